@@ -1,0 +1,31 @@
+import { DeclarationError } from './declaration-error.ts';
+import type { AgentDefinition } from './define-agent.ts';
+import type { Tool } from './define-tool.ts';
+
+/** The agents of one worker. */
+export interface AgentRegistry {
+  readonly names: readonly string[];
+  /** Names of all tools of all agents, each once. */
+  readonly toolNames: readonly string[];
+  agent(name: string): AgentDefinition | undefined;
+  tool(agentName: string, toolName: string): Tool | undefined;
+}
+
+export function createAgentRegistry(agents: readonly AgentDefinition[]): AgentRegistry {
+  const byName = new Map<string, AgentDefinition>();
+  for (const agent of agents) {
+    const known = byName.get(agent.name);
+    if (known !== undefined && known !== agent) {
+      throw new DeclarationError(
+        `two agents are named ${agent.name}; a turn is started by name, so it must be unique`,
+      );
+    }
+    byName.set(agent.name, agent);
+  }
+  return {
+    names: [...byName.keys()],
+    toolNames: [...new Set([...byName.values()].flatMap((agent) => [...agent.tools.keys()]))],
+    agent: (name) => byName.get(name),
+    tool: (agentName, toolName) => byName.get(agentName)?.tools.get(toolName),
+  };
+}

@@ -1,0 +1,117 @@
+import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { z } from 'zod';
+import { isRecord } from '../core/json.ts';
+import { DeclarationError } from './declaration-error.ts';
+
+/** A JSON Schema (draft 2020-12) of an object. */
+export interface JsonSchema {
+  type: 'object';
+  [keyword: string]: unknown;
+}
+
+export type InputSchema = z.core.$ZodType | JsonSchema;
+
+/** What `run` gets for a schema: the output of a zod schema, or a plain object. */
+export type InputOf<Schema extends InputSchema> = Schema extends z.core.$ZodType
+  ? z.output<Schema>
+  : Record<string, unknown>;
+
+export type ParsedInput = { ok: true; value: unknown } | { ok: false; problem: string };
+
+/** A schema in its two uses: told to the model, and checked against what the model sends. */
+export interface CompiledSchema {
+  jsonSchema: ApiTool.InputSchema;
+  parse(input: unknown): Promise<ParsedInput>;
+}
+
+/**
+ * Throws a `DeclarationError` for what the API would refuse with every request, so that it is found
+ * when the program starts and not by the first turn.
+ */
+export function compileSchema(subject: string, schema: InputSchema): CompiledSchema {
+  const compiled = isZod(schema) ? compileZod(subject, schema) : compileJsonSchema(subject, schema);
+  const problem = findRefusedSchema(compiled.jsonSchema);
+  if (problem !== undefined) throw new DeclarationError(`${subject}: inputSchema ${problem}`);
+  return compiled;
+}
+
+function isZod(schema: InputSchema): schema is z.core.$ZodType {
+  return '_zod' in schema;
+}
+
+function compileZod(subject: string, schema: z.core.$ZodType): CompiledSchema {
+  let jsonSchema: Record<string, unknown>;
+  try {
+    // What the model writes is what goes into the schema, before defaults and transforms.
+    jsonSchema = z.toJSONSchema(schema, { io: 'input' });
+  } catch (error) {
+    throw new DeclarationError(`${subject}: inputSchema has no JSON Schema: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  delete jsonSchema['$schema'];
+  return {
+    jsonSchema: jsonSchema as unknown as ApiTool.InputSchema,
+    async parse(input) {
+      const parsed = await z.safeParseAsync(schema, input);
+      return parsed.success
+        ? { ok: true, value: parsed.data }
+        : { ok: false, problem: z.prettifyError(parsed.error) };
+    },
+  };
+}
+
+function compileJsonSchema(subject: string, schema: JsonSchema): CompiledSchema {
+  if (!isRecord(schema)) {
+    throw new DeclarationError(`${subject}: inputSchema must be a zod 4 schema or a JSON Schema`);
+  }
+  if ('_def' in schema) {
+    throw new DeclarationError(`${subject}: inputSchema comes from zod 3; zod 4 is needed`);
+  }
+  // Schemas from elsewhere often name an older draft, which the API does not mind and Ajv does.
+  const { $schema: _, ...jsonSchema } = schema;
+  const ajv = new Ajv2020({
+    allErrors: true,
+    strict: false,
+    logger: false,
+    validateFormats: false,
+  });
+  let validate: ReturnType<typeof ajv.compile>;
+  try {
+    validate = ajv.compile(jsonSchema);
+  } catch (error) {
+    throw new DeclarationError(
+      `${subject}: inputSchema is no valid JSON Schema (draft 2020-12): ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+  return {
+    jsonSchema,
+    parse: (input) =>
+      Promise.resolve(
+        validate(input)
+          ? { ok: true, value: input }
+          : {
+              ok: false,
+              problem: ajv.errorsText(validate.errors, { dataVar: 'input', separator: '\n' }),
+            },
+      ),
+  };
+}
+
+/** https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools */
+function findRefusedSchema(schema: Record<string, unknown>): string | undefined {
+  const combined = ['oneOf', 'allOf', 'anyOf'].find((keyword) => keyword in schema);
+  if (combined !== undefined) {
+    return `has ${combined} at its top level, which the API refuses; wrap it into a property`;
+  }
+  if (schema['type'] !== 'object') {
+    return `must describe an object at its top level, got ${JSON.stringify(schema['type'] ?? 'no type')}`;
+  }
+  return undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,28 @@
+import type { Tool } from '@anthropic-ai/sdk/resources/messages';
+import type { ToolPolicy } from './tool-policy.ts';
+
+/**
+ * What the model is told of an agent with every request. It is pinned when a turn begins: the
+ * newest models bind their thinking to the whole prefix, so a system prompt or a tool that changed
+ * between two requests of one conversation is a 400.
+ */
+export interface AgentSpec {
+  model: string;
+  max_tokens: number;
+  system?: string;
+  tools?: Tool[];
+}
+
+/** Where a pinned spec lies: in the storage, or inline where there is none. */
+export type PinnedSpec =
+  | { type: 'stored'; digest: string; claim: Record<string, string> }
+  | { type: 'inline'; digest: string; spec: AgentSpec };
+
+/** What the workflow knows of its agent: data, recorded once per turn. */
+export interface PinnedAgent {
+  name: string;
+  spec: PinnedSpec;
+  /** Pairs and not an object, since `constructor` and `__proto__` are legal tool names. */
+  policies: [toolName: string, policy: ToolPolicy][];
+  limits: { rounds: number };
+}

@@ -1,0 +1,78 @@
+// Types of the failures that Plait raises, as the Temporal UI and a caller see them.
+
+/** The arguments of the turn are wrong; nothing was done. */
+export const INVALID_TURN = 'plait.InvalidTurn';
+/** The worker has no agent of this name. */
+export const AGENT_NOT_REGISTERED = 'plait.AgentNotRegistered';
+/** The worker has the agent, but not this tool. */
+export const TOOL_NOT_REGISTERED = 'plait.ToolNotRegistered';
+/** The input does not match the tool's schema. */
+export const INVALID_TOOL_INPUT = 'plait.InvalidToolInput';
+/** The tool's result cannot be given to the model. */
+export const INVALID_TOOL_RESULT = 'plait.InvalidToolResult';
+/** A tool that is not repeatable began, and how it ended is not known. */
+export const OUTCOME_UNKNOWN = 'plait.OutcomeUnknown';
+/** The worker shut down before the tool ended. */
+export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
+/** The model could not be asked, so the turn failed. */
+export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
+/** A stored part of the conversation could not be read. */
+export const STORAGE_FAILED = 'plait.StorageFailed';
+
+/** What a failed attempt tells of itself, in the details of its failure. */
+export interface AttemptReport {
+  attempt: number;
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+  /** Milliseconds since the epoch. */
+  endedAt: number;
+}
+
+/** The heartbeat details of every tool call: Plait's mark, and the tool's own details inside. */
+export interface HeartbeatRecord {
+  attempt: number;
+  /** `run` has been called, or is about to be. */
+  begun: true;
+  details?: unknown;
+}
+
+/** What the model activity tells of a failed request. */
+export interface ModelErrorReport {
+  /** The API's error type, for example `overloaded_error`; or how the connection failed. */
+  type: string;
+  status: number | null;
+  errorCode: string | null;
+  requestId: string | null;
+}
+
+/**
+ * A message with those of its causes, outermost first: "fetch failed: connect ECONNREFUSED …". The
+ * innermost text is what helps, and it is what wrappers hide.
+ */
+export function causeChain(error: unknown): string {
+  const texts: string[] = [];
+  const seen = new Set<unknown>();
+  let current = error;
+  while (current instanceof Error && !seen.has(current)) {
+    seen.add(current);
+    // Node reports a refused connection to several addresses as an AggregateError without a text.
+    const inner: unknown = current instanceof AggregateError ? current.errors[0] : undefined;
+    const text = current.message.trim();
+    const said = texts.some((earlier) => earlier.includes(text));
+    if (text !== '' && !said) texts.push(text);
+    current = current.cause ?? inner;
+  }
+  if (current !== undefined && current !== null && !(current instanceof Error)) {
+    texts.push(thrownText(current));
+  }
+  return texts.join(': ') || (error instanceof Error ? error.name : 'unknown error');
+}
+
+function thrownText(thrown: unknown): string {
+  if (typeof thrown === 'string') return thrown;
+  try {
+    return JSON.stringify(thrown) ?? String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
+}

@@ -1,0 +1,31 @@
+// Every name that an operator sees in the Temporal UI, and the patterns they must keep to.
+
+/** Task queue of workers and clients that do not choose their own. */
+export const DEFAULT_TASK_QUEUE = 'plait';
+
+/** Workflow type of one turn. */
+export const TURN_WORKFLOW = 'agentTurn';
+
+// Plait's own activities. The dot keeps them out of the alphabet of tool names, so that no tool
+// can ever take their place.
+export const LOAD_AGENT = 'plait.loadAgent';
+export const CALL_MODEL = 'plait.callModel';
+export const READ_TRANSCRIPT = 'plait.readTranscript';
+
+/** What the Messages API accepts as the name of a tool. */
+export const TOOL_NAME_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
+
+/** What the Messages API accepts as the id of a `tool_use` block. */
+export const TOOL_USE_ID_PATTERN = /^[a-zA-Z0-9_-]+$/;
+
+/** Temporal refuses activity ids above a limit that servers set to 255 or 1,000 characters. */
+export const TOOL_USE_ID_LIMIT = 200;
+
+/**
+ * Stable over retries, workers and workflow resets, and different for every call: what a tool
+ * hands to a payment provider or a database so that a repeated attempt has no second effect.
+ * It holds no run id, because a reset gives the workflow a new run that repeats the same calls.
+ */
+export function idempotencyKey(workflowId: string, round: number, callId: string): string {
+  return `${workflowId}/${round}/${callId}`;
+}

@@ -1,0 +1,36 @@
+import type { ToolResultContent } from './messages.ts';
+
+/**
+ * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
+ * becomes exactly one `tool_result`.
+ *
+ * - `failed`: the tool, or the call itself, was wrong; the message is the root cause
+ * - `timedOut`: a time limit ended it
+ * - `unknown`: a tool that is not safe to repeat began and nobody saw how it ended
+ * - `denied`: a person refused it
+ * - `cancelled`: it was asked to stop
+ * - `skipped`: it never started
+ */
+export type ToolOutcome =
+  | { type: 'succeeded'; content: ToolResultContent }
+  | { type: Exclude<OutcomeType, 'succeeded'>; message: string };
+
+export type OutcomeType =
+  | 'succeeded'
+  | 'failed'
+  | 'timedOut'
+  | 'unknown'
+  | 'denied'
+  | 'cancelled'
+  | 'skipped';
+
+/** An outcome with what the operator wants to know beside it. */
+export interface SettledCall {
+  outcome: ToolOutcome;
+  /** Attempts that were started, 0 when the call never reached a worker. */
+  attempts: number;
+  /** Milliseconds since the epoch: the start of the only attempt, or the scheduling of the first. */
+  start: number;
+  /** Milliseconds since the epoch. */
+  end: number;
+}

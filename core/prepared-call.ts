@@ -1,0 +1,15 @@
+/**
+ * What only worker code can decide about a call, because schemas are functions and workflow code
+ * has only data. Decided right after the reply and recorded with it, at no extra hop.
+ */
+export type PreparedCall =
+  | {
+      type: 'ready';
+      /** The short arguments, shown beside the tool's name in the Temporal UI. */
+      summary: string;
+    }
+  | {
+      type: 'refused';
+      /** Why the call cannot run (unknown tool, input against the schema), told to the model. */
+      message: string;
+    };

@@ -1,0 +1,48 @@
+import { isRecord } from './json.ts';
+import type { ModelStopReason, ReplyBlock } from './messages.ts';
+import { toolUses } from './messages.ts';
+import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN } from './names.ts';
+import type { Usage } from './usage.ts';
+
+/** One whole reply of the model, as the Messages API sent it. */
+export interface ModelReply {
+  id: string;
+  /** The model that answered, which may differ from the one that was asked. */
+  model: string;
+  /** Block for block as it came: edited, the API refuses the conversation. */
+  content: ReplyBlock[];
+  /** `string` because a newer API may send one that this version does not know. */
+  stopReason: ModelStopReason | (string & {});
+  stopSequence: string | null;
+  /** Why the model refused, when it did. */
+  stopDetails: unknown;
+  usage: Usage;
+  /** The API's id of the request, for its support. */
+  requestId: string | null;
+}
+
+/**
+ * What would poison the conversation for ever if this reply were committed, or `undefined`.
+ * `earlierIds` are the ids of all earlier `tool_use` blocks: the API wants them unique over the
+ * whole conversation.
+ */
+export function findReplyProblem(
+  reply: ModelReply,
+  earlierIds: ReadonlySet<string>,
+): string | undefined {
+  const calls = toolUses(reply.content);
+  if (reply.stopReason === 'tool_use' && calls.length === 0) {
+    return 'it stopped for tool_use without asking for a tool';
+  }
+  const seen = new Set(earlierIds);
+  for (const { id, name, input } of calls) {
+    if (typeof id !== 'string' || !TOOL_USE_ID_PATTERN.test(id) || id.length > TOOL_USE_ID_LIMIT) {
+      return `the tool_use id ${JSON.stringify(id)} is not valid`;
+    }
+    if (seen.has(id)) return `the tool_use id ${id} is used twice`;
+    if (typeof name !== 'string' || name === '') return `tool_use ${id} names no tool`;
+    if (!isRecord(input)) return `the input of tool_use ${id} is not an object`;
+    seen.add(id);
+  }
+  return undefined;
+}

@@ -1,0 +1,72 @@
+import type { ActivityOptions } from '@temporalio/common';
+
+/** A tool's declaration of time and attempts as data: recorded with the turn, in milliseconds. */
+export interface ToolPolicy {
+  /** The tool says that a repeated attempt does no harm (`readOnlyHint` or `idempotentHint`). */
+  repeatable: boolean;
+  startToCloseTimeout: number;
+  heartbeatTimeout: number;
+  scheduleToStartTimeout?: number;
+  scheduleToCloseTimeout?: number;
+  retry: {
+    maximumAttempts: number;
+    initialInterval: number;
+    maximumInterval: number;
+    backoffCoefficient: number;
+    nonRetryableErrorTypes: string[];
+  };
+}
+
+/** The declared part of a policy; what is left out takes the default. */
+export type ToolPolicyOverrides = Partial<Omit<ToolPolicy, 'repeatable' | 'retry'>> & {
+  retry?: Partial<ToolPolicy['retry']>;
+};
+
+/**
+ * The one place where a declaration becomes a policy.
+ *
+ * - `startToCloseTimeout` 2 minutes: longer than any interactive request, short enough that a tool
+ *   that hangs does not hold a turn.
+ * - `heartbeatTimeout` 10 seconds: a killed worker, a cancel and a pause are noticed in seconds. The
+ *   wrapper heartbeats, so a tool has nothing to do for it but to leave the event loop free.
+ * - no `scheduleToCloseTimeout`: waiting for a free worker is not failing.
+ * - 3 attempts for a repeatable tool: what two repetitions a few seconds apart do not heal, the
+ *   model should hear about.
+ * - 5 attempts for any other: they are spent only on attempts that never reached `run` (a worker
+ *   that does not know the tool yet), since whatever happens after `run` began is final.
+ */
+export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = {}): ToolPolicy {
+  const { retry, ...times } = declared;
+  return {
+    repeatable,
+    startToCloseTimeout: 120_000,
+    heartbeatTimeout: 10_000,
+    ...times,
+    retry: {
+      maximumAttempts: repeatable ? 3 : 5,
+      initialInterval: 1_000,
+      maximumInterval: 30_000,
+      backoffCoefficient: 2,
+      ...retry,
+      nonRetryableErrorTypes: [
+        ...(retry?.nonRetryableErrorTypes ?? []),
+        // Repeating the attempt would only produce the same oversized result.
+        'PayloadsTooLarge',
+        // The server's names for its own timeouts. After one of these nobody knows whether the tool
+        // did its work, so a tool that is not repeatable must not be started again.
+        ...(repeatable ? [] : ['TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat']),
+      ],
+    },
+  };
+}
+
+/** The options under which a call of this tool is scheduled. */
+export function activityOptions(policy: ToolPolicy): ActivityOptions {
+  const { repeatable: _, ...options } = policy;
+  return {
+    ...options,
+    // The SDK's documentation names this as its default, but the default is TRY_CANCEL, which
+    // would report a tool as cancelled while it still runs.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  };
+}

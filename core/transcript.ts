@@ -1,0 +1,69 @@
+import { jsonBytes } from './json.ts';
+import type { Message } from './messages.ts';
+
+/**
+ * An immutable chunk of a transcript that lies in the storage. It is addressed by its content, so
+ * that a retried write writes the same bytes under the same key and a cache can never be stale.
+ */
+export interface Segment {
+  /** What the storage driver needs to find it again. */
+  claim: Record<string, string>;
+  /** SHA-256 of the messages' JSON, in hex. */
+  digest: string;
+  messages: number;
+  bytes: number;
+}
+
+/**
+ * The append-only list of messages of a conversation. What a round adds to history must not depend
+ * on how many rounds came before, so old messages are sealed into segments and only the newest
+ * travel inline.
+ */
+export interface Transcript {
+  segments: Segment[];
+  tail: Message[];
+  /** Size of the tail's messages as JSON. */
+  tailBytes: number;
+}
+
+export const EMPTY_TRANSCRIPT: Transcript = { segments: [], tail: [], tailBytes: 0 };
+
+/**
+ * A tail above this is sealed with the next model call. Small, because every model call carries the
+ * tail inline; the write runs beside the request and costs no time.
+ */
+export const SEAL_BYTES = 8 * 1024;
+
+/** Segments are merged up to this size, so that a long conversation has few references. */
+export const SEGMENT_BYTES = 1024 * 1024;
+
+/** Without a storage, all that a turn remembers stays under this: one payload is at most 2 MB. */
+export const INLINE_BYTES = 1_500_000;
+
+export function append(transcript: Transcript, ...messages: Message[]): Transcript {
+  return {
+    segments: transcript.segments,
+    tail: [...transcript.tail, ...messages],
+    tailBytes: messages.reduce((sum, message) => sum + jsonBytes(message), transcript.tailBytes),
+  };
+}
+
+/** The transcript after its tail was sealed: the same messages, all of them in segments. */
+export function sealed(segments: Segment[]): Transcript {
+  return { segments, tail: [], tailBytes: 0 };
+}
+
+/**
+ * How many of the last segments a new one should absorb. Sizes then grow like the digits of a
+ * counter: few segments, and every message is rewritten only a few times.
+ */
+export function segmentsToAbsorb(segments: readonly Segment[], newBytes: number): number {
+  let count = 0;
+  let bytes = newBytes;
+  for (const segment of segments.toReversed()) {
+    if (segment.bytes > bytes || segment.bytes + bytes > SEGMENT_BYTES) break;
+    bytes += segment.bytes;
+    count += 1;
+  }
+  return count;
+}

@@ -1,0 +1,158 @@
+import { jsonBytes } from './json.ts';
+import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
+import type { Message, ToolUse } from './messages.ts';
+import { textOf, toolUses } from './messages.ts';
+import type { SettledCall } from './outcome.ts';
+import type { ModelReply } from './reply.ts';
+import type { Segment, Transcript } from './transcript.ts';
+import { append, EMPTY_TRANSCRIPT, INLINE_BYTES, sealed } from './transcript.ts';
+import type { CallRecord, StopReason, TurnResult } from './turn.ts';
+import type { Usage } from './usage.ts';
+import { addUsage, NO_USAGE } from './usage.ts';
+
+/** All that a turn remembers. Every function here returns a new one. */
+export interface TurnState {
+  transcript: Transcript;
+  rounds: number;
+  text: string;
+  usage: Usage;
+  calls: CallRecord[];
+  /** Size of `calls` as JSON: they travel in the result, beside the messages. */
+  callBytes: number;
+}
+
+export function beginTurn(messages: Message[]): TurnState {
+  const transcript = append(EMPTY_TRANSCRIPT, ...messages);
+  return { transcript, rounds: 0, text: '', usage: NO_USAGE, calls: [], callBytes: 0 };
+}
+
+/** The moment a reply becomes part of the conversation; `segments` when its activity sealed the tail. */
+export function commitReply(state: TurnState, reply: ModelReply, segments?: Segment[]): TurnState {
+  const before = segments === undefined ? state.transcript : sealed(segments);
+  const discarded = reply.stopReason === 'refusal' || reply.content.length === 0;
+  return {
+    ...state,
+    // A refused reply must not be continued from, and the API takes no empty message.
+    transcript: discarded
+      ? before
+      : append(before, { role: 'assistant', content: reply.content as AssistantContent }),
+    rounds: state.rounds + 1,
+    text: reply.stopReason === 'refusal' ? '' : textOf(reply.content),
+    usage: addUsage(state.usage, reply.usage),
+  };
+}
+
+// What the API sends and what it takes back are two types in the SDK, and the same blocks.
+type AssistantContent = Exclude<Message['content'], string>;
+
+/** Answers every call of the reply that was just committed. */
+export function commitResults(
+  state: TurnState,
+  calls: readonly ToolUse[],
+  settled: readonly SettledCall[],
+  stored: boolean,
+): TurnState {
+  const room = stored ? Number.POSITIVE_INFINITY : INLINE_BYTES - inlineBytes(state);
+  const outcomes = fitOutcomes(
+    settled.map(({ outcome }) => outcome),
+    room,
+  );
+  const records = calls.map((call, i) =>
+    callRecord(call, { ...settled[i], outcome: outcomes[i] } as SettledCall, state.rounds),
+  );
+  return {
+    ...state,
+    transcript: append(state.transcript, mergeOutcomes(calls, outcomes)),
+    calls: [...state.calls, ...records],
+    callBytes: state.callBytes + jsonBytes(records),
+  };
+}
+
+function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
+  const { outcome, attempts, start, end } = settled;
+  return {
+    id: call.id,
+    name: call.name,
+    input: call.input,
+    outcome: outcome.type,
+    ...(outcome.type === 'succeeded' ? {} : { message: outcome.message }),
+    round,
+    attempts,
+    start: new Date(start).toISOString(),
+    end: new Date(end).toISOString(),
+  };
+}
+
+function inlineBytes(state: TurnState): number {
+  return state.transcript.tailBytes + state.callBytes;
+}
+
+/** Without a storage a conversation ends where it would no longer fit into one payload. */
+export function hasOutgrown(state: TurnState, stored: boolean): boolean {
+  return !stored && inlineBytes(state) > INLINE_BYTES;
+}
+
+/** What to do with a reply that was just committed. */
+export type NextStep =
+  | { type: 'run tools' }
+  | { type: 'ask again' }
+  | { type: 'stop'; reason: StopReason; details?: unknown };
+
+/**
+ * Tools run only for a reply that stopped with `tool_use`: one that was cut off closes its last
+ * block with a smaller input that looks valid.
+ */
+export function nextStep(reply: ModelReply, rounds: number, maxRounds: number): NextStep {
+  const outOfRounds: NextStep = {
+    type: 'stop',
+    reason: 'max_rounds',
+    details: `The limit of ${maxRounds} rounds is reached.`,
+  };
+  switch (reply.stopReason) {
+    case 'tool_use':
+      // The calls of the last round are not run: nobody would read their results.
+      return rounds < maxRounds ? { type: 'run tools' } : outOfRounds;
+    case 'pause_turn':
+      // Server tools reached their own limit. Sent back unchanged, the model goes on.
+      return rounds < maxRounds ? { type: 'ask again' } : outOfRounds;
+    case 'refusal':
+      return { type: 'stop', reason: 'refusal', details: reply.stopDetails };
+    case 'stop_sequence':
+      return { type: 'stop', reason: 'stop_sequence', details: reply.stopSequence };
+    case 'end_turn':
+    case 'max_tokens':
+    case 'model_context_window_exceeded':
+      return { type: 'stop', reason: reply.stopReason as StopReason };
+    default:
+      return { type: 'stop', reason: 'unknown', details: reply.stopReason };
+  }
+}
+
+/** Answers for the calls of a reply that is the turn's last and whose tools do not run. */
+export function skippedCalls(reply: ModelReply, reason: StopReason, now: number): SettledCall[] {
+  const message = `Not executed: the turn ended before this call (${reason}).`;
+  return toolUses(reply.content).map(() => ({
+    outcome: { type: 'skipped', message },
+    attempts: 0,
+    start: now,
+    end: now,
+  }));
+}
+
+export function turnResult(
+  agent: string,
+  state: TurnState,
+  messages: Message[],
+  stop: { reason: StopReason; details?: unknown },
+): TurnResult {
+  return {
+    agent,
+    stopReason: stop.reason,
+    ...(stop.details === undefined || stop.details === null ? {} : { stopDetails: stop.details }),
+    text: state.text,
+    messages,
+    rounds: state.rounds,
+    usage: state.usage,
+    calls: state.calls,
+  };
+}

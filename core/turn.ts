@@ -1,0 +1,79 @@
+import type { InputBlock, Message } from './messages.ts';
+import type { OutcomeType } from './outcome.ts';
+import type { Usage } from './usage.ts';
+
+/** What a turn begins with: a text, content blocks of one user message, or a whole conversation. */
+export type TurnInput = string | InputBlock[] | Message[];
+
+/** The argument of the workflow `agentTurn`, for everyone who starts it with a plain client. */
+export interface TurnArgs {
+  /** Name of an agent that the workers of the task queue have. */
+  agent: string;
+  input: TurnInput;
+  /**
+   * What the tools should know and the model should not (tenant, user, locale): JSON, given to every
+   * tool as `ctx.context`, and checked by the agent's `contextSchema` where it has one.
+   */
+  context?: unknown;
+}
+
+/**
+ * Why a turn ended.
+ *
+ * The model's own: `end_turn`, `stop_sequence`, `max_tokens`, `refusal`,
+ * `model_context_window_exceeded`, and `unknown` for one that this version does not know
+ * (`TurnResult.stopDetails` names it).
+ * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+ *
+ * Plait's: `max_rounds` (the agent's limit), `cancelled`, and `transcript_too_large` (the
+ * conversation does not fit into one payload, and no storage is configured).
+ */
+export type StopReason =
+  | 'end_turn'
+  | 'stop_sequence'
+  | 'max_tokens'
+  | 'refusal'
+  | 'model_context_window_exceeded'
+  | 'unknown'
+  | 'max_rounds'
+  | 'cancelled'
+  | 'transcript_too_large';
+
+/** One tool call of a turn. */
+export interface CallRecord {
+  /** The id of its `tool_use` block, and of its activity. */
+  id: string;
+  name: string;
+  input: unknown;
+  outcome: OutcomeType;
+  /** What the model was told, for every outcome but `succeeded`. */
+  message?: string;
+  /** The round whose reply asked for it, from 1. */
+  round: number;
+  /** Attempts that were started; 0 when it never reached a worker. */
+  attempts: number;
+  /** ISO 8601. After a retry it is when the first attempt was scheduled. */
+  start: string;
+  /** ISO 8601. */
+  end: string;
+}
+
+export interface TurnResult {
+  agent: string;
+  stopReason: StopReason;
+  /** More about the stop reason, where there is more: what the model refused and why, which limit. */
+  stopDetails?: unknown;
+  /** The text of the last reply; empty where it had none. */
+  text: string;
+  /**
+   * The whole conversation, the input included: valid as the beginning of the next request, every
+   * `tool_use` answered.
+   */
+  messages: Message[];
+  /** Model replies that were committed. */
+  rounds: number;
+  /** Sum over the rounds. */
+  usage: Usage;
+  /** In the order in which the model asked for them. */
+  calls: CallRecord[];
+}

@@ -1,0 +1,21 @@
+// The front door: what an agent's module needs. Workers, clients, workflows and the test kit have
+// doors of their own, so that importing one does not drag in the others.
+
+export { defineAgent } from './agents/define-agent.ts';
+export type { Agent, AgentOptions } from './agents/define-agent.ts';
+export { defineTool } from './agents/define-tool.ts';
+export type {
+  Tool,
+  ToolActivityOptions,
+  ToolAnnotations,
+  ToolContext,
+  ToolOptions,
+} from './agents/define-tool.ts';
+export { DeclarationError } from './agents/declaration-error.ts';
+export type { InputOf, InputSchema, JsonSchema } from './agents/input-schema.ts';
+export { ToolError } from './agents/tool-error.ts';
+export type { ToolErrorOptions } from './agents/tool-error.ts';
+
+export type { OutcomeType } from './core/outcome.ts';
+export type { CallRecord, StopReason, TurnArgs, TurnInput, TurnResult } from './core/turn.ts';
+export type { Usage } from './core/usage.ts';
