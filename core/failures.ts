@@ -12,6 +12,8 @@ export const INVALID_TOOL_INPUT = 'plait.InvalidToolInput';
 export const INVALID_TOOL_RESULT = 'plait.InvalidToolResult';
 /** A tool that is not repeatable began, and how it ended is not known. */
 export const OUTCOME_UNKNOWN = 'plait.OutcomeUnknown';
+/** The tool did not end within its `startToCloseTimeout`, and its worker noticed it first. */
+export const TOOL_TIMED_OUT = 'plait.ToolTimedOut';
 /** The worker shut down before the tool ended. */
 export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 /** The model could not be asked, so the turn failed. */

@@ -1,12 +1,12 @@
 import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
-import { textOf, toolUses } from './messages.ts';
+import { textOf } from './messages.ts';
 import type { SettledCall } from './outcome.ts';
 import type { ModelReply } from './reply.ts';
 import type { Segment, Transcript } from './transcript.ts';
 import { append, EMPTY_TRANSCRIPT, INLINE_BYTES, sealed } from './transcript.ts';
-import type { CallRecord, StopReason, TurnResult } from './turn.ts';
+import type { CallRecord, StopReason, TurnProgress, TurnResult } from './turn.ts';
 import type { Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
 
@@ -52,6 +52,7 @@ export function commitResults(
   settled: readonly SettledCall[],
   stored: boolean,
 ): TurnState {
+  if (calls.length === 0) return state;
   const room = stored ? Number.POSITIVE_INFINITY : INLINE_BYTES - inlineBytes(state);
   const outcomes = fitOutcomes(
     settled.map(({ outcome }) => outcome),
@@ -129,14 +130,24 @@ export function nextStep(reply: ModelReply, rounds: number, maxRounds: number): 
 }
 
 /** Answers for the calls of a reply that is the turn's last and whose tools do not run. */
-export function skippedCalls(reply: ModelReply, reason: StopReason, now: number): SettledCall[] {
+export function skippedCalls(
+  calls: readonly ToolUse[],
+  reason: StopReason,
+  now: number,
+): SettledCall[] {
   const message = `Not executed: the turn ended before this call (${reason}).`;
-  return toolUses(reply.content).map(() => ({
+  return calls.map(() => ({
     outcome: { type: 'skipped', message },
     attempts: 0,
     start: now,
     end: now,
   }));
+}
+
+/** What there is to tell of a turn that has not ended well, or not yet. */
+export function turnProgress(agent: string, state: TurnState, messages: Message[]): TurnProgress {
+  const { text, rounds, usage, calls } = state;
+  return { agent, text, messages, rounds, usage, calls };
 }
 
 export function turnResult(
@@ -145,14 +156,12 @@ export function turnResult(
   messages: Message[],
   stop: { reason: StopReason; details?: unknown },
 ): TurnResult {
+  const { agent: name, ...progress } = turnProgress(agent, state, messages);
+  const details = stop.details ?? undefined;
   return {
-    agent,
+    agent: name,
     stopReason: stop.reason,
-    ...(stop.details === undefined || stop.details === null ? {} : { stopDetails: stop.details }),
-    text: state.text,
-    messages,
-    rounds: state.rounds,
-    usage: state.usage,
-    calls: state.calls,
+    ...(details === undefined ? {} : { stopDetails: details }),
+    ...progress,
   };
 }

@@ -77,3 +77,6 @@ export interface TurnResult {
   /** In the order in which the model asked for them. */
   calls: CallRecord[];
 }
+
+/** What a turn has done so far: the result of one that failed, without a stop reason. */
+export type TurnProgress = Omit<TurnResult, 'stopReason' | 'stopDetails'>;

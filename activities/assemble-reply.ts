@@ -1,0 +1,127 @@
+import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
+import type { ReplyBlock } from '../core/messages.ts';
+import type { ModelReply } from '../core/reply.ts';
+import type { Usage } from '../core/usage.ts';
+import { NO_USAGE } from '../core/usage.ts';
+
+/** The stream did not bring one whole reply, so nothing of it may be kept. Another attempt may. */
+export class TornReplyError extends Error {
+  override readonly name = 'TornReplyError' as const;
+}
+
+/** Collects the events of one reply. */
+export interface ReplyAssembly {
+  add(event: RawMessageStreamEvent): void;
+  /** The whole reply; throws a `TornReplyError` when there is none. */
+  finish(requestId: string | null): ModelReply;
+}
+
+// The blocks are built in place, from what came, in the key order in which it came: a conversation
+// must be sent back block for block. The SDK's own helper adds fields and repairs cut JSON into a
+// smaller input that looks valid, so it is not used here.
+export function assembleReply(): ReplyAssembly {
+  let head: Pick<ModelReply, 'id' | 'model'> | undefined;
+  let stop: Pick<ModelReply, 'stopReason' | 'stopSequence' | 'stopDetails'> | undefined;
+  let usage = NO_USAGE;
+  let whole = false;
+  const blocks: ReplyBlock[] = [];
+  const inputs = new Map<number, string>();
+  const cut = new Set<ReplyBlock>();
+
+  return {
+    add(event) {
+      switch (event.type) {
+        case 'message_start':
+          head = { id: event.message.id, model: event.message.model };
+          usage = merged(usage, event.message.usage);
+          break;
+        case 'content_block_start':
+          blocks[event.index] = event.content_block;
+          break;
+        case 'content_block_delta': {
+          const block = blocks[event.index];
+          if (block === undefined) throw new TornReplyError('a content block has no beginning');
+          if (event.delta.type === 'input_json_delta') {
+            inputs.set(event.index, (inputs.get(event.index) ?? '') + event.delta.partial_json);
+          } else extend(block, event.delta);
+          break;
+        }
+        case 'content_block_stop': {
+          const json = inputs.get(event.index);
+          const block = blocks[event.index];
+          if (json === undefined || json === '' || block === undefined) break;
+          if (!setInput(block, json)) cut.add(block);
+          break;
+        }
+        case 'message_delta':
+          stop = {
+            stopReason: event.delta.stop_reason ?? 'unknown',
+            stopSequence: event.delta.stop_sequence ?? null,
+            stopDetails: event.delta.stop_details ?? null,
+          };
+          usage = merged(usage, event.usage);
+          break;
+        case 'message_stop':
+          whole = true;
+          break;
+        default:
+          // The API announces that it may add kinds of events.
+          break;
+      }
+    },
+    finish(requestId) {
+      if (!whole || head === undefined || stop === undefined) {
+        throw new TornReplyError('the stream ended before the reply was whole');
+      }
+      if (cut.size > 0 && stop.stopReason === 'tool_use') {
+        throw new TornReplyError('the input of a tool call is not valid JSON');
+      }
+      // Of a reply that was cut off, the call that was cut with it is left out: it has no input that
+      // could be sent back.
+      const content = blocks.filter((block) => !cut.has(block));
+      return { ...head, content, ...stop, usage, requestId };
+    },
+  };
+}
+
+type Delta = Extract<RawMessageStreamEvent, { type: 'content_block_delta' }>['delta'];
+
+function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_delta' }>): void {
+  switch (delta.type) {
+    case 'text_delta':
+      if (block.type === 'text') block.text += delta.text;
+      break;
+    case 'thinking_delta':
+      if (block.type === 'thinking') block.thinking += delta.thinking;
+      break;
+    case 'signature_delta':
+      if (block.type === 'thinking') block.signature = delta.signature;
+      break;
+    case 'citations_delta':
+      if (block.type === 'text') block.citations = [...(block.citations ?? []), delta.citation];
+      break;
+    default:
+      break;
+  }
+}
+
+function setInput(block: ReplyBlock, json: string): boolean {
+  if (!('input' in block)) return true;
+  try {
+    block.input = JSON.parse(json) as typeof block.input;
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Counts in the stream are cumulative, and a later event leaves out or nulls what did not change. */
+function merged(usage: Usage, update: { [Key in keyof Usage]?: number | null } | undefined): Usage {
+  return {
+    input_tokens: update?.input_tokens ?? usage.input_tokens,
+    output_tokens: update?.output_tokens ?? usage.output_tokens,
+    cache_creation_input_tokens:
+      update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
+    cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
+  };
+}

@@ -1,0 +1,137 @@
+import type Anthropic from '@anthropic-ai/sdk';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { AgentRegistry } from '../agents/agent-registry.ts';
+import type { PinnedSpec } from '../core/agent-spec.ts';
+import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
+import type { Message } from '../core/messages.ts';
+import { toolUses } from '../core/messages.ts';
+import type { PreparedCall } from '../core/prepared-call.ts';
+import type { ModelReply } from '../core/reply.ts';
+import { findReplyProblem } from '../core/reply.ts';
+import type { Segment } from '../core/transcript.ts';
+import { SEAL_BYTES } from '../core/transcript.ts';
+import { classifyModelError } from './classify-model-error.ts';
+import { keepAlive } from './heartbeat.ts';
+import { registeredAgent } from './load-agent.ts';
+import { prepareCalls } from './prepare-calls.ts';
+import { requestReply } from './request-reply.ts';
+import type { TranscriptStore } from './transcript-store.ts';
+
+export interface ModelCallArgs {
+  agent: string;
+  spec: PinnedSpec;
+  segments: Segment[];
+  tail: Message[];
+  tailBytes: number;
+}
+
+export interface ModelCall {
+  reply: ModelReply;
+  /** One per `tool_use` block of the reply. */
+  prepared: PreparedCall[];
+  /** When the tail was sealed: all messages that were sent, as segments. */
+  segments?: Segment[];
+}
+
+export interface ModelOptions {
+  client: () => Anthropic;
+  idleTimeoutMs: number;
+}
+
+/** An invalid reply is asked for again, but not for ever: each costs money. */
+const MAX_INVALID_REPLIES = 3;
+
+export function createCallModel(
+  registry: AgentRegistry,
+  store: TranscriptStore,
+  model: ModelOptions,
+) {
+  /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
+  return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
+    const activity = Context.current();
+    const agent = registeredAgent(registry, args.agent);
+    const stop = keepAlive(activity);
+    try {
+      const [spec, earlier] = await Promise.all([
+        store.specOf(args.spec),
+        store.load(args.segments),
+      ]);
+      const messages = [...earlier, ...args.tail];
+      // Beside the request, so that sealing costs no time.
+      const [reply, segments] = await Promise.all([
+        ask(activity, model, { ...spec, messages }),
+        sealTail(activity, store, args),
+      ]);
+      refuseInvalid(reply, messages, activity.info.attempt);
+      const prepared = await prepareCalls(agent, toolUses(reply.content));
+      return { reply, prepared, ...(segments === undefined ? {} : { segments }) };
+    } finally {
+      stop();
+    }
+  };
+}
+
+async function ask(
+  activity: Context,
+  { client, idleTimeoutMs }: ModelOptions,
+  params: Parameters<typeof requestReply>[1],
+): Promise<ModelReply> {
+  const signal = activity.cancellationSignal;
+  try {
+    return await requestReply(client(), params, { signal, idleTimeoutMs });
+  } catch (error) {
+    if (signal.aborted) {
+      // Not the turn was cancelled but this worker stops: another one asks again.
+      if (String((signal.reason as Error).message) === 'WORKER_SHUTDOWN') {
+        throw ApplicationFailure.retryable(
+          'The worker shut down during a model call.',
+          WORKER_SHUTDOWN,
+        );
+      }
+      throw signal.reason;
+    }
+    const { retryable, delayMs, message, report } = classifyModelError(error);
+    throw ApplicationFailure.create({
+      message,
+      type: MODEL_CALL_FAILED,
+      nonRetryable: !retryable,
+      details: [report],
+      ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
+    });
+  }
+}
+
+/** A tail that could not be sealed stays inline and is tried again with the next call. */
+async function sealTail(
+  activity: Context,
+  store: TranscriptStore,
+  { segments, tail, tailBytes }: ModelCallArgs,
+): Promise<Segment[] | undefined> {
+  if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
+  try {
+    return await store.seal(segments, tail, tailBytes);
+  } catch (error) {
+    activity.log.warn('Could not write the transcript to the storage', {
+      error: causeChain(error),
+    });
+    return undefined;
+  }
+}
+
+/** Committed, such a reply would make every later request of the conversation a 400. */
+function refuseInvalid(reply: ModelReply, messages: readonly Message[], attempt: number): void {
+  const earlierIds = new Set(
+    messages
+      .flatMap(({ content }) => (typeof content === 'string' ? [] : toolUses(content)))
+      .map(({ id }) => id),
+  );
+  const problem = findReplyProblem(reply, earlierIds);
+  if (problem === undefined) return;
+  throw ApplicationFailure.create({
+    message: `The model's reply cannot be used: ${problem}.`,
+    type: MODEL_CALL_FAILED,
+    nonRetryable: attempt >= MAX_INVALID_REPLIES,
+    details: [{ type: 'invalid_reply', status: null, errorCode: null, requestId: reply.requestId }],
+  });
+}

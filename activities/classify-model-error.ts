@@ -1,0 +1,109 @@
+import { APIError } from '@anthropic-ai/sdk';
+import type { ModelErrorReport } from '../core/failures.ts';
+import { causeChain } from '../core/failures.ts';
+
+/** What a failed request means for the next one. */
+export interface ModelErrorVerdict {
+  /** Whether asking again may help. */
+  retryable: boolean;
+  /** When to ask again, in milliseconds, where the API said it. */
+  delayMs?: number;
+  message: string;
+  report: ModelErrorReport;
+}
+
+// Sources for the table: https://platform.claude.com/docs/en/api/errors and the SDK's retry rules.
+
+/** A limit that a person has to lift. Sent with 429, but waiting does not help. */
+const SPEND_LIMITS = new Set(['enforced_spend_limit_reached', 'contract_spend_limit_reached']);
+
+/** Error types of events in a stream, where there is no status any more. */
+const FINAL_TYPES = new Set([
+  'invalid_request_error',
+  'authentication_error',
+  'permission_error',
+  'not_found_error',
+  'billing_error',
+  'request_too_large',
+]);
+
+/** What a person can do, by status. */
+const HINTS = new Map([
+  [401, 'Check ANTHROPIC_API_KEY where the worker runs.'],
+  [402, 'Check the billing of the Anthropic account.'],
+  [403, 'The API key may not do this.'],
+  [404, "Check the agent's model."],
+]);
+
+/** The SDK's text for a request without any credentials; it has no class of its own. */
+const NO_CREDENTIALS = 'Could not resolve authentication method';
+
+/** Decides what an error of a model request means. Pure: the same error always gets the same verdict. */
+export function classifyModelError(error: unknown, now: number = Date.now()): ModelErrorVerdict {
+  if (error instanceof APIError) return classifyApiError(error, now);
+  const text = causeChain(error);
+  const type = error instanceof Error ? error.name : 'unknown';
+  const report = { type, status: null, errorCode: null, requestId: null };
+  if (text.startsWith(NO_CREDENTIALS)) {
+    const message =
+      'There is no API key: set ANTHROPIC_API_KEY where the worker runs, or give the worker an `anthropic` client.';
+    return { retryable: false, message, report };
+  }
+  // Torn streams, a broken connection, and what nobody has thought of yet.
+  return { retryable: true, message: text, report };
+}
+
+function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
+  const { status, headers, errorCode, requestID } = error;
+  const type = error.type ?? error.name;
+  const delayMs = retryAfter(headers, now);
+  return {
+    retryable: isRetryable(error),
+    ...(delayMs === undefined ? {} : { delayMs }),
+    message: describe(error, type),
+    report: { type, status: status ?? null, errorCode, requestId: requestID ?? null },
+  };
+}
+
+function isRetryable(error: APIError): boolean {
+  if (error.errorCode !== null && SPEND_LIMITS.has(error.errorCode)) return false;
+  const told = error.headers?.get('x-should-retry');
+  // The header of a stream that broke later speaks of the request, which had succeeded.
+  if (error.status !== undefined && told === 'true') return true;
+  if (error.status !== undefined && told === 'false') return false;
+  if (error.status === undefined) return error.type === null || !FINAL_TYPES.has(error.type);
+  return (
+    error.status === 408 || error.status === 409 || error.status === 429 || error.status >= 500
+  );
+}
+
+function describe(error: APIError, type: string): string {
+  const text = error.apiMessage ?? causeChain(error);
+  const request = error.requestID ? ` (request ${error.requestID})` : '';
+  if (error.status === undefined) {
+    const where =
+      error.type === null
+        ? 'The Messages API could not be reached'
+        : `The Messages API broke off with ${type}`;
+    return `${where}: ${text}${request}`;
+  }
+  const hint = HINTS.get(error.status);
+  return `The Messages API answered ${error.status} ${type}: ${text}${request}${hint === undefined ? '' : `. ${hint}`}`;
+}
+
+/** `retry-after-ms`, else `retry-after` in seconds or as a date; in milliseconds. */
+function retryAfter(headers: Headers | undefined, now: number): number | undefined {
+  const milliseconds = positive(headers?.get('retry-after-ms'));
+  if (milliseconds !== undefined) return milliseconds;
+  const after = headers?.get('retry-after');
+  const inSeconds = positive(after);
+  if (inSeconds !== undefined) return inSeconds * 1_000;
+  const at = Date.parse(after ?? '');
+  return at > now ? at - now : undefined;
+}
+
+function positive(text: string | null | undefined): number | undefined {
+  const value =
+    text === null || text === undefined || text.trim() === '' ? Number.NaN : Number(text);
+  return value > 0 ? value : undefined;
+}

@@ -1,0 +1,75 @@
+import type Anthropic from '@anthropic-ai/sdk';
+import { APIError } from '@anthropic-ai/sdk';
+import type {
+  MessageCreateParamsStreaming,
+  RawMessageStreamEvent,
+} from '@anthropic-ai/sdk/resources/messages';
+import { Stream } from '@anthropic-ai/sdk/streaming';
+import { isRecord } from '../core/json.ts';
+import type { ModelReply } from '../core/reply.ts';
+import { assembleReply } from './assemble-reply.ts';
+
+/** The API sent nothing for too long. Another attempt may help. */
+export class IdleStreamError extends Error {
+  override readonly name = 'IdleStreamError' as const;
+}
+
+export interface RequestOptions {
+  signal: AbortSignal;
+  /** Longest silence, in milliseconds; pings count as life. */
+  idleTimeoutMs: number;
+}
+
+/**
+ * One request to the Messages API, streamed. Resolves to one whole reply or rejects; the caller
+ * retries, so the SDK does not.
+ *
+ * A timeout of the SDK ends when the headers have come, and Node's fetch gives up after 300 s of
+ * silence with an error that does not say so. Hence a watchdog of our own over every event.
+ */
+export async function requestReply(
+  client: Anthropic,
+  params: Omit<MessageCreateParamsStreaming, 'stream'>,
+  { signal, idleTimeoutMs }: RequestOptions,
+): Promise<ModelReply> {
+  const watchdog = new AbortController();
+  const silent = () =>
+    watchdog.abort(
+      new IdleStreamError(`The Messages API sent nothing for ${idleTimeoutMs / 1_000} s.`),
+    );
+  let timer = setTimeout(silent, idleTimeoutMs);
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(silent, idleTimeoutMs);
+  };
+  const aborted = AbortSignal.any([signal, watchdog.signal]);
+  try {
+    const response = await client.messages
+      .create({ ...params, stream: true }, { signal: aborted, maxRetries: 0 })
+      .asResponse();
+    const reply = assembleReply();
+    // The raw events and not the SDK's stream, which swallows both pings and an abort.
+    for await (const { event, data } of Stream.rawEvents(response)) {
+      alive();
+      if (event === null || event === 'ping' || data === '') continue;
+      const parsed: unknown = JSON.parse(data);
+      if (event === 'error') throw streamError(parsed, response);
+      reply.add(parsed as RawMessageStreamEvent);
+    }
+    aborted.throwIfAborted();
+    return reply.finish(response.headers.get('request-id'));
+  } catch (error) {
+    // Whatever the abort looks like from inside fetch, its reason is what happened.
+    if (aborted.aborted) throw aborted.reason;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    // Closes the connection when the stream was left early.
+    watchdog.abort();
+  }
+}
+
+/** An error that came after the 200, as the SDK would raise it: with a type and no status. */
+function streamError(body: unknown, response: Response): APIError {
+  return new APIError(undefined, isRecord(body) ? body : undefined, undefined, response.headers);
+}

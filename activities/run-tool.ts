@@ -1,0 +1,138 @@
+import { CompleteAsyncError, Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { AgentRegistry } from '../agents/agent-registry.ts';
+import type { Tool, ToolContext } from '../agents/define-tool.ts';
+import { ToolError } from '../agents/tool-error.ts';
+import type { AttemptReport } from '../core/failures.ts';
+import {
+  causeChain,
+  INVALID_TOOL_INPUT,
+  INVALID_TOOL_RESULT,
+  TOOL_NOT_REGISTERED,
+} from '../core/failures.ts';
+import { shorten } from '../core/json.ts';
+import type { ToolResultContent } from '../core/messages.ts';
+import { registeredAgent } from './load-agent.ts';
+import { invalidInput } from './prepare-calls.ts';
+import type { ToolAttempt } from './tool-attempt.ts';
+import { beginAttempt } from './tool-attempt.ts';
+import { InvalidToolResultError, toolResultContent } from './tool-result.ts';
+
+/** What the dispatcher is told besides the model's input. */
+export interface ToolCallArgs {
+  agent: string;
+  idempotencyKey: string;
+  context?: unknown;
+}
+
+/** What a call returns: neither the workflow nor history knows attempts and times otherwise. */
+export interface ToolReturn extends AttemptReport {
+  content: ToolResultContent;
+}
+
+/** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
+const MAX_MESSAGE = 3_000;
+
+export function createRunTool(registry: AgentRegistry) {
+  /**
+   * The one function behind every tool's activity type: finds the tool by agent and name, parses the
+   * input, runs it, and ends in a way that says whether it may be run again.
+   */
+  return async function runTool(input: unknown, args: ToolCallArgs): Promise<ToolReturn> {
+    const activity = Context.current();
+    const tool = registeredTool(registry, args.agent, activity.info.activityType);
+    const [parsedInput, context] = await parse(registry, tool, input, args);
+    const attempt = await beginAttempt(activity, tool.policy.repeatable);
+    try {
+      const value = await attempt.race(
+        start(tool, parsedInput, toolContext(activity, attempt, args, context)),
+      );
+      return { content: toolResultContent(value), ...attempt.report() };
+    } catch (error) {
+      if (error instanceof CompleteAsyncError) throw error;
+      throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
+    } finally {
+      attempt.end();
+    }
+  };
+}
+
+/** Another worker of the queue may know the tool, and nothing has begun: worth another attempt. */
+function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
+  const agent = registeredAgent(registry, agentName);
+  const tool = agent.tools.get(toolName);
+  if (tool !== undefined) return tool;
+  throw ApplicationFailure.create({
+    message: `Agent ${agent.name} has no tool ${toolName} on this worker.`,
+    type: TOOL_NOT_REGISTERED,
+  });
+}
+
+async function parse(
+  registry: AgentRegistry,
+  tool: Tool,
+  input: unknown,
+  args: ToolCallArgs,
+): Promise<[input: unknown, context: unknown]> {
+  const parsed = await tool.parse(input);
+  if (!parsed.ok) {
+    throw ApplicationFailure.nonRetryable(
+      invalidInput(tool.name, parsed.problem),
+      INVALID_TOOL_INPUT,
+    );
+  }
+  return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
+}
+
+function toolContext(
+  activity: Context,
+  attempt: ToolAttempt,
+  args: ToolCallArgs,
+  context: unknown,
+): ToolContext {
+  return {
+    idempotencyKey: args.idempotencyKey,
+    attempt: activity.info.attempt,
+    signal: attempt.signal,
+    heartbeat: (details) => attempt.heartbeat(details),
+    heartbeatDetails: attempt.heartbeatDetails,
+    context,
+    log: activity.log,
+  };
+}
+
+/** A tool that throws before its first await fails like any other. */
+async function start(tool: Tool, input: unknown, ctx: ToolContext): Promise<unknown> {
+  return await tool.run(input, ctx);
+}
+
+/** Once a tool that is not repeatable has begun, every exit is final. */
+function toolFailure(error: unknown, tool: Tool, report: AttemptReport): ApplicationFailure {
+  const final = !tool.policy.repeatable || isFinal(error);
+  const delay = nextRetryDelay(error);
+  return ApplicationFailure.create({
+    message: shorten(causeChain(error).toWellFormed(), MAX_MESSAGE),
+    type: error instanceof InvalidToolResultError ? INVALID_TOOL_RESULT : errorName(error),
+    nonRetryable: final,
+    details: [report],
+    ...(delay === undefined || final ? {} : { nextRetryDelay: delay }),
+  });
+}
+
+type RetryDelay = NonNullable<Parameters<typeof ApplicationFailure.create>[0]['nextRetryDelay']>;
+
+function isFinal(error: unknown): boolean {
+  if (error instanceof InvalidToolResultError) return true;
+  if (error instanceof ToolError) return !error.retryable;
+  return error instanceof ApplicationFailure && error.nonRetryable === true;
+}
+
+function nextRetryDelay(error: unknown): RetryDelay | undefined {
+  if (error instanceof ToolError) return error.nextRetryDelay as RetryDelay | undefined;
+  return error instanceof ApplicationFailure ? (error.nextRetryDelay ?? undefined) : undefined;
+}
+
+function errorName(error: unknown): string {
+  if (error instanceof ApplicationFailure) return error.type ?? 'ApplicationFailure';
+  return error instanceof Error ? error.name : typeof error;
+}

@@ -1,0 +1,145 @@
+import type { Context } from '@temporalio/activity';
+import {
+  ActivityCancelledError,
+  ActivityPausedError,
+  ActivityResetError,
+} from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { AttemptReport, HeartbeatRecord } from '../core/failures.ts';
+import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT, WORKER_SHUTDOWN } from '../core/failures.ts';
+import { isRecord } from '../core/json.ts';
+import { MAY_HAVE_HAPPENED, timedOutText } from '../core/outcome-text.ts';
+import { keepAlive } from './heartbeat.ts';
+
+/** How long a tool may take to stop after its signal aborted, before it is left behind. */
+const STOP_GRACE_MS = 5_000;
+
+/**
+ * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may
+ * begin at all, and what an attempt that was interrupted means for the next one.
+ */
+export interface ToolAttempt {
+  readonly signal: AbortSignal;
+  /** Details that an earlier attempt recorded. */
+  readonly heartbeatDetails: unknown;
+  heartbeat(details: unknown): void;
+  report(): AttemptReport;
+  /** Runs the tool; rejects with the reason when it was interrupted and did not stop in time. */
+  race<T>(work: Promise<T>): Promise<T>;
+  /** The failure with which an interrupted attempt must end, or `undefined` if it was not. */
+  interruption(): Error | undefined;
+  end(): void;
+}
+
+/** Call once, right before `run`. Rejects when the tool may not begin. */
+export async function beginAttempt(activity: Context, repeatable: boolean): Promise<ToolAttempt> {
+  const { attempt, startToCloseTimeoutMs } = activity.info;
+  const startedAt = Date.now();
+  const earlier = heartbeatRecord(activity.info.heartbeatDetails);
+  let record: HeartbeatRecord = { attempt, begun: true, details: earlier?.details };
+
+  if (!repeatable) {
+    // Pause, reset and unpause in the Temporal UI start another attempt whatever the retry policy says.
+    if (earlier !== undefined) {
+      throw unknownOutcome(`Attempt ${earlier.attempt} began and was interrupted.`, {
+        attempt: earlier.attempt,
+        startedAt,
+        endedAt: startedAt,
+      });
+    }
+    // Before the tool begins, and not beside it: only a mark that the server has can be found by
+    // whoever looks after this worker is gone.
+    await mark(activity, record);
+  }
+
+  const overdue = new AbortController();
+  const deadline = setTimeout(
+    () => overdue.abort(new Error('startToCloseTimeout')),
+    startToCloseTimeoutMs,
+  );
+  const stopBeating = keepAlive(activity, () => record);
+  const signal = AbortSignal.any([activity.cancellationSignal, overdue.signal]);
+  const report = (): AttemptReport => ({ attempt, startedAt, endedAt: Date.now() });
+
+  return {
+    signal,
+    heartbeatDetails: earlier?.details,
+    heartbeat(details) {
+      record = { attempt, begun: true, details };
+      activity.heartbeat(record);
+    },
+    report,
+    race: (work) => Promise.race([work, interrupted(signal)]),
+    interruption: () => (signal.aborted ? interruption(activity, repeatable, report()) : undefined),
+    end() {
+      clearTimeout(deadline);
+      stopBeating();
+    },
+  };
+}
+
+async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
+  try {
+    await activity.client.activity.heartbeat(activity.info.taskToken, record);
+  } catch (error) {
+    const stopped = [ActivityCancelledError, ActivityPausedError, ActivityResetError];
+    if (stopped.some((kind) => error instanceof kind)) {
+      // It was stopped before it began. The worker learns why from its own heartbeat, and the SDK
+      // reports it in the right words.
+      activity.heartbeat();
+      await activity.cancelled;
+    }
+    throw error;
+  }
+}
+
+/** What an interrupted attempt ends with, by who interrupted it. */
+function interruption(activity: Context, repeatable: boolean, report: AttemptReport): Error {
+  const { cancellationSignal, cancellationDetails } = activity;
+  if (!cancellationSignal.aborted) {
+    // Its own clock: the server's timeout may be up to a second late, and takes no report.
+    return ApplicationFailure.create({
+      message: timedOutText(activity.info.startToCloseTimeoutMs, repeatable),
+      type: TOOL_TIMED_OUT,
+      nonRetryable: !repeatable,
+      details: [report],
+    });
+  }
+  const reason = (cancellationSignal.reason as Error).message;
+  if (reason === 'WORKER_SHUTDOWN') {
+    const text = 'The worker shut down while the tool ran.';
+    return repeatable
+      ? ApplicationFailure.create({ message: text, type: WORKER_SHUTDOWN, details: [report] })
+      : unknownOutcome(text, report);
+  }
+  if (
+    !repeatable &&
+    (cancellationDetails?.paused === true || cancellationDetails?.reset === true)
+  ) {
+    return unknownOutcome(
+      'The call was paused or reset by an operator while the tool ran.',
+      report,
+    );
+  }
+  // Cancelled; or paused or reset, which the SDK reports so that the server starts another attempt.
+  return new CancelledFailure(reason, [report]);
+}
+
+function unknownOutcome(text: string, report: AttemptReport): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(`${text} ${MAY_HAVE_HAPPENED}`, OUTCOME_UNKNOWN, report);
+}
+
+/** Rejects some time after the signal aborts. A tool that ignores it does not hold its call. */
+function interrupted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const giveUp = () => setTimeout(() => reject(signal.reason as Error), STOP_GRACE_MS).unref();
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  });
+}
+
+function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
+  return isRecord(details) && details['begun'] === true
+    ? (details as unknown as HeartbeatRecord)
+    : undefined;
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import type { Payload, StorageDriver } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  defaultPayloadConverter,
+  StorageDriverClaim,
+} from '@temporalio/common';
+import { LRUCache } from 'lru-cache';
+import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
+import { causeChain, STORAGE_FAILED } from '../core/failures.ts';
+import type { Message } from '../core/messages.ts';
+import type { Segment } from '../core/transcript.ts';
+import { segmentsToAbsorb } from '../core/transcript.ts';
+
+/** Where transcripts and specs lie outside of history. Without a storage everything stays inline. */
+export interface TranscriptStore {
+  readonly hasStorage: boolean;
+  load(segments: readonly Segment[]): Promise<Message[]>;
+  /** Seals the tail, together with those of the last segments that are small beside it. */
+  seal(
+    segments: readonly Segment[],
+    tail: readonly Message[],
+    tailBytes: number,
+  ): Promise<Segment[]>;
+  pin(spec: AgentSpec): Promise<PinnedSpec>;
+  specOf(pinned: PinnedSpec): Promise<AgentSpec>;
+}
+
+/** Content never changes under its digest, so what is cached can never be stale. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+interface Stored {
+  digest: string;
+  claim: Record<string, string>;
+  bytes: number;
+}
+
+export function createTranscriptStore(storage: StorageDriver | undefined): TranscriptStore {
+  const cache = new LRUCache<string, { value: object }>({ maxSize: CACHE_BYTES });
+  const written = new LRUCache<string, Stored>({ max: 1_000 });
+
+  async function write(driver: StorageDriver, value: object): Promise<Stored> {
+    const json = JSON.stringify(value);
+    const digest = digestOf(json);
+    const known = written.get(digest);
+    if (known !== undefined) return known;
+    const [claim] = await driver.store({}, [await encode(value)]);
+    if (claim === undefined) throw new Error(`storage ${driver.name} returned no claim`);
+    const bytes = Buffer.byteLength(json);
+    const stored = { digest, claim: claim.claimData, bytes };
+    written.set(digest, stored);
+    cache.set(digest, { value }, { size: Math.max(1, bytes) });
+    return stored;
+  }
+
+  async function read(stored: Pick<Stored, 'digest' | 'claim'>, what: string): Promise<object> {
+    const cached = cache.get(stored.digest);
+    if (cached !== undefined) return cached.value;
+    try {
+      if (storage === undefined) throw new Error('this worker has no storage');
+      const [payload] = await storage.retrieve({}, [new StorageDriverClaim(stored.claim)]);
+      if (payload === undefined) throw new Error(`storage ${storage.name} returned nothing`);
+      const value = await decode(payload);
+      const json = JSON.stringify(value);
+      if (digestOf(json) !== stored.digest) throw new Error('its content has changed');
+      cache.set(stored.digest, { value }, { size: Math.max(1, Buffer.byteLength(json)) });
+      return value;
+    } catch (error) {
+      const message = `Cannot read ${what} from the storage: ${causeChain(error)}. Give every worker of the task queue the same \`storage\`.`;
+      throw ApplicationFailure.create({ message, type: STORAGE_FAILED });
+    }
+  }
+
+  const load = async (segments: readonly Segment[]): Promise<Message[]> => {
+    const parts = await Promise.all(
+      segments.map((segment) => read(segment, 'a part of the conversation')),
+    );
+    return (parts as Message[][]).flat();
+  };
+
+  return {
+    hasStorage: storage !== undefined,
+    load,
+    async seal(segments, tail, tailBytes) {
+      if (storage === undefined) throw new Error('there is no storage to seal to');
+      const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
+      const messages = [...(await load(segments.slice(kept))), ...tail];
+      const stored = await write(storage, messages);
+      return [...segments.slice(0, kept), { ...stored, messages: messages.length }];
+    },
+    async pin(spec) {
+      if (storage === undefined)
+        return { type: 'inline', digest: digestOf(JSON.stringify(spec)), spec };
+      const { digest, claim } = await write(storage, spec);
+      return { type: 'stored', digest, claim };
+    },
+    async specOf(pinned) {
+      return pinned.type === 'inline'
+        ? pinned.spec
+        : ((await read(pinned, 'the agent')) as AgentSpec);
+    },
+  };
+}
+
+function digestOf(json: string): string {
+  return createHash('sha256').update(json).digest('hex');
+}
+
+// Stored parts pass through the worker's codecs as every payload does: a team that encrypts its
+// history wants its transcripts encrypted too.
+function codecs() {
+  return Context.current().client.options.loadedDataConverter.payloadCodecs;
+}
+
+async function encode(value: object): Promise<Payload> {
+  let payloads = [defaultPayloadConverter.toPayload(value)];
+  for (const codec of codecs()) payloads = await codec.encode(payloads);
+  return payloads[0] as Payload;
+}
+
+async function decode(payload: Payload): Promise<object> {
+  let payloads = [payload];
+  for (const codec of codecs().toReversed()) payloads = await codec.decode(payloads);
+  return defaultPayloadConverter.fromPayload(payloads[0] as Payload);
+}

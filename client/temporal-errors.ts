@@ -1,0 +1,73 @@
+import { ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import { ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import { isRecord } from '../core/json.ts';
+import { TemporalUnavailableError, TurnFailedError, TurnNotFoundError } from './errors.ts';
+
+/** gRPC: nobody listens, or not in time. */
+const UNREACHABLE = new Set([4, 14]);
+const NOT_FOUND = 5;
+
+/** Runs a request about a turn, and says in Plait's words what went wrong with it. */
+export async function aboutTurn<T>(
+  turnId: string,
+  namespace: string,
+  request: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    throw translate(error, turnId, namespace);
+  }
+}
+
+function translate(error: unknown, turnId: string, namespace: string): unknown {
+  if (error instanceof WorkflowNotFoundError) return new TurnNotFoundError(turnId, namespace);
+  if (error instanceof WorkflowFailedError) return turnFailed(turnId, error);
+  if (error instanceof ServiceError) {
+    const cause: unknown = error.cause;
+    const code = isRecord(cause) ? cause['code'] : undefined;
+    const details = isRecord(cause) && typeof cause['details'] === 'string' ? cause['details'] : '';
+    if (code === NOT_FOUND && details.toLowerCase().includes('namespace')) {
+      return new TemporalUnavailableError(
+        `The Temporal server has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or create it with \`temporal operator namespace create -n ${namespace}\`.`,
+        { cause: error },
+      );
+    }
+    if (typeof code === 'number' && UNREACHABLE.has(code)) {
+      return new TemporalUnavailableError(
+        `The Temporal server does not answer (${details || error.message}). Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`,
+        { cause: error },
+      );
+    }
+  }
+  return error;
+}
+
+function turnFailed(turnId: string, error: WorkflowFailedError): TurnFailedError {
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure) {
+    const [progress, model] = cause.details ?? [];
+    return new TurnFailedError(turnId, cause.message, {
+      type: cause.type ?? 'unknown',
+      progress,
+      model,
+      cause: error,
+    });
+  }
+  if (cause instanceof TerminatedFailure) {
+    return new TurnFailedError(turnId, `Turn ${turnId} was terminated: ${cause.message}`, {
+      type: 'Terminated',
+      cause: error,
+    });
+  }
+  if (cause instanceof TimeoutFailure) {
+    return new TurnFailedError(turnId, `Turn ${turnId} ran into its workflow timeout`, {
+      type: 'TimedOut',
+      cause: error,
+    });
+  }
+  return new TurnFailedError(turnId, `Turn ${turnId} failed: ${cause?.message ?? error.message}`, {
+    type: cause?.name ?? 'unknown',
+    cause: error,
+  });
+}

@@ -1,0 +1,14 @@
+import type { DataConverter, StorageDriver } from '@temporalio/common';
+import { ExternalStorage } from '@temporalio/common';
+
+/**
+ * The data converter for clients and workers of a storage: payloads above 256 KiB go to the storage
+ * instead of history. An external storage that the converter already has is left as it is.
+ */
+export function withStorage(
+  converter: DataConverter | undefined,
+  storage: StorageDriver | undefined,
+): DataConverter | undefined {
+  if (storage === undefined || converter?.externalStorage !== undefined) return converter;
+  return { ...converter, externalStorage: new ExternalStorage({ drivers: [storage] }) };
+}

@@ -1,0 +1,2 @@
+export { withStorage } from './data-converter.ts';
+export { directoryStorage } from './directory.ts';

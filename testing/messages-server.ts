@@ -1,0 +1,59 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { MessagesEndpoints, type EndpointOptions } from './messages/endpoints.ts';
+import { openExchange, type RecordedRequest } from './messages/exchange.ts';
+import type { Pace } from './messages/reply.ts';
+import type { Script } from './script.ts';
+
+export interface MessagesServerOptions extends EndpointOptions {
+  /** Decides every reply. */
+  readonly script: Script;
+  /** @default a free port */
+  readonly port?: number;
+  /** How fast replies come, unless a reply says otherwise. @default as fast as possible */
+  readonly pace?: Pace;
+  /** When set, requests with another key are refused with 401. @default everybody may */
+  readonly apiKey?: string;
+}
+
+export interface MessagesServer extends AsyncDisposable {
+  /** For the client's `baseURL`. */
+  readonly url: string;
+  /** Every request so far, in the order of arrival. */
+  readonly requests: readonly RecordedRequest[];
+  /** Ends every response, stalled ones too, and frees the port. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server on the loopback that speaks Anthropic's Messages API, answers by a script and
+ * refuses what the API refuses, in the API's own words.
+ */
+export async function startMessagesServer(options: MessagesServerOptions): Promise<MessagesServer> {
+  const requests: RecordedRequest[] = [];
+  const endpoints = new MessagesEndpoints(options);
+  let closing = false;
+
+  const server = createServer((request, response) => {
+    const exchange = openExchange(request, response, requests.length + 1, () => closing);
+    requests.push(exchange.record);
+    // It rejects only when the connection broke, and then there is nobody left to tell.
+    endpoints.handle(exchange).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', () => resolve());
+  });
+  const { port } = server.address() as AddressInfo;
+
+  const close = async (): Promise<void> => {
+    closing = true;
+    if (!server.listening) return;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      // Without this, a kept-alive or stalled connection would hold the port for ever.
+      server.closeAllConnections();
+    });
+  };
+  return { url: `http://127.0.0.1:${port}`, requests, close, [Symbol.asyncDispose]: close };
+}

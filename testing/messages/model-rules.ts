@@ -1,0 +1,79 @@
+import type { ModelInfo, ModelLine } from '@anthropic-ai/sdk/resources/models';
+
+/** What the API accepts differs by model. A name that is not understood is taken for the newest. */
+export interface ModelRules {
+  /** A thinking block is refused once anything before it changed. */
+  readonly bindsThinking: boolean;
+  /** `tool_choice` of type `any` or `tool`. */
+  readonly forcedToolChoice: boolean;
+  /** A last message of the assistant's, to be continued. */
+  readonly prefill: boolean;
+  /** Messages with the role `system`. */
+  readonly systemMessages: boolean;
+  readonly thinkingAdaptive: boolean;
+  readonly thinkingDisabled: boolean;
+  readonly thinkingEnabled: boolean;
+}
+
+export function modelRules(model: string): ModelRules {
+  const { line, version } = parseModel(model);
+  return {
+    bindsThinking: version >= (line === 'fable' ? 5.1 : line === 'mythos' ? 5.2 : 5.5),
+    forcedToolChoice:
+      line === 'haiku' || version < (line === 'fable' || line === 'mythos' ? 5.1 : 5.5),
+    prefill: version < 4.6,
+    systemMessages: version >= 4.8,
+    thinkingAdaptive: version >= 4.6,
+    thinkingDisabled: line === 'haiku' || (line !== 'fable' && line !== 'mythos' && version < 5.5),
+    thinkingEnabled: version < 4.7,
+  };
+}
+
+/** `claude-opus-5-5` is version 5.5, `claude-haiku-4-5-20251001` version 4.5. */
+function parseModel(model: string): { line: ModelLine | null; version: number } {
+  const match = /^claude-(fable|mythos|opus|sonnet|haiku)-(\d+)(?:-(\d))?(?:-\d{8})?$/.exec(model);
+  if (match === null) return { line: null, version: Number.POSITIVE_INFINITY };
+  const [, line, major, minor = '0'] = match;
+  return { line: (line ?? null) as ModelLine | null, version: Number(`${major}.${minor}`) };
+}
+
+const LISTED = [
+  'claude-fable-5-2',
+  'claude-fable-5-1',
+  'claude-opus-5-5',
+  'claude-sonnet-5-5',
+  'claude-haiku-5-5',
+  'claude-opus-5',
+  'claude-haiku-4-5',
+];
+
+/** The models that `GET /v1/models` lists. Requests may name any model that begins with `claude-`. */
+export function listedModels(): ModelInfo[] {
+  return LISTED.map(modelInfo);
+}
+
+export function isKnownModel(model: string): boolean {
+  return model.startsWith('claude-');
+}
+
+export function modelInfo(id: string): ModelInfo {
+  const { line, version } = parseModel(id);
+  const old = version < 4.6;
+  return {
+    id,
+    type: 'model',
+    capabilities: null,
+    created_at: '2026-01-01T00:00:00Z',
+    deprecated_at: null,
+    display_name: id
+      .replace(/-(\d)-(\d)$/, '-$1.$2')
+      .split('-')
+      .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+      .join(' '),
+    lifecycle: 'active',
+    line,
+    max_input_tokens: old ? 200_000 : 1_000_000,
+    max_tokens: old ? 64_000 : 128_000,
+    retires_at: null,
+  };
+}

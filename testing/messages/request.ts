@@ -1,0 +1,72 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type {
+  ContentBlockParam,
+  MessageCreateParams,
+  MessageParam,
+  ToolResultBlockParam,
+} from '@anthropic-ai/sdk/resources/messages';
+
+/** A request as a script sees it. It has already passed every check of the API. */
+export interface ScriptRequest {
+  readonly body: MessageCreateParams;
+  readonly headers: IncomingHttpHeaders;
+  /** The last text that a user wrote: what began this turn. Tool results do not count. */
+  readonly userText: string;
+  /** How many assistant messages stand after that text: 0 for the first reply of a turn. */
+  readonly round: number;
+  /** The tool results sent since the last assistant message, in the order of the request. */
+  readonly toolResults: readonly ToolResultBlockParam[];
+  /** The text of the result for the last message's call of this tool, the first one if it has several. */
+  readonly resultOf: (toolName: string) => string | undefined;
+  /** How often this very same request has come by now, this time included: 1, and more for a retry. */
+  readonly arrival: number;
+}
+
+export function readRequest(
+  body: MessageCreateParams,
+  headers: IncomingHttpHeaders,
+  arrival: number,
+): ScriptRequest {
+  const { messages } = body;
+  const start = messages.findLastIndex((message) => isPlainUserText(message));
+  const lastReply = messages.findLastIndex(({ role }) => role === 'assistant');
+  const toolResults = messages
+    .slice(lastReply + 1)
+    .flatMap((message) => contentBlocks(message))
+    .filter((block) => block.type === 'tool_result');
+  const calls = contentBlocks(messages[lastReply]).filter((block) => block.type === 'tool_use');
+  return {
+    body,
+    headers,
+    arrival,
+    toolResults,
+    userText: plainText(messages[start]),
+    round: messages.slice(start + 1).filter(({ role }) => role === 'assistant').length,
+    resultOf: (toolName) => {
+      const ids = new Set(calls.filter(({ name }) => name === toolName).map(({ id }) => id));
+      const result = toolResults.find(({ tool_use_id }) => ids.has(tool_use_id));
+      return result === undefined ? undefined : resultText(result);
+    },
+  };
+}
+
+function isPlainUserText(message: MessageParam): boolean {
+  return message.role === 'user' && plainText(message) !== '';
+}
+
+function plainText(message: MessageParam | undefined): string {
+  return contentBlocks(message)
+    .flatMap((block) => (block.type === 'text' ? [block.text] : []))
+    .join('\n');
+}
+
+function resultText({ content }: ToolResultBlockParam): string {
+  if (typeof content === 'string') return content;
+  return (content ?? []).flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
+}
+
+function contentBlocks(message: MessageParam | undefined): readonly ContentBlockParam[] {
+  if (message === undefined) return [];
+  const { content } = message;
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+}

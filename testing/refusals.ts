@@ -1,0 +1,34 @@
+import { isObject } from './messages/canonical.ts';
+import { checkedMessages } from './refusals/content.ts';
+import { endingRefusal, systemRefusal } from './refusals/order.ts';
+import { pairingRefusal } from './refusals/pairing.ts';
+import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusals/refusal.ts';
+import { surrogateRefusal } from './refusals/surrogates.ts';
+import { thinkingRefusal } from './refusals/thinking.ts';
+import { cacheControlRefusal, toolsRefusal } from './refusals/tools.ts';
+import { modelRefusal, topLevelRefusal } from './refusals/top-level.ts';
+
+/**
+ * Why the Messages API, version 2026-10-21, would refuse this request body, in the API's own words;
+ * nothing when it would take it. Where the API's conduct is not known, the request is taken.
+ */
+export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | undefined {
+  if (!isObject(body)) return invalid('Input should be a valid dictionary');
+  const before = firstRefusal([
+    () => surrogateRefusal(body),
+    () => topLevelRefusal(body, options),
+    () => toolsRefusal(body, options),
+  ]);
+  if (before !== undefined) return before;
+  const { messages, model } = body;
+  const checked = checkedMessages(Array.isArray(messages) ? messages : [], options);
+  if ('status' in checked) return checked;
+  return firstRefusal([
+    () => modelRefusal(body),
+    () => cacheControlRefusal(body),
+    () => systemRefusal(checked, String(model)),
+    () => pairingRefusal(checked),
+    () => endingRefusal(checked, String(model)),
+    () => thinkingRefusal(body, checked),
+  ]);
+}

@@ -1,0 +1,42 @@
+import type { JsonObject } from '../messages/canonical.ts';
+
+/** An answer with an error status: the API's error type and its text. */
+export interface Refusal {
+  readonly status: number;
+  readonly type: string;
+  readonly message: string;
+}
+
+export interface RefusalOptions {
+  /** Which endpoint's fields apply. @default 'messages' */
+  readonly endpoint?: 'messages' | 'count_tokens';
+  /**
+   * Whether the request names a beta. Then fields and blocks that this server does not know are
+   * taken for the beta's. @default false
+   */
+  readonly beta?: boolean;
+}
+
+/** One message whose shape has been checked: its place in the request and its blocks. */
+export interface CheckedMessage {
+  readonly index: number;
+  readonly role: 'user' | 'assistant' | 'system';
+  readonly blocks: readonly CheckedBlock[];
+}
+
+export interface CheckedBlock extends JsonObject {
+  readonly type: string;
+}
+
+export function invalid(message: string): Refusal {
+  return { status: 400, type: 'invalid_request_error', message };
+}
+
+/** The first refusal of several checks, in order, none run further than needed. */
+export function firstRefusal(checks: Iterable<() => Refusal | undefined>): Refusal | undefined {
+  for (const check of checks) {
+    const refused = check();
+    if (refused !== undefined) return refused;
+  }
+  return undefined;
+}

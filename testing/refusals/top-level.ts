@@ -1,0 +1,84 @@
+import { isObject, type JsonObject } from '../messages/canonical.ts';
+import { isKnownModel, modelInfo, modelRules } from '../messages/model-rules.ts';
+import { COUNT_KEYS, CREATE_KEYS, unknownKey } from './known-keys.ts';
+import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
+
+const ADAPTIVE_INSTEAD =
+  'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.';
+
+/** The fields of the request itself, as far as no model is needed to judge them. */
+export function topLevelRefusal(body: JsonObject, options: RefusalOptions): Refusal | undefined {
+  const counting = options.endpoint === 'count_tokens';
+  const { model, messages, stream } = body;
+  return firstRefusal([
+    () => (model === undefined ? invalid('model: Field required') : undefined),
+    () =>
+      typeof model !== 'string' ? invalid('model: Input should be a valid string') : undefined,
+    () => (counting ? undefined : maxTokensRefusal(body['max_tokens'])),
+    () => (messages === undefined ? invalid('messages: Field required') : undefined),
+    () =>
+      Array.isArray(messages) ? undefined : invalid('messages: Input should be a valid array'),
+    () =>
+      stream === undefined || typeof stream === 'boolean'
+        ? undefined
+        : invalid('stream: Input should be a valid boolean'),
+    () => (options.beta ? undefined : unknownKey(body, counting ? COUNT_KEYS : CREATE_KEYS, '')),
+  ]);
+}
+
+/** 0 is legal: it fills the prompt cache and generates nothing. */
+function maxTokensRefusal(maxTokens: unknown): Refusal | undefined {
+  if (maxTokens === undefined) return invalid('max_tokens: Field required');
+  if (!Number.isInteger(maxTokens)) return invalid('max_tokens: Input should be a valid integer');
+  return Number(maxTokens) < 0
+    ? invalid('max_tokens: Input should be greater than or equal to 0')
+    : undefined;
+}
+
+/** What depends on the model: whether it exists, and what it no longer takes. */
+export function modelRefusal(body: JsonObject): Refusal | undefined {
+  const model = String(body['model']);
+  if (!isKnownModel(model)) {
+    return { status: 404, type: 'not_found_error', message: `model: ${model}` };
+  }
+  const maxTokens = Number(body['max_tokens'] ?? 0);
+  const limit = modelInfo(model).max_tokens ?? Number.POSITIVE_INFINITY;
+  if (maxTokens > limit) {
+    return invalid(
+      `max_tokens: ${maxTokens} > ${limit}, which is the maximum allowed number of output tokens for ${model}`,
+    );
+  }
+  return thinkingConfigRefusal(model, body['thinking']) ?? toolChoiceRefusal(model, body);
+}
+
+function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | undefined {
+  const rules = modelRules(model);
+  const type = isObject(thinking) ? thinking['type'] : undefined;
+  if (type === 'disabled' && !rules.thinkingDisabled) {
+    return invalid(`"thinking.type.disabled" is not supported for this model. ${ADAPTIVE_INSTEAD}`);
+  }
+  if (type === 'enabled' && !rules.thinkingEnabled) {
+    return invalid(`"thinking.type.enabled" is not supported for this model. ${ADAPTIVE_INSTEAD}`);
+  }
+  return type === 'adaptive' && !rules.thinkingAdaptive
+    ? invalid('adaptive thinking is not supported on this model')
+    : undefined;
+}
+
+function toolChoiceRefusal(model: string, { tool_choice, tools }: JsonObject): Refusal | undefined {
+  if (!isObject(tool_choice)) return undefined;
+  const { type, name } = tool_choice;
+  if (type !== 'any' && type !== 'tool') return undefined;
+  if (!modelRules(model).forcedToolChoice) {
+    return invalid('tool_choice: type "tool" and "any" are not supported for this model.');
+  }
+  const offered = Array.isArray(tools) ? tools.filter(isObject) : [];
+  if (type === 'any') {
+    return offered.length === 0
+      ? invalid('tool_choice.any may only be specified while providing tools')
+      : undefined;
+  }
+  return offered.some((tool) => tool['name'] === name)
+    ? undefined
+    : invalid(`Tool '${String(name)}' not found in provided tools`);
+}

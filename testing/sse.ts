@@ -1,0 +1,127 @@
+import type {
+  ContentBlock,
+  Message,
+  RawContentBlockDelta,
+  RawMessageStreamEvent,
+} from '@anthropic-ai/sdk/resources/messages';
+
+/** One event of a Messages stream. Pings are events too, though the SDK keeps them to itself. */
+export type MessagesEvent =
+  | RawMessageStreamEvent
+  | { readonly type: 'ping' }
+  | { readonly type: 'error'; readonly error: { readonly type: string; readonly message: string } };
+
+/** Pieces that a block's text is cut into, at most; short texts are cut into pieces of some words. */
+const MAX_PIECES = 24;
+const MIN_PIECE_CHARACTERS = 16;
+
+/**
+ * A message as the events of its stream, in the API's order. `rawInputs` holds, by the block's
+ * index, the JSON text to send in place of the block's input.
+ */
+export function messageEvents(
+  message: Message,
+  rawInputs: ReadonlyMap<number, string> = new Map(),
+): MessagesEvent[] {
+  const { content, stop_reason, stop_sequence, stop_details, usage } = message;
+  const blocks = content.flatMap((block, index): MessagesEvent[] => [
+    { type: 'content_block_start', index, content_block: openBlock(block) },
+    ...deltas(block, rawInputs.get(index)).map((delta): MessagesEvent => ({
+      type: 'content_block_delta',
+      index,
+      delta,
+    })),
+    { type: 'content_block_stop', index },
+  ]);
+  return [
+    {
+      type: 'message_start',
+      message: {
+        ...message,
+        content: [],
+        stop_reason: null,
+        stop_sequence: null,
+        stop_details: null,
+        usage: { ...usage, output_tokens: 1, output_tokens_details: null },
+      },
+    },
+    { type: 'ping' },
+    ...blocks,
+    {
+      type: 'message_delta',
+      delta: { stop_reason, stop_sequence, stop_details, container: message.container },
+      usage: {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cache_creation_input_tokens: usage.cache_creation_input_tokens,
+        cache_read_input_tokens: usage.cache_read_input_tokens,
+        output_tokens_details: usage.output_tokens_details,
+        server_tool_use: usage.server_tool_use,
+      },
+    },
+    { type: 'message_stop' },
+  ];
+}
+
+/** The `event:` line is not decoration: clients skip a frame without it. */
+export function frame(event: MessagesEvent | { readonly type: string }): string {
+  return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+function openBlock(block: ContentBlock): ContentBlock {
+  switch (block.type) {
+    case 'text':
+      return { ...block, text: '', citations: block.citations === null ? null : [] };
+    case 'thinking':
+      return { ...block, thinking: '', signature: '' };
+    case 'tool_use':
+    case 'server_tool_use':
+      return { ...block, input: {} };
+    default:
+      return block;
+  }
+}
+
+function deltas(block: ContentBlock, rawInput: string | undefined): RawContentBlockDelta[] {
+  switch (block.type) {
+    case 'text':
+      return [
+        ...pieces(block.text).map((text) => ({ type: 'text_delta' as const, text })),
+        ...(block.citations ?? []).map((citation) => ({
+          type: 'citations_delta' as const,
+          citation,
+        })),
+      ];
+    case 'thinking':
+      return [
+        ...pieces(block.thinking).map((thinking) => ({
+          type: 'thinking_delta' as const,
+          thinking,
+          estimated_tokens: null,
+        })),
+        { type: 'signature_delta', signature: block.signature },
+      ];
+    case 'tool_use':
+    case 'server_tool_use':
+      // The API begins with an empty fragment.
+      return ['', ...pieces(rawInput ?? JSON.stringify(block.input))].map((partial_json) => ({
+        type: 'input_json_delta' as const,
+        partial_json,
+      }));
+    default:
+      return [];
+  }
+}
+
+/** Cuts between characters, never inside a surrogate pair. */
+function pieces(text: string): string[] {
+  const size = Math.max(MIN_PIECE_CHARACTERS, Math.ceil(text.length / MAX_PIECES));
+  const cut: string[] = [];
+  for (let from = 0; from < text.length;) {
+    const to = from + size;
+    const insidePair = /[\uD800-\uDBFF]/.test(text.charAt(to - 1));
+    cut.push(text.slice(from, insidePair ? to + 1 : to));
+    from = insidePair ? to + 1 : to;
+  }
+  return cut;
+}

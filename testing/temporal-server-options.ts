@@ -1,0 +1,69 @@
+import { resolve } from 'node:path';
+import { LOCAL_HOST } from './free-ports.ts';
+import type { SearchAttributeTypeName } from './search-attributes.ts';
+
+export interface TemporalServerOptions {
+  /** Port of the gRPC service; 0 means a free one. @default a free one */
+  readonly port?: number;
+  /** Port of the web UI, 0 for a free one; asks for the UI. @default a free one when `ui` is true */
+  readonly uiPort?: number;
+  /** Whether to serve the web UI. @default true when `uiPort` is given, otherwise false */
+  readonly ui?: boolean;
+  /**
+   * SQLite file that keeps everything across restarts; made when missing, with its directory. One
+   * server at a time can use it. @default in memory, gone with the server
+   */
+  readonly db?: string;
+  /** Made at start when missing, beside `default`, which always exists. @default `default` */
+  readonly namespace?: string;
+  /** Custom search attributes to register in the namespace, by name. @default none */
+  readonly searchAttributes?: Readonly<Record<string, SearchAttributeTypeName>>;
+  /**
+   * Server settings by key, on top of Plait's own. A value is JSON text; what is no JSON counts as
+   * a string, so that `10ms` needs no quotes. @default none
+   */
+  readonly dynamicConfig?: Readonly<Record<string, string>>;
+  /** What the server logs; `recentOutput()` has the newest lines. @default `warn` */
+  readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'never';
+  /** Called with a sentence when something is skipped, repeated or takes long. @default silent */
+  readonly onProgress?: (message: string) => void;
+}
+
+/** Settings without which a development server is slower than it needs to be. */
+const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
+  // The default of 20 a second stalls every hop of a sequential loop by up to 50 ms.
+  'history.transferProcessorMaxPollRPS': '1000',
+  // The default of one second is the shortest timer and the shortest pause between two attempts.
+  'history.timerProcessorMaxTimeShift': '10ms',
+  // No call to the outside when a test starts a server.
+  'frontend.enableServerVersionCheck': 'false',
+};
+
+/** Where one server listens. */
+export interface ServerPorts {
+  readonly grpc: number;
+  /** Absent: no web UI. */
+  readonly ui: number | undefined;
+}
+
+/** The command line of the Temporal CLI for these options. */
+export function serverArguments(options: TemporalServerOptions, ports: ServerPorts): string[] {
+  const args = ['server', 'start-dev', '--ip', LOCAL_HOST, '--port', String(ports.grpc)];
+  args.push(...(ports.ui === undefined ? ['--headless'] : ['--ui-port', String(ports.ui)]));
+  args.push('--namespace', options.namespace ?? 'default');
+  args.push('--log-level', options.logLevel ?? 'warn');
+  if (options.db !== undefined) args.push('--db-filename', resolve(options.db));
+  for (const [key, value] of Object.entries({ ...DYNAMIC_CONFIG, ...options.dynamicConfig })) {
+    args.push('--dynamic-config-value', `${key}=${isJson(value) ? value : JSON.stringify(value)}`);
+  }
+  return args;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

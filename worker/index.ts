@@ -1,0 +1,2 @@
+export { createWorker } from './create-worker.ts';
+export type { CreateWorkerOptions } from './create-worker.ts';

@@ -1,0 +1,134 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  isCancellation,
+  rootCause,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { ToolReturn } from '../activities/run-tool.ts';
+import type { AttemptReport, HeartbeatRecord } from '../core/failures.ts';
+import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../core/failures.ts';
+import { isRecord } from '../core/json.ts';
+import type { SettledCall, ToolOutcome } from '../core/outcome.ts';
+import {
+  afterAttempts,
+  MAY_HAVE_HAPPENED,
+  timedOutText,
+  workerLostText,
+} from '../core/outcome-text.ts';
+import type { ToolPolicy } from '../core/tool-policy.ts';
+
+/** Runs a call's activity and turns every way in which it can end into an outcome. Never rejects. */
+export async function settle(
+  work: () => Promise<ToolReturn>,
+  policy: ToolPolicy,
+): Promise<SettledCall> {
+  const scheduled = Date.now();
+  try {
+    const { content, attempt, startedAt, endedAt } = await work();
+    return {
+      outcome: { type: 'succeeded', content },
+      attempts: attempt,
+      start: attempt === 1 ? startedAt : scheduled,
+      end: endedAt,
+    };
+  } catch (error) {
+    const { outcome, attempts, report } = explain(error, policy);
+    return {
+      outcome,
+      attempts,
+      start: report?.attempt === 1 ? report.startedAt : scheduled,
+      end: report?.endedAt ?? Date.now(),
+    };
+  }
+}
+
+interface Explained {
+  outcome: ToolOutcome;
+  attempts: number;
+  report?: AttemptReport | undefined;
+}
+
+function explain(error: unknown, policy: ToolPolicy): Explained {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy);
+  if (cause instanceof CancelledFailure || isCancellation(error))
+    return explainCancel(cause, policy);
+  if (cause instanceof ApplicationFailure) {
+    const report = attemptReport(cause.details);
+    const attempts = report?.attempt ?? attemptsOf(error, policy);
+    return {
+      outcome: { type: outcomeType(cause.type), message: cause.message + afterAttempts(attempts) },
+      attempts,
+      report,
+    };
+  }
+  const message = rootCause(error) ?? String(error);
+  return { outcome: { type: 'failed', message }, attempts: attemptsOf(error, policy) };
+}
+
+function outcomeType(failureType: string | null | undefined): 'failed' | 'timedOut' | 'unknown' {
+  if (failureType === OUTCOME_UNKNOWN) return 'unknown';
+  return failureType === TOOL_TIMED_OUT ? 'timedOut' : 'failed';
+}
+
+function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolicy): Explained {
+  const begun = heartbeatRecord(cause.lastHeartbeatDetails);
+  const attempts = begun?.attempt ?? attemptsOf(error, policy);
+  const say = (type: Exclude<ToolOutcome['type'], 'succeeded'>, text: string): Explained => ({
+    outcome: { type, message: text + (policy.repeatable ? afterAttempts(attempts) : '') },
+    attempts,
+  });
+  switch (cause.timeoutType) {
+    case 'START_TO_CLOSE':
+      return say('timedOut', timedOutText(policy.startToCloseTimeout, policy.repeatable));
+    case 'HEARTBEAT': {
+      const lost = workerLostText(policy.heartbeatTimeout);
+      if (policy.repeatable) return say('timedOut', lost);
+      // The mark is written before `run` is called, so its absence proves that nothing happened.
+      return begun === undefined
+        ? say('failed', `${lost} The call had not begun, so it had no effect.`)
+        : say('unknown', `${lost} ${MAY_HAVE_HAPPENED}`);
+    }
+    case 'SCHEDULE_TO_START':
+      return say(
+        'timedOut',
+        'Timed out: no worker took the call within its scheduleToStartTimeout.',
+      );
+    default: {
+      const limit = 'Timed out: the call did not end within its scheduleToCloseTimeout.';
+      return say('timedOut', policy.repeatable ? limit : `${limit} ${MAY_HAVE_HAPPENED}`);
+    }
+  }
+}
+
+function explainCancel(cause: unknown, policy: ToolPolicy): Explained {
+  const report = cause instanceof CancelledFailure ? attemptReport(cause.details) : undefined;
+  const begun = report !== undefined && !policy.repeatable;
+  const message = begun
+    ? `The call was cancelled while it ran. ${MAY_HAVE_HAPPENED}`
+    : 'The call was cancelled.';
+  return { outcome: { type: 'cancelled', message }, attempts: report?.attempt ?? 0, report };
+}
+
+/** Neither history nor a failure counts attempts, so a failure without a report is inferred. */
+function attemptsOf(error: unknown, policy: ToolPolicy): number {
+  const exhausted =
+    error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED';
+  return exhausted ? policy.retry.maximumAttempts : 1;
+}
+
+function attemptReport(details: unknown): AttemptReport | undefined {
+  const first: unknown = Array.isArray(details) ? details[0] : undefined;
+  return isRecord(first) && typeof first['attempt'] === 'number'
+    ? (first as unknown as AttemptReport)
+    : undefined;
+}
+
+function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
+  const record: unknown = Array.isArray(details) ? details[0] : details;
+  return isRecord(record) && record['begun'] === true
+    ? (record as unknown as HeartbeatRecord)
+    : undefined;
+}
