@@ -14,7 +14,7 @@ import { shorten } from '../core/json.ts';
 import type { ToolResultContent } from '../core/messages.ts';
 import { registeredAgent } from './load-agent.ts';
 import { invalidInput } from './prepare-calls.ts';
-import type { ToolAttempt } from './tool-attempt.ts';
+import type { LeftBehind, ToolAttempt } from './tool-attempt.ts';
 import { beginAttempt } from './tool-attempt.ts';
 import { InvalidToolResultError, toolResultContent } from './tool-result.ts';
 
@@ -33,7 +33,7 @@ export interface ToolReturn extends AttemptReport {
 /** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
-export function createRunTool(registry: AgentRegistry) {
+export function createRunTool(registry: AgentRegistry, leftBehind: Set<LeftBehind>) {
   /**
    * The one function behind every tool's activity type: finds the tool by agent and name, parses the
    * input, runs it, and ends in a way that says whether it may be run again.
@@ -42,7 +42,7 @@ export function createRunTool(registry: AgentRegistry) {
     const activity = Context.current();
     const tool = registeredTool(registry, args.agent, activity.info.activityType);
     const [parsedInput, context] = await parse(registry, tool, input, args);
-    const attempt = await beginAttempt(activity, tool.policy.repeatable);
+    const attempt = await beginAttempt(activity, tool.policy.repeatable, leftBehind);
     try {
       const value = await attempt.race(
         start(tool, parsedInput, toolContext(activity, attempt, args, context)),

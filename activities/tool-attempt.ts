@@ -31,8 +31,21 @@ export interface ToolAttempt {
   end(): void;
 }
 
-/** Call once, right before `run`. Rejects when the tool may not begin. */
-export async function beginAttempt(activity: Context, repeatable: boolean): Promise<ToolAttempt> {
+/** A tool that did not stop when it should have, and runs on although its call has ended. */
+export interface LeftBehind {
+  tool: string;
+  callId: string;
+}
+
+/**
+ * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its
+ * call was given up is in `leftBehind` until it ends.
+ */
+export async function beginAttempt(
+  activity: Context,
+  repeatable: boolean,
+  leftBehind: Set<LeftBehind>,
+): Promise<ToolAttempt> {
   const { attempt, startToCloseTimeoutMs } = activity.info;
   const startedAt = Date.now();
   const earlier = heartbeatRecord(activity.info.heartbeatDetails);
@@ -69,7 +82,19 @@ export async function beginAttempt(activity: Context, repeatable: boolean): Prom
       activity.heartbeat(record);
     },
     report,
-    race: (work) => Promise.race([work, interrupted(signal)]),
+    race(work) {
+      const call = { tool: activity.info.activityType, callId: activity.info.activityId };
+      let runs = true;
+      const ended = work.finally(() => {
+        runs = false;
+        leftBehind.delete(call);
+      });
+      const givenUp = interrupted(signal).catch((reason: unknown) => {
+        if (runs) leftBehind.add(call);
+        throw reason;
+      });
+      return Promise.race([ended, givenUp]);
+    },
     interruption: () => (signal.aborted ? interruption(activity, repeatable, report()) : undefined),
     end() {
       clearTimeout(deadline);

@@ -153,6 +153,11 @@ const toolOptions = z.strictObject({
           backoffCoefficient: z.number().min(1).optional(),
           nonRetryableErrorTypes: z.array(z.string()).optional(),
         })
+        .refine(
+          ({ initialInterval: first, maximumInterval: longest }) =>
+            first === undefined || longest === undefined || first <= longest,
+          'initialInterval must not be above maximumInterval',
+        )
         .optional(),
     })
     .optional(),

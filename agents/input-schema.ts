@@ -1,6 +1,7 @@
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
+import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import { DeclarationError } from './declaration-error.ts';
 
@@ -21,8 +22,8 @@ export type ParsedInput = { ok: true; value: unknown } | { ok: false; problem: s
 
 /** A schema in its two uses: told to the model, and checked against what the model sends. */
 export interface CompiledSchema {
-  jsonSchema: ApiTool.InputSchema;
-  parse(input: unknown): Promise<ParsedInput>;
+  readonly jsonSchema: ApiTool.InputSchema;
+  readonly parse: (input: unknown) => Promise<ParsedInput>;
 }
 
 /**
@@ -54,10 +55,15 @@ function compileZod(subject: string, schema: z.core.$ZodType): CompiledSchema {
   return {
     jsonSchema: jsonSchema as unknown as ApiTool.InputSchema,
     async parse(input) {
-      const parsed = await z.safeParseAsync(schema, input);
-      return parsed.success
-        ? { ok: true, value: parsed.data }
-        : { ok: false, problem: z.prettifyError(parsed.error) };
+      try {
+        const parsed = await z.safeParseAsync(schema, input);
+        return parsed.success
+          ? { ok: true, value: parsed.data }
+          : { ok: false, problem: z.prettifyError(parsed.error) };
+      } catch (error) {
+        // A transform or a refinement that throws, like `JSON.parse`, means that the input is wrong.
+        return { ok: false, problem: causeChain(error) };
+      }
     },
   };
 }

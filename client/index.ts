@@ -8,6 +8,15 @@ export {
   TurnNotFoundError,
 } from './errors.ts';
 export { TurnHandle } from './turn-handle.ts';
+export type {
+  CallSnapshot,
+  RoundSnapshot,
+  StepSnapshot,
+  StepState,
+  TurnSnapshot,
+  TurnStatus,
+} from './turn-snapshot.ts';
+export type { WatchOptions } from './watch.ts';
 export { InvalidTurnError } from '../core/turn-input.ts';
 export type {
   CallRecord,

@@ -4,6 +4,9 @@ import type { TurnDescription } from './describe-turn.ts';
 import { describeTurn } from './describe-turn.ts';
 import { TurnNotFoundError } from './errors.ts';
 import { aboutTurn } from './temporal-errors.ts';
+import type { TurnSnapshot } from './turn-snapshot.ts';
+import type { WatchOptions } from './watch.ts';
+import { watchTurn } from './watch.ts';
 
 /** One turn, running or ended. Holds nothing but the id, so it can be made again anywhere. */
 export class TurnHandle {
@@ -32,6 +35,16 @@ export class TurnHandle {
   /** What the turn is doing now. */
   async describe(): Promise<TurnDescription> {
     return await this.about(async () => describeTurn(await this.workflow.describe()));
+  }
+
+  /**
+   * Follows the turn: a snapshot of its rounds and calls at once and after every change, the last one
+   * when it has ended. It neither starts nor holds anything, so leave it whenever you like.
+   *
+   * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<TurnSnapshot, void, undefined> {
+    return watchTurn(this.client, this.turnId, options);
   }
 
   /**

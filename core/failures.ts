@@ -59,7 +59,8 @@ export function causeChain(error: unknown): string {
     seen.add(current);
     // Node reports a refused connection to several addresses as an AggregateError without a text.
     const inner: unknown = current instanceof AggregateError ? current.errors[0] : undefined;
-    const text = current.message.trim();
+    // Some libraries put an object there, and this must not fail while it explains a failure.
+    const text = thrownText(current.message).trim();
     const said = texts.some((earlier) => earlier.includes(text));
     if (text !== '' && !said) texts.push(text);
     current = current.cause ?? inner;

@@ -22,6 +22,12 @@ export function jsonBytes(value: unknown): number {
   return bytes;
 }
 
+/** Half an emoji is legal in a JavaScript string, and the API refuses the request that holds one. */
+export function hasLoneSurrogate(value: unknown): boolean {
+  // The JSON escapes half a pair, and writes a whole one as it is.
+  return /(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(JSON.stringify(value) ?? '');
+}
+
 /** JSON with sorted keys: two values with the same content have the same text. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>

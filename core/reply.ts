@@ -1,4 +1,4 @@
-import { isRecord } from './json.ts';
+import { hasLoneSurrogate, isRecord } from './json.ts';
 import type { ModelStopReason, ReplyBlock } from './messages.ts';
 import { toolUses } from './messages.ts';
 import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN } from './names.ts';
@@ -34,6 +34,7 @@ export function findReplyProblem(
   if (reply.stopReason === 'tool_use' && calls.length === 0) {
     return 'it stopped for tool_use without asking for a tool';
   }
+  if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';
   const seen = new Set(earlierIds);
   for (const { id, name, input } of calls) {
     if (typeof id !== 'string' || !TOOL_USE_ID_PATTERN.test(id) || id.length > TOOL_USE_ID_LIMIT) {

@@ -36,7 +36,11 @@ export type ToolPolicyOverrides = Partial<Omit<ToolPolicy, 'repeatable' | 'retry
  *   that does not know the tool yet), since whatever happens after `run` began is final.
  */
 export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = {}): ToolPolicy {
-  const { retry, ...times } = declared;
+  const { retry, ...times } = withoutUndefined(declared);
+  const declaredRetry = withoutUndefined(retry ?? {});
+  // The SDK refuses a longest wait that is shorter than the first, also where only one is declared.
+  const initialInterval = Math.min(1_000, declaredRetry.maximumInterval ?? 1_000);
+  const maximumInterval = Math.max(30_000, declaredRetry.initialInterval ?? 0);
   return {
     repeatable,
     startToCloseTimeout: 120_000,
@@ -44,12 +48,12 @@ export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = 
     ...times,
     retry: {
       maximumAttempts: repeatable ? 3 : 5,
-      initialInterval: 1_000,
-      maximumInterval: 30_000,
+      initialInterval,
+      maximumInterval,
       backoffCoefficient: 2,
-      ...retry,
+      ...declaredRetry,
       nonRetryableErrorTypes: [
-        ...(retry?.nonRetryableErrorTypes ?? []),
+        ...(declaredRetry.nonRetryableErrorTypes ?? []),
         // Repeating the attempt would only produce the same oversized result.
         'PayloadsTooLarge',
         // The server's names for its own timeouts. After one of these nobody knows whether the tool
@@ -58,6 +62,12 @@ export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = 
       ],
     },
   };
+}
+
+/** An option that is `undefined` was left out, as in `timeout: process.env.TIMEOUT`. */
+function withoutUndefined<Options extends object>(options: Options): Options {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Options;
 }
 
 /** The options under which a call of this tool is scheduled. */

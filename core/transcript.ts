@@ -54,14 +54,15 @@ export function sealed(segments: Segment[]): Transcript {
 }
 
 /**
- * How many of the last segments a new one should absorb. Sizes then grow like the digits of a
- * counter: few segments, and every message is rewritten only a few times.
+ * How many of the last segments a new one should absorb: all that are not more than twice as large.
+ * What stays is then at least halved from one segment to the next, so that there are few, and a
+ * message is rewritten only when its segment grows by half.
  */
 export function segmentsToAbsorb(segments: readonly Segment[], newBytes: number): number {
   let count = 0;
   let bytes = newBytes;
   for (const segment of segments.toReversed()) {
-    if (segment.bytes > bytes || segment.bytes + bytes > SEGMENT_BYTES) break;
+    if (segment.bytes > 2 * bytes || segment.bytes + bytes > SEGMENT_BYTES) break;
     bytes += segment.bytes;
     count += 1;
   }

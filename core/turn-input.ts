@@ -1,6 +1,6 @@
 import { isRecord } from './json.ts';
-import type { Message } from './messages.ts';
-import type { TurnArgs } from './turn.ts';
+import type { InputBlock, Message } from './messages.ts';
+import { toolUses } from './messages.ts';
 
 /** The arguments of a turn are wrong. The message says which and what to do. */
 export class InvalidTurnError extends Error {
@@ -23,7 +23,7 @@ export function openingMessages(args: unknown): Message[] {
   if (typeof args['agent'] !== 'string' || args['agent'] === '') {
     throw new InvalidTurnError('agent must be the name of an agent');
   }
-  return toMessages(args['input'] as TurnArgs['input']);
+  return toMessages(args['input']);
 }
 
 function toMessages(input: unknown): Message[] {
@@ -36,16 +36,19 @@ function toMessages(input: unknown): Message[] {
     throw new InvalidTurnError('input must be a text, content blocks, or messages');
   }
   if (input.every((item) => typeof item['role'] === 'string')) {
-    // Checked by the rules below; the API checks the rest of each block.
-    const messages = input as unknown as Message[];
-    const problem = findConversationProblem(messages);
-    if (problem !== undefined) throw new InvalidTurnError(`input: ${problem}`);
-    return messages;
+    return checked(input as unknown as Message[]);
   }
   if (input.every((item) => typeof item['type'] === 'string')) {
-    return [{ role: 'user', content: input as unknown as Exclude<Message['content'], string> }];
+    return checked([{ role: 'user', content: input as unknown as InputBlock[] }]);
   }
   throw new InvalidTurnError('input mixes messages (with a role) and content blocks (with a type)');
+}
+
+/** The rest of each block is checked by the API. */
+function checked(messages: Message[]): Message[] {
+  const problem = findConversationProblem(messages);
+  if (problem !== undefined) throw new InvalidTurnError(`input: ${problem}`);
+  return messages;
 }
 
 /**
@@ -53,20 +56,28 @@ function toMessages(input: unknown): Message[] {
  * cannot be repaired later, so it is refused before anything is started.
  */
 function findConversationProblem(messages: readonly Message[]): string | undefined {
-  let open = new Set<string>();
-  for (const [i, message] of messages.entries()) {
-    if (typeof message.content !== 'string' && !Array.isArray(message.content)) {
+  const open = new Set<string>();
+  const asked = new Set<string>();
+  for (const [i, { role, content }] of messages.entries()) {
+    if (typeof content !== 'string' && !(Array.isArray(content) && content.every(isRecord))) {
       return `messages[${i}].content must be a text or content blocks`;
     }
-    const blocks = typeof message.content === 'string' ? [] : message.content;
+    const blocks = typeof content === 'string' ? [] : content;
     for (const block of blocks) {
       if (block.type !== 'tool_result') continue;
+      if (role !== 'user') return `messages[${i}] has a tool_result, which only the user can give`;
       if (!open.delete(block.tool_use_id)) {
         return `messages[${i}] answers ${block.tool_use_id}, which the message before it did not ask for`;
       }
     }
     if (open.size > 0) return unanswered(i - 1, open);
-    open = new Set(blocks.flatMap((block) => (block.type === 'tool_use' ? [block.id] : [])));
+    for (const { id } of toolUses(blocks)) {
+      if (role !== 'assistant')
+        return `messages[${i}] has a tool_use, which only the assistant can ask for`;
+      if (asked.has(id)) return `messages[${i}] uses the tool_use id ${id} a second time`;
+      asked.add(id);
+      open.add(id);
+    }
   }
   if (open.size > 0) return unanswered(messages.length - 1, open);
   return messages.at(-1)?.role === 'user' ? undefined : 'the last message must be from the user';

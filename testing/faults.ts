@@ -2,7 +2,7 @@ import type { Fault, FaultReply, MessageReply, Reply, StreamFault } from './mess
 import { say } from './replies.ts';
 
 /** For ever, as the time of a stall: until the client gives up or the server is closed. */
-export const FOREVER = Number.POSITIVE_INFINITY;
+const FOREVER = Number.POSITIVE_INFINITY;
 
 export interface StatusFaultOptions {
   /** Sent as they are, for example `{ 'x-should-retry': 'false' }`. */

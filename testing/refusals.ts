@@ -1,4 +1,4 @@
-import { isObject } from './messages/canonical.ts';
+import { isRecord } from '../core/json.ts';
 import { checkedMessages } from './refusals/content.ts';
 import { endingRefusal, systemRefusal } from './refusals/order.ts';
 import { pairingRefusal } from './refusals/pairing.ts';
@@ -13,7 +13,7 @@ import { modelRefusal, topLevelRefusal } from './refusals/top-level.ts';
  * nothing when it would take it. Where the API's conduct is not known, the request is taken.
  */
 export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | undefined {
-  if (!isObject(body)) return invalid('Input should be a valid dictionary');
+  if (!isRecord(body)) return invalid('Input should be a valid dictionary');
   const before = firstRefusal([
     () => surrogateRefusal(body),
     () => topLevelRefusal(body, options),

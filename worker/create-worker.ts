@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { GracefulShutdownPeriodExpiredError, NativeConnection, Worker } from '@temporalio/worker';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { ActivitiesOptions } from '../activities/index.ts';
-import { createActivities } from '../activities/index.ts';
+import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
+import { buildActivities } from '../activities/create-activities.ts';
+import type { LeftBehind } from '../activities/tool-attempt.ts';
+import { DeclarationError } from '../agents/declaration-error.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { withStorage } from '../storage/data-converter.ts';
 
@@ -46,36 +48,93 @@ const WORKFLOWS = fileURLToPath(
  * own: give `workflowsPath` and export `plait/workflows` from that file as well.
  *
  * Throws a `DeclarationError` for agents that do not fit together, and Temporal's `TransportError`
- * when the server cannot be reached.
+ * when the server cannot be reached. `run()` rejects with Temporal's
+ * `GracefulShutdownPeriodExpiredError` when a tool ignored its signal past the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
   const { agents, anthropic, storage, modelIdleTimeout, activities, dataConverter, ...temporal } =
     options;
-  const plait = createActivities({
-    agents,
-    ...(anthropic === undefined ? {} : { anthropic }),
-    ...(storage === undefined ? {} : { storage }),
-    ...(modelIdleTimeout === undefined ? {} : { modelIdleTimeout }),
-  });
+  const leftBehind = new Set<LeftBehind>();
+  const plait = buildActivities(
+    {
+      agents,
+      ...(anthropic === undefined ? {} : { anthropic }),
+      ...(storage === undefined ? {} : { storage }),
+      ...(modelIdleTimeout === undefined ? {} : { modelIdleTimeout }),
+    },
+    leftBehind,
+  );
   const converter = withStorage(dataConverter, storage);
-  const { connection, namespace } = await connect(temporal);
-  return await Worker.create({
-    ...DEFAULTS,
-    ...(temporal.workflowBundle === undefined ? { workflowsPath: WORKFLOWS } : {}),
-    ...temporal,
-    connection,
-    namespace,
-    taskQueue: temporal.taskQueue ?? DEFAULT_TASK_QUEUE,
-    activities: { ...activities, ...plait },
-    ...(converter === undefined ? {} : { dataConverter: converter }),
-  });
+  const { connection, namespace, owned } = await connect(temporal);
+  try {
+    const worker = await Worker.create({
+      ...DEFAULTS,
+      ...(temporal.workflowBundle === undefined ? { workflowsPath: WORKFLOWS } : {}),
+      ...temporal,
+      connection,
+      namespace,
+      taskQueue: temporal.taskQueue ?? DEFAULT_TASK_QUEUE,
+      activities: merged(activities, plait),
+      ...(converter === undefined ? {} : { dataConverter: converter }),
+    });
+    afterRun(worker, async () => {
+      // Nobody else can close it, and an open connection can keep the process alive for ever.
+      await owned?.close();
+      refuseToLinger(leftBehind);
+    });
+    return worker;
+  } catch (error) {
+    await owned?.close();
+    throw error;
+  }
+}
+
+interface WorkerConnection {
+  connection: NativeConnection;
+  namespace: string;
+  /** The connection, if it was made here. */
+  owned?: NativeConnection;
 }
 
 async function connect(
   given: Pick<CreateWorkerOptions, 'connection' | 'namespace'>,
-): Promise<{ connection: NativeConnection; namespace: string }> {
+): Promise<WorkerConnection> {
   const config = loadClientConnectConfig();
   const namespace = given.namespace ?? config.namespace ?? 'default';
-  const connection = given.connection ?? (await NativeConnection.connect(config.connectionOptions));
-  return { connection, namespace };
+  if (given.connection !== undefined) return { connection: given.connection, namespace };
+  const owned = await NativeConnection.connect(config.connectionOptions);
+  return { connection: owned, namespace, owned };
+}
+
+function afterRun(worker: Worker, cleanUp: () => Promise<void>): void {
+  const run = worker.run.bind(worker);
+  worker.run = async () => {
+    try {
+      await run();
+    } finally {
+      await cleanUp();
+    }
+  };
+}
+
+/**
+ * The calls of these tools have ended, but their timers and sockets would keep the process alive for
+ * as long as they like. The same error with which Temporal's worker gives up on such activities ends
+ * it, unless it is caught.
+ */
+function refuseToLinger(leftBehind: ReadonlySet<LeftBehind>): void {
+  if (leftBehind.size === 0) return;
+  const tools = [...leftBehind].map(({ tool, callId }) => `${tool} (${callId})`).join(', ');
+  throw new GracefulShutdownPeriodExpiredError(
+    `The worker has shut down, but these tools ignore their signal and run on: ${tools}`,
+  );
+}
+
+/** A tool must not be shadowed by an activity of the same name, nor shadow it, unnoticed. */
+function merged(activities: object | undefined, plait: PlaitActivities): object {
+  const taken = Object.keys(activities ?? {}).filter((name) => Object.hasOwn(plait, name));
+  if (taken.length === 0) return { ...activities, ...plait };
+  throw new DeclarationError(
+    `activities: ${taken.join(', ')} has the name of a tool, and a tool's name is its activity type; rename one of them`,
+  );
 }

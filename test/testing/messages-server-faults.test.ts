@@ -1,5 +1,11 @@
-import Anthropic from '@anthropic-ai/sdk';
-import { describe, expect } from 'vitest';
+import {
+  APIConnectionTimeoutError,
+  APIError,
+  AnthropicError,
+  InternalServerError,
+  RateLimitError,
+} from '@anthropic-ai/sdk';
+import { describe, expect, test } from 'vitest';
 import { fault, times } from '../../testing/faults.ts';
 import {
   callTools,
@@ -13,22 +19,42 @@ import {
 } from '../../testing/replies.ts';
 import { conversation, type Script } from '../../testing/script.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
-import { answered, ask, rejection, test } from './messages-server-fixture.ts';
+import { answered, ask, rejection, start } from './messages-server-fixture.ts';
 
 const QUESTION = 'Go on';
 const always = (answer: Reply): Script => conversation(QUESTION, [answer]);
 
 describe('an error status', () => {
   const rows: readonly (readonly [string, Reply, object])[] = [
-    ['rate limited', fault.rateLimited({ retryAfter: 7 }), { status: 429, type: 'rate_limit_error' }],
-    ['overloaded', fault.overloaded(), { status: 529, type: 'overloaded_error', apiMessage: 'Overloaded' }],
+    [
+      'rate limited',
+      fault.rateLimited({ retryAfter: 7 }),
+      { status: 429, type: 'rate_limit_error' },
+    ],
+    [
+      'overloaded',
+      fault.overloaded(),
+      { status: 529, type: 'overloaded_error', apiMessage: 'Overloaded' },
+    ],
     ['server error', fault.serverError(), { status: 500, type: 'api_error' }],
-    ['bad request', fault.badRequest('prompt is too long: 1 tokens > 0 maximum'), { status: 400, apiMessage: 'prompt is too long: 1 tokens > 0 maximum' }],
-    ['any other', fault.status(402, 'billing_error', 'No credit'), { status: 402, type: 'billing_error' }],
-    ['with an error code', fault.rateLimited({ errorCode: 'enforced_spend_limit_reached' }), { status: 429, errorCode: 'enforced_spend_limit_reached' }],
+    [
+      'bad request',
+      fault.badRequest('prompt is too long: 1 tokens > 0 maximum'),
+      { status: 400, apiMessage: 'prompt is too long: 1 tokens > 0 maximum' },
+    ],
+    [
+      'any other',
+      fault.status(402, 'billing_error', 'No credit'),
+      { status: 402, type: 'billing_error' },
+    ],
+    [
+      'with an error code',
+      fault.rateLimited({ errorCode: 'enforced_spend_limit_reached' }),
+      { status: 429, errorCode: 'enforced_spend_limit_reached' },
+    ],
   ];
 
-  test.for(rows)('%s', async ([, answer, expected], { start }) => {
+  test.for(rows)('%s', async ([, answer, expected]) => {
     const { client } = await start(always(answer));
     for (const attempt of [
       client.messages.create(ask(QUESTION)),
@@ -39,19 +65,20 @@ describe('an error status', () => {
     }
   });
 
-  test('brings its headers', async ({ start }) => {
+  test('brings its headers', async () => {
     const { client } = await start(
       always(fault.rateLimited({ retryAfter: 7, headers: { 'x-should-retry': 'false' } })),
     );
     const error = await rejection(client.messages.create(ask(QUESTION)));
-    expect(error).toBeInstanceOf(Anthropic.RateLimitError);
-    const headers = error instanceof Anthropic.APIError ? error.headers : undefined;
-    expect([headers?.get('retry-after'), headers?.get('x-should-retry')]).toEqual(['7', 'false']);
+    expect(error).toBeInstanceOf(RateLimitError);
+    const headers = 'headers' in error && error.headers instanceof Headers ? error.headers : null;
+    expect(headers?.get('retry-after')).toBe('7');
+    expect(headers?.get('x-should-retry')).toBe('false');
   });
 });
 
 describe('a fault that passes', () => {
-  test('strikes the first arrivals of the very same request only', async ({ start }) => {
+  test('strikes the first arrivals of the very same request only', async () => {
     const { server, client } = await start(
       conversation(QUESTION, [
         times(2, fault.overloaded(), callTools({ get_customer: {} })),
@@ -64,7 +91,7 @@ describe('a fault that passes', () => {
     expect(server.requests.map(({ status }) => status)).toEqual([529, 529, 200, 500, 200]);
   });
 
-  test('spoils the reply that comes afterwards', async ({ start }) => {
+  test('spoils the reply that comes afterwards', async () => {
     const { client } = await start(
       always(times(1, fault.reset({ afterEvents: 4 }), say('All of this is one short reply.'))),
     );
@@ -78,49 +105,51 @@ describe('a fault that passes', () => {
 });
 
 describe('in the middle of a stream', () => {
-  test('silence before the headers ends with the reply', async ({ start }) => {
+  test('silence before the headers ends with the reply', async () => {
     const { client } = await start(always(fault.stallBeforeHeaders(50, say('At last.'))));
     const began = performance.now();
     await expect(client.messages.stream(ask(QUESTION)).finalText()).resolves.toBe('At last.');
     expect(performance.now() - began).toBeGreaterThan(40);
   });
 
-  test('silence before the headers outlasts the client', async ({ start }) => {
+  test('silence before the headers outlasts the client', async () => {
     const { server, client } = await start(always(fault.stallBeforeHeaders()));
     const error = await rejection(client.messages.create(ask(QUESTION), { timeout: 60 }));
-    expect(error).toBeInstanceOf(Anthropic.APIConnectionTimeoutError);
-    await expect.poll(() => server.requests[0]).toMatchObject({
-      closedEarly: true,
-      status: undefined,
-    });
+    expect(error).toBeInstanceOf(APIConnectionTimeoutError);
+    await expect
+      .poll(() => server.requests[0])
+      .toMatchObject({
+        closedEarly: true,
+        status: undefined,
+      });
   });
 
-  test('silence is not noticed by the client', async ({ start }) => {
+  test('silence is not noticed by the client', async () => {
     const { client } = await start(always(fault.stallMidStream(50, { reply: say('Here I am.') })));
     const timed = client.messages.stream(ask(QUESTION), { timeout: 30 });
     await expect(timed.finalText()).resolves.toBe('Here I am.');
   });
 
-  test('an error event is an error without a status', async ({ start }) => {
+  test('an error event is an error without a status', async () => {
     const { client } = await start(always(fault.midStreamError('api_error', { message: 'Boom' })));
     const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
-    expect(error).toBeInstanceOf(Anthropic.APIError);
-    expect(error).not.toBeInstanceOf(Anthropic.InternalServerError);
+    expect(error).toBeInstanceOf(APIError);
+    expect(error).not.toBeInstanceOf(InternalServerError);
     expect(error).toMatchObject({ status: undefined, type: 'api_error' });
   });
 
-  test('an event of an unknown type does not disturb', async ({ start }) => {
+  test('an event of an unknown type does not disturb', async () => {
     const { client } = await start(always(fault.unknownEvent({ reply: say('Here I am.') })));
     await expect(client.messages.stream(ask(QUESTION)).finalText()).resolves.toBe('Here I am.');
   });
 
-  test('a clean end before message_stop is an error for the helper', async ({ start }) => {
+  test('a clean end before message_stop is an error for the helper', async () => {
     const { client } = await start(always(fault.earlyEnd()));
     const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
     expect(error.message).toContain('stream ended without producing a Message');
   });
 
-  test('a clean end after message_delta is still one', async ({ start }) => {
+  test('a clean end after message_delta is still one', async () => {
     const lastButOne = { reply: say('Yes.'), afterEvents: 6 };
     const { client } = await start(always(fault.earlyEnd(lastButOne)));
     const types: string[] = [];
@@ -130,7 +159,7 @@ describe('in the middle of a stream', () => {
     await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
   });
 
-  test('a dead connection is an error', async ({ start }) => {
+  test('a dead connection is an error', async () => {
     const { server, client } = await start(always(fault.reset()));
     const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
     expect(error.message).toContain('terminated');
@@ -140,7 +169,7 @@ describe('in the middle of a stream', () => {
 });
 
 describe('in the middle of a plain response', () => {
-  test('silence ends with the rest', async ({ start }) => {
+  test('silence ends with the rest', async () => {
     const { client } = await start(always(fault.stallMidStream(20, { reply: say('Here.') })));
     await expect(client.messages.create(ask(QUESTION))).resolves.toMatchObject({
       content: [{ text: 'Here.' }],
@@ -151,7 +180,7 @@ describe('in the middle of a plain response', () => {
     ['an error event is the status of its type', fault.midStreamError(), { status: 529 }],
     ['a clean end leaves no JSON', fault.earlyEnd(), {}],
     ['a dead connection leaves nothing', fault.reset(), {}],
-  ] as const)('%s', async ([, answer, expected], { start }) => {
+  ] as const)('%s', async ([, answer, expected]) => {
     const { client } = await start(always(answer));
     expect(await rejection(client.messages.create(ask(QUESTION)))).toMatchObject(expected);
   });
@@ -160,7 +189,7 @@ describe('in the middle of a plain response', () => {
 describe('a call', () => {
   const input = { customer_id: 1234, reason: 'The order was lost.' };
 
-  test('that was cut has a smaller input, and max_tokens says so', async ({ start }) => {
+  test('that was cut has a smaller input, and max_tokens says so', async () => {
     const { client } = await start(always(fault.truncatedToolUse('get_customer', input)));
     const cut = await client.messages.stream(ask(QUESTION)).finalMessage();
     expect(cut.stop_reason).toBe('max_tokens');
@@ -168,16 +197,16 @@ describe('a call', () => {
     expect(JSON.stringify(cut.content)).not.toContain('lost');
   });
 
-  test('whose input is no JSON fails in the helper', async ({ start }) => {
+  test('whose input is no JSON fails in the helper', async () => {
     const { client } = await start(always(fault.invalidJsonInput('get_customer', '{"a": }')));
     const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
-    expect(error).toBeInstanceOf(Anthropic.AnthropicError);
+    expect(error).toBeInstanceOf(AnthropicError);
     expect(error.message).toContain('JSON');
   });
 });
 
 describe('the model stops', () => {
-  test('with a refusal', async ({ start }) => {
+  test('with a refusal', async () => {
     const refused = refuse({ category: 'cyber' }, reply(say('I'), callTools({ get_orders: {} })));
     const { client } = await start(always(refused));
     const message = await client.messages.stream(ask(QUESTION)).finalMessage();
@@ -188,7 +217,7 @@ describe('the model stops', () => {
     });
   });
 
-  test('with a pause, and goes on when its content comes back', async ({ start }) => {
+  test('with a pause, and goes on when its content comes back', async () => {
     const { client } = await start(conversation(QUESTION, [pauseTurn(), say('It rains.')]));
     const paused = await client.messages.stream(ask(QUESTION)).finalMessage();
     expect(paused.stop_reason).toBe('pause_turn');
@@ -200,14 +229,16 @@ describe('the model stops', () => {
     expect(resumed.content).toMatchObject([{ text: 'It rains.' }]);
   });
 
-  test('without a word', async ({ start }) => {
+  test('without a word', async () => {
     const { client } = await start(always(sayNothing()));
     const message = await client.messages.stream(ask(QUESTION)).finalMessage();
     expect(message).toMatchObject({ content: [], stop_reason: 'end_turn' });
   });
 
-  test('for a reason nobody knows', async ({ start }) => {
-    const { client } = await start(always(stopWith('tired', reply(think('Hm.'), say('Good night.')))));
+  test('for a reason nobody knows', async () => {
+    const { client } = await start(
+      always(stopWith('tired', reply(think('Hm.'), say('Good night.')))),
+    );
     const message = await client.messages.stream(ask(QUESTION)).finalMessage();
     expect(message.stop_reason).toBe('tired');
   });

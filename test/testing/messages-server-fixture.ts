@@ -1,6 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resources/messages';
-import { test as base } from 'vitest';
+import { onTestFinished } from 'vitest';
 import {
   startMessagesServer,
   type MessagesServer,
@@ -8,32 +8,21 @@ import {
 } from '../../testing/messages-server.ts';
 import type { Script } from '../../testing/script.ts';
 
-export interface Scripted extends AsyncDisposable {
+interface Scripted {
   readonly server: MessagesServer;
   readonly client: Anthropic;
 }
 
-/** A scripted server and a real client of it that never retries by itself. */
-export async function scripted(
+/** A scripted server, until the test is over, and a real client of it that never retries by itself. */
+export async function start(
   script: Script,
   options: Partial<MessagesServerOptions> = {},
 ): Promise<Scripted> {
   const server = await startMessagesServer({ script, ...options });
+  onTestFinished(() => server.close());
   const client = new Anthropic({ apiKey: 'test', baseURL: server.url, maxRetries: 0 });
-  return { server, client, [Symbol.asyncDispose]: () => server.close() };
+  return { server, client };
 }
-
-export const test = base.extend<{ start: typeof scripted }>({
-  start: async ({}, use) => {
-    const started: Scripted[] = [];
-    await use(async (...args) => {
-      const one = await scripted(...args);
-      started.push(one);
-      return one;
-    });
-    await Promise.all(started.map(({ server }) => server.close()));
-  },
-});
 
 const customerTool = (name: string) => ({
   name,

@@ -1,8 +1,8 @@
 import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resources/messages';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { say } from '../../testing/replies.ts';
 import { refusal } from '../../testing/refusals.ts';
-import { ask, rejection, test } from './messages-server-fixture.ts';
+import { ask, rejection, start } from './messages-server-fixture.ts';
 
 const user = (...content: unknown[]) => ({ role: 'user', content });
 const assistant = (...content: unknown[]) => ({ role: 'assistant', content });
@@ -56,99 +56,339 @@ type Row = readonly [why: string, body: object, message: string];
 
 const REFUSED: readonly Row[] = [
   ['no result', talk(hello, assistant(call('a'), call('b')), hello), missing(1, 'a, b')],
-  ['one result missing', talk(hello, assistant(call('a'), call('b')), user(result('a'))), missing(1, 'b')],
-  ['text before a result', talk(hello, assistant(call('a')), user(text('So'), result('a'))), missing(1, 'a')],
-  ['a message of the user in between', talk(hello, assistant(call('a')), hello, user(result('a'))), missing(1, 'a')],
-  ['a message of the assistant in between', talk(hello, assistant(call('a')), assistant(text('Wait')), user(result('a'))), missing(1, 'a')],
+  [
+    'one result missing',
+    talk(hello, assistant(call('a'), call('b')), user(result('a'))),
+    missing(1, 'b'),
+  ],
+  [
+    'text before a result',
+    talk(hello, assistant(call('a')), user(text('So'), result('a'))),
+    missing(1, 'a'),
+  ],
+  [
+    'a message of the user in between',
+    talk(hello, assistant(call('a')), hello, user(result('a'))),
+    missing(1, 'a'),
+  ],
+  [
+    'a message of the assistant in between',
+    talk(hello, assistant(call('a')), assistant(text('Wait')), user(result('a'))),
+    missing(1, 'a'),
+  ],
   ['calls at the very end', talk(hello, assistant(call('a'))), missing(1, 'a')],
-  ['a result of nothing', talk(hello, assistant(text('Hi')), user(result('a'))), unexpected('messages.2.content.0', 'a')],
-  ['a result again later', talk(hello, assistant(call('a')), user(result('a')), assistant(text('Hi')), user(result('a'))), unexpected('messages.4.content.0', 'a')],
-  ['two results of one call', talk(hello, assistant(call('a')), user(result('a'), result('a'))), 'messages.2.content.1: each tool_use must have a single result. Found multiple `tool_result` blocks with id: a'],
-  ['an id twice in a reply', talk(hello, assistant(call('a'), call('a')), user(result('a'))), 'messages.1.content.1: `tool_use` ids must be unique'],
-  ['an id again in a later reply', talk(hello, assistant(call('a')), user(result('a')), assistant(call('a')), user(result('a'))), 'messages.3.content.0: `tool_use` ids must be unique'],
-  ['an id off the pattern', talk(hello, assistant(call('a b')), user(result('a b'))), "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"],
-  ['input that is a string', talk(hello, assistant(call('a', { input: '{}' })), user(result('a'))), 'messages.1.content.0.tool_use.input: Input should be a valid dictionary'],
-  ['an error with an image', talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: [image] }))), 'messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true'],
-  ['a result from the assistant', talk(hello, assistant(result('a')), hello), 'messages.1: `tool_result` blocks can only be in `user` messages'],
-  ['a call from the user', talk(user(call('a'))), 'messages.0: `tool_use` blocks can only be in `assistant` messages'],
-  ['words while a server tool is open', talk(hello, assistant(search, call('a')), user(result('a'), text('So'))), 'messages.1: `web_search` tool use with id `srvtoolu_1` was found without a corresponding `web_search_tool_result` block'],
+  [
+    'a result of nothing',
+    talk(hello, assistant(text('Hi')), user(result('a'))),
+    unexpected('messages.2.content.0', 'a'),
+  ],
+  [
+    'a result again later',
+    talk(hello, assistant(call('a')), user(result('a')), assistant(text('Hi')), user(result('a'))),
+    unexpected('messages.4.content.0', 'a'),
+  ],
+  [
+    'two results of one call',
+    talk(hello, assistant(call('a')), user(result('a'), result('a'))),
+    'messages.2.content.1: each tool_use must have a single result. Found multiple `tool_result` blocks with id: a',
+  ],
+  [
+    'an id twice in a reply',
+    talk(hello, assistant(call('a'), call('a')), user(result('a'))),
+    'messages.1.content.1: `tool_use` ids must be unique',
+  ],
+  [
+    'an id again in a later reply',
+    talk(hello, assistant(call('a')), user(result('a')), assistant(call('a')), user(result('a'))),
+    'messages.3.content.0: `tool_use` ids must be unique',
+  ],
+  [
+    'an id off the pattern',
+    talk(hello, assistant(call('a b')), user(result('a b'))),
+    "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
+  ],
+  [
+    'input that is a string',
+    talk(hello, assistant(call('a', { input: '{}' })), user(result('a'))),
+    'messages.1.content.0.tool_use.input: Input should be a valid dictionary',
+  ],
+  [
+    'an error with an image',
+    talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: [image] }))),
+    'messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true',
+  ],
+  [
+    'a result from the assistant',
+    talk(hello, assistant(result('a')), hello),
+    'messages.1: `tool_result` blocks can only be in `user` messages',
+  ],
+  [
+    'a call from the user',
+    talk(user(call('a'))),
+    'messages.0: `tool_use` blocks can only be in `assistant` messages',
+  ],
+  [
+    'words while a server tool is open',
+    talk(hello, assistant(search, call('a')), user(result('a'), text('So'))),
+    'messages.1: `web_search` tool use with id `srvtoolu_1` was found without a corresponding `web_search_tool_result` block',
+  ],
 
   ['no messages', talk(), 'messages: at least one message is required'],
   ['a last message of the assistant', talk(hello, assistant(text('The answer is'))), prefill],
-  ['a foreign role', talk({ role: 'tool', content: 'x' }), 'messages: Unexpected role "tool". Allowed roles are "user" or "assistant".'],
+  [
+    'a foreign role',
+    talk({ role: 'tool', content: 'x' }),
+    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant".',
+  ],
   ['no role', talk({ content: 'x' }), 'messages.0.role: Field required'],
   ['no content', talk({ role: 'user' }), 'messages.0.content: Field required'],
-  ['content that is a number', talk({ role: 'user', content: 1 }), 'messages.0.content: Input should be a valid array'],
-  ['an empty message', talk(user(), hello), 'messages.0: all messages must have non-empty content except for the optional final assistant message'],
+  [
+    'content that is a number',
+    talk({ role: 'user', content: 1 }),
+    'messages.0.content: Input should be a valid array',
+  ],
+  [
+    'an empty message',
+    talk(user(), hello),
+    'messages.0: all messages must have non-empty content except for the optional final assistant message',
+  ],
   ['an empty text', talk(user(text(''))), 'messages: text content blocks must be non-empty'],
-  ['an empty text in a result', talk(hello, assistant(call('a')), user(result('a', { content: [text('')] }))), 'messages: text content blocks must be non-empty'],
-  ['a text of blanks', talk(user(text(' \n'))), 'messages: text content blocks must contain non-whitespace text'],
-  ['half an emoji', talk(user(text('🙂'.slice(0, 1)))), 'The request body is not valid JSON: no low surrogate in string: line 1 column 106 (char 105)'],
-  ['an unknown block', talk(user({ type: 'video' })), "messages.0.content.0: Input tag 'video' found using 'type' does not match any of the expected tags: 'bash_code_execution_tool_result', 'code_execution_tool_result', 'container_upload', 'document', 'image', 'redacted_thinking', 'search_result', 'server_tool_use', 'text', 'text_editor_code_execution_tool_result', 'thinking', 'tool_result', 'tool_search_tool_result', 'tool_use', 'web_fetch_tool_result', 'web_search_tool_result'"],
-  ['a document of the assistant', talk(hello, assistant({ type: 'document', source: { type: 'text', media_type: 'text/plain', data: 'x' } }), hello), "messages.1.content.0: Input tag 'document' found using 'type' does not match any of the expected tags: 'bash_code_execution_tool_result', 'code_execution_tool_result', 'container_upload', 'image', 'redacted_thinking', 'search_result', 'server_tool_use', 'text', 'text_editor_code_execution_tool_result', 'thinking', 'tool_result', 'tool_search_tool_result', 'tool_use', 'web_fetch_tool_result', 'web_search_tool_result'"],
-  ['citations of the user', talk(user({ ...text('x'), citations: [{ type: 'char_location' }] })), 'messages.0.content.0.text.citations: Extra inputs are not permitted'],
-  ['thinking at the end of a message', talk(hello, assistant(text('x'), { type: 'thinking', thinking: 'x', signature: 'from elsewhere' }), hello), 'messages.1: The final block in an assistant message cannot be `thinking`.'],
+  [
+    'an empty text in a result',
+    talk(hello, assistant(call('a')), user(result('a', { content: [text('')] }))),
+    'messages: text content blocks must be non-empty',
+  ],
+  [
+    'a text of blanks',
+    talk(user(text(' \n'))),
+    'messages: text content blocks must contain non-whitespace text',
+  ],
+  [
+    'half an emoji',
+    talk(user(text('🙂'.slice(0, 1)))),
+    'The request body is not valid JSON: no low surrogate in string: line 1 column 106 (char 105)',
+  ],
+  [
+    'an unknown block',
+    talk(user({ type: 'video' })),
+    "messages.0.content.0: Input tag 'video' found using 'type' does not match any of the expected tags: 'bash_code_execution_tool_result', 'code_execution_tool_result', 'container_upload', 'document', 'image', 'redacted_thinking', 'search_result', 'server_tool_use', 'text', 'text_editor_code_execution_tool_result', 'thinking', 'tool_result', 'tool_search_tool_result', 'tool_use', 'web_fetch_tool_result', 'web_search_tool_result'",
+  ],
+  [
+    'a document of the assistant',
+    talk(
+      hello,
+      assistant({
+        type: 'document',
+        source: { type: 'text', media_type: 'text/plain', data: 'x' },
+      }),
+      hello,
+    ),
+    "messages.1.content.0: Input tag 'document' found using 'type' does not match any of the expected tags: 'bash_code_execution_tool_result', 'code_execution_tool_result', 'container_upload', 'image', 'redacted_thinking', 'search_result', 'server_tool_use', 'text', 'text_editor_code_execution_tool_result', 'thinking', 'tool_result', 'tool_search_tool_result', 'tool_use', 'web_fetch_tool_result', 'web_search_tool_result'",
+  ],
+  [
+    'citations of the user',
+    talk(user({ ...text('x'), citations: [{ type: 'char_location' }] })),
+    'messages.0.content.0.text.citations: Extra inputs are not permitted',
+  ],
+  [
+    'thinking at the end of a message',
+    talk(
+      hello,
+      assistant(text('x'), { type: 'thinking', thinking: 'x', signature: 'from elsewhere' }),
+      hello,
+    ),
+    'messages.1: The final block in an assistant message cannot be `thinking`.',
+  ],
 
-  ['a system message at the beginning', talk(system('x'), hello), `messages.0: use the top-level 'system' parameter for the initial system prompt; ${directive}`],
-  ['a system message after the assistant', talk(hello, assistant(text('Hi')), system('x'), hello), `messages.2: role 'system' must follow a 'user' message or an 'assistant' message ending in a server tool result; ${directive}`],
-  ['a system message before the user', talk(hello, system('x'), hello), `messages.1: role 'system' must precede an 'assistant' message or end the array; ${directive}`],
-  ['a system message to an old model', { ...talk(hello, system('x')), model: 'claude-sonnet-4-6' }, "messages.1: role 'system' is not supported on this model"],
-  ['a system message with an image', talk(hello, { role: 'system', content: [image] }), "messages.1: role 'system' supports text, tool_addition, and tool_removal blocks only"],
-  ['an empty system message', talk(hello, { role: 'system', content: [] }), 'messages.1: system content must contain at least one block'],
+  [
+    'a system message at the beginning',
+    talk(system('x'), hello),
+    `messages.0: use the top-level 'system' parameter for the initial system prompt; ${directive}`,
+  ],
+  [
+    'a system message after the assistant',
+    talk(hello, assistant(text('Hi')), system('x'), hello),
+    `messages.2: role 'system' must follow a 'user' message or an 'assistant' message ending in a server tool result; ${directive}`,
+  ],
+  [
+    'a system message before the user',
+    talk(hello, system('x'), hello),
+    `messages.1: role 'system' must precede an 'assistant' message or end the array; ${directive}`,
+  ],
+  [
+    'a system message to an old model',
+    { ...talk(hello, system('x')), model: 'claude-sonnet-4-6' },
+    "messages.1: role 'system' is not supported on this model",
+  ],
+  [
+    'a system message with an image',
+    talk(hello, { role: 'system', content: [image] }),
+    "messages.1: role 'system' supports text, tool_addition, and tool_removal blocks only",
+  ],
+  [
+    'an empty system message',
+    talk(hello, { role: 'system', content: [] }),
+    'messages.1: system content must contain at least one block',
+  ],
 
   ['no model', without('model'), 'model: Field required'],
   ['no max_tokens', without('max_tokens'), 'max_tokens: Field required'],
   ['no list of messages', without('messages'), 'messages: Field required'],
-  ['max_tokens below 0', { ...base, max_tokens: -1 }, 'max_tokens: Input should be greater than or equal to 0'],
-  ['max_tokens with a fraction', { ...base, max_tokens: 1.5 }, 'max_tokens: Input should be a valid integer'],
-  ['max_tokens above the limit', { ...base, model: 'claude-haiku-4-5', max_tokens: 64_001 }, 'max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens for claude-haiku-4-5'],
+  [
+    'max_tokens below 0',
+    { ...base, max_tokens: -1 },
+    'max_tokens: Input should be greater than or equal to 0',
+  ],
+  [
+    'max_tokens with a fraction',
+    { ...base, max_tokens: 1.5 },
+    'max_tokens: Input should be a valid integer',
+  ],
+  [
+    'max_tokens above the limit',
+    { ...base, model: 'claude-haiku-4-5', max_tokens: 64_001 },
+    'max_tokens: 64001 > 64000, which is the maximum allowed number of output tokens for claude-haiku-4-5',
+  ],
   ['temperature', { ...base, temperature: 1 }, 'temperature: Extra inputs are not permitted'],
   ['top_p', { ...base, top_p: 1 }, 'top_p: Extra inputs are not permitted'],
   ['top_k', { ...base, top_k: 1 }, 'top_k: Extra inputs are not permitted'],
   ['a misspelt field', { ...base, tool_choise: {} }, 'tool_choise: Extra inputs are not permitted'],
-  ["the helper's parsed_output on a message", talk(hello, { ...assistant(text('Hi')), parsed_output: null }, hello), 'messages.1.parsed_output: Extra inputs are not permitted'],
-  ['parsed_output on a block', talk(hello, assistant({ ...text('Hi'), parsed_output: null }), hello), 'messages.1.content.0.text.parsed_output: Extra inputs are not permitted'],
-  ['cache_control on thinking', talk(hello, assistant({ type: 'thinking', thinking: 'x', signature: 'y', cache_control: { type: 'ephemeral' } }, text('Hi')), hello), 'messages.1.content.0.thinking.cache_control: Extra inputs are not permitted'],
-  ['thinking without a signature', talk(hello, assistant({ type: 'thinking', thinking: 'x' }, text('Hi')), hello), 'messages.1.content.0.thinking.signature: Field required'],
-  ['five breakpoints', talk(user(...['a', 'b', 'c', 'd', 'e'].map(cached))), 'A maximum of 4 blocks with cache_control may be provided. Found 5.'],
+  [
+    "the helper's parsed_output on a message",
+    talk(hello, { ...assistant(text('Hi')), parsed_output: null }, hello),
+    'messages.1.parsed_output: Extra inputs are not permitted',
+  ],
+  [
+    'parsed_output on a block',
+    talk(hello, assistant({ ...text('Hi'), parsed_output: null }), hello),
+    'messages.1.content.0.text.parsed_output: Extra inputs are not permitted',
+  ],
+  [
+    'cache_control on thinking',
+    talk(
+      hello,
+      assistant(
+        { type: 'thinking', thinking: 'x', signature: 'y', cache_control: { type: 'ephemeral' } },
+        text('Hi'),
+      ),
+      hello,
+    ),
+    'messages.1.content.0.thinking.cache_control: Extra inputs are not permitted',
+  ],
+  [
+    'thinking without a signature',
+    talk(hello, assistant({ type: 'thinking', thinking: 'x' }, text('Hi')), hello),
+    'messages.1.content.0.thinking.signature: Field required',
+  ],
+  [
+    'five breakpoints',
+    talk(user(...['a', 'b', 'c', 'd', 'e'].map(cached))),
+    'A maximum of 4 blocks with cache_control may be provided. Found 5.',
+  ],
 
   ['two tools of one name', tools(tool({}), tool({})), 'tools: Tool names must be unique.'],
-  ['a tool name with a dot', tools(tool({ name: 'a.b' })), "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'"],
+  [
+    'a tool name with a dot',
+    tools(tool({ name: 'a.b' })),
+    "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'",
+  ],
   ['a tool without a schema', tools({ name: 'x' }), 'tools.0.custom.input_schema: Field required'],
-  ['a schema without a type', tools(tool({ input_schema: { anyOf: [] } })), 'tools.0.custom.input_schema.type: Field required'],
-  ['a schema of a list', tools(tool({ input_schema: { type: 'array' } })), "tools.0.custom.input_schema.type: Input should be 'object'"],
-  ['alternatives at the top of a schema', tools(tool({ input_schema: { type: 'object', oneOf: [] } })), 'tools.0.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level'],
-  ['an unknown field of a tool', tools(tool({ run: null })), 'tools.0.custom.run: Extra inputs are not permitted'],
-  ['only deferred tools', tools(tool({ defer_loading: true })), 'All tools have defer_loading: true'],
-  ['a forced tool on the newest model', { ...tools(tool({})), tool_choice: { type: 'any' } }, 'tool_choice: type "tool" and "any" are not supported for this model.'],
-  ['a forced choice among no tools', { ...base, model: 'claude-opus-5', tool_choice: { type: 'any' } }, 'tool_choice.any may only be specified while providing tools'],
-  ['a forced tool that is not there', { ...tools(tool({})), model: 'claude-opus-5', tool_choice: { type: 'tool', name: 'y' } }, "Tool 'y' not found in provided tools"],
-  ['thinking turned off', { ...base, thinking: { type: 'disabled' } }, `"thinking.type.disabled" is not supported for this model. ${adaptive}`],
-  ['a thinking budget', { ...base, thinking: { type: 'enabled', budget_tokens: 1024 } }, `"thinking.type.enabled" is not supported for this model. ${adaptive}`],
-  ['adaptive thinking on an old model', { ...base, model: 'claude-haiku-4-5', thinking: { type: 'adaptive' } }, 'adaptive thinking is not supported on this model'],
+  [
+    'a schema without a type',
+    tools(tool({ input_schema: { anyOf: [] } })),
+    'tools.0.custom.input_schema.type: Field required',
+  ],
+  [
+    'a schema of a list',
+    tools(tool({ input_schema: { type: 'array' } })),
+    "tools.0.custom.input_schema.type: Input should be 'object'",
+  ],
+  [
+    'alternatives at the top of a schema',
+    tools(tool({ input_schema: { type: 'object', oneOf: [] } })),
+    'tools.0.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level',
+  ],
+  [
+    'an unknown field of a tool',
+    tools(tool({ run: null })),
+    'tools.0.custom.run: Extra inputs are not permitted',
+  ],
+  [
+    'only deferred tools',
+    tools(tool({ defer_loading: true })),
+    'All tools have defer_loading: true',
+  ],
+  [
+    'a forced tool on the newest model',
+    { ...tools(tool({})), tool_choice: { type: 'any' } },
+    'tool_choice: type "tool" and "any" are not supported for this model.',
+  ],
+  [
+    'a forced choice among no tools',
+    { ...base, model: 'claude-opus-5', tool_choice: { type: 'any' } },
+    'tool_choice.any may only be specified while providing tools',
+  ],
+  [
+    'a forced tool that is not there',
+    { ...tools(tool({})), model: 'claude-opus-5', tool_choice: { type: 'tool', name: 'y' } },
+    "Tool 'y' not found in provided tools",
+  ],
+  [
+    'thinking turned off',
+    { ...base, thinking: { type: 'disabled' } },
+    `"thinking.type.disabled" is not supported for this model. ${adaptive}`,
+  ],
+  [
+    'a thinking budget',
+    { ...base, thinking: { type: 'enabled', budget_tokens: 1024 } },
+    `"thinking.type.enabled" is not supported for this model. ${adaptive}`,
+  ],
+  [
+    'adaptive thinking on an old model',
+    { ...base, model: 'claude-haiku-4-5', thinking: { type: 'adaptive' } },
+    'adaptive thinking is not supported on this model',
+  ],
 ];
 
 const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
-  ['results in another order', talk(hello, assistant(call('a'), call('b')), user(result('b'), result('a')))],
+  [
+    'results in another order',
+    talk(hello, assistant(call('a'), call('b')), user(result('b'), result('a'))),
+  ],
   ['words after the results', talk(hello, assistant(call('a')), user(result('a'), text('Also')))],
-  ['results in two messages', talk(hello, assistant(call('a'), call('b')), user(result('a')), user(result('b')))],
-  ['a result without content', talk(hello, assistant(call('a')), user({ type: 'tool_result', tool_use_id: 'a' }))],
+  [
+    'results in two messages',
+    talk(hello, assistant(call('a'), call('b')), user(result('a')), user(result('b'))),
+  ],
+  [
+    'a result without content',
+    talk(hello, assistant(call('a')), user({ type: 'tool_result', tool_use_id: 'a' })),
+  ],
   ['an empty result', talk(hello, assistant(call('a')), user(result('a', { content: '' })))],
   ['a paused turn sent back', talk(hello, assistant(search))],
   ['a server tool that ended', talk(hello, assistant(search, found, text('So')), hello)],
-  ['results alone while a server tool is open', talk(hello, assistant(search, call('a')), user(result('a')))],
+  [
+    'results alone while a server tool is open',
+    talk(hello, assistant(search, call('a')), user(result('a'))),
+  ],
   ['a system message after the user', talk(hello, system('x'))],
-  ['a system message between results and reply', talk(hello, assistant(call('a')), user(result('a')), system('x'), assistant(text('Hi')), hello)],
+  [
+    'a system message between results and reply',
+    talk(hello, assistant(call('a')), user(result('a')), system('x'), assistant(text('Hi')), hello),
+  ],
   ['two system messages in a row', talk(hello, system('x'), system('y'))],
   ['content as a string', talk({ role: 'user', content: 'Hello' })],
   ['four breakpoints', talk(user(...['a', 'b', 'c', 'd'].map(cached)))],
   ['prefill on an old model', { ...talk(hello, assistant(text('So'))), model: 'claude-haiku-4-5' }],
-  ['thinking turned off where it can be', { ...base, model: 'claude-opus-5', thinking: { type: 'disabled' } }],
+  [
+    'thinking turned off where it can be',
+    { ...base, model: 'claude-opus-5', thinking: { type: 'disabled' } },
+  ],
   ["a tool of Anthropic's", tools({ type: 'memory_20250818', name: 'memory' })],
 ];
 
 describe('the API refuses', () => {
-  test.for(REFUSED)('%s', async ([, body, message], { start }) => {
+  test.for(REFUSED)('%s', async ([, body, message]) => {
     const { client } = await start(() => say('Not refused'));
     const request = body as MessageCreateParamsNonStreaming;
     const error = await rejection(client.messages.create(request, { timeout: 5_000 }));
@@ -159,7 +399,7 @@ describe('the API refuses', () => {
     });
   });
 
-  test('a model that does not exist', async ({ start }) => {
+  test('a model that does not exist', async () => {
     const { client } = await start(() => say('Not refused'));
     const error = await rejection(client.messages.create({ ...ask('Hello'), model: 'gpt-1' }));
     expect(error).toMatchObject({
@@ -171,7 +411,7 @@ describe('the API refuses', () => {
 });
 
 describe('the API takes', () => {
-  test.for(ACCEPTED)('%s', async ([, body], { start }) => {
+  test.for(ACCEPTED)('%s', async ([, body]) => {
     const { client } = await start(() => say('Taken'));
     const request = body as MessageCreateParamsNonStreaming;
     await expect(client.messages.create(request)).resolves.toMatchObject({

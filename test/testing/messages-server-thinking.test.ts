@@ -1,9 +1,9 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resources/messages';
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { callTools, reply, say, think, thinkRedacted } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
-import { answered, ask, rejection, test } from './messages-server-fixture.ts';
+import { answered, ask, rejection, start } from './messages-server-fixture.ts';
 
 const QUESTION = 'What about customer 1234?';
 const thoughtful = conversation(QUESTION, [
@@ -44,7 +44,7 @@ function changed(
 }
 
 describe('thinking is taken back', () => {
-  test('when nothing before it changed', async ({ start }) => {
+  test('when nothing before it changed', async () => {
     const { client } = await start(thoughtful);
     const request = await afterTwoRounds(client);
     await expect(client.messages.create(request)).resolves.toMatchObject({
@@ -52,13 +52,13 @@ describe('thinking is taken back', () => {
     });
   });
 
-  test('by another server of the same script, since nothing is remembered', async ({ start }) => {
+  test('by another server of the same script, since nothing is remembered', async () => {
     const [{ client }, { client: other }] = [await start(thoughtful), await start(thoughtful)];
     const request = await afterTwoRounds(client);
     await expect(other.messages.create(request)).resolves.toBeDefined();
   });
 
-  test('when only cache_control moved', async ({ start }) => {
+  test('when only cache_control moved', async () => {
     const { client } = await start(thoughtful);
     const request = await afterTwoRounds(client, {
       ...ask(QUESTION),
@@ -69,13 +69,13 @@ describe('thinking is taken back', () => {
     ).resolves.toBeDefined();
   });
 
-  test('when a leading run of thinking was removed', async ({ start }) => {
+  test('when a leading run of thinking was removed', async () => {
     const { client } = await start(thoughtful);
     const request = changed(await afterTwoRounds(client), [1, 0], () => undefined);
     await expect(client.messages.create(request)).resolves.toBeDefined();
   });
 
-  test('when it was signed elsewhere', async ({ start }) => {
+  test('when it was signed elsewhere', async () => {
     const { client } = await start(thoughtful);
     const request = changed(await afterTwoRounds(client), [1, 0], () => ({
       type: 'thinking',
@@ -88,14 +88,14 @@ describe('thinking is taken back', () => {
     ).resolves.toBeDefined();
   });
 
-  test('after a change, by a model that binds nothing', async ({ start }) => {
+  test('after a change, by a model that binds nothing', async () => {
     const { client } = await start(thoughtful);
     const request = await afterTwoRounds(client);
     const edited = { ...request, system: 'You helped.', model: 'claude-opus-5' };
     await expect(client.messages.create(edited)).resolves.toBeDefined();
   });
 
-  test('after a change, when the client asks to drop such blocks', async ({ start }) => {
+  test('after a change, when the client asks to drop such blocks', async () => {
     const { client } = await start(thoughtful);
     const request = await afterTwoRounds(client);
     const edited = {
@@ -106,7 +106,7 @@ describe('thinking is taken back', () => {
     await expect(client.messages.create(edited)).resolves.toBeDefined();
   });
 
-  test('with the text left out, when the client asks for that', async ({ start }) => {
+  test('with the text left out, when the client asks for that', async () => {
     const { client } = await start(thoughtful);
     const omitted = { type: 'adaptive', display: 'omitted' } as const;
     const request = await afterTwoRounds(client, { ...ask(QUESTION), thinking: omitted });
@@ -117,20 +117,88 @@ describe('thinking is taken back', () => {
 
 describe('thinking is refused', () => {
   const edits: readonly (readonly [string, (request: Request) => Request, string])[] = [
-    ['after another system prompt', (request) => ({ ...request, system: 'You helped.' }), `messages.1.content.0: ${BOUND}`],
-    ['after other tools', (request) => ({ ...request, tools: request.tools?.slice(1) ?? [] }), `messages.1.content.0: ${BOUND}`],
-    ['after another question', (request) => changed(request, [0, 0], () => ({ type: 'text', text: 'Hm?' })), `messages.1.content.0: ${BOUND}`],
-    ['after another tool result', (request) => changed(request, [2, 0], (block) => ({ ...block, content: 'edited' }) as Anthropic.ContentBlockParam), `messages.3.content.0: ${BOUND}`],
-    ['after another call', (request) => changed(request, [1, 1], (block) => ({ ...block, input: {} }) as Anthropic.ContentBlockParam), `messages.3.content.0: ${BOUND}`],
-    ['when a block between others is gone', (request) => changed(request, [3, 0], () => undefined), `messages.3.content.0: ${BOUND}`],
-    ['when it changed, in the latest message', (request) => changed(request, [3, 1], (block) => ({ ...block, thinking: 'Hm.' }) as Anthropic.ContentBlockParam), `messages.3.content.1: ${MODIFIED}`],
-    ['when its redacted data changed', (request) => changed(request, [3, 0], (block) => ({ ...block, data: 'data' in block ? `${block.data}x` : '' }) as Anthropic.ContentBlockParam), `messages.3.content.0: ${MODIFIED}`],
-    ['when it changed, in an earlier message', (request) => changed(request, [1, 0], (block) => ({ ...block, thinking: 'Hm.' }) as Anthropic.ContentBlockParam), 'messages.1.content.0: Invalid `signature` in `thinking` block'],
+    [
+      'after another system prompt',
+      (request) => ({ ...request, system: 'You helped.' }),
+      `messages.1.content.0: ${BOUND}`,
+    ],
+    [
+      'after other tools',
+      (request) => ({ ...request, tools: request.tools?.slice(1) ?? [] }),
+      `messages.1.content.0: ${BOUND}`,
+    ],
+    [
+      'after another question',
+      (request) => changed(request, [0, 0], () => ({ type: 'text', text: 'Hm?' })),
+      `messages.1.content.0: ${BOUND}`,
+    ],
+    [
+      'after another tool result',
+      (request) =>
+        changed(
+          request,
+          [2, 0],
+          (block) => ({ ...block, content: 'edited' }) as Anthropic.ContentBlockParam,
+        ),
+      `messages.3.content.0: ${BOUND}`,
+    ],
+    [
+      'after another call',
+      (request) =>
+        changed(
+          request,
+          [1, 1],
+          (block) => ({ ...block, input: {} }) as Anthropic.ContentBlockParam,
+        ),
+      `messages.3.content.0: ${BOUND}`,
+    ],
+    [
+      'when a block between others is gone',
+      (request) => changed(request, [3, 0], () => undefined),
+      `messages.3.content.0: ${BOUND}`,
+    ],
+    [
+      'when it changed, in the latest message',
+      (request) =>
+        changed(
+          request,
+          [3, 1],
+          (block) => ({ ...block, thinking: 'Hm.' }) as Anthropic.ContentBlockParam,
+        ),
+      `messages.3.content.1: ${MODIFIED}`,
+    ],
+    [
+      'when its redacted data changed',
+      (request) =>
+        changed(
+          request,
+          [3, 0],
+          (block) =>
+            ({
+              ...block,
+              data: 'data' in block ? `${block.data}x` : '',
+            }) as Anthropic.ContentBlockParam,
+        ),
+      `messages.3.content.0: ${MODIFIED}`,
+    ],
+    [
+      'when it changed, in an earlier message',
+      (request) =>
+        changed(
+          request,
+          [1, 0],
+          (block) => ({ ...block, thinking: 'Hm.' }) as Anthropic.ContentBlockParam,
+        ),
+      'messages.1.content.0: Invalid `signature` in `thinking` block',
+    ],
   ];
 
-  test.for(edits)('%s', async ([, edit, message], { start }) => {
+  test.for(edits)('%s', async ([, edit, message]) => {
     const { client } = await start(thoughtful);
-    const string = { ...ask(QUESTION), messages: [{ role: 'user', content: [{ type: 'text', text: QUESTION }] }] };
+    const string = {
+      ...ask(QUESTION),
+      messages: [{ role: 'user', content: [{ type: 'text', text: QUESTION }] }],
+    };
     const request = edit(await afterTwoRounds(client, string as Request));
     const error = await rejection(client.messages.create(request));
     expect(error).toMatchObject({ status: 400, apiMessage: message });

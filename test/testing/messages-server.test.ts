@@ -1,9 +1,14 @@
-import Anthropic from '@anthropic-ai/sdk';
-import { describe, expect } from 'vitest';
+import {
+  Anthropic,
+  APIConnectionError,
+  AuthenticationError,
+  NotFoundError,
+} from '@anthropic-ai/sdk';
+import { describe, expect, test } from 'vitest';
 import { fault } from '../../testing/faults.ts';
 import { callTools, paced, reply, say, think, thinkRedacted } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
-import { answered, ask, rejection, test } from './messages-server-fixture.ts';
+import { answered, ask, rejection, start } from './messages-server-fixture.ts';
 
 const QUESTION = 'How is customer 1234?';
 const customers = script(
@@ -22,8 +27,10 @@ const customers = script(
   conversation('What do you hide?', [reply(thinkRedacted(), say('Nothing.'))]),
 );
 
+const block = (...deltas: string[]) => ['content_block_start', ...deltas, 'content_block_stop'];
+
 describe('a reply', () => {
-  test('is the same plain, streamed by hand and through the stream helper', async ({ start }) => {
+  test('is the same plain, streamed by hand and through the stream helper', async () => {
     const { client } = await start(customers);
     const plain = await client.messages.create(ask(QUESTION));
     const helped = await client.messages.stream(ask(QUESTION)).finalMessage();
@@ -38,14 +45,13 @@ describe('a reply', () => {
     ]);
   });
 
-  test('comes as the events of the API, in their order', async ({ start }) => {
+  test('comes as the events of the API, in their order', async () => {
     const { client } = await start(customers);
     const types: string[] = [];
     for await (const event of await client.messages.create({ ...ask(QUESTION), stream: true })) {
       types.push(event.type === 'content_block_delta' ? event.delta.type : event.type);
     }
     const runs = types.filter((type, index) => type !== types[index - 1]);
-    const block = (...deltas: string[]) => ['content_block_start', ...deltas, 'content_block_stop'];
     expect(runs).toEqual([
       'message_start',
       ...block('thinking_delta', 'signature_delta'),
@@ -59,7 +65,7 @@ describe('a reply', () => {
     expect(types.filter((type) => type === 'input_json_delta').length).toBeGreaterThan(6);
   });
 
-  test('is byte for byte the same when the request is retried', async ({ start }) => {
+  test('is byte for byte the same when the request is retried', async () => {
     const { client } = await start(customers);
     const [first, second] = [
       await client.messages.create(ask(QUESTION)),
@@ -71,7 +77,7 @@ describe('a reply', () => {
     expect(JSON.stringify(elsewhere.content)).toBe(JSON.stringify(first.content));
   });
 
-  test('goes on when every call of it is answered', async ({ start }) => {
+  test('goes on when every call of it is answered', async () => {
     const { client } = await start(customers);
     const first = await client.messages.stream(ask(QUESTION)).finalMessage();
     const last = await client.messages.create(answered(ask(QUESTION), first, () => 'all shipped'));
@@ -82,7 +88,7 @@ describe('a reply', () => {
     expect(last.id).not.toBe(first.id);
   });
 
-  test('carries the whole usage, and reads what an earlier prefix wrote', async ({ start }) => {
+  test('carries the whole usage, and reads what an earlier prefix wrote', async () => {
     const { client } = await start(customers);
     const request = { ...ask(QUESTION), cache_control: { type: 'ephemeral' as const } };
     const first = await client.messages.create(request);
@@ -100,14 +106,16 @@ describe('a reply', () => {
     expect(second.usage.input_tokens).toBe(0);
   });
 
-  test('has no content when only the prompt cache is to be filled', async ({ start }) => {
+  test('has no content when only the prompt cache is to be filled', async () => {
     const { client } = await start(customers);
     const warmed = await client.messages.create({ ...ask(QUESTION), max_tokens: 0 });
     expect(warmed).toMatchObject({ content: [], stop_reason: 'max_tokens' });
   });
 
-  test('keeps its pace', async ({ start }) => {
-    const { client } = await start(conversation('Slowly', [paced({ firstByteMs: 60 }, say('Yes'))]));
+  test('keeps its pace', async () => {
+    const { client } = await start(
+      conversation('Slowly', [paced({ firstByteMs: 60 }, say('Yes'))]),
+    );
     const began = performance.now();
     await client.messages.create(ask('Slowly'));
     expect(performance.now() - began).toBeGreaterThan(50);
@@ -115,14 +123,14 @@ describe('a reply', () => {
 });
 
 describe('the other paths', () => {
-  test('count tokens', async ({ start }) => {
+  test('count tokens', async () => {
     const { client } = await start(customers);
     const { model, messages, tools } = ask(QUESTION);
     const counted = await client.messages.countTokens({ model, messages, tools: tools ?? [] });
     expect(counted.input_tokens).toBeGreaterThan(10);
   });
 
-  test('list models and tell about one', async ({ start }) => {
+  test('list models and tell about one', async () => {
     const { client } = await start(customers);
     const ids: string[] = [];
     for await (const { id } of client.models.list()) ids.push(id);
@@ -130,10 +138,10 @@ describe('the other paths', () => {
     const model = await client.models.retrieve('claude-opus-5-5');
     expect(model).toMatchObject({ display_name: 'Claude Opus 5.5', max_tokens: 128_000 });
     const unknown = await rejection(client.models.retrieve('gpt-1'));
-    expect(unknown).toBeInstanceOf(Anthropic.NotFoundError);
+    expect(unknown).toBeInstanceOf(NotFoundError);
   });
 
-  test('are not found when the API has none', async ({ start }) => {
+  test('are not found when the API has none', async () => {
     const { server } = await start(customers);
     const response = await fetch(`${server.url}/v1/nothing`);
     expect(response.status).toBe(404);
@@ -147,16 +155,16 @@ describe('the other paths', () => {
 });
 
 describe('before the body is judged', () => {
-  test('another key than the one that is set is refused', async ({ start }) => {
+  test('another key than the one that is set is refused', async () => {
     const { server, client } = await start(customers, { apiKey: 'right' });
     const wrong = await rejection(client.messages.create(ask(QUESTION)));
-    expect(wrong).toBeInstanceOf(Anthropic.AuthenticationError);
+    expect(wrong).toBeInstanceOf(AuthenticationError);
     expect(wrong).toMatchObject({ type: 'authentication_error', requestID: 'req_000001' });
     const right = new Anthropic({ apiKey: 'right', baseURL: server.url, maxRetries: 0 });
     await expect(right.messages.create(ask(QUESTION))).resolves.toBeDefined();
   });
 
-  test('what is no JSON, or names no version, is refused', async ({ start }) => {
+  test('what is no JSON, or names no version, is refused', async () => {
     const { server } = await start(customers);
     const post = async (body: string, headers: Record<string, string>) => {
       const url = `${server.url}/v1/messages`;
@@ -172,7 +180,7 @@ describe('before the body is judged', () => {
     ]);
   });
 
-  test('more than 32 MB is refused', async ({ start }) => {
+  test('more than 32 MB is refused', async () => {
     const { client } = await start(customers);
     const error = await rejection(client.messages.create(ask('x'.repeat(33 * 1024 * 1024))));
     expect(error).toMatchObject({ status: 413, type: 'request_too_large' });
@@ -180,7 +188,7 @@ describe('before the body is judged', () => {
 });
 
 describe('the record of requests', () => {
-  test('tells what came and what was answered', async ({ start }) => {
+  test('tells what came and what was answered', async () => {
     const { server, client } = await start(customers);
     await client.messages.create(ask(QUESTION));
     expect(server.requests).toMatchObject([
@@ -189,10 +197,8 @@ describe('the record of requests', () => {
     expect(server.requests[0]?.headers['anthropic-version']).toBe('2026-10-21');
   });
 
-  test('tells that the client closed the connection early', async ({ start }) => {
-    const { server, client } = await start(
-      conversation('Wait', [fault.stallMidStream()]),
-    );
+  test('tells that the client closed the connection early', async () => {
+    const { server, client } = await start(conversation('Wait', [fault.stallMidStream()]));
     const abort = new AbortController();
     const stream = client.messages.stream(ask('Wait'), { signal: abort.signal });
     stream.once('streamEvent', () => abort.abort());
@@ -201,12 +207,12 @@ describe('the record of requests', () => {
   });
 });
 
-test('closing the server ends what is stalled', async ({ start }) => {
+test('closing the server ends what is stalled', async () => {
   const { server, client } = await start(conversation('Wait', [fault.stallBeforeHeaders()]));
   const waiting = rejection(client.messages.create(ask('Wait')));
   await expect.poll(() => server.requests.length).toBe(1);
   await server.close();
-  expect(await waiting).toBeInstanceOf(Anthropic.APIConnectionError);
+  expect(await waiting).toBeInstanceOf(APIConnectionError);
   expect(server.requests[0]).toMatchObject({ closedEarly: false });
   await server.close();
 });

@@ -1,10 +1,10 @@
-import { describe, expect } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { callTools, reply, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
-import { answered, ask, rejection, test } from './messages-server-fixture.ts';
+import { answered, ask, rejection, start } from './messages-server-fixture.ts';
 
 describe('a conversation', () => {
-  test('is found by the text, a pattern in it or a condition', async ({ start }) => {
+  test('is found by the text, a pattern in it or a condition', async () => {
     const { client } = await start(
       script(
         conversation('Exactly this', [say('text')]),
@@ -20,7 +20,7 @@ describe('a conversation', () => {
     expect(await answers('Whatever', 7)).toMatchObject([{ text: 'condition' }]);
   });
 
-  test('begins with the last text of the user, tool results left aside', async ({ start }) => {
+  test('begins with the last text of the user, tool results left aside', async () => {
     const { client } = await start(
       script(
         conversation('Look', [callTools({ get_orders: {} }), say('Two orders.')]),
@@ -42,7 +42,7 @@ describe('a conversation', () => {
     expect(three.content).toMatchObject([{ text: 'Three orders.' }]);
   });
 
-  test('gives other ids to the same call of another round', async ({ start }) => {
+  test('gives other ids to the same call of another round', async () => {
     const look = callTools([
       ['get_orders', { page: 1 }],
       ['get_orders', { page: 2 }],
@@ -61,7 +61,7 @@ describe('a conversation', () => {
     expect(ids[0]).toMatch(/^toolu_01[a-zA-Z0-9]{22}$/);
   });
 
-  test('can answer by what the tools said', async ({ start }) => {
+  test('can answer by what the tools said', async () => {
     const { client } = await start(
       conversation('Look', [
         callTools({ get_orders: {}, get_tickets: {} }, { text: 'I look.', thinking: 'Both.' }),
@@ -82,7 +82,7 @@ describe('a conversation', () => {
 });
 
 describe('what is not scripted fails for good and says what to add', () => {
-  test('another text', async ({ start }) => {
+  test('another text', async () => {
     const { server, client } = await start(script(conversation('Hello', [say('Hi')])));
     const error = await rejection(
       client.withOptions({ maxRetries: 3 }).messages.create(ask('Hallo')),
@@ -96,7 +96,7 @@ describe('what is not scripted fails for good and says what to add', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('one more reply', async ({ start }) => {
+  test('one more reply', async () => {
     const { client } = await start(conversation('Look', [callTools({ get_orders: {} })]));
     const first = await client.messages.create(ask('Look'));
     const error = await rejection(client.messages.create(answered(ask('Look'), first)));
@@ -107,7 +107,7 @@ describe('what is not scripted fails for good and says what to add', () => {
     });
   });
 
-  test('a function of the script that throws', async ({ start }) => {
+  test('a function of the script that throws', async () => {
     const { server, client } = await start(() => {
       throw new TypeError('no such order');
     });
@@ -120,7 +120,7 @@ describe('what is not scripted fails for good and says what to add', () => {
   });
 });
 
-test('an author may write whole blocks and override the rest', async ({ start }) => {
+test('an author may write whole blocks and override the rest', async () => {
   const { client } = await start(
     conversation('Hello', [
       {

@@ -55,8 +55,15 @@ test('the calls of one reply run at the same time, and one message holds all res
       { type: 'tool_result', tool_use_id: ids[2], content: 'no tickets' },
     ],
   });
-  expect(result.calls.map(({ name, outcome, attempts, round }) => ({ name, outcome, attempts, round }))).toEqual(
-    ['get_customer', 'get_orders', 'get_tickets'].map((name) => ({ name, outcome: 'succeeded', attempts: 1, round: 1 })),
+  expect(
+    result.calls.map(({ name, outcome, attempts, round }) => ({ name, outcome, attempts, round })),
+  ).toEqual(
+    ['get_customer', 'get_orders', 'get_tickets'].map((name) => ({
+      name,
+      outcome: 'succeeded',
+      attempts: 1,
+      round: 1,
+    })),
   );
   const spans = result.calls.map(({ start, end }) => [Date.parse(start), Date.parse(end)] as const);
   const lastStart = Math.max(...spans.map(([start]) => start));
@@ -66,7 +73,9 @@ test('the calls of one reply run at the same time, and one message holds all res
 });
 
 test('history shows a tool as an activity of its name, with its tool_use id and its short arguments', async () => {
-  const agent = agentWith(['get_customer', 'get_orders', 'get_tickets'].map((name) => reader(name, () => name)));
+  const agent = agentWith(
+    ['get_customer', 'get_orders', 'get_tickets'].map((name) => reader(name, () => name)),
+  );
   await using plait = await startPlait({
     agents: [agent],
     script: conversation('customer 1234', [threeCalls, say('Done.')]),
@@ -91,7 +100,10 @@ test('rounds go on until the model stops asking for tools', async () => {
     agents: [agent],
     script: conversation('read on', [
       callTools({ next: { page: 1 } }),
-      callTools([['next', { page: 2 }], ['next', { page: 3 }]]),
+      callTools([
+        ['next', { page: 2 }],
+        ['next', { page: 3 }],
+      ]),
       say('Read all.'),
     ]),
   });
@@ -108,7 +120,10 @@ test('rounds go on until the model stops asking for tools', async () => {
 
 test('an agent without tools simply answers', async () => {
   const agent = agentWith([]);
-  await using plait = await startPlait({ agents: [agent], script: conversation('hello', [say('Hello.')]) });
+  await using plait = await startPlait({
+    agents: [agent],
+    script: conversation('hello', [say('Hello.')]),
+  });
 
   const result = await plait.agents.execute(agent, 'hello');
 
@@ -120,11 +135,16 @@ test('a result can be continued: its messages are a valid beginning of the next 
   await using plait = await startPlait({
     agents: [agent],
     script: (request) =>
-      request.userText === 'and now?' ? say('Still there.') : conversation('look', [callTools({ look: {} }), say('Seen.')])(request),
+      request.userText === 'and now?'
+        ? say('Still there.')
+        : conversation('look', [callTools({ look: {} }), say('Seen.')])(request),
   });
 
   const first = await plait.agents.execute(agent, 'look');
-  const second = await plait.agents.execute(agent, [...first.messages, { role: 'user', content: 'and now?' }]);
+  const second = await plait.agents.execute(agent, [
+    ...first.messages,
+    { role: 'user', content: 'and now?' },
+  ]);
 
   expect(second.text).toBe('Still there.');
   expect(second.messages).toHaveLength(first.messages.length + 2);

@@ -1,10 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
+import { canonicalJson, isRecord } from '../../core/json.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** The message's content as blocks: a string stands for one text block. */
 export function blocksOf(content: unknown): readonly unknown[] {
@@ -12,24 +9,14 @@ export function blocksOf(content: unknown): readonly unknown[] {
   return Array.isArray(content) ? content : [];
 }
 
-/** JSON with sorted keys: a streamed and a plain reply carry their keys in another order. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (!isObject(value)) return JSON.stringify(value) ?? 'null';
-  const entries = Object.entries(value)
-    .filter(([, entry]) => entry !== undefined)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`);
-  return `{${entries.join(',')}}`;
-}
-
 /** A block, a tool or a system prompt as it counts for prefixes: a moved `cache_control` is no change. */
 export function canonicalBlock(block: unknown): string {
+  // Keys are sorted because a streamed and a plain reply carry theirs in another order.
   return canonicalJson(withoutMarks(block));
 }
 
 function withoutMarks(block: unknown): unknown {
-  if (!isObject(block)) return block;
+  if (!isRecord(block)) return block;
   const { cache_control: _, content, ...rest } = block;
   const kept = Object.entries(rest).filter(([, value]) => value !== null);
   const inner =

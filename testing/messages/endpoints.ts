@@ -2,7 +2,8 @@ import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { spoiltReply } from '../faults.ts';
 import { refusal } from '../refusals.ts';
 import { scriptedReply, settleReply, UnscriptedError, type Script } from '../script.ts';
-import { isObject, sha256 } from './canonical.ts';
+import { isRecord } from '../../core/json.ts';
+import { sha256 } from './canonical.ts';
 import { composeMessage } from './compose.ts';
 import { deliver } from './deliver.ts';
 import type { Exchange } from './exchange.ts';
@@ -131,7 +132,7 @@ function acceptedBody(
 ): MessageCreateParams | undefined {
   const { headers } = exchange.request;
   const body = parseJson(text);
-  if (isObject(body) && !(body instanceof Error)) {
+  if (isRecord(body) && !(body instanceof Error)) {
     exchange.record.body = body as unknown as MessageCreateParams;
   }
   const refused =

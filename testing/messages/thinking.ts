@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto';
 import { canonicalBlock, canonicalPreamble, digestSoFar, sha256 } from './canonical.ts';
-import { isObject, type JsonObject } from './canonical.ts';
+import { isRecord } from '../../core/json.ts';
+import type { JsonObject } from './canonical.ts';
 
 /** Begins every signature issued here, so that a signature from elsewhere is told apart and accepted. */
 const ISSUER = 'plaitSig1';
@@ -52,7 +53,7 @@ export class ThinkingSeals {
 
 /** The signature of a thinking block or the data of a redacted one; nothing for other blocks. */
 function sealOf(block: unknown): string | undefined {
-  if (!isObject(block)) return undefined;
+  if (!isRecord(block)) return undefined;
   if (block['type'] === 'thinking') return String(block['signature']);
   if (block['type'] === 'redacted_thinking') return String(block['data']);
   return undefined;

@@ -1,5 +1,6 @@
 import type { MessageCreateParams, Message, Usage } from '@anthropic-ai/sdk/resources/messages';
-import { blocksOf, canonicalBlock, digestSoFar, isObject, sha256 } from './canonical.ts';
+import { isRecord } from '../../core/json.ts';
+import { blocksOf, canonicalBlock, digestSoFar, sha256 } from './canonical.ts';
 
 /** How many blocks before a breakpoint the API looks for an entry that was written earlier. */
 const LOOKBACK_BLOCKS = 20;
@@ -10,7 +11,7 @@ type InputUsage = Pick<
 >;
 
 /** Four characters a token: near enough for budgets, and the same every time. */
-export function estimateTokens(text: string): number {
+function estimateTokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
 
@@ -77,10 +78,10 @@ export function outputUsage(
 
 /** Every block of the prompt in the cache's order: tools, system, messages. */
 function promptBlocks(body: unknown): { text: string; ttl: string | undefined }[] {
-  if (!isObject(body)) return [];
+  if (!isRecord(body)) return [];
   const { tools, system, messages } = body;
   const inMessages = blocksOf(messages).flatMap((message) =>
-    isObject(message) ? blocksOf(message['content']) : [],
+    isRecord(message) ? blocksOf(message['content']) : [],
   );
   return [...blocksOf(tools), ...blocksOf(system), ...inMessages].map((block) => ({
     text: canonicalBlock(block),
@@ -89,7 +90,7 @@ function promptBlocks(body: unknown): { text: string; ttl: string | undefined }[
 }
 
 function ttlOf(block: unknown): string | undefined {
-  const mark = isObject(block) ? block['cache_control'] : undefined;
-  if (!isObject(mark)) return undefined;
+  const mark = isRecord(block) ? block['cache_control'] : undefined;
+  if (!isRecord(mark)) return undefined;
   return mark['ttl'] === '1h' ? '1h' : '5m';
 }

@@ -1,4 +1,4 @@
-import { isObject } from '../messages/canonical.ts';
+import { isRecord } from '../../core/json.ts';
 import { BLOCK_KEYS, RESULT_PART_KEYS, unknownKey } from './known-keys.ts';
 import { firstRefusal, invalid } from './refusal.ts';
 import type { CheckedBlock, CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
@@ -9,7 +9,7 @@ const USER_ONLY = new Set(['tool_result']);
 const ASSISTANT_ONLY = new Set(['tool_use', 'server_tool_use', 'thinking', 'redacted_thinking']);
 
 export function isBlock(block: unknown): block is CheckedBlock {
-  return isObject(block) && typeof block['type'] === 'string';
+  return isRecord(block) && typeof block['type'] === 'string';
 }
 
 /** One block of a message by itself. */
@@ -20,7 +20,7 @@ export function blockRefusal(
   options: RefusalOptions,
 ): Refusal | undefined {
   const place = `messages.${message.index}.content.${at}`;
-  if (!isObject(block)) return invalid(`${place}: Input should be a valid dictionary`);
+  if (!isRecord(block)) return invalid(`${place}: Input should be a valid dictionary`);
   if (!isBlock(block)) return invalid(`${place}.type: Field required`);
   const keys = BLOCK_KEYS.get(block.type);
   if (keys === undefined) return options.beta ? undefined : unknownTag(place, block.type);
@@ -85,7 +85,7 @@ function patternRefusal(value: unknown, pattern: string, path: string): Refusal 
 
 function inputRefusal(input: unknown, path: string): Refusal | undefined {
   if (input === undefined) return invalid(`${path}: Field required`);
-  return isObject(input) ? undefined : invalid(`${path}: Input should be a valid dictionary`);
+  return isRecord(input) ? undefined : invalid(`${path}: Input should be a valid dictionary`);
 }
 
 function textRefusal(

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject } from '../messages/canonical.ts';
+import { isRecord } from '../../core/json.ts';
+import type { JsonObject } from '../messages/canonical.ts';
 import { blockRefusal, isBlock } from './blocks.ts';
 import { MESSAGE_KEYS, unknownKey } from './known-keys.ts';
 import { firstRefusal, invalid } from './refusal.ts';
@@ -15,7 +16,7 @@ export function checkedMessages(
   if (messages.length === 0) return invalid('messages: at least one message is required');
   const checked: CheckedMessage[] = [];
   for (const [index, message] of messages.entries()) {
-    if (!isObject(message)) return invalid(`messages.${index}: Input should be a valid dictionary`);
+    if (!isRecord(message)) return invalid(`messages.${index}: Input should be a valid dictionary`);
     const role = message['role'];
     if (!isRole(role)) return roleRefusal(index, role);
     const blocks = contentBlocks(message['content']);

@@ -1,4 +1,4 @@
-import { isObject } from '../messages/canonical.ts';
+import { isRecord } from '../../core/json.ts';
 import { invalid, type Refusal } from './refusal.ts';
 
 /** Half an emoji is legal in a JavaScript string and no legal JSON for the API. */
@@ -13,7 +13,7 @@ export function surrogateRefusal(body: unknown): Refusal | undefined {
 function holdsLoneSurrogate(value: unknown): boolean {
   if (typeof value === 'string') return /\p{Surrogate}/u.test(value);
   if (Array.isArray(value)) return value.some(holdsLoneSurrogate);
-  if (!isObject(value)) return false;
+  if (!isRecord(value)) return false;
   return Object.entries(value).some(
     ([key, entry]) => holdsLoneSurrogate(key) || holdsLoneSurrogate(entry),
   );

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject } from '../messages/canonical.ts';
+import { isRecord } from '../../core/json.ts';
+import type { JsonObject } from '../messages/canonical.ts';
 import { modelRules } from '../messages/model-rules.ts';
 import { ThinkingSeals } from '../messages/thinking.ts';
 import { invalid, type CheckedMessage, type Refusal } from './refusal.ts';
@@ -40,6 +41,6 @@ function alteredText(latest: boolean): string {
 }
 
 function dropsBlocks(thinking: unknown): boolean {
-  const binding = isObject(thinking) ? thinking['block_binding'] : undefined;
-  return isObject(binding) && binding['prefix_mismatch_behavior'] === 'drop_block';
+  const binding = isRecord(thinking) ? thinking['block_binding'] : undefined;
+  return isRecord(binding) && binding['prefix_mismatch_behavior'] === 'drop_block';
 }

@@ -1,4 +1,5 @@
-import { blocksOf, isObject, type JsonObject } from '../messages/canonical.ts';
+import { isRecord } from '../../core/json.ts';
+import { blocksOf, type JsonObject } from '../messages/canonical.ts';
 import { TOOL_KEYS, unknownKey } from './known-keys.ts';
 import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
 
@@ -14,14 +15,14 @@ export function toolsRefusal(body: JsonObject, options: RefusalOptions): Refusal
     ...tools.map((tool: unknown, index) => () => toolRefusal(tool, index, options)),
     () => nameRefusal(tools),
     () =>
-      tools.length > 0 && tools.every((tool) => isObject(tool) && tool['defer_loading'] === true)
+      tools.length > 0 && tools.every((tool) => isRecord(tool) && tool['defer_loading'] === true)
         ? invalid('All tools have defer_loading: true')
         : undefined,
   ]);
 }
 
 function toolRefusal(tool: unknown, index: number, options: RefusalOptions): Refusal | undefined {
-  if (!isObject(tool)) return invalid(`tools.${index}: Input should be a valid dictionary`);
+  if (!isRecord(tool)) return invalid(`tools.${index}: Input should be a valid dictionary`);
   // Tools of Anthropic's own kinds are theirs to describe.
   if (typeof tool['type'] === 'string' && tool['type'] !== 'custom') return undefined;
   const path = `tools.${index}.custom`;
@@ -39,7 +40,7 @@ function toolRefusal(tool: unknown, index: number, options: RefusalOptions): Ref
 }
 
 function schemaRefusal(schema: unknown, path: string): Refusal | undefined {
-  if (!isObject(schema)) return invalid(`${path}: Input should be a valid dictionary`);
+  if (!isRecord(schema)) return invalid(`${path}: Input should be a valid dictionary`);
   if (schema['type'] === undefined) return invalid(`${path}.type: Field required`);
   if (schema['type'] !== 'object') return invalid(`${path}.type: Input should be 'object'`);
   return ['oneOf', 'allOf', 'anyOf'].some((key) => schema[key] !== undefined)
@@ -49,7 +50,7 @@ function schemaRefusal(schema: unknown, path: string): Refusal | undefined {
 
 function nameRefusal(tools: readonly unknown[]): Refusal | undefined {
   const names = tools.flatMap((tool) =>
-    isObject(tool) && tool['name'] !== undefined ? [tool['name']] : [],
+    isRecord(tool) && tool['name'] !== undefined ? [tool['name']] : [],
   );
   return new Set(names).size < names.length
     ? invalid('tools: Tool names must be unique.')
@@ -59,14 +60,14 @@ function nameRefusal(tools: readonly unknown[]): Refusal | undefined {
 /** Breakpoints in tools, system and messages; the automatic one at the top level takes a slot too. */
 export function cacheControlRefusal(body: JsonObject): Refusal | undefined {
   const inMessages = blocksOf(body['messages']).flatMap((message) =>
-    isObject(message) ? blocksOf(message['content']) : [],
+    isRecord(message) ? blocksOf(message['content']) : [],
   );
   const inResults = inMessages.flatMap((block) =>
-    isObject(block) && block['type'] === 'tool_result' ? blocksOf(block['content']) : [],
+    isRecord(block) && block['type'] === 'tool_result' ? blocksOf(block['content']) : [],
   );
   const places = [body, ...blocksOf(body['tools']), ...blocksOf(body['system'])];
   const found = [...places, ...inMessages, ...inResults].filter(
-    (place) => isObject(place) && isObject(place['cache_control']),
+    (place) => isRecord(place) && isRecord(place['cache_control']),
   ).length;
   return found > MAX_CACHE_CONTROLS
     ? invalid(

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject } from '../messages/canonical.ts';
+import { isRecord } from '../../core/json.ts';
+import type { JsonObject } from '../messages/canonical.ts';
 import { isKnownModel, modelInfo, modelRules } from '../messages/model-rules.ts';
 import { COUNT_KEYS, CREATE_KEYS, unknownKey } from './known-keys.ts';
 import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
@@ -53,7 +54,7 @@ export function modelRefusal(body: JsonObject): Refusal | undefined {
 
 function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | undefined {
   const rules = modelRules(model);
-  const type = isObject(thinking) ? thinking['type'] : undefined;
+  const type = isRecord(thinking) ? thinking['type'] : undefined;
   if (type === 'disabled' && !rules.thinkingDisabled) {
     return invalid(`"thinking.type.disabled" is not supported for this model. ${ADAPTIVE_INSTEAD}`);
   }
@@ -66,13 +67,13 @@ function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | unde
 }
 
 function toolChoiceRefusal(model: string, { tool_choice, tools }: JsonObject): Refusal | undefined {
-  if (!isObject(tool_choice)) return undefined;
+  if (!isRecord(tool_choice)) return undefined;
   const { type, name } = tool_choice;
   if (type !== 'any' && type !== 'tool') return undefined;
   if (!modelRules(model).forcedToolChoice) {
     return invalid('tool_choice: type "tool" and "any" are not supported for this model.');
   }
-  const offered = Array.isArray(tools) ? tools.filter(isObject) : [];
+  const offered = Array.isArray(tools) ? tools.filter(isRecord) : [];
   if (type === 'any') {
     return offered.length === 0
       ? invalid('tool_choice.any may only be specified while providing tools')

@@ -1,0 +1,84 @@
+import Anthropic from '@anthropic-ai/sdk';
+import type { ClientOptions } from '@anthropic-ai/sdk';
+import type { StorageDriver } from '@temporalio/common';
+import { createAgentRegistry } from '../agents/agent-registry.ts';
+import type { Duration } from '../agents/check-options.ts';
+import { duration } from '../agents/check-options.ts';
+import { DeclarationError } from '../agents/declaration-error.ts';
+import type { AgentDefinition } from '../agents/define-agent.ts';
+import { CALL_MODEL, LOAD_AGENT, READ_TRANSCRIPT } from '../core/names.ts';
+import { createCallModel } from './call-model.ts';
+import { createLoadAgent } from './load-agent.ts';
+import { createReadTranscript } from './read-transcript.ts';
+import { createRunTool } from './run-tool.ts';
+import type { LeftBehind } from './tool-attempt.ts';
+import { createTranscriptStore } from './transcript-store.ts';
+
+export interface ActivitiesOptions {
+  /** The agents whose turns this worker can run. */
+  agents: readonly AgentDefinition[];
+  /**
+   * A client of the Anthropic SDK, or options for one. Its own retries are not used: Temporal
+   * retries, and records it.
+   * @default `new Anthropic()`, which reads ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL
+   */
+  anthropic?: Anthropic | ClientOptions;
+  /**
+   * Where long conversations are kept, instead of in history: the same for every worker of a task
+   * queue. Without it a turn ends with `transcript_too_large` when its conversation nears 1.5 MB.
+   * @default none
+   */
+  storage?: StorageDriver;
+  /**
+   * Longest silence of the Messages API within a request before it is given up and asked again.
+   * Pings count as life. Must stay well under the 300 s after which Node's fetch gives up by itself.
+   * @default '2m'
+   */
+  modelIdleTimeout?: Duration;
+}
+
+const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
+const MAX_IDLE_TIMEOUT_MS = 280_000;
+
+/**
+ * The activities of Plait, for a worker of your own: `Worker.create({ activities:
+ * createActivities({ agents }), … })`, with `plait/workflows` among its workflows. Tools are
+ * registered under their names.
+ */
+export function createActivities(options: ActivitiesOptions): PlaitActivities {
+  return buildActivities(options, new Set());
+}
+
+/** `leftBehind` is kept to the names of tools that were given up and still run. */
+export function buildActivities(options: ActivitiesOptions, leftBehind: Set<LeftBehind>) {
+  const registry = createAgentRegistry(options.agents);
+  const store = createTranscriptStore(options.storage);
+  const model = { client: anthropicClient(options.anthropic), idleTimeoutMs: idleTimeout(options) };
+  const runTool = createRunTool(registry, leftBehind);
+  return {
+    // `fromEntries` defines the property even for a tool that is named `__proto__`.
+    ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
+    [LOAD_AGENT]: createLoadAgent(registry, store),
+    [CALL_MODEL]: createCallModel(registry, store, model),
+    [READ_TRANSCRIPT]: createReadTranscript(store),
+  };
+}
+
+/** Plait's own activities; tools have activity types of their own beside them. */
+export type PlaitActivities = ReturnType<typeof buildActivities>;
+
+function anthropicClient(given: ActivitiesOptions['anthropic']): () => Anthropic {
+  if (given !== undefined && 'messages' in given) return () => given;
+  // Made with the first request, so that a worker without a key starts and its turns say so.
+  let client: Anthropic | undefined;
+  return () => (client ??= new Anthropic({ ...given, maxRetries: 0 }));
+}
+
+function idleTimeout({ modelIdleTimeout = DEFAULT_IDLE_TIMEOUT_MS }: ActivitiesOptions): number {
+  const parsed = duration.safeParse(modelIdleTimeout);
+  if (parsed.success && parsed.data <= MAX_IDLE_TIMEOUT_MS) return parsed.data;
+  const limit = `at most ${MAX_IDLE_TIMEOUT_MS / 1_000} s: Node's fetch gives up after 300 s of silence`;
+  throw new DeclarationError(
+    `modelIdleTimeout: ${JSON.stringify(modelIdleTimeout)} must be a duration of ${limit}`,
+  );
+}

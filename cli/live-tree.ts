@@ -1,0 +1,179 @@
+import type {
+  CallSnapshot,
+  RoundSnapshot,
+  StepSnapshot,
+  StepState,
+  TurnSnapshot,
+} from '../client/turn-snapshot.ts';
+import { isSettled } from '../client/turn-snapshot.ts';
+import type { Style } from './style.ts';
+import { columnsOf, cutTo, durationText, fit, oneLine } from './text.ts';
+
+export interface TreeOptions {
+  /** Width of the terminal. */
+  columns: number;
+  /** Where the bars of open steps end; milliseconds since the epoch. */
+  now: number;
+  style: Style;
+}
+
+interface Row {
+  guide: string;
+  name: string;
+  detail: string;
+  step: StepSnapshot;
+  model: boolean;
+  /** Stands before the step's message in the line below. */
+  below: string;
+}
+
+const MARGIN = '  ';
+const TIME_COLUMNS = 9;
+const NAME_COLUMNS = 28;
+const DETAIL_COLUMNS = 24;
+/** Narrower than this, bars tell nothing. */
+const BAR_COLUMNS = 12;
+
+/**
+ * Draws a turn, running or ended: a line for every model request and every call with a bar on the
+ * turn's time axis, and below it why a step did not succeed. Pure.
+ */
+export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
+  const rows = turn.rounds.flatMap(rowsOf);
+  const nameColumns = Math.min(
+    NAME_COLUMNS,
+    widest(rows, (row) => row.guide + row.name),
+  );
+  const detailColumns = Math.min(
+    DETAIL_COLUMNS,
+    widest(rows, (row) => row.detail),
+  );
+  const room = options.columns - MARGIN.length - nameColumns - detailColumns - TIME_COLUMNS - 7;
+  const axis = axisOf(turn, room >= BAR_COLUMNS ? room : 0, options.now);
+  return rows.flatMap((row) => {
+    const { style, now } = options;
+    const { state } = row.step;
+    const colour = colourOf(row, style);
+    const line = [
+      MARGIN,
+      style.dim(row.guide),
+      colour(iconOf(state, row.model, now)),
+      ' ',
+      fit(row.name, nameColumns - columnsOf(row.guide)),
+      '  ',
+      style.dim(fit(row.detail, detailColumns)),
+      '  ',
+      colour(bar(row.step, axis)),
+      timeOf(row.step, now).padStart(TIME_COLUMNS),
+    ];
+    return [line.join('').trimEnd(), ...messageLine(row, options, colour)];
+  });
+}
+
+function rowsOf({ round, model, calls }: RoundSnapshot): Row[] {
+  const top: Row = {
+    guide: '',
+    name: 'model',
+    detail: `round ${round}`,
+    step: model,
+    model: true,
+    below: calls.length === 0 ? '  ' : '│ ',
+  };
+  return [top, ...calls.map((call, i) => rowOf(call, i === calls.length - 1))];
+}
+
+function rowOf(call: CallSnapshot, last: boolean): Row {
+  const { name, summary } = call;
+  const guide = last ? '└ ' : '├ ';
+  const below = last ? '    ' : '│   ';
+  return { guide, name, detail: oneLine(summary), step: call, model: false, below };
+}
+
+function messageLine(row: Row, { columns, style }: TreeOptions, colour: Colour): string[] {
+  const { message, state, attempt } = row.step;
+  if (message === undefined || state === 'succeeded') return [];
+  const before = isSettled(state) || attempt < 2 ? '' : `attempt ${attempt}, after: `;
+  const room = columns - MARGIN.length - row.below.length;
+  const text = cutTo(before + oneLine(message), room);
+  return [MARGIN + style.dim(row.below) + colour(text)];
+}
+
+type Colour = (text: string) => string;
+
+function colourOf({ step, model }: Row, style: Style): Colour {
+  switch (step.state) {
+    case 'succeeded':
+      return model ? style.cyan : style.green;
+    case 'failed':
+    case 'timedOut':
+    case 'unknown':
+      return style.red;
+    case 'scheduled':
+    case 'skipped':
+      return style.dim;
+    default:
+      return style.yellow;
+  }
+}
+
+const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+const SPINNER_MS = 80;
+
+function iconOf(state: StepState, model: boolean, now: number): string {
+  switch (state) {
+    case 'scheduled':
+      return '·';
+    case 'running':
+      return SPINNER[Math.floor(now / SPINNER_MS) % SPINNER.length] ?? '·';
+    case 'retrying':
+      return '↻';
+    case 'paused':
+      return '‖';
+    case 'succeeded':
+      return model ? '●' : '✔';
+    case 'failed':
+    case 'timedOut':
+      return '✖';
+    case 'unknown':
+      return '?';
+    case 'denied':
+    case 'cancelled':
+    case 'cancelling':
+      return '⊘';
+    case 'skipped':
+      return '–';
+  }
+}
+
+/** The time axis that all bars share. */
+interface Axis {
+  columns: number;
+  start: number;
+  end: number;
+}
+
+function axisOf(turn: TurnSnapshot, columns: number, now: number): Axis {
+  const steps = turn.rounds.flatMap(({ model, calls }) => [model, ...calls]);
+  const start = Math.min(...steps.map((step) => step.start ?? now));
+  const ends = steps.map((step) => step.end ?? now);
+  return { columns, start, end: Math.max(start + 1, ...ends) };
+}
+
+function bar({ start, end }: StepSnapshot, axis: Axis): string {
+  if (axis.columns === 0 || start === undefined) return ' '.repeat(axis.columns);
+  const columnOf = (time: number): number => {
+    const share = (time - axis.start) / (axis.end - axis.start);
+    return Math.round(Math.min(1, Math.max(0, share)) * axis.columns);
+  };
+  const from = Math.min(columnOf(start), axis.columns - 1);
+  const to = Math.max(from + 1, columnOf(end ?? axis.end));
+  return ' '.repeat(from) + '━'.repeat(to - from) + ' '.repeat(axis.columns - to);
+}
+
+function timeOf({ start, end, attempt }: StepSnapshot, now: number): string {
+  return start === undefined || attempt === 0 ? '' : durationText((end ?? now) - start);
+}
+
+function widest(rows: readonly Row[], text: (row: Row) => string): number {
+  return Math.max(0, ...rows.map((row) => columnsOf(text(row))));
+}

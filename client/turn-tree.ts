@@ -1,0 +1,194 @@
+import { isRecord } from '../core/json.ts';
+import { toolUses } from '../core/messages.ts';
+import { CALL_MODEL } from '../core/names.ts';
+import type { PreparedCall } from '../core/prepared-call.ts';
+import type { CallRecord, StopReason } from '../core/turn.ts';
+import type { PendingActivity } from './pending-activities.ts';
+import { endedStep } from './step-ending.ts';
+import type { Ending, ScheduledLimits, TurnEvent } from './turn-events.ts';
+import type { CallSnapshot, StepSnapshot, TurnSnapshot } from './turn-snapshot.ts';
+import { isSettled } from './turn-snapshot.ts';
+
+/** An activity that stands in history; `step` is its place in the snapshot. */
+interface Activity {
+  step: StepSnapshot;
+  limits: ScheduledLimits;
+  model: boolean;
+}
+
+/** A snapshot in the making. */
+interface Tree {
+  turn: TurnSnapshot;
+  /** By the id of the event that scheduled them. */
+  activities: Map<string, Activity>;
+  /** By their own id. */
+  byId: Map<string, Activity>;
+}
+
+/**
+ * What is known of a turn from its history so far and, for what history does not say of open
+ * activities, from a description. Pure: the same history draws the same tree, during the turn and
+ * years later.
+ */
+export function turnSnapshot(
+  turnId: string,
+  events: readonly TurnEvent[],
+  pending: readonly PendingActivity[] = [],
+): TurnSnapshot {
+  const turn: TurnSnapshot = { turnId, agent: undefined, status: 'running', rounds: [] };
+  const tree: Tree = { turn, activities: new Map(), byId: new Map() };
+  for (const event of events) apply(tree, event);
+  for (const activity of pending) applyPending(tree.byId.get(activity.id)?.step, activity);
+  return turn;
+}
+
+function apply(tree: Tree, event: TurnEvent): void {
+  switch (event.type) {
+    case 'turnStarted':
+      tree.turn.agent = event.agent;
+      tree.turn.start = event.at;
+      break;
+    case 'scheduled':
+      schedule(tree, event);
+      break;
+    case 'started': {
+      const step = tree.activities.get(event.key)?.step;
+      if (step === undefined) break;
+      step.attempt = event.attempt;
+      if (event.attempt === 1) step.start = event.at;
+      break;
+    }
+    case 'cancelRequested': {
+      const step = tree.activities.get(event.key)?.step;
+      if (step !== undefined) step.state = 'cancelling';
+      break;
+    }
+    case 'ended':
+      end(tree, event);
+      break;
+    case 'turnClosed':
+      close(tree, event);
+      break;
+  }
+}
+
+function schedule(tree: Tree, event: Extract<TurnEvent, { type: 'scheduled' }>): void {
+  const { id, activityType, limits, at } = event;
+  const model = activityType === CALL_MODEL;
+  // Plait's other activities are no steps of a turn: they ask nobody and do nothing.
+  if (!model && activityType.includes('.')) return;
+  const { rounds } = tree.turn;
+  const step: StepSnapshot = model ? newStep(at) : callIn(tree.turn, event);
+  if (model) rounds.push({ round: rounds.length + 1, model: step, calls: [] });
+  const activity = { step, limits, model };
+  tree.activities.set(event.key, activity);
+  tree.byId.set(id, activity);
+}
+
+function newStep(at: number): StepSnapshot {
+  return { state: 'scheduled', attempt: 1, start: at };
+}
+
+/** The call's place, which the reply has made already where it could be read. */
+function callIn(
+  { rounds }: TurnSnapshot,
+  { id, activityType, summary, at }: Extract<TurnEvent, { type: 'scheduled' }>,
+): CallSnapshot {
+  const calls = rounds.at(-1)?.calls ?? [];
+  const known = calls.find((call) => call.id === id);
+  // In the Temporal UI the round must stand beside the call; in a tree it stands above.
+  const about = { summary: summary.replace(/^round \d+( · )?/, ''), start: at };
+  if (known !== undefined) return Object.assign(known, about);
+  const call: CallSnapshot = { id, name: activityType, ...newStep(at), ...about };
+  calls.push(call);
+  return call;
+}
+
+function end(tree: Tree, { key, at, ending }: Extract<TurnEvent, { type: 'ended' }>): void {
+  const activity = tree.activities.get(key);
+  if (activity === undefined) return;
+  const { step, limits } = activity;
+  const { state, message, report } = endedStep(ending, limits, step.attempt);
+  settle(step, state, message);
+  step.end = report?.endedAt ?? at;
+  if (report !== undefined) step.attempt = report.attempt;
+  if (report?.attempt === 1) step.start = report.startedAt;
+  const round = tree.turn.rounds.at(-1);
+  if (activity.model && round !== undefined && ending.type === 'completed') {
+    round.calls.push(...callsOf(ending.result, at));
+  }
+}
+
+function settle(step: StepSnapshot, state: StepSnapshot['state'], message?: string): void {
+  step.state = state;
+  delete step.message;
+  if (message !== undefined) step.message = message;
+}
+
+/** The calls that a reply asks for: all of them, also those that cannot run or have to wait. */
+function callsOf(result: unknown, at: number): CallSnapshot[] {
+  if (!isRecord(result) || !isRecord(result['reply'])) return [];
+  const { content, stopReason } = result['reply'];
+  if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
+  const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as PreparedCall[];
+  return toolUses(content as { type: string }[]).map(({ id, name }, i) => {
+    const call: CallSnapshot = { id, name, summary: '', ...newStep(at) };
+    const decided = prepared[i];
+    if (decided?.type !== 'refused') return call;
+    return { ...call, state: 'failed', attempt: 0, end: at, message: decided.message };
+  });
+}
+
+function close(tree: Tree, event: Extract<TurnEvent, { type: 'turnClosed' }>): void {
+  const { turn } = tree;
+  const { status, at, ending } = event;
+  turn.status = status;
+  turn.end = at;
+  if (ending.type === 'failed') turn.message = ending.message;
+  const said = closingWord(ending);
+  if (typeof said['stopReason'] === 'string') turn.stopReason = said['stopReason'] as StopReason;
+  const records = (Array.isArray(said['calls']) ? said['calls'] : []) as CallRecord[];
+  for (const { round, model, calls } of turn.rounds) {
+    if (!isSettled(model.state)) Object.assign(model, { state: 'cancelled', end: at });
+    for (const call of calls) leaveOpen(tree, call, at);
+    for (const record of records) if (record.round === round) applyRecord(calls, record);
+  }
+}
+
+/** The turn's result, or what it had done when it failed: its own word on every call. */
+function closingWord(ending: Ending): Record<string, unknown> {
+  const said = ending.type === 'completed' ? ending.result : undefined;
+  const progress = ending.type === 'failed' ? ending.details?.[0] : undefined;
+  const word = said ?? progress;
+  return isRecord(word) ? word : {};
+}
+
+/** A call that was open when its turn was terminated, or timed out. */
+function leaveOpen(tree: Tree, call: CallSnapshot, at: number): void {
+  if (isSettled(call.state)) return;
+  const asked = tree.byId.has(call.id);
+  const ended = call.state === 'cancelling' ? 'cancelled' : 'unknown';
+  settle(call, asked ? ended : 'skipped', 'The turn ended before the call did.');
+  call.end = at;
+}
+
+function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
+  const { id, name, outcome, attempts, message, start, end } = record;
+  const known = calls.find((call) => call.id === id);
+  const call: CallSnapshot = known ?? { id, name, summary: '', ...newStep(0) };
+  if (known === undefined) calls.push(call);
+  settle(call, outcome, message);
+  Object.assign(call, { attempt: attempts, start: Date.parse(start), end: Date.parse(end) });
+}
+
+/** History is newer than a description where they disagree about the end. */
+function applyPending(step: StepSnapshot | undefined, pending: PendingActivity): void {
+  if (step === undefined || isSettled(step.state)) return;
+  const { attempt, state, startedAt, lastFailure } = pending;
+  step.attempt = attempt;
+  if (step.state !== 'cancelling') {
+    step.state = state === 'scheduled' && attempt > 1 ? 'retrying' : state;
+  }
+  if (state === 'running' && attempt === 1 && startedAt !== undefined) step.start = startedAt;
+  if (attempt > 1 && lastFailure !== undefined) step.message = lastFailure;
+}

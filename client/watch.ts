@@ -1,0 +1,101 @@
+import type { Client } from '@temporalio/client';
+import type { PendingActivity } from './pending-activities.ts';
+import type { TurnEvent } from './turn-events.ts';
+import { openTurnFeed } from './turn-feed.ts';
+import type { TurnSnapshot } from './turn-snapshot.ts';
+import { isSettled } from './turn-snapshot.ts';
+import { turnSnapshot } from './turn-tree.ts';
+
+export interface WatchOptions {
+  /** Ends the watching, quietly. The turn goes on. @default none */
+  signal?: AbortSignal;
+}
+
+/** What ends sooner is never asked about: history tells its end. */
+const FIRST_DESCRIPTION_MS = 100;
+/** How often a turn is described while something of it is open. */
+const DESCRIPTION_MS = 1_000;
+
+/**
+ * Snapshots of one run of a turn: the first at once, another after every change, the last when the
+ * run is closed, however it was closed. A turn that has ended has one snapshot.
+ *
+ * It adds nothing to the history: it reads it, which waits for news, and describes the turn about
+ * once a second while something is open, since history shows a running activity only as scheduled.
+ *
+ * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away.
+ */
+export async function* watchTurn(
+  client: Client,
+  turnId: string,
+  { signal }: WatchOptions = {},
+): AsyncGenerator<TurnSnapshot, void, undefined> {
+  const leaving = new AbortController();
+  const over = AbortSignal.any([leaving.signal, ...(signal === undefined ? [] : [signal])]);
+  try {
+    const feed = await openTurnFeed(client, turnId, over);
+    const events: TurnEvent[] = [];
+    let { pending } = feed;
+    let snapshot = turnSnapshot(turnId, events, pending);
+    let describeAt = 0;
+    let news = quiet(feed.nextEvents());
+    for (;;) {
+      const arrived = await newsOr(news, hasOpenSteps(snapshot) ? describeAt : undefined);
+      if (arrived === undefined) return;
+      if (arrived === 'late') {
+        pending = await described(feed.describe, pending);
+        describeAt = Date.now() + DESCRIPTION_MS;
+      } else {
+        events.push(...arrived);
+        news = quiet(feed.nextEvents());
+        if (arrived.some(({ type }) => type === 'scheduled')) {
+          describeAt = Date.now() + FIRST_DESCRIPTION_MS;
+        }
+      }
+      const before = JSON.stringify(snapshot);
+      snapshot = turnSnapshot(turnId, events, pending);
+      if (JSON.stringify(snapshot) !== before) yield snapshot;
+    }
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  } finally {
+    leaving.abort();
+  }
+}
+
+/** Its rejection is found by whoever waits for it next, even if that is after it happened. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+async function newsOr<T>(news: Promise<T>, deadline: number | undefined): Promise<T | 'late'> {
+  if (deadline === undefined) return await news;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, deadline - Date.now(), 'late');
+  });
+  try {
+    return await Promise.race([news, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A description that fails is missed until the next one: history alone is complete in the end. */
+async function described(
+  describe: () => Promise<PendingActivity[]>,
+  before: PendingActivity[],
+): Promise<PendingActivity[]> {
+  try {
+    return await describe();
+  } catch {
+    return before;
+  }
+}
+
+function hasOpenSteps({ rounds }: TurnSnapshot): boolean {
+  const last = rounds.at(-1);
+  if (last === undefined) return false;
+  return [last.model, ...last.calls].some(({ state }) => !isSettled(state));
+}

@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { causeChain } from '../../core/failures.ts';
+
+const chain = (...texts: string[]): Error | undefined =>
+  texts.reduceRight<Error | undefined>(
+    (cause, text) => new Error(text, cause === undefined ? {} : { cause }),
+    undefined,
+  );
+
+describe('what is told of an error', () => {
+  test('is its message', () => {
+    expect(causeChain(new Error('no such table'))).toBe('no such table');
+  });
+
+  test('goes on with the messages of its causes, the innermost last', () => {
+    const error = chain('Activity task failed', 'fetch failed', 'connect ECONNREFUSED 10.0.0.7');
+
+    expect(causeChain(error)).toBe(
+      'Activity task failed: fetch failed: connect ECONNREFUSED 10.0.0.7',
+    );
+  });
+
+  test('says once what a wrapper says again', () => {
+    const error = chain('Query failed: no such table', 'no such table', 'no such table');
+
+    expect(causeChain(error)).toBe('Query failed: no such table');
+  });
+
+  test('leaves out empty and blank messages', () => {
+    expect(causeChain(chain('', '  ', ' disk full\n'))).toBe('disk full');
+  });
+
+  test('is the first of several errors where they have no text in common', () => {
+    // This is how Node reports a refused connection to a host with two addresses.
+    const error = new TypeError('fetch failed', {
+      cause: new AggregateError([
+        new Error('connect ECONNREFUSED ::1:5432'),
+        new Error('connect ECONNREFUSED 127.0.0.1:5432'),
+      ]),
+    });
+
+    expect(causeChain(error)).toBe('fetch failed: connect ECONNREFUSED ::1:5432');
+  });
+
+  test('prefers the cause of an AggregateError to its list', () => {
+    const error = new AggregateError([new Error('one of many')], 'all failed', { cause: 'quota' });
+
+    expect(causeChain(error)).toBe('all failed: quota');
+  });
+
+  test('is the name of an error that says nothing', () => {
+    expect(causeChain(new RangeError())).toBe('RangeError');
+    expect(causeChain(new AggregateError([]))).toBe('AggregateError');
+  });
+
+  test('ends where causes go round in a circle', () => {
+    const inner = new Error('inner');
+    const outer = new Error('outer', { cause: inner });
+    inner.cause = outer;
+
+    expect(causeChain(outer)).toBe('outer: inner');
+  });
+
+  test.for([
+    ['a text', 'quota exceeded', 'quota exceeded'],
+    ['an object', { code: 42 }, '{"code":42}'],
+    ['a number', 0, '0'],
+    ['false', false, 'false'],
+    ['a BigInt', 1n, '[object BigInt]'],
+    ['a symbol', Symbol('gone'), 'Symbol(gone)'],
+    ['nothing', undefined, 'unknown error'],
+    ['null', null, 'unknown error'],
+    ['an empty text', '', 'unknown error'],
+  ])('that is none: %s', ([, thrown, text]) => {
+    expect(causeChain(thrown)).toBe(text);
+  });
+
+  test('that holds itself is its kind', () => {
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+
+    expect(causeChain(circular)).toBe('[object Object]');
+  });
+
+  test('ends with a cause that is no error', () => {
+    expect(causeChain(new Error('refused', { cause: { status: 503 } }))).toBe(
+      'refused: {"status":503}',
+    );
+  });
+
+  test('whose message is an object is that object', () => {
+    const error = Object.assign(new Error('will be replaced'), { message: { code: 'E1' } });
+
+    expect(causeChain(error)).toBe('{"code":"E1"}');
+  });
+
+  test('is never empty and never throws, for anything that can be thrown', () => {
+    const thrown = fc.letrec<{ thrown: unknown }>((tie) => ({
+      thrown: fc.oneof(
+        { maxDepth: 4 },
+        fc.anything({ withBigInt: true, withNullPrototype: true }),
+        fc.tuple(fc.string(), tie('thrown')).map(([text, cause]) => new Error(text, { cause })),
+        fc.array(tie('thrown'), { maxLength: 2 }).map((errors) => new AggregateError(errors)),
+      ),
+    })).thrown;
+    fc.assert(
+      fc.property(thrown, (value) => {
+        expect(causeChain(value)).not.toBe('');
+      }),
+    );
+  });
+});
