@@ -119,30 +119,24 @@ function colourOf({ step, model }: Row, style: Style): Colour {
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SPINNER_MS = 80;
 
+const ICONS: Record<StepState, string> = {
+  scheduled: '·',
+  running: '·',
+  retrying: '↻',
+  paused: '‖',
+  cancelling: '⊘',
+  succeeded: '✔',
+  failed: '✖',
+  timedOut: '✖',
+  unknown: '?',
+  denied: '⊘',
+  cancelled: '⊘',
+  skipped: '–',
+};
+
 function iconOf(state: StepState, model: boolean, now: number): string {
-  switch (state) {
-    case 'scheduled':
-      return '·';
-    case 'running':
-      return SPINNER[Math.floor(now / SPINNER_MS) % SPINNER.length] ?? '·';
-    case 'retrying':
-      return '↻';
-    case 'paused':
-      return '‖';
-    case 'succeeded':
-      return model ? '●' : '✔';
-    case 'failed':
-    case 'timedOut':
-      return '✖';
-    case 'unknown':
-      return '?';
-    case 'denied':
-    case 'cancelled':
-    case 'cancelling':
-      return '⊘';
-    case 'skipped':
-      return '–';
-  }
+  if (state === 'running') return SPINNER[Math.floor(now / SPINNER_MS) % SPINNER.length] ?? '·';
+  return model && state === 'succeeded' ? '●' : ICONS[state];
 }
 
 /** The time axis that all bars share. */

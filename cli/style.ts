@@ -1,16 +1,11 @@
 import { styleText } from 'node:util';
 
-/** Colours and weights, or none. */
-export interface Style {
-  bold(text: string): string;
-  dim(text: string): string;
-  red(text: string): string;
-  green(text: string): string;
-  yellow(text: string): string;
-  cyan(text: string): string;
-}
+type Paint = (text: string) => string;
 
-const same = (text: string): string => text;
+/** Colours and weights, or none. */
+export type Style = Readonly<Record<'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan', Paint>>;
+
+const same: Paint = (text) => text;
 
 export const PLAIN: Style = {
   bold: same,

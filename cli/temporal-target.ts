@@ -1,0 +1,81 @@
+import { Client, Connection } from '@temporalio/client';
+import type { ConnectionOptions } from '@temporalio/client';
+import type { StorageDriver } from '@temporalio/common';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { isRecord } from '../core/json.ts';
+import { causeChain } from '../core/failures.ts';
+import { withStorage } from '../storage/data-converter.ts';
+import { CliError } from './cli-error.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+
+/** Where Temporal's own tools look for a server that nobody has named. */
+export const DEFAULT_ADDRESS = 'localhost:7233';
+
+/** A Temporal server and how to reach it. */
+export interface TemporalTarget {
+  address: string;
+  namespace: string;
+  /** Named by TEMPORAL_ADDRESS or a profile, and not merely the default. */
+  configured: boolean;
+  /** For both kinds of connections, with TLS and keys where they are configured. */
+  connectionOptions: ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
+}
+
+/** How long a server may take to answer the first question. */
+const ANSWER_MS = 5_000;
+
+/** The server that Temporal's environment configuration names. */
+export function configuredTarget(): TemporalTarget {
+  try {
+    const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+    const { address } = connectionOptions;
+    const configured = address !== undefined;
+    return { address: address ?? DEFAULT_ADDRESS, namespace, configured, connectionOptions };
+  } catch (error) {
+    const message = `Temporal's environment configuration cannot be read: ${causeChain(error)}`;
+    throw new CliError(EXIT_CODES.wrongInput, message, { cause: error });
+  }
+}
+
+/**
+ * A connected client. Throws a `CliError` that says what to do when nothing answers or the
+ * namespace is missing.
+ */
+export async function connectTo(target: TemporalTarget, storage?: StorageDriver): Promise<Client> {
+  const { address, namespace, connectionOptions } = target;
+  let connection: Connection | undefined;
+  try {
+    const options = { ...connectionOptions, connectTimeout: ANSWER_MS } as ConnectionOptions;
+    connection = await Connection.connect(options);
+    const { workflowService } = connection;
+    await connection.withDeadline(Date.now() + ANSWER_MS, () =>
+      workflowService.describeNamespace({ namespace }),
+    );
+  } catch (error) {
+    await connection?.close();
+    throw new CliError(EXIT_CODES.temporalUnavailable, whatIsWrong(error, address, namespace), {
+      cause: error,
+    });
+  }
+  const dataConverter = withStorage(undefined, storage);
+  return new Client({
+    connection,
+    namespace,
+    ...(dataConverter === undefined ? {} : { dataConverter }),
+  });
+}
+
+const NOT_FOUND = 5;
+const UNREACHABLE = new Set<unknown>([4, 14]);
+
+function whatIsWrong(error: unknown, address: string, namespace: string): string {
+  const code = isRecord(error) ? error['code'] : undefined;
+  if (code === NOT_FOUND) {
+    return `The Temporal server at ${address} has no namespace ${namespace}. Set TEMPORAL_NAMESPACE, or create it: temporal operator namespace create -n ${namespace} --address ${address}`;
+  }
+  // Without a code it is the connection that did not come about in time.
+  if (code === undefined || UNREACHABLE.has(code)) {
+    return `No Temporal server answers at ${address}. Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`;
+  }
+  return `The Temporal server at ${address} refuses: ${causeChain(error)}. Check TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS.`;
+}

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import * as names from '../../core/names.ts';
+
+describe('the name of a tool', () => {
+  test.for(['get_orders', 'constructor', '__proto__', 'default', 'a', '-', 'x'.repeat(64)])(
+    'may be %s',
+    (name) => {
+      expect(names.TOOL_NAME_PATTERN.test(name)).toBe(true);
+    },
+  );
+
+  test.for(['', 'get orders', 'get.orders', 'größe', 'x'.repeat(65), 'a\n'])(
+    'may not be %j',
+    (name) => {
+      expect(names.TOOL_NAME_PATTERN.test(name)).toBe(false);
+    },
+  );
+
+  test("can never be that of one of Plait's own activities", () => {
+    for (const own of [names.LOAD_AGENT, names.CALL_MODEL, names.READ_TRANSCRIPT]) {
+      expect(own).not.toMatch(names.TOOL_NAME_PATTERN);
+    }
+  });
+});
+
+describe('the idempotency key of a call', () => {
+  test('is made of the workflow, the round and the call, and of no run', () => {
+    expect(names.idempotencyKey('order-7', 2, 'toolu_1')).toBe('order-7/2/toolu_1');
+  });
+
+  test('differs between rounds and between calls', () => {
+    const keys = [
+      names.idempotencyKey('order-7', 1, 'toolu_1'),
+      names.idempotencyKey('order-7', 2, 'toolu_1'),
+      names.idempotencyKey('order-7', 1, 'toolu_2'),
+      names.idempotencyKey('order-8', 1, 'toolu_1'),
+    ];
+
+    expect(new Set(keys).size).toBe(4);
+  });
+});

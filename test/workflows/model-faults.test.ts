@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { TurnFailedError } from '../../client/index.ts';
+import type { TestEnvironment } from '../../testing/environment.ts';
+import { fault, times } from '../../testing/faults.ts';
+import type { Reply } from '../../testing/messages/reply.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation } from '../../testing/script.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
+
+const looks: string[] = [];
+const agent = agentWith([reader('look', () => looks.push('look'))]);
+
+/** A turn whose first reply is this one, and whose second says that it is done. */
+function startWith(first: Reply): Promise<TestEnvironment> {
+  return startPlait({
+    agents: [agent],
+    script: conversation('go', [first, say('Done.')]),
+    modelIdleTimeout: '500ms',
+  });
+}
+
+const call = callTools({ look: { id: 1 } });
+
+describe('what passes is asked again, and the turn does not notice', () => {
+  const passing: [string, Reply, number][] = [
+    ['529 overloaded', times(1, fault.overloaded(), call), 2],
+    ['500', times(2, fault.serverError(), call), 3],
+    ['429 with retry-after', times(1, fault.rateLimited({ retryAfter: 1 }), call), 2],
+    [
+      'an error in the middle of the stream',
+      times(1, fault.midStreamError('overloaded_error'), call),
+      2,
+    ],
+    ['a stream that ends early', times(1, fault.earlyEnd(), call), 2],
+    ['a connection that breaks', times(1, fault.reset(), call), 2],
+    ['silence before the headers', times(1, fault.stallBeforeHeaders(), call), 2],
+    ['silence in the middle of the stream', times(1, fault.stallMidStream(), call), 2],
+    ['a tool input that is no JSON', times(1, fault.invalidJsonInput('look'), call), 2],
+    [
+      'a reply with a repeated tool_use id',
+      times(
+        1,
+        callTools([
+          ['look', {}, 'toolu_a'],
+          ['look', {}, 'toolu_a'],
+        ]),
+        call,
+      ),
+      2,
+    ],
+  ];
+  test.each(passing)('%s', async (_name, first, requests) => {
+    await using plait = await startWith(first);
+    looks.length = 0;
+
+    const result = await plait.agents.execute(agent, 'go');
+
+    expect(result).toMatchObject({ stopReason: 'end_turn', text: 'Done.', rounds: 2 });
+    // Every attempt was a request of its own, the SDK repeated none, and the tool ran once.
+    expect(plait.model.requests).toHaveLength(requests + 1);
+    expect(looks).toHaveLength(1);
+  });
+});
+
+test('retry-after is waited for', async () => {
+  await using plait = await startWith(times(1, fault.rateLimited({ retryAfter: 2 }), call));
+
+  await plait.agents.execute(agent, 'go');
+
+  const [first, second] = plait.model.requests.map(({ startedAt }) => startedAt);
+  expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(1_990);
+});
+
+describe('what will not pass fails the turn at once, with a message to act on', () => {
+  const final: [string, Reply, Partial<TurnFailedError['model']>, RegExp][] = [
+    [
+      'a wrong key',
+      fault.status(401, 'authentication_error', 'invalid bearer token'),
+      { status: 401, type: 'authentication_error' },
+      /401 authentication_error: invalid bearer token.*Check ANTHROPIC_API_KEY/,
+    ],
+    [
+      'a model that does not exist',
+      fault.status(404, 'not_found_error', 'model: claude-nope'),
+      { status: 404 },
+      /model: claude-nope.*Check the agent's model/,
+    ],
+    [
+      'a request that is refused',
+      fault.badRequest('prompt is too long: 1200000 tokens'),
+      { status: 400 },
+      /prompt is too long/,
+    ],
+    [
+      'a spend limit',
+      fault.rateLimited({ errorCode: 'enforced_spend_limit_reached' }),
+      { status: 429, errorCode: 'enforced_spend_limit_reached' },
+      /429/,
+    ],
+    [
+      'x-should-retry: false',
+      fault.serverError({ headers: { 'x-should-retry': 'false' } }),
+      { status: 500 },
+      /500/,
+    ],
+  ];
+  test.each(final)('%s', async (_name, first, model, message) => {
+    await using plait = await startWith(first);
+    const turn = await plait.agents.start(agent, 'go');
+
+    const error: unknown = await turn.result().catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(TurnFailedError);
+    const failed = error as TurnFailedError;
+    expect(failed.message).toMatch(message);
+    expect(failed.model).toMatchObject({
+      ...model,
+      requestId: expect.stringMatching(/^req_/) as string,
+    });
+    expect(failed.progress).toMatchObject({
+      rounds: 0,
+      calls: [],
+      messages: [{ role: 'user', content: 'go' }],
+    });
+    expect(plait.model.requests).toHaveLength(1);
+  });
+});
+
+test('a turn that fails later holds the rounds that it committed', async () => {
+  await using plait = await startPlait({
+    agents: [agent],
+    script: conversation('go', [call, fault.badRequest('no more')]),
+  });
+  const turn = await plait.agents.start(agent, 'go');
+
+  const error = (await turn.result().catch((thrown: unknown) => thrown)) as TurnFailedError;
+
+  expect(error.progress).toMatchObject({
+    rounds: 1,
+    calls: [{ name: 'look', outcome: 'succeeded' }],
+  });
+  expect(error.progress?.messages).toHaveLength(3);
+});
+
+test('a reply that can never be used is asked for three times, and no more', async () => {
+  await using plait = await startWith(callTools([['look', {}, 'not valid!']]));
+  const turn = await plait.agents.start(agent, 'go');
+
+  await expect(turn.result()).rejects.toThrow('the tool_use id "not valid!" is not valid');
+  expect(plait.model.requests).toHaveLength(3);
+});
+
+test('a cancelled turn closes its request to the model', async () => {
+  await using plait = await startPlait({
+    agents: [agent],
+    script: conversation('go', [fault.stallMidStream(Number.POSITIVE_INFINITY, { reply: call })]),
+  });
+  const turn = await plait.agents.start(agent, 'go');
+  while (plait.model.requests.length === 0) await sleep(20);
+
+  await turn.cancel();
+  const result = await turn.result();
+
+  expect(result).toMatchObject({ stopReason: 'cancelled', rounds: 0, calls: [] });
+  const deadline = Date.now() + 10_000;
+  while (plait.model.requests[0]?.closedEarly !== true && Date.now() < deadline) await sleep(20);
+  expect(plait.model.requests[0]?.closedEarly).toBe(true);
+});
+
+test('the system prompt asks for parallel calls, and can do without', async () => {
+  const { defineAgent } = await import('../../index.ts');
+  const common = {
+    model: 'claude-opus-5-5',
+    system: 'Be brief.',
+    tools: [writer('look', () => 1)],
+  };
+  const nudged = defineAgent({ name: 'nudged', ...common });
+  const plain = defineAgent({ name: 'plain', ...common, parallelToolUse: false });
+  await using plait = await startPlait({ agents: [nudged, plain], script: () => say('Yes.') });
+
+  await plait.agents.execute(nudged, 'go');
+  await plait.agents.execute(plain, 'go');
+
+  const systems = plait.model.requests.map(({ body }) => body?.system);
+  expect(systems[0]).toMatch(/^Be brief\.\n\n<use_parallel_tool_calls>/);
+  expect(systems[1]).toBe('Be brief.');
+});

@@ -1,0 +1,200 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { TurnHandle } from '../../client/index.ts';
+import type { Tool, ToolContext } from '../../index.ts';
+import type { TestEnvironment } from '../../testing/environment.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation } from '../../testing/script.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
+
+const activity = { heartbeatTimeout: '2s', retry: { initialInterval: '10ms' } };
+
+/** A tool body that waits, at most a minute, until it is told to stop or to end. */
+function waiting() {
+  const begun: ToolContext[] = [];
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const run = async (_input: unknown, ctx: ToolContext) => {
+    begun.push(ctx);
+    if (begun.length > 1) return `attempt ${ctx.attempt}`;
+    const stopped = new Promise<never>((_resolve, reject) => {
+      ctx.signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+    });
+    await Promise.race([released, stopped, sleep(60_000, undefined, { ref: false })]);
+    return 'released';
+  };
+  return { run, begun, release };
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('it did not happen within 20 s');
+    await sleep(20);
+  }
+}
+
+/** What the buttons of the Temporal UI send. */
+function operator(plait: TestEnvironment, turn: TurnHandle, tool: Tool) {
+  const { client } = plait.agents;
+  const request = {
+    namespace: client.options.namespace,
+    execution: { workflowId: turn.turnId },
+    type: tool.name,
+    identity: 'operator',
+  };
+  const service = client.workflowService;
+  return {
+    pause: () => service.pauseActivity(request),
+    unpause: () => service.unpauseActivity(request),
+    reset: () => service.resetActivity(request),
+  };
+}
+
+async function startCalling(tool: Tool) {
+  const agent = agentWith([tool]);
+  const plait = await startPlait({
+    agents: [agent],
+    script: conversation('go', [callTools({ [tool.name]: {} }), say('I go on.')]),
+  });
+  const turn = await plait.agents.start(agent, 'go');
+  return { plait, turn, operator: operator(plait, turn, tool) };
+}
+
+test('pausing and unpausing a call that is not repeatable never begins it twice', async () => {
+  const { run, begun } = waiting();
+  const { plait, turn, operator } = await startCalling(writer('pay', run, { activity }));
+  await using _ = plait;
+  await until(() => begun.length === 1);
+
+  await operator.pause();
+  await until(() => begun[0]?.signal.aborted === true);
+  await operator.unpause().catch(() => undefined);
+  const result = await turn.result();
+
+  expect(begun).toHaveLength(1);
+  expect(result.calls).toMatchObject([{ name: 'pay', outcome: 'unknown', attempts: 1 }]);
+  expect(result.calls[0]?.message).toContain('may or may not have taken effect');
+  expect(result.text).toBe('I go on.');
+});
+
+test('unpausing before the worker has noticed the pause never begins a call twice', async () => {
+  const { run, begun, release } = waiting();
+  const { plait, turn, operator } = await startCalling(writer('pay', run, { activity }));
+  await using _ = plait;
+  await until(() => begun.length === 1);
+
+  await operator.pause();
+  await operator.unpause();
+  await sleep(1_500);
+  release();
+  const result = await turn.result();
+
+  expect(begun).toHaveLength(1);
+  expect(['succeeded', 'unknown']).toContain(result.calls[0]?.outcome);
+});
+
+test('resetting a call that is not repeatable never begins it twice', async () => {
+  const { run, begun } = waiting();
+  const { plait, turn, operator } = await startCalling(writer('pay', run, { activity }));
+  await using _ = plait;
+  await until(() => begun.length === 1);
+
+  await operator.reset();
+  const result = await turn.result();
+
+  expect(begun).toHaveLength(1);
+  expect(result.calls).toMatchObject([{ outcome: 'unknown' }]);
+});
+
+test('a repeatable call that was paused goes on with another attempt when it is unpaused', async () => {
+  const { run, begun } = waiting();
+  const { plait, turn, operator } = await startCalling(reader('look', run, { activity }));
+  await using _ = plait;
+  await until(() => begun.length === 1);
+
+  await operator.pause();
+  await until(
+    async () =>
+      (await turn.describe()).pendingCalls[0]?.state === 'paused' &&
+      begun[0]?.signal.aborted === true,
+  );
+  await sleep(500);
+  expect(begun).toHaveLength(1);
+  await operator.unpause();
+  const result = await turn.result();
+
+  expect(begun).toHaveLength(2);
+  expect(result.calls).toMatchObject([{ outcome: 'succeeded', attempts: 2 }]);
+});
+
+test('a tool that says it is idempotent is repeated with the same idempotency key', async () => {
+  const keys: string[] = [];
+  const once = (name: string, annotations: Tool['annotations']) =>
+    writer(
+      name,
+      (_input, ctx) => {
+        keys.push(`${name} ${ctx.idempotencyKey}`);
+        throw new Error('no');
+      },
+      { annotations, activity },
+    );
+  const tools = [
+    once('idempotent', { idempotentHint: true }),
+    once('careful', { destructiveHint: false }),
+  ];
+  const agent = agentWith(tools);
+  await using plait = await startPlait({
+    agents: [agent],
+    script: conversation('go', [callTools({ idempotent: {}, careful: {} }), say('Done.')]),
+  });
+
+  const result = await plait.agents.execute(agent, 'go', { turnId: `keys-${plait.taskQueue}` });
+
+  const [first, second] = result.calls;
+  const keyOf = (id: string | undefined) => `keys-${plait.taskQueue}/1/${id}`;
+  expect(keys.toSorted()).toEqual([
+    `careful ${keyOf(second?.id)}`,
+    ...Array.from({ length: 3 }, () => `idempotent ${keyOf(first?.id)}`),
+  ]);
+  expect(result.calls).toMatchObject([{ attempts: 3 }, { attempts: 1, message: 'no' }]);
+});
+
+test('heartbeat details of one attempt reach the next', async () => {
+  const resumed: unknown[] = [];
+  const job = reader(
+    'job',
+    async (_input, ctx) => {
+      resumed.push(ctx.heartbeatDetails);
+      ctx.heartbeat({ page: ctx.attempt * 10 });
+      // Details travel with the heartbeat, which may wait for its turn.
+      await sleep(300);
+      if (ctx.attempt < 3) throw new Error('again');
+      return 'all pages';
+    },
+    { activity: { heartbeatTimeout: '1s', retry: { initialInterval: '10ms' } } },
+  );
+  const { plait, turn } = await startCalling(job);
+  await using _ = plait;
+
+  const result = await turn.result();
+
+  expect(result.calls).toMatchObject([{ outcome: 'succeeded', attempts: 3 }]);
+  expect(resumed).toEqual([undefined, { page: 10 }, { page: 20 }]);
+});
+
+test('Plait heartbeats for a tool that lasts longer than its heartbeat timeout', async () => {
+  const long = writer(
+    'long',
+    async () => {
+      await sleep(3_500);
+      return 'done';
+    },
+    { activity: { heartbeatTimeout: '1s' } },
+  );
+  const { plait, turn } = await startCalling(long);
+  await using _ = plait;
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+});
