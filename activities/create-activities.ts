@@ -25,7 +25,7 @@ export interface ActivitiesOptions {
   anthropic?: Anthropic | ClientOptions;
   /**
    * Where long conversations are kept, instead of in history: the same for every worker of a task
-   * queue. Without it a turn ends with `transcript_too_large` when its conversation nears 1.5 MB.
+   * queue. Without it a turn ends with `turn_too_large` when its conversation nears 1.5 MB.
    * @default none
    */
   storage?: StorageDriver;

@@ -1,11 +1,12 @@
 import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import proto from '@temporalio/proto';
+import type { temporal } from '@temporalio/proto';
 import { CliError } from './cli-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 
-// Numbers of temporal.api.enums.v1.TaskQueueType.
-const WORKFLOW_TASKS = 1;
-const ACTIVITY_TASKS = 2;
+type TaskQueueType = temporal.api.enums.v1.TaskQueueType;
+const { TaskQueueType } = proto.temporal.api.enums.v1;
 
 /**
  * The server lists pollers for five minutes after they are gone. A worker that lives has polled
@@ -16,8 +17,8 @@ const LIVE_MS = 70_000;
 /** Throws a `CliError` unless a worker polls this task queue both for workflows and for activities. */
 export async function requireWorker(client: Client, taskQueue: string): Promise<void> {
   const [workflows, activities] = await Promise.all([
-    hasPoller(client, taskQueue, WORKFLOW_TASKS),
-    hasPoller(client, taskQueue, ACTIVITY_TASKS),
+    hasPoller(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+    hasPoller(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
   ]);
   if (workflows && activities) return;
   const { namespace } = client.options;
@@ -29,7 +30,11 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
   );
 }
 
-async function hasPoller(client: Client, name: string, taskQueueType: number): Promise<boolean> {
+async function hasPoller(
+  client: Client,
+  name: string,
+  taskQueueType: TaskQueueType,
+): Promise<boolean> {
   const { namespace } = client.options;
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,

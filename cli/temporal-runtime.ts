@@ -30,15 +30,34 @@ export function installRuntime(style: Style, { quiet = false } = {}): void {
 /** `ctx.log` of a tool, and `log` of a workflow. */
 const SPEAKERS = new Set<unknown>(['activity', 'workflow']);
 
+/** What the SDK adds to every line; all else is what the tool wants to say. */
+const SDK_FIELDS = new Set([
+  'sdkComponent',
+  'taskQueue',
+  'namespace',
+  'workflowId',
+  'workflowRunId',
+  'workflowType',
+  'activityId',
+  'activityType',
+  'attempt',
+  'isLocal',
+  'taskToken',
+  'durationMs',
+  'error',
+]);
+
 function logLine({ level, timestampNanos, message, meta }: LogEntry, style: Style): string {
   const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString().slice(11, 23);
   const paint = level === 'ERROR' ? style.red : level === 'WARN' ? style.yellow : style.dim;
   const { activityType, attempt, workflowId, error } = meta ?? {};
+  const own = Object.entries(meta ?? {}).filter(([key]) => !SDK_FIELDS.has(key));
+  const fields = own.map(([key, value]) => ` ${key}=${JSON.stringify(value)}`).join('');
   const about = [
     activityType === undefined ? '' : `${String(activityType)}, attempt ${String(attempt)}`,
     workflowId === undefined ? '' : String(workflowId),
   ].filter((part) => part !== '');
   const place = about.length === 0 ? '' : style.dim(` (${about.join(', ')})`);
   const why = error === undefined ? '' : `: ${oneLine(causeChain(error))}`;
-  return `${style.dim(time)} ${paint(level.padEnd(5))} ${oneLine(message)}${why}${place}`;
+  return `${style.dim(time)} ${paint(level.padEnd(5))} ${oneLine(message + fields)}${why}${place}`;
 }

@@ -1,11 +1,15 @@
-import { ServiceError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  NamespaceNotFoundError,
+  ServiceError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { isRecord } from '../core/json.ts';
 import { TemporalUnavailableError, TurnFailedError, TurnNotFoundError } from './errors.ts';
 
 /** gRPC: nobody listens, or not in time. */
 const UNREACHABLE = new Set([4, 14]);
-const NOT_FOUND = 5;
 
 /** Runs a request about a turn, and says in Plait's words what went wrong with it. */
 export async function aboutTurn<T>(
@@ -23,19 +27,18 @@ export async function aboutTurn<T>(
 function translate(error: unknown, turnId: string, namespace: string): unknown {
   if (error instanceof WorkflowNotFoundError) return new TurnNotFoundError(turnId, namespace);
   if (error instanceof WorkflowFailedError) return turnFailed(turnId, error);
-  if (error instanceof ServiceError) {
-    const cause: unknown = error.cause;
-    const code = isRecord(cause) ? cause['code'] : undefined;
-    const details = isRecord(cause) && typeof cause['details'] === 'string' ? cause['details'] : '';
-    if (code === NOT_FOUND && details.toLowerCase().includes('namespace')) {
-      return new TemporalUnavailableError(
-        `The Temporal server has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or create it with \`temporal operator namespace create -n ${namespace}\`.`,
-        { cause: error },
-      );
-    }
+  if (error instanceof NamespaceNotFoundError) {
+    return new TemporalUnavailableError(
+      `The Temporal server has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or create it with \`temporal operator namespace create -n ${namespace}\`.`,
+      { cause: error },
+    );
+  }
+  if (error instanceof ServiceError && isRecord(error.cause)) {
+    const { code, details } = error.cause;
     if (typeof code === 'number' && UNREACHABLE.has(code)) {
+      const reason = typeof details === 'string' && details !== '' ? details : error.message;
       return new TemporalUnavailableError(
-        `The Temporal server does not answer (${details || error.message}). Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`,
+        `The Temporal server does not answer (${reason}). Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`,
         { cause: error },
       );
     }

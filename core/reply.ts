@@ -34,6 +34,10 @@ export function findReplyProblem(
   if (reply.stopReason === 'tool_use' && calls.length === 0) {
     return 'it stopped for tool_use without asking for a tool';
   }
+  // It is sent back as it is, and nothing may stand between a call and its result.
+  if (reply.stopReason === 'pause_turn' && calls.length > 0) {
+    return 'it paused while it asks for tools';
+  }
   if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';
   const seen = new Set(earlierIds);
   for (const { id, name, input } of calls) {

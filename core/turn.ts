@@ -25,8 +25,9 @@ export interface TurnArgs {
  * (`TurnResult.stopDetails` names it).
  * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  *
- * Plait's: `max_rounds` (the agent's limit), `cancelled`, and `transcript_too_large` (the
- * conversation does not fit into one payload, and no storage is configured).
+ * Plait's: `max_rounds` (the agent's limit), `cancelled`, and `turn_too_large` (the conversation does
+ * not fit into one payload and no storage is configured, or history is full;
+ * `TurnResult.stopDetails` says which).
  */
 export type StopReason =
   | 'end_turn'
@@ -37,7 +38,7 @@ export type StopReason =
   | 'unknown'
   | 'max_rounds'
   | 'cancelled'
-  | 'transcript_too_large';
+  | 'turn_too_large';
 
 /** One tool call of a turn. */
 export interface CallRecord {

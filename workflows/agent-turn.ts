@@ -1,5 +1,11 @@
-import { CancellationScope, isCancellation, setCurrentDetails } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  isCancellation,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { toolUses } from '../core/messages.ts';
+import { HISTORY_FULL, isHistoryFull, NO_STORAGE } from '../core/turn-limits.ts';
 import {
   beginTurn,
   commitReply,
@@ -40,7 +46,8 @@ export async function agentTurn(args: TurnArgs): Promise<TurnResult> {
       state = commitReply(state, reply, segments);
 
       const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
-      const step = nextStep(reply, state.rounds, agent.limits.rounds);
+      let step = nextStep(reply, state.rounds, agent.limits.rounds);
+      if (step.type !== 'stop' && isHistoryFull(workflowInfo(), calls.length)) step = HISTORY_FULL;
       if (step.type === 'stop') {
         // Whoever continues this conversation must find every call answered.
         const skipped = skippedCalls(calls, step.reason, Date.now());
@@ -61,13 +68,10 @@ export async function agentTurn(args: TurnArgs): Promise<TurnResult> {
         state = commitResults(state, calls, settled, stored);
       }
       if (CancellationScope.current().consideredCancelled) return await finish('cancelled');
-      if (hasOutgrown(state, stored)) return await finish('transcript_too_large', NO_STORAGE);
+      if (hasOutgrown(state, stored)) return await finish('turn_too_large', NO_STORAGE);
     }
   } catch (error) {
     if (isCancellation(error)) return await finish('cancelled');
     throw await turnFailure(error, args.agent, state);
   }
 }
-
-const NO_STORAGE =
-  'The conversation no longer fits into one payload. Give the worker and the client a `storage`.';

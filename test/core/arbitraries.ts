@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { ToolUse } from '../../core/messages.ts';
 import type { OutcomeType, ToolOutcome } from '../../core/outcome.ts';
 import type { ModelReply } from '../../core/reply.ts';

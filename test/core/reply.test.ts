@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ToolUse } from '../../core/messages.ts';
 import { findReplyProblem } from '../../core/reply.ts';
@@ -22,6 +22,12 @@ describe('a reply', () => {
     expect(findReplyProblem(replyWith({ stopReason: 'tool_use' }), NO_IDS)).toBe(
       'it stopped for tool_use without asking for a tool',
     );
+  });
+
+  test('that paused while it asks for tools is refused, since nobody would answer them', () => {
+    const reply = replyWith({ content: [call('toolu_1')], stopReason: 'pause_turn' });
+
+    expect(findReplyProblem(reply, NO_IDS)).toBe('it paused while it asks for tools');
   });
 
   test('that repeats an id within itself is refused', () => {
@@ -50,7 +56,7 @@ describe('a reply', () => {
     ['has a space', 'toolu 1'],
     ['ends with a line break', 'toolu_1\n'],
     ['is longer than an activity id may be', 'x'.repeat(201)],
-  ])('whose id %s is refused', ([, id]) => {
+  ] as const)('whose id %s is refused', ([, id]) => {
     expect(findReplyProblem(asking(call(id)), NO_IDS)).toBe(
       `the tool_use id ${JSON.stringify(id)} is not valid`,
     );
@@ -88,9 +94,12 @@ describe('a reply', () => {
   test.for([
     ['the input of a call', asking(call('toolu_1', 'say', { text: 'thread \ud83e' }))],
     ['a text', replyWith({ content: [{ type: 'text', text: '\uddf5', citations: null }] })],
-  ])('that holds half an emoji in %s is refused, as the API would refuse it later', ([, reply]) => {
-    expect(findReplyProblem(reply, NO_IDS)).toBe('it holds half of a surrogate pair');
-  });
+  ] as const)(
+    'that holds half an emoji in %s is refused, as the API would refuse it later',
+    ([, reply]) => {
+      expect(findReplyProblem(reply, NO_IDS)).toBe('it holds half of a surrogate pair');
+    },
+  );
 
   test('whose calls are all different has no problem, for any batch', () => {
     fc.assert(

@@ -1,5 +1,5 @@
 import { compileRetryPolicy } from '@temporalio/common/lib/retry-policy.js';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ToolPolicyOverrides } from '../../core/tool-policy.ts';
 import { activityOptions, toolPolicy } from '../../core/tool-policy.ts';

@@ -1,0 +1,18 @@
+import type { DemoOptions } from '../../examples/customer-lookup/run.ts';
+import { runDemo } from '../../examples/customer-lookup/run.ts';
+import { CliError } from '../cli-error.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { hasKey } from '../worker-report.ts';
+
+/** `plait demo`: the example with all that it needs. Fails when anything is not as it says. */
+export async function demoCommand(options: DemoOptions): Promise<ExitCode> {
+  if (options.live === true && !hasKey()) {
+    throw new CliError(
+      EXIT_CODES.wrongInput,
+      '--live asks the real Messages API and needs a key: set ANTHROPIC_API_KEY, or leave --live out.',
+    );
+  }
+  await runDemo(options);
+  return EXIT_CODES.ok;
+}

@@ -1,0 +1,59 @@
+import type { DevServer, DevServerOptions } from '../dev-server.ts';
+import { findOrStartServer } from '../dev-server.ts';
+import { DEV_STORAGE } from '../dev-storage.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { loadAgents } from '../load-module.ts';
+import { say } from '../say.ts';
+import { serveAgents } from '../serve-agents.ts';
+import type { Style } from '../style.ts';
+import { styleFor } from '../style.ts';
+import { installRuntime } from '../temporal-runtime.ts';
+import { field } from '../worker-report.ts';
+
+export interface DevOptions extends DevServerOptions {
+  taskQueue: string;
+}
+
+/** `plait dev`: a Temporal server, if there is none, and a worker, until Ctrl-C. */
+export async function devCommand(module: string, options: DevOptions): Promise<ExitCode> {
+  const style = styleFor(process.stdout);
+  const { taskQueue, ...serverOptions } = options;
+  // First what can be wrong at once: nothing has to be taken down again then.
+  const agents = await loadAgents(module);
+  installRuntime(styleFor(process.stderr));
+  const server = await findOrStartServer(serverOptions, (text) => say(style.dim(`  ${text}`)));
+  try {
+    for (const line of serverFields(server, options.db, style)) say(line);
+    const example = agents[0]?.name ?? '';
+    const ready = `Ready. In another terminal: plait run ${example} "…"${taskQueueOption(taskQueue)}`;
+    await serveAgents({
+      target: server,
+      agents,
+      taskQueue,
+      storage: DEV_STORAGE,
+      ready,
+      style,
+    });
+  } finally {
+    await server.stop();
+  }
+  return EXIT_CODES.ok;
+}
+
+function serverFields(server: DevServer, db: string | undefined, style: Style): string[] {
+  const origins: Record<DevServer['origin'], string> = {
+    configured: 'configured',
+    found: 'was running already',
+    started: db === undefined ? 'in memory: ends with this command' : `kept in ${db}`,
+  };
+  const where = `${style.bold(server.address)}, namespace ${server.namespace} (${origins[server.origin]})`;
+  return [
+    field('Temporal', where, style),
+    ...(server.uiUrl === undefined ? [] : [field('UI', style.bold(server.uiUrl), style)]),
+  ];
+}
+
+function taskQueueOption(taskQueue: string): string {
+  return taskQueue === 'plait' ? '' : ` --task-queue ${taskQueue}`;
+}

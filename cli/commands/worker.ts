@@ -1,0 +1,29 @@
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { loadAgents } from '../load-module.ts';
+import { say } from '../say.ts';
+import { serveAgents } from '../serve-agents.ts';
+import { styleFor } from '../style.ts';
+import { installRuntime } from '../temporal-runtime.ts';
+import { configuredTarget } from '../temporal-target.ts';
+import { field } from '../worker-report.ts';
+
+export interface WorkerCommandOptions {
+  taskQueue: string;
+  /** A directory that all workers of the task queue share. */
+  storage?: string;
+}
+
+/** `plait worker`: a worker for the configured Temporal server, until a signal. */
+export async function workerCommand(
+  module: string,
+  { taskQueue, storage }: WorkerCommandOptions,
+): Promise<ExitCode> {
+  const style = styleFor(process.stdout);
+  const agents = await loadAgents(module);
+  const target = configuredTarget();
+  installRuntime(styleFor(process.stderr));
+  say(field('Temporal', `${style.bold(target.address)}, namespace ${target.namespace}`, style));
+  await serveAgents({ target, agents, taskQueue, storage, ready: 'Ready.', style });
+  return EXIT_CODES.ok;
+}

@@ -1,0 +1,38 @@
+import { CommanderError } from 'commander';
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { TemporalUnavailableError, TurnFailedError, TurnIdInUseError } from '../client/errors.ts';
+import { causeChain } from '../core/failures.ts';
+import { InvalidTurnError } from '../core/turn-input.ts';
+import { CliError } from './cli-error.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import type { ExitCode } from './exit-codes.ts';
+import { oneLine } from './text.ts';
+
+/** What to say of an error, in one line, and with which exit code. Nothing where it was said. */
+export function explainError(error: unknown): { exitCode: ExitCode; message?: string } {
+  if (error instanceof CommanderError) {
+    // Commander has written its line already; help and version are no errors.
+    return { exitCode: error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.wrongInput };
+  }
+  const exitCode = exitCodeOf(error);
+  const text = oneLine(error instanceof CliError ? error.message : causeChain(error));
+  const hint = exitCode === EXIT_CODES.unexpected ? ' (PLAIT_DEBUG=1 shows where)' : '';
+  return { exitCode, message: text + hint };
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CliError) return error.exitCode;
+  if (error instanceof TurnFailedError) return EXIT_CODES.turnFailed;
+  if (error instanceof TemporalUnavailableError || isTransportError(error)) {
+    return EXIT_CODES.temporalUnavailable;
+  }
+  const wrongInput = [DeclarationError, InvalidTurnError, TurnIdInUseError];
+  return wrongInput.some((kind) => error instanceof kind)
+    ? EXIT_CODES.wrongInput
+    : EXIT_CODES.unexpected;
+}
+
+/** By its name: its class comes with a native library that most commands do not need. */
+function isTransportError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'TransportError';
+}

@@ -1,0 +1,117 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { duration } from '../agents/check-options.ts';
+import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
+import type { ExitCode } from './exit-codes.ts';
+import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
+
+// Commands are loaded when they run: Temporal's worker is a large native library, and `--help` and
+// `run` do not need it.
+
+/** The command line. `run` parses it, does what it says, and returns the exit code. */
+export function createProgram(): { run(argv: readonly string[]): Promise<ExitCode> } {
+  let exitCode: ExitCode = EXIT_CODES.ok;
+  const exitWith = async (command: Promise<ExitCode>): Promise<void> => {
+    exitCode = await command;
+  };
+  const program = new Command('plait')
+    .description('Claude agents whose every turn is a durable Temporal workflow.')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'plait: ')) })
+    .showHelpAfterError('(plait --help tells how it is used)')
+    .addHelpText(
+      'after',
+      `\n${exitCodeHelp()}\n\nTemporal is found by its own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.\nClaude is asked with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL if set.`,
+    );
+  addDemo(program, exitWith);
+  addDev(program, exitWith);
+  addWorker(program, exitWith);
+  addRun(program, exitWith);
+  return {
+    async run(argv) {
+      await program.parseAsync(argv);
+      return exitCode;
+    },
+  };
+}
+
+type ExitWith = (command: Promise<ExitCode>) => Promise<void>;
+
+function addDemo(program: Command, exitWith: ExitWith): void {
+  program
+    .command('demo')
+    .description('run three tool calls at once, measured, with everything it needs')
+    .option('--live', 'ask Claude instead of the scripted model')
+    .option('--sequential', 'run the same turn one call after the other as well')
+    .option('--keep', 'stay open afterwards, so that the links work (default in a terminal)')
+    .option('--no-keep', 'end when it is done')
+    .action(async (options: { live?: boolean; sequential?: boolean; keep?: boolean }) => {
+      const { demoCommand } = await import('./commands/demo.ts');
+      await exitWith(demoCommand(options));
+    });
+}
+
+function addDev(program: Command, exitWith: ExitWith): void {
+  program
+    .command('dev')
+    .description('run the agents of a module, with a Temporal server if there is none')
+    .argument('<module>', 'a path or a package that exports agents')
+    .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
+    .option('--port <number>', 'port of the Temporal server (default: 7233)', port)
+    .option('--ui-port <number>', 'port of its web UI (default: 8233)', port)
+    .option('--db <file>', 'keep the server’s data in a file (default: in memory)')
+    .action(async (module: string, options: { taskQueue: string }) => {
+      const { devCommand } = await import('./commands/dev.ts');
+      await exitWith(devCommand(module, options));
+    });
+}
+
+function addWorker(program: Command, exitWith: ExitWith): void {
+  program
+    .command('worker')
+    .description('run the agents of a module on the configured Temporal server')
+    .argument('<module>', 'a path or a package that exports agents')
+    .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
+    .option('--storage <directory>', 'directory for long conversations, shared by all workers')
+    .action(async (module: string, options: { taskQueue: string }) => {
+      const { workerCommand } = await import('./commands/worker.ts');
+      await exitWith(workerCommand(module, options));
+    });
+}
+
+function addRun(program: Command, exitWith: ExitWith): void {
+  program
+    .command('run')
+    .description('start a turn, show it, and print its answer')
+    .argument('<agent>', 'name of the agent')
+    .argument('<text>', 'what the user says')
+    .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
+    .option('--json', 'print the whole result as JSON')
+    .option('--timeout <duration>', 'wait at most this long, for example 60s', milliseconds)
+    .option('--turn-id <id>', 'workflow id; an existing turn is not started again')
+    .option('--context <json>', 'what the tools should know and the model should not', json)
+    .option('--storage <directory>', 'storage of the workers (default: that of plait dev here)')
+    .action(async (agent: string, text: string, options: { taskQueue: string }) => {
+      const { runCommand } = await import('./commands/run.ts');
+      await exitWith(runCommand(agent, text, options));
+    });
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number;
+  throw new InvalidArgumentError('It must be a number from 1 to 65535.');
+}
+
+function milliseconds(text: string): number {
+  const parsed = duration.safeParse(/^\d+$/.test(text) ? Number(text) : text);
+  if (parsed.success) return parsed.data;
+  throw new InvalidArgumentError('Write a number with a unit, like 30s or 2m.');
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError('It is no JSON; write for example \'{"tenant":"acme"}\'.');
+  }
+}

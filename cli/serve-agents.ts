@@ -1,0 +1,56 @@
+import { NativeConnection } from '@temporalio/worker';
+import type { AgentDefinition } from '../agents/define-agent.ts';
+import { createAgentRegistry } from '../agents/agent-registry.ts';
+import { directoryStorage } from '../storage/directory.ts';
+import { createWorker } from '../worker/create-worker.ts';
+import { say } from './say.ts';
+import { runUntilSignal } from './run-worker.ts';
+import type { Style } from './style.ts';
+import type { TemporalTarget } from './temporal-target.ts';
+import { connectTo } from './temporal-target.ts';
+import { agentFields, field, hasKey, NO_KEY_WARNING } from './worker-report.ts';
+
+export interface ServeOptions {
+  target: TemporalTarget;
+  agents: readonly AgentDefinition[];
+  taskQueue: string;
+  /** A directory. */
+  storage: string | undefined;
+  /** Said when the worker polls. */
+  ready: string;
+  style: Style;
+}
+
+/** Runs a worker for these agents until a signal, and tells what it does. */
+export async function serveAgents(options: ServeOptions): Promise<void> {
+  const { target, agents, taskQueue, storage, style } = options;
+  // Agents that do not fit together are reported before anything is connected.
+  createAgentRegistry(agents);
+  const client = await connectTo(target);
+  await client.connection.close();
+
+  say(field('task queue', style.bold(taskQueue), style));
+  if (storage !== undefined) say(field('storage', storage, style));
+  for (const line of agentFields(agents, style)) say(line);
+  if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
+
+  const connection = await NativeConnection.connect(target.connectionOptions);
+  try {
+    const worker = await createWorker({
+      agents,
+      taskQueue,
+      connection,
+      namespace: target.namespace,
+      ...(storage === undefined ? {} : { storage: directoryStorage(storage) }),
+    });
+    say(`\n${options.ready}\nCtrl-C ends it.`);
+    await runUntilSignal(worker, () => {
+      const { numInFlightActivities: calls } = worker.getStatus();
+      const open = calls === 0 ? '' : `: ${calls} running calls have 10 s to finish`;
+      say(`\nDraining${open}. Ctrl-C again ends at once.`);
+    });
+    say('Drained.');
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,61 @@
+// The demo asserts what it shows. For a live model only what must hold whatever it says.
+
+import assert from 'node:assert/strict';
+import type { TurnResult } from 'plait';
+import { figuresOf, overlap } from './figures.ts';
+
+/** Every call is answered once, in the very next message, in call order. */
+export function checkAnswered(result: TurnResult): void {
+  const { messages, stopReason } = result;
+  assert.equal(stopReason, 'end_turn');
+  for (const [i, { role, content }] of messages.entries()) {
+    const asked = typeof content === 'string' || role === 'user' ? [] : content;
+    const ids = asked.flatMap((block) => (block.type === 'tool_use' ? [block.id] : []));
+    if (ids.length === 0) continue;
+    const next = messages[i + 1]?.content;
+    const answered = (Array.isArray(next) ? next : []).map((block) =>
+      block.type === 'tool_result' ? block.tool_use_id : block.type,
+    );
+    assert.deepEqual(answered, ids, 'every call must be answered once and in order');
+  }
+}
+
+export function checkFullPicture(result: TurnResult): void {
+  checkAnswered(result);
+  const { calls, rounds, text } = result;
+  assert.equal(rounds, 2);
+  assert.deepEqual(
+    calls.map(({ name, outcome, round }) => [name, outcome, round]),
+    [
+      ['get_customer', 'succeeded', 1],
+      ['get_orders', 'succeeded', 1],
+      ['get_tickets', 'succeeded', 1],
+    ],
+  );
+  for (const a of calls) for (const b of calls) assert.ok(overlap(a, b), 'calls must run at once');
+  const { sum, wall } = figuresOf(result);
+  assert.ok(wall < sum * 0.75, `three calls at once took ${wall} ms, one by one ${sum} ms`);
+  assert.match(text, /Ada Martin.*A-1093.*Invoice/s);
+}
+
+export function checkOneByOne(result: TurnResult): void {
+  checkAnswered(result);
+  assert.deepEqual(
+    result.calls.map(({ outcome, round }) => [outcome, round]),
+    [1, 2, 3].map((round) => ['succeeded', round]),
+  );
+}
+
+export function checkBrokenOrders(result: TurnResult): void {
+  checkAnswered(result);
+  assert.deepEqual(
+    result.calls.map(({ name, outcome, attempts }) => [name, outcome, attempts]),
+    [
+      ['get_customer', 'succeeded', 1],
+      ['get_orders', 'failed', 3],
+      ['get_tickets', 'succeeded', 1],
+    ],
+  );
+  assert.match(result.calls[1]?.message ?? '', /ECONNREFUSED.*after 3 attempts/);
+  assert.match(result.text, /Jo Okafor.*ECONNREFUSED.*second seat/s);
+}

@@ -1,0 +1,62 @@
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import { AgentClient } from 'plait/client';
+import { createWorker } from 'plait/worker';
+import { startMessagesServer } from '../../testing/messages-server.ts';
+import { startTemporalServer } from '../../testing/temporal-server.ts';
+import { customerLookup } from './agent.ts';
+import { customerScript } from './script.ts';
+
+/** Everything that the demo needs, on free ports of this machine. */
+export interface Stage {
+  agents: AgentClient;
+  address: string;
+  uiUrl: string;
+  /** The page of a turn in the Temporal UI. */
+  linkTo(turnId: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** `live`: asks the real Messages API instead of the scripted one. */
+export async function openStage(live: boolean, onProgress: (text: string) => void): Promise<Stage> {
+  const cleanups: (() => Promise<void>)[] = [];
+  // Last made, first ended: the worker before its connections, and those before the server.
+  const close = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  };
+  try {
+    const server = await startTemporalServer({ ui: true, onProgress });
+    cleanups.push(() => server.stop());
+    const { address, namespace, uiUrl = '' } = server;
+    const native = await NativeConnection.connect({ address });
+    cleanups.push(() => native.close());
+    const worker = await createWorker({
+      agents: [customerLookup],
+      connection: native,
+      namespace,
+      ...(live ? {} : { anthropic: await scriptedModel(cleanups) }),
+    });
+    const running = worker.run();
+    cleanups.push(async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+    });
+    const connection = await Connection.connect({ address });
+    cleanups.push(() => connection.close());
+    const client = new Client({ connection, namespace });
+    const linkTo = async (turnId: string): Promise<string> => {
+      const { runId } = await client.workflow.getHandle(turnId).describe();
+      return `${uiUrl}/namespaces/${namespace}/workflows/${turnId}/${runId}/history`;
+    };
+    return { agents: new AgentClient({ client }), address, uiUrl, linkTo, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function scriptedModel(cleanups: (() => Promise<void>)[]) {
+  const model = await startMessagesServer({ script: customerScript });
+  cleanups.push(() => model.close());
+  return { baseURL: model.url, apiKey: 'scripted' };
+}

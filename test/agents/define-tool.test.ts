@@ -1,0 +1,279 @@
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import { z } from 'zod';
+import { DeclarationError } from '../../agents/declaration-error.ts';
+import { defineAgent } from '../../agents/define-agent.ts';
+import type { Tool, ToolOptions } from '../../agents/define-tool.ts';
+import { defineTool } from '../../agents/define-tool.ts';
+import type { InputSchema } from '../../agents/input-schema.ts';
+import { SPECIAL_NAMES, toolContext } from './tools.ts';
+
+type Options = ToolOptions<InputSchema, unknown>;
+
+const OPTIONS: Options = {
+  name: 'get_orders',
+  description: 'Reads the orders of a customer.',
+  inputSchema: z.object({ customer_id: z.number() }),
+  run: () => 'none',
+};
+
+/** Declares a tool as plain JavaScript would: with whatever it likes. */
+const declare = (changes: Record<string, unknown>) =>
+  defineTool({ ...OPTIONS, ...changes } as Options);
+
+describe('a declared tool', () => {
+  test('tells the model its name, description and schema', () => {
+    expect(defineTool(OPTIONS).spec).toEqual({
+      name: 'get_orders',
+      description: 'Reads the orders of a customer.',
+      input_schema: {
+        type: 'object',
+        properties: { customer_id: { type: 'number' } },
+        required: ['customer_id'],
+      },
+    });
+  });
+
+  test('takes a JSON Schema as it is', async () => {
+    const inputSchema = {
+      type: 'object',
+      properties: { customer_id: { type: 'number' } },
+      required: ['customer_id'],
+    } as const;
+
+    const tool = defineTool({ ...OPTIONS, inputSchema });
+
+    expect(tool.spec.input_schema).toEqual(inputSchema);
+    expect(await tool.parse({ customer_id: 7 })).toEqual({ ok: true, value: { customer_id: 7 } });
+  });
+
+  test('hands input and context to run', () => {
+    const tool = defineTool({
+      ...OPTIONS,
+      run: (input, { context, idempotencyKey }) => [input, context, idempotencyKey],
+    });
+
+    expect(tool.run({ customer_id: 7 }, toolContext('acme'))).toEqual([
+      { customer_id: 7 },
+      'acme',
+      'workflow/1/toolu_1',
+    ]);
+  });
+
+  test.for([
+    ['nothing is said', undefined, false],
+    ['it only reads', { readOnlyHint: true }, true],
+    ['it is idempotent', { idempotentHint: true }, true],
+    ['it says that it is neither', { readOnlyHint: false, idempotentHint: false }, false],
+    ['it only says that it destroys nothing', { destructiveHint: false }, false],
+  ] as const)('may be repeated or not: %s', ([, annotations, repeatable]) => {
+    const { policy } = declare({ annotations });
+
+    expect(policy.repeatable).toBe(repeatable);
+  });
+
+  test('has the declared times in milliseconds', () => {
+    const { policy } = defineTool({
+      ...OPTIONS,
+      annotations: { readOnlyHint: true },
+      activity: {
+        startToCloseTimeout: '5m',
+        heartbeatTimeout: 500,
+        scheduleToStartTimeout: '1 hour',
+        scheduleToCloseTimeout: '2h',
+        retry: { maximumAttempts: 1, initialInterval: '10ms', maximumInterval: '1s' },
+      },
+    });
+
+    expect(policy).toMatchObject({
+      startToCloseTimeout: 300_000,
+      heartbeatTimeout: 500,
+      scheduleToStartTimeout: 3_600_000,
+      scheduleToCloseTimeout: 7_200_000,
+      retry: { maximumAttempts: 1, initialInterval: 10, maximumInterval: 1_000 },
+    });
+  });
+
+  test.for([...SPECIAL_NAMES, '-', 'x'.repeat(64)])('may be named %s', (name) => {
+    expect(declare({ name })).toMatchObject({ name, spec: { name } });
+  });
+
+  test('keeps its annotations for people', () => {
+    const annotations = { title: 'Orders', readOnlyHint: true, openWorldHint: false };
+
+    expect(defineTool({ ...OPTIONS, annotations }).annotations).toEqual(annotations);
+    expect(defineTool(OPTIONS).annotations).toEqual({});
+  });
+});
+
+describe('a declaration of a tool is refused', () => {
+  const NAME = 'name: must be 1 to 64 letters, digits, "_" and "-"';
+  const DESCRIPTION = 'description: is empty; the model chooses tools by it';
+  const SCHEMA = 'inputSchema: must be a zod schema or a JSON Schema';
+  const KNOWN_TIMES =
+    'startToCloseTimeout, heartbeatTimeout, scheduleToStartTimeout, scheduleToCloseTimeout, retry';
+  const KNOWN_RETRY =
+    'maximumAttempts, initialInterval, maximumInterval, backoffCoefficient, nonRetryableErrorTypes';
+  const KNOWN_HINTS = 'title, readOnlyHint, destructiveHint, idempotentHint, openWorldHint';
+  const noDuration = (value: string) =>
+    `${value} is not a duration; write milliseconds, or a text like '30s' or '2m'`;
+
+  test.for([
+    [
+      'without a name',
+      { name: undefined },
+      'name: Invalid input: expected string, received undefined',
+    ],
+    ['with an empty name', { name: '' }, NAME],
+    ['with a dot in its name', { name: 'plait.callModel' }, NAME],
+    ['with a name that is too long', { name: 'x'.repeat(65) }, NAME],
+    [
+      'with a name that Temporal reserves',
+      { name: '__temporal_x' },
+      'name: must not begin with "__temporal_", which Temporal reserves',
+    ],
+    [
+      'without a description',
+      { description: undefined },
+      'description: Invalid input: expected string, received undefined',
+    ],
+    ['with a blank description', { description: ' \n' }, DESCRIPTION],
+    ['without a schema', { inputSchema: undefined }, SCHEMA],
+    ['with a text as its schema', { inputSchema: 'string' }, SCHEMA],
+    ['without run', { run: undefined }, 'run: must be a function'],
+    [
+      'with an option that does not exist',
+      { timeout: '5s' },
+      'unknown option timeout (known: name, description, inputSchema, annotations, activity, run)',
+    ],
+    [
+      'with several options that do not exist',
+      { timeout: '5s', retries: 3 },
+      'unknown option timeout, retries (known: name, description, inputSchema, annotations, activity, run)',
+    ],
+    [
+      'with an activity option that does not exist',
+      { activity: { timeout: '5s' } },
+      `unknown option timeout in activity (known: ${KNOWN_TIMES})`,
+    ],
+    [
+      'with a retry option that does not exist',
+      { activity: { retry: { attempts: 3 } } },
+      `unknown option attempts in activity.retry (known: ${KNOWN_RETRY})`,
+    ],
+    [
+      'with a hint that does not exist',
+      { annotations: { readOnly: true } },
+      `unknown option readOnly in annotations (known: ${KNOWN_HINTS})`,
+    ],
+    [
+      'with a hint that is no boolean',
+      { annotations: { readOnlyHint: 'yes' } },
+      'annotations.readOnlyHint: Invalid input: expected boolean, received string',
+    ],
+    [
+      'with a time that is none',
+      { activity: { startToCloseTimeout: 'soon' } },
+      `activity.startToCloseTimeout: ${noDuration('"soon"')}`,
+    ],
+    [
+      'with no time',
+      { activity: { heartbeatTimeout: 0 } },
+      `activity.heartbeatTimeout: ${noDuration('0')}`,
+    ],
+    [
+      'with a time in the past',
+      { activity: { scheduleToCloseTimeout: '-5s' } },
+      `activity.scheduleToCloseTimeout: ${noDuration('"-5s"')}`,
+    ],
+    [
+      'with no attempts',
+      { activity: { retry: { maximumAttempts: 0 } } },
+      'activity.retry.maximumAttempts: Too small: expected number to be >=1',
+    ],
+    [
+      'with half an attempt',
+      { activity: { retry: { maximumAttempts: 1.5 } } },
+      'activity.retry.maximumAttempts: Invalid input: expected int, received number',
+    ],
+    [
+      'with waits that become shorter',
+      { activity: { retry: { backoffCoefficient: 0.5 } } },
+      'activity.retry.backoffCoefficient: Too small: expected number to be >=1',
+    ],
+    [
+      'with a first wait above the longest',
+      { activity: { retry: { initialInterval: '1m', maximumInterval: '30s' } } },
+      'activity.retry: initialInterval must not be above maximumInterval',
+    ],
+    [
+      'with everything that is wrong with it at once',
+      { name: 'get orders', description: '', activity: { retry: { maximumAttempts: 0 } } },
+      `${NAME}; ${DESCRIPTION}; activity.retry.maximumAttempts: Too small: expected number to be >=1`,
+    ],
+  ] as const)('%s', ([, changes, problem]) => {
+    const name = JSON.stringify('name' in changes ? changes.name : OPTIONS.name);
+
+    expect(() => declare(changes)).toThrow(new DeclarationError(`defineTool(${name}): ${problem}`));
+  });
+
+  test.for([undefined, null, 'get_orders'])('that is no object: %s', (options) => {
+    expect(() => defineTool(options as unknown as Options)).toThrow(DeclarationError);
+  });
+
+  test('as a TypeError, for those who do not know its class', () => {
+    expect(() => declare({ run: 7 })).toThrow(TypeError);
+  });
+});
+
+describe('the compiler', () => {
+  test('knows the input of run from a zod schema, after its defaults and transforms', () => {
+    defineTool({
+      ...OPTIONS,
+      inputSchema: z.object({
+        customer_id: z.string().transform(Number),
+        limit: z.number().default(10),
+        plan: z.enum(['free', 'pro']).optional(),
+      }),
+      run: (input) => {
+        expectTypeOf(input).toEqualTypeOf<{
+          customer_id: number;
+          limit: number;
+          plan?: 'free' | 'pro' | undefined;
+        }>();
+      },
+    });
+  });
+
+  test('knows no more than an object from a JSON Schema', () => {
+    defineTool({
+      ...OPTIONS,
+      inputSchema: { type: 'object', properties: { customer_id: { type: 'number' } } },
+      run: (input) => {
+        expectTypeOf(input).toEqualTypeOf<Record<string, unknown>>();
+      },
+    });
+  });
+
+  test('lets a tool say what context it needs, and only agents with that context have it', () => {
+    interface Tenant {
+      tenant: string;
+    }
+    const tool = defineTool({
+      ...OPTIONS,
+      inputSchema: z.object({}),
+      run: (_input, ctx: { context: Tenant }) => ctx.context.tenant,
+    });
+    const options = { name: 'support', model: 'claude-opus-5-5' } as const;
+
+    expectTypeOf(tool).toExtend<Tool<Tenant>>();
+    const agent = defineAgent({
+      ...options,
+      tools: [tool],
+      contextSchema: z.object({ tenant: z.string() }),
+    });
+    // @ts-expect-error The tool needs a tenant, and this agent's turns have none.
+    defineAgent({ ...options, tools: [tool], contextSchema: z.object({ user: z.string() }) });
+
+    expect(agent.tools.get('get_orders')?.run({}, toolContext({ tenant: 'acme' }))).toBe('acme');
+  });
+});

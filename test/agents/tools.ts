@@ -1,0 +1,28 @@
+import type { Logger } from '@temporalio/common';
+import type { ToolContext } from '../../agents/define-tool.ts';
+
+const silent = () => undefined;
+const log: Logger = {
+  log: silent,
+  trace: silent,
+  debug: silent,
+  info: silent,
+  warn: silent,
+  error: silent,
+};
+
+/** What `run` is given, for tools that are called by hand. */
+export function toolContext<Context>(context: Context): ToolContext<Context> {
+  return {
+    idempotencyKey: 'workflow/1/toolu_1',
+    attempt: 1,
+    signal: new AbortController().signal,
+    heartbeat: silent,
+    heartbeatDetails: undefined,
+    context,
+    log,
+  };
+}
+
+/** Names that are legal for the API and members of every object in JavaScript, or special elsewhere. */
+export const SPECIAL_NAMES = ['constructor', '__proto__', 'default', 'toString'] as const;

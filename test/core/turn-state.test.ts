@@ -1,0 +1,283 @@
+import { describe, expect, test } from 'vitest';
+import { jsonBytes } from '../../core/json.ts';
+import type { Message } from '../../core/messages.ts';
+import type { SettledCall, ToolOutcome } from '../../core/outcome.ts';
+import { INLINE_BYTES } from '../../core/transcript.ts';
+import {
+  beginTurn,
+  commitReply,
+  commitResults,
+  hasOutgrown,
+  nextStep,
+  skippedCalls,
+  turnProgress,
+  turnResult,
+} from '../../core/turn-state.ts';
+import { call, replyWith } from './arbitraries.ts';
+
+const HELLO: Message[] = [{ role: 'user', content: 'Hello' }];
+const calls = [call('toolu_1', 'get_orders', { customer_id: 7 }), call('toolu_2', 'pay')];
+const asking = replyWith({ content: calls, stopReason: 'tool_use' });
+
+function settled(outcome: ToolOutcome, attempts = 1): SettledCall {
+  return { outcome, attempts, start: Date.UTC(2026, 10, 22), end: Date.UTC(2026, 10, 22, 0, 0, 1) };
+}
+const succeeded = (content: string) => settled({ type: 'succeeded', content });
+
+describe('a reply that is committed', () => {
+  test('stands at the end of the conversation, block for block', () => {
+    const content = [
+      { type: 'thinking' as const, thinking: '', signature: 'sig' },
+      { type: 'redacted_thinking' as const, data: 'secret' },
+      { type: 'text' as const, text: 'I look.', citations: null },
+      call('toolu_1'),
+    ];
+
+    const { transcript } = commitReply(beginTurn(HELLO), replyWith({ content }));
+
+    expect(transcript.tail).toEqual([...HELLO, { role: 'assistant', content }]);
+  });
+
+  test('counts as a round and leaves its text and its usage', () => {
+    const first = commitReply(beginTurn(HELLO), replyWith());
+    const second = commitReply(first, replyWith({ content: [], stopReason: 'end_turn' }));
+
+    expect(first).toMatchObject({ rounds: 1, text: 'Hello' });
+    expect(second).toMatchObject({
+      rounds: 2,
+      text: '',
+      usage: { input_tokens: 20, output_tokens: 10 },
+    });
+  });
+
+  test('stands after the segments that its activity sealed the tail into', () => {
+    const segments = [{ claim: { key: 'k' }, digest: 'd', messages: 1, bytes: 9 }];
+
+    const { transcript } = commitReply(beginTurn(HELLO), replyWith(), segments);
+
+    expect(transcript.segments).toBe(segments);
+    expect(transcript.tail).toEqual([{ role: 'assistant', content: replyWith().content }]);
+    expect(transcript.tailBytes).toBe(jsonBytes(transcript.tail[0]));
+  });
+
+  test('leaves nothing but its usage where the model refused', () => {
+    const refused = replyWith({
+      content: [...replyWith().content, ...calls],
+      stopReason: 'refusal',
+    });
+
+    const state = commitReply(commitReply(beginTurn(HELLO), replyWith()), refused);
+
+    expect(state.transcript.tail).toHaveLength(2);
+    expect(state).toMatchObject({ rounds: 2, text: '', usage: { input_tokens: 20 } });
+  });
+
+  test('leaves no message where it has no content', () => {
+    const state = commitReply(beginTurn(HELLO), replyWith({ content: [] }));
+
+    expect(state.transcript.tail).toEqual(HELLO);
+  });
+
+  test('keeps the segments also where it is discarded', () => {
+    const segments = [{ claim: {}, digest: 'd', messages: 1, bytes: 9 }];
+
+    const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), segments);
+
+    expect(state.transcript).toEqual({ segments, tail: [], tailBytes: 0 });
+  });
+});
+
+describe('results that are committed', () => {
+  const outcomes = [
+    succeeded('2 orders'),
+    settled({ type: 'unknown', message: 'The worker was lost.' }, 2),
+  ];
+
+  test('answer the calls in one message and are recorded', () => {
+    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, outcomes, false);
+
+    expect(state.transcript.tail.at(-1)).toEqual({
+      role: 'user',
+      content: [
+        { type: 'tool_result', tool_use_id: 'toolu_1', content: '2 orders' },
+        {
+          type: 'tool_result',
+          tool_use_id: 'toolu_2',
+          content: 'The worker was lost.',
+          is_error: true,
+        },
+      ],
+    });
+    const times = { start: '2026-11-22T00:00:00.000Z', end: '2026-11-22T00:00:01.000Z' };
+    expect(state.calls).toEqual([
+      {
+        id: 'toolu_1',
+        name: 'get_orders',
+        input: { customer_id: 7 },
+        outcome: 'succeeded',
+        round: 1,
+        attempts: 1,
+        ...times,
+      },
+      {
+        id: 'toolu_2',
+        name: 'pay',
+        input: {},
+        outcome: 'unknown',
+        message: 'The worker was lost.',
+        round: 1,
+        attempts: 2,
+        ...times,
+      },
+    ]);
+    expect(state.callBytes).toBe(jsonBytes(state.calls));
+  });
+
+  test('leave everything as it is where nothing was called', () => {
+    const state = commitReply(beginTurn(HELLO), replyWith());
+
+    expect(commitResults(state, [], [], false)).toBe(state);
+  });
+
+  test('are never committed for some of the calls', () => {
+    const state = commitReply(beginTurn(HELLO), asking);
+
+    expect(() => commitResults(state, calls, [succeeded('done')], true)).toThrow();
+  });
+
+  test('are kept whatever their size where there is a storage', () => {
+    const large = [succeeded('x'.repeat(INLINE_BYTES)), succeeded('y'.repeat(INLINE_BYTES))];
+
+    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, large, true);
+
+    expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded']);
+    expect(hasOutgrown(state, true)).toBe(false);
+  });
+
+  test('give up the largest of them where they do not fit without a storage', () => {
+    const large = [succeeded('x'.repeat(600_000)), succeeded('y'.repeat(1_000_000))];
+
+    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, large, false);
+
+    expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
+    expect(state.calls[1]?.message).toContain('does not fit into this conversation');
+    expect(hasOutgrown(state, false)).toBe(false);
+  });
+});
+
+describe('a conversation without a storage', () => {
+  test('has outgrown one payload when messages and records together are above the limit', () => {
+    const state = beginTurn([{ role: 'user', content: 'x'.repeat(INLINE_BYTES - 1_000) }]);
+
+    expect(hasOutgrown(state, false)).toBe(false);
+    expect(hasOutgrown({ ...state, callBytes: 2_000 }, false)).toBe(true);
+    expect(hasOutgrown({ ...state, callBytes: 2_000 }, true)).toBe(false);
+  });
+});
+
+const stop = (reason: string, details?: unknown) => ({
+  type: 'stop',
+  reason,
+  ...(details === undefined ? {} : { details }),
+});
+
+describe('after a reply', () => {
+  const outOfRounds = stop('max_rounds', 'The limit of 3 rounds is reached.');
+  test.for([
+    ['tool_use: its tools run', { stopReason: 'tool_use' }, 1, { type: 'run tools' }],
+    ['tool_use in the last round: the turn stops', { stopReason: 'tool_use' }, 3, outOfRounds],
+    [
+      'pause_turn: the model is asked again',
+      { stopReason: 'pause_turn' },
+      2,
+      { type: 'ask again' },
+    ],
+    ['pause_turn in the last round: the turn stops', { stopReason: 'pause_turn' }, 3, outOfRounds],
+    ['end_turn: the turn stops', { stopReason: 'end_turn' }, 1, stop('end_turn')],
+    [
+      'end_turn in the last round: it is the reason',
+      { stopReason: 'end_turn' },
+      3,
+      stop('end_turn'),
+    ],
+    ['max_tokens: the turn stops', { stopReason: 'max_tokens' }, 1, stop('max_tokens')],
+    [
+      'model_context_window_exceeded: the turn stops',
+      { stopReason: 'model_context_window_exceeded' },
+      1,
+      stop('model_context_window_exceeded'),
+    ],
+    [
+      'stop_sequence: the turn stops and names it',
+      { stopReason: 'stop_sequence', stopSequence: 'END' },
+      1,
+      stop('stop_sequence', 'END'),
+    ],
+    [
+      'refusal: the turn stops and says why',
+      { stopReason: 'refusal', stopDetails: { category: 'cyber' } },
+      1,
+      stop('refusal', { category: 'cyber' }),
+    ],
+    [
+      'a reason of the future: the turn stops and names it',
+      { stopReason: 'tired' },
+      1,
+      stop('unknown', 'tired'),
+    ],
+  ] as const)('that stopped with %s', ([, parts, rounds, expected]) => {
+    expect(nextStep(replyWith(parts), rounds, 3)).toEqual(expected);
+  });
+});
+
+describe('calls that will not run', () => {
+  test('are answered all the same, and tell why', () => {
+    const skipped = skippedCalls(calls, 'max_tokens', 1_000);
+
+    expect(skipped).toEqual(
+      calls.map(() => ({
+        outcome: {
+          type: 'skipped',
+          message: 'Not executed: the turn ended before this call (max_tokens).',
+        },
+        attempts: 0,
+        start: 1_000,
+        end: 1_000,
+      })),
+    );
+  });
+
+  test('are none where nothing was called', () => {
+    expect(skippedCalls([], 'end_turn', 0)).toEqual([]);
+  });
+});
+
+describe('what is told of a turn', () => {
+  const state = commitReply(beginTurn(HELLO), replyWith());
+  const messages = state.transcript.tail;
+  const progress = { agent: 'support', text: 'Hello', messages, rounds: 1, calls: [] };
+
+  test('is its progress while it has not ended', () => {
+    expect(turnProgress('support', state, messages)).toEqual({
+      ...progress,
+      usage: replyWith().usage,
+    });
+  });
+
+  test('is its result with the stop reason and what belongs to it', () => {
+    const stop = { reason: 'stop_sequence', details: 'END' } as const;
+
+    expect(turnResult('support', state, messages, stop)).toEqual({
+      ...progress,
+      stopReason: 'stop_sequence',
+      stopDetails: 'END',
+      usage: replyWith().usage,
+    });
+  });
+
+  test.for([undefined, null])('has no details where they are %s', (details) => {
+    const result = turnResult('support', state, messages, { reason: 'end_turn', details });
+
+    expect(result).not.toHaveProperty('stopDetails');
+  });
+});
