@@ -83,7 +83,7 @@ async function ask(
   } catch (error) {
     if (signal.aborted) {
       // Not the turn was cancelled but this worker stops: another one asks again.
-      if (String((signal.reason as Error).message) === 'WORKER_SHUTDOWN') {
+      if ((signal.reason as Error).message === 'WORKER_SHUTDOWN') {
         throw ApplicationFailure.retryable(
           'The worker shut down during a model call.',
           WORKER_SHUTDOWN,

@@ -40,7 +40,7 @@ const NO_CREDENTIALS = 'Could not resolve authentication method';
 
 /** Decides what an error of a model request means. Pure: the same error always gets the same verdict. */
 export function classifyModelError(error: unknown, now: number = Date.now()): ModelErrorVerdict {
-  if (error instanceof APIError) return classifyApiError(error, now);
+  if (isApiError(error)) return classifyApiError(error, now);
   const text = causeChain(error);
   const type = error instanceof Error ? error.name : 'unknown';
   const report = { type, status: null, errorCode: null, requestId: null };
@@ -51,6 +51,11 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
   }
   // Torn streams, a broken connection, and what nobody has thought of yet.
   return { retryable: true, message: text, report };
+}
+
+// The class has type parameters, which `instanceof` fills with `any`.
+function isApiError(error: unknown): error is APIError {
+  return error instanceof APIError;
 }
 
 function classifyApiError(error: APIError, now: number): ModelErrorVerdict {

@@ -1,6 +1,7 @@
 import { CompleteAsyncError, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
+import { duration } from '../agents/check-options.ts';
 import type { Tool, ToolContext } from '../agents/define-tool.ts';
 import { ToolError } from '../agents/tool-error.ts';
 import type { AttemptReport } from '../core/failures.ts';
@@ -119,17 +120,17 @@ function toolFailure(error: unknown, tool: Tool, report: AttemptReport): Applica
   });
 }
 
-type RetryDelay = NonNullable<Parameters<typeof ApplicationFailure.create>[0]['nextRetryDelay']>;
-
 function isFinal(error: unknown): boolean {
   if (error instanceof InvalidToolResultError) return true;
   if (error instanceof ToolError) return !error.retryable;
   return error instanceof ApplicationFailure && error.nonRetryable === true;
 }
 
-function nextRetryDelay(error: unknown): RetryDelay | undefined {
-  if (error instanceof ToolError) return error.nextRetryDelay as RetryDelay | undefined;
-  return error instanceof ApplicationFailure ? (error.nextRetryDelay ?? undefined) : undefined;
+/** In milliseconds. A delay that is none is ignored: it must not hide the error that it came with. */
+function nextRetryDelay(error: unknown): number | undefined {
+  const asked = error instanceof ToolError || error instanceof ApplicationFailure;
+  const parsed = duration.safeParse(asked ? error.nextRetryDelay : undefined);
+  return parsed.success ? parsed.data : undefined;
 }
 
 function errorName(error: unknown): string {

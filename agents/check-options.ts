@@ -5,17 +5,21 @@ import { DeclarationError } from './declaration-error.ts';
 /** Milliseconds, or a string that the `ms` package reads: `'500ms'`, `'30s'`, `'2 minutes'`. */
 export type Duration = number | string;
 
+const HOW = "write milliseconds, or a text like '30s' or '2m'";
+
 /** A positive duration; becomes milliseconds. */
-export const duration = z.union([z.number(), z.string()]).transform((value, ctx) => {
-  const milliseconds = toMilliseconds(value);
-  if (milliseconds === undefined) {
-    ctx.addIssue(
-      `${JSON.stringify(value)} is not a duration; write milliseconds, or a text like '30s' or '2m'`,
-    );
-    return z.NEVER;
-  }
-  return milliseconds;
-});
+export const duration = z
+  // Not `z.number()`, which refuses Infinity and NaN before this can say what to write.
+  .custom<Duration>((value) => typeof value === 'number' || typeof value === 'string', HOW)
+  .transform((value, ctx) => {
+    const milliseconds = toMilliseconds(value);
+    if (milliseconds === undefined) {
+      const shown = typeof value === 'string' ? JSON.stringify(value) : value;
+      ctx.addIssue(`${shown} is not a duration; ${HOW}`);
+      return z.NEVER;
+    }
+    return milliseconds;
+  });
 
 function toMilliseconds(value: Duration): number | undefined {
   try {

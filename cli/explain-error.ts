@@ -15,9 +15,10 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
     return { exitCode: error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.wrongInput };
   }
   const exitCode = exitCodeOf(error);
-  const text = oneLine(error instanceof CliError ? error.message : causeChain(error));
-  const hint = exitCode === EXIT_CODES.unexpected ? ' (PLAIT_DEBUG=1 shows where)' : '';
-  return { exitCode, message: text + hint };
+  // Ours say all that there is to say; the causes of others may be what helps.
+  const known = exitCode !== EXIT_CODES.unexpected && error instanceof Error;
+  const text = oneLine(known ? error.message : causeChain(error));
+  return { exitCode, message: known ? text : `${text} (PLAIT_DEBUG=1 shows where)` };
 }
 
 function exitCodeOf(error: unknown): ExitCode {

@@ -7,7 +7,7 @@ import type {
 } from '../client/turn-snapshot.ts';
 import { isSettled } from '../client/turn-snapshot.ts';
 import type { Style } from './style.ts';
-import { columnsOf, cutTo, durationText, fit, oneLine } from './text.ts';
+import { columnsOf, cutTo, durationText, fit, oneLine, wrap } from './text.ts';
 
 export interface TreeOptions {
   /** Width of the terminal. */
@@ -66,7 +66,7 @@ export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
       colour(bar(row.step, axis)),
       timeOf(row.step, now).padStart(TIME_COLUMNS),
     ];
-    return [line.join('').trimEnd(), ...messageLine(row, options, colour)];
+    return [line.join('').trimEnd(), ...messageLines(row, options, colour)];
   });
 }
 
@@ -89,13 +89,15 @@ function rowOf(call: CallSnapshot, last: boolean): Row {
   return { guide, name, detail: oneLine(summary), step: call, model: false, below };
 }
 
-function messageLine(row: Row, { columns, style }: TreeOptions, colour: Colour): string[] {
+/** Why it did not succeed, in two lines at most: the root cause stands at the end. */
+function messageLines(row: Row, { columns, style }: TreeOptions, colour: Colour): string[] {
   const { message, state, attempt } = row.step;
   if (message === undefined || state === 'succeeded') return [];
   const before = isSettled(state) || attempt < 2 ? '' : `attempt ${attempt}, after: `;
   const room = columns - MARGIN.length - row.below.length;
-  const text = cutTo(before + oneLine(message), room);
-  return [MARGIN + style.dim(row.below) + colour(text)];
+  const [first = '', ...more] = wrap(before + message, room);
+  const lines = more.length === 0 ? [first] : [first, cutTo(more.join(' '), room)];
+  return lines.map((line) => MARGIN + style.dim(row.below) + colour(line));
 }
 
 type Colour = (text: string) => string;

@@ -19,12 +19,19 @@ export async function loadAgents(
 ): Promise<AgentDefinition[]> {
   const url = await locate(specifier, directory);
   const exported = await importModule(url, specifier);
-  const agents = [...new Set(Object.values(exported).flat())].filter(isAgent);
+  const agents = [...new Set(exportedValues(exported).flat())].filter(isAgent);
   if (agents.length > 0) return agents;
   const names = Object.keys(exported).join(', ') || 'nothing';
   throw wrong(
     `${specifier} exports no agent (it exports: ${names}). Export what defineAgent() returns.`,
   );
+}
+
+/** With those of a CommonJS module, which can stand together behind its default. */
+function exportedValues(exported: Exports): unknown[] {
+  const { default: standard } = exported;
+  const inner = isRecord(standard) && !isAgent(standard) ? Object.values(standard) : [];
+  return [...Object.values(exported), ...inner];
 }
 
 async function locate(specifier: string, directory: string): Promise<string> {
@@ -84,9 +91,7 @@ async function importTypeScript(url: string, specifier: string): Promise<Exports
 async function registerTsx(url: string, specifier: string): Promise<void> {
   for (const from of [url, import.meta.url]) {
     try {
-      const path = createRequire(from).resolve('tsx/esm/api');
-      const tsx = (await import(pathToFileURL(path).href)) as { register: () => unknown };
-      tsx.register();
+      await import(pathToFileURL(createRequire(from).resolve('tsx')).href);
       return;
     } catch (error) {
       if (codeOf(error) !== 'MODULE_NOT_FOUND') throw error;
@@ -107,12 +112,26 @@ function isAgent(value: unknown): value is AgentDefinition {
   );
 }
 
+/** Where defineAgent() and defineTool() throw: it is their caller who has to be found. */
+const OUR_DECLARATIONS = new URL('../agents/', import.meta.url).href;
+
+/** The line of the user's code that threw, where the stack tells it. */
 function placeOf(error: unknown): string {
-  const frame =
-    error instanceof Error ? /\n\s+at .*?(file:[^\s)]+|\/[^\s)]+)/.exec(error.stack ?? '') : null;
-  return frame?.[1] === undefined
-    ? ''
-    : ` (at ${frame[1].replace(/^file:\/\//, '').replace('?tsx', '')})`;
+  const [head = '', ...frames] =
+    (error instanceof Error ? error.stack : undefined)?.split('\n') ?? [];
+  // A syntax error has its place in front of the stack.
+  const places = [/^(file:\S+|\/\S+):\d+$/.exec(head)?.[0], ...frames.map(placeInFrame)];
+  const place = places.find((one) => one !== undefined && !isElsewhere(one));
+  return place === undefined ? '' : ` (at ${place.replace(/^file:\/\//, '').replace('?tsx', '')})`;
+}
+
+function isElsewhere(place: string): boolean {
+  return place.startsWith(OUR_DECLARATIONS) || place.includes('/node_modules/');
+}
+
+function placeInFrame(frame: string): string | undefined {
+  const place = /^\s+at (?:.*\()?((?:file:|\/)[^()]+:\d+:\d+)\)?$/.exec(frame)?.[1];
+  return place?.startsWith('/') === true ? pathToFileURL(place).href : place;
 }
 
 function codeOf(error: unknown): unknown {

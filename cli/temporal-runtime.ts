@@ -1,6 +1,5 @@
 import type { LogEntry } from '@temporalio/worker';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
-import { causeChain } from '../core/failures.ts';
 import type { Style } from './style.ts';
 import { oneLine } from './text.ts';
 
@@ -38,6 +37,7 @@ const SDK_FIELDS = new Set([
   'workflowId',
   'workflowRunId',
   'workflowType',
+  'runId',
   'activityId',
   'activityType',
   'attempt',
@@ -58,6 +58,6 @@ function logLine({ level, timestampNanos, message, meta }: LogEntry, style: Styl
     workflowId === undefined ? '' : String(workflowId),
   ].filter((part) => part !== '');
   const place = about.length === 0 ? '' : style.dim(` (${about.join(', ')})`);
-  const why = error === undefined ? '' : `: ${oneLine(causeChain(error))}`;
+  const why = error instanceof Error ? `: ${oneLine(error.message)}` : '';
   return `${style.dim(time)} ${paint(level.padEnd(5))} ${oneLine(message + fields)}${why}${place}`;
 }

@@ -2,7 +2,7 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Style } from './style.ts';
 import { cutTo } from './text.ts';
 
-const LABEL_COLUMNS = 11;
+const LABEL_COLUMNS = 12;
 
 /** A line of a report: `  Temporal   127.0.0.1:7233`. */
 export function field(label: string, value: string, style: Style): string {

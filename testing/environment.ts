@@ -12,7 +12,10 @@ import type { Script } from './script.ts';
 import type { TemporalServer } from './temporal-server.ts';
 import { startTemporalServer } from './temporal-server.ts';
 
-export interface TestEnvironmentOptions extends Omit<CreateWorkerOptions, 'anthropic' | 'connection'> {
+export interface TestEnvironmentOptions extends Omit<
+  CreateWorkerOptions,
+  'anthropic' | 'connection'
+> {
   /** What the model answers. */
   script: Script;
   /**
@@ -82,7 +85,15 @@ export async function startTestEnvironment(
     });
     const agents = new AgentClient({ client, taskQueue });
     const server = { ...temporal, namespace };
-    return { agents, model, worker, taskQueue, temporal: server, close, [Symbol.asyncDispose]: close };
+    return {
+      agents,
+      model,
+      worker,
+      taskQueue,
+      temporal: server,
+      close,
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await close();
     throw error;

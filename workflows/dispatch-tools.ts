@@ -37,23 +37,22 @@ export async function dispatchTools(batch: Batch): Promise<SettledCall[]> {
   // Every promise settles its own failure in the same tick. One that rejects before somebody awaits
   // it fails the workflow task, and the run is stuck.
   return await Promise.all(
-    batch.calls.map((call, i) => {
-      const policy = policies.get(call.name);
+    batch.calls.map(async (call, i): Promise<SettledCall> => {
       const prepared = batch.prepared[i];
-      if (prepared === undefined || prepared.type === 'refused' || policy === undefined) {
-        const message =
-          prepared?.type === 'refused' ? prepared.message : `There is no tool named ${call.name}.`;
-        const now = Date.now();
-        return {
-          outcome: { type: 'failed', message },
-          attempts: 0,
-          start: now,
-          end: now,
-        } satisfies SettledCall;
+      const policy = policies.get(call.name);
+      if (prepared?.type === 'refused') return answered(prepared.message);
+      if (prepared === undefined || policy === undefined) {
+        return answered(`There is no tool named ${call.name}.`);
       }
-      return runCall(batch, call, prepared.summary, policy, gate);
+      return await runCall(batch, call, prepared.summary, policy, gate);
     }),
   );
+}
+
+/** A call that cannot run is answered where it stands. */
+function answered(message: string): SettledCall {
+  const now = Date.now();
+  return { outcome: { type: 'failed', message }, attempts: 0, start: now, end: now };
 }
 
 async function runCall(

@@ -13,6 +13,5 @@ export async function demoCommand(options: DemoOptions): Promise<ExitCode> {
       '--live asks the real Messages API and needs a key: set ANTHROPIC_API_KEY, or leave --live out.',
     );
   }
-  await runDemo(options);
-  return EXIT_CODES.ok;
+  return (await runDemo(options)) ? EXIT_CODES.ok : EXIT_CODES.interrupted;
 }

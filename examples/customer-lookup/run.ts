@@ -8,10 +8,10 @@ import { say } from '../../cli/say.ts';
 import { showTurn, treeText } from '../../cli/show-turn.ts';
 import { styleFor } from '../../cli/style.ts';
 import { installRuntime } from '../../cli/temporal-runtime.ts';
-import { durationText, oneLine, wrap } from '../../cli/text.ts';
+import { wrap } from '../../cli/text.ts';
 import { field } from '../../cli/worker-report.ts';
 import { checkAnswered, checkBrokenOrders, checkFullPicture, checkOneByOne } from './checks.ts';
-import { figuresOf } from './figures.ts';
+import { figureLines, resultLines, slowFigureLines } from './report.ts';
 import { BROKEN_ORDERS, FULL_PICTURE, ONE_BY_ONE } from './script.ts';
 import type { Stage } from './stage.ts';
 import { openStage } from './stage.ts';
@@ -28,107 +28,79 @@ export interface DemoOptions {
 const out = process.stdout;
 const style = styleFor(out);
 
-/** Throws when anything is not as the demo says. */
-export async function runDemo(options: DemoOptions = {}): Promise<void> {
+/** Throws when anything is not as the demo says. False when it was interrupted before the end. */
+export async function runDemo(options: DemoOptions = {}): Promise<boolean> {
   const { live = false, sequential = false, keep = out.isTTY } = options;
   installRuntime(style, { quiet: true });
-  const stopped = new AbortController();
-  const stop = new Promise<void>((resolve) => {
-    stopped.signal.addEventListener('abort', () => resolve());
-  });
-  onSignals(
-    () => stopped.abort(),
-    () => process.exit(130),
-  );
-  say(style.bold('Plait: the tool calls of one reply, all at once'));
-  say('');
+  const { stop, stopped } = stopSignal();
+  say(style.bold('Plait: all tool calls of one reply at the same time\n'));
   const stage = await openStage(live, (text) => say(style.dim(`  ${text}`)));
   try {
     await Promise.race([play(stage, live, sequential), stop]);
-    if (keep && !stopped.signal.aborted) {
+    const finished = !stopped();
+    if (keep && finished) {
       say('\nPress Ctrl-C to stop.');
       await stop;
     }
+    return finished;
   } finally {
     await stage.close();
   }
 }
 
-async function play(stage: Stage, live: boolean, sequential: boolean): Promise<void> {
-  const model = live ? 'the real one' : 'scripted; --live asks the real one';
-  say(field('model', model, style));
-  say(field('Temporal', `${stage.address}, UI at ${stage.uiUrl}`, style));
-
-  const full = await turn(stage, FULL_PICTURE);
-  (live ? checkAnswered : checkFullPicture)(full.result);
-  sayFigures(full.result);
-  const turns = [full];
-  if (sequential) {
-    const slow = await turn(stage, ONE_BY_ONE);
-    (live ? checkAnswered : checkOneByOne)(slow.result);
-    saySlowFigures(slow.result);
-    turns.push(slow);
-  }
-  const broken = await turn(stage, BROKEN_ORDERS);
-  (live ? checkAnswered : checkBrokenOrders)(broken.result);
-  sayResults(broken.result);
-  turns.push(broken);
-
-  say(`\nThe turns in the Temporal UI:`);
-  for (const { id } of turns) say(`  ${style.cyan(await stage.linkTo(id))}`);
+function stopSignal(): { stop: Promise<void>; stopped: () => boolean } {
+  let pressed = false;
+  const stop = new Promise<void>((resolve) => {
+    const first = (): void => {
+      pressed = true;
+      resolve();
+    };
+    onSignals(first, () => process.exit(130));
+  });
+  return { stop, stopped: () => pressed };
 }
 
-async function turn(stage: Stage, text: string): Promise<{ id: string; result: TurnResult }> {
+async function play(stage: Stage, live: boolean, sequential: boolean): Promise<void> {
+  const model = live ? 'the real one' : 'scripted (--live asks the real one)';
+  sayLines([
+    field('model', model, style),
+    field('Temporal', `${stage.address}, UI at ${stage.uiUrl}`, style),
+  ]);
+
+  const full = await turn(stage, 'full-picture', FULL_PICTURE);
+  (live ? checkAnswered : checkFullPicture)(full);
+  sayLines(figureLines(full, style));
+  if (sequential) {
+    const slow = await turn(stage, 'one-by-one', ONE_BY_ONE);
+    (live ? checkAnswered : checkOneByOne)(slow);
+    sayLines(slowFigureLines(slow, style));
+  }
+  const broken = await turn(stage, 'broken-orders', BROKEN_ORDERS);
+  (live ? checkAnswered : checkBrokenOrders)(broken);
+  sayLines(resultLines(broken, style));
+
+  const ids = ['full-picture', ...(sequential ? ['one-by-one'] : []), 'broken-orders'];
+  say('\nThe turns in the Temporal UI');
+  sayLines(ids.map((id) => `  ${style.cyan(stage.linkTo(id))}`));
+}
+
+async function turn({ agents }: Stage, turnId: string, text: string): Promise<TurnResult> {
   say(`\n${style.bold(`> ${text}`)}\n`);
-  const handle = await stage.agents.start('customer-lookup', text);
+  const handle = await agents.start('customer-lookup', text, { turnId });
   if (out.isTTY) await showTurn(handle.watch(), out, style);
   const result = await handle.result();
   if (!out.isTTY) {
     // In a pipe the finished tree says it best. Watching a turn that has ended gives one snapshot.
     for await (const snapshot of handle.watch()) say(treeText(snapshot, undefined, style));
   }
-  say('');
-  for (const line of wrap(result.text, 76)) say(`  ${line}`);
-  return { id: handle.turnId, result };
+  sayLines(['', ...wrap(result.text, 76).map((line) => `  ${line}`)]);
+  return result;
 }
 
-function sayFigures(result: TurnResult): void {
-  if (result.calls.length === 0) return;
-  const { calls, sum, wall, ratio } = figuresOf(result);
-  const faster = style.green(`${ratio.toFixed(2)} times as fast`);
-  say('');
-  say(field('one by one', `${calls.join(' + ')} = ${sum} ms, the calls as measured`, style));
-  say(field('at once', `${style.bold(`${wall} ms`)}, from the first start to the last end`, style));
-  say(field('ratio', faster, style));
-  say(field('cost', costOf(result), style));
+function sayLines(lines: readonly string[]): void {
+  for (const line of lines) say(line);
 }
 
-function saySlowFigures(result: TurnResult): void {
-  const { wall } = figuresOf(result);
-  say('');
-  say(field('slow way', `${wall} ms, with a reply of the model before every call`, style));
-  say(field('cost', costOf(result), style));
+if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {
+  process.exitCode = (await runDemo()) ? 0 : 130;
 }
-
-function costOf({ calls, rounds, usage }: TurnResult): string {
-  const { input_tokens, output_tokens } = usage;
-  return `${calls.length} calls, ${rounds} model requests, ${input_tokens} tokens in, ${output_tokens} out`;
-}
-
-/** What the model has read of each call. */
-function sayResults({ messages, calls }: TurnResult): void {
-  say(`\n  ${style.dim('What the model has read:')}`);
-  const results = messages.flatMap(({ content }) =>
-    typeof content === 'string' ? [] : content.filter((block) => block.type === 'tool_result'),
-  );
-  for (const { tool_use_id, content, is_error } of results) {
-    const name = calls.find(({ id }) => id === tool_use_id)?.name ?? tool_use_id;
-    const text = oneLine(typeof content === 'string' ? content : JSON.stringify(content));
-    const [first = '', ...more] = wrap(is_error === true ? `is_error: ${text}` : text, 60);
-    const colour = is_error === true ? style.red : style.dim;
-    say(`  ${name.padEnd(14)}${colour(first)}`);
-    for (const line of more) say(' '.repeat(16) + colour(line));
-  }
-}
-
-if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) await runDemo();

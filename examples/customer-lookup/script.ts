@@ -33,7 +33,7 @@ function answer(request: ScriptRequest): MessageReply {
     `${name} has been on the ${plan} plan since ${since}.`,
     orders.startsWith('[')
       ? `There are ${count(orders)} orders, the newest is ${first(orders, 'order')} (${first(orders, 'status')}).`
-      : `I could not see the orders: ${orders}.`,
+      : `${orders}.`,
     `Open tickets: ${count(tickets)}, "${first(tickets, 'subject')}".`,
   ];
   return paced(pace, say(sentences.join(' ')));

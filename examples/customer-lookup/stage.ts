@@ -13,7 +13,7 @@ export interface Stage {
   address: string;
   uiUrl: string;
   /** The page of a turn in the Temporal UI. */
-  linkTo(turnId: string): Promise<string>;
+  linkTo(turnId: string): string;
   close(): Promise<void>;
 }
 
@@ -44,10 +44,7 @@ export async function openStage(live: boolean, onProgress: (text: string) => voi
     const connection = await Connection.connect({ address });
     cleanups.push(() => connection.close());
     const client = new Client({ connection, namespace });
-    const linkTo = async (turnId: string): Promise<string> => {
-      const { runId } = await client.workflow.getHandle(turnId).describe();
-      return `${uiUrl}/namespaces/${namespace}/workflows/${turnId}/${runId}/history`;
-    };
+    const linkTo = (turnId: string) => `${uiUrl}/namespaces/${namespace}/workflows/${turnId}`;
     return { agents: new AgentClient({ client }), address, uiUrl, linkTo, close };
   } catch (error) {
     await close();

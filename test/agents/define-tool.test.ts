@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { DeclarationError } from '../../agents/declaration-error.ts';
+import type { Agent } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import type { Tool, ToolOptions } from '../../agents/define-tool.ts';
 import { defineTool } from '../../agents/define-tool.ts';
@@ -17,8 +18,7 @@ const OPTIONS: Options = {
 };
 
 /** Declares a tool as plain JavaScript would: with whatever it likes. */
-const declare = (changes: Record<string, unknown>) =>
-  defineTool({ ...OPTIONS, ...changes } as Options);
+const declare = (changes: Record<string, unknown>) => defineTool({ ...OPTIONS, ...changes });
 
 describe('a declared tool', () => {
   test('tells the model its name, description and schema', () => {
@@ -105,6 +105,9 @@ describe('a declared tool', () => {
   });
 });
 
+const noDuration = (value: string) =>
+  `${value} is not a duration; write milliseconds, or a text like '30s' or '2m'`;
+
 describe('a declaration of a tool is refused', () => {
   const NAME = 'name: must be 1 to 64 letters, digits, "_" and "-"';
   const DESCRIPTION = 'description: is empty; the model chooses tools by it';
@@ -114,8 +117,6 @@ describe('a declaration of a tool is refused', () => {
   const KNOWN_RETRY =
     'maximumAttempts, initialInterval, maximumInterval, backoffCoefficient, nonRetryableErrorTypes';
   const KNOWN_HINTS = 'title, readOnlyHint, destructiveHint, idempotentHint, openWorldHint';
-  const noDuration = (value: string) =>
-    `${value} is not a duration; write milliseconds, or a text like '30s' or '2m'`;
 
   test.for([
     [
@@ -263,17 +264,17 @@ describe('the compiler', () => {
       inputSchema: z.object({}),
       run: (_input, ctx: { context: Tenant }) => ctx.context.tenant,
     });
-    const options = { name: 'support', model: 'claude-opus-5-5' } as const;
-
-    expectTypeOf(tool).toExtend<Tool<Tenant>>();
+    expectTypeOf(tool).toEqualTypeOf<Tool<Tenant>>();
+    expectTypeOf(tool).not.toExtend<Tool<{ user: string }>>();
+    expectTypeOf(tool).not.toExtend<Tool>();
     const agent = defineAgent({
-      ...options,
+      name: 'support',
+      model: 'claude-opus-5-5',
       tools: [tool],
       contextSchema: z.object({ tenant: z.string() }),
     });
-    // @ts-expect-error The tool needs a tenant, and this agent's turns have none.
-    defineAgent({ ...options, tools: [tool], contextSchema: z.object({ user: z.string() }) });
 
+    expectTypeOf(agent).toEqualTypeOf<Agent<Tenant>>();
     expect(agent.tools.get('get_orders')?.run({}, toolContext({ tenant: 'acme' }))).toBe('acme');
   });
 });

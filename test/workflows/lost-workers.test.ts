@@ -17,7 +17,7 @@ interface Stage {
   agents: AgentClient;
   model: MessagesServer;
   journal: Journal;
-  start(shutdownGraceTime?: string): Promise<WorkerProcess>;
+  start: (shutdownGraceTime?: string) => Promise<WorkerProcess>;
 }
 
 /** A scripted model and a client; the workers come and go as processes. */

@@ -13,8 +13,7 @@ const activity = { heartbeatTimeout: '2s', retry: { initialInterval: '10ms' } };
 /** A tool body that waits, at most a minute, until it is told to stop or to end. */
 function waiting() {
   const begun: ToolContext[] = [];
-  let release = (): void => undefined;
-  const released = new Promise<void>((resolve) => (release = resolve));
+  const { promise: released, resolve: release } = withResolvers();
   const run = async (_input: unknown, ctx: ToolContext) => {
     begun.push(ctx);
     if (begun.length > 1) return `attempt ${ctx.attempt}`;
@@ -25,6 +24,13 @@ function waiting() {
     return 'released';
   };
   return { run, begun, release };
+}
+
+/** `Promise.withResolvers` of newer Node. */
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let settle: (() => void) | undefined;
+  const promise = new Promise<void>((resolve) => (settle = resolve));
+  return { promise, resolve: () => settle?.() };
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

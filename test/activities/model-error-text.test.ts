@@ -1,0 +1,89 @@
+import { APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk';
+import { describe, expect, test } from 'vitest';
+import { TornReplyError } from '../../activities/assemble-reply.ts';
+import { classifyModelError } from '../../activities/classify-model-error.ts';
+import { answered, brokenOff, REQUEST } from './api-errors.ts';
+
+describe('what is told of an error', () => {
+  test.for([
+    [
+      'is what the API said, with its type and the request',
+      answered(529, 'overloaded_error'),
+      `The Messages API answered 529 overloaded_error: It is overloaded_error. (request ${REQUEST})`,
+    ],
+    [
+      'is what a person can do about the key',
+      answered(401, 'authentication_error'),
+      `The Messages API answered 401 authentication_error: It is authentication_error. (request ${REQUEST}). Check ANTHROPIC_API_KEY where the worker runs.`,
+    ],
+    [
+      'is what a person can do about the bill',
+      answered(402, 'billing_error'),
+      `The Messages API answered 402 billing_error: It is billing_error. (request ${REQUEST}). Check the billing of the Anthropic account.`,
+    ],
+    [
+      'is what a person can do about the permission',
+      answered(403, 'permission_error'),
+      `The Messages API answered 403 permission_error: It is permission_error. (request ${REQUEST}). The API key may not do this.`,
+    ],
+    [
+      'is what a person can do about the model',
+      answered(404, 'not_found_error'),
+      `The Messages API answered 404 not_found_error: It is not_found_error. (request ${REQUEST}). Check the agent's model.`,
+    ],
+    [
+      'is that the stream broke off',
+      brokenOff('api_error'),
+      `The Messages API broke off with api_error: It is api_error. (request ${REQUEST})`,
+    ],
+    [
+      'is why the API could not be reached',
+      new APIConnectionError({ cause: new Error('connect ECONNREFUSED ::1:443') }),
+      'The Messages API could not be reached: Connection error.: connect ECONNREFUSED ::1:443',
+    ],
+    [
+      'is the class of an answer without a body',
+      APIError.generate(502, undefined, 'Bad gateway', new Headers()),
+      'The Messages API answered 502 InternalServerError: 502 Bad gateway',
+    ],
+    ['is the root cause of any other error', new Error('a', { cause: new Error('b') }), 'a: b'],
+    ['is at least that it is unknown', undefined, 'unknown error'],
+  ] as const)('%s', ([, error, message]) => {
+    expect(classifyModelError(error).message).toBe(message);
+  });
+
+  test.for([
+    [
+      'an answer',
+      answered(429, 'rate_limit_error', { errorCode: 'ramp_limit_exceeded' }),
+      {
+        type: 'rate_limit_error',
+        status: 429,
+        errorCode: 'ramp_limit_exceeded',
+        requestId: REQUEST,
+      },
+    ],
+    [
+      'a broken stream',
+      brokenOff('api_error'),
+      { type: 'api_error', status: null, errorCode: null, requestId: REQUEST },
+    ],
+    [
+      'a failed connection',
+      new APIConnectionTimeoutError(),
+      { type: 'APIConnectionTimeoutError', status: null, errorCode: null, requestId: null },
+    ],
+    [
+      'a torn reply',
+      new TornReplyError('torn'),
+      { type: 'TornReplyError', status: null, errorCode: null, requestId: null },
+    ],
+    [
+      'what is no error',
+      'boom',
+      { type: 'unknown', status: null, errorCode: null, requestId: null },
+    ],
+  ] as const)('is reported as data for %s', ([, error, report]) => {
+    expect(classifyModelError(error).report).toEqual(report);
+  });
+});

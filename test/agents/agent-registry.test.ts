@@ -1,0 +1,79 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createAgentRegistry } from '../../agents/agent-registry.ts';
+import { DeclarationError } from '../../agents/declaration-error.ts';
+import { defineAgent } from '../../agents/define-agent.ts';
+import { defineTool } from '../../agents/define-tool.ts';
+import { SPECIAL_NAMES } from './tools.ts';
+
+function agent(name: string, ...toolNames: string[]) {
+  const tools = toolNames.map((toolName) =>
+    defineTool({
+      name: toolName,
+      description: `Does ${toolName} for ${name}.`,
+      inputSchema: z.object({}),
+      run: () => name,
+    }),
+  );
+  return defineAgent({ name, model: 'claude-opus-5-5', tools });
+}
+
+describe('the agents of a worker', () => {
+  test('are found by name, and their tools by both names', () => {
+    const [support, sales] = [
+      agent('support', 'get_orders'),
+      agent('sales', 'get_orders', 'offer'),
+    ];
+
+    const registry = createAgentRegistry([support, sales]);
+
+    expect(registry.names).toEqual(['support', 'sales']);
+    expect(registry.agent('sales')).toBe(sales);
+    expect(registry.tool('support', 'get_orders')).toBe(support.tools.get('get_orders'));
+    expect(registry.tool('sales', 'get_orders')).toBe(sales.tools.get('get_orders'));
+  });
+
+  test('name every tool once, also where two have a tool of one name', () => {
+    const registry = createAgentRegistry([agent('a', 'x', 'y'), agent('b', 'y', 'z')]);
+
+    expect(registry.toolNames).toEqual(['x', 'y', 'z']);
+  });
+
+  test('are not found by names that nobody gave', () => {
+    const registry = createAgentRegistry([agent('support', 'get_orders')]);
+
+    for (const name of [...SPECIAL_NAMES, 'hasOwnProperty', '']) {
+      expect(registry.agent(name)).toBeUndefined();
+      expect(registry.tool('support', name)).toBeUndefined();
+      expect(registry.tool(name, 'get_orders')).toBeUndefined();
+    }
+  });
+
+  test.for(SPECIAL_NAMES)('may be named %s, and so may a tool', (name) => {
+    const special = agent(name, name);
+
+    const registry = createAgentRegistry([special]);
+
+    expect(registry.agent(name)).toBe(special);
+    expect(registry.tool(name, name)).toBe(special.tools.get(name));
+    expect([registry.names, registry.toolNames]).toEqual([[name], [name]]);
+  });
+
+  test('may name the same agent twice', () => {
+    const support = agent('support');
+
+    expect(createAgentRegistry([support, support]).names).toEqual(['support']);
+  });
+
+  test('may be none', () => {
+    expect(createAgentRegistry([])).toMatchObject({ names: [], toolNames: [] });
+  });
+
+  test('are refused where two different ones have one name', () => {
+    expect(() => createAgentRegistry([agent('support'), agent('support')])).toThrow(
+      new DeclarationError(
+        'two agents are named support; a turn is started by name, so it must be unique',
+      ),
+    );
+  });
+});

@@ -1,0 +1,189 @@
+import { describe, expect, expectTypeOf, test } from 'vitest';
+import { z } from 'zod';
+import { DeclarationError } from '../../agents/declaration-error.ts';
+import type { Agent, AgentOptions } from '../../agents/define-agent.ts';
+import { defineAgent } from '../../agents/define-agent.ts';
+import { defineTool } from '../../agents/define-tool.ts';
+import { PARALLEL_TOOL_USE } from '../../agents/parallel-tool-use.ts';
+import { SPECIAL_NAMES } from './tools.ts';
+
+const OPTIONS: AgentOptions<unknown> = { name: 'support', model: 'claude-opus-5-5' };
+
+const tool = (name: string) =>
+  defineTool({
+    name,
+    description: `Does ${name}.`,
+    inputSchema: z.object({}),
+    run: () => name,
+  });
+
+/** Declares an agent as plain JavaScript would: with whatever it likes. */
+const declare = (changes: Record<string, unknown>) => defineAgent({ ...OPTIONS, ...changes });
+
+describe('a declared agent', () => {
+  test('needs a name and a model, and has defaults for the rest', async () => {
+    const agent = defineAgent(OPTIONS);
+
+    expect(agent).toMatchObject({ name: 'support', limits: { rounds: 50 } });
+    expect(agent.spec).toEqual({ model: 'claude-opus-5-5', max_tokens: 32_000 });
+    expect(agent.tools.size).toBe(0);
+    expect(await agent.parseContext({ any: 'thing' })).toEqual({ any: 'thing' });
+  });
+
+  test('tells the model what is declared', () => {
+    const { spec, limits } = defineAgent({
+      ...OPTIONS,
+      system: 'You help.',
+      maxTokens: 500,
+      tools: [tool('get_orders')],
+      limits: { rounds: 3 },
+      parallelToolUse: false,
+    });
+
+    expect(spec).toEqual({
+      model: 'claude-opus-5-5',
+      max_tokens: 500,
+      system: 'You help.',
+      tools: [tool('get_orders').spec],
+    });
+    expect(limits).toEqual({ rounds: 3 });
+  });
+
+  test.for([
+    [
+      'after the system prompt',
+      { system: 'You help.', tools: [tool('a')] },
+      `You help.\n\n${PARALLEL_TOOL_USE}`,
+    ],
+    ['alone without a system prompt', { tools: [tool('a')] }, PARALLEL_TOOL_USE],
+    ['never without tools', { system: 'You help.' }, 'You help.'],
+    ['never without tools and a system prompt', {}, undefined],
+    ['never where it is turned off', { tools: [tool('a')], parallelToolUse: false }, undefined],
+  ] as const)('asks the model to call in parallel: %s', ([, options, system]) => {
+    expect(defineAgent({ ...OPTIONS, ...options }).spec.system).toBe(system);
+  });
+
+  test('keeps its tools in their order, under any legal name', () => {
+    const agent = defineAgent({ ...OPTIONS, tools: SPECIAL_NAMES.map(tool) });
+
+    expect([...agent.tools.keys()]).toEqual([...SPECIAL_NAMES]);
+    expect(agent.spec.tools?.map(({ name }) => name)).toEqual([...SPECIAL_NAMES]);
+    expect(agent.tools.get('__proto__')?.name).toBe('__proto__');
+    expect(agent.tools.get('hasOwnProperty')).toBeUndefined();
+  });
+
+  test('takes undefined for an option that is left out', () => {
+    const agent = declare({ system: undefined, tools: undefined, limits: { rounds: undefined } });
+
+    expect(agent.spec).toEqual(defineAgent(OPTIONS).spec);
+    expect(agent.limits).toEqual({ rounds: 50 });
+  });
+});
+
+describe('the context of a turn', () => {
+  const contextSchema = z.object({
+    tenant: z.string(),
+    locale: z.string().default('en'),
+    user: z.string().refine(async (user) => user !== 'nobody', 'is nobody'),
+  });
+  const agent = defineAgent({ ...OPTIONS, contextSchema });
+
+  test('is what the schema makes of it', async () => {
+    expect(await agent.parseContext({ tenant: 'acme', user: 'ada' })).toEqual({
+      tenant: 'acme',
+      locale: 'en',
+      user: 'ada',
+    });
+  });
+
+  test('is refused with everything that is wrong with it', async () => {
+    await expect(agent.parseContext({ tenant: 7, user: 'nobody' })).rejects.toThrow(
+      /^context of agent support: .*expected string, received number.*\n.*tenant[^]*is nobody/,
+    );
+  });
+
+  test('is refused where it is missing', async () => {
+    await expect(agent.parseContext(undefined)).rejects.toThrow(TypeError);
+  });
+
+  test('has the type of the schema', () => {
+    expectTypeOf(agent).toEqualTypeOf<Agent<{ tenant: string; locale: string; user: string }>>();
+    expectTypeOf(defineAgent({ name: 'a', model: 'm' })).toEqualTypeOf<Agent>();
+  });
+});
+
+describe('a declaration of an agent is refused', () => {
+  const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
+  const KNOWN = 'name, model, system, tools, maxTokens, limits, contextSchema, parallelToolUse';
+
+  test.for([
+    [
+      'without a name',
+      { name: undefined },
+      'name: Invalid input: expected string, received undefined',
+    ],
+    ['with a space in its name', { name: 'my agent' }, NAME],
+    ['with a name that is too long', { name: 'x'.repeat(65) }, NAME],
+    ['without a model', { model: undefined }, 'model: must be named: there is no default model'],
+    ['with an empty model', { model: '' }, 'model: is empty'],
+    ['with a blank system prompt', { system: '  ' }, 'system: is empty; leave it out'],
+    [
+      'with tools that are in no list',
+      { tools: tool('a') },
+      'tools: Invalid input: expected array, received object',
+    ],
+    [
+      'with a tool that is none',
+      { tools: [tool('a'), { name: 'b' }] },
+      'tools.1: must come from defineTool',
+    ],
+    ['with a tool of a name', { tools: ['a'] }, 'tools.0: must come from defineTool'],
+    ['with no tokens', { maxTokens: 0 }, 'maxTokens: Too small: expected number to be >=1'],
+    [
+      'with half a token',
+      { maxTokens: 1.5 },
+      'maxTokens: Invalid input: expected int, received number',
+    ],
+    [
+      'with no rounds',
+      { limits: { rounds: 0 } },
+      'limits.rounds: Too small: expected number to be >=1',
+    ],
+    [
+      'with a limit that does not exist',
+      { limits: { turns: 3 } },
+      'unknown option turns in limits (known: rounds)',
+    ],
+    [
+      'with an option that does not exist',
+      { prompt: 'You help.' },
+      `unknown option prompt (known: ${KNOWN})`,
+    ],
+    [
+      'with a context schema that is none',
+      { contextSchema: { type: 'object' } },
+      'contextSchema: must be a zod 4 schema',
+    ],
+    [
+      'with two tools of one name',
+      { tools: [tool('a'), tool('b'), tool('a')] },
+      'two tools are named a',
+    ],
+    [
+      'with several tools of several names',
+      { tools: ['a', 'b', 'b', 'a', 'b', '__proto__', '__proto__'].map(tool) },
+      'two tools are named b, a, __proto__',
+    ],
+    [
+      'with everything that is wrong with it at once',
+      { name: '', model: '' },
+      `${NAME}; model: is empty`,
+    ],
+  ] as const)('%s', ([, changes, problem]) => {
+    const name = JSON.stringify('name' in changes ? changes.name : OPTIONS.name);
+
+    expect(() => declare(changes)).toThrow(
+      new DeclarationError(`defineAgent(${name}): ${problem}`),
+    );
+  });
+});

@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { startMessagesServer } from '../testing/messages-server.ts';
+import { callTools, say } from '../testing/replies.ts';
+import { conversation } from '../testing/script.ts';
+
+const execute = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? '');
+
+/** A folder inside the project, so that the code finds the package by its name. */
+function newFolder(): string {
+  mkdirSync(join(root, '.plait'), { recursive: true });
+  const folder = mkdtempSync(join(root, '.plait', 'readme-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+test('every program of the README compiles', async () => {
+  const folder = newFolder();
+  expect(blocks.length).toBeGreaterThanOrEqual(5);
+  for (const [i, code] of blocks.entries()) writeFileSync(join(folder, `block-${i}.ts`), code);
+  const agent =
+    "import { defineAgent } from 'plait';\nexport const support = defineAgent({ name: 'support', model: 'claude-opus-5-5' });\n";
+  writeFileSync(join(folder, 'agent.ts'), agent);
+  const config = {
+    extends: '../../tsconfig.json',
+    compilerOptions: { rewriteRelativeImportExtensions: false },
+    include: ['*.ts'],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
+
+  await execute(process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '-p',
+    folder,
+  ]).catch((error: unknown) => {
+    throw new Error(String((error as { stdout?: string }).stdout));
+  });
+});
+
+test('the first program of the README runs as it stands', async () => {
+  const folder = newFolder();
+  await using model = await startMessagesServer({
+    script: conversation('What did customer 1234 order?', [
+      callTools({ get_orders: { customer_id: 1234 } }),
+      ({ toolResults }) => say(`They ordered ${JSON.stringify(toolResults[0]?.content)}.`),
+    ]),
+  });
+  const program = join(folder, 'program.ts');
+  writeFileSync(program, blocks[0] ?? '');
+
+  const { stdout } = await execute(
+    process.execPath,
+    ['--import', 'tsx', '--conditions=source', program],
+    {
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS: inject('temporalAddress'),
+        ANTHROPIC_BASE_URL: model.url,
+        ANTHROPIC_API_KEY: 'test',
+      },
+    },
+  );
+
+  expect(stdout).toContain('They ordered');
+  expect(stdout).toContain('A-17');
+});

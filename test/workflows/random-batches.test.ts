@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { ToolContext, TurnResult } from '../../index.ts';
+import { ToolError } from '../../index.ts';
+import type { Reply } from '../../testing/messages/reply.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
+
+// What a call does is its input, so that one agent can serve every random batch.
+const BEHAVIOURS = [
+  'text',
+  'json',
+  'nothing',
+  'blocks',
+  'throws',
+  'throws final',
+  'throws text',
+  'flaky',
+  'bigint',
+  'hangs',
+] as const;
+type Behaviour = (typeof BEHAVIOURS)[number];
+
+interface PlannedCall {
+  tool: 'read' | 'write' | 'no_such_tool';
+  behaviour: Behaviour;
+  delayMs: number;
+}
+
+const plannedCall = fc.record<PlannedCall>({
+  tool: fc.constantFrom('read', 'read', 'write', 'write', 'no_such_tool'),
+  behaviour: fc.constantFrom(...BEHAVIOURS),
+  delayMs: fc.integer({ min: 0, max: 30 }),
+});
+const plannedTurn = fc.array(fc.array(plannedCall, { minLength: 1, maxLength: 8 }), {
+  minLength: 1,
+  maxLength: 3,
+});
+
+async function behave(input: Record<string, unknown>, ctx: ToolContext): Promise<unknown> {
+  const { behaviour, delayMs } = input as unknown as PlannedCall;
+  await sleep(delayMs);
+  switch (behaviour) {
+    case 'text':
+      return 'text';
+    case 'json':
+      return { a: [1, null, 'b'] };
+    case 'nothing':
+      return undefined;
+    case 'blocks':
+      return [{ type: 'text', text: 'block' }];
+    case 'throws':
+      throw new Error('broken');
+    case 'throws final':
+      throw new ToolError('final', { retryable: false });
+    case 'throws text':
+      // oxlint-disable-next-line no-throw-literal -- people do
+      throw 'text';
+    case 'flaky':
+      if (ctx.attempt === 1) throw new Error('first attempt');
+      return 'second attempt';
+    case 'bigint':
+      return 1n;
+    case 'hangs':
+      await sleep(20_000, undefined, { signal: ctx.signal });
+      return 'never';
+  }
+}
+
+/** What must come of a call, by a reading of the rules that shares nothing with the code. */
+function expected({ tool, behaviour }: PlannedCall): { outcome: string; attempts: number } {
+  if (tool === 'no_such_tool') return { outcome: 'failed', attempts: 0 };
+  const attempts = tool === 'read' ? 2 : 1;
+  switch (behaviour) {
+    case 'throws':
+    case 'throws text':
+      return { outcome: 'failed', attempts };
+    case 'throws final':
+    case 'bigint':
+      return { outcome: 'failed', attempts: 1 };
+    case 'flaky':
+      return { outcome: tool === 'read' ? 'succeeded' : 'failed', attempts };
+    case 'hangs':
+      return { outcome: 'timedOut', attempts };
+    default:
+      return { outcome: 'succeeded', attempts: 1 };
+  }
+}
+
+/** Every call answered exactly once, in the very next message, in call order, nothing else in it. */
+function checkAnswers({ messages }: TurnResult): void {
+  for (const [i, message] of messages.entries()) {
+    if (message.role !== 'assistant' || typeof message.content === 'string') continue;
+    const asked = message.content.filter((block) => block.type === 'tool_use').map(({ id }) => id);
+    if (asked.length === 0) continue;
+    const answer = messages[i + 1];
+    expect(answer?.role).toBe('user');
+    const blocks = answer === undefined || typeof answer.content === 'string' ? [] : answer.content;
+    expect(
+      blocks.map((block) => (block.type === 'tool_result' ? block.tool_use_id : block.type)),
+    ).toEqual(asked);
+  }
+}
+
+test("whatever a random batch does, every call is answered once, in order, and no failure is another call's", async () => {
+  const plans = new Map<string, PlannedCall[][]>();
+  const activity = { startToCloseTimeout: 250, retry: { maximumAttempts: 2, initialInterval: 5 } };
+  const agent = agentWith([
+    reader('read', behave, { activity }),
+    writer('write', behave, { activity }),
+  ]);
+  await using plait = await startPlait({
+    agents: [agent],
+    script: ({ userText, round }): Reply => {
+      const batch = plans.get(userText)?.[round];
+      return batch === undefined
+        ? say('Done.')
+        : callTools(batch.map((call) => [call.tool, call] as const));
+    },
+  });
+
+  await fc.assert(
+    fc.asyncProperty(plannedTurn, async (plan) => {
+      const text = randomUUID();
+      plans.set(text, plan);
+      const result = await plait.agents.execute(agent, text);
+
+      expect(result.stopReason).toBe('end_turn');
+      checkAnswers(result);
+      expect(result.calls.map(({ outcome, attempts }) => ({ outcome, attempts }))).toEqual(
+        plan.flat().map(expected),
+      );
+    }),
+    { numRuns: 25 },
+  );
+  // The scripted API refuses a conversation that breaks its rules, so none of these did.
+  expect(plait.model.requests.filter(({ status }) => status !== 200)).toEqual([]);
+});

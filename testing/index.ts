@@ -1,0 +1,34 @@
+// The test kit: your agents on a real Temporal server, with a scripted model.
+
+export { startTestEnvironment } from './environment.ts';
+export type { TestEnvironment, TestEnvironmentOptions } from './environment.ts';
+
+export { startMessagesServer } from './messages-server.ts';
+export type { MessagesServer, MessagesServerOptions } from './messages-server.ts';
+export type { RecordedRequest } from './messages/exchange.ts';
+
+export { conversation, script, UnscriptedError } from './script.ts';
+export type { Script, UserMatch } from './script.ts';
+export type { ScriptRequest } from './messages/request.ts';
+export {
+  callTools,
+  paced,
+  pauseTurn,
+  refuse,
+  reply,
+  say,
+  sayNothing,
+  stopWith,
+  think,
+  thinkRedacted,
+} from './replies.ts';
+export type { ScriptedCalls } from './replies.ts';
+export type { FaultReply, MessageReply, Pace, Reply, ScriptedBlock } from './messages/reply.ts';
+export { fault, times } from './faults.ts';
+export { refusal } from './refusals.ts';
+
+export { startTemporalServer } from './temporal-server.ts';
+export type { TemporalServer } from './temporal-server.ts';
+export type { TemporalServerOptions } from './temporal-server-options.ts';
+export { findTemporalBinary } from './temporal-binary.ts';
+export type { FindTemporalBinaryOptions, TemporalBinary } from './temporal-binary.ts';
