@@ -15,6 +15,9 @@ export const READ_TRANSCRIPT = 'plait.readTranscript';
 /** What the Messages API accepts as the name of a tool. */
 export const TOOL_NAME_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 
+/** What it accepts as a name in a `tool_use` block, also one that no tool has. */
+export const TOOL_USE_NAME_PATTERN = /^[a-zA-Z0-9_-]{1,128}$/;
+
 /** What the Messages API accepts as the id of a `tool_use` block. */
 export const TOOL_USE_ID_PATTERN = /^[a-zA-Z0-9_-]+$/;
 

@@ -1,7 +1,7 @@
 import { hasLoneSurrogate, isRecord } from './json.ts';
 import type { ModelStopReason, ReplyBlock } from './messages.ts';
 import { toolUses } from './messages.ts';
-import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN } from './names.ts';
+import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from './names.ts';
 import type { Usage } from './usage.ts';
 
 /** One whole reply of the model, as the Messages API sent it. */
@@ -45,7 +45,9 @@ export function findReplyProblem(
       return `the tool_use id ${JSON.stringify(id)} is not valid`;
     }
     if (seen.has(id)) return `the tool_use id ${id} is used twice`;
-    if (typeof name !== 'string' || name === '') return `tool_use ${id} names no tool`;
+    if (typeof name !== 'string' || !TOOL_USE_NAME_PATTERN.test(name)) {
+      return `the tool name ${JSON.stringify(name)} of tool_use ${id} is not valid`;
+    }
     if (!isRecord(input)) return `the input of tool_use ${id} is not an object`;
     seen.add(id);
   }

@@ -4,6 +4,7 @@ import type { Message, ToolUse } from './messages.ts';
 import { textOf } from './messages.ts';
 import type { SettledCall } from './outcome.ts';
 import type { ModelReply } from './reply.ts';
+import { sendableContent } from './sendable-content.ts';
 import type { Segment, Transcript } from './transcript.ts';
 import { append, EMPTY_TRANSCRIPT, INLINE_BYTES, sealed } from './transcript.ts';
 import type { CallRecord, StopReason, TurnProgress, TurnResult } from './turn.ts';
@@ -26,18 +27,28 @@ export function beginTurn(messages: Message[]): TurnState {
   return { transcript, rounds: 0, text: '', usage: NO_USAGE, calls: [], callBytes: 0 };
 }
 
-/** The moment a reply becomes part of the conversation; `segments` when its activity sealed the tail. */
-export function commitReply(state: TurnState, reply: ModelReply, segments?: Segment[]): TurnState {
+/**
+ * The moment a reply becomes part of the conversation. `segments` when its activity has sealed the
+ * tail; `endsTurn` when nothing of this turn comes after it but answers to its calls.
+ */
+export function commitReply(
+  state: TurnState,
+  reply: ModelReply,
+  segments?: Segment[],
+  endsTurn = false,
+): TurnState {
   const before = segments === undefined ? state.transcript : sealed(segments);
-  const discarded = reply.stopReason === 'refusal' || reply.content.length === 0;
+  // A refused reply must not be continued from.
+  const refused = reply.stopReason === 'refusal';
+  const content = refused ? [] : sendableContent(reply.content, endsTurn);
   return {
     ...state,
-    // A refused reply must not be continued from, and the API takes no empty message.
-    transcript: discarded
-      ? before
-      : append(before, { role: 'assistant', content: reply.content as AssistantContent }),
+    transcript:
+      content.length === 0
+        ? before
+        : append(before, { role: 'assistant', content: content as AssistantContent }),
     rounds: state.rounds + 1,
-    text: reply.stopReason === 'refusal' ? '' : textOf(reply.content),
+    text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
   };
 }
@@ -93,14 +104,14 @@ export function hasOutgrown(state: TurnState, stored: boolean): boolean {
   return !stored && inlineBytes(state) > INLINE_BYTES;
 }
 
-/** What to do with a reply that was just committed. */
+/** What to do after a reply. */
 export type NextStep =
   | { type: 'run tools' }
   | { type: 'ask again' }
   | { type: 'stop'; reason: StopReason; details?: unknown };
 
 /**
- * Tools run only for a reply that stopped with `tool_use`: one that was cut off closes its last
+ * `rounds` counts this reply. Tools run only for a reply that stopped with `tool_use`: one that was cut off closes its last
  * block with a smaller input that looks valid.
  */
 export function nextStep(reply: ModelReply, rounds: number, maxRounds: number): NextStep {

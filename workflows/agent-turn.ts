@@ -43,11 +43,10 @@ export async function agentTurn(args: TurnArgs): Promise<TurnResult> {
     for (;;) {
       setCurrentDetails(`Round ${state.rounds + 1}: waiting for the model`);
       const { reply, prepared, segments } = await callModel(agent, state);
-      state = commitReply(state, reply, segments);
-
       const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
-      let step = nextStep(reply, state.rounds, agent.limits.rounds);
+      let step = nextStep(reply, state.rounds + 1, agent.limits.rounds);
       if (step.type !== 'stop' && isHistoryFull(workflowInfo(), calls.length)) step = HISTORY_FULL;
+      state = commitReply(state, reply, segments, step.type === 'stop');
       if (step.type === 'stop') {
         // Whoever continues this conversation must find every call answered.
         const skipped = skippedCalls(calls, step.reason, Date.now());

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { ScheduleClient } from '@temporalio/client';
 import { describe, expect, inject, test } from 'vitest';
@@ -15,9 +17,11 @@ import type { ToolContext, TurnResult } from '../../index.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
+import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, anything, reader } from '../fixtures/tools.ts';
 
+const execute = promisify(execFile);
 const agent = agentWith([reader('look', () => 'seen')]);
 const script = conversation(/./, [callTools({ look: {} }), say('Done.')]);
 const start = () => startPlait({ agents: [agent], script });
@@ -96,6 +100,28 @@ describe('a plain Temporal client works as well', () => {
     await expect(plait.agents.start('tester', 'no', { turnId: workflowId })).rejects.toThrow(
       TurnIdInUseError,
     );
+  });
+
+  test('the temporal command line starts it', async () => {
+    await using plait = await start();
+    const workflowId = `cli-${randomUUID()}`;
+    const { path } = await findTemporalBinary();
+    const input = JSON.stringify({ agent: 'tester', input: 'go' });
+    const flags = {
+      type: 'agentTurn',
+      'task-queue': plait.taskQueue,
+      'workflow-id': workflowId,
+      input,
+      address: inject('temporalAddress'),
+    };
+
+    await execute(path, [
+      'workflow',
+      'start',
+      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+    ]);
+
+    expect(await plait.agents.getHandle(workflowId).result()).toMatchObject({ text: 'Done.' });
   });
 
   test('a Schedule starts turns', async () => {

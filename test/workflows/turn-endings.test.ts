@@ -60,6 +60,23 @@ describe('a turn completes with the reason why it ended', () => {
   });
 });
 
+describe('what the API sends and would refuse to read again is left out of the conversation', () => {
+  const poisonous: [string, readonly Reply[], number?][] = [
+    ['an empty text', [say('')]],
+    ['a blank text before a call', [reply(say(' \n'), callTools({ look: {} })), say('Done.')]],
+    ['thinking that was cut off', [stopWith('max_tokens', think('I was just'))]],
+    ['thinking and nothing else', [stopWith('end_turn', think('Hm.'))]],
+    [
+      'a call of a server tool that has no result',
+      [stopWith('max_tokens', reply(say('Let me search.'), pauseTurn()))],
+    ],
+    ['a pause in the last round', [pauseTurn()], 1],
+  ];
+  test.each(poisonous)('%s', async (_name, replies, rounds) => {
+    await endAndGoOn(replies, rounds);
+  });
+});
+
 test('an unknown stop reason is named in the details', async () => {
   const result = await endAndGoOn([stopWith('stopped_by_moonlight', say('Strange.'))]);
   expect(result.stopDetails).toBe('stopped_by_moonlight');
