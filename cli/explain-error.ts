@@ -15,6 +15,10 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
     return { exitCode: error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.wrongInput };
   }
   const exitCode = exitCodeOf(error);
+  if (error instanceof TurnIdInUseError) {
+    const message = `Turn ${error.turnId} exists already, with another agent, text or context. Choose another --turn-id.`;
+    return { exitCode, message };
+  }
   // Ours say all that there is to say; the causes of others may be what helps.
   const known = exitCode !== EXIT_CODES.unexpected && error instanceof Error;
   const text = oneLine(known ? error.message : causeChain(error));

@@ -3,6 +3,7 @@ import { duration } from '../agents/check-options.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
+import { oneLine } from './text.ts';
 
 // Commands are loaded when they run: Temporal's worker is a large native library, and `--help` and
 // `run` do not need it.
@@ -16,8 +17,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   const program = new Command('plait')
     .description('Claude agents whose every turn is a durable Temporal workflow.')
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'plait: ')) })
-    .showHelpAfterError('(plait --help tells how it is used)')
+    .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .addHelpText(
       'after',
       `\n${exitCodeHelp()}\n\nTemporal is found by its own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.\nClaude is asked with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL if set.`,
@@ -32,6 +32,12 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
       return exitCode;
     },
   };
+}
+
+/** Commander's words, in one line with what to do. */
+function usageError(text: string): string {
+  const sentence = oneLine(text.replace(/^error: /, '')).replace(/([^.)?])$/, '$1.');
+  return `plait: ${sentence} See plait --help.\n`;
 }
 
 type ExitWith = (command: Promise<ExitCode>) => Promise<void>;

@@ -63,5 +63,6 @@ export function durationText(milliseconds: number): string {
   if (whole < 1_000) return `${whole} ms`;
   if (whole < 60_000) return `${(whole / 1_000).toFixed(2)} s`;
   const seconds = Math.round(whole / 1_000);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const rest = seconds % 60;
+  return `${Math.floor(seconds / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;
 }

@@ -27,7 +27,8 @@ export function turnNews(turn: TurnSnapshot, told: Told): News {
     ];
     for (const { key, name, step } of steps) {
       const text = stateText(step);
-      if (next.get(key) === text) continue;
+      // What waits for a worker is soon running; saying both would double every log.
+      if (step.state === 'scheduled' || next.get(key) === text) continue;
       next.set(key, text);
       lines.push(`round ${round}  ${name}  ${text}${detailsOf(step)}`);
     }

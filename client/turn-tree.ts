@@ -132,8 +132,9 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
   if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
   const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as PreparedCall[];
   return toolUses(content as { type: string }[]).map(({ id, name }, i) => {
-    const call: CallSnapshot = { id, name, summary: '', ...newStep(at) };
     const decided = prepared[i];
+    const summary = decided?.type === 'ready' ? decided.summary : '';
+    const call: CallSnapshot = { id, name, summary, ...newStep(at) };
     if (decided?.type !== 'refused') return call;
     return { ...call, state: 'failed', attempt: 0, end: at, message: decided.message };
   });

@@ -14,7 +14,7 @@ import { showTurn } from '../show-turn.ts';
 import { styleFor } from '../style.ts';
 import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
-import { printable } from '../text.ts';
+import { durationText, printable } from '../text.ts';
 
 export interface RunOptions {
   taskQueue: string;
@@ -91,7 +91,7 @@ async function follow(
     result.catch(() => undefined);
     await shown;
     const ended = await Promise.race([result, left]);
-    if (ended === LEFT) note(`No result after ${timeout} ms. ${goesOn}`);
+    if (ended === LEFT) note(`No result after ${durationText(timeout ?? 0)}. ${goesOn}`);
     return ended;
   } finally {
     clearTimeout(timer);

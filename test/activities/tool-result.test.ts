@@ -140,12 +140,12 @@ describe('half an emoji, which the API would refuse for ever,', () => {
   });
 });
 
-describe('a result that is too large', () => {
-  const tooLarge = (bytes: number) =>
-    new InvalidToolResultError(
-      `The tool ran, but its result of ${bytes} bytes is above the limit of ${MAX_RESULT_BYTES}. Ask for less, or in parts.`,
-    );
+const tooLarge = (bytes: number) =>
+  new InvalidToolResultError(
+    `The tool ran, but its result of ${bytes} bytes is above the limit of ${MAX_RESULT_BYTES}. Ask for less, or in parts.`,
+  );
 
+describe('a result that is too large', () => {
   test('is refused by its bytes and not by its characters', () => {
     const value = '日'.repeat(700_000);
 

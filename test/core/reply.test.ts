@@ -69,8 +69,12 @@ describe('a reply', () => {
   test.for([
     ['has no id', { ...call('x'), id: undefined }, 'the tool_use id undefined is not valid'],
     ['has a number as its id', { ...call('x'), id: 7 }, 'the tool_use id 7 is not valid'],
-    ['names no tool', call('toolu_1', ''), 'tool_use toolu_1 names no tool'],
-    ['has no name', { ...call('toolu_1'), name: undefined }, 'tool_use toolu_1 names no tool'],
+    ['names no tool', call('toolu_1', ''), 'the tool name "" of tool_use toolu_1 is not valid'],
+    [
+      'has no name',
+      { ...call('toolu_1'), name: undefined },
+      'the tool name undefined of tool_use toolu_1 is not valid',
+    ],
     [
       'has a list as its input',
       call('toolu_1', 'a', []),

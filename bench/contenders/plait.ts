@@ -1,0 +1,49 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import { AgentClient } from 'plait/client';
+import { directoryStorage, withStorage } from 'plait/storage';
+import { createWorker } from 'plait/worker';
+import { agent } from '../agent.ts';
+import type { Contender } from '../contender.ts';
+import { readHistory } from '../history.ts';
+import type { Model } from '../model.ts';
+
+/** Plait as it comes, with the storage that `plait dev` uses. */
+export async function plait(model: Model, address: string): Promise<Contender> {
+  const directory = await mkdtemp(join(tmpdir(), 'plait-bench-'));
+  const storage = directoryStorage(directory);
+  const native = await NativeConnection.connect({ address });
+  const worker = await createWorker({
+    agents: [agent],
+    storage,
+    connection: native,
+    anthropic: model.client,
+  });
+  const running = worker.run();
+  const connection = await Connection.connect({ address });
+  const dataConverter = withStorage(undefined, storage);
+  const client = new Client({
+    connection,
+    ...(dataConverter === undefined ? {} : { dataConverter }),
+  });
+  const agents = new AgentClient({ client });
+
+  return {
+    name: 'Plait',
+    async runTurn(text, turnId) {
+      const result = await agents.execute(agent, text, { turnId });
+      return result.text;
+    },
+    historyOf: (id) => readHistory(client, id),
+    async close() {
+      worker.shutdown();
+      await running;
+      await connection.close();
+      await native.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import type { Message, MessageParam, ToolUseBlock } from '@anthropic-ai/sdk/resources/messages';
+import { proxyActivities } from '@temporalio/workflow';
+
+/** What the worker of this contender registers. */
+export interface Activities {
+  callModel(messages: MessageParam[]): Promise<Message>;
+  callTool(name: string, input: unknown): Promise<string>;
+}
+
+const { callModel, callTool } = proxyActivities<Activities>({
+  startToCloseTimeout: '2 minutes',
+  retry: { maximumAttempts: 5 },
+});
+
+/** The loop as one writes it in an afternoon: the whole conversation goes to every model call. */
+export async function straightforwardTurn(text: string): Promise<string> {
+  const messages: MessageParam[] = [{ role: 'user', content: text }];
+  for (;;) {
+    const { content, stop_reason } = await callModel(messages);
+    messages.push({ role: 'assistant', content });
+    if (stop_reason !== 'tool_use') {
+      return content.map((block) => (block.type === 'text' ? block.text : '')).join('');
+    }
+    const calls = content.filter((block): block is ToolUseBlock => block.type === 'tool_use');
+    const results = await Promise.all(calls.map(({ name, input }) => callTool(name, input)));
+    messages.push({
+      role: 'user',
+      content: calls.map(({ id }, i) => ({
+        type: 'tool_result',
+        tool_use_id: id,
+        content: results[i] ?? '',
+      })),
+    });
+  }
+}

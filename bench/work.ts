@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scenario } from './scenarios.ts';
+
+// The work itself, the same for every contender: what the tools do, and what they are asked to do.
+
+/** What a tool is called with. */
+export interface LookupInput {
+  ms: number;
+  bytes: number;
+  /** Different for every call of a turn, and with it the result. */
+  key: string;
+}
+
+export const TOOL_NAMES = ['get_customer', 'get_orders', 'get_tickets'] as const;
+
+/** What every tool does: waits, as for a service, and returns a text that follows from its input. */
+export async function lookUp({ ms, bytes, key }: LookupInput): Promise<string> {
+  await sleep(ms);
+  return resultOf({ bytes, key });
+}
+
+/** Hex digits, since a text of one letter would compress to nothing on its way to the server. */
+function resultOf({ bytes, key }: Omit<LookupInput, 'ms'>): string {
+  let text = '';
+  for (let i = 0; text.length < bytes; i += 1) text += digestOf(`${key}/${i}`);
+  return text.slice(0, bytes);
+}
+
+/** The calls of one round, in the order in which the model asks for them. */
+export function callsOf(
+  { waits, bytes }: Scenario,
+  round: number,
+): readonly (readonly [name: string, input: LookupInput])[] {
+  return waits.map((ms, i) => [
+    TOOL_NAMES[i % TOOL_NAMES.length] ?? TOOL_NAMES[0],
+    { ms, bytes, key: `${round}.${i}` },
+  ]);
+}
+
+/** The answer of a model that was sent these results, in this order. */
+export function answerTo(results: readonly string[]): string {
+  return `${results.length} results, ${digestOf(results.join('\n'))}`;
+}
+
+/** The answer to a turn in which nothing was lost, doubled or mixed up. */
+export function rightAnswer(scenario: Scenario): string {
+  const rounds = Array.from({ length: scenario.rounds }, (_, round) => callsOf(scenario, round));
+  return answerTo(rounds.flat().map(([, input]) => resultOf(input)));
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createActivities } from '../../activities/create-activities.ts';
+import { DeclarationError } from '../../agents/declaration-error.ts';
+import { defineAgent } from '../../agents/define-agent.ts';
+import { defineTool } from '../../agents/define-tool.ts';
+import { CALL_MODEL, LOAD_AGENT, READ_TRANSCRIPT } from '../../core/names.ts';
+import { SPECIAL_NAMES } from '../agents/tools.ts';
+
+const OWN = [LOAD_AGENT, CALL_MODEL, READ_TRANSCRIPT];
+
+function agent(name: string, ...toolNames: readonly string[]) {
+  const tools = toolNames.map((toolName) =>
+    defineTool({
+      name: toolName,
+      description: 'Does something.',
+      inputSchema: z.object({}),
+      run: () => toolName,
+    }),
+  );
+  return defineAgent({ name, model: 'claude-opus-5-5', tools });
+}
+
+describe('the activities of a worker', () => {
+  test("are Plait's own, and one for the name of every tool", () => {
+    const activities = createActivities({
+      agents: [agent('support', 'get_orders', 'pay'), agent('sales', 'get_orders')],
+    });
+
+    expect(Object.keys(activities).toSorted()).toEqual(['get_orders', 'pay', ...OWN].toSorted());
+  });
+
+  test.for(SPECIAL_NAMES)('have one of their own for a tool that is named %s', (name) => {
+    const activities = createActivities({ agents: [agent('support', name)] });
+
+    expect(Object.keys(activities).toSorted()).toEqual([name, ...OWN].toSorted());
+    expect(Object.getOwnPropertyDescriptor(activities, name)?.value).toBeTypeOf('function');
+    expect(Object.getPrototypeOf(activities)).toBe(Object.prototype);
+  });
+
+  test('need no API key to be made', () => {
+    expect(() => createActivities({ agents: [], anthropic: { apiKey: null } })).not.toThrow();
+  });
+
+  test.for(['5m', 0, 'soon', 281_000])(
+    'may not wait through a silence of %j',
+    (modelIdleTimeout) => {
+      expect(() => createActivities({ agents: [], modelIdleTimeout })).toThrow(
+        new DeclarationError(
+          `modelIdleTimeout: ${JSON.stringify(modelIdleTimeout)} must be a duration of at most 280 s: Node's fetch gives up after 300 s of silence`,
+        ),
+      );
+    },
+  );
+
+  test.for(['280s', 1, '90 seconds'])('may wait through a silence of %j', (modelIdleTimeout) => {
+    expect(() => createActivities({ agents: [], modelIdleTimeout })).not.toThrow();
+  });
+});

@@ -1,0 +1,245 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import type { Payload, PayloadCodec, StorageDriver } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import * as fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { TranscriptStore } from '../../activities/transcript-store.ts';
+import { createTranscriptStore } from '../../activities/transcript-store.ts';
+import { STORAGE_FAILED } from '../../core/failures.ts';
+import { jsonBytes } from '../../core/json.ts';
+import type { Message } from '../../core/messages.ts';
+import type { Segment } from '../../core/transcript.ts';
+import { directoryStorage } from '../../storage/directory.ts';
+
+const root = await mkdtemp(join(tmpdir(), 'plait-store-'));
+afterAll(() => rm(root, { recursive: true }));
+
+let directories = 0;
+const freshStorage = () => directoryStorage(join(root, `${(directories += 1)}`));
+
+// What fails here is meant to.
+const quiet = new DefaultLogger('ERROR');
+
+/** Runs something where activities run: with the worker's client and its codecs. */
+async function inActivity<T>(work: () => Promise<T>, codecs: PayloadCodec[] = []): Promise<T> {
+  const connection = Connection.lazy({ address: 'nobody.invalid:7233' });
+  const client = new Client({ connection, dataConverter: { payloadCodecs: codecs } });
+  return await new MockActivityEnvironment({}, { client, logger: quiet }).run(work);
+}
+
+const says = (text: string): Message => ({ role: 'user', content: text });
+const sizeOf = (messages: readonly Message[]) =>
+  messages.reduce((sum, message) => sum + jsonBytes(message), 0);
+const seal = (store: TranscriptStore, segments: readonly Segment[], tail: readonly Message[]) =>
+  store.seal(segments, tail, sizeOf(tail));
+
+/** Counts what is asked of a storage. */
+function counted(storage: StorageDriver) {
+  const counts = { stored: 0, retrieved: 0 };
+  const counting: StorageDriver = {
+    name: storage.name,
+    type: storage.type,
+    store: (context, payloads) => {
+      counts.stored += payloads.length;
+      return storage.store(context, payloads);
+    },
+    retrieve: (context, claims) => {
+      counts.retrieved += claims.length;
+      return storage.retrieve(context, claims);
+    },
+  };
+  return { counts, storage: counting };
+}
+
+const turnRound = (payloads: Payload[]) =>
+  payloads.map((payload) => ({
+    ...payload,
+    data: (payload.data ?? new Uint8Array()).toReversed(),
+  }));
+
+describe('a sealed tail', () => {
+  test('is read back by another worker, message for message', async () => {
+    const storage = freshStorage();
+    const tail = [says('Hello'), { role: 'assistant', content: 'Grüße 🧵' } as const];
+
+    const segments = await inActivity(() => seal(createTranscriptStore(storage), [], tail));
+    const loaded = await inActivity(() => createTranscriptStore(storage).load(segments));
+
+    expect(segments).toMatchObject([{ messages: 2, bytes: jsonBytes(tail) }]);
+    expect(JSON.stringify(loaded)).toBe(JSON.stringify(tail));
+  });
+
+  test('is written under the same key by a retried attempt', async () => {
+    const storage = freshStorage();
+    const write = () => inActivity(() => seal(createTranscriptStore(storage), [], [says('a')]));
+
+    expect(await write()).toEqual(await write());
+  });
+
+  test('is written once by one worker, and read from its memory', async () => {
+    const { counts, storage } = counted(freshStorage());
+    const store = createTranscriptStore(storage);
+
+    const segments = await inActivity(async () => {
+      await seal(store, [], [says('a')]);
+      return await seal(store, [], [says('a')]);
+    });
+    await inActivity(() => store.load(segments));
+
+    expect(counts).toEqual({ stored: 1, retrieved: 0 });
+  });
+
+  test('absorbs small segments, in the order of the messages', async () => {
+    const store = createTranscriptStore(freshStorage());
+    const tails = ['a', 'b', 'c', 'd'].map((text) => [says(text)]);
+
+    const segments = await inActivity(async () => {
+      let sealed: Segment[] = [];
+      for (const tail of tails) sealed = await seal(store, sealed, tail);
+      return sealed;
+    });
+
+    expect(await inActivity(() => store.load(segments))).toEqual(tails.flat());
+    expect(segments.length).toBeLessThanOrEqual(2);
+  });
+
+  test('leaves few segments after a hundred of one size', async () => {
+    const store = createTranscriptStore(freshStorage());
+
+    const segments = await inActivity(async () => {
+      let sealed: Segment[] = [];
+      for (let i = 100; i < 200; i += 1) sealed = await seal(store, sealed, [says(`message ${i}`)]);
+      return sealed;
+    });
+
+    expect(segments.length).toBeLessThanOrEqual(8);
+    expect(segments.reduce((sum, { messages }) => sum + messages, 0)).toBe(100);
+  });
+
+  test('loses no message and no order, for any tails', async () => {
+    const tails = fc.array(
+      fc.array(
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }).map((text) => says(text)),
+        { minLength: 1, maxLength: 4 },
+      ),
+      { maxLength: 12 },
+    );
+    const storage = freshStorage();
+    await fc.assert(
+      fc.asyncProperty(tails, async (sealedTails) => {
+        const segments = await inActivity(async () => {
+          const store = createTranscriptStore(storage);
+          let sealed: Segment[] = [];
+          for (const tail of sealedTails) sealed = await seal(store, sealed, tail);
+          return sealed;
+        });
+        const loaded = await inActivity(() => createTranscriptStore(storage).load(segments));
+        expect(loaded).toEqual(sealedTails.flat());
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  test("passes through the worker's codecs", async () => {
+    const directory = join(root, 'codec');
+    const storage = directoryStorage(directory);
+    const codec: PayloadCodec = {
+      encode: (payloads) => Promise.resolve(turnRound(payloads)),
+      decode: (payloads) => Promise.resolve(turnRound(payloads)),
+    };
+    const tail = [says('secret')];
+
+    const segments = await inActivity(
+      () => seal(createTranscriptStore(storage), [], tail),
+      [codec],
+    );
+
+    const read = (codecs: PayloadCodec[]) =>
+      inActivity(() => createTranscriptStore(storage).load(segments), codecs);
+    expect(await read([codec])).toEqual(tail);
+    await expect(read([])).rejects.toMatchObject({ type: STORAGE_FAILED });
+  });
+});
+
+describe('a segment that cannot be read', () => {
+  const lost: Segment = {
+    claim: { key: 'a'.repeat(64) },
+    digest: 'b'.repeat(64),
+    messages: 1,
+    bytes: 1,
+  };
+
+  test('is a failure that may be retried and says what to do', async () => {
+    const load = inActivity(() => createTranscriptStore(freshStorage()).load([lost]));
+
+    await expect(load).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: false });
+    await expect(load).rejects.toThrow(
+      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`\.$/,
+    );
+  });
+
+  test('says so where the worker has no storage', async () => {
+    const store = createTranscriptStore(undefined);
+
+    await expect(inActivity(() => store.load([lost]))).rejects.toThrow(
+      'this worker has no storage',
+    );
+    await expect(inActivity(() => seal(store, [], [says('a')]))).rejects.toThrow('no storage');
+    expect(store.hasStorage).toBe(false);
+  });
+
+  test('is one whose content is not what was written', async () => {
+    const storage = freshStorage();
+    const seals = (text: string) =>
+      inActivity(() => seal(createTranscriptStore(storage), [], [says(text)]));
+    const [first] = await seals('first');
+    const [second] = await seals('second');
+    if (first === undefined || second === undefined) throw new Error('Both must be sealed.');
+
+    const swapped = { ...first, claim: second.claim };
+
+    await expect(inActivity(() => createTranscriptStore(storage).load([swapped]))).rejects.toThrow(
+      'its content has changed',
+    );
+  });
+});
+
+describe('the spec of an agent', () => {
+  const spec = { model: 'claude-opus-5-5', max_tokens: 100, system: 'You help.' };
+
+  test('is pinned inline without a storage', async () => {
+    const store = createTranscriptStore(undefined);
+
+    const pinned = await inActivity(() => store.pin(spec));
+
+    expect(pinned).toMatchObject({ type: 'inline', spec });
+    expect(await inActivity(() => store.specOf(pinned))).toEqual(spec);
+  });
+
+  test('is pinned as a reference with one, and written once', async () => {
+    const directory = join(root, 'spec');
+    const store = createTranscriptStore(directoryStorage(directory));
+
+    const pinned = await inActivity(() => store.pin(spec));
+    await inActivity(() => store.pin({ ...spec }));
+
+    expect(pinned).toMatchObject({
+      type: 'stored',
+      digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+    });
+    expect(await readdir(directory)).toHaveLength(1);
+    const elsewhere = createTranscriptStore(directoryStorage(directory));
+    expect(await inActivity(() => elsewhere.specOf(pinned))).toEqual(spec);
+  });
+
+  test('has the same digest with and without a storage', async () => {
+    const inline = await inActivity(() => createTranscriptStore(undefined).pin(spec));
+    const stored = await inActivity(() => createTranscriptStore(freshStorage()).pin(spec));
+
+    expect(stored.digest).toBe(inline.digest);
+  });
+});

@@ -1,0 +1,175 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import type { Payload } from '@temporalio/common';
+import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
+import * as fc from 'fast-check';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { directoryStorage } from '../../storage/directory.ts';
+
+const root = await mkdtemp(join(tmpdir(), 'plait-directory-'));
+afterAll(() => rm(root, { recursive: true }));
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(root, 'one-'));
+});
+
+const payload = (value: unknown): Payload => defaultPayloadConverter.toPayload(value);
+const valueOf = (stored: Payload | undefined): unknown =>
+  stored === undefined ? undefined : defaultPayloadConverter.fromPayload(stored);
+const claimOf = (key: string) => new StorageDriverClaim({ key });
+
+async function filesIn(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(path, join(entry.parentPath, entry.name)));
+}
+
+describe('a directory', () => {
+  test('gives back what it was given, with its metadata', async () => {
+    const storage = directoryStorage(directory);
+    const given = {
+      ...payload({ text: 'Grüße 🧵' }),
+      metadata: { encoding: Buffer.from('json/plain'), own: Buffer.from('x') },
+    };
+
+    const claims = await storage.store({}, [given]);
+    const [back] = await storage.retrieve({}, claims);
+
+    expect(Buffer.from(back?.data ?? [])).toEqual(Buffer.from(given.data ?? []));
+    expect(Buffer.from(back?.metadata?.['own'] ?? []).toString()).toBe('x');
+    expect(valueOf(back)).toEqual({ text: 'Grüße 🧵' });
+  });
+
+  test('gives back many in the order of their claims', async () => {
+    const storage = directoryStorage(directory);
+    const values = Array.from({ length: 30 }, (_, i) => `value ${i}`);
+
+    const claims = await storage.store({}, values.map(payload));
+    const back = await storage.retrieve({}, claims.toReversed());
+
+    expect(back.map(valueOf)).toEqual(values.toReversed());
+  });
+
+  test('gives back any bytes', async () => {
+    const storage = directoryStorage(directory);
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), async (data) => {
+        const claims = await storage.store({}, [{ metadata: {}, data }]);
+        const [back] = await storage.retrieve({}, claims);
+        expect(Buffer.from(back?.data ?? [])).toEqual(Buffer.from(data));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('is read by whoever has the same one', async () => {
+    const claims = await directoryStorage(directory).store({}, [payload('shared')]);
+
+    const [back] = await directoryStorage(directory).retrieve({}, claims);
+
+    expect(valueOf(back)).toBe('shared');
+  });
+
+  test('is made when the first payload is stored, and not before', async () => {
+    const later = join(directory, 'not', 'yet');
+    const storage = directoryStorage(later);
+
+    expect(await readdir(directory)).toEqual([]);
+    await storage.store({}, [payload('now')]);
+    expect(await filesIn(later)).toHaveLength(1);
+  });
+});
+
+describe('a payload', () => {
+  test('lies in one file that is named after its content', async () => {
+    const storage = directoryStorage(directory);
+
+    const [first] = await storage.store({}, [payload('a')]);
+    const [second] = await storage.store({}, [payload('a')]);
+    const [other] = await storage.store({}, [payload('b')]);
+
+    expect(first?.claimData).toEqual(second?.claimData);
+    expect(other?.claimData).not.toEqual(first?.claimData);
+    expect(await filesIn(directory)).toHaveLength(2);
+    const key = first?.claimData['key'] ?? '';
+    expect(key).toMatch(/^[0-9a-f]{64}$/);
+    expect(await filesIn(directory)).toContain(join(key.slice(0, 2), key));
+  });
+
+  test('survives many who write it at once, and leaves no drafts', async () => {
+    const large = payload('x'.repeat(300_000));
+
+    const written = await Promise.all(
+      Array.from({ length: 20 }, () => directoryStorage(directory).store({}, [large, large])),
+    );
+
+    const keys = new Set(written.flat().map(({ claimData }) => claimData['key']));
+    expect(keys.size).toBe(1);
+    expect(await filesIn(directory)).toHaveLength(1);
+    const [back] = await directoryStorage(directory).retrieve({}, [claimOf([...keys].join())]);
+    expect(valueOf(back)).toBe('x'.repeat(300_000));
+  });
+
+  test('can be read while it is written again', async () => {
+    const storage = directoryStorage(directory);
+    const large = payload('x'.repeat(300_000));
+    const claims = await storage.store({}, [large]);
+
+    const [, ...read] = await Promise.all([
+      storage.store({}, [large, large, large, large]),
+      ...Array.from({ length: 20 }, () => storage.retrieve({}, claims)),
+    ]);
+
+    for (const [back] of read) expect(valueOf(back)).toBe('x'.repeat(300_000));
+  });
+});
+
+describe('a claim', () => {
+  test.for([
+    ['that names a file outside of the directory', '../../etc/passwd'],
+    ['that is an absolute path', '/etc/passwd'],
+    ['that hides a path behind a hash', `${'a'.repeat(64)}/../../x`],
+    ['in capital letters', 'A'.repeat(64)],
+    ['that is too short', 'a'.repeat(63)],
+    ['that is too long', 'a'.repeat(65)],
+    ['that ends with a line break', `${'a'.repeat(64)}\n`],
+    ['without anything', ''],
+  ] as const)('%s is refused before any file is read', async ([, key]) => {
+    await writeFile(join(directory, 'x'), 'secret');
+
+    await expect(directoryStorage(directory).retrieve({}, [claimOf(key)])).rejects.toThrow(
+      `${JSON.stringify(key)} is no key of a directory storage`,
+    );
+  });
+
+  test('without a key is refused', async () => {
+    await expect(
+      directoryStorage(directory).retrieve({}, [new StorageDriverClaim({})]),
+    ).rejects.toThrow('"" is no key of a directory storage');
+  });
+
+  test('whose payload is missing names the file that is not there', async () => {
+    const key = 'a'.repeat(64);
+
+    await expect(directoryStorage(directory).retrieve({}, [claimOf(key)])).rejects.toThrow(
+      join(directory, 'aa', key),
+    );
+  });
+});
+
+describe('a file that was changed', () => {
+  test('is not what was stored', async () => {
+    const storage = directoryStorage(directory);
+    const claims = await storage.store({}, [payload('a')]);
+    const [file = ''] = await filesIn(directory);
+    const bytes = await readFile(join(directory, file));
+    await writeFile(join(directory, file), bytes.subarray(0, bytes.length - 3));
+
+    const changed = storage.retrieve({}, claims).then(([back]) => valueOf(back));
+
+    await expect(changed).rejects.toThrow();
+  });
+});
