@@ -35,7 +35,6 @@ COPY --from=build /app/dist ./dist
 COPY package.json ./
 COPY deploy/worker-health.js ./deploy/
 USER node
-VOLUME /var/lib/plait
 
 # Healthy means: Temporal answers, the namespace exists, and this container's worker has asked for
 # workflows and for activities within the last 70 s. It does not ask the model, which costs money,

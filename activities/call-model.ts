@@ -60,10 +60,9 @@ export function createCallModel(
       const messages = [...earlier, ...args.tail];
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        ask(activity, model, { ...spec, messages }),
+        askUntilValid(activity, model, { ...spec, messages }),
         sealTail(activity, store, args),
       ]);
-      refuseInvalid(reply, messages, activity.info.attempt);
       const prepared = await prepareCalls(agent, toolUses(reply.content));
       return { reply, prepared, ...(segments === undefined ? {} : { segments }) };
     } finally {
@@ -72,10 +71,39 @@ export function createCallModel(
   };
 }
 
+/**
+ * Asks again while the reply is one that cannot be committed: it would make every later request of
+ * the conversation a 400.
+ */
+async function askUntilValid(
+  activity: Context,
+  model: ModelOptions,
+  params: ModelParams,
+): Promise<ModelReply> {
+  const earlierIds = new Set(
+    params.messages
+      .flatMap(({ content }) => (typeof content === 'string' ? [] : toolUses(content)))
+      .map(({ id }) => id),
+  );
+  for (let asked = 1; ; asked += 1) {
+    const reply = await ask(activity, model, params);
+    const problem = findReplyProblem(reply, earlierIds);
+    if (problem === undefined) return reply;
+    activity.log.warn('The reply of the model cannot be used', { problem, asked });
+    if (asked < MAX_INVALID_REPLIES) continue;
+    const { requestId } = reply;
+    const report = { type: 'invalid_reply', status: null, errorCode: null, requestId };
+    const message = `The model's reply cannot be used: ${problem} (asked ${asked} times).`;
+    throw ApplicationFailure.nonRetryable(message, MODEL_CALL_FAILED, report);
+  }
+}
+
+type ModelParams = Parameters<typeof requestReply>[1];
+
 async function ask(
   activity: Context,
   { client, idleTimeoutMs }: ModelOptions,
-  params: Parameters<typeof requestReply>[1],
+  params: ModelParams,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
   try {
@@ -117,21 +145,4 @@ async function sealTail(
     });
     return undefined;
   }
-}
-
-/** Committed, such a reply would make every later request of the conversation a 400. */
-function refuseInvalid(reply: ModelReply, messages: readonly Message[], attempt: number): void {
-  const earlierIds = new Set(
-    messages
-      .flatMap(({ content }) => (typeof content === 'string' ? [] : toolUses(content)))
-      .map(({ id }) => id),
-  );
-  const problem = findReplyProblem(reply, earlierIds);
-  if (problem === undefined) return;
-  throw ApplicationFailure.create({
-    message: `The model's reply cannot be used: ${problem}.`,
-    type: MODEL_CALL_FAILED,
-    nonRetryable: attempt >= MAX_INVALID_REPLIES,
-    details: [{ type: 'invalid_reply', status: null, errorCode: null, requestId: reply.requestId }],
-  });
 }

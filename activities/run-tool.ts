@@ -13,6 +13,7 @@ import {
 } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
 import type { ToolResultContent } from '../core/messages.ts';
+import { idempotencyKey } from './idempotency-key.ts';
 import { registeredAgent } from './load-agent.ts';
 import { invalidInput } from './prepare-calls.ts';
 import type { LeftBehind, ToolAttempt } from './tool-attempt.ts';
@@ -22,7 +23,9 @@ import { InvalidToolResultError, toolResultContent } from './tool-result.ts';
 /** What the dispatcher is told besides the model's input. */
 export interface ToolCallArgs {
   agent: string;
-  idempotencyKey: string;
+  round: number;
+  /** How many calls before it in the same reply have the same tool and input. */
+  occurrence: number;
   context?: unknown;
 }
 
@@ -46,7 +49,11 @@ export function createRunTool(registry: AgentRegistry, leftBehind: Set<LeftBehin
     const attempt = await beginAttempt(activity, tool.policy.repeatable, leftBehind);
     try {
       const value = await attempt.race(
-        start(tool, parsedInput, toolContext(activity, attempt, args, context)),
+        start(
+          tool,
+          parsedInput,
+          toolContext(activity, attempt, keyOf(activity, input, args), context),
+        ),
       );
       return { content: toolResultContent(value), ...attempt.report() };
     } catch (error) {
@@ -85,14 +92,19 @@ async function parse(
   return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
 }
 
+function keyOf({ info }: Context, input: unknown, { round, occurrence }: ToolCallArgs): string {
+  const workflowId = info.workflowExecution?.workflowId ?? '';
+  return idempotencyKey({ workflowId, round, tool: info.activityType, input, occurrence });
+}
+
 function toolContext(
   activity: Context,
   attempt: ToolAttempt,
-  args: ToolCallArgs,
+  key: string,
   context: unknown,
 ): ToolContext {
   return {
-    idempotencyKey: args.idempotencyKey,
+    idempotencyKey: key,
     attempt: activity.info.attempt,
     signal: attempt.signal,
     heartbeat: (details) => attempt.heartbeat(details),

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
-import { causeChain, STORAGE_FAILED } from '../core/failures.ts';
+import { causeChain, INVALID_TURN, STORAGE_FAILED } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import type { Segment } from '../core/transcript.ts';
 import { segmentsToAbsorb } from '../core/transcript.ts';
@@ -26,6 +26,9 @@ export interface TranscriptStore {
   pin(spec: AgentSpec): Promise<PinnedSpec>;
   specOf(pinned: PinnedSpec): Promise<AgentSpec>;
 }
+
+/** What the conversation leaves of a payload of 2 MB. */
+const INLINE_SPEC_BYTES = 400_000;
 
 /** Content never changes under its digest, so what is cached can never be stale. */
 const CACHE_BYTES = 64 * 1024 * 1024;
@@ -90,8 +93,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       return [...segments.slice(0, kept), { ...stored, messages: messages.length }];
     },
     async pin(spec) {
-      if (storage === undefined)
-        return { type: 'inline', digest: digestOf(JSON.stringify(spec)), spec };
+      if (storage === undefined) return inlineSpec(spec);
       const { digest, claim } = await write(storage, spec);
       return { type: 'stored', digest, claim };
     },
@@ -101,6 +103,15 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
         : ((await read(pinned, 'the agent')) as AgentSpec);
     },
   };
+}
+
+/** Without a storage the spec travels with every model call, beside the conversation. */
+function inlineSpec(spec: AgentSpec): PinnedSpec {
+  const json = JSON.stringify(spec);
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= INLINE_SPEC_BYTES) return { type: 'inline', digest: digestOf(json), spec };
+  const message = `The system prompt and the tools of the agent have ${bytes} bytes together, and without a \`storage\` at most ${INLINE_SPEC_BYTES} fit. Give the worker and the client one.`;
+  throw ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 
 function digestOf(json: string): string {

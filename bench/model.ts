@@ -9,7 +9,11 @@ import { answerTo, callsOf } from './work.ts';
 
 /** The scripted model, and the one client through which every contender asks it. */
 export class Model {
-  readonly client = new Anthropic({ baseURL: 'http://127.0.0.1:1', apiKey: 'bench', maxRetries: 0 });
+  readonly client = new Anthropic({
+    baseURL: 'http://127.0.0.1:1',
+    apiKey: 'bench',
+    maxRetries: 0,
+  });
   #server: MessagesServer | undefined;
 
   /** A new server for every run: one keeps all requests that it was ever sent. */

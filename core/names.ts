@@ -23,12 +23,3 @@ export const TOOL_USE_ID_PATTERN = /^[a-zA-Z0-9_-]+$/;
 
 /** Temporal refuses activity ids above a limit that servers set to 255 or 1,000 characters. */
 export const TOOL_USE_ID_LIMIT = 200;
-
-/**
- * Stable over retries, workers and workflow resets, and different for every call: what a tool
- * hands to a payment provider or a database so that a repeated attempt has no second effect.
- * It holds no run id, because a reset gives the workflow a new run that repeats the same calls.
- */
-export function idempotencyKey(workflowId: string, round: number, callId: string): string {
-  return `${workflowId}/${round}/${callId}`;
-}

@@ -27,7 +27,7 @@ export type OutcomeType =
 /** An outcome with what the operator wants to know beside it. */
 export interface SettledCall {
   outcome: ToolOutcome;
-  /** Attempts that were started, 0 when the call never reached a worker. */
+  /** Attempts that were started; 0 when none was, or none was running when the call was cancelled. */
   attempts: number;
   /** Milliseconds since the epoch: the start of the only attempt, or the scheduling of the first. */
   start: number;

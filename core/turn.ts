@@ -51,7 +51,7 @@ export interface CallRecord {
   message?: string;
   /** The round whose reply asked for it, from 1. */
   round: number;
-  /** Attempts that were started; 0 when it never reached a worker. */
+  /** Attempts that were started; 0 when none was, or none was running when it was cancelled. */
   attempts: number;
   /** ISO 8601. After a retry it is when the first attempt was scheduled. */
   start: string;

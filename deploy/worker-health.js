@@ -46,8 +46,12 @@ async function check() {
   }
 }
 
-/** The SDK's identity of a worker is its process and its host, which is the container. */
+/**
+ * The SDK's identity of a worker is its process and its host, which is the container.
+ *
+ * @param {import('@temporalio/proto').temporal.api.taskqueue.v1.IPollerInfo} poller
+ */
 function isOurs({ identity, lastAccessTime }) {
   const age = Date.now() - (optionalTsToMs(lastAccessTime) ?? 0);
-  return identity?.endsWith(`@${hostname()}`) === true && age < RECENT_MS;
+  return (identity ?? '').endsWith(`@${hostname()}`) && age < RECENT_MS;
 }

@@ -1,5 +1,5 @@
 import { NativeConnection } from '@temporalio/worker';
-import type { Worker } from '@temporalio/worker';
+import type { LogLevel, Worker, WorkerOptions } from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { AgentClient } from '../client/agent-client.ts';
@@ -8,9 +8,11 @@ import type { CreateWorkerOptions } from '../worker/create-worker.ts';
 import { createWorker } from '../worker/create-worker.ts';
 import type { MessagesServer } from './messages-server.ts';
 import { startMessagesServer } from './messages-server.ts';
+import { quietRuntime } from './quiet-runtime.ts';
 import type { Script } from './script.ts';
 import type { TemporalServer } from './temporal-server.ts';
 import { startTemporalServer } from './temporal-server.ts';
+import { bundleOnce } from './workflow-bundle.ts';
 
 export interface TestEnvironmentOptions extends Omit<
   CreateWorkerOptions,
@@ -19,10 +21,17 @@ export interface TestEnvironmentOptions extends Omit<
   /** What the model answers. */
   script: Script;
   /**
-   * A server that runs already, for example one for all tests of a run.
-   * @default one of its own, ended with the environment
+   * A server that runs already, for example one for all tests of a run: what `startTemporalServer`
+   * returns, or an address. It stays when the environment is closed.
+   * @default one of its own, in memory, ended with the environment
    */
-  temporal?: { address: string; namespace?: string };
+  temporal?: { readonly address: string; readonly namespace?: string };
+  /**
+   * What Temporal's workers log. One setting for the process: the first environment decides, and a
+   * `Runtime.install` of your own before it wins.
+   * @default 'ERROR': tools that fail are what is tested
+   */
+  logLevel?: LogLevel;
 }
 
 /** A Temporal server, a scripted model, a worker with your agents, and a client for them. */
@@ -32,7 +41,8 @@ export interface TestEnvironment extends AsyncDisposable {
   readonly model: MessagesServer;
   readonly worker: Worker;
   readonly taskQueue: string;
-  readonly temporal: { address: string; namespace: string; uiUrl?: string };
+  readonly temporal: { readonly address: string; readonly namespace: string };
+  /** Cancels what still runs and ends all that was started here. Calling it again does nothing. */
   close(): Promise<void>;
 }
 
@@ -47,12 +57,10 @@ export interface TestEnvironment extends AsyncDisposable {
 export async function startTestEnvironment(
   options: TestEnvironmentOptions,
 ): Promise<TestEnvironment> {
-  const { script, temporal: given, ...workerOptions } = options;
+  const { script, temporal: given, logLevel, ...workerOptions } = options;
   const cleanups: (() => Promise<void>)[] = [];
-  // Last made, first ended: the worker before its connections, and those before the server.
-  const close = async () => {
-    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-  };
+  const close = () => runAll(cleanups.splice(0).toReversed());
+  quietRuntime(logLevel);
   try {
     const temporal = given ?? (await ownServer(cleanups));
     const namespace = temporal.namespace ?? 'default';
@@ -63,6 +71,9 @@ export async function startTestEnvironment(
     const native = await NativeConnection.connect({ address: temporal.address });
     cleanups.push(() => native.close());
     const worker = await createWorker({
+      // Nobody waits for a tool of a test that is over.
+      shutdownGraceTime: 0,
+      ...(await workflows(workerOptions)),
       ...workerOptions,
       connection: native,
       namespace,
@@ -70,6 +81,8 @@ export async function startTestEnvironment(
       anthropic: { baseURL: model.url, apiKey: 'test' },
     });
     const running = worker.run();
+    // A worker that breaks down says so when the environment is closed.
+    running.catch(() => undefined);
     cleanups.push(async () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
@@ -84,13 +97,12 @@ export async function startTestEnvironment(
       ...(dataConverter === undefined ? {} : { dataConverter }),
     });
     const agents = new AgentClient({ client, taskQueue });
-    const server = { ...temporal, namespace };
     return {
       agents,
       model,
       worker,
       taskQueue,
-      temporal: server,
+      temporal: { address: temporal.address, namespace },
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -104,4 +116,21 @@ async function ownServer(cleanups: (() => Promise<void>)[]): Promise<TemporalSer
   const server = await startTemporalServer({ ui: false });
   cleanups.push(() => server.stop());
   return server;
+}
+
+/** Without options that shape the bundle, one bundle does for all environments of the process. */
+async function workflows(options: Partial<WorkerOptions>): Promise<Partial<WorkerOptions>> {
+  const { workflowBundle, interceptors, bundlerOptions, dataConverter, plugins } = options;
+  const own = [workflowBundle, interceptors, bundlerOptions, dataConverter, plugins];
+  if (own.some((option) => option !== undefined)) return {};
+  return { workflowBundle: await bundleOnce(options.workflowsPath) };
+}
+
+/** In this order, each also when one before it fails: the worker, its connections, the server. */
+async function runAll(cleanups: readonly (() => Promise<void>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const cleanup of cleanups) {
+    await cleanup().catch((error: unknown) => errors.push(error));
+  }
+  if (errors.length > 0) throw errors[0];
 }

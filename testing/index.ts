@@ -3,6 +3,24 @@
 export { startTestEnvironment } from './environment.ts';
 export type { TestEnvironment, TestEnvironmentOptions } from './environment.ts';
 
+export { expectTurn } from './expect-turn.ts';
+export type { CallMatch, ObservedTurn, TurnExpectation } from './expect-turn.ts';
+
+export {
+  alwaysFail,
+  delay,
+  failTimes,
+  firstAttempts,
+  garbage,
+  hang,
+  withToolFaults,
+  workerDies,
+} from './tool-faults.ts';
+export type { FaultyAttempt, ToolFault } from './tool-faults.ts';
+
+export { recordHistory, ReplayFailedError, replayHistories } from './replay.ts';
+export type { ReplayFailure, ReplayOptions } from './replay.ts';
+
 export { startMessagesServer } from './messages-server.ts';
 export type { MessagesServer, MessagesServerOptions } from './messages-server.ts';
 export type { RecordedRequest } from './messages/exchange.ts';

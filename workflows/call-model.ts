@@ -4,6 +4,17 @@ import type { PinnedAgent } from '../core/agent-spec.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import type { TurnState } from '../core/turn-state.ts';
 
+/**
+ * Some twelve minutes of an overloaded API. The activity says when to try again where the API says
+ * it, and ends the attempts where trying again cannot help.
+ */
+export const MODEL_RETRY = {
+  initialInterval: '1s',
+  backoffCoefficient: 2,
+  maximumInterval: '60s',
+  maximumAttempts: 18,
+} as const;
+
 /** Asks the model for its next reply, as an activity that is retried until the answer is final. */
 export async function callModel(agent: PinnedAgent, state: TurnState): Promise<ModelCall> {
   const { segments, tail, tailBytes } = state.transcript;
@@ -17,13 +28,6 @@ export async function callModel(agent: PinnedAgent, state: TurnState): Promise<M
     heartbeatTimeout: '10s',
     // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
     cancellationType: 'TRY_CANCEL',
-    // Some twelve minutes of an overloaded API. The activity says when to try again where the API
-    // says it, and ends the attempts where trying again cannot help.
-    retry: {
-      initialInterval: '1s',
-      backoffCoefficient: 2,
-      maximumInterval: '60s',
-      maximumAttempts: 18,
-    },
+    retry: MODEL_RETRY,
   });
 }

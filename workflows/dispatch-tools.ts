@@ -1,9 +1,9 @@
-import { scheduleActivity, workflowInfo } from '@temporalio/workflow';
+import { scheduleActivity } from '@temporalio/workflow';
 import type { ToolCallArgs, ToolReturn } from '../activities/run-tool.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { jsonBytes } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
-import { idempotencyKey } from '../core/names.ts';
+import { occurrences } from '../core/occurrences.ts';
 import type { SettledCall } from '../core/outcome.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { ToolPolicy } from '../core/tool-policy.ts';
@@ -34,6 +34,7 @@ const COMMAND_BYTES = 1_000;
 export async function dispatchTools(batch: Batch): Promise<SettledCall[]> {
   const gate = new Gate(MAX_OUTSTANDING_CALLS, MAX_OUTSTANDING_BYTES);
   const policies = new Map(batch.agent.policies);
+  const repeated = occurrences(batch.calls);
   // Every promise settles its own failure in the same tick. One that rejects before somebody awaits
   // it fails the workflow task, and the run is stuck.
   return await Promise.all(
@@ -44,7 +45,14 @@ export async function dispatchTools(batch: Batch): Promise<SettledCall[]> {
       if (prepared === undefined || policy === undefined) {
         return answered(`There is no tool named ${call.name}.`);
       }
-      return await runCall(batch, call, prepared.summary, policy, gate);
+      const args: ToolCallArgs = {
+        agent: batch.agent.name,
+        round: batch.round,
+        occurrence: repeated[i] ?? 0,
+        ...(batch.context === undefined ? {} : { context: batch.context }),
+      };
+      const bytes = COMMAND_BYTES + jsonBytes(call.input) + jsonBytes(args);
+      return await gate.pass(bytes, () => runCall(call, args, prepared.summary, policy));
     }),
   );
 }
@@ -55,28 +63,19 @@ function answered(message: string): SettledCall {
   return { outcome: { type: 'failed', message }, attempts: 0, start: now, end: now };
 }
 
+// The type is the tool's name and the id the tool_use id, so that history and transcript can be laid
+// side by side in the Temporal UI.
 async function runCall(
-  batch: Batch,
   call: ToolUse,
+  args: ToolCallArgs,
   summary: string,
   policy: ToolPolicy,
-  gate: Gate,
 ): Promise<SettledCall> {
-  const args: ToolCallArgs = {
-    agent: batch.agent.name,
-    idempotencyKey: idempotencyKey(workflowInfo().workflowId, batch.round, call.id),
-    ...(batch.context === undefined ? {} : { context: batch.context }),
+  const options = {
+    ...activityOptions(policy),
+    activityId: call.id,
+    summary: summary === '' ? `round ${args.round}` : `round ${args.round} · ${summary}`,
   };
-  const bytes = COMMAND_BYTES + jsonBytes(call.input) + jsonBytes(args);
-  return await gate.pass(bytes, async () => {
-    // The type is the tool's name and the id the tool_use id, so that history and transcript can be
-    // laid side by side in the Temporal UI.
-    const work = () =>
-      scheduleActivity<ToolReturn>(call.name, [call.input, args], {
-        ...activityOptions(policy),
-        activityId: call.id,
-        summary: summary === '' ? `round ${batch.round}` : `round ${batch.round} · ${summary}`,
-      });
-    return await settle(work, policy);
-  });
+  const work = () => scheduleActivity<ToolReturn>(call.name, [call.input, args], options);
+  return await settle(call.name, work, policy);
 }

@@ -22,6 +22,7 @@ const here = proxyLocalActivities<PlaitActivities>({
 // seconds of trying elsewhere bridge that, and a name that is simply wrong is soon reported.
 const elsewhere = proxyActivities<PlaitActivities>({
   ...options,
+  activityId: 'agent',
   retry: { maximumAttempts: 4, initialInterval: '1s', backoffCoefficient: 1.5 },
 });
 

@@ -1,21 +1,28 @@
-import { CancellationScope, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
 import type { Message } from '../core/messages.ts';
 import { READ_TRANSCRIPT } from '../core/names.ts';
 import type { Transcript } from '../core/transcript.ts';
+import { MODEL_RETRY } from './call-model.ts';
 
 const activities = proxyActivities<PlaitActivities>({
+  activityId: 'transcript',
   startToCloseTimeout: '1m',
-  retry: { maximumAttempts: 5 },
+  // The work is done; a storage that is away for some minutes must not lose it.
+  retry: MODEL_RETRY,
 });
 
 /** All messages of a transcript. Costs nothing while they are all inline. */
-export async function readTranscript(transcript: Transcript): Promise<Message[]> {
-  const { segments, tail } = transcript;
+export async function readTranscript({ segments, tail }: Transcript): Promise<Message[]> {
   if (segments.length === 0) return tail;
-  // A cancelled turn still reports what it did.
-  const earlier = await CancellationScope.nonCancellable(() =>
-    activities[READ_TRANSCRIPT](segments),
-  );
-  return [...earlier, ...tail];
+  try {
+    // A cancelled turn still reports what it did.
+    const earlier = await CancellationScope.nonCancellable(() =>
+      activities[READ_TRANSCRIPT](segments),
+    );
+    return [...earlier, ...tail];
+  } catch (error) {
+    // As the run's own failure it must say what happened, and not "Activity task failed".
+    throw error instanceof ActivityFailure && error.cause ? error.cause : error;
+  }
 }

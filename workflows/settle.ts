@@ -19,8 +19,15 @@ import {
 } from '../core/outcome-text.ts';
 import type { ToolPolicy } from '../core/tool-policy.ts';
 
+/** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
+const NOT_REGISTERED = 'NotFoundError';
+
+/** The SDK's types for an attempt that ended because of a pause or a reset, and was cancelled then. */
+const STOPPED_BY_OPERATOR = new Set(['ActivityPause', 'ActivityReset']);
+
 /** Runs a call's activity and turns every way in which it can end into an outcome. Never rejects. */
 export async function settle(
+  tool: string,
   work: () => Promise<ToolReturn>,
   policy: ToolPolicy,
 ): Promise<SettledCall> {
@@ -34,7 +41,7 @@ export async function settle(
       end: endedAt,
     };
   } catch (error) {
-    const { outcome, attempts, report } = explain(error, policy);
+    const { outcome, attempts, report } = explain(tool, error, policy);
     return {
       outcome,
       attempts,
@@ -50,13 +57,20 @@ interface Explained {
   report?: AttemptReport | undefined;
 }
 
-function explain(error: unknown, policy: ToolPolicy): Explained {
+function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy);
   if (cause instanceof CancelledFailure || isCancellation(error))
     return explainCancel(cause, policy);
   if (cause instanceof ApplicationFailure) {
     const report = attemptReport(cause.details);
+    if (report === undefined && STOPPED_BY_OPERATOR.has(cause.type ?? '')) {
+      return explainCancel(cause, policy);
+    }
+    if (report === undefined && cause.type === NOT_REGISTERED) {
+      const message = `No worker of this task queue runs ${tool}; the call had no effect.`;
+      return { outcome: { type: 'failed', message }, attempts: 0 };
+    }
     const attempts = report?.attempt ?? attemptsOf(error, policy);
     return {
       outcome: { type: outcomeType(cause.type), message: cause.message + afterAttempts(attempts) },

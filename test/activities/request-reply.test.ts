@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import Anthropic, { APIConnectionError, APIError } from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
 import { TornReplyError } from '../../activities/assemble-reply.ts';
@@ -9,7 +10,8 @@ import { startMessagesServer } from '../../testing/messages-server.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
 import { callTools, paced, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
-import { tricklingServer } from './trickling-server.ts';
+import { messageDelta, messageStart, messageStop, text } from './stream-events.ts';
+import { streamServer } from './stream-server.ts';
 
 const QUESTION = 'What about customer 1234?';
 const PATIENT: RequestOptions = { signal: new AbortController().signal, idleTimeoutMs: 10_000 };
@@ -132,6 +134,18 @@ describe('a stream that breaks', () => {
     });
   });
 
+  test('with an error event is left, also where the server keeps it open', async () => {
+    const overloaded = { type: 'overloaded_error', message: 'Overloaded' };
+    await using server = await streamServer(async (send) => {
+      send(messageStart);
+      send({ type: 'error', error: overloaded });
+      await sleep(30_000, undefined, { ref: false });
+    });
+
+    expect(await rejection(ask(server.url))).toMatchObject({ type: 'overloaded_error' });
+    await expect.poll(server.closedByClient).toBe(1);
+  });
+
   test.for([0, 1, 3, 6])('with a clean end after %i events is torn', async (afterEvents) => {
     await using server = await serve(fault.earlyEnd({ afterEvents, reply: say('Yes.') }));
 
@@ -178,7 +192,16 @@ describe('silence', () => {
   });
 
   test('is none while pings come', async () => {
-    await using server = await tricklingServer({ pings: 8, everyMs: 100 });
+    await using server = await streamServer(async (send) => {
+      send(messageStart);
+      for (let sent = 0; sent < 8; sent += 1) {
+        await sleep(100);
+        send({ type: 'ping' });
+      }
+      for (const event of [...text(0, 'At last.'), messageDelta('end_turn'), messageStop]) {
+        send(event);
+      }
+    });
 
     const reply = await ask(server.url, { idleTimeoutMs: 400 });
 

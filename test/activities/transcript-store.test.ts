@@ -55,11 +55,23 @@ function counted(storage: StorageDriver) {
   return { counts, storage: counting };
 }
 
-const turnRound = (payloads: Payload[]) =>
-  payloads.map((payload) => ({
-    ...payload,
-    data: (payload.data ?? new Uint8Array()).toReversed(),
-  }));
+/** A codec that changes the bytes of every payload. */
+function codec(encode: (data: Uint8Array) => Uint8Array, decode: (data: Uint8Array) => Uint8Array) {
+  const mapped = (change: typeof encode) => (payloads: Payload[]) =>
+    Promise.resolve(
+      payloads.map((payload) => ({ ...payload, data: change(payload.data ?? new Uint8Array()) })),
+    );
+  return { encode: mapped(encode), decode: mapped(decode) } satisfies PayloadCodec;
+}
+const turningRound = codec(
+  (data) => data.toReversed(),
+  (data) => data.toReversed(),
+);
+/** Does not commute with the other one. */
+const addingOne = codec(
+  (data) => Uint8Array.from([1, ...data]),
+  (data) => data.subarray(1),
+);
 
 describe('a sealed tail', () => {
   test('is read back by another worker, message for message', async () => {
@@ -147,20 +159,14 @@ describe('a sealed tail', () => {
   test("passes through the worker's codecs", async () => {
     const directory = join(root, 'codec');
     const storage = directoryStorage(directory);
-    const codec: PayloadCodec = {
-      encode: (payloads) => Promise.resolve(turnRound(payloads)),
-      decode: (payloads) => Promise.resolve(turnRound(payloads)),
-    };
+    const codecs = [turningRound, addingOne];
     const tail = [says('secret')];
 
-    const segments = await inActivity(
-      () => seal(createTranscriptStore(storage), [], tail),
-      [codec],
-    );
+    const segments = await inActivity(() => seal(createTranscriptStore(storage), [], tail), codecs);
 
     const read = (codecs: PayloadCodec[]) =>
       inActivity(() => createTranscriptStore(storage).load(segments), codecs);
-    expect(await read([codec])).toEqual(tail);
+    expect(await read(codecs)).toEqual(tail);
     await expect(read([])).rejects.toMatchObject({ type: STORAGE_FAILED });
   });
 });

@@ -21,7 +21,10 @@ describe('the bytes of a value', () => {
     ['two bytes a character', 'Grüße'],
     ['three bytes a character', '日本語'],
     ['four bytes a character', '👩‍🚀🧵'],
-    ['the last and first characters of each length', '\u007f\u0080\u07ff\u0800\uffff\u{10000}'],
+    [
+      'the last and first characters of each length',
+      '\u007f\u0080\u07ff\u0800\uffff\u{10000}\u{10ffff}',
+    ],
     ['half a pair, which JSON escapes', '\ud83e and \uddf5'],
     ['escapes', '"\\\n\u0000'],
     ['nested values', { a: [1.5, null, { ü: '€' }], b: true }],

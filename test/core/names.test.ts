@@ -22,20 +22,3 @@ describe('the name of a tool', () => {
     }
   });
 });
-
-describe('the idempotency key of a call', () => {
-  test('is made of the workflow, the round and the call, and of no run', () => {
-    expect(names.idempotencyKey('order-7', 2, 'toolu_1')).toBe('order-7/2/toolu_1');
-  });
-
-  test('differs between rounds and between calls', () => {
-    const keys = [
-      names.idempotencyKey('order-7', 1, 'toolu_1'),
-      names.idempotencyKey('order-7', 2, 'toolu_1'),
-      names.idempotencyKey('order-7', 1, 'toolu_2'),
-      names.idempotencyKey('order-8', 1, 'toolu_1'),
-    ];
-
-    expect(new Set(keys).size).toBe(4);
-  });
-});

@@ -3,12 +3,12 @@ import { jsonBytes } from '../../core/json.ts';
 import type { Message } from '../../core/messages.ts';
 import type { SettledCall, ToolOutcome } from '../../core/outcome.ts';
 import { INLINE_BYTES } from '../../core/transcript.ts';
+import type { TurnState } from '../../core/turn-state.ts';
 import {
   beginTurn,
   commitReply,
   commitResults,
   hasOutgrown,
-  nextStep,
   skippedCalls,
   turnProgress,
   turnResult,
@@ -97,6 +97,15 @@ describe('a reply that is committed', () => {
   });
 });
 
+/** A round with one call whose result is large. */
+const callForMuch = (state: TurnState, i: number) =>
+  commitResults(
+    commitReply(state, replyWith({ content: [call(`toolu_${i}`)], stopReason: 'tool_use' })),
+    [call(`toolu_${i}`)],
+    [succeeded('x'.repeat(600_000))],
+    false,
+  );
+
 describe('results that are committed', () => {
   const outcomes = [
     succeeded('2 orders'),
@@ -149,6 +158,14 @@ describe('results that are committed', () => {
     expect(commitResults(state, [], [], false)).toBe(state);
   });
 
+  test('are given up beside earlier ones that fill the room, and not otherwise', () => {
+    const state = [1, 2, 3].reduce(callForMuch, beginTurn(HELLO));
+
+    expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'failed']);
+    // Each round adds a list of its own, so a few brackets and commas may differ.
+    expect(Math.abs(state.callBytes - jsonBytes(state.calls))).toBeLessThan(10);
+  });
+
   test('are never committed for some of the calls', () => {
     const state = commitReply(beginTurn(HELLO), asking);
 
@@ -182,61 +199,6 @@ describe('a conversation without a storage', () => {
     expect(hasOutgrown(state, false)).toBe(false);
     expect(hasOutgrown({ ...state, callBytes: 2_000 }, false)).toBe(true);
     expect(hasOutgrown({ ...state, callBytes: 2_000 }, true)).toBe(false);
-  });
-});
-
-const stop = (reason: string, details?: unknown) => ({
-  type: 'stop',
-  reason,
-  ...(details === undefined ? {} : { details }),
-});
-
-describe('after a reply', () => {
-  const outOfRounds = stop('max_rounds', 'The limit of 3 rounds is reached.');
-  test.for([
-    ['tool_use: its tools run', { stopReason: 'tool_use' }, 1, { type: 'run tools' }],
-    ['tool_use in the last round: the turn stops', { stopReason: 'tool_use' }, 3, outOfRounds],
-    [
-      'pause_turn: the model is asked again',
-      { stopReason: 'pause_turn' },
-      2,
-      { type: 'ask again' },
-    ],
-    ['pause_turn in the last round: the turn stops', { stopReason: 'pause_turn' }, 3, outOfRounds],
-    ['end_turn: the turn stops', { stopReason: 'end_turn' }, 1, stop('end_turn')],
-    [
-      'end_turn in the last round: it is the reason',
-      { stopReason: 'end_turn' },
-      3,
-      stop('end_turn'),
-    ],
-    ['max_tokens: the turn stops', { stopReason: 'max_tokens' }, 1, stop('max_tokens')],
-    [
-      'model_context_window_exceeded: the turn stops',
-      { stopReason: 'model_context_window_exceeded' },
-      1,
-      stop('model_context_window_exceeded'),
-    ],
-    [
-      'stop_sequence: the turn stops and names it',
-      { stopReason: 'stop_sequence', stopSequence: 'END' },
-      1,
-      stop('stop_sequence', 'END'),
-    ],
-    [
-      'refusal: the turn stops and says why',
-      { stopReason: 'refusal', stopDetails: { category: 'cyber' } },
-      1,
-      stop('refusal', { category: 'cyber' }),
-    ],
-    [
-      'a reason of the future: the turn stops and names it',
-      { stopReason: 'tired' },
-      1,
-      stop('unknown', 'tired'),
-    ],
-  ] as const)('that stopped with %s', ([, parts, rounds, expected]) => {
-    expect(nextStep(replyWith(parts), rounds, 3)).toEqual(expected);
   });
 });
 

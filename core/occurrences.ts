@@ -1,0 +1,13 @@
+import { canonicalJson } from './json.ts';
+import type { ToolUse } from './messages.ts';
+
+/** For each call: how many calls before it have the same tool and the same input. */
+export function occurrences(calls: readonly ToolUse[]): number[] {
+  const seen = new Map<string, number>();
+  return calls.map(({ name, input }) => {
+    const call = canonicalJson([name, input]);
+    const before = seen.get(call) ?? 0;
+    seen.set(call, before + 1);
+    return before;
+  });
+}

@@ -1,0 +1,61 @@
+import { cp, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ROOT } from '../compose-file.ts';
+import { run } from './process.ts';
+
+/**
+ * Does what the Dockerfile does and returns the directory that is /app in the image: its build
+ * context without what .dockerignore leaves out, `npm ci`, the build, and then the production's
+ * modules beside the compiled program.
+ */
+export async function buildImage(work: string, npmCache: string): Promise<string> {
+  const build = join(work, 'build');
+  const app = join(work, 'app');
+  for (const file of await buildContext()) {
+    await mkdir(dirname(join(build, file)), { recursive: true });
+    await cp(join(ROOT, file), join(build, file));
+  }
+  const ci = ['npm', 'ci', '--ignore-scripts', '--cache', npmCache];
+  const env = { HOME: process.env['HOME'] ?? work };
+  await run('npm ci', ci, { cwd: build, env });
+  await run('npm run build', ['npm', 'run', 'build'], { cwd: build, env });
+
+  await mkdir(app);
+  for (const file of ['package.json', 'package-lock.json', '.npmrc']) {
+    await cp(join(build, file), join(app, file));
+  }
+  await run('npm ci --omit=dev', [...ci, '--omit=dev'], { cwd: app, env });
+  for (const path of ['dist', 'deploy/worker-health.js']) {
+    await cp(join(build, path), join(app, path), { recursive: true });
+  }
+  return app;
+}
+
+/** The files that Docker would send to the build, of those that git knows or would add. */
+async function buildContext(): Promise<string[]> {
+  const command = ['git', 'ls-files', '--cached', '--others', '--exclude-standard'];
+  const files = (await run('git', command, { cwd: ROOT }))
+    .split('\n')
+    .filter((file) => file !== '');
+  const rules = await ignoreRules();
+  return files.filter((file) => {
+    const last = rules.findLast(({ pattern }) => pattern.test(file));
+    return last === undefined || last.isException;
+  });
+}
+
+interface IgnoreRule {
+  pattern: RegExp;
+  isException: boolean;
+}
+
+/** As much of the language of .dockerignore as ours speaks: names, one star, exceptions. */
+async function ignoreRules(): Promise<IgnoreRule[]> {
+  const lines = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const path = line.replace(/^!/, '').replaceAll('.', '\\.').replaceAll('*', '[^/]*');
+      return { pattern: new RegExp(`^${path}(/|$)`), isException: line.startsWith('!') };
+    });
+}

@@ -1,0 +1,186 @@
+import { AssertionError } from 'node:assert';
+import { isDeepStrictEqual } from 'node:util';
+import type { OutcomeType } from '../core/outcome.ts';
+import type { CallRecord, StopReason, TurnProgress } from '../core/turn.ts';
+import { answerProblems, answerText } from './answers.ts';
+import { callLine, json, turnText } from './turn-text.ts';
+
+/** The result of a turn, or the `progress` of a `TurnFailedError`. */
+export type ObservedTurn = TurnProgress & { readonly stopReason?: StopReason };
+
+/** Calls of a tool: all of them, or those with exactly this input. */
+export type CallMatch = string | readonly [name: string, input: unknown];
+
+/**
+ * Asserts what a turn did. Every assertion throws an `AssertionError` that tells all the calls there
+ * were, and returns the expectation, so that the next can follow.
+ *
+ * ```ts
+ * expectTurn(result).ended('end_turn').called('get_orders', { customer_id: 7 }).neverCalled('refund');
+ * ```
+ */
+export function expectTurn(turn: ObservedTurn): TurnExpectation {
+  return new TurnExpectation(turn);
+}
+
+class TurnExpectation {
+  private readonly turn: ObservedTurn;
+
+  constructor(turn: ObservedTurn) {
+    this.turn = turn;
+  }
+
+  /** Why it ended. A turn that failed has no stop reason. */
+  ended(expected: StopReason): this {
+    const { stopReason: actual } = this.turn;
+    if (actual === expected) return this;
+    const found = actual === undefined ? 'it failed' : `it ended with ${actual}`;
+    throw this.failure(`expected the turn to end with ${expected}, but ${found}`, {
+      actual,
+      expected,
+    });
+  }
+
+  /** At least once; with exactly this input, where one is given. */
+  called(name: string, ...input: [input?: unknown]): this {
+    const match = toMatch(name, input);
+    if (this.find(match).length > 0) return this;
+    throw this.failure(`expected a call of ${matchText(match)}, but there was none`);
+  }
+
+  neverCalled(name: string, ...input: [input?: unknown]): this {
+    const match = toMatch(name, input);
+    const found = this.find(match).length;
+    if (found === 0) return this;
+    throw this.failure(`expected no call of ${matchText(match)}, but there were ${found}`);
+  }
+
+  /** A different call for each, all asked for in one reply of the model, in whatever order. */
+  calledTogether(...matches: readonly CallMatch[]): this {
+    const rounds = new Set(this.turn.calls.map(({ round }) => round));
+    const together = [...rounds].some((round) =>
+      canAssign(
+        matches,
+        this.turn.calls.filter((call) => call.round === round),
+      ),
+    );
+    if (together) return this;
+    throw this.failure(
+      `expected ${matches.map(matchText).join(' and ')} to be called in one round, but no round has all of them`,
+    );
+  }
+
+  /** Each in a later round than the one before, so with the results of that one in sight. */
+  calledInOrder(...matches: readonly CallMatch[]): this {
+    let round = 0;
+    let before = '';
+    for (const match of matches) {
+      const next = this.find(match).find((call) => call.round > round);
+      if (next === undefined) {
+        const found = this.find(match).length === 0 ? 'there was none' : 'there was none later';
+        throw this.failure(`expected a call of ${matchText(match)}${before}, but ${found}`);
+      }
+      round = next.round;
+      before = ` in a round after ${matchText(match)} (round ${round})`;
+    }
+    return this;
+  }
+
+  /**
+   * How the call ended, and what the model was told of it: a part of the text, or a pattern in it. Of
+   * several calls that match, each must have ended so.
+   */
+  outcome(match: CallMatch, expected: OutcomeType, told?: string | RegExp): this {
+    const calls = this.findSome(match);
+    const other = calls.filter(({ outcome }) => outcome !== expected);
+    if (other.length > 0) {
+      const found = other.map(({ outcome }) => outcome).join(', ');
+      throw this.failure(
+        `expected ${matchText(match)} to end with ${expected}, but it ended with ${found}`,
+        { actual: calls.map(({ outcome }) => outcome), expected: calls.map(() => expected) },
+      );
+    }
+    if (told === undefined) return this;
+    for (const call of calls) {
+      const text = answerText(this.turn.messages, call.id);
+      if (typeof told === 'string' ? text.includes(told) : text.search(told) !== -1) continue;
+      const pattern = typeof told === 'string' ? json(told) : String(told);
+      throw this.failure(
+        `expected the answer to ${matchText(match)} to contain ${pattern}, but it is ${json(text)}`,
+        { actual: text, expected: told },
+      );
+    }
+    return this;
+  }
+
+  /** How many attempts were started; 0 when the call never reached a worker. Of each that matches. */
+  attempts(match: CallMatch, expected: number): this {
+    const actual = this.findSome(match).map(({ attempts }) => attempts);
+    if (actual.every((attempts) => attempts === expected)) return this;
+    throw this.failure(
+      `expected ${matchText(match)} to take ${expected} attempts, but it took ${actual.join(', ')}`,
+      { actual, expected: actual.map(() => expected) },
+    );
+  }
+
+  /**
+   * Every call of the conversation is answered exactly once, in the very next message, in call order,
+   * and by nothing but results: what the Messages API demands, and what holds whatever happens.
+   */
+  answeredEveryCall(): this {
+    const problems = answerProblems(this.turn);
+    if (problems.length === 0) return this;
+    throw this.failure(`expected every call to be answered once, but ${problems.join('; ')}`);
+  }
+
+  private find(match: CallMatch): CallRecord[] {
+    return this.turn.calls.filter((call) => matches(match, call));
+  }
+
+  private findSome(match: CallMatch): CallRecord[] {
+    const found = this.find(match);
+    if (found.length > 0) return found;
+    throw this.failure(`expected a call of ${matchText(match)}, but there was none`);
+  }
+
+  private failure(
+    problem: string,
+    compared: { actual?: unknown; expected?: unknown } = {},
+  ): AssertionError {
+    return new AssertionError({
+      message: `${problem}.\n\n${turnText(this.turn)}`,
+      operator: 'expectTurn',
+      ...compared,
+    });
+  }
+}
+
+export type { TurnExpectation };
+
+/** An input that was not given matches any, and `undefined` is not an input that a model can send. */
+function toMatch(name: string, [input]: readonly unknown[]): CallMatch {
+  return input === undefined ? name : [name, input];
+}
+
+function matches(match: CallMatch, { name, input }: CallRecord): boolean {
+  if (typeof match === 'string') return name === match;
+  return name === match[0] && isDeepStrictEqual(input, match[1]);
+}
+
+function matchText(match: CallMatch): string {
+  return typeof match === 'string' ? match : callLine(match[0], match[1]);
+}
+
+/** Whether there is a call of its own for each. */
+function canAssign(wanted: readonly CallMatch[], calls: readonly CallRecord[]): boolean {
+  const [first, ...rest] = wanted;
+  if (first === undefined) return true;
+  return calls.some(
+    (call) =>
+      matches(first, call) &&
+      canAssign(
+        rest,
+        calls.filter((other) => other !== call),
+      ),
+  );
+}

@@ -1,0 +1,119 @@
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { ReplayWorkerOptions } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
+import type { TurnHandle } from '../client/turn-handle.ts';
+import { isRecord } from '../core/json.ts';
+import { quietRuntime } from './quiet-runtime.ts';
+import { bundleOnce } from './workflow-bundle.ts';
+
+/**
+ * Every option of Temporal's replay worker. Workflows of your own: give `workflowsPath` or
+ * `workflowBundle`; without them the histories are replayed with Plait's. Encrypted histories, and
+ * those of workers with a `storage`, need the workers' `dataConverter`.
+ */
+export type ReplayOptions = ReplayWorkerOptions;
+
+/** Workflows that are to go on with the recorded histories would do something else. */
+export class ReplayFailedError extends Error {
+  override readonly name = 'ReplayFailedError' as const;
+  readonly failures: readonly ReplayFailure[];
+
+  constructor(failures: readonly ReplayFailure[], replayed: number) {
+    const lines = failures.map(({ file, error }) => `  ${file}: ${error.message}`);
+    super(
+      `${failures.length} of ${replayed} histories cannot go on with these workflows:\n${lines.join('\n')}`,
+      { cause: failures[0]?.error },
+    );
+    this.failures = failures;
+  }
+}
+
+export interface ReplayFailure {
+  readonly file: string;
+  /** Temporal's, for example a `DeterminismViolationError`. */
+  readonly error: Error;
+}
+
+/**
+ * Replays recorded histories: every `*.json` of a folder, or the files given. They stand for turns
+ * that are under way while a new version of the worker is rolled out.
+ *
+ * A history comes from `recordHistory`, from `temporal workflow show --output json`, or from the
+ * download button of the Temporal UI.
+ *
+ * @returns the files, in the order of their replay
+ * @throws ReplayFailedError when one would not go on; all of them are tried
+ * @throws Error when there is none, or a file holds no history
+ */
+export async function replayHistories(
+  source: string | URL | readonly (string | URL)[],
+  options: ReplayOptions = {},
+): Promise<string[]> {
+  const files = await historyFiles(source);
+  const histories = await Promise.all(
+    files.map(async (file) => ({ workflowId: file, history: await readHistory(file) })),
+  );
+  quietRuntime();
+  const { workflowsPath, ...others } = options;
+  const workflowBundle = options.workflowBundle ?? (await bundleOnce(workflowsPath));
+  const failures: ReplayFailure[] = [];
+  for await (const result of Worker.runReplayHistories({ ...others, workflowBundle }, histories)) {
+    if (result.error === undefined) continue;
+    failures.push({ file: basename(result.workflowId), error: result.error });
+  }
+  if (failures.length > 0) throw new ReplayFailedError(failures, files.length);
+  return files;
+}
+
+/**
+ * Writes the history of a turn for `replayHistories`, running or ended, with the folders above it.
+ * What tells where and by whom it was recorded is left out: host names, process ids, stack traces.
+ * Inputs, results and messages are in it.
+ */
+export async function recordHistory(turn: TurnHandle, file: string | URL): Promise<void> {
+  const path = toPath(file);
+  const history = await turn.workflow.fetchHistory();
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, anonymous(historyToJSON(history)));
+}
+
+/** Replay reads none of this. */
+function anonymous(json: string): string {
+  const events: unknown = JSON.parse(json, (key, value: unknown) => {
+    if (key === 'identity') return 'recorder';
+    // The name of a worker's own queue: process id, host, and a random part.
+    if (typeof value === 'string' && /^\d+@/.test(value)) return 'sticky';
+    return key === 'stackTrace' ? '' : value;
+  });
+  return `${JSON.stringify(events)}\n`;
+}
+
+async function historyFiles(source: Parameters<typeof replayHistories>[0]): Promise<string[]> {
+  const paths = (Array.isArray(source) ? source : [source as string | URL]).map(toPath);
+  const found = await Promise.all(
+    paths.map(async (path) => {
+      if (!(await stat(path)).isDirectory()) return [path];
+      const names = (await readdir(path)).filter((name) => name.endsWith('.json'));
+      return names.toSorted().map((name) => join(path, name));
+    }),
+  );
+  // A test that replays nothing would pass for ever.
+  if (found.flat().length === 0) throw new Error(`No histories (*.json) in ${paths.join(', ')}`);
+  return found.flat();
+}
+
+async function readHistory(file: string): Promise<object> {
+  const json: unknown = JSON.parse(await readFile(file, 'utf8'));
+  const history = Array.isArray(json) ? { events: json as unknown[] } : json;
+  if (isRecord(history) && Array.isArray(history['events']) && history['events'].length > 0) {
+    return history;
+  }
+  throw new Error(`${file} holds no history: there are no events in it`);
+}
+
+function toPath(file: string | URL): string {
+  return file instanceof URL ? fileURLToPath(file) : file;
+}
