@@ -1,16 +1,15 @@
 // Records the histories that replay.test.ts replays: `npm run record-histories`. Run it only when a
 // new kind of turn should be covered; the recorded ones must stay replayable as they are.
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { TurnHandle } from '../client/index.ts';
 import { directoryStorage } from '../storage/index.ts';
 import type { TestEnvironment } from '../testing/environment.ts';
 import { startTestEnvironment } from '../testing/environment.ts';
 import { fault } from '../testing/faults.ts';
+import { recordHistory } from '../testing/replay.ts';
 import { callTools, say, stopWith } from '../testing/replies.ts';
 import { conversation, script } from '../testing/script.ts';
 import { agentWith, reader, writer } from './fixtures/tools.ts';
@@ -56,20 +55,7 @@ const turns = script(
 
 async function save(name: string, turn: TurnHandle): Promise<void> {
   await turn.result().catch(() => undefined);
-  const history = await turn.workflow.fetchHistory();
-  const directory = fileURLToPath(new URL('histories/', import.meta.url));
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, `${name}.json`), anonymous(historyToJSON(history)));
-}
-
-/** Without what tells where and by whom it was recorded, which replay does not read. */
-function anonymous(json: string): string {
-  const events: unknown = JSON.parse(json, (key, value: unknown) => {
-    if (key === 'identity') return 'recorder';
-    if (typeof value === 'string' && /^\d+@/.test(value)) return 'sticky';
-    return key === 'stackTrace' ? '' : value;
-  });
-  return `${JSON.stringify(events)}\n`;
+  await recordHistory(turn, new URL(`histories/${name}.json`, import.meta.url));
 }
 
 async function record({ agents }: TestEnvironment): Promise<void> {

@@ -107,7 +107,7 @@ export async function startTestEnvironment(
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await close();
+    await close().catch(() => undefined);
     throw error;
   }
 }
