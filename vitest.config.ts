@@ -22,6 +22,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['core/**'],
+      exclude: ['test/**'],
       reporter: ['text'],
       // The pure part is small and total. What runs in the sandbox cannot be seen by v8.
       thresholds: { 'core/**': { 100: true } },

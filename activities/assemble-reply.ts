@@ -21,20 +21,33 @@ export interface ReplyAssembly {
 // smaller input that looks valid, so it is not used here.
 export function assembleReply(): ReplyAssembly {
   let head: Pick<ModelReply, 'id' | 'model'> | undefined;
-  let stop: Pick<ModelReply, 'stopReason' | 'stopSequence' | 'stopDetails'> | undefined;
+  let stop: Stop | undefined;
   let usage = NO_USAGE;
   let whole = false;
   const blocks: ReplyBlock[] = [];
   const inputs = new Map<number, string>();
   const cut = new Set<ReplyBlock>();
 
+  const close = (index: number): void => {
+    const json = inputs.get(index);
+    const block = blocks[index];
+    inputs.delete(index);
+    if (json === undefined || json === '' || block === undefined) return;
+    if (!setInput(block, json)) cut.add(block);
+  };
+
   return {
     add(event) {
       switch (event.type) {
-        case 'message_start':
-          head = { id: event.message.id, model: event.message.model };
+        case 'message_start': {
+          const { id, model, content, stop_reason: stopReason } = event.message;
+          head = { id, model };
           usage = merged(usage, event.message.usage);
+          // A reply that was made before the stream began comes whole.
+          blocks.push(...content);
+          if (stopReason !== null && stopReason !== undefined) stop = stopOf(event.message);
           break;
+        }
         case 'content_block_start':
           blocks[event.index] = event.content_block;
           break;
@@ -46,19 +59,11 @@ export function assembleReply(): ReplyAssembly {
           } else extend(block, event.delta);
           break;
         }
-        case 'content_block_stop': {
-          const json = inputs.get(event.index);
-          const block = blocks[event.index];
-          if (json === undefined || json === '' || block === undefined) break;
-          if (!setInput(block, json)) cut.add(block);
+        case 'content_block_stop':
+          close(event.index);
           break;
-        }
         case 'message_delta':
-          stop = {
-            stopReason: event.delta.stop_reason ?? 'unknown',
-            stopSequence: event.delta.stop_sequence ?? null,
-            stopDetails: event.delta.stop_details ?? null,
-          };
+          stop = stopOf(event.delta);
           usage = merged(usage, event.usage);
           break;
         case 'message_stop':
@@ -73,6 +78,8 @@ export function assembleReply(): ReplyAssembly {
       if (!whole || head === undefined || stop === undefined) {
         throw new TornReplyError('the stream ended before the reply was whole');
       }
+      // A block that was cut off may have no end.
+      for (const index of [...inputs.keys()]) close(index);
       if (cut.size > 0 && stop.stopReason === 'tool_use') {
         throw new TornReplyError('the input of a tool call is not valid JSON');
       }
@@ -83,6 +90,20 @@ export function assembleReply(): ReplyAssembly {
     },
   };
 }
+
+type Stop = Pick<ModelReply, 'stopReason' | 'stopSequence' | 'stopDetails'>;
+
+function stopOf(
+  said: Pick<RawMessageDelta, 'stop_reason' | 'stop_sequence' | 'stop_details'>,
+): Stop {
+  return {
+    stopReason: said.stop_reason ?? 'unknown',
+    stopSequence: said.stop_sequence ?? null,
+    stopDetails: said.stop_details ?? null,
+  };
+}
+
+type RawMessageDelta = Extract<RawMessageStreamEvent, { type: 'message_delta' }>['delta'];
 
 type Delta = Extract<RawMessageStreamEvent, { type: 'content_block_delta' }>['delta'];
 

@@ -61,9 +61,10 @@ function isApiError(error: unknown): error is APIError {
 function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
   const { status, headers, errorCode, requestID } = error;
   const type = error.type ?? error.name;
-  const delayMs = retryAfter(headers, now);
+  const retryable = isRetryable(error);
+  const delayMs = retryable ? retryAfter(headers, now) : undefined;
   return {
-    retryable: isRetryable(error),
+    retryable,
     ...(delayMs === undefined ? {} : { delayMs }),
     message: describe(error, type),
     report: { type, status: status ?? null, errorCode, requestId: requestID ?? null },

@@ -64,8 +64,6 @@ export async function requestReply(
     throw error;
   } finally {
     clearTimeout(timer);
-    // Closes the connection when the stream was left early.
-    watchdog.abort();
   }
 }
 

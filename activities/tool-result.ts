@@ -26,8 +26,8 @@ function toContent(value: unknown): ToolResultContent {
     return 'The tool finished and returned nothing.';
   }
   if (typeof value === 'string') return value.toWellFormed();
-  if (isBlocks(value)) return wellFormed(value);
-  return toJson(value).toWellFormed();
+  const json = toJson(value);
+  return isBlocks(value) ? wellFormed(json) : json.toWellFormed();
 }
 
 function toJson(value: unknown): string {
@@ -52,8 +52,8 @@ function isBlock(value: unknown): boolean {
   if (!isRecord(value)) return false;
   switch (value['type']) {
     case 'text':
-      // The API refuses empty text blocks.
-      return typeof value['text'] === 'string' && value['text'] !== '';
+      // The API refuses texts without any visible character.
+      return typeof value['text'] === 'string' && value['text'].trim() !== '';
     case 'image':
     case 'document':
       return isRecord(value['source']) && typeof value['source']['type'] === 'string';
@@ -72,10 +72,8 @@ function isBlock(value: unknown): boolean {
  * Without half surrogate pairs, which a tool that cuts texts leaves behind: the API refuses the
  * request that holds one, and with it every later request of the conversation.
  */
-function wellFormed(blocks: ToolResultBlock[]): ToolResultBlock[] {
-  return JSON.parse(
-    JSON.stringify(blocks, (_key, value: unknown) =>
-      typeof value === 'string' ? value.toWellFormed() : value,
-    ),
+function wellFormed(json: string): ToolResultBlock[] {
+  return JSON.parse(json, (_key, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
   ) as ToolResultBlock[];
 }

@@ -1,4 +1,5 @@
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
+import type { ErrorObject } from 'ajv/dist/2020.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
 import { causeChain } from '../core/failures.ts';
@@ -98,12 +99,17 @@ function compileJsonSchema(subject: string, schema: JsonSchema): CompiledSchema 
       Promise.resolve(
         validate(input)
           ? { ok: true, value: input }
-          : {
-              ok: false,
-              problem: ajv.errorsText(validate.errors, { dataVar: 'input', separator: '\n' }),
-            },
+          : { ok: false, problem: (validate.errors ?? []).map(describeError).join('\n') },
       ),
   };
+}
+
+/** Ajv's text, with what a model needs to mend its input and Ajv keeps apart. */
+function describeError({ instancePath, message, params }: ErrorObject): string {
+  const { additionalProperty, allowedValues } = params as Record<string, unknown>;
+  const named = additionalProperty ?? allowedValues;
+  const detail = named === undefined ? '' : `: ${JSON.stringify(named)}`;
+  return `input${instancePath} ${message ?? 'is not valid'}${detail}`;
 }
 
 /** https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools */

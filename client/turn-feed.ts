@@ -6,7 +6,7 @@ import type { PendingActivity } from './pending-activities.ts';
 import { pendingActivities } from './pending-activities.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnEvent } from './turn-events.ts';
-import { readEvent } from './turn-events.ts';
+import { readEvent } from './read-event.ts';
 
 /** How long a server that does not answer is asked again. */
 const GIVE_UP_MS = 60_000;

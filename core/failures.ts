@@ -68,7 +68,9 @@ export function causeChain(error: unknown): string {
   if (current !== undefined && current !== null && !(current instanceof Error)) {
     texts.push(thrownText(current));
   }
-  return texts.join(': ') || (error instanceof Error ? error.name : 'unknown error');
+  const last = texts.length - 1;
+  const chain = texts.map((text, i) => (i < last ? text.replace(/\.$/, '') : text)).join(': ');
+  return chain || (error instanceof Error ? error.name : 'unknown error');
 }
 
 function thrownText(thrown: unknown): string {

@@ -1,4 +1,4 @@
-import { jsonBytes } from './json.ts';
+import { jsonBytes, shorten } from './json.ts';
 import type { Message, ToolResult, ToolUse } from './messages.ts';
 import type { ToolOutcome } from './outcome.ts';
 
@@ -34,23 +34,41 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
     : { ...answer, content: outcome.message, is_error: true };
 }
 
+/** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
+const SHORT_MESSAGE = 300;
+
 /**
- * Without a storage the whole conversation has to fit into one payload. The largest results that
- * do not fit any more are replaced by an error that says so, and the others stay as they are.
+ * Without a storage the whole conversation has to fit into one payload. What does not fit any more
+ * is cut, the largest first: results are replaced by an error that says so, messages are shortened
+ * and keep their kind, since an unknown outcome must not become a failure. The others stay as they are.
  */
 export function fitOutcomes(outcomes: readonly ToolOutcome[], roomBytes: number): ToolOutcome[] {
   const fitted = [...outcomes];
-  const largestFirst = fitted
-    .map((outcome, index) => ({ index, bytes: jsonBytes(outcome) }))
+  const largestFirst = outcomes
+    .map((outcome, index) => ({ outcome, index, bytes: costOf(outcome) }))
     .toSorted((a, b) => b.bytes - a.bytes);
   let total = largestFirst.reduce((sum, { bytes }) => sum + bytes, 0);
-  for (const { index, bytes } of largestFirst) {
+  for (const { outcome, index, bytes } of largestFirst) {
     if (total <= roomBytes) break;
-    const message = `The result (${bytes} bytes) does not fit into this conversation any more, which has no storage configured.`;
-    const replacement: ToolOutcome = { type: 'failed', message };
-    if (jsonBytes(replacement) >= bytes) break;
+    const replacement = cut(outcome, bytes);
+    const saved = bytes - costOf(replacement);
+    if (saved <= 0) continue;
     fitted[index] = replacement;
-    total -= bytes - jsonBytes(replacement);
+    total -= saved;
   }
   return fitted;
+}
+
+/** A result stands in the conversation, a message in the record of the call as well. */
+function costOf(outcome: ToolOutcome): number {
+  const bytes = jsonBytes(outcome);
+  return outcome.type === 'succeeded' ? bytes : 2 * bytes;
+}
+
+function cut(outcome: ToolOutcome, bytes: number): ToolOutcome {
+  if (outcome.type !== 'succeeded') {
+    return { ...outcome, message: shorten(outcome.message, SHORT_MESSAGE) };
+  }
+  const message = `The call succeeded, but its result (${bytes} bytes) does not fit into this conversation any more, which has no storage configured.`;
+  return { type: 'failed', message };
 }

@@ -80,7 +80,10 @@ function findConversationProblem(messages: readonly Message[]): string | undefin
     }
   }
   if (open.size > 0) return unanswered(messages.length - 1, open);
-  return messages.at(-1)?.role === 'user' ? undefined : 'the last message must be from the user';
+  // A system message may follow the user's, and speaks to the same reply.
+  return messages.at(-1)?.role === 'assistant'
+    ? 'the last message must be from the user'
+    : undefined;
 }
 
 function unanswered(index: number, ids: ReadonlySet<string>): string {

@@ -1,3 +1,4 @@
+import { closeConversation } from './close-conversation.ts';
 import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
@@ -28,19 +29,14 @@ export function beginTurn(messages: Message[]): TurnState {
 }
 
 /**
- * The moment a reply becomes part of the conversation. `segments` when its activity has sealed the
- * tail; `endsTurn` when nothing of this turn comes after it but answers to its calls.
+ * The moment a reply becomes part of the conversation; `segments` when its activity has sealed the
+ * tail.
  */
-export function commitReply(
-  state: TurnState,
-  reply: ModelReply,
-  segments?: Segment[],
-  endsTurn = false,
-): TurnState {
+export function commitReply(state: TurnState, reply: ModelReply, segments?: Segment[]): TurnState {
   const before = segments === undefined ? state.transcript : sealed(segments);
   // A refused reply must not be continued from.
   const refused = reply.stopReason === 'refusal';
-  const content = refused ? [] : sendableContent(reply.content, endsTurn);
+  const content = refused ? [] : sendableContent(reply.content);
   return {
     ...state,
     transcript:
@@ -64,7 +60,9 @@ export function commitResults(
   stored: boolean,
 ): TurnState {
   if (calls.length === 0) return state;
-  const room = stored ? Number.POSITIVE_INFINITY : INLINE_BYTES - inlineBytes(state);
+  // The calls' inputs will stand in the records as well, beside those in the reply.
+  const inputs = jsonBytes(calls.map(({ input }) => input));
+  const room = stored ? Number.POSITIVE_INFINITY : INLINE_BYTES - inlineBytes(state) - inputs;
   const outcomes = fitOutcomes(
     settled.map(({ outcome }) => outcome),
     room,
@@ -158,7 +156,7 @@ export function skippedCalls(
 /** What there is to tell of a turn that has not ended well, or not yet. */
 export function turnProgress(agent: string, state: TurnState, messages: Message[]): TurnProgress {
   const { text, rounds, usage, calls } = state;
-  return { agent, text, messages, rounds, usage, calls };
+  return { agent, text, messages: closeConversation(messages), rounds, usage, calls };
 }
 
 export function turnResult(

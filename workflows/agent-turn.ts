@@ -46,7 +46,7 @@ export async function agentTurn(args: TurnArgs): Promise<TurnResult> {
       const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
       let step = nextStep(reply, state.rounds + 1, agent.limits.rounds);
       if (step.type !== 'stop' && isHistoryFull(workflowInfo(), calls.length)) step = HISTORY_FULL;
-      state = commitReply(state, reply, segments, step.type === 'stop');
+      state = commitReply(state, reply, segments);
       if (step.type === 'stop') {
         // Whoever continues this conversation must find every call answered.
         const skipped = skippedCalls(calls, step.reason, Date.now());

@@ -39,7 +39,7 @@ describe('what is told of an error', () => {
     [
       'is why the API could not be reached',
       new APIConnectionError({ cause: new Error('connect ECONNREFUSED ::1:443') }),
-      'The Messages API could not be reached: Connection error.: connect ECONNREFUSED ::1:443',
+      'The Messages API could not be reached: Connection error: connect ECONNREFUSED ::1:443',
     ],
     [
       'is the class of an answer without a body',

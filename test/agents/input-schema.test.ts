@@ -115,7 +115,7 @@ describe('a JSON Schema', () => {
 
   test('says what is wrong, all at once', async () => {
     expect(await problemOf(schema, { plan: 'gold' })).toBe(
-      "input must have required property 'id'\ninput/plan must be equal to one of the allowed values",
+      `input must have required property 'id'\ninput/plan must be equal to one of the allowed values: ["free","pro"]`,
     );
   });
 

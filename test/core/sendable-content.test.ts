@@ -22,57 +22,18 @@ const found = (id: string): ReplyBlock => ({
 });
 
 describe('what goes into the conversation', () => {
-  const reply = [thinking, redacted, text('I look. '), search('a'), found('a'), call('toolu_1')];
+  test('is a reply block for block', () => {
+    const reply = [thinking, redacted, text('I look. '), search('a'), found('a'), call('toolu_1')];
+    const content = sendableContent(reply);
 
-  test.for([true, false])(
-    'is a reply block for block, whether it ends the turn: %s',
-    (endsTurn) => {
-      const content = sendableContent(reply, endsTurn);
-
-      expect(content).toEqual(reply);
-      // The very same blocks, whose key order nobody has touched.
-      expect(content.every((block, i) => block === reply[i])).toBe(true);
-    },
-  );
-
-  test.for([true, false])(
-    'is no text that nobody can see, whether it ends the turn: %s',
-    (endsTurn) => {
-      const content = [text(''), thinking, text('\n\n'), text('Hi'), text(' \t')];
-
-      expect(sendableContent(content, endsTurn)).toEqual([thinking, text('Hi')]);
-    },
-  );
-
-  test('is everything else while the turn goes on', () => {
-    const content = [search('a'), search('b'), found('b'), thinking];
-
-    expect(sendableContent(content, false)).toEqual(content);
+    expect(content).toEqual(reply);
+    // The very same blocks, whose key order nobody has touched.
+    expect(content.every((block, i) => block === reply[i])).toBe(true);
   });
 
-  test.for([
-    [
-      'no search that was left open',
-      [text('a'), search('a'), search('b'), found('b')],
-      [text('a'), search('b'), found('b')],
-    ],
-    ['no thinking at its end', [thinking, text('a'), thinking, redacted], [thinking, text('a')]],
-    [
-      'no thinking that stood before what was left out',
-      [text('a'), thinking, search('a'), redacted, text(' ')],
-      [text('a')],
-    ],
-    ['nothing where nothing but thinking came', [thinking, redacted], []],
-    ['nothing where nothing came', [], []],
-  ] as const)('is, where the turn ends, %s', ([, content, expected]) => {
-    expect(sendableContent(content, true)).toEqual(expected);
-  });
+  test('is no text that nobody can see', () => {
+    const content = [text(''), thinking, text('\n\n'), text('Hi'), text(' \t')];
 
-  test('leaves the reply itself as it is', () => {
-    const content = [text(''), text('a'), thinking];
-
-    sendableContent(content, true);
-
-    expect(content).toEqual([text(''), text('a'), thinking]);
+    expect(sendableContent(content)).toEqual([thinking, text('Hi')]);
   });
 });

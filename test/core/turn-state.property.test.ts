@@ -30,7 +30,8 @@ interface Round {
   seals: boolean;
 }
 
-type Extra = 'text' | 'blank' | 'thinking' | 'search' | 'open search';
+const EVERY_EXTRA = ['text', 'blank', 'thinking', 'search', 'open search'] as const;
+type Extra = (typeof EVERY_EXTRA)[number];
 
 /** Blocks beside the calls, among them those that the API sends and does not take back. */
 function extraBlocks(extra: Extra, id: string): ReplyBlock[] {
@@ -72,15 +73,9 @@ function round(
 function plans(padding: fc.Arbitrary<number>, ends: readonly string[]): fc.Arbitrary<Plan> {
   const one = fc.record({ name: toolName, input: toolInput, outcome, padding });
   const calls = (minLength: number) => fc.array(one, { minLength, maxLength: 8 });
-  const asking = round(fc.constant('tool_use'), calls(1), ['text', 'blank', 'thinking', 'search']);
-  const pausing = round(fc.constant('pause_turn'), fc.constant([]), ['text', 'search']);
-  const last = round(fc.constantFrom(...ends), calls(0), [
-    'text',
-    'blank',
-    'thinking',
-    'search',
-    'open search',
-  ]);
+  const asking = round(fc.constant('tool_use'), calls(1), EVERY_EXTRA);
+  const pausing = round(fc.constant('pause_turn'), fc.constant([]), EVERY_EXTRA);
+  const last = round(fc.constantFrom(...ends), calls(0), EVERY_EXTRA);
   const middle = fc.oneof({ weight: 5, arbitrary: asking }, { weight: 1, arbitrary: pausing });
   return fc.record({
     rounds: fc.tuple(fc.array(middle, { maxLength: 6 }), last).map(([most, end]) => [...most, end]),
@@ -120,7 +115,7 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
     const segments = stored && round.seals ? seal(state, storage) : undefined;
     const calls = round.stopReason === 'refusal' ? [] : toolUses(reply.content);
     const step = turn.nextStep(reply, state.rounds + 1, maxRounds);
-    state = turn.commitReply(state, reply, segments, step.type === 'stop');
+    state = turn.commitReply(state, reply, segments);
     if (step.type === 'stop') {
       const skipped = turn.skippedCalls(calls, step.reason, 0);
       state = turn.commitResults(state, calls, skipped, stored);

@@ -78,16 +78,6 @@ describe('a reply that is committed', () => {
     expect(state.transcript.tail).toEqual(HELLO);
   });
 
-  test('is made fit to be continued from only where it ends the turn', () => {
-    const text = { type: 'text' as const, text: 'Hm.', citations: null };
-    const content = [text, { type: 'thinking' as const, thinking: '', signature: 'sig' }];
-    const committed = (endsTurn: boolean) =>
-      commitReply(beginTurn(HELLO), replyWith({ content }), undefined, endsTurn).transcript.tail[1];
-
-    expect(committed(true)?.content).toEqual([text]);
-    expect(committed(false)?.content).toEqual(content);
-  });
-
   test('keeps the segments also where it is discarded', () => {
     const segments = [{ claim: {}, digest: 'd', messages: 1, bytes: 9 }];
 

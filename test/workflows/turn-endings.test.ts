@@ -71,6 +71,8 @@ describe('what the API sends and would refuse to read again is left out of the c
       [stopWith('max_tokens', reply(say('Let me search.'), pauseTurn()))],
     ],
     ['a pause in the last round', [pauseTurn()], 1],
+    ['a pause before a refusal', [pauseTurn(), refuse()]],
+    ['a pause before an empty reply', [pauseTurn(), sayNothing()]],
   ];
   test.each(poisonous)('%s', async (_name, replies, rounds) => {
     await endAndGoOn(replies, rounds);
