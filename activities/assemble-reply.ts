@@ -79,7 +79,7 @@ export function assembleReply(): ReplyAssembly {
         throw new TornReplyError('the stream ended before the reply was whole');
       }
       // A block that was cut off may have no end.
-      for (const index of [...inputs.keys()]) close(index);
+      for (const index of inputs.keys()) close(index);
       if (cut.size > 0 && stop.stopReason === 'tool_use') {
         throw new TornReplyError('the input of a tool call is not valid JSON');
       }

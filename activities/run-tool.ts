@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import { duration } from '../agents/check-options.ts';
 import type { Tool, ToolContext } from '../agents/define-tool.ts';
-import { ToolError } from '../agents/tool-error.ts';
+import { isToolError } from '../agents/tool-error.ts';
 import type { AttemptReport } from '../core/failures.ts';
 import {
   causeChain,
@@ -134,13 +134,13 @@ function toolFailure(error: unknown, tool: Tool, report: AttemptReport): Applica
 
 function isFinal(error: unknown): boolean {
   if (error instanceof InvalidToolResultError) return true;
-  if (error instanceof ToolError) return !error.retryable;
+  if (isToolError(error)) return !error.retryable;
   return error instanceof ApplicationFailure && error.nonRetryable === true;
 }
 
 /** In milliseconds. A delay that is none is ignored: it must not hide the error that it came with. */
 function nextRetryDelay(error: unknown): number | undefined {
-  const asked = error instanceof ToolError || error instanceof ApplicationFailure;
+  const asked = isToolError(error) || error instanceof ApplicationFailure;
   const parsed = duration.safeParse(asked ? error.nextRetryDelay : undefined);
   return parsed.success ? parsed.data : undefined;
 }

@@ -15,6 +15,14 @@ export interface ToolErrorOptions {
 }
 
 /**
+ * Whether a tool said more about its failure. Not `instanceof`: the agent's module may have been loaded
+ * with another copy of this class.
+ */
+export function isToolError(error: unknown): error is ToolError {
+  return error instanceof Error && error.name === 'ToolError' && 'retryable' in error;
+}
+
+/**
  * Thrown by a tool to say more about a failure than an ordinary error can. The model reads the
  * message, so write it for the model: what went wrong and what it can do.
  *

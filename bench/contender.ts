@@ -1,11 +1,15 @@
-import type { History } from './history.ts';
+import type { MessageParam } from '@anthropic-ai/sdk/resources/messages';
+import type { Client } from '@temporalio/client';
+import type { Scenario } from './scenarios.ts';
 
 /** One way to run a turn. */
 export interface Contender {
   readonly name: string;
-  /** Runs one turn from the user's text to the model's answer, and returns the answer. */
-  runTurn(text: string, id: string): Promise<string>;
-  /** What the turn of this id left on the server; absent where there is no server. */
-  historyOf?(id: string): Promise<History>;
+  /** Runs one turn on the user's text, and returns the whole conversation. */
+  runTurn(text: string, id: string): Promise<MessageParam[]>;
+  /** Where the histories of its turns are; absent where there are none. */
+  readonly temporal?: Client;
+  /** Whether one measurement is enough, without a warm-up. @default never */
+  isSteady?(scenario: Scenario): boolean;
   close(): Promise<void>;
 }

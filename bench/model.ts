@@ -24,7 +24,7 @@ export class Model {
   }
 
   /** Requests since the last start. */
-  get requests(): number {
+  get calls(): number {
     return this.#server?.requests.length ?? 0;
   }
 

@@ -28,6 +28,8 @@ interface Row {
 }
 
 const MARGIN = '  ';
+/** The icon, the spaces between the parts, and the last column, which stays empty. */
+const ICON_AND_GAPS = 7;
 const TIME_COLUMNS = 9;
 const NAME_COLUMNS = 28;
 const DETAIL_COLUMNS = 24;
@@ -40,16 +42,8 @@ const BAR_COLUMNS = 12;
  */
 export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
   const rows = turn.rounds.flatMap(rowsOf);
-  const nameColumns = Math.min(
-    NAME_COLUMNS,
-    widest(rows, (row) => row.guide + row.name),
-  );
-  const detailColumns = Math.min(
-    DETAIL_COLUMNS,
-    widest(rows, (row) => row.detail),
-  );
-  const room = options.columns - MARGIN.length - nameColumns - detailColumns - TIME_COLUMNS - 7;
-  const axis = axisOf(turn, room >= BAR_COLUMNS ? room : 0, options.now);
+  const layout = layoutOf(rows, options.columns);
+  const axis = axisOf(turn, layout.bar, options.now);
   return rows.flatMap((row) => {
     const { style, now } = options;
     const { state } = row.step;
@@ -59,15 +53,32 @@ export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
       style.dim(row.guide),
       colour(iconOf(state, row.model, now)),
       ' ',
-      fit(row.name, nameColumns - columnsOf(row.guide)),
+      fit(row.name, layout.name - columnsOf(row.guide)),
       '  ',
-      style.dim(fit(row.detail, detailColumns)),
+      style.dim(fit(row.detail, layout.detail)),
       '  ',
       colour(bar(row.step, axis)),
       timeOf(row.step, now).padStart(TIME_COLUMNS),
     ];
     return [line.join('').trimEnd(), ...messageLines(row, options, colour)];
   });
+}
+
+/** Columns of the parts of a line. Where they are few, bars go first and details next. */
+interface Layout {
+  name: number;
+  detail: number;
+  bar: number;
+}
+
+function layoutOf(rows: readonly Row[], columns: number): Layout {
+  const free = columns - MARGIN.length - ICON_AND_GAPS - TIME_COLUMNS;
+  const widestName = widest(rows, (row) => row.guide + row.name);
+  const widestDetail = widest(rows, (row) => row.detail);
+  const name = Math.min(NAME_COLUMNS, free, widestName);
+  const detail = Math.min(DETAIL_COLUMNS, free - name, widestDetail);
+  const bar = free - name - detail;
+  return { name, detail, bar: bar >= BAR_COLUMNS ? bar : 0 };
 }
 
 function rowsOf({ round, model, calls }: RoundSnapshot): Row[] {

@@ -6,6 +6,8 @@ import { createWorker } from '../worker/create-worker.ts';
 import { say } from './say.ts';
 import { runUntilSignal } from './run-worker.ts';
 import type { Style } from './style.ts';
+import { styleFor } from './style.ts';
+import { installRuntime } from './temporal-runtime.ts';
 import type { TemporalTarget } from './temporal-target.ts';
 import { connectTo } from './temporal-target.ts';
 import { agentFields, field, hasKey, NO_KEY_WARNING } from './worker-report.ts';
@@ -34,6 +36,8 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   for (const line of agentFields(agents, style)) say(line);
   if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
 
+  // Not before it is needed: the native runtime keeps a process alive that has no worker.
+  installRuntime(styleFor(process.stderr));
   const connection = await NativeConnection.connect(target.connectionOptions);
   try {
     const worker = await createWorker({
@@ -46,7 +50,8 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
     say(`\n${options.ready}\nCtrl-C ends it.`);
     await runUntilSignal(worker, () => {
       const { numInFlightActivities: calls } = worker.getStatus();
-      const open = calls === 0 ? '' : `: ${calls} running calls have 10 s to finish`;
+      const subject = calls === 1 ? '1 running call has' : `${calls} running calls have`;
+      const open = calls === 0 ? '' : `: ${subject} 10 s to finish`;
       say(`\nDraining${open}. Ctrl-C again ends at once.`);
     });
     say('Drained.');

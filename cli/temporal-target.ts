@@ -4,6 +4,7 @@ import type { StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { isRecord } from '../core/json.ts';
 import { causeChain } from '../core/failures.ts';
+import { acceptsConnections } from '../testing/find-temporal.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -44,6 +45,10 @@ export function configuredTarget(): TemporalTarget {
 export async function connectTo(target: TemporalTarget, storage?: StorageDriver): Promise<Client> {
   const { address, namespace, connectionOptions } = target;
   let connection: Connection | undefined;
+  // gRPC would try again for seconds, where a local port that refuses has said all there is to say.
+  if (isLocal(address) && !(await acceptsConnections(address, ANSWER_MS))) {
+    throw new CliError(EXIT_CODES.temporalUnavailable, nobodyAnswers(address));
+  }
   try {
     const options = { ...connectionOptions, connectTimeout: ANSWER_MS } as ConnectionOptions;
     connection = await Connection.connect(options);
@@ -65,6 +70,14 @@ export async function connectTo(target: TemporalTarget, storage?: StorageDriver)
   });
 }
 
+function isLocal(address: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]):/.test(address);
+}
+
+function nobodyAnswers(address: string): string {
+  return `No Temporal server answers at ${address}. Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`;
+}
+
 const NOT_FOUND = 5;
 const UNREACHABLE = new Set<unknown>([4, 14]);
 
@@ -75,7 +88,7 @@ function whatIsWrong(error: unknown, address: string, namespace: string): string
   }
   // Without a code it is the connection that did not come about in time.
   if (code === undefined || UNREACHABLE.has(code)) {
-    return `No Temporal server answers at ${address}. Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`;
+    return nobodyAnswers(address);
   }
   return `The Temporal server at ${address} refuses: ${causeChain(error)}. Check TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS.`;
 }

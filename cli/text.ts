@@ -20,6 +20,7 @@ export function fit(text: string, columns: number): string {
 /** Cut to so many columns, with an ellipsis. */
 export function cutTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
+  if (columns < 1) return '';
   let cut = '';
   for (const { segment } of graphemes.segment(text)) {
     if (columnsOf(cut) + columnsOf(segment) > columns - 1) break;

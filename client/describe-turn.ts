@@ -1,47 +1,32 @@
 import type { WorkflowExecutionDescription } from '@temporalio/client';
-import { TOOL_NAME_PATTERN } from '../core/names.ts';
+import { CALL_MODEL, TOOL_NAME_PATTERN } from '../core/names.ts';
+import type { PendingActivity } from './pending-activities.ts';
+import { pendingActivities } from './pending-activities.ts';
 
-/** A tool call that has been scheduled and not settled. */
-export interface PendingCall {
-  /** The `tool_use` id. */
-  id: string;
+/** A tool call that has been scheduled and not settled. Its `id` is the `tool_use` id. */
+export interface PendingCall extends Omit<PendingActivity, 'type' | 'startedAt'> {
   name: string;
-  /** From 1; counts attempts that were scheduled. */
-  attempt: number;
-  /** `waiting` for a worker or for its next attempt. */
-  state: 'waiting' | 'running' | 'cancelling' | 'paused';
-  /** Why the last attempt failed, when it did. */
-  lastFailure?: string;
 }
 
 export interface TurnDescription {
   turnId: string;
+  /** Known where the turn was started by an `AgentClient`. */
   agent: string | undefined;
   /** Temporal's name for the status: `RUNNING`, `COMPLETED`, `FAILED`, `TERMINATED`, … */
   status: string;
   startTime: Date;
   closeTime?: Date;
-  /** Whether the turn waits for the model now, and in which attempt. */
+  /** The attempt of the model request that the turn waits for, if it waits for one. */
   modelAttempt?: number;
   pendingCalls: PendingCall[];
   historyEvents: number;
+  /** `undefined` where the server does not say. */
   historyBytes: number | undefined;
 }
 
-// Numbers of temporal.api.enums.v1.PendingActivityState.
-const STATES: Record<number, PendingCall['state']> = {
-  2: 'running',
-  3: 'cancelling',
-  4: 'paused',
-  5: 'running',
-};
-
 export function describeTurn(description: WorkflowExecutionDescription): TurnDescription {
-  const pending = description.raw.pendingActivities ?? [];
-  const calls = pending.filter(({ activityType }) =>
-    TOOL_NAME_PATTERN.test(activityType?.name ?? ''),
-  );
-  const model = pending.find((activity) => !calls.includes(activity));
+  const pending = pendingActivities(description.raw);
+  const model = pending.find(({ type }) => type === CALL_MODEL);
   const agent = description.memo?.['agent'];
   return {
     turnId: description.workflowId,
@@ -49,18 +34,14 @@ export function describeTurn(description: WorkflowExecutionDescription): TurnDes
     status: description.status.name,
     startTime: description.startTime,
     ...(description.closeTime === undefined ? {} : { closeTime: description.closeTime }),
-    ...(model === undefined ? {} : { modelAttempt: model.attempt ?? 1 }),
-    pendingCalls: calls.map((activity) => {
-      const lastFailure = activity.lastFailure?.message;
-      return {
-        id: activity.activityId ?? '',
-        name: activity.activityType?.name ?? '',
-        attempt: activity.attempt ?? 1,
-        state: STATES[activity.state ?? 0] ?? 'waiting',
-        ...(lastFailure === undefined || lastFailure === null ? {} : { lastFailure }),
-      };
-    }),
+    ...(model === undefined ? {} : { modelAttempt: model.attempt }),
+    pendingCalls: pending.filter(({ type }) => TOOL_NAME_PATTERN.test(type)).map(pendingCall),
     historyEvents: description.historyLength,
     historyBytes: description.historySize,
   };
+}
+
+function pendingCall(activity: PendingActivity): PendingCall {
+  const { type, startedAt: _, ...rest } = activity;
+  return { name: type, ...rest };
 }

@@ -5,8 +5,11 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 export interface PendingActivity {
   /** The activity's id: the `tool_use` id, or that of a model request. */
   id: string;
+  /** The activity type: a tool's name, or one of Plait's own. */
+  type: string;
   /** From 1; the attempt that runs, or that comes next. */
   attempt: number;
+  /** `scheduled` while it waits for a worker, or for its next attempt. */
   state: 'scheduled' | 'running' | 'cancelling' | 'paused';
   /** When the newest attempt began; milliseconds since the epoch. */
   startedAt?: number;
@@ -29,6 +32,7 @@ export function pendingActivities(raw: WorkflowExecutionDescription['raw']): Pen
     const lastFailure = activity.lastFailure?.message;
     return {
       id: activity.activityId ?? '',
+      type: activity.activityType?.name ?? '',
       attempt: activity.attempt ?? 1,
       state: STATES[activity.state ?? 0] ?? 'scheduled',
       ...(startedAt === undefined ? {} : { startedAt }),

@@ -36,9 +36,12 @@ function withoutOpenCalls(message: Message, answered: ReadonlySet<string>): Mess
   return kept.length === 0 ? [] : [withContent(message, kept)];
 }
 
+function isThinking({ type }: InputBlock): boolean {
+  return type === 'thinking' || type === 'redacted_thinking';
+}
+
 function withoutLastThinking(message: Message): Message[] {
   const blocks = blocksOf(message);
-  const isThinking = ({ type }: InputBlock) => type === 'thinking' || type === 'redacted_thinking';
   const end = blocks.findLastIndex((block) => !isThinking(block));
   if (end === blocks.length - 1) return [message];
   return end === -1 ? [] : [withContent(message, blocks.slice(0, end + 1))];

@@ -21,7 +21,7 @@ import {
 } from '../examples/customer-lookup/checks.ts';
 import { BROKEN_ORDERS, customerScript, FULL_PICTURE } from '../examples/customer-lookup/script.ts';
 import type { TurnResult } from '../index.ts';
-import { freePorts, LOCAL_HOST } from '../testing/free-ports.ts';
+import { LOCAL_HOST, whyNotFree } from '../testing/free-ports.ts';
 import { startMessagesServer } from '../testing/messages-server.ts';
 import type { MessagesServer } from '../testing/messages-server.ts';
 import { buildImage } from './by-hand/image.ts';
@@ -31,7 +31,8 @@ import { installPrograms, uiConfigDirectory } from './by-hand/programs.ts';
 import { execForm, lastInstruction, readComposeFile, ROOT } from './compose-file.ts';
 import type { ComposeService } from './compose-file.ts';
 
-const PASSWORD = 'a password: for "this" $run';
+/** With characters that have a meaning in YAML and in addresses. */
+const PASSWORD = "p@ss:w/ord#1%?&'+";
 const STORAGE = '/var/lib/plait';
 
 const compose = readComposeFile({ POSTGRES_PASSWORD: PASSWORD, ANTHROPIC_API_KEY: 'scripted' });
@@ -57,7 +58,7 @@ function service(name: string): ComposeService {
 /** The environment of a service, with what is different outside of a network of containers. */
 function environmentOf(name: string, here: Record<string, string>): Record<string, string> {
   const given = Object.entries(service(name).environment ?? {});
-  const set = given.flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]]));
+  const set = given.flatMap(([key, value]) => (value === null ? [] : [[key, value]]));
   return { ...(Object.fromEntries(set) as Record<string, string>), ...here };
 }
 
@@ -87,22 +88,23 @@ type Ports = Record<
 >;
 type Membership = 'frontendMembers' | 'matchingMembers' | 'historyMembers' | 'workerMembers';
 
+/**
+ * Free ports in a row. Temporal keeps them in its database, in a column that ends at 32767, and so
+ * below the ports that the system gives out by itself.
+ */
 async function choosePorts(): Promise<Ports> {
-  const ports = await freePorts(11);
-  const take = (): number => ports.pop() ?? 0;
-  return {
-    postgresql: take(),
-    temporal: take(),
-    temporalHttp: take(),
-    ui: take(),
-    matching: take(),
-    history: take(),
-    worker: take(),
-    frontendMembers: take(),
-    matchingMembers: take(),
-    historyMembers: take(),
-    workerMembers: take(),
-  };
+  const names = [
+    ...(['postgresql', 'temporal', 'temporalHttp', 'ui', 'matching', 'history', 'worker'] as const),
+    ...(['frontendMembers', 'matchingMembers', 'historyMembers', 'workerMembers'] as const),
+  ];
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 12_000);
+    const ports = names.map((name, i) => [name, first + i] as const);
+    const problems = await Promise.all(ports.map(([, port]) => whyNotFree(port)));
+    if (problems.every((problem) => problem === undefined)) {
+      return Object.fromEntries(ports) as Ports;
+    }
+  }
 }
 
 /** Waits until the health check of a service succeeds, as it stands in docker-compose.yml. */

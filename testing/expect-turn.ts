@@ -52,7 +52,8 @@ class TurnExpectation {
     const match = toMatch(name, input);
     const found = this.find(match).length;
     if (found === 0) return this;
-    throw this.failure(`expected no call of ${matchText(match)}, but there were ${found}`);
+    const many = found === 1 ? 'was one' : `were ${found}`;
+    throw this.failure(`expected no call of ${matchText(match)}, but there ${many}`);
   }
 
   /** A different call for each, all asked for in one reply of the model, in whatever order. */

@@ -49,8 +49,7 @@ export function withToolFaults<Context>(
 function faulty(tool: Tool, fault: ToolFault): Tool {
   return {
     ...tool,
-    run: (input, ctx) =>
-      fault({ input, ctx, run: async () => (await tool.run(input, ctx)) as unknown }),
+    run: (input, ctx) => fault({ input, ctx, run: async () => await tool.run(input, ctx) }),
   };
 }
 

@@ -1,12 +1,15 @@
-import type { MessageParam, ToolResultBlockParam } from '@anthropic-ai/sdk/resources/messages';
-import type { ToolUseBlock } from '@anthropic-ai/sdk/resources/messages';
-import { askModel, callsIn, textIn } from '../ask-model.ts';
+import type {
+  MessageParam,
+  ToolResultBlockParam,
+  ToolUseBlock,
+} from '@anthropic-ai/sdk/resources/messages';
+import { askModel, callsIn } from '../ask-model.ts';
 import type { Contender } from '../contender.ts';
 import type { Model } from '../model.ts';
 import type { LookupInput } from '../work.ts';
 import { lookUp } from '../work.ts';
 
-/** The limit of what can be reached: all calls at once, and nothing is kept when the process dies. */
+/** The limit of what can be reached: all calls at once, and all is lost when the process dies. */
 export function inProcess(model: Model): Contender {
   return {
     name: 'in process',
@@ -20,12 +23,12 @@ export async function runLoop(
   { client }: Model,
   text: string,
   runCalls: (calls: ToolUseBlock[]) => Promise<ToolResultBlockParam[]>,
-): Promise<string> {
+): Promise<MessageParam[]> {
   const messages: MessageParam[] = [{ role: 'user', content: text }];
   for (;;) {
     const reply = await askModel(client, messages);
-    if (reply.stop_reason !== 'tool_use') return textIn(reply);
     messages.push({ role: 'assistant', content: reply.content });
+    if (reply.stop_reason !== 'tool_use') return messages;
     messages.push({ role: 'user', content: await runCalls(callsIn(reply)) });
   }
 }

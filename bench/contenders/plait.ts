@@ -8,10 +8,9 @@ import { directoryStorage, withStorage } from 'plait/storage';
 import { createWorker } from 'plait/worker';
 import { agent } from '../agent.ts';
 import type { Contender } from '../contender.ts';
-import { readHistory } from '../history.ts';
 import type { Model } from '../model.ts';
 
-/** Plait as it comes, with the storage that `plait dev` uses. */
+/** Plait as it comes, with a directory for its storage as `plait dev` has it. */
 export async function plait(model: Model, address: string): Promise<Contender> {
   const directory = await mkdtemp(join(tmpdir(), 'plait-bench-'));
   const storage = directoryStorage(directory);
@@ -35,9 +34,9 @@ export async function plait(model: Model, address: string): Promise<Contender> {
     name: 'Plait',
     async runTurn(text, turnId) {
       const result = await agents.execute(agent, text, { turnId });
-      return result.text;
+      return result.messages;
     },
-    historyOf: (id) => readHistory(client, id),
+    temporal: client,
     async close() {
       worker.shutdown();
       await running;

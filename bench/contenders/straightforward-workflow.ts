@@ -1,4 +1,4 @@
-import type { Message, MessageParam, ToolUseBlock } from '@anthropic-ai/sdk/resources/messages';
+import type { Message, MessageParam } from '@anthropic-ai/sdk/resources/messages';
 import { proxyActivities } from '@temporalio/workflow';
 
 /** What the worker of this contender registers. */
@@ -13,15 +13,13 @@ const { callModel, callTool } = proxyActivities<Activities>({
 });
 
 /** The loop as one writes it in an afternoon: the whole conversation goes to every model call. */
-export async function straightforwardTurn(text: string): Promise<string> {
+export async function straightforwardTurn(text: string): Promise<MessageParam[]> {
   const messages: MessageParam[] = [{ role: 'user', content: text }];
   for (;;) {
     const { content, stop_reason } = await callModel(messages);
     messages.push({ role: 'assistant', content });
-    if (stop_reason !== 'tool_use') {
-      return content.map((block) => (block.type === 'text' ? block.text : '')).join('');
-    }
-    const calls = content.filter((block): block is ToolUseBlock => block.type === 'tool_use');
+    if (stop_reason !== 'tool_use') return messages;
+    const calls = content.filter((block) => block.type === 'tool_use');
     const results = await Promise.all(calls.map(({ name, input }) => callTool(name, input)));
     messages.push({
       role: 'user',

@@ -1,5 +1,4 @@
 import type { DemoOptions } from '../../examples/customer-lookup/run.ts';
-import { runDemo } from '../../examples/customer-lookup/run.ts';
 import { CliError } from '../cli-error.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -13,5 +12,6 @@ export async function demoCommand(options: DemoOptions): Promise<ExitCode> {
       '--live asks the real Messages API and needs a key: set ANTHROPIC_API_KEY, or leave --live out.',
     );
   }
+  const { runDemo } = await import('../../examples/customer-lookup/run.ts');
   return (await runDemo(options)) ? EXIT_CODES.ok : EXIT_CODES.interrupted;
 }

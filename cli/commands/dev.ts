@@ -1,14 +1,11 @@
 import type { DevServer, DevServerOptions } from '../dev-server.ts';
-import { findOrStartServer } from '../dev-server.ts';
 import { DEV_STORAGE } from '../dev-storage.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
 import { say } from '../say.ts';
-import { serveAgents } from '../serve-agents.ts';
 import type { Style } from '../style.ts';
 import { styleFor } from '../style.ts';
-import { installRuntime } from '../temporal-runtime.ts';
 import { field } from '../worker-report.ts';
 
 export interface DevOptions extends DevServerOptions {
@@ -19,9 +16,10 @@ export interface DevOptions extends DevServerOptions {
 export async function devCommand(module: string, options: DevOptions): Promise<ExitCode> {
   const style = styleFor(process.stdout);
   const { taskQueue, ...serverOptions } = options;
-  // First what can be wrong at once: nothing has to be taken down again then.
+  // First what can be wrong at once: nothing has to be loaded, or taken down again, then.
   const agents = await loadAgents(module);
-  installRuntime(styleFor(process.stderr));
+  const { findOrStartServer } = await import('../dev-server.ts');
+  const { serveAgents } = await import('../serve-agents.ts');
   const server = await findOrStartServer(serverOptions, (text) => say(style.dim(`  ${text}`)));
   try {
     for (const line of serverFields(server, options.db, style)) say(line);

@@ -102,6 +102,8 @@ async function follow(
 function report(result: TurnResult, json: boolean): ExitCode {
   const answer = process.stdout.isTTY ? printable(result.text) : result.text;
   const text = json ? JSON.stringify(result, null, 2) : answer;
+  // Between the tree and the answer, where one terminal shows both.
+  if (process.stdout.isTTY && process.stderr.isTTY) note('');
   if (text !== '') say(text);
   const { stopReason, stopDetails } = result;
   if (stopReason === 'end_turn' || stopReason === 'stop_sequence') return EXIT_CODES.ok;

@@ -2,10 +2,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
 import { say } from '../say.ts';
-import { serveAgents } from '../serve-agents.ts';
 import { styleFor } from '../style.ts';
-import { installRuntime } from '../temporal-runtime.ts';
-import { configuredTarget } from '../temporal-target.ts';
 import { field } from '../worker-report.ts';
 
 export interface WorkerCommandOptions {
@@ -20,9 +17,11 @@ export async function workerCommand(
   { taskQueue, storage }: WorkerCommandOptions,
 ): Promise<ExitCode> {
   const style = styleFor(process.stdout);
+  // First what can be wrong at once; the rest takes a second to load.
   const agents = await loadAgents(module);
+  const { configuredTarget } = await import('../temporal-target.ts');
+  const { serveAgents } = await import('../serve-agents.ts');
   const target = configuredTarget();
-  installRuntime(styleFor(process.stderr));
   say(field('Temporal', `${style.bold(target.address)}, namespace ${target.namespace}`, style));
   await serveAgents({ target, agents, taskQueue, storage, ready: 'Ready.', style });
   return EXIT_CODES.ok;

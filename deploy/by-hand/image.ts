@@ -3,6 +3,9 @@ import { dirname, join } from 'node:path';
 import { ROOT } from '../compose-file.ts';
 import { run } from './process.ts';
 
+/** The one that comes with Node 22, and so with the base image. */
+const NPM = ['npx', '--yes', 'npm@10'];
+
 /**
  * Does what the Dockerfile does and returns the directory that is /app in the image: its build
  * context without what .dockerignore leaves out, `npm ci`, the build, and then the production's
@@ -15,10 +18,10 @@ export async function buildImage(work: string, npmCache: string): Promise<string
     await mkdir(dirname(join(build, file)), { recursive: true });
     await cp(join(ROOT, file), join(build, file));
   }
-  const ci = ['npm', 'ci', '--ignore-scripts', '--cache', npmCache];
+  const ci = [...NPM, 'ci', '--ignore-scripts', '--cache', npmCache];
   const env = { HOME: process.env['HOME'] ?? work };
   await run('npm ci', ci, { cwd: build, env });
-  await run('npm run build', ['npm', 'run', 'build'], { cwd: build, env });
+  await run('npm run build', [...NPM, 'run', 'build'], { cwd: build, env });
 
   await mkdir(app);
   for (const file of ['package.json', 'package-lock.json', '.npmrc']) {

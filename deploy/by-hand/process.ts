@@ -127,5 +127,8 @@ export async function endAll(): Promise<void> {
 }
 
 function newest({ output }: Program): string {
-  return output.slice(-30).join('\n');
+  return output
+    .slice(-30)
+    .map((line) => line.slice(0, 300))
+    .join('\n');
 }

@@ -7,7 +7,6 @@ import { onSignals } from '../../cli/run-worker.ts';
 import { say } from '../../cli/say.ts';
 import { showTurn, treeText } from '../../cli/show-turn.ts';
 import { styleFor } from '../../cli/style.ts';
-import { installRuntime } from '../../cli/temporal-runtime.ts';
 import { wrap } from '../../cli/text.ts';
 import { field } from '../../cli/worker-report.ts';
 import { checkAnswered, checkBrokenOrders, checkFullPicture, checkOneByOne } from './checks.ts';
@@ -31,7 +30,6 @@ const style = styleFor(out);
 /** Throws when anything is not as the demo says. False when it was interrupted before the end. */
 export async function runDemo(options: DemoOptions = {}): Promise<boolean> {
   const { live = false, sequential = false, keep = out.isTTY } = options;
-  installRuntime(style, { quiet: true });
   const { stop, stopped } = stopSignal();
   say(style.bold('Plait: all tool calls of one reply at the same time\n'));
   const stage = await openStage(live, (text) => say(style.dim(`  ${text}`)));

@@ -1,10 +1,8 @@
 // What the scripted model says in the demo. It answers from the tool results that it is sent, as a
 // model does, so a result that got lost or mixed up would be seen in its answer.
 
-import type { MessageReply } from '../../testing/messages/reply.ts';
-import type { ScriptRequest } from '../../testing/messages/request.ts';
-import { callTools, paced, say } from '../../testing/replies.ts';
-import { conversation, script } from '../../testing/script.ts';
+import type { MessageReply, ScriptRequest } from 'plait/testing';
+import { callTools, conversation, paced, say, script } from 'plait/testing';
 
 export const FULL_PICTURE = 'Give me the full picture on customer 1234.';
 export const ONE_BY_ONE = `${FULL_PICTURE} Look things up one after the other.`;

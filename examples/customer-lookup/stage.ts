@@ -1,9 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { AgentClient } from 'plait/client';
+import { startMessagesServer, startTemporalServer } from 'plait/testing';
 import { createWorker } from 'plait/worker';
-import { startMessagesServer } from '../../testing/messages-server.ts';
-import { startTemporalServer } from '../../testing/temporal-server.ts';
+import { styleFor } from '../../cli/style.ts';
+import { installRuntime } from '../../cli/temporal-runtime.ts';
 import { customerLookup } from './agent.ts';
 import { customerScript } from './script.ts';
 
@@ -28,6 +29,7 @@ export async function openStage(live: boolean, onProgress: (text: string) => voi
     const server = await startTemporalServer({ ui: true, onProgress });
     cleanups.push(() => server.stop());
     const { address, namespace, uiUrl = '' } = server;
+    installRuntime(styleFor(process.stderr), { quiet: true });
     const native = await NativeConnection.connect({ address });
     cleanups.push(() => native.close());
     const worker = await createWorker({

@@ -22,8 +22,7 @@ const found = (id: string): ReplyBlock => ({
 });
 
 const hello: Message = { role: 'user', content: 'Hello' };
-const assistant = (...content: ReplyBlock[]): Message =>
-  ({ role: 'assistant', content }) as Message;
+const assistant = (...content: ReplyBlock[]): Message => ({ role: 'assistant', content });
 const results: Message = {
   role: 'user',
   content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'x' }],

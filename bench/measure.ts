@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Contender } from './contender.ts';
+import type { History } from './history.ts';
+import { sizesByRound } from './history.ts';
+import type { Model } from './model.ts';
+import type { Run } from './run-once.ts';
+import { runOnce } from './run-once.ts';
+import type { Scenario } from './scenarios.ts';
+import type { Summary } from './statistics.ts';
+import { summarize } from './statistics.ts';
+
+/** What one contender took for one scenario. */
+export interface Measurement {
+  readonly contender: string;
+  /** Milliseconds of a run, over the runs that ended. Absent where none did. */
+  readonly time?: Summary;
+  /** Of one turn of the last run. */
+  readonly history?: History;
+  /** How large that history was each time the model was asked; only where there are rounds to compare. */
+  readonly sizes?: readonly number[];
+  readonly terminated?: NonNullable<Run['terminated']>;
+  readonly wrongAnswer?: string;
+}
+
+export interface Setting {
+  readonly contenders: readonly Contender[];
+  readonly model: Model;
+  /** Instead of each scenario's own. */
+  readonly repetitions?: number;
+}
+
+/** Lets what a run leaves to do, to the server or the garbage collector, be done before the next. */
+const BREATHER_MS = 200;
+
+/**
+ * Runs a scenario with all contenders in turn, again and again, so that noise hits all alike. Every
+ * other time in the opposite order, so that nobody always runs after the same one.
+ */
+export async function measure(scenario: Scenario, setting: Setting): Promise<Measurement[]> {
+  const runs = new Map(setting.contenders.map((contender) => [contender, [] as Run[]]));
+  const repetitions = setting.repetitions ?? scenario.repetitions;
+  for (let i = scenario.warmUp ? 0 : 1; i <= repetitions; i += 1) {
+    const { contenders, model } = setting;
+    for (const contender of i % 2 === 0 ? contenders.toReversed() : contenders) {
+      if (contender.isSteady?.(scenario) === true && i !== 1) continue;
+      const label = `${scenario.name}-${i}-${contender.name}`;
+      const run = await runOnce(contender, scenario, { model, label });
+      if (i > 0) runs.get(contender)?.push(run);
+      await sleep(BREATHER_MS);
+    }
+  }
+  return await Promise.all(
+    [...runs].map(([contender, list]) => measurementOf(contender, scenario, list)),
+  );
+}
+
+async function measurementOf(
+  { name, temporal }: Contender,
+  scenario: Scenario,
+  runs: readonly Run[],
+): Promise<Measurement> {
+  const ended = runs.filter(({ terminated }) => terminated === undefined);
+  const last = runs.at(-1);
+  const terminated = runs.find((run) => run.terminated !== undefined)?.terminated;
+  const wrong = runs.find(({ wrongAnswer }) => wrongAnswer !== undefined)?.wrongAnswer;
+  const hasRounds = scenario.rounds > 1 && temporal !== undefined && last !== undefined;
+  return {
+    contender: name,
+    ...(ended.length === 0 ? {} : { time: summarize(ended.map(({ ms }) => ms)) }),
+    ...(last?.history === undefined ? {} : { history: last.history }),
+    ...(hasRounds ? { sizes: await sizesByRound(temporal, last.firstTurn) } : {}),
+    ...(terminated === undefined ? {} : { terminated }),
+    ...(wrong === undefined ? {} : { wrongAnswer: wrong }),
+  };
+}

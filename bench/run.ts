@@ -1,0 +1,63 @@
+// The benchmark: `npm run bench`. Needs neither a key nor a server; docs/benchmarks.md explains it.
+import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
+import { startTemporalServer } from '../testing/temporal-server.ts';
+import type { Contender } from './contender.ts';
+import { inProcess } from './contenders/in-process.ts';
+import { oneAfterAnother } from './contenders/one-after-another.ts';
+import { plait } from './contenders/plait.ts';
+import { straightforward } from './contenders/straightforward.ts';
+import { measure } from './measure.ts';
+import { Model } from './model.ts';
+import type { Options } from './options.ts';
+import { readOptions } from './options.ts';
+import type { ScenarioResult } from './report.ts';
+import { closingLines, findProblems, headerLine, scenarioLines } from './report.ts';
+
+/** Temporal's own settings where Plait's development server has others. */
+const SERVER_DEFAULTS = {
+  'history.transferProcessorMaxPollRPS': '20',
+  'history.timerProcessorMaxTimeShift': '1s',
+};
+
+async function bench(options: Options): Promise<ScenarioResult[]> {
+  const results: ScenarioResult[] = [];
+  const show = options.json ? () => undefined : print;
+  const dynamicConfig = options.defaultServerSettings ? SERVER_DEFAULTS : {};
+  await using server = await startTemporalServer({ dynamicConfig });
+  const model = new Model();
+  const contenders: Contender[] = [inProcess(model), oneAfterAnother(model)];
+  try {
+    contenders.push(await straightforward(model, server.address));
+    contenders.push(await plait(model, server.address));
+    show([headerLine()]);
+    for (const scenario of options.scenarios) {
+      const { repetitions = scenario.repetitions } = options;
+      const measurements = await measure(scenario, { contenders, model, repetitions });
+      results.push({ scenario, measurements });
+      show(scenarioLines({ scenario, measurements }));
+    }
+    show(closingLines(results));
+    return results;
+  } finally {
+    for (const contender of contenders) await contender.close();
+    await model.close();
+  }
+}
+
+function print(lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+// A run in which the server terminates a workflow is a result here, not news.
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: {
+    logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }), forward: {} },
+  },
+});
+const options = readOptions(process.argv.slice(2));
+const results = await bench(options);
+if (options.json) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
+const problems = findProblems(results);
+for (const problem of problems) process.stderr.write(`${problem}\n`);
+process.exitCode = problems.length === 0 ? 0 : 1;

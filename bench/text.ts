@@ -1,0 +1,22 @@
+/** Of the columns behind the name; a line stays below 100 columns. */
+const WIDTHS = [11, 19, 8, 9, 8, 13] as const;
+const NAME_WIDTH = 24;
+
+export function row(name: string, cells: readonly string[]): string {
+  const padded = cells.map((cell, i) => cell.padStart(WIDTHS[i] ?? 0));
+  return `${name.padEnd(NAME_WIDTH)}${padded.join('')}`.trimEnd();
+}
+
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en');
+}
+
+/** In thousands of bytes. */
+export function kilobytes(bytes: number): string {
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return `${(bytes / 1_000).toLocaleString('en', digits)} kB`;
+}
+
+export function perSecond(turns: number, ms: number): number {
+  return (turns / ms) * 1_000;
+}

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { plait } from './plait-process.ts';
+
+it('plait demo shows, measures and checks three calls at once, without a key', async () => {
+  const { code, stdout, stderr } = await plait(['demo']);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+
+  const figures =
+    /one by one +(\d+) \+ (\d+) \+ (\d+) = (\d+) ms.*\n +at once +(\d+) ms.*\n +ratio +([\d.]+) times/;
+  const [customer = 0, orders = 0, tickets = 0, sum = 0, wall = 0, ratio = 0] =
+    figures.exec(stdout)?.slice(1).map(Number) ?? [];
+  expect(customer).toBeGreaterThanOrEqual(399);
+  expect(orders).toBeGreaterThanOrEqual(499);
+  expect(tickets).toBeGreaterThanOrEqual(599);
+  expect(sum).toBe(customer + orders + tickets);
+  expect(wall).toBeGreaterThanOrEqual(tickets);
+  expect(ratio).toBeCloseTo(sum / wall, 1);
+
+  expect(stdout).toMatch(/├ ✖ get_orders .*━/);
+  expect(stdout).toContain('is_error: The orders could not be read: connect ECONNREFUSED');
+  expect(stdout).toMatch(/\/namespaces\/default\/workflows\/broken-orders\n$/);
+  expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+});

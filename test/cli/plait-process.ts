@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+
+export const EXAMPLE = fileURLToPath(
+  new URL('../../examples/customer-lookup/agent.ts', import.meta.url),
+);
+
+export interface Ended {
+  code: number | string;
+  stdout: string;
+  stderr: string;
+}
+
+export interface PlaitProcess {
+  /** Resolves when the output so far holds the text; rejects when the process ends before. */
+  says(text: string): Promise<void>;
+  interrupt(): void;
+  ended: Promise<Ended>;
+}
+
+export interface PlaitOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+}
+
+/** The command line in a process of its own, with no settings but those given. */
+export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
+  const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', main, ...args], {
+    env: { ...bareEnvironment(), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A test that gives up, after 60 s, must not leave a process behind.
+    timeout: 55_000,
+    killSignal: 'SIGKILL',
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  const output = { stdout: '', stderr: '' };
+  const listeners = new Set<() => void>();
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', (data: Buffer) => {
+      output[name] += data.toString();
+      for (const listener of listeners) listener();
+    });
+  }
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code, signal) => {
+      resolve({ code: code ?? String(signal), ...output });
+    });
+  });
+  return {
+    ended,
+    interrupt: () => void child.kill('SIGINT'),
+    says: (text) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          if ((output.stdout + output.stderr).includes(text)) resolve();
+        };
+        listeners.add(look);
+        look();
+        ended.then(
+          ({ code }) => reject(new Error(`ended with ${code}: ${output.stdout}${output.stderr}`)),
+          reject,
+        );
+      }),
+  };
+}
+
+/** Runs it to its end. */
+export function plait(args: readonly string[], options?: PlaitOptions): Promise<Ended> {
+  return startPlait(args, options).ended;
+}
+
+function bareEnvironment(): NodeJS.ProcessEnv {
+  const set = Object.entries(process.env);
+  return Object.fromEntries(set.filter(([name]) => !/^(TEMPORAL|ANTHROPIC|PLAIT)_/.test(name)));
+}

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, inject, it } from 'vitest';
+import type { TurnResult } from '../../core/turn.ts';
+import { customerLookup } from '../../examples/customer-lookup/agent.ts';
+import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
+import type { TestEnvironment } from '../../testing/environment.ts';
+import { startPlait as startEnvironment } from '../fixtures/plait.ts';
+import type { Ended, PlaitProcess } from './plait-process.ts';
+import { startPlait } from './plait-process.ts';
+
+let environment: TestEnvironment;
+
+beforeAll(async () => {
+  environment = await startEnvironment({ agents: [customerLookup], script: customerScript });
+});
+
+afterAll(() => environment.close());
+
+function start(...args: string[]): PlaitProcess {
+  const env = { TEMPORAL_ADDRESS: inject('temporalAddress') };
+  return startPlait(['run', '--task-queue', environment.taskQueue, ...args], { env });
+}
+
+function run(...args: string[]): Promise<Ended> {
+  return start(...args).ended;
+}
+
+describe.concurrent('plait run', () => {
+  it('prints the answer, and beside it a line for every change', async ({ expect }) => {
+    const { code, stdout, stderr } = await run('customer-lookup', FULL_PICTURE);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Ada Martin .*\n$/);
+    expect(stderr).toMatch(/round 1 {2}get_orders\(customer_id: 1234\) {2}succeeded after \d+ ms/);
+    expect(stderr).not.toContain('\u001B');
+  });
+
+  it('prints nothing but the result with --json', async ({ expect }) => {
+    const { code, stdout } = await run('customer-lookup', FULL_PICTURE, '--json');
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout) as TurnResult;
+    expect(result.stopReason).toBe('end_turn');
+    expect(result.calls).toHaveLength(3);
+  });
+
+  it('starts nothing when no worker polls the task queue', async ({ expect }) => {
+    const { code, stderr } = await run(
+      'customer-lookup',
+      FULL_PICTURE,
+      '-q',
+      'empty',
+      '--turn-id',
+      'x',
+    );
+    expect(code).toBe(3);
+    expect(stderr).toContain('No worker polls task queue empty');
+    await expect(environment.agents.getHandle('x').describe()).rejects.toThrow('no turn x');
+  });
+
+  it('stops waiting when the time is up, and can wait again', async ({ expect }) => {
+    const args = ['customer-lookup', FULL_PICTURE, '--turn-id', 'patience'];
+    const { code, stderr } = await run(...args, '--timeout', '300ms');
+    expect(code).toBe(7);
+    expect(stderr).toContain('The turn goes on. To wait for it again');
+    expect((await run(...args)).code).toBe(0);
+  });
+
+  it('cancels the turn with Ctrl-C and waits for its result', async ({ expect }) => {
+    const process = start('customer-lookup', FULL_PICTURE, '--json');
+    await process.says('get_tickets(customer_id: 1234)  running');
+    process.interrupt();
+    const { code, stdout } = await process.ended;
+    expect((JSON.parse(stdout) as TurnResult).stopReason).toBe('cancelled');
+    expect(code).toBe(5);
+  });
+
+  it('tells why a turn failed', async ({ expect }) => {
+    const { code, stdout, stderr } = await run('customer-lookup', 'Something unscripted.');
+    expect(code).toBe(6);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/\nplait: The Messages API answered 400 .*\n$/);
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { columnsOf, cutTo, durationText, fit, oneLine, printable, wrap } from '../../cli/text.ts';
+
+describe('text for a terminal', () => {
+  it.each([
+    [7, '7 ms'],
+    [999.6, '1.00 s'],
+    [1_512, '1.51 s'],
+    [60_000, '1 min'],
+    [125_400, '2 min 5 s'],
+    [-3, '0 ms'],
+  ])('says %d milliseconds as %s', (milliseconds, text) => {
+    expect(durationText(milliseconds)).toBe(text);
+  });
+
+  it('counts, cuts and fills by columns and not by characters', () => {
+    expect(columnsOf('顧客 👩‍🚀')).toBe(7);
+    expect(cutTo('顧客の名前', 6)).toBe('顧客…');
+    expect(fit('顧客', 6)).toBe('顧客  ');
+    expect(cutTo('short', 5)).toBe('short');
+  });
+
+  it('breaks lines at spaces', () => {
+    expect(wrap('one two  three\nfour', 9)).toEqual(['one two', 'three', 'four']);
+    expect(wrap('', 9)).toEqual(['']);
+  });
+
+  it('has no control characters, and keeps line breaks where they belong', () => {
+    expect(oneLine('a\u001B[31m\tb\r\nc\u0000')).toBe('a b c');
+    expect(printable('a\u001B[31m\tb\nc\u0007')).toBe('a\tb\nc');
+  });
+});

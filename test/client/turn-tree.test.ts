@@ -1,0 +1,271 @@
+import { readFile } from 'node:fs/promises';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { describe, expect, it } from 'vitest';
+import type { PendingActivity } from '../../client/pending-activities.ts';
+import type { Ending, TurnEvent } from '../../client/turn-events.ts';
+import { readEvent } from '../../client/read-event.ts';
+import type { CallSnapshot, TurnSnapshot } from '../../client/turn-snapshot.ts';
+import { turnSnapshot } from '../../client/turn-tree.ts';
+import { CALL_MODEL, READ_TRANSCRIPT } from '../../core/names.ts';
+import {
+  ended,
+  LIMITS,
+  modelAsks,
+  NOT_REPEATABLE,
+  scheduled,
+  started,
+} from './turn-events-fixture.ts';
+
+const asked = [started, ...modelAsks(1, 1_200, [{ id: 'a' }, { id: 'b' }])];
+const report = { attempt: 1, startedAt: 1_310, endedAt: 1_800 };
+
+function callOf(turn: TurnSnapshot, id: string): CallSnapshot | undefined {
+  return turn.rounds.flatMap(({ calls }) => calls).find((call) => call.id === id);
+}
+
+function statesOf(events: readonly TurnEvent[], pending?: readonly PendingActivity[]) {
+  const { rounds } = turnSnapshot('t', events, pending);
+  return rounds.map(({ model, calls }) => [model.state, ...calls.map(({ state }) => state)]);
+}
+
+describe('a turn that runs', () => {
+  it('has no round before the model is asked', () => {
+    expect(turnSnapshot('t', [started])).toEqual({
+      turnId: 't',
+      agent: 'lookup',
+      status: 'running',
+      start: 1_000,
+      rounds: [],
+    });
+  });
+
+  it('has every call of a reply at once, in the model’s order, also one that cannot run', () => {
+    const calls = [{ id: 'b' }, { id: 'x', refused: 'There is no tool named get_x.' }, { id: 'a' }];
+    const turn = turnSnapshot('t', [
+      started,
+      ...modelAsks(1, 1_200, calls),
+      scheduled('a', { at: 1_250, summary: 'round 1 · id: 7' }),
+    ]);
+    expect(turn.rounds[0]?.model).toEqual({
+      state: 'succeeded',
+      attempt: 1,
+      start: 1_110,
+      end: 1_200,
+    });
+    expect(turn.rounds[0]?.calls).toMatchObject([
+      { id: 'b', name: 'get_b', state: 'scheduled', summary: 'id: 1' },
+      { id: 'x', state: 'failed', attempt: 0, message: 'There is no tool named get_x.' },
+      { id: 'a', state: 'scheduled', summary: 'id: 7', start: 1_250 },
+    ]);
+  });
+
+  it('counts rounds and leaves out what Plait does for itself', () => {
+    const events = [
+      ...asked,
+      ...modelAsks(2, 3_000, []),
+      scheduled('agent', { at: 3_100, type: READ_TRANSCRIPT }),
+    ];
+    expect(turnSnapshot('t', events).rounds.map(({ round }) => round)).toEqual([1, 2]);
+    expect(statesOf(events)).toEqual([['succeeded', 'scheduled', 'scheduled'], ['succeeded']]);
+  });
+
+  it('shows calls whose reply this client cannot read, as soon as they are scheduled', () => {
+    const events: TurnEvent[] = [
+      started,
+      scheduled('model.1', { at: 1_100, type: CALL_MODEL }),
+      ended('model.1', 1_200, { type: 'completed' }),
+      scheduled('a', { at: 1_300, summary: 'round 1 · id: 7' }),
+    ];
+    expect(turnSnapshot('t', events).rounds[0]?.calls).toMatchObject([
+      { id: 'a', name: 'get_a', summary: 'id: 7', state: 'scheduled' },
+    ]);
+  });
+
+  it('learns from a description what runs, is tried again, or is paused', () => {
+    const events = [...asked, scheduled('a', { at: 1_300 }), scheduled('b', { at: 1_300 })];
+    const running = { id: 'a', type: 'a', attempt: 1, state: 'running', startedAt: 1_310 } as const;
+    const retrying = {
+      id: 'b',
+      type: 'b',
+      attempt: 2,
+      state: 'scheduled',
+      lastFailure: 'refused',
+    } as const;
+    const turn = turnSnapshot('t', events, [running, retrying]);
+    expect(callOf(turn, 'a')).toMatchObject({ state: 'running', attempt: 1, start: 1_310 });
+    expect(callOf(turn, 'b')).toMatchObject({
+      state: 'retrying',
+      attempt: 2,
+      start: 1_300,
+      message: 'refused',
+    });
+    const paused = { id: 'b', type: 'b', attempt: 2, state: 'paused' } as const;
+    expect(statesOf(events, [paused])).toEqual([['succeeded', 'scheduled', 'paused']]);
+  });
+
+  it('does not let an older description undo what history tells', () => {
+    const events = [
+      ...asked,
+      scheduled('a', { at: 1_300 }),
+      scheduled('b', { at: 1_300 }),
+      ended('a', 1_900, { type: 'completed', result: { content: 'x', ...report } }),
+      { type: 'cancelRequested', key: 'b' } as const,
+    ];
+    const before = ['a', 'b'].map((id) => ({
+      id,
+      type: id,
+      attempt: 1,
+      state: 'running' as const,
+    }));
+    expect(statesOf(events, before)).toEqual([['succeeded', 'succeeded', 'cancelling']]);
+  });
+});
+
+function end(ending: Ending, limits = LIMITS, attempt = 1): CallSnapshot | undefined {
+  const turn = turnSnapshot('t', [
+    ...asked,
+    scheduled('a', { at: 1_300, limits }),
+    { type: 'started', at: 1_305, key: 'a', attempt },
+    ended('a', 1_900, ending),
+  ]);
+  return callOf(turn, 'a');
+}
+
+describe('how a call ended', () => {
+  it('has the times of its own report, which history does not know', () => {
+    expect(end({ type: 'completed', result: { content: 'x', ...report } })).toMatchObject({
+      state: 'succeeded',
+      attempt: 1,
+      start: 1_310,
+      end: 1_800,
+    });
+  });
+
+  it('has the times of history where its result cannot be read', () => {
+    expect(end({ type: 'completed' })).toMatchObject({ start: 1_305, end: 1_900 });
+  });
+
+  it('begins with the first scheduling when it had to be retried', () => {
+    const details = [{ ...report, attempt: 3 }];
+    const ending = { type: 'failed', message: 'refused', details } as const;
+    expect(end(ending, LIMITS, 3)).toMatchObject({
+      state: 'failed',
+      attempt: 3,
+      start: 1_300,
+      end: 1_800,
+      message: 'refused (after 3 attempts)',
+    });
+  });
+
+  it.each([
+    ['plait.OutcomeUnknown', 'unknown'],
+    ['plait.ToolTimedOut', 'timedOut'],
+    ['TypeError', 'failed'],
+  ])('is told by the type of its failure: %s is %s', (failureType, state) => {
+    expect(end({ type: 'failed', message: 'm', failureType })?.state).toBe(state);
+  });
+
+  const begun = { begun: true, attempt: 1 };
+  it.each([
+    ['START_TO_CLOSE', LIMITS, undefined, 'timedOut', 'within 120 s'],
+    ['HEARTBEAT', LIMITS, begun, 'timedOut', 'no heartbeat for 10 s'],
+    ['HEARTBEAT', NOT_REPEATABLE, begun, 'unknown', 'may or may not'],
+    ['HEARTBEAT', NOT_REPEATABLE, undefined, 'failed', 'no heartbeat'],
+    ['SCHEDULE_TO_START', LIMITS, undefined, 'timedOut', 'no worker took the call'],
+    ['SCHEDULE_TO_CLOSE', LIMITS, undefined, 'timedOut', 'Timed out'],
+  ])('is told by the kind of its timeout: %s', (timeout, limits, heartbeat, state, text) => {
+    const call = end({ type: 'timedOut', timeout, heartbeat }, limits);
+    expect(call?.state).toBe(state);
+    expect(call?.message).toContain(text);
+  });
+
+  it('is cancelled when it was asked to stop and did', () => {
+    expect(end({ type: 'cancelled', details: [report] })).toMatchObject({
+      state: 'cancelled',
+      end: 1_800,
+    });
+  });
+});
+
+describe('a turn that is closed', () => {
+  const open = [...asked, scheduled('a', { at: 1_300 })];
+
+  it('has the word of its result on every call', () => {
+    const record = {
+      id: 'b',
+      name: 'get_b',
+      input: {},
+      outcome: 'skipped',
+      message: 'Not executed.',
+      round: 1,
+      attempts: 0,
+      start: new Date(1_400).toISOString(),
+      end: new Date(1_400).toISOString(),
+    };
+    const ending = { type: 'completed', result: { stopReason: 'max_rounds', calls: [record] } };
+    const turn = turnSnapshot('t', [
+      ...open,
+      { type: 'turnClosed', at: 2_000, status: 'completed', ending } as TurnEvent,
+    ]);
+    expect(turn).toMatchObject({ status: 'completed', stopReason: 'max_rounds', end: 2_000 });
+    expect(callOf(turn, 'b')).toMatchObject({
+      state: 'skipped',
+      attempt: 0,
+      start: 1_400,
+      message: 'Not executed.',
+    });
+  });
+
+  it('leaves nothing open when it was terminated', () => {
+    const turn = turnSnapshot('t', [
+      ...open,
+      ...modelAsks(2, 1_800, []).slice(0, 1),
+      {
+        type: 'turnClosed',
+        at: 2_000,
+        status: 'terminated',
+        ending: { type: 'failed', message: 'by an operator' },
+      },
+    ]);
+    expect(turn).toMatchObject({ status: 'terminated', message: 'by an operator' });
+    expect(callOf(turn, 'a')).toMatchObject({ state: 'unknown', end: 2_000 });
+    expect(callOf(turn, 'b')).toMatchObject({ state: 'skipped' });
+    expect(turn.rounds[1]?.model).toMatchObject({ state: 'cancelled', end: 2_000 });
+  });
+});
+
+describe('recorded histories', () => {
+  const converter = loadDataConverter(undefined);
+  async function recorded(name: string): Promise<TurnSnapshot> {
+    const path = new URL(`../histories/${name}.json`, import.meta.url);
+    const history = historyFromJSON(JSON.parse(await readFile(path, 'utf8')));
+    const events = await Promise.all(
+      (history.events ?? []).map((event) => readEvent(event, converter)),
+    );
+    return turnSnapshot(
+      name,
+      events.filter((event) => event !== undefined),
+    );
+  }
+
+  it('draw the tree of three calls', async () => {
+    const { rounds, ...turn } = await recorded('three-calls');
+    expect(turn).toMatchObject({ status: 'completed', stopReason: 'end_turn' });
+    expect(rounds.map(({ calls }) => calls.map(({ state }) => state))).toEqual([
+      ['succeeded', 'succeeded', 'succeeded'],
+      [],
+    ]);
+    for (const { start = 0, end = 0 } of rounds.flatMap(({ calls }) => calls)) {
+      expect(end).toBeGreaterThanOrEqual(start);
+    }
+  });
+
+  it('draw mixed results, a cancel, and a turn that failed', async () => {
+    const mixed = (await recorded('mixed-results')).rounds.flatMap(({ calls }) => calls);
+    expect(new Set(mixed.map(({ state }) => state)).size).toBeGreaterThan(1);
+    expect(await recorded('cancelled')).toMatchObject({ stopReason: 'cancelled' });
+    const refused = await recorded('model-refused');
+    expect(refused.status === 'failed' || refused.stopReason === 'refusal').toBe(true);
+  });
+});

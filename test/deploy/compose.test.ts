@@ -1,0 +1,139 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { ComposeService } from '../../deploy/compose-file.ts';
+import {
+  execForm,
+  findCompose,
+  lastInstruction,
+  readComposeFile,
+  readDockerfile,
+  ROOT,
+} from '../../deploy/compose-file.ts';
+
+const SECRETS = { POSTGRES_PASSWORD: 'the password', ANTHROPIC_API_KEY: 'the key' };
+const SECRET_NAME = /PASS|PWD|KEY|SECRET|TOKEN|CREDENTIAL/;
+
+const reason = findCompose() === undefined ? ' (skipped: there is no docker-compose here)' : '';
+
+describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
+  let services: Record<string, ComposeService>;
+  let entries: [string, ComposeService][];
+
+  beforeAll(() => {
+    ({ services } = readComposeFile(SECRETS));
+    entries = Object.entries(services);
+  });
+
+  test('is accepted by docker-compose when the secrets are set', () => {
+    expect(Object.keys(services).toSorted()).toEqual([
+      'postgresql',
+      'temporal',
+      'temporal-namespace',
+      'temporal-schema',
+      'temporal-ui',
+      'worker',
+    ]);
+  });
+
+  test.each(Object.keys(SECRETS))('is refused without %s, with a hint', (missing) => {
+    const others = Object.fromEntries(Object.entries(SECRETS).filter(([name]) => name !== missing));
+    expect(() => readComposeFile(others)).toThrow(/is missing, see \.env\.example/);
+  });
+
+  test('holds no secret: every one comes from the environment', () => {
+    const settings = entries.flatMap(([service, { environment = {} }]) =>
+      Object.entries(environment).map(([name, value]) => ({ service, name, value })),
+    );
+    const secrets = settings.filter(({ name }) => SECRET_NAME.test(name));
+    expect(secrets.map(({ service }) => service)).toEqual(
+      expect.arrayContaining(['postgresql', 'temporal-schema', 'temporal', 'worker']),
+    );
+    expect(Object.values(SECRETS)).toEqual(
+      expect.arrayContaining(secrets.map(({ value }) => value)),
+    );
+  });
+
+  test('names a version of every image, and never the latest', () => {
+    for (const [name, { image }] of entries) {
+      expect(image, name).toMatch(/:[^:/]+$/);
+      expect(image, name).not.toMatch(/:latest$/);
+    }
+  });
+
+  test('uses one version of Temporal for the server and for its tools', () => {
+    const names = ['temporal', 'temporal-schema', 'temporal-namespace'];
+    const versions = names.map((name) => services[name]?.image?.split(':').at(-1));
+    expect(new Set(versions).size).toBe(1);
+  });
+
+  test('restarts what runs for long, and checks its health', () => {
+    const running = entries.filter(([, { restart }]) => restart === 'unless-stopped');
+    expect(running.map(([name]) => name).toSorted()).toEqual([
+      'postgresql',
+      'temporal',
+      'temporal-ui',
+      'worker',
+    ]);
+    for (const [name, { healthcheck, build }] of running) {
+      const test =
+        build === undefined ? healthcheck?.test : execForm(lastInstruction('HEALTHCHECK'));
+      expect(test, name).not.toHaveLength(0);
+    }
+  });
+
+  test('publishes ports on this machine only', () => {
+    const ports = entries.flatMap(([, { ports = [] }]) => ports);
+    expect(ports).toHaveLength(2);
+    for (const port of ports) expect(JSON.stringify(port)).toContain('127.0.0.1');
+  });
+
+  test('mounts files that exist', () => {
+    const text = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+    const mounted = [...text.matchAll(/^ +- \.\/(.+?):/gm)].map(([, path = '']) => path);
+    expect(mounted).not.toHaveLength(0);
+    for (const path of mounted) expect(existsSync(join(ROOT, path)), path).toBe(true);
+  });
+});
+
+describe('.env.example', () => {
+  test('names every variable of docker-compose.yml, and sets no secret', () => {
+    const compose = readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8');
+    const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+    const filledIn = [...compose.matchAll(/\$\{([A-Z_]+)/g)].map(([, name]) => name);
+    const passedOn = [...compose.matchAll(/^ {6}([A-Z_]+):$/gm)].map(([, name]) => name);
+    const named = [...example.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name);
+    expect(new Set(named)).toEqual(new Set([...filledIn, ...passedOn]));
+    for (const name of Object.keys(SECRETS)) expect(example).toMatch(new RegExp(`^${name}=$`, 'm'));
+  });
+});
+
+describe('the Dockerfile', () => {
+  test('ends with a plain user', () => {
+    const lastStage = readDockerfile().map(({ name }) => name);
+    expect(lastStage.lastIndexOf('USER')).toBeGreaterThan(lastStage.lastIndexOf('FROM'));
+    expect(lastInstruction('USER')).toBe('node');
+  });
+
+  test('builds on a release of Debian, which has the C library that the SDK needs', () => {
+    const images = readDockerfile().filter(({ name }) => name === 'FROM');
+    expect(images.length).toBeGreaterThan(1);
+    for (const { value } of images) expect(value).toMatch(/^node:\d+-bookworm-slim( AS |$)/);
+  });
+
+  test('starts the worker without a shell, so that it gets SIGTERM', () => {
+    const command = [
+      ...execForm(lastInstruction('ENTRYPOINT')),
+      ...execForm(lastInstruction('CMD')),
+    ];
+    expect(command.slice(0, 3)).toEqual(['node', 'dist/cli/main.js', 'worker']);
+  });
+
+  test('checks the health of the worker', () => {
+    expect(execForm(lastInstruction('HEALTHCHECK'))).toEqual(['node', 'deploy/worker-health.js']);
+  });
+
+  test('keeps the file with the secrets out of the build', () => {
+    expect(readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n')).toContain('.env');
+  });
+});
