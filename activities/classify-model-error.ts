@@ -1,6 +1,7 @@
-import { APIError } from '@anthropic-ai/sdk';
+import type { APIError } from '@anthropic-ai/sdk';
 import type { ModelErrorReport } from '../core/failures.ts';
 import { causeChain } from '../core/failures.ts';
+import { shorten } from '../core/json.ts';
 
 /** What a failed request means for the next one. */
 export interface ModelErrorVerdict {
@@ -41,7 +42,7 @@ const NO_CREDENTIALS = 'Could not resolve authentication method';
 /** Decides what an error of a model request means. Pure: the same error always gets the same verdict. */
 export function classifyModelError(error: unknown, now: number = Date.now()): ModelErrorVerdict {
   if (isApiError(error)) return classifyApiError(error, now);
-  const text = causeChain(error);
+  const text = shortText(error);
   const type = error instanceof Error ? error.name : 'unknown';
   const report = { type, status: null, errorCode: null, requestId: null };
   if (text.startsWith(NO_CREDENTIALS)) {
@@ -53,9 +54,19 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
   return { retryable: true, message: text, report };
 }
 
-// The class has type parameters, which `instanceof` fills with `any`.
+/**
+ * By its shape: the client may come from another copy of the SDK, and then `instanceof` would take a
+ * wrong key for something that passes.
+ */
 function isApiError(error: unknown): error is APIError {
-  return error instanceof APIError;
+  return error instanceof Error && 'status' in error && 'headers' in error && 'requestID' in error;
+}
+
+/** A proxy may answer with a page of megabytes, and failures of that size are never reported. */
+const MAX_TEXT = 3_000;
+
+function shortText(said: unknown): string {
+  return shorten(causeChain(said).toWellFormed(), MAX_TEXT);
 }
 
 function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
@@ -72,7 +83,7 @@ function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
 }
 
 function isRetryable(error: APIError): boolean {
-  if (error.errorCode !== null && SPEND_LIMITS.has(error.errorCode)) return false;
+  if (error.errorCode && SPEND_LIMITS.has(error.errorCode)) return false;
   const told = error.headers?.get('x-should-retry');
   // The header of a stream that broke later speaks of the request, which had succeeded.
   if (error.status !== undefined && told === 'true') return true;
@@ -84,7 +95,7 @@ function isRetryable(error: APIError): boolean {
 }
 
 function describe(error: APIError, type: string): string {
-  const text = error.apiMessage ?? causeChain(error);
+  const text = shortText(error.apiMessage ?? error);
   const request = error.requestID ? ` (request ${error.requestID})` : '';
   if (error.status === undefined) {
     const where =

@@ -26,6 +26,9 @@ export interface ActivitiesOptions {
   /**
    * Where long conversations are kept, instead of in history: the same for every worker of a task
    * queue. Without it a turn ends with `turn_too_large` when its conversation nears 1.5 MB.
+   *
+   * `createWorker` does the rest; in a worker of your own, give its data converter, and that of every
+   * client, `withStorage(...)` from `plait/storage` too.
    * @default none
    */
   storage?: StorageDriver;

@@ -1,4 +1,4 @@
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, getClient as activityClient } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
@@ -15,6 +15,7 @@ export function createLoadAgent(registry: AgentRegistry, store: TranscriptStore)
       const message = error instanceof Error ? error.message : String(error);
       throw ApplicationFailure.nonRetryable(message, INVALID_TURN);
     });
+    refuseHalfStorage(store);
     return {
       name: agent.name,
       spec: await store.pin(agent.spec),
@@ -22,6 +23,15 @@ export function createLoadAgent(registry: AgentRegistry, store: TranscriptStore)
       limits: agent.limits,
     };
   };
+}
+
+/** With a storage nothing is kept small, so large payloads must have a way into it. */
+function refuseHalfStorage(store: TranscriptStore): void {
+  const { externalStorage } = activityClient().options.loadedDataConverter;
+  if (!store.hasStorage || externalStorage !== undefined) return;
+  const message =
+    'createActivities was given a `storage`, but the data converter of the worker has none: give Worker.create `dataConverter: withStorage(undefined, storage)` from plait/storage, and every client too.';
+  throw ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 
 /** Another worker of the queue may have the agent, so its absence here is worth another attempt. */

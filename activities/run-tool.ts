@@ -1,4 +1,4 @@
-import { CompleteAsyncError, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import { duration } from '../agents/check-options.ts';
@@ -26,6 +26,8 @@ export interface ToolCallArgs {
   round: number;
   /** How many calls before it in the same reply have the same tool and input. */
   occurrence: number;
+  /** Lower than the limit for every result, where a batch is wide. */
+  maxResultBytes?: number;
   context?: unknown;
 }
 
@@ -55,9 +57,8 @@ export function createRunTool(registry: AgentRegistry, leftBehind: Set<LeftBehin
           toolContext(activity, attempt, keyOf(activity, input, args), context),
         ),
       );
-      return { content: toolResultContent(value), ...attempt.report() };
+      return { content: toolResultContent(value, args.maxResultBytes), ...attempt.report() };
     } catch (error) {
-      if (error instanceof CompleteAsyncError) throw error;
       throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
     } finally {
       attempt.end();

@@ -6,13 +6,21 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { AttemptReport, HeartbeatRecord } from '../core/failures.ts';
-import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT, WORKER_SHUTDOWN } from '../core/failures.ts';
-import { isRecord } from '../core/json.ts';
+import {
+  heartbeatRecord,
+  OUTCOME_UNKNOWN,
+  TOOL_TIMED_OUT,
+  WORKER_SHUTDOWN,
+} from '../core/failures.ts';
+import { jsonBytes } from '../core/json.ts';
 import { MAY_HAVE_HAPPENED, timedOutText } from '../core/outcome-text.ts';
 import { keepAlive } from './heartbeat.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is left behind. */
 const STOP_GRACE_MS = 5_000;
+
+/** A longer timer fires at once in Node. The server's own timeout holds for such tools. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may
@@ -66,10 +74,10 @@ export async function beginAttempt(
   }
 
   const overdue = new AbortController();
-  const deadline = setTimeout(
-    () => overdue.abort(new Error('startToCloseTimeout')),
-    startToCloseTimeoutMs,
-  );
+  const deadline =
+    startToCloseTimeoutMs > MAX_TIMER_MS
+      ? undefined
+      : setTimeout(() => overdue.abort(new Error('startToCloseTimeout')), startToCloseTimeoutMs);
   const stopBeating = keepAlive(activity, () => record);
   const signal = AbortSignal.any([activity.cancellationSignal, overdue.signal]);
   const report = (): AttemptReport => ({ attempt, startedAt, endedAt: Date.now() });
@@ -78,6 +86,7 @@ export async function beginAttempt(
     signal,
     heartbeatDetails: earlier?.details,
     heartbeat(details) {
+      refuseDetails(details);
       record = { attempt, begun: true, details };
       activity.heartbeat(record);
     },
@@ -101,6 +110,15 @@ export async function beginAttempt(
       stopBeating();
     },
   };
+}
+
+const MAX_DETAILS_BYTES = 1_000_000;
+
+/** Here, where the tool's author sees it: later it would cancel the call without a reason. */
+function refuseDetails(details: unknown): void {
+  const bytes = jsonBytes(details);
+  if (bytes <= MAX_DETAILS_BYTES) return;
+  throw new RangeError(`heartbeat details of ${bytes} bytes; at most ${MAX_DETAILS_BYTES} fit`);
 }
 
 async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
@@ -161,10 +179,4 @@ function interrupted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) giveUp();
     else signal.addEventListener('abort', giveUp, { once: true });
   });
-}
-
-function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
-  return isRecord(details) && details['begun'] === true
-    ? (details as unknown as HeartbeatRecord)
-    : undefined;
 }

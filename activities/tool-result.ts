@@ -1,31 +1,34 @@
-import { isRecord, jsonBytes } from '../core/json.ts';
+import { jsonBytes } from '../core/json.ts';
 import type { ToolResultBlock, ToolResultContent } from '../core/messages.ts';
+import { MAX_RESULT_BYTES } from '../core/turn-limits.ts';
+import { isContentBlock } from './content-block.ts';
 
 /** The tool ran, but what it returned cannot be given to the model. */
 export class InvalidToolResultError extends Error {
   override readonly name = 'InvalidToolResultError' as const;
 }
 
-/** Just under Temporal's limit of 2 MB for a payload, which the result shares with its envelope. */
-export const MAX_RESULT_BYTES = 2_000_000;
+const NOTHING = 'The tool finished and returned nothing.';
 
 /** Turns what `run` returned into the content of a `tool_result`. */
-export function toolResultContent(value: unknown): ToolResultContent {
+export function toolResultContent(
+  value: unknown,
+  limit: number = MAX_RESULT_BYTES,
+): ToolResultContent {
   const content = toContent(value);
   const bytes = jsonBytes(content);
-  if (bytes > MAX_RESULT_BYTES) {
+  if (bytes > limit) {
     throw new InvalidToolResultError(
-      `The tool ran, but its result of ${bytes} bytes is above the limit of ${MAX_RESULT_BYTES}. Ask for less, or in parts.`,
+      `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}. Ask for less, or in parts.`,
     );
   }
   return content;
 }
 
 function toContent(value: unknown): ToolResultContent {
-  if (value === undefined || value === null || value === '') {
-    return 'The tool finished and returned nothing.';
-  }
-  if (typeof value === 'string') return value.toWellFormed();
+  if (value === undefined || value === null) return NOTHING;
+  // The API refuses texts without any visible character.
+  if (typeof value === 'string') return value.trim() === '' ? NOTHING : value.toWellFormed();
   const json = toJson(value);
   return isBlocks(value) ? wellFormed(json) : json.toWellFormed();
 }
@@ -44,28 +47,7 @@ function toJson(value: unknown): string {
 }
 
 function isBlocks(value: unknown): value is ToolResultBlock[] {
-  return Array.isArray(value) && value.length > 0 && value.every(isBlock);
-}
-
-/** Only what the API would take: anything else with a `type` of its own is the tool's data. */
-function isBlock(value: unknown): boolean {
-  if (!isRecord(value)) return false;
-  switch (value['type']) {
-    case 'text':
-      // The API refuses texts without any visible character.
-      return typeof value['text'] === 'string' && value['text'].trim() !== '';
-    case 'image':
-    case 'document':
-      return isRecord(value['source']) && typeof value['source']['type'] === 'string';
-    case 'search_result':
-      return (
-        Array.isArray(value['content']) &&
-        typeof value['source'] === 'string' &&
-        typeof value['title'] === 'string'
-      );
-    default:
-      return false;
-  }
+  return Array.isArray(value) && value.length > 0 && value.every(isContentBlock);
 }
 
 /**

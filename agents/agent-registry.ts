@@ -1,6 +1,5 @@
 import { DeclarationError } from './declaration-error.ts';
 import type { AgentDefinition } from './define-agent.ts';
-import type { Tool } from './define-tool.ts';
 
 /** The agents of one worker. */
 export interface AgentRegistry {
@@ -8,7 +7,6 @@ export interface AgentRegistry {
   /** Names of all tools of all agents, each once. */
   readonly toolNames: readonly string[];
   agent(name: string): AgentDefinition | undefined;
-  tool(agentName: string, toolName: string): Tool | undefined;
 }
 
 export function createAgentRegistry(agents: readonly AgentDefinition[]): AgentRegistry {
@@ -26,6 +24,5 @@ export function createAgentRegistry(agents: readonly AgentDefinition[]): AgentRe
     names: [...byName.keys()],
     toolNames: [...new Set([...byName.values()].flatMap((agent) => [...agent.tools.keys()]))],
     agent: (name) => byName.get(name),
-    tool: (agentName, toolName) => byName.get(agentName)?.tools.get(toolName),
   };
 }

@@ -76,6 +76,9 @@ function compileJsonSchema(subject: string, schema: JsonSchema): CompiledSchema 
   if ('_def' in schema) {
     throw new DeclarationError(`${subject}: inputSchema comes from zod 3; zod 4 is needed`);
   }
+  if ('$async' in schema) {
+    throw new DeclarationError(`${subject}: inputSchema must not be $async`);
+  }
   // Schemas from elsewhere often name an older draft, which the API does not mind and Ajv does.
   const { $schema: _, ...jsonSchema } = schema;
   const ajv = new Ajv2020({

@@ -3,9 +3,10 @@ import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@tempo
 import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Agent } from '../agents/define-agent.ts';
+import { causeChain } from '../core/failures.ts';
 import { canonicalJson, shorten } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE, TURN_WORKFLOW } from '../core/names.ts';
-import { openingMessages } from '../core/turn-input.ts';
+import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
 import type { TurnArgs, TurnInput, TurnResult } from '../core/turn.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { TurnIdInUseError } from './errors.ts';
@@ -88,6 +89,7 @@ export class AgentClient {
     const { context, taskQueue = this.taskQueue } = options;
     const args: TurnArgs = { agent: name, input, ...(context === undefined ? {} : { context }) };
     openingMessages(args);
+    if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
     const turnId = options.turnId ?? `${name}-${randomUUID()}`;
     const inputDigest = digestOf(args);
     await aboutTurn(turnId, this.client.options.namespace, async () => {
@@ -136,7 +138,17 @@ export class AgentClient {
 }
 
 function digestOf(args: unknown): string {
-  return createHash('sha256').update(canonicalJson(args)).digest('hex');
+  return createHash('sha256').update(jsonOf(args)).digest('hex');
+}
+
+function jsonOf(args: unknown): string {
+  try {
+    return canonicalJson(args);
+  } catch (error) {
+    throw new InvalidTurnError(`input and context must be JSON: ${causeChain(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** The line beside the turn in the Temporal UI, which shows 200 characters at most. */

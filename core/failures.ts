@@ -1,3 +1,5 @@
+import { isRecord } from './json.ts';
+
 // Types of the failures that Plait raises, as the Temporal UI and a caller see them.
 
 /** The arguments of the turn are wrong; nothing was done. */
@@ -18,6 +20,8 @@ export const TOOL_TIMED_OUT = 'plait.ToolTimedOut';
 export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 /** The model could not be asked, so the turn failed. */
 export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
+/** A defect of Plait itself. */
+export const INTERNAL_ERROR = 'plait.InternalError';
 /** A stored part of the conversation could not be read. */
 export const STORAGE_FAILED = 'plait.StorageFailed';
 
@@ -36,6 +40,14 @@ export interface HeartbeatRecord {
   /** `run` has been called, or is about to be. */
   begun: true;
   details?: unknown;
+}
+
+/** The mark in heartbeat details, which come alone or as the only item of a list. */
+export function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
+  const record: unknown = Array.isArray(details) ? details[0] : details;
+  return isRecord(record) && record['begun'] === true
+    ? (record as unknown as HeartbeatRecord)
+    : undefined;
 }
 
 /** What the model activity tells of a failed request. */

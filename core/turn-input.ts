@@ -63,8 +63,11 @@ function findConversationProblem(messages: readonly Message[]): string | undefin
       return `messages[${i}].content must be a text or content blocks`;
     }
     const blocks = typeof content === 'string' ? [] : content;
-    for (const block of blocks) {
+    for (const [j, block] of blocks.entries()) {
       if (block.type !== 'tool_result') continue;
+      if (j > 0 && blocks[j - 1]?.type !== 'tool_result') {
+        return `messages[${i}] has a tool_result behind other content; results must come first`;
+      }
       if (role !== 'user') return `messages[${i}] has a tool_result, which only the user can give`;
       if (!open.delete(block.tool_use_id)) {
         return `messages[${i}] answers ${block.tool_use_id}, which the message before it did not ask for`;

@@ -1,4 +1,8 @@
-import type { NextStep } from './turn-state.ts';
+import { jsonBytes } from './json.ts';
+import { toolUses } from './messages.ts';
+import type { ModelReply } from './reply.ts';
+import type { NextStep, TurnState } from './turn-state.ts';
+import { inlineBytes } from './turn-state.ts';
 
 // The server terminates a run at 51,200 events or 50 MB of history, without a word to the workflow.
 // A turn ends validly before that.
@@ -27,3 +31,37 @@ export const HISTORY_FULL: NextStep = {
 
 export const NO_STORAGE =
   'The conversation no longer fits into one payload. Give the worker and the client a `storage`.';
+
+/** What a payload of 2 MB holds, with room for its envelope. */
+const PAYLOAD_BYTES = 1_900_000;
+/** A call's answer without a result, with its record. */
+const BYTES_PER_CALL = 800;
+
+/**
+ * Whether the result of the turn would still fit into one payload with this reply: its text and the
+ * inputs of its calls stand there twice.
+ */
+export function replyFits(state: TurnState, reply: ModelReply, stored: boolean): boolean {
+  if (stored) return true;
+  const calls = toolUses(reply.content).length;
+  const bytes = 2 * jsonBytes(reply.content) + BYTES_PER_CALL * calls;
+  return inlineBytes(state) + bytes <= PAYLOAD_BYTES;
+}
+
+/** What the results of one batch may add to history, of the 50 MB that end the run. */
+const BATCH_BYTES = { inline: 8_000_000, stored: 20_000_000 };
+/** Larger payloads do not stand in history where there is a storage. */
+const STORED_ABOVE_BYTES = 256 * 1024;
+
+/**
+ * Limit for the result of one of so many calls, in bytes, where it must be lower than the limit for
+ * every result: all of a batch stand in history, also those that do not fit into the conversation.
+ */
+export function maxResultBytes(calls: number, stored: boolean): number | undefined {
+  const share = Math.floor((stored ? BATCH_BYTES.stored : BATCH_BYTES.inline) / calls);
+  if (stored) return share < STORED_ABOVE_BYTES ? share : undefined;
+  return share < MAX_RESULT_BYTES ? share : undefined;
+}
+
+/** Just under Temporal's limit of 2 MB for a payload, which a result shares with its envelope. */
+export const MAX_RESULT_BYTES = 2_000_000;

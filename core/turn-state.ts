@@ -2,8 +2,9 @@ import { closeConversation } from './close-conversation.ts';
 import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
-import { textOf } from './messages.ts';
+import { textOf, toolUses } from './messages.ts';
 import type { SettledCall } from './outcome.ts';
+import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import type { ModelReply } from './reply.ts';
 import { sendableContent } from './sendable-content.ts';
 import type { Segment, Transcript } from './transcript.ts';
@@ -93,7 +94,8 @@ function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRec
   };
 }
 
-function inlineBytes(state: TurnState): number {
+/** What travels with the turn and is in no storage, in bytes. */
+export function inlineBytes(state: TurnState): number {
   return state.transcript.tailBytes + state.callBytes;
 }
 
@@ -151,6 +153,21 @@ export function skippedCalls(
     start: now,
     end: now,
   }));
+}
+
+/** A turn that failed while calls were open leaves them answered: nobody knows how they ended. */
+export function answerOpenCalls(state: TurnState, now: number): TurnState {
+  const last = state.transcript.tail.at(-1);
+  const content = last?.role === 'assistant' ? last.content : '';
+  const calls = typeof content === 'string' ? [] : toolUses(content);
+  const message = `The turn failed before this call was answered. ${MAY_HAVE_HAPPENED}`;
+  const settled = calls.map((): SettledCall => ({
+    outcome: { type: 'unknown', message },
+    attempts: 0,
+    start: now,
+    end: now,
+  }));
+  return commitResults(state, calls, settled, true);
 }
 
 /** What there is to tell of a turn that has not ended well, or not yet. */

@@ -149,9 +149,9 @@ function postgresBin(): string {
 }
 
 /** Runs the script of a service that ends, and a second time, since every `up` does so. */
-async function runTwice(name: string, script: string, env: Record<string, string>, place: Place) {
-  const options = { env: { PATH: place.path, ...env }, user: place.user, cwd: place.work };
-  for (const _ of [1, 2]) await run(name, ['/bin/sh', join(place.work, script)], options);
+async function runTwice(script: string, env: Record<string, string>, place: Place): Promise<void> {
+  const options = { env: { ...env, PATH: place.path }, user: place.user, cwd: place.work };
+  for (const _ of [1, 2]) await run(script, ['/bin/sh', join(place.work, script)], options);
 }
 
 async function startTemporal(place: Place): Promise<Program> {
@@ -257,12 +257,12 @@ async function turnWith(
   what: string,
   container: Container,
   model: MessagesServer,
-  accident: () => Promise<void>,
+  accident: (turn: Program) => Promise<void>,
 ): Promise<TurnResult> {
   const before = model.requests.length;
   const turn = container.startTurn(FULL_PICTURE, what);
   await untilToolsRun(turn, model, before);
-  await accident();
+  await accident(turn);
   const result = await resultOf(turn);
   checkAnswered(result);
   assert.deepEqual(
@@ -297,12 +297,12 @@ async function main(work: string): Promise<void> {
       (sentence) => say(`           ${sentence}`),
     ),
   );
-  await step('PostgreSQL is healthy', async () => {
+  const postgres = await run('postgres', [join(postgresBin(), 'postgres'), '--version']);
+  await step(`${postgres.trim()} is healthy`, async () => {
     await untilHealthy(await startPostgres(place), 'postgresql', place);
   });
   await step('temporal-sql-tool has made both schemas, and a second time changed nothing', () =>
     runTwice(
-      'setup-schema.sh',
       'setup-schema.sh',
       environmentOf('temporal-schema', {
         SQL_HOST: LOCAL_HOST,
@@ -311,16 +311,15 @@ async function main(work: string): Promise<void> {
       place,
     ),
   );
-  let server = await step('the Temporal server is healthy', () => startTemporal(place));
+  let server = await step(`${imageOf('temporal')} is healthy`, () => startTemporal(place));
   await step('the namespace exists', () =>
     runTwice(
-      'create-namespace.sh',
       'create-namespace.sh',
       environmentOf('temporal-namespace', { TEMPORAL_ADDRESS: addressOf(place) }),
       place,
     ),
   );
-  await step('the UI is healthy and sees the server', async () => {
+  await step(`${imageOf('temporal-ui')} is healthy and sees the server`, async () => {
     await startUi(place);
     const url = `http://${LOCAL_HOST}:${place.ports.ui}/api/v1/namespaces/default`;
     const response = await fetch(url);
@@ -337,7 +336,8 @@ async function main(work: string): Promise<void> {
   await using model = await startMessagesServer({ script: customerScript, apiKey: 'scripted' });
   const container = new Container(app, storage, model, place);
 
-  let worker = await step('the worker is healthy, and was not before it ran', async () => {
+  const node = (await run('node', ['node', '--version'])).trim();
+  let worker = await step(`the worker is healthy on Node ${node}, and was not before`, async () => {
     assert.equal(await container.isHealthy(), false);
     const started = await container.startWorker();
     await until(started, 'it is healthy', () => container.isHealthy());
@@ -365,8 +365,9 @@ async function main(work: string): Promise<void> {
     );
   });
   await step('a turn whose server is started anew while its tools run', async () => {
-    await turnWith('restarted-server', container, model, async () => {
+    await turnWith('restarted-server', container, model, async (turn) => {
       await end(server, 'SIGTERM');
+      assert.equal(turn.stdout(), '', 'the turn must not have ended before the server');
       await sleep(2_000);
       server = await startTemporal(place);
     });

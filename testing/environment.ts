@@ -10,7 +10,6 @@ import type { MessagesServer } from './messages-server.ts';
 import { startMessagesServer } from './messages-server.ts';
 import { quietRuntime } from './quiet-runtime.ts';
 import type { Script } from './script.ts';
-import type { TemporalServer } from './temporal-server.ts';
 import { startTemporalServer } from './temporal-server.ts';
 import { bundleOnce } from './workflow-bundle.ts';
 
@@ -22,10 +21,11 @@ export interface TestEnvironmentOptions extends Omit<
   script: Script;
   /**
    * A server that runs already, for example one for all tests of a run: what `startTemporalServer`
-   * returns, or an address. It stays when the environment is closed.
+   * returns, or an address. It stays when the environment is closed. An address that is `undefined`
+   * means none, as in `process.env['TEST_TEMPORAL']`.
    * @default one of its own, in memory, ended with the environment
    */
-  temporal?: { readonly address: string; readonly namespace?: string };
+  temporal?: { readonly address: string | undefined; readonly namespace?: string };
   /**
    * What Temporal's workers log. One setting for the process: the first environment decides, and a
    * `Runtime.install` of your own before it wins.
@@ -62,13 +62,13 @@ export async function startTestEnvironment(
   const close = () => runAll(cleanups.splice(0).toReversed());
   quietRuntime(logLevel);
   try {
-    const temporal = given ?? (await ownServer(cleanups));
-    const namespace = temporal.namespace ?? 'default';
+    const namespace = given?.namespace ?? 'default';
+    const address = given?.address ?? (await ownServer(namespace, cleanups));
     const taskQueue = options.taskQueue ?? `test-${randomUUID()}`;
     const model = await startMessagesServer({ script });
     cleanups.push(() => model.close());
 
-    const native = await NativeConnection.connect({ address: temporal.address });
+    const native = await NativeConnection.connect({ address });
     cleanups.push(() => native.close());
     const worker = await createWorker({
       // Nobody waits for a tool of a test that is over.
@@ -88,7 +88,7 @@ export async function startTestEnvironment(
       await running;
     });
 
-    const connection = await Connection.connect({ address: temporal.address });
+    const connection = await Connection.connect({ address });
     cleanups.push(() => connection.close());
     const dataConverter = withStorage(options.dataConverter, options.storage);
     const client = new Client({
@@ -102,7 +102,7 @@ export async function startTestEnvironment(
       model,
       worker,
       taskQueue,
-      temporal: { address: temporal.address, namespace },
+      temporal: { address, namespace },
       close,
       [Symbol.asyncDispose]: close,
     };
@@ -112,10 +112,10 @@ export async function startTestEnvironment(
   }
 }
 
-async function ownServer(cleanups: (() => Promise<void>)[]): Promise<TemporalServer> {
-  const server = await startTemporalServer({ ui: false });
+async function ownServer(namespace: string, cleanups: (() => Promise<void>)[]): Promise<string> {
+  const server = await startTemporalServer({ namespace });
   cleanups.push(() => server.stop());
-  return server;
+  return server.address;
 }
 
 /** Without options that shape the bundle, one bundle does for all environments of the process. */

@@ -107,11 +107,25 @@ async function historyFiles(source: Parameters<typeof replayHistories>[0]): Prom
 
 async function readHistory(file: string): Promise<object> {
   const json: unknown = JSON.parse(await readFile(file, 'utf8'));
-  const history = Array.isArray(json) ? { events: json as unknown[] } : json;
-  if (isRecord(history) && Array.isArray(history['events']) && history['events'].length > 0) {
-    return history;
+  const list: unknown = isRecord(json) ? json['events'] : json;
+  const events = Array.isArray(list) ? list.filter(isRecord) : [];
+  if (events.length === 0) throw new Error(`${file} holds no history: there are no events in it`);
+  // The Temporal UI shows the newest first, and what is downloaded or copied from it may do so too.
+  events.sort((a, b) => Number(a['eventId']) - Number(b['eventId']));
+  if (isDecoded(events[0])) {
+    throw new Error(
+      `${file} cannot be replayed: its payloads are decoded. Download it again with "Decode Event History" switched off.`,
+    );
   }
-  throw new Error(`${file} holds no history: there are no events in it`);
+  return { events };
+}
+
+/** A payload of a history is metadata and base64; decoded for people, it is the value alone. */
+function isDecoded(started: Record<string, unknown> | undefined): boolean {
+  const attributes = started?.['workflowExecutionStartedEventAttributes'];
+  const input = isRecord(attributes) ? attributes['input'] : undefined;
+  const payloads = isRecord(input) ? input['payloads'] : input;
+  return Array.isArray(payloads) && !payloads.every((one) => isRecord(one) && 'metadata' in one);
 }
 
 function toPath(file: string | URL): string {

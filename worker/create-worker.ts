@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
 import { GracefulShutdownPeriodExpiredError, NativeConnection, Worker } from '@temporalio/worker';
+import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
@@ -35,6 +36,18 @@ const DEFAULTS = {
   shutdownForceTime: '20s',
 } as const satisfies Partial<WorkerOptions>;
 
+/** The defaults that fit to what is given. */
+function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Partial<WorkerOptions> {
+  // A tuner decides this by itself, and Temporal refuses both.
+  const { maxConcurrentActivityTaskExecutions: _, ...others } = DEFAULTS;
+  const defaults = tuner === undefined ? DEFAULTS : others;
+  if (shutdownGraceTime === undefined) return defaults;
+  // Forced earlier, tools would be lost within the time that they were given.
+  const afterGrace =
+    msToNumber(DEFAULTS.shutdownForceTime) - msToNumber(DEFAULTS.shutdownGraceTime);
+  return { ...defaults, shutdownForceTime: msToNumber(shutdownGraceTime) + afterGrace };
+}
+
 /** The workflows beside this file: `.ts` in the repository, `.js` in the package. */
 const WORKFLOWS = fileURLToPath(
   new URL(`../workflows/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
@@ -68,7 +81,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const { connection, namespace, owned } = await connect(temporal);
   try {
     const worker = await Worker.create({
-      ...DEFAULTS,
+      ...defaultsFor(temporal),
       ...(temporal.workflowBundle === undefined ? { workflowsPath: WORKFLOWS } : {}),
       ...temporal,
       connection,
@@ -99,6 +112,9 @@ interface WorkerConnection {
 async function connect(
   given: Pick<CreateWorkerOptions, 'connection' | 'namespace'>,
 ): Promise<WorkerConnection> {
+  if (given.connection !== undefined && given.namespace !== undefined) {
+    return { connection: given.connection, namespace: given.namespace };
+  }
   const config = loadClientConnectConfig();
   const namespace = given.namespace ?? config.namespace ?? 'default';
   if (given.connection !== undefined) return { connection: given.connection, namespace };

@@ -5,7 +5,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { toolUses } from '../core/messages.ts';
-import { HISTORY_FULL, isHistoryFull, NO_STORAGE } from '../core/turn-limits.ts';
+import { HISTORY_FULL, isHistoryFull, NO_STORAGE, replyFits } from '../core/turn-limits.ts';
 import {
   beginTurn,
   commitReply,
@@ -43,6 +43,8 @@ export async function agentTurn(args: TurnArgs): Promise<TurnResult> {
     for (;;) {
       setCurrentDetails(`Round ${state.rounds + 1}: waiting for the model`);
       const { reply, prepared, segments } = await callModel(agent, state);
+      if (!replyFits(state, reply, stored)) return await finish('turn_too_large', NO_STORAGE);
+
       const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
       let step = nextStep(reply, state.rounds + 1, agent.limits.rounds);
       if (step.type !== 'stop' && isHistoryFull(workflowInfo(), calls.length)) step = HISTORY_FULL;

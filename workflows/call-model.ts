@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '@temporalio/common';
 import { scheduleActivity } from '@temporalio/workflow';
 import type { ModelCall, ModelCallArgs } from '../activities/call-model.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
@@ -8,12 +9,13 @@ import type { TurnState } from '../core/turn-state.ts';
  * Some twelve minutes of an overloaded API. The activity says when to try again where the API says
  * it, and ends the attempts where trying again cannot help.
  */
-export const MODEL_RETRY = {
+export const MODEL_RETRY: RetryPolicy = {
   initialInterval: '1s',
   backoffCoefficient: 2,
   maximumInterval: '60s',
   maximumAttempts: 18,
-} as const;
+  nonRetryableErrorTypes: ['PayloadsTooLarge'],
+};
 
 /** Asks the model for its next reply, as an activity that is retried until the answer is final. */
 export async function callModel(agent: PinnedAgent, state: TurnState): Promise<ModelCall> {

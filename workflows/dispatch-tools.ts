@@ -4,6 +4,7 @@ import type { PinnedAgent } from '../core/agent-spec.ts';
 import { jsonBytes } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
 import { occurrences } from '../core/occurrences.ts';
+import { maxResultBytes } from '../core/turn-limits.ts';
 import type { SettledCall } from '../core/outcome.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { ToolPolicy } from '../core/tool-policy.ts';
@@ -35,6 +36,7 @@ export async function dispatchTools(batch: Batch): Promise<SettledCall[]> {
   const gate = new Gate(MAX_OUTSTANDING_CALLS, MAX_OUTSTANDING_BYTES);
   const policies = new Map(batch.agent.policies);
   const repeated = occurrences(batch.calls);
+  const resultLimit = maxResultBytes(batch.calls.length, batch.agent.spec.type === 'stored');
   // Every promise settles its own failure in the same tick. One that rejects before somebody awaits
   // it fails the workflow task, and the run is stuck.
   return await Promise.all(
@@ -49,6 +51,7 @@ export async function dispatchTools(batch: Batch): Promise<SettledCall[]> {
         agent: batch.agent.name,
         round: batch.round,
         occurrence: repeated[i] ?? 0,
+        ...(resultLimit === undefined ? {} : { maxResultBytes: resultLimit }),
         ...(batch.context === undefined ? {} : { context: batch.context }),
       };
       const bytes = COMMAND_BYTES + jsonBytes(call.input) + jsonBytes(args);

@@ -7,8 +7,8 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { ToolReturn } from '../activities/run-tool.ts';
-import type { AttemptReport, HeartbeatRecord } from '../core/failures.ts';
-import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../core/failures.ts';
+import type { AttemptReport } from '../core/failures.ts';
+import { heartbeatRecord, OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../core/outcome.ts';
 import {
@@ -33,7 +33,7 @@ export async function settle(
 ): Promise<SettledCall> {
   const scheduled = Date.now();
   try {
-    const { content, attempt, startedAt, endedAt } = await work();
+    const { content, attempt, startedAt, endedAt } = checkedReturn(await work(), scheduled);
     return {
       outcome: { type: 'succeeded', content },
       attempts: attempt,
@@ -49,6 +49,16 @@ export async function settle(
       end: report?.endedAt ?? Date.now(),
     };
   }
+}
+
+/** Somebody may have completed the activity by hand, with whatever they had. */
+function checkedReturn(value: unknown, scheduled: number): ToolReturn {
+  if (isRecord(value) && 'content' in value && attemptReport([value]) !== undefined) {
+    return value as unknown as ToolReturn;
+  }
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  const content = text.trim() === '' ? 'The call was completed without a result.' : text;
+  return { content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
 }
 
 interface Explained {
@@ -137,12 +147,5 @@ function attemptReport(details: unknown): AttemptReport | undefined {
   const first: unknown = Array.isArray(details) ? details[0] : undefined;
   return isRecord(first) && typeof first['attempt'] === 'number'
     ? (first as unknown as AttemptReport)
-    : undefined;
-}
-
-function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
-  const record: unknown = Array.isArray(details) ? details[0] : details;
-  return isRecord(record) && record['begun'] === true
-    ? (record as unknown as HeartbeatRecord)
     : undefined;
 }

@@ -1,9 +1,20 @@
-import { ActivityFailure, ApplicationFailure, rootCause } from '@temporalio/workflow';
-import { INVALID_TURN, MODEL_CALL_FAILED } from '../core/failures.ts';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  rootCause,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import {
+  INTERNAL_ERROR,
+  INVALID_TURN,
+  MODEL_CALL_FAILED,
+  STORAGE_FAILED,
+} from '../core/failures.ts';
+import { shorten } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
 import { openingMessages } from '../core/turn-input.ts';
 import type { TurnState } from '../core/turn-state.ts';
-import { hasOutgrown, turnProgress } from '../core/turn-state.ts';
+import { answerOpenCalls, hasOutgrown, turnProgress } from '../core/turn-state.ts';
 import { readTranscript } from './read-transcript.ts';
 
 /** The messages that the turn begins with. Fails the run, instead of retrying its task for ever. */
@@ -30,12 +41,28 @@ export async function turnFailure(
 ): Promise<ApplicationFailure> {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   const failure = cause instanceof ApplicationFailure ? cause : undefined;
-  const messages = await readTranscript(state.transcript).catch(() => state.transcript.tail);
+  const answered = answerOpenCalls(state, Date.now());
+  const messages = await messagesOf(answered, failure?.type);
   return ApplicationFailure.create({
-    message: rootCause(error) ?? String(error),
-    type: failure?.type ?? MODEL_CALL_FAILED,
+    message: shorten(describe(error, cause), MAX_MESSAGE),
+    type: failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR),
     nonRetryable: true,
-    details: [turnProgress(agent, state, messages), ...(failure?.details ?? [])],
-    ...(error instanceof Error ? { cause: error } : {}),
+    details: [turnProgress(agent, answered, messages), ...(failure?.details ?? [])],
   });
+}
+
+/** The server does not take failures of some megabytes, and a person does not read them. */
+const MAX_MESSAGE = 4_000;
+
+function describe(error: unknown, cause: unknown): string {
+  const text = rootCause(error) ?? String(error);
+  if (!(cause instanceof TimeoutFailure)) return text;
+  return `The model could not be asked: the workers that tried were lost or too slow (${text}).`;
+}
+
+/** What the storage does not give now was asked for long enough already. */
+async function messagesOf(state: TurnState, failureType?: string | null): Promise<Message[]> {
+  const { transcript } = state;
+  if (failureType === STORAGE_FAILED) return transcript.tail;
+  return await readTranscript(transcript).catch(() => transcript.tail);
 }

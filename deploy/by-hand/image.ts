@@ -19,7 +19,8 @@ export async function buildImage(work: string, npmCache: string): Promise<string
     await cp(join(ROOT, file), join(build, file));
   }
   const ci = [...NPM, 'ci', '--ignore-scripts', '--cache', npmCache];
-  const env = { HOME: process.env['HOME'] ?? work };
+  // Tools of this machine, with its settings.
+  const { env } = process;
   await run('npm ci', ci, { cwd: build, env });
   await run('npm run build', [...NPM, 'run', 'build'], { cwd: build, env });
 
@@ -37,7 +38,7 @@ export async function buildImage(work: string, npmCache: string): Promise<string
 /** The files that Docker would send to the build, of those that git knows or would add. */
 async function buildContext(): Promise<string[]> {
   const command = ['git', 'ls-files', '--cached', '--others', '--exclude-standard'];
-  const files = (await run('git', command, { cwd: ROOT }))
+  const files = (await run('git', command, { cwd: ROOT, env: process.env }))
     .split('\n')
     .filter((file) => file !== '');
   const rules = await ignoreRules();

@@ -10,7 +10,7 @@ export interface User {
 }
 
 export interface StartOptions {
-  env?: Readonly<Record<string, string>>;
+  env?: Readonly<NodeJS.ProcessEnv>;
   cwd?: string;
   /** @default who runs this script */
   user?: User | undefined;
@@ -61,7 +61,10 @@ export function start(
     createInterface({ input: stream }).on('line', (line) => output.push(line));
   }
   const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => {
+      running.delete(program);
+      reject(error);
+    });
     child.once('close', (code, signal) => {
       running.delete(program);
       resolve(code ?? signal ?? 1);

@@ -56,7 +56,7 @@ export async function installPrograms(
 /** Where the Go module of Temporal's UI lies, for its configuration, which the image has as well. */
 export async function uiConfigDirectory(image: string): Promise<string> {
   const module = `github.com/temporalio/ui-server/v2@v${tagOf(image)}`;
-  const json = await run('go', ['go', 'mod', 'download', '-json', module], { env: goEnv() });
+  const json = await run('go', ['go', 'mod', 'download', '-json', module], { env: process.env });
   return join((JSON.parse(json) as { Dir: string }).Dir, 'config');
 }
 
@@ -68,20 +68,10 @@ async function built(program: GoProgram, say: (sentence: string) => void): Promi
   await mkdir(directory, { recursive: true });
   await run('go', ['nice', 'go', 'install', `${program.package}@v${program.version}`], {
     // One compiler at a time: the others on this machine want to work too.
-    env: { ...goEnv(), GOBIN: directory, GOFLAGS: '-p=1 -buildvcs=false' },
+    env: { ...process.env, GOBIN: directory, GOFLAGS: '-p=1 -buildvcs=false' },
   });
   await rename(join(directory, program.package.split('/').at(-1) ?? ''), path);
   return path;
-}
-
-function goEnv(): Record<string, string> {
-  const names = ['HOME', 'GOPATH', 'GOCACHE', 'GOMODCACHE', 'GOPROXY', 'HTTPS_PROXY', 'NO_PROXY'];
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
 }
 
 function tagOf(image: string): string {

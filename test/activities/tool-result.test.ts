@@ -1,11 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  InvalidToolResultError,
-  MAX_RESULT_BYTES,
-  toolResultContent,
-} from '../../activities/tool-result.ts';
+import { InvalidToolResultError, toolResultContent } from '../../activities/tool-result.ts';
 import { hasLoneSurrogate, jsonBytes } from '../../core/json.ts';
+import { MAX_RESULT_BYTES } from '../../core/turn-limits.ts';
 
 const NOTHING = 'The tool finished and returned nothing.';
 const text = (words: string) => ({ type: 'text', text: words });
@@ -15,7 +12,7 @@ circular['self'] = circular;
 describe('what a tool returns', () => {
   test.for([
     ['a text', '2 orders', '2 orders'],
-    ['a blank text', ' ', ' '],
+    ['a blank text', ' ', NOTHING],
     ['nothing', undefined, NOTHING],
     ['null', null, NOTHING],
     ['an empty text', '', NOTHING],

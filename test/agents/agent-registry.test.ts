@@ -29,8 +29,10 @@ describe('the agents of a worker', () => {
 
     expect(registry.names).toEqual(['support', 'sales']);
     expect(registry.agent('sales')).toBe(sales);
-    expect(registry.tool('support', 'get_orders')).toBe(support.tools.get('get_orders'));
-    expect(registry.tool('sales', 'get_orders')).toBe(sales.tools.get('get_orders'));
+    expect(registry.agent('support')?.tools.get('get_orders')).toBe(
+      support.tools.get('get_orders'),
+    );
+    expect(registry.agent('sales')?.tools.get('get_orders')).toBe(sales.tools.get('get_orders'));
   });
 
   test('name every tool once, also where two have a tool of one name', () => {
@@ -44,8 +46,8 @@ describe('the agents of a worker', () => {
 
     for (const name of [...SPECIAL_NAMES, 'hasOwnProperty', '']) {
       expect(registry.agent(name)).toBeUndefined();
-      expect(registry.tool('support', name)).toBeUndefined();
-      expect(registry.tool(name, 'get_orders')).toBeUndefined();
+      expect(registry.agent('support')?.tools.get(name)).toBeUndefined();
+      expect(registry.agent(name)?.tools.get('get_orders')).toBeUndefined();
     }
   });
 
@@ -55,7 +57,7 @@ describe('the agents of a worker', () => {
     const registry = createAgentRegistry([special]);
 
     expect(registry.agent(name)).toBe(special);
-    expect(registry.tool(name, name)).toBe(special.tools.get(name));
+    expect(registry.agent(name)?.tools.get(name)).toBe(special.tools.get(name));
     expect([registry.names, registry.toolNames]).toEqual([[name], [name]]);
   });
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { causeChain } from '../../core/failures.ts';
+import { causeChain, heartbeatRecord } from '../../core/failures.ts';
 
 const chain = (...texts: string[]): Error | undefined =>
   texts.reduceRight<Error | undefined>(
@@ -109,5 +109,18 @@ describe('what is told of an error', () => {
         expect(causeChain(value)).not.toBe('');
       }),
     );
+  });
+});
+
+describe('the mark in heartbeat details', () => {
+  const mark = { attempt: 2, begun: true, details: { page: 7 } } as const;
+
+  test('is found alone and as the only item of a list', () => {
+    expect(heartbeatRecord(mark)).toBe(mark);
+    expect(heartbeatRecord([mark])).toBe(mark);
+  });
+
+  test.for([[undefined], [null], [[]], [{ page: 7 }], ['begun']])('is not in %j', ([details]) => {
+    expect(heartbeatRecord(details)).toBeUndefined();
   });
 });

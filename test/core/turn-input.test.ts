@@ -206,3 +206,11 @@ describe('a conversation is refused', () => {
     expect(() => opening(input)).toThrow(new InvalidTurnError(`input: ${message}`));
   });
 });
+
+test('results behind other content of their message are refused', () => {
+  const text = { type: 'text', text: 'By the way' };
+  expect(() => opening([user(text), assistant(asks('a')), user(text, answers('a'))])).toThrow(
+    'messages[2] has a tool_result behind other content; results must come first',
+  );
+  expect(opening([user(text), assistant(asks('a')), user(answers('a'), text)])).toHaveLength(3);
+});

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { HISTORY_FULL, isHistoryFull } from '../../core/turn-limits.ts';
+import { HISTORY_FULL, isHistoryFull, maxResultBytes, replyFits } from '../../core/turn-limits.ts';
+import { beginTurn } from '../../core/turn-state.ts';
+import { call, replyWith } from './arbitraries.ts';
 
 describe('the history of a turn', () => {
   test.for([
@@ -18,5 +20,37 @@ describe('the history of a turn', () => {
       reason: 'turn_too_large',
       details: expect.stringContaining('Continue with a new turn') as string,
     });
+  });
+});
+
+describe('a reply', () => {
+  const state = beginTurn([{ role: 'user', content: 'x'.repeat(1_400_000) }]);
+  const saying = (length: number) =>
+    replyWith({ content: [{ type: 'text', text: 'y'.repeat(length), citations: null }] });
+
+  test('fits while the result could hold it twice, as a message and as the text', () => {
+    expect(replyFits(state, saying(240_000), false)).toBe(true);
+    expect(replyFits(state, saying(260_000), false)).toBe(false);
+  });
+
+  test('does not fit with so many calls that their answers would not', () => {
+    const calls = (count: number) => Array.from({ length: count }, (_, i) => call(`toolu_${i}`));
+    expect(replyFits(state, replyWith({ content: calls(300) }), false)).toBe(true);
+    expect(replyFits(state, replyWith({ content: calls(600) }), false)).toBe(false);
+  });
+
+  test('always fits where there is a storage', () => {
+    expect(replyFits(state, saying(900_000), true)).toBe(true);
+  });
+});
+
+describe('the limit for one result of a batch', () => {
+  test.for([
+    ['is the general one for a few calls', 4, false, undefined],
+    ['is a share of what history takes for many', 40, false, 200_000],
+    ['is the general one with a storage, which takes large results', 70, true, undefined],
+    ['is a share also with a storage where all would stand in history', 2_000, true, 10_000],
+  ] as const)('%s', ([, calls, stored, limit]) => {
+    expect(maxResultBytes(calls, stored)).toBe(limit);
   });
 });

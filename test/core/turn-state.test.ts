@@ -5,6 +5,7 @@ import type { SettledCall, ToolOutcome } from '../../core/outcome.ts';
 import { INLINE_BYTES } from '../../core/transcript.ts';
 import type { TurnState } from '../../core/turn-state.ts';
 import {
+  answerOpenCalls,
   beginTurn,
   commitReply,
   commitResults,
@@ -241,5 +242,24 @@ describe('what is told of a turn', () => {
     const result = turnResult('support', state, messages, { reason: 'end_turn', details });
 
     expect(result).not.toHaveProperty('stopDetails');
+  });
+});
+
+describe('a turn that fails', () => {
+  test('leaves its open calls answered as unknown', () => {
+    const failed = answerOpenCalls(commitReply(beginTurn(HELLO), asking), 0);
+
+    expect(failed.calls.map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
+    expect(failed.transcript.tail.at(-1)).toMatchObject({
+      role: 'user',
+      content: calls.map(({ id }) => ({ type: 'tool_result', tool_use_id: id, is_error: true })),
+    });
+  });
+
+  test('stays as it is where no call is open', () => {
+    const begun = beginTurn(HELLO);
+    expect(answerOpenCalls(begun, 0)).toEqual(begun);
+    const answered = commitReply(begun, replyWith());
+    expect(answerOpenCalls(answered, 0)).toEqual(answered);
   });
 });

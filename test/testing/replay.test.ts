@@ -1,12 +1,15 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL, fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { describe, expect, inject, test } from 'vitest';
 import { callTools, say } from '../../testing/replies.ts';
 import { recordHistory, ReplayFailedError, replayHistories } from '../../testing/replay.ts';
 import { conversation } from '../../testing/script.ts';
+import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { alwaysFail, withToolFaults } from '../../testing/tool-faults.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
@@ -40,10 +43,38 @@ describe('replayHistories', () => {
     expect(await replayHistories(join(folder, 'a.json'), options)).toHaveLength(1);
   });
 
-  test('takes a bare list of events, as some tools write it', async () => {
-    const { events } = JSON.parse(threeCalls) as { events: unknown };
-    const folder = folderWith({ 'list.json': JSON.stringify(events) });
+  test('takes a bare list of events, and the newest first, as the Temporal UI shows them', async () => {
+    const { events } = JSON.parse(threeCalls) as { events: unknown[] };
+    const folder = folderWith({
+      'list.json': JSON.stringify(events),
+      'newest-first.json': JSON.stringify({ events: events.toReversed() }),
+    });
+    expect(await replayHistories(folder, options)).toHaveLength(2);
+  });
+
+  test('takes what `temporal workflow show` writes', async () => {
+    await using plait = await startPlait({ agents: [agentWith([])], script: () => say('Hello.') });
+    const turn = await plait.agents.start('tester', 'hello');
+    await turn.result();
+    const { path } = await findTemporalBinary();
+    const args = ['workflow', 'show', '--output', 'json', '--workflow-id', turn.turnId];
+    const { stdout } = await promisify(execFile)(path, [
+      ...args,
+      '--address',
+      plait.temporal.address,
+    ]);
+    const folder = folderWith({ 'shown.json': stdout });
     expect(await replayHistories(folder, options)).toHaveLength(1);
+  });
+
+  test('says which file was downloaded with its payloads decoded', async () => {
+    const decoded = JSON.parse(threeCalls, (key, value: unknown) =>
+      key === 'payloads' ? [{ agent: 'tester', input: 'go' }] : value,
+    ) as unknown;
+    const folder = folderWith({ 'decoded.json': JSON.stringify(decoded) });
+    await expect(replayHistories(folder, options)).rejects.toThrow(
+      `${join(folder, 'decoded.json')} cannot be replayed: its payloads are decoded`,
+    );
   });
 
   test('replays with workflows of your own', async () => {

@@ -22,7 +22,7 @@ let ran: string[] = [];
 
 const activity = {
   heartbeatTimeout: '1s',
-  startToCloseTimeout: '5s',
+  startToCloseTimeout: '3s',
   retry: { initialInterval: '10ms', maximumAttempts: 3 },
 };
 

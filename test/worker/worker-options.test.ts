@@ -1,0 +1,39 @@
+import { NativeConnection } from '@temporalio/worker';
+import { expect, inject, onTestFinished, test, vi } from 'vitest';
+import { createWorker } from '../../worker/index.ts';
+import type { CreateWorkerOptions } from '../../worker/index.ts';
+import { agentWith } from '../fixtures/tools.ts';
+import '../fixtures/plait.ts';
+
+async function workerWith(options: Partial<CreateWorkerOptions>) {
+  const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
+  const worker = await createWorker({
+    agents: [agentWith([])],
+    connection,
+    namespace: 'default',
+    taskQueue: 'options',
+    workflowBundle: { codePath: inject('workflowBundle') },
+    ...options,
+  });
+  onTestFinished(async () => {
+    await worker.runUntil(Promise.resolve());
+    await connection.close();
+  });
+  return worker;
+}
+
+test('a tuner takes the place of the default number of calls at once', async () => {
+  const tuner = { tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 } };
+  expect((await workerWith({ tuner })).getState()).toBe('INITIALIZED');
+});
+
+test('a longer grace is not cut short by the default for forcing the end', async () => {
+  const { options } = await workerWith({ shutdownGraceTime: '60s' });
+  expect([options.shutdownGraceTimeMs, options.shutdownForceTimeMs]).toEqual([60_000, 70_000]);
+});
+
+test('a broken profile does not matter to a worker that was given its connection', async () => {
+  vi.stubEnv('TEMPORAL_PROFILE', 'nope');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect((await workerWith({})).getState()).toBe('INITIALIZED');
+});
