@@ -2,7 +2,7 @@
 // same settings, read from those files, and then runs turns on it: with a worker that is killed in
 // the middle and a server that is started anew in the middle.
 //
-//   npx tsx --conditions=source deploy/run-without-docker.ts
+//   npm run deploy:try
 //
 // Needs Debian's packages docker-compose and postgresql, Go, wget, git, and as root the users
 // postgres and nobody. The first run builds the Temporal server, which takes minutes; a run

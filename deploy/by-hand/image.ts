@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ROOT } from '../compose-file.ts';
@@ -44,7 +45,9 @@ async function buildContext(): Promise<string[]> {
   const rules = await ignoreRules();
   return files.filter((file) => {
     const last = rules.findLast(({ pattern }) => pattern.test(file));
-    return last === undefined || last.isException;
+    const isSent = last === undefined || last.isException;
+    // Git also lists what was deleted and not committed yet.
+    return isSent && existsSync(join(ROOT, file));
   });
 }
 

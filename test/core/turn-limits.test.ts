@@ -23,10 +23,12 @@ describe('the history of a turn', () => {
   });
 });
 
+const saying = (length: number) =>
+  replyWith({ content: [{ type: 'text', text: 'y'.repeat(length), citations: null }] });
+const calls = (count: number) => Array.from({ length: count }, (_, i) => call(`toolu_${i}`));
+
 describe('a reply', () => {
   const state = beginTurn([{ role: 'user', content: 'x'.repeat(1_400_000) }]);
-  const saying = (length: number) =>
-    replyWith({ content: [{ type: 'text', text: 'y'.repeat(length), citations: null }] });
 
   test('fits while the result could hold it twice, as a message and as the text', () => {
     expect(replyFits(state, saying(240_000), false)).toBe(true);
@@ -34,7 +36,6 @@ describe('a reply', () => {
   });
 
   test('does not fit with so many calls that their answers would not', () => {
-    const calls = (count: number) => Array.from({ length: count }, (_, i) => call(`toolu_${i}`));
     expect(replyFits(state, replyWith({ content: calls(300) }), false)).toBe(true);
     expect(replyFits(state, replyWith({ content: calls(600) }), false)).toBe(false);
   });
@@ -50,7 +51,7 @@ describe('the limit for one result of a batch', () => {
     ['is a share of what history takes for many', 40, false, 200_000],
     ['is the general one with a storage, which takes large results', 70, true, undefined],
     ['is a share also with a storage where all would stand in history', 2_000, true, 10_000],
-  ] as const)('%s', ([, calls, stored, limit]) => {
-    expect(maxResultBytes(calls, stored)).toBe(limit);
+  ] as const)('%s', ([, count, stored, limit]) => {
+    expect(maxResultBytes(count, stored)).toBe(limit);
   });
 });

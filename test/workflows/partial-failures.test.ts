@@ -178,7 +178,7 @@ test('whatever is thrown or returned becomes a clear result', async () => {
     expect.stringContaining(
       'The tool ran, but its result cannot be turned into JSON: Converting circular structure',
     ),
-    'The tool ran, but its result of 2100002 bytes is above the limit of 2000000. Ask for less, or in parts.',
+    'The tool ran, but its result of 2100002 bytes is above the limit of 888888. Ask for less, or in parts.',
     '\uFFFD',
     [{ type: 'text', text: 'a block' }],
     'fine',
