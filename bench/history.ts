@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { historyPageSize } from '../client/history-page.ts';
 
 /** Size of a turn's history, as the server counts it. */
 export interface History {
@@ -16,14 +17,33 @@ const MODEL_ACTIVITY = /callModel$/;
 
 /** How large history was when the model was asked, for each time it was. */
 export async function sizesByRound(client: Client, workflowId: string): Promise<number[]> {
-  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   const sizes: number[] = [];
   let size = 0;
-  for (const event of events ?? []) {
+  for (const event of await allEvents(client, workflowId)) {
     const { workflowTaskStartedEventAttributes: task, activityTaskScheduledEventAttributes: call } =
       event;
     if (task?.historySizeBytes) size = Number(task.historySizeBytes);
     if (MODEL_ACTIVITY.test(call?.activityType?.name ?? '')) sizes.push(size);
   }
   return sizes;
+}
+
+/** Not by `fetchHistory`, whose pages may be larger than a message. */
+async function allEvents(client: Client, workflowId: string) {
+  const { historySize } = await client.workflow.getHandle(workflowId).describe();
+  const request = {
+    namespace: client.options.namespace,
+    execution: { workflowId },
+    maximumPageSize: historyPageSize(historySize),
+  };
+  const events = [];
+  for (let nextPageToken: Uint8Array = new Uint8Array(); ;) {
+    const page = await client.workflowService.getWorkflowExecutionHistory({
+      ...request,
+      nextPageToken,
+    });
+    events.push(...(page.history?.events ?? []));
+    nextPageToken = page.nextPageToken;
+    if (nextPageToken.length === 0) return events;
+  }
 }

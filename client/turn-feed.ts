@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import { ServiceError } from '@temporalio/client';
 import { isRecord } from '../core/json.ts';
 import type { PendingActivity } from './pending-activities.ts';
+import { historyPageSize } from './history-page.ts';
 import { pendingActivities } from './pending-activities.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnEvent } from './turn-events.ts';
@@ -42,6 +43,7 @@ export async function openTurnFeed(
   const readPage = async () => {
     const page = await client.workflowService.getWorkflowExecutionHistory({
       namespace,
+      maximumPageSize: historyPageSize(first.historySize),
       execution,
       waitNewEvent: true,
       ...(nextPageToken === undefined ? {} : { nextPageToken }),

@@ -21,6 +21,7 @@ const tools = [
     },
     { activity: { retry: { initialInterval: '400ms' } } },
   ),
+  reader('large', () => 'x'.repeat(1_400_000)),
   reader('endless', (_input, { signal }) => sleep(600_000, 'done', { signal })),
 ];
 
@@ -122,4 +123,21 @@ describe('watch', () => {
   it('says that there is no such turn', async () => {
     await expect(watch(env.agents.getHandle('nobody'))).rejects.toThrow('There is no turn nobody');
   });
+});
+
+it('reads a history whose events together are larger than a message', async () => {
+  const agent = defineAgent({ name: 'large', model: 'claude-opus-5-5', tools });
+  await using large = await startPlait({
+    agents: [agent],
+    script: ({ round }) => {
+      const calls = [1, 2, 3, 4].map((id) => ['large', { id }] as const);
+      return round === 0 ? callTools(calls) : say('That is all.');
+    },
+  });
+  const turn = await large.agents.start(agent, 'large');
+  await turn.result();
+
+  const snapshots = await watch(turn);
+
+  expect(snapshots.at(-1)?.rounds[0]?.calls.map(({ id }) => id)).toHaveLength(4);
 });
