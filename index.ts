@@ -2,9 +2,13 @@
 // doors of their own, so that importing one does not drag in the others.
 
 export { defineAgent } from './agents/define-agent.ts';
-export type { Agent, AgentOptions } from './agents/define-agent.ts';
+export type { AccessOption, DeclaredAccess, Fields, Key } from './agents/access-option.ts';
+export type { Agent, AgentOptions, AnnouncedApproval } from './agents/define-agent.ts';
 export { defineTool } from './agents/define-tool.ts';
 export type {
+  ApprovalContext,
+  Later,
+  LaterOptions,
   Tool,
   ToolActivityOptions,
   ToolAnnotations,
@@ -16,6 +20,7 @@ export type { InputOf, InputSchema, JsonSchema } from './agents/input-schema.ts'
 export { ToolError } from './agents/tool-error.ts';
 export type { ToolErrorOptions } from './agents/tool-error.ts';
 
-export type { OutcomeType } from './core/outcome.ts';
+export type { OnToolFailure } from './core/batch-policy.ts';
+export type { ApprovalRecord, OutcomeType } from './core/outcome.ts';
 export type { CallRecord, StopReason, TurnArgs, TurnInput, TurnResult } from './core/turn.ts';
 export type { Usage } from './core/usage.ts';

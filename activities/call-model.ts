@@ -2,7 +2,8 @@ import type Anthropic from '@anthropic-ai/sdk';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
-import type { PinnedSpec } from '../core/agent-spec.ts';
+import type { AgentDefinition } from '../agents/define-agent.ts';
+import type { PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
@@ -13,14 +14,17 @@ import type { Segment } from '../core/transcript.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
 import { classifyModelError } from './classify-model-error.ts';
 import { keepAlive } from './heartbeat.ts';
-import { registeredAgent } from './load-agent.ts';
+import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 
 export interface ModelCallArgs {
   agent: string;
-  spec: PinnedSpec;
+  /** Absent in the first call of a turn, which pins the agent. */
+  spec?: PinnedSpec;
+  /** The turn's, for approvals that depend on it. */
+  context?: unknown;
   segments: Segment[];
   tail: Message[];
   tailBytes: number;
@@ -32,6 +36,8 @@ export interface ModelCall {
   prepared: PreparedCall[];
   /** When the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
+  /** From the first call of a turn. */
+  pinned?: PinnedAgent;
 }
 
 export interface ModelOptions {
@@ -50,11 +56,11 @@ export function createCallModel(
   /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
     const activity = Context.current();
-    const agent = registeredAgent(registry, args.agent);
     const stop = keepAlive(activity);
     try {
+      const { agent, pinned, pinnedSpec } = await find(registry, store, args);
       const [spec, earlier] = await Promise.all([
-        store.specOf(args.spec),
+        store.specOf(pinnedSpec),
         store.load(args.segments),
       ]);
       const messages = [...earlier, ...args.tail];
@@ -63,12 +69,35 @@ export function createCallModel(
         askUntilValid(activity, model, { ...spec, messages }),
         sealTail(activity, store, args),
       ]);
-      const prepared = await prepareCalls(agent, toolUses(reply.content));
-      return { reply, prepared, ...(segments === undefined ? {} : { segments }) };
+      const prepared = await prepareCalls(agent, toolUses(reply.content), args.context);
+      return {
+        reply,
+        prepared,
+        ...(segments === undefined ? {} : { segments }),
+        ...(pinned === undefined ? {} : { pinned }),
+      };
     } finally {
       stop();
     }
   };
+}
+
+interface FoundAgent {
+  agent: AgentDefinition;
+  pinnedSpec: PinnedSpec;
+  /** Where it has just been pinned. */
+  pinned?: PinnedAgent;
+}
+
+async function find(
+  registry: AgentRegistry,
+  store: TranscriptStore,
+  { agent: name, spec, context, tailBytes }: ModelCallArgs,
+): Promise<FoundAgent> {
+  if (spec !== undefined) return { agent: registeredAgent(registry, name), pinnedSpec: spec };
+  const agent = agentToPin(registry, name);
+  const pinned = await pinAgent(agent, store, { context, tailBytes });
+  return { agent, pinned, pinnedSpec: pinned.spec };
 }
 
 /**

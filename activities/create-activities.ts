@@ -6,9 +6,18 @@ import type { Duration } from '../agents/check-options.ts';
 import { duration } from '../agents/check-options.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
-import { CALL_MODEL, LOAD_AGENT, READ_TRANSCRIPT } from '../core/names.ts';
+import {
+  ANNOUNCE_APPROVAL,
+  CALL_MODEL,
+  PREPARE_CALL,
+  PRESENT_RESULT,
+  READ_TRANSCRIPT,
+} from '../core/names.ts';
+import { createAnnounceApproval } from './announce-approval.ts';
+import { withBuiltInTools } from './built-in-tools.ts';
 import { createCallModel } from './call-model.ts';
-import { createLoadAgent } from './load-agent.ts';
+import { createPrepareCall } from './prepare-call.ts';
+import { createPresentResult } from './present-result.ts';
 import { createReadTranscript } from './read-transcript.ts';
 import { createRunTool } from './run-tool.ts';
 import type { LeftBehind } from './tool-attempt.ts';
@@ -54,16 +63,20 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
 
 /** `leftBehind` is kept to the names of tools that were given up and still run. */
 export function buildActivities(options: ActivitiesOptions, leftBehind: Set<LeftBehind>) {
-  const registry = createAgentRegistry(options.agents);
   const store = createTranscriptStore(options.storage);
+  const registry = createAgentRegistry(
+    [...new Set(options.agents)].map((agent) => withBuiltInTools(agent, store)),
+  );
   const model = { client: anthropicClient(options.anthropic), idleTimeoutMs: idleTimeout(options) };
-  const runTool = createRunTool(registry, leftBehind);
+  const runTool = createRunTool(registry, store, leftBehind);
   return {
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
-    [LOAD_AGENT]: createLoadAgent(registry, store),
     [CALL_MODEL]: createCallModel(registry, store, model),
     [READ_TRANSCRIPT]: createReadTranscript(store),
+    [PREPARE_CALL]: createPrepareCall(registry),
+    [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
+    [PRESENT_RESULT]: createPresentResult(registry, store),
   };
 }
 

@@ -1,28 +1,72 @@
+import { accessOf } from '../agents/access-option.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import type { Tool } from '../agents/define-tool.ts';
 import { isRecord, shorten } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 
-/** Decides, for every call of a reply, what workflow code cannot: it has no schemas. */
-export function prepareCalls(
+/** Decides, for every call of a reply, what workflow code cannot: it has no functions. */
+export async function prepareCalls(
   agent: AgentDefinition,
   calls: readonly ToolUse[],
+  context?: unknown,
 ): Promise<PreparedCall[]> {
-  return Promise.all(calls.map((call) => prepareCall(agent, call)));
+  return await Promise.all(
+    calls.map(async (call) => {
+      const { tool, input, prepared } = await prepareCall(agent, call);
+      if (prepared.type === 'refused' || tool === undefined) return prepared;
+      const approval = await needsApproval(agent, tool, input, context);
+      return approval ? { ...prepared, approval: true } : prepared;
+    }),
+  );
 }
 
-async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<PreparedCall> {
+interface Preparation {
+  tool?: Tool;
+  /** What the schema made of the input. */
+  input?: unknown;
+  prepared: PreparedCall;
+}
+
+/** All but the question whether somebody has to be asked. */
+export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
     const known = [...agent.tools.keys()].join(', ') || 'none';
-    return {
-      type: 'refused',
-      message: `There is no tool named ${call.name}. Available tools: ${known}.`,
-    };
+    return refused(`There is no tool named ${call.name}. Available tools: ${known}.`);
   }
   const parsed = await tool.parse(call.input);
-  if (!parsed.ok) return { type: 'refused', message: invalidInput(call.name, parsed.problem) };
-  return { type: 'ready', summary: summarize(call.input) };
+  if (!parsed.ok) return refused(invalidInput(call.name, parsed.problem));
+  const access = accessOf(tool.access, parsed.value);
+  return {
+    tool,
+    input: parsed.value,
+    prepared: {
+      type: 'ready',
+      summary: summarize(call.input),
+      ...(access === undefined ? {} : { access }),
+    },
+  };
+}
+
+function refused(message: string): Preparation {
+  return { prepared: { type: 'refused', message } };
+}
+
+/** Only a clear no lets a call run unseen: a function that throws, or forgets to answer, asks. */
+async function needsApproval(
+  agent: AgentDefinition,
+  { approval }: Tool,
+  input: unknown,
+  context?: unknown,
+): Promise<boolean> {
+  if (approval === 'never') return false;
+  if (approval === 'always') return true;
+  try {
+    return (await approval(input, { context: await agent.parseContext(context) })) !== false;
+  } catch {
+    return true;
+  }
 }
 
 export function invalidInput(name: string, problem: string): string {

@@ -12,13 +12,17 @@ import {
   TOOL_NOT_REGISTERED,
 } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
-import type { ToolResultContent } from '../core/messages.ts';
+import type { StoredResult } from '../core/stored-result.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import { registeredAgent } from './load-agent.ts';
+import type { ReadResultTool } from './built-in-tools.ts';
+import { HandedOver } from './later.ts';
+import { registeredAgent } from './pin-agent.ts';
 import { invalidInput } from './prepare-calls.ts';
 import type { LeftBehind, ToolAttempt } from './tool-attempt.ts';
 import { beginAttempt } from './tool-attempt.ts';
-import { InvalidToolResultError, toolResultContent } from './tool-result.ts';
+import type { PresentedResult } from './tool-result.ts';
+import { InvalidToolResultError, presentResult } from './tool-result.ts';
+import type { TranscriptStore } from './transcript-store.ts';
 
 /** What the dispatcher is told besides the model's input. */
 export interface ToolCallArgs {
@@ -28,18 +32,25 @@ export interface ToolCallArgs {
   occurrence: number;
   /** Lower than the limit for every result, where a batch is wide. */
   maxResultBytes?: number;
+  /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
+  maxTextBytes?: number;
   context?: unknown;
+  /** The result that a call of `read_result` asks for, where there is one. */
+  stored?: StoredResult;
 }
 
 /** What a call returns: neither the workflow nor history knows attempts and times otherwise. */
-export interface ToolReturn extends AttemptReport {
-  content: ToolResultContent;
-}
+export type ToolReturn = AttemptReport &
+  (PresentedResult | { later: { key: string; timeout: number } });
 
 /** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
-export function createRunTool(registry: AgentRegistry, leftBehind: Set<LeftBehind>) {
+export function createRunTool(
+  registry: AgentRegistry,
+  store: TranscriptStore,
+  leftBehind: Set<LeftBehind>,
+) {
   /**
    * The one function behind every tool's activity type: finds the tool by agent and name, parses the
    * input, runs it, and ends in a way that says whether it may be run again.
@@ -50,14 +61,15 @@ export function createRunTool(registry: AgentRegistry, leftBehind: Set<LeftBehin
     const [parsedInput, context] = await parse(registry, tool, input, args);
     const attempt = await beginAttempt(activity, tool.policy.repeatable, leftBehind);
     try {
-      const value = await attempt.race(
-        start(
-          tool,
-          parsedInput,
-          toolContext(activity, attempt, keyOf(activity, input, args), context),
-        ),
-      );
-      return { content: toolResultContent(value, args.maxResultBytes), ...attempt.report() };
+      const ctx = toolContext(activity, attempt, () => keyOf(activity, input, args), context);
+      const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
+      if (value instanceof HandedOver) {
+        const { key, timeout } = value;
+        return { later: { key, timeout }, ...attempt.report() };
+      }
+      const callId = activity.info.activityId;
+      const presented = await present(value, { tool, store, callId, args });
+      return { ...presented, ...attempt.report() };
     } catch (error) {
       throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
     } finally {
@@ -66,8 +78,26 @@ export function createRunTool(registry: AgentRegistry, leftBehind: Set<LeftBehin
   };
 }
 
+/** What the model sees of a value, under the limits of the tool and of the batch. */
+export async function present(
+  value: unknown,
+  {
+    tool,
+    store,
+    callId,
+    args,
+  }: { tool: Tool; store: TranscriptStore; callId: string; args: ToolCallArgs },
+): Promise<PresentedResult> {
+  return await presentResult(value, {
+    callId,
+    maxResultBytes: Math.min(tool.maxResultBytes, args.maxTextBytes ?? tool.maxResultBytes),
+    payloadLimit: args.maxResultBytes,
+    store,
+  });
+}
+
 /** Another worker of the queue may know the tool, and nothing has begun: worth another attempt. */
-function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
+export function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
   const agent = registeredAgent(registry, agentName);
   const tool = agent.tools.get(toolName);
   if (tool !== undefined) return tool;
@@ -101,23 +131,33 @@ function keyOf({ info }: Context, input: unknown, { round, occurrence }: ToolCal
 function toolContext(
   activity: Context,
   attempt: ToolAttempt,
-  key: string,
+  key: () => string,
   context: unknown,
 ): ToolContext {
   return {
-    idempotencyKey: key,
+    get idempotencyKey() {
+      return key();
+    },
     attempt: activity.info.attempt,
-    signal: attempt.signal,
+    get signal() {
+      return attempt.signal;
+    },
     heartbeat: (details) => attempt.heartbeat(details),
     heartbeatDetails: attempt.heartbeatDetails,
     context,
     log: activity.log,
+    later: (options) => new HandedOver(activity, key(), options),
   };
 }
 
 /** A tool that throws before its first await fails like any other. */
-async function start(tool: Tool, input: unknown, ctx: ToolContext): Promise<unknown> {
-  return await tool.run(input, ctx);
+async function start(
+  tool: Tool | ReadResultTool,
+  input: unknown,
+  ctx: ToolContext,
+  stored: StoredResult | undefined,
+): Promise<unknown> {
+  return await ('runStored' in tool ? tool.runStored(input, stored) : tool.run(input, ctx));
 }
 
 /** Once a tool that is not repeatable has begun, every exit is final. */

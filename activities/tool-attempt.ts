@@ -73,17 +73,33 @@ export async function beginAttempt(
     await mark(activity, record);
   }
 
-  const overdue = new AbortController();
+  const { cancellationSignal } = activity;
+  let overdue = false;
+  let stopped: AbortController | undefined;
+  let stop: (() => void) | undefined;
+  const onStop = () => {
+    stopped?.abort(overdue ? new Error('startToCloseTimeout') : cancellationSignal.reason);
+    stop?.();
+  };
+  const isStopped = () => overdue || cancellationSignal.aborted;
   const deadline =
     startToCloseTimeoutMs > MAX_TIMER_MS
       ? undefined
-      : setTimeout(() => overdue.abort(new Error('startToCloseTimeout')), startToCloseTimeoutMs);
+      : setTimeout(() => {
+          overdue = true;
+          onStop();
+        }, startToCloseTimeoutMs);
+  cancellationSignal.addEventListener('abort', onStop);
   const stopBeating = keepAlive(activity, () => record);
-  const signal = AbortSignal.any([activity.cancellationSignal, overdue.signal]);
   const report = (): AttemptReport => ({ attempt, startedAt, endedAt: Date.now() });
 
   return {
-    signal,
+    // Made when it is asked for: most tools are done before anybody would abort them.
+    get signal() {
+      stopped ??= new AbortController();
+      if (isStopped()) onStop();
+      return stopped.signal;
+    },
     heartbeatDetails: earlier?.details,
     heartbeat(details) {
       refuseDetails(details);
@@ -93,20 +109,26 @@ export async function beginAttempt(
     report,
     race(work) {
       const call = { tool: activity.info.activityType, callId: activity.info.activityId };
-      let runs = true;
-      const ended = work.finally(() => {
-        runs = false;
-        leftBehind.delete(call);
+      return new Promise((resolve, reject) => {
+        let runs = true;
+        const ended = () => {
+          runs = false;
+          leftBehind.delete(call);
+        };
+        stop = () => {
+          setTimeout(() => {
+            if (runs) leftBehind.add(call);
+            reject(new Error('did not stop'));
+          }, STOP_GRACE_MS).unref();
+        };
+        work.finally(ended).then(resolve, reject);
+        if (isStopped()) stop();
       });
-      const givenUp = interrupted(signal).catch((reason: unknown) => {
-        if (runs) leftBehind.add(call);
-        throw reason;
-      });
-      return Promise.race([ended, givenUp]);
     },
-    interruption: () => (signal.aborted ? interruption(activity, repeatable, report()) : undefined),
+    interruption: () => (isStopped() ? interruption(activity, repeatable, report()) : undefined),
     end() {
       clearTimeout(deadline);
+      cancellationSignal.removeEventListener('abort', onStop);
       stopBeating();
     },
   };
@@ -170,13 +192,4 @@ function interruption(activity: Context, repeatable: boolean, report: AttemptRep
 
 function unknownOutcome(text: string, report: AttemptReport): ApplicationFailure {
   return ApplicationFailure.nonRetryable(`${text} ${MAY_HAVE_HAPPENED}`, OUTCOME_UNKNOWN, report);
-}
-
-/** Rejects some time after the signal aborts. A tool that ignores it does not hold its call. */
-function interrupted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const giveUp = () => setTimeout(() => reject(signal.reason as Error), STOP_GRACE_MS).unref();
-    if (signal.aborted) giveUp();
-    else signal.addEventListener('abort', giveUp, { once: true });
-  });
 }

@@ -1,7 +1,12 @@
+import { READ_RESULT } from '../agents/read-result.ts';
+import type { Span } from '../core/cut-result.ts';
+import { cutResult, DEFAULT_RESULT_BYTES, resultText, utf8Bytes } from '../core/cut-result.ts';
 import { jsonBytes } from '../core/json.ts';
 import type { ToolResultBlock, ToolResultContent } from '../core/messages.ts';
+import type { StoredResult } from '../core/stored-result.ts';
 import { MAX_RESULT_BYTES } from '../core/turn-limits.ts';
 import { isContentBlock } from './content-block.ts';
+import type { KeptText, TranscriptStore } from './transcript-store.ts';
 
 /** The tool ran, but what it returned cannot be given to the model. */
 export class InvalidToolResultError extends Error {
@@ -10,6 +15,107 @@ export class InvalidToolResultError extends Error {
 
 const NOTHING = 'The tool finished and returned nothing.';
 
+/**
+ * Largest text that is kept, in bytes of JSON. A worker holds it several times over while it is written
+ * or read (text, JSON, encrypted payload), for several calls at once; the drivers of Temporal's SDKs
+ * refuse payloads above 50 MiB; and no model reads on through hundreds of pages.
+ */
+export const MAX_KEPT_BYTES = 20_000_000;
+
+/** The call has succeeded, but its time limit runs on: a storage that hangs must not cost it. */
+const KEEP_TIMEOUT_MS = 10_000;
+
+/** With less room than this for text, hardly more than the notice would fit. */
+const MIN_TEXT_BYTES = 1_000;
+
+const ABOVE_LIMIT = 'The result is above the limit of this tool';
+
+export interface PresentOptions {
+  /** The id of the `tool_use` block, by which the model asks for the rest. */
+  callId: string;
+  /** Limit for the text that the model sees, in bytes. @default DEFAULT_RESULT_BYTES */
+  maxResultBytes?: number | undefined;
+  /** Limit for all that the model sees, images included, in bytes of JSON. @default MAX_RESULT_BYTES */
+  payloadLimit?: number | undefined;
+  store: Pick<TranscriptStore, 'hasStorage' | 'keep'>;
+}
+
+export interface PresentedResult {
+  content: ToolResultContent;
+  /** Where the full text lies; absent where nothing was cut or nothing could be kept. */
+  stored?: StoredResult;
+}
+
+/**
+ * What the model sees of what `run` returned. Text above a limit is cut, and kept in full for
+ * `read_result` where there is a storage. Throws an `InvalidToolResultError` where that is not enough:
+ * images and documents are not cut.
+ */
+export async function presentResult(
+  value: unknown,
+  options: PresentOptions,
+): Promise<PresentedResult> {
+  const { maxResultBytes = DEFAULT_RESULT_BYTES, payloadLimit = MAX_RESULT_BYTES } = options;
+  const content = toContent(value);
+  const text = resultText(content);
+  const bytes = jsonBytes(content);
+  if (utf8Bytes(text) <= maxResultBytes && bytes <= payloadLimit) return { content };
+
+  const room = payloadLimit - jsonBytes(withoutTexts(content));
+  if (room < MIN_TEXT_BYTES) throw tooLarge(bytes, payloadLimit);
+  const { kept, tellRest } = await keepRest(text, options);
+  // How much longer the text is as JSON, and how many notices come on top, shows only when it is cut.
+  for (let limit = Math.min(maxResultBytes, room); limit >= 1; limit = Math.floor(limit * 0.75)) {
+    const shown = cutResult(content, limit, tellRest).content;
+    if (jsonBytes(shown) > payloadLimit) continue;
+    return kept === undefined
+      ? { content: shown }
+      : { content: shown, stored: { callId: options.callId, ...kept } };
+  }
+  throw tooLarge(bytes, payloadLimit);
+}
+
+function withoutTexts(content: ToolResultContent): ToolResultContent {
+  return typeof content === 'string' ? '' : content.filter(({ type }) => type !== 'text');
+}
+
+/** Keeps the full text if it can. The call has succeeded, so without it the model gets what is shown. */
+async function keepRest(
+  text: string,
+  { callId, store }: PresentOptions,
+): Promise<{ kept?: KeptText; tellRest: (leftOut: Span) => string }> {
+  if (!store.hasStorage) return { tellRest: () => `${ABOVE_LIMIT}. Ask for less, or in parts.` };
+  if (jsonBytes(text) > MAX_KEPT_BYTES) {
+    return {
+      tellRest: () => `${ABOVE_LIMIT}, and too long to be kept. Ask for less, or in parts.`,
+    };
+  }
+  const kept = await inTime(store.keep(text));
+  if (kept === undefined) {
+    return {
+      tellRest: () => `${ABOVE_LIMIT}, and the rest could not be kept. Ask for less, or in parts.`,
+    };
+  }
+  const tellRest = ({ from, to }: Span) =>
+    `Read them with ${READ_RESULT} ${JSON.stringify({ id: callId, offset: from })}; they end at offset ${to}.`;
+  return { kept, tellRest };
+}
+
+/** `undefined` where it fails or takes too long. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), KEEP_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Turns what `run` returned into the content of a `tool_result`. */
 export function toolResultContent(
   value: unknown,
@@ -17,12 +123,14 @@ export function toolResultContent(
 ): ToolResultContent {
   const content = toContent(value);
   const bytes = jsonBytes(content);
-  if (bytes > limit) {
-    throw new InvalidToolResultError(
-      `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}. Ask for less, or in parts.`,
-    );
-  }
+  if (bytes > limit) throw tooLarge(bytes, limit);
   return content;
+}
+
+function tooLarge(bytes: number, limit: number): InvalidToolResultError {
+  return new InvalidToolResultError(
+    `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}. Ask for less, or in parts.`,
+  );
 }
 
 function toContent(value: unknown): ToolResultContent {

@@ -10,6 +10,7 @@ import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
 import { causeChain, INVALID_TURN, STORAGE_FAILED } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
+import type { StoredResult } from '../core/stored-result.ts';
 import type { Segment } from '../core/transcript.ts';
 import { segmentsToAbsorb } from '../core/transcript.ts';
 
@@ -25,7 +26,12 @@ export interface TranscriptStore {
   ): Promise<Segment[]>;
   pin(spec: AgentSpec): Promise<PinnedSpec>;
   specOf(pinned: PinnedSpec): Promise<AgentSpec>;
+  /** Keeps the full text of a result that is cut for the model. */
+  keep(text: string): Promise<KeptText>;
+  readKept(kept: KeptText): Promise<string>;
 }
+
+export type KeptText = Omit<StoredResult, 'callId'>;
 
 /** What the conversation leaves of a payload of 2 MB. */
 const INLINE_SPEC_BYTES = 400_000;
@@ -39,11 +45,15 @@ interface Stored {
   bytes: number;
 }
 
+type Cache = LRUCache<string, { value: object }>;
+
 export function createTranscriptStore(storage: StorageDriver | undefined): TranscriptStore {
-  const cache = new LRUCache<string, { value: object }>({ maxSize: CACHE_BYTES });
+  const parts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
+  // Apart, so that one long result does not push out the conversations of other turns.
+  const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   const written = new LRUCache<string, Stored>({ max: 1_000 });
 
-  async function write(driver: StorageDriver, value: object): Promise<Stored> {
+  async function write(driver: StorageDriver, value: object, cache?: Cache): Promise<Stored> {
     const json = JSON.stringify(value);
     const digest = digestOf(json);
     const known = written.get(digest);
@@ -53,11 +63,15 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     const bytes = Buffer.byteLength(json);
     const stored = { digest, claim: claim.claimData, bytes };
     written.set(digest, stored);
-    cache.set(digest, { value }, { size: Math.max(1, bytes) });
+    cache?.set(digest, { value }, { size: Math.max(1, bytes) });
     return stored;
   }
 
-  async function read(stored: Pick<Stored, 'digest' | 'claim'>, what: string): Promise<object> {
+  async function read(
+    stored: Pick<Stored, 'digest' | 'claim'>,
+    what: string,
+    cache: Cache,
+  ): Promise<object> {
     const cached = cache.get(stored.digest);
     if (cached !== undefined) return cached.value;
     try {
@@ -76,10 +90,10 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
   }
 
   const load = async (segments: readonly Segment[]): Promise<Message[]> => {
-    const parts = await Promise.all(
-      segments.map((segment) => read(segment, 'a part of the conversation')),
+    const lists = await Promise.all(
+      segments.map((segment) => read(segment, 'a part of the conversation', parts)),
     );
-    return (parts as Message[][]).flat();
+    return (lists as Message[][]).flat();
   };
 
   return {
@@ -89,18 +103,28 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       if (storage === undefined) throw new Error('there is no storage to seal to');
       const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
       const messages = [...(await load(segments.slice(kept))), ...tail];
-      const stored = await write(storage, messages);
+      const stored = await write(storage, messages, parts);
       return [...segments.slice(0, kept), { ...stored, messages: messages.length }];
     },
     async pin(spec) {
       if (storage === undefined) return inlineSpec(spec);
-      const { digest, claim } = await write(storage, spec);
+      const { digest, claim } = await write(storage, spec, parts);
       return { type: 'stored', digest, claim };
     },
     async specOf(pinned) {
       return pinned.type === 'inline'
         ? pinned.spec
-        : ((await read(pinned, 'the agent')) as AgentSpec);
+        : ((await read(pinned, 'the agent', parts)) as AgentSpec);
+    },
+    async keep(text) {
+      if (storage === undefined) throw new Error('there is no storage to keep a result in');
+      // Not cached: few are ever read, and then mostly by another worker.
+      const { digest, claim } = await write(storage, { text });
+      return { digest, claim, bytes: Buffer.byteLength(text) };
+    },
+    async readKept(kept) {
+      const value = await read(kept, 'the rest of a result', keptTexts);
+      return (value as { text: string }).text;
     },
   };
 }

@@ -1,7 +1,11 @@
 import type { Model } from '@anthropic-ai/sdk/resources/messages';
 import { z } from 'zod';
-import type { AgentSpec } from '../core/agent-spec.ts';
-import { checkOptions } from './check-options.ts';
+import type { AgentLimits, AgentSpec } from '../core/agent-spec.ts';
+import type { BatchPolicy, OnToolFailure } from '../core/batch-policy.ts';
+import { ON_TOOL_FAILURE } from '../core/batch-policy.ts';
+import type { ApprovalRequest } from '../core/turn-messages.ts';
+import type { Duration } from './check-options.ts';
+import { checkOptions, duration } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { Tool } from './define-tool.ts';
 import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
@@ -26,7 +30,30 @@ export interface AgentOptions<Context> {
      * run, and the turn ends with `max_rounds`. @default 50
      */
     rounds?: number;
+    /**
+     * Most tool calls of one turn that run at once, up to 500; the others wait. Above some 1,000
+     * Temporal's server no longer follows. @default 500
+     */
+    concurrency?: number;
   };
+  /**
+   * What one failing call does to the other calls of its reply: `report` it and let the model read
+   * mixed results, `cancelSiblings`, or `failTurn` once all have ended (stop reason `tool_failure`).
+   * A turn may be started with another choice. @default 'report'
+   */
+  onToolFailure?: OnToolFailure;
+  /**
+   * Limit for all calls of one reply together. When it is up, what runs is cancelled and answered as
+   * timed out, what has not started (queued, behind another call, waiting for a person) is skipped,
+   * and the model goes on with what is there. A turn may be started with another limit.
+   * @default none
+   */
+  batchTimeout?: Duration;
+  /**
+   * Called once for every call that waits for a person, as an activity: send the mail, post to the
+   * chat. What it throws is retried a few times and does not touch the call.
+   */
+  onApproval?: (request: AnnouncedApproval) => unknown;
   /**
    * What a turn's `context` must be: a zod schema. Checked when a turn begins; its output is
    * `ctx.context`. @default anything
@@ -39,12 +66,20 @@ export interface AgentOptions<Context> {
   parallelToolUse?: boolean;
 }
 
+/** A call that waits for a person, and where. */
+export interface AnnouncedApproval extends ApprovalRequest {
+  agent: string;
+  turnId: string;
+}
+
 /** A declared agent, without the type of its context. */
 export interface AgentDefinition {
   readonly name: string;
   readonly spec: AgentSpec;
   readonly tools: ReadonlyMap<string, Tool>;
-  readonly limits: { readonly rounds: number };
+  readonly limits: AgentLimits;
+  readonly batch: BatchPolicy;
+  readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
   /** The checked context, or an error whose message says what is wrong with it. */
   readonly parseContext: (context: unknown) => Promise<unknown>;
 }
@@ -56,6 +91,9 @@ export interface Agent<Context = unknown> extends AgentDefinition {
   /** For the compiler only. */
   readonly [contextType]?: Context;
 }
+
+/** Above some 1,000 activities at once the server force-fails workflow tasks of the turn. */
+const MAX_CONCURRENCY = 500;
 
 const agentOptions = z.strictObject({
   name: z
@@ -75,7 +113,20 @@ const agentOptions = z.strictObject({
     )
     .default([]),
   maxTokens: z.number().int().min(1).default(32_000),
-  limits: z.strictObject({ rounds: z.number().int().min(1).optional() }).optional(),
+  limits: z
+    .strictObject({
+      rounds: z.number().int().min(1).optional(),
+      concurrency: z.number().int().min(1).max(MAX_CONCURRENCY).optional(),
+    })
+    .optional(),
+  onToolFailure: z.enum(ON_TOOL_FAILURE).default('report'),
+  batchTimeout: duration.optional(),
+  onApproval: z
+    .custom<AgentDefinition['onApproval']>(
+      (value) => typeof value === 'function',
+      'must be a function',
+    )
+    .optional(),
   contextSchema: z
     .custom<z.core.$ZodType>(
       (value) => typeof value === 'object' && value !== null && '_zod' in value,
@@ -107,7 +158,15 @@ export function defineAgent<Context = unknown>(options: AgentOptions<Context>): 
     name: checked.name,
     spec: agentSpec(checked),
     tools,
-    limits: { rounds: checked.limits?.rounds ?? 50 },
+    limits: {
+      rounds: checked.limits?.rounds ?? 50,
+      concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
+    },
+    batch: {
+      onToolFailure: checked.onToolFailure,
+      ...(checked.batchTimeout === undefined ? {} : { batchTimeout: checked.batchTimeout }),
+    },
+    onApproval: checked.onApproval,
     async parseContext(context) {
       if (contextSchema === undefined) return context;
       const parsed = await z.safeParseAsync(contextSchema, context);

@@ -1,11 +1,15 @@
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import type { Logger } from '@temporalio/common';
 import { z } from 'zod';
+import { DEFAULT_RESULT_BYTES } from '../core/cut-result.ts';
 import { TOOL_NAME_PATTERN } from '../core/names.ts';
 import type { ToolPolicy, ToolPolicyOverrides } from '../core/tool-policy.ts';
 import { toolPolicy } from '../core/tool-policy.ts';
+import type { AccessOption } from './access-option.ts';
+import { accessOption, checkFields } from './access-option.ts';
 import type { Duration } from './check-options.ts';
 import { checkOptions, duration } from './check-options.ts';
+import { DeclarationError } from './declaration-error.ts';
 import type { InputOf, InputSchema, ParsedInput } from './input-schema.ts';
 import { compileSchema } from './input-schema.ts';
 
@@ -31,6 +35,30 @@ export interface ToolContext<Context = unknown> {
   readonly context: Context;
   /** Temporal's logger, with the ids of the workflow and the call on every line. */
   readonly log: Logger;
+  /**
+   * Hands the call over to be completed from outside, hours or days later, by any process: give
+   * `token` to whoever will call `AgentClient.completeToolCall(token, result)` or `failToolCall`, and
+   * return what this returned. Until then the call costs no worker. The token is the same for every
+   * attempt, and it is no secret: who may talk to Temporal may complete calls.
+   */
+  readonly later: (options?: LaterOptions) => Later;
+}
+
+export interface LaterOptions {
+  /** When nobody has completed the call by then, it has timed out. @default '7d' */
+  timeout?: Duration;
+}
+
+/** What `run` returns for a call that is completed from outside. */
+export interface Later {
+  /** Names the call, for `AgentClient.completeToolCall`. */
+  readonly token: string;
+}
+
+/** What an approval function gets besides the input. */
+export interface ApprovalContext<Context = unknown> {
+  /** The turn's `context`. */
+  readonly context: Context;
 }
 
 /** The hints of the Model Context Protocol about what a tool does. */
@@ -60,6 +88,13 @@ export interface ToolActivityOptions {
   scheduleToStartTimeout?: Duration;
   /** Limit for all attempts together with the waiting between them. @default none */
   scheduleToCloseTimeout?: Duration;
+  /**
+   * A queue of its own: for tools that only some workers can run, or that share a rate limit
+   * (`maxTaskQueueActivitiesPerSecond` of its workers, enforced by the server over all of them). Calls
+   * wait there as long as it takes. `createWorker` serves it unless its `taskQueues` says otherwise.
+   * @default the queue of the turn
+   */
+  taskQueue?: string;
   retry?: {
     /**
      * For a tool that is not safe to repeat these are spent only on attempts that never reached
@@ -94,10 +129,37 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   annotations?: ToolAnnotations;
   activity?: ToolActivityOptions;
   /**
+   * What a call touches, where calls of one reply must not run at the same time.
+   * @default nothing: every call starts at once
+   */
+  access?: AccessOption<InputOf<Schema>>;
+  /**
+   * Most calls of this tool that run at once in one turn; the others wait. For a limit that holds
+   * across turns and workers see `activity.taskQueue`. @default no limit but the agent's
+   */
+  concurrency?: number;
+  /**
+   * Whether a person must allow a call before it runs. A function is called with the model's reply;
+   * only `false` lets the call run, and one that throws asks. The other calls of the reply do not
+   * wait. @default 'never'
+   */
+  approval?:
+    | 'always'
+    | 'never'
+    | ((input: InputOf<Schema>, ctx: ApprovalContext<Context>) => boolean | Promise<boolean>);
+  /** How long a call waits for a person before it is denied. @default '7d' */
+  approvalTimeout?: Duration;
+  /**
+   * Most text of a result that the model sees, in bytes of UTF-8; what is longer is cut in the middle
+   * and says so. With a storage the model can read the rest with `read_result`. Images, documents and
+   * search results do not count. @default 100000, about 25,000 tokens
+   */
+  maxResultBytes?: number;
+  /**
    * Does the work. Runs in an activity, so anything is allowed.
    *
    * Contract: returns a text, a JSON value, or Anthropic content blocks (`text`, `image`, `document`,
-   * `search_result`), at most 2 MB; a thrown error is told to the model with its causes. Stops soon
+   * `search_result`), or `ctx.later()`; a thrown error is told to the model with its causes. Stops soon
    * after `ctx.signal` aborts. Is called at most once per call, unless the annotations allow more.
    */
   run: (input: InputOf<Schema>, ctx: ToolContext<Context>) => unknown;
@@ -110,6 +172,12 @@ export interface Tool<Context = unknown> {
   readonly spec: ApiTool;
   readonly annotations: ToolAnnotations;
   readonly policy: ToolPolicy;
+  readonly access: AccessOption | undefined;
+  readonly approval:
+    | 'always'
+    | 'never'
+    | ((input: unknown, ctx: ApprovalContext<Context>) => unknown);
+  readonly maxResultBytes: number;
   readonly parse: (input: unknown) => Promise<ParsedInput>;
   readonly run: (input: unknown, ctx: ToolContext<Context>) => unknown;
 }
@@ -145,6 +213,7 @@ const toolOptions = z.strictObject({
       heartbeatTimeout: duration.optional(),
       scheduleToStartTimeout: duration.optional(),
       scheduleToCloseTimeout: duration.optional(),
+      taskQueue: z.string().min(1, 'is empty').optional(),
       retry: z
         .strictObject({
           maximumAttempts: z.number().int().min(1).optional(),
@@ -161,6 +230,16 @@ const toolOptions = z.strictObject({
         .optional(),
     })
     .optional(),
+  access: accessOption.optional(),
+  concurrency: z.number().int().min(1).optional(),
+  approval: z
+    .custom<Tool['approval']>(
+      (value) => value === 'always' || value === 'never' || typeof value === 'function',
+      'must be "always", "never" or a function of the input',
+    )
+    .default('never'),
+  approvalTimeout: duration.optional(),
+  maxResultBytes: z.number().int().min(1_000).default(DEFAULT_RESULT_BYTES),
   run: z.custom<Tool['run']>((value) => typeof value === 'function', 'must be a function'),
 });
 
@@ -177,12 +256,19 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
   const checked = checkOptions(subject, toolOptions, options);
   const { name, description, annotations = {} } = checked;
   const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
+  const problem = checkFields(checked.access, jsonSchema);
+  if (problem !== undefined) throw new DeclarationError(`${subject}: ${problem}`);
+  const { concurrency, approvalTimeout } = checked;
+  const overrides = { ...checked.activity, concurrency, approvalTimeout };
   const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
   return {
     name,
     spec: { name, description, input_schema: jsonSchema },
     annotations: annotations as ToolAnnotations,
-    policy: toolPolicy(repeatable, checked.activity as ToolPolicyOverrides | undefined),
+    policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
+    access: checked.access,
+    approval: checked.approval,
+    maxResultBytes: checked.maxResultBytes,
     parse,
     run: options.run as Tool<Context>['run'],
   };

@@ -8,6 +8,7 @@ export const EXIT_CODES = {
   stoppedEarly: 5,
   turnFailed: 6,
   stillRunning: 7,
+  refused: 8,
   interrupted: 130,
 } as const;
 
@@ -17,11 +18,12 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   ok: 'done; for `run`: the turn ended with end_turn or stop_sequence',
   unexpected: 'something unexpected; PLAIT_DEBUG=1 shows where',
   wrongInput: 'wrong input: an argument, the module, a declaration',
-  noWorker: 'no worker polls the task queue; nothing was started',
+  noWorker: 'no worker polls the task queue, or none answers; for `run`: nothing was started',
   temporalUnavailable: 'the Temporal server or its namespace cannot be reached',
   stoppedEarly: 'the turn ended for another reason (max_tokens, refusal, cancelled, …)',
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
+  refused: 'the turn refuses the decision: the call does not wait, or the input is wrong',
   interrupted: 'ended at once by a second Ctrl-C',
 };
 

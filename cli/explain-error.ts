@@ -1,6 +1,13 @@
 import { CommanderError } from 'commander';
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { TemporalUnavailableError, TurnFailedError, TurnIdInUseError } from '../client/errors.ts';
+import {
+  ApprovalRefusedError,
+  TemporalUnavailableError,
+  TurnFailedError,
+  TurnIdInUseError,
+  TurnNotFoundError,
+  WorkerUnavailableError,
+} from '../client/errors.ts';
 import { causeChain } from '../core/failures.ts';
 import { InvalidTurnError } from '../core/turn-input.ts';
 import { CliError } from './cli-error.ts';
@@ -28,10 +35,12 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   if (error instanceof TurnFailedError) return EXIT_CODES.turnFailed;
+  if (error instanceof WorkerUnavailableError) return EXIT_CODES.noWorker;
+  if (error instanceof ApprovalRefusedError) return EXIT_CODES.refused;
   if (error instanceof TemporalUnavailableError || isTransportError(error)) {
     return EXIT_CODES.temporalUnavailable;
   }
-  const wrongInput = [DeclarationError, InvalidTurnError, TurnIdInUseError];
+  const wrongInput = [DeclarationError, InvalidTurnError, TurnIdInUseError, TurnNotFoundError];
   return wrongInput.some((kind) => error instanceof kind)
     ? EXIT_CODES.wrongInput
     : EXIT_CODES.unexpected;

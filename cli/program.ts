@@ -1,6 +1,8 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { duration } from '../agents/check-options.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
+import type { ApprovalsCommandOptions } from './commands/approvals.ts';
+import type { DecisionOptions } from './commands/decide.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
@@ -26,6 +28,9 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addDev(program, exitWith);
   addWorker(program, exitWith);
   addRun(program, exitWith);
+  addApprovals(program, exitWith);
+  addApprove(program, exitWith);
+  addDeny(program, exitWith);
   return {
     async run(argv) {
       await program.parseAsync(argv);
@@ -77,8 +82,13 @@ function addWorker(program: Command, exitWith: ExitWith): void {
     .description('run the agents of a module on the configured Temporal server')
     .argument('<module>', 'a path or a package that exports agents')
     .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
+    .option(
+      '--task-queues <names>',
+      'serve only these, separated by commas (default: --task-queue and those of the tools)',
+      list,
+    )
     .option('--storage <directory>', 'directory for long conversations, shared by all workers')
-    .action(async (module: string, options: { taskQueue: string }) => {
+    .action(async (module: string, options: { taskQueue: string; taskQueues?: string[] }) => {
       const { workerCommand } = await import('./commands/worker.ts');
       await exitWith(workerCommand(module, options));
     });
@@ -95,11 +105,60 @@ function addRun(program: Command, exitWith: ExitWith): void {
     .option('--timeout <duration>', 'wait at most this long, for example 60s', milliseconds)
     .option('--turn-id <id>', 'workflow id; an existing turn is not started again')
     .option('--context <json>', 'what the tools should know and the model should not', json)
-    .option('--storage <directory>', 'storage of the workers (default: that of plait dev here)')
+    .option(...STORAGE_OPTION)
     .action(async (agent: string, text: string, options: { taskQueue: string }) => {
       const { runCommand } = await import('./commands/run.ts');
       await exitWith(runCommand(agent, text, options));
     });
+}
+
+const STORAGE_OPTION = [
+  '--storage <directory>',
+  'storage of the workers (default: that of plait dev here)',
+] as const;
+
+function addApprovals(program: Command, exitWith: ExitWith): void {
+  program
+    .command('approvals')
+    .description('list the calls that wait for a person, of all turns')
+    .option('--json', 'print them as a JSON array, with the whole arguments')
+    .option(...STORAGE_OPTION)
+    .action(async (options: ApprovalsCommandOptions) => {
+      const { approvalsCommand } = await import('./commands/approvals.ts');
+      await exitWith(approvalsCommand(options));
+    });
+}
+
+function addApprove(program: Command, exitWith: ExitWith): void {
+  addDecision(program.command('approve').description('let a call run that waits for a person'))
+    .option('--input <json>', 'run it on this instead of what the model wrote', json)
+    .action(async (turnId: string, callId: string | undefined, options: DecisionOptions) => {
+      const { approveCommand } = await import('./commands/decide.ts');
+      await exitWith(approveCommand(turnId, callId, options));
+    });
+}
+
+function addDeny(program: Command, exitWith: ExitWith): void {
+  addDecision(program.command('deny').description('refuse a call that waits for a person')).action(
+    async (turnId: string, callId: string | undefined, options: DecisionOptions) => {
+      const { denyCommand } = await import('./commands/decide.ts');
+      await exitWith(denyCommand(turnId, callId, options));
+    },
+  );
+}
+
+function addDecision(command: Command): Command {
+  return command
+    .argument('<turn-id>', 'the turn, as `plait approvals` shows it')
+    .argument('[call-id]', 'the call; needed only where several wait')
+    .option('--reason <text>', 'why, for the record; of a denial the model is told', someText)
+    .option('--by <name>', 'who decides (default: your user name)', someText)
+    .option(...STORAGE_OPTION);
+}
+
+function someText(text: string): string {
+  if (text.trim() !== '') return text;
+  throw new InvalidArgumentError('It is empty.');
 }
 
 function port(text: string): number {
@@ -112,6 +171,10 @@ function milliseconds(text: string): number {
   const parsed = duration.safeParse(/^\d+$/.test(text) ? Number(text) : text);
   if (parsed.success) return parsed.data;
   throw new InvalidArgumentError('Write a number with a unit, like 30s or 2m.');
+}
+
+function list(text: string): string[] {
+  return text.split(',').flatMap((name) => name.trim() || []);
 }
 
 function json(text: string): unknown {

@@ -3,6 +3,7 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
 import { directoryStorage } from '../storage/directory.ts';
 import { createWorker } from '../worker/create-worker.ts';
+import { chosenQueues, queuesOf } from '../worker/serve-queues.ts';
 import { say } from './say.ts';
 import { runUntilSignal } from './run-worker.ts';
 import type { Style } from './style.ts';
@@ -16,6 +17,8 @@ export interface ServeOptions {
   target: TemporalTarget;
   agents: readonly AgentDefinition[];
   taskQueue: string;
+  /** Only these of the task queues that the agents need. @default all of them */
+  taskQueues?: readonly string[] | undefined;
   /** A directory. */
   storage: string | undefined;
   /** Said when the worker polls. */
@@ -25,13 +28,14 @@ export interface ServeOptions {
 
 /** Runs a worker for these agents until a signal, and tells what it does. */
 export async function serveAgents(options: ServeOptions): Promise<void> {
-  const { target, agents, taskQueue, storage, style } = options;
+  const { target, agents, taskQueue, taskQueues, storage, style } = options;
   // Agents that do not fit together are reported before anything is connected.
   createAgentRegistry(agents);
+  const queues = chosenQueues(queuesOf(agents, taskQueue), taskQueues);
   const client = await connectTo(target);
   await client.connection.close();
 
-  say(field('task queue', style.bold(taskQueue), style));
+  say(field('task queue', style.bold(queues.join(', ')), style));
   if (storage !== undefined) say(field('storage', storage, style));
   for (const line of agentFields(agents, style)) say(line);
   if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
@@ -43,6 +47,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
     const worker = await createWorker({
       agents,
       taskQueue,
+      taskQueues: queues,
       connection,
       namespace: target.namespace,
       ...(storage === undefined ? {} : { storage: directoryStorage(storage) }),

@@ -67,3 +67,28 @@ export function durationText(milliseconds: number): string {
   const rest = seconds % 60;
   return `${Math.floor(seconds / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;
 }
+
+const UNITS = [
+  { name: 'd', milliseconds: 86_400_000 },
+  { name: 'h', milliseconds: 3_600_000 },
+  { name: 'min', milliseconds: 60_000 },
+  { name: 's', milliseconds: 1_000 },
+];
+
+/** For what takes minutes or days, in its two largest units: `12 s`, `5 min`, `6 d 23 h`. */
+export function spanText(milliseconds: number): string {
+  let rest = Math.max(0, milliseconds);
+  const parts = UNITS.map(({ name, milliseconds: unit }) => {
+    const count = Math.floor(rest / unit);
+    rest -= count * unit;
+    return { name, count };
+  });
+  const first = parts.findIndex(({ count }) => count > 0);
+  if (first === -1) return '0 s';
+  // Seconds are noise beside minutes.
+  const shown = parts.slice(first, first === 2 ? 3 : first + 2);
+  return shown
+    .filter(({ count }) => count > 0)
+    .map(({ name, count }) => `${count} ${name}`)
+    .join(' ');
+}

@@ -1,18 +1,26 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { DataConverter, StorageDriver } from '@temporalio/common';
+import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
+import type { OnToolFailure } from '../core/batch-policy.ts';
 import { causeChain } from '../core/failures.ts';
-import { canonicalJson, shorten } from '../core/json.ts';
+import type { Json } from '../core/json.ts';
+import { shorten } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE, TURN_WORKFLOW } from '../core/names.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
 import type { TurnArgs, TurnInput, TurnResult } from '../core/turn.ts';
 import { withStorage } from '../storage/data-converter.ts';
+import { completeCall } from './complete-call.ts';
+import { digestOf } from './digest.ts';
 import { TurnIdInUseError } from './errors.ts';
 import { startedWith } from './started-with.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import { TurnHandle } from './turn-handle.ts';
+import type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
+import { waitingCalls } from './waiting-calls.ts';
 
 export interface AgentClientOptions {
   /**
@@ -23,6 +31,12 @@ export interface AgentClientOptions {
   client?: Client;
   /** Where turns are started that do not say otherwise. @default 'plait' */
   taskQueue?: string;
+  /**
+   * Temporal's option: a turn that a worker of this very process will run begins with the start's
+   * own answer, some 10 ms sooner. Only with a `client` whose connection is that worker's
+   * `NativeConnection`; with any other Temporal refuses every start. @default false
+   */
+  requestEagerStart?: boolean;
   /**
    * The storage of the workers, so that large inputs and results can pass. Has no effect beside
    * `client`: give that one's data converter `withStorage(...)` from `plait/storage`.
@@ -43,6 +57,10 @@ export interface StartTurnOptions<Context = unknown> {
   context?: Context;
   /** @default the client's */
   taskQueue?: string;
+  /** Instead of the agent's. */
+  onToolFailure?: OnToolFailure;
+  /** Limit for all calls of one reply together, instead of the agent's. */
+  batchTimeout?: Duration;
 }
 
 /** The options of a start; required with a `context` where the agent declares one. */
@@ -55,10 +73,12 @@ export class AgentClient {
   /** Temporal's client, for everything that is not here. */
   readonly client: Client;
   private readonly taskQueue: string;
+  private readonly requestEagerStart: boolean;
   private readonly owned: Connection | undefined;
 
   constructor(options: AgentClientOptions = {}) {
     this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
+    this.requestEagerStart = options.requestEagerStart ?? false;
     if (options.client !== undefined) {
       this.client = options.client;
       return;
@@ -86,12 +106,19 @@ export class AgentClient {
     ...[options = {}]: StartOptions<Context>
   ): Promise<TurnHandle> {
     const name = typeof agent === 'string' ? agent : agent.name;
-    const { context, taskQueue = this.taskQueue } = options;
-    const args: TurnArgs = { agent: name, input, ...(context === undefined ? {} : { context }) };
+    const { context, taskQueue = this.taskQueue, onToolFailure } = options;
+    const batchTimeout = milliseconds(options.batchTimeout);
+    const args: TurnArgs = {
+      agent: name,
+      input,
+      ...(context === undefined ? {} : { context }),
+      ...(onToolFailure === undefined ? {} : { onToolFailure }),
+      ...(batchTimeout === undefined ? {} : { batchTimeout }),
+    };
     openingMessages(args);
     if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
     const turnId = options.turnId ?? `${name}-${randomUUID()}`;
-    const inputDigest = digestOf(args);
+    const inputDigest = turnDigest(args);
     await aboutTurn(turnId, this.client.options.namespace, async () => {
       try {
         await this.client.workflow.start(TURN_WORKFLOW, {
@@ -101,11 +128,12 @@ export class AgentClient {
           // An id names one turn for ever, not the latest of several.
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
           memo: { agent: name, inputDigest },
+          ...(this.requestEagerStart ? { requestEagerStart: true } : {}),
           staticSummary: summaryOf(name, input),
         });
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        const existing = await startedWith(this.client, turnId, digestOf);
+        const existing = await startedWith(this.client, turnId, turnDigest);
         if (existing !== inputDigest) throw new TurnIdInUseError(turnId);
       }
     });
@@ -127,6 +155,39 @@ export class AgentClient {
     return new TurnHandle(this.client, turnId);
   }
 
+  /**
+   * The calls that wait for a person, of all turns that run. Decide about one with
+   * `getHandle(turnId).approve(callId, { by })` or `deny`.
+   *
+   * A call that has begun to wait within the last second may be missing: the server's list of turns
+   * is that much behind. Turns whose workers do not answer are told last, by a
+   * `WorkerUnavailableError` after all the other calls. Throws a `TemporalUnavailableError`.
+   */
+  approvals(options: ApprovalsOptions = {}): AsyncGenerator<WaitingCall, void, undefined> {
+    return waitingCalls(this.client, options);
+  }
+
+  /**
+   * Completes a call whose tool has left it to somebody outside, with what the tool would have
+   * returned: a text, a JSON value, content blocks. The same completion may be sent again when its
+   * answer was lost.
+   *
+   * Throws a `CompletionRefusedError` when it is not taken, a `WorkerUnavailableError`, a
+   * `TemporalUnavailableError`.
+   */
+  async completeToolCall(token: string, result: unknown): Promise<void> {
+    // What is nothing to JSON is nothing to the model either.
+    const value = (result ?? null) as Json;
+    await completeCall(this.client, token, { type: 'succeeded', value });
+  }
+
+  /**
+   * Ends such a call as failed; the model reads the message. Throws what `completeToolCall` throws.
+   */
+  async failToolCall(token: string, message: string): Promise<void> {
+    await completeCall(this.client, token, { type: 'failed', message });
+  }
+
   /** Closes the connection, if Plait made it. */
   async close(): Promise<void> {
     await this.owned?.close();
@@ -137,17 +198,24 @@ export class AgentClient {
   }
 }
 
-function digestOf(args: unknown): string {
-  return createHash('sha256').update(jsonOf(args)).digest('hex');
-}
-
-function jsonOf(args: unknown): string {
+function turnDigest(args: unknown): string {
   try {
-    return canonicalJson(args);
+    return digestOf(args);
   } catch (error) {
     throw new InvalidTurnError(`input and context must be JSON: ${causeChain(error)}`, {
       cause: error,
     });
+  }
+}
+
+function milliseconds(given: Duration | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  try {
+    return msToNumber(given as Parameters<typeof msToNumber>[0]);
+  } catch {
+    throw new InvalidTurnError(
+      `batchTimeout: ${JSON.stringify(given)} is not a duration; write milliseconds, or a text like '30s'`,
+    );
   }
 }
 

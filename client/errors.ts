@@ -56,3 +56,65 @@ export class TurnFailedError extends Error {
 export class TemporalUnavailableError extends Error {
   override readonly name = 'TemporalUnavailableError' as const;
 }
+
+/**
+ * No worker has answered in time for a turn that needs one to answer: none polls its task queue, or
+ * they are too busy. Nothing is lost, and asking again is safe.
+ */
+export class WorkerUnavailableError extends Error {
+  override readonly name = 'WorkerUnavailableError' as const;
+  readonly turnIds: readonly string[];
+
+  constructor(turnIds: readonly string[], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.turnIds = turnIds;
+  }
+}
+
+/**
+ * A decision was not taken: the call is unknown, has been decided or no longer waits, the turn has
+ * ended, or the edited input does not match the schema. The call is as it was.
+ */
+export class ApprovalRefusedError extends Error {
+  override readonly name = 'ApprovalRefusedError' as const;
+  readonly turnId: string;
+  readonly callId: string;
+  /** Why, without the turn and the call. */
+  readonly reason: string;
+
+  constructor(
+    about: { turnId: string; callId: string; reason: string; decision: 'approved' | 'denied' },
+    options?: ErrorOptions,
+  ) {
+    const { turnId, callId, reason, decision } = about;
+    super(`Call ${callId} of turn ${turnId} was not ${decision}: ${reason}`, options);
+    this.turnId = turnId;
+    this.callId = callId;
+    this.reason = reason;
+  }
+}
+
+/**
+ * A result from outside was not taken: the token is none, the call has been completed or no longer
+ * waits, or the turn has ended. Asking again will not help.
+ */
+export class CompletionRefusedError extends Error {
+  override readonly name = 'CompletionRefusedError' as const;
+  /** `undefined` where the token cannot be read. */
+  readonly turnId: string | undefined;
+  /** `undefined` where the token cannot be read. */
+  readonly callId: string | undefined;
+  /** Why, without the turn and the call. */
+  readonly reason: string;
+
+  constructor(
+    about: { turnId: string; callId: string; reason: string } | { reason: string },
+    options?: ErrorOptions,
+  ) {
+    const call = 'callId' in about ? `Call ${about.callId} of turn ${about.turnId}` : 'The call';
+    super(`${call} was not completed: ${about.reason}`, options);
+    this.turnId = 'turnId' in about ? about.turnId : undefined;
+    this.callId = 'callId' in about ? about.callId : undefined;
+    this.reason = about.reason;
+  }
+}

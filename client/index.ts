@@ -2,12 +2,16 @@ export { AgentClient } from './agent-client.ts';
 export type { AgentClientOptions, StartTurnOptions } from './agent-client.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
+  ApprovalRefusedError,
+  CompletionRefusedError,
   TemporalUnavailableError,
   TurnFailedError,
   TurnIdInUseError,
   TurnNotFoundError,
+  WorkerUnavailableError,
 } from './errors.ts';
 export { TurnHandle } from './turn-handle.ts';
+export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {
   CallSnapshot,
   RoundSnapshot,
@@ -16,8 +20,10 @@ export type {
   TurnSnapshot,
   TurnStatus,
 } from './turn-snapshot.ts';
+export type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
 export type { WatchOptions } from './watch.ts';
 export { InvalidTurnError } from '../core/turn-input.ts';
+export type { ApprovalRequest } from '../core/turn-messages.ts';
 export type {
   CallRecord,
   StopReason,

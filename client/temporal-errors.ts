@@ -20,13 +20,14 @@ export async function aboutTurn<T>(
   try {
     return await request();
   } catch (error) {
-    throw translate(error, turnId, namespace);
+    if (error instanceof WorkflowNotFoundError) throw new TurnNotFoundError(turnId, namespace);
+    if (error instanceof WorkflowFailedError) throw turnFailed(turnId, error);
+    throw aboutServer(error, namespace);
   }
 }
 
-function translate(error: unknown, turnId: string, namespace: string): unknown {
-  if (error instanceof WorkflowNotFoundError) return new TurnNotFoundError(turnId, namespace);
-  if (error instanceof WorkflowFailedError) return turnFailed(turnId, error);
+/** The same error, in Plait's words where it is about the server. */
+export function aboutServer(error: unknown, namespace: string): unknown {
   if (error instanceof NamespaceNotFoundError) {
     return new TemporalUnavailableError(
       `The Temporal server has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or create it with \`temporal operator namespace create -n ${namespace}\`.`,

@@ -1,12 +1,20 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { ApprovalRequest, Approve, Deny } from '../core/turn-messages.ts';
+import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn-messages.ts';
 import type { TurnResult } from '../core/turn.ts';
+import { turnUpdate, updateTurn } from './ask-turn.ts';
 import type { TurnDescription } from './describe-turn.ts';
 import { describeTurn } from './describe-turn.ts';
-import { TurnNotFoundError } from './errors.ts';
+import { ApprovalRefusedError, TurnNotFoundError } from './errors.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnSnapshot } from './turn-snapshot.ts';
+import { approvalRequests } from './waiting-calls.ts';
 import type { WatchOptions } from './watch.ts';
 import { watchTurn } from './watch.ts';
+
+/** What a person decides about a call, beside the call itself. */
+export type ApproveOptions = Omit<Approve, 'callId'>;
+export type DenyOptions = Omit<Deny, 'callId'>;
 
 /** One turn, running or ended. Holds nothing but the id, so it can be made again anywhere. */
 export class TurnHandle {
@@ -59,6 +67,52 @@ export class TurnHandle {
       // The server does not tell an ended turn from one that never was.
       if (!(error instanceof TurnNotFoundError)) throw error;
       await this.describe();
+    }
+  }
+
+  /**
+   * The calls that wait for a person; none when the turn has ended. A worker answers this.
+   *
+   * Throws a `TurnNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
+   */
+  async approvals(): Promise<ApprovalRequest[]> {
+    return await approvalRequests(this.client, this.turnId);
+  }
+
+  /**
+   * Lets a call run that waits for a person; with `input`, on that instead of what the model wrote.
+   * Returns when the call may run. The same decision may be sent again when its answer was lost.
+   *
+   * Throws an `ApprovalRefusedError` when it is not taken, a `TurnNotFoundError`, a
+   * `WorkerUnavailableError`, a `TemporalUnavailableError`.
+   */
+  async approve(callId: string, options: ApproveOptions): Promise<void> {
+    await this.decide('approved', APPROVE_UPDATE, { ...options, callId });
+  }
+
+  /** Answers a call that waits for a person as denied. Throws what `approve` throws. */
+  async deny(callId: string, options: DenyOptions): Promise<void> {
+    await this.decide('denied', DENY_UPDATE, { ...options, callId });
+  }
+
+  private async decide(
+    decision: 'approved' | 'denied',
+    name: string,
+    argument: Approve | Deny,
+  ): Promise<void> {
+    const { turnId } = this;
+    const { callId, by } = argument;
+    // Unchecked callers forget it, and it is what the record is for.
+    if (typeof by !== 'string' || by.trim() === '') {
+      throw new TypeError(
+        `Call ${callId} of turn ${turnId} was not ${decision}: \`by\` must say who decides, a name or an address.`,
+      );
+    }
+    const update = turnUpdate(name, callId, argument);
+    const refusal = await updateTurn(this.client, turnId, update);
+    if (refusal !== undefined) {
+      const { reason, cause } = refusal;
+      throw new ApprovalRefusedError({ turnId, callId, reason, decision }, { cause });
     }
   }
 

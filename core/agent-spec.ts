@@ -1,4 +1,5 @@
 import type { Tool } from '@anthropic-ai/sdk/resources/messages';
+import type { BatchPolicy } from './batch-policy.ts';
 import type { ToolPolicy } from './tool-policy.ts';
 
 /**
@@ -18,11 +19,21 @@ export type PinnedSpec =
   | { type: 'stored'; digest: string; claim: Record<string, string> }
   | { type: 'inline'; digest: string; spec: AgentSpec };
 
+export interface AgentLimits {
+  /** Most replies of the model in one turn. */
+  rounds: number;
+  /** Most calls of one turn that run at once. */
+  concurrency: number;
+}
+
 /** What the workflow knows of its agent: data, recorded once per turn. */
 export interface PinnedAgent {
   name: string;
   spec: PinnedSpec;
   /** Pairs and not an object, since `constructor` and `__proto__` are legal tool names. */
   policies: [toolName: string, policy: ToolPolicy][];
-  limits: { rounds: number };
+  limits: AgentLimits;
+  batch: BatchPolicy;
+  /** The agent has an `onApproval`, which is called for every call that waits for a person. */
+  announcesApprovals?: true;
 }

@@ -20,6 +20,10 @@ export const TOOL_TIMED_OUT = 'plait.ToolTimedOut';
 export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 /** The model could not be asked, so the turn failed. */
 export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
+/** A decision about a call was refused; the call was not touched. */
+export const APPROVAL_REFUSED = 'plait.ApprovalRefused';
+/** A result from outside was refused; the call was not touched. */
+export const COMPLETION_REFUSED = 'plait.CompletionRefused';
 /** A defect of Plait itself. */
 export const INTERNAL_ERROR = 'plait.InternalError';
 /** A stored part of the conversation could not be read. */

@@ -8,9 +8,11 @@ export const TURN_WORKFLOW = 'agentTurn';
 
 // Plait's own activities. The dot keeps them out of the alphabet of tool names, so that no tool
 // can ever take their place.
-export const LOAD_AGENT = 'plait.loadAgent';
 export const CALL_MODEL = 'plait.callModel';
 export const READ_TRANSCRIPT = 'plait.readTranscript';
+export const PREPARE_CALL = 'plait.prepareCall';
+export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
+export const PRESENT_RESULT = 'plait.presentResult';
 
 /** What the Messages API accepts as the name of a tool. */
 export const TOOL_NAME_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;

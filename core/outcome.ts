@@ -1,4 +1,5 @@
 import type { ToolResultContent } from './messages.ts';
+import type { StoredResult } from './stored-result.ts';
 
 /**
  * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
@@ -24,6 +25,19 @@ export type OutcomeType =
   | 'cancelled'
   | 'skipped';
 
+/** What a person decided about a call, or that nobody did. */
+export interface ApprovalRecord {
+  decision: 'approved' | 'denied' | 'expired';
+  /** Who decided; absent where nobody did. */
+  by?: string;
+  /** Why, where a reason was given. */
+  reason?: string;
+  /** What the call ran with, where that is not what the model wrote. */
+  input?: unknown;
+  /** ISO 8601. */
+  at: string;
+}
+
 /** An outcome with what the operator wants to know beside it. */
 export interface SettledCall {
   outcome: ToolOutcome;
@@ -33,4 +47,8 @@ export interface SettledCall {
   start: number;
   /** Milliseconds since the epoch. */
   end: number;
+  /** Where a person was asked. */
+  approval?: ApprovalRecord;
+  /** Where the rest of a result lies that was cut for the model. */
+  stored?: StoredResult;
 }

@@ -1,3 +1,5 @@
+import type { Access } from './access.ts';
+
 /**
  * What only worker code can decide about a call, because schemas are functions and workflow code
  * has only data. Decided right after the reply and recorded with it, at no extra hop.
@@ -7,6 +9,10 @@ export type PreparedCall =
       type: 'ready';
       /** The short arguments, shown beside the tool's name in the Temporal UI. */
       summary: string;
+      /** What it touches; absent where it touches nothing that others do. */
+      access?: Access;
+      /** It waits for a person. */
+      approval?: true;
     }
   | {
       type: 'refused';

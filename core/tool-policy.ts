@@ -8,6 +8,12 @@ export interface ToolPolicy {
   heartbeatTimeout: number;
   scheduleToStartTimeout?: number;
   scheduleToCloseTimeout?: number;
+  /** Where calls of this tool go, when not to the queue of the turn. */
+  taskQueue?: string;
+  /** Most calls of this tool that run at once in one turn. */
+  concurrency?: number;
+  /** How long a call waits for a person before it is denied. */
+  approvalTimeout?: number;
   retry: {
     maximumAttempts: number;
     initialInterval: number;
@@ -21,6 +27,9 @@ export interface ToolPolicy {
 export type ToolPolicyOverrides = Partial<Omit<ToolPolicy, 'repeatable' | 'retry'>> & {
   retry?: Partial<ToolPolicy['retry']>;
 };
+
+/** A week: long enough for a holiday, and an end to what everybody has forgotten. */
+export const DEFAULT_APPROVAL_TIMEOUT = 7 * 24 * 3_600_000;
 
 /**
  * The one place where a declaration becomes a policy.
@@ -72,7 +81,7 @@ function withoutUndefined<Options extends object>(options: Options): Options {
 
 /** The options under which a call of this tool is scheduled. */
 export function activityOptions(policy: ToolPolicy): ActivityOptions {
-  const { repeatable: _, ...options } = policy;
+  const { repeatable: _, concurrency: __, approvalTimeout: ___, ...options } = policy;
   return {
     ...options,
     // The SDK's documentation names this as its default, but the default is TRY_CANCEL, which

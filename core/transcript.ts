@@ -24,6 +24,8 @@ export interface Transcript {
   tail: Message[];
   /** Size of the tail's messages as JSON. */
   tailBytes: number;
+  /** The messages in the segments while they are few: a short turn reads none of them back. */
+  sealedMessages?: Message[];
 }
 
 export const EMPTY_TRANSCRIPT: Transcript = { segments: [], tail: [], tailBytes: 0 };
@@ -37,20 +39,36 @@ export const SEAL_BYTES = 8 * 1024;
 /** Segments are merged up to this size, so that a long conversation has few references. */
 export const SEGMENT_BYTES = 1024 * 1024;
 
+/** Sealed messages above this are not kept in memory: a worker caches hundreds of turns. */
+const KEEP_BYTES = 256 * 1024;
+
 /** Without a storage, all that a turn remembers stays under this: one payload is at most 2 MB. */
 export const INLINE_BYTES = 1_500_000;
 
 export function append(transcript: Transcript, ...messages: Message[]): Transcript {
   return {
-    segments: transcript.segments,
+    ...transcript,
     tail: [...transcript.tail, ...messages],
     tailBytes: messages.reduce((sum, message) => sum + jsonBytes(message), transcript.tailBytes),
   };
 }
 
 /** The transcript after its tail was sealed: the same messages, all of them in segments. */
-export function sealed(segments: Segment[]): Transcript {
-  return { segments, tail: [], tailBytes: 0 };
+export function sealed(transcript: Transcript, segments: Segment[]): Transcript {
+  const messages = allMessages(transcript);
+  const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  return {
+    segments,
+    tail: [],
+    tailBytes: 0,
+    ...(messages === undefined || bytes > KEEP_BYTES ? {} : { sealedMessages: messages }),
+  };
+}
+
+/** `undefined` when some are in the storage alone. */
+export function allMessages({ segments, tail, sealedMessages }: Transcript): Message[] | undefined {
+  if (segments.length === 0) return tail;
+  return sealedMessages === undefined ? undefined : [...sealedMessages, ...tail];
 }
 
 /**

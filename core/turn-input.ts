@@ -1,3 +1,4 @@
+import { ON_TOOL_FAILURE } from './batch-policy.ts';
 import { isRecord } from './json.ts';
 import type { InputBlock, Message } from './messages.ts';
 import { toolUses } from './messages.ts';
@@ -7,12 +8,12 @@ export class InvalidTurnError extends Error {
   override readonly name = 'InvalidTurnError' as const;
 }
 
-const FIELDS = ['agent', 'input', 'context'];
+const FIELDS = ['agent', 'input', 'context', 'onToolFailure', 'batchTimeout'];
 
 /** Checks what a plain client may have sent, and returns the conversation that the turn begins with. */
 export function openingMessages(args: unknown): Message[] {
   if (!isRecord(args)) {
-    throw new InvalidTurnError('agentTurn takes one argument: { agent, input, context? }');
+    throw new InvalidTurnError('agentTurn takes one argument: { agent, input, context?, … }');
   }
   const unknown = Object.keys(args).filter((key) => !FIELDS.includes(key));
   if (unknown.length > 0) {
@@ -23,7 +24,21 @@ export function openingMessages(args: unknown): Message[] {
   if (typeof args['agent'] !== 'string' || args['agent'] === '') {
     throw new InvalidTurnError('agent must be the name of an agent');
   }
+  checkBatchPolicy(args);
   return toMessages(args['input']);
+}
+
+function checkBatchPolicy({ onToolFailure, batchTimeout }: Record<string, unknown>): void {
+  if (
+    onToolFailure !== undefined &&
+    !(ON_TOOL_FAILURE as readonly unknown[]).includes(onToolFailure)
+  ) {
+    throw new InvalidTurnError(`onToolFailure must be one of ${ON_TOOL_FAILURE.join(', ')}`);
+  }
+  if (batchTimeout === undefined) return;
+  if (typeof batchTimeout !== 'number' || !Number.isFinite(batchTimeout) || batchTimeout <= 0) {
+    throw new InvalidTurnError('batchTimeout must be a number of milliseconds above 0');
+  }
 }
 
 function toMessages(input: unknown): Message[] {

@@ -1,7 +1,9 @@
 import { jsonBytes } from './json.ts';
+import type { ToolUse } from './messages.ts';
 import { toolUses } from './messages.ts';
 import type { ModelReply } from './reply.ts';
 import type { NextStep, TurnState } from './turn-state.ts';
+import { INLINE_BYTES } from './transcript.ts';
 import { inlineBytes } from './turn-state.ts';
 
 // The server terminates a run at 51,200 events or 50 MB of history, without a word to the workflow.
@@ -61,6 +63,25 @@ export function maxResultBytes(calls: number, stored: boolean): number | undefin
   const share = Math.floor((stored ? BATCH_BYTES.stored : BATCH_BYTES.inline) / calls);
   if (stored) return share < STORED_ABOVE_BYTES ? share : undefined;
   return share < MAX_RESULT_BYTES ? share : undefined;
+}
+
+/** Text below this says nothing any more; a call may have it however wide its batch is. */
+const MIN_TEXT_BYTES = 1_000;
+
+/**
+ * Limit for the text of each of so many results, in bytes, where all have to fit into one payload:
+ * every result loses its middle before one of them is lost.
+ */
+export function maxTextBytes(
+  state: TurnState,
+  calls: readonly ToolUse[],
+  stored: boolean,
+): number | undefined {
+  if (stored || calls.length < 2) return undefined;
+  // The inputs will stand in the records of the calls as well.
+  const room = INLINE_BYTES - inlineBytes(state) - jsonBytes(calls.map(({ input }) => input));
+  const share = Math.floor((room - BYTES_PER_CALL * calls.length) / calls.length);
+  return Math.max(MIN_TEXT_BYTES, share);
 }
 
 /** Just under Temporal's limit of 2 MB for a payload, which a result shares with its envelope. */

@@ -7,6 +7,7 @@ import type { SettledCall } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import type { ModelReply } from './reply.ts';
 import { sendableContent } from './sendable-content.ts';
+import type { StoredResult } from './stored-result.ts';
 import type { Segment, Transcript } from './transcript.ts';
 import { append, EMPTY_TRANSCRIPT, INLINE_BYTES, sealed } from './transcript.ts';
 import type { CallRecord, StopReason, TurnProgress, TurnResult } from './turn.ts';
@@ -22,11 +23,13 @@ export interface TurnState {
   calls: CallRecord[];
   /** Size of `calls` as JSON: they travel in the result, beside the messages. */
   callBytes: number;
+  /** Where the rest of results lies that were cut, for `read_result`. */
+  stored: StoredResult[];
 }
 
 export function beginTurn(messages: Message[]): TurnState {
   const transcript = append(EMPTY_TRANSCRIPT, ...messages);
-  return { transcript, rounds: 0, text: '', usage: NO_USAGE, calls: [], callBytes: 0 };
+  return { transcript, rounds: 0, text: '', usage: NO_USAGE, calls: [], callBytes: 0, stored: [] };
 }
 
 /**
@@ -34,7 +37,7 @@ export function beginTurn(messages: Message[]): TurnState {
  * tail.
  */
 export function commitReply(state: TurnState, reply: ModelReply, segments?: Segment[]): TurnState {
-  const before = segments === undefined ? state.transcript : sealed(segments);
+  const before = segments === undefined ? state.transcript : sealed(state.transcript, segments);
   // A refused reply must not be continued from.
   const refused = reply.stopReason === 'refusal';
   const content = refused ? [] : sendableContent(reply.content);
@@ -76,11 +79,12 @@ export function commitResults(
     transcript: append(state.transcript, mergeOutcomes(calls, outcomes)),
     calls: [...state.calls, ...records],
     callBytes: state.callBytes + jsonBytes(records),
+    stored: [...state.stored, ...settled.flatMap(({ stored: part }) => part ?? [])],
   };
 }
 
 function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end } = settled;
+  const { outcome, attempts, start, end, approval } = settled;
   return {
     id: call.id,
     name: call.name,
@@ -91,6 +95,7 @@ function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRec
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
+    ...(approval === undefined ? {} : { approval }),
   };
 }
 

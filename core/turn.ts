@@ -1,12 +1,16 @@
 import type { InputBlock, Message } from './messages.ts';
-import type { OutcomeType } from './outcome.ts';
+import type { BatchPolicy } from './batch-policy.ts';
+import type { ApprovalRecord, OutcomeType } from './outcome.ts';
 import type { Usage } from './usage.ts';
 
 /** What a turn begins with: a text, content blocks of one user message, or a whole conversation. */
 export type TurnInput = string | InputBlock[] | Message[];
 
-/** The argument of the workflow `agentTurn`, for everyone who starts it with a plain client. */
-export interface TurnArgs {
+/**
+ * The argument of the workflow `agentTurn`, for everyone who starts it with a plain client.
+ * `onToolFailure` and `batchTimeout` (in milliseconds) hold instead of the agent's.
+ */
+export interface TurnArgs extends Partial<BatchPolicy> {
   /** Name of an agent that the workers of the task queue have. */
   agent: string;
   input: TurnInput;
@@ -25,8 +29,9 @@ export interface TurnArgs {
  * (`TurnResult.stopDetails` names it).
  * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  *
- * Plait's: `max_rounds` (the agent's limit), `cancelled`, and `turn_too_large` (the conversation does
- * not fit into one payload and no storage is configured, or history is full;
+ * Plait's: `max_rounds` (the agent's limit), `cancelled`, `tool_failure` (a call failed under
+ * `onToolFailure: 'failTurn'`; `TurnResult.stopDetails` says which), and `turn_too_large` (the
+ * conversation does not fit into one payload and no storage is configured, or history is full;
  * `TurnResult.stopDetails` says which).
  */
 export type StopReason =
@@ -38,6 +43,7 @@ export type StopReason =
   | 'unknown'
   | 'max_rounds'
   | 'cancelled'
+  | 'tool_failure'
   | 'turn_too_large';
 
 /** One tool call of a turn. */
@@ -57,6 +63,8 @@ export interface CallRecord {
   start: string;
   /** ISO 8601. */
   end: string;
+  /** What was decided about it, where a person was asked. */
+  approval?: ApprovalRecord;
 }
 
 export interface TurnResult {

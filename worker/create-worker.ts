@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import type { WorkerOptions } from '@temporalio/worker';
-import { GracefulShutdownPeriodExpiredError, NativeConnection, Worker } from '@temporalio/worker';
+import type { Worker, WorkerOptions } from '@temporalio/worker';
+import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
@@ -9,12 +9,31 @@ import type { LeftBehind } from '../activities/tool-attempt.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { withStorage } from '../storage/data-converter.ts';
+import { chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker; what is given wins over a default here. */
 export interface CreateWorkerOptions
   extends ActivitiesOptions, Partial<Omit<WorkerOptions, 'activities'>> {
-  /** @default 'plait' */
+  /** Where turns are started. @default 'plait' */
   taskQueue?: string;
+  /**
+   * Serve these task queues only, of `taskQueue` and those that the tools of the agents name; some
+   * other worker must serve the rest. Options that count something, such as
+   * `maxConcurrentActivityTaskExecutions`, hold for each queue by itself.
+   * @default all of them: no call waits for a worker that nobody started
+   */
+  taskQueues?: readonly string[];
+  /**
+   * Most calls per second that the server hands out from a task queue, to all of its workers
+   * together; the others wait. Holds for each queue that a tool has for itself. The queue of the turns
+   * is limited only where there is no other: there it slows model calls too and ends their eager
+   * start.
+   *
+   * Every worker that serves such a queue must give the same number: the last poll wins, and one
+   * without a limit lifts it. `temporal task-queue config set` sets one for good.
+   * @default no limit
+   */
+  maxTaskQueueActivitiesPerSecond?: number;
   /** Activities of your own, registered beside the tools. @default none */
   activities?: object;
 }
@@ -54,7 +73,9 @@ const WORKFLOWS = fileURLToPath(
 );
 
 /**
- * A Temporal worker that runs the turns of these agents: `await worker.run()`.
+ * A Temporal worker that runs the turns of these agents: `await worker.run()`. Task queues
+ * that tools have for themselves are served as well, by workers behind the one that is returned:
+ * `run`, `shutdown`, `connection` and the counts of activities are for all of them.
  *
  * Without a `connection` it connects by Temporal's environment configuration (TEMPORAL_ADDRESS,
  * TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, profiles), to localhost:7233 by default. Workflows of your
@@ -65,8 +86,17 @@ const WORKFLOWS = fileURLToPath(
  * `GracefulShutdownPeriodExpiredError` when a tool ignored its signal past the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
-  const { agents, anthropic, storage, modelIdleTimeout, activities, dataConverter, ...temporal } =
-    options;
+  const {
+    agents,
+    anthropic,
+    storage,
+    modelIdleTimeout,
+    activities,
+    dataConverter,
+    taskQueue = DEFAULT_TASK_QUEUE,
+    taskQueues,
+    ...temporal
+  } = options;
   const leftBehind = new Set<LeftBehind>();
   const plait = buildActivities(
     {
@@ -77,16 +107,17 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     },
     leftBehind,
   );
+  const needed = queuesOf(agents, taskQueue);
+  const queues = chosenQueues(needed, taskQueues);
   const converter = withStorage(dataConverter, storage);
   const { connection, namespace, owned } = await connect(temporal);
   try {
-    const worker = await Worker.create({
+    const worker = await serveQueues(queues, needed, {
       ...defaultsFor(temporal),
       ...(temporal.workflowBundle === undefined ? { workflowsPath: WORKFLOWS } : {}),
       ...temporal,
       connection,
       namespace,
-      taskQueue: temporal.taskQueue ?? DEFAULT_TASK_QUEUE,
       activities: merged(activities, plait),
       ...(converter === undefined ? {} : { dataConverter: converter }),
     });

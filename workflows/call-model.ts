@@ -4,6 +4,7 @@ import type { ModelCall, ModelCallArgs } from '../activities/call-model.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import type { TurnState } from '../core/turn-state.ts';
+import type { TurnArgs } from '../core/turn.ts';
 
 /**
  * Some twelve minutes of an overloaded API. The activity says when to try again where the API says
@@ -17,12 +18,30 @@ export const MODEL_RETRY: RetryPolicy = {
   nonRetryableErrorTypes: ['PayloadsTooLarge'],
 };
 
-/** Asks the model for its next reply, as an activity that is retried until the answer is final. */
-export async function callModel(agent: PinnedAgent, state: TurnState): Promise<ModelCall> {
-  const { segments, tail, tailBytes } = state.transcript;
-  const round = state.rounds + 1;
-  const args: ModelCallArgs = { agent: agent.name, spec: agent.spec, segments, tail, tailBytes };
-  return await scheduleActivity<ModelCall>(CALL_MODEL, [args], {
+export interface ModelAnswer extends ModelCall {
+  agent: PinnedAgent;
+}
+
+/**
+ * Asks the model for its next reply, as an activity that is retried until the answer is final. The
+ * turn's first call pins the agent and returns it with the reply.
+ */
+export async function callModel(
+  { agent: name, context }: TurnArgs,
+  { transcript, rounds }: TurnState,
+  pinned: PinnedAgent | undefined,
+): Promise<ModelAnswer> {
+  const { segments, tail, tailBytes } = transcript;
+  const round = rounds + 1;
+  const args: ModelCallArgs = {
+    agent: name,
+    ...(pinned === undefined ? {} : { spec: pinned.spec }),
+    ...(context === undefined ? {} : { context }),
+    segments,
+    tail,
+    tailBytes,
+  };
+  const call = await scheduleActivity<ModelCall>(CALL_MODEL, [args], {
     activityId: `model.${round}`,
     summary: `round ${round}`,
     // A long reply takes minutes; one that stalls is noticed by the activity itself, much earlier.
@@ -32,4 +51,7 @@ export async function callModel(agent: PinnedAgent, state: TurnState): Promise<M
     cancellationType: 'TRY_CANCEL',
     retry: MODEL_RETRY,
   });
+  const agent = pinned ?? call.pinned;
+  if (agent === undefined) throw new Error('the first model call returned no agent');
+  return { ...call, agent };
 }

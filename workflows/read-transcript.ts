@@ -3,6 +3,7 @@ import type { PlaitActivities } from '../activities/index.ts';
 import type { Message } from '../core/messages.ts';
 import { READ_TRANSCRIPT } from '../core/names.ts';
 import type { Transcript } from '../core/transcript.ts';
+import { allMessages } from '../core/transcript.ts';
 import { MODEL_RETRY } from './call-model.ts';
 
 const activities = proxyActivities<PlaitActivities>({
@@ -12,9 +13,11 @@ const activities = proxyActivities<PlaitActivities>({
   retry: MODEL_RETRY,
 });
 
-/** All messages of a transcript. Costs nothing while they are all inline. */
-export async function readTranscript({ segments, tail }: Transcript): Promise<Message[]> {
-  if (segments.length === 0) return tail;
+/** All messages of a transcript. Costs nothing while they are few. */
+export async function readTranscript(transcript: Transcript): Promise<Message[]> {
+  const known = allMessages(transcript);
+  if (known !== undefined) return known;
+  const { segments, tail } = transcript;
   try {
     // A cancelled turn still reports what it did.
     const earlier = await CancellationScope.nonCancellable(() =>

@@ -14,7 +14,7 @@ import { shorten } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
 import { openingMessages } from '../core/turn-input.ts';
 import type { TurnState } from '../core/turn-state.ts';
-import { answerOpenCalls, hasOutgrown, turnProgress } from '../core/turn-state.ts';
+import { answerOpenCalls, turnProgress } from '../core/turn-state.ts';
 import { readTranscript } from './read-transcript.ts';
 
 /** The messages that the turn begins with. Fails the run, instead of retrying its task for ever. */
@@ -24,13 +24,6 @@ export function checkArgs(args: unknown): Message[] {
   } catch (error) {
     throw ApplicationFailure.nonRetryable(rootCause(error), INVALID_TURN);
   }
-}
-
-/** Refuses an input that already fills a payload, before any work is done for it. */
-export function checkFits(state: TurnState, stored: boolean): void {
-  if (!hasOutgrown(state, stored)) return;
-  const message = `The input of ${state.transcript.tailBytes} bytes does not fit into one payload. Give the worker and the client a \`storage\`.`;
-  throw ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 
 /** What the run fails with: the root cause, with the rounds that were committed before it. */

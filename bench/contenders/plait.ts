@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { AgentClient } from 'plait/client';
 import { directoryStorage, withStorage } from 'plait/storage';
@@ -10,7 +10,10 @@ import { agent } from '../agent.ts';
 import type { Contender } from '../contender.ts';
 import type { Model } from '../model.ts';
 
-/** Plait as it comes, with a directory for its storage as `plait dev` has it. */
+/**
+ * Plait as it comes, with a directory for its storage as `plait dev` has it. Its client shares the
+ * worker's connection, so that turns start eagerly.
+ */
 export async function plait(model: Model, address: string): Promise<Contender> {
   const directory = await mkdtemp(join(tmpdir(), 'plait-bench-'));
   const storage = directoryStorage(directory);
@@ -22,13 +25,12 @@ export async function plait(model: Model, address: string): Promise<Contender> {
     anthropic: model.client,
   });
   const running = worker.run();
-  const connection = await Connection.connect({ address });
   const dataConverter = withStorage(undefined, storage);
   const client = new Client({
-    connection,
+    connection: native,
     ...(dataConverter === undefined ? {} : { dataConverter }),
   });
-  const agents = new AgentClient({ client });
+  const agents = new AgentClient({ client, requestEagerStart: true });
 
   return {
     name: 'Plait',
@@ -40,7 +42,6 @@ export async function plait(model: Model, address: string): Promise<Contender> {
     async close() {
       worker.shutdown();
       await running;
-      await connection.close();
       await native.close();
       await rm(directory, { recursive: true });
     },

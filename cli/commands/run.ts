@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
 import type { Client } from '@temporalio/client';
 import type { StartTurnOptions } from '../../client/agent-client.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { TurnResult } from '../../core/turn.ts';
-import { directoryStorage } from '../../storage/directory.ts';
-import { DEV_STORAGE } from '../dev-storage.ts';
+import { clientStorage } from '../dev-storage.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { onSignals } from '../run-worker.ts';
@@ -34,10 +32,7 @@ export async function runCommand(
   text: string,
   options: RunOptions,
 ): Promise<ExitCode> {
-  // What `plait dev` has written in this directory can be read, and large inputs can reach it.
-  const directory = options.storage ?? (existsSync(DEV_STORAGE) ? DEV_STORAGE : undefined);
-  const storage = directory === undefined ? undefined : directoryStorage(directory);
-  const client = await connectTo(configuredTarget(), storage);
+  const client = await connectTo(configuredTarget(), clientStorage(options.storage));
   try {
     await requireWorker(client, options.taskQueue);
     const turn = await startTurn(client, agent, text, options);

@@ -7,6 +7,8 @@ import { field } from '../worker-report.ts';
 
 export interface WorkerCommandOptions {
   taskQueue: string;
+  /** Only these of the task queues that the agents need. @default all of them */
+  taskQueues?: readonly string[];
   /** A directory that all workers of the task queue share. */
   storage?: string;
 }
@@ -14,7 +16,7 @@ export interface WorkerCommandOptions {
 /** `plait worker`: a worker for the configured Temporal server, until a signal. */
 export async function workerCommand(
   module: string,
-  { taskQueue, storage }: WorkerCommandOptions,
+  { taskQueue, taskQueues, storage }: WorkerCommandOptions,
 ): Promise<ExitCode> {
   const style = styleFor(process.stdout);
   // First what can be wrong at once; the rest takes a second to load.
@@ -23,6 +25,6 @@ export async function workerCommand(
   const { serveAgents } = await import('../serve-agents.ts');
   const target = configuredTarget();
   say(field('Temporal', `${style.bold(target.address)}, namespace ${target.namespace}`, style));
-  await serveAgents({ target, agents, taskQueue, storage, ready: 'Ready.', style });
+  await serveAgents({ target, agents, taskQueue, taskQueues, storage, ready: 'Ready.', style });
   return EXIT_CODES.ok;
 }

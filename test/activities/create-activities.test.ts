@@ -4,10 +4,16 @@ import { createActivities } from '../../activities/create-activities.ts';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { defineTool } from '../../agents/define-tool.ts';
-import { CALL_MODEL, LOAD_AGENT, READ_TRANSCRIPT } from '../../core/names.ts';
+import {
+  ANNOUNCE_APPROVAL,
+  CALL_MODEL,
+  PREPARE_CALL,
+  PRESENT_RESULT,
+  READ_TRANSCRIPT,
+} from '../../core/names.ts';
 import { SPECIAL_NAMES } from '../agents/tools.ts';
 
-const OWN = [LOAD_AGENT, CALL_MODEL, READ_TRANSCRIPT];
+const OWN = [CALL_MODEL, READ_TRANSCRIPT, PREPARE_CALL, ANNOUNCE_APPROVAL, PRESENT_RESULT];
 
 function agent(name: string, ...toolNames: readonly string[]) {
   const tools = toolNames.map((toolName) =>

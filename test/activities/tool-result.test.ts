@@ -1,6 +1,13 @@
 import * as fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { InvalidToolResultError, toolResultContent } from '../../activities/tool-result.ts';
+import { describe, expect, test, vi } from 'vitest';
+import type { PresentOptions } from '../../activities/tool-result.ts';
+import {
+  InvalidToolResultError,
+  MAX_KEPT_BYTES,
+  presentResult,
+  toolResultContent,
+} from '../../activities/tool-result.ts';
+import { DEFAULT_RESULT_BYTES, resultText, utf8Bytes } from '../../core/cut-result.ts';
 import { hasLoneSurrogate, jsonBytes } from '../../core/json.ts';
 import { MAX_RESULT_BYTES } from '../../core/turn-limits.ts';
 
@@ -60,11 +67,12 @@ describe('what a tool returns', () => {
   });
 });
 
+const image = {
+  type: 'image',
+  source: { type: 'base64', media_type: 'image/png', data: 'iVBO' },
+};
+
 describe('content blocks that a tool returns', () => {
-  const image = {
-    type: 'image',
-    source: { type: 'base64', media_type: 'image/png', data: 'iVBO' },
-  };
   const document = { type: 'document', source: { type: 'url', url: 'https://example.com/a.pdf' } };
   const found = {
     type: 'search_result',
@@ -162,5 +170,168 @@ describe('a result that is too large', () => {
 
     expect(toolResultContent(value)).toBe(value);
     expect(() => toolResultContent(`${value}x`)).toThrow(tooLarge(MAX_RESULT_BYTES + 1));
+  });
+});
+
+/** Remembers what it is given to keep. */
+function memory(): PresentOptions['store'] & { texts: string[] } {
+  const texts: string[] = [];
+  return {
+    texts,
+    hasStorage: true,
+    keep(text) {
+      texts.push(text);
+      return Promise.resolve({ digest: 'd', claim: { key: 'k' }, bytes: utf8Bytes(text) });
+    },
+  };
+}
+const noStorage: PresentOptions['store'] = {
+  hasStorage: false,
+  keep: () => Promise.reject(new Error('there is no storage')),
+};
+const failing = (keep: () => Promise<never>): PresentOptions['store'] => ({
+  hasStorage: true,
+  keep,
+});
+const callId = 'toolu_01';
+const shownOf = async (value: unknown, options: Partial<PresentOptions> = {}) =>
+  resultText((await presentResult(value, { callId, store: noStorage, ...options })).content);
+
+describe('a result that the model sees', () => {
+  test('is whole up to the limit of its tool, and nothing of it is kept', async () => {
+    const store = memory();
+
+    for (const value of ['x'.repeat(1_000), { orders: [] }, [text('Here:'), image], undefined]) {
+      const presented = await presentResult(value, { callId, maxResultBytes: 1_000, store });
+      expect(presented).toEqual({ content: toolResultContent(value) });
+    }
+    expect(store.texts).toEqual([]);
+  });
+
+  test('is cut above the limit, and says how to read what is kept of it', async () => {
+    const store = memory();
+    const value = 'x'.repeat(5_000);
+
+    const { content, stored } = await presentResult(value, { callId, maxResultBytes: 300, store });
+
+    expect(content).toBe(
+      `${'x'.repeat(200)}\n[… 4,700 of 5,000 bytes are left out here. Read them with read_result {"id":"toolu_01","offset":200}; they end at offset 4900. …]\n${'x'.repeat(100)}`,
+    );
+    expect(stored).toEqual({ callId, digest: 'd', claim: { key: 'k' }, bytes: 5_000 });
+    expect(store.texts).toEqual([value]);
+  });
+
+  test('has a limit where the tool names none', async () => {
+    const shown = await shownOf('x'.repeat(DEFAULT_RESULT_BYTES + 1_000));
+
+    expect(utf8Bytes(shown)).toBeLessThan(DEFAULT_RESULT_BYTES + 300);
+  });
+
+  test('is kept as all its texts, where it has several, and its images pass', async () => {
+    const store = memory();
+    const value = [text('one'), image, text('y'.repeat(5_000)), text('two')];
+
+    const { content } = await presentResult(value, { callId, maxResultBytes: 2_000, store });
+
+    expect(content).toMatchObject([value[0], image, { type: 'text' }, value[3]]);
+    expect(store.texts).toEqual([`one\n${'y'.repeat(5_000)}\ntwo`]);
+  });
+
+  test('is cut as JSON where it is data', async () => {
+    const store = memory();
+    const rows = Array.from({ length: 500 }, (_, id) => ({ id }));
+
+    await presentResult(rows, { callId, maxResultBytes: 300, store });
+
+    expect(store.texts).toEqual([JSON.stringify(rows)]);
+  });
+
+  test('may be larger than any payload, if it is text', async () => {
+    const store = memory();
+    const value = 'x'.repeat(3_000_000);
+
+    const { content, stored } = await presentResult(value, { callId, store });
+
+    expect(jsonBytes(content)).toBeLessThan(MAX_RESULT_BYTES);
+    expect(stored?.bytes).toBe(3_000_000);
+  });
+
+  test.for([
+    ['text', 'x'.repeat(50_000)],
+    ['text that is longer in JSON', '"\n'.repeat(25_000)],
+    ['text that is six times as long in JSON', '\u0001'.repeat(50_000)],
+    ['many texts', Array.from({ length: 30 }, () => text('x'.repeat(5_000)))],
+    ['text beside an image', [image, text('x'.repeat(50_000))]],
+  ] as const)('is cut to what a wide batch leaves to each: %s', async ([, value]) => {
+    const payloadLimit = 20_000;
+    const store = memory();
+
+    const { content, stored } = await presentResult(value, { callId, payloadLimit, store });
+
+    expect(jsonBytes(content)).toBeLessThanOrEqual(payloadLimit);
+    expect(jsonBytes(content)).toBeGreaterThan(payloadLimit * 0.6);
+    expect(stored).toBeDefined();
+  });
+
+  test('is refused where even without its text it does not fit into a payload', async () => {
+    const large = { ...image, source: { ...image.source, data: 'A'.repeat(MAX_RESULT_BYTES) } };
+    const value = [large, text('x'.repeat(1_000))];
+    const store = memory();
+
+    await expect(presentResult(value, { callId, store })).rejects.toEqual(
+      tooLarge(jsonBytes(value)),
+    );
+    expect(store.texts).toEqual([]);
+  });
+
+  test('is refused where what hangs on its texts does not fit into a payload', async () => {
+    const cited = { ...text('x'.repeat(2_000)), citations: ['y'.repeat(3_000)] };
+
+    await expect(
+      presentResult([cited], { callId, payloadLimit: 2_500, store: noStorage }),
+    ).rejects.toThrow(InvalidToolResultError);
+  });
+});
+
+describe('the rest of a result that is cut', () => {
+  const value = 'x'.repeat(5_000);
+
+  test('is lost without a storage, and the model is told', async () => {
+    expect(await shownOf(value, { maxResultBytes: 300 })).toContain(
+      'The result is above the limit of this tool. Ask for less, or in parts. …]',
+    );
+  });
+
+  test('is lost where the storage fails, and the call has still succeeded', async () => {
+    const store = failing(() => Promise.reject(new Error('connection refused')));
+
+    const presented = await presentResult(value, { callId, maxResultBytes: 300, store });
+
+    expect(presented).toEqual({
+      content: expect.stringContaining(
+        'above the limit of this tool, and the rest could not be kept. Ask for less, or in parts. …]',
+      ) as string,
+    });
+  });
+
+  test('is lost where the storage hangs, before the call runs out of time', async () => {
+    vi.useFakeTimers();
+    try {
+      const store = failing(() => new Promise<never>(() => undefined));
+      const shown = shownOf(value, { maxResultBytes: 300, store });
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(await shown).toContain('the rest could not be kept');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('is not kept where it is too long for that', async () => {
+    const store = memory();
+
+    expect(await shownOf('x'.repeat(MAX_KEPT_BYTES), { store })).toContain(
+      'above the limit of this tool, and too long to be kept. Ask for less, or in parts. …]',
+    );
+    expect(store.texts).toEqual([]);
   });
 });

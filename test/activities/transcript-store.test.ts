@@ -249,3 +249,61 @@ describe('the spec of an agent', () => {
     expect(stored.digest).toBe(inline.digest);
   });
 });
+
+describe('the full text of a result', () => {
+  const words = 'Grüße 🧵\n'.repeat(1_000);
+
+  test('is read back by another worker, with its size in bytes', async () => {
+    const storage = freshStorage();
+
+    const kept = await inActivity(() => createTranscriptStore(storage).keep(words));
+
+    expect(kept.bytes).toBe(Buffer.byteLength(words));
+    expect(await inActivity(() => createTranscriptStore(storage).readKept(kept))).toBe(words);
+  });
+
+  test('is written once by attempts of one worker, and under one key by those of several', async () => {
+    const { counts, storage } = counted(freshStorage());
+    const store = createTranscriptStore(storage);
+
+    const first = await inActivity(() => store.keep(words));
+    expect(await inActivity(() => store.keep(words))).toEqual(first);
+    expect(counts.stored).toBe(1);
+    expect(await inActivity(() => createTranscriptStore(storage).keep(words))).toEqual(first);
+  });
+
+  test('is fetched once for all its pages', async () => {
+    const { counts, storage } = counted(freshStorage());
+    const store = createTranscriptStore(storage);
+    const kept = await inActivity(() => store.keep(words));
+
+    for (let page = 0; page < 3; page += 1) await inActivity(() => store.readKept(kept));
+
+    expect(counts).toEqual({ stored: 1, retrieved: 1 });
+  });
+
+  test('passes through the codecs of the worker', async () => {
+    const storage = freshStorage();
+    const codecs = [turningRound, addingOne];
+
+    const kept = await inActivity(() => createTranscriptStore(storage).keep(words), codecs);
+
+    const read = (codecs: PayloadCodec[]) =>
+      inActivity(() => createTranscriptStore(storage).readKept(kept), codecs);
+    expect(await read(codecs)).toBe(words);
+    await expect(read([])).rejects.toMatchObject({ type: STORAGE_FAILED });
+  });
+
+  test('cannot be kept without a storage, and a lost one says what to do', async () => {
+    const lost = { claim: { key: 'a'.repeat(64) }, digest: 'b'.repeat(64), bytes: 1 };
+
+    await expect(inActivity(() => createTranscriptStore(undefined).keep(words))).rejects.toThrow(
+      'no storage',
+    );
+    await expect(
+      inActivity(() => createTranscriptStore(freshStorage()).readKept(lost)),
+    ).rejects.toThrow(
+      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`\.$/,
+    );
+  });
+});

@@ -24,7 +24,7 @@ describe('a declared agent', () => {
   test('needs a name and a model, and has defaults for the rest', async () => {
     const agent = defineAgent(OPTIONS);
 
-    expect(agent).toMatchObject({ name: 'support', limits: { rounds: 50 } });
+    expect(agent).toMatchObject({ name: 'support', limits: { rounds: 50, concurrency: 500 } });
     expect(agent.spec).toEqual({ model: 'claude-opus-5-5', max_tokens: 32_000 });
     expect(agent.tools.size).toBe(0);
     expect(await agent.parseContext({ any: 'thing' })).toEqual({ any: 'thing' });
@@ -46,7 +46,7 @@ describe('a declared agent', () => {
       system: 'You help.',
       tools: [tool('get_orders').spec],
     });
-    expect(limits).toEqual({ rounds: 3 });
+    expect(limits).toEqual({ rounds: 3, concurrency: 500 });
   });
 
   test.for([
@@ -76,7 +76,7 @@ describe('a declared agent', () => {
     const agent = declare({ system: undefined, tools: undefined, limits: { rounds: undefined } });
 
     expect(agent.spec).toEqual(defineAgent(OPTIONS).spec);
-    expect(agent.limits).toEqual({ rounds: 50 });
+    expect(agent.limits).toEqual({ rounds: 50, concurrency: 500 });
   });
 });
 
@@ -114,7 +114,8 @@ describe('the context of a turn', () => {
 
 describe('a declaration of an agent is refused', () => {
   const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
-  const KNOWN = 'name, model, system, tools, maxTokens, limits, contextSchema, parallelToolUse';
+  const KNOWN =
+    'name, model, system, tools, maxTokens, limits, onToolFailure, batchTimeout, onApproval, contextSchema, parallelToolUse';
 
   test.for([
     [
@@ -152,7 +153,7 @@ describe('a declaration of an agent is refused', () => {
     [
       'with a limit that does not exist',
       { limits: { turns: 3 } },
-      'unknown option turns in limits (known: rounds)',
+      'unknown option turns in limits (known: rounds, concurrency)',
     ],
     [
       'with an option that does not exist',

@@ -113,7 +113,7 @@ describe('a declaration of a tool is refused', () => {
   const DESCRIPTION = 'description: is empty; the model chooses tools by it';
   const SCHEMA = 'inputSchema: must be a zod schema or a JSON Schema';
   const KNOWN_TIMES =
-    'startToCloseTimeout, heartbeatTimeout, scheduleToStartTimeout, scheduleToCloseTimeout, retry';
+    'startToCloseTimeout, heartbeatTimeout, scheduleToStartTimeout, scheduleToCloseTimeout, taskQueue, retry';
   const KNOWN_RETRY =
     'maximumAttempts, initialInterval, maximumInterval, backoffCoefficient, nonRetryableErrorTypes';
   const KNOWN_HINTS = 'title, readOnlyHint, destructiveHint, idempotentHint, openWorldHint';
@@ -144,12 +144,12 @@ describe('a declaration of a tool is refused', () => {
     [
       'with an option that does not exist',
       { timeout: '5s' },
-      'unknown option timeout (known: name, description, inputSchema, annotations, activity, run)',
+      'unknown option timeout (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, run)',
     ],
     [
       'with several options that do not exist',
       { timeout: '5s', retries: 3 },
-      'unknown option timeout, retries (known: name, description, inputSchema, annotations, activity, run)',
+      'unknown option timeout, retries (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, run)',
     ],
     [
       'with an activity option that does not exist',

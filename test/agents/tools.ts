@@ -21,6 +21,7 @@ export function toolContext<Context>(context: Context): ToolContext<Context> {
     heartbeatDetails: undefined,
     context,
     log,
+    later: () => ({ token: 'token' }),
   };
 }
 

@@ -17,7 +17,13 @@ describe('the name of a tool', () => {
   );
 
   test("can never be that of one of Plait's own activities", () => {
-    for (const own of [names.LOAD_AGENT, names.CALL_MODEL, names.READ_TRANSCRIPT]) {
+    for (const own of [
+      names.CALL_MODEL,
+      names.READ_TRANSCRIPT,
+      names.PREPARE_CALL,
+      names.ANNOUNCE_APPROVAL,
+      names.PRESENT_RESULT,
+    ]) {
       expect(own).not.toMatch(names.TOOL_NAME_PATTERN);
     }
   });

@@ -9,7 +9,7 @@ import {
 describe('what the model is told of a call', () => {
   test('that timed out and may be repeated is the limit', () => {
     expect(timedOutText(120_000, true)).toBe(
-      'Timed out: the call did not end within 120 s (startToCloseTimeout).',
+      'Timed out: the call did not end within 2 minutes (startToCloseTimeout).',
     );
   });
 

@@ -4,6 +4,7 @@ import { jsonBytes } from '../../core/json.ts';
 import type { Message } from '../../core/messages.ts';
 import type { Segment } from '../../core/transcript.ts';
 import {
+  allMessages,
   append,
   EMPTY_TRANSCRIPT,
   sealed,
@@ -45,7 +46,28 @@ describe('a transcript', () => {
   });
 
   test('has an empty tail once it is sealed', () => {
-    expect(sealed([segment(7)])).toEqual({ segments: [segment(7)], tail: [], tailBytes: 0 });
+    const transcript = sealed(append(EMPTY_TRANSCRIPT, says('Hello')), [segment(7)]);
+
+    expect(transcript).toMatchObject({ segments: [segment(7)], tail: [], tailBytes: 0 });
+  });
+
+  test('remembers what was sealed while that is little', () => {
+    const first = sealed(append(EMPTY_TRANSCRIPT, says('Hello')), [segment(7)]);
+    const second = sealed(append(first, says('more')), [segment(14)]);
+
+    expect(allMessages(append(second, says('Bye')))).toEqual([
+      says('Hello'),
+      says('more'),
+      says('Bye'),
+    ]);
+  });
+
+  test('does not remember what is long, nor what comes after it', () => {
+    const long = sealed(append(EMPTY_TRANSCRIPT, says('Hello')), [segment(300_000)]);
+
+    expect(allMessages(long)).toBeUndefined();
+    expect(allMessages(sealed(append(long, says('more')), [segment(7)]))).toBeUndefined();
+    expect(allMessages(append(EMPTY_TRANSCRIPT, says('Hello')))).toEqual([says('Hello')]);
   });
 });
 

@@ -62,7 +62,7 @@ describe('a turn begins', () => {
   });
 });
 
-const ONE_ARGUMENT = 'agentTurn takes one argument: { agent, input, context? }';
+const ONE_ARGUMENT = 'agentTurn takes one argument: { agent, input, context?, … }';
 const NO_AGENT = 'agent must be the name of an agent';
 const NO_INPUT = 'input must be a text, content blocks, or messages';
 const EMPTY = 'input is empty: the API refuses empty text';
@@ -76,7 +76,7 @@ describe('a turn is refused', () => {
     [
       'a field that no turn has',
       { agent: 'support', inputs: 'Hello', user: 7 },
-      'unknown field inputs, user; a turn takes agent, input, context',
+      'unknown field inputs, user; a turn takes agent, input, context, onToolFailure, batchTimeout',
     ],
     ['no agent', { input: 'Hello' }, NO_AGENT],
     ['an agent without a name', { agent: '', input: 'Hello' }, NO_AGENT],

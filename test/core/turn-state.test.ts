@@ -84,7 +84,7 @@ describe('a reply that is committed', () => {
 
     const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), segments);
 
-    expect(state.transcript).toEqual({ segments, tail: [], tailBytes: 0 });
+    expect(state.transcript).toMatchObject({ segments, tail: [], tailBytes: 0 });
   });
 });
 

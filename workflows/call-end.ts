@@ -25,40 +25,55 @@ const NOT_REGISTERED = 'NotFoundError';
 /** The SDK's types for an attempt that ended because of a pause or a reset, and was cancelled then. */
 const STOPPED_BY_OPERATOR = new Set(['ActivityPause', 'ActivityReset']);
 
-/** Runs a call's activity and turns every way in which it can end into an outcome. Never rejects. */
-export async function settle(
-  tool: string,
-  work: () => Promise<ToolReturn>,
-  policy: ToolPolicy,
-): Promise<SettledCall> {
-  const scheduled = Date.now();
-  try {
-    const { content, attempt, startedAt, endedAt } = checkedReturn(await work(), scheduled);
-    return {
+/** How a call's activity ended: with an outcome, or handed over to be completed from outside. */
+export type CallEnd =
+  | { type: 'settled'; settled: SettledCall }
+  | { type: 'later'; later: { key: string; timeout: number }; report: AttemptReport };
+
+export function returned(value: unknown, scheduled: number): CallEnd {
+  const checked = checkedReturn(value, scheduled);
+  if ('later' in checked) return { type: 'later', later: checked.later, report: checked };
+  const { content, stored, attempt, startedAt, endedAt } = checked;
+  return {
+    type: 'settled',
+    settled: {
       outcome: { type: 'succeeded', content },
       attempts: attempt,
       start: attempt === 1 ? startedAt : scheduled,
       end: endedAt,
-    };
-  } catch (error) {
-    const { outcome, attempts, report } = explain(tool, error, policy);
-    return {
+      ...(stored === undefined ? {} : { stored }),
+    },
+  };
+}
+
+/** Turns every way in which a call can fail into an outcome. */
+export function failed(
+  error: unknown,
+  { tool, policy, scheduled }: { tool: string; policy: ToolPolicy; scheduled: number },
+): CallEnd {
+  const { outcome, attempts, report } = explain(tool, error, policy);
+  return {
+    type: 'settled',
+    settled: {
       outcome,
       attempts,
       start: report?.attempt === 1 ? report.startedAt : scheduled,
       end: report?.endedAt ?? Date.now(),
-    };
-  }
+    },
+  };
 }
 
 /** Somebody may have completed the activity by hand, with whatever they had. */
 function checkedReturn(value: unknown, scheduled: number): ToolReturn {
-  if (isRecord(value) && 'content' in value && attemptReport([value]) !== undefined) {
-    return value as unknown as ToolReturn;
-  }
+  if (isToolReturn(value)) return value;
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   const content = text.trim() === '' ? 'The call was completed without a result.' : text;
   return { content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
+}
+
+function isToolReturn(value: unknown): value is ToolReturn {
+  if (!isRecord(value) || attemptReport([value]) === undefined) return false;
+  return 'content' in value || 'later' in value;
 }
 
 interface Explained {

@@ -1,0 +1,23 @@
+import type { Context } from '@temporalio/activity';
+import type { Later, LaterOptions } from '../agents/define-tool.ts';
+import { duration } from '../agents/check-options.ts';
+import { encodeCallToken } from '../core/call-token.ts';
+
+/** As long as a call waits for a person. */
+const DEFAULT_TIMEOUT_MS = 7 * 24 * 3_600_000;
+
+/** What a tool returns for a call that will be completed from outside. */
+export class HandedOver implements Later {
+  readonly token: string;
+  /** What the token must hold; the same for every attempt. */
+  readonly key: string;
+  /** In milliseconds. */
+  readonly timeout: number;
+
+  constructor(activity: Context, key: string, { timeout = DEFAULT_TIMEOUT_MS }: LaterOptions = {}) {
+    const turnId = activity.info.workflowExecution?.workflowId ?? '';
+    this.token = encodeCallToken({ turnId, callId: activity.info.activityId, key });
+    this.key = key;
+    this.timeout = duration.parse(timeout);
+  }
+}

@@ -1,0 +1,83 @@
+import { activityInfo, getClient as activityClient } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { AgentRegistry } from '../agents/agent-registry.ts';
+import type { AgentDefinition } from '../agents/define-agent.ts';
+import type { PinnedAgent } from '../core/agent-spec.ts';
+import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../core/failures.ts';
+import { INLINE_BYTES } from '../core/transcript.ts';
+import type { TranscriptStore } from './transcript-store.ts';
+
+/**
+ * Pins what a turn will need of its agent: its prompt, its tools and their policies. Refuses a turn
+ * that cannot go well, before anything is asked of the model.
+ */
+export async function pinAgent(
+  agent: AgentDefinition,
+  store: TranscriptStore,
+  { context, tailBytes }: { context: unknown; tailBytes: number },
+): Promise<PinnedAgent> {
+  await agent.parseContext(context).catch((error: unknown) => {
+    throw invalidTurn(error instanceof Error ? error.message : String(error));
+  });
+  refuseHalfStorage(store);
+  if (!store.hasStorage && tailBytes > INLINE_BYTES) {
+    throw invalidTurn(
+      `The input of ${tailBytes} bytes does not fit into one payload. Give the worker and the client a \`storage\`.`,
+    );
+  }
+  return {
+    name: agent.name,
+    spec: await store.pin(agent.spec),
+    policies: [...agent.tools.values()].map(({ name, policy }) => [name, policy]),
+    limits: agent.limits,
+    batch: agent.batch,
+    ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
+  };
+}
+
+/** With a storage nothing is kept small, so large payloads must have a way into it. */
+function refuseHalfStorage(store: TranscriptStore): void {
+  const { externalStorage } = activityClient().options.loadedDataConverter;
+  if (!store.hasStorage || externalStorage !== undefined) return;
+  throw invalidTurn(
+    'createActivities was given a `storage`, but the data converter of the worker has none: give Worker.create `dataConverter: withStorage(undefined, storage)` from plait/storage, and every client too.',
+  );
+}
+
+function invalidTurn(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, INVALID_TURN);
+}
+
+/** Another worker of the queue may have the agent, so its absence here is worth another attempt. */
+export function registeredAgent(registry: AgentRegistry, name: string): AgentDefinition {
+  const agent = registry.agent(name);
+  if (agent !== undefined) return agent;
+  throw ApplicationFailure.create({
+    message: notRegistered(registry, name),
+    type: AGENT_NOT_REGISTERED,
+  });
+}
+
+/** Attempts of a turn's first call, a second and a half apart, on workers that lack its agent. */
+const LOOKUP_ATTEMPTS = 4;
+
+/**
+ * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not
+ * know its agents yet; some five seconds of trying elsewhere bridge that, and a name that is simply
+ * wrong is soon reported.
+ */
+export function agentToPin(registry: AgentRegistry, name: string): AgentDefinition {
+  const agent = registry.agent(name);
+  if (agent !== undefined) return agent;
+  throw ApplicationFailure.create({
+    message: notRegistered(registry, name),
+    type: AGENT_NOT_REGISTERED,
+    nonRetryable: activityInfo().attempt >= LOOKUP_ATTEMPTS,
+    nextRetryDelay: '1.5s',
+  });
+}
+
+function notRegistered(registry: AgentRegistry, name: string): string {
+  const known = registry.names.join(', ') || 'none';
+  return `No agent is named ${JSON.stringify(name)} on the workers of task queue ${JSON.stringify(activityInfo().taskQueue)} (known: ${known}). Check the name, or start a worker that has it.`;
+}

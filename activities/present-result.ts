@@ -1,0 +1,22 @@
+import type { AgentRegistry } from '../agents/agent-registry.ts';
+import type { ToolCallArgs, ToolReturn } from './run-tool.ts';
+import { present } from './run-tool.ts';
+import { registeredTool } from './run-tool.ts';
+import type { TranscriptStore } from './transcript-store.ts';
+
+export interface PresentResultArgs extends ToolCallArgs {
+  tool: string;
+  callId: string;
+  /** What the call was completed with. */
+  value: unknown;
+}
+
+export function createPresentResult(registry: AgentRegistry, store: TranscriptStore) {
+  /** Makes of a value from outside what a worker makes of what a tool returns. */
+  return async function presentCompletion(args: PresentResultArgs): Promise<ToolReturn> {
+    const startedAt = Date.now();
+    const tool = registeredTool(registry, args.agent, args.tool);
+    const presented = await present(args.value, { tool, store, callId: args.callId, args });
+    return { ...presented, attempt: 1, startedAt, endedAt: Date.now() };
+  };
+}

@@ -1,0 +1,48 @@
+import { AgentClient } from '../../client/agent-client.ts';
+import { WorkerUnavailableError } from '../../client/errors.ts';
+import type { WaitingCall } from '../../client/waiting-calls.ts';
+import { clientStorage } from '../dev-storage.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { note, say } from '../say.ts';
+import { styleFor } from '../style.ts';
+import { configuredTarget, connectTo } from '../temporal-target.ts';
+import { drawWaiting } from '../waiting-table.ts';
+
+export interface ApprovalsCommandOptions {
+  json?: boolean;
+  storage?: string;
+}
+
+/** `plait approvals`: the calls of all turns that wait for a person, on stdout. */
+export async function approvalsCommand(options: ApprovalsCommandOptions): Promise<ExitCode> {
+  const client = await connectTo(configuredTarget(), clientStorage(options.storage));
+  try {
+    const calls: WaitingCall[] = [];
+    let silent: WorkerUnavailableError | undefined;
+    try {
+      for await (const call of new AgentClient({ client }).approvals()) calls.push(call);
+    } catch (error) {
+      // What others have answered is told all the same, and first.
+      if (!(error instanceof WorkerUnavailableError)) throw error;
+      silent = error;
+    }
+    if (options.json === true) say(JSON.stringify(calls, null, 2));
+    else if (calls.length > 0) sayTable(calls);
+    else if (silent === undefined) say('No call waits for approval.');
+    if (silent !== undefined) throw silent;
+    return EXIT_CODES.ok;
+  } finally {
+    await client.connection.close();
+  }
+}
+
+function sayTable(calls: readonly WaitingCall[]): void {
+  const style = styleFor(process.stdout);
+  const { columns } = process.stdout;
+  for (const line of drawWaiting(calls, { columns, now: Date.now(), style })) say(line);
+  // For the person who reads the table, and not for what it is piped into.
+  if (process.stdout.isTTY) {
+    note(styleFor(process.stderr).dim('\nDecide with: plait approve <turn-id> <call-id>, or deny'));
+  }
+}

@@ -1,0 +1,86 @@
+import { userInfo } from 'node:os';
+import type { TurnHandle } from '../../client/turn-handle.ts';
+import { AgentClient } from '../../client/agent-client.ts';
+import { CliError } from '../cli-error.ts';
+import { clientStorage } from '../dev-storage.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { say } from '../say.ts';
+import { configuredTarget, connectTo } from '../temporal-target.ts';
+import { callText } from '../waiting-table.ts';
+
+export interface DecisionOptions {
+  by?: string;
+  reason?: string;
+  /** Of an approval: what the call runs with. */
+  input?: unknown;
+  storage?: string;
+}
+
+/** `plait approve`: returns when the call may run. */
+export async function approveCommand(
+  turnId: string,
+  callId: string | undefined,
+  options: DecisionOptions,
+): Promise<ExitCode> {
+  const { input } = options;
+  return await decide(turnId, callId, options, async (turn, call, who) => {
+    await turn.approve(call, { ...who, ...(input === undefined ? {} : { input }) });
+    return 'Approved';
+  });
+}
+
+/** `plait deny`: the model is told, with the reason. */
+export async function denyCommand(
+  turnId: string,
+  callId: string | undefined,
+  options: DecisionOptions,
+): Promise<ExitCode> {
+  return await decide(turnId, callId, options, async (turn, call, who) => {
+    await turn.deny(call, who);
+    return 'Denied';
+  });
+}
+
+async function decide(
+  turnId: string,
+  callId: string | undefined,
+  { by = userName(), reason, storage }: DecisionOptions,
+  send: (turn: TurnHandle, call: string, who: { by: string; reason?: string }) => Promise<string>,
+): Promise<ExitCode> {
+  const client = await connectTo(configuredTarget(), clientStorage(storage));
+  try {
+    const turn = new AgentClient({ client }).getHandle(turnId);
+    const call = callId ?? (await onlyCall(turn));
+    const done = await send(turn, call, { by, ...(reason === undefined ? {} : { reason }) });
+    say(`${done} ${call} of turn ${turnId}, as ${by}.`);
+    return EXIT_CODES.ok;
+  } finally {
+    await client.connection.close();
+  }
+}
+
+/** The call that is meant where none is named: the only one that waits. */
+async function onlyCall(turn: TurnHandle): Promise<string> {
+  const calls = await turn.approvals();
+  const [first, ...others] = calls;
+  if (first === undefined) {
+    throw new CliError(EXIT_CODES.refused, `No call of turn ${turn.turnId} waits for approval.`);
+  }
+  if (others.length === 0) return first.callId;
+  throw new CliError(
+    EXIT_CODES.wrongInput,
+    `${calls.length} calls of turn ${turn.turnId} wait, so name the one you mean: ${calls.map(callText).join('; ')}.`,
+  );
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    // In a container the user may have a number and no name.
+    throw new CliError(EXIT_CODES.wrongInput, 'Your user has no name: say who decides with --by.', {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { summarize } from '../activities/prepare-calls.ts';
+import type { WaitingCall } from '../client/waiting-calls.ts';
+import type { Style } from './style.ts';
+import { columnsOf, cutTo, fit, oneLine, spanText } from './text.ts';
+
+export interface TableOptions {
+  /** Width of the terminal; `undefined` where there is none. */
+  columns: number | undefined;
+  /** Milliseconds since the epoch. */
+  now: number;
+  style: Style;
+}
+
+/** A log or a pipe. */
+const DEFAULT_COLUMNS = 120;
+
+const MARGIN = '  ';
+const GAP = '  ';
+/** The arguments get what the other columns leave, and this much in any case. */
+const ARGUMENTS_COLUMNS = 24;
+const HEADINGS = ['CALL', 'TOOL', 'ARGUMENTS', 'WAITING', 'EXPIRES IN'] as const;
+const ARGUMENTS = HEADINGS.indexOf('ARGUMENTS');
+
+/**
+ * The calls that wait for a person, under their turns, those first that have waited longest. The ids
+ * are never cut: they are there to be copied. Pure.
+ */
+export function drawWaiting(calls: readonly WaitingCall[], options: TableOptions): string[] {
+  const { columns = DEFAULT_COLUMNS, style } = options;
+  const byAge = calls.toSorted((a, b) => Date.parse(a.requestedAt) - Date.parse(b.requestedAt));
+  const turns = new Map<string, WaitingCall[]>();
+  for (const call of byAge) turns.set(call.turnId, [...(turns.get(call.turnId) ?? []), call]);
+  const rows = new Map(byAge.map((call) => [call, cellsOf(call, options.now)]));
+  const widths = widthsOf([HEADINGS, ...rows.values()], columns);
+  const lineOf = (cells: readonly string[]): string =>
+    MARGIN +
+    cells
+      .map((cell, i) => fit(cell, widths[i] ?? 0))
+      .join(GAP)
+      .trimEnd();
+  const lines = [...turns].flatMap(([turnId, ofTurn]) => {
+    const agent = ofTurn[0]?.agent;
+    const about = agent === undefined ? '' : style.dim(`  ${oneLine(agent)}`);
+    const calls = ofTurn.map((call) => lineOf(rows.get(call) ?? []));
+    return [style.bold(oneLine(turnId)) + about, ...calls];
+  });
+  return [style.dim(lineOf(HEADINGS)), ...lines];
+}
+
+function cellsOf(call: WaitingCall, now: number): string[] {
+  const { callId, tool, input, requestedAt, expiresAt } = call;
+  const waiting = spanText(now - Date.parse(requestedAt));
+  const expires = spanText(Date.parse(expiresAt) - now);
+  return [callId, tool, summarize(input), waiting, expires].map(oneLine);
+}
+
+function widthsOf(rows: Iterable<readonly string[]>, columns: number): number[] {
+  const all = [...rows];
+  const widths = HEADINGS.map((_, i) => Math.max(...all.map((row) => columnsOf(row[i] ?? ''))));
+  const others = widths.toSpliced(ARGUMENTS, 1).reduce((sum, width) => sum + width + GAP.length, 0);
+  // The last column stays empty, as in the tree of a turn.
+  const free = columns - MARGIN.length - others - 1;
+  const given = Math.max(ARGUMENTS_COLUMNS, free);
+  return widths.map((width, i) => (i === ARGUMENTS ? Math.min(width, given) : width));
+}
+
+/** A call in a few words: `toolu_01 refund(cents: 12000)`. */
+export function callText({ callId, tool, input }: Pick<WaitingCall, 'callId' | 'tool' | 'input'>) {
+  return cutTo(oneLine(`${callId} ${tool}(${summarize(input)})`), 120);
+}

@@ -1,0 +1,138 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { isGrpcDeadlineError, ServiceError } from '@temporalio/client';
+import { isRecord } from '../core/json.ts';
+import { TURN_WORKFLOW } from '../core/names.ts';
+import type { ApprovalRequest } from '../core/turn-messages.ts';
+import { APPROVALS_QUERY } from '../core/turn-messages.ts';
+import { queryTurn } from './ask-turn.ts';
+import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
+import { aboutServer } from './temporal-errors.ts';
+
+export interface ApprovalsOptions {
+  /**
+   * Which turns, in the language of Temporal's lists, for example `TaskQueue = "billing"`.
+   * https://docs.temporal.io/list-filter
+   * @default all that run
+   */
+  query?: string;
+}
+
+/** A call that waits for a person, and where. */
+export interface WaitingCall extends ApprovalRequest {
+  turnId: string;
+  /** Known where the turn was started by an `AgentClient`. */
+  agent: string | undefined;
+}
+
+/** How many turns are asked at once. */
+const AT_ONCE = 10;
+
+/** The calls of one turn that wait; none when it has ended. */
+export async function approvalRequests(client: Client, turnId: string): Promise<ApprovalRequest[]> {
+  return ((await queryTurn(client, turnId, APPROVALS_QUERY)) ?? []) as ApprovalRequest[];
+}
+
+/** The calls of all running turns that wait, and in the end the turns that could not be asked. */
+export async function* waitingCalls(
+  client: Client,
+  options: ApprovalsOptions,
+): AsyncGenerator<WaitingCall, void, undefined> {
+  const unanswered: { turnId: string; error: WorkerUnavailableError }[] = [];
+  const silent = new SilentQueues();
+  const ask = async (turn: WorkflowExecutionInfo): Promise<WaitingCall[]> => {
+    const { workflowId: turnId, memo, taskQueue } = turn;
+    const agent = typeof memo?.['agent'] === 'string' ? memo['agent'] : undefined;
+    try {
+      const requests = await silent.unless(taskQueue, () => approvalRequests(client, turnId));
+      return requests.map((request) => ({ turnId, agent, ...request }));
+    } catch (error) {
+      if (error instanceof WorkerUnavailableError) unanswered.push({ turnId, error });
+      // Ended since it was listed, and not even kept.
+      else if (!(error instanceof TurnNotFoundError)) throw error;
+      return [];
+    }
+  };
+  for await (const calls of inOrder(waitingTurns(client, options), ask)) yield* calls;
+  throwIfAny(unanswered);
+}
+
+async function* waitingTurns(
+  client: Client,
+  { query }: ApprovalsOptions,
+): AsyncGenerator<WorkflowExecutionInfo> {
+  const running = `WorkflowType = "${TURN_WORKFLOW}" AND ExecutionStatus = "Running"`;
+  const listed = client.workflow.list({
+    query: query === undefined ? running : `${running} AND (${query})`,
+  });
+  try {
+    // The list says in the memo whether anything waits, so that the others need not be asked.
+    for await (const turn of listed) if (Number(turn.memo?.['approvals']) > 0) yield turn;
+  } catch (error) {
+    const problem = query === undefined ? undefined : invalidArgument(error);
+    if (problem === undefined) throw aboutServer(error, client.options.namespace);
+    throw new TypeError(`The server cannot read the query ${JSON.stringify(query)}: ${problem}`, {
+      cause: error,
+    });
+  }
+}
+
+/** gRPC: what was asked makes no sense. */
+const INVALID_ARGUMENT = 3;
+
+function invalidArgument(error: unknown): string | undefined {
+  if (!(error instanceof ServiceError) || !isRecord(error.cause)) return undefined;
+  const { code, details } = error.cause;
+  return code === INVALID_ARGUMENT ? String(details) : undefined;
+}
+
+/** Works on some items at once, and gives the results in the order of the items. */
+async function* inOrder<T, R>(
+  items: AsyncIterable<T>,
+  work: (item: T) => Promise<R>,
+): AsyncGenerator<R> {
+  const begun: Promise<R>[] = [];
+  for await (const item of items) {
+    const result = work(item);
+    // Its rejection is found when it is its turn.
+    result.catch(() => undefined);
+    begun.push(result);
+    const first = begun.length === AT_ONCE ? begun.shift() : undefined;
+    if (first !== undefined) yield await first;
+  }
+  for (const result of begun) yield await result;
+}
+
+/** Task queues without any worker: many turns on one would each wait in vain until their time is up. */
+class SilentQueues {
+  private readonly answered = new Set<string>();
+  private readonly silent = new Map<string, WorkerUnavailableError>();
+
+  async unless<T>(taskQueue: string, request: () => Promise<T>): Promise<T> {
+    const silence = this.silent.get(taskQueue);
+    if (silence !== undefined && !this.answered.has(taskQueue)) throw silence;
+    try {
+      const answer = await request();
+      this.answered.add(taskQueue);
+      return answer;
+    } catch (error) {
+      // Others that were asked at the same time have had as long to show that a worker is there.
+      if (error instanceof WorkerUnavailableError && isGrpcDeadlineError(error)) {
+        this.silent.set(taskQueue, error);
+      }
+      throw error;
+    }
+  }
+}
+
+function throwIfAny(
+  unanswered: readonly { turnId: string; error: WorkerUnavailableError }[],
+): void {
+  const [first, ...others] = unanswered;
+  if (first === undefined) return;
+  if (others.length === 0) throw first.error;
+  throw new WorkerUnavailableError(
+    unanswered.map(({ turnId }) => turnId),
+    `${unanswered.length} turns with calls that wait could not be asked. The first: ${first.error.message}`,
+    { cause: first.error },
+  );
+}

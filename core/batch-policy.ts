@@ -1,0 +1,89 @@
+import type { SettledCall, ToolOutcome } from './outcome.ts';
+import { MAY_HAVE_HAPPENED, duration } from './outcome-text.ts';
+
+/**
+ * What one failing call does to the other calls of its reply.
+ *
+ * - `report`: nothing; the model reads mixed results
+ * - `cancelSiblings`: the first failure cancels what still runs, and what has not started never does
+ * - `failTurn`: the others finish, then the turn ends with stop reason `tool_failure`
+ *
+ * A failure is a call that failed, timed out or ended in a way nobody knows; not one that a person
+ * denied.
+ */
+export type OnToolFailure = 'report' | 'cancelSiblings' | 'failTurn';
+
+export const ON_TOOL_FAILURE = ['report', 'cancelSiblings', 'failTurn'] as const;
+
+/** How the calls of one reply are treated together. */
+export interface BatchPolicy {
+  onToolFailure: OnToolFailure;
+  /**
+   * Limit for all calls of one reply together, in milliseconds. What runs then is cancelled and
+   * answered as timed out, what has not started never does.
+   */
+  batchTimeout?: number;
+}
+
+/** Why the calls of a reply were stopped before all of them had ended. */
+export type BatchStop =
+  | { type: 'turn cancelled' }
+  | { type: 'batch timeout'; milliseconds: number }
+  | { type: 'sibling failed'; callId: string; tool: string; message: string };
+
+export function isFailure({ type }: ToolOutcome): boolean {
+  return type === 'failed' || type === 'timedOut' || type === 'unknown';
+}
+
+/** The first call that failed, for a turn that ends because of it. */
+export function findFailure(settled: readonly SettledCall[]): number | undefined {
+  const index = settled.findIndex(({ outcome }) => isFailure(outcome));
+  return index === -1 ? undefined : index;
+}
+
+/** The answer to a call that had not started when its batch was stopped. */
+export function neverStarted(stop: BatchStop): ToolOutcome {
+  switch (stop.type) {
+    case 'turn cancelled':
+      return { type: 'cancelled', message: 'The call was cancelled.' };
+    case 'batch timeout':
+      return {
+        type: 'skipped',
+        message: `Not executed: ${timeLimit(stop.milliseconds)} was up before this call started.`,
+      };
+    case 'sibling failed':
+      return { type: 'skipped', message: `Not executed, because ${failure(stop)}` };
+  }
+}
+
+/** The answer to a call that was running when its batch was stopped. */
+export function stopped(stop: BatchStop, repeatable: boolean): ToolOutcome {
+  const caveat = repeatable ? '' : ` ${MAY_HAVE_HAPPENED}`;
+  switch (stop.type) {
+    case 'turn cancelled':
+      return {
+        type: 'cancelled',
+        message: repeatable
+          ? 'The call was cancelled.'
+          : `The call was cancelled while it ran.${caveat}`,
+      };
+    case 'batch timeout':
+      return {
+        type: 'timedOut',
+        message: `Timed out: ${timeLimit(stop.milliseconds)} was up while this call ran.${caveat}`,
+      };
+    case 'sibling failed':
+      return {
+        type: 'cancelled',
+        message: `The call was cancelled while it ran, because ${failure(stop)}${caveat}`,
+      };
+  }
+}
+
+function timeLimit(milliseconds: number): string {
+  return `the time limit of ${duration(milliseconds)} for all calls of this reply (batchTimeout)`;
+}
+
+function failure({ tool, callId, message }: BatchStop & { type: 'sibling failed' }): string {
+  return `${tool} (${callId}) failed: ${message.endsWith('.') ? message : `${message}.`}`;
+}

@@ -1,0 +1,217 @@
+import type { ToolResultBlock, ToolResultContent } from './messages.ts';
+
+/**
+ * What the model sees of a tool's text, where the tool does not say otherwise. About 25,000 tokens at
+ * four bytes each, a third more with the newest tokenizers: the most that Anthropic's own coding agent
+ * takes from a tool by default. Five such results still fit into the smallest window, of 200,000
+ * tokens, and hardly anything that was written for a model is longer.
+ * https://www.anthropic.com/engineering/writing-tools-for-agents
+ */
+export const DEFAULT_RESULT_BYTES = 100_000;
+
+/**
+ * The beginning says what the text is, and lists mostly begin with what matters; but totals, errors
+ * and exit codes stand at the end, and a model that does not see them calls again.
+ */
+const HEAD_SHARE = 2 / 3;
+
+/** A cut moves to the end of a line that is so near: most lines are shorter, and whole ones read better. */
+const LINE_CHARACTERS = 200;
+/** Of what is shown before or after the cut, so that a low limit is not spent on whole lines. */
+const LINE_SHARE = 1 / 8;
+
+/** Where several texts share a limit and less than this is left to each, notices would outweigh them. */
+const MIN_SHOWN_BYTES = 1_000;
+
+const ASK_FOR_LESS = 'The result is above the limit of this tool. Ask for less, or in parts.';
+
+/** A part of `resultText`, in characters: from the first up to, and without, the last. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+export interface CutResult {
+  content: ToolResultContent;
+  /** Absent where nothing was cut. */
+  cut?: { totalBytes: number; shownBytes: number };
+}
+
+type TextBlock = Extract<ToolResultBlock, { type: 'text' }>;
+
+/** All texts of a result in one. Offsets of what is left out refer to it. */
+export function resultText(content: ToolResultContent): string {
+  return textBlocks(content)
+    .map(({ text }) => text)
+    .join('\n');
+}
+
+/**
+ * Cuts the text of a result to `limit` bytes of UTF-8, with a notice at the place of the cut that gives
+ * the sizes and says, in the words of `tellRest`, how to get the rest. Notices come on top of the limit.
+ *
+ * Only text counts and only text is cut: half an image is none. Of several texts the longest are cut,
+ * so that a short one beside a long one stays whole.
+ */
+export function cutResult(
+  content: ToolResultContent,
+  limit: number,
+  tellRest: (leftOut: Span) => string = () => ASK_FOR_LESS,
+): CutResult {
+  const joined = resultText(content);
+  const totalBytes = utf8Bytes(joined);
+  if (totalBytes <= limit) return { content };
+  const cuts = spansToLeaveOut(place(textBlocks(content)), joined, limit).map((span) => {
+    const bytes = utf8Bytes(joined.slice(span.from, span.to));
+    const sizes = `${grouped(bytes)} of ${grouped(totalBytes)} bytes are left out here.`;
+    return { span, bytes, notice: `[… ${sizes} ${tellRest(span)} …]` };
+  });
+  const shownBytes = cuts.reduce((shown, { bytes }) => shown - bytes, totalBytes);
+  return { content: withCuts(content, cuts), cut: { totalBytes, shownBytes } };
+}
+
+/** Length of a text in UTF-8. Counted by hand because `Buffer` does not exist in the workflow sandbox. */
+export function utf8Bytes(text: string): number {
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) bytes += unitBytes(text.charCodeAt(i));
+  return bytes;
+}
+
+/** Whether a text that is cut before this character would end with half an emoji. */
+export function isInsidePair(text: string, index: number): boolean {
+  return isBetween(text.charCodeAt(index - 1), 0xd800, 0xdbff) && isLow(text.charCodeAt(index));
+}
+
+/** A text with its place in all of them together. */
+interface PlacedText {
+  block: TextBlock;
+  start: number;
+  end: number;
+}
+
+interface Cut {
+  span: Span;
+  notice: string;
+}
+
+function textBlocks(content: ToolResultContent): TextBlock[] {
+  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  return content.filter((block) => block.type === 'text');
+}
+
+function place(blocks: readonly TextBlock[]): PlacedText[] {
+  let start = 0;
+  return blocks.map((block) => {
+    const placed = { block, start, end: start + block.text.length };
+    start = placed.end + 1;
+    return placed;
+  });
+}
+
+/** One span in each of the longest texts; or, where too little would be left of each, one in all together. */
+function spansToLeaveOut(texts: readonly PlacedText[], joined: string, limit: number): Span[] {
+  const sizes = texts.map(({ block }) => utf8Bytes(block.text));
+  const newlines = texts.length - 1;
+  const share = fairShare(sizes, limit - newlines);
+  if (share < MIN_SHOWN_BYTES) return [middleOf(joined, limit)];
+  return texts
+    .filter((_, i) => (sizes[i] as number) > share)
+    .map(({ block, start }) => {
+      const { from, to } = middleOf(block.text, share);
+      return { from: start + from, to: start + to };
+    });
+}
+
+/** What each may have of the room: those that need less leave the rest of their share to the others. */
+function fairShare(sizes: readonly number[], room: number): number {
+  let left = room;
+  let fair = room;
+  for (const [i, size] of sizes.toSorted((a, b) => a - b).entries()) {
+    const share = Math.floor(left / (sizes.length - i));
+    if (size > share) fair = Math.min(fair, share);
+    left -= Math.min(size, share);
+  }
+  return fair;
+}
+
+/** What to leave out of a text that is longer than `limit` bytes. */
+function middleOf(text: string, limit: number): Span {
+  const headBytes = Math.ceil(limit * HEAD_SHARE);
+  return { from: headEnd(text, headBytes), to: tailStart(text, limit - headBytes) };
+}
+
+function headEnd(text: string, bytes: number): number {
+  let end = 0;
+  let used = unitBytes(text.charCodeAt(end));
+  while (used <= bytes) {
+    end += 1;
+    used += unitBytes(text.charCodeAt(end));
+  }
+  if (isInsidePair(text, end)) end -= 1;
+  if (text[end] === '\n') return end;
+  const lineEnd = end === 0 ? 0 : text.lastIndexOf('\n', end - 1) + 1;
+  return lineEnd > 0 && end - lineEnd <= nearby(end) ? lineEnd : end;
+}
+
+function tailStart(text: string, bytes: number): number {
+  let start = text.length;
+  let used = unitBytes(text.charCodeAt(start - 1));
+  while (used <= bytes) {
+    start -= 1;
+    used += unitBytes(text.charCodeAt(start - 1));
+  }
+  if (isInsidePair(text, start)) start += 1;
+  const lineStart = text.indexOf('\n', start - 1) + 1;
+  const isNear = lineStart - start <= nearby(text.length - start);
+  // A newline at the very end begins no line.
+  return lineStart > 0 && lineStart < text.length && isNear ? lineStart : start;
+}
+
+function nearby(shownCharacters: number): number {
+  return Math.min(LINE_CHARACTERS, shownCharacters * LINE_SHARE);
+}
+
+function withCuts(content: ToolResultContent, cuts: readonly Cut[]): ToolResultContent {
+  const shown = place(textBlocks(content)).map((text) => shownText(text, cuts));
+  if (typeof content === 'string') return shown.join('');
+  let next = 0;
+  return content.flatMap((block): ToolResultBlock[] => {
+    if (block.type !== 'text') return [block];
+    const text = shown[next++] as string;
+    if (text === block.text) return [block];
+    // The API refuses texts without any visible character.
+    return text.trim() === '' ? [] : [{ ...block, text }];
+  });
+}
+
+function shownText({ block: { text }, start, end }: PlacedText, cuts: readonly Cut[]): string {
+  const cut = cuts.find(({ span }) => span.from <= end && span.to > start);
+  if (cut === undefined) return text;
+  const { span, notice } = cut;
+  const tail = text.slice(Math.max(0, span.to - start));
+  // A cut through several texts is announced where it begins.
+  if (span.from < start) return tail;
+  const head = text.slice(0, span.from - start);
+  const before = head === '' || head.endsWith('\n') ? head : `${head}\n`;
+  const after = tail === '' || tail.startsWith('\n') ? tail : `\n${tail}`;
+  return `${before}${notice}${after}`;
+}
+
+/** What a unit of UTF-16 adds to UTF-8: a surrogate pair is four bytes for two units. */
+function unitBytes(unit: number): number {
+  if (unit < 0x80) return 1;
+  return unit < 0x800 || isBetween(unit, 0xd800, 0xdfff) ? 2 : 3;
+}
+
+function isLow(unit: number): boolean {
+  return isBetween(unit, 0xdc00, 0xdfff);
+}
+
+function isBetween(unit: number, first: number, last: number): boolean {
+  return unit >= first && unit <= last;
+}
+
+/** With a comma at every thousand: 912,345. */
+function grouped(count: number): string {
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
+}

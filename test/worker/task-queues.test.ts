@@ -1,0 +1,244 @@
+import { randomUUID } from 'node:crypto';
+import { activityInfo } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { NativeConnection } from '@temporalio/worker';
+import { expect, inject, test, vi } from 'vitest';
+import type { Agent } from '../../index.ts';
+import { DeclarationError } from '../../index.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation } from '../../testing/script.ts';
+import type { CreateWorkerOptions } from '../../worker/index.ts';
+import { createWorker } from '../../worker/index.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentWith, reader } from '../fixtures/tools.ts';
+
+const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
+
+/** Names of the turns' queue and of one that a tool has for itself. */
+function names() {
+  return { turns: `turns-${randomUUID()}`, crm: `crm-${randomUUID()}` };
+}
+
+/** An agent whose tool has a task queue. */
+function agentOn(taskQueue: string, look: () => unknown = () => 'seen'): Agent {
+  return agentWith([reader('look', look, { activity: { taskQueue } })]);
+}
+
+const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } =
+  proto.temporal.api.enums.v1.TaskQueueType;
+
+/** Until this many workers poll a queue for workflows, and this many for activities. */
+async function waitForPollers(
+  { workflowService, options: { namespace } }: Client,
+  name: string,
+  expected: readonly [workflows: number, activities: number],
+): Promise<void> {
+  const count = async (taskQueueType: proto.temporal.api.enums.v1.TaskQueueType) => {
+    const request = { namespace, taskQueue: { name }, taskQueueType };
+    return (await workflowService.describeTaskQueue(request)).pollers.length;
+  };
+  const counted = async () => {
+    const found = [await count(TASK_QUEUE_TYPE_WORKFLOW), await count(TASK_QUEUE_TYPE_ACTIVITY)];
+    expect(found).toEqual(expected);
+  };
+  await vi.waitFor(counted, { timeout: 10_000, interval: 50 });
+}
+
+/** A worker that has not been started, on a connection that only it uses if none is given. */
+async function makeWorker(
+  options: Pick<CreateWorkerOptions, 'agents'> & Partial<CreateWorkerOptions>,
+) {
+  const address = inject('temporalAddress');
+  const connection = options.connection ?? (await NativeConnection.connect({ address }));
+  const worker = await createWorker({
+    namespace: 'default',
+    workflowBundle: { codePath: inject('workflowBundle') },
+    shutdownGraceTime: 0,
+    ...options,
+    connection,
+  });
+  return { worker, connection };
+}
+
+test('a tool with a task queue of its own needs no other worker', async () => {
+  const { turns, crm } = names();
+  const seen: unknown[] = [];
+  const agent = agentOn(crm, () => {
+    const { numInFlightActivities } = env.worker.getStatus();
+    seen.push(activityInfo().taskQueue, numInFlightActivities);
+  });
+  await using env = await startPlait({ agents: [agent], taskQueue: turns, script });
+
+  const { calls } = await env.agents.execute(agent, 'go');
+
+  expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  // What the worker says of running calls is what a drain will wait for.
+  expect(seen).toEqual([crm, 1]);
+});
+
+test('a tool may name the queue of the turns, which is served once', async () => {
+  const { turns } = names();
+  const agent = agentOn(turns);
+  await using env = await startPlait({ agents: [agent], taskQueue: turns, script });
+  expect(await env.agents.execute(agent, 'go')).toMatchObject({ stopReason: 'end_turn' });
+});
+
+test('a worker of a tool’s queue leaves turns to another, and that one leaves the tool to it', async () => {
+  const { turns, crm } = names();
+  const ran: string[] = [];
+  const on = (worker: string) => agentOn(crm, () => void ran.push(worker));
+  const shared = { taskQueue: turns, script };
+  await using crmOnly = await startPlait({
+    ...shared,
+    agents: [on('crm')],
+    taskQueues: [crm],
+    identity: 'crm',
+  });
+  const { client } = crmOnly.agents;
+  await waitForPollers(client, crm, [0, 1]);
+  const turn = await crmOnly.agents.start('tester', 'go');
+  await waitForPollers(client, turns, [0, 0]);
+
+  await using turnsOnly = await startPlait({
+    ...shared,
+    agents: [on('turns')],
+    taskQueues: [turns],
+    identity: 'turns',
+  });
+  expect(await turn.result()).toMatchObject({ stopReason: 'end_turn' });
+  expect(ran).toEqual(['crm']);
+  await waitForPollers(turnsOnly.agents.client, turns, [1, 1]);
+  await waitForPollers(client, crm, [0, 1]);
+});
+
+test('a call waits without failing until a worker serves its queue', async () => {
+  const { turns, crm } = names();
+  const agent = agentOn(crm);
+  const shared = { agents: [agent], taskQueue: turns, script };
+  await using env = await startPlait({ ...shared, taskQueues: [turns] });
+  const turn = await env.agents.start(agent, 'go');
+  for await (const { rounds } of turn.watch()) {
+    if (rounds[0]?.calls[0]?.state === 'scheduled') break;
+  }
+
+  await using crmOnly = await startPlait({ ...shared, taskQueues: [crm] });
+  const { calls } = await crmOnly.agents.getHandle(turn.turnId).result();
+  expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+});
+
+test('calls above the limit of a queue wait for their turn, over all of its workers', async () => {
+  const { turns, crm } = names();
+  const agent = agentOn(crm);
+  const batch = Array.from({ length: 15 }, () => ['look', {}] as const);
+  const shared = {
+    agents: [agent],
+    taskQueue: turns,
+    maxTaskQueueActivitiesPerSecond: 5,
+    script: conversation('go', [callTools(batch), say('Done.')]),
+  };
+  await using env = await startPlait({ ...shared, identity: 'everything' });
+  await using crmOnly = await startPlait({ ...shared, taskQueues: [crm], identity: 'crm' });
+  await waitForPollers(crmOnly.agents.client, crm, [0, 2]);
+
+  const { calls } = await env.agents.execute(agent, 'go');
+
+  expect(calls.map(({ outcome }) => outcome)).toEqual(batch.map(() => 'succeeded'));
+  expect(calls.map(({ attempts }) => attempts)).toEqual(batch.map(() => 1));
+  const starts = calls.map(({ start }) => Date.parse(start));
+  // 5 at once, and 5 in each of the next two seconds.
+  expect(Math.max(...starts) - Math.min(...starts)).toBeGreaterThan(1_500);
+});
+
+test('a limit is for the queues of tools, and for that of the turns only without them', async () => {
+  const { turns, crm } = names();
+  const limits = new Map<string, number | undefined>();
+  const limitsWith = async (agent: Agent) => {
+    limits.clear();
+    const { worker, connection } = await makeWorker({
+      agents: [agent],
+      taskQueue: turns,
+      maxTaskQueueActivitiesPerSecond: 5,
+      plugins: [
+        {
+          name: 'tells-limits',
+          async runWorker(one, next) {
+            limits.set(one.options.taskQueue, one.options.maxTaskQueueActivitiesPerSecond);
+            await next(one);
+          },
+        },
+      ],
+    });
+    await worker.runUntil(Promise.resolve());
+    await connection.close();
+    return Object.fromEntries(limits);
+  };
+  expect(await limitsWith(agentOn(crm))).toEqual({ [turns]: undefined, [crm]: 5 });
+  expect(await limitsWith(agentOn(turns))).toEqual({ [turns]: 5 });
+});
+
+test('a worker refuses queues that none of its tools has', async () => {
+  const options = { agents: [agentOn('crm')], taskQueue: 'turns' };
+  const unknown = expect(createWorker({ ...options, taskQueues: ['crm', 'mail'] })).rejects;
+  await unknown.toThrow(DeclarationError);
+  await unknown.toThrow('use mail (known: turns, crm)');
+  await expect(createWorker({ ...options, taskQueues: [] })).rejects.toThrow(
+    'taskQueues: is empty',
+  );
+});
+
+test('the shutdown of a worker ends its work on every queue', async () => {
+  const { turns, crm } = names();
+  const { worker, connection } = await makeWorker({ agents: [agentOn(crm)], taskQueue: turns });
+  const running = worker.run();
+  await expect(worker.run()).rejects.toThrow('already started');
+  expect(worker.getState()).toBe('RUNNING');
+  worker.shutdown();
+  await running;
+  // Temporal refuses to close a connection that a worker still uses.
+  await connection.close();
+});
+
+test('a replaced connection is replaced for every queue', async () => {
+  const { turns, crm } = names();
+  const { worker, connection } = await makeWorker({ agents: [agentOn(crm)], taskQueue: turns });
+  await worker.runUntil(async () => {
+    worker.connection = await NativeConnection.connect({ address: inject('temporalAddress') });
+    await connection.close();
+  });
+  await worker.connection?.close();
+});
+
+test.each(['turns', 'crm'] as const)('a crash on the queue %s ends the others', async (broken) => {
+  const queues = names();
+  const { worker, connection } = await makeWorker({
+    agents: [agentOn(queues.crm)],
+    taskQueue: queues.turns,
+    plugins: [
+      {
+        name: 'breaks-down',
+        async runWorker(one, next) {
+          if (one.options.taskQueue !== queues[broken]) return next(one);
+          // The SDK does the same with an error that it cannot go on after.
+          const running = next(one);
+          one.shutdown();
+          await running;
+          throw new Error('it broke down');
+        },
+      },
+    ],
+  });
+  await expect(worker.run()).rejects.toThrow('it broke down');
+  await connection.close();
+});
+
+test('a worker that cannot have one of its queues leaves nothing behind', async () => {
+  const { turns, crm } = names();
+  const other = `other-${randomUUID()}`;
+  const { worker, connection } = await makeWorker({ agents: [agentOn(crm)], taskQueue: turns });
+  // Temporal allows one worker of a queue on a connection.
+  const second = makeWorker({ agents: [agentOn(crm)], taskQueue: other, connection });
+  await expect(second).rejects.toThrow('multiple workers');
+  await worker.runUntil(Promise.resolve());
+  await connection.close();
+});

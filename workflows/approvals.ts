@@ -1,0 +1,218 @@
+import type { ActivityOptions } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  defineQuery,
+  defineUpdate,
+  log,
+  scheduleActivity,
+  setHandler,
+  sleep,
+  upsertMemo,
+} from '@temporalio/workflow';
+import type { PrepareCallArgs } from '../activities/prepare-call.ts';
+import { APPROVAL_REFUSED } from '../core/failures.ts';
+import { isRecord } from '../core/json.ts';
+import type { ToolUse } from '../core/messages.ts';
+import { ANNOUNCE_APPROVAL, PREPARE_CALL } from '../core/names.ts';
+import type { ApprovalRecord } from '../core/outcome.ts';
+import type { PreparedCall } from '../core/prepared-call.ts';
+import type { ApprovalRequest, Approve, Deny } from '../core/turn-messages.ts';
+import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../core/turn-messages.ts';
+
+const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
+const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
+const denyUpdate = defineUpdate<void, [Deny]>(DENY_UPDATE);
+
+/** A call that a person has to decide about. */
+export interface ApprovalQuestion {
+  agent: string;
+  call: ToolUse;
+  round: number;
+  /** In milliseconds. */
+  timeout: number;
+  /** Whether the agent wants to know. */
+  announce: boolean;
+  /** Called once, unless the question is withdrawn. `prepared` where the input was edited. */
+  decided: (record: ApprovalRecord, prepared?: PreparedCall & { type: 'ready' }) => void;
+}
+
+interface Waiting {
+  question: ApprovalQuestion;
+  request: ApprovalRequest;
+  /** Who is about to decide, while an edited input is checked. */
+  deciding?: string;
+  timer: CancellationScope;
+}
+
+const READ_ONLY: ActivityOptions = {
+  startToCloseTimeout: '30s',
+  retry: { maximumAttempts: 5, maximumInterval: '10s' },
+  cancellationType: 'TRY_CANCEL',
+};
+
+const ANNOUNCEMENT: ActivityOptions = {
+  startToCloseTimeout: '1m',
+  retry: { maximumAttempts: 5, maximumInterval: '30s' },
+  cancellationType: 'TRY_CANCEL',
+};
+
+/**
+ * The calls of a turn that wait for a person. Waiting costs no worker and no connection: it is state
+ * of the workflow, and a decision is an Update, refused while it can still be refused.
+ */
+export class Approvals {
+  private readonly waiting = new Map<string, Waiting>();
+  /** Why a call does not wait any more, for whoever decides too late. */
+  private readonly closed = new Map<string, string>();
+  private published = 0;
+
+  constructor() {
+    setHandler(approvalsQuery, () => [...this.waiting.values()].map(({ request }) => request));
+    setHandler(approveUpdate, (approve) => this.approve(approve), {
+      validator: (approve: Approve) => void this.find(approve),
+    });
+    setHandler(denyUpdate, (deny) => this.deny(deny), {
+      validator: (deny: Deny) => void this.find(deny),
+    });
+  }
+
+  /** Names of the tools whose calls wait, for people. */
+  get tools(): string[] {
+    return [...this.waiting.values()].map(({ request }) => request.tool);
+  }
+
+  ask(question: ApprovalQuestion): void {
+    const { call, round, timeout } = question;
+    const now = Date.now();
+    const request: ApprovalRequest = {
+      callId: call.id,
+      tool: call.name,
+      input: call.input,
+      round,
+      requestedAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + timeout).toISOString(),
+    };
+    const timer = new CancellationScope();
+    this.waiting.set(call.id, { question, request, timer });
+    timer
+      .run(() => sleep(timeout))
+      .then(
+        () => this.close(call.id, { decision: 'expired' }, 'its time to be decided was up'),
+        // Decided, withdrawn, or the turn was cancelled, which withdraws it.
+        () => undefined,
+      );
+    if (question.announce) this.announce(question, request);
+  }
+
+  /** The call was answered otherwise; a decision about it is refused from now on. */
+  withdraw(callId: string, because: string): void {
+    const waiting = this.waiting.get(callId);
+    if (waiting === undefined) return;
+    this.waiting.delete(callId);
+    this.closed.set(callId, because);
+    waiting.timer.cancel();
+  }
+
+  /** Lets lists of turns show how many calls wait. An event in history only when that has changed. */
+  publish(): void {
+    if (this.waiting.size === this.published) return;
+    this.published = this.waiting.size;
+    upsertMemo({ approvals: this.published });
+  }
+
+  private announce({ agent }: ApprovalQuestion, request: ApprovalRequest): void {
+    scheduleActivity(ANNOUNCE_APPROVAL, [agent, request], {
+      ...ANNOUNCEMENT,
+      activityId: `approval.${request.callId}`,
+      summary: `${request.tool} waits for a person`,
+    }).catch((error: unknown) => {
+      // The call waits on: it can be found without having been announced.
+      log.warn('onApproval failed', { callId: request.callId, error });
+    });
+  }
+
+  /** Throws where no decision can be taken. Also the validator, so that a refusal leaves no trace. */
+  private find(decision: Approve | Deny): Waiting {
+    const { callId, by } = isRecord(decision) ? decision : ({} as Partial<Deny>);
+    if (typeof callId !== 'string') throw refused('callId must be the id of a tool_use block.');
+    if (typeof by !== 'string' || by.trim() === '') {
+      throw refused(`by must say who decides about ${callId}.`);
+    }
+    const waiting = this.waiting.get(callId);
+    if (waiting === undefined) {
+      const because = this.closed.get(callId);
+      if (because !== undefined) throw refused(`${callId} no longer waits: ${because}.`);
+      const ids = [...this.waiting.keys()].join(', ') || 'none';
+      throw refused(`No call ${callId} of this turn waits for approval (waiting: ${ids}).`);
+    }
+    if (waiting.deciding !== undefined) {
+      throw refused(`${callId} is being decided by ${waiting.deciding}.`);
+    }
+    return waiting;
+  }
+
+  private async approve(approve: Approve): Promise<void> {
+    const waiting = this.find(approve);
+    const prepared =
+      approve.input === undefined ? undefined : await this.prepare(waiting, approve, approve.input);
+    this.close(
+      approve.callId,
+      {
+        decision: 'approved',
+        by: approve.by,
+        ...(approve.reason === undefined ? {} : { reason: approve.reason }),
+        ...(approve.input === undefined ? {} : { input: approve.input }),
+      },
+      `it was approved by ${approve.by}`,
+      prepared,
+    );
+  }
+
+  private deny(deny: Deny): void {
+    this.find(deny);
+    const { callId, by, reason } = deny;
+    const record = { decision: 'denied', by, ...(reason === undefined ? {} : { reason }) } as const;
+    this.close(callId, record, `it was denied by ${by}`);
+  }
+
+  /** Checks an edited input as the model's own is checked: schemas are functions of the worker. */
+  private async prepare(
+    waiting: Waiting,
+    { callId, by }: Approve,
+    input: unknown,
+  ): Promise<PreparedCall & { type: 'ready' }> {
+    waiting.deciding = by;
+    try {
+      const { agent, call } = waiting.question;
+      const args: PrepareCallArgs = { agent, call: { ...call, input } };
+      const prepared = await scheduleActivity<PreparedCall>(PREPARE_CALL, [args], {
+        ...READ_ONLY,
+        summary: `${call.name}: input edited by ${by}`,
+      });
+      if (prepared.type === 'refused') throw refused(prepared.message);
+      const because = this.closed.get(callId);
+      if (because !== undefined) throw refused(`${callId} no longer waits: ${because}.`);
+      return prepared;
+    } finally {
+      delete waiting.deciding;
+    }
+  }
+
+  private close(
+    callId: string,
+    decision: Omit<ApprovalRecord, 'at'>,
+    because: string,
+    prepared?: PreparedCall & { type: 'ready' },
+  ): void {
+    const waiting = this.waiting.get(callId);
+    if (waiting === undefined) return;
+    this.withdraw(callId, because);
+    this.publish();
+    waiting.question.decided({ ...decision, at: new Date().toISOString() }, prepared);
+  }
+}
+
+function refused(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, APPROVAL_REFUSED);
+}
