@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import {
+  isGrpcCancelledError,
   isGrpcDeadlineError,
   QueryNotRegisteredError,
   QueryRejectedError,
@@ -25,6 +26,9 @@ const ANSWER_MS = 10_000;
 const OUTCOME_MS = 30_000;
 /** How long the server may take to say how the turn stands. */
 const DESCRIPTION_MS = 5_000;
+
+/** How far two clocks may disagree about a deadline. */
+const CLOCK_SLACK_MS = 100;
 
 /** gRPC: the server knows of no worker, or the workflow's last task has failed. */
 const FAILED_PRECONDITION = 9;
@@ -149,12 +153,14 @@ async function answered<T>(
 ): Promise<T> {
   const { namespace } = client.options;
   return await aboutTurn(turnId, namespace, async () => {
+    const deadline = Date.now() + milliseconds;
     try {
-      return await client.withDeadline(Date.now() + milliseconds, request);
+      return await client.withDeadline(deadline, request);
     } catch (error) {
-      const reason = isGrpcDeadlineError(error)
-        ? `after ${milliseconds / 1_000} s`
-        : unanswerable(error);
+      // Somebody else may have cancelled it too, and that is not about workers.
+      const isTime = Date.now() >= deadline - CLOCK_SLACK_MS;
+      const late = isGrpcDeadlineError(error) || (ranOutOfTime(error) && isTime);
+      const reason = late ? `after ${milliseconds / 1_000} s` : unanswerable(error);
       if (reason === undefined) throw error;
       // Where it is the server that is away, this says so.
       const { taskQueue } = await describe(client, turnId);
@@ -165,6 +171,14 @@ async function answered<T>(
       );
     }
   });
+}
+
+/**
+ * Whether a request, or one that is the cause, ended with its deadline. The server counts as well, and
+ * where it is the first to notice, it cancels the request.
+ */
+export function ranOutOfTime(error: unknown): boolean {
+  return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
 }
 
 /** The server's reason why no worker can answer. */

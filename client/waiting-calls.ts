@@ -1,10 +1,10 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { isGrpcDeadlineError, ServiceError } from '@temporalio/client';
+import { ServiceError } from '@temporalio/client';
 import { isRecord } from '../core/json.ts';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import type { ApprovalRequest } from '../core/turn-messages.ts';
 import { APPROVALS_QUERY } from '../core/turn-messages.ts';
-import { queryTurn } from './ask-turn.ts';
+import { queryTurn, ranOutOfTime } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
 import { aboutServer } from './temporal-errors.ts';
 
@@ -116,7 +116,7 @@ class SilentQueues {
       return answer;
     } catch (error) {
       // Others that were asked at the same time have had as long to show that a worker is there.
-      if (error instanceof WorkerUnavailableError && isGrpcDeadlineError(error)) {
+      if (error instanceof WorkerUnavailableError && ranOutOfTime(error)) {
         this.silent.set(taskQueue, error);
       }
       throw error;

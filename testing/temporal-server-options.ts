@@ -33,6 +33,7 @@ export interface TemporalServerOptions {
 const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
   // The default of 20 a second stalls every hop of a sequential loop by up to 50 ms.
   'history.transferProcessorMaxPollRPS': '1000',
+  // With the default of 100 a workflow task is given up when 50 tools end during it, and begun again.
   'history.maximumBufferedEventsBatch': '2000',
   // The default of one second is the shortest timer and the shortest pause between two attempts.
   'history.timerProcessorMaxTimeShift': '10ms',

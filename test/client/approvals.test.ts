@@ -296,12 +296,6 @@ test('without a worker the wait has an end, and the decision can be sent again',
     ),
   );
   for (const error of [approving, asking, listing]) {
-    console.log(
-      'ZZ',
-      String((error as Error).cause),
-      (error as Error).name,
-      String(((error as Error).cause as Error)?.cause),
-    );
     expect(error).toBeInstanceOf(WorkerUnavailableError);
   }
   expect((approving as Error).message).toMatch(
