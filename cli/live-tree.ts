@@ -134,6 +134,7 @@ const SPINNER_MS = 80;
 
 const ICONS: Record<StepState, string> = {
   scheduled: '·',
+  waiting: '…',
   running: '·',
   retrying: '↻',
   paused: '‖',

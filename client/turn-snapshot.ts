@@ -5,6 +5,7 @@ import type { StopReason } from '../core/turn.ts';
  * Where a model request or a tool call stands.
  *
  * - `scheduled`: asked for, and no worker has taken it yet
+ * - `waiting`: for a person, or to be completed from outside; `message` says which
  * - `running`: an attempt runs
  * - `retrying`: an attempt failed, and the next one has not begun; `message` says why
  * - `paused`: an operator paused it
@@ -14,6 +15,7 @@ import type { StopReason } from '../core/turn.ts';
  */
 export type StepState =
   | 'scheduled'
+  | 'waiting'
   | 'running'
   | 'retrying'
   | 'paused'
@@ -31,7 +33,7 @@ export interface StepSnapshot {
   start?: number;
   /** Milliseconds since the epoch. */
   end?: number;
-  /** Why it did not succeed, or why its last attempt did not. */
+  /** Why it did not succeed, why its last attempt did not, or what it waits for. */
   message?: string;
 }
 
@@ -81,6 +83,7 @@ export interface TurnSnapshot {
 export function isSettled(state: StepState): state is OutcomeType {
   switch (state) {
     case 'scheduled':
+    case 'waiting':
     case 'running':
     case 'retrying':
     case 'paused':

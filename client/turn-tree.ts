@@ -1,6 +1,6 @@
 import { isRecord } from '../core/json.ts';
 import { toolUses } from '../core/messages.ts';
-import { CALL_MODEL } from '../core/names.ts';
+import { CALL_MODEL, PRESENT_RESULT } from '../core/names.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { CallRecord, StopReason } from '../core/turn.ts';
 import type { PendingActivity } from './pending-activities.ts';
@@ -75,14 +75,35 @@ function apply(tree: Tree, event: TurnEvent): void {
 function schedule(tree: Tree, event: Extract<TurnEvent, { type: 'scheduled' }>): void {
   const { id, activityType, limits, at } = event;
   const model = activityType === CALL_MODEL;
+  if (activityType === PRESENT_RESULT) {
+    // What a call was completed with from outside becomes its result.
+    const call = tree.byId.get(id.replace(/^result\./, ''));
+    if (call !== undefined) tree.activities.set(event.key, call);
+    return;
+  }
   // Plait's other activities are no steps of a turn: they ask nobody and do nothing.
   if (!model && activityType.includes('.')) return;
   const { rounds } = tree.turn;
+  if (model) answerCalls(tree, at);
   const step: StepSnapshot = model ? newStep(at) : callIn(tree.turn, event);
   if (model) rounds.push({ round: rounds.length + 1, model: step, calls: [] });
   const activity = { step, limits, model };
   tree.activities.set(event.key, activity);
   tree.byId.set(id, activity);
+}
+
+/** The model is asked again, so every call has an answer, also where no activity tells of it. */
+function answerCalls(tree: Tree, at: number): void {
+  for (const call of tree.turn.rounds.at(-1)?.calls ?? []) {
+    const hasActivity = tree.byId.has(call.id);
+    if (call.state === 'waiting') {
+      settle(call, hasActivity ? 'failed' : 'denied', 'The turn went on without it.');
+      call.end = at;
+    } else if (!hasActivity && !isSettled(call.state)) {
+      settle(call, 'skipped', 'It was not executed.');
+      call.end = at;
+    }
+  }
 }
 
 function newStep(at: number): StepSnapshot {
@@ -98,7 +119,10 @@ function callIn(
   const known = calls.find((call) => call.id === id);
   // In the Temporal UI the round must stand beside the call; in a tree it stands above.
   const about = { summary: summary.replace(/^round \d+( · )?/, ''), start: at };
-  if (known !== undefined) return Object.assign(known, about);
+  if (known !== undefined) {
+    if (known.state === 'waiting') settle(known, 'scheduled');
+    return Object.assign(known, { ...about, attempt: 1 });
+  }
   const call: CallSnapshot = { id, name: activityType, ...newStep(at), ...about };
   calls.push(call);
   return call;
@@ -108,6 +132,10 @@ function end(tree: Tree, { key, at, ending }: Extract<TurnEvent, { type: 'ended'
   const activity = tree.activities.get(key);
   if (activity === undefined) return;
   const { step, limits } = activity;
+  if (isHandedOver(ending)) {
+    settle(step, 'waiting', 'waits to be completed from outside');
+    return;
+  }
   const { state, message, report } = endedStep(ending, limits, step.attempt);
   settle(step, state, message);
   step.end = report?.endedAt ?? at;
@@ -117,6 +145,10 @@ function end(tree: Tree, { key, at, ending }: Extract<TurnEvent, { type: 'ended'
   if (activity.model && round !== undefined && ending.type === 'completed') {
     round.calls.push(...callsOf(ending.result, at));
   }
+}
+
+function isHandedOver(ending: Ending): boolean {
+  return ending.type === 'completed' && isRecord(ending.result) && 'later' in ending.result;
 }
 
 function settle(step: StepSnapshot, state: StepSnapshot['state'], message?: string): void {
@@ -135,6 +167,9 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
     const decided = prepared[i];
     const summary = decided?.type === 'ready' ? decided.summary : '';
     const call: CallSnapshot = { id, name, summary, ...newStep(at) };
+    if (decided?.type === 'ready' && decided.approval === true) {
+      return { ...call, state: 'waiting', attempt: 0, message: 'waits for approval' };
+    }
     if (decided?.type !== 'refused') return call;
     return { ...call, state: 'failed', attempt: 0, end: at, message: decided.message };
   });

@@ -4,6 +4,7 @@ import {
   CancellationScope,
   defineQuery,
   defineUpdate,
+  isCancellation,
   log,
   scheduleActivity,
   setHandler,
@@ -12,7 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { PrepareCallArgs } from '../activities/prepare-call.ts';
 import { APPROVAL_REFUSED } from '../core/failures.ts';
-import { isRecord } from '../core/json.ts';
+import { canonicalJson, isRecord, jsonBytes, shorten } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
 import { ANNOUNCE_APPROVAL, PREPARE_CALL } from '../core/names.ts';
 import type { ApprovalRecord } from '../core/outcome.ts';
@@ -33,6 +34,8 @@ export interface ApprovalQuestion {
   timeout: number;
   /** Whether the agent wants to know. */
   announce: boolean;
+  /** How large an edited input may be now, in bytes of JSON. */
+  roomForInput: () => number;
   /** Called once, unless the question is withdrawn. `prepared` where the input was edited. */
   decided: (record: ApprovalRecord, prepared?: PreparedCall & { type: 'ready' }) => void;
 }
@@ -42,14 +45,23 @@ interface Waiting {
   request: ApprovalRequest;
   /** Who is about to decide, while an edited input is checked. */
   deciding?: string;
-  timer: CancellationScope;
+  /** Of its timer, and of the check of an edited input: both end when the call waits no more. */
+  scope: CancellationScope;
 }
+
+/** Who decides and why is for people; what the model may read of it is shorter still. */
+const MAX_TEXT = 10_000;
+
+const MAX_INPUT_BYTES = 500_000;
 
 const READ_ONLY: ActivityOptions = {
   startToCloseTimeout: '30s',
   retry: { maximumAttempts: 5, maximumInterval: '10s' },
   cancellationType: 'TRY_CANCEL',
 };
+
+/** The Temporal UI shows no more. */
+const MAX_SUMMARY = 200;
 
 const ANNOUNCEMENT: ActivityOptions = {
   startToCloseTimeout: '1m',
@@ -70,7 +82,13 @@ export class Approvals {
   constructor() {
     setHandler(approvalsQuery, () => [...this.waiting.values()].map(({ request }) => request));
     setHandler(approveUpdate, (approve) => this.approve(approve), {
-      validator: (approve: Approve) => void this.find(approve),
+      validator: (approve: Approve) => {
+        this.find(approve);
+        // It will stand in the result of the turn, beside everything else.
+        if (jsonBytes(approve.input) > MAX_INPUT_BYTES) {
+          throw refused(`The input is above ${MAX_INPUT_BYTES} bytes.`);
+        }
+      },
     });
     setHandler(denyUpdate, (deny) => this.deny(deny), {
       validator: (deny: Deny) => void this.find(deny),
@@ -93,9 +111,9 @@ export class Approvals {
       requestedAt: new Date(now).toISOString(),
       expiresAt: new Date(now + timeout).toISOString(),
     };
-    const timer = new CancellationScope();
-    this.waiting.set(call.id, { question, request, timer });
-    timer
+    const scope = new CancellationScope();
+    this.waiting.set(call.id, { question, request, scope });
+    scope
       .run(() => sleep(timeout))
       .then(
         () => this.close(call.id, { decision: 'expired' }, 'its time to be decided was up'),
@@ -111,7 +129,7 @@ export class Approvals {
     if (waiting === undefined) return;
     this.waiting.delete(callId);
     this.closed.set(callId, because);
-    waiting.timer.cancel();
+    waiting.scope.cancel();
   }
 
   /** Lets lists of turns show how many calls wait. An event in history only when that has changed. */
@@ -136,13 +154,15 @@ export class Approvals {
   private find(decision: Approve | Deny): Waiting {
     const { callId, by } = isRecord(decision) ? decision : ({} as Partial<Deny>);
     if (typeof callId !== 'string') throw refused('callId must be the id of a tool_use block.');
-    if (typeof by !== 'string' || by.trim() === '') {
+    if (!isText(by) || by.trim() === '') {
       throw refused(`by must say who decides about ${callId}.`);
+    }
+    if (decision.reason !== undefined && !isText(decision.reason)) {
+      throw refused(`reason must be a text of at most ${MAX_TEXT} characters.`);
     }
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) {
-      const because = this.closed.get(callId);
-      if (because !== undefined) throw refused(`${callId} no longer waits: ${because}.`);
+      this.refuseClosed(callId);
       const ids = [...this.waiting.keys()].join(', ') || 'none';
       throw refused(`No call ${callId} of this turn waits for approval (waiting: ${ids}).`);
     }
@@ -152,21 +172,25 @@ export class Approvals {
     return waiting;
   }
 
+  private refuseClosed(callId: string): void {
+    const because = this.closed.get(callId);
+    if (because !== undefined) throw refused(`${callId} no longer waits: ${because}.`);
+  }
+
   private async approve(approve: Approve): Promise<void> {
     const waiting = this.find(approve);
-    const prepared =
-      approve.input === undefined ? undefined : await this.prepare(waiting, approve, approve.input);
-    this.close(
-      approve.callId,
-      {
-        decision: 'approved',
-        by: approve.by,
-        ...(approve.reason === undefined ? {} : { reason: approve.reason }),
-        ...(approve.input === undefined ? {} : { input: approve.input }),
-      },
-      `it was approved by ${approve.by}`,
-      prepared,
-    );
+    const { callId, by, reason, input } = approve;
+    const written = canonicalJson(waiting.request.input);
+    // Forms send the whole input back, changed or not.
+    const isEdited = input !== undefined && canonicalJson(input) !== written;
+    const prepared = isEdited ? await this.prepare(waiting, approve, input) : undefined;
+    const record = {
+      decision: 'approved',
+      by,
+      ...(reason === undefined ? {} : { reason }),
+      ...(isEdited ? { input } : {}),
+    } as const;
+    this.close(callId, record, `it was approved by ${by}`, prepared);
   }
 
   private deny(deny: Deny): void {
@@ -182,18 +206,27 @@ export class Approvals {
     { callId, by }: Approve,
     input: unknown,
   ): Promise<PreparedCall & { type: 'ready' }> {
+    const { question, scope } = waiting;
+    const { agent, call } = question;
+    refuseTooLarge(input, question);
     waiting.deciding = by;
     try {
-      const { agent, call } = waiting.question;
       const args: PrepareCallArgs = { agent, call: { ...call, input } };
-      const prepared = await scheduleActivity<PreparedCall>(PREPARE_CALL, [args], {
-        ...READ_ONLY,
-        summary: `${call.name}: input edited by ${by}`,
-      });
+      const prepared = await scope.run(() =>
+        scheduleActivity<PreparedCall>(PREPARE_CALL, [args], {
+          ...READ_ONLY,
+          summary: shorten(`${call.name}: input edited by ${by}`, MAX_SUMMARY),
+        }),
+      );
+      this.refuseClosed(callId);
       if (prepared.type === 'refused') throw refused(prepared.message);
-      const because = this.closed.get(callId);
-      if (because !== undefined) throw refused(`${callId} no longer waits: ${because}.`);
+      // Others may have been edited meanwhile.
+      refuseTooLarge(input, question);
       return prepared;
+    } catch (error) {
+      this.refuseClosed(callId);
+      if (isCancellation(error)) throw refused(`${callId} no longer waits: it was cancelled.`);
+      throw error;
     } finally {
       delete waiting.deciding;
     }
@@ -208,9 +241,20 @@ export class Approvals {
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) return;
     this.withdraw(callId, because);
-    this.publish();
     waiting.question.decided({ ...decision, at: new Date().toISOString() }, prepared);
   }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TEXT;
+}
+
+function refuseTooLarge(input: unknown, { roomForInput }: ApprovalQuestion): void {
+  const [bytes, room] = [jsonBytes(input), roomForInput()];
+  if (bytes <= room) return;
+  throw refused(
+    `The input has ${bytes} bytes, and without a \`storage\` there is room for ${Math.max(0, room)}.`,
+  );
 }
 
 function refused(message: string): ApplicationFailure {

@@ -158,7 +158,9 @@ describe('a plain Temporal client works as well', () => {
       return await plait.agents.getHandle(workflowId).result().catch(String);
     };
 
-    expect(await attempt()).toContain('agentTurn takes one argument: { agent, input, context? }');
+    expect(await attempt()).toContain(
+      'agentTurn takes one argument: { agent, input, context?, … }',
+    );
     expect(await attempt({ input: 'go' })).toContain('agent must be the name of an agent');
     expect(await attempt({ agent: 'tester', input: 7 })).toContain(
       'input must be a text, content blocks, or messages',

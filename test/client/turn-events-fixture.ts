@@ -31,12 +31,12 @@ export function ended(id: string, at: number, ending: Ending): TurnEvent {
 export function modelAsks(
   round: number,
   at: number,
-  calls: { id: string; refused?: string }[],
+  calls: { id: string; refused?: string; approval?: true }[],
 ): TurnEvent[] {
   const content = calls.map(({ id }) => ({ type: 'tool_use', id, name: `get_${id}`, input: {} }));
-  const prepared = calls.map(({ refused }) =>
+  const prepared = calls.map(({ refused, approval }) =>
     refused === undefined
-      ? { type: 'ready', summary: 'id: 1' }
+      ? { type: 'ready', summary: 'id: 1', ...(approval === undefined ? {} : { approval }) }
       : { type: 'refused', message: refused },
   );
   const stopReason = calls.length === 0 ? 'end_turn' : 'tool_use';

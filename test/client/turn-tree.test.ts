@@ -7,7 +7,7 @@ import type { Ending, TurnEvent } from '../../client/turn-events.ts';
 import { readEvent } from '../../client/read-event.ts';
 import type { CallSnapshot, TurnSnapshot } from '../../client/turn-snapshot.ts';
 import { turnSnapshot } from '../../client/turn-tree.ts';
-import { CALL_MODEL, READ_TRANSCRIPT } from '../../core/names.ts';
+import { CALL_MODEL, PRESENT_RESULT, READ_TRANSCRIPT } from '../../core/names.ts';
 import {
   ended,
   LIMITS,
@@ -67,7 +67,8 @@ describe('a turn that runs', () => {
       scheduled('agent', { at: 3_100, type: READ_TRANSCRIPT }),
     ];
     expect(turnSnapshot('t', events).rounds.map(({ round }) => round)).toEqual([1, 2]);
-    expect(statesOf(events)).toEqual([['succeeded', 'scheduled', 'scheduled'], ['succeeded']]);
+    // The model would not have been asked again before every call was answered.
+    expect(statesOf(events)).toEqual([['succeeded', 'skipped', 'skipped'], ['succeeded']]);
   });
 
   it('shows calls whose reply this client cannot read, as soon as they are scheduled', () => {
@@ -80,6 +81,52 @@ describe('a turn that runs', () => {
     expect(turnSnapshot('t', events).rounds[0]?.calls).toMatchObject([
       { id: 'a', name: 'get_a', summary: 'id: 7', state: 'scheduled' },
     ]);
+  });
+
+  it('shows calls that wait for a person, until they are scheduled or the model is asked again', () => {
+    const asks = [
+      started,
+      ...modelAsks(1, 1_200, [
+        { id: 'a', approval: true },
+        { id: 'b', approval: true },
+      ]),
+    ];
+    expect(turnSnapshot('t', asks).rounds[0]?.calls).toMatchObject([
+      { id: 'a', state: 'waiting', attempt: 0, message: 'waits for approval' },
+      { id: 'b', state: 'waiting' },
+    ]);
+
+    const approved = [...asks, scheduled('a', { at: 9_000 })];
+    expect(turnSnapshot('t', approved).rounds[0]?.calls).toMatchObject([
+      { id: 'a', state: 'scheduled', attempt: 1, start: 9_000 },
+      { id: 'b', state: 'waiting' },
+    ]);
+
+    const completed = { type: 'completed', result: 'done' } as const;
+    const goesOn = [...approved, ended('a', 9_100, completed), ...modelAsks(2, 9_300, [])];
+    expect(statesOf(goesOn)[0]).toEqual(['succeeded', 'succeeded', 'denied']);
+  });
+
+  it('shows a call that was handed over as waiting, until its result comes from outside', () => {
+    const later = { later: { key: 'k', timeout: 1 }, attempt: 1, startedAt: 1_310, endedAt: 1_320 };
+    const parked = [
+      started,
+      ...modelAsks(1, 1_200, [{ id: 'a' }]),
+      scheduled('a', { at: 1_300 }),
+      ended('a', 1_320, { type: 'completed', result: later }),
+    ];
+    expect(turnSnapshot('t', parked).rounds[0]?.calls).toMatchObject([
+      { id: 'a', state: 'waiting', message: 'waits to be completed from outside' },
+    ]);
+
+    const done = [
+      ...parked,
+      scheduled('result.a', { at: 8_000, type: PRESENT_RESULT }),
+      ended('result.a', 8_100, { type: 'completed', result: { content: 'done' } }),
+    ];
+    expect(statesOf(done)).toEqual([['succeeded', 'succeeded']]);
+    const elsewhere = [...parked, ...modelAsks(2, 9_300, [])];
+    expect(statesOf(elsewhere)[0]).toEqual(['succeeded', 'failed']);
   });
 
   it('learns from a description what runs, is tried again, or is paused', () => {
@@ -168,7 +215,7 @@ describe('how a call ended', () => {
 
   const begun = { begun: true, attempt: 1 };
   it.each([
-    ['START_TO_CLOSE', LIMITS, undefined, 'timedOut', 'within 120 s'],
+    ['START_TO_CLOSE', LIMITS, undefined, 'timedOut', 'within 2 minutes'],
     ['HEARTBEAT', LIMITS, begun, 'timedOut', 'no heartbeat for 10 s'],
     ['HEARTBEAT', NOT_REPEATABLE, begun, 'unknown', 'may or may not'],
     ['HEARTBEAT', NOT_REPEATABLE, undefined, 'failed', 'no heartbeat'],
