@@ -7,8 +7,13 @@ import { createReadResult } from './read-result.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 
 /** Plait's own `read_result`, which needs to be told where the result lies that it is asked for. */
-export interface ReadResultTool extends Tool {
+interface ReadResultTool extends Tool {
   readonly runStored: (input: unknown, stored: StoredResult | undefined) => Promise<string>;
+}
+
+/** Whether it is Plait's own, and not a tool of the agent with the same name. */
+export function isReadResult(tool: Tool): tool is ReadResultTool {
+  return 'runStored' in tool;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Context } from '@temporalio/activity';
+import { z } from 'zod';
 import type { Later, LaterOptions } from '../agents/define-tool.ts';
 import { duration } from '../agents/check-options.ts';
 import { encodeCallToken } from '../core/call-token.ts';
@@ -14,10 +15,19 @@ export class HandedOver implements Later {
   /** In milliseconds. */
   readonly timeout: number;
 
-  constructor(activity: Context, key: string, { timeout = DEFAULT_TIMEOUT_MS }: LaterOptions = {}) {
+  constructor(activity: Context, key: string, options: LaterOptions = {}) {
     const turnId = activity.info.workflowExecution?.workflowId ?? '';
     this.token = encodeCallToken({ turnId, callId: activity.info.activityId, key });
     this.key = key;
-    this.timeout = duration.parse(timeout);
+    this.timeout = checked(options).timeout ?? DEFAULT_TIMEOUT_MS;
   }
+}
+
+const laterOptions = z.strictObject({ timeout: duration.optional() });
+
+/** The tool's author made the mistake, and the model reads it. */
+function checked(options: LaterOptions): { timeout?: number | undefined } {
+  const parsed = laterOptions.safeParse(options);
+  if (parsed.success) return parsed.data;
+  throw new TypeError(`ctx.later(): ${z.prettifyError(parsed.error)}`);
 }

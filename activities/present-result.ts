@@ -1,7 +1,9 @@
+import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
+import { INVALID_TOOL_RESULT } from '../core/failures.ts';
 import type { ToolCallArgs, ToolReturn } from './run-tool.ts';
-import { present } from './run-tool.ts';
-import { registeredTool } from './run-tool.ts';
+import { present, registeredTool } from './run-tool.ts';
+import { InvalidToolResultError } from './tool-result.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 
 export interface PresentResultArgs extends ToolCallArgs {
@@ -16,7 +18,19 @@ export function createPresentResult(registry: AgentRegistry, store: TranscriptSt
   return async function presentCompletion(args: PresentResultArgs): Promise<ToolReturn> {
     const startedAt = Date.now();
     const tool = registeredTool(registry, args.agent, args.tool);
-    const presented = await present(args.value, { tool, store, callId: args.callId, args });
-    return { ...presented, attempt: 1, startedAt, endedAt: Date.now() };
+    try {
+      const presented = await present(args.value, {
+        registry,
+        tool,
+        store,
+        callId: args.callId,
+        args,
+      });
+      return { ...presented, attempt: 1, startedAt, endedAt: Date.now() };
+    } catch (error) {
+      if (!(error instanceof InvalidToolResultError)) throw error;
+      // The value stays what it is.
+      throw ApplicationFailure.nonRetryable(error.message, INVALID_TOOL_RESULT);
+    }
   };
 }

@@ -2,7 +2,9 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import { duration } from '../agents/check-options.ts';
+import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../agents/define-tool.ts';
+import { READ_RESULT } from '../agents/read-result.ts';
 import { isToolError } from '../agents/tool-error.ts';
 import type { AttemptReport } from '../core/failures.ts';
 import {
@@ -14,7 +16,7 @@ import {
 import { shorten } from '../core/json.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import type { ReadResultTool } from './built-in-tools.ts';
+import { isReadResult } from './built-in-tools.ts';
 import { HandedOver } from './later.ts';
 import { registeredAgent } from './pin-agent.ts';
 import { invalidInput } from './prepare-calls.ts';
@@ -68,7 +70,7 @@ export function createRunTool(
         return { later: { key, timeout }, ...attempt.report() };
       }
       const callId = activity.info.activityId;
-      const presented = await present(value, { tool, store, callId, args });
+      const presented = await present(value, { registry, tool, store, callId, args });
       return { ...presented, ...attempt.report() };
     } catch (error) {
       throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
@@ -78,22 +80,34 @@ export function createRunTool(
   };
 }
 
+interface PresentedCall {
+  registry: AgentRegistry;
+  tool: Tool;
+  store: TranscriptStore;
+  callId: string;
+  args: ToolCallArgs;
+}
+
 /** What the model sees of a value, under the limits of the tool and of the batch. */
 export async function present(
   value: unknown,
-  {
-    tool,
-    store,
-    callId,
-    args,
-  }: { tool: Tool; store: TranscriptStore; callId: string; args: ToolCallArgs },
+  { registry, tool, store, callId, args }: PresentedCall,
 ): Promise<PresentedResult> {
   return await presentResult(value, {
     callId,
-    maxResultBytes: Math.min(tool.maxResultBytes, args.maxTextBytes ?? tool.maxResultBytes),
+    maxResultBytes: tool.maxResultBytes,
     payloadLimit: args.maxResultBytes,
-    store,
+    textLimit: args.maxTextBytes,
+    store: mayBeKept(registeredAgent(registry, args.agent), tool)
+      ? store
+      : { ...store, hasStorage: false },
   });
+}
+
+/** The rest is kept where the model can read it; a page of what was kept is not kept once more. */
+function mayBeKept(agent: AgentDefinition, tool: Tool): boolean {
+  const offered = agent.tools.get(READ_RESULT);
+  return offered !== undefined && isReadResult(offered) && offered !== tool;
 }
 
 /** Another worker of the queue may know the tool, and nothing has begun: worth another attempt. */
@@ -152,12 +166,12 @@ function toolContext(
 
 /** A tool that throws before its first await fails like any other. */
 async function start(
-  tool: Tool | ReadResultTool,
+  tool: Tool,
   input: unknown,
   ctx: ToolContext,
   stored: StoredResult | undefined,
 ): Promise<unknown> {
-  return await ('runStored' in tool ? tool.runStored(input, stored) : tool.run(input, ctx));
+  return await (isReadResult(tool) ? tool.runStored(input, stored) : tool.run(input, ctx));
 }
 
 /** Once a tool that is not repeatable has begun, every exit is final. */

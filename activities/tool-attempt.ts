@@ -164,7 +164,7 @@ function interruption(activity: Context, repeatable: boolean, report: AttemptRep
   if (!cancellationSignal.aborted) {
     // Its own clock: the server's timeout may be up to a second late, and takes no report.
     return ApplicationFailure.create({
-      message: timedOutText(activity.info.startToCloseTimeoutMs, repeatable),
+      message: timedOutText(limitsOf(activity), repeatable),
       type: TOOL_TIMED_OUT,
       nonRetryable: !repeatable,
       details: [report],
@@ -188,6 +188,15 @@ function interruption(activity: Context, repeatable: boolean, report: AttemptRep
   }
   // Cancelled; or paused or reset, which the SDK reports so that the server starts another attempt.
   return new CancelledFailure(reason, [report]);
+}
+
+function limitsOf({ info }: Context): Parameters<typeof timedOutText>[0] {
+  const { startToCloseTimeoutMs, scheduleToCloseTimeoutMs } = info;
+  return {
+    startToCloseTimeout: startToCloseTimeoutMs,
+    // 0 where there is none.
+    scheduleToCloseTimeout: scheduleToCloseTimeoutMs || undefined,
+  };
 }
 
 function unknownOutcome(text: string, report: AttemptReport): ApplicationFailure {

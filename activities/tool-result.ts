@@ -37,6 +37,8 @@ export interface PresentOptions {
   maxResultBytes?: number | undefined;
   /** Limit for all that the model sees, images included, in bytes of JSON. @default MAX_RESULT_BYTES */
   payloadLimit?: number | undefined;
+  /** Limit for the text in bytes of JSON, where the results of a batch have to fit into one payload. */
+  textLimit?: number | undefined;
   store: Pick<TranscriptStore, 'hasStorage' | 'keep'>;
 }
 
@@ -56,18 +58,23 @@ export async function presentResult(
   options: PresentOptions,
 ): Promise<PresentedResult> {
   const { maxResultBytes = DEFAULT_RESULT_BYTES, payloadLimit = MAX_RESULT_BYTES } = options;
+  const { textLimit = Number.POSITIVE_INFINITY } = options;
+  const fits = (shown: ToolResultContent) =>
+    jsonBytes(shown) <= payloadLimit &&
+    (textLimit === Number.POSITIVE_INFINITY || jsonBytes(resultText(shown)) <= textLimit);
   const content = toContent(value);
   const text = resultText(content);
-  const bytes = jsonBytes(content);
-  if (utf8Bytes(text) <= maxResultBytes && bytes <= payloadLimit) return { content };
+  if (utf8Bytes(text) <= maxResultBytes && fits(content)) return { content };
 
+  const bytes = jsonBytes(content);
   const room = payloadLimit - jsonBytes(withoutTexts(content));
   if (room < MIN_TEXT_BYTES) throw tooLarge(bytes, payloadLimit);
   const { kept, tellRest } = await keepRest(text, options);
   // How much longer the text is as JSON, and how many notices come on top, shows only when it is cut.
-  for (let limit = Math.min(maxResultBytes, room); limit >= 1; limit = Math.floor(limit * 0.75)) {
+  const most = Math.min(maxResultBytes, room, textLimit);
+  for (let limit = most; limit >= 1; limit = Math.floor(limit * 0.9)) {
     const shown = cutResult(content, limit, tellRest).content;
-    if (jsonBytes(shown) > payloadLimit) continue;
+    if (!fits(shown)) continue;
     return kept === undefined
       ? { content: shown }
       : { content: shown, stored: { callId: options.callId, ...kept } };

@@ -89,6 +89,15 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     }
   }
 
+  // Every turn of an agent pins the same spec, and a prompt may be long.
+  const pinned = new WeakMap<AgentSpec, PinnedSpec>();
+
+  async function pinOf(spec: AgentSpec): Promise<PinnedSpec> {
+    if (storage === undefined) return inlineSpec(spec);
+    const { digest, claim } = await write(storage, spec, parts);
+    return { type: 'stored', digest, claim };
+  }
+
   const load = async (segments: readonly Segment[]): Promise<Message[]> => {
     const lists = await Promise.all(
       segments.map((segment) => read(segment, 'a part of the conversation', parts)),
@@ -107,9 +116,11 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       return [...segments.slice(0, kept), { ...stored, messages: messages.length }];
     },
     async pin(spec) {
-      if (storage === undefined) return inlineSpec(spec);
-      const { digest, claim } = await write(storage, spec, parts);
-      return { type: 'stored', digest, claim };
+      const known = pinned.get(spec);
+      if (known !== undefined) return known;
+      const pin = await pinOf(spec);
+      pinned.set(spec, pin);
+      return pin;
     },
     async specOf(pinned) {
       return pinned.type === 'inline'

@@ -32,6 +32,8 @@ const CLOCK_SLACK_MS = 100;
 
 /** gRPC: the server knows of no worker, or the workflow's last task has failed. */
 const FAILED_PRECONDITION = 9;
+/** gRPC: the server has failed. */
+const INTERNAL = 13;
 
 /**
  * What a running turn answers to a Query without arguments; `undefined` where it has ended.
@@ -137,11 +139,17 @@ async function send(client: Client, turnId: string, update: TurnUpdate): Promise
   try {
     await execute(update.id);
   } catch (error) {
-    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    if (!(error instanceof WorkflowUpdateFailedError) && !isInternal(error)) throw error;
     // The server keeps how an Update of this id has failed, perhaps long ago: an edited input that
-    // could not be checked would never be checked again. Nothing was done, so ask anew.
+    // could not be checked would never be checked again. And a reset repeats the Updates of the old
+    // run: of one that the new run has refused, the server knows no answer at all. Nothing was done,
+    // so ask anew; what was done after all is refused.
     await execute(randomUUID());
   }
+}
+
+function isInternal(error: unknown): boolean {
+  return error instanceof ServiceError && isRecord(error.cause) && error.cause['code'] === INTERNAL;
 }
 
 /** Runs a request that a worker has to answer, for so long and not longer. */

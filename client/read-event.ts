@@ -51,6 +51,9 @@ async function readActivityEvent(
     limits: {
       startToCloseTimeout: milliseconds(scheduled.startToCloseTimeout),
       heartbeatTimeout: milliseconds(scheduled.heartbeatTimeout),
+      // 0 where there is none.
+      scheduleToStartTimeout: milliseconds(scheduled.scheduleToStartTimeout) || undefined,
+      scheduleToCloseTimeout: milliseconds(scheduled.scheduleToCloseTimeout) || undefined,
       nonRetryableErrorTypes: scheduled.retryPolicy?.nonRetryableErrorTypes ?? [],
     },
   };

@@ -5,6 +5,8 @@ import type { OutcomeType } from '../core/outcome.ts';
 import {
   afterAttempts,
   MAY_HAVE_HAPPENED,
+  notTakenText,
+  outOfTimeText,
   timedOutText,
   workerLostText,
 } from '../core/outcome-text.ts';
@@ -49,7 +51,7 @@ function timedOut(
   const after = repeatable ? afterAttempts(attempt) : '';
   switch (timeout) {
     case 'START_TO_CLOSE': {
-      const text = timedOutText(limits.startToCloseTimeout, repeatable);
+      const text = timedOutText(limits, repeatable);
       return { state: 'timedOut', message: text + after };
     }
     case 'HEARTBEAT': {
@@ -60,9 +62,9 @@ function timedOut(
         : { state: 'failed', message: lost };
     }
     case 'SCHEDULE_TO_START':
-      return { state: 'timedOut', message: 'Timed out: no worker took the call.' };
+      return { state: 'timedOut', message: notTakenText(limits, repeatable) };
     default:
-      return { state: 'timedOut', message: `Timed out.${after}` };
+      return { state: 'timedOut', message: outOfTimeText(limits, repeatable) + after };
   }
 }
 

@@ -11,6 +11,8 @@ export type Ending =
 export interface ScheduledLimits {
   startToCloseTimeout: number;
   heartbeatTimeout: number;
+  scheduleToStartTimeout?: number | undefined;
+  scheduleToCloseTimeout?: number | undefined;
   nonRetryableErrorTypes: readonly string[];
 }
 

@@ -1,3 +1,4 @@
+import { shorten } from './json.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED, duration } from './outcome-text.ts';
 
@@ -41,15 +42,20 @@ export function findFailure(settled: readonly SettledCall[]): number | undefined
   return index === -1 ? undefined : index;
 }
 
-/** The answer to a call that had not started when its batch was stopped. */
-export function neverStarted(stop: BatchStop): ToolOutcome {
+/**
+ * The answer to a call that did not run when its batch was stopped. `mayHaveTried`: an earlier
+ * attempt may have failed.
+ */
+export function neverStarted(stop: BatchStop, mayHaveTried = false): ToolOutcome {
   switch (stop.type) {
     case 'turn cancelled':
       return { type: 'cancelled', message: 'The call was cancelled.' };
     case 'batch timeout':
       return {
         type: 'skipped',
-        message: `Not executed: ${timeLimit(stop.milliseconds)} was up before this call started.`,
+        message: `Not executed: ${timeLimit(stop.milliseconds)} was up ${
+          mayHaveTried ? 'while this call waited to run' : 'before this call started'
+        }.`,
       };
     case 'sibling failed':
       return { type: 'skipped', message: `Not executed, because ${failure(stop)}` };
@@ -84,6 +90,10 @@ function timeLimit(milliseconds: number): string {
   return `the time limit of ${duration(milliseconds)} for all calls of this reply (batchTimeout)`;
 }
 
+/** The whole message stands in the answer to the other call, and this one is told to each sibling. */
+const MAX_REASON = 500;
+
 function failure({ tool, callId, message }: BatchStop & { type: 'sibling failed' }): string {
-  return `${tool} (${callId}) failed: ${message.endsWith('.') ? message : `${message}.`}`;
+  const reason = shorten(message, MAX_REASON);
+  return `${tool} (${callId}) failed: ${/[.…]$/.test(reason) ? reason : `${reason}.`}`;
 }

@@ -27,6 +27,9 @@ export class Gate {
   private readonly callsByTool = new Map<string, number>();
   /** Somebody waits for room for all: nobody may overtake, or a large call would wait for ever. */
   private isCrowded = false;
+  private isAdmitting = false;
+  /** Somebody left while others were let in, so there may be room for more. */
+  private hasLeft = false;
   private waiting: { use: GateUse; start: () => void }[] = [];
   private readonly limits: GateLimits;
 
@@ -49,19 +52,35 @@ export class Gate {
     this.calls -= 1;
     this.bytes -= bytes;
     this.callsByTool.set(tool, this.callsOf(tool) - 1);
-    this.admitWaiting();
+    this.hasLeft = true;
+    // A call that was answered while it waited leaves as soon as it starts. Thousands of those, one
+    // inside the other, would not fit on the stack.
+    if (this.isAdmitting) return;
+    this.isAdmitting = true;
+    try {
+      while (this.hasLeft) this.admitWaiting();
+    } finally {
+      this.isAdmitting = false;
+    }
   }
 
   private admitWaiting(): void {
+    this.hasLeft = false;
     const admitted: (() => void)[] = [];
+    const held: typeof this.waiting = [];
+    let next = 0;
     this.isCrowded = false;
-    this.waiting = this.waiting.filter(({ use, start }) => {
-      this.isCrowded ||= this.isFull(use);
-      if (this.isCrowded || this.isToolFull(use.tool)) return true;
-      this.admit(use);
-      admitted.push(start);
-      return false;
-    });
+    for (const one of this.waiting) {
+      this.isCrowded = this.isFull(one.use);
+      if (this.isCrowded) break;
+      next += 1;
+      if (this.isToolFull(one.use.tool)) held.push(one);
+      else {
+        this.admit(one.use);
+        admitted.push(one.start);
+      }
+    }
+    this.waiting = [...held, ...this.waiting.slice(next)];
     for (const start of admitted) start();
   }
 

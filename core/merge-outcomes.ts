@@ -1,5 +1,6 @@
 import { jsonBytes, shorten } from './json.ts';
 import type { Message, ToolResult, ToolUse } from './messages.ts';
+import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import type { ToolOutcome } from './outcome.ts';
 
 /**
@@ -36,13 +37,24 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
 
 /** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
 const SHORT_MESSAGE = 300;
+/** Where thousands of calls share what is left; in bytes of JSON. */
+const SHORTEST_MESSAGE = 80;
 
 /**
  * Without a storage the whole conversation has to fit into one payload. What does not fit any more
  * is cut, the largest first: results are replaced by an error that says so, messages are shortened
  * and keep their kind, since an unknown outcome must not become a failure. The others stay as they are.
+ * Where that is not enough, an outcome is told in a few words.
  */
 export function fitOutcomes(outcomes: readonly ToolOutcome[], roomBytes: number): ToolOutcome[] {
+  return cutLargest(shortest, cutLargest(short, outcomes, roomBytes), roomBytes);
+}
+
+function cutLargest(
+  cut: (outcome: ToolOutcome) => ToolOutcome,
+  outcomes: readonly ToolOutcome[],
+  roomBytes: number,
+): ToolOutcome[] {
   const fitted = [...outcomes];
   const largestFirst = outcomes
     .map((outcome, index) => ({ outcome, index, bytes: costOf(outcome) }))
@@ -50,7 +62,7 @@ export function fitOutcomes(outcomes: readonly ToolOutcome[], roomBytes: number)
   let total = largestFirst.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const { outcome, index, bytes } of largestFirst) {
     if (total <= roomBytes) break;
-    const replacement = cut(outcome, bytes);
+    const replacement = cut(outcome);
     const saved = bytes - costOf(replacement);
     if (saved <= 0) continue;
     fitted[index] = replacement;
@@ -65,10 +77,33 @@ function costOf(outcome: ToolOutcome): number {
   return outcome.type === 'succeeded' ? bytes : 2 * bytes;
 }
 
-function cut(outcome: ToolOutcome, bytes: number): ToolOutcome {
+function short(outcome: ToolOutcome): ToolOutcome {
   if (outcome.type !== 'succeeded') {
     return { ...outcome, message: shorten(outcome.message, SHORT_MESSAGE) };
   }
-  const message = `The call succeeded, but its result (${bytes} bytes) does not fit into this conversation any more, which has no storage configured.`;
+  const message = `The call succeeded, but its result (${jsonBytes(outcome)} bytes) does not fit into this conversation any more, which has no storage configured.`;
   return { type: 'failed', message };
+}
+
+function shortest(outcome: ToolOutcome): ToolOutcome {
+  switch (outcome.type) {
+    case 'succeeded':
+      return { type: 'failed', message: 'The call succeeded, but its result does not fit.' };
+    case 'failed':
+      return { ...outcome, message: shortenTo(SHORTEST_MESSAGE, outcome.message) };
+    case 'denied':
+      return { ...outcome, message: 'Not approved, so it did not run.' };
+    case 'skipped':
+      return { ...outcome, message: 'Not executed.' };
+    case 'timedOut':
+    case 'unknown':
+    case 'cancelled':
+      return { ...outcome, message: MAY_HAVE_HAPPENED };
+  }
+}
+
+function shortenTo(bytes: number, text: string): string {
+  let shorter = shorten(text, bytes);
+  while (jsonBytes(shorter) > bytes) shorter = shorten(shorter, shorter.length - 4);
+  return shorter;
 }

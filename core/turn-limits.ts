@@ -1,6 +1,6 @@
 import { jsonBytes } from './json.ts';
 import type { ToolUse } from './messages.ts';
-import { toolUses } from './messages.ts';
+import { textOf, toolUses } from './messages.ts';
 import type { ModelReply } from './reply.ts';
 import type { NextStep, TurnState } from './turn-state.ts';
 import { INLINE_BYTES } from './transcript.ts';
@@ -14,14 +14,22 @@ const MAX_BYTES = 40_000_000;
 /** A call that is scheduled, started and settled, with a workflow task of its own. */
 const EVENTS_PER_CALL = 6;
 
-/** Whether history has no room for another round with so many calls. */
+/** Whether history has no room for another round with so many calls, each of which carries so much. */
 export function isHistoryFull(
   history: { historyLength: number; historySize: number },
   calls: number,
+  bytesPerCall = 0,
 ): boolean {
   return (
-    history.historyLength + EVENTS_PER_CALL * calls > MAX_EVENTS || history.historySize > MAX_BYTES
+    history.historyLength + EVENTS_PER_CALL * calls > MAX_EVENTS ||
+    history.historySize + bytesPerCall * calls > MAX_BYTES
   );
+}
+
+/** What the turn's context adds to history with every call. */
+export function contextBytes(context: unknown, stored: boolean): number {
+  const bytes = jsonBytes(context);
+  return stored && bytes > STORED_ABOVE_BYTES ? 0 : bytes;
 }
 
 export const HISTORY_FULL: NextStep = {
@@ -36,18 +44,26 @@ export const NO_STORAGE =
 
 /** What a payload of 2 MB holds, with room for its envelope. */
 const PAYLOAD_BYTES = 1_900_000;
-/** A call's answer without a result, with its record. */
-const BYTES_PER_CALL = 800;
+/**
+ * A call's answer and its record, without what they repeat of the call, and with as much of an outcome
+ * as `fitOutcomes` leaves of it where there is no room.
+ */
+const BYTES_PER_CALL = 450;
 
 /**
- * Whether the result of the turn would still fit into one payload with this reply: its text and the
- * inputs of its calls stand there twice.
+ * Whether the result of the turn would still fit into one payload with this reply: its text and what
+ * its calls say stand there twice.
  */
 export function replyFits(state: TurnState, reply: ModelReply, stored: boolean): boolean {
   if (stored) return true;
-  const calls = toolUses(reply.content).length;
-  const bytes = 2 * jsonBytes(reply.content) + BYTES_PER_CALL * calls;
+  const { content } = reply;
+  const bytes = jsonBytes(content) + jsonBytes(textOf(content)) + answerBytes(toolUses(content));
   return inlineBytes(state) + bytes <= PAYLOAD_BYTES;
+}
+
+function answerBytes(calls: readonly ToolUse[]): number {
+  const repeated = calls.map(({ id, name, input }) => [id, id, name, input]);
+  return jsonBytes(repeated) + BYTES_PER_CALL * calls.length;
 }
 
 /** What the results of one batch may add to history, of the 50 MB that end the run. */
@@ -69,8 +85,8 @@ export function maxResultBytes(calls: number, stored: boolean): number | undefin
 const MIN_TEXT_BYTES = 1_000;
 
 /**
- * Limit for the text of each of so many results, in bytes, where all have to fit into one payload:
- * every result loses its middle before one of them is lost.
+ * Limit for the text of each of so many results, in bytes of JSON, where all have to fit into one
+ * payload: every result loses its middle before one of them is lost.
  */
 export function maxTextBytes(
   state: TurnState,
@@ -78,9 +94,8 @@ export function maxTextBytes(
   stored: boolean,
 ): number | undefined {
   if (stored || calls.length < 2) return undefined;
-  // The inputs will stand in the records of the calls as well.
-  const room = INLINE_BYTES - inlineBytes(state) - jsonBytes(calls.map(({ input }) => input));
-  const share = Math.floor((room - BYTES_PER_CALL * calls.length) / calls.length);
+  const room = INLINE_BYTES - inlineBytes(state) - answerBytes(calls);
+  const share = Math.floor(room / calls.length);
   return Math.max(MIN_TEXT_BYTES, share);
 }
 

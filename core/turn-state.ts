@@ -3,7 +3,7 @@ import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
 import { textOf, toolUses } from './messages.ts';
-import type { SettledCall } from './outcome.ts';
+import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import type { ModelReply } from './reply.ts';
 import { sendableContent } from './sendable-content.ts';
@@ -21,7 +21,7 @@ export interface TurnState {
   text: string;
   usage: Usage;
   calls: CallRecord[];
-  /** Size of `calls` as JSON: they travel in the result, beside the messages. */
+  /** Size of `calls` as JSON, where there is no storage: they travel beside the messages. */
   callBytes: number;
   /** Where the rest of results lies that were cut, for `read_result`. */
   stored: StoredResult[];
@@ -64,13 +64,8 @@ export function commitResults(
   stored: boolean,
 ): TurnState {
   if (calls.length === 0) return state;
-  // The calls' inputs will stand in the records as well, beside those in the reply.
-  const inputs = jsonBytes(calls.map(({ input }) => input));
-  const room = stored ? Number.POSITIVE_INFINITY : INLINE_BYTES - inlineBytes(state) - inputs;
-  const outcomes = fitOutcomes(
-    settled.map(({ outcome }) => outcome),
-    room,
-  );
+  const all = settled.map(({ outcome }) => outcome);
+  const outcomes = stored ? all : fitOutcomes(all, roomForOutcomes(state, calls, settled));
   const records = calls.map((call, i) =>
     callRecord(call, { ...settled[i], outcome: outcomes[i] } as SettledCall, state.rounds),
   );
@@ -78,9 +73,29 @@ export function commitResults(
     ...state,
     transcript: append(state.transcript, mergeOutcomes(calls, outcomes)),
     calls: [...state.calls, ...records],
-    callBytes: state.callBytes + jsonBytes(records),
+    // With a storage nobody asks.
+    callBytes: stored ? 0 : state.callBytes + jsonBytes(records),
     stored: [...state.stored, ...settled.flatMap(({ stored: part }) => part ?? [])],
   };
+}
+
+/**
+ * What is left beside the answers and the records, which repeat the ids and the inputs and hold what an
+ * approver has written.
+ */
+function roomForOutcomes(
+  state: TurnState,
+  calls: readonly ToolUse[],
+  settled: readonly SettledCall[],
+): number {
+  const empty = settled.map(({ outcome: { type } }): ToolOutcome =>
+    type === 'succeeded' ? { type, content: '' } : { type, message: '' },
+  );
+  const records = calls.map((call, i) =>
+    callRecord(call, { ...settled[i], outcome: empty[i] } as SettledCall, state.rounds),
+  );
+  const answers = mergeOutcomes(calls, empty);
+  return INLINE_BYTES - inlineBytes(state) - jsonBytes(answers) - jsonBytes(records);
 }
 
 function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {

@@ -1,10 +1,12 @@
-// Records the histories that replay.test.ts replays: `npm run record-histories`. Run it only when a
-// new kind of turn should be covered; the recorded ones must stay replayable as they are.
+// Records the histories that replay.test.ts replays: `npm run record-histories -- new-one other-one`,
+// or all without names. Run it only when a new kind of turn should be covered; the recorded ones must
+// stay replayable as they are.
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TurnHandle } from '../client/index.ts';
+import type { AgentClient, TurnHandle } from '../client/index.ts';
+import { decodeCallToken } from '../core/call-token.ts';
 import { directoryStorage } from '../storage/index.ts';
 import type { TestEnvironment } from '../testing/environment.ts';
 import { startTestEnvironment } from '../testing/environment.ts';
@@ -14,6 +16,7 @@ import { callTools, say, stopWith } from '../testing/replies.ts';
 import { conversation, script } from '../testing/script.ts';
 import { agentWith, reader, writer } from './fixtures/tools.ts';
 
+const tokens: string[] = [];
 const agent = agentWith([
   reader('look', ({ bytes }) => 'x'.repeat(Number(bytes ?? 3))),
   writer('break', () => {
@@ -27,6 +30,16 @@ const agent = agentWith([
     activity: { startToCloseTimeout: 300 },
   }),
   reader('wait', (_input, { signal }) => sleep(60_000, undefined, { signal })),
+  writer('refund', ({ path }) => `refunded for ${String(path)}`, {
+    approval: ({ ask }) => ask !== false,
+    access: { writes: 'path' },
+  }),
+  writer('impatient', () => 'nobody was asked', { approval: 'always', approvalTimeout: 300 }),
+  writer('parcel', ({ timeout = '7d' }, { later }) => {
+    const handedOver = later({ timeout: String(timeout) });
+    tokens.push(handedOver.token);
+    return handedOver;
+  }),
 ]);
 
 const pages = callTools([
@@ -51,6 +64,21 @@ const turns = script(
   conversation('cut-off', [stopWith('max_tokens', callTools({ look: {} }))]),
   conversation('model-refused', [fault.badRequest('prompt is too long')]),
   conversation('cancelled', [callTools({ wait: {}, look: {} })]),
+  conversation('approvals-and-later', [
+    callTools([
+      ['refund', { path: '/a' }, 'toolu_edited'],
+      ['refund', { path: '/a', ask: false }, 'toolu_behind'],
+      ['refund', { path: '/b' }, 'toolu_approved'],
+      ['refund', { path: '/c' }, 'toolu_denied'],
+      ['impatient', {}, 'toolu_expired'],
+      ['parcel', {}, 'toolu_completed'],
+      ['parcel', { n: 1 }, 'toolu_lost'],
+      ['parcel', { timeout: '300ms' }, 'toolu_forgotten'],
+      ['look', {}, 'toolu_look'],
+    ]),
+    say('Done.'),
+  ]),
+  conversation('cancelled-while-parked', [callTools({ refund: {}, parcel: {} })]),
 );
 
 async function save(name: string, turn: TurnHandle): Promise<void> {
@@ -58,22 +86,62 @@ async function save(name: string, turn: TurnHandle): Promise<void> {
   await recordHistory(turn, new URL(`histories/${name}.json`, import.meta.url));
 }
 
-async function record({ agents }: TestEnvironment): Promise<void> {
-  for (const name of [
-    'three-calls',
-    'mixed-results',
-    'sealed-transcript',
-    'cut-off',
-    'model-refused',
-  ]) {
-    await save(name, await agents.start(agent, name));
-  }
-  await save('no-such-agent', await agents.start('nobody', 'hello'));
+/** Each kind of turn, and what happens to it while it runs. */
+const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<void>> = {
+  'three-calls': untouched,
+  'mixed-results': untouched,
+  'sealed-transcript': untouched,
+  'cut-off': untouched,
+  'model-refused': untouched,
+  'no-such-agent': untouched,
+  async cancelled(turn) {
+    while ((await turn.describe()).pendingCalls[0]?.state !== 'running') await sleep(50);
+    await turn.cancel();
+  },
+  async 'approvals-and-later'(turn, agents) {
+    const by = 'ana';
+    await allParked(turn, { waiting: 3, handedOver: 3 });
+    await turn.approve('toolu_edited', { by, input: { path: '/b', edited: true } });
+    await turn.deny('toolu_denied', { by, reason: 'Not before Friday.' });
+    await turn.approve('toolu_approved', { by: 'bob', reason: 'checked' });
+    await agents.completeToolCall(tokenOf('toolu_completed'), { delivered: true });
+    await agents.failToolCall(tokenOf('toolu_lost'), 'The parcel is lost.');
+  },
+  async 'cancelled-while-parked'(turn) {
+    await allParked(turn, { waiting: 1, handedOver: 1 });
+    await turn.cancel();
+  },
+};
 
-  const cancelled = await agents.start(agent, 'cancelled');
-  while ((await cancelled.describe()).pendingCalls[0]?.state !== 'running') await sleep(50);
-  await cancelled.cancel();
-  await save('cancelled', cancelled);
+function tokenOf(callId: string): string {
+  return tokens.find((token) => decodeCallToken(token).callId === callId) ?? '';
+}
+
+async function untouched(): Promise<void> {
+  // It ends by itself.
+}
+
+async function allParked(
+  turn: TurnHandle,
+  { waiting, handedOver }: { waiting: number; handedOver: number },
+): Promise<void> {
+  for (;;) {
+    const [{ pendingCalls }, { length }] = await Promise.all([turn.describe(), turn.approvals()]);
+    const tokensOut = tokens.filter((token) => decodeCallToken(token).turnId === turn.turnId);
+    const settled = pendingCalls.length === 0 && tokensOut.length === handedOver;
+    if (settled && length === waiting) return;
+    await sleep(50);
+  }
+}
+
+async function record({ agents }: TestEnvironment): Promise<void> {
+  const wanted = process.argv.slice(2);
+  for (const [name, happens] of Object.entries(kinds)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    const turn = await agents.start(name === 'no-such-agent' ? 'nobody' : agent, name);
+    await happens(turn, agents);
+    await save(name, turn);
+  }
 }
 
 const storage = directoryStorage(await mkdtemp(join(tmpdir(), 'plait-histories-')));

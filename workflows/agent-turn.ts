@@ -10,6 +10,7 @@ import type { PinnedAgent } from '../core/agent-spec.ts';
 import { findFailure } from '../core/batch-policy.ts';
 import { toolUses } from '../core/messages.ts';
 import {
+  contextBytes,
   HISTORY_FULL,
   isHistoryFull,
   maxTextBytes,
@@ -66,7 +67,10 @@ export async function agentTurn(args: TurnArgs): Promise<TurnResult> {
 
       const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
       let step = nextStep(reply, state.rounds + 1, agent.limits.rounds);
-      if (step.type !== 'stop' && isHistoryFull(workflowInfo(), calls.length)) step = HISTORY_FULL;
+      const carried = contextBytes(args.context, stored);
+      if (step.type !== 'stop' && isHistoryFull(workflowInfo(), calls.length, carried)) {
+        step = HISTORY_FULL;
+      }
       state = commitReply(state, reply, segments);
       if (step.type === 'stop') {
         // Whoever continues this conversation must find every call answered.

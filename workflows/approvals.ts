@@ -52,8 +52,6 @@ interface Waiting {
 /** Who decides and why is for people; what the model may read of it is shorter still. */
 const MAX_TEXT = 10_000;
 
-const MAX_INPUT_BYTES = 500_000;
-
 const READ_ONLY: ActivityOptions = {
   startToCloseTimeout: '30s',
   retry: { maximumAttempts: 5, maximumInterval: '10s' },
@@ -82,13 +80,7 @@ export class Approvals {
   constructor() {
     setHandler(approvalsQuery, () => [...this.waiting.values()].map(({ request }) => request));
     setHandler(approveUpdate, (approve) => this.approve(approve), {
-      validator: (approve: Approve) => {
-        this.find(approve);
-        // It will stand in the result of the turn, beside everything else.
-        if (jsonBytes(approve.input) > MAX_INPUT_BYTES) {
-          throw refused(`The input is above ${MAX_INPUT_BYTES} bytes.`);
-        }
-      },
+      validator: (approve: Approve) => refuseTooLarge(approve.input, this.find(approve).question),
     });
     setHandler(denyUpdate, (deny) => this.deny(deny), {
       validator: (deny: Deny) => void this.find(deny),
@@ -133,10 +125,11 @@ export class Approvals {
   }
 
   /** Lets lists of turns show how many calls wait. An event in history only when that has changed. */
-  publish(): void {
-    if (this.waiting.size === this.published) return;
+  publish(): boolean {
+    if (this.waiting.size === this.published) return false;
     this.published = this.waiting.size;
     upsertMemo({ approvals: this.published });
+    return true;
   }
 
   private announce({ agent }: ApprovalQuestion, request: ApprovalRequest): void {
@@ -145,6 +138,8 @@ export class Approvals {
       activityId: `approval.${request.callId}`,
       summary: `${request.tool} waits for a person`,
     }).catch((error: unknown) => {
+      // Nobody has to be told any more.
+      if (isCancellation(error)) return;
       // The call waits on: it can be found without having been announced.
       log.warn('onApproval failed', { callId: request.callId, error });
     });
@@ -208,7 +203,6 @@ export class Approvals {
   ): Promise<PreparedCall & { type: 'ready' }> {
     const { question, scope } = waiting;
     const { agent, call } = question;
-    refuseTooLarge(input, question);
     waiting.deciding = by;
     try {
       const args: PrepareCallArgs = { agent, call: { ...call, input } };
@@ -252,9 +246,7 @@ function isText(value: unknown): value is string {
 function refuseTooLarge(input: unknown, { roomForInput }: ApprovalQuestion): void {
   const [bytes, room] = [jsonBytes(input), roomForInput()];
   if (bytes <= room) return;
-  throw refused(
-    `The input has ${bytes} bytes, and without a \`storage\` there is room for ${Math.max(0, room)}.`,
-  );
+  throw refused(`The input has ${bytes} bytes, and there is room for ${Math.max(0, room)}.`);
 }
 
 function refused(message: string): ApplicationFailure {

@@ -1,17 +1,29 @@
-import { CancellationScope, scheduleActivity, sleep } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  scheduleActivity,
+  setCurrentDetails,
+  sleep,
+} from '@temporalio/workflow';
 import type { PresentResultArgs } from '../activities/present-result.ts';
 import type { ToolCallArgs, ToolReturn } from '../activities/run-tool.ts';
 import type { Access } from '../core/access.ts';
 import type { BatchStop } from '../core/batch-policy.ts';
 import { isFailure, neverStarted, stopped } from '../core/batch-policy.ts';
 import { Gate } from '../core/gate.ts';
-import { isRecord, jsonBytes } from '../core/json.ts';
+import { canonicalJson, isRecord, jsonBytes } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
 import { PRESENT_RESULT } from '../core/names.ts';
 import { occurrences } from '../core/occurrences.ts';
 import { blockedText, findBlocker, planAgain, planOrder } from '../core/order.ts';
 import type { ApprovalRecord, SettledCall, ToolOutcome } from '../core/outcome.ts';
-import { deniedText, editedText, expiredText, notCompletedText } from '../core/outcome-text.ts';
+import {
+  deniedText,
+  editedInVainText,
+  editedText,
+  expiredText,
+  notCompletedText,
+  toldFromOutside,
+} from '../core/outcome-text.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { ToolPolicy } from '../core/tool-policy.ts';
 import { DEFAULT_APPROVAL_TIMEOUT } from '../core/tool-policy.ts';
@@ -26,12 +38,17 @@ import { runCall } from './run-call.ts';
 const MAX_OUTSTANDING_BYTES = 1_500_000;
 /** What a scheduled activity costs beside its input: ids, options, summary. */
 const COMMAND_BYTES = 1_000;
+/**
+ * What an approver may write into a call. Where there is no storage, this is for all calls of a reply:
+ * the result of the turn holds it beside the conversation, which may fill all but some 400 KB of it.
+ */
+const MAX_EDITED_BYTES = { stored: 500_000, inline: 250_000 };
 
 /** One call on its way. */
 interface Call {
   readonly use: ToolUse;
   readonly policy: ToolPolicy;
-  readonly occurrence: number;
+  occurrence: number;
   prepared: PreparedCall & { type: 'ready' };
   /** What it runs with: the model's input, or what an approver made of it. */
   input: unknown;
@@ -66,6 +83,7 @@ export class BatchRun {
   private waitsFor: number[][];
   private heldBy: Map<number, number[]>;
   private stop: BatchStop | undefined;
+  private contextBytes: number | undefined;
 
   constructor(
     batch: Batch,
@@ -122,15 +140,17 @@ export class BatchRun {
         if (call === undefined) this.settle(i, this.unrunnable(i));
       }
       for (const [i, call] of this.calls.entries()) {
-        if (call?.asked === true) this.ask(i, call);
+        // The failure of another may have answered it.
+        if (call?.asked === true && this.settled[i] === undefined) this.ask(i, call);
         this.advance(i);
       }
-      this.rooms.approvals.publish();
     });
   }
 
   private watchCancellation(): void {
-    this.scope.cancelRequested.catch(() => this.stopAll({ type: 'turn cancelled' }));
+    this.scope.cancelRequested.catch(() =>
+      this.guarded(() => this.stopAll({ type: 'turn cancelled' })),
+    );
   }
 
   private watchTime(): void {
@@ -141,7 +161,7 @@ export class BatchRun {
     this.timer
       .run(() => sleep(batchTimeout))
       .then(
-        () => this.stopAll(up),
+        () => this.guarded(() => this.stopAll(up)),
         // All calls have ended, or the turn was cancelled.
         () => undefined,
       );
@@ -157,9 +177,22 @@ export class BatchRun {
   private guarded(work: () => void): void {
     try {
       work();
+      if (this.rooms.approvals.publish()) this.tellOperators();
     } catch (error) {
       this.reject(error);
     }
+  }
+
+  /** In the Temporal UI, where a turn that waits for days must not look as if it hung. */
+  private tellOperators(): void {
+    const { tools } = this.rooms.approvals;
+    const open = this.batch.calls.filter((_, i) => this.settled[i] === undefined);
+    const people = tools.length === 0 ? [] : [`a person to decide about ${tools.join(', ')}`];
+    const running = open.length - tools.length;
+    const others =
+      running > 0 ? [`${running} running or held ${running === 1 ? 'call' : 'calls'}`] : [];
+    const what = [...people, ...others].join(' and ') || 'nothing';
+    setCurrentDetails(`Round ${this.batch.round}: waiting for ${what}`);
   }
 
   /** Which calls each call holds up, and by how many each is held. */
@@ -236,19 +269,18 @@ export class BatchRun {
   /** A call that was cancelled is told by what. */
   private explained(settled: SettledCall, { repeatable }: ToolPolicy): SettledCall {
     if (settled.outcome.type !== 'cancelled' || this.stop === undefined) return settled;
-    const began = settled.attempts > 0;
-    return {
-      ...settled,
-      outcome: began ? stopped(this.stop, repeatable) : neverStarted(this.stop),
-    };
+    if (settled.attempts > 0) return { ...settled, outcome: stopped(this.stop, repeatable) };
+    // Between two attempts the server does not say that there was one.
+    return { ...settled, outcome: neverStarted(this.stop, repeatable) };
   }
 
   private settle(i: number, settled: SettledCall): void {
     if (this.settled[i] !== undefined) return;
     const call = this.calls[i];
     const edited = call?.approval?.input;
+    const note = settled.attempts > 0 ? editedText : editedInVainText;
     const outcome =
-      edited === undefined ? settled.outcome : withNote(settled.outcome, editedText(edited));
+      edited === undefined ? settled.outcome : withNote(settled.outcome, note(edited));
     this.settled[i] = {
       ...settled,
       outcome,
@@ -257,7 +289,7 @@ export class BatchRun {
     this.open -= 1;
     const { id = '', name = '' } = this.batch.calls[i] ?? {};
     this.rooms.approvals.withdraw(id, `it was answered as ${outcome.type}`);
-    this.rooms.completions.forget(id);
+    this.rooms.completions.forget(id, `it was answered as ${outcome.type}`);
     this.applyPolicy(outcome, { callId: id, tool: name });
     for (const held of this.heldBy.get(i) ?? []) {
       const other = this.calls[held];
@@ -269,7 +301,6 @@ export class BatchRun {
 
   private finish(): void {
     this.timer?.cancel();
-    this.rooms.approvals.publish();
     this.resolve(this.settled);
   }
 
@@ -306,6 +337,7 @@ export class BatchRun {
       round,
       timeout: call.policy.approvalTimeout ?? DEFAULT_APPROVAL_TIMEOUT,
       announce: agent.announcesApprovals === true,
+      roomForInput: () => this.roomForInput(),
       decided: (record, prepared) => this.inScope(() => this.decide(i, call, record, prepared)),
     });
   }
@@ -326,20 +358,47 @@ export class BatchRun {
       this.settle(i, now({ type: 'denied', message }));
       return;
     }
-    if (prepared !== undefined) this.edit(i, call, { input: approval.input, prepared });
-    this.advance(i);
+    if (prepared === undefined) {
+      this.advance(i);
+      return;
+    }
+    this.edit(i, call, { input: approval.input, prepared });
+    // It may have held up others that it does not meet any more.
+    for (const other of this.calls.keys()) this.advance(other);
   }
 
   /** Another input may touch something else, so the order is planned again. */
   private edit(i: number, call: Call, { input, prepared }: Pick<Call, 'input' | 'prepared'>): void {
     call.input = input;
     call.prepared = prepared;
+    call.occurrence = this.nextOccurrence(call);
     this.accesses = this.accesses.with(i, prepared.access);
     this.waitsFor = planAgain(
       this.accesses,
       (j) => this.settled[j] !== undefined || this.calls[j]?.state !== 'held',
     );
     this.heldBy = this.count();
+  }
+
+  /** Of calls that an edit has made equal each is another one, with an idempotency key of its own. */
+  private nextOccurrence(call: Call): number {
+    const same = canonicalJson(call.input);
+    const taken = this.calls.flatMap((other) =>
+      other !== undefined &&
+      other !== call &&
+      other.use.name === call.use.name &&
+      canonicalJson(other.input) === same
+        ? other.occurrence
+        : [],
+    );
+    return Math.max(-1, ...taken) + 1;
+  }
+
+  /** What of the calls of this batch was edited travels in the result of the turn. */
+  private roomForInput(): number {
+    if (this.batch.agent.spec.type === 'stored') return MAX_EDITED_BYTES.stored;
+    const edited = this.calls.flatMap((call) => call?.approval?.input ?? []);
+    return MAX_EDITED_BYTES.inline - jsonBytes(edited);
   }
 
   private park(i: number, call: Call, { later, report }: CallEnd & { type: 'later' }): void {
@@ -371,12 +430,15 @@ export class BatchRun {
     times: { attempts: number; start: number },
   ): void {
     if (result.type === 'failed') {
-      this.settle(i, { ...now({ type: 'failed', message: result.message }), ...times });
+      const message = toldFromOutside(result.message);
+      this.settle(i, { ...now({ type: 'failed', message }), ...times });
       return;
     }
     const { use, policy } = call;
+    // Without the context: it is not needed, and together with a large value it might not fit.
+    const { context: _, ...presented } = this.argsOf(call);
     const args: PresentResultArgs = {
-      ...this.argsOf(call),
+      ...presented,
       tool: use.name,
       callId: use.id,
       value: result.value,
@@ -410,8 +472,9 @@ export class BatchRun {
   }
 
   private bytesOf({ input }: Call): number {
-    const { context } = this.batch;
-    return COMMAND_BYTES + jsonBytes(input) + (context === undefined ? 0 : jsonBytes(context));
+    // Measured once: it may be large, and the calls many.
+    this.contextBytes ??= jsonBytes(this.batch.context);
+    return COMMAND_BYTES + jsonBytes(input) + this.contextBytes;
   }
 }
 

@@ -13,7 +13,11 @@ import { isRecord } from '../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../core/outcome.ts';
 import {
   afterAttempts,
+  beforeText,
   MAY_HAVE_HAPPENED,
+  NO_TIME_LEFT,
+  notTakenText,
+  outOfTimeText,
   timedOutText,
   workerLostText,
 } from '../core/outcome-text.ts';
@@ -97,8 +101,11 @@ function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
       return { outcome: { type: 'failed', message }, attempts: 0 };
     }
     const attempts = report?.attempt ?? attemptsOf(error, policy);
+    const type = outcomeType(cause.type);
+    const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
+    const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
     return {
-      outcome: { type: outcomeType(cause.type), message: cause.message + afterAttempts(attempts) },
+      outcome: { type, message: cause.message + why + afterAttempts(attempts) },
       attempts,
       report,
     };
@@ -114,14 +121,23 @@ function outcomeType(failureType: string | null | undefined): 'failed' | 'timedO
 
 function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolicy): Explained {
   const begun = heartbeatRecord(cause.lastHeartbeatDetails);
-  const attempts = begun?.attempt ?? attemptsOf(error, policy);
+  const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
+  // Heartbeat details may be those of an earlier attempt, and so is the failure.
+  const earlier = Math.max(begun?.attempt ?? 0, attemptReport(before?.details)?.attempt ?? 0);
+  const waited = cause.timeoutType === 'SCHEDULE_TO_START';
+  const attempts = waited ? earlier : Math.max(earlier, attemptsOf(error, policy));
   const say = (type: Exclude<ToolOutcome['type'], 'succeeded'>, text: string): Explained => ({
-    outcome: { type, message: text + (policy.repeatable ? afterAttempts(attempts) : '') },
+    outcome: {
+      type,
+      message: policy.repeatable
+        ? `${text}${beforeText(before?.message)}${afterAttempts(attempts)}`
+        : text,
+    },
     attempts,
   });
   switch (cause.timeoutType) {
     case 'START_TO_CLOSE':
-      return say('timedOut', timedOutText(policy.startToCloseTimeout, policy.repeatable));
+      return say('timedOut', timedOutText(policy, policy.repeatable));
     case 'HEARTBEAT': {
       const lost = workerLostText(policy.heartbeatTimeout);
       if (policy.repeatable) return say('timedOut', lost);
@@ -131,14 +147,9 @@ function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolic
         : say('unknown', `${lost} ${MAY_HAVE_HAPPENED}`);
     }
     case 'SCHEDULE_TO_START':
-      return say(
-        'timedOut',
-        'Timed out: no worker took the call within its scheduleToStartTimeout.',
-      );
-    default: {
-      const limit = 'Timed out: the call did not end within its scheduleToCloseTimeout.';
-      return say('timedOut', policy.repeatable ? limit : `${limit} ${MAY_HAVE_HAPPENED}`);
-    }
+      return say('timedOut', notTakenText(policy, policy.repeatable));
+    default:
+      return say('timedOut', outOfTimeText(policy, policy.repeatable));
   }
 }
 

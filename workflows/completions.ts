@@ -7,22 +7,28 @@ import {
 } from '@temporalio/workflow';
 import { COMPLETION_REFUSED } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
-import type { Completion } from '../core/turn-messages.ts';
+import type { Completion, CompletionResult } from '../core/turn-messages.ts';
 import { COMPLETE_CALL_UPDATE } from '../core/turn-messages.ts';
 
 const completeUpdate = defineUpdate<void, [Completion]>(COMPLETE_CALL_UPDATE);
 
+const COMPLETED = 'it has been completed';
+
 interface Expected {
   /** Whether its tool has returned, and so handed the call over. */
   parked?: { key: string; timer: CancellationScope; completed: (completion: Completion) => void };
-  /** What came before the tool returned: a fast outside may be done before the worker says so. */
-  early?: Completion;
+  /**
+   * What came before the tool returned, by key: a fast outside may be done before the worker says so,
+   * and whether a key is that of the call is known only then.
+   */
+  early: Map<string, Completion>;
 }
 
 /** The calls of a turn that somebody outside may complete, by Update. */
 export class Completions {
   private readonly expected = new Map<string, Expected>();
-  private readonly closed = new Set<string>();
+  /** What became of a call, for whoever comes too late. */
+  private readonly closed = new Map<string, string>();
 
   constructor() {
     setHandler(completeUpdate, (completion) => this.complete(completion), {
@@ -32,7 +38,7 @@ export class Completions {
 
   /** The call runs: from now on its token may come back. */
   expect(callId: string): void {
-    this.expected.set(callId, {});
+    this.expected.set(callId, { early: new Map() });
   }
 
   /** The tool has handed the call over. `expired` is called when nobody completed it in time. */
@@ -41,39 +47,44 @@ export class Completions {
     { key, timeout }: { key: string; timeout: number },
     { completed, expired }: { completed: (completion: Completion) => void; expired: () => void },
   ): void {
-    const { early } = this.expected.get(callId) ?? {};
-    if (early?.key === key) {
-      this.forget(callId);
+    const expected = this.expected.get(callId);
+    const early = expected?.early.get(key);
+    if (early !== undefined) {
+      this.forget(callId, COMPLETED);
       completed(early);
       return;
     }
     const timer = new CancellationScope();
-    this.expected.set(callId, { parked: { key, timer, completed } });
+    this.expected.set(callId, { early: new Map(), parked: { key, timer, completed } });
     timer.run(() => sleep(timeout)).then(expired, () => undefined);
   }
 
   /** The call was answered: what comes for it now is refused. */
-  forget(callId: string): void {
+  forget(callId: string, because: string): void {
     if (!this.expected.has(callId)) return;
     this.expected.get(callId)?.parked?.timer.cancel();
     this.expected.delete(callId);
-    this.closed.add(callId);
+    this.closed.set(callId, because);
   }
 
   private find(completion: Completion): Expected {
-    const { callId, key } = isRecord(completion) ? completion : ({} as Partial<Completion>);
+    const { callId, key, result } = isRecord(completion) ? completion : ({} as Partial<Completion>);
     if (typeof callId !== 'string' || typeof key !== 'string') {
       throw refused('The token is not one of a call that waits to be completed.');
     }
+    if (!isResult(result)) {
+      throw refused(`The result of ${callId} must be a value, or say why it failed.`);
+    }
     const expected = this.expected.get(callId);
     if (expected === undefined) {
+      const because = this.closed.get(callId);
       throw refused(
-        this.closed.has(callId)
-          ? `${callId} has already been answered.`
-          : `This turn has no call ${callId} that waits to be completed.`,
+        because === undefined
+          ? `This turn has no call ${callId} that waits to be completed.`
+          : `${callId} no longer waits: ${because}.`,
       );
     }
-    if (expected.early !== undefined) throw refused(`${callId} has already been completed.`);
+    if (expected.early.has(key)) throw refused(`${callId} no longer waits: ${COMPLETED}.`);
     if (expected.parked !== undefined && expected.parked.key !== key) {
       throw refused(`The token of ${callId} belongs to another call.`);
     }
@@ -81,14 +92,23 @@ export class Completions {
   }
 
   private complete(completion: Completion): void {
-    const { parked } = this.find(completion);
+    const { parked, early } = this.find(completion);
     if (parked === undefined) {
-      this.expected.set(completion.callId, { early: completion });
+      early.set(completion.key, completion);
       return;
     }
-    this.forget(completion.callId);
+    this.forget(completion.callId, COMPLETED);
     parked.completed(completion);
   }
+}
+
+/** Whoever sends an Update without our client may send anything. */
+function isResult(result: unknown): result is CompletionResult {
+  if (!isRecord(result)) return false;
+  const { type, message } = result;
+  return type === 'failed'
+    ? typeof message === 'string' && message.trim() !== ''
+    : type === 'succeeded';
 }
 
 function refused(message: string): ApplicationFailure {

@@ -16,7 +16,8 @@ const costOf = (one: ToolOutcome) => jsonBytes(one) * (one.type === 'succeeded' 
 const sizeOf = (outcomes: readonly ToolOutcome[]) =>
   outcomes.reduce((sum, one) => sum + costOf(one), 0);
 const isNotice = (one: ToolOutcome | undefined) =>
-  one?.type === 'failed' && /^The call succeeded, but its result \(\d+ bytes\)/.test(one.message);
+  one?.type === 'failed' &&
+  /^The call succeeded, but its result( \(\d+ bytes\))? does not fit/.test(one.message);
 
 describe('outcomes that have to fit into the room that is left', () => {
   test('stay as they are where there is room', () => {
@@ -63,10 +64,38 @@ describe('outcomes that have to fit into the room that is left', () => {
     };
     const failed: ToolOutcome = { type: 'failed', message: `E42 ${'x'.repeat(3_000)}` };
 
-    const fitted = fitOutcomes([unknown, failed], 0);
+    const fitted = fitOutcomes([unknown, failed], 1_200);
 
     expect(fitted[0]).toBe(unknown);
     expect(fitted[1]).toEqual({ type: 'failed', message: `E42 ${'x'.repeat(295)}…` });
+  });
+
+  test('are told in a few words where even that does not fit, and stay of their kind', () => {
+    const long = 'E42 é" '.repeat(100);
+    const types = [
+      'failed',
+      'timedOut',
+      'unknown',
+      'denied',
+      'cancelled',
+      'skipped',
+    ] as const satisfies ToolOutcome['type'][];
+
+    const fitted = fitOutcomes([...types.map((type) => ({ type, message: long })), text(300)], 0);
+
+    expect(fitted).toEqual([
+      { type: 'failed', message: expect.stringMatching(/^E42 é" E42.{1,70}…$/) as string },
+      { type: 'timedOut', message: MAY_HAVE_HAPPENED },
+      { type: 'unknown', message: MAY_HAVE_HAPPENED },
+      { type: 'denied', message: 'Not approved, so it did not run.' },
+      { type: 'cancelled', message: MAY_HAVE_HAPPENED },
+      { type: 'skipped', message: 'Not executed.' },
+      {
+        type: 'failed',
+        message: expect.stringMatching(/^The call succeeded, but its result/) as string,
+      },
+    ]);
+    expect(Math.max(...fitted.map(costOf))).toBeLessThan(220);
   });
 
   test('keep their number and order, and fit if they can, for any outcomes and any room', () => {

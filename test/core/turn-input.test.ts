@@ -214,3 +214,29 @@ test('results behind other content of their message are refused', () => {
   );
   expect(opening([user(text), assistant(asks('a')), user(answers('a'), text)])).toHaveLength(3);
 });
+
+const beginning = (policy: object) =>
+  openingMessages({ agent: 'support', input: 'Hello', ...policy });
+
+describe('what a turn says of its batches', () => {
+  test.for([
+    [{ onToolFailure: 'failTurn' }],
+    [{ batchTimeout: 1_500 }],
+    [{ onToolFailure: undefined, batchTimeout: undefined }],
+  ] as const)('may be %j', ([policy]) => {
+    expect(beginning(policy)).toHaveLength(1);
+  });
+
+  test.for([
+    [
+      { onToolFailure: 'stop' },
+      'onToolFailure must be one of report, cancelSiblings, failTurn',
+    ] as const,
+    ...['30s', 0, -1, Number.NaN, Number.POSITIVE_INFINITY, null].map(
+      (batchTimeout) =>
+        [{ batchTimeout }, 'batchTimeout must be a number of milliseconds above 0'] as const,
+    ),
+  ])('must not be %o', ([policy, message]) => {
+    expect(() => beginning(policy)).toThrow(new InvalidTurnError(message));
+  });
+});

@@ -1,6 +1,22 @@
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { HISTORY_FULL, isHistoryFull, maxResultBytes, replyFits } from '../../core/turn-limits.ts';
-import { beginTurn } from '../../core/turn-state.ts';
+import { jsonBytes } from '../../core/json.ts';
+import {
+  contextBytes,
+  HISTORY_FULL,
+  isHistoryFull,
+  maxResultBytes,
+  maxTextBytes,
+  replyFits,
+} from '../../core/turn-limits.ts';
+import type { OutcomeType, SettledCall } from '../../core/outcome.ts';
+import {
+  beginTurn,
+  commitReply,
+  commitResults,
+  hasOutgrown,
+  turnResult,
+} from '../../core/turn-state.ts';
 import { call, replyWith } from './arbitraries.ts';
 
 describe('the history of a turn', () => {
@@ -12,6 +28,23 @@ describe('the history of a turn', () => {
     ['is not full at the last of its bytes', 100, 40_000_000, 0, false],
   ] as const)('%s', ([, historyLength, historySize, calls, full]) => {
     expect(isHistoryFull({ historyLength, historySize }, calls)).toBe(full);
+  });
+
+  test('is full where a context would come with too many calls', () => {
+    const history = { historyLength: 10, historySize: 10_000 };
+    const bytes = contextBytes({ tenant: 'x'.repeat(30_000) }, false);
+
+    expect(isHistoryFull(history, 1_000, bytes)).toBe(false);
+    expect(isHistoryFull(history, 2_000, bytes)).toBe(true);
+  });
+
+  test('holds no context that lies in the storage, and none where there is none', () => {
+    const large = { document: 'x'.repeat(300_000) };
+
+    expect(contextBytes(large, true)).toBe(0);
+    expect(contextBytes(large, false)).toBeGreaterThan(300_000);
+    expect(contextBytes({ tenant: 'a' }, true)).toBe(14);
+    expect(contextBytes(undefined, false)).toBe(0);
   });
 
   test('that is full ends the turn before the server does, and says what to do', () => {
@@ -37,7 +70,7 @@ describe('a reply', () => {
 
   test('does not fit with so many calls that their answers would not', () => {
     expect(replyFits(state, replyWith({ content: calls(300) }), false)).toBe(true);
-    expect(replyFits(state, replyWith({ content: calls(600) }), false)).toBe(false);
+    expect(replyFits(state, replyWith({ content: calls(1_000) }), false)).toBe(false);
   });
 
   test('always fits where there is a storage', () => {
@@ -53,5 +86,79 @@ describe('the limit for one result of a batch', () => {
     ['is a share also with a storage where all would stand in history', 2_000, true, 10_000],
   ] as const)('%s', ([, count, stored, limit]) => {
     expect(maxResultBytes(count, stored)).toBe(limit);
+  });
+});
+
+/** Ids are as long as those of the API. */
+const replyOf = (count: number) =>
+  replyWith({
+    content: Array.from({ length: count }, (_, i) =>
+      call(`toolu_01${String(i).padStart(22, 'A')}`, 'read_file', { path: `src/${i}.ts` }),
+    ),
+    stopReason: 'tool_use',
+  });
+const settledAs = (type: OutcomeType, text: string): SettledCall => ({
+  outcome: type === 'succeeded' ? { type, content: text } : { type, message: text },
+  attempts: 1,
+  start: 0,
+  end: 1,
+});
+
+describe('thousands of calls in one reply', () => {
+  const beginning = beginTurn([{ role: 'user', content: 'go' }]);
+  test('of which each says little fit without a storage', () => {
+    expect(replyFits(beginning, replyOf(2_500), false)).toBe(true);
+    expect(replyFits(beginning, replyOf(4_000), false)).toBe(false);
+  });
+
+  test('leave a turn that goes on, where their results are short', () => {
+    const reply = replyOf(2_500);
+    const calls = reply.content as ReturnType<typeof call>[];
+    const settled = calls.map(() => settledAs('succeeded', 'ok'));
+    const state = commitResults(commitReply(beginning, reply), calls, settled, false);
+
+    expect(hasOutgrown(state, false)).toBe(false);
+    expect(state.calls.every(({ outcome }) => outcome === 'succeeded')).toBe(true);
+  });
+
+  test('leave a result that fits into a payload, whatever becomes of them', () => {
+    const type = fc.constantFrom<OutcomeType>('succeeded', 'failed', 'unknown', 'skipped');
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 3_500 }),
+        type,
+        fc.constantFrom('ok', 'x'.repeat(250), '\u0001'.repeat(900), 'é"'.repeat(2_000)),
+        (count, ofType, text) => {
+          const reply = replyOf(count);
+          fc.pre(replyFits(beginning, reply, false));
+          const calls = reply.content as ReturnType<typeof call>[];
+          const settled = calls.map(() => settledAs(ofType, text));
+          const state = commitResults(commitReply(beginning, reply), calls, settled, false);
+          const result = turnResult('a', state, state.transcript.tail, { reason: 'cancelled' });
+          // Two megabytes are refused by the server, and the turn would end without a word.
+          expect(jsonBytes(result)).toBeLessThan(1_950_000);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('the limit for the text of one result of a batch', () => {
+  const state = beginTurn([{ role: 'user', content: 'x'.repeat(500_000) }]);
+
+  test.for([
+    ['there is none for a call that is alone', 1, false, undefined],
+    ['there is none with a storage', 40, true, undefined],
+    ['is never so low that it says nothing', 2_000, false, 1_000],
+  ] as const)('%s', ([, count, stored, limit]) => {
+    expect(maxTextBytes(state, calls(count), stored)).toBe(limit);
+  });
+
+  test('is a share of what is left of the payload', () => {
+    const share = maxTextBytes(state, calls(10), false) ?? 0;
+
+    expect(share).toBeGreaterThan(99_000);
+    expect(share).toBeLessThan(100_000);
   });
 });

@@ -183,6 +183,16 @@ describe('results that are committed', () => {
   });
 });
 
+test('what a person decided about a call stands in its record', () => {
+  const approval = { decision: 'approved', by: 'kim', at: '2026-11-22T00:00:00.000Z' } as const;
+  const decided = [succeeded('2 orders'), { ...succeeded('paid'), approval }];
+
+  const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, decided, false);
+
+  expect(state.calls[0]).not.toHaveProperty('approval');
+  expect(state.calls[1]).toMatchObject({ approval });
+});
+
 describe('a conversation without a storage', () => {
   test('has outgrown one payload when messages and records together are above the limit', () => {
     const state = beginTurn([{ role: 'user', content: 'x'.repeat(INLINE_BYTES - 1_000) }]);

@@ -16,7 +16,7 @@ describe('turns that were recorded with earlier versions can go on with this one
   });
 
   test('there are some of every kind', () => {
-    expect(names.length).toBeGreaterThanOrEqual(7);
+    expect(names.length).toBeGreaterThanOrEqual(9);
   });
 
   test('a history that the workflow would not produce is noticed', async () => {

@@ -1,0 +1,422 @@
+import { mkdtempSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { AgentClient, CompletionRefusedError } from '../../client/index.ts';
+import { decodeCallToken, encodeCallToken } from '../../core/call-token.ts';
+import type { LaterOptions, Tool, ToolContext } from '../../index.ts';
+import { directoryStorage } from '../../storage/index.ts';
+import { startMessagesServer } from '../../testing/messages-server.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation } from '../../testing/script.ts';
+import { until } from '../fixtures/approvals-agent.ts';
+import { Journal } from '../fixtures/journal.ts';
+import type { BeginOptions, Begun } from '../fixtures/parked-turns.ts';
+import { aMoment, answers, begin, latch, refusal, stopWorker } from '../fixtures/parked-turns.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { startWorkerProcess } from '../fixtures/worker-process.ts';
+
+const PARCEL = 'toolu_parcel';
+
+function parcel(tokens: string[], options?: LaterOptions): Tool {
+  return writer('parcel', (_input, { later }) => {
+    const handedOver = later(options);
+    tokens.push(handedOver.token);
+    return handedOver;
+  });
+}
+
+/** A turn whose only call is handed over, as soon as its activity has ended. */
+async function parked(
+  options: BeginOptions & { later?: LaterOptions } = {},
+): Promise<Begun & { token: string }> {
+  const tokens: string[] = [];
+  const begun = await begin([parcel(tokens, options.later)], [['parcel', {}, PARCEL]], options);
+  await until(
+    () => tokens.length,
+    (length) => length === 1,
+  );
+  await until(
+    () => begun.turn.describe(),
+    ({ pendingCalls }) => pendingCalls.length === 0,
+  );
+  return { ...begun, token: tokens[0] ?? '' };
+}
+
+describe('a call that is completed from outside', () => {
+  test('costs nothing while it waits, and may be completed by another client when its worker is long gone', async () => {
+    const { plait, turn, token } = await parked();
+    const { taskQueue } = plait;
+    await aMoment();
+    const before = await turn.workflow.describe();
+    await sleep(1_000);
+    const after = await turn.workflow.describe();
+    expect(after.historyLength).toBe(before.historyLength);
+    expect(after.raw.pendingActivities ?? []).toEqual([]);
+    await stopWorker(plait);
+
+    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    await using other = new AgentClient({ client: new Client({ connection }) });
+    const completing = refusal(other.completeToolCall(token, 'Left with the neighbour.'));
+    await sleep(500);
+    const next = await startPlait({
+      agents: [agentWith([parcel([])])],
+      script: conversation('go', [callTools({}), say('Done.')]),
+      taskQueue,
+    });
+
+    expect(await completing).toBeUndefined();
+    const result = await turn.result();
+    expect(answers(result)).toEqual([{ id: PARCEL, text: 'Left with the neighbour.' }]);
+    expect(result.calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+    expect(Date.parse(result.calls[0]?.end ?? '')).toBeGreaterThan(
+      Date.parse(result.calls[0]?.start ?? '') + 1_500,
+    );
+    await next.close();
+    await plait.close();
+    await connection.close();
+  });
+
+  test('survives kill -9', async () => {
+    const journal = new Journal(join(mkdtempSync(join(tmpdir(), 'plait-journal-')), 'journal'));
+    const model = await startMessagesServer({
+      script: conversation('go', [callTools({ parcel: {}, look: { ms: 0 } }), say('Done.')]),
+    });
+    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const taskQueue = `later-${journal.path.split('-').at(-1)?.split('/')[0]}`;
+    const worker = () => startWorkerProcess({ taskQueue, modelUrl: model.url, journal });
+    const workers = [await worker()];
+    onTestFinished(async () => {
+      for (const one of workers) one.kill('SIGKILL');
+      await Promise.all(workers.map(({ ended }) => ended));
+      await connection.close();
+      await model.close();
+    });
+    const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
+    const turn = await agents.start('tester', 'go');
+    await journal.waitFor('token');
+    await journal.waitFor('end look');
+    await until(
+      () => turn.describe(),
+      ({ pendingCalls }) => pendingCalls.length === 0,
+    );
+    workers[0]?.kill('SIGKILL');
+    await workers[0]?.ended;
+    workers.push(await worker());
+
+    const [token = ''] = journal.lines('token ').map((line) => line.slice('token '.length));
+    await agents.completeToolCall(token, { delivered: true });
+    const result = await turn.result();
+
+    expect(result.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded']);
+    expect(answers(result)[0]?.text).toBe('{"delivered":true}');
+  });
+
+  const block = { type: 'text', text: 'a block' };
+  test.each([
+    ['a text', 'at the door', 'at the door'],
+    ['JSON', { a: [1, null] }, '{"a":[1,null]}'],
+    ['content blocks', [block, block], JSON.stringify([block, block])],
+    ['nothing', undefined, 'The tool finished and returned nothing.'],
+    ['an empty text', '  ', 'The tool finished and returned nothing.'],
+    ['half an emoji', 'no \ud83d', 'no \ufffd'],
+  ])('is told like the result of a tool: %s', async (_name, value, told) => {
+    const { plait, turn, token } = await parked();
+    await using _ = plait;
+    await plait.agents.completeToolCall(token, value);
+    const result = await turn.result();
+
+    expect(result.text).toBe('Done.');
+    expect(answers(result)).toEqual([{ id: PARCEL, text: told }]);
+  });
+
+  test('is cut when it is long, and kept with a storage', async () => {
+    const storage = directoryStorage(await mkdtemp(join(tmpdir(), 'plait-later-')));
+    const text = `begin${'x'.repeat(1_900_000)}end`;
+    for (const environment of [{}, { storage }]) {
+      const context = { note: 'c'.repeat(150_000) };
+      const { plait, turn, token } = await parked({ environment, turn: { context } });
+      await plait.agents.completeToolCall(token, text);
+      const result = await turn.result();
+
+      const told = answers(result)[0]?.text ?? '';
+      expect(result.text).toBe('Done.');
+      expect(told.length).toBeLessThan(101_000);
+      expect(told).toMatch(/^beginx.*bytes are left out here.*xend$/s);
+      expect(told.includes('read_result')).toBe('storage' in environment);
+      await plait.close();
+    }
+  });
+
+  test('fails at once with what no result can hold', async () => {
+    const { plait, turn, token } = await parked();
+    await using _ = plait;
+    const data = 'A'.repeat(1_999_000);
+    const source = { type: 'base64', media_type: 'image/png', data };
+    const began = Date.now();
+    await plait.agents.completeToolCall(token, [{ type: 'image', source }]);
+    const result = await turn.result();
+
+    expect(result.text).toBe('Done.');
+    expect(result.calls[0]?.outcome).toBe('failed');
+    expect(result.calls[0]?.message).toMatch(/bytes/);
+    expect(Date.now() - began).toBeLessThan(5_000);
+  });
+
+  test('may be failed, and the model reads why, not at any length', async () => {
+    const { plait, turn, token } = await parked({ turn: { onToolFailure: 'failTurn' } });
+    await using _ = plait;
+    await plait.agents.failToolCall(token, `Lost \ud83d ${'x'.repeat(100_000)}`);
+    const result = await turn.result();
+
+    expect(result.stopReason).toBe('tool_failure');
+    expect(result.calls[0]).toMatchObject({ outcome: 'failed', attempts: 1 });
+    expect(result.calls[0]?.message).toMatch(/^Lost \ufffd x+…$/);
+    expect(result.calls[0]?.message?.length).toBe(3_000);
+  });
+
+  test('may be completed before its tool has returned', async () => {
+    const gate = latch();
+    const tokens: string[] = [];
+    const slow = writer('parcel', async (_input, { later }) => {
+      const handedOver = later();
+      tokens.push(handedOver.token);
+      await gate.opened;
+      return handedOver;
+    });
+    const { plait, turn } = await begin([slow], [['parcel', {}, PARCEL]]);
+    await using _ = plait;
+    await until(
+      () => tokens.length,
+      (length) => length === 1,
+    );
+    const [token = ''] = tokens;
+    const stale = encodeCallToken({ ...decodeCallToken(token), key: 'of an earlier run' });
+    await plait.agents.completeToolCall(stale, 'stale');
+    await plait.agents.completeToolCall(token, 'early');
+    const twice = await refusal(plait.agents.completeToolCall(token, 'again'));
+    gate.open();
+
+    expect(twice).toBeInstanceOf(CompletionRefusedError);
+    expect(twice?.message).toContain('no longer waits: it has been completed.');
+    expect(answers(await turn.result())).toEqual([{ id: PARCEL, text: 'early' }]);
+  });
+
+  test('has one token for all attempts', async () => {
+    const tokens: string[] = [];
+    const tool = reader('parcel', (_input, { later, attempt }) => {
+      const handedOver = later();
+      tokens.push(handedOver.token);
+      if (attempt === 1) throw new Error('after the token was out');
+      return handedOver;
+    });
+    const { plait, turn } = await begin([tool], [['parcel', {}, PARCEL]]);
+    await using _ = plait;
+    await until(
+      () => tokens.length,
+      (length) => length === 2,
+    );
+    await plait.agents.completeToolCall(tokens[0] ?? '', 'by the first token');
+    const result = await turn.result();
+
+    expect(tokens[1]).toBe(tokens[0]);
+    expect(answers(result)[0]?.text).toBe('by the first token');
+    expect(result.calls[0]).toMatchObject({ attempts: 2 });
+  });
+});
+
+/** The same beside a call that holds the turn until the test lets it go on. */
+async function besideAnother(
+  options: BeginOptions & { later?: LaterOptions; open?: Promise<void> } = {},
+): Promise<Begun & { tokens: string[] }> {
+  const tokens: string[] = [];
+  const stage = await begin(
+    [parcel(tokens, options.later), reader('look', () => options.open)],
+    [
+      ['parcel', {}, PARCEL],
+      ['look', {}],
+    ],
+    options,
+  );
+  return { ...stage, tokens };
+}
+
+describe('a completion is refused', () => {
+  test('for a call that was completed, and by a wrong key', async () => {
+    const gate = latch();
+    const { plait, turn, tokens } = await besideAnother({ open: gate.opened });
+    await using _ = plait;
+    await until(
+      () => turn.describe(),
+      ({ pendingCalls }) => pendingCalls.length === 1,
+    );
+    const [token = ''] = tokens;
+    const wrong = encodeCallToken({ ...decodeCallToken(token), key: 'other' });
+    const byWrong = await refusal(plait.agents.completeToolCall(wrong, 'x'));
+    await plait.agents.completeToolCall(token, 'first');
+    const second = await refusal(plait.agents.failToolCall(token, 'second'));
+    gate.open();
+
+    expect(byWrong?.message).toContain('belongs to another call');
+    expect(second).toBeInstanceOf(CompletionRefusedError);
+    expect(second?.message).toContain('no longer waits: it has been completed.');
+    expect(answers(await turn.result())[0]?.text).toBe('first');
+  });
+
+  test('after its time is up, and the model is told', async () => {
+    const gate = latch();
+    const { plait, turn, tokens } = await besideAnother({
+      later: { timeout: '300ms' },
+      open: gate.opened,
+    });
+    await using _ = plait;
+    await until(
+      () => tokens.length,
+      (length) => length === 1,
+    );
+    await sleep(1_200);
+    const late = await refusal(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
+    gate.open();
+    const result = await turn.result();
+
+    expect(late?.message).toContain('no longer waits: it was answered as timedOut.');
+    expect(result.calls[0]).toMatchObject({ outcome: 'timedOut', attempts: 1 });
+    expect(answers(result)[0]?.text).toMatch(
+      /handed over and not completed within 300 ms.*may or may not/,
+    );
+  });
+
+  test('after the time for all calls is up, and the model is told', async () => {
+    const { plait, turn, token } = await parked({ turn: { batchTimeout: 700 } });
+    await using _ = plait;
+    const result = await turn.result();
+
+    expect(result.text).toBe('Done.');
+    expect(result.calls[0]).toMatchObject({ outcome: 'timedOut', attempts: 1 });
+    expect(result.calls[0]?.message).toMatch(/batchTimeout.*may or may not/);
+    const late = await refusal(plait.agents.completeToolCall(token, 'late'));
+    expect(late?.message).toContain('the turn has ended');
+  });
+
+  test('after the turn was cancelled', async () => {
+    const { plait, turn, token } = await parked();
+    await using _ = plait;
+    await turn.cancel();
+    const result = await turn.result();
+
+    expect(result.stopReason).toBe('cancelled');
+    expect(result.calls[0]).toMatchObject({ outcome: 'cancelled', attempts: 1 });
+    expect(result.calls[0]?.message).toMatch(/may or may not/);
+    const late = await refusal(plait.agents.completeToolCall(token, 'late'));
+    expect(late).toBeInstanceOf(CompletionRefusedError);
+  });
+
+  test('when it has the wrong shape, and the turn goes on', async () => {
+    const { plait, turn, token } = await parked();
+    await using _ = plait;
+    const { callId, key } = decodeCallToken(token);
+    const wrong: unknown[] = [
+      null,
+      {},
+      { callId, key },
+      { callId, key, result: 'delivered' },
+      { callId, key, result: { type: 'failed' } },
+      { callId, key, result: { type: 'failed', message: ' ' } },
+      { callId, key, result: { type: 'other' } },
+    ];
+    for (const argument of wrong) {
+      const update = turn.workflow.executeUpdate('completeToolCall', { args: [argument] });
+      expect((await refusal(update))?.name).toBe('WorkflowUpdateFailedError');
+    }
+    await plait.agents.completeToolCall(token, 'fine');
+    expect(await turn.result()).toMatchObject({ text: 'Done.', calls: [{ outcome: 'succeeded' }] });
+  });
+});
+
+test('a completion that races with a cancel or a timeout is taken or refused, and the call answered once', async () => {
+  const tokens = new Map<string, string>();
+  const tool = writer('parcel', ({ n }, { later }) => {
+    const handedOver = later({ timeout: '1s' });
+    tokens.set(String(n), handedOver.token);
+    return handedOver;
+  });
+  const agent = agentWith([tool]);
+  await using plait = await startPlait({
+    agents: [agent],
+    script: ({ userText, round }) =>
+      round > 0 ? say('Done.') : callTools([['parcel', { n: userText }, PARCEL]]),
+  });
+  await Promise.all(
+    Array.from({ length: 12 }, async (_unused, i) => {
+      const n = String(i);
+      const turn = await plait.agents.start(agent, n);
+      await until(
+        () => tokens.get(n),
+        (token) => token !== undefined,
+      );
+      await sleep(i % 2 === 0 ? 990 + i * 3 : 100);
+      const [error] = await Promise.all([
+        refusal(plait.agents.completeToolCall(tokens.get(n) ?? '', n)),
+        i % 2 === 0 ? undefined : turn.cancel(),
+      ]);
+      const { calls } = await turn.result();
+      const outcome = calls[0]?.outcome ?? '';
+      if (error !== undefined) {
+        expect(error).toBeInstanceOf(CompletionRefusedError);
+        expect(['timedOut', 'cancelled']).toContain(outcome);
+      } else expect(['succeeded', 'cancelled']).toContain(outcome);
+    }),
+  );
+});
+
+describe('a tool that uses later() wrongly', () => {
+  const runs: [string, (ctx: ToolContext) => unknown, RegExp][] = [
+    ['a timeout that is none', ({ later }) => later({ timeout: 'soon' }), /"soon" is not a dur/],
+    ['a timeout of another type', ({ later }) => later({ timeout: 5n as never }), /milliseconds/],
+    ['a timeout without end', ({ later }) => later({ timeout: Infinity }), /not a duration/],
+    ['an unknown option', ({ later }) => later({ timeOut: '1s' } as never), /timeOut/],
+    ['an option that is no object', ({ later }) => later('1s' as never), /later\(\).*object/s],
+  ];
+  test.each(runs)('by %s gets a clear error', async (_name, run, message) => {
+    const { plait, turn } = await begin(
+      [writer('parcel', (_input, ctx) => run(ctx))],
+      [['parcel', {}, PARCEL]],
+    );
+    await using _ = plait;
+    const result = await turn.result();
+
+    expect(result.calls[0]?.outcome).toBe('failed');
+    expect(result.calls[0]?.message).toMatch(message);
+    expect(result.calls[0]?.message).toMatch(/^ctx\.later\(\): /);
+  });
+
+  test('by not returning what it returned has ended with what it returned', async () => {
+    const tokens: string[] = [];
+    const gate = latch();
+    const forgetful = writer('parcel', (_input, { later }) => {
+      tokens.push(later().token);
+      return 'done already';
+    });
+    const { plait, turn } = await begin(
+      [forgetful, reader('look', () => gate.opened)],
+      [
+        ['parcel', {}, PARCEL],
+        ['look', {}],
+      ],
+    );
+    await using _ = plait;
+    await until(
+      () => turn.describe(),
+      ({ pendingCalls }) => pendingCalls.length === 1 && tokens.length === 1,
+    );
+    const late = await refusal(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
+    gate.open();
+
+    expect(late?.message).toContain('no longer waits: it was answered as succeeded.');
+    expect(answers(await turn.result())[0]?.text).toBe('done already');
+  });
+});
