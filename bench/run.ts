@@ -16,6 +16,7 @@ import { closingLines, findProblems, headerLine, scenarioLines } from './report.
 /** Temporal's own settings where Plait's development server has others. */
 const SERVER_DEFAULTS = {
   'history.transferProcessorMaxPollRPS': '20',
+  'history.maximumBufferedEventsBatch': '100',
   'history.timerProcessorMaxTimeShift': '1s',
 };
 

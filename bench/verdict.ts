@@ -15,7 +15,7 @@ export function verdictLine({ scenario, measurements }: ScenarioResult): string[
     ];
   }
   const [fast, slow] = [plait.time.median, loop.time.median];
-  const state = slow >= fast ? 'ahead' : 'BEHIND';
+  const state = stateOf(slow / fast);
   const figures =
     scenario.turns === 1
       ? `${whole(fast)} against ${whole(slow)} ms`
@@ -23,4 +23,12 @@ export function verdictLine({ scenario, measurements }: ScenarioResult): string[
   const least = limit?.time?.median ?? 0;
   const above = `${whole(fast - least)} against ${whole(slow - least)} ms above in process`;
   return [`${name}${state} ${(slow / fast).toFixed(2)} times: ${figures}; ${above}`];
+}
+
+/** Differences below this are noise, also between two runs of the same contender. */
+const NOISE = 0.02;
+
+function stateOf(ratio: number): string {
+  if (Math.abs(ratio - 1) < NOISE) return 'even';
+  return ratio > 1 ? 'ahead' : 'BEHIND';
 }

@@ -183,7 +183,10 @@ test('whatever parks, runs, fails and is decided in a batch, every call is answe
       }
       if (outcome === 'denied' || outcome === 'skipped') expect(begun).toEqual([]);
       const isStoppable = onToolFailure === 'cancelSiblings' || batchTimeout !== undefined;
-      if (!isStoppable) expect(possible(calls[i] as PlannedCall)).toContain(outcome);
+      if (isStoppable) continue;
+      // On a busy machine the people may come too late.
+      if (approval?.decision === 'expired') expect(outcome).toBe('denied');
+      else expect(possible(calls[i] as PlannedCall)).toContain(outcome);
     }
     expect(stage.overlaps).toEqual([]);
   };
