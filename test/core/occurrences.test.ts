@@ -21,3 +21,7 @@ test('calls with the same tool and the same input are counted, all others are th
   expect(occurrences(calls)).toEqual([0, 1, 0, 0, 2]);
   expect(occurrences([])).toEqual([]);
 });
+
+test('calls of different tools are all the first of their kind', () => {
+  expect(occurrences([call('pay', { cents: 5 }), call('look', { cents: 5 })])).toEqual([0, 0]);
+});
