@@ -1,7 +1,8 @@
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Tool } from '../agents/define-tool.ts';
-import { READ_RESULT, readResultTool } from '../agents/read-result.ts';
+import { readResultTool } from '../agents/read-result.ts';
 import { DEFAULT_RESULT_BYTES } from '../core/cut-result.ts';
+import { READ_RESULT } from '../core/names.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import { createReadResult } from './read-result.ts';
 import type { TranscriptStore } from './transcript-store.ts';

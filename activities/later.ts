@@ -3,9 +3,7 @@ import { z } from 'zod';
 import type { Later, LaterOptions } from '../agents/define-tool.ts';
 import { duration } from '../agents/check-options.ts';
 import { encodeCallToken } from '../core/call-token.ts';
-
-/** As long as a call waits for a person. */
-const DEFAULT_TIMEOUT_MS = 7 * 24 * 3_600_000;
+import { DEFAULT_WAIT } from '../core/tool-policy.ts';
 
 /** What a tool returns for a call that will be completed from outside. */
 export class HandedOver implements Later {
@@ -19,7 +17,7 @@ export class HandedOver implements Later {
     const turnId = activity.info.workflowExecution?.workflowId ?? '';
     this.token = encodeCallToken({ turnId, callId: activity.info.activityId, key });
     this.key = key;
-    this.timeout = checked(options).timeout ?? DEFAULT_TIMEOUT_MS;
+    this.timeout = checked(options).timeout ?? DEFAULT_WAIT;
   }
 }
 

@@ -1,8 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { ReadResultInput } from '../agents/read-result.ts';
-import { pageOf, READ_RESULT, readResultTool } from '../agents/read-result.ts';
+import { pageOf, readResultTool } from '../agents/read-result.ts';
 import { INVALID_TOOL_INPUT } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
+import { READ_RESULT } from '../core/names.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import { invalidInput } from './prepare-calls.ts';
 import type { TranscriptStore } from './transcript-store.ts';

@@ -4,7 +4,6 @@ import type { AgentRegistry } from '../agents/agent-registry.ts';
 import { duration } from '../agents/check-options.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../agents/define-tool.ts';
-import { READ_RESULT } from '../agents/read-result.ts';
 import { isToolError } from '../agents/tool-error.ts';
 import type { AttemptReport } from '../core/failures.ts';
 import {
@@ -14,6 +13,7 @@ import {
   TOOL_NOT_REGISTERED,
 } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
+import { READ_RESULT } from '../core/names.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { isReadResult } from './built-in-tools.ts';

@@ -1,8 +1,8 @@
-import { READ_RESULT } from '../agents/read-result.ts';
 import type { Span } from '../core/cut-result.ts';
 import { cutResult, DEFAULT_RESULT_BYTES, resultText, utf8Bytes } from '../core/cut-result.ts';
 import { jsonBytes } from '../core/json.ts';
 import type { ToolResultBlock, ToolResultContent } from '../core/messages.ts';
+import { READ_RESULT } from '../core/names.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import { MAX_RESULT_BYTES } from '../core/turn-limits.ts';
 import { isContentBlock } from './content-block.ts';

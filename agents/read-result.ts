@@ -1,10 +1,8 @@
 import { isInsidePair } from '../core/cut-result.ts';
+import { READ_RESULT } from '../core/names.ts';
 import { toolPolicy } from '../core/tool-policy.ts';
 import type { Tool } from './define-tool.ts';
 import { compileSchema } from './input-schema.ts';
-
-/** Plait's own tool, which agents have beside theirs where there is a storage. */
-export const READ_RESULT = 'read_result';
 
 /** Enough for most questions about a long text, and small enough to ask for several at once. */
 const DEFAULT_PAGE = 20_000;

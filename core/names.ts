@@ -14,6 +14,9 @@ export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const PRESENT_RESULT = 'plait.presentResult';
 
+/** Plait's own tool, which agents have beside theirs where there is a storage. */
+export const READ_RESULT = 'read_result';
+
 /** What the Messages API accepts as the name of a tool. */
 export const TOOL_NAME_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 

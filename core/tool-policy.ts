@@ -28,8 +28,11 @@ export type ToolPolicyOverrides = Partial<Omit<ToolPolicy, 'repeatable' | 'retry
   retry?: Partial<ToolPolicy['retry']>;
 };
 
-/** A week: long enough for a holiday, and an end to what everybody has forgotten. */
-export const DEFAULT_APPROVAL_TIMEOUT = 7 * 24 * 3_600_000;
+/**
+ * How long a call waits for a person, or to be completed from outside. A week: long enough for a
+ * holiday, and an end to what everybody has forgotten.
+ */
+export const DEFAULT_WAIT = 7 * 24 * 3_600_000;
 
 /**
  * The one place where a declaration becomes a policy.

@@ -12,7 +12,7 @@ import { isFailure, neverStarted, stopped } from '../core/batch-policy.ts';
 import { Gate } from '../core/gate.ts';
 import { canonicalJson, isRecord, jsonBytes } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
-import { PRESENT_RESULT } from '../core/names.ts';
+import { PRESENT_RESULT, READ_RESULT } from '../core/names.ts';
 import { occurrences } from '../core/occurrences.ts';
 import { blockedText, findBlocker, planAgain, planOrder } from '../core/order.ts';
 import type { ApprovalRecord, SettledCall, ToolOutcome } from '../core/outcome.ts';
@@ -26,7 +26,7 @@ import {
 } from '../core/outcome-text.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { ToolPolicy } from '../core/tool-policy.ts';
-import { DEFAULT_APPROVAL_TIMEOUT } from '../core/tool-policy.ts';
+import { DEFAULT_WAIT } from '../core/tool-policy.ts';
 import type { Completion } from '../core/turn-messages.ts';
 import { maxResultBytes } from '../core/turn-limits.ts';
 import { withNote } from '../core/with-note.ts';
@@ -335,7 +335,7 @@ export class BatchRun {
       agent: agent.name,
       call: call.use,
       round,
-      timeout: call.policy.approvalTimeout ?? DEFAULT_APPROVAL_TIMEOUT,
+      timeout: approvalTimeout(call),
       announce: agent.announcesApprovals === true,
       roomForInput: () => this.roomForInput(),
       decided: (record, prepared) => this.inScope(() => this.decide(i, call, record, prepared)),
@@ -354,7 +354,7 @@ export class BatchRun {
       const message =
         approval.decision === 'denied'
           ? deniedText(approval.reason)
-          : expiredText(call.policy.approvalTimeout ?? DEFAULT_APPROVAL_TIMEOUT);
+          : expiredText(approvalTimeout(call));
       this.settle(i, now({ type: 'denied', message }));
       return;
     }
@@ -467,7 +467,7 @@ export class BatchRun {
       ...(this.resultLimit === undefined ? {} : { maxResultBytes: this.resultLimit }),
       ...(maxTextBytes === undefined ? {} : { maxTextBytes }),
       ...(context === undefined ? {} : { context }),
-      ...(part === undefined || use.name !== 'read_result' ? {} : { stored: part }),
+      ...(part === undefined || use.name !== READ_RESULT ? {} : { stored: part }),
     };
   }
 
@@ -476,6 +476,10 @@ export class BatchRun {
     this.contextBytes ??= jsonBytes(this.batch.context);
     return COMMAND_BYTES + jsonBytes(input) + this.contextBytes;
   }
+}
+
+function approvalTimeout({ policy }: Call): number {
+  return policy.approvalTimeout ?? DEFAULT_WAIT;
 }
 
 /** A call that is answered where it stands. */

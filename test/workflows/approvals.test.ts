@@ -1,18 +1,12 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
-import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { AgentClient, ApprovalRefusedError } from '../../client/index.ts';
+import { ApprovalRefusedError } from '../../client/index.ts';
 import type { AnnouncedApproval, Tool } from '../../index.ts';
 import { defineAgent, defineTool } from '../../index.ts';
-import { startMessagesServer } from '../../testing/messages-server.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { until, waitingCalls } from '../fixtures/approvals-agent.ts';
-import { Journal } from '../fixtures/journal.ts';
 import {
   aMoment,
   answers,
@@ -24,7 +18,7 @@ import {
 } from '../fixtures/parked-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
-import { startWorkerProcess } from '../fixtures/worker-process.ts';
+import { startWorkerProcesses } from '../fixtures/worker-processes.ts';
 
 const by = 'ana@acme';
 const always = { approval: 'always' } as const;
@@ -121,28 +115,15 @@ describe('while a call waits', () => {
   });
 
   test('kill -9 changes nothing either', async () => {
-    const journal = new Journal(join(mkdtempSync(join(tmpdir(), 'plait-journal-')), 'journal'));
-    const model = await startMessagesServer({
-      script: conversation('go', [
-        callTools([
-          ['refund', { ms: 0 }, 'toolu_a'],
-          ['refund', { ms: 1 }, 'toolu_b'],
-          ['look', { ms: 0 }],
-        ]),
-        say('Done.'),
+    const script = conversation('go', [
+      callTools([
+        ['refund', { ms: 0 }, 'toolu_a'],
+        ['refund', { ms: 1 }, 'toolu_b'],
+        ['look', { ms: 0 }],
       ]),
-    });
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
-    const taskQueue = `parked-${journal.path.split('-').at(-1)?.split('/')[0]}`;
-    const worker = () => startWorkerProcess({ taskQueue, modelUrl: model.url, journal });
-    const workers = [await worker()];
-    onTestFinished(async () => {
-      for (const one of workers) one.kill('SIGKILL');
-      await Promise.all(workers.map(({ ended }) => ended));
-      await connection.close();
-      await model.close();
-    });
-    const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
+      say('Done.'),
+    ]);
+    const { journal, worker, workers, agents } = await startWorkerProcesses('parked', script);
     const turn = await agents.start('tester', 'go');
     await waitingCalls(turn, 2);
     await turn.approve('toolu_a', { by });

@@ -1,24 +1,21 @@
-import { mkdtempSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import { AgentClient, CompletionRefusedError } from '../../client/index.ts';
 import { decodeCallToken, encodeCallToken } from '../../core/call-token.ts';
 import type { LaterOptions, Tool, ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
-import { startMessagesServer } from '../../testing/messages-server.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { until } from '../fixtures/approvals-agent.ts';
-import { Journal } from '../fixtures/journal.ts';
 import type { BeginOptions, Begun } from '../fixtures/parked-turns.ts';
 import { aMoment, answers, begin, latch, refusal, stopWorker } from '../fixtures/parked-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
-import { startWorkerProcess } from '../fixtures/worker-process.ts';
+import { startWorkerProcesses } from '../fixtures/worker-processes.ts';
 
 const PARCEL = 'toolu_parcel';
 
@@ -82,21 +79,8 @@ describe('a call that is completed from outside', () => {
   });
 
   test('survives kill -9', async () => {
-    const journal = new Journal(join(mkdtempSync(join(tmpdir(), 'plait-journal-')), 'journal'));
-    const model = await startMessagesServer({
-      script: conversation('go', [callTools({ parcel: {}, look: { ms: 0 } }), say('Done.')]),
-    });
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
-    const taskQueue = `later-${journal.path.split('-').at(-1)?.split('/')[0]}`;
-    const worker = () => startWorkerProcess({ taskQueue, modelUrl: model.url, journal });
-    const workers = [await worker()];
-    onTestFinished(async () => {
-      for (const one of workers) one.kill('SIGKILL');
-      await Promise.all(workers.map(({ ended }) => ended));
-      await connection.close();
-      await model.close();
-    });
-    const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
+    const script = conversation('go', [callTools({ parcel: {}, look: { ms: 0 } }), say('Done.')]);
+    const { journal, worker, workers, agents } = await startWorkerProcesses('later', script);
     const turn = await agents.start('tester', 'go');
     await journal.waitFor('token');
     await journal.waitFor('end look');
