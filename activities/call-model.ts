@@ -3,11 +3,11 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
-import type { PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
+import type { AgentSpec, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
-import type { PreparedCall } from '../core/prepared-call.ts';
+import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
 import type { Segment } from '../core/transcript.ts';
@@ -33,7 +33,7 @@ export interface ModelCallArgs {
 export interface ModelCall {
   reply: ModelReply;
   /** One per `tool_use` block of the reply. */
-  prepared: PreparedCall[];
+  prepared: (PreparedCall | MissingCall)[];
   /** When the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
   /** From the first call of a turn. */
@@ -69,7 +69,10 @@ export function createCallModel(
         askUntilValid(activity, model, { ...spec, messages }),
         sealTail(activity, store, args),
       ]);
-      const prepared = await prepareCalls(agent, toolUses(reply.content), args.context);
+      const prepared = await prepareCalls(agent, toolUses(reply.content), {
+        context: args.context,
+        pinned: toolNames(spec),
+      });
       return {
         reply,
         prepared,
@@ -80,6 +83,11 @@ export function createCallModel(
       stop();
     }
   };
+}
+
+/** Without those of the API's own tools, which have no schema of ours. */
+function toolNames({ tools = [] }: AgentSpec): string[] {
+  return tools.map(({ name }) => name);
 }
 
 interface FoundAgent {
@@ -166,6 +174,9 @@ async function sealTail(
   { segments, tail, tailBytes }: ModelCallArgs,
 ): Promise<Segment[] | undefined> {
   if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
+  // A paused reply may hold open calls of the API's own tools. When the turn ends with it, they are
+  // left out of the conversation, and of a segment nothing can be.
+  if (tail.at(-1)?.role === 'assistant') return undefined;
   try {
     return await store.seal(segments, tail, tailBytes);
   } catch (error) {

@@ -2,6 +2,7 @@ import { activityInfo, getClient as activityClient } from '@temporalio/activity'
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import { takesSystemMessages } from '../agents/model-features.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../core/failures.ts';
 import { INLINE_BYTES } from '../core/transcript.ts';
@@ -32,6 +33,7 @@ export async function pinAgent(
     limits: agent.limits,
     batch: agent.batch,
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
+    ...(takesSystemMessages(agent.spec.model) ? { notes: 'system' } : {}),
   };
 }
 
@@ -59,7 +61,7 @@ export function registeredAgent(registry: AgentRegistry, name: string): AgentDef
 }
 
 /** Attempts of a turn's first call, a second and a half apart, on workers that lack its agent. */
-const LOOKUP_ATTEMPTS = 4;
+export const LOOKUP_ATTEMPTS = 4;
 
 /**
  * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not

@@ -3,22 +3,37 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Tool } from '../agents/define-tool.ts';
 import { isRecord, shorten } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
-import type { PreparedCall } from '../core/prepared-call.ts';
+import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 
-/** Decides, for every call of a reply, what workflow code cannot: it has no functions. */
+/**
+ * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
+ * names of the tools that the model knows.
+ */
 export async function prepareCalls(
   agent: AgentDefinition,
   calls: readonly ToolUse[],
-  context?: unknown,
-): Promise<PreparedCall[]> {
+  { context, pinned }: { context?: unknown; pinned?: readonly string[] } = {},
+): Promise<(PreparedCall | MissingCall)[]> {
   return await Promise.all(
     calls.map(async (call) => {
-      const { tool, input, prepared } = await prepareCall(agent, call);
-      if (prepared.type === 'refused' || tool === undefined) return prepared;
-      const approval = await needsApproval(agent, tool, input, context);
-      return approval ? { ...prepared, approval: true } : prepared;
+      if (!agent.tools.has(call.name) && pinned?.includes(call.name) === true) {
+        return { type: 'missing' } as const;
+      }
+      return await prepareNewCall(agent, call, context);
     }),
   );
+}
+
+/** With the question whether somebody has to be asked. */
+export async function prepareNewCall(
+  agent: AgentDefinition,
+  call: ToolUse,
+  context?: unknown,
+): Promise<PreparedCall> {
+  const { tool, input, prepared } = await prepareCall(agent, call);
+  if (prepared.type === 'refused' || tool === undefined) return prepared;
+  const approval = await needsApproval(agent, tool, input, context);
+  return approval ? { ...prepared, approval: true } : prepared;
 }
 
 interface Preparation {

@@ -35,6 +35,11 @@ export interface AgentOptions<Context> {
      * Temporal's server no longer follows. @default 500
      */
     concurrency?: number;
+    /**
+     * Continue turns and sessions as new above so many events of history, at least 20.
+     * @default when Temporal suggests it, at some 4,000 events or 4 MB
+     */
+    historyEvents?: number;
   };
   /**
    * What one failing call does to the other calls of its reply: `report` it and let the model read
@@ -117,6 +122,7 @@ const agentOptions = z.strictObject({
     .strictObject({
       rounds: z.number().int().min(1).optional(),
       concurrency: z.number().int().min(1).max(MAX_CONCURRENCY).optional(),
+      historyEvents: z.number().int().min(20).max(50_000).optional(),
     })
     .optional(),
   onToolFailure: z.enum(ON_TOOL_FAILURE).default('report'),
@@ -161,6 +167,9 @@ export function defineAgent<Context = unknown>(options: AgentOptions<Context>): 
     limits: {
       rounds: checked.limits?.rounds ?? 50,
       concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
+      ...(checked.limits?.historyEvents === undefined
+        ? {}
+        : { historyEvents: checked.limits.historyEvents }),
     },
     batch: {
       onToolFailure: checked.onToolFailure,

@@ -1,5 +1,6 @@
 import type { Tool } from '@anthropic-ai/sdk/resources/messages';
 import type { BatchPolicy } from './batch-policy.ts';
+import type { NoteStyle } from './notes.ts';
 import type { ToolPolicy } from './tool-policy.ts';
 
 /**
@@ -24,6 +25,8 @@ export interface AgentLimits {
   rounds: number;
   /** Most calls of one turn that run at once. */
   concurrency: number;
+  /** Most events of one run's history, where that is less than what Temporal suggests. */
+  historyEvents?: number;
 }
 
 /** What the workflow knows of its agent: data, recorded once per turn. */
@@ -36,4 +39,6 @@ export interface PinnedAgent {
   batch: BatchPolicy;
   /** The agent has an `onApproval`, which is called for every call that waits for a person. */
   announcesApprovals?: true;
+  /** How the model takes what a person sends while it works. @default 'user' */
+  notes?: NoteStyle;
 }

@@ -19,3 +19,8 @@ export type PreparedCall =
       /** Why the call cannot run (unknown tool, input against the schema), told to the model. */
       message: string;
     };
+
+/** The pinned agent has the tool, and that of the worker which had the reply has not: another one may. */
+export interface MissingCall {
+  type: 'missing';
+}

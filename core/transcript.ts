@@ -1,5 +1,6 @@
 import { jsonBytes } from './json.ts';
-import type { Message } from './messages.ts';
+import type { Message, ToolUse } from './messages.ts';
+import { toolUses } from './messages.ts';
 
 /**
  * An immutable chunk of a transcript that lies in the storage. It is addressed by its content, so
@@ -45,7 +46,7 @@ const KEEP_BYTES = 256 * 1024;
 /** Without a storage, all that a turn remembers stays under this: one payload is at most 2 MB. */
 export const INLINE_BYTES = 1_500_000;
 
-export function append(transcript: Transcript, ...messages: Message[]): Transcript {
+export function append(transcript: Transcript, ...messages: readonly Message[]): Transcript {
   return {
     ...transcript,
     tail: [...transcript.tail, ...messages],
@@ -63,6 +64,22 @@ export function sealed(transcript: Transcript, segments: Segment[]): Transcript 
     tailBytes: 0,
     ...(messages === undefined || bytes > KEEP_BYTES ? {} : { sealedMessages: messages }),
   };
+}
+
+export function messageCount({ segments, tail }: Transcript): number {
+  return segments.reduce((sum, { messages }) => sum + messages, tail.length);
+}
+
+/** The same transcript without what is only there to save a read. */
+export function references({ segments, tail, tailBytes }: Transcript): Transcript {
+  return { segments, tail, tailBytes };
+}
+
+/** The calls that the last message asks for. */
+export function lastCalls({ tail }: Transcript): ToolUse[] {
+  const last = tail.at(-1);
+  const content = last?.role === 'assistant' ? last.content : '';
+  return typeof content === 'string' ? [] : toolUses(content);
 }
 
 /** `undefined` when some are in the storage alone. */

@@ -7,22 +7,42 @@ import { INLINE_BYTES } from './transcript.ts';
 import { inlineBytes } from './turn-state.ts';
 
 // The server terminates a run at 51,200 events or 50 MB of history, without a word to the workflow.
-// A turn ends validly before that.
 const MAX_EVENTS = 50_000;
 const MAX_BYTES = 40_000_000;
 
 /** A call that is scheduled, started and settled, with a workflow task of its own. */
 const EVENTS_PER_CALL = 6;
 
-/** Whether history has no room for another round with so many calls, each of which carries so much. */
-export function isHistoryFull(
-  history: { historyLength: number; historySize: number },
+/** A run is not given up for a new one before it has done something. */
+const MIN_EVENTS = 20;
+
+/** What Temporal says of the run. */
+export interface RunHistory {
+  historyLength: number;
+  historySize: number;
+  continueAsNewSuggested: boolean;
+}
+
+/** Whether a batch of so many calls, each of which carries so much, fits into no history at all. */
+export function isTooWide(calls: number, bytesPerCall = 0): boolean {
+  return EVENTS_PER_CALL * calls > MAX_EVENTS || bytesPerCall * calls > MAX_BYTES;
+}
+
+/**
+ * Whether the turn should go on in a new run before it dispatches a batch of so many calls, each of
+ * which carries so much. `maxEvents` is the agent's own limit.
+ */
+export function shouldContinueAsNew(
+  history: RunHistory,
   calls: number,
-  bytesPerCall = 0,
+  { bytesPerCall = 0, maxEvents = MAX_EVENTS }: { bytesPerCall?: number; maxEvents?: number } = {},
 ): boolean {
+  const { historyLength, historySize, continueAsNewSuggested } = history;
+  if (historyLength < MIN_EVENTS) return false;
   return (
-    history.historyLength + EVENTS_PER_CALL * calls > MAX_EVENTS ||
-    history.historySize + bytesPerCall * calls > MAX_BYTES
+    continueAsNewSuggested ||
+    historyLength + EVENTS_PER_CALL * calls > maxEvents ||
+    historySize + bytesPerCall * calls > MAX_BYTES
   );
 }
 
@@ -32,11 +52,10 @@ export function contextBytes(context: unknown, stored: boolean): number {
   return stored && bytes > STORED_ABOVE_BYTES ? 0 : bytes;
 }
 
-export const HISTORY_FULL: NextStep = {
+export const TOO_WIDE: NextStep = {
   type: 'stop',
   reason: 'turn_too_large',
-  details:
-    'The history of this turn has reached what Temporal can hold. Continue with a new turn from its messages.',
+  details: 'The reply asks for more calls than the history of one run can hold.',
 };
 
 export const NO_STORAGE =

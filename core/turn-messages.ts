@@ -1,4 +1,4 @@
-// The Queries and Updates of a turn, shared by the workflow that answers them and the client.
+// The Queries, Updates and Signals of a turn, shared by the workflow that answers them and the client.
 import type { Json } from './json.ts';
 
 /** Query without arguments; returns `ApprovalRequest[]`. */
@@ -9,6 +9,11 @@ export const APPROVE_UPDATE = 'approve';
 export const DENY_UPDATE = 'deny';
 /** Update with one `Completion`. */
 export const COMPLETE_CALL_UPDATE = 'completeToolCall';
+
+/** Query without arguments; returns a `SessionTurnProgress`, of a turn that has not ended well too. */
+export const TURN_STATE_QUERY = 'turnState';
+/** Signal with one `Note`, from the turn's session. */
+export const NOTE_SIGNAL = 'note';
 
 /** A call that waits for a person. */
 export interface ApprovalRequest {

@@ -2,14 +2,21 @@ import { closeConversation } from './close-conversation.ts';
 import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
-import { textOf, toolUses } from './messages.ts';
+import { textOf } from './messages.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import type { ModelReply } from './reply.ts';
 import { sendableContent } from './sendable-content.ts';
 import type { StoredResult } from './stored-result.ts';
 import type { Segment, Transcript } from './transcript.ts';
-import { append, EMPTY_TRANSCRIPT, INLINE_BYTES, sealed } from './transcript.ts';
+import {
+  append,
+  EMPTY_TRANSCRIPT,
+  INLINE_BYTES,
+  lastCalls,
+  messageCount,
+  sealed,
+} from './transcript.ts';
 import type { CallRecord, StopReason, TurnProgress, TurnResult } from './turn.ts';
 import type { Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
@@ -25,11 +32,48 @@ export interface TurnState {
   callBytes: number;
   /** Where the rest of results lies that were cut, for `read_result`. */
   stored: StoredResult[];
+  /** Messages of the conversation that are older than the turn. */
+  before: number;
+  /** Ids of the turns whose messages this one has taken in. */
+  joined: string[];
 }
 
-export function beginTurn(messages: Message[]): TurnState {
-  const transcript = append(EMPTY_TRANSCRIPT, ...messages);
-  return { transcript, rounds: 0, text: '', usage: NO_USAGE, calls: [], callBytes: 0, stored: [] };
+/** What a turn of a session finds. */
+export interface Conversation {
+  transcript: Transcript;
+  stored: StoredResult[];
+}
+
+const NEW_CONVERSATION: Conversation = { transcript: EMPTY_TRANSCRIPT, stored: [] };
+
+export function beginTurn(
+  messages: readonly Message[],
+  { transcript, stored }: Conversation = NEW_CONVERSATION,
+): TurnState {
+  return {
+    transcript: append(transcript, ...messages),
+    rounds: 0,
+    text: '',
+    usage: NO_USAGE,
+    calls: [],
+    callBytes: 0,
+    stored,
+    before: messageCount(transcript),
+    joined: [],
+  };
+}
+
+/** Adds what people have sent while the turn was running. */
+export function commitNotes(
+  state: TurnState,
+  { messages, taken }: { messages: readonly Message[]; taken: readonly string[] },
+): TurnState {
+  if (taken.length === 0) return state;
+  return {
+    ...state,
+    transcript: append(state.transcript, ...messages),
+    joined: [...state.joined, ...taken],
+  };
 }
 
 /**
@@ -177,9 +221,7 @@ export function skippedCalls(
 
 /** A turn that failed while calls were open leaves them answered: nobody knows how they ended. */
 export function answerOpenCalls(state: TurnState, now: number): TurnState {
-  const last = state.transcript.tail.at(-1);
-  const content = last?.role === 'assistant' ? last.content : '';
-  const calls = typeof content === 'string' ? [] : toolUses(content);
+  const calls = lastCalls(state.transcript);
   const message = `The turn failed before this call was answered. ${MAY_HAVE_HAPPENED}`;
   const settled = calls.map((): SettledCall => ({
     outcome: { type: 'unknown', message },
@@ -190,10 +232,27 @@ export function answerOpenCalls(state: TurnState, now: number): TurnState {
   return commitResults(state, calls, settled, true);
 }
 
+/** All of a turn's result but its messages and why it ended. */
+export function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
+  const { text, rounds, usage, calls, joined } = state;
+  return {
+    agent,
+    text,
+    rounds,
+    usage,
+    calls,
+    ...(joined.length === 0 ? {} : { joined }),
+  };
+}
+
 /** What there is to tell of a turn that has not ended well, or not yet. */
 export function turnProgress(agent: string, state: TurnState, messages: Message[]): TurnProgress {
-  const { text, rounds, usage, calls } = state;
-  return { agent, text, messages: closeConversation(messages), rounds, usage, calls };
+  return { ...turnSummary(agent, state), messages: closeConversation(messages) };
+}
+
+export function stopOf({ reason, details }: { reason: StopReason; details?: unknown }) {
+  const stopDetails = details ?? undefined;
+  return { stopReason: reason, ...(stopDetails === undefined ? {} : { stopDetails }) };
 }
 
 export function turnResult(
@@ -203,11 +262,5 @@ export function turnResult(
   stop: { reason: StopReason; details?: unknown },
 ): TurnResult {
   const { agent: name, ...progress } = turnProgress(agent, state, messages);
-  const details = stop.details ?? undefined;
-  return {
-    agent: name,
-    stopReason: stop.reason,
-    ...(details === undefined ? {} : { stopDetails: details }),
-    ...progress,
-  };
+  return { agent: name, ...stopOf(stop), ...progress };
 }

@@ -76,7 +76,7 @@ export interface TurnResult {
   text: string;
   /**
    * The whole conversation, the input included: valid as the beginning of the next request, every
-   * `tool_use` answered.
+   * `tool_use` answered. Of a session's turn only what it has added, its input first.
    */
   messages: Message[];
   /** Model replies that were committed. */
@@ -85,6 +85,8 @@ export interface TurnResult {
   usage: Usage;
   /** In the order in which the model asked for them. */
   calls: CallRecord[];
+  /** The turns whose messages were sent while this one ran, and which the model has read in it. */
+  joined?: string[];
 }
 
 /** What a turn has done so far: the result of one that failed, without a stop reason. */

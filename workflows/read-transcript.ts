@@ -1,5 +1,6 @@
 import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
+import { STORAGE_FAILED } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { READ_TRANSCRIPT } from '../core/names.ts';
 import type { Transcript } from '../core/transcript.ts';
@@ -28,4 +29,13 @@ export async function readTranscript(transcript: Transcript): Promise<Message[]>
     // As the run's own failure it must say what happened, and not "Activity task failed".
     throw error instanceof ActivityFailure && error.cause ? error.cause : error;
   }
+}
+
+/** What the storage does not give now was asked for long enough already. */
+export async function messagesOfFailed(
+  transcript: Transcript,
+  failureType: string,
+): Promise<Message[]> {
+  if (failureType === STORAGE_FAILED) return transcript.tail;
+  return await readTranscript(transcript).catch(() => transcript.tail);
 }

@@ -4,18 +4,10 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import {
-  INTERNAL_ERROR,
-  INVALID_TURN,
-  MODEL_CALL_FAILED,
-  STORAGE_FAILED,
-} from '../core/failures.ts';
+import { INTERNAL_ERROR, INVALID_TURN, MODEL_CALL_FAILED } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
 import { openingMessages } from '../core/turn-input.ts';
-import type { TurnState } from '../core/turn-state.ts';
-import { answerOpenCalls, turnProgress } from '../core/turn-state.ts';
-import { readTranscript } from './read-transcript.ts';
 
 /** The messages that the turn begins with. Fails the run, instead of retrying its task for ever. */
 export function checkArgs(args: unknown): Message[] {
@@ -26,21 +18,20 @@ export function checkArgs(args: unknown): Message[] {
   }
 }
 
-/** What the run fails with: the root cause, with the rounds that were committed before it. */
+/** What the run fails with: the root cause, beside what was done before it. */
 export async function turnFailure(
   error: unknown,
-  agent: string,
-  state: TurnState,
+  progressOf: (failureType: string) => unknown,
 ): Promise<ApplicationFailure> {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   const failure = cause instanceof ApplicationFailure ? cause : undefined;
-  const answered = answerOpenCalls(state, Date.now());
-  const messages = await messagesOf(answered, failure?.type);
+  const type =
+    failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
   return ApplicationFailure.create({
     message: shorten(describe(error, cause), MAX_MESSAGE),
-    type: failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR),
+    type,
     nonRetryable: true,
-    details: [turnProgress(agent, answered, messages), ...(failure?.details ?? [])],
+    details: [await progressOf(type), ...(failure?.details ?? [])],
   });
 }
 
@@ -51,11 +42,4 @@ function describe(error: unknown, cause: unknown): string {
   const text = rootCause(error) ?? String(error);
   if (!(cause instanceof TimeoutFailure)) return text;
   return `The model could not be asked: the workers that tried were lost or too slow (${text}).`;
-}
-
-/** What the storage does not give now was asked for long enough already. */
-async function messagesOf(state: TurnState, failureType?: string | null): Promise<Message[]> {
-  const { transcript } = state;
-  if (failureType === STORAGE_FAILED) return transcript.tail;
-  return await readTranscript(transcript).catch(() => transcript.tail);
 }

@@ -3,11 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { jsonBytes } from '../../core/json.ts';
 import {
   contextBytes,
-  HISTORY_FULL,
-  isHistoryFull,
+  isTooWide,
   maxResultBytes,
   maxTextBytes,
   replyFits,
+  shouldContinueAsNew,
+  TOO_WIDE,
 } from '../../core/turn-limits.ts';
 import type { OutcomeType, SettledCall } from '../../core/outcome.ts';
 import {
@@ -19,23 +20,42 @@ import {
 } from '../../core/turn-state.ts';
 import { call, replyWith } from './arbitraries.ts';
 
+const room = { historySize: 10_000, continueAsNewSuggested: false };
+
 describe('the history of a turn', () => {
   test.for([
-    ['is not full at its beginning', 3, 1_000, 8, false],
-    ['is not full while the calls still fit', 49_400, 1_000, 100, false],
-    ['is full where the calls would not fit any more', 49_401, 1_000, 100, true],
-    ['is full where its bytes are used up', 100, 40_000_001, 0, true],
-    ['is not full at the last of its bytes', 100, 40_000_000, 0, false],
+    ['goes on while the calls fit', 49_400, 1_000, 100, false],
+    ['is begun anew where the calls would not fit any more', 49_401, 1_000, 100, true],
+    ['is begun anew where its bytes are used up', 100, 40_000_001, 0, true],
+    ['goes on at the last of its bytes', 100, 40_000_000, 0, false],
+    ['goes on where it has hardly begun', 19, 40_000_001, 100, false],
   ] as const)('%s', ([, historyLength, historySize, calls, full]) => {
-    expect(isHistoryFull({ historyLength, historySize }, calls)).toBe(full);
+    const history = { historyLength, historySize, continueAsNewSuggested: false };
+    expect(shouldContinueAsNew(history, calls)).toBe(full);
   });
 
-  test('is full where a context would come with too many calls', () => {
-    const history = { historyLength: 10, historySize: 10_000 };
-    const bytes = contextBytes({ tenant: 'x'.repeat(30_000) }, false);
+  test('is begun anew when Temporal suggests it, and at the limit of the agent', () => {
+    const history = { ...room, historyLength: 40 };
 
-    expect(isHistoryFull(history, 1_000, bytes)).toBe(false);
-    expect(isHistoryFull(history, 2_000, bytes)).toBe(true);
+    expect(shouldContinueAsNew({ ...history, continueAsNewSuggested: true }, 1)).toBe(true);
+    expect(shouldContinueAsNew(history, 3, { maxEvents: 58 })).toBe(false);
+    expect(shouldContinueAsNew(history, 3, { maxEvents: 57 })).toBe(true);
+  });
+
+  test('is begun anew where a context would come with too many calls', () => {
+    const history = { ...room, historyLength: 40 };
+    const bytesPerCall = contextBytes({ tenant: 'x'.repeat(30_000) }, false);
+
+    expect(shouldContinueAsNew(history, 1_000, { bytesPerCall })).toBe(false);
+    expect(shouldContinueAsNew(history, 2_000, { bytesPerCall })).toBe(true);
+    expect(isTooWide(1_000, bytesPerCall)).toBe(false);
+    expect(isTooWide(2_000, bytesPerCall)).toBe(true);
+  });
+
+  test('cannot hold a batch of ten thousand calls, and says so', () => {
+    expect(isTooWide(8_333)).toBe(false);
+    expect(isTooWide(8_334)).toBe(true);
+    expect(TOO_WIDE).toMatchObject({ type: 'stop', reason: 'turn_too_large' });
   });
 
   test('holds no context that lies in the storage, and none where there is none', () => {
@@ -45,14 +65,6 @@ describe('the history of a turn', () => {
     expect(contextBytes(large, false)).toBeGreaterThan(300_000);
     expect(contextBytes({ tenant: 'a' }, true)).toBe(14);
     expect(contextBytes(undefined, false)).toBe(0);
-  });
-
-  test('that is full ends the turn before the server does, and says what to do', () => {
-    expect(HISTORY_FULL).toMatchObject({
-      type: 'stop',
-      reason: 'turn_too_large',
-      details: expect.stringContaining('Continue with a new turn') as string,
-    });
   });
 });
 

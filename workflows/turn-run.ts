@@ -1,0 +1,236 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  defineQuery,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ApplicationFailure } from '@temporalio/common';
+import type { PinnedAgent } from '../core/agent-spec.ts';
+import { findFailure } from '../core/batch-policy.ts';
+import type { ToolUse } from '../core/messages.ts';
+import { toolUses } from '../core/messages.ts';
+import type { PreparedCall } from '../core/prepared-call.ts';
+import { allMessages, lastCalls } from '../core/transcript.ts';
+import type {
+  SessionTurnProgress,
+  SessionTurnResult,
+  TurnBeginning,
+} from '../core/turn-beginning.ts';
+import { sessionTurnProgress, sessionTurnResult } from '../core/turn-beginning.ts';
+import {
+  contextBytes,
+  isTooWide,
+  maxTextBytes,
+  NO_STORAGE,
+  replyFits,
+  shouldContinueAsNew,
+  TOO_WIDE,
+} from '../core/turn-limits.ts';
+import { TURN_STATE_QUERY } from '../core/turn-messages.ts';
+import type { NextStep, TurnState } from '../core/turn-state.ts';
+import {
+  answerOpenCalls,
+  beginTurn,
+  commitReply,
+  commitResults,
+  hasOutgrown,
+  nextStep,
+  skippedCalls,
+  turnProgress,
+  turnResult,
+} from '../core/turn-state.ts';
+import type { TurnArgs, TurnResult } from '../core/turn.ts';
+import { Approvals } from './approvals.ts';
+import { callModel } from './call-model.ts';
+import { Completions } from './completions.ts';
+import { continueTurn } from './continue-turn.ts';
+import { dispatchTools } from './dispatch-tools.ts';
+import { findMissing } from './find-missing.ts';
+import { Notes } from './notes.ts';
+import { messagesOfFailed, readTranscript } from './read-transcript.ts';
+import { checkArgs, turnFailure } from './turn-failure.ts';
+
+const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
+
+/** What a turn does next. */
+export type TurnStep =
+  | { type: 'ask model' }
+  | { type: 'run tools'; calls: readonly ToolUse[]; prepared: readonly PreparedCall[] }
+  | Stop;
+
+type Stop = NextStep & { type: 'stop' };
+
+const ASK_MODEL: TurnStep = { type: 'ask model' };
+const OUTGROWN: Stop = { type: 'stop', reason: 'turn_too_large', details: NO_STORAGE };
+
+/** One turn in one run: what it remembers, and each of its steps. */
+export class TurnRun {
+  private readonly args: TurnArgs;
+  private readonly rooms = { approvals: new Approvals(), completions: new Completions() };
+  private readonly notes: Notes;
+  private readonly beginning: TurnBeginning | undefined;
+  private readonly ofSession: boolean;
+  private state: TurnState;
+  /** Known from the first reply on. */
+  private agent: PinnedAgent | undefined;
+
+  constructor(args: TurnArgs, beginning: TurnBeginning | undefined) {
+    const continued = beginning?.type === 'continued' ? beginning : undefined;
+    this.args = args;
+    this.beginning = beginning;
+    this.ofSession = continued?.ofSession ?? beginning?.type === 'session';
+    this.agent = beginning?.agent;
+    const conversation = beginning?.type === 'session' ? beginning : undefined;
+    this.state = continued?.state ?? beginTurn(checkArgs(args), conversation);
+    this.notes = new Notes(continued?.notes);
+    setHandler(stateQuery, () => this.sessionProgress());
+  }
+
+  /** Where an earlier run has committed a reply, its calls are dispatched here. */
+  firstStep(): TurnStep {
+    const prepared = this.beginning?.type === 'continued' ? this.beginning.prepared : undefined;
+    if (prepared === undefined) return ASK_MODEL;
+    return { type: 'run tools', calls: lastCalls(this.state.transcript), prepared };
+  }
+
+  async askModel(): Promise<TurnStep> {
+    setCurrentDetails(`Round ${this.state.rounds + 1}: waiting for the model`);
+    const { reply, prepared, segments, agent } = await callModel(this.args, this.state, this.agent);
+    this.agent = agent;
+    const stored = agent.spec.type === 'stored';
+    if (!replyFits(this.state, reply, stored)) return OUTGROWN;
+
+    const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
+    const next = this.nextStep(nextStep(reply, this.state.rounds + 1, agent.limits.rounds), calls);
+    this.state = commitReply(this.state, reply, segments);
+    if (next.type === 'stop') {
+      // Whoever continues this conversation must find every call answered.
+      const skipped = skippedCalls(calls, next.reason, Date.now());
+      this.state = commitResults(this.state, calls, skipped, stored);
+      return next.reason === 'end_turn' ? this.goOnWithNotes(agent, next) : next;
+    }
+    if (next.type === 'ask again') {
+      await this.continueAsNewIfFull(agent, 0);
+      return this.afterRound(stored);
+    }
+    const ready = await findMissing(this.args.agent, calls, prepared, this.args.context);
+    await this.continueAsNewIfFull(agent, calls.length, ready);
+    return { type: 'run tools', calls, prepared: ready };
+  }
+
+  async runTools({ calls, prepared }: TurnStep & { type: 'run tools' }): Promise<TurnStep> {
+    const { state, agent, args } = this;
+    if (agent === undefined) throw new Error('there is no reply whose tools could run');
+    const stored = agent.spec.type === 'stored';
+    const names = calls.map(({ name }) => name).join(', ');
+    setCurrentDetails(`Round ${state.rounds}: waiting for ${names}`);
+    const policy = { ...agent.batch, ...given(args) };
+    const batch = {
+      agent,
+      policy,
+      round: state.rounds,
+      calls,
+      prepared,
+      context: args.context,
+      maxTextBytes: maxTextBytes(state, calls, stored),
+      stored: state.stored,
+    };
+    const settled = await dispatchTools(batch, this.rooms);
+    const committed = commitResults(state, calls, settled, stored);
+    this.state = committed;
+    const failure = policy.onToolFailure === 'failTurn' ? findFailure(settled) : undefined;
+    if (failure !== undefined && !CancellationScope.current().consideredCancelled) {
+      const details = committed.calls.at(failure - calls.length);
+      return { type: 'stop', reason: 'tool_failure', details };
+    }
+    this.state = this.notes.place(committed, 'after results', agent.notes);
+    return this.afterRound(stored);
+  }
+
+  async finish(stop: Stop): Promise<TurnResult | SessionTurnResult> {
+    const { args, state } = this;
+    if (this.ofSession) {
+      await allAnswered();
+      return sessionTurnResult(args.agent, state, this.newlyPinned, stop);
+    }
+    const messages = allMessages(state.transcript) ?? (await readTranscript(state.transcript));
+    await allAnswered();
+    return turnResult(args.agent, state, messages, stop);
+  }
+
+  /** What the run fails with: the root cause, with the rounds that were committed before it. */
+  async failure(error: unknown): Promise<ApplicationFailure> {
+    if (this.ofSession) return turnFailure(error, () => this.sessionProgress());
+    const { agent } = this.args;
+    const state = answerOpenCalls(this.state, Date.now());
+    return await turnFailure(error, async (type) =>
+      turnProgress(agent, state, await messagesOfFailed(state.transcript, type)),
+    );
+  }
+
+  private sessionProgress(): SessionTurnProgress {
+    const state = answerOpenCalls(this.state, Date.now());
+    return sessionTurnProgress(this.args.agent, state, this.newlyPinned);
+  }
+
+  /** The agent, unless the session knows it. */
+  private get newlyPinned(): PinnedAgent | undefined {
+    const { beginning } = this;
+    return beginning?.type === 'session' && beginning.agent !== undefined ? undefined : this.agent;
+  }
+
+  private nextStep(step: NextStep, calls: readonly ToolUse[]): NextStep {
+    const bytes = contextBytes(this.args.context, this.agent?.spec.type === 'stored');
+    return step.type === 'run tools' && isTooWide(calls.length, bytes) ? TOO_WIDE : step;
+  }
+
+  private afterRound(stored: boolean): TurnStep {
+    if (CancellationScope.current().consideredCancelled) {
+      return { type: 'stop', reason: 'cancelled' };
+    }
+    return hasOutgrown(this.state, stored) ? OUTGROWN : ASK_MODEL;
+  }
+
+  /** The model has ended its turn; somebody may have spoken meanwhile. */
+  private goOnWithNotes(agent: PinnedAgent, stop: Stop): TurnStep {
+    if (this.notes.waiting.length === 0 || this.state.rounds >= agent.limits.rounds) return stop;
+    this.state = this.notes.place(this.state, 'after end_turn');
+    return this.afterRound(agent.spec.type === 'stored');
+  }
+
+  /** Nothing that runs survives it, so it happens where nothing does: before calls are dispatched. */
+  private async continueAsNewIfFull(
+    agent: PinnedAgent,
+    calls: number,
+    prepared?: PreparedCall[],
+  ): Promise<void> {
+    const bytesPerCall = contextBytes(this.args.context, agent.spec.type === 'stored');
+    const { historyEvents: maxEvents } = agent.limits;
+    const limits = { bytesPerCall, ...(maxEvents === undefined ? {} : { maxEvents }) };
+    if (!shouldContinueAsNew(workflowInfo(), calls, limits)) return;
+    await allAnswered();
+    await continueTurn(this.args, {
+      state: this.state,
+      agent,
+      ofSession: this.ofSession,
+      notes: [...this.notes.waiting],
+      ...(prepared === undefined ? {} : { prepared }),
+    });
+  }
+}
+
+/** An Update that is still being answered would fail with the end of the run. */
+async function allAnswered(): Promise<void> {
+  if (allHandlersFinished()) return;
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+}
+
+function given({ onToolFailure, batchTimeout }: TurnArgs) {
+  return {
+    ...(onToolFailure === undefined ? {} : { onToolFailure }),
+    ...(batchTimeout === undefined ? {} : { batchTimeout }),
+  };
+}
