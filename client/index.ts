@@ -1,15 +1,30 @@
 export { AgentClient } from './agent-client.ts';
-export type { AgentClientOptions, StartTurnOptions } from './agent-client.ts';
+export type {
+  AgentClientOptions,
+  SessionOptions,
+  StartSessionOptions,
+  StartTurnOptions,
+} from './agent-client.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
+  InvalidSessionError,
+  SendRefusedError,
+  SessionBusyError,
+  SessionClosedError,
+  SessionIdInUseError,
+  SessionNotFoundError,
   TemporalUnavailableError,
   TurnFailedError,
   TurnIdInUseError,
   TurnNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
+export type { MessageRange } from './read-messages.ts';
+export { SessionHandle } from './session-handle.ts';
+export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
+export { SessionTurnHandle } from './session-turn-handle.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {
@@ -32,3 +47,11 @@ export type {
   TurnProgress,
   TurnResult,
 } from '../core/turn.ts';
+export type {
+  EndedTurn,
+  SessionArgs,
+  SessionInput,
+  SessionState,
+  SessionStatus,
+  WhenBusy,
+} from '../core/session.ts';
