@@ -18,6 +18,7 @@ const SERVER_DEFAULTS = {
   'history.transferProcessorMaxPollRPS': '20',
   'history.maximumBufferedEventsBatch': '100',
   'history.timerProcessorMaxTimeShift': '1s',
+  'history.workflowIdReuseMinimalInterval': '1s',
 };
 
 async function bench(options: Options): Promise<ScenarioResult[]> {

@@ -24,6 +24,8 @@ export interface ContinuedTurn {
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
   prepared?: PreparedCall[];
   notes: Note[];
+  /** Fingerprints of the Updates that it has taken. */
+  taken: string[];
 }
 
 /** What a session takes over from a turn, in whatever way it has ended. */

@@ -21,7 +21,9 @@ import type {
 } from '../core/turn-beginning.ts';
 import { sessionTurnProgress, sessionTurnResult } from '../core/turn-beginning.ts';
 import {
+  canBeCarried,
   contextBytes,
+  isHistoryFull,
   isTooWide,
   maxTextBytes,
   NO_STORAGE,
@@ -46,11 +48,13 @@ import type { TurnArgs, TurnResult } from '../core/turn.ts';
 import { Approvals } from './approvals.ts';
 import { callModel } from './call-model.ts';
 import { Completions } from './completions.ts';
-import { continueTurn } from './continue-turn.ts';
+import { continuedArgs, continueTurn } from './continue-turn.ts';
+import type { WaitingRooms } from './dispatch-tools.ts';
 import { dispatchTools } from './dispatch-tools.ts';
 import { findMissing } from './find-missing.ts';
 import { Notes } from './notes.ts';
 import { messagesOfFailed, readTranscript } from './read-transcript.ts';
+import { TakenUpdates } from './taken-updates.ts';
 import { checkArgs, turnFailure } from './turn-failure.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
@@ -69,7 +73,8 @@ const OUTGROWN: Stop = { type: 'stop', reason: 'turn_too_large', details: NO_STO
 /** One turn in one run: what it remembers, and each of its steps. */
 export class TurnRun {
   private readonly args: TurnArgs;
-  private readonly rooms = { approvals: new Approvals(), completions: new Completions() };
+  private readonly taken: TakenUpdates;
+  private readonly rooms: WaitingRooms;
   private readonly notes: Notes;
   private readonly beginning: TurnBeginning | undefined;
   private readonly ofSession: boolean;
@@ -85,6 +90,11 @@ export class TurnRun {
     this.agent = beginning?.agent;
     const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.state = continued?.state ?? beginTurn(checkArgs(args), conversation);
+    this.taken = new TakenUpdates(continued?.taken);
+    this.rooms = {
+      approvals: new Approvals(this.taken),
+      completions: new Completions(this.taken),
+    };
     this.notes = new Notes(continued?.notes);
     setHandler(stateQuery, () => this.sessionProgress());
   }
@@ -110,15 +120,14 @@ export class TurnRun {
       // Whoever continues this conversation must find every call answered.
       const skipped = skippedCalls(calls, next.reason, Date.now());
       this.state = commitResults(this.state, calls, skipped, stored);
-      return next.reason === 'end_turn' ? this.goOnWithNotes(agent, next) : next;
+      return next.reason === 'end_turn' ? await this.goOnWithNotes(agent, next) : next;
     }
     if (next.type === 'ask again') {
-      await this.continueAsNewIfFull(agent, 0);
-      return this.afterRound(stored);
+      return (await this.continueIfFull(agent)) ?? this.afterRound(stored);
     }
     const ready = await findMissing(this.args.agent, calls, prepared, this.args.context);
-    await this.continueAsNewIfFull(agent, calls.length, ready);
-    return { type: 'run tools', calls, prepared: ready };
+    const runTools: TurnStep = { type: 'run tools', calls, prepared: ready };
+    return (await this.continueIfFull(agent, runTools)) ?? runTools;
   }
 
   async runTools({ calls, prepared }: TurnStep & { type: 'run tools' }): Promise<TurnStep> {
@@ -154,7 +163,12 @@ export class TurnRun {
   }
 
   async finish(stop: Stop): Promise<TurnResult | SessionTurnResult> {
-    const { args, state } = this;
+    // Cancelled before its calls were dispatched, for example.
+    const open = lastCalls(this.state.transcript);
+    const skipped = skippedCalls(open, stop.reason, Date.now());
+    const state = commitResults(this.state, open, skipped, this.agent?.spec.type === 'stored');
+    this.state = state;
+    const { args } = this;
     if (this.ofSession) {
       await allAnswered();
       return sessionTurnResult(args.agent, state, this.newlyPinned, stop);
@@ -198,32 +212,44 @@ export class TurnRun {
   }
 
   /** The model has ended its turn; somebody may have spoken meanwhile. */
-  private goOnWithNotes(agent: PinnedAgent, stop: Stop): TurnStep {
+  private async goOnWithNotes(agent: PinnedAgent, stop: Stop): Promise<TurnStep> {
     if (this.notes.waiting.length === 0 || this.state.rounds >= agent.limits.rounds) return stop;
     const next = this.afterRound(agent.spec.type === 'stored');
     if (next.type !== 'ask model') return stop;
     this.state = this.notes.place(this.state, 'after end_turn');
-    return next;
+    return (await this.continueIfFull(agent)) ?? next;
   }
 
-  /** Nothing that runs survives it, so it happens where nothing does: before calls are dispatched. */
-  private async continueAsNewIfFull(
+  /**
+   * Goes on in a new run where the history of this one is long. Nothing that runs survives that, so it
+   * happens where nothing does. Returns what to do instead where it cannot.
+   */
+  private async continueIfFull(
     agent: PinnedAgent,
-    calls: number,
-    prepared?: PreparedCall[],
-  ): Promise<void> {
-    const bytesPerCall = contextBytes(this.args.context, agent.spec.type === 'stored');
+    next?: TurnStep & { type: 'run tools' },
+  ): Promise<TurnStep | undefined> {
+    const stored = agent.spec.type === 'stored';
     const { historyEvents: maxEvents } = agent.limits;
-    const limits = { bytesPerCall, ...(maxEvents === undefined ? {} : { maxEvents }) };
-    if (!shouldContinueAsNew(workflowInfo(), calls, limits)) return;
+    const batch = {
+      calls: next?.calls.length ?? 0,
+      bytesPerCall: contextBytes(this.args.context, stored),
+      ...(maxEvents === undefined ? {} : { maxEvents }),
+    };
+    if (!shouldContinueAsNew(workflowInfo(), batch)) return undefined;
     await allAnswered();
-    await continueTurn(this.args, {
+    // The new run would know nothing of it.
+    if (CancellationScope.current().consideredCancelled) return undefined;
+    const carried = continuedArgs(this.args, {
       state: this.state,
       agent,
       ofSession: this.ofSession,
       notes: [...this.notes.waiting],
-      ...(prepared === undefined ? {} : { prepared }),
+      taken: this.taken.list,
+      ...(next === undefined ? {} : { prepared: [...next.prepared] }),
     });
+    if (canBeCarried(carried, stored)) return await continueTurn(carried);
+    // There is room in this run, and none in a payload.
+    return isHistoryFull(workflowInfo(), batch) ? OUTGROWN : undefined;
   }
 }
 
