@@ -68,7 +68,7 @@ const runsOf = (plait: TestEnvironment, turn: TurnHandle) =>
 describe.each([
   ['with a storage', newStorage, 1_500],
   ['without a storage', () => undefined, 400],
-])('a turn that goes on in many runs, %s,', (_, storageOf, bytes) => {
+])('a turn that goes on in many runs, %s,', (_name, storageOf, bytes) => {
   test('ends as one that does not, and every run of it can be replayed', async () => {
     const run = async (historyEvents: number) => {
       const seen: Seen = { keys: [] };
@@ -78,18 +78,14 @@ describe.each([
         script: manyRounds(ROUNDS),
         ...(storage === undefined ? {} : { storage }),
       });
-      const turn = await plait.agents.start('tester', 'Begin', {
-        turnId: `long-${_}` + historyEvents,
-      });
+      const turn = await plait.agents.start('tester', 'Begin');
       const result = await turn.result();
       const runs = await runsOf(plait, turn);
       const directory = mkdtempSync(join(tmpdir(), 'plait-histories-'));
       const files = await recordHistory(turn, join(directory, 'turn.json'));
       expect(files).toHaveLength(runs.length);
-      await replayHistories(
-        files,
-        storage === undefined ? {} : { dataConverter: plait.agents.client.options.dataConverter! },
-      );
+      const { dataConverter } = plait.agents.client.options;
+      await replayHistories(files, dataConverter === undefined ? {} : { dataConverter });
       const [only, ...more] = await snapshotsOf(turn);
       expect(more).toEqual([]);
       const { startTime } = await turn.describe();
@@ -377,6 +373,24 @@ describe('in a turn that goes on in many runs', () => {
     );
   });
 });
+
+test('a turn of 200 rounds goes on for as long as it takes', async () => {
+  const rounds = 200;
+  const agent = agentWith([note, reader('look', () => 'seen')], {
+    historyEvents: 1_000,
+    rounds: rounds + 1,
+  });
+  const storage = newStorage();
+  const script = everyRound(rounds, 'note', 'look');
+  const { plait, turn } = await start(agent, script, { storage });
+  await using _ = plait;
+  const result = await turn.result();
+
+  expect(result).toMatchObject({ stopReason: 'end_turn', rounds: rounds + 1 });
+  expect(result.messages).toHaveLength(2 * rounds + 2);
+  expectTurn(result).answeredEveryCall();
+  expect((await runsOf(plait, turn)).length).toBeGreaterThan(2);
+}, 120_000);
 
 test('a worker that is killed while a turn goes on in new runs loses nothing and begins nothing twice', async () => {
   const rounds = 12;
