@@ -16,8 +16,8 @@ const MESSAGES = 30;
 /** Every tenth message needs a person, every tenth somebody outside, and every tenth a tool. */
 const script: Script = ({ userText, round }) => {
   if (round === 0 && /[37]$/.test(userText)) return callTools({ look: {} });
-  if (round === 0 && /4$/.test(userText)) return callTools({ refund: {}, look: {} });
-  if (round === 0 && /8$/.test(userText)) return callTools({ parcel: {}, look: {} });
+  if (round === 0 && userText.endsWith('4')) return callTools({ refund: {}, look: {} });
+  if (round === 0 && userText.endsWith('8')) return callTools({ parcel: {}, look: {} });
   return say(`You said: ${userText}`);
 };
 
