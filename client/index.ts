@@ -4,12 +4,14 @@ export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
+  SearchAttributesMissingError,
   TemporalUnavailableError,
   TurnFailedError,
   TurnIdInUseError,
   TurnNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
+export type { ListedStatus, ListedTurn, ListTurnsOptions } from './list-turns.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {
