@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -118,34 +119,33 @@ describe('a session', () => {
   });
 });
 
-describe('a message that is sent while a turn runs', () => {
-  /** An agent whose tool waits until it is let go or aborted. */
-  async function busy() {
-    const log: string[] = [];
-    let release = () => {};
-    const released = new Promise<void>((resolve) => (release = resolve));
-    let began = () => {};
-    const running = new Promise<void>((resolve) => (began = resolve));
-    const wait = reader('wait', async (_input: unknown, { signal }: ToolContext) => {
-      log.push('begin');
-      began();
-      await Promise.race([
-        released,
-        sleep(30_000, undefined, { signal, ref: false }).finally(() => log.push('aborted')),
-      ]);
-      return 'waited';
-    });
-    const agent = agentWith([wait]);
-    const plait = await startPlait({
-      agents: [agent],
-      script: script(conversation('work', [callTools({ wait: {} }), say('Worked.')]), echo),
-    });
-    const session = plait.agents.session(agent, newId());
-    const turn = await session.send('work');
-    await running;
-    return { plait, session, turn, log, release };
-  }
+/** An agent whose tool waits until it is let go or aborted. */
+async function busy() {
+  const log: string[] = [];
+  const gate = new EventEmitter();
+  const released = once(gate, 'release');
+  const running = once(gate, 'begin');
+  const wait = reader('wait', async (_input: unknown, { signal }: ToolContext) => {
+    log.push('begin');
+    gate.emit('begin');
+    await Promise.race([
+      released,
+      sleep(30_000, undefined, { signal, ref: false }).finally(() => log.push('aborted')),
+    ]);
+    return 'waited';
+  });
+  const agent = agentWith([wait]);
+  const plait = await startPlait({
+    agents: [agent],
+    script: script(conversation('work', [callTools({ wait: {} }), say('Worked.')]), echo),
+  });
+  const session = plait.agents.session(agent, newId());
+  const turn = await session.send('work');
+  await running;
+  return { plait, session, turn, log, release: () => gate.emit('release') };
+}
 
+describe('a message that is sent while a turn runs', () => {
   test('waits, by default', async () => {
     const { plait, session, turn, release } = await busy();
     await using _ = plait;
