@@ -12,6 +12,7 @@ import {
   PREPARE_CALL,
   PRESENT_RESULT,
   READ_TRANSCRIPT,
+  READ_TURN,
 } from '../core/names.ts';
 import { createAnnounceApproval } from './announce-approval.ts';
 import { withBuiltInTools } from './built-in-tools.ts';
@@ -19,6 +20,7 @@ import { createCallModel } from './call-model.ts';
 import { createPrepareCall } from './prepare-call.ts';
 import { createPresentResult } from './present-result.ts';
 import { createReadTranscript } from './read-transcript.ts';
+import { readTurn } from './read-turn.ts';
 import { createRunTool } from './run-tool.ts';
 import type { LeftBehind } from './tool-attempt.ts';
 import { createTranscriptStore } from './transcript-store.ts';
@@ -74,6 +76,7 @@ export function buildActivities(options: ActivitiesOptions, leftBehind: Set<Left
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model),
     [READ_TRANSCRIPT]: createReadTranscript(store),
+    [READ_TURN]: readTurn,
     [PREPARE_CALL]: createPrepareCall(registry),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
     [PRESENT_RESULT]: createPresentResult(registry, store),

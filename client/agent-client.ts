@@ -9,19 +9,24 @@ import type { OnToolFailure } from '../core/batch-policy.ts';
 import { causeChain } from '../core/failures.ts';
 import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
-import { DEFAULT_TASK_QUEUE, TURN_WORKFLOW } from '../core/names.ts';
+import type { Message } from '../core/messages.ts';
+import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import { turnAttributes, userProblem } from '../core/search-attributes.ts';
+import { checkSessionArgs } from '../core/session-input.ts';
+import type { SessionArgs, WhenBusy } from '../core/session.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
 import type { TurnArgs, TurnInput, TurnResult } from '../core/turn.ts';
+import { withoutThinking } from '../core/without-thinking.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
-import { TurnIdInUseError } from './errors.ts';
+import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
 import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
 import { listTurns } from './list-turns.ts';
 import { SearchableStarts } from './searchable-starts.ts';
+import { SessionHandle } from './session-handle.ts';
 import { startedWith } from './started-with.ts';
-import { aboutTurn } from './temporal-errors.ts';
+import { aboutServer, aboutTurn } from './temporal-errors.ts';
 import { TurnHandle } from './turn-handle.ts';
 import type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
 import { waitingCalls } from './waiting-calls.ts';
@@ -78,7 +83,40 @@ type StartOptions<Context> = unknown extends Context
   ? [options?: StartTurnOptions]
   : [options: StartTurnOptions<Context> & { context: Context }];
 
-/** Starts turns and finds them again. Cheap to make; one per process is enough. */
+export interface SessionOptions<Context = unknown> {
+  /** What the tools should know and the model should not; JSON. */
+  context?: Context;
+  /** What becomes of a message that is sent while a turn runs. @default 'queue' */
+  whenBusy?: WhenBusy;
+  /** @default the client's */
+  taskQueue?: string;
+  /** Instead of the agent's. */
+  onToolFailure?: OnToolFailure;
+  /** Limit for all calls of one reply together, instead of the agent's. */
+  batchTimeout?: Duration;
+}
+
+export interface StartSessionOptions<Context = unknown> extends SessionOptions<Context> {
+  /**
+   * The workflow id. Starting a session that was started in the same way starts nothing and returns
+   * its handle.
+   * @default the agent's name and a random UUID
+   */
+  sessionId?: string;
+  /**
+   * What the conversation begins with: that of another session, or of a turn. Thinking is left out: it
+   * is bound to the prompt and the tools of the agent that had it.
+   * @default nothing
+   */
+  messages?: readonly Message[];
+}
+
+/** The options of a session; required with a `context` where the agent declares one. */
+type OptionsOf<Context, Options> = unknown extends Context
+  ? [options?: Options]
+  : [options: Options & { context: Context }];
+
+/** Starts turns and sessions, and finds them again. Cheap to make; one per process is enough. */
 export class AgentClient {
   /** Temporal's client, for everything that is not here. */
   readonly client: Client;
@@ -157,6 +195,73 @@ export class AgentClient {
     return this.getHandle(turnId);
   }
 
+  /**
+   * The session with this id, a long conversation with an agent: `await session.send('Hello')`. It is
+   * created with its first message, and then the options hold; one that exists keeps its own.
+   *
+   * Throws an `InvalidSessionError` for wrong options.
+   */
+  session<Context = unknown>(
+    agent: Agent<Context> | string,
+    sessionId: string,
+    ...[options = {}]: OptionsOf<Context, SessionOptions<Context>>
+  ): SessionHandle {
+    const name = typeof agent === 'string' ? agent : agent.name;
+    const args = sessionArgs(name, options);
+    const start = this.sessionStart(sessionId, args, options.taskQueue);
+    return new SessionHandle(this.client, sessionId, { ...start, agent: name });
+  }
+
+  /** The handle of a session that exists; sending it something never creates one. */
+  getSession(sessionId: string): SessionHandle {
+    return new SessionHandle(this.client, sessionId);
+  }
+
+  /**
+   * Starts a session now, with a conversation to go on from: a fork of another one, or the move to
+   * another version of an agent.
+   *
+   * Throws an `InvalidSessionError`, a `SessionIdInUseError`, a `TemporalUnavailableError`.
+   */
+  async startSession<Context = unknown>(
+    agent: Agent<Context> | string,
+    ...[options = {}]: OptionsOf<Context, StartSessionOptions<Context>>
+  ): Promise<SessionHandle> {
+    const name = typeof agent === 'string' ? agent : agent.name;
+    const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
+    const messages = withoutThinking(options.messages ?? []);
+    const args = sessionArgs(name, options, messages);
+    const inputDigest = digestOf(args);
+    const { memo, ...start } = this.sessionStart(sessionId, args, options.taskQueue);
+    try {
+      await this.client.workflow.start(SESSION_WORKFLOW, {
+        ...start,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        memo: { ...memo, inputDigest },
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
+        throw aboutServer(error, this.client.options.namespace);
+      }
+      const { memo: known } = await this.client.workflow.getHandle(sessionId).describe();
+      if (known?.['inputDigest'] !== inputDigest) throw new SessionIdInUseError(sessionId);
+    }
+    return this.getSession(sessionId);
+  }
+
+  private sessionStart(sessionId: string, args: SessionArgs, taskQueue = this.taskQueue) {
+    if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
+      throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
+    }
+    return {
+      workflowId: sessionId,
+      taskQueue,
+      args: [args] as [SessionArgs],
+      memo: { agent: args.agent },
+      staticSummary: shorten(`${args.agent}: session`, 200),
+    };
+  }
+
   /** Starts a turn and waits for its result. */
   async execute<Context = unknown>(
     agent: Agent<Context> | string,
@@ -225,6 +330,28 @@ export class AgentClient {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** Temporal's limit for an id is 255 on some servers, and a turn's id is longer than its session's. */
+const MAX_SESSION_ID = 200;
+
+function sessionArgs(
+  agent: string,
+  { context, whenBusy, onToolFailure, batchTimeout: given }: SessionOptions,
+  messages: Message[] = [],
+): SessionArgs {
+  const batchTimeout = milliseconds(given);
+  const args: SessionArgs = {
+    agent,
+    ...(context === undefined ? {} : { context }),
+    ...(whenBusy === undefined ? {} : { whenBusy }),
+    ...(onToolFailure === undefined ? {} : { onToolFailure }),
+    ...(batchTimeout === undefined ? {} : { batchTimeout }),
+    ...(messages.length === 0 ? {} : { messages }),
+  };
+  const problem = checkSessionArgs(args);
+  if (problem !== undefined) throw new InvalidSessionError(problem);
+  return args;
 }
 
 function turnDigest(args: unknown): string {

@@ -133,3 +133,71 @@ export class CompletionRefusedError extends Error {
     this.reason = about.reason;
   }
 }
+
+/** The options of a session are wrong; nothing was started. */
+export class InvalidSessionError extends Error {
+  override readonly name = 'InvalidSessionError' as const;
+}
+
+/** There is no session with this id, or it was closed longer ago than the namespace remembers. */
+export class SessionNotFoundError extends Error {
+  override readonly name = 'SessionNotFoundError' as const;
+  readonly sessionId: string;
+
+  constructor(sessionId: string, namespace: string) {
+    super(`There is no session ${sessionId} in namespace ${namespace}.`);
+    this.sessionId = sessionId;
+  }
+}
+
+/** The session takes no more messages: it was closed, cancelled or terminated. */
+export class SessionClosedError extends Error {
+  override readonly name = 'SessionClosedError' as const;
+  readonly sessionId: string;
+
+  constructor(sessionId: string, options?: ErrorOptions) {
+    super(
+      `Session ${sessionId} has ended and takes no more messages. Begin another one with startSession(agent, { messages }) and what transcript() returns.`,
+      options,
+    );
+    this.sessionId = sessionId;
+  }
+}
+
+/** A turn runs, and the message was sent with `whenBusy: 'reject'`. */
+export class SessionBusyError extends Error {
+  override readonly name = 'SessionBusyError' as const;
+  readonly sessionId: string;
+
+  constructor(sessionId: string, reason: string, options?: ErrorOptions) {
+    super(`Session ${sessionId} has not taken the message: ${reason}`, options);
+    this.sessionId = sessionId;
+  }
+}
+
+/** The message was not taken: it is wrong, or too many wait. The session is as it was. */
+export class SendRefusedError extends Error {
+  override readonly name = 'SendRefusedError' as const;
+  readonly sessionId: string;
+  /** Why, without the session. */
+  readonly reason: string;
+
+  constructor(sessionId: string, reason: string, options?: ErrorOptions) {
+    super(`Session ${sessionId} has not taken the message: ${reason}`, options);
+    this.sessionId = sessionId;
+    this.reason = reason;
+  }
+}
+
+/** A session with this id exists, and it was started with another agent or other messages. */
+export class SessionIdInUseError extends Error {
+  override readonly name = 'SessionIdInUseError' as const;
+  readonly sessionId: string;
+
+  constructor(sessionId: string) {
+    super(
+      `Session ${sessionId} exists already, with another agent or other messages. Choose another sessionId.`,
+    );
+    this.sessionId = sessionId;
+  }
+}

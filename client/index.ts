@@ -1,10 +1,21 @@
 export { AgentClient } from './agent-client.ts';
-export type { AgentClientOptions, StartTurnOptions } from './agent-client.ts';
+export type {
+  AgentClientOptions,
+  SessionOptions,
+  StartSessionOptions,
+  StartTurnOptions,
+} from './agent-client.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
   SearchAttributesMissingError,
+  InvalidSessionError,
+  SendRefusedError,
+  SessionBusyError,
+  SessionClosedError,
+  SessionIdInUseError,
+  SessionNotFoundError,
   TemporalUnavailableError,
   TurnFailedError,
   TurnIdInUseError,
@@ -12,6 +23,10 @@ export {
   WorkerUnavailableError,
 } from './errors.ts';
 export type { ListedStatus, ListedTurn, ListTurnsOptions } from './list-turns.ts';
+export type { MessageRange } from './read-messages.ts';
+export { SessionHandle } from './session-handle.ts';
+export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
+export { SessionTurnHandle } from './session-turn-handle.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {
@@ -34,3 +49,11 @@ export type {
   TurnProgress,
   TurnResult,
 } from '../core/turn.ts';
+export type {
+  EndedTurn,
+  SessionArgs,
+  SessionInput,
+  SessionState,
+  SessionStatus,
+  WhenBusy,
+} from '../core/session.ts';

@@ -1,6 +1,6 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
-import { invalidArgument } from './temporal-errors.ts';
+import { causeChain } from '../core/failures.ts';
 
 type Attributes = Pick<WorkflowStartOptions, 'typedSearchAttributes'>;
 
@@ -30,7 +30,13 @@ export class SearchableStarts {
   }
 }
 
-/** One is not registered, or has another type. Nothing was started then. */
+/**
+ * One is not registered, or has another type. Nothing was started then. By the words: the SDK leaves
+ * nothing else of the refusal of an Update-with-Start.
+ */
 function refusesAttributes(error: unknown): boolean {
-  return /search attribute/i.test(invalidArgument(error) ?? '');
+  return REFUSAL.test(causeChain(error));
 }
+
+const REFUSAL =
+  /no mapping defined for search attribute|search attribute \S+ is not defined|invalid value for search attribute/i;

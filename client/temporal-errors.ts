@@ -17,8 +17,10 @@ const INVALID_ARGUMENT = 3;
 /** What the server finds wrong with a request, where that is what the error says. */
 export function invalidArgument(error: unknown): string | undefined {
   if (!(error instanceof ServiceError) || !isRecord(error.cause)) return undefined;
-  const { code, details } = error.cause;
-  return code === INVALID_ARGUMENT ? String(details) : undefined;
+  const { code, details, message } = error.cause;
+  if (code !== INVALID_ARGUMENT) return undefined;
+  // The native connection says it elsewhere.
+  return typeof details === 'string' && details !== '' ? details : String(message);
 }
 
 /** Runs a request about a turn, and says in Plait's words what went wrong with it. */

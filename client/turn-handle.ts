@@ -1,11 +1,13 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn-messages.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn-messages.ts';
+import type { SessionTurnResult } from '../core/turn-beginning.ts';
 import type { TurnResult } from '../core/turn.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
 import type { TurnDescription } from './describe-turn.ts';
 import { describeTurn } from './describe-turn.ts';
-import { ApprovalRefusedError, TurnNotFoundError } from './errors.ts';
+import { ApprovalRefusedError, TurnFailedError, TurnNotFoundError } from './errors.ts';
+import { wholeFailure, wholeResult } from './whole-result.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnSnapshot } from './turn-snapshot.ts';
 import { approvalRequests } from './waiting-calls.ts';
@@ -22,7 +24,7 @@ export class TurnHandle {
   readonly turnId: string;
   /** Temporal's own handle, for everything that is not here. */
   readonly workflow: WorkflowHandle;
-  private readonly client: Client;
+  protected readonly client: Client;
 
   constructor(client: Client, turnId: string) {
     this.client = client;
@@ -37,7 +39,12 @@ export class TurnHandle {
    * `TurnNotFoundError`.
    */
   async result(): Promise<TurnResult> {
-    return await this.about(async () => (await this.workflow.result()) as TurnResult);
+    try {
+      const result: unknown = await this.about(() => this.workflow.result());
+      return await wholeResult(this.client, result as TurnResult | SessionTurnResult);
+    } catch (error) {
+      throw error instanceof TurnFailedError ? await wholeFailure(this.client, error) : error;
+    }
   }
 
   /** What the turn is doing now. */

@@ -4,6 +4,14 @@ import { isRecord } from './json.ts';
 
 /** The arguments of the turn are wrong; nothing was done. */
 export const INVALID_TURN = 'plait.InvalidTurn';
+/** The arguments of the session are wrong; nothing was done. */
+export const INVALID_SESSION = 'plait.InvalidSession';
+/** A message was not taken; the session is as it was. */
+export const SEND_REFUSED = 'plait.SendRefused';
+/** The same, because a turn runs and the message would not wait. */
+export const SESSION_BUSY = 'plait.SessionBusy';
+/** The same, because the session takes no more messages. */
+export const SESSION_CLOSED = 'plait.SessionClosed';
 /** The worker has no agent of this name. */
 export const AGENT_NOT_REGISTERED = 'plait.AgentNotRegistered';
 /** The worker has the agent, but not this tool. */

@@ -5,11 +5,14 @@ export const DEFAULT_TASK_QUEUE = 'plait';
 
 /** Workflow type of one turn. */
 export const TURN_WORKFLOW = 'agentTurn';
+/** Workflow type of one session. */
+export const SESSION_WORKFLOW = 'agentSession';
 
 // Plait's own activities. The dot keeps them out of the alphabet of tool names, so that no tool
 // can ever take their place.
 export const CALL_MODEL = 'plait.callModel';
 export const READ_TRANSCRIPT = 'plait.readTranscript';
+export const READ_TURN = 'plait.readTurn';
 export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const PRESENT_RESULT = 'plait.presentResult';

@@ -1,6 +1,6 @@
 import type { PinnedAgent } from './agent-spec.ts';
 import { closeConversation } from './close-conversation.ts';
-import { jsonBytes } from './json.ts';
+import { isRecord, jsonBytes } from './json.ts';
 import type { Note } from './notes.ts';
 import type { PreparedCall } from './prepared-call.ts';
 import type { Transcript } from './transcript.ts';
@@ -74,4 +74,8 @@ export function sessionTurnProgress(
 function closed(transcript: Transcript): Transcript {
   const tail = closeConversation(transcript.tail);
   return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+}
+
+export function isSessionProgress(value: unknown): value is SessionTurnProgress {
+  return isRecord(value) && isRecord(value['end']) && 'transcript' in value['end'];
 }

@@ -28,7 +28,7 @@ export function openingMessages(args: unknown): Message[] {
   return toMessages(args['input']);
 }
 
-function checkBatchPolicy({ onToolFailure, batchTimeout }: Record<string, unknown>): void {
+export function checkBatchPolicy({ onToolFailure, batchTimeout }: Record<string, unknown>): void {
   if (
     onToolFailure !== undefined &&
     !(ON_TOOL_FAILURE as readonly unknown[]).includes(onToolFailure)
@@ -57,6 +57,28 @@ function toMessages(input: unknown): Message[] {
     return checked([{ role: 'user', content: input as unknown as InputBlock[] }]);
   }
   throw new InvalidTurnError('input mixes messages (with a role) and content blocks (with a type)');
+}
+
+/** Why this cannot be a user's message of a session, or `undefined`. */
+export function findInputProblem(input: unknown): string | undefined {
+  try {
+    const isConversation =
+      Array.isArray(input) && input.some((one) => isRecord(one) && 'role' in one);
+    if (isConversation) return 'input must be a text or content blocks; a session has its messages';
+    toMessages(input);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Why this cannot be what a session begins with, or `undefined`. It may end with the assistant. */
+export function findOpeningProblem(messages: unknown): string | undefined {
+  if (!Array.isArray(messages) || !messages.every((one) => isRecord(one) && 'role' in one)) {
+    return 'messages must be a list of messages';
+  }
+  const next: Message = { role: 'user', content: 'and then' };
+  return findConversationProblem([...(messages as Message[]), next]);
 }
 
 /** The rest of each block is checked by the API. */

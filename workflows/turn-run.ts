@@ -147,8 +147,11 @@ export class TurnRun {
       const details = committed.calls.at(failure - calls.length);
       return { type: 'stop', reason: 'tool_failure', details };
     }
-    this.state = this.notes.place(committed, 'after results', agent.notes);
-    return this.afterRound(stored);
+    const next = this.afterRound(stored);
+    if (next.type === 'ask model') {
+      this.state = this.notes.place(committed, 'after results', agent.notes);
+    }
+    return next;
   }
 
   async finish(stop: Stop): Promise<TurnResult | SessionTurnResult> {
@@ -200,8 +203,10 @@ export class TurnRun {
   /** The model has ended its turn; somebody may have spoken meanwhile. */
   private goOnWithNotes(agent: PinnedAgent, stop: Stop): TurnStep {
     if (this.notes.waiting.length === 0 || this.state.rounds >= agent.limits.rounds) return stop;
+    const next = this.afterRound(agent.spec.type === 'stored');
+    if (next.type !== 'ask model') return stop;
     this.state = this.notes.place(this.state, 'after end_turn');
-    return this.afterRound(agent.spec.type === 'stored');
+    return next;
   }
 
   /** Nothing that runs survives it, so it happens where nothing does: before calls are dispatched. */

@@ -1,0 +1,42 @@
+import type { Client } from '@temporalio/client';
+import type { SessionTurnProgress, SessionTurnResult } from '../core/turn-beginning.ts';
+import { isSessionProgress } from '../core/turn-beginning.ts';
+import type { TurnProgress, TurnResult } from '../core/turn.ts';
+import { TurnFailedError } from './errors.ts';
+import { readMessages } from './read-messages.ts';
+
+// A turn of a session returns where its messages lie, so that neither its history nor that of the
+// session grows with the conversation.
+
+/** The result with its messages. */
+export async function wholeResult(
+  client: Client,
+  result: TurnResult | SessionTurnResult,
+): Promise<TurnResult> {
+  return 'end' in result ? await withMessages(client, result) : result;
+}
+
+/** The same failure, whose progress has its messages. */
+export async function wholeFailure(
+  client: Client,
+  failure: TurnFailedError,
+): Promise<TurnFailedError> {
+  const { turnId, message, type, progress, model, cause } = failure;
+  if (!isSessionProgress(progress)) return failure;
+  // What the storage does not give must not hide why the turn failed.
+  const whole: TurnProgress = await withMessages<SessionTurnProgress>(client, progress).catch(
+    () => ({
+      ...progress,
+      messages: progress.end.transcript.tail,
+    }),
+  );
+  return new TurnFailedError(turnId, message, { type, progress: whole, model, cause });
+}
+
+async function withMessages<Progress extends SessionTurnProgress>(
+  client: Client,
+  { end, ...rest }: Progress,
+) {
+  const messages = await readMessages(client, end.transcript, { from: end.before });
+  return { ...rest, messages };
+}

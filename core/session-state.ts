@@ -1,0 +1,279 @@
+import type { PinnedAgent } from './agent-spec.ts';
+import { SEND_REFUSED, SESSION_BUSY, SESSION_CLOSED } from './failures.ts';
+import { fingerprint } from './fingerprint.ts';
+import { jsonBytes } from './json.ts';
+import type { Note } from './notes.ts';
+import type {
+  EndedTurn,
+  Send,
+  SendReceipt,
+  SessionArgs,
+  SessionInput,
+  SessionState,
+} from './session.ts';
+import { append, EMPTY_TRANSCRIPT, INLINE_BYTES, messageCount } from './transcript.ts';
+import type { SessionTurnProgress, SessionTurnResult } from './turn-beginning.ts';
+import type { Conversation } from './turn-state.ts';
+import { addUsage, NO_USAGE } from './usage.ts';
+import type { Usage } from './usage.ts';
+
+/** A message that has not become a turn yet. */
+export interface WaitingTurn {
+  turnId: string;
+  input: SessionInput;
+  /** Before those that merely wait. */
+  urgent?: true;
+}
+
+/** A message that was taken: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
+type Receipt = [key: string, message: string, turnId: string, joins?: string];
+
+/** All that a session remembers. Every function here returns a new one. */
+export interface SessionMemory extends Conversation {
+  /** Pinned by the first turn. */
+  agent?: PinnedAgent;
+  /** Number of the next turn, from 1. */
+  next: number;
+  waiting: WaitingTurn[];
+  /** The newest last. */
+  receipts: Receipt[];
+  turns: number;
+  usage: Usage;
+  last?: EndedTurn;
+  closing?: true;
+}
+
+/** The turn that runs, and what was sent to it. */
+export interface RunningTurn extends WaitingTurn {
+  notes: readonly Note[];
+}
+
+/** What a session does about a message that it has taken. */
+export type SendEffect =
+  | { type: 'none' }
+  /** Hand it to the running turn. */
+  | { type: 'note'; note: Note }
+  /** Cancel the running turn. */
+  | { type: 'interrupt' };
+
+/** Keys of so many messages are remembered, for senders that did not get their answer. */
+const MAX_RECEIPTS = 500;
+const MAX_KEY = 200;
+/** More messages than anybody waits for. */
+const MAX_WAITING = 100;
+
+export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
+  return {
+    transcript: append(EMPTY_TRANSCRIPT, ...messages),
+    stored: [],
+    next: 1,
+    waiting: [],
+    receipts: [],
+    turns: 0,
+    usage: NO_USAGE,
+  };
+}
+
+/** Why a message is not taken: the type of the failure, and words for its sender. */
+export interface SendRefusal {
+  type: typeof SEND_REFUSED | typeof SESSION_BUSY | typeof SESSION_CLOSED;
+  reason: string;
+}
+
+function refused(reason: string): SendRefusal {
+  return { type: SEND_REFUSED, reason };
+}
+
+/** `undefined` where the message is taken. */
+export function refuseSend(
+  memory: SessionMemory,
+  args: SessionArgs,
+  send: Send,
+  running: RunningTurn | undefined,
+): SendRefusal | undefined {
+  const { idempotencyKey: key, agent, whenBusy = args.whenBusy } = send;
+  if (agent !== undefined && agent !== args.agent) {
+    return refused(
+      `the session belongs to agent ${args.agent}, not to ${agent}. Choose another session id.`,
+    );
+  }
+  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY) {
+    return refused(`idempotencyKey must be a text of 1 to ${MAX_KEY} characters.`);
+  }
+  const receipt = memory.receipts.find(([used]) => used === key);
+  if (receipt !== undefined) {
+    if (receipt[1] === fingerprint(send.input)) return undefined;
+    return refused(
+      `idempotencyKey ${key} was used for another message. Use a new key for a new message.`,
+    );
+  }
+  if (memory.closing === true) return { type: SESSION_CLOSED, reason: 'it is closed.' };
+  const isBusy = running !== undefined || memory.waiting.length > 0;
+  if (whenBusy === 'reject' && isBusy) {
+    const turnId = running?.turnId ?? memory.waiting[0]?.turnId;
+    const reason = `turn ${turnId} is running. Send again when it has ended.`;
+    return { type: SESSION_BUSY, reason };
+  }
+  if (memory.waiting.length >= MAX_WAITING) {
+    return refused(
+      `${MAX_WAITING} messages wait already. Send again when some of them have become turns.`,
+    );
+  }
+  const bytes = jsonBytes(send.input) + jsonBytes(memory.waiting) + memory.transcript.tailBytes;
+  if (bytes > INLINE_BYTES) {
+    return refused(
+      `the message does not fit beside the conversation and the messages that wait (${bytes} bytes together, of at most ${INLINE_BYTES}). Give the workers and the clients a \`storage\`, or send less.`,
+    );
+  }
+  return undefined;
+}
+
+/** Takes a message that `refuseSend` has nothing against. */
+export function takeSend(
+  memory: SessionMemory,
+  { sessionId, whenBusy = 'queue' }: { sessionId: string; whenBusy?: SessionArgs['whenBusy'] },
+  send: Send,
+  running: RunningTurn | undefined,
+): { memory: SessionMemory; receipt: SendReceipt; effect: SendEffect } {
+  const { idempotencyKey: key, input } = send;
+  const known = memory.receipts.find(([used]) => used === key);
+  if (known !== undefined) {
+    return { memory, receipt: asReceipt(known), effect: { type: 'none' } };
+  }
+  const turnId = `${sessionId}.turn-${memory.next}`;
+  const policy = running === undefined ? 'queue' : (send.whenBusy ?? whenBusy);
+  const message = fingerprint(input);
+  const receipt: Receipt =
+    policy === 'steer' ? [key, message, turnId, running?.turnId as string] : [key, message, turnId];
+  const taken = {
+    ...memory,
+    next: memory.next + 1,
+    receipts: [...memory.receipts, receipt].slice(-MAX_RECEIPTS),
+  };
+  const waits = (turn: WaitingTurn) => ({ ...taken, waiting: insert(memory.waiting, turn) });
+  switch (policy) {
+    case 'steer': {
+      const effect: SendEffect = { type: 'note', note: { turnId, input } };
+      return { memory: taken, receipt: asReceipt(receipt), effect };
+    }
+    case 'interrupt': {
+      const effect: SendEffect = { type: 'interrupt' };
+      const urgent = waits({ turnId, input, urgent: true });
+      return { memory: urgent, receipt: asReceipt(receipt), effect };
+    }
+    default: {
+      const effect: SendEffect = { type: 'none' };
+      return { memory: waits({ turnId, input }), receipt: asReceipt(receipt), effect };
+    }
+  }
+}
+
+function asReceipt([, , turnId, joins]: Receipt): SendReceipt {
+  return { turnId, ...(joins === undefined ? {} : { joins }) };
+}
+
+/** Behind those that are as urgent. */
+function insert(waiting: readonly WaitingTurn[], turn: WaitingTurn): WaitingTurn[] {
+  const at = turn.urgent === true ? waiting.findIndex(({ urgent }) => urgent !== true) : -1;
+  return at === -1 ? [...waiting, turn] : [...waiting.slice(0, at), turn, ...waiting.slice(at)];
+}
+
+/** The next turn, if one waits. */
+export function takeTurn(
+  memory: SessionMemory,
+): { memory: SessionMemory; turn: WaitingTurn } | undefined {
+  const [turn, ...waiting] = memory.waiting;
+  return turn === undefined ? undefined : { memory: { ...memory, waiting }, turn };
+}
+
+/** How a turn came to its end, as the session learns it. */
+export type TurnOutcome =
+  | { type: 'ended'; result: SessionTurnResult }
+  | { type: 'failed'; message: string; progress: SessionTurnProgress }
+  /** Nobody knows what it has done. */
+  | { type: 'lost'; message: string };
+
+/** Takes over what the turn has added to the conversation. */
+export function turnEnded(
+  memory: SessionMemory,
+  running: RunningTurn,
+  outcome: TurnOutcome,
+  now: number,
+): SessionMemory {
+  const { turnId, notes } = running;
+  const known = outcome.type === 'ended' ? outcome.result : progressOf(outcome);
+  const joined = new Set(known?.joined);
+  // What the turn did not take in is next, in the order in which it was sent.
+  const left = notes.filter((note) => !joined.has(note.turnId));
+  const again = left.map((note): WaitingTurn => ({ ...note, urgent: true }));
+  const pinned = known?.end.agent ?? memory.agent;
+  return {
+    ...memory,
+    ...conversationAfter(memory, running, outcome),
+    ...(pinned === undefined ? {} : { agent: pinned }),
+    waiting: [...again, ...memory.waiting],
+    turns: memory.turns + 1,
+    usage: known === undefined ? memory.usage : addUsage(memory.usage, known.usage),
+    last: {
+      turnId,
+      stopReason: outcome.type === 'ended' ? outcome.result.stopReason : 'failed',
+      endedAt: new Date(now).toISOString(),
+      ...(outcome.type === 'ended' ? {} : { message: outcome.message }),
+    },
+  };
+}
+
+function progressOf(outcome: TurnOutcome): SessionTurnProgress | undefined {
+  return outcome.type === 'failed' ? outcome.progress : undefined;
+}
+
+const LOST =
+  'The turn that began with this message was lost. What its tools have done is not known.';
+
+function conversationAfter(
+  { transcript, stored }: SessionMemory,
+  { input }: RunningTurn,
+  outcome: TurnOutcome,
+): Conversation {
+  switch (outcome.type) {
+    case 'ended':
+      return conversationOf(outcome.result);
+    case 'failed':
+      // Before its first reply a turn has done nothing, and it may be its message that the API
+      // refuses: kept, it would make every later turn fail as well.
+      return outcome.progress.rounds === 0
+        ? { transcript, stored }
+        : conversationOf(outcome.progress);
+    case 'lost': {
+      const blocks = typeof input === 'string' ? [{ type: 'text' as const, text: input }] : input;
+      const content = [...blocks, { type: 'text' as const, text: LOST }];
+      return { transcript: append(transcript, { role: 'user', content }), stored };
+    }
+  }
+}
+
+/** Old results are not read again; what is left out here is only what `read_result` finds. */
+const MAX_STORED = 100;
+
+function conversationOf({ end }: SessionTurnProgress): Conversation {
+  return { transcript: end.transcript, stored: end.stored.slice(-MAX_STORED) };
+}
+
+export function describeSession(
+  { agent }: SessionArgs,
+  memory: SessionMemory,
+  running: RunningTurn | undefined,
+): SessionState {
+  const { waiting, transcript, turns, usage, last, closing } = memory;
+  const isBusy = running !== undefined || waiting.length > 0;
+  return {
+    agent,
+    status: isBusy ? 'busy' : closing === true ? 'closed' : 'idle',
+    ...(running === undefined ? {} : { runningTurn: running.turnId }),
+    waitingTurns: waiting.map(({ turnId }) => turnId),
+    turns,
+    messages: messageCount(transcript),
+    usage,
+    ...(last === undefined ? {} : { lastTurn: last }),
+  };
+}

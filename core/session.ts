@@ -1,0 +1,80 @@
+import type { BatchPolicy } from './batch-policy.ts';
+import type { InputBlock, Message } from './messages.ts';
+import type { StopReason } from './turn.ts';
+import type { Usage } from './usage.ts';
+
+/**
+ * What becomes of a message that is sent while a turn runs.
+ *
+ * - `queue`: it waits, and becomes a turn of its own
+ * - `steer`: the running turn takes it in, at the next place where the model may read it
+ * - `interrupt`: the running turn is cancelled, its open calls are answered, and the message is next
+ * - `reject`: it is refused
+ */
+export type WhenBusy = 'queue' | 'steer' | 'interrupt' | 'reject';
+
+export const WHEN_BUSY = ['queue', 'steer', 'interrupt', 'reject'] as const;
+
+/** The argument of the workflow `agentSession`, for everyone who starts it with a plain client. */
+export interface SessionArgs extends Partial<BatchPolicy> {
+  /** Name of an agent that the workers of the task queue have. */
+  agent: string;
+  /** What the tools of every turn should know and the model should not; JSON. */
+  context?: unknown;
+  /** @default 'queue' */
+  whenBusy?: WhenBusy;
+  /** What the conversation begins with. @default nothing */
+  messages?: Message[];
+}
+
+/** What a user's message may be. */
+export type SessionInput = string | InputBlock[];
+
+/** The argument of the Update `send`. */
+export interface Send {
+  input: SessionInput;
+  /** The same message, sent again, is the same turn. */
+  idempotencyKey: string;
+  /** The agent that the sender believes to speak to. @default whichever it is */
+  agent?: string;
+  /** Instead of the session's. */
+  whenBusy?: WhenBusy;
+}
+
+/** What `send` returns. */
+export interface SendReceipt {
+  /** The turn that the message becomes. */
+  turnId: string;
+  /** The running turn that may take it in instead; the result of that one tells. */
+  joins?: string;
+}
+
+/** What a session is doing. */
+export type SessionStatus = 'idle' | 'busy' | 'closed';
+
+/** What the Query `describe` returns. */
+export interface SessionState {
+  agent: string;
+  status: SessionStatus;
+  /** The turn that runs. */
+  runningTurn?: string;
+  /** Turns that wait, in their order. */
+  waitingTurns: string[];
+  /** Turns that have ended. */
+  turns: number;
+  /** Messages of the conversation. */
+  messages: number;
+  /** Sum over the turns. */
+  usage: Usage;
+  lastTurn?: EndedTurn;
+}
+
+/** How a turn ended; `failed` where it has no stop reason. */
+export interface EndedTurn {
+  turnId: string;
+  stopReason: StopReason | 'failed';
+  /** ISO 8601. */
+  endedAt: string;
+  /** What a failed one said. */
+  message?: string;
+}

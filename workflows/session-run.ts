@@ -1,0 +1,142 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { INVALID_SESSION, SEND_REFUSED } from '../core/failures.ts';
+import { checkSend, checkSessionArgs } from '../core/session-input.ts';
+import type { Close } from '../core/session-messages.ts';
+import {
+  CLOSE_UPDATE,
+  DESCRIBE_QUERY,
+  SEND_UPDATE,
+  TRANSCRIPT_QUERY,
+} from '../core/session-messages.ts';
+import type { SessionMemory, WaitingTurn } from '../core/session-state.ts';
+import {
+  beginSession,
+  describeSession,
+  refuseSend,
+  takeSend,
+  takeTurn,
+  turnEnded,
+} from '../core/session-state.ts';
+import type { Send, SendReceipt, SessionArgs, SessionState } from '../core/session.ts';
+import type { Transcript } from '../core/transcript.ts';
+import { references } from '../core/transcript.ts';
+import { SessionTurn } from './session-turn.ts';
+
+const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
+const closeUpdate = defineUpdate<void, [Close?]>(CLOSE_UPDATE);
+const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
+const transcriptQuery = defineQuery<Transcript>(TRANSCRIPT_QUERY);
+
+/**
+ * A session that was idle for so long goes on in a new run. Its history is then almost empty, so that
+ * any later version of Plait can wake it up.
+ */
+const IDLE_BEFORE_CONTINUING = '10s';
+
+/** One session in one run. Its Updates do nothing but record, so none is ever half done. */
+export class SessionRun {
+  private readonly args: SessionArgs;
+  private memory: SessionMemory;
+  private running: SessionTurn | undefined;
+  private hasRunTurns = false;
+
+  constructor(args: SessionArgs, carried: SessionMemory | undefined) {
+    const problem = checkSessionArgs(args);
+    if (problem !== undefined) throw ApplicationFailure.nonRetryable(problem, INVALID_SESSION);
+    this.args = args;
+    this.memory = carried ?? beginSession(args);
+    setHandler(sendUpdate, (send) => this.send(send), {
+      validator: (send: Send) => {
+        const problem = checkSend(send);
+        const refusal =
+          problem === undefined
+            ? refuseSend(this.memory, this.args, send, this.running?.about)
+            : { type: SEND_REFUSED, reason: problem };
+        if (refusal === undefined) return;
+        throw ApplicationFailure.nonRetryable(refusal.reason, refusal.type);
+      },
+    });
+    setHandler(closeUpdate, (close) => this.close(close));
+    setHandler(describeQuery, () => this.describe());
+    setHandler(transcriptQuery, () => references(this.memory.transcript));
+  }
+
+  /** Waits for a message; `undefined` when the session is closed. */
+  async nextTurn(): Promise<WaitingTurn | undefined> {
+    // A cancelled session starts nothing any more.
+    if (CancellationScope.current().consideredCancelled) this.close({ interrupt: true });
+    const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
+    if (this.hasRunTurns && this.isHistoryLong()) await this.continueAsNew();
+    if (!isAwake()) {
+      setCurrentDetails('Idle');
+      // Only after a turn: a session that sleeps has no timer.
+      if (!this.hasRunTurns) await condition(isAwake);
+      else if (!(await condition(isAwake, IDLE_BEFORE_CONTINUING))) await this.continueAsNew();
+    }
+    const next = takeTurn(this.memory);
+    if (next === undefined) return undefined;
+    this.memory = next.memory;
+    return next.turn;
+  }
+
+  async runTurn(turn: WaitingTurn): Promise<void> {
+    const running = new SessionTurn(this.args, this.memory, turn);
+    this.running = running;
+    this.hasRunTurns = true;
+    setCurrentDetails(`Turn ${turn.turnId} is running`);
+    const outcome = await running.outcome();
+    this.memory = turnEnded(this.memory, running.about, outcome, Date.now());
+    this.running = undefined;
+  }
+
+  close({ interrupt = false }: Close = {}): void {
+    this.memory = {
+      ...this.memory,
+      closing: true,
+      ...(interrupt ? { waiting: [] } : {}),
+    };
+    if (interrupt) this.running?.interrupt();
+  }
+
+  describe(): SessionState {
+    return describeSession(this.args, this.memory, this.running?.about);
+  }
+
+  private send(send: Send): SendReceipt {
+    const { workflowId: sessionId } = workflowInfo();
+    const { whenBusy } = this.args;
+    const policy = { sessionId, ...(whenBusy === undefined ? {} : { whenBusy }) };
+    const { memory, receipt, effect } = takeSend(this.memory, policy, send, this.running?.about);
+    this.memory = memory;
+    if (effect.type === 'note') this.running?.add(effect.note);
+    if (effect.type === 'interrupt') this.running?.interrupt();
+    return receipt;
+  }
+
+  private isHistoryLong(): boolean {
+    const { historyLength, continueAsNewSuggested } = workflowInfo();
+    const limit = this.memory.agent?.limits.historyEvents ?? Number.POSITIVE_INFINITY;
+    return continueAsNewSuggested || historyLength >= limit;
+  }
+
+  /** No turn runs now; messages that wait are carried. */
+  private async continueAsNew(): Promise<never> {
+    // What the session began with lies in the memory.
+    const { messages: _, ...args } = this.args;
+    const memory = { ...this.memory, transcript: references(this.memory.transcript) };
+    return await continueAsNew<(args: SessionArgs, memory: SessionMemory) => Promise<unknown>>(
+      args,
+      memory,
+    );
+  }
+}

@@ -1,0 +1,131 @@
+import { ActivityFailure, ApplicationFailure, rootCause } from '@temporalio/common';
+import {
+  CancellationScope,
+  type ChildWorkflowHandle,
+  ChildWorkflowFailure,
+  proxyActivities,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { PlaitActivities } from '../activities/index.ts';
+import { shorten } from '../core/json.ts';
+import { READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
+import type { Note } from '../core/notes.ts';
+import type {
+  RunningTurn,
+  SessionMemory,
+  TurnOutcome,
+  WaitingTurn,
+} from '../core/session-state.ts';
+import type { SessionArgs } from '../core/session.ts';
+import type {
+  SessionTurnProgress,
+  SessionTurnResult,
+  TurnBeginning,
+} from '../core/turn-beginning.ts';
+import { isSessionProgress } from '../core/turn-beginning.ts';
+import { NOTE_SIGNAL } from '../core/turn-messages.ts';
+import type { TurnArgs } from '../core/turn.ts';
+import { MODEL_RETRY } from './call-model.ts';
+
+type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTurnResult>;
+
+const activities = proxyActivities<PlaitActivities>({
+  startToCloseTimeout: '1m',
+  // Without an answer the model would forget what its tools did.
+  retry: MODEL_RETRY,
+});
+
+/** The turn that a session runs, as a child workflow. */
+export class SessionTurn {
+  private readonly args: SessionArgs;
+  private readonly memory: SessionMemory;
+  private readonly turn: WaitingTurn;
+  private readonly scope = new CancellationScope();
+  private notes: readonly Note[] = [];
+  private child: ChildWorkflowHandle<AgentTurn> | undefined;
+  private isInterrupted = false;
+
+  constructor(args: SessionArgs, memory: SessionMemory, turn: WaitingTurn) {
+    this.args = args;
+    this.memory = memory;
+    this.turn = turn;
+  }
+
+  get about(): RunningTurn {
+    return { ...this.turn, notes: this.notes };
+  }
+
+  /** Hands a message to the turn. Whether it took it in is told by its result. */
+  add(note: Note): void {
+    this.notes = [...this.notes, note];
+    if (this.child !== undefined) hand(this.child, note);
+  }
+
+  /** Its calls are cancelled and answered; then it ends. */
+  interrupt(): void {
+    this.isInterrupted = true;
+    // Before it has begun there is nothing to cancel, and it would leave no trace.
+    if (this.child !== undefined) this.scope.cancel();
+  }
+
+  async outcome(): Promise<TurnOutcome> {
+    try {
+      return { type: 'ended', result: await this.scope.run(() => this.run()) };
+    } catch (error) {
+      return await CancellationScope.nonCancellable(() => this.outcomeOf(error));
+    }
+  }
+
+  private async run(): Promise<SessionTurnResult> {
+    const { agent, context, onToolFailure, batchTimeout } = this.args;
+    const { transcript, stored, agent: pinned } = this.memory;
+    const { turnId, input } = this.turn;
+    const args: TurnArgs = {
+      agent,
+      input,
+      ...(context === undefined ? {} : { context }),
+      ...(onToolFailure === undefined ? {} : { onToolFailure }),
+      ...(batchTimeout === undefined ? {} : { batchTimeout }),
+    };
+    const conversation = { transcript, stored, ...(pinned === undefined ? {} : { agent: pinned }) };
+    this.child = await startChild<AgentTurn>(TURN_WORKFLOW, {
+      workflowId: turnId,
+      args: [args, { type: 'session', ...conversation }],
+      // Its result says what its tools did, also when it was cancelled.
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+      parentClosePolicy: 'REQUEST_CANCEL',
+      memo: { agent, sessionId: workflowInfo().workflowId },
+      staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
+    });
+    for (const note of this.notes) hand(this.child, note);
+    if (this.isInterrupted) this.scope.cancel();
+    return await this.child.result();
+  }
+
+  private async outcomeOf(error: unknown): Promise<TurnOutcome> {
+    const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+    const message = rootCause(error) ?? String(error);
+    const progress = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
+    if (isSessionProgress(progress)) return { type: 'failed', message, progress };
+    // Terminated, or timed out: what it did can still be asked for.
+    const read = this.child === undefined ? undefined : await this.readTurn();
+    return read === undefined
+      ? { type: 'lost', message }
+      : { type: 'failed', message, progress: read };
+  }
+
+  private async readTurn(): Promise<SessionTurnProgress | undefined> {
+    try {
+      return await activities[READ_TURN]({ turnId: this.turn.turnId });
+    } catch (error) {
+      if (error instanceof ActivityFailure) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** One that has ended meanwhile does not take it; its result does not name it then. */
+function hand(child: ChildWorkflowHandle<AgentTurn>, note: Note): void {
+  child.signal(NOTE_SIGNAL, note).catch(() => undefined);
+}
