@@ -20,7 +20,7 @@ export function invalidArgument(error: unknown): string | undefined {
   const { code, details, message } = error.cause;
   if (code !== INVALID_ARGUMENT) return undefined;
   // The native connection says it elsewhere.
-  return typeof details === 'string' && details !== '' ? details : String(message);
+  return typeof details === 'string' && details !== '' ? details : message;
 }
 
 /** Runs a request about a turn, and says in Plait's words what went wrong with it. */
