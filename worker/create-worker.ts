@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
 import { msToNumber } from '@temporalio/common/lib/time.js';
@@ -9,6 +8,7 @@ import type { LeftBehind } from '../activities/tool-attempt.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { withStorage } from '../storage/data-converter.ts';
+import { preloaded, WORKFLOWS } from './bundler-options.ts';
 import { chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker; what is given wins over a default here. */
@@ -67,10 +67,14 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
   return { ...defaults, shutdownForceTime: msToNumber(shutdownGraceTime) + afterGrace };
 }
 
-/** The workflows beside this file: `.ts` in the repository, `.js` in the package. */
-const WORKFLOWS = fileURLToPath(
-  new URL(`../workflows/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+function workflowsOf({
+  workflowBundle,
+  workflowsPath = WORKFLOWS,
+  bundlerOptions,
+}: Partial<WorkerOptions>): Partial<WorkerOptions> {
+  if (workflowBundle !== undefined) return { workflowBundle };
+  return { workflowsPath, bundlerOptions: preloaded(bundlerOptions) };
+}
 
 /**
  * A Temporal worker that runs the turns of these agents: `await worker.run()`. Task queues
@@ -114,8 +118,8 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   try {
     const worker = await serveQueues(queues, needed, {
       ...defaultsFor(temporal),
-      ...(temporal.workflowBundle === undefined ? { workflowsPath: WORKFLOWS } : {}),
       ...temporal,
+      ...workflowsOf(temporal),
       connection,
       namespace,
       activities: merged(activities, plait),
