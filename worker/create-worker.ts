@@ -45,6 +45,9 @@ const DEFAULTS = {
   maxEagerActivityReservationsPerWorkflowTask: 500,
   // Tools mostly wait; at the default of 100 the 101st call of a batch would queue.
   maxConcurrentActivityTaskExecutions: 500,
+  // A start in the worker's own process is eager only while there is room for its first task; at the
+  // default of 40 most of 200 turns that start at once take the way through the queue.
+  maxConcurrentWorkflowTaskExecutions: 200,
   // A cancel or a pause reaches a tool with its next heartbeat, so let heartbeats through.
   maxHeartbeatThrottleInterval: '1s',
   // After a killed worker, others wait this long for it before they take over its turns.
@@ -57,8 +60,12 @@ const DEFAULTS = {
 
 /** The defaults that fit to what is given. */
 function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Partial<WorkerOptions> {
-  // A tuner decides this by itself, and Temporal refuses both.
-  const { maxConcurrentActivityTaskExecutions: _, ...others } = DEFAULTS;
+  // A tuner decides these by itself, and Temporal refuses both.
+  const {
+    maxConcurrentActivityTaskExecutions: _,
+    maxConcurrentWorkflowTaskExecutions: __,
+    ...others
+  } = DEFAULTS;
   const defaults = tuner === undefined ? DEFAULTS : others;
   if (shutdownGraceTime === undefined) return defaults;
   // Forced earlier, tools would be lost within the time that they were given.
