@@ -9,6 +9,7 @@ export const EXIT_CODES = {
   turnFailed: 6,
   stillRunning: 7,
   refused: 8,
+  storageUnavailable: 9,
   interrupted: 130,
 } as const;
 
@@ -23,7 +24,8 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   stoppedEarly: 'the turn ended for another reason (max_tokens, refusal, cancelled, …)',
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
-  refused: 'the turn refuses the decision: the call does not wait, or the input is wrong',
+  refused: 'the turn refuses the decision (the call does not wait, …); gc would remove everything',
+  storageUnavailable: 'the storage cannot be written and read',
   interrupted: 'ended at once by a second Ctrl-C',
 };
 

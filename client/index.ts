@@ -10,6 +10,8 @@ export {
   TurnNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
+export { liveKeys } from './live-keys.ts';
+export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {

@@ -7,3 +7,14 @@ export class InvalidStorageError extends Error {
 export class StorageUnavailableError extends Error {
   override readonly name = 'StorageUnavailableError' as const;
 }
+
+/** A sweep would remove everything: nothing that it was told of is in the storage. */
+export class NothingNeededError extends Error {
+  override readonly name = 'NothingNeededError' as const;
+
+  constructor() {
+    super(
+      'Nothing of what is needed lies in this storage, and everything old would be removed. Is it the storage of this Temporal server and namespace?',
+    );
+  }
+}

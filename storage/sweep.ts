@@ -1,3 +1,4 @@
+import { NothingNeededError } from './errors.ts';
 import type { CollectableStorage } from './plait-storage.ts';
 
 export interface SweepOptions {
@@ -11,6 +12,12 @@ export interface SweepOptions {
    * named by nobody yet. Keep a day at least.
    */
   writtenBefore: Date;
+  /**
+   * Removes also where nothing at all is needed of what is there. Otherwise that is an error: somebody
+   * has asked the wrong server for what is needed.
+   * @default false
+   */
+  removeAll?: boolean;
   /** Tells what would be removed. @default false */
   dryRun?: boolean;
 }
@@ -31,24 +38,36 @@ export interface SweepReport {
 
 const BATCH = 500;
 
-/** Removes what is old and not needed. It may be run again at any time, and by several at once. */
+/**
+ * Removes what is old and not needed. It may be run again at any time, and by several at once.
+ *
+ * Throws a `NothingNeededError` before it removes everything.
+ */
 export async function sweep(
   storage: CollectableStorage,
-  { live, writtenBefore, dryRun = false }: SweepOptions,
+  { live, writtenBefore, removeAll = false, dryRun = false }: SweepOptions,
 ): Promise<SweepReport> {
   const report = { removed: tally(), needed: tally(), young: tally() };
   // Before anybody is asked what is needed: what is written from now on is young.
   const old = new Map<string, number>();
+  const young = new Set<string>();
   for await (const { key, bytes, writtenAt } of storage.list()) {
     if (writtenAt < writtenBefore) old.set(key, bytes);
-    else count(report.young, bytes);
+    else {
+      young.add(key);
+      count(report.young, bytes);
+    }
   }
+  let needed = false;
   for await (const key of live()) {
+    needed ||= young.has(key);
     const bytes = old.get(key);
     if (bytes === undefined) continue;
+    needed = true;
     old.delete(key);
     count(report.needed, bytes);
   }
+  if (!needed && !removeAll && old.size > 0) throw new NothingNeededError();
   const keys = [...old.keys()];
   for (let from = 0; from < keys.length; from += BATCH) {
     const batch = keys.slice(from, from + BATCH);

@@ -184,7 +184,7 @@ describe('a segment that cannot be read', () => {
 
     await expect(load).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: false });
     await expect(load).rejects.toThrow(
-      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`\.$/,
+      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`, and see that it is up\.$/,
     );
   });
 
@@ -303,7 +303,7 @@ describe('the full text of a result', () => {
     await expect(
       inActivity(() => createTranscriptStore(freshStorage()).readKept(lost)),
     ).rejects.toThrow(
-      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`\.$/,
+      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`, and see that it is up\.$/,
     );
   });
 });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { STORED_OBJECT_LOST } from '../../core/failures.ts';
 import { checkStorage } from '../../storage/check-storage.ts';
 import { directoryStorage } from '../../storage/directory.ts';
+import { NothingNeededError } from '../../storage/errors.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import type { PlaitStorage, StoredObject } from '../../storage/plait-storage.ts';
 import { sweep } from '../../storage/sweep.ts';
@@ -257,7 +258,11 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     await kind.age(name, keyOf(claims[0]), 8);
 
     await storage.store({}, [payload('again')]);
-    const report = await sweep(storage, { live: () => keys(), writtenBefore: daysAgo(7) });
+    const report = await sweep(storage, {
+      live: () => keys(),
+      writtenBefore: daysAgo(7),
+      removeAll: true,
+    });
 
     expect(report.removed.objects).toBe(0);
     expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['again']);
@@ -271,10 +276,26 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
       yield* keys();
     }
 
-    const report = await sweep(storage, { live: writesAgain, writtenBefore: daysAgo(7) });
+    const report = await sweep(storage, {
+      live: writesAgain,
+      writtenBefore: daysAgo(7),
+      removeAll: true,
+    });
 
     expect(report).toMatchObject({ removed: { objects: 1 }, young: { objects: 1 } });
     expect((await storage.retrieve({}, claims.slice(0, 1))).map(valueOf)).toEqual(['again']);
+  });
+
+  test('does not lose everything because the wrong server was asked', async () => {
+    const claims = await storage.store({}, ['old', 'young'].map(payload));
+    const [old, young] = claims.map(keyOf) as [string, string];
+    await kind.age(name, old, 8);
+    const others = { live: () => keys('f'.repeat(64)), writtenBefore: daysAgo(7) };
+
+    await expect(sweep(storage, others)).rejects.toThrow(NothingNeededError);
+    expect(await listed(storage)).toHaveLength(2);
+    await sweep(storage, { ...others, live: () => keys(young) });
+    expect(await listed(storage)).toHaveLength(1);
   });
 
   test('loses nothing where it is not known what is needed', async () => {
@@ -297,7 +318,11 @@ test('a draft that a killed process has left is swept from a directory', async (
   await rename(join(path, key.slice(0, 2), key), join(path, key.slice(0, 2), draft));
   await utimes(join(path, key.slice(0, 2), draft), daysAgo(8), daysAgo(8));
 
-  const report = await sweep(storage, { live: () => keys(key), writtenBefore: daysAgo(7) });
+  const report = await sweep(storage, {
+    live: () => keys(),
+    writtenBefore: daysAgo(7),
+    removeAll: true,
+  });
 
   expect(report.removed.objects).toBe(1);
   expect(await listed(storage)).toEqual([]);
