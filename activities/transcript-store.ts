@@ -60,7 +60,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
   const parts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   // Apart, so that one long result does not push out the conversations of other turns.
   const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
-  const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS });
+  const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
 
   async function write(
     driver: StorageDriver,
@@ -106,7 +106,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
   }
 
   // Every turn of an agent pins the same spec, and a prompt may be long.
-  const pinned = new LRUCache<AgentSpec, PinnedSpec>({ max: 1_000, ttl: WRITTEN_MS });
+  const pinned = new LRUCache<AgentSpec, PinnedSpec>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
 
   async function pinOf(spec: AgentSpec): Promise<PinnedSpec> {
     if (storage === undefined) return inlineSpec(spec);

@@ -70,9 +70,10 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
   for await (const scheduleId of schedulesOf(client, namespace)) {
     const what = `schedule ${scheduleId}`;
     const service = client.workflowService;
-    const read = async (): Promise<unknown> =>
-      await service.describeSchedule({ namespace, scheduleId });
-    yield { what, read };
+    yield {
+      what,
+      read: async (): Promise<unknown> => await service.describeSchedule({ namespace, scheduleId }),
+    };
   }
 }
 
@@ -80,7 +81,6 @@ async function* workflowsOf(
   client: Client,
   namespace: string,
 ): AsyncGenerator<Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'status'>> {
-  if (namespace === client.options.namespace) return yield* client.workflow.list();
   yield* new WorkflowClient({ connection: client.connection, namespace }).list();
 }
 

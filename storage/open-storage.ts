@@ -24,10 +24,10 @@ export function openStorage(setting: string): PlaitStorage {
       throw new InvalidStorageError(`The storage is empty: give ${KINDS}.`);
     return directoryStorage(setting);
   }
-  const [, name = '', slashes] = scheme;
+  const [, name = '', slashes = ''] = scheme;
   switch (name.toLowerCase()) {
     case 'file':
-      return directoryStorage(fileURLToPath(parsed(setting, name)));
+      return directoryStorage(fileURLToPath(parsed(setting, name, slashes)));
     case 'postgres':
     case 'postgresql':
       return openPostgres(parsed(setting, name, slashes));
@@ -38,8 +38,8 @@ export function openStorage(setting: string): PlaitStorage {
   }
 }
 
-function parsed(setting: string, scheme: string, slashes: string | undefined = '//'): URL {
-  if (slashes !== undefined && slashes !== '' && URL.canParse(setting)) return new URL(setting);
+function parsed(setting: string, scheme: string, slashes: string): URL {
+  if (slashes !== '' && URL.canParse(setting)) return new URL(setting);
   // Not repeated here: it may hold a password.
   throw new InvalidStorageError(
     `The storage begins with ${scheme}: and is no URL. Give ${KINDS}, with special characters escaped (@ as %40).`,

@@ -226,12 +226,21 @@ async function onConnection<T>(
     if (!released) client.release(broken);
     released = true;
   };
-  // There is no other way to end a statement of somebody else's server.
-  const abort = (): void => release(true);
-  signal?.addEventListener('abort', abort);
+  const done = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => {
+      // There is no other way to end a statement of somebody else's server.
+      release(true);
+      reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort, { signal: done.signal });
+  });
+  // Unheard where the work fails by itself.
+  aborted.catch(() => undefined);
   try {
     signal?.throwIfAborted();
-    const result = await work(async (text, values) => (await client.query(text, values)).rows);
+    const working = work(async (text, values) => (await client.query(text, values)).rows);
+    const result = await Promise.race([working, aborted]);
     release(false);
     return result;
   } catch (error) {
@@ -239,7 +248,7 @@ async function onConnection<T>(
     release(true);
     throw error;
   } finally {
-    signal?.removeEventListener('abort', abort);
+    done.abort();
   }
 }
 
