@@ -2,7 +2,6 @@ import { StorageDriverClaim } from '@temporalio/common';
 import { isRecord } from '../core/json.ts';
 import { contentOf, KEY_PATTERN, keyOf, lostObject, payloadOf } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
-import { optionalPackage } from './optional-package.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
 /** What is used of a connection of `pg`. */
@@ -52,8 +51,7 @@ const UNDEFINED_TABLE = '42P01';
 const TOUCH_AFTER = "interval '1 hour'";
 
 /**
- * Keeps payloads as rows of a PostgreSQL table, named after their content. Needs the package `pg`,
- * version 8, and PostgreSQL 12 or newer.
+ * Keeps payloads as rows of a PostgreSQL table, named after their content. Needs PostgreSQL 12 or newer.
  *
  * The table is made when a worker starts, if its role may do so: see `postgresTable` for the statement.
  * Throws an `InvalidStorageError` for a name that is none.
@@ -252,8 +250,9 @@ async function onConnection<T>(
   }
 }
 
+/** Loaded when it is needed, since most have another storage. */
 async function openPool(connectionString: string | undefined): Promise<PostgresPool> {
-  const { default: pg } = await optionalPackage('pg', () => import('pg'));
+  const { default: pg } = await import('pg');
   const pool = new pg.Pool({
     ...(connectionString === undefined ? {} : { connectionString }),
     application_name: 'plait',
