@@ -9,6 +9,7 @@ export const EXIT_CODES = {
   turnFailed: 6,
   stillRunning: 7,
   refused: 8,
+  storageUnavailable: 9,
   interrupted: 130,
 } as const;
 
@@ -24,7 +25,8 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
   refused:
-    'the turn refuses the decision: the call does not wait, or the input is wrong; for `setup`: the server refuses',
+    'the turn refuses the decision (the call does not wait, …); the server refuses `setup`; gc would remove everything',
+  storageUnavailable: 'the storage cannot be written and read',
   interrupted: 'ended at once by a second Ctrl-C',
 };
 

@@ -28,6 +28,8 @@ export type { MessageRange } from './read-messages.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
 export { SessionTurnHandle } from './session-turn-handle.ts';
+export { liveKeys } from './live-keys.ts';
+export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {

@@ -36,6 +36,8 @@ export const COMPLETION_REFUSED = 'plait.CompletionRefused';
 export const INTERNAL_ERROR = 'plait.InternalError';
 /** A stored part of the conversation could not be read. */
 export const STORAGE_FAILED = 'plait.StorageFailed';
+/** The storage can be reached and does not have what history names. */
+export const STORED_OBJECT_LOST = 'plait.StoredObjectLost';
 
 /** What a failed attempt tells of itself, in the details of its failure. */
 export interface AttemptReport {

@@ -3,7 +3,7 @@ import type { StartTurnOptions } from '../../client/agent-client.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { TurnResult } from '../../core/turn.ts';
-import { clientStorage } from '../dev-storage.ts';
+import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { onSignals } from '../run-worker.ts';
