@@ -21,7 +21,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   wrongInput: 'wrong input: an argument, the module, a declaration',
   noWorker: 'no worker polls the task queue, or none answers; for `run`: nothing was started',
   temporalUnavailable: 'the Temporal server or its namespace cannot be reached',
-  stoppedEarly: 'the turn ended for another reason (max_tokens, refusal, cancelled, …)',
+  stoppedEarly: 'the turn ended for another reason (a limit, max_tokens, refusal, cancelled, …)',
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
   refused:

@@ -1,14 +1,17 @@
 export { AgentClient } from './agent-client.ts';
 export type {
   AgentClientOptions,
+  HandleOptions,
   SessionOptions,
   StartSessionOptions,
   StartTurnOptions,
+  TurnLimitOptions,
 } from './agent-client.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
+  InvalidOutputError,
   SearchAttributesMissingError,
   InvalidSessionError,
   SendRefusedError,

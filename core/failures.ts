@@ -28,6 +28,8 @@ export const TOOL_TIMED_OUT = 'plait.ToolTimedOut';
 export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 /** The model could not be asked, so the turn failed. */
 export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
+/** The agent's `wallTime` was up while the model was asked for the first time; the turn ends validly. */
+export const TIME_IS_UP = 'plait.TimeIsUp';
 /** A decision about a call was refused; the call was not touched. */
 export const APPROVAL_REFUSED = 'plait.ApprovalRefused';
 /** A result from outside was refused; the call was not touched. */
