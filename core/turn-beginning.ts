@@ -21,6 +21,8 @@ export interface ContinuedTurn {
   state: TurnState;
   agent: PinnedAgent;
   ofSession: boolean;
+  /** When its first run began; milliseconds since the epoch. */
+  begunAt: number;
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
   prepared?: PreparedCall[];
   notes: Note[];

@@ -360,6 +360,17 @@ describe('in a turn that goes on in many runs', () => {
     expect(agent.name).toBe('tester');
   });
 
+  test('the time of the turn does not begin anew', async () => {
+    const agent = agentWith([note], { historyEvents: 20, limits: { rounds: 900, wallTime: '3s' } });
+    const { plait, turn } = await start(agent, everyRound(800, 'note'));
+    await using _ = plait;
+
+    const result = await turn.result();
+    expect(result.stopReason).toBe('max_wall_time');
+    expectTurn(result).answeredEveryCall();
+    expect((await runsOf(plait, turn)).length).toBeGreaterThan(3);
+  });
+
   test('a large input is carried once, and without a storage only while it fits', async () => {
     const agent = agentWith([note], limits);
     const input = `Begin ${'x'.repeat(1_300_000)}`;
