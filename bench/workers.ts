@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { AgentClient } from 'plait/client';
 import { directoryStorage, withStorage } from 'plait/storage';
@@ -14,17 +14,20 @@ export class Workers {
   readonly agents: AgentClient;
   private readonly stops: (() => Promise<void>)[] = [];
   private readonly model: Model;
-  private readonly connection: NativeConnection;
+  private readonly address: string;
+  private readonly connection: Connection;
   private readonly directory: string;
   private readonly taskQueue: string;
 
   private constructor(
     model: Model,
-    connection: NativeConnection,
+    address: string,
+    connection: Connection,
     directory: string,
     taskQueue: string,
   ) {
     this.model = model;
+    this.address = address;
     this.connection = connection;
     this.directory = directory;
     this.taskQueue = taskQueue;
@@ -38,18 +41,20 @@ export class Workers {
 
   static async start(model: Model, address: string, count: number): Promise<Workers> {
     const directory = await mkdtemp(join(tmpdir(), 'plait-bench-'));
-    const connection = await NativeConnection.connect({ address });
+    const connection = await Connection.connect({ address });
     const taskQueue = directory.split('-').at(-1) ?? '';
-    const workers = new Workers(model, connection, directory, `bench-${taskQueue}`);
+    const workers = new Workers(model, address, connection, directory, `bench-${taskQueue}`);
     for (let i = 0; i < count; i += 1) await workers.add();
     return workers;
   }
 
   async add(): Promise<void> {
+    // The SDK takes one worker of a queue for each connection.
+    const connection = await NativeConnection.connect({ address: this.address });
     const worker = await createWorker({
       agents: [agent],
       storage: directoryStorage(this.directory),
-      connection: this.connection,
+      connection,
       taskQueue: this.taskQueue,
       anthropic: this.model.client,
     });
@@ -57,6 +62,7 @@ export class Workers {
     this.stops.push(async () => {
       worker.shutdown();
       await running;
+      await connection.close();
     });
   }
 

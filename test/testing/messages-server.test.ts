@@ -224,10 +224,8 @@ test('what was asked is not remembered where nobody wants to know', async () => 
     keepRequests: false,
   });
   const client = new Anthropic({ baseURL: server.url, apiKey: 'test', maxRetries: 0 });
-  const ids = new Set<string>();
-  for (let i = 0; i < 3; i += 1)
-    ids.add((await client.messages.create(ask('Hello')))._request_id ?? '');
+  const answer = await client.messages.create(ask('Hello'));
 
-  expect(ids.size).toBe(3);
+  expect(answer.content).toMatchObject([{ text: 'Hi.' }]);
   expect(server.requests).toEqual([]);
 });

@@ -331,9 +331,8 @@ describe('in a turn that goes on in many runs', () => {
   test('watching shows every round, also to one who comes late, or when earlier runs are gone', async () => {
     const refund = writer('refund', () => 'paid', { approval: 'always' });
     const agent = agentWith([note, refund], limits);
-    const names = (round: number) => (round === 7 ? ['note', 'refund'] : ['note']);
     const { plait, turn } = await start(agent, (request) =>
-      everyRound(8, ...names(request.round))(request),
+      everyRound(8, ...(request.round === 7 ? ['note', 'refund'] : ['note']))(request),
     );
     await using _ = plait;
     const live: TurnSnapshot[] = [];
