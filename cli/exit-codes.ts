@@ -23,7 +23,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   stoppedEarly: 'the turn ended for another reason (max_tokens, refusal, cancelled, …)',
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
-  refused: 'the turn refuses the decision: the call does not wait, or the input is wrong',
+  refused: 'refused by the turn or the session: the call does not wait, the session is closed, …',
   interrupted: 'ended at once by a second Ctrl-C',
 };
 
