@@ -13,8 +13,9 @@ export const CHAT_HELP = [
   '  /exit           leave; the session lives on (also Ctrl-D)',
   '  /help           this',
   '',
-  '  Ctrl-C interrupts the running turn, twice leaves. A line that ends with \\ goes on in the next.',
-  '  A message that begins with a slash: write two.',
+  '  Ctrl-C interrupts the running turn, twice leaves.',
+  '  A line that ends with \\ goes on in the next, and so does a pasted text.',
+  '  To begin a message with a slash, write two.',
 ];
 
 const NEEDS_NOTHING = new Set(['help', 'approvals', 'close', 'exit'] as const);

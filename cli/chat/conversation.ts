@@ -28,6 +28,8 @@ export interface ChatView {
   onSnapshot(snapshot: TurnSnapshot): void;
   /** The calls of the turn that wait for a person now. */
   onApprovals(turn: TurnHandle, requests: readonly ApprovalRequest[]): void;
+  /** A message of this chat was read by the turn that is shown. */
+  onJoined(text: string): void;
   onTurnEnd(end: TurnEnd, last: TurnSnapshot | undefined): void;
   /** The server or the workers are away, or back again. */
   onWaiting: OnWaiting;
@@ -138,6 +140,10 @@ export class Conversation {
       });
       leaving.signal.throwIfAborted();
       const joined = end.type === 'ended' ? end.result.joined : progressOf(end)?.joined;
+      for (const id of joined ?? []) {
+        const message = this.sent.get(id);
+        if (message !== undefined) view.onJoined(message.text);
+      }
       for (const id of [turnId, ...(joined ?? [])]) {
         this.sent.delete(id);
         this.shown.add(id);

@@ -12,11 +12,11 @@ const DROPPED = 'The message was never answered: the session was closed before i
 export function endLines(end: TurnEnd, last: TurnSnapshot | undefined, style: Style): string[] {
   switch (end.type) {
     case 'ended':
-      return [...stopLine(end.result, style), style.dim(costLine(end.result, last))];
+      return [...stopLine(end.result, style), style.dim(`  ${costLine(end.result, last)}`)];
     case 'failed':
-      return [style.red(`The turn failed: ${oneLine(end.error.message)}`)];
+      return [style.red(`  The turn failed: ${oneLine(end.error.message)}`)];
     case 'dropped':
-      return [style.yellow(DROPPED)];
+      return [style.yellow(`  ${DROPPED}`)];
   }
 }
 
@@ -35,7 +35,7 @@ function stopLine(result: TurnResult, style: Style): string[] {
   if (isRegular(result)) return [];
   const { stopReason, stopDetails } = result;
   const details = stopDetails === undefined ? '' : `: ${oneLine(JSON.stringify(stopDetails))}`;
-  return [style.yellow(`The turn ended with ${stopReason}${details}`)];
+  return [style.yellow(`  The turn ended with ${stopReason}${details}`)];
 }
 
 function costLine({ usage, rounds, calls }: TurnResult, last: TurnSnapshot | undefined): string {

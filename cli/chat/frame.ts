@@ -9,7 +9,7 @@ import type { Frame } from './live-region.ts';
 export interface ChatState {
   /** The turn that runs. */
   turn: TurnSnapshot | undefined;
-  /** Messages whose turns have not begun. */
+  /** Messages whose turns have not begun, and what becomes of them. */
   waiting: readonly string[];
   /** What is to be known now. */
   status: string | undefined;
@@ -40,11 +40,11 @@ export function chatFrame(state: ChatState, options: FrameOptions): Frame {
     ...waitingLines(state.waiting, room, style),
     ...(state.status === undefined ? [] : [style.yellow(cutTo(`  ${state.status}`, room))]),
   ];
-  const free = rows - shownInput.length - below.length - 2;
-  const tree = treeLines(state.turn, free, options);
-  const above = [...tree, ...below];
-  const gap = above.length === 0 ? [] : [''];
-  const lines = [...gap, ...tree, ...below, ...gap, ...shownInput];
+  const gap = [''];
+  // One row stays free, so that the screen does not scroll.
+  const free = rows - shownInput.length - below.length - 2 * gap.length - 1;
+  const above = [...treeLines(state.turn, free, options), ...below];
+  const lines = [...gap, ...(above.length === 0 ? [] : [...above, ...gap]), ...shownInput];
   const row = lines.length - shownInput.length + input.row - first;
   return { lines, cursor: { row, column: input.column } };
 }
@@ -62,7 +62,7 @@ function waitingLines(waiting: readonly string[], room: number, style: Style): s
   const shown = waiting.slice(0, WAITING_ROWS);
   const more = waiting.length - shown.length;
   return [
-    ...shown.map((text) => style.dim(cutTo(`  waits: ${oneLine(text)}`, room))),
+    ...shown.map((text) => style.dim(cutTo(`  ${oneLine(text)}`, room))),
     ...(more === 0 ? [] : [style.dim(`  … and ${more} more`)]),
   ];
 }

@@ -1,7 +1,7 @@
 import { summarize } from '../../activities/prepare-calls.ts';
 import type { InputBlock, Message } from '../../core/messages.ts';
 import type { Style } from '../style.ts';
-import { cutTo, oneLine, printable } from '../text.ts';
+import { cutTo, oneLine, paragraphs, printable } from '../text.ts';
 
 export interface HistoryOptions {
   /** Width of the terminal. */
@@ -43,7 +43,7 @@ function blockLines(
       if (block.text.trim() === '') return [];
       return role === 'user'
         ? ['', ...saidLines(block.text, style)]
-        : ['', ...printable(block.text.trim()).split('\n')];
+        : ['', ...paragraphs(printable(block.text.trim()), columns)];
     case 'tool_use': {
       const result = results.get(block.id);
       const failed = result?.is_error === true;

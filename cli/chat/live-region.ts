@@ -28,7 +28,7 @@ const ERASE_BELOW = `${ESC}J`;
 export class LiveRegion {
   private readonly out: Terminal;
   private shown: Frame | undefined;
-  private columns = 0;
+  private columns: number | undefined;
 
   constructor(out: Terminal) {
     this.out = out;
@@ -59,7 +59,7 @@ export class LiveRegion {
   private drawn(frame: Frame): string {
     const { lines, cursor } = frame;
     this.shown = frame;
-    this.columns = this.out.columns ?? 0;
+    this.columns = this.out.columns;
     const text = lines.map((line) => line + ERASE_LINE_END).join('\n');
     return text + ERASE_BELOW + up(lines.length - 1 - cursor.row) + toColumn(cursor.column);
   }

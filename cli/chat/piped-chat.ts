@@ -72,6 +72,10 @@ export class PipedChat implements ChatView {
     }
   }
 
+  onJoined(text: string): void {
+    note(`› ${printable(text)}\n  (read in this turn)`);
+  }
+
   onTurnEnd(end: TurnEnd, last: TurnSnapshot | undefined): void {
     if (end.type === 'ended' && end.result.text !== '') {
       const { text } = end.result;

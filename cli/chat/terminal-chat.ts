@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { summarize } from '../../activities/prepare-calls.ts';
 import { ApprovalRefusedError } from '../../client/errors.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
@@ -7,8 +8,7 @@ import type { ApprovalRequest } from '../../core/turn-messages.ts';
 import { explainError } from '../explain-error.ts';
 import { drawTree } from '../live-tree.ts';
 import type { Style } from '../style.ts';
-import { oneLine, printable } from '../text.ts';
-import { callText } from '../waiting-table.ts';
+import { cutTo, oneLine, paragraphs, printable, wrap } from '../text.ts';
 import { CHAT_HELP, readInput } from './chat-input.ts';
 import type { ChatView, TurnEnd } from './conversation.ts';
 import { Conversation } from './conversation.ts';
@@ -50,6 +50,7 @@ export class TerminalChat implements ChatView {
   private frames: NodeJS.Timeout | undefined;
   /** Said to be sent, and not taken yet. */
   private sending: string[] = [];
+  private sends = Promise.resolve();
   private requests: WaitingRequest[] = [];
   private readonly postponed = new Set<string>();
   private question: Question | undefined;
@@ -100,7 +101,7 @@ export class TerminalChat implements ChatView {
 
   onTurn(_turnId: string, text: string | undefined): void {
     this.hint = undefined;
-    if (text !== undefined) this.screen.print(['', ...saidLines(text, this.style), '']);
+    if (text !== undefined) this.screen.print(['', ...saidLines(text, this.style)]);
     this.frames = setInterval(() => this.screen.draw(), FRAME_MS);
   }
 
@@ -113,10 +114,18 @@ export class TerminalChat implements ChatView {
     this.requests = requests.map((request) => ({ turn, request }));
     const asked = this.question?.request;
     if (asked !== undefined && !requests.some(({ callId }) => callId === asked.callId)) {
-      this.note(`${callText(asked)} waits no longer.`);
+      this.note(`${callOf(asked)} waits no longer.`);
       this.ask(undefined);
     }
     this.changed();
+  }
+
+  onJoined(text: string): void {
+    this.screen.print([
+      '',
+      ...saidLines(text, this.style),
+      this.style.dim('  (read in this turn)'),
+    ]);
   }
 
   onTurnEnd(end: TurnEnd, last: TurnSnapshot | undefined): void {
@@ -129,10 +138,10 @@ export class TerminalChat implements ChatView {
     this.hint = undefined;
     if (this.question !== undefined) this.ask(undefined);
     this.screen.print([
-      ...tree,
-      ...(text === '' ? [] : ['', ...text.split('\n')]),
+      ...(tree.length === 0 ? [] : ['', ...tree]),
+      ...(text === '' ? [] : ['', ...paragraphs(text, columns)]),
       '',
-      ...endLines(end, last, style).map((line) => `  ${line}`),
+      ...endLines(end, last, style),
     ]);
     this.changed();
   }
@@ -143,7 +152,12 @@ export class TerminalChat implements ChatView {
   }
 
   private get waiting(): string[] {
-    return [...this.conversation.waiting.map(({ text }) => text), ...this.sending];
+    const { turn, waiting } = this.conversation;
+    const taken = waiting.map(({ text, joins }) => {
+      const steers = joins !== undefined && joins === turn?.turnId;
+      return `${steers ? 'steers' : 'waits'}: ${text}`;
+    });
+    return [...taken, ...this.sending.map((text) => `sends: ${text}`)];
   }
 
   private get status(): string | undefined {
@@ -221,7 +235,7 @@ export class TerminalChat implements ChatView {
     try {
       await this.conversation.patiently(decision);
       this.requests = this.requests.filter((one) => one.request.callId !== request.callId);
-      this.note(`${done} ${callText(request)}, as ${this.by}.`);
+      this.note(`${done} ${callOf(request)}, as ${this.by}.`);
     } catch (error) {
       if (!(error instanceof ApprovalRefusedError)) throw error;
       this.note(`Not taken: ${oneLine(error.reason)}`);
@@ -240,9 +254,9 @@ export class TerminalChat implements ChatView {
       case 'nothing':
         return;
       case 'send':
-        return void this.send(input.text);
+        return this.queue(input.text);
       case 'steer':
-        return void this.send(input.text, 'steer');
+        return this.queue(input.text, 'steer');
       case 'wrong':
         return this.note(input.message);
       case 'help':
@@ -257,16 +271,22 @@ export class TerminalChat implements ChatView {
     }
   }
 
-  private async send(text: string, whenBusy?: 'steer'): Promise<void> {
+  /** One after the other: the session must take messages in the order in which they were written. */
+  private queue(text: string, whenBusy?: 'steer'): void {
     this.sending.push(text);
+    this.sends = this.sends.then(() => this.send(text, whenBusy));
+  }
+
+  private async send(text: string, whenBusy?: 'steer'): Promise<void> {
     try {
       await this.conversation.send(text, whenBusy);
     } catch (error) {
       // What was written must not be lost with the refusal.
       const shown = explainError(error).message ?? String(error);
-      this.screen.print(['', ...saidLines(text, this.style), `  ${this.style.red(shown)}`]);
+      this.screen.print(['', ...saidLines(text, this.style)]);
+      this.note(shown, this.style.red);
     } finally {
-      this.sending = this.sending.filter((one) => one !== text);
+      this.sending.shift();
     }
     this.follow();
   }
@@ -294,10 +314,9 @@ export class TerminalChat implements ChatView {
     const { turn } = this.conversation;
     if (turn === undefined) {
       this.editor.set('');
-      this.hint = 'Ctrl-C again leaves; the session lives on.';
+      this.hint = 'Ctrl-C again leaves.';
     } else {
-      this.hint =
-        'Interrupting: running calls are cancelled and answered. Ctrl-C again leaves; the session lives on.';
+      this.hint = 'Interrupting: running calls are cancelled and answered. Ctrl-C again leaves.';
       this.conversation.patiently(() => turn.cancel()).catch(this.fail);
     }
     const { hint } = this;
@@ -309,7 +328,12 @@ export class TerminalChat implements ChatView {
     this.screen.draw();
   }
 
-  private note(text: string): void {
-    this.screen.print([this.style.dim(`  ${text}`)]);
+  private note(text: string, paint = this.style.dim): void {
+    const lines = wrap(text, this.screen.size.columns - 3);
+    this.screen.print(['', ...lines.map((line) => paint(`  ${line}`))]);
   }
+}
+
+function callOf({ tool, input }: ApprovalRequest): string {
+  return cutTo(oneLine(`${tool}(${summarize(input)})`), 100);
 }

@@ -14,6 +14,7 @@ import { note } from '../say.ts';
 import type { Style } from '../style.ts';
 import { styleFor } from '../style.ts';
 import { DEFAULT_TASK_QUEUE } from '../../core/names.ts';
+import { wrap } from '../text.ts';
 import { uiLink } from '../ui-link.ts';
 import { userName } from '../user-name.ts';
 
@@ -60,7 +61,7 @@ export async function chatCommand(
     const said = saidBefore(opening);
     const terminal = { style, input: stdin, output: stdout };
     await new TerminalChat({ client, session, by, said, ...terminal }).run(lines);
-    note(style.dim(`  ${goodbye(found, place, options)}`));
+    note(style.dim(`\n  ${goodbye(found, place, options)}`));
     return EXIT_CODES.ok;
   } finally {
     await place.close();
@@ -86,11 +87,8 @@ async function findSession(place: Place, options: ChatCommandOptions): Promise<F
   const sessionId = options.session ?? `${place.agent ?? ''}-${randomUUID().slice(0, 8)}`;
   const opening = await readOpening(agents.getSession(sessionId), history);
   const agent = agentOf(opening, place.agent, sessionId);
-  const session = agents.session<unknown>(
-    agent,
-    sessionId,
-    context === undefined ? {} : { context },
-  );
+  const given: SessionOptions = context === undefined ? {} : { context };
+  const session = agents.session(agent, sessionId, given);
   return { session, agent, opening };
 }
 
@@ -101,7 +99,7 @@ function firstLines({ session, agent, opening }: Found, place: Place, style: Sty
   const columns = process.stdout.columns ?? 120;
   return [
     ...openingLines(opening, { agent, sessionId, link }, { columns, style }),
-    ...hints.map((hint) => style.dim(`  ${hint}`)),
+    ...hints.flatMap((hint) => wrap(hint, columns - 3).map((line) => style.dim(`  ${line}`))),
   ];
 }
 
