@@ -85,13 +85,15 @@ export class Conversation {
 
   /** Asks again where the server or the workers are away. */
   patiently<T>(request: () => Promise<T>): Promise<T> {
-    return patiently(request, this.view.onWaiting, this.leaving.signal);
+    return patiently(request, this.onWaiting, this.leaving.signal);
   }
 
   /** Shows nothing any more. The session goes on. */
   leave(): void {
     this.leaving.abort();
   }
+
+  private readonly onWaiting: OnWaiting = (reason) => this.view.onWaiting(reason);
 
   private async followAll(): Promise<void> {
     try {
@@ -123,7 +125,7 @@ export class Conversation {
     const turn = new SessionTurnHandle(client, session.sessionId, { turnId });
     const ended = new AbortController();
     const over = AbortSignal.any([leaving.signal, ended.signal]);
-    void watchServer(client, view.onWaiting, over);
+    void watchServer(client, this.onWaiting, over);
     try {
       const text = this.sent.get(turnId)?.text ?? (await summaryOf(turn));
       this.current = turn;
@@ -157,10 +159,11 @@ export class Conversation {
 
   private async tellApprovals(turn: TurnHandle, signal: AbortSignal): Promise<void> {
     try {
-      const requests = await patiently(() => turn.approvals(), this.view.onWaiting, signal);
+      const requests = await patiently(() => turn.approvals(), this.onWaiting, signal);
       if (!signal.aborted) this.view.onApprovals(turn, requests);
     } catch (error) {
-      if (!signal.aborted && !(error instanceof TurnNotFoundError)) throw error;
+      // The tree shows all the same that they wait, and `plait approvals` may know more.
+      if (!signal.aborted) this.onWaiting(`Which calls wait cannot be read: ${String(error)}`);
     }
   }
 }

@@ -6,7 +6,7 @@ import { TemporalUnavailableError, WorkerUnavailableError } from '../../client/e
 export type OnWaiting = (reason: string | undefined) => void;
 
 export const NO_TEMPORAL = 'The Temporal server does not answer. Waiting for it; nothing is lost.';
-const NO_WORKER = 'No worker answers. Waiting for one; nothing is lost.';
+const NO_WORKER = 'No worker answers. Trying again; nothing is lost, and nothing is done twice.';
 const PAUSE_MS = 1_000;
 
 /** Asks again while the server or the workers are away. For requests that may be repeated. */

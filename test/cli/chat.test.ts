@@ -7,6 +7,8 @@ import type { SessionHandle } from '../../client/session-handle.ts';
 import { HINTS, supportScript } from '../../examples/support-desk/script.ts';
 import { supportDesk } from '../../examples/support-desk/agent.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
+import { startTestEnvironment } from '../../testing/environment.ts';
+import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
 import type { Ended } from './plait-process.ts';
 import { plait, startPlait } from './plait-process.ts';
@@ -80,6 +82,12 @@ describe.concurrent('plait chat through a pipe', () => {
     expect(none.code).toBe(2);
   });
 
+  it('begins nothing when no worker polls the task queue', async ({ expect }) => {
+    const { code, stderr } = await chat('Hello.\n', 'support-desk', '-q', 'empty');
+    expect(stderr).toMatch(/^plait: No worker polls task queue empty .*\n$/);
+    expect(code).toBe(3);
+  });
+
   it('tells why a turn of an unknown agent failed', async ({ expect }) => {
     const { code, stderr } = await chat('Hello.\n', 'nobody');
     expect(stderr).toMatch(/The turn failed: .*nobody.*support-desk/);
@@ -95,11 +103,10 @@ it('plait chat --demo needs nothing', async () => {
 });
 
 /** A chat on a screen that can be looked at. */
-async function openChat(session: SessionHandle, history = 20) {
+async function openChat(session: SessionHandle, { client } = environment.agents) {
   const { terminal, type, input, output } = fakeTty();
-  const { client } = environment.agents;
   const options = { client, session, by: 'ana', said: [], style: PLAIN, input, output };
-  const opening = await readOpening(session, history);
+  const opening = await readOpening(session, 20);
   const about = { agent: agentOf(opening, 'support-desk', session.sessionId), link: undefined };
   const lines = openingLines(
     opening,
@@ -241,4 +248,33 @@ describe.concurrent('plait chat in a terminal', () => {
     expect(terminal.text).toContain('The session is closed');
     expect(await session.describe()).toMatchObject({ status: 'closed' });
   });
+});
+
+it('a chat says that the server is away, and goes on when it is back', async () => {
+  const server = await startTemporalServer();
+  try {
+    await using own = await startTestEnvironment({
+      agents: [supportDesk],
+      script: supportScript,
+      temporal: { address: server.address },
+      workflowBundle: { codePath: inject('workflowBundle') },
+    });
+    const { terminal, type, ended } = await openChat(
+      own.agents.session(supportDesk, newId()),
+      own.agents,
+    );
+    type(`${REFUND}\r`);
+    await terminal.shows('approve?');
+    process.kill(server.pid, 'SIGSTOP');
+    await terminal.shows('The Temporal server does not answer. Waiting for it');
+    process.kill(server.pid, 'SIGCONT');
+    await terminal.shows(/^(?![^]*does not answer)/);
+    type('y\r');
+    await terminal.shows('Order A-1093: 129.00 EUR are on their way.');
+    type('\u0004');
+    await ended;
+  } finally {
+    process.kill(server.pid, 'SIGCONT');
+    await server.stop();
+  }
 });
