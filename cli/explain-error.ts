@@ -15,6 +15,7 @@ import {
 } from '../client/errors.ts';
 import { causeChain } from '../core/failures.ts';
 import { InvalidTurnError } from '../core/turn-input.ts';
+import { InvalidStorageError, StorageUnavailableError } from '../storage/errors.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -41,6 +42,7 @@ const REFUSALS = [ApprovalRefusedError, SendRefusedError, SessionBusyError, Sess
 const WRONG_INPUT = [
   DeclarationError,
   InvalidSessionError,
+  InvalidStorageError,
   InvalidTurnError,
   SessionNotFoundError,
   TurnIdInUseError,
@@ -51,6 +53,7 @@ function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   if (error instanceof TurnFailedError) return EXIT_CODES.turnFailed;
   if (error instanceof WorkerUnavailableError) return EXIT_CODES.noWorker;
+  if (error instanceof StorageUnavailableError) return EXIT_CODES.storageUnavailable;
   if (REFUSALS.some((kind) => error instanceof kind)) return EXIT_CODES.refused;
   if (error instanceof TemporalUnavailableError || isTransportError(error)) {
     return EXIT_CODES.temporalUnavailable;

@@ -1,5 +1,5 @@
 import type { ModelErrorReport } from '../core/failures.ts';
-import type { TurnProgress } from '../core/turn.ts';
+import type { TurnProgress, TurnResult } from '../core/turn.ts';
 
 /** A turn with this id exists, and it was started with another agent, input or context. */
 export class TurnIdInUseError extends Error {
@@ -52,9 +52,41 @@ export class TurnFailedError extends Error {
   }
 }
 
+/** The turn has an answer, and it does not match the `output` schema of the handle that reads it. */
+export class InvalidOutputError extends Error {
+  override readonly name = 'InvalidOutputError' as const;
+  readonly turnId: string;
+  /** What is wrong with it. */
+  readonly problem: string;
+  /** With the answer as the model wrote it. */
+  readonly result: TurnResult;
+
+  constructor(turnId: string, problem: string, result: TurnResult) {
+    super(`The answer of turn ${turnId} does not match the output schema: ${problem}`);
+    this.turnId = turnId;
+    this.problem = problem;
+    this.result = result;
+  }
+}
+
 /** The Temporal server does not answer. */
 export class TemporalUnavailableError extends Error {
   override readonly name = 'TemporalUnavailableError' as const;
+}
+
+/**
+ * The list cannot be searched for this: the namespace lacks Plait's search attributes, or has one with
+ * another type. `plait setup` registers them.
+ */
+export class SearchAttributesMissingError extends Error {
+  override readonly name = 'SearchAttributesMissingError' as const;
+
+  constructor(namespace: string, problem: string, options?: ErrorOptions) {
+    super(
+      `The turns and sessions of namespace ${namespace} cannot be found by this (${problem}). Run \`plait setup\` once, with the TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE of this client: it registers Plait's search attributes.`,
+      options,
+    );
+  }
 }
 
 /**

@@ -1,14 +1,18 @@
 export { AgentClient } from './agent-client.ts';
 export type {
   AgentClientOptions,
+  HandleOptions,
   SessionOptions,
   StartSessionOptions,
   StartTurnOptions,
+  TurnLimitOptions,
 } from './agent-client.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
+  InvalidOutputError,
+  SearchAttributesMissingError,
   InvalidSessionError,
   SendRefusedError,
   SessionBusyError,
@@ -21,10 +25,14 @@ export {
   TurnNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
+export type { ListedStatus, ListedTurn, ListTurnsOptions } from './list-turns.ts';
+export type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
 export type { MessageRange } from './read-messages.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
 export { SessionTurnHandle } from './session-turn-handle.ts';
+export { liveKeys } from './live-keys.ts';
+export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {

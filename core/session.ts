@@ -1,5 +1,7 @@
 import type { BatchPolicy } from './batch-policy.ts';
+import type { Budget, OnLimit, Spent } from './budget.ts';
 import type { InputBlock, Message } from './messages.ts';
+import type { Transcript } from './transcript.ts';
 import type { StopReason } from './turn.ts';
 import type { Usage } from './usage.ts';
 
@@ -25,6 +27,13 @@ export interface SessionArgs extends Partial<BatchPolicy> {
   whenBusy?: WhenBusy;
   /** What the conversation begins with. @default nothing */
   messages?: Message[];
+  /**
+   * What all turns together may spend, beside the limits of the agent for each. `wallTime` is that of
+   * the turns: a session that waits for a message spends nothing.
+   */
+  limits?: Budget;
+  /** What a turn does that has reached a limit, instead of the agent's. */
+  onLimit?: OnLimit;
 }
 
 /** What a user's message may be. */
@@ -66,7 +75,16 @@ export interface SessionState {
   messages: number;
   /** Sum over the turns. */
   usage: Usage;
+  /** What counts towards the session's limits; `costUSD` where the agent has prices. */
+  spent: Spent;
   lastTurn?: EndedTurn;
+}
+
+/** What the Query `transcript` returns. */
+export interface SessionTranscript {
+  transcript: Transcript;
+  /** The turn that runs, and is not in it. */
+  runningTurn?: string;
 }
 
 /** How a turn ended; `failed` where it has no stop reason. */

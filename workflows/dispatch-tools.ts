@@ -12,6 +12,8 @@ import type { Completions } from './completions.ts';
 export interface Batch {
   agent: PinnedAgent;
   policy: BatchPolicy;
+  /** The time that the turn has in all and what is left of it, in milliseconds, where it is limited. */
+  turnTime: { limit: number; left: number } | undefined;
   round: number;
   calls: readonly ToolUse[];
   /** One per call. */
@@ -35,8 +37,8 @@ export interface WaitingRooms {
  * A call waits only for an earlier one that it conflicts with, for a person, or for room; and no
  * outcome is lost: a call that fails is that call's failure alone, unless the batch policy says more.
  */
-export async function dispatchTools(batch: Batch, rooms: WaitingRooms): Promise<SettledCall[]> {
-  return await new Promise((resolve, reject) => {
+export function dispatchTools(batch: Batch, rooms: WaitingRooms): Promise<SettledCall[]> {
+  return new Promise((resolve, reject) => {
     new BatchRun(batch, rooms, resolve, reject).start();
   });
 }

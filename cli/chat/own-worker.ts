@@ -1,7 +1,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { createAgentRegistry } from '../../agents/agent-registry.ts';
-import { directoryStorage } from '../../storage/directory.ts';
+import { openStorage } from '../../storage/open-storage.ts';
 import { createWorker } from '../../worker/create-worker.ts';
 import { styleFor } from '../style.ts';
 import { installRuntime } from '../temporal-runtime.ts';
@@ -11,14 +11,16 @@ export interface OwnWorkerOptions {
   target: TemporalTarget;
   agents: readonly AgentDefinition[];
   taskQueue: string;
-  /** A directory. */
+  /** A directory or a URL. */
   storage: string;
 }
 
 /** Serves agents in this process. Returns what drains and ends the worker. */
 export async function startWorker(options: OwnWorkerOptions): Promise<() => Promise<void>> {
-  const { target, agents, taskQueue, storage } = options;
+  const { target, agents, taskQueue } = options;
+  // What does not fit together is reported before anything is connected.
   createAgentRegistry(agents);
+  const storage = openStorage(options.storage);
   installRuntime(styleFor(process.stderr), { quiet: true });
   const connection = await NativeConnection.connect(target.connectionOptions);
   try {
@@ -27,7 +29,7 @@ export async function startWorker(options: OwnWorkerOptions): Promise<() => Prom
       taskQueue,
       connection,
       namespace: target.namespace,
-      storage: directoryStorage(storage),
+      storage,
       // Nobody waits for a prompt that does not end.
       shutdownGraceTime: '1s',
     });
@@ -38,9 +40,11 @@ export async function startWorker(options: OwnWorkerOptions): Promise<() => Prom
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
       await connection.close();
+      await storage.close();
     };
   } catch (error) {
     await connection.close();
+    await storage.close();
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { CliError } from '../cli-error.ts';
-import { clientStorage, DEV_STORAGE } from '../dev-storage.ts';
+import { clientStorage, DEV_STORAGE, storageSetting } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
 import { requireWorker } from '../task-queue.ts';
@@ -81,9 +81,10 @@ async function placeOf(
 async function openDev(
   agent: string | undefined,
   module: string,
-  { taskQueue, storage = DEV_STORAGE }: PlaceOptions,
+  { taskQueue, storage: given }: PlaceOptions,
   tell: Tell,
 ): Promise<Place> {
+  const storage = storageSetting(given) ?? DEV_STORAGE;
   // First what can be wrong at once.
   const agents = await loadAgents(module);
   const name = chosenAgent(agents, agent, module);

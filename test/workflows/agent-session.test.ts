@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import {
   SessionClosedError,
   SessionNotFoundError,
 } from '../../client/index.ts';
+import type { ListSessionsOptions } from '../../client/index.ts';
 import type { ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -118,34 +120,33 @@ describe('a session', () => {
   });
 });
 
-describe('a message that is sent while a turn runs', () => {
-  /** An agent whose tool waits until it is let go or aborted. */
-  async function busy() {
-    const log: string[] = [];
-    let release = () => {};
-    const released = new Promise<void>((resolve) => (release = resolve));
-    let began = () => {};
-    const running = new Promise<void>((resolve) => (began = resolve));
-    const wait = reader('wait', async (_input: unknown, { signal }: ToolContext) => {
-      log.push('begin');
-      began();
-      await Promise.race([
-        released,
-        sleep(30_000, undefined, { signal, ref: false }).finally(() => log.push('aborted')),
-      ]);
-      return 'waited';
-    });
-    const agent = agentWith([wait]);
-    const plait = await startPlait({
-      agents: [agent],
-      script: script(conversation('work', [callTools({ wait: {} }), say('Worked.')]), echo),
-    });
-    const session = plait.agents.session(agent, newId());
-    const turn = await session.send('work');
-    await running;
-    return { plait, session, turn, log, release };
-  }
+/** An agent whose tool waits until it is let go or aborted. */
+async function busy() {
+  const log: string[] = [];
+  const gate = new EventEmitter();
+  const released = once(gate, 'release');
+  const running = once(gate, 'begin');
+  const wait = reader('wait', async (_input: unknown, { signal }: ToolContext) => {
+    log.push('begin');
+    gate.emit('begin');
+    await Promise.race([
+      released,
+      sleep(30_000, undefined, { signal, ref: false }).finally(() => log.push('aborted')),
+    ]);
+    return 'waited';
+  });
+  const agent = agentWith([wait]);
+  const plait = await startPlait({
+    agents: [agent],
+    script: script(conversation('work', [callTools({ wait: {} }), say('Worked.')]), echo),
+  });
+  const session = plait.agents.session(agent, newId());
+  const turn = await session.send('work');
+  await running;
+  return { plait, session, turn, log, release: () => gate.emit('release') };
+}
 
+describe('a message that is sent while a turn runs', () => {
   test('waits, by default', async () => {
     const { plait, session, turn, release } = await busy();
     await using _ = plait;
@@ -242,4 +243,31 @@ test('a session with a storage keeps its conversation there, and a client can re
   ]);
   const { historySize } = await session.workflow.describe();
   expect(historySize).toBeLessThan(100_000);
+});
+
+test('sessions are found by agent, user and what they do, and their turns too', async () => {
+  const agent = agentWith([]);
+  await using plait = await startPlait({ agents: [agent], script: echo });
+  const user = `ana's "desk" ${randomUUID()}`;
+  const [one, two] = [newId(), newId()];
+  await (await plait.agents.session(agent, one, { user }).send('hello')).result();
+  await (await plait.agents.session(agent, two, { user }).send('hello')).result();
+  await plait.agents.getSession(two).close();
+
+  const idsOf = async (options: ListSessionsOptions) => {
+    const ids = [];
+    for await (const { sessionId } of plait.agents.listSessions({ user, ...options })) {
+      ids.push(sessionId);
+    }
+    return ids;
+  };
+  await expect.poll(() => idsOf({ status: 'closed' }), { timeout: 10_000 }).toEqual([two]);
+  expect(await idsOf({ status: 'idle', agent: 'tester' })).toEqual([one]);
+  expect((await idsOf({})).toSorted()).toEqual([one, two].toSorted());
+  expect(await idsOf({ agent: 'other' })).toEqual([]);
+  const turns = [];
+  for await (const { turnId } of plait.agents.listTurns({ user, stopReason: 'end_turn' })) {
+    turns.push(turnId);
+  }
+  expect(turns.toSorted()).toEqual([`${one}.turn-1`, `${two}.turn-1`].toSorted());
 });
