@@ -4,6 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { AgentSpec, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
+import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
@@ -14,7 +15,7 @@ import type { Segment } from '../core/transcript.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
 import { classifyModelError } from './classify-model-error.ts';
 import { keepAlive } from './heartbeat.ts';
-import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
+import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
@@ -61,9 +62,12 @@ export function createCallModel(
       const { agent, pinned, pinnedSpec } = await find(registry, store, args);
       const [spec, earlier] = await Promise.all([
         store.specOf(pinnedSpec),
-        store.load(args.segments),
+        store.load(segmentsSinceCompaction(args.segments, args.tail)),
       ]);
-      const messages = [...earlier, ...args.tail];
+      // The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and
+      // a conversation never grows beyond the largest request.
+      const messages = sinceCompaction([...earlier, ...args.tail]);
+      if (pinned !== undefined) refuseCompaction(agent, messages);
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
         askUntilValid(activity, model, { ...spec, messages }),
@@ -83,6 +87,14 @@ export function createCallModel(
       stop();
     }
   };
+}
+
+/** The API reads a summary only where the request says that it may compact. */
+function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
+  if (spec.context_management !== undefined || !hasCompaction(messages)) return;
+  throw invalidTurn(
+    `The conversation has a compaction block, and agent ${JSON.stringify(name)} has no compaction. Give it \`compaction: {}\`, or begin with messages from before the block.`,
+  );
 }
 
 /** Without those of the API's own tools, which have no schema of ours. */

@@ -46,7 +46,7 @@ function refuseHalfStorage(store: TranscriptStore): void {
   );
 }
 
-function invalidTurn(message: string): ApplicationFailure {
+export function invalidTurn(message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 

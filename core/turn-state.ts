@@ -189,7 +189,9 @@ export function nextStep(reply: ModelReply, rounds: number, maxRounds: number): 
       // The calls of the last round are not run: nobody would read their results.
       return rounds < maxRounds ? { type: 'run tools' } : outOfRounds;
     case 'pause_turn':
-      // Server tools reached their own limit. Sent back unchanged, the model goes on.
+    case 'compaction':
+      // Server tools reached their own limit, or the API has compacted the conversation and said no
+      // more. Sent back unchanged, the model goes on.
       return rounds < maxRounds ? { type: 'ask again' } : outOfRounds;
     case 'refusal':
       return { type: 'stop', reason: 'refusal', details: reply.stopDetails };

@@ -81,7 +81,7 @@ export interface TurnResult {
   messages: Message[];
   /** Model replies that were committed. */
   rounds: number;
-  /** Sum over the rounds. */
+  /** Sum over the rounds, what the API used to compact the conversation included. */
   usage: Usage;
   /** In the order in which the model asked for them. */
   calls: CallRecord[];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Message, ReplyBlock } from '../../core/messages.ts';
+import type { InputBlock, Message, ReplyBlock } from '../../core/messages.ts';
 import { closeConversation } from '../../core/close-conversation.ts';
 import { call } from './arbitraries.ts';
 
@@ -22,7 +22,10 @@ const found = (id: string): ReplyBlock => ({
 });
 
 const hello: Message = { role: 'user', content: 'Hello' };
-const assistant = (...content: ReplyBlock[]): Message => ({ role: 'assistant', content });
+const assistant = (...content: ReplyBlock[]): Message => ({
+  role: 'assistant',
+  content: content as InputBlock[],
+});
 const results: Message = {
   role: 'user',
   content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'x' }],

@@ -20,6 +20,13 @@ describe('after a reply', () => {
       { type: 'ask again' },
     ],
     ['pause_turn in the last round: the turn stops', { stopReason: 'pause_turn' }, 3, outOfRounds],
+    [
+      'compaction: the model is asked again',
+      { stopReason: 'compaction' },
+      2,
+      { type: 'ask again' },
+    ],
+    ['compaction in the last round: the turn stops', { stopReason: 'compaction' }, 3, outOfRounds],
     ['end_turn: the turn stops', { stopReason: 'end_turn' }, 1, stop('end_turn')],
     [
       'end_turn in the last round: it is the reason',
