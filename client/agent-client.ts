@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import type { DataConverter, StorageDriver } from '@temporalio/common';
+import type { DataConverter, SearchAttributePair, StorageDriver } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Duration } from '../agents/check-options.ts';
@@ -11,6 +11,7 @@ import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
+import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session-input.ts';
 import type { SessionArgs, WhenBusy } from '../core/session.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
@@ -20,6 +21,11 @@ import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
+import type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
+import { listSessions } from './list-sessions.ts';
+import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
+import { listTurns } from './list-turns.ts';
+import { SearchableStarts } from './searchable-starts.ts';
 import { SessionHandle } from './session-handle.ts';
 import { startedWith } from './started-with.ts';
 import { aboutServer, aboutTurn } from './temporal-errors.ts';
@@ -60,6 +66,12 @@ export interface StartTurnOptions<Context = unknown> {
   turnId?: string;
   /** What the tools should know and the model should not; JSON. */
   context?: Context;
+  /**
+   * Who the turn is for, so that `listTurns` and Temporal's own lists find it; 1 to 255 characters.
+   * Neither the model nor the tools are told. It is kept as plain text, whatever codec the payloads
+   * have: an id rather than a name or an address. Lost where the search attributes are not registered.
+   */
+  user?: string;
   /** @default the client's */
   taskQueue?: string;
   /** Instead of the agent's. */
@@ -74,6 +86,11 @@ type StartOptions<Context> = unknown extends Context
   : [options: StartTurnOptions<Context> & { context: Context }];
 
 export interface SessionOptions<Context = unknown> {
+  /**
+   * Who the session is for, to find it by: 1 to 255 characters, kept as plain text by the server. The
+   * model does not see it.
+   */
+  user?: string;
   /** What the tools should know and the model should not; JSON. */
   context?: Context;
   /** What becomes of a message that is sent while a turn runs. @default 'queue' */
@@ -113,6 +130,7 @@ export class AgentClient {
   private readonly taskQueue: string;
   private readonly requestEagerStart: boolean;
   private readonly owned: Connection | undefined;
+  private readonly starts = new SearchableStarts();
 
   constructor(options: AgentClientOptions = {}) {
     this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
@@ -155,20 +173,26 @@ export class AgentClient {
     };
     openingMessages(args);
     if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
+    const { user } = options;
+    const problem = user === undefined ? undefined : userProblem(user);
+    if (problem !== undefined) throw new InvalidTurnError(`user ${problem}`);
     const turnId = options.turnId ?? `${name}-${randomUUID()}`;
     const inputDigest = turnDigest(args);
     await aboutTurn(turnId, this.client.options.namespace, async () => {
       try {
-        await this.client.workflow.start(TURN_WORKFLOW, {
-          workflowId: turnId,
-          taskQueue,
-          args: [args],
-          // An id names one turn for ever, not the latest of several.
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          memo: { agent: name, inputDigest },
-          ...(this.requestEagerStart ? { requestEagerStart: true } : {}),
-          staticSummary: summaryOf(name, input),
-        });
+        await this.starts.start(turnAttributes({ agent: name, user }), (attributes) =>
+          this.client.workflow.start(TURN_WORKFLOW, {
+            workflowId: turnId,
+            taskQueue,
+            args: [args],
+            // An id names one turn for ever, not the latest of several.
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            memo: { agent: name, inputDigest },
+            ...attributes,
+            ...(this.requestEagerStart ? { requestEagerStart: true } : {}),
+            staticSummary: summaryOf(name, input),
+          }),
+        );
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         const existing = await startedWith(this.client, turnId, turnDigest);
@@ -191,8 +215,10 @@ export class AgentClient {
   ): SessionHandle {
     const name = typeof agent === 'string' ? agent : agent.name;
     const args = sessionArgs(name, options);
+    const { starts } = this;
+    const attributes = attributesOf(name, options.user);
     const start = this.sessionStart(sessionId, args, options.taskQueue);
-    return new SessionHandle(this.client, sessionId, { ...start, agent: name });
+    return new SessionHandle(this.client, sessionId, { agent: name, start, attributes, starts });
   }
 
   /** The handle of a session that exists; sending it something never creates one. */
@@ -217,11 +243,14 @@ export class AgentClient {
     const inputDigest = digestOf(args);
     const { memo, ...start } = this.sessionStart(sessionId, args, options.taskQueue);
     try {
-      await this.client.workflow.start(SESSION_WORKFLOW, {
-        ...start,
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        memo: { ...memo, inputDigest },
-      });
+      await this.starts.start(attributesOf(name, options.user), (attributes) =>
+        this.client.workflow.start(SESSION_WORKFLOW, {
+          ...start,
+          ...attributes,
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          memo: { ...memo, inputDigest },
+        }),
+      );
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
         throw aboutServer(error, this.client.options.namespace);
@@ -258,6 +287,29 @@ export class AgentClient {
   /** The handle of a turn, whether it exists or not: asking it something will tell. */
   getHandle(turnId: string): TurnHandle {
     return new TurnHandle(this.client, turnId);
+  }
+
+  /**
+   * The turns of the namespace, as far as the server still keeps them: those that run first, then the
+   * newest end. All without options; what has changed within the last second may be missing.
+   *
+   * Throws a `SearchAttributesMissingError` where turns are asked for by `agent`, `user` or
+   * `stopReason` and `plait setup` has not been run, and a `TemporalUnavailableError`. Turns that were
+   * started before it was run, or with a plain Temporal client, are not found by these.
+   */
+  listTurns(options: ListTurnsOptions = {}): AsyncGenerator<ListedTurn, void, undefined> {
+    return listTurns(this.client, options);
+  }
+
+  /**
+   * The sessions of the namespace by agent, user and what they are doing, those that take messages
+   * first. The server's lists are about a second behind.
+   *
+   * Throws a `SearchAttributesMissingError` when it is asked for what the server cannot find by, a
+   * `TemporalUnavailableError`.
+   */
+  listSessions(options: ListSessionsOptions = {}): AsyncGenerator<ListedSession, void, undefined> {
+    return listSessions(this.client, options);
   }
 
   /**
@@ -323,6 +375,12 @@ function sessionArgs(
   const problem = checkSessionArgs(args);
   if (problem !== undefined) throw new InvalidSessionError(problem);
   return args;
+}
+
+function attributesOf(agent: string, user: string | undefined): SearchAttributePair[] {
+  const problem = user === undefined ? undefined : userProblem(user);
+  if (problem !== undefined) throw new InvalidSessionError(`user ${problem}`);
+  return sessionAttributes({ agent, user });
 }
 
 function turnDigest(args: unknown): string {

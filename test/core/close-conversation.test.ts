@@ -21,6 +21,8 @@ const found = (id: string): ReplyBlock => ({
   caller: direct,
 });
 
+const summary: ReplyBlock = { type: 'compaction', content: 'So far.', encrypted_content: 'x' };
+
 const hello: Message = { role: 'user', content: 'Hello' };
 const assistant = (...content: ReplyBlock[]): Message => ({
   role: 'assistant',
@@ -62,6 +64,11 @@ describe('a conversation whose turn has ended', () => {
       'has no reply of which nothing is left',
       [hello, assistant(thinking, search('a')), assistant(thinking)],
       [hello],
+    ],
+    [
+      'keeps a summary that stands alone',
+      [hello, assistant(summary, thinking)],
+      [hello, assistant(summary)],
     ],
     ['may be empty', [], []],
   ] as const)('%s', ([, messages, closed]) => {
