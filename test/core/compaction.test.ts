@@ -34,6 +34,14 @@ describe('compaction', () => {
       context_management: { edits: [{ type: 'compact_20260112' }] },
     });
   });
+
+  test('is asked for at a size and with a prompt of the agent', () => {
+    expect(compactionParams({ triggerTokens: 60_000, instructions: 'Keep it.' })).toMatchObject({
+      context_management: {
+        edits: [{ trigger: { type: 'input_tokens', value: 60_000 }, instructions: 'Keep it.' }],
+      },
+    });
+  });
 });
 
 describe('of a conversation', () => {
