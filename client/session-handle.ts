@@ -26,7 +26,7 @@ import { askSession, updateSession } from './ask-session.ts';
 import type { MessageRange } from './read-messages.ts';
 import type { ParseOutput } from './output.ts';
 import { readMessages } from './read-messages.ts';
-import { SessionClosedError } from './errors.ts';
+import { SessionBusyError, SessionClosedError } from './errors.ts';
 import { aboutServer } from './temporal-errors.ts';
 import type { SearchableStarts } from './searchable-starts.ts';
 import { SessionTurnHandle } from './session-turn-handle.ts';
@@ -112,12 +112,19 @@ export class SessionHandle<Output = unknown> {
     const update = { name: SEND_UPDATE, argument, id };
     const request = (start?: StartOptions) =>
       updateSession<SendReceipt>(this.client, this.sessionId, update, start);
-    const receipt = await (creation === undefined
-      ? request()
-      : creation.starts.start(creation.attributes, (searchable) =>
-          request({ ...creation.start, ...searchable }),
-        ));
-    return new SessionTurnHandle<Output>(this.client, this.sessionId, receipt, this.parse);
+    try {
+      const receipt = await (creation === undefined
+        ? request()
+        : creation.starts.start(creation.attributes, (searchable) =>
+            request({ ...creation.start, ...searchable }),
+          ));
+      return new SessionTurnHandle<Output>(this.client, this.sessionId, receipt, this.parse);
+    } catch (error) {
+      if (!(error instanceof SessionBusyError)) throw error;
+      // Whoever has seen a turn's result may know of its end before the session does.
+      if ((await this.describe()).status === 'busy') throw error;
+      return await this.send(input, { ...options, idempotencyKey });
+    }
   }
 
   /**
