@@ -17,7 +17,7 @@ interface Setup {
 
 const SETUPS: readonly Setup[] = [
   { title: 'one worker', workers: 1 },
-  { title: 'a new worker every 5 rounds', workers: 1, replacedEvery: 5 },
+  { title: 'a new worker every 20 rounds', workers: 1, replacedEvery: 20 },
   { title: 'three workers', workers: 3 },
 ];
 
