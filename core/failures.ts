@@ -12,6 +12,8 @@ export const SEND_REFUSED = 'plait.SendRefused';
 export const SESSION_BUSY = 'plait.SessionBusy';
 /** The same, because the session takes no more messages. */
 export const SESSION_CLOSED = 'plait.SessionClosed';
+/** A turn that a session would read has been deleted. */
+export const TURN_GONE = 'plait.TurnGone';
 /** The worker has no agent of this name. */
 export const AGENT_NOT_REGISTERED = 'plait.AgentNotRegistered';
 /** The worker has the agent, but not this tool. */

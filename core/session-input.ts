@@ -2,13 +2,21 @@ import { isRecord } from './json.ts';
 import { WHEN_BUSY } from './session.ts';
 import { checkBatchPolicy, findInputProblem, findOpeningProblem } from './turn-input.ts';
 
-const ARGS = ['agent', 'context', 'whenBusy', 'messages', 'onToolFailure', 'batchTimeout'];
+const ARGS = [
+  'agent',
+  'context',
+  'whenBusy',
+  'messages',
+  'onToolFailure',
+  'batchTimeout',
+  'storage',
+];
 const SEND = ['input', 'idempotencyKey', 'agent', 'whenBusy'];
 
 /** What is wrong with what a plain client may have sent, or `undefined`. */
 export function checkSessionArgs(args: unknown): string | undefined {
   if (!isRecord(args)) return 'agentSession takes one argument: { agent, context?, whenBusy?, … }';
-  const { agent, whenBusy, messages } = args;
+  const { agent, whenBusy, messages, storage } = args;
   const unknown = unknownFields(args, ARGS);
   if (unknown !== undefined) return `unknown field ${unknown}; a session takes ${ARGS.join(', ')}`;
   if (typeof agent !== 'string' || agent === '') return 'agent must be the name of an agent';
@@ -17,6 +25,7 @@ export function checkSessionArgs(args: unknown): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
+  if (storage !== undefined && typeof storage !== 'boolean') return 'storage must be true or false';
   const problem = messages === undefined ? undefined : findOpeningProblem(messages);
   return problem === undefined ? checkWhenBusy(whenBusy) : `messages: ${problem}`;
 }

@@ -25,6 +25,11 @@ export interface SessionArgs extends Partial<BatchPolicy> {
   whenBusy?: WhenBusy;
   /** What the conversation begins with. @default nothing */
   messages?: Message[];
+  /**
+   * Who starts the session has a storage for large payloads, as the workers have. From the first turn
+   * on it is known from them. @default false
+   */
+  storage?: boolean;
 }
 
 /** What a user's message may be. */

@@ -6,7 +6,7 @@ import type { PreparedCall } from './prepared-call.ts';
 import type { Transcript } from './transcript.ts';
 import { references } from './transcript.ts';
 import type { Conversation, TurnState } from './turn-state.ts';
-import { stopOf, turnSummary } from './turn-state.ts';
+import { stopOf, turnSummary, withoutUnread } from './turn-state.ts';
 import type { StopReason, TurnProgress, TurnResult } from './turn.ts';
 
 /** The second argument of the workflow `agentTurn`, which nobody but Plait gives. */
@@ -52,9 +52,12 @@ export function sessionTurnResult(
 
 export function sessionTurnProgress(
   agent: string,
-  state: TurnState,
+  given: TurnState,
   pinned: PinnedAgent | undefined,
 ): SessionTurnProgress {
+  // A message that comes behind a system message, or together with one that the API refuses, would
+  // make every later request a 400.
+  const state = withoutUnread(given);
   const { before, stored } = state;
   return {
     ...turnSummary(agent, state),

@@ -3,6 +3,7 @@ import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
 import { textOf } from './messages.ts';
+import { asUserText } from './notes.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import type { ModelReply } from './reply.ts';
@@ -36,6 +37,8 @@ export interface TurnState {
   before: number;
   /** Ids of the turns whose messages this one has taken in. */
   joined: string[];
+  /** How many of them stand at the end of the conversation, where no reply has followed yet. */
+  unread: number;
 }
 
 /** What a turn of a session finds. */
@@ -60,6 +63,7 @@ export function beginTurn(
     stored,
     before: messageCount(transcript),
     joined: [],
+    unread: 0,
   };
 }
 
@@ -73,6 +77,7 @@ export function commitNotes(
     ...state,
     transcript: append(state.transcript, ...messages),
     joined: [...state.joined, ...taken],
+    unread: state.unread + taken.length,
   };
 }
 
@@ -89,11 +94,34 @@ export function commitReply(state: TurnState, reply: ModelReply, segments?: Segm
     ...state,
     transcript:
       content.length === 0
-        ? before
+        ? withUserText(before)
         : append(before, { role: 'assistant', content: content as AssistantContent }),
     rounds: state.rounds + 1,
+    unread: 0,
     text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
+  };
+}
+
+function withUserText(transcript: Transcript): Transcript {
+  const tail = asUserText(transcript.tail);
+  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+}
+
+/**
+ * The same turn without the messages that no reply has followed: whoever goes on with the conversation
+ * gives them to the model again.
+ */
+export function withoutUnread(state: TurnState): TurnState {
+  const { transcript, joined, unread } = state;
+  if (unread === 0) return state;
+  const tail = transcript.tail.slice(0, -unread);
+  const tailBytes = tail.reduce((sum, one) => sum + jsonBytes(one), 0);
+  return {
+    ...state,
+    transcript: { ...transcript, tail, tailBytes },
+    joined: joined.slice(0, -unread),
+    unread: 0,
   };
 }
 

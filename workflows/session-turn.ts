@@ -69,6 +69,12 @@ export class SessionTurn {
     if (this.child !== undefined) this.scope.cancel();
   }
 
+  /** The same, and what it has not taken in is forgotten. */
+  abandon(): void {
+    this.notes = [];
+    this.interrupt();
+  }
+
   async outcome(): Promise<TurnOutcome> {
     try {
       return { type: 'ended', result: await this.scope.run(() => this.run()) };
