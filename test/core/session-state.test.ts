@@ -128,8 +128,8 @@ describe('a message is refused', () => {
     const without = { ...memory, agent: agent('inline') };
     expect(refuseSend(without, begun, send('y'.repeat(800_000)), undefined)).toBeDefined();
     expect(fitsOnePayload(without, begun)).toBe(true);
-    expect(fitsOnePayload(taken(large, large, large), args)).toBe(false);
-    expect(fitsOnePayload(taken(large, large, large), begun)).toBe(true);
+    expect(fitsOnePayload(taken(large, `2${large}`, `3${large}`), args)).toBe(false);
+    expect(fitsOnePayload(taken(large, `2${large}`, `3${large}`), begun)).toBe(true);
   });
 });
 
