@@ -23,7 +23,8 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   stoppedEarly: 'the turn ended for another reason (max_tokens, refusal, cancelled, …)',
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
-  refused: 'the turn refuses the decision: the call does not wait, or the input is wrong',
+  refused:
+    'the turn refuses the decision: the call does not wait, or the input is wrong; for `setup`: the server refuses',
   interrupted: 'ended at once by a second Ctrl-C',
 };
 

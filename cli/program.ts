@@ -31,6 +31,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addApprovals(program, exitWith);
   addApprove(program, exitWith);
   addDeny(program, exitWith);
+  addSetup(program, exitWith);
   return {
     async run(argv) {
       await program.parseAsync(argv);
@@ -145,6 +146,16 @@ function addDeny(program: Command, exitWith: ExitWith): void {
       await exitWith(denyCommand(turnId, callId, options));
     },
   );
+}
+
+function addSetup(program: Command, exitWith: ExitWith): void {
+  program
+    .command('setup')
+    .description('register Plait’s search attributes in the configured namespace, once')
+    .action(async () => {
+      const { setupCommand } = await import('./commands/setup.ts');
+      await exitWith(setupCommand());
+    });
 }
 
 function addDecision(command: Command): Command {

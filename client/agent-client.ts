@@ -11,6 +11,7 @@ import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
+import { turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session-input.ts';
 import type { SessionArgs, WhenBusy } from '../core/session.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
@@ -20,6 +21,9 @@ import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
+import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
+import { listTurns } from './list-turns.ts';
+import { SearchableStarts } from './searchable-starts.ts';
 import { SessionHandle } from './session-handle.ts';
 import { startedWith } from './started-with.ts';
 import { aboutServer, aboutTurn } from './temporal-errors.ts';
@@ -60,6 +64,12 @@ export interface StartTurnOptions<Context = unknown> {
   turnId?: string;
   /** What the tools should know and the model should not; JSON. */
   context?: Context;
+  /**
+   * Who the turn is for, so that `listTurns` and Temporal's own lists find it; 1 to 255 characters.
+   * Neither the model nor the tools are told. It is kept as plain text, whatever codec the payloads
+   * have: an id rather than a name or an address. Lost where the search attributes are not registered.
+   */
+  user?: string;
   /** @default the client's */
   taskQueue?: string;
   /** Instead of the agent's. */
@@ -113,6 +123,7 @@ export class AgentClient {
   private readonly taskQueue: string;
   private readonly requestEagerStart: boolean;
   private readonly owned: Connection | undefined;
+  private readonly starts = new SearchableStarts();
 
   constructor(options: AgentClientOptions = {}) {
     this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
@@ -155,20 +166,26 @@ export class AgentClient {
     };
     openingMessages(args);
     if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
+    const { user } = options;
+    const problem = user === undefined ? undefined : userProblem(user);
+    if (problem !== undefined) throw new InvalidTurnError(`user ${problem}`);
     const turnId = options.turnId ?? `${name}-${randomUUID()}`;
     const inputDigest = turnDigest(args);
     await aboutTurn(turnId, this.client.options.namespace, async () => {
       try {
-        await this.client.workflow.start(TURN_WORKFLOW, {
-          workflowId: turnId,
-          taskQueue,
-          args: [args],
-          // An id names one turn for ever, not the latest of several.
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          memo: { agent: name, inputDigest },
-          ...(this.requestEagerStart ? { requestEagerStart: true } : {}),
-          staticSummary: summaryOf(name, input),
-        });
+        await this.starts.start(turnAttributes({ agent: name, user }), (attributes) =>
+          this.client.workflow.start(TURN_WORKFLOW, {
+            workflowId: turnId,
+            taskQueue,
+            args: [args],
+            // An id names one turn for ever, not the latest of several.
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            memo: { agent: name, inputDigest },
+            ...attributes,
+            ...(this.requestEagerStart ? { requestEagerStart: true } : {}),
+            staticSummary: summaryOf(name, input),
+          }),
+        );
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         const existing = await startedWith(this.client, turnId, turnDigest);
@@ -259,6 +276,18 @@ export class AgentClient {
   /** The handle of a turn, whether it exists or not: asking it something will tell. */
   getHandle(turnId: string): TurnHandle {
     return new TurnHandle(this.client, turnId);
+  }
+
+  /**
+   * The turns of the namespace, as far as the server still keeps them: those that run first, then the
+   * newest end. All without options; what has changed within the last second may be missing.
+   *
+   * Throws a `SearchAttributesMissingError` where turns are asked for by `agent`, `user` or
+   * `stopReason` and `plait setup` has not been run, and a `TemporalUnavailableError`. Turns that were
+   * started before it was run, or with a plain Temporal client, are not found by these.
+   */
+  listTurns(options: ListTurnsOptions = {}): AsyncGenerator<ListedTurn, void, undefined> {
+    return listTurns(this.client, options);
   }
 
   /**

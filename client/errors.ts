@@ -58,6 +58,21 @@ export class TemporalUnavailableError extends Error {
 }
 
 /**
+ * The list cannot be searched for this: the namespace lacks Plait's search attributes, or has one with
+ * another type. `plait setup` registers them.
+ */
+export class SearchAttributesMissingError extends Error {
+  override readonly name = 'SearchAttributesMissingError' as const;
+
+  constructor(namespace: string, problem: string, options?: ErrorOptions) {
+    super(
+      `The turns and sessions of namespace ${namespace} cannot be found by this (${problem}). Run \`plait setup\` once, with the TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE of this client: it registers Plait's search attributes.`,
+      options,
+    );
+  }
+}
+
+/**
  * No worker has answered in time for a turn that needs one to answer: none polls its task queue, or
  * they are too busy. Nothing is lost, and asking again is safe.
  */

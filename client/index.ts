@@ -9,6 +9,7 @@ export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
+  SearchAttributesMissingError,
   InvalidSessionError,
   SendRefusedError,
   SessionBusyError,
@@ -21,6 +22,7 @@ export {
   TurnNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
+export type { ListedStatus, ListedTurn, ListTurnsOptions } from './list-turns.ts';
 export type { MessageRange } from './read-messages.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';

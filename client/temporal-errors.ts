@@ -11,6 +11,18 @@ import { TemporalUnavailableError, TurnFailedError, TurnNotFoundError } from './
 /** gRPC: nobody listens, or not in time. */
 const UNREACHABLE = new Set([4, 14]);
 
+/** gRPC: what was asked makes no sense. */
+const INVALID_ARGUMENT = 3;
+
+/** What the server finds wrong with a request, where that is what the error says. */
+export function invalidArgument(error: unknown): string | undefined {
+  if (!(error instanceof ServiceError) || !isRecord(error.cause)) return undefined;
+  const { code, details, message } = error.cause;
+  if (code !== INVALID_ARGUMENT) return undefined;
+  // The native connection says it elsewhere.
+  return typeof details === 'string' && details !== '' ? details : message;
+}
+
 /** Runs a request about a turn, and says in Plait's words what went wrong with it. */
 export async function aboutTurn<T>(
   turnId: string,

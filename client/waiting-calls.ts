@@ -1,12 +1,10 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { ServiceError } from '@temporalio/client';
-import { isRecord } from '../core/json.ts';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import type { ApprovalRequest } from '../core/turn-messages.ts';
 import { APPROVALS_QUERY } from '../core/turn-messages.ts';
 import { queryTurn, ranOutOfTime } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
-import { aboutServer } from './temporal-errors.ts';
+import { aboutServer, invalidArgument } from './temporal-errors.ts';
 
 export interface ApprovalsOptions {
   /**
@@ -74,15 +72,6 @@ async function* waitingTurns(
       cause: error,
     });
   }
-}
-
-/** gRPC: what was asked makes no sense. */
-const INVALID_ARGUMENT = 3;
-
-function invalidArgument(error: unknown): string | undefined {
-  if (!(error instanceof ServiceError) || !isRecord(error.cause)) return undefined;
-  const { code, details } = error.cause;
-  return code === INVALID_ARGUMENT ? String(details) : undefined;
 }
 
 /** Works on some items at once, and gives the results in the order of the items. */

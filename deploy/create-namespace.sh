@@ -1,6 +1,6 @@
 #!/bin/sh
-# Creates the namespace TEMPORAL_NAMESPACE on the server TEMPORAL_ADDRESS unless it exists; the
-# temporal command reads both itself.
+# Creates the namespace TEMPORAL_NAMESPACE on the server TEMPORAL_ADDRESS unless it exists, with the
+# search attributes that `plait setup` registers; the temporal command reads both itself.
 set -eu
 : "${TEMPORAL_ADDRESS:?}" "${TEMPORAL_NAMESPACE:?}" "${TEMPORAL_RETENTION:?}"
 
@@ -23,3 +23,22 @@ until exists || create; do
   sleep 2
 done
 echo "The namespace $TEMPORAL_NAMESPACE exists."
+
+register() {
+  set -- --namespace "$TEMPORAL_NAMESPACE"
+  for name in PlaitAgent PlaitUser PlaitStatus PlaitStopReason; do
+    set -- "$@" --name "$name" --type Keyword
+  done
+  temporal operator search-attribute create "$@"
+}
+
+# A namespace that was just created takes a moment to be known. Turns run without them as well.
+tries=0
+until register; do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 15 ]; then
+    echo "Turns cannot be found by agent or user: the search attributes could not be registered." >&2
+    exit 0
+  fi
+  sleep 2
+done

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { LOCAL_HOST } from './free-ports.ts';
-import type { SearchAttributeTypeName } from './search-attributes.ts';
+import type { SearchAttributeTypeName } from '../client/register-search-attributes.ts';
 
 export interface TemporalServerOptions {
   /** Port of the gRPC service; 0 means a free one. @default a free one */
@@ -16,7 +16,7 @@ export interface TemporalServerOptions {
   readonly db?: string;
   /** Made at start when missing, beside `default`, which always exists. @default `default` */
   readonly namespace?: string;
-  /** Custom search attributes to register in the namespace, by name. @default none */
+  /** Custom search attributes to register in the namespace, by name, beside Plait's. @default none */
   readonly searchAttributes?: Readonly<Record<string, SearchAttributeTypeName>>;
   /**
    * Server settings by key, on top of Plait's own. A value is JSON text; what is no JSON counts as

@@ -1,9 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { registerSearchAttributes, untilKnown } from '../client/register-search-attributes.ts';
+import { causeChain } from '../core/failures.ts';
+import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import { acceptsConnections, checkReady, openConnection } from './find-temporal.ts';
 import { freePorts, LOCAL_HOST, whyNotFree } from './free-ports.ts';
-import { registerSearchAttributes } from './search-attributes.ts';
 import { findTemporalBinary } from './temporal-binary.ts';
 import type { TemporalBinary } from './temporal-binary.ts';
 import { startTemporalProcess } from './temporal-process.ts';
@@ -31,6 +33,9 @@ export interface TemporalServer extends AsyncDisposable {
 
 /** How long a server may take until it answers; measured 0.3 s, and 2 s on a loaded machine. */
 const READY_MS = 30_000;
+
+/** How long a server may take until it knows the search attributes; measured 10 ms. */
+const KNOWN_MS = 10_000;
 
 /** How often other ports are tried when somebody took ours in the moment before the start. */
 const ATTEMPTS = 5;
@@ -123,11 +128,18 @@ async function untilReady(
 }
 
 async function prepare(options: TemporalServerOptions, ports: ServerPorts): Promise<void> {
-  if (options.searchAttributes === undefined) return;
+  const { namespace = 'default', searchAttributes = {}, onProgress } = options;
   const connection = await openConnection(`${LOCAL_HOST}:${ports.grpc}`);
+  const register = async (attributes: typeof searchAttributes): Promise<void> => {
+    await registerSearchAttributes(connection, namespace, attributes);
+    await untilKnown(connection, namespace, Object.keys(attributes), KNOWN_MS);
+  };
   try {
-    const namespace = options.namespace ?? 'default';
-    await registerSearchAttributes(connection, namespace, options.searchAttributes);
+    // Turns run without Plait's, for example with a file where one of them has another type.
+    await register(SEARCH_ATTRIBUTES).catch((error: unknown) => {
+      onProgress?.(`Turns cannot be found by agent or user: ${causeChain(error)}`);
+    });
+    if (Object.keys(searchAttributes).length > 0) await register(searchAttributes);
   } finally {
     await connection.close();
   }
@@ -158,5 +170,5 @@ function uiHost(port: number): string {
   return `${LOCAL_HOST}:${port}`;
 }
 
-export type { SearchAttributeTypeName } from './search-attributes.ts';
+export type { SearchAttributeTypeName } from '../client/register-search-attributes.ts';
 export type { TemporalServerOptions } from './temporal-server-options.ts';

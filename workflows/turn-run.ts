@@ -51,6 +51,7 @@ import { dispatchTools } from './dispatch-tools.ts';
 import { findMissing } from './find-missing.ts';
 import { Notes } from './notes.ts';
 import { messagesOfFailed, readTranscript } from './read-transcript.ts';
+import { recordStopReason } from './search-attributes.ts';
 import { checkArgs, turnFailure } from './turn-failure.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
@@ -157,10 +158,12 @@ export class TurnRun {
     const { args, state } = this;
     if (this.ofSession) {
       await allAnswered();
+      recordStopReason(stop.reason);
       return sessionTurnResult(args.agent, state, this.newlyPinned, stop);
     }
     const messages = allMessages(state.transcript) ?? (await readTranscript(state.transcript));
     await allAnswered();
+    recordStopReason(stop.reason);
     return turnResult(args.agent, state, messages, stop);
   }
 

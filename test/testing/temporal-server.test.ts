@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { registerSearchAttributes } from '../../client/register-search-attributes.ts';
 import { temporalIsListening } from '../../testing/find-temporal.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
@@ -138,11 +139,36 @@ describe('startTemporalServer', { timeout: 60_000 }, () => {
     const { customAttributes } = await withClient(second, ({ connection }) =>
       connection.operatorService.listSearchAttributes({ namespace: 'default' }),
     );
-    expect(Object.keys(customAttributes)).toEqual(['AgentName']);
+    expect(Object.keys(customAttributes)).toContain('AgentName');
     await second.kill();
     await expect(start({ db, searchAttributes: { AgentName: 'Int' } })).rejects.toThrow(
       'The search attribute AgentName exists in namespace default with another type than Int',
     );
+  });
+
+  it('has Plait’s search attributes, and starts all the same when one has another type', async () => {
+    const db = join(root, 'other-type.db');
+    const namespace = 'default';
+    const first = await start({ db });
+    await withClient(first, async ({ connection }) => {
+      const { operatorService } = connection;
+      const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+      expect(Object.keys(customAttributes).toSorted()).toEqual([
+        'PlaitAgent',
+        'PlaitStatus',
+        'PlaitStopReason',
+        'PlaitUser',
+      ]);
+      const searchAttributes = ['PlaitUser'];
+      await operatorService.removeSearchAttributes({ namespace, searchAttributes });
+      await registerSearchAttributes(connection, namespace, { PlaitUser: 'Int' });
+    });
+    await first.stop();
+    const progress: string[] = [];
+    await start({ db, onProgress: (sentence) => progress.push(sentence) });
+    expect(progress).toEqual([
+      'Turns cannot be found by agent or user: The search attribute PlaitUser exists in namespace default with another type than Keyword, and Temporal cannot change it.',
+    ]);
   });
 
   it('has timers below a second, unless its settings say otherwise', async () => {

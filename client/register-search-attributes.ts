@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ConnectionLike } from '@temporalio/client';
+import { isRecord } from '../core/json.ts';
+
+/** Temporal's numbers for the types a search attribute can have, by the CLI's names. */
+const TYPE_NUMBERS = {
+  Text: 1,
+  Keyword: 2,
+  Int: 3,
+  Double: 4,
+  Bool: 5,
+  Datetime: 6,
+  KeywordList: 7,
+} as const;
+
+export type SearchAttributeTypeName = keyof typeof TYPE_NUMBERS;
+
+/** A search attribute exists with another type, and a server cannot change one. */
+export class SearchAttributeTypeError extends Error {
+  override readonly name = 'SearchAttributeTypeError' as const;
+  /** The name of the search attribute. */
+  readonly attribute: string;
+
+  constructor(attribute: string, type: SearchAttributeTypeName, namespace: string) {
+    super(
+      `The search attribute ${attribute} exists in namespace ${namespace} with another type than ${type}, and Temporal cannot change it.`,
+    );
+    this.attribute = attribute;
+  }
+}
+
+/** What has become of each attribute, by its name. */
+export type Registered = Readonly<Record<string, 'registered' | 'existed'>>;
+
+/**
+ * Makes sure that these custom search attributes exist, all or none of them. Done through the server
+ * rather than the CLI's `--search-attribute`, which does nothing when the database file exists already.
+ *
+ * @throws a `SearchAttributeTypeError` when one exists with another type: a server keeps the old type
+ *   and says nothing
+ */
+export async function registerSearchAttributes(
+  connection: ConnectionLike,
+  namespace: string,
+  attributes: Readonly<Record<string, SearchAttributeTypeName>>,
+): Promise<Registered> {
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  const searchAttributes: Record<string, number> = {};
+  const registered: Record<string, Registered[string]> = {};
+  for (const [name, type] of Object.entries(attributes)) {
+    const existing: number | undefined = customAttributes[name];
+    if (existing !== undefined && existing !== TYPE_NUMBERS[type]) {
+      throw new SearchAttributeTypeError(name, type, namespace);
+    }
+    if (existing === undefined) searchAttributes[name] = TYPE_NUMBERS[type];
+    registered[name] = existing === undefined ? 'registered' : 'existed';
+  }
+  if (Object.keys(searchAttributes).length > 0) {
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
+  }
+  return registered;
+}
+
+/**
+ * Waits until the server takes these search attributes; it reads its settings anew every few seconds.
+ * Returns whether it does so by then.
+ */
+export async function untilKnown(
+  connection: ConnectionLike,
+  namespace: string,
+  names: readonly string[],
+  timeoutMs: number,
+): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  const query = names.map((name) => `${name} IS NOT NULL`).join(' AND ');
+  for (;;) {
+    try {
+      await connection.workflowService.countWorkflowExecutions({ namespace, query });
+      return true;
+    } catch (error) {
+      if (!isRecord(error) || error['code'] !== INVALID_ARGUMENT) throw error;
+      if (Date.now() >= deadline) return false;
+    }
+    await sleep(10);
+  }
+}
+
+const INVALID_ARGUMENT = 3;

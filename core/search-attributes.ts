@@ -1,0 +1,78 @@
+import type { SearchAttributePair } from '@temporalio/common';
+import type { StopReason } from './turn.ts';
+
+// What Temporal's lists find turns and sessions by. The server keeps names and values as plain text,
+// whatever codec the payloads have.
+
+/** What the SDK's `defineSearchAttributeKey` makes, which `core/` does not import. */
+export interface KeywordKey {
+  name: string;
+  type: 'KEYWORD';
+}
+
+/** Name of the agent. */
+export const AGENT_ATTRIBUTE: KeywordKey = { name: 'PlaitAgent', type: 'KEYWORD' };
+/** Who it is for, where the caller has said it. */
+export const USER_ATTRIBUTE: KeywordKey = { name: 'PlaitUser', type: 'KEYWORD' };
+/** What a session is doing, a `SessionStatus`. A turn has none: Temporal's own status says it. */
+export const STATUS_ATTRIBUTE: KeywordKey = { name: 'PlaitStatus', type: 'KEYWORD' };
+/** Why the turn ended, or the session's newest one: a `StopReason`, or `NOT_STOPPED`. */
+export const STOP_REASON_ATTRIBUTE: KeywordKey = { name: 'PlaitStopReason', type: 'KEYWORD' };
+
+/** All that `plait setup` registers: their types by their names. */
+export const SEARCH_ATTRIBUTES: Readonly<Record<string, 'Keyword'>> = Object.fromEntries(
+  [AGENT_ATTRIBUTE, USER_ATTRIBUTE, STATUS_ATTRIBUTE, STOP_REASON_ATTRIBUTE].map(
+    ({ name }) => [name, 'Keyword'] as const,
+  ),
+);
+
+/** `idle` between turns, `busy` while one runs, `closed` for ever. */
+export type SessionStatus = 'idle' | 'busy' | 'closed';
+
+/** Instead of a stop reason, of what runs, and of what failed or was terminated. */
+export const NOT_STOPPED = 'none';
+
+/** Who runs, and for whom. */
+export interface Belonging {
+  agent: string;
+  user?: string | undefined;
+}
+
+// A start names every attribute that the workflow may set later. The server checks them, so that what
+// it has accepted once can never wedge a workflow task.
+
+/** What a turn is started with. */
+export function turnAttributes({ agent, user }: Belonging): SearchAttributePair[] {
+  return [
+    { key: AGENT_ATTRIBUTE, value: agent },
+    ...(user === undefined ? [] : [{ key: USER_ATTRIBUTE, value: user }]),
+    { key: STOP_REASON_ATTRIBUTE, value: NOT_STOPPED },
+  ];
+}
+
+/** What a session is started with. It hands them on to its turns, hence the stop reason. */
+export function sessionAttributes(
+  belonging: Belonging,
+  status: SessionStatus = 'idle',
+): SearchAttributePair[] {
+  return [...turnAttributes(belonging), { key: STATUS_ATTRIBUTE, value: status }];
+}
+
+/** When a turn has ended. */
+export function stopAttributes(reason: StopReason): SearchAttributePair[] {
+  return [{ key: STOP_REASON_ATTRIBUTE, value: reason }];
+}
+
+/** The longest value that PostgreSQL and MySQL can index, in characters. */
+const VALUE_LIMIT = 255;
+
+/** What is wrong with the name of a user, if anything: the end of a sentence. */
+export function userProblem(user: unknown): string | undefined {
+  if (typeof user !== 'string') return 'is no text';
+  if (user === '') return 'is empty';
+  // PostgreSQL cannot store a NUL, and would drop the turn from every list without a word.
+  if (/\p{Cc}/u.test(user)) return 'holds control characters';
+  if (!user.isWellFormed()) return 'holds half a character';
+  if (user.length > VALUE_LIMIT) return `is longer than ${VALUE_LIMIT} characters`;
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import {
+  SEARCH_ATTRIBUTES,
+  sessionAttributes,
+  stopAttributes,
+  turnAttributes,
+  userProblem,
+} from '../../core/search-attributes.ts';
+
+const values = (pairs: ReturnType<typeof turnAttributes>) =>
+  Object.fromEntries(pairs.map(({ key, value }) => [key.name, value]));
+
+describe('search attributes', () => {
+  test('of a start are all that the workflow sets later, so that the server checks them first', () => {
+    expect(values(turnAttributes({ agent: 'support', user: 'u-1' }))).toEqual({
+      PlaitAgent: 'support',
+      PlaitUser: 'u-1',
+      PlaitStopReason: 'none',
+    });
+    expect(values(sessionAttributes({ agent: 'support' }))).toEqual({
+      PlaitAgent: 'support',
+      PlaitStopReason: 'none',
+      PlaitStatus: 'idle',
+    });
+    expect(values(sessionAttributes({ agent: 'support' }, 'busy'))['PlaitStatus']).toBe('busy');
+    expect(values(stopAttributes('cancelled'))).toEqual({ PlaitStopReason: 'cancelled' });
+  });
+
+  test('are all registered, as keywords', () => {
+    const all = sessionAttributes({ agent: 'support', user: 'u-1' });
+    expect(Object.keys(SEARCH_ATTRIBUTES).toSorted()).toEqual(Object.keys(values(all)).toSorted());
+    expect(new Set(Object.values(SEARCH_ATTRIBUTES))).toEqual(new Set(['Keyword']));
+  });
+});
+
+test.each([
+  ['u-1', undefined],
+  ['CORP\\ada "the" o\'neill', undefined],
+  ['x'.repeat(255), undefined],
+  ['x'.repeat(256), 'is longer than 255 characters'],
+  ['', 'is empty'],
+  ['a\u0000b', 'holds control characters'],
+  ['a\ud83d', 'holds half a character'],
+  [17, 'is no text'],
+])('whether %j can name a user: %s', (user, problem) => {
+  expect(userProblem(user)).toBe(problem);
+});

@@ -1,0 +1,35 @@
+import type { SearchAttributePair } from '@temporalio/common';
+import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import {
+  AGENT_ATTRIBUTE,
+  stopAttributes,
+  turnAttributes,
+  USER_ATTRIBUTE,
+} from '../core/search-attributes.ts';
+import type { StopReason } from '../core/turn.ts';
+
+/**
+ * Sets those that this run was started with. Only they are known to be registered, and one that is
+ * not fails the workflow task for ever.
+ */
+export function updateAttributes(attributes: readonly SearchAttributePair[]): void {
+  const present = attributes.filter(isPresent);
+  if (present.length > 0) upsertSearchAttributes(present);
+}
+
+/** Says in the lists why the turn ended. One event of the last workflow task. */
+export function recordStopReason(reason: StopReason): void {
+  updateAttributes(stopAttributes(reason));
+}
+
+/** What a session's turn is started with: none where the session was started without. */
+export function attributesOfTurn(): SearchAttributePair[] {
+  const { typedSearchAttributes: own } = workflowInfo();
+  const agent = own.get(AGENT_ATTRIBUTE);
+  const user = own.get(USER_ATTRIBUTE);
+  return agent === undefined ? [] : turnAttributes({ agent, user }).filter(isPresent);
+}
+
+function isPresent({ key }: SearchAttributePair): boolean {
+  return workflowInfo().typedSearchAttributes.get(key) !== undefined;
+}
