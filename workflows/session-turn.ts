@@ -1,4 +1,9 @@
-import { ActivityFailure, ApplicationFailure, rootCause } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  rootCause,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
 import {
   CancellationScope,
   type ChildWorkflowHandle,
@@ -9,7 +14,7 @@ import {
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
 import { shorten } from '../core/json.ts';
-import { READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
+import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { Note } from '../core/notes.ts';
 import type {
   RunningTurn,
@@ -34,6 +39,12 @@ const activities = proxyActivities<PlaitActivities>({
   startToCloseTimeout: '1m',
   // Without an answer the model would forget what its tools did.
   retry: MODEL_RETRY,
+});
+
+const patient = proxyActivities<PlaitActivities>({
+  startToCloseTimeout: '1m',
+  // As long as the calls of a turn may take to end.
+  retry: { initialInterval: '500ms', maximumInterval: '5s', backoffCoefficient: 2 },
 });
 
 /** The turn that a session runs, as a child workflow. */
@@ -95,14 +106,21 @@ export class SessionTurn {
       ...(batchTimeout === undefined ? {} : { batchTimeout }),
     };
     const conversation = { transcript, stored, ...(pinned === undefined ? {} : { agent: pinned }) };
-    this.child = await startChild<AgentTurn>(TURN_WORKFLOW, {
-      workflowId: turnId,
-      args: [args, { type: 'session', ...conversation }],
-      // Its result says what its tools did, also when it was cancelled.
-      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-      parentClosePolicy: 'REQUEST_CANCEL',
-      memo: { agent, sessionId: workflowInfo().workflowId },
-      staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
+    const start = () =>
+      startChild<AgentTurn>(TURN_WORKFLOW, {
+        workflowId: turnId,
+        args: [args, { type: 'session', ...conversation }],
+        // Its result says what its tools did, also when it was cancelled.
+        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+        parentClosePolicy: 'REQUEST_CANCEL',
+        memo: { agent, sessionId: workflowInfo().workflowId },
+        staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
+      });
+    this.child = await start().catch(async (error: unknown) => {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      // The session was reset to before this turn, which runs on in vain.
+      await patient[CANCEL_TURN]({ turnId });
+      return await start();
     });
     for (const note of this.notes) hand(this.child, note);
     if (this.isInterrupted) this.scope.cancel();
