@@ -25,7 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
     waits: [400, 500, 600],
     bytes: 200,
     turns: 1,
-    repetitions: 7,
+    repetitions: 12,
     warmUp: true,
   },
   ...[10, 100, 500].map((calls) => ({
@@ -35,7 +35,8 @@ export const SCENARIOS: readonly Scenario[] = [
     waits: Array.from({ length: calls }, () => 100),
     bytes: 200,
     turns: 1,
-    repetitions: 5,
+    // Short ones vary most.
+    repetitions: calls === 10 ? 20 : 5,
     warmUp: true,
   })),
   ...[20, 100].map((rounds) => ({

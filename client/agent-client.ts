@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import type { DataConverter, StorageDriver } from '@temporalio/common';
+import type { DataConverter, SearchAttributePair, StorageDriver } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Duration } from '../agents/check-options.ts';
@@ -11,7 +11,7 @@ import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
-import { turnAttributes, userProblem } from '../core/search-attributes.ts';
+import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session-input.ts';
 import type { SessionArgs, WhenBusy } from '../core/session.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
@@ -21,6 +21,8 @@ import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
+import type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
+import { listSessions } from './list-sessions.ts';
 import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
 import { listTurns } from './list-turns.ts';
 import { SearchableStarts } from './searchable-starts.ts';
@@ -84,6 +86,11 @@ type StartOptions<Context> = unknown extends Context
   : [options: StartTurnOptions<Context> & { context: Context }];
 
 export interface SessionOptions<Context = unknown> {
+  /**
+   * Who the session is for, to find it by: 1 to 255 characters, kept as plain text by the server. The
+   * model does not see it.
+   */
+  user?: string;
   /** What the tools should know and the model should not; JSON. */
   context?: Context;
   /** What becomes of a message that is sent while a turn runs. @default 'queue' */
@@ -208,8 +215,10 @@ export class AgentClient {
   ): SessionHandle {
     const name = typeof agent === 'string' ? agent : agent.name;
     const args = sessionArgs(name, options);
+    const { starts } = this;
+    const attributes = attributesOf(name, options.user);
     const start = this.sessionStart(sessionId, args, options.taskQueue);
-    return new SessionHandle(this.client, sessionId, { ...start, agent: name });
+    return new SessionHandle(this.client, sessionId, { agent: name, start, attributes, starts });
   }
 
   /** The handle of a session that exists; sending it something never creates one. */
@@ -234,11 +243,14 @@ export class AgentClient {
     const inputDigest = digestOf(args);
     const { memo, ...start } = this.sessionStart(sessionId, args, options.taskQueue);
     try {
-      await this.client.workflow.start(SESSION_WORKFLOW, {
-        ...start,
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        memo: { ...memo, inputDigest },
-      });
+      await this.starts.start(attributesOf(name, options.user), (attributes) =>
+        this.client.workflow.start(SESSION_WORKFLOW, {
+          ...start,
+          ...attributes,
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          memo: { ...memo, inputDigest },
+        }),
+      );
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
         throw aboutServer(error, this.client.options.namespace);
@@ -288,6 +300,17 @@ export class AgentClient {
    */
   listTurns(options: ListTurnsOptions = {}): AsyncGenerator<ListedTurn, void, undefined> {
     return listTurns(this.client, options);
+  }
+
+  /**
+   * The sessions of the namespace by agent, user and what they are doing, those that take messages
+   * first. The server's lists are about a second behind.
+   *
+   * Throws a `SearchAttributesMissingError` when it is asked for what the server cannot find by, a
+   * `TemporalUnavailableError`.
+   */
+  listSessions(options: ListSessionsOptions = {}): AsyncGenerator<ListedSession, void, undefined> {
+    return listSessions(this.client, options);
   }
 
   /**
@@ -353,6 +376,12 @@ function sessionArgs(
   const problem = checkSessionArgs(args);
   if (problem !== undefined) throw new InvalidSessionError(problem);
   return args;
+}
+
+function attributesOf(agent: string, user: string | undefined): SearchAttributePair[] {
+  const problem = user === undefined ? undefined : userProblem(user);
+  if (problem !== undefined) throw new InvalidSessionError(`user ${problem}`);
+  return sessionAttributes({ agent, user });
 }
 
 function turnDigest(args: unknown): string {

@@ -23,6 +23,7 @@ export {
   WorkerUnavailableError,
 } from './errors.ts';
 export type { ListedStatus, ListedTurn, ListTurnsOptions } from './list-turns.ts';
+export type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
 export type { MessageRange } from './read-messages.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';

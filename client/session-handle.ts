@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { fingerprint } from '../core/fingerprint.ts';
 import { shorten } from '../core/json.ts';
+import type { SearchAttributePair } from '@temporalio/common';
 import type { Message } from '../core/messages.ts';
 import type { Close } from '../core/session-messages.ts';
 import {
@@ -10,17 +13,29 @@ import {
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
 } from '../core/session-messages.ts';
-import type { SendReceipt, SessionInput, SessionState, WhenBusy } from '../core/session.ts';
-import { messageCount, type Transcript } from '../core/transcript.ts';
+import type {
+  SendReceipt,
+  SessionInput,
+  SessionState,
+  SessionTranscript,
+  WhenBusy,
+} from '../core/session.ts';
+import { messageCount } from '../core/transcript.ts';
 import type { StartOptions } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
 import type { MessageRange } from './read-messages.ts';
 import { readMessages } from './read-messages.ts';
 import { SessionClosedError } from './errors.ts';
+import { aboutServer } from './temporal-errors.ts';
+import type { SearchableStarts } from './searchable-starts.ts';
 import { SessionTurnHandle } from './session-turn-handle.ts';
 
 /** Update ids may have as many characters as workflow ids, and the session checks the key itself. */
 const MAX_ID = 200;
+
+/** How long a session may take to learn of the end of its turn. */
+const TAKE_OVER_MS = 5_000;
+const PAUSE_MS = 10;
 
 export interface SendOptions {
   /**
@@ -46,6 +61,14 @@ export interface TranscriptPage {
   total: number;
 }
 
+/** How the first message creates a session. */
+export interface SessionCreation {
+  agent: string;
+  start: StartOptions;
+  attributes: SearchAttributePair[];
+  starts: SearchableStarts;
+}
+
 /** One session. Holds nothing but the id, so it can be made again anywhere. */
 export class SessionHandle {
   /** Also the workflow id. */
@@ -54,12 +77,12 @@ export class SessionHandle {
   readonly workflow: WorkflowHandle;
   private readonly client: Client;
   /** How to begin it, where the first message may. */
-  private readonly start: (StartOptions & { agent: string }) | undefined;
+  private readonly creation: SessionCreation | undefined;
 
-  constructor(client: Client, sessionId: string, start?: StartOptions & { agent: string }) {
+  constructor(client: Client, sessionId: string, creation?: SessionCreation) {
     this.client = client;
     this.sessionId = sessionId;
-    this.start = start;
+    this.creation = creation;
     this.workflow = client.workflow.getHandle(sessionId);
   }
 
@@ -73,7 +96,8 @@ export class SessionHandle {
    */
   async send(input: SessionInput, options: SendOptions = {}): Promise<SessionTurnHandle> {
     const { idempotencyKey = randomUUID(), whenBusy } = options;
-    const { agent, ...start } = this.start ?? {};
+    const { creation } = this;
+    const agent = creation?.agent;
     const argument = {
       input,
       idempotencyKey,
@@ -83,12 +107,13 @@ export class SessionHandle {
     // The server answers an id that it knows without asking the session, whatever the message is.
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(input)}`;
     const update = { name: SEND_UPDATE, argument, id };
-    const receipt = await updateSession<SendReceipt>(
-      this.client,
-      this.sessionId,
-      update,
-      this.start === undefined ? undefined : (start as StartOptions),
-    );
+    const request = (start?: StartOptions) =>
+      updateSession<SendReceipt>(this.client, this.sessionId, update, start);
+    const receipt = await (creation === undefined
+      ? request()
+      : creation.starts.start(creation.attributes, (searchable) =>
+          request({ ...creation.start, ...searchable }),
+        ));
     return new SessionTurnHandle(this.client, this.sessionId, receipt);
   }
 
@@ -124,12 +149,33 @@ export class SessionHandle {
    * Throws what `describe` throws.
    */
   async transcript(range: MessageRange = {}): Promise<TranscriptPage> {
-    const transcript = await this.query<Transcript>(TRANSCRIPT_QUERY);
+    const { transcript } = await this.query<SessionTranscript>(TRANSCRIPT_QUERY);
     const messages = await readMessages(this.client, transcript, range);
     return { messages, from: range.from ?? 0, total: messageCount(transcript) };
   }
 
-  private query<T>(name: string): Promise<T> {
-    return askSession(this.client, this.sessionId, () => this.workflow.query<T>(name));
+  /**
+   * Asks the session, and again while it does not know yet that its turn has ended: whoever has seen a
+   * result must find it in the conversation.
+   */
+  private async query<T extends { runningTurn?: string }>(name: string): Promise<T> {
+    for (const giveUpAt = Date.now() + TAKE_OVER_MS; ; await sleep(PAUSE_MS)) {
+      const answer = await askSession(this.client, this.sessionId, () =>
+        this.workflow.query<T>(name),
+      );
+      const { runningTurn } = answer;
+      const isSettled = runningTurn === undefined || !(await hasEnded(this.client, runningTurn));
+      if (isSettled || Date.now() > giveUpAt) return answer;
+    }
+  }
+}
+
+async function hasEnded(client: Client, turnId: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(turnId).describe()).closeTime !== undefined;
+  } catch (error) {
+    // It is about to begin.
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw aboutServer(error, client.options.namespace);
   }
 }

@@ -1,4 +1,5 @@
 import type { SearchAttributePair } from '@temporalio/common';
+import type { SessionStatus } from './session.ts';
 import type { StopReason } from './turn.ts';
 
 // What Temporal's lists find turns and sessions by. The server keeps names and values as plain text,
@@ -25,9 +26,6 @@ export const SEARCH_ATTRIBUTES: Readonly<Record<string, 'Keyword'>> = Object.fro
     ({ name }) => [name, 'Keyword'] as const,
   ),
 );
-
-/** `idle` between turns, `busy` while one runs, `closed` for ever. */
-export type SessionStatus = 'idle' | 'busy' | 'closed';
 
 /** Instead of a stop reason, of what runs, and of what failed or was terminated. */
 export const NOT_STOPPED = 'none';

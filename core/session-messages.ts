@@ -6,7 +6,7 @@ export const SEND_UPDATE = 'send';
 export const CLOSE_UPDATE = 'close';
 /** Query without arguments; returns a `SessionState`. */
 export const DESCRIBE_QUERY = 'describe';
-/** Query without arguments; returns a `Transcript`. */
+/** Query without arguments; returns a `SessionTranscript`. */
 export const TRANSCRIPT_QUERY = 'transcript';
 
 export interface Close {

@@ -1,5 +1,6 @@
 import type { BatchPolicy } from './batch-policy.ts';
 import type { InputBlock, Message } from './messages.ts';
+import type { Transcript } from './transcript.ts';
 import type { StopReason } from './turn.ts';
 import type { Usage } from './usage.ts';
 
@@ -72,6 +73,13 @@ export interface SessionState {
   /** Sum over the turns. */
   usage: Usage;
   lastTurn?: EndedTurn;
+}
+
+/** What the Query `transcript` returns. */
+export interface SessionTranscript {
+  transcript: Transcript;
+  /** The turn that runs, and is not in it. */
+  runningTurn?: string;
 }
 
 /** How a turn ended; `failed` where it has no stop reason. */

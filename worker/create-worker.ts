@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
 import { msToNumber } from '@temporalio/common/lib/time.js';
@@ -9,6 +8,7 @@ import type { LeftBehind } from '../activities/tool-attempt.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { withStorage } from '../storage/data-converter.ts';
+import { preloaded, WORKFLOWS } from './bundler-options.ts';
 import { chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker; what is given wins over a default here. */
@@ -45,6 +45,9 @@ const DEFAULTS = {
   maxEagerActivityReservationsPerWorkflowTask: 500,
   // Tools mostly wait; at the default of 100 the 101st call of a batch would queue.
   maxConcurrentActivityTaskExecutions: 500,
+  // A start in the worker's own process is eager only while there is room for its first task; at the
+  // default of 40 most of 200 turns that start at once take the way through the queue.
+  maxConcurrentWorkflowTaskExecutions: 200,
   // A cancel or a pause reaches a tool with its next heartbeat, so let heartbeats through.
   maxHeartbeatThrottleInterval: '1s',
   // After a killed worker, others wait this long for it before they take over its turns.
@@ -57,8 +60,12 @@ const DEFAULTS = {
 
 /** The defaults that fit to what is given. */
 function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Partial<WorkerOptions> {
-  // A tuner decides this by itself, and Temporal refuses both.
-  const { maxConcurrentActivityTaskExecutions: _, ...others } = DEFAULTS;
+  // A tuner decides these by itself, and Temporal refuses both.
+  const {
+    maxConcurrentActivityTaskExecutions: _,
+    maxConcurrentWorkflowTaskExecutions: __,
+    ...others
+  } = DEFAULTS;
   const defaults = tuner === undefined ? DEFAULTS : others;
   if (shutdownGraceTime === undefined) return defaults;
   // Forced earlier, tools would be lost within the time that they were given.
@@ -67,10 +74,14 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
   return { ...defaults, shutdownForceTime: msToNumber(shutdownGraceTime) + afterGrace };
 }
 
-/** The workflows beside this file: `.ts` in the repository, `.js` in the package. */
-const WORKFLOWS = fileURLToPath(
-  new URL(`../workflows/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+function workflowsOf({
+  workflowBundle,
+  workflowsPath = WORKFLOWS,
+  bundlerOptions,
+}: Partial<WorkerOptions>): Partial<WorkerOptions> {
+  if (workflowBundle !== undefined) return { workflowBundle };
+  return { workflowsPath, bundlerOptions: preloaded(bundlerOptions) };
+}
 
 /**
  * A Temporal worker that runs the turns of these agents: `await worker.run()`. Task queues
@@ -114,8 +125,8 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   try {
     const worker = await serveQueues(queues, needed, {
       ...defaultsFor(temporal),
-      ...(temporal.workflowBundle === undefined ? { workflowsPath: WORKFLOWS } : {}),
       ...temporal,
+      ...workflowsOf(temporal),
       connection,
       namespace,
       activities: merged(activities, plait),

@@ -25,5 +25,6 @@ export async function agentSession(
     if (!isCancellation(error)) throw error;
     session.close({ interrupt: true });
   }
+  session.publish();
   return session.describe();
 }

@@ -26,7 +26,7 @@ export interface ModelAnswer extends ModelCall {
  * Asks the model for its next reply, as an activity that is retried until the answer is final. The
  * turn's first call pins the agent and returns it with the reply.
  */
-export async function callModel(
+export function callModel(
   { agent: name, context }: TurnArgs,
   { transcript, rounds }: TurnState,
   pinned: PinnedAgent | undefined,
@@ -41,7 +41,7 @@ export async function callModel(
     tail,
     tailBytes,
   };
-  const call = await scheduleActivity<ModelCall>(CALL_MODEL, [args], {
+  return scheduleActivity<ModelCall>(CALL_MODEL, [args], {
     activityId: `model.${round}`,
     summary: `round ${round}`,
     // A long reply takes minutes; one that stalls is noticed by the activity itself, much earlier.
@@ -50,8 +50,9 @@ export async function callModel(
     // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
     cancellationType: 'TRY_CANCEL',
     retry: MODEL_RETRY,
+  }).then((call) => {
+    const agent = pinned ?? call.pinned;
+    if (agent === undefined) throw new Error('the first model call returned no agent');
+    return { ...call, agent };
   });
-  const agent = pinned ?? call.pinned;
-  if (agent === undefined) throw new Error('the first model call returned no agent');
-  return { ...call, agent };
 }

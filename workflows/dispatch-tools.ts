@@ -35,8 +35,8 @@ export interface WaitingRooms {
  * A call waits only for an earlier one that it conflicts with, for a person, or for room; and no
  * outcome is lost: a call that fails is that call's failure alone, unless the batch policy says more.
  */
-export async function dispatchTools(batch: Batch, rooms: WaitingRooms): Promise<SettledCall[]> {
-  return await new Promise((resolve, reject) => {
+export function dispatchTools(batch: Batch, rooms: WaitingRooms): Promise<SettledCall[]> {
+  return new Promise((resolve, reject) => {
     new BatchRun(batch, rooms, resolve, reject).start();
   });
 }

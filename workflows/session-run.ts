@@ -29,15 +29,23 @@ import {
   takeTurn,
   turnEnded,
 } from '../core/session-state.ts';
-import type { Send, SendReceipt, SessionArgs, SessionState } from '../core/session.ts';
-import type { Transcript } from '../core/transcript.ts';
+import { STATUS_ATTRIBUTE, STOP_REASON_ATTRIBUTE } from '../core/search-attributes.ts';
+import type {
+  Send,
+  SendReceipt,
+  SessionArgs,
+  SessionState,
+  SessionStatus,
+  SessionTranscript,
+} from '../core/session.ts';
 import { references } from '../core/transcript.ts';
+import { updateAttributes } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
 const closeUpdate = defineUpdate<void, [Close?]>(CLOSE_UPDATE);
 const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
-const transcriptQuery = defineQuery<Transcript>(TRANSCRIPT_QUERY);
+const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
 
 /**
  * A session that was idle for so long goes on in a new run. Its history is then almost empty, so that
@@ -51,6 +59,7 @@ export class SessionRun {
   private memory: SessionMemory;
   private running: SessionTurn | undefined;
   private hasRunTurns = false;
+  private published: SessionStatus = 'idle';
 
   constructor(args: SessionArgs, carried: SessionMemory | undefined) {
     const problem = checkSessionArgs(args);
@@ -70,7 +79,7 @@ export class SessionRun {
     });
     setHandler(closeUpdate, (close) => this.close(close));
     setHandler(describeQuery, () => this.describe());
-    setHandler(transcriptQuery, () => references(this.memory.transcript));
+    setHandler(transcriptQuery, () => this.transcript());
   }
 
   /** Waits for a message; `undefined` when the session is closed. */
@@ -98,9 +107,11 @@ export class SessionRun {
     this.running = running;
     this.hasRunTurns = true;
     setCurrentDetails(`Turn ${turn.turnId} is running`);
+    this.publish();
     const outcome = await running.outcome();
     this.memory = turnEnded(this.memory, running.about, outcome, Date.now());
     this.running = undefined;
+    this.publish();
   }
 
   close({ interrupt = false }: Close = {}): void {
@@ -112,6 +123,14 @@ export class SessionRun {
     return describeSession(this.args, this.memory, this.running?.about);
   }
 
+  private transcript(): SessionTranscript {
+    const runningTurn = this.running?.about.turnId;
+    return {
+      transcript: references(this.memory.transcript),
+      ...(runningTurn === undefined ? {} : { runningTurn }),
+    };
+  }
+
   private send(send: Send): SendReceipt {
     const { workflowId: sessionId } = workflowInfo();
     const { whenBusy } = this.args;
@@ -121,6 +140,19 @@ export class SessionRun {
     if (effect.type === 'note') this.running?.add(effect.note);
     if (effect.type === 'interrupt') this.running?.interrupt();
     return receipt;
+  }
+
+  /** Lets lists of sessions show what this one is doing, where that has changed. */
+  publish(): void {
+    const { status, lastTurn } = this.describe();
+    if (status === this.published) return;
+    this.published = status;
+    updateAttributes([
+      { key: STATUS_ATTRIBUTE, value: status },
+      ...(lastTurn === undefined
+        ? []
+        : [{ key: STOP_REASON_ATTRIBUTE, value: lastTurn.stopReason }]),
+    ]);
   }
 
   private isHistoryLong(): boolean {

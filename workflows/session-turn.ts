@@ -32,6 +32,7 @@ import { isSessionProgress } from '../core/turn-beginning.ts';
 import { NOTE_SIGNAL } from '../core/turn-messages.ts';
 import type { TurnArgs } from '../core/turn.ts';
 import { MODEL_RETRY } from './call-model.ts';
+import { attributesOfTurn } from './search-attributes.ts';
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTurnResult>;
 
@@ -113,6 +114,7 @@ export class SessionTurn {
         // Its result says what its tools did, also when it was cancelled.
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',
+        typedSearchAttributes: attributesOfTurn(),
         memo: { agent, sessionId: workflowInfo().workflowId },
         staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
       });

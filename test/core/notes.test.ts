@@ -41,8 +41,9 @@ describe('messages to a model that works', () => {
   });
 });
 
+const said = (role: 'system' | 'user' | 'assistant') => ({ role, content: role });
+
 test('system messages at the end become the user’s, and those before stay', () => {
-  const said = (role: 'system' | 'user' | 'assistant') => ({ role, content: role });
   const middle = [said('user'), said('system'), said('assistant'), said('user')];
   expect(asUserText([...middle, said('system'), said('system')])).toEqual([
     ...middle,

@@ -20,7 +20,7 @@ import type { SessionTurnResult } from '../../core/turn-beginning.ts';
 const args: SessionArgs = { agent: 'tester' };
 const send = (input: Send['input'], more: Partial<Send> = {}): Send => ({
   input,
-  idempotencyKey: String(input).slice(0, 20),
+  idempotencyKey: JSON.stringify(input).slice(1, 20).replace('"', ''),
   ...more,
 });
 const running: RunningTurn = { turnId: 's.turn-1', input: 'go', notes: [] };
@@ -60,10 +60,10 @@ function ended(parts: Partial<SessionTurnResult> = {}): SessionTurnResult {
   };
 }
 
-describe('a message is refused', () => {
-  const refusal = (one: Send, memory = beginSession(args), turn?: RunningTurn) =>
-    refuseSend(memory, args, one, turn);
+const refusal = (one: Send, memory = beginSession(args), turn?: RunningTurn) =>
+  refuseSend(memory, args, one, turn);
 
+describe('a message is refused', () => {
   test('that is for another agent, or has no usable key', () => {
     expect(refusal(send('a', { agent: 'other' }))).toMatchObject({
       type: SEND_REFUSED,
@@ -175,17 +175,17 @@ describe('a message is taken', () => {
   });
 });
 
+const end = (
+  outcome: Parameters<typeof turnEnded>[2],
+  about: RunningTurn = running,
+  memory = beginSession(args),
+) => turnEnded(memory, about, outcome, 0);
+
 describe('a turn that has ended', () => {
   const notes = [
     { turnId: 's.turn-2', input: 'b' },
     { turnId: 's.turn-4', input: 'd' },
   ];
-  const end = (
-    outcome: Parameters<typeof turnEnded>[2],
-    about: RunningTurn = running,
-    memory = beginSession(args),
-  ) => turnEnded(memory, about, outcome, 0);
-
   test('hands over its conversation, its agent and what it used', () => {
     const memory = end({ type: 'ended', result: ended() });
     expect(memory).toMatchObject({

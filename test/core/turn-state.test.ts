@@ -276,11 +276,12 @@ describe('a turn that fails', () => {
   });
 });
 
+const said = (role: 'system' | 'user', content: string) => ({ role, content }) as const;
+const begun = () => beginTurn([{ role: 'user', content: 'go' }]);
+const steered = (state: TurnState) =>
+  commitNotes(state, { messages: [said('system', 'be quick')], taken: ['s.turn-2'] });
+
 describe('messages that people send while the turn runs', () => {
-  const said = (role: 'system' | 'user', content: string) => ({ role, content }) as const;
-  const begun = () => beginTurn([{ role: 'user', content: 'go' }]);
-  const steered = (state: TurnState) =>
-    commitNotes(state, { messages: [said('system', 'be quick')], taken: ['s.turn-2'] });
   const empty = replyWith({ content: [] });
 
   test('that no reply has followed are left out of what the turn hands on', () => {

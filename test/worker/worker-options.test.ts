@@ -1,5 +1,6 @@
 import { NativeConnection } from '@temporalio/worker';
 import { expect, inject, onTestFinished, test, vi } from 'vitest';
+import { WORKFLOWS } from '../../worker/bundler-options.ts';
 import { createWorker } from '../../worker/index.ts';
 import type { CreateWorkerOptions } from '../../worker/index.ts';
 import { agentWith } from '../fixtures/tools.ts';
@@ -12,7 +13,9 @@ async function workerWith(options: Partial<CreateWorkerOptions>) {
     connection,
     namespace: 'default',
     taskQueue: 'options',
-    workflowBundle: { codePath: inject('workflowBundle') },
+    ...(options.workflowsPath === undefined
+      ? { workflowBundle: { codePath: inject('workflowBundle') } }
+      : {}),
     ...options,
   });
   onTestFinished(async () => {
@@ -25,6 +28,14 @@ async function workerWith(options: Partial<CreateWorkerOptions>) {
 test('a tuner takes the place of the default number of calls at once', async () => {
   const tuner = { tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 } };
   expect((await workerWith({ tuner })).getState()).toBe('INITIALIZED');
+});
+
+test('the workflows are loaded once and not again for every turn', async () => {
+  const { options } = await workerWith({
+    workflowsPath: WORKFLOWS,
+    bundlerOptions: { preloadModules: ['@temporalio/common'] },
+  });
+  expect(options.bundlerOptions?.preloadModules).toEqual(['@temporalio/common', WORKFLOWS]);
 });
 
 test('a longer grace is not cut short by the default for forcing the end', async () => {

@@ -11,6 +11,7 @@ import {
   SessionClosedError,
   SessionNotFoundError,
 } from '../../client/index.ts';
+import type { ListSessionsOptions } from '../../client/index.ts';
 import type { ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -242,4 +243,31 @@ test('a session with a storage keeps its conversation there, and a client can re
   ]);
   const { historySize } = await session.workflow.describe();
   expect(historySize).toBeLessThan(100_000);
+});
+
+test('sessions are found by agent, user and what they do, and their turns too', async () => {
+  const agent = agentWith([]);
+  await using plait = await startPlait({ agents: [agent], script: echo });
+  const user = `ana's "desk" ${randomUUID()}`;
+  const [one, two] = [newId(), newId()];
+  await (await plait.agents.session(agent, one, { user }).send('hello')).result();
+  await (await plait.agents.session(agent, two, { user }).send('hello')).result();
+  await plait.agents.getSession(two).close();
+
+  const idsOf = async (options: ListSessionsOptions) => {
+    const ids = [];
+    for await (const { sessionId } of plait.agents.listSessions({ user, ...options })) {
+      ids.push(sessionId);
+    }
+    return ids;
+  };
+  await expect.poll(() => idsOf({ status: 'closed' }), { timeout: 10_000 }).toEqual([two]);
+  expect(await idsOf({ status: 'idle', agent: 'tester' })).toEqual([one]);
+  expect((await idsOf({})).toSorted()).toEqual([one, two].toSorted());
+  expect(await idsOf({ agent: 'other' })).toEqual([]);
+  const turns = [];
+  for await (const { turnId } of plait.agents.listTurns({ user, stopReason: 'end_turn' })) {
+    turns.push(turnId);
+  }
+  expect(turns.toSorted()).toEqual([`${one}.turn-1`, `${two}.turn-1`].toSorted());
 });

@@ -54,7 +54,7 @@ async function idle(session: SessionHandle): Promise<void> {
 }
 
 const users = ({ model }: Stage) =>
-  (asked(model).at(-1) ?? []).filter((line) => /^user: "/.test(line));
+  (asked(model).at(-1) ?? []).filter((line) => line.startsWith('user: "'));
 
 const work = conversation('work', [
   callTools([
@@ -246,10 +246,12 @@ describe('several clients', () => {
     await session.close();
     expect(await session.workflow.result()).toMatchObject({ turns: 24, messages: 48 });
     const { messages } = await session.transcript();
-    const read = messages.flatMap(({ role, content }) => (role === 'user' ? [content] : []));
-    expect(read.toSorted()).toEqual(texts.flat().toSorted());
+    const read = messages.flatMap(({ role, content }) =>
+      role === 'user' && typeof content === 'string' ? [content] : [],
+    );
+    expect(read).toHaveLength(texts.flat().length);
     for (const [client, sent] of texts.entries()) {
-      expect(read.filter((text) => String(text).startsWith(`${client}-`))).toEqual(sent);
+      expect(read.filter((text) => text.startsWith(`${client}-`))).toEqual(sent);
     }
     const { raw, runId } = await session.workflow.describe();
     expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);

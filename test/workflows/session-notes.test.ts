@@ -11,7 +11,7 @@ import {
   sayNothing,
   stopWith,
 } from '../../testing/replies.ts';
-import type { Script, UserMatch } from '../../testing/script.ts';
+import type { Script } from '../../testing/script.ts';
 import { conversation, script } from '../../testing/script.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
 import { Door } from '../fixtures/door.ts';
