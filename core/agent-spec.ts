@@ -1,7 +1,12 @@
 import type { Tool } from '@anthropic-ai/sdk/resources/messages';
 import type { BatchPolicy } from './batch-policy.ts';
+import type { Budget, OnLimit } from './budget.ts';
 import type { NoteStyle } from './notes.ts';
+import type { Prices } from './prices.ts';
 import type { ToolPolicy } from './tool-policy.ts';
+
+/** A JSON Schema (draft 2020-12) of an object. */
+export type OutputSchema = Record<string, unknown>;
 
 /**
  * What the model is told of an agent with every request. It is pinned when a turn begins: the
@@ -13,6 +18,7 @@ export interface AgentSpec {
   max_tokens: number;
   system?: string;
   tools?: Tool[];
+  output_config?: { format: { type: 'json_schema'; schema: OutputSchema } };
 }
 
 /** Where a pinned spec lies: in the storage, or inline where there is none. */
@@ -20,7 +26,7 @@ export type PinnedSpec =
   | { type: 'stored'; digest: string; claim: Record<string, string> }
   | { type: 'inline'; digest: string; spec: AgentSpec };
 
-export interface AgentLimits {
+export interface AgentLimits extends Budget {
   /** Most replies of the model in one turn. */
   rounds: number;
   /** Most calls of one turn that run at once. */
@@ -39,6 +45,11 @@ export interface PinnedAgent {
   batch: BatchPolicy;
   /** The agent has an `onApproval`, which is called for every call that waits for a person. */
   announcesApprovals?: true;
+  /** @default 'stop' */
+  onLimit?: OnLimit;
+  prices?: Prices;
+  /** How often an answer that does not match its schema is asked for again. @default 2 */
+  outputRepairs?: number;
   /** How the model takes what a person sends while it works. @default 'user' */
   notes?: NoteStyle;
 }

@@ -1,6 +1,11 @@
 import { isRecord } from './json.ts';
 import { WHEN_BUSY } from './session.ts';
-import { checkBatchPolicy, findInputProblem, findOpeningProblem } from './turn-input.ts';
+import {
+  checkBatchPolicy,
+  checkLimits,
+  findInputProblem,
+  findOpeningProblem,
+} from './turn-input.ts';
 
 const ARGS = [
   'agent',
@@ -10,6 +15,8 @@ const ARGS = [
   'onToolFailure',
   'batchTimeout',
   'storage',
+  'limits',
+  'onLimit',
 ];
 const SEND = ['input', 'idempotencyKey', 'agent', 'whenBusy'];
 
@@ -22,6 +29,7 @@ export function checkSessionArgs(args: unknown): string | undefined {
   if (typeof agent !== 'string' || agent === '') return 'agent must be the name of an agent';
   try {
     checkBatchPolicy(args);
+    checkLimits(args);
   } catch (error) {
     return (error as Error).message;
   }

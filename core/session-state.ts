@@ -1,4 +1,6 @@
 import type { PinnedAgent } from './agent-spec.ts';
+import { addSpent, NOTHING_SPENT, spentOf } from './budget.ts';
+import type { Spent } from './budget.ts';
 import { SEND_REFUSED, SESSION_BUSY, SESSION_CLOSED } from './failures.ts';
 import { fingerprint } from './fingerprint.ts';
 import { jsonBytes } from './json.ts';
@@ -40,12 +42,15 @@ export interface SessionMemory extends Conversation {
   receipts: Receipt[];
   turns: number;
   usage: Usage;
+  spent: Spent;
   last?: EndedTurn;
   closing?: true;
 }
 
 /** The turn that runs, and what was sent to it. */
 export interface RunningTurn extends WaitingTurn {
+  /** Milliseconds since the epoch. */
+  startedAt: number;
   notes: readonly Note[];
 }
 
@@ -74,6 +79,7 @@ export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
     receipts: [],
     turns: 0,
     usage: NO_USAGE,
+    spent: NOTHING_SPENT,
   };
 }
 
@@ -142,6 +148,16 @@ function isStored({ agent }: SessionMemory, { storage = false }: SessionArgs): b
 /** Whether all that the session remembers can be handed to a new run. */
 export function fitsOnePayload(memory: SessionMemory, args: SessionArgs): boolean {
   return isStored(memory, args) || jsonBytes(memory) <= PAYLOAD_BYTES;
+}
+
+/** Whether the turn of this message can be started with the conversation. */
+export function turnFits(
+  memory: SessionMemory,
+  args: SessionArgs,
+  { input }: WaitingTurn,
+): boolean {
+  const { transcript, stored, agent } = memory;
+  return isStored(memory, args) || jsonBytes([transcript, stored, agent, input]) <= PAYLOAD_BYTES;
 }
 
 /** Takes a message that `refuseSend` has nothing against. */
@@ -243,6 +259,7 @@ export function turnEnded(
     waiting: insert(memory.waiting, ...again),
     turns: memory.turns + 1,
     usage: known === undefined ? memory.usage : addUsage(memory.usage, known.usage),
+    spent: addSpent(memory.spent, spentOf(known ?? UNKNOWN, now - running.startedAt)),
     last: {
       turnId,
       stopReason: outcome.type === 'ended' ? outcome.result.stopReason : 'failed',
@@ -251,6 +268,9 @@ export function turnEnded(
     },
   };
 }
+
+/** What a lost turn has spent, but for its time. */
+const UNKNOWN = { rounds: 0, usage: NO_USAGE, calls: [] };
 
 function progressOf(outcome: TurnOutcome): SessionTurnProgress | undefined {
   return outcome.type === 'failed' ? outcome.progress : undefined;
@@ -293,7 +313,7 @@ export function describeSession(
   memory: SessionMemory,
   running: RunningTurn | undefined,
 ): SessionState {
-  const { waiting, transcript, turns, usage, last, closing } = memory;
+  const { waiting, transcript, turns, usage, spent, last, closing } = memory;
   const isBusy = running !== undefined || waiting.length > 0;
   return {
     agent,
@@ -303,6 +323,7 @@ export function describeSession(
     turns,
     messages: messageCount(transcript),
     usage,
+    spent,
     ...(last === undefined ? {} : { lastTurn: last }),
   };
 }

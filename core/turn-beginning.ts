@@ -13,6 +13,8 @@ import type { StopReason, TurnProgress, TurnResult } from './turn.ts';
 export type TurnBeginning =
   /** The next turn of a session. `agent` is what the session has pinned; its first turn pins it. */
   | ({ type: 'session'; agent?: PinnedAgent } & Conversation)
+  /** One whose message does not fit into one payload with the conversation. It fails, and says so. */
+  | { type: 'too large' }
   /** The same turn, in a new run with an empty history. */
   | ({ type: 'continued' } & ContinuedTurn);
 

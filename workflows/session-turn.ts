@@ -13,6 +13,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
+import { remaining } from '../core/budget.ts';
 import { shorten } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { Note } from '../core/notes.ts';
@@ -22,6 +23,7 @@ import type {
   TurnOutcome,
   WaitingTurn,
 } from '../core/session-state.ts';
+import { turnFits } from '../core/session-state.ts';
 import type { SessionArgs } from '../core/session.ts';
 import type {
   SessionTurnProgress,
@@ -54,6 +56,7 @@ export class SessionTurn {
   private readonly memory: SessionMemory;
   private readonly turn: WaitingTurn;
   private readonly scope = new CancellationScope();
+  private readonly startedAt = Date.now();
   private notes: readonly Note[] = [];
   private child: ChildWorkflowHandle<AgentTurn> | undefined;
   private isInterrupted = false;
@@ -65,7 +68,7 @@ export class SessionTurn {
   }
 
   get about(): RunningTurn {
-    return { ...this.turn, notes: this.notes };
+    return { ...this.turn, startedAt: this.startedAt, notes: this.notes };
   }
 
   /** Hands a message to the turn. Whether it took it in is told by its result. */
@@ -96,8 +99,8 @@ export class SessionTurn {
   }
 
   private async run(): Promise<SessionTurnResult> {
-    const { agent, context, onToolFailure, batchTimeout } = this.args;
-    const { transcript, stored, agent: pinned } = this.memory;
+    const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
+    const { transcript, stored, agent: pinned, spent } = this.memory;
     const { turnId, input } = this.turn;
     const args: TurnArgs = {
       agent,
@@ -105,12 +108,17 @@ export class SessionTurn {
       ...(context === undefined ? {} : { context }),
       ...(onToolFailure === undefined ? {} : { onToolFailure }),
       ...(batchTimeout === undefined ? {} : { batchTimeout }),
+      ...(limits === undefined ? {} : { limits: remaining(limits, spent) }),
+      ...(onLimit === undefined ? {} : { onLimit }),
     };
     const conversation = { transcript, stored, ...(pinned === undefined ? {} : { agent: pinned }) };
+    const beginning: TurnBeginning = turnFits(this.memory, this.args, this.turn)
+      ? { type: 'session', ...conversation }
+      : { type: 'too large' };
     const start = () =>
       startChild<AgentTurn>(TURN_WORKFLOW, {
         workflowId: turnId,
-        args: [args, { type: 'session', ...conversation }],
+        args: [args, beginning],
         // Its result says what its tools did, also when it was cancelled.
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',

@@ -126,7 +126,7 @@ class Model {
     const next = takeTurn(this.memory);
     if (next === undefined) return;
     this.memory = next.memory;
-    this.running = { ...next.turn, notes: [] };
+    this.running = { ...next.turn, notes: [], startedAt: 0 };
     this.begun.push(next.turn.turnId);
     this.read.push(next.turn.turnId);
   }

@@ -12,6 +12,7 @@ import {
   takeSend,
   takeTurn,
   turnEnded,
+  turnFits,
 } from '../../core/session-state.ts';
 import type { Send, SessionArgs } from '../../core/session.ts';
 import { EMPTY_TRANSCRIPT } from '../../core/transcript.ts';
@@ -23,7 +24,7 @@ const send = (input: Send['input'], more: Partial<Send> = {}): Send => ({
   idempotencyKey: JSON.stringify(input).slice(1, 20).replace('"', ''),
   ...more,
 });
-const running: RunningTurn = { turnId: 's.turn-1', input: 'go', notes: [] };
+const running: RunningTurn = { turnId: 's.turn-1', input: 'go', notes: [], startedAt: 0 };
 const take = (memory: SessionMemory, one: Send, turn?: RunningTurn) =>
   takeSend(memory, { sessionId: 's' }, one, turn);
 const taken = (...inputs: string[]) =>
@@ -131,6 +132,15 @@ describe('a message is refused', () => {
     expect(fitsOnePayload(taken(large, `2${large}`, `3${large}`), args)).toBe(false);
     expect(fitsOnePayload(taken(large, `2${large}`, `3${large}`), begun)).toBe(true);
   });
+});
+
+test('a turn does not begin where its message no longer fits beside the conversation', () => {
+  const large = { turnId: 's.turn-2', input: 'x'.repeat(900_000) };
+  const memory = beginSession({ ...args, messages: [{ role: 'user', content: large.input }] });
+  expect(turnFits(memory, args, large)).toBe(true);
+  const longer = { ...large, input: 'x'.repeat(1_100_000) };
+  expect(turnFits(memory, args, longer)).toBe(false);
+  expect(turnFits({ ...memory, agent: agent('stored') }, args, longer)).toBe(true);
 });
 
 describe('a message is taken', () => {

@@ -8,6 +8,9 @@ import {
   answerOpenCalls,
   beginTurn,
   commitNotes,
+  commitCost,
+  commitOutput,
+  commitRepair,
   commitReply,
   commitResults,
   hasOutgrown,
@@ -16,6 +19,7 @@ import {
   turnResult,
   withoutUnread,
 } from '../../core/turn-state.ts';
+import { addUsage, NO_USAGE } from '../../core/usage.ts';
 import { call, replyWith } from './arbitraries.ts';
 
 const HELLO: Message[] = [{ role: 'user', content: 'Hello' }];
@@ -235,7 +239,7 @@ describe('what is told of a turn', () => {
   test('is its progress while it has not ended', () => {
     expect(turnProgress('support', state, messages)).toEqual({
       ...progress,
-      usage: replyWith().usage,
+      usage: addUsage(NO_USAGE, replyWith().usage),
     });
   });
 
@@ -246,7 +250,7 @@ describe('what is told of a turn', () => {
       ...progress,
       stopReason: 'stop_sequence',
       stopDetails: 'END',
-      usage: replyWith().usage,
+      usage: addUsage(NO_USAGE, replyWith().usage),
     });
   });
 
@@ -301,5 +305,35 @@ describe('messages that people send while the turn runs', () => {
     expect(state.unread).toBe(0);
     const { tailBytes } = steered(begun()).transcript;
     expect(state.transcript.tailBytes).toBe(tailBytes - 'system'.length + 'user'.length);
+  });
+});
+
+describe('an answer', () => {
+  const answer = replyWith({ content: [{ type: 'text', text: '{"stars":3}', citations: null }] });
+  const replied = commitReply(beginTurn(HELLO), answer);
+
+  test('that matches its schema is kept until the next reply', () => {
+    const kept = commitOutput(replied, { type: 'valid' });
+
+    expect(turnProgress('support', kept, HELLO).output).toEqual({ stars: 3 });
+    expect(commitOutput(kept, undefined)).not.toHaveProperty('output');
+    expect(commitOutput(kept, { type: 'invalid', problem: 'no' })).not.toHaveProperty('output');
+  });
+
+  test('is asked for again in a message of the user', () => {
+    const asked = commitRepair(commitRepair(replied, 'first'), 'stars: missing');
+
+    expect(asked.repairs).toBe(2);
+    expect(asked.transcript.tail.at(-1)).toMatchObject({
+      role: 'user',
+      content: expect.stringContaining('stars: missing') as string,
+    });
+  });
+
+  test('has a price where the agent has prices', () => {
+    const priced = commitCost(replied, { input: 4, output: 20 });
+
+    expect(turnProgress('support', priced, HELLO).costUSD).toBe(0.00014);
+    expect(commitCost(replied, undefined)).toBe(replied);
   });
 });

@@ -193,6 +193,49 @@ describe('a turn that fails', () => {
   });
 });
 
+test.concurrent('a message that no longer fits beside the conversation fails its turn, and the session lives on', async () => {
+  const door = new Door();
+  const agent = agentWith([]);
+  const long = conversation(/^x/, [
+    async () => {
+      await door.pass();
+      return say('y'.repeat(450_000));
+    },
+  ]);
+  await using plait = await startPlait({ agents: [agent], script: script(long, echo) });
+  const session = plait.agents.session(agent, newSessionId());
+  const turn = await session.send('x'.repeat(900_000));
+  const waiting = await session.send('z'.repeat(580_000));
+  door.open();
+
+  expect(await turn.result()).toMatchObject({ stopReason: 'end_turn' });
+  await expect(waiting.result()).rejects.toThrow(/no longer fits into one payload/);
+  await expect(session.send('z'.repeat(580_000))).rejects.toThrow(/Give the workers .*storage/);
+  expect(await (await session.send('short')).result()).toMatchObject({ text: 'You said: short' });
+  expect(await session.describe()).toMatchObject({ turns: 3, messages: 4 });
+});
+
+test.concurrent('a turn that a worker never had is known to have done nothing', async () => {
+  const agent = agentWith([]);
+  await using plait = await startPlait({ agents: [agent], script: echo });
+  const { client } = plait.agents;
+  const turnId = newSessionId();
+  const turn = await client.workflow.start('agentTurn', {
+    workflowId: turnId,
+    taskQueue: `${plait.taskQueue}-nobody`,
+    args: [{ agent: 'tester', input: 'Hello' }],
+  });
+  await turn.terminate();
+  const read = client.activity.execute('plait.readTurn', {
+    id: `read-${turnId}`,
+    taskQueue: plait.taskQueue,
+    startToCloseTimeout: '10s',
+    retry: { maximumAttempts: 1 },
+    args: [{ turnId }],
+  });
+  expect(await read).toMatchObject({ rounds: 0, end: { before: 0 } });
+});
+
 test.concurrent('a storage that is away for a while delays a turn, and nothing else', async () => {
   const directory = directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));
   let isAway = false;
