@@ -13,10 +13,12 @@ import { agentWith, reader } from '../fixtures/tools.ts';
 
 /** As the button of the Temporal UI does it: back to the end of a workflow task, by its number. */
 async function reset({ client }: AgentClient, { workflowId }: WorkflowHandle, which: number) {
-  const handle = client.workflow.getHandle(workflowId);
-  const { events } = await handle.fetchHistory();
+  const current = client.workflow.getHandle(workflowId);
+  const { runId: before, raw } = await current.describe();
+  // A session that was idle for long has gone on in another run.
+  const runId = raw.workflowExecutionInfo?.firstRunId ?? before;
+  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   const tasks = (events ?? []).filter(({ workflowTaskCompletedEventAttributes: a }) => a != null);
-  const { runId } = await handle.describe();
   await client.workflowService.resetWorkflowExecution({
     namespace: 'default',
     workflowExecution: { workflowId, runId },
@@ -24,8 +26,7 @@ async function reset({ client }: AgentClient, { workflowId }: WorkflowHandle, wh
     requestId: randomUUID(),
     workflowTaskFinishEventId: tasks.at(which)?.eventId ?? null,
   });
-  const now = await handle.describe();
-  expect(now.runId).not.toBe(runId);
+  expect((await current.describe()).runId).not.toBe(before);
 }
 
 async function waiting() {
