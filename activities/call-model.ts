@@ -6,6 +6,7 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { CompiledOutput } from '../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
 import type { Budget } from '../core/budget.ts';
+import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
@@ -19,7 +20,7 @@ import { addUsage } from '../core/usage.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError } from './classify-model-error.ts';
 import { keepAlive } from './heartbeat.ts';
-import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
+import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
@@ -78,9 +79,12 @@ export function createCallModel(
       const own = ownOutput(args.output);
       const [spec, earlier] = await Promise.all([
         store.specOf(pinnedSpec),
-        store.load(args.segments),
+        store.load(segmentsSinceCompaction(args.segments, args.tail)),
       ]);
-      const messages = [...earlier, ...args.tail];
+      // The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and
+      // a conversation never grows beyond the largest request.
+      const messages = sinceCompaction([...earlier, ...args.tail]);
+      if (pinned !== undefined) refuseCompaction(agent, messages);
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
       const params = requestOf(spec, messages, { own, lastWord: args.lastWord === true });
       // Beside the request, so that sealing costs no time.
@@ -105,6 +109,14 @@ export function createCallModel(
       stop();
     }
   };
+}
+
+/** The API reads a summary only where the request says that it may compact. */
+function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
+  if (spec.context_management !== undefined || !hasCompaction(messages)) return;
+  throw invalidTurn(
+    `The conversation has a compaction block, and agent ${JSON.stringify(name)} has no compaction. Give it \`compaction: {}\`, or begin with messages from before the block.`,
+  );
 }
 
 function requestOf(

@@ -1,18 +1,19 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { APIError } from '@anthropic-ai/sdk';
-import type {
-  MessageCreateParamsStreaming,
-  RawMessageStreamEvent,
-} from '@anthropic-ai/sdk/resources/messages';
+import type { MessageCreateParamsStreaming } from '@anthropic-ai/sdk/resources/messages';
 import { Stream } from '@anthropic-ai/sdk/streaming';
+import type { CompactionParams } from '../core/compaction.ts';
 import { isRecord } from '../core/json.ts';
 import type { ModelReply } from '../core/reply.ts';
+import type { ReplyEvent } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
 export class IdleStreamError extends Error {
   override readonly name = 'IdleStreamError' as const;
 }
+
+export type RequestParams = Omit<MessageCreateParamsStreaming, 'stream'> & CompactionParams;
 
 export interface RequestOptions {
   signal: AbortSignal;
@@ -29,7 +30,7 @@ export interface RequestOptions {
  */
 export async function requestReply(
   client: Anthropic,
-  params: Omit<MessageCreateParamsStreaming, 'stream'>,
+  params: RequestParams,
   { signal, idleTimeoutMs }: RequestOptions,
 ): Promise<ModelReply> {
   // One signal for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
@@ -42,9 +43,7 @@ export async function requestReply(
     request.abort(new IdleStreamError(`The Messages API sent nothing for ${seconds} s.`));
   }, idleTimeoutMs);
   try {
-    const response = await client.messages
-      .create({ ...params, stream: true }, { signal: request.signal, maxRetries: 0 })
-      .asResponse();
+    const response = await send(client, params, { signal: request.signal, maxRetries: 0 });
     const reply = assembleReply();
     // The raw events and not the SDK's stream, which swallows both pings and an abort.
     for await (const { event, data } of Stream.rawEvents(response)) {
@@ -52,7 +51,7 @@ export async function requestReply(
       if (event === null || event === 'ping' || data === '') continue;
       const parsed: unknown = JSON.parse(data);
       if (event === 'error') throw streamError(parsed, response);
-      reply.add(parsed as RawMessageStreamEvent);
+      reply.add(parsed as ReplyEvent);
     }
     request.signal.throwIfAborted();
     return reply.finish(response.headers.get('request-id'));
@@ -64,6 +63,18 @@ export async function requestReply(
     clearTimeout(watchdog);
     signal.removeEventListener('abort', cancel);
   }
+}
+
+function send(
+  client: Anthropic,
+  params: RequestParams,
+  options: Anthropic.RequestOptions,
+): Promise<Response> {
+  const { betas, ...rest } = params;
+  const body = { ...rest, stream: true as const };
+  return betas === undefined
+    ? client.messages.create(body, options).asResponse()
+    : client.beta.messages.create({ ...body, betas }, options).asResponse();
 }
 
 /** An error that came after the 200, as the SDK would raise it: with a type and no status. */
