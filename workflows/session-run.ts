@@ -21,7 +21,9 @@ import {
 import type { SessionMemory, WaitingTurn } from '../core/session-state.ts';
 import {
   beginSession,
+  closeSession,
   describeSession,
+  fitsOnePayload,
   refuseSend,
   takeSend,
   takeTurn,
@@ -96,7 +98,7 @@ export class SessionRun {
     if (CancellationScope.current().consideredCancelled) this.close({ interrupt: true });
     const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
     const patience = this.patience();
-    if (patience === 0) await this.continueAsNew();
+    if (patience === 0 && fitsOnePayload(this.memory, this.args)) await this.continueAsNew();
     if (!isAwake()) {
       setCurrentDetails('Idle');
       if (patience === undefined) await condition(isAwake);
@@ -121,12 +123,8 @@ export class SessionRun {
   }
 
   close({ interrupt = false }: Close = {}): void {
-    this.memory = {
-      ...this.memory,
-      closing: true,
-      ...(interrupt ? { waiting: [] } : {}),
-    };
-    if (interrupt) this.running?.interrupt();
+    this.memory = closeSession(this.memory, { interrupt });
+    if (interrupt) this.running?.abandon();
   }
 
   describe(): SessionState {

@@ -1,84 +1,54 @@
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Note } from '../../core/notes.ts';
-import { placeNotes } from '../../core/notes.ts';
+import { asUserText, placeNotes } from '../../core/notes.ts';
 
-const text = (turnId: string): Note => ({ turnId, input: `text of ${turnId}` });
-const blocks = (turnId: string): Note => ({
-  turnId,
-  input: [{ type: 'text', text: `block of ${turnId}` }],
-});
+const text = (n: number): Note => ({ turnId: `s.turn-${n}`, input: `note ${n}` });
+const image: Note = { turnId: 's.turn-9', input: [{ type: 'text', text: 'see' }] };
 
-describe('notes after the results of calls', () => {
-  test('are system messages that say whose words they are, where the model takes them', () => {
-    const { messages, taken, waiting } = placeNotes(
-      [text('a'), text('b')],
-      'after results',
-      'system',
-    );
-
-    expect(messages).toEqual([
-      {
-        role: 'system',
-        content: expect.stringMatching(/the user has sent.*text of a$/s) as string,
-      },
-      {
-        role: 'system',
-        content: expect.stringMatching(/the user has sent.*text of b$/s) as string,
-      },
-    ]);
-    expect(taken).toEqual(['a', 'b']);
-    expect(waiting).toEqual([]);
-  });
-
-  test('wait where the model does not take them', () => {
-    const notes = [text('a'), blocks('b')];
-    expect(placeNotes(notes, 'after results', 'user')).toEqual({
-      messages: [],
-      taken: [],
-      waiting: notes,
-    });
-  });
-
-  test('wait with content blocks, which a system message cannot hold, and with what is behind them', () => {
-    const notes = [text('a'), blocks('b'), text('c')];
-    const { messages, taken, waiting } = placeNotes(notes, 'after results', 'system');
-
-    expect(messages).toHaveLength(1);
-    expect(taken).toEqual(['a']);
-    expect(waiting).toEqual(notes.slice(1));
-  });
-});
-
-test('notes after the end of a turn are what the user says next, as it was written', () => {
-  for (const style of ['system', 'user'] as const) {
-    expect(placeNotes([text('a'), blocks('b')], 'after end_turn', style)).toEqual({
+describe('messages to a model that works', () => {
+  test('stand behind the results as system messages, where it takes them', () => {
+    expect(placeNotes([text(1), text(2)], 'after results', 'system')).toEqual({
       messages: [
-        { role: 'user', content: 'text of a' },
-        { role: 'user', content: [{ type: 'text', text: 'block of b' }] },
+        { role: 'system', content: expect.stringMatching(/user has sent.*\n\nnote 1$/) as string },
+        { role: 'system', content: expect.stringMatching(/note 2$/) as string },
       ],
-      taken: ['a', 'b'],
+      taken: ['s.turn-1', 's.turn-2'],
       waiting: [],
     });
-  }
+  });
+
+  test('wait for the end of its turn where it takes none', () => {
+    const notes = [text(1)];
+    const none = { messages: [], taken: [], waiting: notes };
+    expect(placeNotes(notes, 'after results', 'user')).toEqual(none);
+  });
+
+  test('wait behind one that is no text, so that they keep their order', () => {
+    const { messages, waiting } = placeNotes([text(1), image, text(2)], 'after results', 'system');
+    expect(messages).toHaveLength(1);
+    expect(waiting).toEqual([image, text(2)]);
+  });
+
+  test('are the user’s next messages once it has ended its turn', () => {
+    expect(placeNotes([text(1), image], 'after end_turn', 'system')).toEqual({
+      messages: [
+        { role: 'user', content: 'note 1' },
+        { role: 'user', content: image.input },
+      ],
+      taken: ['s.turn-1', 's.turn-9'],
+      waiting: [],
+    });
+  });
 });
 
-test('no note is lost, doubled or overtaken, wherever they are placed', () => {
-  const note = fc.record({
-    turnId: fc.uuid(),
-    input: fc.oneof(fc.string(), fc.constant<Note['input']>([{ type: 'text', text: 'x' }])),
-  });
-  fc.assert(
-    fc.property(
-      fc.array(note),
-      fc.constantFrom('after results', 'after end_turn'),
-      fc.constantFrom('system', 'user'),
-      (notes, place, style) => {
-        const { messages, taken, waiting } = placeNotes(notes, place, style);
-        const ids = [...taken, ...waiting.map(({ turnId }) => turnId)];
-        expect(ids).toEqual(notes.map(({ turnId }) => turnId));
-        expect(messages).toHaveLength(taken.length);
-      },
-    ),
-  );
+const said = (role: 'system' | 'user' | 'assistant') => ({ role, content: role });
+
+test('system messages at the end become the user’s, and those before stay', () => {
+  const middle = [said('user'), said('system'), said('assistant'), said('user')];
+  expect(asUserText([...middle, said('system'), said('system')])).toEqual([
+    ...middle,
+    { role: 'user', content: 'system' },
+    { role: 'user', content: 'system' },
+  ]);
+  expect(asUserText(middle)).toEqual(middle);
 });
