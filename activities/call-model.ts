@@ -13,7 +13,8 @@ import { findReplyProblem } from '../core/reply.ts';
 import type { Segment } from '../core/transcript.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
 import { classifyModelError } from './classify-model-error.ts';
-import { keepAlive } from './heartbeat.ts';
+import type { Announcement } from './forming-reply.ts';
+import { announceReply } from './forming-reply.ts';
 import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import { requestReply } from './request-reply.ts';
@@ -56,7 +57,7 @@ export function createCallModel(
   /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
     const activity = Context.current();
-    const stop = keepAlive(activity);
+    const announcement = announceReply(activity);
     try {
       const { agent, pinned, pinnedSpec } = await find(registry, store, args);
       const [spec, earlier] = await Promise.all([
@@ -66,7 +67,7 @@ export function createCallModel(
       const messages = [...earlier, ...args.tail];
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        askUntilValid(activity, model, { ...spec, messages }),
+        askUntilValid(activity, model, announcement, { ...spec, messages }),
         sealTail(activity, store, args),
       ]);
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
@@ -80,7 +81,7 @@ export function createCallModel(
         ...(pinned === undefined ? {} : { pinned }),
       };
     } finally {
-      stop();
+      announcement.stop();
     }
   };
 }
@@ -115,6 +116,7 @@ async function find(
 async function askUntilValid(
   activity: Context,
   model: ModelOptions,
+  announcement: Announcement,
   params: ModelParams,
 ): Promise<ModelReply> {
   const earlierIds = new Set(
@@ -123,7 +125,7 @@ async function askUntilValid(
       .map(({ id }) => id),
   );
   for (let asked = 1; ; asked += 1) {
-    const reply = await ask(activity, model, params);
+    const reply = await ask(activity, model, announcement, params);
     const problem = findReplyProblem(reply, earlierIds);
     if (problem === undefined) return reply;
     activity.log.warn('The reply of the model cannot be used', { problem, asked });
@@ -140,11 +142,16 @@ type ModelParams = Parameters<typeof requestReply>[1];
 async function ask(
   activity: Context,
   { client, idleTimeoutMs }: ModelOptions,
+  announcement: Announcement,
   params: ModelParams,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
   try {
-    return await requestReply(client(), params, { signal, idleTimeoutMs });
+    return await requestReply(client(), params, {
+      signal,
+      idleTimeoutMs,
+      onReply: announcement.begin,
+    });
   } catch (error) {
     if (signal.aborted) {
       // Not the turn was cancelled but this worker stops: another one asks again.

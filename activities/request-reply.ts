@@ -7,6 +7,7 @@ import type {
 import { Stream } from '@anthropic-ai/sdk/streaming';
 import { isRecord } from '../core/json.ts';
 import type { ModelReply } from '../core/reply.ts';
+import type { ReplyAssembly } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
@@ -18,6 +19,8 @@ export interface RequestOptions {
   signal: AbortSignal;
   /** Longest silence, in milliseconds; pings count as life. */
   idleTimeoutMs: number;
+  /** Called with a reply that begins to form. */
+  onReply?: (reply: ReplyAssembly) => void;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface RequestOptions {
 export async function requestReply(
   client: Anthropic,
   params: Omit<MessageCreateParamsStreaming, 'stream'>,
-  { signal, idleTimeoutMs }: RequestOptions,
+  { signal, idleTimeoutMs, onReply }: RequestOptions,
 ): Promise<ModelReply> {
   // One signal for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
   const request = new AbortController();
@@ -46,6 +49,7 @@ export async function requestReply(
       .create({ ...params, stream: true }, { signal: request.signal, maxRetries: 0 })
       .asResponse();
     const reply = assembleReply();
+    onReply?.(reply);
     // The raw events and not the SDK's stream, which swallows both pings and an abort.
     for await (const { event, data } of Stream.rawEvents(response)) {
       watchdog.refresh();

@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { ServiceError } from '@temporalio/client';
 import { isRecord } from '../core/json.ts';
+import type { ModelRequest } from './model-request.ts';
+import { modelRequest } from './model-request.ts';
 import type { PendingActivity } from './pending-activities.ts';
 import { historyPageSize } from './history-page.ts';
 import { pendingActivities } from './pending-activities.ts';
+import { storedReplies } from './stored-replies.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnEvent } from './turn-events.ts';
 import { readEvent } from './read-event.ts';
@@ -22,6 +25,13 @@ export interface TurnFeed {
   /** Waits for news; empty when there were none for a while. `undefined` after the last event. */
   readonly nextEvents: () => Promise<TurnEvent[] | undefined>;
   readonly describe: () => Promise<PendingActivity[]>;
+  /** The model request that is open, with what has formed of its reply. */
+  readonly modelRequest: () => Promise<ModelRequest | undefined>;
+}
+
+export interface TurnFeedOptions {
+  /** Fetch replies that lie in the storage. @default false: they are left out, as all large values */
+  wholeReplies?: boolean;
 }
 
 /** Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away. */
@@ -29,6 +39,7 @@ export async function openTurnFeed(
   client: Client,
   turnId: string,
   signal: AbortSignal,
+  { wholeReplies = false }: TurnFeedOptions = {},
 ): Promise<TurnFeed> {
   const { namespace, loadedDataConverter } = client.options;
   const ask = <T>(request: () => Promise<T>): Promise<T> =>
@@ -40,6 +51,7 @@ export async function openTurnFeed(
 
   let nextPageToken: Uint8Array | undefined;
   let ended = false;
+  const fetchReplies = wholeReplies ? storedReplies(client) : undefined;
   const readPage = async () => {
     const page = await client.workflowService.getWorkflowExecutionHistory({
       namespace,
@@ -58,10 +70,13 @@ export async function openTurnFeed(
     nextEvents: async () => {
       if (ended) return undefined;
       const events = await ask(() => patiently(readPage, signal));
+      await fetchReplies?.(events);
       const read = await Promise.all(events.map((event) => readEvent(event, loadedDataConverter)));
       return read.filter((event) => event !== undefined);
     },
     describe: async () => pendingActivities((await ask(() => handle.describe())).raw),
+    modelRequest: async () =>
+      await modelRequest((await ask(() => handle.describe())).raw, loadedDataConverter),
   };
 }
 
