@@ -3,22 +3,30 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
-import type { AgentSpec, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
+import type { CompiledOutput } from '../agents/output-schema.ts';
+import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
+import type { Budget } from '../core/budget.ts';
+import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
-import type { ModelReply } from '../core/reply.ts';
+import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
 import type { Segment } from '../core/transcript.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
+import type { Usage } from '../core/usage.ts';
+import { addUsage } from '../core/usage.ts';
+import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError } from './classify-model-error.ts';
-import type { Announcement } from './forming-reply.ts';
 import { announceReply } from './forming-reply.ts';
-import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
+import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
+import type { RequestOptions } from './request-reply.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
+import type { TurnDeadline } from './turn-deadline.ts';
+import { turnDeadline } from './turn-deadline.ts';
 
 export interface ModelCallArgs {
   agent: string;
@@ -29,6 +37,12 @@ export interface ModelCallArgs {
   segments: Segment[];
   tail: Message[];
   tailBytes: number;
+  /** JSON Schema of the answer, where the turn has one of its own. */
+  output?: OutputSchema;
+  /** The model is to answer without calling tools. */
+  lastWord?: true;
+  /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
+  begun?: { limits?: Budget; at: number };
 }
 
 export interface ModelCall {
@@ -39,12 +53,17 @@ export interface ModelCall {
   segments?: Segment[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
+  /** Where the reply is an answer that has a schema. */
+  output?: CheckedOutput;
 }
 
 export interface ModelOptions {
   client: () => Anthropic;
   idleTimeoutMs: number;
 }
+
+/** How one call of the activity asks. */
+type Asking = ModelOptions & Required<Pick<RequestOptions, 'onReply'>>;
 
 /** An invalid reply is asked for again, but not for ever: each costs money. */
 const MAX_INVALID_REPLIES = 3;
@@ -58,31 +77,63 @@ export function createCallModel(
   return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
     const activity = Context.current();
     const announcement = announceReply(activity);
+    let deadline: TurnDeadline | undefined;
     try {
       const { agent, pinned, pinnedSpec } = await find(registry, store, args);
+      const own = ownOutput(args.output);
       const [spec, earlier] = await Promise.all([
         store.specOf(pinnedSpec),
-        store.load(args.segments),
+        store.load(segmentsSinceCompaction(args.segments, args.tail)),
       ]);
-      const messages = [...earlier, ...args.tail];
+      // The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and
+      // a conversation never grows beyond the largest request.
+      const messages = sinceCompaction([...earlier, ...args.tail]);
+      if (pinned !== undefined) refuseCompaction(agent, messages);
+      if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
+      const params = requestOf(spec, messages, { own, lastWord: args.lastWord === true });
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        askUntilValid(activity, model, announcement, { ...spec, messages }),
+        askUntilValid(activity, { ...model, onReply: announcement.begin }, params, deadline),
         sealTail(activity, store, args),
       ]);
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
       });
+      const output = await checkOutput(reply, { spec, agent, own });
       return {
         reply,
         prepared,
+        ...(output === undefined ? {} : { output }),
         ...(segments === undefined ? {} : { segments }),
         ...(pinned === undefined ? {} : { pinned }),
       };
     } finally {
+      deadline?.stop();
       announcement.stop();
     }
+  };
+}
+
+/** The API reads a summary only where the request says that it may compact. */
+function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
+  if (spec.context_management !== undefined || !hasCompaction(messages)) return;
+  throw invalidTurn(
+    `The conversation has a compaction block, and agent ${JSON.stringify(name)} has no compaction. Give it \`compaction: {}\`, or begin with messages from before the block.`,
+  );
+}
+
+function requestOf(
+  spec: AgentSpec,
+  messages: Message[],
+  { own, lastWord }: { own: CompiledOutput | undefined; lastWord: boolean },
+): ModelParams {
+  return {
+    ...spec,
+    ...(own === undefined ? {} : { output_config: own.config }),
+    // The tools stay, since the conversation is bound to them.
+    ...(lastWord && spec.tools !== undefined ? { tool_choice: { type: 'none' } } : {}),
+    messages,
   };
 }
 
@@ -101,11 +152,16 @@ interface FoundAgent {
 async function find(
   registry: AgentRegistry,
   store: TranscriptStore,
-  { agent: name, spec, context, tailBytes }: ModelCallArgs,
+  { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
 ): Promise<FoundAgent> {
   if (spec !== undefined) return { agent: registeredAgent(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
-  const pinned = await pinAgent(agent, store, { context, tailBytes });
+  const limits = begun?.limits;
+  const pinned = await pinAgent(agent, store, {
+    context,
+    tailBytes,
+    ...(limits === undefined ? {} : { limits }),
+  });
   return { agent, pinned, pinnedSpec: pinned.spec };
 }
 
@@ -115,19 +171,23 @@ async function find(
  */
 async function askUntilValid(
   activity: Context,
-  model: ModelOptions,
-  announcement: Announcement,
+  model: Asking,
   params: ModelParams,
+  deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
+  let wasted: Usage | undefined;
   const earlierIds = new Set(
     params.messages
       .flatMap(({ content }) => (typeof content === 'string' ? [] : toolUses(content)))
       .map(({ id }) => id),
   );
   for (let asked = 1; ; asked += 1) {
-    const reply = await ask(activity, model, announcement, params);
+    const reply = await ask(activity, model, params, deadline);
     const problem = findReplyProblem(reply, earlierIds);
-    if (problem === undefined) return reply;
+    // What is thrown away is paid for too.
+    const usage = wasted === undefined ? reply.usage : addUsage(wasted, reply.usage);
+    if (problem === undefined) return { ...reply, usage };
+    wasted = usage;
     activity.log.warn('The reply of the model cannot be used', { problem, asked });
     if (asked < MAX_INVALID_REPLIES) continue;
     const { requestId } = reply;
@@ -141,18 +201,16 @@ type ModelParams = Parameters<typeof requestReply>[1];
 
 async function ask(
   activity: Context,
-  { client, idleTimeoutMs }: ModelOptions,
-  announcement: Announcement,
+  { client, idleTimeoutMs, onReply }: Asking,
   params: ModelParams,
+  deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
+  const either = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
   try {
-    return await requestReply(client(), params, {
-      signal,
-      idleTimeoutMs,
-      onReply: announcement.begin,
-    });
+    return await requestReply(client(), params, { signal: either, idleTimeoutMs, onReply });
   } catch (error) {
+    if (deadline?.signal.aborted === true) throw deadline.signal.reason;
     if (signal.aborted) {
       // Not the turn was cancelled but this worker stops: another one asks again.
       if ((signal.reason as Error).message === 'WORKER_SHUTDOWN') {

@@ -1,19 +1,19 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { APIError } from '@anthropic-ai/sdk';
-import type {
-  MessageCreateParamsStreaming,
-  RawMessageStreamEvent,
-} from '@anthropic-ai/sdk/resources/messages';
+import type { MessageCreateParamsStreaming } from '@anthropic-ai/sdk/resources/messages';
 import { Stream } from '@anthropic-ai/sdk/streaming';
+import type { CompactionParams } from '../core/compaction.ts';
 import { isRecord } from '../core/json.ts';
 import type { ModelReply } from '../core/reply.ts';
-import type { ReplyAssembly } from './assemble-reply.ts';
+import type { ReplyAssembly, ReplyEvent } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
 export class IdleStreamError extends Error {
   override readonly name = 'IdleStreamError' as const;
 }
+
+export type RequestParams = Omit<MessageCreateParamsStreaming, 'stream'> & CompactionParams;
 
 export interface RequestOptions {
   signal: AbortSignal;
@@ -32,7 +32,7 @@ export interface RequestOptions {
  */
 export async function requestReply(
   client: Anthropic,
-  params: Omit<MessageCreateParamsStreaming, 'stream'>,
+  params: RequestParams,
   { signal, idleTimeoutMs, onReply }: RequestOptions,
 ): Promise<ModelReply> {
   // One signal for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
@@ -45,9 +45,7 @@ export async function requestReply(
     request.abort(new IdleStreamError(`The Messages API sent nothing for ${seconds} s.`));
   }, idleTimeoutMs);
   try {
-    const response = await client.messages
-      .create({ ...params, stream: true }, { signal: request.signal, maxRetries: 0 })
-      .asResponse();
+    const response = await send(client, params, { signal: request.signal, maxRetries: 0 });
     const reply = assembleReply();
     onReply?.(reply);
     // The raw events and not the SDK's stream, which swallows both pings and an abort.
@@ -56,7 +54,7 @@ export async function requestReply(
       if (event === null || event === 'ping' || data === '') continue;
       const parsed: unknown = JSON.parse(data);
       if (event === 'error') throw streamError(parsed, response);
-      reply.add(parsed as RawMessageStreamEvent);
+      reply.add(parsed as ReplyEvent);
     }
     request.signal.throwIfAborted();
     return reply.finish(response.headers.get('request-id'));
@@ -68,6 +66,18 @@ export async function requestReply(
     clearTimeout(watchdog);
     signal.removeEventListener('abort', cancel);
   }
+}
+
+function send(
+  client: Anthropic,
+  params: RequestParams,
+  options: Anthropic.RequestOptions,
+): Promise<Response> {
+  const { betas, ...rest } = params;
+  const body = { ...rest, stream: true as const };
+  return betas === undefined
+    ? client.messages.create(body, options).asResponse()
+    : client.beta.messages.create({ ...body, betas }, options).asResponse();
 }
 
 /** An error that came after the 200, as the SDK would raise it: with a type and no status. */

@@ -2,7 +2,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { duration } from '../agents/check-options.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
+import type { ChatCommandOptions } from './commands/chat.ts';
 import type { DecisionOptions } from './commands/decide.ts';
+import type { StorageGcOptions } from './commands/storage-gc.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
@@ -22,16 +24,18 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .addHelpText(
       'after',
-      `\n${exitCodeHelp()}\n\nTemporal is found by its own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.\nClaude is asked with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL if set.`,
+      `\n${exitCodeHelp()}\n\nTemporal is found by its own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.\nClaude is asked with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL if set.\nLong conversations are kept where PLAIT_STORAGE says: a directory, postgres://… or s3://…`,
     );
   addDemo(program, exitWith);
   addDev(program, exitWith);
   addWorker(program, exitWith);
   addRun(program, exitWith);
+  addChat(program, exitWith);
   addApprovals(program, exitWith);
   addApprove(program, exitWith);
   addDeny(program, exitWith);
   addSetup(program, exitWith);
+  addStorage(program, exitWith);
   return {
     async run(argv) {
       await program.parseAsync(argv);
@@ -88,7 +92,10 @@ function addWorker(program: Command, exitWith: ExitWith): void {
       'serve only these, separated by commas (default: --task-queue and those of the tools)',
       list,
     )
-    .option('--storage <directory>', 'directory for long conversations, shared by all workers')
+    .option(
+      '--storage <where>',
+      'directory, postgres:// or s3:// for long conversations (default: PLAIT_STORAGE)',
+    )
     .action(async (module: string, options: { taskQueue: string; taskQueues?: string[] }) => {
       const { workerCommand } = await import('./commands/worker.ts');
       await exitWith(workerCommand(module, options));
@@ -113,9 +120,32 @@ function addRun(program: Command, exitWith: ExitWith): void {
     });
 }
 
+function addChat(program: Command, exitWith: ExitWith): void {
+  program
+    .command('chat')
+    .description('talk with an agent in a session, which lives on when you leave')
+    .argument('[agent]', 'name of the agent; a session that exists knows its own')
+    .option('--session <id>', 'workflow id of the session (default: a new one)', someText)
+    .option('--dev <module>', 'run the agents of this module here, as plait dev does')
+    .option('--demo', 'everything it needs: an example, a scripted model, a Temporal server')
+    .option('--history <number>', 'messages to show on entry', count, 20)
+    .option('--by <name>', 'who decides about calls (default: your user name)', someText)
+    .option('--context <json>', 'for the tools of a new session, and not for the model', json)
+    .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
+    .option(...STORAGE_OPTION)
+    .addHelpText(
+      'after',
+      '\nLines from a pipe are sent one after the other, each when the last is answered.',
+    )
+    .action(async (agent: string | undefined, options: ChatCommandOptions) => {
+      const { chatCommand } = await import('./commands/chat.ts');
+      await exitWith(chatCommand(agent, options));
+    });
+}
+
 const STORAGE_OPTION = [
-  '--storage <directory>',
-  'storage of the workers (default: that of plait dev here)',
+  '--storage <where>',
+  'storage of the workers (default: PLAIT_STORAGE, or that of plait dev here)',
 ] as const;
 
 function addApprovals(program: Command, exitWith: ExitWith): void {
@@ -167,6 +197,25 @@ function addDecision(command: Command): Command {
     .option(...STORAGE_OPTION);
 }
 
+function addStorage(program: Command, exitWith: ExitWith): void {
+  program
+    .command('storage')
+    .description('look after the storage of long conversations')
+    .command('gc')
+    .description('remove what no workflow names any more')
+    .option(...STORAGE_OPTION)
+    .option('--older-than <duration>', 'and was last written so long ago', milliseconds, WEEK_MS)
+    .option('--namespaces <names>', 'all that use the storage (default: the configured one)', list)
+    .option('--remove-all', 'also where no workflow names anything of it')
+    .option('--dry-run', 'remove nothing, and tell what would be removed')
+    .action(async (options: StorageGcOptions) => {
+      const { storageGcCommand } = await import('./commands/storage-gc.ts');
+      await exitWith(storageGcCommand(options));
+    });
+}
+
+const WEEK_MS = 7 * 86_400_000;
+
 function someText(text: string): string {
   if (text.trim() !== '') return text;
   throw new InvalidArgumentError('It is empty.');
@@ -176,6 +225,11 @@ function port(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number;
   throw new InvalidArgumentError('It must be a number from 1 to 65535.');
+}
+
+function count(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a number from 0 on.');
 }
 
 function milliseconds(text: string): number {

@@ -1,14 +1,17 @@
 export { AgentClient } from './agent-client.ts';
 export type {
   AgentClientOptions,
+  HandleOptions,
   SessionOptions,
   StartSessionOptions,
   StartTurnOptions,
+  TurnLimitOptions,
 } from './agent-client.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
+  InvalidOutputError,
   SearchAttributesMissingError,
   InvalidSessionError,
   SendRefusedError,
@@ -41,6 +44,8 @@ export type {
   TurnEnded,
   TurnStreamEvent,
 } from './stream-events.ts';
+export { liveKeys } from './live-keys.ts';
+export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {

@@ -1,18 +1,25 @@
 import type { Tool } from '@anthropic-ai/sdk/resources/messages';
 import type { BatchPolicy } from './batch-policy.ts';
+import type { Budget, OnLimit } from './budget.ts';
+import type { CompactionParams } from './compaction.ts';
 import type { NoteStyle } from './notes.ts';
+import type { Prices } from './prices.ts';
 import type { ToolPolicy } from './tool-policy.ts';
+
+/** A JSON Schema (draft 2020-12) of an object. */
+export type OutputSchema = Record<string, unknown>;
 
 /**
  * What the model is told of an agent with every request. It is pinned when a turn begins: the
  * newest models bind their thinking to the whole prefix, so a system prompt or a tool that changed
  * between two requests of one conversation is a 400.
  */
-export interface AgentSpec {
+export interface AgentSpec extends CompactionParams {
   model: string;
   max_tokens: number;
   system?: string;
   tools?: Tool[];
+  output_config?: { format: { type: 'json_schema'; schema: OutputSchema } };
 }
 
 /** Where a pinned spec lies: in the storage, or inline where there is none. */
@@ -20,7 +27,7 @@ export type PinnedSpec =
   | { type: 'stored'; digest: string; claim: Record<string, string> }
   | { type: 'inline'; digest: string; spec: AgentSpec };
 
-export interface AgentLimits {
+export interface AgentLimits extends Budget {
   /** Most replies of the model in one turn. */
   rounds: number;
   /** Most calls of one turn that run at once. */
@@ -39,6 +46,11 @@ export interface PinnedAgent {
   batch: BatchPolicy;
   /** The agent has an `onApproval`, which is called for every call that waits for a person. */
   announcesApprovals?: true;
+  /** @default 'stop' */
+  onLimit?: OnLimit;
+  prices?: Prices;
+  /** How often an answer that does not match its schema is asked for again. @default 2 */
+  outputRepairs?: number;
   /** How the model takes what a person sends while it works. @default 'user' */
   notes?: NoteStyle;
 }

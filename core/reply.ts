@@ -21,6 +21,9 @@ export interface ModelReply {
   requestId: string | null;
 }
 
+/** What only worker code can decide about an answer: whether it is what its schema describes. */
+export type CheckedOutput = { type: 'valid' } | { type: 'invalid'; problem: string };
+
 /**
  * What would poison the conversation for ever if this reply were committed, or `undefined`.
  * `earlierIds` are the ids of all earlier `tool_use` blocks: the API wants them unique over the
@@ -35,7 +38,8 @@ export function findReplyProblem(
     return 'it stopped for tool_use without asking for a tool';
   }
   // It is sent back as it is, and nothing may stand between a call and its result.
-  if (reply.stopReason === 'pause_turn' && calls.length > 0) {
+  const pauses = reply.stopReason === 'pause_turn' || reply.stopReason === 'compaction';
+  if (pauses && calls.length > 0) {
     return 'it paused while it asks for tools';
   }
   if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';

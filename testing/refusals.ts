@@ -1,6 +1,8 @@
 import { isRecord } from '../core/json.ts';
+import { compactionRefusal } from './refusals/compaction.ts';
 import { checkedMessages } from './refusals/content.ts';
 import { endingRefusal, systemRefusal } from './refusals/order.ts';
+import { outputConfigRefusal } from './refusals/output-config.ts';
 import { pairingRefusal } from './refusals/pairing.ts';
 import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusals/refusal.ts';
 import { surrogateRefusal } from './refusals/surrogates.ts';
@@ -18,6 +20,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => surrogateRefusal(body),
     () => topLevelRefusal(body, options),
     () => toolsRefusal(body, options),
+    () => outputConfigRefusal(body, options),
   ]);
   if (before !== undefined) return before;
   const { messages, model } = body;
@@ -27,6 +30,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => modelRefusal(body),
     () => cacheControlRefusal(body),
     () => systemRefusal(checked, String(model)),
+    () => compactionRefusal(body, checked, options),
     () => pairingRefusal(checked),
     () => endingRefusal(checked, String(model)),
     () => thinkingRefusal(body, checked),

@@ -63,6 +63,29 @@ describe('a declared agent', () => {
     expect(defineAgent({ ...OPTIONS, ...options }).spec.system).toBe(system);
   });
 
+  test.for([
+    ['as the API does by default', {}, {}],
+    [
+      'as it says',
+      { triggerTokens: 80_000, instructions: 'Keep every number.' },
+      { trigger: { type: 'input_tokens', value: 80_000 }, instructions: 'Keep every number.' },
+    ],
+  ] as const)('has its conversations compacted %s', ([, compaction, edit]) => {
+    expect(defineAgent({ ...OPTIONS, compaction }).spec).toEqual({
+      model: 'claude-opus-5-5',
+      max_tokens: 32_000,
+      betas: ['compact-2026-01-12'],
+      context_management: { edits: [{ type: 'compact_20260112', ...edit }] },
+    });
+  });
+
+  test.for(['claude-opus-4-6', 'claude-haiku-5-5', 'claude-fable-6', 'alias-of-a-gateway'])(
+    'may compact with %s',
+    (model) => {
+      expect(defineAgent({ ...OPTIONS, model, compaction: {} }).spec.betas).toHaveLength(1);
+    },
+  );
+
   test('keeps its tools in their order, under any legal name', () => {
     const agent = defineAgent({ ...OPTIONS, tools: SPECIAL_NAMES.map(tool) });
 
@@ -115,7 +138,7 @@ describe('the context of a turn', () => {
 describe('a declaration of an agent is refused', () => {
   const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onToolFailure, batchTimeout, onApproval, contextSchema, parallelToolUse';
+    'name, model, system, tools, maxTokens, limits, onLimit, prices, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse';
 
   test.for([
     [
@@ -127,6 +150,21 @@ describe('a declaration of an agent is refused', () => {
     ['with a name that is too long', { name: 'x'.repeat(65) }, NAME],
     ['without a model', { model: undefined }, 'model: must be named: there is no default model'],
     ['with an empty model', { model: '' }, 'model: is empty'],
+    [
+      'with a trigger that the API does not take',
+      { compaction: { triggerTokens: 49_999 } },
+      'compaction.triggerTokens: Too small: expected number to be >=50000',
+    ],
+    [
+      'with blank instructions for the summary',
+      { compaction: { instructions: ' ' } },
+      'compaction.instructions: is empty; leave it out',
+    ],
+    [
+      'with compaction for a model that has none',
+      { model: 'claude-haiku-4-5-20251001', compaction: {} },
+      'compaction: the API does not compact for claude-haiku-4-5-20251001; name Claude 4.6 or a later model',
+    ],
     ['with a blank system prompt', { system: '  ' }, 'system: is empty; leave it out'],
     [
       'with tools that are in no list',
@@ -151,9 +189,44 @@ describe('a declaration of an agent is refused', () => {
       'limits.rounds: Too small: expected number to be >=1',
     ],
     [
+      'with half a tool call',
+      { limits: { toolCalls: 0.5 } },
+      'limits.toolCalls: Invalid input: expected int, received number',
+    ],
+    [
+      'with no time',
+      { limits: { wallTime: '0s' } },
+      `limits.wallTime: "0s" is not a duration; write milliseconds, or a text like '30s' or '2m'`,
+    ],
+    [
+      'with a limit in dollars and no prices',
+      { limits: { costUSD: 1 } },
+      'limits.costUSD needs prices: what the model costs in USD per million tokens',
+    ],
+    [
+      'with half a price list',
+      { prices: { input: 4 } },
+      'prices.output: Invalid input: expected number, received undefined',
+    ],
+    [
+      'with a price that does not exist',
+      { prices: { input: 4, output: 20, thinking: 20 } },
+      'unknown option thinking in prices (known: input, output, cacheWrite5m, cacheWrite1h, cacheRead)',
+    ],
+    [
+      'with another end at a limit',
+      { onLimit: 'summary' },
+      'onLimit: Invalid option: expected one of "stop"|"lastWord"',
+    ],
+    [
+      'with an output that is none',
+      { output: 'json' },
+      'output: must be a zod 4 schema or a JSON Schema',
+    ],
+    [
       'with a limit that does not exist',
       { limits: { turns: 3 } },
-      'unknown option turns in limits (known: rounds, concurrency)',
+      'unknown option turns in limits (known: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime, concurrency, historyEvents)',
     ],
     [
       'with an option that does not exist',

@@ -43,8 +43,30 @@ const cases: Case[] = [
   { args: ['worker', 'empty.mjs'], code: 2, says: /no agent \(it exports: one, two\)/ },
   { args: ['dev', EXAMPLE, '--port', '99999'], code: 2, says: /from 1 to 65535/ },
   { args: ['dev', EXAMPLE, '--db', 'x'], code: 2, says: /--db would have no effect/, env: nobody },
+  {
+    args: ['run', 'a', 'b', '--storage', 'mysql://x'],
+    code: 2,
+    says: /no storage of the kind mysql/,
+  },
+  {
+    args: ['approvals'],
+    code: 2,
+    says: /unknown parameter, regoin/,
+    env: { PLAIT_STORAGE: 's3://bucket?regoin=x' },
+  },
+  { args: ['storage', 'gc'], code: 2, says: /Name it with --storage or PLAIT_STORAGE/ },
+  {
+    args: ['storage', 'gc', '--storage', 'postgres://127.0.0.1:1/x'],
+    code: 9,
+    says: /The storage postgres:.* cannot be used: .*ECONNREFUSED.*PGPASSWORD/,
+  },
   { args: ['demo', '--live'], code: 2, says: /set ANTHROPIC_API_KEY/ },
   { args: ['run', 'a', 'b'], code: 4, says: /No Temporal server answers at 127/, env: nobody },
+  { args: ['chat'], code: 2, says: /Say with whom: plait chat <agent>, or --session/ },
+  { args: ['chat', 'a', '--demo'], code: 2, says: /--demo brings its own agent/ },
+  { args: ['chat', 'a', '--history', '-1'], code: 2, says: /It must be a number from 0 on/ },
+  { args: ['chat', 'a', '--dev', EXAMPLE], code: 2, says: /has no agent a\. Name one of: custom/ },
+  { args: ['chat', 'a'], code: 4, says: /No Temporal server answers at 127/, env: nobody },
   { args: ['worker', EXAMPLE], code: 4, says: /plait dev <module>/, env: nobody },
 ];
 

@@ -1,5 +1,7 @@
+import { callsBeyond, reachedBudget, spentOf } from '../../core/budget.ts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sinceCompaction } from '../../core/compaction.ts';
 import { jsonBytes } from '../../core/json.ts';
 import type { Message, ReplyBlock } from '../../core/messages.ts';
 import { toolUses } from '../../core/messages.ts';
@@ -30,7 +32,7 @@ interface Round {
   seals: boolean;
 }
 
-const EVERY_EXTRA = ['text', 'blank', 'thinking', 'search', 'open search'] as const;
+const EVERY_EXTRA = ['text', 'blank', 'thinking', 'search', 'open search', 'summary'] as const;
 type Extra = (typeof EVERY_EXTRA)[number];
 
 /** Blocks beside the calls, among them those that the API sends and does not take back. */
@@ -50,6 +52,8 @@ function extraBlocks(extra: Extra, id: string): ReplyBlock[] {
       return [{ type: 'text', text: '\n\n', citations: null }];
     case 'thinking':
       return [{ type: 'thinking', thinking: '', signature: id }];
+    case 'summary':
+      return [{ type: 'compaction', content: `Summary ${id}.`, encrypted_content: null }];
     case 'open search':
       return [search];
     default:
@@ -74,7 +78,7 @@ function plans(padding: fc.Arbitrary<number>, ends: readonly string[]): fc.Arbit
   const one = fc.record({ name: toolName, input: toolInput, outcome, padding });
   const calls = (minLength: number) => fc.array(one, { minLength, maxLength: 8 });
   const asking = round(fc.constant('tool_use'), calls(1), EVERY_EXTRA);
-  const pausing = round(fc.constant('pause_turn'), fc.constant([]), EVERY_EXTRA);
+  const pausing = round(fc.constantFrom('pause_turn', 'compaction'), fc.constant([]), EVERY_EXTRA);
   const last = round(fc.constantFrom(...ends), calls(0), EVERY_EXTRA);
   const middle = fc.oneof({ weight: 5, arbitrary: asking }, { weight: 1, arbitrary: pausing });
   return fc.record({
@@ -114,8 +118,14 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
     const reply = replyOf(round, i);
     const segments = stored && round.seals ? seal(state, storage) : undefined;
     const calls = round.stopReason === 'refusal' ? [] : toolUses(reply.content);
-    const step = turn.nextStep(reply, state.rounds + 1, maxRounds);
+    const step = turn.nextStep(reply);
     state = turn.commitReply(state, reply, segments);
+    const reached =
+      step.type === 'stop' ? undefined : reachedBudget({ rounds: maxRounds }, spentOf(state, 0));
+    if (reached !== undefined) {
+      state = turn.commitResults(state, calls, callsBeyond(calls, reached, 0), stored);
+      return finish(reached.reason);
+    }
     if (step.type === 'stop') {
       const skipped = turn.skippedCalls(calls, step.reason, 0);
       state = turn.commitResults(state, calls, skipped, stored);
@@ -167,6 +177,9 @@ function messagesOf({ transcript }: TurnState, storage: ReadonlyMap<string, Mess
   return [...sealed, ...transcript.tail];
 }
 
+const holdsSummary = ({ content }: Message) =>
+  JSON.stringify(content).includes('Summary srvtoolu_');
+
 const askedIds = (messages: readonly Message[]) =>
   messages.flatMap(({ content }) =>
     typeof content === 'string' ? [] : toolUses(content).map(({ id }) => id),
@@ -187,6 +200,19 @@ describe('a turn, whatever the model replies and whatever becomes of its calls,'
       fc.property(plan, (planned) => {
         play(planned, (messages) => {
           expect(pairingComplaints(messages)).toEqual([]);
+        });
+      }),
+    );
+  });
+
+  test('is sent from the last summary on without parting a call from its result', () => {
+    fc.assert(
+      fc.property(plan, (planned) => {
+        play(planned, (messages) => {
+          const sent = sinceCompaction(messages);
+          expect(messages.slice(-sent.length)).toEqual(sent);
+          expect(pairingComplaints(sent)).toEqual([]);
+          expect(sent[0]).toBe(messages.findLast(holdsSummary) ?? messages[0]);
         });
       }),
     );
