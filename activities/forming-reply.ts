@@ -6,6 +6,10 @@ import { keepAlive } from './heartbeat.ts';
 
 /** How often who reads along is told of something new. What ends sooner never pays for it. */
 const NEWS_MS = 200;
+/** For each reply that forms in this process: together they are told of 100 times a second. */
+const NEWS_SHARE_MS = 10;
+
+let forming = 0;
 
 /** Tells of a reply while it forms, in the heartbeats of the model request. */
 export interface Announcement {
@@ -19,6 +23,7 @@ export function announceReply(activity: Context): Announcement {
   let reply: ReplyAssembly | undefined;
   let request = 0;
   let told = 0;
+  let tellAt = 0;
   const details = (): FormingReply | undefined => {
     if (reply === undefined) return undefined;
     const { attempt } = activity.info;
@@ -26,10 +31,13 @@ export function announceReply(activity: Context): Announcement {
   };
   const stopBeating = keepAlive(activity, details);
   const news = setInterval(() => {
-    if (reply === undefined || reply.events === told) return;
+    const now = performance.now();
+    if (reply === undefined || reply.events === told || now < tellAt) return;
     told = reply.events;
+    tellAt = now + forming * NEWS_SHARE_MS - NEWS_MS / 2;
     activity.heartbeat(details());
   }, NEWS_MS);
+  forming += 1;
   return {
     begin(next) {
       reply = next;
@@ -37,6 +45,7 @@ export function announceReply(activity: Context): Announcement {
       told = 0;
     },
     stop() {
+      forming -= 1;
       stopBeating();
       clearInterval(news);
     },

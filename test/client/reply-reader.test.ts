@@ -79,6 +79,17 @@ describe('a reader of a forming reply', () => {
     expect(kept(events)).toMatchObject({ text: 'x'.repeat(300), restarts: 0 });
   });
 
+  test('tells no block before those in front of it', () => {
+    const reader = new ReplyReader(1);
+    const content = [thinking('y'.repeat(100)), text('short')];
+    expect(formingOf(content, { characters: 70 })).toMatchObject({ from: 1 });
+    expect(reader.read(formingOf(content, { characters: 70 }))).toEqual([]);
+    expect(kept(reader.commit(replyOf(content), 1))).toMatchObject({
+      text: 'short',
+      thinking: 'y'.repeat(100),
+    });
+  });
+
   test('says that a new attempt began, with the reason, and ignores what is left of the old one', () => {
     const reader = new ReplyReader(1);
     reader.read(formingOf([text('torn')]));
@@ -127,7 +138,7 @@ describe('a reader of a forming reply', () => {
   });
 
   test('whatever it sees and misses, what a consumer keeps is exactly the committed reply', () => {
-    const prose = fc.string({ unit: 'grapheme', maxLength: 120 });
+    const prose = fc.string({ unit: 'grapheme', maxLength: 80, size: 'max' });
     const block = fc.oneof(
       prose.map(text),
       prose.map(thinking),
@@ -162,6 +173,7 @@ describe('a reader of a forming reply', () => {
           expect(events.at(-1)?.type).toBe('replyCommitted');
         },
       ),
+      { numRuns: 500 },
     );
   });
 });

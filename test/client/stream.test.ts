@@ -60,7 +60,7 @@ describe('stream', () => {
     }
     expect(openAtFirstText).toBe(1);
     expect(outline(events)).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
-    expect(events.length).toBeGreaterThan(4);
+    expect(events.length).toBeGreaterThan(3);
     expect(texts(events)).toEqual([ANSWER]);
     expect(events.at(-1)).toEqual({
       type: 'turnEnded',
@@ -120,9 +120,9 @@ describe('stream', () => {
 
   test('says that the model is asked again after a torn reply, and tells the new one whole', async () => {
     const agent = agentWith([]);
-    const torn = fault.earlyEnd({ reply: slowly(say(ANSWER)) });
+    const torn = fault.stallMidStream(60_000, { reply: say(ANSWER) });
     const script = conversation(/./, [times(1, torn, slowly(say(`Again: ${ANSWER}`)))]);
-    await using plait = await startPlait({ agents: [agent], script });
+    await using plait = await startPlait({ agents: [agent], script, modelIdleTimeout: '2s' });
     const events = await listen(await plait.agents.start(agent, 'go'));
 
     expect(plait.model.requests).toHaveLength(2);
@@ -136,7 +136,7 @@ describe('stream', () => {
     expect(events.find(({ type }) => type === 'attemptRestarted')).toMatchObject({
       round: 1,
       attempt: 2,
-      reason: expect.stringContaining('before the reply was whole') as string,
+      reason: expect.stringContaining('sent nothing for 2 s') as string,
     });
     expect(texts(events)).toEqual([`Again: ${ANSWER}`]);
   });
@@ -256,8 +256,8 @@ describe('stream', () => {
     }
     expect(texts(events)).toEqual([ANSWER]);
     expect(seen).not.toBe('');
-    expect(seen).not.toContain('open orders');
-    expect(rotated(Buffer.from(seen)).toString()).toContain('open orders');
+    expect(seen).not.toContain('There');
+    expect(rotated(Buffer.from(seen)).toString()).toContain('"There');
   });
 
   test('ends with a turn that is cancelled while the model writes', async () => {
@@ -297,7 +297,7 @@ describe('stream', () => {
     const events = await listen(second);
     expect(texts(events)).toEqual([`two: ${ANSWER}`]);
     expect(outline(events)).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
-    expect(events.length).toBeGreaterThan(4);
+    expect(events.length).toBeGreaterThan(3);
   });
 
   test('says that there is no such turn', async () => {
