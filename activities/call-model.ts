@@ -241,7 +241,9 @@ async function sealTail(
   if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
   // A paused reply may hold open calls of the API's own tools. When the turn ends with it, they are
   // left out of the conversation, and of a segment nothing can be.
-  if (tail.at(-1)?.role === 'assistant') return undefined;
+  // A system message becomes the user's when the model has nothing to say to it.
+  const last = tail.at(-1)?.role;
+  if (last === 'assistant' || last === 'system') return undefined;
   try {
     return await store.seal(segments, tail, tailBytes);
   } catch (error) {

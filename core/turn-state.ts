@@ -3,6 +3,7 @@ import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
 import { textOf } from './messages.ts';
+import { asUserText } from './notes.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import { repairMessage } from './output.ts';
@@ -39,6 +40,8 @@ export interface TurnState {
   before: number;
   /** Ids of the turns whose messages this one has taken in. */
   joined: string[];
+  /** How many of them stand at the end of the conversation, where no reply has followed yet. */
+  unread: number;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
   /** The answer, where it matches. */
@@ -69,6 +72,7 @@ export function beginTurn(
     stored,
     before: messageCount(transcript),
     joined: [],
+    unread: 0,
     repairs: 0,
   };
 }
@@ -83,6 +87,7 @@ export function commitNotes(
     ...state,
     transcript: append(state.transcript, ...messages),
     joined: [...state.joined, ...taken],
+    unread: state.unread + taken.length,
   };
 }
 
@@ -99,11 +104,34 @@ export function commitReply(state: TurnState, reply: ModelReply, segments?: Segm
     ...state,
     transcript:
       content.length === 0
-        ? before
+        ? withUserText(before)
         : append(before, { role: 'assistant', content: content as AssistantContent }),
     rounds: state.rounds + 1,
+    unread: 0,
     text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
+  };
+}
+
+function withUserText(transcript: Transcript): Transcript {
+  const tail = asUserText(transcript.tail);
+  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+}
+
+/**
+ * The same turn without the messages that no reply has followed: whoever goes on with the conversation
+ * gives them to the model again.
+ */
+export function withoutUnread(state: TurnState): TurnState {
+  const { transcript, joined, unread } = state;
+  if (unread === 0) return state;
+  const tail = transcript.tail.slice(0, -unread);
+  const tailBytes = tail.reduce((sum, one) => sum + jsonBytes(one), 0);
+  return {
+    ...state,
+    transcript: { ...transcript, tail, tailBytes },
+    joined: joined.slice(0, -unread),
+    unread: 0,
   };
 }
 

@@ -21,7 +21,9 @@ import {
 import type { SessionMemory, WaitingTurn } from '../core/session-state.ts';
 import {
   beginSession,
+  closeSession,
   describeSession,
+  fitsOnePayload,
   refuseSend,
   takeSend,
   takeTurn,
@@ -85,7 +87,9 @@ export class SessionRun {
     // A cancelled session starts nothing any more.
     if (CancellationScope.current().consideredCancelled) this.close({ interrupt: true });
     const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
-    if (this.hasRunTurns && this.isHistoryLong()) await this.continueAsNew();
+    if (this.hasRunTurns && this.isHistoryLong() && fitsOnePayload(this.memory, this.args)) {
+      await this.continueAsNew();
+    }
     if (!isAwake()) {
       setCurrentDetails('Idle');
       // Only after a turn: a session that sleeps has no timer.
@@ -111,12 +115,8 @@ export class SessionRun {
   }
 
   close({ interrupt = false }: Close = {}): void {
-    this.memory = {
-      ...this.memory,
-      closing: true,
-      ...(interrupt ? { waiting: [] } : {}),
-    };
-    if (interrupt) this.running?.interrupt();
+    this.memory = closeSession(this.memory, { interrupt });
+    if (interrupt) this.running?.abandon();
   }
 
   describe(): SessionState {

@@ -7,7 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { findFailure } from '../core/batch-policy.ts';
 import type { Budget, ReachedBudget, Spent } from '../core/budget.ts';
@@ -20,6 +20,7 @@ import {
   spentOf,
   tighter,
 } from '../core/budget.ts';
+import { INVALID_TURN } from '../core/failures.ts';
 import type { ToolUse } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
 import { outputStep } from '../core/output.ts';
@@ -100,8 +101,8 @@ export class TurnRun {
     const continued = beginning?.type === 'continued' ? beginning : undefined;
     this.args = args;
     this.beginning = beginning;
-    this.ofSession = continued?.ofSession ?? beginning?.type === 'session';
-    this.agent = beginning?.agent;
+    this.ofSession = continued?.ofSession ?? beginning !== undefined;
+    this.agent = beginning?.type === 'too large' ? undefined : beginning?.agent;
     const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.state = continued?.state ?? beginTurn(checkArgs(args), conversation);
     this.notes = new Notes(continued?.notes);
@@ -110,6 +111,9 @@ export class TurnRun {
 
   /** Where an earlier run has committed a reply, its calls are dispatched here. */
   firstStep(): TurnStep {
+    if (this.beginning?.type === 'too large') {
+      throw ApplicationFailure.nonRetryable(NO_STORAGE, INVALID_TURN);
+    }
     const prepared = this.beginning?.type === 'continued' ? this.beginning.prepared : undefined;
     if (prepared === undefined) return ASK_MODEL;
     return { type: 'run tools', calls: lastCalls(this.state.transcript), prepared };
