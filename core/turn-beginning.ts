@@ -23,9 +23,13 @@ export interface ContinuedTurn {
   state: TurnState;
   agent: PinnedAgent;
   ofSession: boolean;
+  /** When its first run began; milliseconds since the epoch. */
+  begunAt: number;
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
   prepared?: PreparedCall[];
   notes: Note[];
+  /** Fingerprints of the Updates that it has taken. */
+  taken: string[];
 }
 
 /** What a session takes over from a turn, in whatever way it has ended. */

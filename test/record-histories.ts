@@ -206,12 +206,10 @@ async function recordSession({ agents }: TestEnvironment): Promise<void> {
 
   const first = (await workflow.describe()).runId;
   while ((await workflow.describe()).runId === first) await sleep(200);
-  const firstRun = agents.client.workflow.getHandle(workflow.workflowId, first);
-  await recordHistory({ workflow: firstRun }, file('session'));
   await (await session.send('Good morning.')).result();
   await session.close();
   await workflow.result();
-  await recordHistory(session, file('session-continued'));
+  await recordHistory(session, file('session'));
 }
 
 async function recordContinuedTurn({ agents }: TestEnvironment): Promise<void> {

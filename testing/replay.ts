@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { ReplayWorkerOptions } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
+import { turnRuns } from '../client/turn-runs.ts';
 import { isRecord } from '../core/json.ts';
 import { quietRuntime } from './quiet-runtime.ts';
 import { bundleOnce } from './workflow-bundle.ts';
@@ -78,18 +79,32 @@ export async function replayHistories(
 
 /**
  * Writes the history of a turn or of a session for `replayHistories`, running or ended, with the folders
- * above it. Of one that has gone on in a new run it is the history of that run.
+ * above it.
  * What tells where and by whom it was recorded is left out: host names, process ids, stack traces.
  * Inputs, results and messages are in it.
+ *
+ * What has gone on in new runs has a history for each: the first is `file`, and the others are
+ * beside it, with `.run-2`, `.run-3`, … before the ending.
+ *
+ * @returns the files, in the order of the runs
  */
 export async function recordHistory(
-  turn: { readonly workflow: Pick<WorkflowHandle, 'fetchHistory'> },
+  { workflow }: { readonly workflow: WorkflowHandle },
   file: string | URL,
-): Promise<void> {
+): Promise<string[]> {
   const path = toPath(file);
-  const history = await turn.workflow.fetchHistory();
+  const { client, workflowId } = workflow;
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, anonymous(historyToJSON(history)));
+  const runs = await turnRuns(client, workflowId);
+  return await Promise.all(
+    runs.map(async (runId, i) => {
+      const history = await client.getHandle(workflowId, runId).fetchHistory();
+      const { dir, name, ext } = parse(path);
+      const ofRun = i === 0 ? path : join(dir, `${name}.run-${i + 1}${ext}`);
+      await writeFile(ofRun, anonymous(historyToJSON(history)));
+      return ofRun;
+    }),
+  );
 }
 
 /** Replay reads none of this. */

@@ -287,6 +287,29 @@ describe('stream', () => {
     expect((await turn.describe()).status).toBe('RUNNING');
   });
 
+  test('follows a turn that goes on in new runs, and tells each round once', async () => {
+    const agent = agentWith([look], { historyEvents: 20 });
+    const script = conversation(/./, [
+      ...Array.from({ length: 4 }, (_, i) =>
+        callTools([['look', { id: i }, `toolu_${i}`]], { text: `Round ${i + 1}. ` }),
+      ),
+      slowly(say(ANSWER)),
+    ]);
+    await using plait = await startPlait({ agents: [agent], script });
+    const turn = await plait.agents.start(agent, 'go');
+    const events = await listen(turn);
+    const { runId, raw } = await turn.workflow.describe();
+    expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);
+    const expected = ['Round 1. ', 'Round 2. ', 'Round 3. ', 'Round 4. ', ANSWER];
+    expect(texts(events)).toEqual(expected);
+    for (const type of ['callScheduled', 'callFinished']) {
+      expect(events.filter((event) => event.type === type)).toHaveLength(4);
+    }
+    expect(typesOf(events).filter((type) => type === 'turnEnded')).toHaveLength(1);
+    expect(texts(await listen(turn))).toEqual(expected);
+    expect(texts(await listen(turn, 4)).filter(Boolean)).toEqual([ANSWER]);
+  });
+
   test('waits for a turn of a session to begin', async () => {
     const agent = agentWith([]);
     const script = conversation(/./, [(request) => slowly(say(`${request.userText}: ${ANSWER}`))]);
