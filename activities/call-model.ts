@@ -19,9 +19,10 @@ import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError } from './classify-model-error.ts';
-import { keepAlive } from './heartbeat.ts';
+import { announceReply } from './forming-reply.ts';
 import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
+import type { RequestOptions } from './request-reply.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 import type { TurnDeadline } from './turn-deadline.ts';
@@ -61,6 +62,9 @@ export interface ModelOptions {
   idleTimeoutMs: number;
 }
 
+/** How one call of the activity asks. */
+type Asking = ModelOptions & Required<Pick<RequestOptions, 'onReply'>>;
+
 /** An invalid reply is asked for again, but not for ever: each costs money. */
 const MAX_INVALID_REPLIES = 3;
 
@@ -72,7 +76,7 @@ export function createCallModel(
   /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
     const activity = Context.current();
-    const stop = keepAlive(activity);
+    const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
     try {
       const { agent, pinned, pinnedSpec } = await find(registry, store, args);
@@ -89,7 +93,7 @@ export function createCallModel(
       const params = requestOf(spec, messages, { own, lastWord: args.lastWord === true });
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        askUntilValid(activity, model, params, deadline),
+        askUntilValid(activity, { ...model, onReply: announcement.begin }, params, deadline),
         sealTail(activity, store, args),
       ]);
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
@@ -106,7 +110,7 @@ export function createCallModel(
       };
     } finally {
       deadline?.stop();
-      stop();
+      announcement.stop();
     }
   };
 }
@@ -167,7 +171,7 @@ async function find(
  */
 async function askUntilValid(
   activity: Context,
-  model: ModelOptions,
+  model: Asking,
   params: ModelParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
@@ -197,14 +201,14 @@ type ModelParams = Parameters<typeof requestReply>[1];
 
 async function ask(
   activity: Context,
-  { client, idleTimeoutMs }: ModelOptions,
+  { client, idleTimeoutMs, onReply }: Asking,
   params: ModelParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
   const either = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
   try {
-    return await requestReply(client(), params, { signal: either, idleTimeoutMs });
+    return await requestReply(client(), params, { signal: either, idleTimeoutMs, onReply });
   } catch (error) {
     if (deadline?.signal.aborted === true) throw deadline.signal.reason;
     if (signal.aborted) {
