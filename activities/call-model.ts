@@ -16,6 +16,8 @@ import { classifyModelError } from './classify-model-error.ts';
 import { keepAlive } from './heartbeat.ts';
 import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
+import type { RequestParams } from './request-params.ts';
+import { requestParams } from './request-params.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 
@@ -66,7 +68,7 @@ export function createCallModel(
       const messages = [...earlier, ...args.tail];
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        askUntilValid(activity, model, { ...spec, messages }),
+        askUntilValid(activity, model, requestParams(spec, messages)),
         sealTail(activity, store, args),
       ]);
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
@@ -115,7 +117,7 @@ async function find(
 async function askUntilValid(
   activity: Context,
   model: ModelOptions,
-  params: ModelParams,
+  params: RequestParams,
 ): Promise<ModelReply> {
   const earlierIds = new Set(
     params.messages
@@ -135,12 +137,10 @@ async function askUntilValid(
   }
 }
 
-type ModelParams = Parameters<typeof requestReply>[1];
-
 async function ask(
   activity: Context,
   { client, idleTimeoutMs }: ModelOptions,
-  params: ModelParams,
+  params: RequestParams,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
   try {

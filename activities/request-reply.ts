@@ -1,13 +1,11 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { APIError } from '@anthropic-ai/sdk';
-import type {
-  MessageCreateParamsStreaming,
-  RawMessageStreamEvent,
-} from '@anthropic-ai/sdk/resources/messages';
+import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
 import { Stream } from '@anthropic-ai/sdk/streaming';
 import { isRecord } from '../core/json.ts';
 import type { ModelReply } from '../core/reply.ts';
 import { assembleReply } from './assemble-reply.ts';
+import type { RequestParams } from './request-params.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
 export class IdleStreamError extends Error {
@@ -29,7 +27,7 @@ export interface RequestOptions {
  */
 export async function requestReply(
   client: Anthropic,
-  params: Omit<MessageCreateParamsStreaming, 'stream'>,
+  params: RequestParams,
   { signal, idleTimeoutMs }: RequestOptions,
 ): Promise<ModelReply> {
   // One signal for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.

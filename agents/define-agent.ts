@@ -8,9 +8,11 @@ import type { Duration } from './check-options.ts';
 import { checkOptions, duration } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { Tool } from './define-tool.ts';
+import type { AgentModelOptions } from './model-options.ts';
+import { modelOptions, modelSpec } from './model-options.ts';
 import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
 
-export interface AgentOptions<Context> {
+export interface AgentOptions<Context> extends AgentModelOptions {
   /** 1 to 64 letters, digits, `_`, `-` and `.`; unique among the agents of a worker. */
   name: string;
   /** Any model id of the Messages API, for example `claude-opus-5-5`. There is no default. */
@@ -140,6 +142,7 @@ const agentOptions = z.strictObject({
     )
     .optional(),
   parallelToolUse: z.boolean().default(true),
+  ...modelOptions,
 });
 
 /**
@@ -193,5 +196,6 @@ function agentSpec(options: z.output<typeof agentOptions>): AgentSpec {
     max_tokens: options.maxTokens,
     ...(system === '' ? {} : { system }),
     ...(options.tools.length === 0 ? {} : { tools: options.tools.map(({ spec }) => spec) }),
+    ...modelSpec(options),
   };
 }

@@ -4,7 +4,7 @@ import type { NoteStyle } from './notes.ts';
 import type { ToolPolicy } from './tool-policy.ts';
 
 /**
- * What the model is told of an agent with every request. It is pinned when a turn begins: the
+ * What the model is told of an agent with every request, under the API's names, and how. It is pinned when a turn begins: the
  * newest models bind their thinking to the whole prefix, so a system prompt or a tool that changed
  * between two requests of one conversation is a 400.
  */
@@ -13,7 +13,14 @@ export interface AgentSpec {
   max_tokens: number;
   system?: string;
   tools?: Tool[];
+  /** Absent: as `DEFAULT_CACHE`. */
+  cache?: CacheSpec;
 }
+
+/** Whether requests ask for prompt caching, and how long an entry lives after its last use. */
+export type CacheSpec = false | { ttl: '5m' | '1h' };
+
+export const DEFAULT_CACHE = { ttl: '5m' } satisfies CacheSpec;
 
 /** Where a pinned spec lies: in the storage, or inline where there is none. */
 export type PinnedSpec =
