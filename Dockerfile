@@ -2,7 +2,7 @@
 
 # A Plait worker. Without arguments it runs the example; give your own module instead:
 #
-#   docker run … plait-worker:local worker agents/support.js --storage /var/lib/plait
+#   docker run … -e PLAIT_STORAGE=postgres://… plait-worker:local worker agents/support.js
 #
 # where agents/ is mounted at /app/agents, or copied there by a Dockerfile that begins
 # `FROM plait-worker:local`. docs/deployment.md shows both.
@@ -22,7 +22,8 @@ RUN npm run build
 
 FROM node:22-bookworm-slim
 # The slim image has no certificate authorities. Node brings its own, the native library needs the
-# system's for Temporal over TLS. The directory is made here for the volume to inherit its owner.
+# system's for Temporal over TLS. The directory is made here for a volume with --storage /var/lib/plait to
+# inherit its owner.
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends ca-certificates \
   && rm -rf /var/lib/apt/lists/* \
@@ -44,4 +45,4 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
 
 # Without a shell or npm in between, which would keep SIGTERM from the worker.
 ENTRYPOINT ["node", "dist/cli/main.js"]
-CMD ["worker", "dist/examples/customer-lookup/agent.js", "--storage", "/var/lib/plait"]
+CMD ["worker", "dist/examples/customer-lookup/agent.js"]

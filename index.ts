@@ -20,6 +20,10 @@ export type { InputOf, InputSchema, JsonSchema } from './agents/input-schema.ts'
 export { ToolError } from './agents/tool-error.ts';
 export type { ToolErrorOptions } from './agents/tool-error.ts';
 
+export { examplePrices } from './core/prices.ts';
+export type { Prices } from './core/prices.ts';
+export type { OutputOption } from './agents/output-schema.ts';
+export type { OnLimit } from './core/budget.ts';
 export type { OnToolFailure } from './core/batch-policy.ts';
 export type { ApprovalRecord, OutcomeType } from './core/outcome.ts';
 export type { CallRecord, StopReason, TurnArgs, TurnInput, TurnResult } from './core/turn.ts';

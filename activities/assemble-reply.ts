@@ -1,8 +1,7 @@
 import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
 import type { ReplyBlock } from '../core/messages.ts';
 import type { ModelReply } from '../core/reply.ts';
-import type { Usage } from '../core/usage.ts';
-import { NO_USAGE } from '../core/usage.ts';
+import type { CacheCreation, Usage } from '../core/usage.ts';
 
 /** The stream did not bring one whole reply, so nothing of it may be kept. Another attempt may. */
 export class TornReplyError extends Error {
@@ -16,13 +15,21 @@ export interface ReplyAssembly {
   finish(requestId: string | null): ModelReply;
 }
 
+/** Without a split of the tokens that were cached: the API may not tell it. */
+const UNKNOWN_USAGE: Usage = {
+  input_tokens: 0,
+  output_tokens: 0,
+  cache_creation_input_tokens: 0,
+  cache_read_input_tokens: 0,
+};
+
 // The blocks are built in place, from what came, in the key order in which it came: a conversation
 // must be sent back block for block. The SDK's own helper adds fields and repairs cut JSON into a
 // smaller input that looks valid, so it is not used here.
 export function assembleReply(): ReplyAssembly {
   let head: Pick<ModelReply, 'id' | 'model'> | undefined;
   let stop: Stop | undefined;
-  let usage = NO_USAGE;
+  let usage: Usage = UNKNOWN_USAGE;
   let whole = false;
   const blocks: ReplyBlock[] = [];
   const inputs = new Map<number, string>();
@@ -136,13 +143,25 @@ function setInput(block: ReplyBlock, json: string): boolean {
   }
 }
 
+type Counts = Omit<Usage, 'cache_creation'>;
+type UsageUpdate = { [Key in keyof Counts]?: number | null } & {
+  cache_creation?: CacheCreation | null;
+};
+
+function onlyCounts(split: CacheCreation): CacheCreation {
+  const { ephemeral_5m_input_tokens, ephemeral_1h_input_tokens } = split;
+  return { ephemeral_5m_input_tokens, ephemeral_1h_input_tokens };
+}
+
 /** Counts in the stream are cumulative, and a later event leaves out or nulls what did not change. */
-function merged(usage: Usage, update: { [Key in keyof Usage]?: number | null } | undefined): Usage {
+function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
+  const split = update?.cache_creation ?? usage.cache_creation;
   return {
     input_tokens: update?.input_tokens ?? usage.input_tokens,
     output_tokens: update?.output_tokens ?? usage.output_tokens,
     cache_creation_input_tokens:
       update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
     cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
+    ...(split === undefined ? {} : { cache_creation: onlyCounts(split) }),
   };
 }

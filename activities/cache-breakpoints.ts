@@ -53,7 +53,7 @@ function prefixMark(
 }
 
 function isDeferred(tool: ToolUnion): boolean {
-  return 'defer_loading' in tool && tool.defer_loading === true;
+  return 'defer_loading' in tool && tool.defer_loading;
 }
 
 /** The previous request ended before the last reply. A reply itself is sent back untouched. */

@@ -3,15 +3,19 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
-import type { AgentSpec, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
+import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
+import type { Budget } from '../core/budget.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
-import type { ModelReply } from '../core/reply.ts';
+import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
 import type { Segment } from '../core/transcript.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
+import type { Usage } from '../core/usage.ts';
+import { addUsage } from '../core/usage.ts';
+import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError } from './classify-model-error.ts';
 import { keepAlive } from './heartbeat.ts';
 import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
@@ -20,6 +24,8 @@ import type { RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
+import type { TurnDeadline } from './turn-deadline.ts';
+import { turnDeadline } from './turn-deadline.ts';
 
 export interface ModelCallArgs {
   agent: string;
@@ -30,6 +36,14 @@ export interface ModelCallArgs {
   segments: Segment[];
   tail: Message[];
   tailBytes: number;
+  /** JSON Schema of the answer, where the turn has one of its own. */
+  output?: OutputSchema;
+  /** The model is to answer without calling tools. */
+  lastWord?: true;
+  /** The first call of its turn. */
+  first?: true;
+  /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
+  begun?: { limits?: Budget; at: number };
 }
 
 export interface ModelCall {
@@ -40,6 +54,8 @@ export interface ModelCall {
   segments?: Segment[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
+  /** Where the reply is an answer that has a schema. */
+  output?: CheckedOutput;
 }
 
 export interface ModelOptions {
@@ -59,29 +75,40 @@ export function createCallModel(
   return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
     const activity = Context.current();
     const stop = keepAlive(activity);
+    let deadline: TurnDeadline | undefined;
     try {
       const { agent, pinned, pinnedSpec } = await find(registry, store, args);
+      const own = ownOutput(args.output);
       const [spec, earlier] = await Promise.all([
         store.specOf(pinnedSpec),
         store.load(args.segments),
       ]);
       const messages = [...earlier, ...args.tail];
+      if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
+      const params = requestParams(spec, messages, {
+        ...(own === undefined ? {} : { output: own.config }),
+        lastWord: args.lastWord === true,
+        first: args.first === true,
+      });
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        askUntilValid(activity, model, requestParams(spec, messages)),
+        askWithRoom(activity, model, { params, retry: spec.max_tokens_retry }, deadline),
         sealTail(activity, store, args),
       ]);
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
       });
+      const output = await checkOutput(reply, { spec, agent, own });
       return {
         reply,
         prepared,
+        ...(output === undefined ? {} : { output }),
         ...(segments === undefined ? {} : { segments }),
         ...(pinned === undefined ? {} : { pinned }),
       };
     } finally {
+      deadline?.stop();
       stop();
     }
   };
@@ -102,12 +129,32 @@ interface FoundAgent {
 async function find(
   registry: AgentRegistry,
   store: TranscriptStore,
-  { agent: name, spec, context, tailBytes }: ModelCallArgs,
+  { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
 ): Promise<FoundAgent> {
   if (spec !== undefined) return { agent: registeredAgent(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
-  const pinned = await pinAgent(agent, store, { context, tailBytes });
+  const limits = begun?.limits;
+  const pinned = await pinAgent(agent, store, {
+    context,
+    tailBytes,
+    ...(limits === undefined ? {} : { limits }),
+  });
   return { agent, pinned, pinnedSpec: pinned.spec };
+}
+
+/** Asks once more, with more room, where a reply was cut off and the agent says so. */
+async function askWithRoom(
+  activity: Context,
+  model: ModelOptions,
+  { params, retry }: { params: RequestParams; retry: number | undefined },
+  deadline: TurnDeadline | undefined,
+): Promise<ModelReply> {
+  const reply = await askUntilValid(activity, model, params, deadline);
+  if (retry === undefined || reply.stopReason !== 'max_tokens') return reply;
+  activity.log.info('The reply was cut off by max_tokens', { asking: retry });
+  const longer = { ...params, max_tokens: retry };
+  const next = await askUntilValid(activity, model, longer, deadline);
+  return { ...next, usage: addUsage(reply.usage, next.usage) };
 }
 
 /**
@@ -118,16 +165,21 @@ async function askUntilValid(
   activity: Context,
   model: ModelOptions,
   params: RequestParams,
+  deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
+  let wasted: Usage | undefined;
   const earlierIds = new Set(
     params.messages
       .flatMap(({ content }) => (typeof content === 'string' ? [] : toolUses(content)))
       .map(({ id }) => id),
   );
   for (let asked = 1; ; asked += 1) {
-    const reply = await ask(activity, model, params);
+    const reply = await ask(activity, model, params, deadline);
     const problem = findReplyProblem(reply, earlierIds);
-    if (problem === undefined) return reply;
+    // What is thrown away is paid for too.
+    const usage = wasted === undefined ? reply.usage : addUsage(wasted, reply.usage);
+    if (problem === undefined) return { ...reply, usage };
+    wasted = usage;
     activity.log.warn('The reply of the model cannot be used', { problem, asked });
     if (asked < MAX_INVALID_REPLIES) continue;
     const { requestId } = reply;
@@ -141,11 +193,14 @@ async function ask(
   activity: Context,
   { client, idleTimeoutMs }: ModelOptions,
   params: RequestParams,
+  deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
+  const either = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
   try {
-    return await requestReply(client(), params, { signal, idleTimeoutMs });
+    return await requestReply(client(), params, { signal: either, idleTimeoutMs });
   } catch (error) {
+    if (deadline?.signal.aborted === true) throw deadline.signal.reason;
     if (signal.aborted) {
       // Not the turn was cancelled but this worker stops: another one asks again.
       if ((signal.reason as Error).message === 'WORKER_SHUTDOWN') {

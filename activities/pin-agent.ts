@@ -4,6 +4,7 @@ import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import { takesSystemMessages } from '../agents/model-features.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
+import type { Budget } from '../core/budget.ts';
 import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../core/failures.ts';
 import { INLINE_BYTES } from '../core/transcript.ts';
 import type { TranscriptStore } from './transcript-store.ts';
@@ -15,12 +16,15 @@ import type { TranscriptStore } from './transcript-store.ts';
 export async function pinAgent(
   agent: AgentDefinition,
   store: TranscriptStore,
-  { context, tailBytes }: { context: unknown; tailBytes: number },
+  { context, tailBytes, limits }: { context: unknown; tailBytes: number; limits?: Budget },
 ): Promise<PinnedAgent> {
   await agent.parseContext(context).catch((error: unknown) => {
     throw invalidTurn(error instanceof Error ? error.message : String(error));
   });
   refuseHalfStorage(store);
+  if (limits?.costUSD !== undefined && agent.prices === undefined) {
+    throw invalidTurn(`limits.costUSD needs prices, and the agent ${agent.name} declares none.`);
+  }
   if (!store.hasStorage && tailBytes > INLINE_BYTES) {
     throw invalidTurn(
       `The input of ${tailBytes} bytes does not fit into one payload. Give the worker and the client a \`storage\`.`,
@@ -33,6 +37,9 @@ export async function pinAgent(
     limits: agent.limits,
     batch: agent.batch,
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
+    ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
+    ...(agent.prices === undefined ? {} : { prices: agent.prices }),
+    ...(agent.outputRepairs === undefined ? {} : { outputRepairs: agent.outputRepairs }),
     ...(takesSystemMessages(agent.spec.model) ? { notes: 'system' } : {}),
   };
 }
@@ -46,7 +53,7 @@ function refuseHalfStorage(store: TranscriptStore): void {
   );
 }
 
-function invalidTurn(message: string): ApplicationFailure {
+export function invalidTurn(message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 

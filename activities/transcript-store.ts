@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Context } from '@temporalio/activity';
+import { activityInfo, Context } from '@temporalio/activity';
 import type { Payload, StorageDriver } from '@temporalio/common';
 import {
   ApplicationFailure,
@@ -8,7 +8,7 @@ import {
 } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
-import { causeChain, INVALID_TURN, STORAGE_FAILED } from '../core/failures.ts';
+import { causeChain, INVALID_TURN, STORAGE_FAILED, STORED_OBJECT_LOST } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import type { Segment } from '../core/transcript.ts';
@@ -39,6 +39,15 @@ const INLINE_SPEC_BYTES = 400_000;
 /** Content never changes under its digest, so what is cached can never be stale. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 
+/**
+ * What is used for longer is written again. A sweep removes objects by their age, so one that a worker
+ * still gives to new turns must not look old.
+ */
+const WRITTEN_MS = 3_600_000;
+
+/** Attempts to read what is not there: a worker with another storage may have asked. */
+const LOST_ATTEMPTS = 3;
+
 interface Stored {
   digest: string;
   claim: Record<string, string>;
@@ -51,14 +60,22 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
   const parts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   // Apart, so that one long result does not push out the conversations of other turns.
   const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
-  const written = new LRUCache<string, Stored>({ max: 1_000 });
+  const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
 
-  async function write(driver: StorageDriver, value: object, cache?: Cache): Promise<Stored> {
+  async function write(
+    driver: StorageDriver,
+    value: object,
+    what: string,
+    cache?: Cache,
+  ): Promise<Stored> {
     const json = JSON.stringify(value);
     const digest = digestOf(json);
     const known = written.get(digest);
     if (known !== undefined) return known;
-    const [claim] = await driver.store({}, [await encode(value)]);
+    const payload = await encode(value);
+    const [claim] = await driver.store({}, [payload]).catch((error: unknown) => {
+      throw storageFailed(`Cannot write ${what} to the storage`, error);
+    });
     if (claim === undefined) throw new Error(`storage ${driver.name} returned no claim`);
     const bytes = Buffer.byteLength(json);
     const stored = { digest, claim: claim.claimData, bytes };
@@ -84,17 +101,16 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       cache.set(stored.digest, { value }, { size: Math.max(1, Buffer.byteLength(json)) });
       return value;
     } catch (error) {
-      const message = `Cannot read ${what} from the storage: ${causeChain(error)}. Give every worker of the task queue the same \`storage\`.`;
-      throw ApplicationFailure.create({ message, type: STORAGE_FAILED });
+      throw storageFailed(`Cannot read ${what} from the storage`, error);
     }
   }
 
   // Every turn of an agent pins the same spec, and a prompt may be long.
-  const pinned = new WeakMap<AgentSpec, PinnedSpec>();
+  const pinned = new LRUCache<AgentSpec, PinnedSpec>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
 
   async function pinOf(spec: AgentSpec): Promise<PinnedSpec> {
     if (storage === undefined) return inlineSpec(spec);
-    const { digest, claim } = await write(storage, spec, parts);
+    const { digest, claim } = await write(storage, spec, 'the agent', parts);
     return { type: 'stored', digest, claim };
   }
 
@@ -112,7 +128,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       if (storage === undefined) throw new Error('there is no storage to seal to');
       const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
       const messages = [...(await load(segments.slice(kept))), ...tail];
-      const stored = await write(storage, messages, parts);
+      const stored = await write(storage, messages, 'a part of the conversation', parts);
       return [...segments.slice(0, kept), { ...stored, messages: messages.length }];
     },
     async pin(spec) {
@@ -130,7 +146,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     async keep(text) {
       if (storage === undefined) throw new Error('there is no storage to keep a result in');
       // Not cached: few are ever read, and then mostly by another worker.
-      const { digest, claim } = await write(storage, { text });
+      const { digest, claim } = await write(storage, { text }, 'a result');
       return { digest, claim, bytes: Buffer.byteLength(text) };
     },
     async readKept(kept) {
@@ -138,6 +154,14 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       return (value as { text: string }).text;
     },
   };
+}
+
+function storageFailed(what: string, error: unknown): ApplicationFailure {
+  const lost = error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST;
+  // A storage that is away comes back; what it does not have does not.
+  const nonRetryable = lost && activityInfo().attempt >= LOST_ATTEMPTS;
+  const message = `${what}: ${causeChain(error)}. Give every worker of the task queue the same \`storage\`, and see that it is up.`;
+  return ApplicationFailure.create({ message, type: STORAGE_FAILED, nonRetryable });
 }
 
 /** Without a storage the spec travels with every model call, beside the conversation. */

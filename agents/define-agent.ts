@@ -3,16 +3,21 @@ import { z } from 'zod';
 import type { AgentLimits, AgentSpec } from '../core/agent-spec.ts';
 import type { BatchPolicy, OnToolFailure } from '../core/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../core/batch-policy.ts';
+import type { OnLimit } from '../core/budget.ts';
+import { ON_LIMIT } from '../core/budget.ts';
+import type { Prices } from '../core/prices.ts';
 import type { ApprovalRequest } from '../core/turn-messages.ts';
 import type { Duration } from './check-options.ts';
 import { checkOptions, duration } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { Tool } from './define-tool.ts';
 import type { AgentModelOptions } from './model-options.ts';
-import { modelOptions, modelSpec } from './model-options.ts';
+import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
+import type { CompiledOutput, OutputOption } from './output-schema.ts';
+import { compileOutput } from './output-schema.ts';
 import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
 
-export interface AgentOptions<Context> extends AgentModelOptions {
+export interface AgentOptions<Context, Output = unknown> extends AgentModelOptions {
   /** 1 to 64 letters, digits, `_`, `-` and `.`; unique among the agents of a worker. */
   name: string;
   /** Any model id of the Messages API, for example `claude-opus-5-5`. There is no default. */
@@ -26,12 +31,42 @@ export interface AgentOptions<Context> extends AgentModelOptions {
    * allows. @default 32000
    */
   maxTokens?: number;
+  /**
+   * What one turn may spend. On reaching one, what runs is brought to its end, open calls are answered,
+   * and the turn ends with a stop reason that names the limit; see `onLimit`. A turn may be started with
+   * limits of its own, and the tighter of both holds.
+   */
   limits?: {
     /**
      * Most replies of the model in one turn. When the last one still asks for tools, they are not
      * run, and the turn ends with `max_rounds`. @default 50
      */
     rounds?: number;
+    /**
+     * Most tool calls of one turn, those that are skipped not counted. Of a reply that asks for more
+     * than are left the first ones run, and the turn ends with `max_tool_calls`. 0 lets the model
+     * answer without tools. @default none
+     */
+    toolCalls?: number;
+    /**
+     * Most tokens of all requests of one turn, those from the prompt cache included. Every request
+     * holds the whole conversation. What a reply takes is known when it is there: its tools are not run
+     * if it reaches the limit, and the turn ends with `max_input_tokens`. @default none
+     */
+    inputTokens?: number;
+    /** Most tokens of all replies of one turn; otherwise as `inputTokens`. @default none */
+    outputTokens?: number;
+    /**
+     * Most US dollars for the tokens of one turn, by `prices`; otherwise as `inputTokens`, with
+     * `max_cost`. Attempts that brought no reply are not in it. @default none
+     */
+    costUSD?: number;
+    /**
+     * Longest time from the start of a turn to its end, waiting for people, workers and the model's API
+     * included. When it is up, calls that run are cancelled and answered as timed out, others are
+     * skipped, a model request is given up, and the turn ends with `max_wall_time`. @default none
+     */
+    wallTime?: Duration;
     /**
      * Most tool calls of one turn that run at once, up to 500; the others wait. Above some 1,000
      * Temporal's server no longer follows. @default 500
@@ -43,6 +78,30 @@ export interface AgentOptions<Context> extends AgentModelOptions {
      */
     historyEvents?: number;
   };
+  /**
+   * What a turn does that has reached one of its limits and has answered its open calls: `stop`, or
+   * `lastWord` to ask the model once more, with tools that it must not call. That reply comes on top of
+   * the limit. There is none when `wallTime` is up. A turn may be started with another choice.
+   * @default 'stop'
+   */
+  onLimit?: OnLimit;
+  /**
+   * What the model costs, in USD per million tokens, for `limits.costUSD` and for the `costUSD` of
+   * results; `examplePrices` has some. @default none
+   */
+  prices?: Prices;
+  /**
+   * What the answer of a turn must be: a zod schema of an object, or a JSON Schema. The model is held
+   * to it by the Messages API (`output_config.format`), and the answer is checked by it, refinements
+   * included. `TurnResult.output` is the answer. A turn may be started with another schema.
+   * @default any text
+   */
+  output?: OutputOption<Output>;
+  /**
+   * How often an answer that does not match `output` is asked for again, each time with what is wrong
+   * with it. Every time is a round. After that the turn ends with `invalid_output`. @default 2
+   */
+  outputRepairs?: number;
   /**
    * What one failing call does to the other calls of its reply: `report` it and let the model read
    * mixed results, `cancelSiblings`, or `failTurn` once all have ended (stop reason `tool_failure`).
@@ -86,21 +145,31 @@ export interface AgentDefinition {
   readonly tools: ReadonlyMap<string, Tool>;
   readonly limits: AgentLimits;
   readonly batch: BatchPolicy;
+  readonly onLimit: OnLimit;
+  readonly prices: Prices | undefined;
+  readonly output: CompiledOutput | undefined;
+  readonly outputRepairs: number | undefined;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
   /** The checked context, or an error whose message says what is wrong with it. */
   readonly parseContext: (context: unknown) => Promise<unknown>;
 }
 
 declare const contextType: unique symbol;
+declare const outputType: unique symbol;
 
-/** A declared agent. `Context` is what its turns are started with. */
-export interface Agent<Context = unknown> extends AgentDefinition {
+/** A declared agent. `Context` is what its turns are started with, `Output` what they answer. */
+export interface Agent<Context = unknown, Output = unknown> extends AgentDefinition {
   /** For the compiler only. */
   readonly [contextType]?: Context;
+  /** For the compiler only. */
+  readonly [outputType]?: Output;
 }
 
 /** Above some 1,000 activities at once the server force-fails workflow tasks of the turn. */
 const MAX_CONCURRENCY = 500;
+
+const limit = z.number().int().min(1).optional();
+const price = z.number().min(0);
 
 const agentOptions = z.strictObject({
   name: z
@@ -122,11 +191,33 @@ const agentOptions = z.strictObject({
   maxTokens: z.number().int().min(1).default(32_000),
   limits: z
     .strictObject({
-      rounds: z.number().int().min(1).optional(),
+      rounds: limit,
+      toolCalls: z.number().int().min(0).optional(),
+      inputTokens: limit,
+      outputTokens: limit,
+      costUSD: z.number().positive().optional(),
+      wallTime: duration.optional(),
       concurrency: z.number().int().min(1).max(MAX_CONCURRENCY).optional(),
       historyEvents: z.number().int().min(20).max(50_000).optional(),
     })
     .optional(),
+  onLimit: z.enum(ON_LIMIT).default('stop'),
+  prices: z
+    .strictObject({
+      input: price,
+      output: price,
+      cacheWrite5m: price.optional(),
+      cacheWrite1h: price.optional(),
+      cacheRead: price.optional(),
+    })
+    .optional(),
+  output: z
+    .custom<OutputOption>(
+      (value) => typeof value === 'object' && value !== null,
+      'must be a zod 4 schema or a JSON Schema',
+    )
+    .optional(),
+  outputRepairs: z.number().int().min(0).max(20).optional(),
   onToolFailure: z.enum(ON_TOOL_FAILURE).default('report'),
   batchTimeout: duration.optional(),
   onApproval: z
@@ -151,7 +242,9 @@ const agentOptions = z.strictObject({
  * Throws a `DeclarationError` that names every mistake: a missing model, doubled tool names, an
  * unknown option.
  */
-export function defineAgent<Context = unknown>(options: AgentOptions<Context>): Agent<Context> {
+export function defineAgent<Context = unknown, Output = unknown>(
+  options: AgentOptions<Context, Output>,
+): Agent<Context, Output> {
   const subject = `defineAgent(${JSON.stringify((options as { name?: unknown } | undefined)?.name)})`;
   const checked = checkOptions(subject, agentOptions, options);
   const tools = new Map(checked.tools.map((tool) => [tool.name, tool]));
@@ -162,18 +255,31 @@ export function defineAgent<Context = unknown>(options: AgentOptions<Context>): 
       `${subject}: two tools are named ${[...new Set(doubled)].join(', ')}`,
     );
   }
+  if (checked.limits?.costUSD !== undefined && checked.prices === undefined) {
+    throw new DeclarationError(
+      `${subject}: limits.costUSD needs prices: what the model costs in USD per million tokens`,
+    );
+  }
+  const problems = modelProblems(checked);
+  if (problems.length > 0) throw new DeclarationError(`${subject}: ${problems.join('; ')}`);
   const { contextSchema } = checked;
+  const output = checked.output === undefined ? undefined : compileOutput(subject, checked.output);
   return {
     name: checked.name,
-    spec: agentSpec(checked),
+    spec: agentSpec(checked, output),
     tools,
     limits: {
+      ...defined(checked.limits ?? {}),
       rounds: checked.limits?.rounds ?? 50,
       concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
       ...(checked.limits?.historyEvents === undefined
         ? {}
         : { historyEvents: checked.limits.historyEvents }),
     },
+    onLimit: checked.onLimit,
+    prices: checked.prices === undefined ? undefined : defined(checked.prices),
+    output,
+    outputRepairs: checked.outputRepairs,
     batch: {
       onToolFailure: checked.onToolFailure,
       ...(checked.batchTimeout === undefined ? {} : { batchTimeout: checked.batchTimeout }),
@@ -188,7 +294,17 @@ export function defineAgent<Context = unknown>(options: AgentOptions<Context>): 
   };
 }
 
-function agentSpec(options: z.output<typeof agentOptions>): AgentSpec {
+/** Options may be given as undefined, and a record is compared and sent without. */
+function defined<T extends object>(options: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> };
+}
+
+function agentSpec(
+  options: z.output<typeof agentOptions>,
+  output: CompiledOutput | undefined,
+): AgentSpec {
+  const { output_config: outputConfig, ...model } = modelSpec(options);
   const nudge = options.parallelToolUse && options.tools.length > 0 ? [PARALLEL_TOOL_USE] : [];
   const system = [...(options.system === undefined ? [] : [options.system]), ...nudge].join('\n\n');
   return {
@@ -196,6 +312,9 @@ function agentSpec(options: z.output<typeof agentOptions>): AgentSpec {
     max_tokens: options.maxTokens,
     ...(system === '' ? {} : { system }),
     ...(options.tools.length === 0 ? {} : { tools: options.tools.map(({ spec }) => spec) }),
-    ...modelSpec(options),
+    ...model,
+    ...(outputConfig === undefined && output === undefined
+      ? {}
+      : { output_config: { ...outputConfig, ...output?.config } }),
   };
 }

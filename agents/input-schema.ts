@@ -32,23 +32,35 @@ export interface CompiledSchema {
  * when the program starts and not by the first turn.
  */
 export function compileSchema(subject: string, schema: InputSchema): CompiledSchema {
-  const compiled = isZod(schema) ? compileZod(subject, schema) : compileJsonSchema(subject, schema);
+  const compiled = compileAnySchema({ subject, option: 'inputSchema', value: 'input' }, schema);
   const problem = findRefusedSchema(compiled.jsonSchema);
   if (problem !== undefined) throw new DeclarationError(`${subject}: inputSchema ${problem}`);
   return compiled;
+}
+
+/** What errors say: whose option has the schema, and what its values are called. */
+export interface SchemaNames {
+  subject: string;
+  option: string;
+  value: string;
+}
+
+/** Knows nothing of what the API takes. Throws a `DeclarationError` for what is no schema. */
+export function compileAnySchema(names: SchemaNames, schema: InputSchema): CompiledSchema {
+  return isZod(schema) ? compileZod(names, schema) : compileJsonSchema(names, schema);
 }
 
 function isZod(schema: InputSchema): schema is z.core.$ZodType {
   return '_zod' in schema;
 }
 
-function compileZod(subject: string, schema: z.core.$ZodType): CompiledSchema {
+function compileZod({ subject, option }: SchemaNames, schema: z.core.$ZodType): CompiledSchema {
   let jsonSchema: Record<string, unknown>;
   try {
     // What the model writes is what goes into the schema, before defaults and transforms.
     jsonSchema = z.toJSONSchema(schema, { io: 'input' });
   } catch (error) {
-    throw new DeclarationError(`${subject}: inputSchema has no JSON Schema: ${messageOf(error)}`, {
+    throw new DeclarationError(`${subject}: ${option} has no JSON Schema: ${messageOf(error)}`, {
       cause: error,
     });
   }
@@ -69,15 +81,18 @@ function compileZod(subject: string, schema: z.core.$ZodType): CompiledSchema {
   };
 }
 
-function compileJsonSchema(subject: string, schema: JsonSchema): CompiledSchema {
+function compileJsonSchema(
+  { subject, option, value }: SchemaNames,
+  schema: JsonSchema,
+): CompiledSchema {
   if (!isRecord(schema)) {
-    throw new DeclarationError(`${subject}: inputSchema must be a zod 4 schema or a JSON Schema`);
+    throw new DeclarationError(`${subject}: ${option} must be a zod 4 schema or a JSON Schema`);
   }
   if ('_def' in schema) {
-    throw new DeclarationError(`${subject}: inputSchema comes from zod 3; zod 4 is needed`);
+    throw new DeclarationError(`${subject}: ${option} comes from zod 3; zod 4 is needed`);
   }
   if ('$async' in schema) {
-    throw new DeclarationError(`${subject}: inputSchema must not be $async`);
+    throw new DeclarationError(`${subject}: ${option} must not be $async`);
   }
   // Schemas from elsewhere often name an older draft, which the API does not mind and Ajv does.
   const { $schema: _, ...jsonSchema } = schema;
@@ -92,7 +107,7 @@ function compileJsonSchema(subject: string, schema: JsonSchema): CompiledSchema 
     validate = ajv.compile(jsonSchema);
   } catch (error) {
     throw new DeclarationError(
-      `${subject}: inputSchema is no valid JSON Schema (draft 2020-12): ${messageOf(error)}`,
+      `${subject}: ${option} is no valid JSON Schema (draft 2020-12): ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -102,17 +117,22 @@ function compileJsonSchema(subject: string, schema: JsonSchema): CompiledSchema 
       Promise.resolve(
         validate(input)
           ? { ok: true, value: input }
-          : { ok: false, problem: (validate.errors ?? []).map(describeError).join('\n') },
+          : {
+              ok: false,
+              problem: (validate.errors ?? [])
+                .map((error) => describeError(value, error))
+                .join('\n'),
+            },
       ),
   };
 }
 
 /** Ajv's text, with what a model needs to mend its input and Ajv keeps apart. */
-function describeError({ instancePath, message, params }: ErrorObject): string {
+function describeError(value: string, { instancePath, message, params }: ErrorObject): string {
   const { additionalProperty, allowedValues } = params as Record<string, unknown>;
   const named = additionalProperty ?? allowedValues;
   const detail = named === undefined ? '' : `: ${JSON.stringify(named)}`;
-  return `input${instancePath} ${message ?? 'is not valid'}${detail}`;
+  return `${value}${instancePath} ${message ?? 'is not valid'}${detail}`;
 }
 
 /** https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools */

@@ -9,6 +9,7 @@ export const EXIT_CODES = {
   turnFailed: 6,
   stillRunning: 7,
   refused: 8,
+  storageUnavailable: 9,
   interrupted: 130,
 } as const;
 
@@ -20,11 +21,12 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   wrongInput: 'wrong input: an argument, the module, a declaration',
   noWorker: 'no worker polls the task queue, or none answers; for `run`: nothing was started',
   temporalUnavailable: 'the Temporal server or its namespace cannot be reached',
-  stoppedEarly: 'the turn ended for another reason (max_tokens, refusal, cancelled, …)',
+  stoppedEarly: 'the turn ended for another reason (a limit, max_tokens, refusal, cancelled, …)',
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
   refused:
-    'the turn refuses the decision: the call does not wait, or the input is wrong; for `setup`: the server refuses',
+    'the turn refuses the decision (the call does not wait, …); the server refuses `setup`; gc would remove everything',
+  storageUnavailable: 'the storage cannot be written and read',
   interrupted: 'ended at once by a second Ctrl-C',
 };
 

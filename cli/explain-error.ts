@@ -10,6 +10,7 @@ import {
 } from '../client/errors.ts';
 import { causeChain } from '../core/failures.ts';
 import { InvalidTurnError } from '../core/turn-input.ts';
+import { InvalidStorageError, StorageUnavailableError } from '../storage/errors.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -36,11 +37,18 @@ function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   if (error instanceof TurnFailedError) return EXIT_CODES.turnFailed;
   if (error instanceof WorkerUnavailableError) return EXIT_CODES.noWorker;
+  if (error instanceof StorageUnavailableError) return EXIT_CODES.storageUnavailable;
   if (error instanceof ApprovalRefusedError) return EXIT_CODES.refused;
   if (error instanceof TemporalUnavailableError || isTransportError(error)) {
     return EXIT_CODES.temporalUnavailable;
   }
-  const wrongInput = [DeclarationError, InvalidTurnError, TurnIdInUseError, TurnNotFoundError];
+  const wrongInput = [
+    DeclarationError,
+    InvalidStorageError,
+    InvalidTurnError,
+    TurnIdInUseError,
+    TurnNotFoundError,
+  ];
   return wrongInput.some((kind) => error instanceof kind)
     ? EXIT_CODES.wrongInput
     : EXIT_CODES.unexpected;

@@ -3,6 +3,7 @@ import { duration } from '../agents/check-options.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
 import type { DecisionOptions } from './commands/decide.ts';
+import type { StorageGcOptions } from './commands/storage-gc.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
@@ -22,7 +23,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .addHelpText(
       'after',
-      `\n${exitCodeHelp()}\n\nTemporal is found by its own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.\nClaude is asked with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL if set.`,
+      `\n${exitCodeHelp()}\n\nTemporal is found by its own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.\nClaude is asked with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL if set.\nLong conversations are kept where PLAIT_STORAGE says: a directory, postgres://… or s3://…`,
     );
   addDemo(program, exitWith);
   addDev(program, exitWith);
@@ -32,6 +33,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addApprove(program, exitWith);
   addDeny(program, exitWith);
   addSetup(program, exitWith);
+  addStorage(program, exitWith);
   return {
     async run(argv) {
       await program.parseAsync(argv);
@@ -88,7 +90,10 @@ function addWorker(program: Command, exitWith: ExitWith): void {
       'serve only these, separated by commas (default: --task-queue and those of the tools)',
       list,
     )
-    .option('--storage <directory>', 'directory for long conversations, shared by all workers')
+    .option(
+      '--storage <where>',
+      'directory, postgres:// or s3:// for long conversations (default: PLAIT_STORAGE)',
+    )
     .action(async (module: string, options: { taskQueue: string; taskQueues?: string[] }) => {
       const { workerCommand } = await import('./commands/worker.ts');
       await exitWith(workerCommand(module, options));
@@ -114,8 +119,8 @@ function addRun(program: Command, exitWith: ExitWith): void {
 }
 
 const STORAGE_OPTION = [
-  '--storage <directory>',
-  'storage of the workers (default: that of plait dev here)',
+  '--storage <where>',
+  'storage of the workers (default: PLAIT_STORAGE, or that of plait dev here)',
 ] as const;
 
 function addApprovals(program: Command, exitWith: ExitWith): void {
@@ -166,6 +171,25 @@ function addDecision(command: Command): Command {
     .option('--by <name>', 'who decides (default: your user name)', someText)
     .option(...STORAGE_OPTION);
 }
+
+function addStorage(program: Command, exitWith: ExitWith): void {
+  program
+    .command('storage')
+    .description('look after the storage of long conversations')
+    .command('gc')
+    .description('remove what no workflow names any more')
+    .option(...STORAGE_OPTION)
+    .option('--older-than <duration>', 'and was last written so long ago', milliseconds, WEEK_MS)
+    .option('--namespaces <names>', 'all that use the storage (default: the configured one)', list)
+    .option('--remove-all', 'also where no workflow names anything of it')
+    .option('--dry-run', 'remove nothing, and tell what would be removed')
+    .action(async (options: StorageGcOptions) => {
+      const { storageGcCommand } = await import('./commands/storage-gc.ts');
+      await exitWith(storageGcCommand(options));
+    });
+}
+
+const WEEK_MS = 7 * 86_400_000;
 
 function someText(text: string): string {
   if (text.trim() !== '') return text;

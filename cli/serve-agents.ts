@@ -1,7 +1,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
-import { directoryStorage } from '../storage/directory.ts';
+import { openStorage } from '../storage/open-storage.ts';
 import { createWorker } from '../worker/create-worker.ts';
 import { chosenQueues, queuesOf } from '../worker/serve-queues.ts';
 import { say } from './say.ts';
@@ -19,7 +19,7 @@ export interface ServeOptions {
   taskQueue: string;
   /** Only these of the task queues that the agents need. @default all of them */
   taskQueues?: readonly string[] | undefined;
-  /** A directory. */
+  /** A directory or a URL. */
   storage: string | undefined;
   /** Said when the worker polls. */
   ready: string;
@@ -28,15 +28,16 @@ export interface ServeOptions {
 
 /** Runs a worker for these agents until a signal, and tells what it does. */
 export async function serveAgents(options: ServeOptions): Promise<void> {
-  const { target, agents, taskQueue, taskQueues, storage, style } = options;
+  const { target, agents, taskQueue, taskQueues, style } = options;
   // Agents that do not fit together are reported before anything is connected.
   createAgentRegistry(agents);
+  const storage = options.storage === undefined ? undefined : openStorage(options.storage);
   const queues = chosenQueues(queuesOf(agents, taskQueue), taskQueues);
   const client = await connectTo(target);
   await client.connection.close();
 
   say(field('task queue', style.bold(queues.join(', ')), style));
-  if (storage !== undefined) say(field('storage', storage, style));
+  if (storage !== undefined) say(field('storage', storage.location, style));
   for (const line of agentFields(agents, style)) say(line);
   if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
 
@@ -50,7 +51,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
       taskQueues: queues,
       connection,
       namespace: target.namespace,
-      ...(storage === undefined ? {} : { storage: directoryStorage(storage) }),
+      ...(storage === undefined ? {} : { storage }),
     });
     say(`\n${options.ready}\nCtrl-C ends it.`);
     await runUntilSignal(worker, () => {
@@ -62,5 +63,6 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
     say('Drained.');
   } finally {
     await connection.close();
+    await storage?.close();
   }
 }

@@ -5,7 +5,9 @@ import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
+import type { OutputOption } from '../agents/output-schema.ts';
 import type { OnToolFailure } from '../core/batch-policy.ts';
+import type { Budget, OnLimit } from '../core/budget.ts';
 import { causeChain } from '../core/failures.ts';
 import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
@@ -23,6 +25,7 @@ import { digestOf } from './digest.ts';
 import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
 import type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
 import { listSessions } from './list-sessions.ts';
+import { outputSchema, parserOf } from './output.ts';
 import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
 import { listTurns } from './list-turns.ts';
 import { SearchableStarts } from './searchable-starts.ts';
@@ -57,7 +60,20 @@ export interface AgentClientOptions {
   dataConverter?: DataConverter;
 }
 
-export interface StartTurnOptions<Context = unknown> {
+/** What one turn may spend, beside the agent's limits: the tighter of both holds. 0 means nothing. */
+export interface TurnLimitOptions extends Omit<Budget, 'wallTime'> {
+  /** From the start of the turn, waiting for people and for workers included. */
+  wallTime?: Duration;
+}
+
+export interface HandleOptions<Output = unknown> {
+  /** Whose `output` schema says how to read the answer. */
+  agent?: Agent<unknown, Output>;
+  /** The schema that the turn was started with, where that is not the agent's. */
+  output?: OutputOption<Output>;
+}
+
+export interface StartTurnOptions<Context = unknown, Output = unknown> {
   /**
    * The workflow id. Starting a turn that exists starts nothing and returns its handle, so a caller
    * that is not sure whether it has started may start again.
@@ -78,12 +94,21 @@ export interface StartTurnOptions<Context = unknown> {
   onToolFailure?: OnToolFailure;
   /** Limit for all calls of one reply together, instead of the agent's. */
   batchTimeout?: Duration;
+  /** What the turn may spend, beside the agent's limits: the tighter of both holds. */
+  limits?: TurnLimitOptions;
+  /** What the turn does on reaching a limit, instead of the agent's. */
+  onLimit?: OnLimit;
+  /**
+   * What the answer must be, instead of the agent's `output`: a zod schema of an object, or a JSON Schema.
+   * Workers check it as far as JSON Schema can say it, and `result()` the rest.
+   */
+  output?: OutputOption<Output>;
 }
 
 /** The options of a start; required with a `context` where the agent declares one. */
-type StartOptions<Context> = unknown extends Context
-  ? [options?: StartTurnOptions]
-  : [options: StartTurnOptions<Context> & { context: Context }];
+type StartOptions<Context, Output> = unknown extends Context
+  ? [options?: StartTurnOptions<unknown, Output>]
+  : [options: StartTurnOptions<Context, Output> & { context: Context }];
 
 export interface SessionOptions<Context = unknown> {
   /**
@@ -101,6 +126,13 @@ export interface SessionOptions<Context = unknown> {
   onToolFailure?: OnToolFailure;
   /** Limit for all calls of one reply together, instead of the agent's. */
   batchTimeout?: Duration;
+  /**
+   * What all turns together may spend, beside the agent's limits for each. `wallTime` is that of the
+   * turns: a session that waits for a message spends nothing. With nothing left a turn ends at once.
+   */
+  limits?: TurnLimitOptions;
+  /** What a turn does that has reached a limit, instead of the agent's. */
+  onLimit?: OnLimit;
 }
 
 export interface StartSessionOptions<Context = unknown> extends SessionOptions<Context> {
@@ -156,20 +188,27 @@ export class AgentClient {
    * Throws an `InvalidTurnError` for a wrong input, a `TurnIdInUseError` for an id that belongs to
    * another turn, a `TemporalUnavailableError`.
    */
-  async start<Context = unknown>(
-    agent: Agent<Context> | string,
+  async start<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
+    agent: Agent<Context, AgentOutput> | string,
     input: TurnInput,
-    ...[options = {}]: StartOptions<Context>
-  ): Promise<TurnHandle> {
+    ...[options = {}]: StartOptions<Context, Output>
+  ): Promise<TurnHandle<Output>> {
     const name = typeof agent === 'string' ? agent : agent.name;
     const { context, taskQueue = this.taskQueue, onToolFailure } = options;
-    const batchTimeout = milliseconds(options.batchTimeout);
+    const { onLimit } = options;
+    const batchTimeout = milliseconds('batchTimeout', options.batchTimeout);
+    const limits = budgetOf(options.limits);
+    const unpriced = priceProblem(agent, limits);
+    if (unpriced !== undefined) throw new InvalidTurnError(unpriced);
     const args: TurnArgs = {
       agent: name,
       input,
       ...(context === undefined ? {} : { context }),
       ...(onToolFailure === undefined ? {} : { onToolFailure }),
       ...(batchTimeout === undefined ? {} : { batchTimeout }),
+      ...(limits === undefined ? {} : { limits }),
+      ...(onLimit === undefined ? {} : { onLimit }),
+      ...(options.output === undefined ? {} : { output: outputSchema(options.output) }),
     };
     openingMessages(args);
     if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
@@ -199,7 +238,7 @@ export class AgentClient {
         if (existing !== inputDigest) throw new TurnIdInUseError(turnId);
       }
     });
-    return this.getHandle(turnId);
+    return new TurnHandle<Output>(this.client, turnId, parserOf(agent, options.output));
   }
 
   /**
@@ -208,17 +247,19 @@ export class AgentClient {
    *
    * Throws an `InvalidSessionError` for wrong options.
    */
-  session<Context = unknown>(
-    agent: Agent<Context> | string,
+  session<Context = unknown, Output = unknown>(
+    agent: Agent<Context, Output> | string,
     sessionId: string,
     ...[options = {}]: OptionsOf<Context, SessionOptions<Context>>
-  ): SessionHandle {
+  ): SessionHandle<Output> {
     const name = typeof agent === 'string' ? agent : agent.name;
-    const args = sessionArgs(name, options);
+    const args = sessionArgs(agent, options);
     const { starts } = this;
     const attributes = attributesOf(name, options.user);
     const start = this.sessionStart(sessionId, args, options.taskQueue);
-    return new SessionHandle(this.client, sessionId, { agent: name, start, attributes, starts });
+    const creation = { agent: name, start, attributes, starts };
+    const parse = parserOf(agent, undefined);
+    return new SessionHandle<Output>(this.client, sessionId, creation, parse);
   }
 
   /** The handle of a session that exists; sending it something never creates one. */
@@ -232,14 +273,14 @@ export class AgentClient {
    *
    * Throws an `InvalidSessionError`, a `SessionIdInUseError`, a `TemporalUnavailableError`.
    */
-  async startSession<Context = unknown>(
-    agent: Agent<Context> | string,
+  async startSession<Context = unknown, Output = unknown>(
+    agent: Agent<Context, Output> | string,
     ...[options = {}]: OptionsOf<Context, StartSessionOptions<Context>>
-  ): Promise<SessionHandle> {
+  ): Promise<SessionHandle<Output>> {
     const name = typeof agent === 'string' ? agent : agent.name;
     const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
     const messages = withoutThinking(options.messages ?? []);
-    const args = sessionArgs(name, options, messages);
+    const args = sessionArgs(agent, options, messages);
     const inputDigest = digestOf(args);
     const { memo, ...start } = this.sessionStart(sessionId, args, options.taskQueue);
     try {
@@ -258,7 +299,7 @@ export class AgentClient {
       const { memo: known } = await this.client.workflow.getHandle(sessionId).describe();
       if (known?.['inputDigest'] !== inputDigest) throw new SessionIdInUseError(sessionId);
     }
-    return this.getSession(sessionId);
+    return new SessionHandle<Output>(this.client, sessionId, undefined, parserOf(agent, undefined));
   }
 
   private sessionStart(sessionId: string, args: SessionArgs, taskQueue = this.taskQueue) {
@@ -275,18 +316,21 @@ export class AgentClient {
   }
 
   /** Starts a turn and waits for its result. */
-  async execute<Context = unknown>(
-    agent: Agent<Context> | string,
+  async execute<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
+    agent: Agent<Context, AgentOutput> | string,
     input: TurnInput,
-    ...options: StartOptions<Context>
-  ): Promise<TurnResult> {
-    const turn = await this.start(agent, input, ...options);
+    ...options: StartOptions<Context, Output>
+  ): Promise<TurnResult<Output>> {
+    const turn = await this.start<Context, AgentOutput, Output>(agent, input, ...options);
     return await turn.result();
   }
 
   /** The handle of a turn, whether it exists or not: asking it something will tell. */
-  getHandle(turnId: string): TurnHandle {
-    return new TurnHandle(this.client, turnId);
+  getHandle<Output = unknown>(
+    turnId: string,
+    { agent, output }: HandleOptions<Output> = {},
+  ): TurnHandle<Output> {
+    return new TurnHandle<Output>(this.client, turnId, parserOf(agent, output));
   }
 
   /**
@@ -359,20 +403,30 @@ export class AgentClient {
 const MAX_SESSION_ID = 200;
 
 function sessionArgs(
-  agent: string,
-  { context, whenBusy, onToolFailure, batchTimeout: given }: SessionOptions,
+  agent: Agent | string,
+  {
+    context,
+    whenBusy,
+    onToolFailure,
+    batchTimeout: given,
+    limits: budget,
+    onLimit,
+  }: SessionOptions,
   messages: Message[] = [],
 ): SessionArgs {
-  const batchTimeout = milliseconds(given);
+  const batchTimeout = milliseconds('batchTimeout', given);
+  const limits = budgetOf(budget);
   const args: SessionArgs = {
-    agent,
+    agent: typeof agent === 'string' ? agent : agent.name,
     ...(context === undefined ? {} : { context }),
     ...(whenBusy === undefined ? {} : { whenBusy }),
     ...(onToolFailure === undefined ? {} : { onToolFailure }),
     ...(batchTimeout === undefined ? {} : { batchTimeout }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(onLimit === undefined ? {} : { onLimit }),
     ...(messages.length === 0 ? {} : { messages }),
   };
-  const problem = checkSessionArgs(args);
+  const problem = checkSessionArgs(args) ?? priceProblem(agent, limits);
   if (problem !== undefined) throw new InvalidSessionError(problem);
   return args;
 }
@@ -393,13 +447,28 @@ function turnDigest(args: unknown): string {
   }
 }
 
-function milliseconds(given: Duration | undefined): number | undefined {
+/** An agent that is known only by its name is asked when its turn begins. */
+function priceProblem(agent: Agent | string, limits: Budget | undefined): string | undefined {
+  if (limits?.costUSD === undefined || typeof agent === 'string') return undefined;
+  if (agent.prices !== undefined) return undefined;
+  return `limits.costUSD needs prices, and the agent ${agent.name} declares none`;
+}
+
+function budgetOf(limits: TurnLimitOptions | undefined): Budget | undefined {
+  if (limits === undefined) return undefined;
+  const { wallTime: given, ...others } = limits;
+  const wallTime = milliseconds('limits.wallTime', given);
+  const counts = Object.entries(others).filter(([, limit]) => limit !== undefined);
+  return { ...Object.fromEntries(counts), ...(wallTime === undefined ? {} : { wallTime }) };
+}
+
+function milliseconds(option: string, given: Duration | undefined): number | undefined {
   if (given === undefined) return undefined;
   try {
     return msToNumber(given as Parameters<typeof msToNumber>[0]);
   } catch {
     throw new InvalidTurnError(
-      `batchTimeout: ${JSON.stringify(given)} is not a duration; write milliseconds, or a text like '30s'`,
+      `${option}: ${JSON.stringify(given)} is not a duration; write milliseconds, or a text like '30s'`,
     );
   }
 }

@@ -1,5 +1,5 @@
 import type { ModelErrorReport } from '../core/failures.ts';
-import type { TurnProgress } from '../core/turn.ts';
+import type { TurnProgress, TurnResult } from '../core/turn.ts';
 
 /** A turn with this id exists, and it was started with another agent, input or context. */
 export class TurnIdInUseError extends Error {
@@ -49,6 +49,23 @@ export class TurnFailedError extends Error {
     this.type = about.type;
     this.progress = about.progress as TurnProgress | undefined;
     this.model = about.model as ModelErrorReport | undefined;
+  }
+}
+
+/** The turn has an answer, and it does not match the `output` schema of the handle that reads it. */
+export class InvalidOutputError extends Error {
+  override readonly name = 'InvalidOutputError' as const;
+  readonly turnId: string;
+  /** What is wrong with it. */
+  readonly problem: string;
+  /** With the answer as the model wrote it. */
+  readonly result: TurnResult;
+
+  constructor(turnId: string, problem: string, result: TurnResult) {
+    super(`The answer of turn ${turnId} does not match the output schema: ${problem}`);
+    this.turnId = turnId;
+    this.problem = problem;
+    this.result = result;
   }
 }
 

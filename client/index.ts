@@ -1,14 +1,17 @@
 export { AgentClient } from './agent-client.ts';
 export type {
   AgentClientOptions,
+  HandleOptions,
   SessionOptions,
   StartSessionOptions,
   StartTurnOptions,
+  TurnLimitOptions,
 } from './agent-client.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,
   CompletionRefusedError,
+  InvalidOutputError,
   SearchAttributesMissingError,
   InvalidSessionError,
   SendRefusedError,
@@ -28,6 +31,8 @@ export type { MessageRange } from './read-messages.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
 export { SessionTurnHandle } from './session-turn-handle.ts';
+export { liveKeys } from './live-keys.ts';
+export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {

@@ -24,8 +24,9 @@ import { messageCount } from '../core/transcript.ts';
 import type { StartOptions } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
 import type { MessageRange } from './read-messages.ts';
+import type { ParseOutput } from './output.ts';
 import { readMessages } from './read-messages.ts';
-import { SessionClosedError } from './errors.ts';
+import { SessionBusyError, SessionClosedError } from './errors.ts';
 import { aboutServer } from './temporal-errors.ts';
 import type { SearchableStarts } from './searchable-starts.ts';
 import { SessionTurnHandle } from './session-turn-handle.ts';
@@ -70,16 +71,18 @@ export interface SessionCreation {
 }
 
 /** One session. Holds nothing but the id, so it can be made again anywhere. */
-export class SessionHandle {
+export class SessionHandle<Output = unknown> {
   /** Also the workflow id. */
   readonly sessionId: string;
   /** Temporal's own handle, for everything that is not here. */
   readonly workflow: WorkflowHandle;
   private readonly client: Client;
+  private readonly parse: ParseOutput | undefined;
   /** How to begin it, where the first message may. */
   private readonly creation: SessionCreation | undefined;
 
-  constructor(client: Client, sessionId: string, creation?: SessionCreation) {
+  constructor(client: Client, sessionId: string, creation?: SessionCreation, parse?: ParseOutput) {
+    this.parse = parse;
     this.client = client;
     this.sessionId = sessionId;
     this.creation = creation;
@@ -94,7 +97,7 @@ export class SessionHandle {
    * `WorkerUnavailableError` (send again with the same `idempotencyKey`), a
    * `TemporalUnavailableError`, and from `getSession` also a `SessionNotFoundError`.
    */
-  async send(input: SessionInput, options: SendOptions = {}): Promise<SessionTurnHandle> {
+  async send(input: SessionInput, options: SendOptions = {}): Promise<SessionTurnHandle<Output>> {
     const { idempotencyKey = randomUUID(), whenBusy } = options;
     const { creation } = this;
     const agent = creation?.agent;
@@ -109,12 +112,19 @@ export class SessionHandle {
     const update = { name: SEND_UPDATE, argument, id };
     const request = (start?: StartOptions) =>
       updateSession<SendReceipt>(this.client, this.sessionId, update, start);
-    const receipt = await (creation === undefined
-      ? request()
-      : creation.starts.start(creation.attributes, (searchable) =>
-          request({ ...creation.start, ...searchable }),
-        ));
-    return new SessionTurnHandle(this.client, this.sessionId, receipt);
+    try {
+      const receipt = await (creation === undefined
+        ? request()
+        : creation.starts.start(creation.attributes, (searchable) =>
+            request({ ...creation.start, ...searchable }),
+          ));
+      return new SessionTurnHandle<Output>(this.client, this.sessionId, receipt, this.parse);
+    } catch (error) {
+      if (!(error instanceof SessionBusyError)) throw error;
+      // Whoever has seen a turn's result may know of its end before the session does.
+      if ((await this.describe()).status === 'busy') throw error;
+      return await this.send(input, { ...options, idempotencyKey });
+    }
   }
 
   /**

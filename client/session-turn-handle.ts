@@ -2,13 +2,14 @@ import type { Client } from '@temporalio/client';
 import type { SendReceipt } from '../core/session.ts';
 import type { TurnResult } from '../core/turn.ts';
 import { TurnFailedError } from './errors.ts';
+import type { ParseOutput } from './output.ts';
 import { TurnHandle } from './turn-handle.ts';
 import type { TurnSnapshot } from './turn-snapshot.ts';
 import { waitForTurn } from './wait-for-turn.ts';
 import type { WatchOptions } from './watch.ts';
 
 /** A turn of a session: it may have to wait for its turn. */
-export class SessionTurnHandle extends TurnHandle {
+export class SessionTurnHandle<Output = unknown> extends TurnHandle<Output> {
   readonly sessionId: string;
   /**
    * The turn that was running when the message was sent with `whenBusy: 'steer'`. It reads the message
@@ -16,8 +17,13 @@ export class SessionTurnHandle extends TurnHandle {
    */
   readonly joins: string | undefined;
 
-  constructor(client: Client, sessionId: string, { turnId, joins }: SendReceipt) {
-    super(client, turnId);
+  constructor(
+    client: Client,
+    sessionId: string,
+    { turnId, joins }: SendReceipt,
+    parse?: ParseOutput,
+  ) {
+    super(client, turnId, parse);
     this.sessionId = sessionId;
     this.joins = joins;
   }
@@ -29,7 +35,7 @@ export class SessionTurnHandle extends TurnHandle {
    * Throws a `TurnFailedError`, and a `TurnNotFoundError` when the session has ended before the turn
    * began.
    */
-  override async result(): Promise<TurnResult> {
+  override async result(): Promise<TurnResult<Output>> {
     const joined = await this.joinedResult();
     if (joined !== undefined) return joined;
     await this.begun();
@@ -42,9 +48,9 @@ export class SessionTurnHandle extends TurnHandle {
     yield* super.watch(options);
   }
 
-  private async joinedResult(): Promise<TurnResult | undefined> {
+  private async joinedResult(): Promise<TurnResult<Output> | undefined> {
     if (this.joins === undefined) return undefined;
-    const running = new TurnHandle(this.client, this.joins);
+    const running = new TurnHandle<Output>(this.client, this.joins, this.parse);
     try {
       const result = await running.result();
       return result.joined?.includes(this.turnId) === true ? result : undefined;

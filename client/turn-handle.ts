@@ -6,7 +6,13 @@ import type { TurnResult } from '../core/turn.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
 import type { TurnDescription } from './describe-turn.ts';
 import { describeTurn } from './describe-turn.ts';
-import { ApprovalRefusedError, TurnFailedError, TurnNotFoundError } from './errors.ts';
+import {
+  ApprovalRefusedError,
+  InvalidOutputError,
+  TurnFailedError,
+  TurnNotFoundError,
+} from './errors.ts';
+import type { ParseOutput } from './output.ts';
 import { wholeFailure, wholeResult } from './whole-result.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnSnapshot } from './turn-snapshot.ts';
@@ -18,16 +24,21 @@ import { watchTurn } from './watch.ts';
 export type ApproveOptions = Omit<Approve, 'callId'>;
 export type DenyOptions = Omit<Deny, 'callId'>;
 
-/** One turn, running or ended. Holds nothing but the id, so it can be made again anywhere. */
-export class TurnHandle {
+/**
+ * One turn, running or ended. Holds nothing but the id, and the schema of the answer where there is one,
+ * so it can be made again anywhere.
+ */
+export class TurnHandle<Output = unknown> {
   /** Also the workflow id. */
   readonly turnId: string;
   /** Temporal's own handle, for everything that is not here. */
   readonly workflow: WorkflowHandle;
   protected readonly client: Client;
+  protected readonly parse: ParseOutput | undefined;
 
-  constructor(client: Client, turnId: string) {
+  constructor(client: Client, turnId: string, parse?: ParseOutput) {
     this.client = client;
+    this.parse = parse;
     this.turnId = turnId;
     this.workflow = client.workflow.getHandle(turnId);
   }
@@ -35,16 +46,32 @@ export class TurnHandle {
   /**
    * Waits for the end of the turn; may be called as often and from as many processes as wanted.
    *
-   * Throws a `TurnFailedError` when the turn failed (its `progress` holds what was done), and a
-   * `TurnNotFoundError`.
+   * Throws a `TurnFailedError` when the turn failed (its `progress` holds what was done), a
+   * `TurnNotFoundError`, and an `InvalidOutputError` when the answer does not match the `output` schema
+   * that this handle was made with: a worker checks what JSON Schema can say, and an agent's own schema
+   * wholly, but refinements of a turn's schema are known only here.
    */
-  async result(): Promise<TurnResult> {
+  async result(): Promise<TurnResult<Output>> {
+    const result = await this.whole();
+    const { output, ...rest } = result;
+    if (output === undefined) return rest;
+    return { ...result, output: (await this.parsed(result)) as Output };
+  }
+
+  private async whole(): Promise<TurnResult> {
     try {
       const result: unknown = await this.about(() => this.workflow.result());
       return await wholeResult(this.client, result as TurnResult | SessionTurnResult);
     } catch (error) {
       throw error instanceof TurnFailedError ? await wholeFailure(this.client, error) : error;
     }
+  }
+
+  private async parsed(result: TurnResult): Promise<unknown> {
+    if (this.parse === undefined) return result.output;
+    const parsed = await this.parse(result.output);
+    if (parsed.ok) return parsed.value;
+    throw new InvalidOutputError(this.turnId, parsed.problem, result);
   }
 
   /** What the turn is doing now. */

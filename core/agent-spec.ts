@@ -1,19 +1,39 @@
-import type { Tool } from '@anthropic-ai/sdk/resources/messages';
+import type {
+  OutputConfig,
+  ThinkingConfigParam,
+  Tool,
+  ToolChoice,
+} from '@anthropic-ai/sdk/resources/messages';
 import type { BatchPolicy } from './batch-policy.ts';
+import type { Budget, OnLimit } from './budget.ts';
 import type { NoteStyle } from './notes.ts';
+import type { Prices } from './prices.ts';
 import type { ToolPolicy } from './tool-policy.ts';
 
+/** A JSON Schema (draft 2020-12) of an object. */
+export type OutputSchema = Record<string, unknown>;
+
 /**
- * What the model is told of an agent with every request, under the API's names, and how. It is pinned when a turn begins: the
- * newest models bind their thinking to the whole prefix, so a system prompt or a tool that changed
- * between two requests of one conversation is a 400.
+ * What the model is told of an agent with every request, under the API's names, and how. It is pinned
+ * when a turn begins: the newest models bind their thinking to the whole prefix, so a system prompt or
+ * a tool that changed between two requests of one conversation is a 400.
  */
 export interface AgentSpec {
   model: string;
   max_tokens: number;
   system?: string;
   tools?: Tool[];
-  /** Absent: as `DEFAULT_CACHE`. */
+  output_config?: {
+    format?: { type: 'json_schema'; schema: OutputSchema };
+    effort?: NonNullable<OutputConfig['effort']>;
+  };
+  thinking?: ThinkingConfigParam;
+  /** `any` and `tool` are for the first reply of a turn. */
+  tool_choice?: ToolChoice;
+  stop_sequences?: string[];
+  /** Not the API's: the `max_tokens` of a second request, when a reply was cut off. */
+  max_tokens_retry?: number;
+  /** Not the API's. Absent: as `DEFAULT_CACHE`. */
   cache?: CacheSpec;
 }
 
@@ -27,7 +47,7 @@ export type PinnedSpec =
   | { type: 'stored'; digest: string; claim: Record<string, string> }
   | { type: 'inline'; digest: string; spec: AgentSpec };
 
-export interface AgentLimits {
+export interface AgentLimits extends Budget {
   /** Most replies of the model in one turn. */
   rounds: number;
   /** Most calls of one turn that run at once. */
@@ -46,6 +66,11 @@ export interface PinnedAgent {
   batch: BatchPolicy;
   /** The agent has an `onApproval`, which is called for every call that waits for a person. */
   announcesApprovals?: true;
+  /** @default 'stop' */
+  onLimit?: OnLimit;
+  prices?: Prices;
+  /** How often an answer that does not match its schema is asked for again. @default 2 */
+  outputRepairs?: number;
   /** How the model takes what a person sends while it works. @default 'user' */
   notes?: NoteStyle;
 }

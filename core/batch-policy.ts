@@ -1,3 +1,4 @@
+import { turnTimeLimit } from './budget.ts';
 import { shorten } from './json.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED, duration } from './outcome-text.ts';
@@ -30,6 +31,7 @@ export interface BatchPolicy {
 export type BatchStop =
   | { type: 'turn cancelled' }
   | { type: 'batch timeout'; milliseconds: number }
+  | { type: 'turn timeout'; milliseconds: number }
   | { type: 'sibling failed'; callId: string; tool: string; message: string };
 
 export function isFailure({ type }: ToolOutcome): boolean {
@@ -51,9 +53,10 @@ export function neverStarted(stop: BatchStop, mayHaveTried = false): ToolOutcome
     case 'turn cancelled':
       return { type: 'cancelled', message: 'The call was cancelled.' };
     case 'batch timeout':
+    case 'turn timeout':
       return {
         type: 'skipped',
-        message: `Not executed: ${timeLimit(stop.milliseconds)} was up ${
+        message: `Not executed: ${timeLimit(stop)} was up ${
           mayHaveTried ? 'while this call waited to run' : 'before this call started'
         }.`,
       };
@@ -74,9 +77,10 @@ export function stopped(stop: BatchStop, repeatable: boolean): ToolOutcome {
           : `The call was cancelled while it ran.${caveat}`,
       };
     case 'batch timeout':
+    case 'turn timeout':
       return {
         type: 'timedOut',
-        message: `Timed out: ${timeLimit(stop.milliseconds)} was up while this call ran.${caveat}`,
+        message: `Timed out: ${timeLimit(stop)} was up while this call ran.${caveat}`,
       };
     case 'sibling failed':
       return {
@@ -86,8 +90,25 @@ export function stopped(stop: BatchStop, repeatable: boolean): ToolOutcome {
   }
 }
 
-function timeLimit(milliseconds: number): string {
-  return `the time limit of ${duration(milliseconds)} for all calls of this reply (batchTimeout)`;
+type OutOfTime = Extract<BatchStop, { milliseconds: number }>;
+
+function timeLimit({ type, milliseconds }: OutOfTime): string {
+  return type === 'turn timeout'
+    ? turnTimeLimit(milliseconds)
+    : `the time limit of ${duration(milliseconds)} for all calls of this reply (batchTimeout)`;
+}
+
+/** Which limit of time is up first for calls that start now, and in how many milliseconds. */
+export function firstTimeout(
+  { batchTimeout }: BatchPolicy,
+  turn: { limit: number; left: number } | undefined,
+): { after: number; stop: OutOfTime } | undefined {
+  if (turn !== undefined && (batchTimeout === undefined || turn.left < batchTimeout)) {
+    return { after: turn.left, stop: { type: 'turn timeout', milliseconds: turn.limit } };
+  }
+  return batchTimeout === undefined
+    ? undefined
+    : { after: batchTimeout, stop: { type: 'batch timeout', milliseconds: batchTimeout } };
 }
 
 /** The whole message stands in the answer to the other call, and this one is told to each sibling. */

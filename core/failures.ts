@@ -28,6 +28,8 @@ export const TOOL_TIMED_OUT = 'plait.ToolTimedOut';
 export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 /** The model could not be asked, so the turn failed. */
 export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
+/** The agent's `wallTime` was up while the model was asked for the first time; the turn ends validly. */
+export const TIME_IS_UP = 'plait.TimeIsUp';
 /** A decision about a call was refused; the call was not touched. */
 export const APPROVAL_REFUSED = 'plait.ApprovalRefused';
 /** A result from outside was refused; the call was not touched. */
@@ -36,6 +38,8 @@ export const COMPLETION_REFUSED = 'plait.CompletionRefused';
 export const INTERNAL_ERROR = 'plait.InternalError';
 /** A stored part of the conversation could not be read. */
 export const STORAGE_FAILED = 'plait.StorageFailed';
+/** The storage can be reached and does not have what history names. */
+export const STORED_OBJECT_LOST = 'plait.StoredObjectLost';
 
 /** What a failed attempt tells of itself, in the details of its failure. */
 export interface AttemptReport {

@@ -21,6 +21,9 @@ export interface ModelReply {
   requestId: string | null;
 }
 
+/** What only worker code can decide about an answer: whether it is what its schema describes. */
+export type CheckedOutput = { type: 'valid' } | { type: 'invalid'; problem: string };
+
 /**
  * What would poison the conversation for ever if this reply were committed, or `undefined`.
  * `earlierIds` are the ids of all earlier `tool_use` blocks: the API wants them unique over the

@@ -1,8 +1,22 @@
 import { isRecord } from './json.ts';
 import { WHEN_BUSY } from './session.ts';
-import { checkBatchPolicy, findInputProblem, findOpeningProblem } from './turn-input.ts';
+import {
+  checkBatchPolicy,
+  checkLimits,
+  findInputProblem,
+  findOpeningProblem,
+} from './turn-input.ts';
 
-const ARGS = ['agent', 'context', 'whenBusy', 'messages', 'onToolFailure', 'batchTimeout'];
+const ARGS = [
+  'agent',
+  'context',
+  'whenBusy',
+  'messages',
+  'onToolFailure',
+  'batchTimeout',
+  'limits',
+  'onLimit',
+];
 const SEND = ['input', 'idempotencyKey', 'agent', 'whenBusy'];
 
 /** What is wrong with what a plain client may have sent, or `undefined`. */
@@ -14,6 +28,7 @@ export function checkSessionArgs(args: unknown): string | undefined {
   if (typeof agent !== 'string' || agent === '') return 'agent must be the name of an agent';
   try {
     checkBatchPolicy(args);
+    checkLimits(args);
   } catch (error) {
     return (error as Error).message;
   }

@@ -1,4 +1,6 @@
 import type { PinnedAgent } from './agent-spec.ts';
+import { addSpent, NOTHING_SPENT, spentOf } from './budget.ts';
+import type { Spent } from './budget.ts';
 import { SEND_REFUSED, SESSION_BUSY, SESSION_CLOSED } from './failures.ts';
 import { fingerprint } from './fingerprint.ts';
 import { jsonBytes } from './json.ts';
@@ -39,12 +41,15 @@ export interface SessionMemory extends Conversation {
   receipts: Receipt[];
   turns: number;
   usage: Usage;
+  spent: Spent;
   last?: EndedTurn;
   closing?: true;
 }
 
 /** The turn that runs, and what was sent to it. */
 export interface RunningTurn extends WaitingTurn {
+  /** Milliseconds since the epoch. */
+  startedAt: number;
   notes: readonly Note[];
 }
 
@@ -71,6 +76,7 @@ export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
     receipts: [],
     turns: 0,
     usage: NO_USAGE,
+    spent: NOTHING_SPENT,
   };
 }
 
@@ -214,6 +220,7 @@ export function turnEnded(
     waiting: [...again, ...memory.waiting],
     turns: memory.turns + 1,
     usage: known === undefined ? memory.usage : addUsage(memory.usage, known.usage),
+    spent: addSpent(memory.spent, spentOf(known ?? UNKNOWN, now - running.startedAt)),
     last: {
       turnId,
       stopReason: outcome.type === 'ended' ? outcome.result.stopReason : 'failed',
@@ -222,6 +229,9 @@ export function turnEnded(
     },
   };
 }
+
+/** What a lost turn has spent, but for its time. */
+const UNKNOWN = { rounds: 0, usage: NO_USAGE, calls: [] };
 
 function progressOf(outcome: TurnOutcome): SessionTurnProgress | undefined {
   return outcome.type === 'failed' ? outcome.progress : undefined;
@@ -264,7 +274,7 @@ export function describeSession(
   memory: SessionMemory,
   running: RunningTurn | undefined,
 ): SessionState {
-  const { waiting, transcript, turns, usage, last, closing } = memory;
+  const { waiting, transcript, turns, usage, spent, last, closing } = memory;
   const isBusy = running !== undefined || waiting.length > 0;
   return {
     agent,
@@ -274,6 +284,7 @@ export function describeSession(
     turns,
     messages: messageCount(transcript),
     usage,
+    spent,
     ...(last === undefined ? {} : { lastTurn: last }),
   };
 }

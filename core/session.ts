@@ -1,4 +1,5 @@
 import type { BatchPolicy } from './batch-policy.ts';
+import type { Budget, OnLimit, Spent } from './budget.ts';
 import type { InputBlock, Message } from './messages.ts';
 import type { Transcript } from './transcript.ts';
 import type { StopReason } from './turn.ts';
@@ -26,6 +27,13 @@ export interface SessionArgs extends Partial<BatchPolicy> {
   whenBusy?: WhenBusy;
   /** What the conversation begins with. @default nothing */
   messages?: Message[];
+  /**
+   * What all turns together may spend, beside the limits of the agent for each. `wallTime` is that of
+   * the turns: a session that waits for a message spends nothing.
+   */
+  limits?: Budget;
+  /** What a turn does that has reached a limit, instead of the agent's. */
+  onLimit?: OnLimit;
 }
 
 /** What a user's message may be. */
@@ -67,6 +75,8 @@ export interface SessionState {
   messages: number;
   /** Sum over the turns. */
   usage: Usage;
+  /** What counts towards the session's limits; `costUSD` where the agent has prices. */
+  spent: Spent;
   lastTurn?: EndedTurn;
 }
 

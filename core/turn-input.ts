@@ -1,4 +1,5 @@
 import { ON_TOOL_FAILURE } from './batch-policy.ts';
+import { findBudgetProblem, ON_LIMIT } from './budget.ts';
 import { isRecord } from './json.ts';
 import type { InputBlock, Message } from './messages.ts';
 import { toolUses } from './messages.ts';
@@ -8,7 +9,16 @@ export class InvalidTurnError extends Error {
   override readonly name = 'InvalidTurnError' as const;
 }
 
-const FIELDS = ['agent', 'input', 'context', 'onToolFailure', 'batchTimeout'];
+const FIELDS = [
+  'agent',
+  'input',
+  'context',
+  'onToolFailure',
+  'batchTimeout',
+  'limits',
+  'onLimit',
+  'output',
+];
 
 /** Checks what a plain client may have sent, and returns the conversation that the turn begins with. */
 export function openingMessages(args: unknown): Message[] {
@@ -25,6 +35,7 @@ export function openingMessages(args: unknown): Message[] {
     throw new InvalidTurnError('agent must be the name of an agent');
   }
   checkBatchPolicy(args);
+  checkLimits(args);
   return toMessages(args['input']);
 }
 
@@ -38,6 +49,17 @@ export function checkBatchPolicy({ onToolFailure, batchTimeout }: Record<string,
   if (batchTimeout === undefined) return;
   if (typeof batchTimeout !== 'number' || !Number.isFinite(batchTimeout) || batchTimeout <= 0) {
     throw new InvalidTurnError('batchTimeout must be a number of milliseconds above 0');
+  }
+}
+
+export function checkLimits({ limits, onLimit, output }: Record<string, unknown>): void {
+  const problem = limits === undefined ? undefined : findBudgetProblem(limits);
+  if (problem !== undefined) throw new InvalidTurnError(`limits ${problem}`);
+  if (onLimit !== undefined && !(ON_LIMIT as readonly unknown[]).includes(onLimit)) {
+    throw new InvalidTurnError(`onLimit must be one of ${ON_LIMIT.join(', ')}`);
+  }
+  if (output !== undefined && !isRecord(output)) {
+    throw new InvalidTurnError('output must be a JSON Schema');
   }
 }
 

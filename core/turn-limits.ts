@@ -1,7 +1,7 @@
 import { jsonBytes } from './json.ts';
 import type { ToolUse } from './messages.ts';
 import { textOf, toolUses } from './messages.ts';
-import type { ModelReply } from './reply.ts';
+import type { CheckedOutput, ModelReply } from './reply.ts';
 import type { NextStep, TurnState } from './turn-state.ts';
 import { INLINE_BYTES } from './transcript.ts';
 import { inlineBytes } from './turn-state.ts';
@@ -71,12 +71,19 @@ const BYTES_PER_CALL = 450;
 
 /**
  * Whether the result of the turn would still fit into one payload with this reply: its text and what
- * its calls say stand there twice.
+ * its calls say stand there twice, and an answer by a schema once more.
  */
-export function replyFits(state: TurnState, reply: ModelReply, stored: boolean): boolean {
+export function replyFits(
+  state: TurnState,
+  reply: ModelReply,
+  stored: boolean,
+  output?: CheckedOutput,
+): boolean {
   if (stored) return true;
   const { content } = reply;
-  const bytes = jsonBytes(content) + jsonBytes(textOf(content)) + answerBytes(toolUses(content));
+  const texts = output?.type === 'valid' ? 2 : 1;
+  const bytes =
+    jsonBytes(content) + texts * jsonBytes(textOf(content)) + answerBytes(toolUses(content));
   return inlineBytes(state) + bytes <= PAYLOAD_BYTES;
 }
 

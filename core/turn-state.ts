@@ -5,7 +5,10 @@ import type { Message, ToolUse } from './messages.ts';
 import { textOf } from './messages.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
-import type { ModelReply } from './reply.ts';
+import { repairMessage } from './output.ts';
+import type { Prices } from './prices.ts';
+import { costOf } from './prices.ts';
+import type { CheckedOutput, ModelReply } from './reply.ts';
 import { sendableContent } from './sendable-content.ts';
 import type { StoredResult } from './stored-result.ts';
 import type { Segment, Transcript } from './transcript.ts';
@@ -36,6 +39,12 @@ export interface TurnState {
   before: number;
   /** Ids of the turns whose messages this one has taken in. */
   joined: string[];
+  /** How often the answer has been asked for again because it did not match its schema. */
+  repairs: number;
+  /** The answer, where it matches. */
+  output?: unknown;
+  /** What `usage` costs, where the agent has prices. */
+  costUSD?: number;
 }
 
 /** What a turn of a session finds. */
@@ -60,6 +69,7 @@ export function beginTurn(
     stored,
     before: messageCount(transcript),
     joined: [],
+    repairs: 0,
   };
 }
 
@@ -95,6 +105,23 @@ export function commitReply(state: TurnState, reply: ModelReply, segments?: Segm
     text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
   };
+}
+
+/** Reckons what the replies so far cost. */
+export function commitCost(state: TurnState, prices: Prices | undefined): TurnState {
+  return prices === undefined ? state : { ...state, costUSD: costOf(state.usage, prices) };
+}
+
+/** Keeps the answer, where the reply that was just committed is one. */
+export function commitOutput(state: TurnState, checked: CheckedOutput | undefined): TurnState {
+  const { output: _, ...rest } = state;
+  return checked?.type === 'valid' ? { ...rest, output: JSON.parse(state.text) as unknown } : rest;
+}
+
+/** Asks for the answer again. */
+export function commitRepair(state: TurnState, problem: string): TurnState {
+  const transcript = append(state.transcript, repairMessage(problem));
+  return { ...state, transcript, repairs: state.repairs + 1 };
 }
 
 // What the API sends and what it takes back are two types in the SDK, and the same blocks.
@@ -172,25 +199,20 @@ export function hasOutgrown(state: TurnState, stored: boolean): boolean {
 export type NextStep =
   | { type: 'run tools' }
   | { type: 'ask again' }
+  | { type: 'repair output'; problem: string }
   | { type: 'stop'; reason: StopReason; details?: unknown };
 
 /**
- * `rounds` counts this reply. Tools run only for a reply that stopped with `tool_use`: one that was cut off closes its last
- * block with a smaller input that looks valid.
+ * Tools run only for a reply that stopped with `tool_use`: one that was cut off closes its last block
+ * with a smaller input that looks valid.
  */
-export function nextStep(reply: ModelReply, rounds: number, maxRounds: number): NextStep {
-  const outOfRounds: NextStep = {
-    type: 'stop',
-    reason: 'max_rounds',
-    details: `The limit of ${maxRounds} rounds is reached.`,
-  };
+export function nextStep(reply: ModelReply): NextStep {
   switch (reply.stopReason) {
     case 'tool_use':
-      // The calls of the last round are not run: nobody would read their results.
-      return rounds < maxRounds ? { type: 'run tools' } : outOfRounds;
+      return { type: 'run tools' };
     case 'pause_turn':
       // Server tools reached their own limit. Sent back unchanged, the model goes on.
-      return rounds < maxRounds ? { type: 'ask again' } : outOfRounds;
+      return { type: 'ask again' };
     case 'refusal':
       return { type: 'stop', reason: 'refusal', details: reply.stopDetails };
     case 'stop_sequence':
@@ -234,12 +256,14 @@ export function answerOpenCalls(state: TurnState, now: number): TurnState {
 
 /** All of a turn's result but its messages and why it ended. */
 export function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
-  const { text, rounds, usage, calls, joined } = state;
+  const { text, output, rounds, usage, costUSD, calls, joined } = state;
   return {
     agent,
     text,
+    ...(output === undefined ? {} : { output }),
     rounds,
     usage,
+    ...(costUSD === undefined ? {} : { costUSD }),
     calls,
     ...(joined.length === 0 ? {} : { joined }),
   };

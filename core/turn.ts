@@ -1,5 +1,7 @@
+import type { OutputSchema } from './agent-spec.ts';
 import type { InputBlock, Message } from './messages.ts';
 import type { BatchPolicy } from './batch-policy.ts';
+import type { Budget, BudgetReason, OnLimit } from './budget.ts';
 import type { ApprovalRecord, OutcomeType } from './outcome.ts';
 import type { Usage } from './usage.ts';
 
@@ -19,6 +21,12 @@ export interface TurnArgs extends Partial<BatchPolicy> {
    * tool as `ctx.context`, and checked by the agent's `contextSchema` where it has one.
    */
   context?: unknown;
+  /** What the turn may spend, beside the agent's limits: the tighter of both holds. */
+  limits?: Budget;
+  /** Instead of the agent's. */
+  onLimit?: OnLimit;
+  /** JSON Schema of the answer, instead of the agent's `output`. */
+  output?: OutputSchema;
 }
 
 /**
@@ -29,7 +37,10 @@ export interface TurnArgs extends Partial<BatchPolicy> {
  * (`TurnResult.stopDetails` names it).
  * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  *
- * Plait's: `max_rounds` (the agent's limit), `cancelled`, `tool_failure` (a call failed under
+ * Plait's: `max_rounds`, `max_tool_calls`, `max_input_tokens`, `max_output_tokens`, `max_cost` and
+ * `max_wall_time` (a limit of the turn or its agent; `TurnResult.stopDetails` says what it is and what
+ * was spent), `invalid_output` (the answer does not match the `output` schema, also after having been
+ * asked for again; `TurnResult.stopDetails` says why), `cancelled`, `tool_failure` (a call failed under
  * `onToolFailure: 'failTurn'`; `TurnResult.stopDetails` says which), and `turn_too_large` (the
  * conversation does not fit into one payload and no storage is configured, or history is full;
  * `TurnResult.stopDetails` says which).
@@ -41,7 +52,8 @@ export type StopReason =
   | 'refusal'
   | 'model_context_window_exceeded'
   | 'unknown'
-  | 'max_rounds'
+  | BudgetReason
+  | 'invalid_output'
   | 'cancelled'
   | 'tool_failure'
   | 'turn_too_large';
@@ -67,13 +79,18 @@ export interface CallRecord {
   approval?: ApprovalRecord;
 }
 
-export interface TurnResult {
+export interface TurnResult<Output = unknown> {
   agent: string;
   stopReason: StopReason;
   /** More about the stop reason, where there is more: what the model refused and why, which limit. */
   stopDetails?: unknown;
   /** The text of the last reply; empty where it had none. */
   text: string;
+  /**
+   * The last reply as the `output` schema of the agent or of the run describes it. Absent where there is
+   * no such schema, and where the turn ended without a reply that matches.
+   */
+  output?: Output;
   /**
    * The whole conversation, the input included: valid as the beginning of the next request, every
    * `tool_use` answered. Of a session's turn only what it has added, its input first.
@@ -83,6 +100,8 @@ export interface TurnResult {
   rounds: number;
   /** Sum over the rounds. */
   usage: Usage;
+  /** What `usage` costs, in USD, where the agent has `prices`. */
+  costUSD?: number;
   /** In the order in which the model asked for them. */
   calls: CallRecord[];
   /** The turns whose messages were sent while this one ran, and which the model has read in it. */

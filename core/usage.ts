@@ -4,6 +4,14 @@ export interface Usage {
   output_tokens: number;
   cache_creation_input_tokens: number;
   cache_read_input_tokens: number;
+  /** How `cache_creation_input_tokens` splits by the life of the entries; absent where the API does not say. */
+  cache_creation?: CacheCreation;
+}
+
+/** Tokens written to the prompt cache. */
+export interface CacheCreation {
+  ephemeral_5m_input_tokens: number;
+  ephemeral_1h_input_tokens: number;
 }
 
 export const NO_USAGE: Usage = {
@@ -11,13 +19,36 @@ export const NO_USAGE: Usage = {
   output_tokens: 0,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 0,
+  cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
 };
 
 export function addUsage(a: Usage, b: Usage): Usage {
+  const [splitA, splitB] = [cacheCreation(a), cacheCreation(b)];
   return {
     input_tokens: a.input_tokens + b.input_tokens,
     output_tokens: a.output_tokens + b.output_tokens,
     cache_creation_input_tokens: a.cache_creation_input_tokens + b.cache_creation_input_tokens,
     cache_read_input_tokens: a.cache_read_input_tokens + b.cache_read_input_tokens,
+    cache_creation: {
+      ephemeral_5m_input_tokens:
+        splitA.ephemeral_5m_input_tokens + splitB.ephemeral_5m_input_tokens,
+      ephemeral_1h_input_tokens:
+        splitA.ephemeral_1h_input_tokens + splitB.ephemeral_1h_input_tokens,
+    },
   };
+}
+
+/** Entries live five minutes unless the request says otherwise. */
+export function cacheCreation(usage: Usage): CacheCreation {
+  return (
+    usage.cache_creation ?? {
+      ephemeral_5m_input_tokens: usage.cache_creation_input_tokens,
+      ephemeral_1h_input_tokens: 0,
+    }
+  );
+}
+
+/** All tokens of the requests, those that were read from the cache or written to it included. */
+export function inputTokens(usage: Usage): number {
+  return usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens;
 }

@@ -33,7 +33,6 @@ import type { ComposeService } from './compose-file.ts';
 
 /** With characters that have a meaning in YAML and in addresses. */
 const PASSWORD = "p@ss:w/ord#1%?&'+";
-const STORAGE = '/var/lib/plait';
 
 const compose = readComposeFile({ POSTGRES_PASSWORD: PASSWORD, ANTHROPIC_API_KEY: 'scripted' });
 
@@ -193,6 +192,12 @@ async function startUi(place: Place): Promise<void> {
   await untilHealthy(start('temporal-ui', command, options), 'temporal-ui', place);
 }
 
+/** The storage of docker-compose.yml, where it is here. */
+function storageUrl({ ports }: Place): string {
+  const { PLAIT_STORAGE = '' } = environmentOf('worker', {});
+  return PLAIT_STORAGE.replace('@postgresql:5432/', `@${LOCAL_HOST}:${ports.postgresql}/`);
+}
+
 function addressOf({ ports }: Place): string {
   return `${LOCAL_HOST}:${ports.temporal}`;
 }
@@ -200,16 +205,15 @@ function addressOf({ ports }: Place): string {
 /** Starts processes in what would be the worker's container. */
 class Container {
   readonly #options: StartOptions;
-  readonly #storage: string;
 
-  constructor(app: string, storage: string, model: MessagesServer, place: Place) {
+  constructor(app: string, model: MessagesServer, place: Place) {
     const env = environmentOf('worker', {
       TEMPORAL_ADDRESS: addressOf(place),
       ANTHROPIC_BASE_URL: model.url,
       NODE_ENV: 'production',
+      PLAIT_STORAGE: storageUrl(place),
     });
     this.#options = { env, cwd: app, user: place.user };
-    this.#storage = storage;
   }
 
   async startWorker(): Promise<Program> {
@@ -225,7 +229,7 @@ class Container {
 
   /** As `docker-compose exec worker node dist/cli/main.js run …` does. */
   startTurn(text: string, turnId: string): Program {
-    const options = ['--json', '--turn-id', turnId, '--timeout', '90s', '--storage', STORAGE];
+    const options = ['--json', '--turn-id', turnId, '--timeout', '90s'];
     return this.#plait('plait run', ['run', 'customer-lookup', text, ...options]);
   }
 
@@ -234,8 +238,7 @@ class Container {
   }
 
   #plait(name: string, args: readonly string[]): Program {
-    const here = args.map((arg) => (arg === STORAGE ? this.#storage : arg));
-    return start(name, [...execForm(lastInstruction('ENTRYPOINT')), ...here], this.#options);
+    return start(name, [...execForm(lastInstruction('ENTRYPOINT')), ...args], this.#options);
   }
 }
 
@@ -330,11 +333,8 @@ async function main(work: string): Promise<void> {
   const app = await step('npm ci, the build and npm ci --omit=dev, as in the Dockerfile', () =>
     buildImage(work, join(work, 'npm-cache')),
   );
-  const storage = join(work, 'storage');
-  await mkdir(storage, { mode: 0o700 });
-  if (place.user !== undefined) await chown(storage, place.user.uid, place.user.gid);
   await using model = await startMessagesServer({ script: customerScript, apiKey: 'scripted' });
-  const container = new Container(app, storage, model, place);
+  const container = new Container(app, model, place);
 
   const node = (await run('node', ['node', '--version'])).trim();
   let worker = await step(`the worker is healthy on Node ${node}, and was not before`, async () => {
@@ -352,7 +352,11 @@ async function main(work: string): Promise<void> {
   await step('a turn that is too long for history goes to the storage', async () => {
     const long = `${FULL_PICTURE} ${'Take your time. '.repeat(5_000)}`;
     checkFullPicture(await container.runTurn(long, 'long'));
-    assert.ok(readdirSync(storage).length > 0, 'nothing was written to the storage');
+    const { PGPASSWORD = '' } = environmentOf('worker', {});
+    const count = ['psql', storageUrl(place), '-Atc', 'SELECT count(*) FROM plait_objects'];
+    const objects = await run('psql', count, { env: { PATH: place.path, PGPASSWORD } });
+    // One is the probe of the worker's start.
+    assert.ok(Number(objects) > 1, 'nothing was written to the storage');
   });
   await step('a turn whose worker is killed with SIGKILL while its tools run', async () => {
     const { calls } = await turnWith('killed-worker', container, model, async () => {

@@ -1,2 +1,12 @@
+export { checkStorage } from './check-storage.ts';
 export { withStorage } from './data-converter.ts';
 export { directoryStorage } from './directory.ts';
+export { InvalidStorageError, NothingNeededError, StorageUnavailableError } from './errors.ts';
+export { openStorage } from './open-storage.ts';
+export type { CollectableStorage, PlaitStorage, StoredObject } from './plait-storage.ts';
+export { postgresStorage, postgresTable } from './postgres.ts';
+export type { PostgresClient, PostgresPool, PostgresStorageOptions } from './postgres.ts';
+export { s3Storage } from './s3.ts';
+export type { S3Sender, S3StorageOptions } from './s3.ts';
+export { sweep } from './sweep.ts';
+export type { SweepOptions, SweepReport, Tally } from './sweep.ts';

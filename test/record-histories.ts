@@ -5,7 +5,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AgentClient, TurnHandle } from '../client/index.ts';
+import type { AgentClient, StartTurnOptions, TurnHandle } from '../client/index.ts';
 import { decodeCallToken } from '../core/call-token.ts';
 import { directoryStorage } from '../storage/index.ts';
 import type { TestEnvironment } from '../testing/environment.ts';
@@ -79,12 +79,24 @@ const turns = script(
     say('Done.'),
   ]),
   conversation('cancelled-while-parked', [callTools({ refund: {}, parcel: {} })]),
+  conversation('last-word', [callTools({ look: {}, flaky: {} }), say('I saw one of two.')]),
+  conversation('out-of-time', [callTools({ wait: {}, look: {} })]),
+  conversation('repaired-output', [say('Yes.')]),
+  conversation(/does not match the required output format/, [say('{"ok":true}')]),
 );
 
 async function save(name: string, turn: TurnHandle): Promise<void> {
   await turn.result().catch(() => undefined);
   await recordHistory(turn, new URL(`histories/${name}.json`, import.meta.url));
 }
+
+const options: Record<string, StartTurnOptions> = {
+  'last-word': { limits: { toolCalls: 1, wallTime: '1h' }, onLimit: 'lastWord' },
+  'out-of-time': { limits: { wallTime: '2s' } },
+  'repaired-output': {
+    output: { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] },
+  },
+};
 
 /** Each kind of turn, and what happens to it while it runs. */
 const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<void>> = {
@@ -94,6 +106,9 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
   'cut-off': untouched,
   'model-refused': untouched,
   'no-such-agent': untouched,
+  'last-word': untouched,
+  'out-of-time': untouched,
+  'repaired-output': untouched,
   async cancelled(turn) {
     while ((await turn.describe()).pendingCalls[0]?.state !== 'running') await sleep(50);
     await turn.cancel();
@@ -138,7 +153,11 @@ async function record({ agents }: TestEnvironment): Promise<void> {
   const wanted = process.argv.slice(2);
   for (const [name, happens] of Object.entries(kinds)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
-    const turn = await agents.start(name === 'no-such-agent' ? 'nobody' : agent, name);
+    const turn = await agents.start(
+      name === 'no-such-agent' ? 'nobody' : agent,
+      name,
+      options[name],
+    );
     await happens(turn, agents);
     await save(name, turn);
   }

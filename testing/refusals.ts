@@ -1,6 +1,7 @@
 import { isRecord } from '../core/json.ts';
 import { checkedMessages } from './refusals/content.ts';
 import { endingRefusal, systemRefusal } from './refusals/order.ts';
+import { outputConfigRefusal } from './refusals/output-config.ts';
 import { pairingRefusal } from './refusals/pairing.ts';
 import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusals/refusal.ts';
 import { surrogateRefusal } from './refusals/surrogates.ts';
@@ -18,6 +19,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => surrogateRefusal(body),
     () => topLevelRefusal(body, options),
     () => toolsRefusal(body, options),
+    () => outputConfigRefusal(body, options),
   ]);
   if (before !== undefined) return before;
   const { messages, model } = body;

@@ -7,6 +7,7 @@ import { buildActivities } from '../activities/create-activities.ts';
 import type { LeftBehind } from '../activities/tool-attempt.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
+import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { preloaded, WORKFLOWS } from './bundler-options.ts';
 import { chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
@@ -92,8 +93,9 @@ function workflowsOf({
  * TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, profiles), to localhost:7233 by default. Workflows of your
  * own: give `workflowsPath` and export `plait/workflows` from that file as well.
  *
- * Throws a `DeclarationError` for agents that do not fit together, and Temporal's `TransportError`
- * when the server cannot be reached. `run()` rejects with Temporal's
+ * Throws a `DeclarationError` for agents that do not fit together, a `StorageUnavailableError` when the
+ * storage cannot be written and read, and Temporal's `TransportError` when the server cannot be
+ * reached. `run()` rejects with Temporal's
  * `GracefulShutdownPeriodExpiredError` when a tool ignored its signal past the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
@@ -121,6 +123,8 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const needed = queuesOf(agents, taskQueue);
   const queues = chosenQueues(needed, taskQueues);
   const converter = withStorage(dataConverter, storage);
+  // Otherwise the first long conversation would tell it.
+  if (storage !== undefined) await checkStorage(storage);
   const { connection, namespace, owned } = await connect(temporal);
   try {
     const worker = await serveQueues(queues, needed, {

@@ -35,6 +35,8 @@ export async function agentTurn(
   } catch (error) {
     if (isContinuing(error)) throw error;
     if (isCancellation(error)) return await turn.finish({ type: 'stop', reason: 'cancelled' });
+    const outOfTime = turn.outOfTime(error);
+    if (outOfTime !== undefined) return await turn.finish(outOfTime);
     throw await turn.failure(error);
   }
 }

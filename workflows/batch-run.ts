@@ -8,7 +8,7 @@ import type { PresentResultArgs } from '../activities/present-result.ts';
 import type { ToolCallArgs, ToolReturn } from '../activities/run-tool.ts';
 import type { Access } from '../core/access.ts';
 import type { BatchStop } from '../core/batch-policy.ts';
-import { isFailure, neverStarted, stopped } from '../core/batch-policy.ts';
+import { firstTimeout, isFailure, neverStarted, stopped } from '../core/batch-policy.ts';
 import { Gate } from '../core/gate.ts';
 import { canonicalJson, isRecord, jsonBytes } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
@@ -73,6 +73,7 @@ export class BatchRun {
   private readonly gate: Gate;
   /** That of the turn, unless the calls may have to be stopped without it. */
   private readonly scope: CancellationScope;
+  private readonly timeout: ReturnType<typeof firstTimeout>;
   private timer: CancellationScope | undefined;
   private readonly resultLimit: number | undefined;
   /** `undefined` for calls that were answered before they could run. */
@@ -96,7 +97,8 @@ export class BatchRun {
     this.resolve = resolve;
     this.reject = reject;
     const { agent, calls, prepared, policy } = batch;
-    const mayStop = policy.onToolFailure === 'cancelSiblings' || policy.batchTimeout !== undefined;
+    this.timeout = firstTimeout(policy, batch.turnTime);
+    const mayStop = policy.onToolFailure === 'cancelSiblings' || this.timeout !== undefined;
     this.scope = mayStop ? new CancellationScope() : CancellationScope.current();
     const policies = new Map(agent.policies);
     this.gate = new Gate({
@@ -154,14 +156,13 @@ export class BatchRun {
   }
 
   private watchTime(): void {
-    const { batchTimeout } = this.batch.policy;
-    if (batchTimeout === undefined) return;
-    const up = { type: 'batch timeout', milliseconds: batchTimeout } as const;
+    const { timeout } = this;
+    if (timeout === undefined) return;
     this.timer = new CancellationScope();
     this.timer
-      .run(() => sleep(batchTimeout))
+      .run(() => sleep(timeout.after))
       .then(
-        () => this.guarded(() => this.stopAll(up)),
+        () => this.guarded(() => this.stopAll(timeout.stop)),
         // All calls have ended, or the turn was cancelled.
         () => undefined,
       );

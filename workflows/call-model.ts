@@ -2,6 +2,7 @@ import type { RetryPolicy } from '@temporalio/common';
 import { scheduleActivity } from '@temporalio/workflow';
 import type { ModelCall, ModelCallArgs } from '../activities/call-model.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
+import { begunAt } from './turn-time.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import type { TurnState } from '../core/turn-state.ts';
 import type { TurnArgs } from '../core/turn.ts';
@@ -18,6 +19,13 @@ export const MODEL_RETRY: RetryPolicy = {
   nonRetryableErrorTypes: ['PayloadsTooLarge'],
 };
 
+export interface ModelCallOptions {
+  /** Until the turn's time is up, in milliseconds. */
+  timeLeft?: number | undefined;
+  /** The model is not to call tools. */
+  lastWord?: boolean;
+}
+
 export interface ModelAnswer extends ModelCall {
   agent: PinnedAgent;
 }
@@ -27,15 +35,21 @@ export interface ModelAnswer extends ModelCall {
  * turn's first call pins the agent and returns it with the reply.
  */
 export function callModel(
-  { agent: name, context }: TurnArgs,
+  { agent: name, context, limits, output }: TurnArgs,
   { transcript, rounds }: TurnState,
   pinned: PinnedAgent | undefined,
+  { timeLeft, lastWord = false }: ModelCallOptions = {},
 ): Promise<ModelAnswer> {
   const { segments, tail, tailBytes } = transcript;
   const round = rounds + 1;
   const args: ModelCallArgs = {
     agent: name,
-    ...(pinned === undefined ? {} : { spec: pinned.spec }),
+    ...(pinned === undefined
+      ? { begun: { at: begunAt(), ...(limits === undefined ? {} : { limits }) } }
+      : { spec: pinned.spec }),
+    ...(output === undefined ? {} : { output }),
+    ...(lastWord ? { lastWord: true } : {}),
+    ...(rounds === 0 ? { first: true } : {}),
     ...(context === undefined ? {} : { context }),
     segments,
     tail,
@@ -46,6 +60,8 @@ export function callModel(
     summary: `round ${round}`,
     // A long reply takes minutes; one that stalls is noticed by the activity itself, much earlier.
     startToCloseTimeout: '30m',
+    // All attempts together.
+    ...(timeLeft === undefined ? {} : { scheduleToCloseTimeout: timeLeft }),
     heartbeatTimeout: '10s',
     // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
     cancellationType: 'TRY_CANCEL',

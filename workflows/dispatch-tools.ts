@@ -12,6 +12,8 @@ import type { Completions } from './completions.ts';
 export interface Batch {
   agent: PinnedAgent;
   policy: BatchPolicy;
+  /** The time that the turn has in all and what is left of it, in milliseconds, where it is limited. */
+  turnTime: { limit: number; left: number } | undefined;
   round: number;
   calls: readonly ToolUse[];
   /** One per call. */

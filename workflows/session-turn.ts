@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
+import { remaining } from '../core/budget.ts';
 import { shorten } from '../core/json.ts';
 import { READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { Note } from '../core/notes.ts';
@@ -43,6 +44,7 @@ export class SessionTurn {
   private readonly memory: SessionMemory;
   private readonly turn: WaitingTurn;
   private readonly scope = new CancellationScope();
+  private readonly startedAt = Date.now();
   private notes: readonly Note[] = [];
   private child: ChildWorkflowHandle<AgentTurn> | undefined;
   private isInterrupted = false;
@@ -54,7 +56,7 @@ export class SessionTurn {
   }
 
   get about(): RunningTurn {
-    return { ...this.turn, notes: this.notes };
+    return { ...this.turn, startedAt: this.startedAt, notes: this.notes };
   }
 
   /** Hands a message to the turn. Whether it took it in is told by its result. */
@@ -79,8 +81,8 @@ export class SessionTurn {
   }
 
   private async run(): Promise<SessionTurnResult> {
-    const { agent, context, onToolFailure, batchTimeout } = this.args;
-    const { transcript, stored, agent: pinned } = this.memory;
+    const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
+    const { transcript, stored, agent: pinned, spent } = this.memory;
     const { turnId, input } = this.turn;
     const args: TurnArgs = {
       agent,
@@ -88,6 +90,8 @@ export class SessionTurn {
       ...(context === undefined ? {} : { context }),
       ...(onToolFailure === undefined ? {} : { onToolFailure }),
       ...(batchTimeout === undefined ? {} : { batchTimeout }),
+      ...(limits === undefined ? {} : { limits: remaining(limits, spent) }),
+      ...(onLimit === undefined ? {} : { onLimit }),
     };
     const conversation = { transcript, stored, ...(pinned === undefined ? {} : { agent: pinned }) };
     this.child = await startChild<AgentTurn>(TURN_WORKFLOW, {

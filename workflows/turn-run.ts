@@ -10,9 +10,21 @@ import {
 import type { ApplicationFailure } from '@temporalio/common';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { findFailure } from '../core/batch-policy.ts';
+import type { Budget, ReachedBudget, Spent } from '../core/budget.ts';
+import {
+  budgetDetails,
+  callsBeyond,
+  callsWithin,
+  outOfTime,
+  reachedBudget,
+  spentOf,
+  tighter,
+} from '../core/budget.ts';
 import type { ToolUse } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
+import { outputStep } from '../core/output.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
+import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { allMessages, lastCalls } from '../core/transcript.ts';
 import type {
   SessionTurnProgress,
@@ -34,6 +46,9 @@ import type { NextStep, TurnState } from '../core/turn-state.ts';
 import {
   answerOpenCalls,
   beginTurn,
+  commitCost,
+  commitOutput,
+  commitRepair,
   commitReply,
   commitResults,
   hasOutgrown,
@@ -44,15 +59,18 @@ import {
 } from '../core/turn-state.ts';
 import type { TurnArgs, TurnResult } from '../core/turn.ts';
 import { Approvals } from './approvals.ts';
+import type { ModelAnswer } from './call-model.ts';
 import { callModel } from './call-model.ts';
 import { Completions } from './completions.ts';
 import { continueTurn } from './continue-turn.ts';
 import { dispatchTools } from './dispatch-tools.ts';
 import { findMissing } from './find-missing.ts';
+import { lastWord } from './last-word.ts';
 import { Notes } from './notes.ts';
 import { messagesOfFailed, readTranscript } from './read-transcript.ts';
 import { recordStopReason } from './search-attributes.ts';
 import { checkArgs, turnFailure } from './turn-failure.ts';
+import { elapsed, timeThatIsUp } from './turn-time.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
 
@@ -98,15 +116,29 @@ export class TurnRun {
   }
 
   async askModel(): Promise<TurnStep> {
+    const nothingLeft = reachedBudget(this.budget, this.spent);
+    if (nothingLeft !== undefined) return await this.stopAt(nothingLeft, false);
     setCurrentDetails(`Round ${this.state.rounds + 1}: waiting for the model`);
-    const { reply, prepared, segments, agent } = await callModel(this.args, this.state, this.agent);
+    const { reply, prepared, segments, agent, output } = await this.callModel();
     this.agent = agent;
     const stored = agent.spec.type === 'stored';
-    if (!replyFits(this.state, reply, stored)) return OUTGROWN;
+    if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
 
     const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
-    const next = this.nextStep(nextStep(reply, this.state.rounds + 1, agent.limits.rounds), calls);
-    this.state = commitReply(this.state, reply, segments);
+    const replied = commitCost(commitReply(this.state, reply, segments), agent.prices);
+    this.state = commitOutput(replied, output);
+    const next = this.nextStep(reply, output, calls);
+    const reached = next.type === 'stop' ? undefined : reachedBudget(this.budget, this.spent);
+    if (reached !== undefined) {
+      const skipped = callsBeyond(calls, reached, Date.now());
+      this.state = commitResults(this.state, calls, skipped, stored);
+      return await this.stopAt(reached, calls.length > 0);
+    }
+    if (next.type === 'repair output') {
+      this.state = commitRepair(this.state, next.problem);
+      await this.continueAsNewIfFull(agent, 0);
+      return this.afterRound(stored);
+    }
     if (next.type === 'stop') {
       // Whoever continues this conversation must find every call answered.
       const skipped = skippedCalls(calls, next.reason, Date.now());
@@ -129,17 +161,20 @@ export class TurnRun {
     const names = calls.map(({ name }) => name).join(', ');
     setCurrentDetails(`Round ${state.rounds}: waiting for ${names}`);
     const policy = { ...agent.batch, ...given(args) };
+    const { run, reached } = callsWithin(this.budget, this.spent, calls.length);
     const batch = {
       agent,
       policy,
+      turnTime: this.turnTime,
       round: state.rounds,
-      calls,
-      prepared,
+      calls: calls.slice(0, run),
+      prepared: prepared.slice(0, run),
       context: args.context,
       maxTextBytes: maxTextBytes(state, calls, stored),
       stored: state.stored,
     };
     const settled = await dispatchTools(batch, this.rooms);
+    if (reached !== undefined) settled.push(...callsBeyond(calls.slice(run), reached, Date.now()));
     const committed = commitResults(state, calls, settled, stored);
     this.state = committed;
     const failure = policy.onToolFailure === 'failTurn' ? findFailure(settled) : undefined;
@@ -148,9 +183,9 @@ export class TurnRun {
       return { type: 'stop', reason: 'tool_failure', details };
     }
     const next = this.afterRound(stored);
-    if (next.type === 'ask model') {
-      this.state = this.notes.place(committed, 'after results', agent.notes);
-    }
+    if (next.type !== 'ask model') return next;
+    if (reached !== undefined) return await this.stopAt(reached, true);
+    this.state = this.notes.place(committed, 'after results', agent.notes);
     return next;
   }
 
@@ -188,7 +223,55 @@ export class TurnRun {
     return beginning?.type === 'session' && beginning.agent !== undefined ? undefined : this.agent;
   }
 
-  private nextStep(step: NextStep, calls: readonly ToolUse[]): NextStep {
+  /** What the turn may spend in all. */
+  private get budget(): Budget {
+    return tighter(this.agent?.limits ?? {}, this.args.limits ?? {});
+  }
+
+  private get spent(): Spent {
+    return spentOf(this.state, elapsed());
+  }
+
+  private get turnTime(): { limit: number; left: number } | undefined {
+    const { wallTime } = this.budget;
+    // An activity cannot be given no time at all.
+    return wallTime === undefined
+      ? undefined
+      : { limit: wallTime, left: Math.max(1, wallTime - elapsed()) };
+  }
+
+  private callModel(lastWord = false): Promise<ModelAnswer> {
+    const timeLeft = this.turnTime?.left;
+    return callModel(this.args, this.state, this.agent, { timeLeft, lastWord });
+  }
+
+  /** Where the model was not asked to the end because the turn's time is up. */
+  outOfTime(error: unknown): Stop | undefined {
+    const limit = timeThatIsUp(error, this.budget.wallTime);
+    return limit === undefined ? undefined : outOfTime(limit);
+  }
+
+  /** Ends the turn. With a last word where there are results that it can be about. */
+  private async stopAt(reached: ReachedBudget, hasResults: boolean): Promise<TurnStep> {
+    const { reason } = reached;
+    const stop: Stop = { type: 'stop', reason, details: budgetDetails(reached) };
+    const onLimit = this.args.onLimit ?? this.agent?.onLimit;
+    // A turn that is late is not made later.
+    const mayAnswer = hasResults && reason !== 'max_wall_time';
+    if (onLimit !== 'lastWord' || !mayAnswer) return stop;
+    setCurrentDetails(`Round ${this.state.rounds + 1}: waiting for the model's last word`);
+    this.state = await lastWord(this.state, reason, () => this.callModel(true));
+    return stop;
+  }
+
+  private nextStep(
+    reply: ModelReply,
+    output: CheckedOutput | undefined,
+    calls: readonly ToolUse[],
+  ): NextStep {
+    const { repairs } = this.state;
+    const maxRepairs = this.agent?.outputRepairs;
+    const step = outputStep(nextStep(reply), reply, output, { repairs, maxRepairs });
     const bytes = contextBytes(this.args.context, this.agent?.spec.type === 'stored');
     return step.type === 'run tools' && isTooWide(calls.length, bytes) ? TOO_WIDE : step;
   }
@@ -202,7 +285,8 @@ export class TurnRun {
 
   /** The model has ended its turn; somebody may have spoken meanwhile. */
   private goOnWithNotes(agent: PinnedAgent, stop: Stop): TurnStep {
-    if (this.notes.waiting.length === 0 || this.state.rounds >= agent.limits.rounds) return stop;
+    if (this.notes.waiting.length === 0) return stop;
+    if (reachedBudget(this.budget, this.spent) !== undefined) return stop;
     const next = this.afterRound(agent.spec.type === 'stored');
     if (next.type !== 'ask model') return stop;
     this.state = this.notes.place(this.state, 'after end_turn');

@@ -1,7 +1,7 @@
 import { AgentClient } from '../../client/agent-client.ts';
 import { WorkerUnavailableError } from '../../client/errors.ts';
 import type { WaitingCall } from '../../client/waiting-calls.ts';
-import { clientStorage } from '../dev-storage.ts';
+import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { note, say } from '../say.ts';

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { CliError } from '../cli-error.ts';
-import { clientStorage } from '../dev-storage.ts';
+import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { say } from '../say.ts';

@@ -1,5 +1,5 @@
 import type { DevServer, DevServerOptions } from '../dev-server.ts';
-import { DEV_STORAGE } from '../dev-storage.ts';
+import { DEV_STORAGE, storageSetting } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
@@ -29,7 +29,7 @@ export async function devCommand(module: string, options: DevOptions): Promise<E
       target: server,
       agents,
       taskQueue,
-      storage: DEV_STORAGE,
+      storage: storageSetting(undefined) ?? DEV_STORAGE,
       ready,
       style,
     });

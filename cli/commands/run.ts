@@ -3,7 +3,7 @@ import type { StartTurnOptions } from '../../client/agent-client.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { TurnResult } from '../../core/turn.ts';
-import { clientStorage } from '../dev-storage.ts';
+import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { onSignals } from '../run-worker.ts';
@@ -12,7 +12,7 @@ import { showTurn } from '../show-turn.ts';
 import { styleFor } from '../style.ts';
 import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
-import { durationText, printable } from '../text.ts';
+import { durationText, oneLine, printable } from '../text.ts';
 
 export interface RunOptions {
   taskQueue: string;
@@ -102,7 +102,8 @@ function report(result: TurnResult, json: boolean): ExitCode {
   if (text !== '') say(text);
   const { stopReason, stopDetails } = result;
   if (stopReason === 'end_turn' || stopReason === 'stop_sequence') return EXIT_CODES.ok;
-  const details = stopDetails === undefined ? '' : `: ${JSON.stringify(stopDetails)}`;
+  const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : JSON.stringify(stopDetails);
+  const details = stopDetails === undefined ? '' : `: ${said}`;
   note(`The turn ended with ${stopReason}${details}`);
   return EXIT_CODES.stoppedEarly;
 }

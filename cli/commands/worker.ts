@@ -2,6 +2,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
 import { say } from '../say.ts';
+import { storageSetting } from '../storage-setting.ts';
 import { styleFor } from '../style.ts';
 import { field } from '../worker-report.ts';
 
@@ -9,7 +10,7 @@ export interface WorkerCommandOptions {
   taskQueue: string;
   /** Only these of the task queues that the agents need. @default all of them */
   taskQueues?: readonly string[];
-  /** A directory that all workers of the task queue share. */
+  /** A directory or a URL, the same for all workers of the task queue. @default PLAIT_STORAGE */
   storage?: string;
 }
 
@@ -25,6 +26,14 @@ export async function workerCommand(
   const { serveAgents } = await import('../serve-agents.ts');
   const target = configuredTarget();
   say(field('Temporal', `${style.bold(target.address)}, namespace ${target.namespace}`, style));
-  await serveAgents({ target, agents, taskQueue, taskQueues, storage, ready: 'Ready.', style });
+  await serveAgents({
+    target,
+    agents,
+    taskQueue,
+    taskQueues,
+    storage: storageSetting(storage),
+    ready: 'Ready.',
+    style,
+  });
   return EXIT_CODES.ok;
 }

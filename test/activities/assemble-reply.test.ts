@@ -234,6 +234,24 @@ describe('the end of a reply', () => {
         cache_read_input_tokens: 64,
       },
     });
+    expect(reply.usage).not.toHaveProperty('cache_creation');
+  });
+
+  test('tells how long what was written to the cache is kept, where the API says it', () => {
+    const cache_creation = { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4, later: 1 };
+    const { message } = messageStart as Extract<typeof messageStart, { type: 'message_start' }>;
+    const start = { ...message, usage: { ...message.usage, cache_creation } };
+
+    const reply = assemble([
+      { type: 'message_start', message: start },
+      messageDelta('end_turn', {}, { output_tokens: 50 }),
+      messageStop,
+    ]);
+
+    expect(reply.usage.cache_creation).toEqual({
+      ephemeral_5m_input_tokens: 3,
+      ephemeral_1h_input_tokens: 4,
+    });
   });
 
   test('may be without usage', () => {

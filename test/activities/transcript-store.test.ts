@@ -6,7 +6,7 @@ import type { Payload, PayloadCodec, StorageDriver } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import * as fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { TranscriptStore } from '../../activities/transcript-store.ts';
 import { createTranscriptStore } from '../../activities/transcript-store.ts';
 import { STORAGE_FAILED } from '../../core/failures.ts';
@@ -14,6 +14,7 @@ import { jsonBytes } from '../../core/json.ts';
 import type { Message } from '../../core/messages.ts';
 import type { Segment } from '../../core/transcript.ts';
 import { directoryStorage } from '../../storage/directory.ts';
+import { openStorage } from '../../storage/open-storage.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'plait-store-'));
 afterAll(() => rm(root, { recursive: true }));
@@ -24,10 +25,14 @@ const freshStorage = () => directoryStorage(join(root, `${(directories += 1)}`))
 // What fails here is meant to.
 const quiet = new DefaultLogger('ERROR');
 
+function lazyClient(codecs: PayloadCodec[] = []): Client {
+  const connection = Connection.lazy({ address: 'nobody.invalid:7233' });
+  return new Client({ connection, dataConverter: { payloadCodecs: codecs } });
+}
+
 /** Runs something where activities run: with the worker's client and its codecs. */
 async function inActivity<T>(work: () => Promise<T>, codecs: PayloadCodec[] = []): Promise<T> {
-  const connection = Connection.lazy({ address: 'nobody.invalid:7233' });
-  const client = new Client({ connection, dataConverter: { payloadCodecs: codecs } });
+  const client = lazyClient(codecs);
   return await new MockActivityEnvironment({}, { client, logger: quiet }).run(work);
 }
 
@@ -73,6 +78,8 @@ const addingOne = codec(
   (data) => data.subarray(1),
 );
 
+const spec = { model: 'claude-opus-5-5', max_tokens: 100, system: 'You help.' };
+
 describe('a sealed tail', () => {
   test('is read back by another worker, message for message', async () => {
     const storage = freshStorage();
@@ -103,6 +110,26 @@ describe('a sealed tail', () => {
     await inActivity(() => store.load(segments));
 
     expect(counts).toEqual({ stored: 1, retrieved: 0 });
+  });
+
+  test('is written anew by a worker that has used it for an hour, so that it does not look old', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { counts, storage } = counted(freshStorage());
+    const store = createTranscriptStore(storage);
+    const use = () =>
+      inActivity(() => Promise.all([seal(store, [], [says('a')]), store.pin(spec)]));
+    await use();
+    vi.advanceTimersByTime(3_500_000);
+    await use();
+    expect(counts.stored).toBe(2);
+
+    vi.advanceTimersByTime(200_000);
+    // The cache looks at the clock once a millisecond.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await use();
+
+    expect(counts.stored).toBe(4);
   });
 
   test('absorbs small segments, in the order of the messages', async () => {
@@ -179,12 +206,32 @@ describe('a segment that cannot be read', () => {
     bytes: 1,
   };
 
+  const loadLost = (attempt: number, storage: StorageDriver = freshStorage()) =>
+    new MockActivityEnvironment({ attempt }, { client: lazyClient(), logger: quiet }).run(() =>
+      createTranscriptStore(storage).load([lost]),
+    );
+
   test('is a failure that may be retried and says what to do', async () => {
     const load = inActivity(() => createTranscriptStore(freshStorage()).load([lost]));
 
     await expect(load).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: false });
     await expect(load).rejects.toThrow(
-      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`\.$/,
+      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`, and see that it is up\.$/,
+    );
+  });
+
+  test('is not asked for again for long where it is lost for good', async () => {
+    await expect(loadLost(2)).rejects.toMatchObject({ nonRetryable: false });
+    await expect(loadLost(3)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
+  });
+
+  test('is asked for again for as long as the storage is away', async () => {
+    const away = openStorage('postgres://plait@127.0.0.1:1/plait');
+    const load = loadLost(10, away);
+
+    await expect(load).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: false });
+    await expect(load).rejects.toThrow(
+      /from the storage: PostgreSQL \(postgres:\/\/plait@127.0.0.1:1\/plait\) failed: connect ECONNREFUSED.* see that it is up\.$/,
     );
   });
 
@@ -215,8 +262,6 @@ describe('a segment that cannot be read', () => {
 });
 
 describe('the spec of an agent', () => {
-  const spec = { model: 'claude-opus-5-5', max_tokens: 100, system: 'You help.' };
-
   test('is pinned inline without a storage', async () => {
     const store = createTranscriptStore(undefined);
 
@@ -303,7 +348,7 @@ describe('the full text of a result', () => {
     await expect(
       inActivity(() => createTranscriptStore(freshStorage()).readKept(lost)),
     ).rejects.toThrow(
-      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`\.$/,
+      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`, and see that it is up\.$/,
     );
   });
 });

@@ -115,7 +115,7 @@ describe('the context of a turn', () => {
 describe('a declaration of an agent is refused', () => {
   const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onToolFailure, batchTimeout, onApproval, contextSchema, parallelToolUse';
+    'name, model, system, tools, maxTokens, limits, onLimit, prices, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache';
 
   test.for([
     [
@@ -151,9 +151,44 @@ describe('a declaration of an agent is refused', () => {
       'limits.rounds: Too small: expected number to be >=1',
     ],
     [
+      'with half a tool call',
+      { limits: { toolCalls: 0.5 } },
+      'limits.toolCalls: Invalid input: expected int, received number',
+    ],
+    [
+      'with no time',
+      { limits: { wallTime: '0s' } },
+      `limits.wallTime: "0s" is not a duration; write milliseconds, or a text like '30s' or '2m'`,
+    ],
+    [
+      'with a limit in dollars and no prices',
+      { limits: { costUSD: 1 } },
+      'limits.costUSD needs prices: what the model costs in USD per million tokens',
+    ],
+    [
+      'with half a price list',
+      { prices: { input: 4 } },
+      'prices.output: Invalid input: expected number, received undefined',
+    ],
+    [
+      'with a price that does not exist',
+      { prices: { input: 4, output: 20, thinking: 20 } },
+      'unknown option thinking in prices (known: input, output, cacheWrite5m, cacheWrite1h, cacheRead)',
+    ],
+    [
+      'with another end at a limit',
+      { onLimit: 'summary' },
+      'onLimit: Invalid option: expected one of "stop"|"lastWord"',
+    ],
+    [
+      'with an output that is none',
+      { output: 'json' },
+      'output: must be a zod 4 schema or a JSON Schema',
+    ],
+    [
       'with a limit that does not exist',
       { limits: { turns: 3 } },
-      'unknown option turns in limits (known: rounds, concurrency)',
+      'unknown option turns in limits (known: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime, concurrency, historyEvents)',
     ],
     [
       'with an option that does not exist',

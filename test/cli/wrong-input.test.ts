@@ -43,6 +43,23 @@ const cases: Case[] = [
   { args: ['worker', 'empty.mjs'], code: 2, says: /no agent \(it exports: one, two\)/ },
   { args: ['dev', EXAMPLE, '--port', '99999'], code: 2, says: /from 1 to 65535/ },
   { args: ['dev', EXAMPLE, '--db', 'x'], code: 2, says: /--db would have no effect/, env: nobody },
+  {
+    args: ['run', 'a', 'b', '--storage', 'mysql://x'],
+    code: 2,
+    says: /no storage of the kind mysql/,
+  },
+  {
+    args: ['approvals'],
+    code: 2,
+    says: /unknown parameter, regoin/,
+    env: { PLAIT_STORAGE: 's3://bucket?regoin=x' },
+  },
+  { args: ['storage', 'gc'], code: 2, says: /Name it with --storage or PLAIT_STORAGE/ },
+  {
+    args: ['storage', 'gc', '--storage', 'postgres://127.0.0.1:1/x'],
+    code: 9,
+    says: /The storage postgres:.* cannot be used: .*ECONNREFUSED.*PGPASSWORD/,
+  },
   { args: ['demo', '--live'], code: 2, says: /set ANTHROPIC_API_KEY/ },
   { args: ['run', 'a', 'b'], code: 4, says: /No Temporal server answers at 127/, env: nobody },
   { args: ['worker', EXAMPLE], code: 4, says: /plait dev <module>/, env: nobody },

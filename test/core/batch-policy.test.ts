@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { findFailure, isFailure, neverStarted, stopped } from '../../core/batch-policy.ts';
+import {
+  findFailure,
+  firstTimeout,
+  isFailure,
+  neverStarted,
+  stopped,
+} from '../../core/batch-policy.ts';
 import { MAY_HAVE_HAPPENED } from '../../core/outcome-text.ts';
 import type { OutcomeType, SettledCall, ToolOutcome } from '../../core/outcome.ts';
 
@@ -98,6 +104,35 @@ describe('a call that ran when its batch was stopped', () => {
     expect(outcome).toMatchObject({ type, message: expect.stringContaining(text) as string });
     expect(outcome).toMatchObject({
       message: expect.stringContaining(` ${MAY_HAVE_HAPPENED}`) as string,
+    });
+  });
+});
+
+describe('the first limit of time that is up', () => {
+  const ofTurn = { type: 'turn timeout', milliseconds: 9_000 } as const;
+  const ofBatch = { type: 'batch timeout', milliseconds: 500 } as const;
+  const policy = { onToolFailure: 'report' } as const;
+
+  test.for([
+    ['none', {}, undefined, undefined],
+    ['of the batch', { batchTimeout: 500 }, undefined, { after: 500, stop: ofBatch }],
+    ['of the turn', {}, 300, { after: 300, stop: ofTurn }],
+    ['of the turn before the batch', { batchTimeout: 500 }, 300, { after: 300, stop: ofTurn }],
+    ['of the batch before the turn', { batchTimeout: 500 }, 700, { after: 500, stop: ofBatch }],
+  ] as const)('is that %s', ([, limits, left, expected]) => {
+    const turn = left === undefined ? undefined : { limit: 9_000, left };
+    expect(firstTimeout({ ...policy, ...limits }, turn)).toEqual(expected);
+  });
+
+  test('is named to the calls', () => {
+    const limit = 'the time limit of 9 s for the turn (wallTime) was up';
+    expect(neverStarted(ofTurn)).toEqual({
+      type: 'skipped',
+      message: `Not executed: ${limit} before this call started.`,
+    });
+    expect(stopped(ofTurn, true)).toEqual({
+      type: 'timedOut',
+      message: `Timed out: ${limit} while this call ran.`,
     });
   });
 });

@@ -76,10 +76,25 @@ describe('a turn is refused', () => {
     [
       'a field that no turn has',
       { agent: 'support', inputs: 'Hello', user: 7 },
-      'unknown field inputs, user; a turn takes agent, input, context, onToolFailure, batchTimeout',
+      'unknown field inputs, user; a turn takes agent, input, context, onToolFailure, batchTimeout, limits, onLimit, output',
     ],
     ['no agent', { input: 'Hello' }, NO_AGENT],
     ['an agent without a name', { agent: '', input: 'Hello' }, NO_AGENT],
+    [
+      'limits that do not exist',
+      { agent: 'a', input: 'x', limits: { turns: 1 } },
+      'limits has no turns; there are rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime',
+    ],
+    [
+      'another end at a limit',
+      { agent: 'a', input: 'x', onLimit: 'never' },
+      'onLimit must be one of stop, lastWord',
+    ],
+    [
+      'an output that is no schema',
+      { agent: 'a', input: 'x', output: 'json' },
+      'output must be a JSON Schema',
+    ],
     ['an agent that is not named by a text', { agent: { name: 'a' }, input: 'Hello' }, NO_AGENT],
   ] as const)('with %s', ([, args, message]) => {
     expect(() => openingMessages(args)).toThrow(new InvalidTurnError(message));
@@ -239,4 +254,9 @@ describe('what a turn says of its batches', () => {
   ])('must not be %o', ([policy, message]) => {
     expect(() => beginning(policy)).toThrow(new InvalidTurnError(message));
   });
+});
+
+test('a turn may have limits and a schema of its own', () => {
+  const own = { limits: { rounds: 0 }, onLimit: 'lastWord', output: { type: 'object' } };
+  expect(openingMessages({ agent: 'a', input: 'x', ...own })).toHaveLength(1);
 });

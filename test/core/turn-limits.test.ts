@@ -80,6 +80,12 @@ describe('a reply', () => {
     expect(replyFits(state, saying(260_000), false)).toBe(false);
   });
 
+  test('fits while the result could hold it three times, where it is an answer by a schema', () => {
+    const valid = { type: 'valid' } as const;
+    expect(replyFits(state, saying(150_000), false, valid)).toBe(true);
+    expect(replyFits(state, saying(180_000), false, valid)).toBe(false);
+  });
+
   test('does not fit with so many calls that their answers would not', () => {
     expect(replyFits(state, replyWith({ content: calls(300) }), false)).toBe(true);
     expect(replyFits(state, replyWith({ content: calls(1_000) }), false)).toBe(false);

@@ -1,3 +1,4 @@
+import { callsBeyond, reachedBudget, spentOf } from '../../core/budget.ts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { jsonBytes } from '../../core/json.ts';
@@ -114,8 +115,14 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
     const reply = replyOf(round, i);
     const segments = stored && round.seals ? seal(state, storage) : undefined;
     const calls = round.stopReason === 'refusal' ? [] : toolUses(reply.content);
-    const step = turn.nextStep(reply, state.rounds + 1, maxRounds);
+    const step = turn.nextStep(reply);
     state = turn.commitReply(state, reply, segments);
+    const reached =
+      step.type === 'stop' ? undefined : reachedBudget({ rounds: maxRounds }, spentOf(state, 0));
+    if (reached !== undefined) {
+      state = turn.commitResults(state, calls, callsBeyond(calls, reached, 0), stored);
+      return finish(reached.reason);
+    }
     if (step.type === 'stop') {
       const skipped = turn.skippedCalls(calls, step.reason, 0);
       state = turn.commitResults(state, calls, skipped, stored);

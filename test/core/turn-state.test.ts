@@ -7,6 +7,9 @@ import type { TurnState } from '../../core/turn-state.ts';
 import {
   answerOpenCalls,
   beginTurn,
+  commitCost,
+  commitOutput,
+  commitRepair,
   commitReply,
   commitResults,
   hasOutgrown,
@@ -14,6 +17,7 @@ import {
   turnProgress,
   turnResult,
 } from '../../core/turn-state.ts';
+import { addUsage, NO_USAGE } from '../../core/usage.ts';
 import { call, replyWith } from './arbitraries.ts';
 
 const HELLO: Message[] = [{ role: 'user', content: 'Hello' }];
@@ -233,7 +237,7 @@ describe('what is told of a turn', () => {
   test('is its progress while it has not ended', () => {
     expect(turnProgress('support', state, messages)).toEqual({
       ...progress,
-      usage: replyWith().usage,
+      usage: addUsage(NO_USAGE, replyWith().usage),
     });
   });
 
@@ -244,7 +248,7 @@ describe('what is told of a turn', () => {
       ...progress,
       stopReason: 'stop_sequence',
       stopDetails: 'END',
-      usage: replyWith().usage,
+      usage: addUsage(NO_USAGE, replyWith().usage),
     });
   });
 
@@ -271,5 +275,35 @@ describe('a turn that fails', () => {
     expect(answerOpenCalls(begun, 0)).toEqual(begun);
     const answered = commitReply(begun, replyWith());
     expect(answerOpenCalls(answered, 0)).toEqual(answered);
+  });
+});
+
+describe('an answer', () => {
+  const answer = replyWith({ content: [{ type: 'text', text: '{"stars":3}', citations: null }] });
+  const replied = commitReply(beginTurn(HELLO), answer);
+
+  test('that matches its schema is kept until the next reply', () => {
+    const kept = commitOutput(replied, { type: 'valid' });
+
+    expect(turnProgress('support', kept, HELLO).output).toEqual({ stars: 3 });
+    expect(commitOutput(kept, undefined)).not.toHaveProperty('output');
+    expect(commitOutput(kept, { type: 'invalid', problem: 'no' })).not.toHaveProperty('output');
+  });
+
+  test('is asked for again in a message of the user', () => {
+    const asked = commitRepair(commitRepair(replied, 'first'), 'stars: missing');
+
+    expect(asked.repairs).toBe(2);
+    expect(asked.transcript.tail.at(-1)).toMatchObject({
+      role: 'user',
+      content: expect.stringContaining('stars: missing') as string,
+    });
+  });
+
+  test('has a price where the agent has prices', () => {
+    const priced = commitCost(replied, { input: 4, output: 20 });
+
+    expect(turnProgress('support', priced, HELLO).costUSD).toBe(0.00014);
+    expect(commitCost(replied, undefined)).toBe(replied);
   });
 });

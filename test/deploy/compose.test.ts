@@ -10,6 +10,7 @@ import {
   readDockerfile,
   ROOT,
 } from '../../deploy/compose-file.ts';
+import { openStorage } from '../../storage/index.ts';
 
 const SECRETS = { POSTGRES_PASSWORD: 'the password', ANTHROPIC_API_KEY: 'the key' };
 const SECRET_NAME = /PASS|PWD|KEY|SECRET|TOKEN|CREDENTIAL/;
@@ -52,6 +53,18 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     expect(Object.values(SECRETS)).toEqual(
       expect.arrayContaining(secrets.map(({ value }) => value)),
     );
+  });
+
+  test('keeps long conversations in PostgreSQL, in a database of their own that is made', () => {
+    const { PLAIT_STORAGE = '', PGPASSWORD } = services['worker']?.environment ?? {};
+    expect(openStorage(PLAIT_STORAGE ?? '').name).toBe('plait-postgres');
+    const { hostname, username, pathname, password } = new URL(PLAIT_STORAGE ?? '');
+    expect(services).toHaveProperty(hostname);
+    expect(username).toBe(services[hostname]?.environment?.['POSTGRES_USER']);
+    expect(password).toBe('');
+    expect(PGPASSWORD).toBe(SECRETS.POSTGRES_PASSWORD);
+    const script = readFileSync(join(ROOT, 'deploy/setup-schema.sh'), 'utf8');
+    expect(script).toContain(`temporal-sql-tool --db ${pathname.slice(1)} create`);
   });
 
   test('names a version of every image, and never the latest', () => {

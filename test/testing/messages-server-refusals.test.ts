@@ -52,7 +52,123 @@ const directive =
 const adaptive =
   'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.';
 
+const formatted = (format: unknown, more = {}) => ({
+  ...base,
+  output_config: { format, ...more },
+});
+const answers = (schema: unknown) => formatted({ type: 'json_schema', schema });
+const object = (properties: object, more = {}) => ({
+  type: 'object',
+  properties,
+  additionalProperties: false,
+  ...more,
+});
+const schemaPath = 'output_config.format.schema';
+const cites = {
+  type: 'document',
+  source: { type: 'text', media_type: 'text/plain', data: 'x' },
+  citations: { enabled: true },
+};
+
 type Row = readonly [why: string, body: object, message: string];
+
+const REFUSED_OUTPUTS: readonly Row[] = [
+  [
+    'no dictionary',
+    { ...base, output_config: 'json' },
+    'output_config: Input should be a valid dictionary',
+  ],
+  [
+    'an unknown key',
+    formatted(null, { strict: true }),
+    'output_config.strict: Extra inputs are not permitted',
+  ],
+  [
+    'a format that is none',
+    formatted('json'),
+    'output_config.format: Input should be a valid dictionary',
+  ],
+  ['no type', formatted({ schema: object({}) }), 'output_config.format.type: Field required'],
+  [
+    'another type',
+    formatted({ type: 'json', schema: object({}) }),
+    "output_config.format.type: Input should be 'json_schema'",
+  ],
+  ['no schema', formatted({ type: 'json_schema' }), `${schemaPath}: Field required`],
+  ['a schema that is none', answers('object'), `${schemaPath}: Input should be a valid dictionary`],
+  [
+    'a name beside the schema',
+    formatted({ type: 'json_schema', schema: object({}), name: 'answer' }),
+    'output_config.format.name: Extra inputs are not permitted',
+  ],
+  [
+    'an open object',
+    answers({ type: 'object', properties: {} }),
+    `${schemaPath}: For 'object' type, 'additionalProperties' must be explicitly set to false`,
+  ],
+  [
+    'an open object inside',
+    answers(object({ list: { type: 'array', items: { anyOf: [{ type: 'object' }] } } })),
+    `${schemaPath}: For 'object' type, 'additionalProperties' must be explicitly set to false`,
+  ],
+  [
+    'a minimum',
+    answers(object({ age: { type: 'integer', minimum: 0 } })),
+    `${schemaPath}: For 'integer' type, property 'minimum' is not supported`,
+  ],
+  [
+    'a length',
+    answers(
+      object({ a: { $ref: '#/$defs/a' } }, { $defs: { a: { type: 'string', maxLength: 3 } } }),
+    ),
+    `${schemaPath}: For 'string' type, property 'maxLength' is not supported`,
+  ],
+  [
+    'a list of at least two',
+    answers(object({ list: { type: 'array', minItems: 2 } })),
+    `${schemaPath}: For 'array' type, 'minItems' values other than 0 or 1 are not supported`,
+  ],
+  [
+    'a recursive schema',
+    answers(object({ next: { $ref: '#' } })),
+    `${schemaPath}: Recursive schemas are not supported: #`,
+  ],
+  [
+    'a schema from elsewhere',
+    answers(object({ a: { $ref: 'https://example.com/a.json' } })),
+    `${schemaPath}: External $ref is not supported: https://example.com/a.json`,
+  ],
+  [
+    'citations',
+    { ...answers(object({})), messages: [user(cites, text('Sum it up'))] },
+    'output_config.format: Citations cannot be enabled with output_config.format',
+  ],
+];
+
+describe('an output format is refused for', () => {
+  test.each(REFUSED_OUTPUTS)('%s', (_why, body, message) => {
+    expect(refusal(body)).toEqual({ status: 400, type: 'invalid_request_error', message });
+  });
+
+  test('nothing that the API takes', () => {
+    const schema = object({
+      at: { type: 'string', format: 'date-time' },
+      list: {
+        type: 'array',
+        minItems: 1,
+        items: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+      },
+      first: { $ref: '#/$defs/pair' },
+      second: { $ref: '#/$defs/pair' },
+      kind: { enum: ['a', 'b'] },
+    });
+    const whole = { ...schema, $defs: { pair: object({ key: { const: 'k' } }) } };
+
+    expect(refusal(answers(whole))).toBeUndefined();
+    expect(refusal(formatted(null, { effort: 'low' }))).toBeUndefined();
+    expect(refusal({ ...base, output_config: null })).toBeUndefined();
+  });
+});
 
 const REFUSED: readonly Row[] = [
   ['no result', talk(hello, assistant(call('a'), call('b')), hello), missing(1, 'a, b')],

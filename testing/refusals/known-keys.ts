@@ -6,8 +6,10 @@ import type {
   ContentBlockParam,
   DocumentBlockParam,
   ImageBlockParam,
+  JSONOutputFormat,
   MessageCountTokensParams,
   MessageCreateParamsBase,
+  OutputConfig,
   RedactedThinkingBlockParam,
   SearchResultBlockParam,
   ServerToolUseBlockParam,
@@ -62,6 +64,10 @@ export const COUNT_KEYS: Keys<Omit<MessageCountTokensParams, 'user_profile_id' |
     tool_choice: true,
     tools: true,
   };
+
+export const OUTPUT_CONFIG_KEYS: Keys<OutputConfig> = { effort: true, format: true };
+
+export const OUTPUT_FORMAT_KEYS: Keys<JSONOutputFormat> = { schema: true, type: true };
 
 export const MESSAGE_KEYS: Keys<AssistantMessageParam> = { content: true, role: true };
 

@@ -1,0 +1,77 @@
+import { liveKeys } from '../../client/live-keys.ts';
+import { checkStorage } from '../../storage/check-storage.ts';
+import { NothingNeededError } from '../../storage/errors.ts';
+import type { SweepReport, Tally } from '../../storage/sweep.ts';
+import { sweep } from '../../storage/sweep.ts';
+import { CliError } from '../cli-error.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { say } from '../say.ts';
+import { clientStorage } from '../storage-setting.ts';
+import { configuredTarget, connectTo } from '../temporal-target.ts';
+
+export interface StorageGcOptions {
+  storage?: string;
+  /** Milliseconds. */
+  olderThan: number;
+  namespaces?: readonly string[];
+  removeAll?: boolean;
+  dryRun?: boolean;
+}
+
+/**
+ * What was written within a day may be named by nothing yet: a running call has its result in no
+ * history, and a worker writes anew only what it has written more than an hour ago.
+ */
+const MIN_AGE_MS = 86_400_000;
+
+/** `plait storage gc`: removes from the storage what no workflow names. */
+export async function storageGcCommand(options: StorageGcOptions): Promise<ExitCode> {
+  const { olderThan, namespaces, removeAll = false, dryRun = false } = options;
+  if (olderThan < MIN_AGE_MS) {
+    const message = `--older-than must be a day at least: what was written lately may be needed by calls that still run.`;
+    throw new CliError(EXIT_CODES.wrongInput, message);
+  }
+  const storage = clientStorage(options.storage);
+  if (storage === undefined) {
+    const message = 'There is no storage here. Name it with --storage or PLAIT_STORAGE.';
+    throw new CliError(EXIT_CODES.wrongInput, message);
+  }
+  await checkStorage(storage);
+  const client = await connectTo(configuredTarget(), storage);
+  try {
+    const writtenBefore = new Date(Date.now() - olderThan);
+    const live = () => liveKeys(client, namespaces === undefined ? {} : { namespaces });
+    const report = await sweep(storage, { live, writtenBefore, removeAll, dryRun }).catch(
+      (error: unknown) => {
+        if (!(error instanceof NothingNeededError)) throw error;
+        const message = `${error.message} If so, add --remove-all.`;
+        throw new CliError(EXIT_CODES.refused, message, { cause: error });
+      },
+    );
+    for (const line of reportLines(report, storage.location, writtenBefore, dryRun)) say(line);
+    return EXIT_CODES.ok;
+  } finally {
+    await client.connection.close();
+    await storage.close();
+  }
+}
+
+function reportLines(
+  { removed, needed, young }: SweepReport,
+  location: string,
+  writtenBefore: Date,
+  dryRun: boolean,
+): string[] {
+  const day = writtenBefore.toISOString().replace(/\.\d+/, '');
+  return [
+    `Storage ${location}`,
+    `${dryRun ? 'Would remove' : 'Removed'} ${objects(removed)}: written before ${day}, and named by nothing.`,
+    `${dryRun ? 'Would keep' : 'Kept'} ${objects(needed)} that workflows name, and ${objects(young)} younger than that.`,
+  ];
+}
+
+function objects({ objects, bytes }: Tally): string {
+  const size = bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${objects} ${objects === 1 ? 'object' : 'objects'} (${size})`;
+}

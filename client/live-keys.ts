@@ -1,0 +1,236 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { WorkflowClient } from '@temporalio/client';
+import type { ExternalStorage, Payload } from '@temporalio/common';
+import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
+import { STORED_OBJECT_LOST } from '../core/failures.ts';
+import { isRecord } from '../core/json.ts';
+
+export interface LiveKeysOptions {
+  /** All namespaces whose clients and workers write to the storage. @default that of the client */
+  namespaces?: readonly string[];
+}
+
+/** gRPC: its retention is over. */
+const NOT_FOUND = 5;
+
+/** How many histories are read at once. */
+const CONCURRENT = 8;
+
+/**
+ * The keys of all stored objects that a namespace still names: in the histories of every workflow that
+ * runs or is still retained, of any type, in what is pending in those that run, and in schedules. For
+ * `sweep` of `plait/storage`.
+ *
+ * The client must have the codecs of the workers and the storage (`withStorage`). Throws where a payload
+ * cannot be read, since nobody can say then what it names.
+ */
+export async function* liveKeys(
+  client: Client,
+  { namespaces = [client.options.namespace] }: LiveKeysOptions = {},
+): AsyncGenerator<string> {
+  const reader = new KeyReader(client);
+  for (const namespace of namespaces) {
+    for await (const sources of chunks(sourcesOf(client, namespace))) {
+      const found = await Promise.all(
+        sources.map(async ({ what, read }) => {
+          const value = await unlessGone(read());
+          return await reader.keysIn(value).catch((error: unknown) => {
+            const message = `Cannot tell what ${what} names in the storage`;
+            throw new Error(message, { cause: error });
+          });
+        }),
+      );
+      for (const keys of found) yield* keys;
+    }
+  }
+}
+
+interface Source {
+  /** As in "workflow x". */
+  what: string;
+  /** An answer of the server, with payloads anywhere in it. */
+  read: () => Promise<unknown>;
+}
+
+async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Source> {
+  for await (const info of workflowsOf(client, namespace)) {
+    const { workflowId, runId } = info;
+    const execution = { workflowId, runId };
+    const what = `workflow ${workflowId}`;
+    yield { what, read: () => readHistory(client, namespace, execution) };
+    if (info.status.name !== 'RUNNING') continue;
+    // Heartbeats and failures of attempts stand in no history.
+    const service = client.workflowService;
+    yield {
+      what,
+      read: async (): Promise<unknown> =>
+        await service.describeWorkflowExecution({ namespace, execution }),
+    };
+  }
+  for await (const scheduleId of schedulesOf(client, namespace)) {
+    const what = `schedule ${scheduleId}`;
+    const service = client.workflowService;
+    yield {
+      what,
+      read: async (): Promise<unknown> => await service.describeSchedule({ namespace, scheduleId }),
+    };
+  }
+}
+
+async function* workflowsOf(
+  client: Client,
+  namespace: string,
+): AsyncGenerator<Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'status'>> {
+  yield* new WorkflowClient({ connection: client.connection, namespace }).list();
+}
+
+async function* schedulesOf(client: Client, namespace: string): AsyncGenerator<string> {
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const page = await client.workflowService.listSchedules({
+      namespace,
+      ...(nextPageToken === undefined ? {} : { nextPageToken }),
+    });
+    for (const { scheduleId } of page.schedules ?? []) if (scheduleId) yield scheduleId;
+    nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
+  } while (nextPageToken !== undefined);
+}
+
+async function readHistory(
+  client: Client,
+  namespace: string,
+  execution: { workflowId: string; runId: string },
+): Promise<unknown[]> {
+  const pages: unknown[] = [];
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const page = await client.workflowService.getWorkflowExecutionHistory({
+      namespace,
+      execution,
+      ...(nextPageToken === undefined ? {} : { nextPageToken }),
+    });
+    pages.push(page.history?.events);
+    nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
+  } while (nextPageToken !== undefined);
+  return pages;
+}
+
+async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isRecord(error) && error['code'] === NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+async function* chunks<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
+  let chunk: T[] = [];
+  for await (const item of items) {
+    chunk.push(item);
+    if (chunk.length < CONCURRENT) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/**
+ * Every SHA-256 in hex, wherever it stands. Claims are among them; that the digest of something else
+ * is one too costs nothing, where a claim in a place that nobody thought of would cost a conversation.
+ */
+const KEYS = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g;
+
+/** What can be searched as text, once the codecs have decoded it. */
+const READABLE = new Set([
+  'json/plain',
+  'json/protobuf',
+  'binary/protobuf',
+  'binary/plain',
+  'binary/null',
+]);
+
+const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
+
+class KeyReader {
+  private readonly codecs;
+  private readonly storage: ExternalStorage | undefined;
+  /** Keys in objects that were read already: content never changes under its key. */
+  private readonly stored = new Map<string, Promise<string[]>>();
+
+  constructor(client: Client) {
+    const { payloadCodecs, externalStorage } = client.options.loadedDataConverter;
+    this.codecs = payloadCodecs;
+    this.storage = externalStorage;
+  }
+
+  /** All keys in all payloads of an answer. */
+  async keysIn(answer: unknown): Promise<string[]> {
+    const keys: string[] = [];
+    for (const payload of payloadsIn(answer)) keys.push(...(await this.keysOf(payload)));
+    return keys;
+  }
+
+  private async keysOf(payload: Payload): Promise<string[]> {
+    if (metadataOf(payload, 'messageType') !== REFERENCE) {
+      return keysInText(await this.decoded(payload));
+    }
+    const text = Buffer.from(payload.data ?? []).toString();
+    const within = this.stored.get(text) ?? this.keysBehind(text);
+    this.stored.set(text, within);
+    return [...keysInText(payload), ...(await within)];
+  }
+
+  /** Large payloads lie in the storage themselves, and name others. */
+  private async keysBehind(reference: string): Promise<string[]> {
+    const { driverName, claimData } = JSON.parse(reference) as {
+      driverName: string;
+      claimData: Record<string, string>;
+    };
+    const driver = this.storage?.getDriver(driverName);
+    if (driver === undefined || driver === null) {
+      throw new Error(`it names an object of ${driverName}, and the client has no such storage`);
+    }
+    try {
+      const stored = await driver.retrieve({}, [new StorageDriverClaim(claimData)]);
+      const found = await Promise.all(stored.map((payload) => this.decoded(payload)));
+      return found.flatMap(keysInText);
+    } catch (error) {
+      // It is gone already, and with it what it named.
+      if (error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST) return [];
+      throw error;
+    }
+  }
+
+  private async decoded(payload: Payload): Promise<Payload> {
+    let payloads = [payload];
+    for (const codec of this.codecs.toReversed()) payloads = await codec.decode(payloads);
+    const [decoded = payload] = payloads;
+    const encoding = metadataOf(decoded, 'encoding');
+    if (READABLE.has(encoding)) return decoded;
+    throw new Error(
+      `a payload has the encoding ${JSON.stringify(encoding)}: give the client the codecs of the workers`,
+    );
+  }
+}
+
+function keysInText({ data }: Payload): string[] {
+  return (
+    Buffer.from(data ?? [])
+      .toString('latin1')
+      .match(KEYS) ?? []
+  );
+}
+
+function metadataOf({ metadata }: Payload, name: string): string {
+  return Buffer.from(metadata?.[name] ?? []).toString();
+}
+
+function* payloadsIn(value: unknown): Generator<Payload> {
+  if (Array.isArray(value)) {
+    for (const item of value) yield* payloadsIn(item);
+  } else if (isRecord(value) && !(value instanceof Uint8Array)) {
+    if (value['data'] instanceof Uint8Array && isRecord(value['metadata'])) yield value;
+    else for (const item of Object.values(value)) yield* payloadsIn(item);
+  }
+}

@@ -1,0 +1,87 @@
+import { NothingNeededError } from './errors.ts';
+import type { CollectableStorage } from './plait-storage.ts';
+
+export interface SweepOptions {
+  /**
+   * The keys of all objects that are still needed, asked for after the objects were listed. Others
+   * may be among them, and a key may come several times. When it throws, nothing is removed.
+   */
+  live: () => AsyncIterable<string>;
+  /**
+   * Only objects that were last written before this are removed: what was written a moment ago is
+   * named by nobody yet. Keep a day at least.
+   */
+  writtenBefore: Date;
+  /**
+   * Removes also where nothing at all is needed of what is there. Otherwise that is an error: somebody
+   * has asked the wrong server for what is needed.
+   * @default false
+   */
+  removeAll?: boolean;
+  /** Tells what would be removed. @default false */
+  dryRun?: boolean;
+}
+
+export interface Tally {
+  objects: number;
+  bytes: number;
+}
+
+export interface SweepReport {
+  /** In a dry run: what would have been. */
+  removed: Tally;
+  /** Old, and still needed. */
+  needed: Tally;
+  /** Too young to be removed, or written again meanwhile. */
+  young: Tally;
+}
+
+const BATCH = 500;
+
+/**
+ * Removes what is old and not needed. It may be run again at any time, and by several at once.
+ *
+ * Throws a `NothingNeededError` before it removes everything.
+ */
+export async function sweep(
+  storage: CollectableStorage,
+  { live, writtenBefore, removeAll = false, dryRun = false }: SweepOptions,
+): Promise<SweepReport> {
+  const report = { removed: tally(), needed: tally(), young: tally() };
+  // Before anybody is asked what is needed: what is written from now on is young.
+  const old = new Map<string, number>();
+  const young = new Set<string>();
+  for await (const { key, bytes, writtenAt } of storage.list()) {
+    if (writtenAt < writtenBefore) old.set(key, bytes);
+    else {
+      young.add(key);
+      count(report.young, bytes);
+    }
+  }
+  let needed = false;
+  for await (const key of live()) {
+    needed ||= young.has(key);
+    const bytes = old.get(key);
+    if (bytes === undefined) continue;
+    needed = true;
+    old.delete(key);
+    count(report.needed, bytes);
+  }
+  if (!needed && !removeAll && old.size > 0) throw new NothingNeededError();
+  const keys = [...old.keys()];
+  for (let from = 0; from < keys.length; from += BATCH) {
+    const batch = keys.slice(from, from + BATCH);
+    const removed = new Set(dryRun ? batch : await storage.remove(batch, writtenBefore));
+    for (const key of batch) {
+      count(removed.has(key) ? report.removed : report.young, old.get(key) ?? 0);
+    }
+  }
+  return report;
+}
+
+const tally = (): Tally => ({ objects: 0, bytes: 0 });
+
+function count(tally: Tally, bytes: number): void {
+  tally.objects += 1;
+  tally.bytes += bytes;
+}

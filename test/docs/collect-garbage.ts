@@ -1,0 +1,16 @@
+import type { Client } from '@temporalio/client';
+import { liveKeys } from 'plait/client';
+import type { CollectableStorage, SweepReport } from 'plait/storage';
+import { sweep } from 'plait/storage';
+
+/** `client` has the codecs of the workers: what is encrypted names objects too. */
+export async function collectGarbage(
+  client: Client,
+  storage: CollectableStorage,
+): Promise<SweepReport> {
+  const week = 7 * 86_400_000;
+  return await sweep(storage, {
+    live: () => liveKeys(client),
+    writtenBefore: new Date(Date.now() - week),
+  });
+}

@@ -1,0 +1,67 @@
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { callTools, say } from 'plait/testing';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { startPlait } from '../fixtures/plait.ts';
+import { quickQuestion } from './quick-question.ts';
+import { researcher } from './thrifty.ts';
+import { dueDate, isUrgent, triage } from './triage.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+describe.each(['docs/limits.md', 'docs/structured-output.md'])('%s', (page) => {
+  const guide = read(page);
+  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
+
+  test.each(programs.map(([, file = '', code]) => [file, code]))(
+    'shows %s as it is',
+    (file, code) => {
+      expect(code).toBe(read(file));
+    },
+  );
+
+  test('shows no program that is not a file which the tests run or compile', () => {
+    expect(programs.length).toBeGreaterThanOrEqual(1);
+    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
+  });
+});
+
+describe('the programs', () => {
+  vi.stubEnv('NOTES', mkdtempSync(join(tmpdir(), 'plait-notes-')));
+  afterAll(() => {
+    vi.unstubAllEnvs();
+  });
+
+  test('of the limits do what the page says', async () => {
+    const one = [['read_note', { file: 'ada.md' }]] as const;
+    await using plait = await startPlait({
+      agents: [researcher],
+      script: ({ round, body }) =>
+        body.tool_choice?.type === 'none'
+          ? say('I found nobody.')
+          : callTools(round === 0 ? one : [...one, ...one]),
+    });
+
+    expect(await quickQuestion(plait.agents, 'Who is Ada?')).toMatch(
+      /^I found nobody\. \(The limit of 2 tool calls is reached: the last reply asked for 2 with 1 left\. \$0\.\d+\)$/,
+    );
+  });
+
+  test('of the structured output do what the page says', async () => {
+    const answer = { topic: 'billing', urgency: 2, contacts: ['Ada', 'Ada'], due: '2026-12-01' };
+    const mended = { ...answer, contacts: ['Ada'] };
+    await using plait = await startPlait({
+      agents: [triage],
+      script: ({ userText, body }) => {
+        const { schema } = body.output_config?.format ?? {};
+        if (JSON.stringify(schema).includes('urgent')) return say('{"urgent":false}');
+        return say(JSON.stringify(userText.includes('once') ? mended : answer));
+      },
+    });
+
+    expect(await dueDate(plait.agents, 'Our invoice is wrong.')).toEqual(new Date('2026-12-01'));
+    expect(plait.model.requests).toHaveLength(2);
+    expect(await isUrgent(plait.agents, 'Our invoice is wrong.')).toBe(false);
+  });
+});

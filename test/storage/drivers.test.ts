@@ -1,0 +1,329 @@
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Payload } from '@temporalio/common';
+import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { STORED_OBJECT_LOST } from '../../core/failures.ts';
+import { checkStorage } from '../../storage/check-storage.ts';
+import { directoryStorage } from '../../storage/directory.ts';
+import { NothingNeededError } from '../../storage/errors.ts';
+import { openStorage } from '../../storage/open-storage.ts';
+import type { PlaitStorage, StoredObject } from '../../storage/plait-storage.ts';
+import { sweep } from '../../storage/sweep.ts';
+import type { PostgresServer } from '../fixtures/postgres-server.ts';
+import { startPostgres } from '../fixtures/postgres-server.ts';
+import type { S3Server } from '../fixtures/s3-server.ts';
+import { S3_CREDENTIALS, startS3 } from '../fixtures/s3-server.ts';
+
+const DAY = 86_400_000;
+
+let root: string;
+let postgres: PostgresServer;
+let s3: S3Server;
+
+beforeAll(async () => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', S3_CREDENTIALS.accessKeyId);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', S3_CREDENTIALS.secretAccessKey);
+  root = await mkdtemp(join(tmpdir(), 'plait-drivers-'));
+  [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await Promise.all([rm(root, { recursive: true }), postgres.stop(), s3.stop()]);
+});
+
+interface Kind {
+  /** The setting of an empty storage. */
+  setting(name: string): string;
+  /** Makes an object look as if it had been written some days ago. */
+  age(name: string, key: string, days: number): Promise<unknown>;
+}
+
+const daysAgo = (days: number) => new Date(Date.now() - days * DAY);
+
+const kinds: Record<string, Kind> = {
+  directory: {
+    setting: (name) => join(root, name),
+    age: (name, key, days) =>
+      utimes(join(root, name, key.slice(0, 2), key), daysAgo(days), daysAgo(days)),
+  },
+  PostgreSQL: {
+    setting: (name) => `${postgres.url}?table=${name}`,
+    age: (name, key, days) =>
+      postgres.run(
+        `UPDATE ${name} SET written_at = now() - $1::int * interval '1 day' WHERE key = $2`,
+        [days, key],
+      ),
+  },
+  S3: {
+    setting: (name) =>
+      `s3://${s3.bucket}/${name}?region=eu-central-1&endpoint=${encodeURIComponent(s3.endpoint)}`,
+    async age(name, key, days) {
+      const names = await readdir(join(s3.directory, s3.bucket, name));
+      for (const file of names.filter((file) => file.startsWith(key))) {
+        await utimes(join(s3.directory, s3.bucket, name, file), daysAgo(days), daysAgo(days));
+      }
+    },
+  },
+};
+
+const payload = (value: unknown): Payload => defaultPayloadConverter.toPayload(value);
+const valueOf = (stored: Payload | undefined): unknown =>
+  stored === undefined ? undefined : defaultPayloadConverter.fromPayload(stored);
+const claimOf = (key: string) => new StorageDriverClaim({ key });
+const keyOf = (claim: StorageDriverClaim | undefined) => claim?.claimData['key'] ?? '';
+
+async function listed(storage: PlaitStorage): Promise<StoredObject[]> {
+  const objects: StoredObject[] = [];
+  for await (const object of storage.list()) objects.push(object);
+  return objects;
+}
+
+async function* keys(...some: string[]): AsyncGenerator<string> {
+  yield* some;
+}
+
+async function* fails(): AsyncGenerator<string> {
+  yield* keys();
+  throw new Error('a history could not be read');
+}
+
+describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
+  let names = 0;
+  let name: string;
+  let storage: PlaitStorage;
+  const storages: PlaitStorage[] = [];
+  const open = (): PlaitStorage => {
+    const opened = openStorage(kind.setting(name));
+    storages.push(opened);
+    return opened;
+  };
+
+  beforeEach(async () => {
+    // No two runs share one, also where the server stays.
+    name = `objects_${process.pid}_${(names += 1)}`;
+    storage = open();
+    await storage.prepare();
+  });
+  afterAll(() => Promise.all(storages.map((storage) => storage.close())));
+
+  test('gives back what it was given, with its metadata', async () => {
+    const given = {
+      ...payload({ text: 'Grüße 🧵' }),
+      metadata: { encoding: Buffer.from('json/plain'), own: Buffer.from('x') },
+    };
+
+    const claims = await storage.store({}, [given]);
+    const [back] = await open().retrieve({}, claims);
+
+    expect(Buffer.from(back?.data ?? [])).toEqual(Buffer.from(given.data ?? []));
+    expect(Buffer.from(back?.metadata?.['own'] ?? []).toString()).toBe('x');
+    expect(valueOf(back)).toEqual({ text: 'Grüße 🧵' });
+  });
+
+  test('gives back any bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), async (data) => {
+        const claims = await storage.store({}, [{ metadata: {}, data }]);
+        const [back] = await storage.retrieve({}, claims);
+        expect(Buffer.from(back?.data ?? [])).toEqual(Buffer.from(data));
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('gives back some hundred in the order of their claims, the same one several times', async () => {
+    const values = Array.from({ length: 250 }, (_, i) => `value ${i % 200}`);
+
+    const claims = await storage.store({}, values.map(payload));
+    const back = await storage.retrieve({}, claims.toReversed());
+
+    expect(back.map(valueOf)).toEqual(values.toReversed());
+    expect(await listed(storage)).toHaveLength(200);
+  });
+
+  test('takes large payloads', async () => {
+    const values = ['a', 'b', 'c'].map((letter) => letter.repeat(8_000_000));
+
+    const claims = await storage.store({}, values.map(payload));
+
+    expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(values);
+  });
+
+  test('takes nothing and gives nothing', async () => {
+    expect(await storage.store({}, [])).toEqual([]);
+    expect(await storage.retrieve({}, [])).toEqual([]);
+    expect(await listed(storage)).toEqual([]);
+  });
+
+  test('is written by many at once, in any order', async () => {
+    const values = Array.from({ length: 20 }, (_, i) => payload(`value ${i}`));
+    const others = [open(), open(), open()];
+
+    const claims = await Promise.all(
+      [storage, ...others].map((one, i) =>
+        one.store({}, i % 2 === 0 ? values : values.toReversed()),
+      ),
+    );
+
+    expect(new Set(claims.flat().map(keyOf)).size).toBe(20);
+    expect(await listed(storage)).toHaveLength(20);
+  });
+
+  test('says of an object that is lost what is missing, and that trying again is of no use', async () => {
+    const claims = await storage.store({}, [payload('there')]);
+    const key = 'a'.repeat(64);
+
+    const read = storage.retrieve({}, [...claims, claimOf(key)]);
+
+    await expect(read).rejects.toMatchObject({ type: STORED_OBJECT_LOST, nonRetryable: true });
+    await expect(read).rejects.toThrow(/^Nothing is stored at .*a{64}/);
+  });
+
+  test('refuses a claim that is none of its own', async () => {
+    for (const key of ['../../etc/passwd', 'A'.repeat(64), `${'a'.repeat(64)}\n`, '']) {
+      await expect(storage.retrieve({}, [claimOf(key)])).rejects.toThrow(
+        `${JSON.stringify(key)} is no key of a`,
+      );
+    }
+  });
+
+  test('does not begin what was aborted', async () => {
+    const aborted = { abortSignal: AbortSignal.abort(new Error('not now')) };
+    const claims = await storage.store({}, [payload('there')]);
+
+    await expect(storage.store(aborted, [payload('not there')])).rejects.toThrow();
+    await expect(storage.retrieve(aborted, claims)).rejects.toThrow();
+    expect(await listed(storage)).toHaveLength(1);
+  });
+
+  test('goes on after an abort in the midst of its work', async () => {
+    const controller = new AbortController();
+    const values = Array.from({ length: 30 }, (_, i) => payload(`${i}`.repeat(200_000)));
+    const writing = storage.store({ abortSignal: controller.signal }, values);
+    setTimeout(() => controller.abort(new Error('enough')), 5);
+    await writing.catch(() => undefined);
+
+    const claims = await storage.store({}, [payload('afterwards')]);
+    expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['afterwards']);
+  });
+
+  test('can be prepared by several at once, and passes its check', async () => {
+    name = `${name}_new`;
+    const workers = [open(), open(), open(), open()];
+
+    await Promise.all(workers.map((worker) => checkStorage(worker)));
+
+    expect(await listed(storage)).toHaveLength(0);
+    expect(await listed(workers[0] as PlaitStorage)).toHaveLength(1);
+  });
+
+  test('lists its objects with their sizes and times', async () => {
+    const [claim] = await storage.store({}, [payload('x'.repeat(1_000))]);
+
+    const [object] = await listed(storage);
+
+    expect(object).toMatchObject({ key: keyOf(claim), writtenAt: expect.any(Date) as Date });
+    expect(object?.bytes).toBeGreaterThan(1_000);
+    expect(object?.bytes).toBeLessThan(1_100);
+    expect(Math.abs(Date.now() - Number(object?.writtenAt))).toBeLessThan(DAY);
+  });
+
+  test('loses in a sweep what is old and needed by nobody', async () => {
+    const claims = await storage.store({}, ['old', 'needed', 'young'].map(payload));
+    const [old, needed, young] = claims.map(keyOf) as [string, string, string];
+    await kind.age(name, old, 8);
+    await kind.age(name, needed, 8);
+    const options = { live: () => keys(needed, needed, 'f'.repeat(64)), writtenBefore: daysAgo(7) };
+
+    const dry = await sweep(storage, { ...options, dryRun: true });
+    expect(await listed(storage)).toHaveLength(3);
+    const report = await sweep(storage, options);
+
+    expect(report).toEqual(dry);
+    expect(report).toMatchObject({
+      removed: { objects: 1 },
+      needed: { objects: 1 },
+      young: { objects: 1 },
+    });
+    expect((await listed(storage)).map(({ key }) => key).toSorted()).toEqual(
+      [needed, young].toSorted(),
+    );
+  });
+
+  test('keeps an old object that is written again before the sweep', async () => {
+    const claims = await storage.store({}, [payload('again')]);
+    await kind.age(name, keyOf(claims[0]), 8);
+
+    await storage.store({}, [payload('again')]);
+    const report = await sweep(storage, {
+      live: () => keys(),
+      writtenBefore: daysAgo(7),
+      removeAll: true,
+    });
+
+    expect(report.removed.objects).toBe(0);
+    expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['again']);
+  });
+
+  test('keeps an old object that is written again in the midst of a sweep', async () => {
+    const claims = await storage.store({}, [payload('again'), payload('gone')]);
+    for (const claim of claims) await kind.age(name, keyOf(claim), 8);
+    async function* writesAgain(): AsyncGenerator<string> {
+      await open().store({}, [payload('again')]);
+      yield* keys();
+    }
+
+    const report = await sweep(storage, {
+      live: writesAgain,
+      writtenBefore: daysAgo(7),
+      removeAll: true,
+    });
+
+    expect(report).toMatchObject({ removed: { objects: 1 }, young: { objects: 1 } });
+    expect((await storage.retrieve({}, claims.slice(0, 1))).map(valueOf)).toEqual(['again']);
+  });
+
+  test('does not lose everything because the wrong server was asked', async () => {
+    const claims = await storage.store({}, ['old', 'young'].map(payload));
+    const [old, young] = claims.map(keyOf) as [string, string];
+    await kind.age(name, old, 8);
+    const others = { live: () => keys('f'.repeat(64)), writtenBefore: daysAgo(7) };
+
+    await expect(sweep(storage, others)).rejects.toThrow(NothingNeededError);
+    expect(await listed(storage)).toHaveLength(2);
+    await sweep(storage, { ...others, live: () => keys(young) });
+    expect(await listed(storage)).toHaveLength(1);
+  });
+
+  test('loses nothing where it is not known what is needed', async () => {
+    const claims = await storage.store({}, [payload('old')]);
+    await kind.age(name, keyOf(claims[0]), 8);
+    const swept = sweep(storage, { live: fails, writtenBefore: daysAgo(7) });
+
+    await expect(swept).rejects.toThrow('a history could not be read');
+    expect(await listed(storage)).toHaveLength(1);
+  });
+});
+
+test('a draft that a killed process has left is swept from a directory', async () => {
+  const path = join(root, 'drafts');
+  const storage = directoryStorage(path);
+  const [claim] = await storage.store({}, [payload('whole')]);
+  const key = keyOf(claim);
+  const draft = `${key}.${crypto.randomUUID()}`;
+  const { rename } = await import('node:fs/promises');
+  await rename(join(path, key.slice(0, 2), key), join(path, key.slice(0, 2), draft));
+  await utimes(join(path, key.slice(0, 2), draft), daysAgo(8), daysAgo(8));
+
+  const report = await sweep(storage, {
+    live: () => keys(),
+    writtenBefore: daysAgo(7),
+    removeAll: true,
+  });
+
+  expect(report.removed.objects).toBe(1);
+  expect(await listed(storage)).toEqual([]);
+});

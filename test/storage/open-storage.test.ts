@@ -1,0 +1,121 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { defaultPayloadConverter } from '@temporalio/common';
+import { expect, onTestFinished, test } from 'vitest';
+import { checkStorage } from '../../storage/check-storage.ts';
+import { InvalidStorageError } from '../../storage/errors.ts';
+import { openStorage } from '../../storage/open-storage.ts';
+import { optionalPackage } from '../../storage/optional-package.ts';
+import type { PostgresPool } from '../../storage/postgres.ts';
+import { postgresStorage, postgresTable } from '../../storage/postgres.ts';
+import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
+
+test.each([
+  ['.plait/storage', 'plait-directory', resolve('.plait/storage')],
+  ['C:\\storage', 'plait-directory', resolve('C:\\storage')],
+  [pathToFileURL('/var/lib/plait').href, 'plait-directory', '/var/lib/plait'],
+  ['postgres://ana@db:5433/plait', 'plait-postgres', 'postgres://ana@db:5433/plait'],
+  ['postgresql://ana:secret@db/plait?table=t', 'plait-postgres', 'postgresql://ana@db/plait'],
+  ['postgres://', 'plait-postgres', 'postgres://'],
+  ['s3://bucket', 'plait-s3', 's3://bucket'],
+  ['s3://bucket/a/b/?region=eu-central-1', 'plait-s3', 's3://bucket/a/b'],
+  ['s3://my_bucket.x/a%20b', 'plait-s3', 's3://my_bucket.x/a b'],
+])('%s is a storage, told without its password', (setting, name, location) => {
+  expect(openStorage(setting)).toMatchObject({ name, location });
+});
+
+test.each([
+  ['', /The storage is empty: give a directory, postgres:/],
+  ['mysql://db/plait', /no storage of the kind mysql/],
+  ['https://bucket.s3.amazonaws.com', /no storage of the kind https/],
+  ['postgres:db/plait', /begins with postgres: and is no URL/],
+  ['postgres://ana:pass#word@db:x/plait', /and is no URL.*escaped/],
+  ['postgres://db/plait?table=a-b', /table "a-b" must be lower-case letters/],
+  ['postgres://db/plait?schema=Upper', /schema "Upper" must be lower-case letters/],
+  ['s3://', /bucket is missing|is no URL/],
+  ['s3://key:secret@bucket', /credentials in its s3: URL.*AWS_ACCESS_KEY_ID/],
+  ['s3://bucket?regoin=x', /unknown parameter, regoin; there are region, endpoint and pathStyle/],
+  ['s3://bucket?endpoint=minio:9000', /endpoint of the storage must be a URL/],
+])('%j is refused, and no password is repeated', (setting, message) => {
+  const open = () => openStorage(setting);
+  expect(open).toThrow(InvalidStorageError);
+  expect(open).toThrow(message);
+  expect(open).not.toThrow(/pass|secret/);
+});
+
+test('a package that is not installed is named with the command that installs it', async () => {
+  const name: string = 'no-such-package';
+
+  await expect(optionalPackage(name, () => import(name))).rejects.toThrow(
+    'This storage needs the package no-such-package, which is not installed: npm install no-such-package',
+  );
+  await expect(
+    optionalPackage('pg', () => Promise.reject(new Error('it is broken'))),
+  ).rejects.toThrow('it is broken');
+});
+
+test('a role that may not make tables writes into one that was made for it', async () => {
+  const server = await startEmbeddedPostgres();
+  onTestFinished(() => server.stop());
+  await server.run('CREATE SCHEMA plait');
+  await server.run('CREATE ROLE worker');
+  await server.run('GRANT USAGE ON SCHEMA plait TO worker');
+  const { default: pg } = await import('pg');
+  const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+  onTestFinished(() => pool.end());
+  await pool.query('SET ROLE worker');
+  const storage = postgresStorage({ pool, schema: 'plait', table: 'parts' });
+
+  await expect(checkStorage(storage)).rejects.toThrow(
+    /permission denied for schema plait.* the role may write the table, or create it/,
+  );
+  await pool.query('RESET ROLE');
+  await expect(storage.store({}, [defaultPayloadConverter.toPayload(1)])).rejects.toThrow(
+    /has no table plait\.parts\. .* run: CREATE TABLE IF NOT EXISTS plait\.parts \( key text/,
+  );
+  await server.run(postgresTable({ schema: 'plait', table: 'parts' }));
+  await server.run('GRANT SELECT, INSERT, UPDATE, DELETE ON plait.parts TO worker');
+  await pool.query('SET ROLE worker');
+
+  await checkStorage(storage);
+  expect(await server.run('SELECT count(*)::int AS n FROM plait.parts')).toEqual([{ n: 1 }]);
+});
+
+test('an abort closes the connection whose statement it ends, and the pool stays the caller’s', async () => {
+  const released: unknown[] = [];
+  let ended = false;
+  const pool: PostgresPool = {
+    connect: () =>
+      Promise.resolve({
+        query: () => new Promise(() => undefined),
+        release: (error) => void released.push(error),
+      }),
+    end: () => Promise.resolve(void (ended = true)),
+  };
+  const storage = postgresStorage({ pool });
+  const controller = new AbortController();
+
+  const writing = storage.store({ abortSignal: controller.signal }, [
+    defaultPayloadConverter.toPayload(1),
+  ]);
+  await new Promise((resolve) => setImmediate(resolve));
+  controller.abort(new Error('enough'));
+
+  await expect(writing).rejects.toThrow('enough');
+  expect(released).toEqual([true]);
+  await storage.close();
+  expect(ended).toBe(false);
+});
+
+test('a directory that is a file is reported before any turn', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'plait-check-'));
+  onTestFinished(() => rm(root, { recursive: true }));
+  const { writeFile } = await import('node:fs/promises');
+  await writeFile(join(root, 'file'), '');
+
+  await expect(checkStorage(openStorage(join(root, 'file')))).rejects.toThrow(
+    /cannot be used: EEXIST.*The directory must be one that this process may write/,
+  );
+});

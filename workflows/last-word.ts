@@ -1,0 +1,31 @@
+import { isCancellation } from '@temporalio/workflow';
+import { skippedCalls } from '../core/turn-state.ts';
+import { toolUses } from '../core/messages.ts';
+import { replyFits } from '../core/turn-limits.ts';
+import type { TurnState } from '../core/turn-state.ts';
+import { commitCost, commitOutput, commitReply, commitResults } from '../core/turn-state.ts';
+import type { StopReason } from '../core/turn.ts';
+import type { ModelAnswer } from './call-model.ts';
+
+/**
+ * Asks the model once more, with tools that it must not call. The turn has its reason to end already:
+ * what goes wrong here changes nothing about it.
+ */
+export async function lastWord(
+  state: TurnState,
+  reason: StopReason,
+  ask: () => Promise<ModelAnswer>,
+): Promise<TurnState> {
+  try {
+    const { reply, segments, output, agent } = await ask();
+    const stored = agent.spec.type === 'stored';
+    if (!replyFits(state, reply, stored, output)) return state;
+    const replied = commitCost(commitReply(state, reply, segments), agent.prices);
+    const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
+    const skipped = skippedCalls(calls, reason, Date.now());
+    return commitResults(commitOutput(replied, output), calls, skipped, stored);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return state;
+  }
+}
