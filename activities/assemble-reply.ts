@@ -1,16 +1,32 @@
-import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
+import type {
+  BetaCompactionContentBlockDelta,
+  BetaIterationsUsage,
+} from '@anthropic-ai/sdk/resources/beta/messages';
+import type {
+  RawContentBlockDelta,
+  RawMessageStreamEvent,
+} from '@anthropic-ai/sdk/resources/messages';
 import type { ReplyBlock } from '../core/messages.ts';
 import type { ModelReply } from '../core/reply.ts';
 import type { CacheCreation, Usage } from '../core/usage.ts';
+import { addUsage, NO_USAGE } from '../core/usage.ts';
 
 /** The stream did not bring one whole reply, so nothing of it may be kept. Another attempt may. */
 export class TornReplyError extends Error {
   override readonly name = 'TornReplyError' as const;
 }
 
+/** An event of a reply's stream, those of the compaction's beta included. */
+export type ReplyEvent =
+  | Exclude<RawMessageStreamEvent, { type: 'content_block_start' | 'content_block_delta' }>
+  | { type: 'content_block_start'; index: number; content_block: ReplyBlock }
+  | { type: 'content_block_delta'; index: number; delta: Delta };
+
+type Delta = RawContentBlockDelta | BetaCompactionContentBlockDelta;
+
 /** Collects the events of one reply. */
 export interface ReplyAssembly {
-  add(event: RawMessageStreamEvent): void;
+  add(event: ReplyEvent): void;
   /** The whole reply; throws a `TornReplyError` when there is none. */
   finish(requestId: string | null): ModelReply;
 }
@@ -30,6 +46,7 @@ export function assembleReply(): ReplyAssembly {
   let head: Pick<ModelReply, 'id' | 'model'> | undefined;
   let stop: Stop | undefined;
   let usage: Usage = UNKNOWN_USAGE;
+  let compactions: Usage | undefined;
   let whole = false;
   const blocks: ReplyBlock[] = [];
   const inputs = new Map<number, string>();
@@ -50,6 +67,7 @@ export function assembleReply(): ReplyAssembly {
           const { id, model, content, stop_reason: stopReason } = event.message;
           head = { id, model };
           usage = merged(usage, event.message.usage);
+          compactions = compactionUsage(event.message.usage) ?? compactions;
           // A reply that was made before the stream began comes whole.
           blocks.push(...content);
           if (stopReason !== null && stopReason !== undefined) stop = stopOf(event.message);
@@ -72,6 +90,7 @@ export function assembleReply(): ReplyAssembly {
         case 'message_delta':
           stop = stopOf(event.delta);
           usage = merged(usage, event.usage);
+          compactions = compactionUsage(event.usage) ?? compactions;
           break;
         case 'message_stop':
           whole = true;
@@ -93,7 +112,8 @@ export function assembleReply(): ReplyAssembly {
       // Of a reply that was cut off, the call that was cut with it is left out: it has no input that
       // could be sent back.
       const content = blocks.filter((block) => !cut.has(block));
-      return { ...head, content, ...stop, usage, requestId };
+      const all = compactions === undefined ? usage : addUsage(usage, compactions);
+      return { ...head, content, ...stop, usage: all, requestId };
     },
   };
 }
@@ -112,8 +132,6 @@ function stopOf(
 
 type RawMessageDelta = Extract<RawMessageStreamEvent, { type: 'message_delta' }>['delta'];
 
-type Delta = Extract<RawMessageStreamEvent, { type: 'content_block_delta' }>['delta'];
-
 function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_delta' }>): void {
   switch (delta.type) {
     case 'text_delta':
@@ -127,6 +145,10 @@ function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_del
       break;
     case 'citations_delta':
       if (block.type === 'text') block.citations = [...(block.citations ?? []), delta.citation];
+      break;
+    case 'compaction_delta':
+      // It carries final values, and whatever fields the beta has.
+      if (block.type === 'compaction') Object.assign(block, delta, { type: block.type });
       break;
     default:
       break;
@@ -164,4 +186,16 @@ function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
     cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
     ...(split === undefined ? {} : { cache_creation: onlyCounts(split) }),
   };
+}
+
+/**
+ * What the compactions of a reply have cost, where the reply says so. It is billed with the reply, and
+ * the API leaves it out of the reply's own counts.
+ */
+function compactionUsage(usage: object | undefined): Usage | undefined {
+  const { iterations } = (usage ?? {}) as { iterations?: BetaIterationsUsage | null };
+  return iterations
+    ?.filter(({ type }) => type === 'compaction')
+    .map((iteration) => merged(UNKNOWN_USAGE, iteration))
+    .reduce(addUsage, NO_USAGE);
 }

@@ -5,6 +5,7 @@ import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
 import type { Budget } from '../core/budget.ts';
+import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
@@ -18,7 +19,7 @@ import { addUsage } from '../core/usage.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError } from './classify-model-error.ts';
 import { keepAlive } from './heartbeat.ts';
-import { agentToPin, pinAgent, registeredAgent } from './pin-agent.ts';
+import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import type { RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
@@ -81,9 +82,12 @@ export function createCallModel(
       const own = ownOutput(args.output);
       const [spec, earlier] = await Promise.all([
         store.specOf(pinnedSpec),
-        store.load(args.segments),
+        store.load(segmentsSinceCompaction(args.segments, args.tail)),
       ]);
-      const messages = [...earlier, ...args.tail];
+      // The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and
+      // a conversation never grows beyond the largest request.
+      const messages = sinceCompaction([...earlier, ...args.tail]);
+      if (pinned !== undefined) refuseCompaction(agent, messages);
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
       const params = requestParams(spec, messages, {
         ...(own === undefined ? {} : { output: own.config }),
@@ -112,6 +116,14 @@ export function createCallModel(
       stop();
     }
   };
+}
+
+/** The API reads a summary only where the request says that it may compact. */
+function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
+  if (spec.context_management !== undefined || !hasCompaction(messages)) return;
+  throw invalidTurn(
+    `The conversation has a compaction block, and agent ${JSON.stringify(name)} has no compaction. Give it \`compaction: {}\`, or begin with messages from before the block.`,
+  );
 }
 
 /** Without those of the API's own tools, which have no schema of ours. */

@@ -44,7 +44,12 @@ export async function checkOutput(
   return parsed.ok ? { type: 'valid' } : { type: 'invalid', problem: parsed.problem };
 }
 
-const UNFINISHED: ReadonlySet<string> = new Set(['tool_use', 'pause_turn', 'refusal']);
+const UNFINISHED: ReadonlySet<string> = new Set([
+  'tool_use',
+  'pause_turn',
+  'compaction',
+  'refusal',
+]);
 
 function outputOf({ spec, agent, own }: OutputSource): CompiledOutput | undefined {
   const pinned = spec.output_config?.format;

@@ -1,9 +1,10 @@
 import type { MessageCreateParamsBase, ToolChoice } from '@anthropic-ai/sdk/resources/messages';
 import type { AgentSpec } from '../core/agent-spec.ts';
+import type { CompactionParams } from '../core/compaction.ts';
 import type { Message } from '../core/messages.ts';
 import { withBreakpoints } from './cache-breakpoints.ts';
 
-export type RequestParams = Omit<MessageCreateParamsBase, 'stream'>;
+export type RequestParams = Omit<MessageCreateParamsBase, 'stream'> & CompactionParams;
 
 /** What one request has of its own. */
 export interface OwnParams {

@@ -1,9 +1,9 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { APIError } from '@anthropic-ai/sdk';
-import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
 import { Stream } from '@anthropic-ai/sdk/streaming';
 import { isRecord } from '../core/json.ts';
 import type { ModelReply } from '../core/reply.ts';
+import type { ReplyEvent } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
 import type { RequestParams } from './request-params.ts';
 
@@ -40,9 +40,7 @@ export async function requestReply(
     request.abort(new IdleStreamError(`The Messages API sent nothing for ${seconds} s.`));
   }, idleTimeoutMs);
   try {
-    const response = await client.messages
-      .create({ ...params, stream: true }, { signal: request.signal, maxRetries: 0 })
-      .asResponse();
+    const response = await send(client, params, { signal: request.signal, maxRetries: 0 });
     const reply = assembleReply();
     // The raw events and not the SDK's stream, which swallows both pings and an abort.
     for await (const { event, data } of Stream.rawEvents(response)) {
@@ -50,7 +48,7 @@ export async function requestReply(
       if (event === null || event === 'ping' || data === '') continue;
       const parsed: unknown = JSON.parse(data);
       if (event === 'error') throw streamError(parsed, response);
-      reply.add(parsed as RawMessageStreamEvent);
+      reply.add(parsed as ReplyEvent);
     }
     request.signal.throwIfAborted();
     return reply.finish(response.headers.get('request-id'));
@@ -62,6 +60,18 @@ export async function requestReply(
     clearTimeout(watchdog);
     signal.removeEventListener('abort', cancel);
   }
+}
+
+function send(
+  client: Anthropic,
+  params: RequestParams,
+  options: Anthropic.RequestOptions,
+): Promise<Response> {
+  const { betas, ...rest } = params;
+  const body = { ...rest, stream: true as const };
+  return betas === undefined
+    ? client.messages.create(body, options).asResponse()
+    : client.beta.messages.create({ ...body, betas }, options).asResponse();
 }
 
 /** An error that came after the 200, as the SDK would raise it: with a type and no status. */

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
+import { hasCompaction } from '../core/compaction.ts';
 import { causeChain, INVALID_TURN, STORAGE_FAILED, STORED_OBJECT_LOST } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import type { StoredResult } from '../core/stored-result.ts';
@@ -129,7 +130,8 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
       const messages = [...(await load(segments.slice(kept))), ...tail];
       const stored = await write(storage, messages, 'a part of the conversation', parts);
-      return [...segments.slice(0, kept), { ...stored, messages: messages.length }];
+      const compacted = hasCompaction(messages) ? ({ compacted: true } as const) : {};
+      return [...segments.slice(0, kept), { ...stored, messages: messages.length, ...compacted }];
     },
     async pin(spec) {
       const known = pinned.get(spec);

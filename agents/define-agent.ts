@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AgentLimits, AgentSpec } from '../core/agent-spec.ts';
 import type { BatchPolicy, OnToolFailure } from '../core/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../core/batch-policy.ts';
+import { compactionParams, MIN_TRIGGER_TOKENS } from '../core/compaction.ts';
 import type { OnLimit } from '../core/budget.ts';
 import { ON_LIMIT } from '../core/budget.ts';
 import type { Prices } from '../core/prices.ts';
@@ -13,6 +14,7 @@ import { DeclarationError } from './declaration-error.ts';
 import type { Tool } from './define-tool.ts';
 import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
+import { compactsConversations } from './model-features.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
 import { compileOutput } from './output-schema.ts';
 import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
@@ -126,6 +128,17 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   contextSchema?: z.core.$ZodType<Context>;
   /**
+   * Let the API replace what the model has read by a summary when a conversation has grown long; `{}`
+   * takes the API's defaults. The transcript keeps what was replaced. A beta of the API, for Claude
+   * 4.6 and later. @default never
+   */
+  compaction?: {
+    /** Compact a request that has at least so many tokens, at least 50000. @default 150000, the API's */
+    triggerTokens?: number;
+    /** The prompt for the summary, in place of the API's own. @default the API's own */
+    instructions?: string;
+  };
+  /**
    * Add Anthropic's instruction to call independent tools in parallel to the system prompt, where
    * the agent has tools. @default true
    */
@@ -232,6 +245,16 @@ const agentOptions = z.strictObject({
       'must be a zod 4 schema',
     )
     .optional(),
+  compaction: z
+    .strictObject({
+      triggerTokens: z.number().int().min(MIN_TRIGGER_TOKENS).optional(),
+      // The API takes an instruction of nothing but spaces for none.
+      instructions: z
+        .string()
+        .refine((text) => text.trim() !== '', 'is empty; leave it out')
+        .optional(),
+    })
+    .optional(),
   parallelToolUse: z.boolean().default(true),
   ...modelOptions,
 });
@@ -253,6 +276,11 @@ export function defineAgent<Context = unknown, Output = unknown>(
     const doubled = names.filter((name, i) => names.indexOf(name) !== i);
     throw new DeclarationError(
       `${subject}: two tools are named ${[...new Set(doubled)].join(', ')}`,
+    );
+  }
+  if (checked.compaction !== undefined && !compactsConversations(checked.model)) {
+    throw new DeclarationError(
+      `${subject}: compaction: the API does not compact for ${checked.model}; name Claude 4.6 or a later model`,
     );
   }
   if (checked.limits?.costUSD !== undefined && checked.prices === undefined) {
@@ -316,5 +344,6 @@ function agentSpec(
     ...(outputConfig === undefined && output === undefined
       ? {}
       : { output_config: { ...outputConfig, ...output?.config } }),
+    ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
   };
 }

@@ -57,3 +57,12 @@ export function refusedToolChoice(model: string, type: ToolChoice['type']): stri
   const last = line === 'fable' || line === 'mythos' ? 5.1 : line === 'haiku' ? Infinity : 5.5;
   return version >= last ? 'this model cannot be made to call a tool' : undefined;
 }
+
+/**
+ * Whether the API compacts conversations with a model: Claude 4.6 and later. A name that is not
+ * understood is taken for one that is new.
+ * https://platform.claude.com/docs/en/build-with-claude/compaction-threshold
+ */
+export function compactsConversations(model: string): boolean {
+  return (versionOf(model)?.version ?? Number.POSITIVE_INFINITY) >= 4.6;
+}

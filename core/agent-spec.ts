@@ -6,6 +6,7 @@ import type {
 } from '@anthropic-ai/sdk/resources/messages';
 import type { BatchPolicy } from './batch-policy.ts';
 import type { Budget, OnLimit } from './budget.ts';
+import type { CompactionParams } from './compaction.ts';
 import type { NoteStyle } from './notes.ts';
 import type { Prices } from './prices.ts';
 import type { ToolPolicy } from './tool-policy.ts';
@@ -18,7 +19,7 @@ export type OutputSchema = Record<string, unknown>;
  * when a turn begins: the newest models bind their thinking to the whole prefix, so a system prompt or
  * a tool that changed between two requests of one conversation is a 400.
  */
-export interface AgentSpec {
+export interface AgentSpec extends CompactionParams {
   model: string;
   max_tokens: number;
   system?: string;

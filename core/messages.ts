@@ -1,3 +1,4 @@
+import type { BetaCompactionBlock } from '@anthropic-ai/sdk/resources/beta/messages';
 import type {
   ContentBlock,
   ContentBlockParam,
@@ -10,7 +11,7 @@ import type {
 
 // The Messages API's own types under short names. Types only: the SDK does not run in the sandbox.
 export type Message = MessageParam;
-export type ReplyBlock = ContentBlock;
+export type ReplyBlock = ContentBlock | BetaCompactionBlock;
 export type InputBlock = ContentBlockParam;
 export type ToolUse = ToolUseBlock;
 export type ToolResult = ToolResultBlockParam;

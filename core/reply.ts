@@ -38,7 +38,8 @@ export function findReplyProblem(
     return 'it stopped for tool_use without asking for a tool';
   }
   // It is sent back as it is, and nothing may stand between a call and its result.
-  if (reply.stopReason === 'pause_turn' && calls.length > 0) {
+  const pauses = reply.stopReason === 'pause_turn' || reply.stopReason === 'compaction';
+  if (pauses && calls.length > 0) {
     return 'it paused while it asks for tools';
   }
   if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';

@@ -13,6 +13,8 @@ export interface Segment {
   digest: string;
   messages: number;
   bytes: number;
+  /** A summary stands in it: what is older than the segment is not sent to the model any more. */
+  compacted?: true;
 }
 
 /**

@@ -211,7 +211,9 @@ export function nextStep(reply: ModelReply): NextStep {
     case 'tool_use':
       return { type: 'run tools' };
     case 'pause_turn':
-      // Server tools reached their own limit. Sent back unchanged, the model goes on.
+    case 'compaction':
+      // Server tools reached their own limit, or the API has compacted the conversation and said no
+      // more. Sent back unchanged, the model goes on.
       return { type: 'ask again' };
     case 'refusal':
       return { type: 'stop', reason: 'refusal', details: reply.stopDetails };

@@ -98,7 +98,7 @@ export interface TurnResult<Output = unknown> {
   messages: Message[];
   /** Model replies that were committed. */
   rounds: number;
-  /** Sum over the rounds. */
+  /** Sum over the rounds, what the API used to compact the conversation included. */
   usage: Usage;
   /** What `usage` costs, in USD, where the agent has `prices`. */
   costUSD?: number;

@@ -30,6 +30,7 @@ export type { Script, UserMatch } from './script.ts';
 export type { ScriptRequest } from './messages/request.ts';
 export {
   callTools,
+  compact,
   paced,
   pauseTurn,
   refuse,

@@ -1,4 +1,5 @@
 import { isRecord } from '../core/json.ts';
+import { compactionRefusal } from './refusals/compaction.ts';
 import { checkedMessages } from './refusals/content.ts';
 import { endingRefusal, systemRefusal } from './refusals/order.ts';
 import { outputConfigRefusal } from './refusals/output-config.ts';
@@ -29,6 +30,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => modelRefusal(body),
     () => cacheControlRefusal(body),
     () => systemRefusal(checked, String(model)),
+    () => compactionRefusal(body, checked, options),
     () => pairingRefusal(checked),
     () => endingRefusal(checked, String(model)),
     () => thinkingRefusal(body, checked),

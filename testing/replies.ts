@@ -16,6 +16,14 @@ export function thinkRedacted(): MessageReply {
   return { content: [{ type: 'redacted_thinking' }] };
 }
 
+/**
+ * The API compacts the conversation to this summary (`null`: it fails to) before the model answers: a
+ * part of a reply, see `reply()`. On its own, with `stopWith('compaction', …)`, it pauses behind it.
+ */
+export function compact(summary: string | null): MessageReply {
+  return { content: [{ type: 'compaction', content: summary }] };
+}
+
 /** `{ tool: input }`, or `[tool, input, id?]` for each call where a tool is called more than once. */
 export type ScriptedCalls =
   | Readonly<Record<string, unknown>>

@@ -1,15 +1,13 @@
-import type {
-  ContentBlock,
-  Message,
-  RawContentBlockDelta,
-  RawMessageStreamEvent,
-} from '@anthropic-ai/sdk/resources/messages';
+import type { ReplyEvent } from '../activities/assemble-reply.ts';
+import type { ServedBlock, ServedMessage } from './messages/reply.ts';
 
 /** One event of a Messages stream. Pings are events too, though the SDK keeps them to itself. */
 export type MessagesEvent =
-  | RawMessageStreamEvent
+  | ReplyEvent
   | { readonly type: 'ping' }
   | { readonly type: 'error'; readonly error: { readonly type: string; readonly message: string } };
+
+type Delta = Extract<ReplyEvent, { type: 'content_block_delta' }>['delta'];
 
 /** Pieces that a block's text is cut into, at most; short texts are cut into pieces of some words. */
 const MAX_PIECES = 24;
@@ -20,10 +18,12 @@ const MIN_PIECE_CHARACTERS = 16;
  * index, the JSON text to send in place of the block's input.
  */
 export function messageEvents(
-  message: Message,
+  message: ServedMessage,
   rawInputs: ReadonlyMap<number, string> = new Map(),
 ): MessagesEvent[] {
-  const { content, stop_reason, stop_sequence, stop_details, usage } = message;
+  const { content, stop_reason, stop_sequence, stop_details } = message;
+  const { iterations, ...usage } = message.usage;
+  const last = iterations === undefined ? {} : { iterations };
   const blocks = content.flatMap((block, index): MessagesEvent[] => [
     { type: 'content_block_start', index, content_block: openBlock(block) },
     ...deltas(block, rawInputs.get(index)).map((delta): MessagesEvent => ({
@@ -57,6 +57,7 @@ export function messageEvents(
         cache_read_input_tokens: usage.cache_read_input_tokens,
         output_tokens_details: usage.output_tokens_details,
         server_tool_use: usage.server_tool_use,
+        ...last,
       },
     },
     { type: 'message_stop' },
@@ -68,12 +69,14 @@ export function frame(event: MessagesEvent | { readonly type: string }): string 
   return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
-function openBlock(block: ContentBlock): ContentBlock {
+function openBlock(block: ServedBlock): ServedBlock {
   switch (block.type) {
     case 'text':
       return { ...block, text: '', citations: block.citations === null ? null : [] };
     case 'thinking':
       return { ...block, thinking: '', signature: '' };
+    case 'compaction':
+      return { ...block, content: null, encrypted_content: null };
     case 'tool_use':
     case 'server_tool_use':
       return { ...block, input: {} };
@@ -82,7 +85,7 @@ function openBlock(block: ContentBlock): ContentBlock {
   }
 }
 
-function deltas(block: ContentBlock, rawInput: string | undefined): RawContentBlockDelta[] {
+function deltas(block: ServedBlock, rawInput: string | undefined): Delta[] {
   switch (block.type) {
     case 'text':
       return [
@@ -101,6 +104,11 @@ function deltas(block: ContentBlock, rawInput: string | undefined): RawContentBl
         })),
         { type: 'signature_delta', signature: block.signature },
       ];
+    case 'compaction': {
+      // All of it at once.
+      const { content, encrypted_content } = block;
+      return [{ type: 'compaction_delta', content, encrypted_content }];
+    }
     case 'tool_use':
     case 'server_tool_use':
       // The API begins with an empty fragment.

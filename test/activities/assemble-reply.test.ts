@@ -1,19 +1,19 @@
-import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
+import type { ReplyEvent } from '../../activities/assemble-reply.ts';
 import { describe, expect, test } from 'vitest';
 import { assembleReply } from '../../activities/assemble-reply.ts';
 import type { ModelReply } from '../../core/reply.ts';
 import { block, messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
-function assemble(events: readonly RawMessageStreamEvent[]): ModelReply {
+function assemble(events: readonly ReplyEvent[]): ModelReply {
   const reply = assembleReply();
   // Each test gets events of its own: blocks are built in place.
   for (const event of structuredClone(events)) reply.add(event);
   return reply.finish('req_01');
 }
 
-const whole = (...blocks: readonly RawMessageStreamEvent[]) =>
+const whole = (...blocks: readonly ReplyEvent[]) =>
   assemble([messageStart, ...blocks, messageDelta('end_turn'), messageStop]);
-const asking = (...blocks: readonly RawMessageStreamEvent[]) =>
+const asking = (...blocks: readonly ReplyEvent[]) =>
   assemble([messageStart, ...blocks, messageDelta('tool_use'), messageStop]);
 
 describe('a whole reply', () => {
@@ -173,7 +173,7 @@ describe('a whole reply', () => {
       { type: 'content_block_delta', index: 0, delta: { type: 'delta_of_the_future', more: 1 } },
       { type: 'content_block_stop', index: 0 },
       { type: 'event_of_the_future' },
-    ] as unknown as RawMessageStreamEvent[];
+    ] as unknown as ReplyEvent[];
 
     expect(whole(...events).content).toEqual([future]);
   });
@@ -197,7 +197,7 @@ describe('a whole reply', () => {
   });
 });
 
-const ended = (delta: RawMessageStreamEvent) => assemble([messageStart, delta, messageStop]);
+const ended = (delta: ReplyEvent) => assemble([messageStart, delta, messageStop]);
 
 describe('the end of a reply', () => {
   test('names the sequence or says why the model refused', () => {
@@ -258,9 +258,70 @@ describe('the end of a reply', () => {
     // Servers that speak the API leave it out.
     const bare = { type: 'message_delta', delta: { stop_reason: 'end_turn' } };
 
-    const reply = ended(bare as RawMessageStreamEvent);
+    const reply = ended(bare as ReplyEvent);
 
     expect(reply).toMatchObject({ stopReason: 'end_turn', stopSequence: null, stopDetails: null });
     expect(reply.usage.output_tokens).toBe(1);
+  });
+});
+
+const iterations = (...counts: [type: string, input: number, output: number][]) =>
+  ({
+    iterations: counts.map(([type, input_tokens, output_tokens]) => ({
+      type,
+      input_tokens,
+      output_tokens,
+      cache_creation_input_tokens: 3,
+      cache_read_input_tokens: 2,
+    })),
+  }) as object;
+
+describe('a reply before which the API has compacted the conversation', () => {
+  const begin = { type: 'compaction', content: null, encrypted_content: null } as const;
+  test('holds the summary as it came, whatever fields it has', () => {
+    const delta = {
+      type: 'compaction_delta',
+      content: 'So far.',
+      encrypted_content: 'EqQB',
+    } as const;
+    const summary = { ...begin, signature: 's', tool_changes: [] };
+
+    const { content } = whole(...block(0, summary, delta), ...text(1, 'Go on.'));
+
+    expect(content[0]).toEqual({ ...summary, content: 'So far.', encrypted_content: 'EqQB' });
+    expect(content[1]).toMatchObject({ text: 'Go on.' });
+  });
+
+  test('says so where there is no summary', () => {
+    const failed = { type: 'compaction_delta', content: null, encrypted_content: null } as const;
+
+    expect(whole(...block(0, begin, failed)).content).toEqual([begin]);
+  });
+
+  test('counts what the compactions have used, which the API does not', () => {
+    const usage = iterations(
+      ['compaction', 1_000, 50],
+      ['message', 130, 9],
+      ['compaction', 500, 20],
+    );
+
+    const reply = assemble([messageStart, messageDelta('end_turn', {}, usage), messageStop]);
+
+    expect(reply.usage).toEqual({
+      input_tokens: 120 + 1_500,
+      output_tokens: 42 + 70,
+      cache_creation_input_tokens: 7 + 6,
+      cache_read_input_tokens: 4,
+      cache_creation: { ephemeral_5m_input_tokens: 7 + 6, ephemeral_1h_input_tokens: 0 },
+    });
+  });
+
+  test('counts them once where the stream says it twice', () => {
+    const first = messageDelta(null, {}, iterations(['compaction', 1_000, 50]));
+    const second = messageDelta('end_turn', {}, iterations(['compaction', 1_000, 50]));
+
+    const reply = assemble([messageStart, first, second, messageDelta('end_turn'), messageStop]);
+
+    expect(reply.usage.input_tokens).toBe(1_120);
   });
 });

@@ -1,9 +1,10 @@
 import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
+import type { ReplyEvent } from '../../activities/assemble-reply.ts';
 import type { ReplyBlock } from '../../core/messages.ts';
 
 // One reply as the events of its stream, in the API's framing.
 
-type Delta = Extract<RawMessageStreamEvent, { type: 'content_block_delta' }>['delta'];
+type Delta = Extract<ReplyEvent, { type: 'content_block_delta' }>['delta'];
 type Stop = Extract<RawMessageStreamEvent, { type: 'message_delta' }>;
 
 const NO_DETAILS = {
@@ -39,15 +40,11 @@ export const messageStart: RawMessageStreamEvent = {
 };
 
 /** The events of one block: its beginning, what it grows by, and its end. */
-export function block(
-  index: number,
-  begin: ReplyBlock,
-  ...deltas: readonly Delta[]
-): RawMessageStreamEvent[] {
+export function block(index: number, begin: ReplyBlock, ...deltas: readonly Delta[]): ReplyEvent[] {
   return [
     { type: 'content_block_start', index, content_block: begin },
-    ...deltas.map((delta): RawMessageStreamEvent => ({
-      type: 'content_block_delta',
+    ...deltas.map((delta) => ({
+      type: 'content_block_delta' as const,
       index,
       delta,
     })),
@@ -64,7 +61,7 @@ export function toolUse(index: number, id: string, ...json: readonly string[]) {
   );
 }
 
-export function text(index: number, ...pieces: readonly string[]): RawMessageStreamEvent[] {
+export function text(index: number, ...pieces: readonly string[]): ReplyEvent[] {
   return block(
     index,
     { type: 'text', text: '', citations: null },

@@ -1,9 +1,9 @@
-import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
 import { describe, expect, test } from 'vitest';
+import type { ReplyEvent } from '../../activities/assemble-reply.ts';
 import { assembleReply, TornReplyError } from '../../activities/assemble-reply.ts';
 import { messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
-function assemble(events: readonly RawMessageStreamEvent[]) {
+function assemble(events: readonly ReplyEvent[]) {
   const reply = assembleReply();
   for (const event of structuredClone(events)) reply.add(event);
   return reply.finish(null);

@@ -183,6 +183,26 @@ describe('a sealed tail', () => {
     );
   });
 
+  test('says where the API has compacted the conversation, also after it was merged', async () => {
+    const store = createTranscriptStore(freshStorage());
+    const summary = { type: 'compaction', content: 'So far.', encrypted_content: null };
+    const reply = { role: 'assistant', content: [summary] } as unknown as Message;
+
+    const segments = await inActivity(async () => {
+      const first = await seal(store, [], [says('x'.repeat(1_000))]);
+      const second = await seal(store, first, [reply]);
+      const merged = await seal(store, second, [says('and then'), says('and then')]);
+      return [first, second, merged];
+    });
+
+    expect(segments.map((list) => list.map(({ compacted }) => compacted))).toEqual([
+      [undefined],
+      [undefined, true],
+      [undefined, true],
+    ]);
+    expect(segments[2]?.[1]?.messages).toBe(3);
+  });
+
   test("passes through the worker's codecs", async () => {
     const directory = join(root, 'codec');
     const storage = directoryStorage(directory);

@@ -63,6 +63,29 @@ describe('a declared agent', () => {
     expect(defineAgent({ ...OPTIONS, ...options }).spec.system).toBe(system);
   });
 
+  test.for([
+    ['as the API does by default', {}, {}],
+    [
+      'as it says',
+      { triggerTokens: 80_000, instructions: 'Keep every number.' },
+      { trigger: { type: 'input_tokens', value: 80_000 }, instructions: 'Keep every number.' },
+    ],
+  ] as const)('has its conversations compacted %s', ([, compaction, edit]) => {
+    expect(defineAgent({ ...OPTIONS, compaction }).spec).toEqual({
+      model: 'claude-opus-5-5',
+      max_tokens: 32_000,
+      betas: ['compact-2026-01-12'],
+      context_management: { edits: [{ type: 'compact_20260112', ...edit }] },
+    });
+  });
+
+  test.for(['claude-opus-4-6', 'claude-haiku-5-5', 'claude-fable-6', 'alias-of-a-gateway'])(
+    'may compact with %s',
+    (model) => {
+      expect(defineAgent({ ...OPTIONS, model, compaction: {} }).spec.betas).toHaveLength(1);
+    },
+  );
+
   test('keeps its tools in their order, under any legal name', () => {
     const agent = defineAgent({ ...OPTIONS, tools: SPECIAL_NAMES.map(tool) });
 
@@ -115,7 +138,7 @@ describe('the context of a turn', () => {
 describe('a declaration of an agent is refused', () => {
   const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onLimit, prices, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache';
+    'name, model, system, tools, maxTokens, limits, onLimit, prices, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache';
 
   test.for([
     [
@@ -127,6 +150,21 @@ describe('a declaration of an agent is refused', () => {
     ['with a name that is too long', { name: 'x'.repeat(65) }, NAME],
     ['without a model', { model: undefined }, 'model: must be named: there is no default model'],
     ['with an empty model', { model: '' }, 'model: is empty'],
+    [
+      'with a trigger that the API does not take',
+      { compaction: { triggerTokens: 49_999 } },
+      'compaction.triggerTokens: Too small: expected number to be >=50000',
+    ],
+    [
+      'with blank instructions for the summary',
+      { compaction: { instructions: ' ' } },
+      'compaction.instructions: is empty; leave it out',
+    ],
+    [
+      'with compaction for a model that has none',
+      { model: 'claude-haiku-4-5-20251001', compaction: {} },
+      'compaction: the API does not compact for claude-haiku-4-5-20251001; name Claude 4.6 or a later model',
+    ],
     ['with a blank system prompt', { system: '  ' }, 'system: is empty; leave it out'],
     [
       'with tools that are in no list',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Message, ReplyBlock } from '../../core/messages.ts';
+import type { InputBlock, Message, ReplyBlock } from '../../core/messages.ts';
 import { closeConversation } from '../../core/close-conversation.ts';
 import { call } from './arbitraries.ts';
 
@@ -21,8 +21,13 @@ const found = (id: string): ReplyBlock => ({
   caller: direct,
 });
 
+const summary: ReplyBlock = { type: 'compaction', content: 'So far.', encrypted_content: 'x' };
+
 const hello: Message = { role: 'user', content: 'Hello' };
-const assistant = (...content: ReplyBlock[]): Message => ({ role: 'assistant', content });
+const assistant = (...content: ReplyBlock[]): Message => ({
+  role: 'assistant',
+  content: content as InputBlock[],
+});
 const results: Message = {
   role: 'user',
   content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'x' }],
@@ -59,6 +64,11 @@ describe('a conversation whose turn has ended', () => {
       'has no reply of which nothing is left',
       [hello, assistant(thinking, search('a')), assistant(thinking)],
       [hello],
+    ],
+    [
+      'keeps a summary that stands alone',
+      [hello, assistant(summary, thinking)],
+      [hello, assistant(summary)],
     ],
     ['may be empty', [], []],
   ] as const)('%s', ([, messages, closed]) => {

@@ -24,11 +24,14 @@ describe('a reply', () => {
     );
   });
 
-  test('that paused while it asks for tools is refused, since nobody would answer them', () => {
-    const reply = replyWith({ content: [call('toolu_1')], stopReason: 'pause_turn' });
+  test.for(['pause_turn', 'compaction'])(
+    'that stopped with %s while it asks for tools is refused, since nobody would answer them',
+    (stopReason) => {
+      const reply = replyWith({ content: [call('toolu_1')], stopReason });
 
-    expect(findReplyProblem(reply, NO_IDS)).toBe('it paused while it asks for tools');
-  });
+      expect(findReplyProblem(reply, NO_IDS)).toBe('it paused while it asks for tools');
+    },
+  );
 
   test('that repeats an id within itself is refused', () => {
     const reply = asking(call('toolu_1'), call('toolu_2'), call('toolu_1'));

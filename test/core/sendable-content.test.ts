@@ -20,6 +20,11 @@ const found = (id: string): ReplyBlock => ({
   content: [],
   caller: direct,
 });
+const summary = (content: string | null): ReplyBlock => ({
+  type: 'compaction',
+  content,
+  encrypted_content: 'x',
+});
 
 describe('what goes into the conversation', () => {
   test('is a reply block for block', () => {
@@ -35,5 +40,11 @@ describe('what goes into the conversation', () => {
     const content = [text(''), thinking, text('\n\n'), text('Hi'), text(' \t')];
 
     expect(sendableContent(content)).toEqual([thinking, text('Hi')]);
+  });
+
+  test('is a summary and the trace of one that failed, and no empty one', () => {
+    const content = [summary('So far.'), summary(null), summary('')];
+
+    expect(sendableContent(content)).toEqual([summary('So far.'), summary(null)]);
   });
 });

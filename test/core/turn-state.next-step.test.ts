@@ -12,6 +12,7 @@ describe('after a reply', () => {
   test.for([
     ['tool_use: its tools run', { stopReason: 'tool_use' }, { type: 'run tools' }],
     ['pause_turn: the model is asked again', { stopReason: 'pause_turn' }, { type: 'ask again' }],
+    ['compaction: the model is asked again', { stopReason: 'compaction' }, { type: 'ask again' }],
     ['end_turn: the turn stops', { stopReason: 'end_turn' }, stop('end_turn')],
     ['max_tokens: the turn stops', { stopReason: 'max_tokens' }, stop('max_tokens')],
     [

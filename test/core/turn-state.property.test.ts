@@ -1,6 +1,7 @@
 import { callsBeyond, reachedBudget, spentOf } from '../../core/budget.ts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sinceCompaction } from '../../core/compaction.ts';
 import { jsonBytes } from '../../core/json.ts';
 import type { Message, ReplyBlock } from '../../core/messages.ts';
 import { toolUses } from '../../core/messages.ts';
@@ -31,7 +32,7 @@ interface Round {
   seals: boolean;
 }
 
-const EVERY_EXTRA = ['text', 'blank', 'thinking', 'search', 'open search'] as const;
+const EVERY_EXTRA = ['text', 'blank', 'thinking', 'search', 'open search', 'summary'] as const;
 type Extra = (typeof EVERY_EXTRA)[number];
 
 /** Blocks beside the calls, among them those that the API sends and does not take back. */
@@ -51,6 +52,8 @@ function extraBlocks(extra: Extra, id: string): ReplyBlock[] {
       return [{ type: 'text', text: '\n\n', citations: null }];
     case 'thinking':
       return [{ type: 'thinking', thinking: '', signature: id }];
+    case 'summary':
+      return [{ type: 'compaction', content: `Summary ${id}.`, encrypted_content: null }];
     case 'open search':
       return [search];
     default:
@@ -75,7 +78,7 @@ function plans(padding: fc.Arbitrary<number>, ends: readonly string[]): fc.Arbit
   const one = fc.record({ name: toolName, input: toolInput, outcome, padding });
   const calls = (minLength: number) => fc.array(one, { minLength, maxLength: 8 });
   const asking = round(fc.constant('tool_use'), calls(1), EVERY_EXTRA);
-  const pausing = round(fc.constant('pause_turn'), fc.constant([]), EVERY_EXTRA);
+  const pausing = round(fc.constantFrom('pause_turn', 'compaction'), fc.constant([]), EVERY_EXTRA);
   const last = round(fc.constantFrom(...ends), calls(0), EVERY_EXTRA);
   const middle = fc.oneof({ weight: 5, arbitrary: asking }, { weight: 1, arbitrary: pausing });
   return fc.record({
@@ -174,6 +177,9 @@ function messagesOf({ transcript }: TurnState, storage: ReadonlyMap<string, Mess
   return [...sealed, ...transcript.tail];
 }
 
+const holdsSummary = ({ content }: Message) =>
+  JSON.stringify(content).includes('Summary srvtoolu_');
+
 const askedIds = (messages: readonly Message[]) =>
   messages.flatMap(({ content }) =>
     typeof content === 'string' ? [] : toolUses(content).map(({ id }) => id),
@@ -194,6 +200,19 @@ describe('a turn, whatever the model replies and whatever becomes of its calls,'
       fc.property(plan, (planned) => {
         play(planned, (messages) => {
           expect(pairingComplaints(messages)).toEqual([]);
+        });
+      }),
+    );
+  });
+
+  test('is sent from the last summary on without parting a call from its result', () => {
+    fc.assert(
+      fc.property(plan, (planned) => {
+        play(planned, (messages) => {
+          const sent = sinceCompaction(messages);
+          expect(messages.slice(-sent.length)).toEqual(sent);
+          expect(pairingComplaints(sent)).toEqual([]);
+          expect(sent[0]).toBe(messages.findLast(holdsSummary) ?? messages[0]);
         });
       }),
     );

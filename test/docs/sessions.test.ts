@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { conversation, say } from 'plait/testing';
+import { compact, conversation, reply, say, script as scripts } from 'plait/testing';
 import { describe, expect, test } from 'vitest';
 import { startPlait } from '../fixtures/plait.ts';
 import { moveToNewVersion } from './fork.ts';
+import { researcher } from './researcher.ts';
 import { support } from './support.ts';
 import { onInterrupt, onMessage, remind } from './support-desk.ts';
 
@@ -42,5 +43,19 @@ describe('docs/sessions.md', () => {
     const turn = await agents.session(support, moved.sessionId).send('Still there?');
     expect((await turn.result()).text).toBe('You said: Still there?');
     expect(model.requests.at(-1)?.body?.messages).toHaveLength(7);
+  });
+
+  test('its researcher goes on from the summary, and what it has replaced can be read', async () => {
+    const script = scripts(
+      conversation('Find it', [reply(compact('It was sought.'), say('I found it.'))]),
+      conversation('Where?', [say('There.')]),
+    );
+    await using plait = await startPlait({ agents: [researcher], script });
+    const session = plait.agents.session(researcher, `search-${randomUUID()}`);
+
+    await (await session.send('Find it')).result();
+    expect((await (await session.send('Where?')).result()).text).toBe('There.');
+    expect((await session.transcript()).messages[0]?.content).toBe('Find it');
+    expect(plait.model.requests.at(-1)?.body?.messages).toHaveLength(2);
   });
 });

@@ -555,7 +555,10 @@ test('a beta may bring fields and blocks of its own', () => {
   const body = {
     ...base,
     context_management: {},
-    messages: [user({ type: 'compaction', content: 'x' }), { ...system('x'), clear_at: 'never' }],
+    messages: [
+      user({ type: 'mcp_tool_listing', tools: [] }),
+      { ...system('x'), clear_at: 'never' },
+    ],
   };
   expect(refusal(body)?.message).toBe('context_management: Extra inputs are not permitted');
   expect(refusal(body, { beta: true })).toBeUndefined();

@@ -1,18 +1,16 @@
 import type { Hash } from 'node:crypto';
-import type {
-  ContentBlock,
-  Message,
-  MessageCreateParams,
-  StopReason,
-} from '@anthropic-ai/sdk/resources/messages';
+import type { BetaIterationsUsage } from '@anthropic-ai/sdk/resources/beta/messages';
+import type { MessageCreateParams, StopReason } from '@anthropic-ai/sdk/resources/messages';
+import { UnscriptedError } from '../script.ts';
 import { blocksOf, canonicalBlock, canonicalPreamble, digestSoFar, sha256 } from './canonical.ts';
-import type { MessageReply, ScriptedBlock } from './reply.ts';
+import { compactionEdit, isSummary, sealSummary } from './compaction.ts';
+import type { MessageReply, ScriptedBlock, ServedBlock, ServedMessage } from './reply.ts';
 import { ThinkingSeals } from './thinking.ts';
-import { outputUsage, type PromptCache } from './usage.ts';
+import { estimateInputTokens, estimateTokens, outputUsage, type PromptCache } from './usage.ts';
 
 /** The whole message, and what a stream sends instead of the input of single blocks, by index. */
 export interface ComposedMessage {
-  readonly message: Message;
+  readonly message: ServedMessage;
   readonly rawInputs: ReadonlyMap<number, string>;
 }
 
@@ -42,6 +40,13 @@ export function composeMessage(
     seals.add('assistant', whole);
     return whole;
   });
+  const compacts = compactionEdit({ ...body }) !== undefined;
+  if (!compacts && content.some(({ type }) => type === 'compaction')) {
+    throw new UnscriptedError(
+      'The script compacts a conversation, and the request has no `compact_20260112` edit.',
+    );
+  }
+  const own = { ...cache.measure(continued(body, content)), ...outputUsage(content) };
   const called = content.some(({ type }) => type === 'tool_use');
   const stopReason =
     body.max_tokens === 0
@@ -60,13 +65,13 @@ export function composeMessage(
       container: null,
       diagnostics: null,
       usage: {
-        ...cache.measure(body),
-        ...outputUsage(content),
+        ...own,
         server_tool_use: null,
         service_tier: 'standard',
         inference_geo: null,
         speed: null,
         ...reply.usage,
+        ...(compacts ? { iterations: iterations(body, content, { ...own, ...reply.usage }) } : {}),
       },
     },
     rawInputs: new Map(
@@ -82,7 +87,7 @@ function wholeBlock(
   { thinking }: MessageCreateParams,
   seals: ThinkingSeals,
   id: string,
-): ContentBlock {
+): ServedBlock {
   switch (block.type) {
     case 'text':
       return { type: 'text', text: block.text, citations: block.citations ?? null };
@@ -91,6 +96,13 @@ function wholeBlock(
         thinking !== undefined && 'display' in thinking && thinking.display === 'omitted';
       const text = omitted ? '' : block.thinking;
       return { type: 'thinking', thinking: text, signature: block.signature ?? seals.sign(text) };
+    }
+    case 'compaction': {
+      const { content } = block;
+      return {
+        ...block,
+        encrypted_content: content === null ? null : sealSummary(content),
+      };
     }
     case 'redacted_thinking':
       return { type: 'redacted_thinking', data: block.data ?? seals.sign('') };
@@ -106,6 +118,54 @@ function wholeBlock(
     default:
       return block;
   }
+}
+
+/** What the model goes on from: where the API compacts, its summary instead of the messages. */
+function continued(
+  body: MessageCreateParams,
+  content: readonly ServedBlock[],
+): MessageCreateParams {
+  const summary = content.findLast(isSummary);
+  if (summary === undefined) return body;
+  const messages = [{ role: 'assistant', content: [summary] }];
+  return { ...body, messages: messages as unknown as MessageCreateParams['messages'] };
+}
+
+type Counts = Pick<
+  ServedMessage['usage'],
+  | 'input_tokens'
+  | 'output_tokens'
+  | 'cache_creation'
+  | 'cache_creation_input_tokens'
+  | 'cache_read_input_tokens'
+>;
+
+/** With the beta the API counts each compaction, and what it sampled otherwise, by itself. */
+function iterations(
+  body: MessageCreateParams,
+  content: readonly ServedBlock[],
+  own: Counts,
+): BetaIterationsUsage {
+  const compactions = content.filter((block) => block.type === 'compaction');
+  return [
+    ...compactions.map(({ content: summary }) => ({
+      type: 'compaction' as const,
+      input_tokens: estimateInputTokens(body),
+      output_tokens: estimateTokens(summary ?? ''),
+      cache_creation: null,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+    })),
+    {
+      type: 'message' as const,
+      model: body.model,
+      input_tokens: own.input_tokens,
+      output_tokens: own.output_tokens,
+      cache_creation: own.cache_creation,
+      cache_creation_input_tokens: own.cache_creation_input_tokens ?? 0,
+      cache_read_input_tokens: own.cache_read_input_tokens ?? 0,
+    },
+  ];
 }
 
 /** An id in the API's form: letters and digits only. */

@@ -2,6 +2,7 @@ import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { spoiltReply } from '../faults.ts';
 import { refusal } from '../refusals.ts';
 import { scriptedReply, settleReply, UnscriptedError, type Script } from '../script.ts';
+import { COMPACTION_BETA } from '../../core/compaction.ts';
 import { isRecord } from '../../core/json.ts';
 import { sha256 } from './canonical.ts';
 import { composeMessage } from './compose.ts';
@@ -131,6 +132,9 @@ function acceptedBody(
   endpoint: 'messages' | 'count_tokens',
 ): MessageCreateParams | undefined {
   const { headers } = exchange.request;
+  const betas = String(headers['anthropic-beta'] ?? '')
+    .split(/[\s,]+/)
+    .filter(Boolean);
   const body = parseJson(text);
   if (isRecord(body) && !(body instanceof Error)) {
     exchange.record.body = body as unknown as MessageCreateParams;
@@ -140,7 +144,11 @@ function acceptedBody(
       ? badRequest(`The request body is not valid JSON: ${body.message}`)
       : headers['anthropic-version'] === undefined
         ? badRequest('anthropic-version: header is required')
-        : refusal(body, { endpoint, beta: headers['anthropic-beta'] !== undefined });
+        : refusal(body, {
+            endpoint,
+            beta: betas.length > 0,
+            compaction: betas.includes(COMPACTION_BETA),
+          });
   if (refused === undefined) return exchange.record.body;
   const { status, type, message } = refused;
   answerError(exchange, status, { type, message });

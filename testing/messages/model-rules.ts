@@ -4,6 +4,8 @@ import type { ModelInfo, ModelLine } from '@anthropic-ai/sdk/resources/models';
 export interface ModelRules {
   /** A thinking block is refused once anything before it changed. */
   readonly bindsThinking: boolean;
+  /** The API replaces what the model has read by a summary. */
+  readonly compaction: boolean;
   /** `tool_choice` of type `any` or `tool`. */
   readonly forcedToolChoice: boolean;
   /** A last message of the assistant's, to be continued. */
@@ -22,6 +24,7 @@ export function modelRules(model: string): ModelRules {
   const { line, version } = parseModel(model);
   return {
     bindsThinking: version >= (line === 'fable' ? 5.1 : line === 'mythos' ? 5.2 : 5.5),
+    compaction: version >= 4.6,
     forcedToolChoice:
       line === 'haiku' || version < (line === 'fable' || line === 'mythos' ? 5.1 : 5.5),
     prefill: version < 4.6,

@@ -1,5 +1,10 @@
 import type {
+  BetaCompactionBlock,
+  BetaIterationsUsage,
+} from '@anthropic-ai/sdk/resources/beta/messages';
+import type {
   ContentBlock,
+  Message,
   RefusalStopDetails,
   StopReason,
   TextBlock,
@@ -21,11 +26,26 @@ export interface ScriptedToolUse {
   readonly rawInput?: string;
 }
 
+/** The API compacts the conversation; without a summary it tries to and fails. */
+export interface ScriptedCompaction {
+  readonly type: 'compaction';
+  readonly content: string | null;
+}
+
+/** A message as it leaves the server. */
+export interface ServedMessage extends Omit<Message, 'content' | 'usage'> {
+  readonly content: readonly ServedBlock[];
+  readonly usage: Usage & { readonly iterations?: BetaIterationsUsage };
+}
+
+export type ServedBlock = ContentBlock | BetaCompactionBlock;
+
 /** A content block as a script writes it: what is left out is filled in by the server. */
 export type ScriptedBlock =
   | { readonly type: 'text'; readonly text: string; readonly citations?: TextBlock['citations'] }
   | { readonly type: 'thinking'; readonly thinking: string; readonly signature?: string }
   | { readonly type: 'redacted_thinking'; readonly data?: string }
+  | ScriptedCompaction
   | ScriptedToolUse
   | Exclude<ContentBlock, { type: 'text' | 'thinking' | 'redacted_thinking' | 'tool_use' }>;
 

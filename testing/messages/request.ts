@@ -5,12 +5,16 @@ import type {
   MessageParam,
   ToolResultBlockParam,
 } from '@anthropic-ai/sdk/resources/messages';
+import { isSummary, sinceSummary } from './compaction.ts';
 
 /** A request as a script sees it. It has already passed every check of the API. */
 export interface ScriptRequest {
   readonly body: MessageCreateParams;
   readonly headers: IncomingHttpHeaders;
-  /** The last text that a user wrote: what began this turn. Tool results do not count. */
+  /**
+   * The last text that a user wrote: what began this turn. Tool results do not count. Where the API
+   * has replaced it by a summary, the summary.
+   */
   readonly userText: string;
   /** How many assistant messages stand after that text: 0 for the first reply of a turn. */
   readonly round: number;
@@ -27,8 +31,9 @@ export function readRequest(
   headers: IncomingHttpHeaders,
   arrival: number,
 ): ScriptRequest {
-  const { messages } = body;
+  const messages = sinceSummary(body.messages);
   const start = messages.findLastIndex((message) => isPlainUserText(message));
+  const begin = Math.max(0, start);
   const lastReply = messages.findLastIndex(({ role }) => role === 'assistant');
   const toolResults = messages
     .slice(lastReply + 1)
@@ -40,8 +45,8 @@ export function readRequest(
     headers,
     arrival,
     toolResults,
-    userText: plainText(messages[start]),
-    round: messages.slice(start + 1).filter(({ role }) => role === 'assistant').length,
+    userText: start === -1 ? summaryText(messages[0]) : plainText(messages[start]),
+    round: messages.slice(begin + 1).filter(({ role }) => role === 'assistant').length,
     resultOf: (toolName) => {
       const ids = new Set(calls.filter(({ name }) => name === toolName).map(({ id }) => id));
       const result = toolResults.find(({ tool_use_id }) => ids.has(tool_use_id));
@@ -58,6 +63,10 @@ function plainText(message: MessageParam | undefined): string {
   return contentBlocks(message)
     .flatMap((block) => (block.type === 'text' ? [block.text] : []))
     .join('\n');
+}
+
+function summaryText(message: MessageParam | undefined): string {
+  return (contentBlocks(message) as readonly unknown[]).find(isSummary)?.content ?? '';
 }
 
 function resultText({ content }: ToolResultBlockParam): string {

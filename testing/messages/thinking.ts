@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
 import { canonicalBlock, canonicalPreamble, digestSoFar, sha256 } from './canonical.ts';
+import { isSummary } from './compaction.ts';
 import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from './canonical.ts';
 
@@ -20,14 +21,21 @@ export type SignatureVerdict = 'intact' | 'altered' | 'moved' | 'foreign';
  * API lets a client drop a leading run of them, but none from the middle.
  */
 export class ThinkingSeals {
-  readonly #prefix: Hash;
+  readonly #preamble: string;
+  #prefix: Hash;
   #previous = '';
 
   constructor(body: JsonObject) {
-    this.#prefix = sha256(canonicalPreamble(body));
+    this.#preamble = canonicalPreamble(body);
+    this.#prefix = sha256(this.#preamble);
   }
 
   add(role: string, block: unknown): void {
+    if (isSummary(block)) {
+      // What comes behind a summary was thought without what the summary has replaced.
+      this.#prefix = sha256(this.#preamble);
+      this.#previous = '';
+    }
     const seal = sealOf(block);
     if (seal === undefined) this.#prefix.update(`${role}:${canonicalBlock(block)}\n`);
     else this.#previous = shortDigest(seal);

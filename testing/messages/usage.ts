@@ -1,5 +1,7 @@
-import type { MessageCreateParams, Message, Usage } from '@anthropic-ai/sdk/resources/messages';
+import type { MessageCreateParams, Usage } from '@anthropic-ai/sdk/resources/messages';
 import { isRecord } from '../../core/json.ts';
+import { sinceSummary } from './compaction.ts';
+import type { ServedBlock } from './reply.ts';
 import { blocksOf, canonicalBlock, digestSoFar, sha256 } from './canonical.ts';
 
 /** How many blocks before a breakpoint the API looks for an entry that was written earlier. */
@@ -11,7 +13,7 @@ type InputUsage = Pick<
 >;
 
 /** Four characters a token: near enough for budgets, and the same every time. */
-function estimateTokens(text: string): number {
+export function estimateTokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
 
@@ -61,11 +63,12 @@ export class PromptCache {
   }
 }
 
-/** Tokens of a reply, thinking counted in, as the API does. */
+/** Tokens of a reply, thinking counted in and summaries not, as the API does. */
 export function outputUsage(
-  content: Message['content'],
+  content: readonly ServedBlock[],
 ): Pick<Usage, 'output_tokens' | 'output_tokens_details'> {
-  const tokens = content.map((block) => ({
+  const own = content.filter(({ type }) => type !== 'compaction');
+  const tokens = own.map((block) => ({
     thinking: block.type === 'thinking',
     count: estimateTokens(block.type === 'text' ? block.text : canonicalBlock(block)),
   }));
@@ -80,9 +83,10 @@ export function outputUsage(
 function promptBlocks(body: unknown): { text: string; ttl: string | undefined }[] {
   if (!isRecord(body)) return [];
   const { tools, system, messages } = body;
-  const inMessages = blocksOf(messages).flatMap((message) =>
-    isRecord(message) ? blocksOf(message['content']) : [],
-  );
+  const read = blocksOf(messages)
+    .filter(isRecord)
+    .map(({ content }) => ({ content }));
+  const inMessages = sinceSummary(read).flatMap(({ content }) => blocksOf(content));
   return [...blocksOf(tools), ...blocksOf(system), ...inMessages].map((block) => ({
     text: canonicalBlock(block),
     ttl: ttlOf(block),

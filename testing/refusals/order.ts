@@ -57,8 +57,9 @@ export function endingRefusal(
       );
 }
 
-/** A reply that stopped with `pause_turn` is sent back to be continued. */
+/** A reply that stopped with `pause_turn` or `compaction` is sent back to be continued. */
 function isPaused({ blocks }: CheckedMessage): boolean {
+  if (blocks.at(-1)?.type === 'compaction') return true;
   return blocks.some(({ type }) => type === 'server_tool_use');
 }
 

@@ -15,6 +15,8 @@ export interface RefusalOptions {
    * taken for the beta's. @default false
    */
   readonly beta?: boolean;
+  /** Whether that is the beta of compaction, `compact-2026-01-12`. @default false */
+  readonly compaction?: boolean;
 }
 
 /** One message whose shape has been checked: its place in the request and its blocks. */
