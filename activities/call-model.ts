@@ -13,6 +13,8 @@ import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
 import type { Segment } from '../core/transcript.ts';
+import type { Container } from '../core/server-calls.ts';
+import { openServerCalls } from '../core/server-calls.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
 import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
@@ -41,6 +43,8 @@ export interface ModelCallArgs {
   output?: OutputSchema;
   /** The model is to answer without calling tools. */
   lastWord?: true;
+  /** The sandbox of the API that the turn has. */
+  container?: Container;
   /** The first call of its turn. */
   first?: true;
   /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
@@ -93,6 +97,7 @@ export function createCallModel(
         ...(own === undefined ? {} : { output: own.config }),
         lastWord: args.lastWord === true,
         first: args.first === true,
+        ...(args.container === undefined ? {} : { container: args.container }),
       });
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
@@ -126,9 +131,8 @@ function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Me
   );
 }
 
-/** Without those of the API's own tools, which have no schema of ours. */
 function toolNames({ tools = [] }: AgentSpec): string[] {
-  return tools.map(({ name }) => name);
+  return tools.flatMap((tool) => ('name' in tool ? [tool.name] : []));
 }
 
 interface FoundAgent {
@@ -241,9 +245,9 @@ async function sealTail(
   { segments, tail, tailBytes }: ModelCallArgs,
 ): Promise<Segment[] | undefined> {
   if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
-  // A paused reply may hold open calls of the API's own tools. When the turn ends with it, they are
-  // left out of the conversation, and of a segment nothing can be.
-  if (tail.at(-1)?.role === 'assistant') return undefined;
+  // When the turn ends with open calls of the API's own tools, they are left out of the conversation,
+  // and of a segment nothing can be.
+  if (tail.at(-1)?.role === 'assistant' || openServerCalls(tail).length > 0) return undefined;
   try {
     return await store.seal(segments, tail, tailBytes);
   } catch (error) {

@@ -2,6 +2,7 @@ import type { MessageCreateParamsBase, ToolChoice } from '@anthropic-ai/sdk/reso
 import type { AgentSpec } from '../core/agent-spec.ts';
 import type { CompactionParams } from '../core/compaction.ts';
 import type { Message } from '../core/messages.ts';
+import type { Container } from '../core/server-calls.ts';
 import { withBreakpoints } from './cache-breakpoints.ts';
 
 export type RequestParams = Omit<MessageCreateParamsBase, 'stream'> & CompactionParams;
@@ -14,6 +15,8 @@ export interface OwnParams {
   lastWord?: boolean;
   /** The first of its turn. */
   first?: boolean;
+  /** The sandbox of its turn. The API wants it back while code waits for a call in it. */
+  container?: Container;
 }
 
 /** The body of the next request of a conversation. */
@@ -23,12 +26,16 @@ export function requestParams(
   own: OwnParams = {},
 ): RequestParams {
   const { cache, max_tokens_retry: _, tool_choice: __, ...params } = spec;
-  const { output } = own;
+  const { output, container } = own;
   const toolChoice = toolChoiceOf(spec, own);
   const request: RequestParams = {
     ...params,
     ...(toolChoice === undefined ? {} : { tool_choice: toolChoice }),
     ...(output === undefined ? {} : { output_config: { ...params.output_config, ...output } }),
+    // One that has expired would be refused.
+    ...(container !== undefined && Date.parse(container.expires_at) > Date.now()
+      ? { container: container.id }
+      : {}),
     messages,
   };
   return withBreakpoints(request, cache);

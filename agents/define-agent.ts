@@ -15,6 +15,9 @@ import type { Tool } from './define-tool.ts';
 import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
 import { compactsConversations } from './model-features.ts';
+import { isRecord } from '../core/json.ts';
+import type { ServerTool } from './server-tools.ts';
+import { serverToolProblems, toolSpecs } from './server-tools.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
 import { compileOutput } from './output-schema.ts';
 import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
@@ -28,6 +31,12 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   system?: string;
   /** Names must be unique. @default [] */
   tools?: readonly Tool<Context>[];
+  /**
+   * Tools that Anthropic defines, sent as they are: web search, web fetch, code execution and tool
+   * search, which the API runs itself; memory, bash and the text editor, which you run: the agent needs
+   * a tool of the same name, whose description and schema Anthropic's take the place of. @default []
+   */
+  serverTools?: readonly ServerTool[];
   /**
    * Limit for one reply of the model, in tokens, thinking included. Must not exceed what the model
    * allows. @default 32000
@@ -257,6 +266,14 @@ const agentOptions = z.strictObject({
     .optional(),
   parallelToolUse: z.boolean().default(true),
   ...modelOptions,
+  serverTools: z
+    .array(
+      z.custom<ServerTool>(
+        (tool) => isRecord(tool) && typeof tool['type'] === 'string' && 'name' in tool,
+        'must be a tool as the Messages API takes it, with a type and a name',
+      ),
+    )
+    .default([]),
 });
 
 /**
@@ -288,7 +305,10 @@ export function defineAgent<Context = unknown, Output = unknown>(
       `${subject}: limits.costUSD needs prices: what the model costs in USD per million tokens`,
     );
   }
-  const problems = modelProblems(checked);
+  const problems = [
+    ...modelProblems(checked),
+    ...serverToolProblems(checked.serverTools, checked.tools),
+  ];
   if (problems.length > 0) throw new DeclarationError(`${subject}: ${problems.join('; ')}`);
   const { contextSchema } = checked;
   const output = checked.output === undefined ? undefined : compileOutput(subject, checked.output);
@@ -333,13 +353,14 @@ function agentSpec(
   output: CompiledOutput | undefined,
 ): AgentSpec {
   const { output_config: outputConfig, ...model } = modelSpec(options);
+  const specs = toolSpecs(options.tools, options.serverTools);
   const nudge = options.parallelToolUse && options.tools.length > 0 ? [PARALLEL_TOOL_USE] : [];
   const system = [...(options.system === undefined ? [] : [options.system]), ...nudge].join('\n\n');
   return {
     model: options.model,
     max_tokens: options.maxTokens,
     ...(system === '' ? {} : { system }),
-    ...(options.tools.length === 0 ? {} : { tools: options.tools.map(({ spec }) => spec) }),
+    ...(specs.length === 0 ? {} : { tools: specs }),
     ...model,
     ...(outputConfig === undefined && output === undefined
       ? {}

@@ -1,8 +1,8 @@
 import type {
   OutputConfig,
   ThinkingConfigParam,
-  Tool,
   ToolChoice,
+  ToolUnion,
 } from '@anthropic-ai/sdk/resources/messages';
 import type { BatchPolicy } from './batch-policy.ts';
 import type { Budget, OnLimit } from './budget.ts';
@@ -23,7 +23,7 @@ export interface AgentSpec extends CompactionParams {
   model: string;
   max_tokens: number;
   system?: string;
-  tools?: Tool[];
+  tools?: ToolUnion[];
   output_config?: {
     format?: { type: 'json_schema'; schema: OutputSchema };
     effort?: NonNullable<OutputConfig['effort']>;

@@ -9,6 +9,7 @@ import { repairMessage } from './output.ts';
 import type { Prices } from './prices.ts';
 import { costOf } from './prices.ts';
 import type { CheckedOutput, ModelReply } from './reply.ts';
+import type { Container } from './server-calls.ts';
 import { sendableContent } from './sendable-content.ts';
 import type { StoredResult } from './stored-result.ts';
 import type { Segment, Transcript } from './transcript.ts';
@@ -39,6 +40,8 @@ export interface TurnState {
   before: number;
   /** Ids of the turns whose messages this one has taken in. */
   joined: string[];
+  /** The sandbox of the API that code of this turn runs in. */
+  container?: Container;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
   /** The answer, where it matches. */
@@ -104,6 +107,7 @@ export function commitReply(state: TurnState, reply: ModelReply, segments?: Segm
     rounds: state.rounds + 1,
     text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
+    ...(reply.container === undefined ? {} : { container: reply.container }),
   };
 }
 

@@ -175,7 +175,7 @@ describe('a whole reply', () => {
       { type: 'event_of_the_future' },
     ] as unknown as ReplyEvent[];
 
-    expect(whole(...events).content).toEqual([future]);
+    expect(whole(...events).content).toEqual([{ ...future, more: 1 }]);
   });
 
   test('is not disturbed by a delta that does not belong to its block', () => {

@@ -137,20 +137,20 @@ describe('no tool runs but after tool_use, and no call stays open', () => {
   });
 });
 
+async function askWithRoom(replies: readonly [Reply, Reply]) {
+  ran = 0;
+  const agent = agentWith([look], { maxTokens: 1_000, maxTokensRetry: 4_000 });
+  await using plait = await startPlait({
+    agents: [agent],
+    script: ({ body, userText, round }) =>
+      round > 0 || userText !== 'go' ? say('Done.') : replies[body.max_tokens === 1_000 ? 0 : 1],
+  });
+  const result = await plait.agents.execute(agent, 'go');
+  return { result, sent: plait.model.requests.map(({ body }) => body?.max_tokens) };
+}
+
 describe('an agent with more room for a second try', () => {
   const cut = stopWith('max_tokens', callTools({ look: { half: true } }));
-
-  async function askWithRoom(replies: readonly [Reply, Reply]) {
-    ran = 0;
-    const agent = agentWith([look], { maxTokens: 1_000, maxTokensRetry: 4_000 });
-    await using plait = await startPlait({
-      agents: [agent],
-      script: ({ body, userText, round }) =>
-        round > 0 || userText !== 'go' ? say('Done.') : replies[body.max_tokens === 1_000 ? 0 : 1],
-    });
-    const result = await plait.agents.execute(agent, 'go');
-    return { result, sent: plait.model.requests.map(({ body }) => body?.max_tokens) };
-  }
 
   test('is asked again when its reply was cut off, and only the whole reply counts', async () => {
     const whole = callTools({ look: { half: false } });
@@ -162,8 +162,10 @@ describe('an agent with more room for a second try', () => {
   });
 
   test('pays for both, and is asked twice at most', async () => {
-    const costs = (output_tokens: number): Reply => ({ ...cut, usage: { output_tokens } });
-    const { result, sent } = await askWithRoom([costs(1_000), costs(4_000)]);
+    const { result, sent } = await askWithRoom([
+      { ...cut, usage: { output_tokens: 1_000 } },
+      { ...cut, usage: { output_tokens: 4_000 } },
+    ]);
     expect(result).toMatchObject({
       stopReason: 'max_tokens',
       rounds: 1,
