@@ -68,6 +68,11 @@ export function assembleReply(): ReplyAssembly {
         case 'message_start': {
           const { id, model, content, stop_reason: stopReason } = event.message;
           head = { id, model };
+          // A gateway that has asked again sends another message into the same stream.
+          blocks.length = 0;
+          inputs.clear();
+          cut.clear();
+          stop = undefined;
           usage = merged(usage, event.message.usage);
           compactions = compactionUsage(event.message.usage) ?? compactions;
           container = containerOf(event.message) ?? container;
