@@ -8,7 +8,8 @@ import type {
 } from '@anthropic-ai/sdk/resources/messages';
 import type { ReplyBlock } from '../core/messages.ts';
 import type { ModelReply } from '../core/reply.ts';
-import type { CacheCreation, Usage } from '../core/usage.ts';
+import type { Container } from '../core/server-calls.ts';
+import type { CacheCreation, ServerToolUsage, Usage } from '../core/usage.ts';
 import { addUsage, NO_USAGE } from '../core/usage.ts';
 
 /** The stream did not bring one whole reply, so nothing of it may be kept. Another attempt may. */
@@ -53,6 +54,7 @@ export function assembleReply(): ReplyAssembly {
   let stop: Stop | undefined;
   let usage: Usage = UNKNOWN_USAGE;
   let compactions: Usage | undefined;
+  let container: Container | undefined;
   let whole = false;
   let events = 0;
   const blocks: ReplyBlock[] = [];
@@ -80,8 +82,14 @@ export function assembleReply(): ReplyAssembly {
         case 'message_start': {
           const { id, model, content, stop_reason: stopReason } = event.message;
           head = { id, model };
+          // A gateway that has asked again sends another message into the same stream.
+          blocks.length = 0;
+          inputs.clear();
+          cut.clear();
+          stop = undefined;
           usage = merged(usage, event.message.usage);
           compactions = compactionUsage(event.message.usage) ?? compactions;
+          container = containerOf(event.message) ?? container;
           // A reply that was made before the stream began comes whole.
           blocks.push(...content);
           if (stopReason !== null && stopReason !== undefined) stop = stopOf(event.message);
@@ -104,7 +112,9 @@ export function assembleReply(): ReplyAssembly {
           close(event.index);
           break;
         case 'message_delta':
-          stop = stopOf(event.delta);
+          // A later one may leave out what an earlier one has said.
+          stop = event.delta.stop_reason == null && stop !== undefined ? stop : stopOf(event.delta);
+          container = containerOf(event.delta) ?? container;
           usage = merged(usage, event.usage);
           compactions = compactionUsage(event.usage) ?? compactions;
           break;
@@ -129,7 +139,8 @@ export function assembleReply(): ReplyAssembly {
       // could be sent back.
       const content = blocks.filter((block) => !cut.has(block));
       const all = compactions === undefined ? usage : addUsage(usage, compactions);
-      return { ...head, content, ...stop, usage: all, requestId };
+      const sandbox = container === undefined ? {} : { container };
+      return { ...head, content, ...stop, usage: all, ...sandbox, requestId };
     },
   };
 }
@@ -144,6 +155,13 @@ function stopOf(
     stopSequence: said.stop_sequence ?? null,
     stopDetails: said.stop_details ?? null,
   };
+}
+
+/** Without its skills: nothing here needs them. */
+function containerOf({ container }: { container?: Container | null }): Container | undefined {
+  if (container === null || container === undefined) return undefined;
+  const { id, expires_at } = container;
+  return { id, expires_at };
 }
 
 type RawMessageDelta = Extract<RawMessageStreamEvent, { type: 'message_delta' }>['delta'];
@@ -167,23 +185,39 @@ function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_del
       if (block.type === 'compaction') Object.assign(block, delta, { type: block.type });
       break;
     default:
+      extendUnknown(block as unknown as Record<string, unknown>, delta);
       break;
   }
 }
 
+/**
+ * A kind of delta that this version does not know, by the pattern of all others: texts and lists grow,
+ * anything else is set. Dropped, its block would go back altered.
+ */
+function extendUnknown(block: Record<string, unknown>, delta: object): void {
+  for (const [key, value] of Object.entries(delta)) {
+    if (key === 'type') continue;
+    const before = block[key];
+    if (typeof before === 'string' && typeof value === 'string') block[key] = before + value;
+    else if (Array.isArray(before) && Array.isArray(value)) block[key] = before.concat(value);
+    else block[key] = value;
+  }
+}
+
 function setInput(block: ReplyBlock, json: string): boolean {
-  if (!('input' in block)) return true;
+  if (block.type === 'text' || block.type === 'thinking') return true;
   try {
-    block.input = JSON.parse(json) as typeof block.input;
+    (block as { input?: unknown }).input = JSON.parse(json);
     return true;
   } catch {
     return false;
   }
 }
 
-type Counts = Omit<Usage, 'cache_creation'>;
+type Counts = Omit<Usage, 'cache_creation' | 'server_tool_use'>;
 type UsageUpdate = { [Key in keyof Counts]?: number | null } & {
   cache_creation?: CacheCreation | null;
+  server_tool_use?: ServerToolUsage | null;
 };
 
 function onlyCounts(split: CacheCreation): CacheCreation {
@@ -194,6 +228,7 @@ function onlyCounts(split: CacheCreation): CacheCreation {
 /** Counts in the stream are cumulative, and a later event leaves out or nulls what did not change. */
 function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
   const split = update?.cache_creation ?? usage.cache_creation;
+  const tools = update?.server_tool_use ?? usage.server_tool_use;
   return {
     input_tokens: update?.input_tokens ?? usage.input_tokens,
     output_tokens: update?.output_tokens ?? usage.output_tokens,
@@ -201,6 +236,7 @@ function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
       update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
     cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
     ...(split === undefined ? {} : { cache_creation: onlyCounts(split) }),
+    ...(tools === undefined ? {} : { server_tool_use: tools }),
   };
 }
 

@@ -3,7 +3,6 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
-import type { CompiledOutput } from '../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
 import type { Budget } from '../core/budget.ts';
 import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
@@ -14,6 +13,8 @@ import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
 import type { Segment } from '../core/transcript.ts';
+import type { Container } from '../core/server-calls.ts';
+import { openServerCalls } from '../core/server-calls.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
 import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
@@ -23,6 +24,8 @@ import { announceReply } from './forming-reply.ts';
 import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import type { RequestOptions } from './request-reply.ts';
+import type { RequestParams } from './request-params.ts';
+import { requestParams } from './request-params.ts';
 import { requestReply } from './request-reply.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 import type { TurnDeadline } from './turn-deadline.ts';
@@ -41,6 +44,10 @@ export interface ModelCallArgs {
   output?: OutputSchema;
   /** The model is to answer without calling tools. */
   lastWord?: true;
+  /** The sandbox of the API that the turn has. */
+  container?: Container;
+  /** The first call of its turn. */
+  first?: true;
   /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
   begun?: { limits?: Budget; at: number };
 }
@@ -90,10 +97,20 @@ export function createCallModel(
       const messages = sinceCompaction([...earlier, ...args.tail]);
       if (pinned !== undefined) refuseCompaction(agent, messages);
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
-      const params = requestOf(spec, messages, { own, lastWord: args.lastWord === true });
+      const params = requestParams(spec, messages, {
+        ...(own === undefined ? {} : { output: own.config }),
+        lastWord: args.lastWord === true,
+        first: args.first === true,
+        ...(args.container === undefined ? {} : { container: args.container }),
+      });
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        askUntilValid(activity, { ...model, onReply: announcement.begin }, params, deadline),
+        askWithRoom(
+          activity,
+          { ...model, onReply: announcement.begin },
+          { params, retry: spec.max_tokens_retry },
+          deadline,
+        ),
         sealTail(activity, store, args),
       ]);
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
@@ -123,23 +140,8 @@ function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Me
   );
 }
 
-function requestOf(
-  spec: AgentSpec,
-  messages: Message[],
-  { own, lastWord }: { own: CompiledOutput | undefined; lastWord: boolean },
-): ModelParams {
-  return {
-    ...spec,
-    ...(own === undefined ? {} : { output_config: own.config }),
-    // The tools stay, since the conversation is bound to them.
-    ...(lastWord && spec.tools !== undefined ? { tool_choice: { type: 'none' } } : {}),
-    messages,
-  };
-}
-
-/** Without those of the API's own tools, which have no schema of ours. */
 function toolNames({ tools = [] }: AgentSpec): string[] {
-  return tools.map(({ name }) => name);
+  return tools.flatMap((tool) => ('name' in tool ? [tool.name] : []));
 }
 
 interface FoundAgent {
@@ -165,6 +167,21 @@ async function find(
   return { agent, pinned, pinnedSpec: pinned.spec };
 }
 
+/** Asks once more, with more room, where a reply was cut off and the agent says so. */
+async function askWithRoom(
+  activity: Context,
+  model: Asking,
+  { params, retry }: { params: RequestParams; retry: number | undefined },
+  deadline: TurnDeadline | undefined,
+): Promise<ModelReply> {
+  const reply = await askUntilValid(activity, model, params, deadline);
+  if (retry === undefined || reply.stopReason !== 'max_tokens') return reply;
+  activity.log.info('The reply was cut off by max_tokens', { asking: retry });
+  const longer = { ...params, max_tokens: retry };
+  const next = await askUntilValid(activity, model, longer, deadline);
+  return { ...next, usage: addUsage(reply.usage, next.usage) };
+}
+
 /**
  * Asks again while the reply is one that cannot be committed: it would make every later request of
  * the conversation a 400.
@@ -172,7 +189,7 @@ async function find(
 async function askUntilValid(
   activity: Context,
   model: Asking,
-  params: ModelParams,
+  params: RequestParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   let wasted: Usage | undefined;
@@ -197,12 +214,10 @@ async function askUntilValid(
   }
 }
 
-type ModelParams = Parameters<typeof requestReply>[1];
-
 async function ask(
   activity: Context,
   { client, idleTimeoutMs, onReply }: Asking,
-  params: ModelParams,
+  params: RequestParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
@@ -239,11 +254,13 @@ async function sealTail(
   { segments, tail, tailBytes }: ModelCallArgs,
 ): Promise<Segment[] | undefined> {
   if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
-  // A paused reply may hold open calls of the API's own tools. When the turn ends with it, they are
-  // left out of the conversation, and of a segment nothing can be.
-  // A system message becomes the user's when the model has nothing to say to it.
+  // When the turn ends with open calls of the API's own tools, they are left out of the conversation,
+  // and of a segment nothing can be. And a system message becomes the user's when the model has nothing
+  // to say to it.
   const last = tail.at(-1)?.role;
-  if (last === 'assistant' || last === 'system') return undefined;
+  if (last === 'assistant' || last === 'system' || openServerCalls(tail).length > 0) {
+    return undefined;
+  }
   try {
     return await store.seal(segments, tail, tailBytes);
   } catch (error) {

@@ -52,9 +52,9 @@ const UNFINISHED: ReadonlySet<string> = new Set([
 ]);
 
 function outputOf({ spec, agent, own }: OutputSource): CompiledOutput | undefined {
-  const pinned = spec.output_config;
+  const pinned = spec.output_config?.format;
   if (own !== undefined || pinned === undefined) return own;
   const { output } = agent;
-  if (output !== undefined && isDeepStrictEqual(output.config, pinned)) return output;
-  return compileOutput(agent.name, pinned.format.schema as JsonSchema);
+  if (output !== undefined && isDeepStrictEqual(output.config.format, pinned)) return output;
+  return compileOutput(agent.name, pinned.schema as JsonSchema);
 }

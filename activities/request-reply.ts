@@ -1,19 +1,16 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { APIError } from '@anthropic-ai/sdk';
-import type { MessageCreateParamsStreaming } from '@anthropic-ai/sdk/resources/messages';
 import { Stream } from '@anthropic-ai/sdk/streaming';
-import type { CompactionParams } from '../core/compaction.ts';
 import { isRecord } from '../core/json.ts';
 import type { ModelReply } from '../core/reply.ts';
 import type { ReplyAssembly, ReplyEvent } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
+import type { RequestParams } from './request-params.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
 export class IdleStreamError extends Error {
   override readonly name = 'IdleStreamError' as const;
 }
-
-export type RequestParams = Omit<MessageCreateParamsStreaming, 'stream'> & CompactionParams;
 
 export interface RequestOptions {
   signal: AbortSignal;

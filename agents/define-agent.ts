@@ -12,12 +12,17 @@ import type { Duration } from './check-options.ts';
 import { checkOptions, duration } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { Tool } from './define-tool.ts';
+import type { AgentModelOptions } from './model-options.ts';
+import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
 import { compactsConversations } from './model-features.ts';
+import { isRecord } from '../core/json.ts';
+import type { ServerTool } from './server-tools.ts';
+import { serverToolProblems, toolSpecs } from './server-tools.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
 import { compileOutput } from './output-schema.ts';
 import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
 
-export interface AgentOptions<Context, Output = unknown> {
+export interface AgentOptions<Context, Output = unknown> extends AgentModelOptions {
   /** 1 to 64 letters, digits, `_`, `-` and `.`; unique among the agents of a worker. */
   name: string;
   /** Any model id of the Messages API, for example `claude-opus-5-5`. There is no default. */
@@ -26,6 +31,12 @@ export interface AgentOptions<Context, Output = unknown> {
   system?: string;
   /** Names must be unique. @default [] */
   tools?: readonly Tool<Context>[];
+  /**
+   * Tools that Anthropic defines, sent as they are: web search, web fetch, code execution and tool
+   * search, which the API runs itself; memory, bash and the text editor, which you run: the agent needs
+   * a tool of the same name, whose description and schema Anthropic's take the place of. @default []
+   */
+  serverTools?: readonly ServerTool[];
   /**
    * Limit for one reply of the model, in tokens, thinking included. Must not exceed what the model
    * allows. @default 32000
@@ -255,6 +266,15 @@ const agentOptions = z.strictObject({
     })
     .optional(),
   parallelToolUse: z.boolean().default(true),
+  ...modelOptions,
+  serverTools: z
+    .array(
+      z.custom<ServerTool>(
+        (tool) => isRecord(tool) && typeof tool['type'] === 'string' && 'name' in tool,
+        'must be a tool as the Messages API takes it, with a type and a name',
+      ),
+    )
+    .default([]),
 });
 
 /**
@@ -286,14 +306,16 @@ export function defineAgent<Context = unknown, Output = unknown>(
       `${subject}: limits.costUSD needs prices: what the model costs in USD per million tokens`,
     );
   }
+  const problems = [
+    ...modelProblems(checked),
+    ...serverToolProblems(checked.serverTools, checked.tools),
+  ];
+  if (problems.length > 0) throw new DeclarationError(`${subject}: ${problems.join('; ')}`);
   const { contextSchema } = checked;
   const output = checked.output === undefined ? undefined : compileOutput(subject, checked.output);
   return {
     name: checked.name,
-    spec: {
-      ...agentSpec(checked),
-      ...(output === undefined ? {} : { output_config: output.config }),
-    },
+    spec: agentSpec(checked, output),
     tools,
     limits: {
       ...defined(checked.limits ?? {}),
@@ -327,14 +349,23 @@ function defined<T extends object>(options: T): { [Name in keyof T]: Exclude<T[N
   return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> };
 }
 
-function agentSpec(options: z.output<typeof agentOptions>): AgentSpec {
+function agentSpec(
+  options: z.output<typeof agentOptions>,
+  output: CompiledOutput | undefined,
+): AgentSpec {
+  const { output_config: outputConfig, ...model } = modelSpec(options);
+  const specs = toolSpecs(options.tools, options.serverTools);
   const nudge = options.parallelToolUse && options.tools.length > 0 ? [PARALLEL_TOOL_USE] : [];
   const system = [...(options.system === undefined ? [] : [options.system]), ...nudge].join('\n\n');
   return {
     model: options.model,
     max_tokens: options.maxTokens,
     ...(system === '' ? {} : { system }),
-    ...(options.tools.length === 0 ? {} : { tools: options.tools.map(({ spec }) => spec) }),
+    ...(specs.length === 0 ? {} : { tools: specs }),
+    ...model,
+    ...(outputConfig === undefined && output === undefined
+      ? {}
+      : { output_config: { ...outputConfig, ...output?.config } }),
     ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
   };
 }

@@ -156,6 +156,17 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
    */
   maxResultBytes?: number;
   /**
+   * The model is told of it when it has searched for it, with a `tool_search_tool` among the agent's
+   * `serverTools`. @default false
+   */
+  deferLoading?: boolean;
+  /**
+   * Who may call it: the model (`direct`), code of the model in a sandbox (`code_execution_…`, with that
+   * tool among the agent's `serverTools`), or both. Code waits a few minutes at most and is given text
+   * only, so such a tool must not wait for people. @default `['direct']`
+   */
+  allowedCallers?: NonNullable<ApiTool['allowed_callers']>;
+  /**
    * Does the work. Runs in an activity, so anything is allowed.
    *
    * Contract: returns a text, a JSON value, or Anthropic content blocks (`text`, `image`, `document`,
@@ -240,6 +251,18 @@ const toolOptions = z.strictObject({
     .default('never'),
   approvalTimeout: duration.optional(),
   maxResultBytes: z.number().int().min(1_000).default(DEFAULT_RESULT_BYTES),
+  deferLoading: z.boolean().default(false),
+  allowedCallers: z
+    .array(
+      z.enum([
+        'direct',
+        'code_execution_20250825',
+        'code_execution_20260120',
+        'code_execution_20260521',
+      ]),
+    )
+    .min(1, 'is empty; leave it out')
+    .optional(),
   run: z.custom<Tool['run']>((value) => typeof value === 'function', 'must be a function'),
 });
 
@@ -258,12 +281,23 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
   const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
   const problem = checkFields(checked.access, jsonSchema);
   if (problem !== undefined) throw new DeclarationError(`${subject}: ${problem}`);
-  const { concurrency, approvalTimeout } = checked;
+  const { concurrency, approvalTimeout, allowedCallers } = checked;
+  if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
+    throw new DeclarationError(
+      `${subject}: code that calls it waits a few minutes at most, so it cannot wait for a person: leave out approval, or code_execution in allowedCallers`,
+    );
+  }
   const overrides = { ...checked.activity, concurrency, approvalTimeout };
   const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
   return {
     name,
-    spec: { name, description, input_schema: jsonSchema },
+    spec: {
+      name,
+      description,
+      input_schema: jsonSchema,
+      ...(checked.deferLoading ? { defer_loading: true } : {}),
+      ...(allowedCallers === undefined ? {} : { allowed_callers: allowedCallers }),
+    },
     annotations: annotations as ToolAnnotations,
     policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
     access: checked.access,

@@ -1,6 +1,6 @@
 import { jsonSchemaOutputFormat } from '@anthropic-ai/sdk/helpers/json-schema';
 import type { z } from 'zod';
-import type { AgentSpec, OutputSchema } from '../core/agent-spec.ts';
+import type { OutputSchema } from '../core/agent-spec.ts';
 import { isRecord } from '../core/json.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { JsonSchema, ParsedInput } from './input-schema.ts';
@@ -15,7 +15,7 @@ export interface CompiledOutput {
    * As the API takes it, which is less than JSON Schema: the SDK turns what is not supported, like
    * `minimum`, into a part of the description.
    */
-  readonly config: NonNullable<AgentSpec['output_config']>;
+  readonly config: { format: { type: 'json_schema'; schema: OutputSchema } };
   readonly parse: (value: unknown) => Promise<ParsedInput>;
 }
 

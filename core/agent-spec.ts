@@ -1,4 +1,9 @@
-import type { Tool } from '@anthropic-ai/sdk/resources/messages';
+import type {
+  OutputConfig,
+  ThinkingConfigParam,
+  ToolChoice,
+  ToolUnion,
+} from '@anthropic-ai/sdk/resources/messages';
 import type { BatchPolicy } from './batch-policy.ts';
 import type { Budget, OnLimit } from './budget.ts';
 import type { CompactionParams } from './compaction.ts';
@@ -10,17 +15,33 @@ import type { ToolPolicy } from './tool-policy.ts';
 export type OutputSchema = Record<string, unknown>;
 
 /**
- * What the model is told of an agent with every request. It is pinned when a turn begins: the
- * newest models bind their thinking to the whole prefix, so a system prompt or a tool that changed
- * between two requests of one conversation is a 400.
+ * What the model is told of an agent with every request, under the API's names, and how. It is pinned
+ * when a turn begins: the newest models bind their thinking to the whole prefix, so a system prompt or
+ * a tool that changed between two requests of one conversation is a 400.
  */
 export interface AgentSpec extends CompactionParams {
   model: string;
   max_tokens: number;
   system?: string;
-  tools?: Tool[];
-  output_config?: { format: { type: 'json_schema'; schema: OutputSchema } };
+  tools?: ToolUnion[];
+  output_config?: {
+    format?: { type: 'json_schema'; schema: OutputSchema };
+    effort?: NonNullable<OutputConfig['effort']>;
+  };
+  thinking?: ThinkingConfigParam;
+  /** `any` and `tool` are for the first reply of a turn. */
+  tool_choice?: ToolChoice;
+  stop_sequences?: string[];
+  /** Not the API's: the `max_tokens` of a second request, when a reply was cut off. */
+  max_tokens_retry?: number;
+  /** Not the API's. Absent: as `DEFAULT_CACHE`. */
+  cache?: CacheSpec;
 }
+
+/** Whether requests ask for prompt caching, and how long an entry lives after its last use. */
+export type CacheSpec = false | { ttl: '5m' | '1h' };
+
+export const DEFAULT_CACHE = { ttl: '5m' } satisfies CacheSpec;
 
 /** Where a pinned spec lies: in the storage, or inline where there is none. */
 export type PinnedSpec =

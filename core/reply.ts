@@ -2,6 +2,7 @@ import { hasLoneSurrogate, isRecord } from './json.ts';
 import type { ModelStopReason, ReplyBlock } from './messages.ts';
 import { toolUses } from './messages.ts';
 import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from './names.ts';
+import type { Container } from './server-calls.ts';
 import type { Usage } from './usage.ts';
 
 /** One whole reply of the model, as the Messages API sent it. */
@@ -17,6 +18,8 @@ export interface ModelReply {
   /** Why the model refused, when it did. */
   stopDetails: unknown;
   usage: Usage;
+  /** The sandbox that the API has begun or gone on with. */
+  container?: Container;
   /** The API's id of the request, for its support. */
   requestId: string | null;
 }

@@ -10,6 +10,7 @@ import { repairMessage } from './output.ts';
 import type { Prices } from './prices.ts';
 import { costOf } from './prices.ts';
 import type { CheckedOutput, ModelReply } from './reply.ts';
+import type { Container } from './server-calls.ts';
 import { sendableContent } from './sendable-content.ts';
 import type { StoredResult } from './stored-result.ts';
 import type { Segment, Transcript } from './transcript.ts';
@@ -42,6 +43,8 @@ export interface TurnState {
   joined: string[];
   /** How many of them stand at the end of the conversation, where no reply has followed yet. */
   unread: number;
+  /** The sandbox of the API that code of this turn runs in. */
+  container?: Container;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
   /** The answer, where it matches. */
@@ -110,6 +113,7 @@ export function commitReply(state: TurnState, reply: ModelReply, segments?: Segm
     unread: 0,
     text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
+    ...(reply.container === undefined ? {} : { container: reply.container }),
   };
 }
 

@@ -6,6 +6,13 @@ export interface Usage {
   cache_read_input_tokens: number;
   /** How `cache_creation_input_tokens` splits by the life of the entries; absent where the API does not say. */
   cache_creation?: CacheCreation;
+  /** Requests of the API's own tools, which cost by the piece; absent where there were none. */
+  server_tool_use?: ServerToolUsage;
+}
+
+export interface ServerToolUsage {
+  web_search_requests: number;
+  web_fetch_requests: number;
 }
 
 /** Tokens written to the prompt cache. */
@@ -34,6 +41,23 @@ export function addUsage(a: Usage, b: Usage): Usage {
         splitA.ephemeral_5m_input_tokens + splitB.ephemeral_5m_input_tokens,
       ephemeral_1h_input_tokens:
         splitA.ephemeral_1h_input_tokens + splitB.ephemeral_1h_input_tokens,
+    },
+    ...addServerTools(a.server_tool_use, b.server_tool_use),
+  };
+}
+
+function addServerTools(
+  a: ServerToolUsage | undefined,
+  b: ServerToolUsage | undefined,
+): Pick<Usage, 'server_tool_use'> {
+  if (a === undefined || b === undefined) {
+    const one = a ?? b;
+    return one === undefined ? {} : { server_tool_use: one };
+  }
+  return {
+    server_tool_use: {
+      web_search_requests: a.web_search_requests + b.web_search_requests,
+      web_fetch_requests: a.web_fetch_requests + b.web_fetch_requests,
     },
   };
 }

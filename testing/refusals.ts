@@ -31,7 +31,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => cacheControlRefusal(body),
     () => systemRefusal(checked, String(model)),
     () => compactionRefusal(body, checked, options),
-    () => pairingRefusal(checked),
+    () => pairingRefusal(checked, body['container']),
     () => endingRefusal(checked, String(model)),
     () => thinkingRefusal(body, checked),
   ]);

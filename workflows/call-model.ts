@@ -36,7 +36,7 @@ export interface ModelAnswer extends ModelCall {
  */
 export function callModel(
   { agent: name, context, limits, output }: TurnArgs,
-  { transcript, rounds }: TurnState,
+  { transcript, rounds, container }: TurnState,
   pinned: PinnedAgent | undefined,
   { timeLeft, lastWord = false }: ModelCallOptions = {},
 ): Promise<ModelAnswer> {
@@ -49,6 +49,8 @@ export function callModel(
       : { spec: pinned.spec }),
     ...(output === undefined ? {} : { output }),
     ...(lastWord ? { lastWord: true } : {}),
+    ...(rounds === 0 ? { first: true } : {}),
+    ...(container === undefined ? {} : { container }),
     ...(context === undefined ? {} : { context }),
     segments,
     tail,

@@ -26,6 +26,7 @@ import { toolUses } from '../core/messages.ts';
 import { outputStep } from '../core/output.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
+import { openServerCalls } from '../core/server-calls.ts';
 import { allMessages, lastCalls } from '../core/transcript.ts';
 import type {
   SessionTurnProgress,
@@ -200,7 +201,10 @@ export class TurnRun {
     const next = this.afterRound(stored);
     if (next.type !== 'ask model') return next;
     if (reached !== undefined) return await this.stopAt(reached, true);
-    this.state = this.notes.place(committed, 'after results', agent.notes);
+    // While the API's own tools are at work, nothing but results may stand here.
+    if (openServerCalls(committed.transcript.tail).length === 0) {
+      this.state = this.notes.place(committed, 'after results', agent.notes);
+    }
     return next;
   }
 

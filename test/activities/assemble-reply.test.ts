@@ -41,6 +41,14 @@ describe('a whole reply', () => {
     expect(content).toMatchObject([{ text: 'Hello 🧵' }, { text: 'Bye' }]);
   });
 
+  test('is the last one where a stream was begun anew', () => {
+    const cutOff = toolUse(0, 'toolu_1', '{"half').slice(0, -1);
+
+    expect(
+      asking(...cutOff, messageStart, ...toolUse(0, 'toolu_2', '{"a":1}')).content,
+    ).toMatchObject([{ id: 'toolu_2', input: { a: 1 } }]);
+  });
+
   test('may be empty', () => {
     expect(whole().content).toEqual([]);
   });
@@ -175,7 +183,7 @@ describe('a whole reply', () => {
       { type: 'event_of_the_future' },
     ] as unknown as ReplyEvent[];
 
-    expect(whole(...events).content).toEqual([future]);
+    expect(whole(...events).content).toEqual([{ ...future, more: 1 }]);
   });
 
   test('is not disturbed by a delta that does not belong to its block', () => {

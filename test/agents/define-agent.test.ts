@@ -90,7 +90,7 @@ describe('a declared agent', () => {
     const agent = defineAgent({ ...OPTIONS, tools: SPECIAL_NAMES.map(tool) });
 
     expect([...agent.tools.keys()]).toEqual([...SPECIAL_NAMES]);
-    expect(agent.spec.tools?.map(({ name }) => name)).toEqual([...SPECIAL_NAMES]);
+    expect(agent.spec.tools?.map((one) => 'name' in one && one.name)).toEqual([...SPECIAL_NAMES]);
     expect(agent.tools.get('__proto__')?.name).toBe('__proto__');
     expect(agent.tools.get('hasOwnProperty')).toBeUndefined();
   });
@@ -138,7 +138,7 @@ describe('the context of a turn', () => {
 describe('a declaration of an agent is refused', () => {
   const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onLimit, prices, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse';
+    'name, model, system, tools, maxTokens, limits, onLimit, prices, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, serverTools';
 
   test.for([
     [

@@ -144,12 +144,12 @@ describe('a declaration of a tool is refused', () => {
     [
       'with an option that does not exist',
       { timeout: '5s' },
-      'unknown option timeout (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, run)',
+      'unknown option timeout (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, deferLoading, allowedCallers, run)',
     ],
     [
       'with several options that do not exist',
       { timeout: '5s', retries: 3 },
-      'unknown option timeout, retries (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, run)',
+      'unknown option timeout, retries (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, deferLoading, allowedCallers, run)',
     ],
     [
       'with an activity option that does not exist',

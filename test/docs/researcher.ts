@@ -3,6 +3,10 @@ import { defineAgent } from 'plait';
 export const researcher = defineAgent({
   name: 'researcher',
   model: 'claude-opus-5-5',
-  system: 'You find out what people ask you, step by step.',
-  compaction: { triggerTokens: 200_000 }, // or `{}`
+  system: 'You answer with sources.',
+  effort: 'high',
+  maxTokens: 16_000,
+  maxTokensRetry: 64_000,
+  serverTools: [{ type: 'web_search_20260318', name: 'web_search', max_uses: 5 }],
+  cache: { ttl: '1h' },
 });

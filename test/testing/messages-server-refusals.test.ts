@@ -401,6 +401,16 @@ const REFUSED: readonly Row[] = [
     talk(user(...['a', 'b', 'c', 'd', 'e'].map(cached))),
     'A maximum of 4 blocks with cache_control may be provided. Found 5.',
   ],
+  [
+    'an hour of caching behind five minutes',
+    { ...talk(user(cached('a'))), cache_control: { type: 'ephemeral', ttl: '1h' } },
+    "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
+  ],
+  [
+    'a breakpoint on a tool that is loaded later',
+    tools(tool({}), tool({ name: 'b', defer_loading: true, cache_control: { type: 'ephemeral' } })),
+    "Tool 'b' cannot have both defer_loading=true and cache_control set. Tools with defer_loading cannot use prompt caching.",
+  ],
 
   ['two tools of one name', tools(tool({}), tool({})), 'tools: Tool names must be unique.'],
   [

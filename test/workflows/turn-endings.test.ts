@@ -121,6 +121,82 @@ test('a reply that was cut off runs none of its tools, and its whole calls are a
   expect(ran).toBe(0);
 });
 
+describe('no tool runs but after tool_use, and no call stays open', () => {
+  test.each([
+    'end_turn',
+    'stop_sequence',
+    'max_tokens',
+    'model_context_window_exceeded',
+    'stopped_by_moonlight',
+  ])('%s', async (stopReason) => {
+    ran = 0;
+    const result = await endAndGoOn([stopWith(stopReason, callTools({ look: {} }))]);
+    expect(result.calls).toMatchObject([{ outcome: 'skipped', attempts: 0 }]);
+    expect(result.calls[0]?.message).toContain('Not executed');
+    expect(ran).toBe(0);
+  });
+});
+
+async function askWithRoom(replies: readonly [Reply, Reply]) {
+  ran = 0;
+  const agent = agentWith([look], { maxTokens: 1_000, maxTokensRetry: 4_000 });
+  await using plait = await startPlait({
+    agents: [agent],
+    script: ({ body, userText, round }) =>
+      round > 0 || userText !== 'go' ? say('Done.') : replies[body.max_tokens === 1_000 ? 0 : 1],
+  });
+  const result = await plait.agents.execute(agent, 'go');
+  return { result, sent: plait.model.requests.map(({ body }) => body?.max_tokens) };
+}
+
+describe('an agent with more room for a second try', () => {
+  const cut = stopWith('max_tokens', callTools({ look: { half: true } }));
+
+  test('is asked again when its reply was cut off, and only the whole reply counts', async () => {
+    const whole = callTools({ look: { half: false } });
+    const { result, sent } = await askWithRoom([cut, whole]);
+    expect(result).toMatchObject({ stopReason: 'end_turn', rounds: 2 });
+    expect(result.calls).toMatchObject([{ input: { half: false }, outcome: 'succeeded' }]);
+    expect(ran).toBe(1);
+    expect(sent).toEqual([1_000, 4_000, 1_000]);
+  });
+
+  test('pays for both, and is asked twice at most', async () => {
+    const { result, sent } = await askWithRoom([
+      { ...cut, usage: { output_tokens: 1_000 } },
+      { ...cut, usage: { output_tokens: 4_000 } },
+    ]);
+    expect(result).toMatchObject({
+      stopReason: 'max_tokens',
+      rounds: 1,
+      usage: { output_tokens: 5_000 },
+      calls: [{ outcome: 'skipped' }],
+    });
+    expect(ran).toBe(0);
+    expect(sent).toEqual([1_000, 4_000]);
+  });
+
+  test('is not asked again after a reply that is whole', async () => {
+    const { sent } = await askWithRoom([say('Done.'), say('Never.')]);
+    expect(sent).toEqual([1_000]);
+  });
+});
+
+test('a stop sequence of the agent reaches the API, and the result says which one it was', async () => {
+  const agent = agentWith([look], { stopSequences: ['STOP'] });
+  await using plait = await startPlait({
+    agents: [agent],
+    script: ({ body }) => ({
+      ...stopWith('stop_sequence', say('Until here')),
+      stop_sequence: body.stop_sequences?.[0] ?? 'none',
+    }),
+  });
+  expect(await plait.agents.execute(agent, 'go')).toMatchObject({
+    stopReason: 'stop_sequence',
+    stopDetails: 'STOP',
+  });
+});
+
 test('a call that was cut in the middle of its input is left out', async () => {
   ran = 0;
   const result = await endAndGoOn([

@@ -62,7 +62,7 @@ export function composeMessage(
       stop_reason: stopReason as StopReason,
       stop_sequence: reply.stop_sequence ?? null,
       stop_details: reply.stop_details ?? null,
-      container: null,
+      container: reply.container === undefined ? null : { ...reply.container, skills: null },
       diagnostics: null,
       usage: {
         ...own,

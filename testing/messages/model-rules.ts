@@ -12,7 +12,10 @@ export interface ModelRules {
   readonly prefill: boolean;
   /** Messages with the role `system`. */
   readonly systemMessages: boolean;
+  /** In the order in which the API lists them; none where it takes no effort. */
+  readonly effortLevels: readonly string[];
   readonly thinkingAdaptive: boolean;
+  readonly thinkingBetweenTools: boolean;
   readonly thinkingDisabled: boolean;
   readonly thinkingEnabled: boolean;
 }
@@ -26,10 +29,19 @@ export function modelRules(model: string): ModelRules {
       line === 'haiku' || version < (line === 'fable' || line === 'mythos' ? 5.1 : 5.5),
     prefill: version < 4.6,
     systemMessages: version >= 4.8,
+    effortLevels: effortLevels(line, version),
     thinkingAdaptive: version >= 4.6,
+    thinkingBetweenTools:
+      version >= 5.5 && line !== 'opus' && line !== 'fable' && line !== 'mythos',
     thinkingDisabled: line === 'haiku' || (line !== 'fable' && line !== 'mythos' && version < 5.5),
     thinkingEnabled: version < 4.7,
   };
+}
+
+function effortLevels(line: ModelLine | null, version: number): string[] {
+  if (version >= 4.7) return ['high', 'low', 'max', 'medium', 'xhigh'];
+  if (version >= 4.6) return ['high', 'low', 'max', 'medium'];
+  return version >= 4.5 && line === 'opus' ? ['high', 'low', 'medium'] : [];
 }
 
 /** `claude-opus-5-5` is version 5.5, `claude-haiku-4-5-20251001` version 4.5. */

@@ -64,6 +64,8 @@ export interface MessageReply {
   readonly stop_reason?: StopReason | (string & {});
   readonly stop_sequence?: string;
   readonly stop_details?: RefusalStopDetails;
+  /** The sandbox that the reply has begun or gone on with. */
+  readonly container?: { readonly id: string; readonly expires_at: string };
   /** Overrides single fields of the estimate. */
   readonly usage?: Partial<Usage>;
   /** Overrides the server's pace. */

@@ -14,6 +14,7 @@ export function toolsRefusal(body: JsonObject, options: RefusalOptions): Refusal
   return firstRefusal([
     ...tools.map((tool: unknown, index) => () => toolRefusal(tool, index, options)),
     () => nameRefusal(tools),
+    () => deferredMarkRefusal(tools),
     () =>
       tools.length > 0 && tools.every((tool) => isRecord(tool) && tool['defer_loading'] === true)
         ? invalid('All tools have defer_loading: true')
@@ -57,6 +58,17 @@ function nameRefusal(tools: readonly unknown[]): Refusal | undefined {
     : undefined;
 }
 
+function deferredMarkRefusal(tools: readonly unknown[]): Refusal | undefined {
+  const marked = tools
+    .filter(isRecord)
+    .find((tool) => tool['defer_loading'] === true && isRecord(tool['cache_control']));
+  return marked === undefined
+    ? undefined
+    : invalid(
+        `Tool '${String(marked['name'])}' cannot have both defer_loading=true and cache_control set. Tools with defer_loading cannot use prompt caching.`,
+      );
+}
+
 /** Breakpoints in tools, system and messages; the automatic one at the top level takes a slot too. */
 export function cacheControlRefusal(body: JsonObject): Refusal | undefined {
   const inMessages = blocksOf(body['messages']).flatMap((message) =>
@@ -65,13 +77,21 @@ export function cacheControlRefusal(body: JsonObject): Refusal | undefined {
   const inResults = inMessages.flatMap((block) =>
     isRecord(block) && block['type'] === 'tool_result' ? blocksOf(block['content']) : [],
   );
-  const places = [body, ...blocksOf(body['tools']), ...blocksOf(body['system'])];
-  const found = [...places, ...inMessages, ...inResults].filter(
-    (place) => isRecord(place) && isRecord(place['cache_control']),
-  ).length;
-  return found > MAX_CACHE_CONTROLS
+  // In the order in which the API reads them; the automatic one stands behind everything.
+  const before = [...blocksOf(body['tools']), ...blocksOf(body['system'])];
+  const marks = [...before, ...inMessages, ...inResults, body].flatMap((place) =>
+    isRecord(place) && isRecord(place['cache_control']) ? [place['cache_control']] : [],
+  );
+  if (marks.length > MAX_CACHE_CONTROLS) {
+    return invalid(
+      `A maximum of ${MAX_CACHE_CONTROLS} blocks with cache_control may be provided. Found ${marks.length}.`,
+    );
+  }
+  const firstShort = marks.findIndex(({ ttl }) => ttl !== '1h');
+  const late = firstShort !== -1 && marks.slice(firstShort).some(({ ttl }) => ttl === '1h');
+  return late
     ? invalid(
-        `A maximum of ${MAX_CACHE_CONTROLS} blocks with cache_control may be provided. Found ${found}.`,
+        "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
       )
     : undefined;
 }

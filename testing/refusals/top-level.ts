@@ -49,7 +49,37 @@ export function modelRefusal(body: JsonObject): Refusal | undefined {
       `max_tokens: ${maxTokens} > ${limit}, which is the maximum allowed number of output tokens for ${model}`,
     );
   }
-  return thinkingConfigRefusal(model, body['thinking']) ?? toolChoiceRefusal(model, body);
+  return firstRefusal([
+    () => thinkingConfigRefusal(model, body['thinking']),
+    () => budgetRefusal(body),
+    () => effortRefusal(model, body['output_config']),
+    () => toolChoiceRefusal(model, body),
+  ]);
+}
+
+function budgetRefusal({ thinking, max_tokens: maxTokens }: JsonObject): Refusal | undefined {
+  if (!isRecord(thinking) || thinking['type'] !== 'enabled') return undefined;
+  const budget = Number(thinking['budget_tokens'] ?? 0);
+  if (budget < 1_024) {
+    return invalid('thinking.enabled.budget_tokens: Input should be greater than or equal to 1024');
+  }
+  return budget >= Number(maxTokens ?? Number.POSITIVE_INFINITY)
+    ? invalid('`max_tokens` must be greater than `thinking.budget_tokens`.')
+    : undefined;
+}
+
+function effortRefusal(model: string, config: unknown): Refusal | undefined {
+  const effort = isRecord(config) ? config['effort'] : undefined;
+  if (typeof effort !== 'string') return undefined;
+  const { effortLevels } = modelRules(model);
+  if (effortLevels.length === 0) {
+    return invalid('This model does not support the effort parameter.');
+  }
+  return effortLevels.includes(effort)
+    ? undefined
+    : invalid(
+        `This model does not support effort level '${effort}'. Supported levels: ${effortLevels.join(', ')}.`,
+      );
 }
 
 function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | undefined {
@@ -61,17 +91,26 @@ function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | unde
   if (type === 'enabled' && !rules.thinkingEnabled) {
     return invalid(`"thinking.type.enabled" is not supported for this model. ${ADAPTIVE_INSTEAD}`);
   }
+  if (type === 'between_tools' && !rules.thinkingBetweenTools) {
+    return invalid(`"thinking.type.between_tools" is not supported for this model.`);
+  }
   return type === 'adaptive' && !rules.thinkingAdaptive
     ? invalid('adaptive thinking is not supported on this model')
     : undefined;
 }
 
-function toolChoiceRefusal(model: string, { tool_choice, tools }: JsonObject): Refusal | undefined {
+function toolChoiceRefusal(
+  model: string,
+  { tool_choice, tools, thinking }: JsonObject,
+): Refusal | undefined {
   if (!isRecord(tool_choice)) return undefined;
   const { type, name } = tool_choice;
   if (type !== 'any' && type !== 'tool') return undefined;
   if (!modelRules(model).forcedToolChoice) {
     return invalid('tool_choice: type "tool" and "any" are not supported for this model.');
+  }
+  if (isRecord(thinking) && thinking['type'] === 'enabled') {
+    return invalid('Thinking may not be enabled when tool_choice forces tool use.');
   }
   const offered = Array.isArray(tools) ? tools.filter(isRecord) : [];
   if (type === 'any') {

@@ -1,0 +1,28 @@
+import type { InputBlock, Message } from './messages.ts';
+
+/** A sandbox of the API, in which code of the model runs. */
+export interface Container {
+  id: string;
+  /** ISO 8601. */
+  expires_at: string;
+}
+
+/** Ids of the calls of the API's own tools that have no result yet: the API goes on with them. */
+export function openServerCalls(messages: readonly Message[]): string[] {
+  const blocks = messages.flatMap(({ content }): readonly InputBlock[] =>
+    typeof content === 'string' ? [] : content,
+  );
+  const answered = new Set(
+    blocks.flatMap((block) =>
+      'tool_use_id' in block && block.type !== 'tool_result' ? [block.tool_use_id] : [],
+    ),
+  );
+  return blocks.flatMap((block) =>
+    block.type === 'server_tool_use' && !answered.has(block.id) ? [block.id] : [],
+  );
+}
+
+/** Whether code of the model has made this call, and not the model itself. */
+export function isCalledByCode({ caller }: { caller?: { type: string } }): boolean {
+  return caller !== undefined && caller.type !== 'direct';
+}

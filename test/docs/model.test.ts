@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { conversation, pauseTurn, refuse, reply, say, stopWith } from 'plait/testing';
+import { describe, expect, test } from 'vitest';
+import { startPlait } from '../fixtures/plait.ts';
+import { explainEnding } from './explain-ending.ts';
+import { researcher } from './researcher.ts';
+
+const guide = readFileSync(new URL('../../docs/model.md', import.meta.url), 'utf8');
+
+describe('docs/model.md', () => {
+  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
+
+  test.each(programs.map(([, file = '', code]) => [file, code]))(
+    'shows %s as it is',
+    (file, code) => {
+      expect(code).toBe(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
+    },
+  );
+
+  test('shows no program that is not a file which the tests run or compile', () => {
+    expect(programs.length).toBeGreaterThanOrEqual(2);
+    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
+  });
+
+  test('its programs do what it says', async () => {
+    const found = {
+      type: 'web_search_tool_result' as const,
+      tool_use_id: 'srvtoolu_rain',
+      content: [],
+      caller: { type: 'direct' as const },
+    };
+    await using plait = await startPlait({
+      agents: [researcher],
+      script: (request) =>
+        request.userText === 'no'
+          ? refuse()
+          : request.userText === 'long'
+            ? stopWith('max_tokens', say('It is'))
+            : conversation('rain', [
+                pauseTurn('rain'),
+                reply({ content: [found] }, say('It rains.')),
+              ])(request),
+    });
+    const ask = async (text: string) => explainEnding(await plait.agents.execute(researcher, text));
+
+    expect(await ask('rain')).toBe('It rains.');
+    expect(plait.model.requests[1]?.body).toMatchObject({
+      max_tokens: 16_000,
+      output_config: { effort: 'high' },
+      cache_control: { type: 'ephemeral', ttl: '1h' },
+      tools: [{ type: 'web_search_20260318', name: 'web_search', max_uses: 5 }],
+    });
+    expect(await ask('no')).toBe('Claude has declined to answer.');
+    expect(await ask('long')).toBe('It is … (the answer was cut off)');
+    expect(plait.model.requests.at(-1)?.body?.max_tokens).toBe(64_000);
+  });
+});

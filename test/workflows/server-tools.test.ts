@@ -1,0 +1,230 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { defineAgent, defineTool } from '../../index.ts';
+import type { AgentOptions } from '../../index.ts';
+import type { MessageReply } from '../../testing/messages/reply.ts';
+import { callTools, reply, say, stopWith } from '../../testing/replies.ts';
+import { conversation } from '../../testing/script.ts';
+import { startPlait } from '../fixtures/plait.ts';
+
+const SEARCH = { type: 'web_search_20260318', name: 'web_search', max_uses: 3 } as const;
+const CODE = { type: 'code_execution_20260120', name: 'code_execution' } as const;
+
+const look = defineTool({
+  name: 'look',
+  description: 'Looks.',
+  inputSchema: z.object({ at: z.number() }),
+  annotations: { readOnlyHint: true },
+  allowedCallers: ['direct', 'code_execution_20260120'],
+  run: ({ at }) =>
+    at === 9
+      ? [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AAAA' } }]
+      : `at ${at}`,
+});
+const agentOf = (options: Partial<AgentOptions<unknown>>) =>
+  defineAgent({
+    name: 'searcher',
+    model: 'claude-opus-5-5',
+    serverTools: [SEARCH, CODE],
+    ...options,
+  });
+
+const use = (name: 'web_search' | 'code_execution', id: string): MessageReply => ({
+  content: [{ type: 'server_tool_use', id, name, input: { q: 1 }, caller: { type: 'direct' } }],
+});
+const found = (id: string): MessageReply => ({
+  content: [
+    { type: 'web_search_tool_result', tool_use_id: id, content: [], caller: { type: 'direct' } },
+  ],
+});
+const ran = (id: string): MessageReply => ({
+  content: [
+    {
+      type: 'code_execution_tool_result',
+      tool_use_id: id,
+      content: {
+        type: 'code_execution_result',
+        content: [],
+        return_code: 0,
+        stderr: '',
+        stdout: 'done',
+      },
+    },
+  ],
+});
+const byCode = (at: number): MessageReply => ({
+  content: [
+    {
+      type: 'tool_use',
+      name: 'look',
+      input: { at },
+      caller: { type: 'code_execution_20260120', tool_id: 'srvtoolu_code' },
+    },
+  ],
+});
+
+test('the API is told of its own tools as they are declared, behind the others', async () => {
+  const agent = agentOf({ tools: [look] });
+  await using plait = await startPlait({ agents: [agent], script: () => say('Hello.') });
+  await plait.agents.execute(agent, 'go');
+  expect(plait.model.requests[0]?.body?.tools).toEqual([look.spec, SEARCH, CODE]);
+});
+
+test('a reply with calls of both kinds is answered with results only, and goes on as it came', async () => {
+  const agent = agentOf({ tools: [look] });
+  const both = reply(use('web_search', 'srvtoolu_1'), callTools({ look: { at: 1 } }));
+  const usage = { server_tool_use: { web_search_requests: 1, web_fetch_requests: 0 } };
+  await using plait = await startPlait({
+    agents: [agent],
+    script: conversation('go', [
+      { ...both, usage },
+      { ...reply(found('srvtoolu_1'), say('Seen and found.')), usage },
+    ]),
+  });
+  const result = await plait.agents.execute(agent, 'go');
+  expect(result).toMatchObject({
+    stopReason: 'end_turn',
+    text: 'Seen and found.',
+    calls: [{ name: 'look', outcome: 'succeeded' }],
+    usage: { server_tool_use: { web_search_requests: 2, web_fetch_requests: 0 } },
+  });
+  expect(result.messages[1]?.content).toMatchObject([
+    { type: 'server_tool_use', id: 'srvtoolu_1', input: { q: 1 }, caller: { type: 'direct' } },
+    { type: 'tool_use' },
+  ]);
+  expect(result.messages[2]?.content).toMatchObject([{ type: 'tool_result', content: 'at 1' }]);
+});
+
+describe('calls by code', () => {
+  const container = { id: 'container_1', expires_at: new Date(Date.now() + 600_000).toISOString() };
+
+  async function runCode(at: number, expiresAt = container.expires_at) {
+    const agent = agentOf({ tools: [look] });
+    await using plait = await startPlait({
+      agents: [agent],
+      script: conversation('go', [
+        {
+          ...reply(use('code_execution', 'srvtoolu_code'), byCode(at)),
+          container: { ...container, expires_at: expiresAt },
+        },
+        reply(ran('srvtoolu_code'), say('Counted.')),
+      ]),
+    });
+    const result = await plait.agents.execute(agent, 'go');
+    return { result, sent: plait.model.requests.map(({ body }) => body?.container) };
+  }
+
+  test('are answered into the sandbox that waits for them', async () => {
+    const { result, sent } = await runCode(1);
+    expect(result).toMatchObject({ text: 'Counted.', calls: [{ outcome: 'succeeded' }] });
+    expect(sent).toEqual([undefined, 'container_1']);
+  });
+
+  test('are told that they cannot read what is no text', async () => {
+    const { result } = await runCode(9);
+    expect(result.messages[2]?.content).toMatchObject([
+      { is_error: true, content: expect.stringContaining('only be given text') as string },
+    ]);
+    expect(result.text).toBe('Counted.');
+  });
+
+  test('fail the turn with the words of the API when the sandbox is gone', async () => {
+    await expect(runCode(1, '2026-01-01T00:00:00Z')).rejects.toThrow(
+      /container_id is required.*request req_/,
+    );
+  });
+});
+
+test('a turn that ends while a server tool is at work leaves a conversation that can go on', async () => {
+  const agent = agentOf({ tools: [look], limits: { rounds: 1 } });
+  const both = reply(use('web_search', 'srvtoolu_1'), callTools({ look: { at: 1 } }));
+  await using plait = await startPlait({
+    agents: [agent],
+    script: ({ userText }) => (userText === 'go' ? stopWith('tool_use', both) : say('I go on.')),
+  });
+  const result = await plait.agents.execute(agent, 'go');
+  expect(result.stopReason).toBe('max_rounds');
+  const next = await plait.agents.execute(agent, [
+    ...result.messages,
+    { role: 'user', content: 'go on' },
+  ]);
+  expect(next.text).toBe('I go on.');
+});
+
+test("memory is Anthropic's to describe and yours to run", async () => {
+  const memory = defineTool({
+    name: 'memory',
+    description: 'Keeps notes.',
+    inputSchema: z.looseObject({ command: z.string() }),
+    run: ({ command }) => `did ${command}`,
+  });
+  const definition = { type: 'memory_20250818', name: 'memory' } as const;
+  const agent = agentOf({ tools: [memory], serverTools: [definition] });
+  await using plait = await startPlait({
+    agents: [agent],
+    script: conversation('go', [callTools({ memory: { command: 'view', path: '/' } }), say('Ok.')]),
+  });
+  const result = await plait.agents.execute(agent, 'go');
+  expect(result.messages[2]?.content).toMatchObject([{ content: 'did view' }]);
+  expect(plait.model.requests[0]?.body?.tools).toEqual([definition]);
+});
+
+describe('a declaration is refused', () => {
+  test.for<[string, Partial<AgentOptions<unknown>>, string]>([
+    [
+      'with memory that nobody runs',
+      { serverTools: [{ type: 'memory_20250818', name: 'memory' }] },
+      'serverTools: memory_20250818 is run by you: give the agent a tool named memory',
+    ],
+    [
+      'with a type that is not known',
+      { serverTools: [{ type: 'telepathy_20300101', name: 'telepathy' } as never] },
+      'serverTools: telepathy_20300101 is not known',
+    ],
+    [
+      'with a breakpoint of its own',
+      { serverTools: [{ ...SEARCH, cache_control: { type: 'ephemeral' } }] },
+      'serverTools: web_search_20260318 has a cache_control; see the option `cache`',
+    ],
+    [
+      'with one name twice',
+      { serverTools: [SEARCH, { type: 'web_search_20260209', name: 'web_search' }] },
+      'serverTools: two have one name',
+    ],
+    [
+      'with a tool for code, and no code',
+      { serverTools: [], tools: [look] },
+      'tool look may be called by code, and serverTools has no code_execution',
+    ],
+    [
+      'with a tool that is loaded later, and no search',
+      {
+        tools: [
+          defineTool({
+            name: 'rare',
+            description: 'Rare.',
+            inputSchema: z.object({}),
+            deferLoading: true,
+            run: () => 1,
+          }),
+        ],
+      },
+      'tool rare is loaded later, and serverTools has no tool_search_tool',
+    ],
+  ])('%s', ([, options, problem]) => {
+    expect(() => agentOf(options)).toThrow(`defineAgent("searcher"): ${problem}`);
+  });
+
+  test('for a tool that code may call and that waits for a person', () => {
+    expect(() =>
+      defineTool({
+        name: 'pay',
+        description: 'Pays.',
+        inputSchema: z.object({}),
+        approval: 'always',
+        allowedCallers: ['code_execution_20260120'],
+        run: () => 1,
+      }),
+    ).toThrow(/code that calls it waits a few minutes at most, so it cannot wait for a person/);
+  });
+});
