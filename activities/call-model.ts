@@ -246,8 +246,11 @@ async function sealTail(
 ): Promise<Segment[] | undefined> {
   if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
   // When the turn ends with open calls of the API's own tools, they are left out of the conversation,
-  // and of a segment nothing can be.
-  if (tail.at(-1)?.role === 'assistant' || openServerCalls(tail).length > 0) return undefined;
+  // and of a segment nothing can be. A system message becomes the user's when the model has nothing to
+  // say to it.
+  const last = tail.at(-1)?.role;
+  if (last === 'assistant' || last === 'system') return undefined;
+  if (openServerCalls(tail).length > 0) return undefined;
   try {
     return await store.seal(segments, tail, tailBytes);
   } catch (error) {

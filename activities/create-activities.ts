@@ -9,11 +9,13 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import {
   ANNOUNCE_APPROVAL,
   CALL_MODEL,
+  CANCEL_TURN,
   PREPARE_CALL,
   PRESENT_RESULT,
   READ_TRANSCRIPT,
   READ_TURN,
 } from '../core/names.ts';
+import { cancelTurn } from './cancel-turn.ts';
 import { createAnnounceApproval } from './announce-approval.ts';
 import { withBuiltInTools } from './built-in-tools.ts';
 import { createCallModel } from './call-model.ts';
@@ -77,6 +79,7 @@ export function buildActivities(options: ActivitiesOptions, leftBehind: Set<Left
     [CALL_MODEL]: createCallModel(registry, store, model),
     [READ_TRANSCRIPT]: createReadTranscript(store),
     [READ_TURN]: readTurn,
+    [CANCEL_TURN]: cancelTurn,
     [PREPARE_CALL]: createPrepareCall(registry),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
     [PRESENT_RESULT]: createPresentResult(registry, store),

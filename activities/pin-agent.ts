@@ -67,8 +67,12 @@ export function registeredAgent(registry: AgentRegistry, name: string): AgentDef
   });
 }
 
-/** Attempts of a turn's first call, a second and a half apart, on workers that lack its agent. */
-export const LOOKUP_ATTEMPTS = 4;
+/**
+ * Attempts to find an agent or a tool on workers that may lack it. Many and soon: while a new version
+ * rolls out, most workers of the queue may be the wrong ones.
+ */
+export const LOOKUP_ATTEMPTS = 10;
+export const LOOKUP_DELAY = '500ms';
 
 /**
  * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not
@@ -82,7 +86,7 @@ export function agentToPin(registry: AgentRegistry, name: string): AgentDefiniti
     message: notRegistered(registry, name),
     type: AGENT_NOT_REGISTERED,
     nonRetryable: activityInfo().attempt >= LOOKUP_ATTEMPTS,
-    nextRetryDelay: '1.5s',
+    nextRetryDelay: LOOKUP_DELAY,
   });
 }
 

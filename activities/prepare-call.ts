@@ -4,7 +4,7 @@ import type { AgentRegistry } from '../agents/agent-registry.ts';
 import { TOOL_NOT_REGISTERED } from '../core/failures.ts';
 import type { ToolUse } from '../core/messages.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
-import { LOOKUP_ATTEMPTS, registeredAgent } from './pin-agent.ts';
+import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from './pin-agent.ts';
 import { prepareCall, prepareNewCall } from './prepare-calls.ts';
 
 export interface PrepareCallArgs {
@@ -30,7 +30,7 @@ export function createPrepareCall(registry: AgentRegistry) {
     throw ApplicationFailure.create({
       message,
       type: TOOL_NOT_REGISTERED,
-      nextRetryDelay: '1.5s',
+      nextRetryDelay: LOOKUP_DELAY,
     });
   };
 }

@@ -84,7 +84,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
      */
     concurrency?: number;
     /**
-     * Continue turns and sessions as new above so many events of history, at least 20.
+     * Continue turns and sessions as new above so many events of history, at least 20. A server makes
+     * a run wait that follows one of less than a second (`history.workflowIdReuseMinimalInterval`).
      * @default when Temporal suggests it, at some 4,000 events or 4 MB
      */
     historyEvents?: number;

@@ -18,5 +18,5 @@ export const agent = defineAgent({
       run: (input) => lookUp(input),
     }),
   ),
-  limits: { rounds: 200 },
+  limits: { rounds: 1_001 },
 });

@@ -4,7 +4,7 @@ import { startMessagesServer } from '../testing/messages-server.ts';
 import type { ScriptRequest } from '../testing/messages/request.ts';
 import { callTools, say } from '../testing/replies.ts';
 import type { Script } from '../testing/script.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { LONG_SCENARIOS, SCENARIOS } from './scenarios.ts';
 import { answerTo, callsOf } from './work.ts';
 
 /** The scripted model, and the one client through which every contender asks it. */
@@ -16,16 +16,19 @@ export class Model {
   });
   #server: MessagesServer | undefined;
 
-  /** A new server for every run: one keeps all requests that it was ever sent. */
+  /** Requests since the last start. */
+  calls = 0;
+
+  /** A new server for every run: one remembers what it was ever sent, for the cache of its prompts. */
   async restart(): Promise<void> {
     await this.close();
-    this.#server = await startMessagesServer({ script });
+    this.calls = 0;
+    const counted: Script = (request) => {
+      this.calls += 1;
+      return script(request);
+    };
+    this.#server = await startMessagesServer({ script: counted, keepRequests: false });
     this.client.baseURL = this.#server.url;
-  }
-
-  /** Requests since the last start. */
-  get calls(): number {
-    return this.#server?.requests.length ?? 0;
   }
 
   async close(): Promise<void> {
@@ -34,7 +37,10 @@ export class Model {
 }
 
 const script: Script = (request) => {
-  const scenario = SCENARIOS.find(({ name }) => name === request.userText);
+  const { userText } = request;
+  // A session's turn, which is small.
+  if (userText.startsWith('turn ')) return say(`This was ${userText}.`);
+  const scenario = [...SCENARIOS, ...LONG_SCENARIOS].find(({ name }) => name === userText);
   if (scenario === undefined) return undefined;
   if (request.round < scenario.rounds) return callTools(callsOf(scenario, request.round));
   // It answers from what it was sent, so that a result that was lost or mixed up is seen.

@@ -4,11 +4,16 @@ import { SCENARIOS } from './scenarios.ts';
 
 export interface Options {
   readonly scenarios: readonly Scenario[];
+  /** What is measured of Plait alone. */
+  readonly tables: readonly Table[];
   /** Instead of each scenario's own. */
   readonly repetitions?: number;
   readonly json: boolean;
   readonly defaultServerSettings: boolean;
 }
+
+export type Table = (typeof TABLES)[number];
+const TABLES = ['linear', 'session'] as const;
 
 /** Throws an error whose message is all there is to say. */
 export function readOptions(args: string[]): Options {
@@ -23,20 +28,24 @@ export function readOptions(args: string[]): Options {
     },
   });
   return {
-    scenarios: chosen(values.only),
+    ...chosen(values.only),
     ...(values.repetitions === undefined ? {} : { repetitions: count(values.repetitions) }),
     json: values.json,
     defaultServerSettings: values['default-server-settings'],
   };
 }
 
-function chosen(only: readonly string[]): readonly Scenario[] {
-  const names = SCENARIOS.map(({ name }) => name);
+function chosen(only: readonly string[]): Pick<Options, 'scenarios' | 'tables'> {
+  const names = [...SCENARIOS.map(({ name }) => name), ...TABLES];
   const unknown = only.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
     throw new Error(`There is no scenario ${unknown.join(', ')}; there are ${names.join(', ')}.`);
   }
-  return only.length === 0 ? SCENARIOS : SCENARIOS.filter(({ name }) => only.includes(name));
+  const isChosen = (name: string) => only.length === 0 || only.includes(name);
+  return {
+    scenarios: SCENARIOS.filter(({ name }) => isChosen(name)),
+    tables: TABLES.filter(isChosen),
+  };
 }
 
 function count(text: string): number {

@@ -6,6 +6,10 @@ import { inProcess } from './contenders/in-process.ts';
 import { oneAfterAnother } from './contenders/one-after-another.ts';
 import { plait } from './contenders/plait.ts';
 import { straightforward } from './contenders/straightforward.ts';
+import type { LinearResult } from './linear.ts';
+import { measureLinear } from './linear.ts';
+import type { SessionMoment } from './long-session.ts';
+import { measureSession } from './long-session.ts';
 import { measure } from './measure.ts';
 import { Model } from './model.ts';
 import type { Options } from './options.ts';
@@ -18,30 +22,48 @@ const SERVER_DEFAULTS = {
   'history.transferProcessorMaxPollRPS': '20',
   'history.maximumBufferedEventsBatch': '100',
   'history.timerProcessorMaxTimeShift': '1s',
+  'history.workflowIdReuseMinimalInterval': '1s',
 };
 
-async function bench(options: Options): Promise<ScenarioResult[]> {
+interface Results {
+  readonly scenarios: readonly ScenarioResult[];
+  readonly linear: readonly LinearResult[];
+  readonly session: readonly SessionMoment[];
+}
+
+async function bench(options: Options): Promise<Results> {
   const results: ScenarioResult[] = [];
   const show = options.json ? () => undefined : print;
   const dynamicConfig = options.defaultServerSettings ? SERVER_DEFAULTS : {};
   await using server = await startTemporalServer({ dynamicConfig });
   const model = new Model();
-  const contenders: Contender[] = [inProcess(model), oneAfterAnother(model)];
+  const { address } = server;
   try {
-    contenders.push(await straightforward(model, server.address));
-    contenders.push(await plait(model, server.address));
-    show([headerLine()]);
-    for (const scenario of options.scenarios) {
-      const { repetitions = scenario.repetitions } = options;
-      const measurements = await measure(scenario, { contenders, model, repetitions });
-      results.push({ scenario, measurements });
-      show(scenarioLines({ scenario, measurements }));
-    }
-    show(closingLines(results));
-    return results;
+    if (options.scenarios.length > 0) await compare();
+    const { tables } = options;
+    const linear = tables.includes('linear') ? await measureLinear(model, address, show) : [];
+    const session = tables.includes('session') ? await measureSession(model, address, show) : [];
+    return { scenarios: results, linear, session };
   } finally {
-    for (const contender of contenders) await contender.close();
     await model.close();
+  }
+
+  async function compare(): Promise<void> {
+    const contenders: Contender[] = [inProcess(model), oneAfterAnother(model)];
+    try {
+      contenders.push(await straightforward(model, address));
+      contenders.push(await plait(model, address));
+      show([headerLine()]);
+      for (const scenario of options.scenarios) {
+        const { repetitions = scenario.repetitions } = options;
+        const measurements = await measure(scenario, { contenders, model, repetitions });
+        results.push({ scenario, measurements });
+        show(scenarioLines({ scenario, measurements }));
+      }
+      show(closingLines(results));
+    } finally {
+      for (const contender of contenders) await contender.close();
+    }
   }
 }
 
@@ -59,6 +81,11 @@ Runtime.install({
 const options = readOptions(process.argv.slice(2));
 const results = await bench(options);
 if (options.json) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
-const problems = findProblems(results);
+const problems = [
+  ...findProblems(results.scenarios),
+  ...results.linear.flatMap(({ rounds, setup, wrongAnswer }) =>
+    wrongAnswer === undefined ? [] : [`${rounds} rounds, ${setup}: wrong answer: ${wrongAnswer}`],
+  ),
+];
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -62,6 +62,19 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+/** What only Plait does: turns whose history has to grow evenly. */
+export const LONG_SCENARIOS: readonly Scenario[] = [10, 100, 300, 1_000].map((rounds) => ({
+  name: `linear-${rounds}`,
+  title: `${rounds} rounds of 3 calls`,
+  rounds,
+  waits: [0, 0, 0],
+  // A thousand times 24 KB are more than a model takes.
+  bytes: rounds === 1_000 ? 100 : 8_192,
+  turns: 1,
+  repetitions: 1,
+  warmUp: false,
+}));
+
 /** What the calls alone take when each waits for the one before it. */
 export function callTime({ rounds, waits }: Scenario): number {
   return rounds * waits.reduce((sum, ms) => sum + ms, 0);

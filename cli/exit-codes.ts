@@ -25,7 +25,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up, and the turn goes on',
   refused:
-    'the turn refuses the decision (the call does not wait, …); the server refuses `setup`; gc would remove everything',
+    'refused by the turn, the session (a call does not wait, the session is closed, …), or by the server for `setup`; gc would remove everything',
   storageUnavailable: 'the storage cannot be written and read',
   interrupted: 'ended at once by a second Ctrl-C',
 };

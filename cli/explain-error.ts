@@ -2,6 +2,11 @@ import { CommanderError } from 'commander';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import {
   ApprovalRefusedError,
+  InvalidSessionError,
+  SendRefusedError,
+  SessionBusyError,
+  SessionClosedError,
+  SessionNotFoundError,
   TemporalUnavailableError,
   TurnFailedError,
   TurnIdInUseError,
@@ -33,23 +38,27 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
   return { exitCode, message: known ? text : `${text} (PLAIT_DEBUG=1 shows where)` };
 }
 
+const REFUSALS = [ApprovalRefusedError, SendRefusedError, SessionBusyError, SessionClosedError];
+const WRONG_INPUT = [
+  DeclarationError,
+  InvalidSessionError,
+  InvalidStorageError,
+  InvalidTurnError,
+  SessionNotFoundError,
+  TurnIdInUseError,
+  TurnNotFoundError,
+];
+
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exitCode;
   if (error instanceof TurnFailedError) return EXIT_CODES.turnFailed;
   if (error instanceof WorkerUnavailableError) return EXIT_CODES.noWorker;
   if (error instanceof StorageUnavailableError) return EXIT_CODES.storageUnavailable;
-  if (error instanceof ApprovalRefusedError) return EXIT_CODES.refused;
+  if (REFUSALS.some((kind) => error instanceof kind)) return EXIT_CODES.refused;
   if (error instanceof TemporalUnavailableError || isTransportError(error)) {
     return EXIT_CODES.temporalUnavailable;
   }
-  const wrongInput = [
-    DeclarationError,
-    InvalidStorageError,
-    InvalidTurnError,
-    TurnIdInUseError,
-    TurnNotFoundError,
-  ];
-  return wrongInput.some((kind) => error instanceof kind)
+  return WRONG_INPUT.some((kind) => error instanceof kind)
     ? EXIT_CODES.wrongInput
     : EXIT_CODES.unexpected;
 }

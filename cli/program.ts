@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { duration } from '../agents/check-options.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
+import type { ChatCommandOptions } from './commands/chat.ts';
 import type { DecisionOptions } from './commands/decide.ts';
 import type { StorageGcOptions } from './commands/storage-gc.ts';
 import type { ExitCode } from './exit-codes.ts';
@@ -29,6 +30,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addDev(program, exitWith);
   addWorker(program, exitWith);
   addRun(program, exitWith);
+  addChat(program, exitWith);
   addApprovals(program, exitWith);
   addApprove(program, exitWith);
   addDeny(program, exitWith);
@@ -118,6 +120,29 @@ function addRun(program: Command, exitWith: ExitWith): void {
     });
 }
 
+function addChat(program: Command, exitWith: ExitWith): void {
+  program
+    .command('chat')
+    .description('talk with an agent in a session, which lives on when you leave')
+    .argument('[agent]', 'name of the agent; a session that exists knows its own')
+    .option('--session <id>', 'workflow id of the session (default: a new one)', someText)
+    .option('--dev <module>', 'run the agents of this module here, as plait dev does')
+    .option('--demo', 'everything it needs: an example, a scripted model, a Temporal server')
+    .option('--history <number>', 'messages to show on entry', count, 20)
+    .option('--by <name>', 'who decides about calls (default: your user name)', someText)
+    .option('--context <json>', 'for the tools of a new session, and not for the model', json)
+    .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
+    .option(...STORAGE_OPTION)
+    .addHelpText(
+      'after',
+      '\nLines from a pipe are sent one after the other, each when the last is answered.',
+    )
+    .action(async (agent: string | undefined, options: ChatCommandOptions) => {
+      const { chatCommand } = await import('./commands/chat.ts');
+      await exitWith(chatCommand(agent, options));
+    });
+}
+
 const STORAGE_OPTION = [
   '--storage <where>',
   'storage of the workers (default: PLAIT_STORAGE, or that of plait dev here)',
@@ -200,6 +225,11 @@ function port(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number;
   throw new InvalidArgumentError('It must be a number from 1 to 65535.');
+}
+
+function count(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a number from 0 on.');
 }
 
 function milliseconds(text: string): number {

@@ -58,6 +58,13 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
+/** Prose wrapped at spaces; what may be code or a table is left as it is. */
+export function paragraphs(text: string, columns: number): string[] {
+  return text
+    .split('\n')
+    .flatMap((line) => (/^\s|\S\s{2,}\S|^[|`]/.test(line) ? [line] : wrap(line, columns - 1)));
+}
+
 /** `402 ms`, `1.51 s`, `2 min 5 s`. */
 export function durationText(milliseconds: number): string {
   const whole = Math.max(0, Math.round(milliseconds));

@@ -306,10 +306,11 @@ export class AgentClient {
     if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
       throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
     }
+    const hasStorage = this.client.options.loadedDataConverter.externalStorage !== undefined;
     return {
       workflowId: sessionId,
       taskQueue,
-      args: [args] as [SessionArgs],
+      args: [hasStorage ? { ...args, storage: true } : args] as [SessionArgs],
       memo: { agent: args.agent },
       staticSummary: shorten(`${args.agent}: session`, 200),
     };

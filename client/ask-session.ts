@@ -22,8 +22,11 @@ import {
 } from './errors.ts';
 import { aboutServer } from './temporal-errors.ts';
 
-/** How long a worker may take to answer. */
-const ANSWER_MS = 10_000;
+/**
+ * How long a worker may take to answer. One that was killed while it worked at a task of the session is
+ * given up by the server after 10 s, and then another one answers.
+ */
+const ANSWER_MS = 15_000;
 /** How long a session may keep going on in a new run just when it is asked. */
 const GIVE_UP_MS = 30_000;
 const PAUSE_MS = 20;

@@ -1,4 +1,5 @@
-import type { WorkflowExecutionDescription } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { CALL_MODEL, TOOL_NAME_PATTERN } from '../core/names.ts';
 import type { PendingActivity } from './pending-activities.ts';
 import { pendingActivities } from './pending-activities.ts';
@@ -19,12 +20,14 @@ export interface TurnDescription {
   /** The attempt of the model request that the turn waits for, if it waits for one. */
   modelAttempt?: number;
   pendingCalls: PendingCall[];
+  /** Of the run that goes on, or was the last. */
   historyEvents: number;
-  /** `undefined` where the server does not say. */
+  /** Of the same run. `undefined` where the server does not say. */
   historyBytes: number | undefined;
 }
 
-export function describeTurn(description: WorkflowExecutionDescription): TurnDescription {
+export async function describeTurn(client: Client, turnId: string): Promise<TurnDescription> {
+  const description = await client.workflow.getHandle(turnId).describe();
   const pending = pendingActivities(description.raw);
   const model = pending.find(({ type }) => type === CALL_MODEL);
   const agent = description.memo?.['agent'];
@@ -32,13 +35,28 @@ export function describeTurn(description: WorkflowExecutionDescription): TurnDes
     turnId: description.workflowId,
     agent: typeof agent === 'string' ? agent : undefined,
     status: description.status.name,
-    startTime: description.startTime,
+    startTime: await startOf(client, description),
     ...(description.closeTime === undefined ? {} : { closeTime: description.closeTime }),
     ...(model === undefined ? {} : { modelAttempt: model.attempt }),
     pendingCalls: pending.filter(({ type }) => TOOL_NAME_PATTERN.test(type)).map(pendingCall),
     historyEvents: description.historyLength,
     historyBytes: description.historySize,
   };
+}
+
+/** Of a turn that has gone on in new runs, that of its first one, as long as the server keeps it. */
+async function startOf(
+  client: Client,
+  { workflowId, runId, startTime, raw }: WorkflowExecutionDescription,
+): Promise<Date> {
+  const firstRunId = raw.workflowExecutionInfo?.firstRunId;
+  if (!firstRunId || firstRunId === runId) return startTime;
+  try {
+    return (await client.workflow.getHandle(workflowId, firstRunId).describe()).startTime;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return startTime;
+    throw error;
+  }
 }
 
 function pendingCall(activity: PendingActivity): PendingCall {

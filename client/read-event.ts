@@ -6,7 +6,9 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import { isRecord } from '../core/json.ts';
-import type { Ending, TurnEvent } from './turn-events.ts';
+import { lastCalls } from '../core/transcript.ts';
+import type { ContinuedTurn } from '../core/turn-beginning.ts';
+import type { EarlierRounds, Ending, TurnEvent } from './turn-events.ts';
 import type { TurnStatus } from './turn-snapshot.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -102,9 +104,10 @@ async function readTurnEvent(
     ending,
   });
   if (started) {
-    const [args] = await decode(started.input, converter);
+    const [args, beginning] = await decode(started.input, converter);
     const agent = isRecord(args) && typeof args['agent'] === 'string' ? args['agent'] : undefined;
-    return { type: 'turnStarted', at, agent };
+    const earlier = earlierRounds(beginning);
+    return { type: 'turnStarted', at, agent, ...(earlier === undefined ? {} : { earlier }) };
   }
   if (completed) {
     const [result] = await decode(completed.result, converter);
@@ -122,6 +125,14 @@ async function readTurnEvent(
     return closed('continuedAsNew', { type: 'completed' });
   }
   return undefined;
+}
+
+/** Of a turn that has gone on in this run. */
+function earlierRounds(beginning: unknown): EarlierRounds | undefined {
+  if (!isRecord(beginning) || beginning['type'] !== 'continued') return undefined;
+  const { state, prepared = [] } = beginning as unknown as ContinuedTurn;
+  const { rounds, calls, transcript } = state;
+  return { rounds, calls, open: { calls: lastCalls(transcript), prepared } };
 }
 
 function keyOf(attributes: { scheduledEventId?: unknown }): string {

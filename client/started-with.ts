@@ -16,7 +16,11 @@ export async function startedWith(
   if (typeof digest === 'string') return digest;
   const { history } = await client.workflowService.getWorkflowExecutionHistory({
     namespace: client.options.namespace,
-    execution: { workflowId: turnId, runId: description.runId },
+    // A later run has only what the first one has left to do.
+    execution: {
+      workflowId: turnId,
+      runId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
+    },
     maximumPageSize: 1,
   });
   const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;

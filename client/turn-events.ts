@@ -1,3 +1,6 @@
+import type { ToolUse } from '../core/messages.ts';
+import type { PreparedCall } from '../core/prepared-call.ts';
+import type { CallRecord } from '../core/turn.ts';
 import type { TurnStatus } from './turn-snapshot.ts';
 
 /** How an activity or a run ended, as far as this client can decode it. */
@@ -16,12 +19,26 @@ export interface ScheduledLimits {
   nonRetryableErrorTypes: readonly string[];
 }
 
+/** What a run is told of the runs before it. */
+export interface EarlierRounds {
+  rounds: number;
+  calls: readonly CallRecord[];
+  /** What the last reply asks for, where that has not been dispatched. */
+  open: { calls: readonly ToolUse[]; prepared: readonly PreparedCall[] };
+}
+
 /**
  * What a history event says about models and tools, decoded. `at` is in milliseconds since the
  * epoch; `key` is the id of the event that scheduled the activity.
  */
 export type TurnEvent =
-  | { type: 'turnStarted'; at: number; agent: string | undefined }
+  | {
+      type: 'turnStarted';
+      at: number;
+      agent: string | undefined;
+      /** What earlier runs of the turn have done. */
+      earlier?: EarlierRounds;
+    }
   | {
       type: 'scheduled';
       at: number;

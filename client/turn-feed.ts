@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { ServiceError } from '@temporalio/client';
 import { isRecord } from '../core/json.ts';
 import type { PendingActivity } from './pending-activities.ts';
@@ -7,6 +7,7 @@ import { historyPageSize } from './history-page.ts';
 import { pendingActivities } from './pending-activities.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnEvent } from './turn-events.ts';
+import { turnRuns } from './turn-runs.ts';
 import { readEvent } from './read-event.ts';
 
 /** How long a server that does not answer is asked again. */
@@ -15,7 +16,7 @@ const PAUSE_MS = 200;
 /** gRPC: a long poll that ran into a deadline, and a server that is away for a moment. */
 const ASK_AGAIN = new Set<unknown>([4, 14]);
 
-/** What the server tells of one run of a turn. */
+/** What the server tells of a turn, through all the runs in which it goes on. */
 export interface TurnFeed {
   /** Open activities at the moment when the feed was opened. */
   readonly pending: PendingActivity[];
@@ -33,36 +34,74 @@ export async function openTurnFeed(
   const { namespace, loadedDataConverter } = client.options;
   const ask = <T>(request: () => Promise<T>): Promise<T> =>
     aboutTurn(turnId, namespace, () => abortable(client, signal, request));
-  const { runId, ...first } = await ask(() => client.workflow.getHandle(turnId).describe());
-  const execution = { workflowId: turnId, runId };
-  // The newest run of this id may become another one, and the feed is of this run.
-  const handle = client.workflow.getHandle(turnId, runId);
+  const describe = (runId: string) =>
+    ask(() => client.workflow.getHandle(turnId, runId).describe());
 
-  let nextPageToken: Uint8Array | undefined;
-  let ended = false;
-  const readPage = async () => {
-    const page = await client.workflowService.getWorkflowExecutionHistory({
-      namespace,
-      maximumPageSize: historyPageSize(first.historySize),
-      execution,
-      waitNewEvent: true,
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    });
-    nextPageToken = page.nextPageToken;
-    ended = nextPageToken.length === 0;
-    return page.history?.events ?? [];
-  };
+  const [first, ...later] = await turnRuns(client.workflow, turnId, ask);
+  const newest = await describe(later.at(-1) ?? first);
+  let run = await openRun(client, { turnId, runId: first }, describe);
 
   return {
-    pending: pendingActivities(first.raw),
+    pending: pendingActivities(newest.raw),
     nextEvents: async () => {
-      if (ended) return undefined;
-      const events = await ask(() => patiently(readPage, signal));
-      const read = await Promise.all(events.map((event) => readEvent(event, loadedDataConverter)));
-      return read.filter((event) => event !== undefined);
+      if (run.ended) return undefined;
+      const news: TurnEvent[] = [];
+      for (;;) {
+        const events = await ask(() => patiently(run.readPage, signal));
+        const read = await Promise.all(
+          events.map((event) => readEvent(event, loadedDataConverter)),
+        );
+        const next = run.ended ? (later.shift() ?? run.next) : undefined;
+        for (const event of read) {
+          if (event !== undefined) news.push(...ofTurn(event, run.runId, next));
+        }
+        // All that has happened already is one piece of news.
+        if (next === undefined && later.length === 0) return news;
+        if (next !== undefined) run = await openRun(client, { turnId, runId: next }, describe);
+      }
     },
-    describe: async () => pendingActivities((await ask(() => handle.describe())).raw),
+    describe: async () => pendingActivities((await describe(run.runId)).raw),
   };
+}
+
+type Describe = (runId: string) => Promise<WorkflowExecutionDescription>;
+
+/** Reads the history of one run, page by page. */
+async function openRun(
+  client: Client,
+  { turnId, runId }: { turnId: string; runId: string },
+  describe: Describe,
+) {
+  const { historySize } = await describe(runId);
+  let nextPageToken: Uint8Array | undefined;
+  const run = {
+    runId,
+    ended: false,
+    /** The run in which it goes on. */
+    next: undefined as string | undefined,
+    readPage: async () => {
+      const page = await client.workflowService.getWorkflowExecutionHistory({
+        namespace: client.options.namespace,
+        maximumPageSize: historyPageSize(historySize),
+        execution: { workflowId: turnId, runId },
+        waitNewEvent: true,
+        ...(nextPageToken === undefined ? {} : { nextPageToken }),
+      });
+      nextPageToken = page.nextPageToken;
+      run.ended = nextPageToken.length === 0;
+      const events = page.history?.events ?? [];
+      const last = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+      run.next = last?.newExecutionRunId || undefined;
+      return events;
+    },
+  };
+  return run;
+}
+
+/** Events count from 1 in each run; and a run that goes on in another has not closed the turn. */
+function ofTurn(event: TurnEvent, runId: string, next: string | undefined): TurnEvent[] {
+  if ('key' in event) return [{ ...event, key: `${runId}/${event.key}` }];
+  return event.type === 'turnClosed' && next !== undefined ? [] : [event];
 }
 
 /** With a signal of its own: the SDK's connection never takes its listener off one again. */

@@ -76,7 +76,7 @@ export class TurnHandle<Output = unknown> {
 
   /** What the turn is doing now. */
   async describe(): Promise<TurnDescription> {
-    return await this.about(async () => describeTurn(await this.workflow.describe()));
+    return await this.about(async () => await describeTurn(this.client, this.turnId));
   }
 
   /**
@@ -95,12 +95,17 @@ export class TurnHandle<Output = unknown> {
    * a turn that has ended.
    */
   async cancel(): Promise<void> {
-    try {
-      await this.about(() => this.workflow.cancel());
-    } catch (error) {
-      // The server does not tell an ended turn from one that never was.
-      if (!(error instanceof TurnNotFoundError)) throw error;
-      await this.describe();
+    for (;;) {
+      try {
+        await this.about(() => this.workflow.cancel());
+        return;
+      } catch (error) {
+        // The server does not tell an ended turn from one that never was, or from one that has just
+        // gone on in a new run.
+        if (!(error instanceof TurnNotFoundError)) throw error;
+        const { status } = await this.about(() => this.workflow.describe());
+        if (status.name !== 'RUNNING' && status.name !== 'CONTINUED_AS_NEW') return;
+      }
     }
   }
 

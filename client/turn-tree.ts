@@ -1,4 +1,5 @@
 import { isRecord } from '../core/json.ts';
+import type { ToolUse } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../core/names.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
@@ -45,8 +46,7 @@ export function turnSnapshot(
 function apply(tree: Tree, event: TurnEvent): void {
   switch (event.type) {
     case 'turnStarted':
-      tree.turn.agent = event.agent;
-      tree.turn.start = event.at;
+      start(tree.turn, event);
       break;
     case 'scheduled':
       schedule(tree, event);
@@ -70,6 +70,22 @@ function apply(tree: Tree, event: TurnEvent): void {
       close(tree, event);
       break;
   }
+}
+
+/** Of each run. What an earlier one has told stays; what nobody has told is in the arguments. */
+function start(turn: TurnSnapshot, event: Extract<TurnEvent, { type: 'turnStarted' }>): void {
+  const { agent, at, earlier } = event;
+  turn.agent ??= agent;
+  turn.start ??= at;
+  if (earlier === undefined || turn.rounds.length > 0) return;
+  for (let round = 1; round <= earlier.rounds; round += 1) {
+    turn.rounds.push({ round, model: { state: 'succeeded', attempt: 1 }, calls: [] });
+  }
+  for (const record of earlier.calls) {
+    applyRecord(turn.rounds[record.round - 1]?.calls ?? [], record);
+  }
+  const { calls, prepared } = earlier.open;
+  turn.rounds.at(-1)?.calls.push(...askedFor(calls, prepared, at));
 }
 
 function schedule(tree: Tree, event: Extract<TurnEvent, { type: 'scheduled' }>): void {
@@ -163,7 +179,15 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
   const { content, stopReason } = result['reply'];
   if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
   const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as PreparedCall[];
-  return toolUses(content as { type: string }[]).map(({ id, name }, i) => {
+  return askedFor(toolUses(content as { type: string }[]), prepared, at);
+}
+
+function askedFor(
+  calls: readonly ToolUse[],
+  prepared: readonly PreparedCall[],
+  at: number,
+): CallSnapshot[] {
+  return calls.map(({ id, name }, i) => {
     const decided = prepared[i];
     const summary = decided?.type === 'ready' ? decided.summary : '';
     const call: CallSnapshot = { id, name, summary, ...newStep(at) };

@@ -17,8 +17,8 @@ const FIRST_DESCRIPTION_MS = 100;
 const DESCRIPTION_MS = 1_000;
 
 /**
- * Snapshots of one run of a turn: the first at once, another after every change, the last when the
- * run is closed, however it was closed. A turn that has ended has one snapshot.
+ * Snapshots of a turn: the first at once, another after every change, the last when it has ended,
+ * however it has ended. A turn that goes on in a new run is followed there; its earlier rounds stay.
  *
  * It adds nothing to the history: it reads it, which waits for news, and describes the turn about
  * once a second while something is open, since history shows a running activity only as scheduled.

@@ -12,6 +12,12 @@ export const SEND_REFUSED = 'plait.SendRefused';
 export const SESSION_BUSY = 'plait.SessionBusy';
 /** The same, because the session takes no more messages. */
 export const SESSION_CLOSED = 'plait.SessionClosed';
+/** The id of a session's next turn belongs to a workflow of somebody else. */
+export const TURN_ID_IN_USE = 'plait.TurnIdInUse';
+/** A turn that has been cancelled needs some time to end. */
+export const TURN_STILL_RUNS = 'plait.TurnStillRuns';
+/** A turn that a session would read has been deleted. */
+export const TURN_GONE = 'plait.TurnGone';
 /** The worker has no agent of this name. */
 export const AGENT_NOT_REGISTERED = 'plait.AgentNotRegistered';
 /** The worker has the agent, but not this tool. */

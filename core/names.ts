@@ -13,6 +13,7 @@ export const SESSION_WORKFLOW = 'agentSession';
 export const CALL_MODEL = 'plait.callModel';
 export const READ_TRANSCRIPT = 'plait.readTranscript';
 export const READ_TURN = 'plait.readTurn';
+export const CANCEL_TURN = 'plait.cancelTurn';
 export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const PRESENT_RESULT = 'plait.presentResult';

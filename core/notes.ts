@@ -43,6 +43,15 @@ export function placeNotes(
   };
 }
 
+/**
+ * Something has to be said behind a message with the role `system`, and the API takes nothing but the
+ * model's own words there. Where it had none, the message is the user's.
+ */
+export function asUserText(messages: readonly Message[]): Message[] {
+  const last = messages.findLastIndex(({ role }) => role !== 'system');
+  return messages.map((message, i): Message => (i > last ? { ...message, role: 'user' } : message));
+}
+
 function whileWorking(input: Note['input']): string {
   return `While you were working, the user has sent this message:\n\n${input as string}`;
 }

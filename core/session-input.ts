@@ -14,6 +14,7 @@ const ARGS = [
   'messages',
   'onToolFailure',
   'batchTimeout',
+  'storage',
   'limits',
   'onLimit',
 ];
@@ -22,7 +23,7 @@ const SEND = ['input', 'idempotencyKey', 'agent', 'whenBusy'];
 /** What is wrong with what a plain client may have sent, or `undefined`. */
 export function checkSessionArgs(args: unknown): string | undefined {
   if (!isRecord(args)) return 'agentSession takes one argument: { agent, context?, whenBusy?, … }';
-  const { agent, whenBusy, messages } = args;
+  const { agent, whenBusy, messages, storage } = args;
   const unknown = unknownFields(args, ARGS);
   if (unknown !== undefined) return `unknown field ${unknown}; a session takes ${ARGS.join(', ')}`;
   if (typeof agent !== 'string' || agent === '') return 'agent must be the name of an agent';
@@ -32,6 +33,7 @@ export function checkSessionArgs(args: unknown): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
+  if (storage !== undefined && typeof storage !== 'boolean') return 'storage must be true or false';
   const problem = messages === undefined ? undefined : findOpeningProblem(messages);
   return problem === undefined ? checkWhenBusy(whenBusy) : `messages: ${problem}`;
 }

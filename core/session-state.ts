@@ -5,6 +5,7 @@ import { SEND_REFUSED, SESSION_BUSY, SESSION_CLOSED } from './failures.ts';
 import { fingerprint } from './fingerprint.ts';
 import { jsonBytes } from './json.ts';
 import type { Note } from './notes.ts';
+import type { Close } from './session-messages.ts';
 import type {
   EndedTurn,
   Send,
@@ -66,6 +67,8 @@ const MAX_RECEIPTS = 500;
 const MAX_KEY = 200;
 /** More messages than anybody waits for. */
 const MAX_WAITING = 100;
+/** What a payload of 2 MB holds, with room for its envelope. */
+const PAYLOAD_BYTES = 1_900_000;
 
 export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
   return {
@@ -120,18 +123,41 @@ export function refuseSend(
     const reason = `turn ${turnId} is running. Send again when it has ended.`;
     return { type: SESSION_BUSY, reason };
   }
-  if (memory.waiting.length >= MAX_WAITING) {
+  const { waiting } = memory;
+  const notes = running?.notes ?? [];
+  if (waiting.length + notes.length >= MAX_WAITING) {
     return refused(
       `${MAX_WAITING} messages wait already. Send again when some of them have become turns.`,
     );
   }
-  const bytes = jsonBytes(send.input) + jsonBytes(memory.waiting) + memory.transcript.tailBytes;
-  if (bytes > INLINE_BYTES) {
+  const bytes =
+    jsonBytes([send.input, waiting, notes, running?.input]) + memory.transcript.tailBytes;
+  if (!isStored(memory, args) && bytes > INLINE_BYTES) {
     return refused(
       `the message does not fit beside the conversation and the messages that wait (${bytes} bytes together, of at most ${INLINE_BYTES}). Give the workers and the clients a \`storage\`, or send less.`,
     );
   }
   return undefined;
+}
+
+/** Whether large payloads find a place outside of history. */
+function isStored({ agent }: SessionMemory, { storage = false }: SessionArgs): boolean {
+  return agent === undefined ? storage : agent.spec.type === 'stored';
+}
+
+/** Whether all that the session remembers can be handed to a new run. */
+export function fitsOnePayload(memory: SessionMemory, args: SessionArgs): boolean {
+  return isStored(memory, args) || jsonBytes(memory) <= PAYLOAD_BYTES;
+}
+
+/** Whether the turn of this message can be started with the conversation. */
+export function turnFits(
+  memory: SessionMemory,
+  args: SessionArgs,
+  { input }: WaitingTurn,
+): boolean {
+  const { transcript, stored, agent } = memory;
+  return isStored(memory, args) || jsonBytes([transcript, stored, agent, input]) <= PAYLOAD_BYTES;
 }
 
 /** Takes a message that `refuseSend` has nothing against. */
@@ -147,7 +173,9 @@ export function takeSend(
     return { memory, receipt: asReceipt(known), effect: { type: 'none' } };
   }
   const turnId = `${sessionId}.turn-${memory.next}`;
-  const policy = running === undefined ? 'queue' : (send.whenBusy ?? whenBusy);
+  const wanted = send.whenBusy ?? whenBusy;
+  // Where no turn runs there is none to join.
+  const policy = wanted === 'steer' && running === undefined ? 'queue' : wanted;
   const message = fingerprint(input);
   const receipt: Receipt =
     policy === 'steer' ? [key, message, turnId, running?.turnId as string] : [key, message, turnId];
@@ -178,10 +206,16 @@ function asReceipt([, , turnId, joins]: Receipt): SendReceipt {
   return { turnId, ...(joins === undefined ? {} : { joins }) };
 }
 
-/** Behind those that are as urgent. */
-function insert(waiting: readonly WaitingTurn[], turn: WaitingTurn): WaitingTurn[] {
-  const at = turn.urgent === true ? waiting.findIndex(({ urgent }) => urgent !== true) : -1;
-  return at === -1 ? [...waiting, turn] : [...waiting.slice(0, at), turn, ...waiting.slice(at)];
+/** The urgent ones first; of those that are as urgent, what was sent first. */
+function insert(waiting: readonly WaitingTurn[], ...turns: readonly WaitingTurn[]): WaitingTurn[] {
+  const rank = ({ urgent }: WaitingTurn) => (urgent === true ? 0 : 1);
+  return [...waiting, ...turns].toSorted(
+    (a, b) => rank(a) - rank(b) || numberOf(a.turnId) - numberOf(b.turnId),
+  );
+}
+
+function numberOf(turnId: string): number {
+  return Number(turnId.slice(turnId.lastIndexOf('-') + 1));
 }
 
 /** The next turn, if one waits. */
@@ -190,6 +224,11 @@ export function takeTurn(
 ): { memory: SessionMemory; turn: WaitingTurn } | undefined {
   const [turn, ...waiting] = memory.waiting;
   return turn === undefined ? undefined : { memory: { ...memory, waiting }, turn };
+}
+
+/** Takes no more messages; with `interrupt` those that wait are forgotten. */
+export function closeSession(memory: SessionMemory, { interrupt = false }: Close): SessionMemory {
+  return { ...memory, closing: true, ...(interrupt ? { waiting: [] } : {}) };
 }
 
 /** How a turn came to its end, as the session learns it. */
@@ -217,7 +256,7 @@ export function turnEnded(
     ...memory,
     ...conversationAfter(memory, running, outcome),
     ...(pinned === undefined ? {} : { agent: pinned }),
-    waiting: [...again, ...memory.waiting],
+    waiting: insert(memory.waiting, ...again),
     turns: memory.turns + 1,
     usage: known === undefined ? memory.usage : addUsage(memory.usage, known.usage),
     spent: addSpent(memory.spent, spentOf(known ?? UNKNOWN, now - running.startedAt)),

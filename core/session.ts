@@ -28,6 +28,11 @@ export interface SessionArgs extends Partial<BatchPolicy> {
   /** What the conversation begins with. @default nothing */
   messages?: Message[];
   /**
+   * Who starts the session has a storage for large payloads, as the workers have. From the first turn
+   * on it is known from them. @default false
+   */
+  storage?: boolean;
+  /**
    * What all turns together may spend, beside the limits of the agent for each. `wallTime` is that of
    * the turns: a session that waits for a message spends nothing.
    */

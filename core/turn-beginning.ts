@@ -6,13 +6,15 @@ import type { PreparedCall } from './prepared-call.ts';
 import type { Transcript } from './transcript.ts';
 import { references } from './transcript.ts';
 import type { Conversation, TurnState } from './turn-state.ts';
-import { stopOf, turnSummary } from './turn-state.ts';
+import { stopOf, turnSummary, withoutUnread } from './turn-state.ts';
 import type { StopReason, TurnProgress, TurnResult } from './turn.ts';
 
 /** The second argument of the workflow `agentTurn`, which nobody but Plait gives. */
 export type TurnBeginning =
   /** The next turn of a session. `agent` is what the session has pinned; its first turn pins it. */
   | ({ type: 'session'; agent?: PinnedAgent } & Conversation)
+  /** One whose message does not fit into one payload with the conversation. It fails, and says so. */
+  | { type: 'too large' }
   /** The same turn, in a new run with an empty history. */
   | ({ type: 'continued' } & ContinuedTurn);
 
@@ -21,9 +23,13 @@ export interface ContinuedTurn {
   state: TurnState;
   agent: PinnedAgent;
   ofSession: boolean;
+  /** When its first run began; milliseconds since the epoch. */
+  begunAt: number;
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
   prepared?: PreparedCall[];
   notes: Note[];
+  /** Fingerprints of the Updates that it has taken. */
+  taken: string[];
 }
 
 /** What a session takes over from a turn, in whatever way it has ended. */
@@ -52,9 +58,12 @@ export function sessionTurnResult(
 
 export function sessionTurnProgress(
   agent: string,
-  state: TurnState,
+  given: TurnState,
   pinned: PinnedAgent | undefined,
 ): SessionTurnProgress {
+  // A message that comes behind a system message, or together with one that the API refuses, would
+  // make every later request a 400.
+  const state = withoutUnread(given);
   const { before, stored } = state;
   return {
     ...turnSummary(agent, state),

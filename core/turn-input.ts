@@ -99,6 +99,8 @@ export function findOpeningProblem(messages: unknown): string | undefined {
   if (!Array.isArray(messages) || !messages.every((one) => isRecord(one) && 'role' in one)) {
     return 'messages must be a list of messages';
   }
+  const empty = messages.findIndex(({ content }) => isEmpty(content));
+  if (empty !== -1) return `messages[${empty}] is empty, which the API refuses`;
   const next: Message = { role: 'user', content: 'and then' };
   return findConversationProblem([...(messages as Message[]), next]);
 }
@@ -110,6 +112,8 @@ function checked(messages: Message[]): Message[] {
   return messages;
 }
 
+const ROLES = new Set<unknown>(['user', 'assistant', 'system']);
+
 /**
  * Why the API would refuse this conversation for ever, or `undefined`. An unanswered `tool_use`
  * cannot be repaired later, so it is refused before anything is started.
@@ -118,8 +122,12 @@ function findConversationProblem(messages: readonly Message[]): string | undefin
   const open = new Set<string>();
   const asked = new Set<string>();
   for (const [i, { role, content }] of messages.entries()) {
+    if (!ROLES.has(role)) return `messages[${i}].role must be user, assistant or system`;
     if (typeof content !== 'string' && !(Array.isArray(content) && content.every(isRecord))) {
       return `messages[${i}].content must be a text or content blocks`;
+    }
+    if (role !== 'assistant' && role !== 'system' && messages[i - 1]?.role === 'system') {
+      return `messages[${i}] follows a message with the role system, which only the assistant may do`;
     }
     const blocks = typeof content === 'string' ? [] : content;
     for (const [j, block] of blocks.entries()) {
@@ -146,6 +154,12 @@ function findConversationProblem(messages: readonly Message[]): string | undefin
   return messages.at(-1)?.role === 'assistant'
     ? 'the last message must be from the user'
     : undefined;
+}
+
+function isEmpty(content: unknown): boolean {
+  return typeof content === 'string'
+    ? content.trim() === ''
+    : Array.isArray(content) && content.length === 0;
 }
 
 function unanswered(index: number, ids: ReadonlySet<string>): string {

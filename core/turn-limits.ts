@@ -28,22 +28,34 @@ export function isTooWide(calls: number, bytesPerCall = 0): boolean {
   return EVENTS_PER_CALL * calls > MAX_EVENTS || bytesPerCall * calls > MAX_BYTES;
 }
 
-/**
- * Whether the turn should go on in a new run before it dispatches a batch of so many calls, each of
- * which carries so much. `maxEvents` is the agent's own limit.
- */
-export function shouldContinueAsNew(
-  history: RunHistory,
-  calls: number,
-  { bytesPerCall = 0, maxEvents = MAX_EVENTS }: { bytesPerCall?: number; maxEvents?: number } = {},
-): boolean {
-  const { historyLength, historySize, continueAsNewSuggested } = history;
+/** What a turn is about to dispatch, and the agent's own limit, where it has one. */
+export interface NextBatch {
+  calls: number;
+  bytesPerCall: number;
+  maxEvents?: number;
+}
+
+/** Whether the turn should go on in a new run before it dispatches a batch. */
+export function shouldContinueAsNew(history: RunHistory, batch: NextBatch): boolean {
+  const { historyLength, continueAsNewSuggested } = history;
+  const { calls, maxEvents = MAX_EVENTS } = batch;
   if (historyLength < MIN_EVENTS) return false;
-  return (
-    continueAsNewSuggested ||
-    historyLength + EVENTS_PER_CALL * calls > maxEvents ||
-    historySize + bytesPerCall * calls > MAX_BYTES
-  );
+  const events = historyLength + EVENTS_PER_CALL * calls;
+  return continueAsNewSuggested || events > maxEvents || isHistoryFull(history, batch);
+}
+
+/** Whether the server would terminate the run for what the batch adds to its history. */
+export function isHistoryFull(
+  { historyLength, historySize }: RunHistory,
+  { calls, bytesPerCall }: NextBatch,
+): boolean {
+  const events = historyLength + EVENTS_PER_CALL * calls;
+  return events > MAX_EVENTS || historySize + bytesPerCall * calls > MAX_BYTES;
+}
+
+/** Whether a new run could be given all that it has to know: its arguments share one payload limit. */
+export function canBeCarried(values: readonly unknown[], stored: boolean): boolean {
+  return stored || jsonBytes(values) <= PAYLOAD_BYTES;
 }
 
 /** What the turn's context adds to history with every call. */

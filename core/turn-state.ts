@@ -3,6 +3,7 @@ import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
 import { textOf } from './messages.ts';
+import { asUserText } from './notes.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import { repairMessage } from './output.ts';
@@ -42,6 +43,8 @@ export interface TurnState {
   joined: string[];
   /** The sandbox of the API that code of this turn runs in. */
   container?: Container;
+  /** How many of them stand at the end of the conversation, where no reply has followed yet. */
+  unread: number;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
   /** The answer, where it matches. */
@@ -72,6 +75,7 @@ export function beginTurn(
     stored,
     before: messageCount(transcript),
     joined: [],
+    unread: 0,
     repairs: 0,
   };
 }
@@ -86,6 +90,7 @@ export function commitNotes(
     ...state,
     transcript: append(state.transcript, ...messages),
     joined: [...state.joined, ...taken],
+    unread: state.unread + taken.length,
   };
 }
 
@@ -102,12 +107,35 @@ export function commitReply(state: TurnState, reply: ModelReply, segments?: Segm
     ...state,
     transcript:
       content.length === 0
-        ? before
+        ? withUserText(before)
         : append(before, { role: 'assistant', content: content as AssistantContent }),
     rounds: state.rounds + 1,
+    unread: 0,
     text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
     ...(reply.container === undefined ? {} : { container: reply.container }),
+  };
+}
+
+function withUserText(transcript: Transcript): Transcript {
+  const tail = asUserText(transcript.tail);
+  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+}
+
+/**
+ * The same turn without the messages that no reply has followed: whoever goes on with the conversation
+ * gives them to the model again.
+ */
+export function withoutUnread(state: TurnState): TurnState {
+  const { transcript, joined, unread } = state;
+  if (unread === 0) return state;
+  const tail = transcript.tail.slice(0, -unread);
+  const tailBytes = tail.reduce((sum, one) => sum + jsonBytes(one), 0);
+  return {
+    ...state,
+    transcript: { ...transcript, tail, tailBytes },
+    joined: joined.slice(0, -unread),
+    unread: 0,
   };
 }
 

@@ -1,10 +1,12 @@
 // Records the histories that replay.test.ts replays: `npm run record-histories -- new-one other-one`,
 // or all without names. Run it only when a new kind of turn should be covered; the recorded ones must
 // stay replayable as they are.
+import { randomUUID } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defineAgent } from '../index.ts';
 import type { AgentClient, StartTurnOptions, TurnHandle } from '../client/index.ts';
 import { decodeCallToken } from '../core/call-token.ts';
 import { directoryStorage } from '../storage/index.ts';
@@ -41,6 +43,14 @@ const agent = agentWith([
     return handedOver;
   }),
 ]);
+
+/** Goes on in a new run before its second batch. */
+const brief = defineAgent({
+  name: 'brief',
+  model: 'claude-opus-5-5',
+  tools: [reader('look', () => 'seen')],
+  limits: { historyEvents: 20 },
+});
 
 const pages = callTools([
   ['look', { bytes: 4_500 }],
@@ -83,6 +93,14 @@ const turns = script(
   conversation('out-of-time', [callTools({ wait: {}, look: {} })]),
   conversation('repaired-output', [say('Yes.')]),
   conversation(/does not match the required output format/, [say('{"ok":true}')]),
+  conversation('noted', [callTools({ parcel: {} }), say('Done.')]),
+  conversation('turn-continued', [
+    callTools({ look: { a: 1 } }),
+    callTools({ look: { a: 2 } }),
+    callTools({ look: { a: 3 } }),
+    say('Done.'),
+  ]),
+  conversation(/./, [say('Yes.')]),
 );
 
 async function save(name: string, turn: TurnHandle): Promise<void> {
@@ -128,6 +146,10 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
   },
 };
 
+function tokenOfTurn({ turnId }: TurnHandle): string {
+  return tokens.find((token) => decodeCallToken(token).turnId === turnId) ?? '';
+}
+
 function tokenOf(callId: string): string {
   return tokens.find((token) => decodeCallToken(token).callId === callId) ?? '';
 }
@@ -149,6 +171,52 @@ async function allParked(
   }
 }
 
+const file = (name: string) => new URL(`histories/${name}.json`, import.meta.url);
+
+async function running(turn: TurnHandle): Promise<void> {
+  const state = async () => (await turn.describe().catch(() => undefined))?.pendingCalls[0]?.state;
+  // One of a session may have to wait for its turn.
+  while ((await state()) !== 'running') await sleep(50);
+}
+
+/** A session in its first run and in the next, and a turn of it that takes in a message. */
+async function recordSession({ agents }: TestEnvironment): Promise<void> {
+  const session = agents.session(agent, `session-${randomUUID()}`);
+  const { workflow } = session;
+  const steer = { whenBusy: 'steer' } as const;
+  await (await session.send('three-calls')).result();
+
+  const noted = await session.send('noted');
+  await allParked(noted, { waiting: 0, handedOver: 1 });
+  await session.send('Be quick.', steer);
+  await agents.completeToolCall(tokenOfTurn(noted), 'delivered');
+  await noted.result();
+  await recordHistory(noted, file('session-turn'));
+
+  const interrupted = await session.send('cancelled');
+  await running(interrupted);
+  const late = await session.send('Too late.', steer);
+  await session.send('Stop.', { whenBusy: 'interrupt' });
+  await late.result();
+
+  const terminated = await session.send('cancelled');
+  await running(terminated);
+  await terminated.workflow.terminate();
+  await (await session.send('Go on.')).result();
+
+  const first = (await workflow.describe()).runId;
+  while ((await workflow.describe()).runId === first) await sleep(200);
+  await (await session.send('Good morning.')).result();
+  await session.close();
+  await workflow.result();
+  await recordHistory(session, file('session'));
+}
+
+async function recordContinuedTurn({ agents }: TestEnvironment): Promise<void> {
+  const turn = await agents.start(brief, 'turn-continued');
+  await save('turn-continued', turn);
+}
+
 async function record({ agents }: TestEnvironment): Promise<void> {
   const wanted = process.argv.slice(2);
   for (const [name, happens] of Object.entries(kinds)) {
@@ -165,13 +233,18 @@ async function record({ agents }: TestEnvironment): Promise<void> {
 
 const storage = directoryStorage(await mkdtemp(join(tmpdir(), 'plait-histories-')));
 const environment = await startTestEnvironment({
-  agents: [agent],
+  agents: [agent, brief],
   script: turns,
   storage,
   taskQueue: 'recorded',
 });
 try {
   await record(environment);
+  const wanted = process.argv.slice(2);
+  if (wanted.length === 0 || wanted.includes('session')) await recordSession(environment);
+  if (wanted.length === 0 || wanted.includes('turn-continued')) {
+    await recordContinuedTurn(environment);
+  }
 } finally {
   await environment.close();
 }

@@ -12,6 +12,11 @@ export interface MessagesServerOptions extends EndpointOptions {
   readonly port?: number;
   /** How fast replies come, unless a reply says otherwise. @default as fast as possible */
   readonly pace?: Pace;
+  /**
+   * Whether `requests` holds what was asked. A conversation of hundreds of rounds is sent whole with
+   * each of them. @default true
+   */
+  readonly keepRequests?: boolean;
   /** When set, requests with another key are refused with 401. @default everybody may */
   readonly apiKey?: string;
 }
@@ -19,7 +24,7 @@ export interface MessagesServerOptions extends EndpointOptions {
 export interface MessagesServer extends AsyncDisposable {
   /** For the client's `baseURL`. */
   readonly url: string;
-  /** Every request so far, in the order of arrival. */
+  /** Every request so far, in the order of arrival; none without `keepRequests`. */
   readonly requests: readonly RecordedRequest[];
   /** Ends every response, stalled ones too, and frees the port. */
   close(): Promise<void>;
@@ -31,12 +36,15 @@ export interface MessagesServer extends AsyncDisposable {
  */
 export async function startMessagesServer(options: MessagesServerOptions): Promise<MessagesServer> {
   const requests: RecordedRequest[] = [];
+  const { keepRequests = true } = options;
+  let count = 0;
   const endpoints = new MessagesEndpoints(options);
   let closing = false;
 
   const server = createServer((request, response) => {
-    const exchange = openExchange(request, response, requests.length + 1, () => closing);
-    requests.push(exchange.record);
+    count += 1;
+    const exchange = openExchange(request, response, count, () => closing);
+    if (keepRequests) requests.push(exchange.record);
     // It rejects only when the connection broke, and then there is nobody left to tell.
     endpoints.handle(exchange).catch(() => response.destroy());
   });

@@ -1,10 +1,11 @@
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { ReplayWorkerOptions } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
-import type { TurnHandle } from '../client/turn-handle.ts';
+import { turnRuns } from '../client/turn-runs.ts';
 import { isRecord } from '../core/json.ts';
 import { quietRuntime } from './quiet-runtime.ts';
 import { bundleOnce } from './workflow-bundle.ts';
@@ -54,30 +55,56 @@ export async function replayHistories(
 ): Promise<string[]> {
   const files = await historyFiles(source);
   const histories = await Promise.all(
-    files.map(async (file) => ({ workflowId: file, history: await readHistory(file) })),
+    files.map(async (file) => {
+      const { events, workflowId = file } = await readHistory(file);
+      return { workflowId, history: { events } };
+    }),
   );
   quietRuntime();
   const { workflowsPath, ...others } = options;
   const workflowBundle = options.workflowBundle ?? (await bundleOnce(workflowsPath));
   const failures: ReplayFailure[] = [];
-  for await (const result of Worker.runReplayHistories({ ...others, workflowBundle }, histories)) {
-    if (result.error === undefined) continue;
-    failures.push({ file: basename(result.workflowId), error: result.error });
+  // In their order, one after another.
+  const tried = files.values();
+  for await (const { error } of Worker.runReplayHistories(
+    { ...others, workflowBundle },
+    histories,
+  )) {
+    const file = basename(tried.next().value ?? '');
+    if (error !== undefined) failures.push({ file, error });
   }
   if (failures.length > 0) throw new ReplayFailedError(failures, files.length);
   return files;
 }
 
 /**
- * Writes the history of a turn for `replayHistories`, running or ended, with the folders above it.
+ * Writes the history of a turn or of a session for `replayHistories`, running or ended, with the folders
+ * above it.
  * What tells where and by whom it was recorded is left out: host names, process ids, stack traces.
  * Inputs, results and messages are in it.
+ *
+ * What has gone on in new runs has a history for each: the first is `file`, and the others are
+ * beside it, with `.run-2`, `.run-3`, … before the ending.
+ *
+ * @returns the files, in the order of the runs
  */
-export async function recordHistory(turn: TurnHandle, file: string | URL): Promise<void> {
+export async function recordHistory(
+  { workflow }: { readonly workflow: WorkflowHandle },
+  file: string | URL,
+): Promise<string[]> {
   const path = toPath(file);
-  const history = await turn.workflow.fetchHistory();
+  const { client, workflowId } = workflow;
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, anonymous(historyToJSON(history)));
+  const runs = await turnRuns(client, workflowId);
+  return await Promise.all(
+    runs.map(async (runId, i) => {
+      const history = await client.getHandle(workflowId, runId).fetchHistory();
+      const { dir, name, ext } = parse(path);
+      const ofRun = i === 0 ? path : join(dir, `${name}.run-${i + 1}${ext}`);
+      await writeFile(ofRun, anonymous(historyToJSON(history)));
+      return ofRun;
+    }),
+  );
 }
 
 /** Replay reads none of this. */
@@ -105,7 +132,13 @@ async function historyFiles(source: Parameters<typeof replayHistories>[0]): Prom
   return found.flat();
 }
 
-async function readHistory(file: string): Promise<object> {
+interface RecordedHistory {
+  events: Record<string, unknown>[];
+  /** A session names its turns after it. Servers before 1.20 did not record it. */
+  workflowId?: string;
+}
+
+async function readHistory(file: string): Promise<RecordedHistory> {
   const json: unknown = JSON.parse(await readFile(file, 'utf8'));
   const list: unknown = isRecord(json) ? json['events'] : json;
   const events = Array.isArray(list) ? list.filter(isRecord) : [];
@@ -117,13 +150,18 @@ async function readHistory(file: string): Promise<object> {
       `${file} cannot be replayed: its payloads are decoded. Download it again with "Decode Event History" switched off.`,
     );
   }
-  return { events };
+  const workflowId = startedAttributes(events[0])?.['workflowId'];
+  return { events, ...(typeof workflowId === 'string' ? { workflowId } : {}) };
+}
+
+function startedAttributes(started: Record<string, unknown> | undefined) {
+  const attributes = started?.['workflowExecutionStartedEventAttributes'];
+  return isRecord(attributes) ? attributes : undefined;
 }
 
 /** A payload of a history is metadata and base64; decoded for people, it is the value alone. */
 function isDecoded(started: Record<string, unknown> | undefined): boolean {
-  const attributes = started?.['workflowExecutionStartedEventAttributes'];
-  const input = isRecord(attributes) ? attributes['input'] : undefined;
+  const input = startedAttributes(started)?.['input'];
   const payloads = isRecord(input) ? input['payloads'] : input;
   return Array.isArray(payloads) && !payloads.every((one) => isRecord(one) && 'metadata' in one);
 }

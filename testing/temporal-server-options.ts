@@ -37,6 +37,9 @@ const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
   'history.maximumBufferedEventsBatch': '2000',
   // The default of one second is the shortest timer and the shortest pause between two attempts.
   'history.timerProcessorMaxTimeShift': '10ms',
+  // Until a run has lived for this long, a second by default, one that continues it as new must wait:
+  // where turns and sessions continue after a few events, whoever waits for them would wait with it.
+  'history.workflowIdReuseMinimalInterval': '1ms',
   // No call to the outside when a test starts a server.
   'frontend.enableServerVersionCheck': 'false',
 };

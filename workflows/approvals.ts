@@ -20,6 +20,7 @@ import type { ApprovalRecord } from '../core/outcome.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn-messages.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../core/turn-messages.ts';
+import type { TakenUpdates } from './taken-updates.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
@@ -75,15 +76,22 @@ export class Approvals {
   private readonly waiting = new Map<string, Waiting>();
   /** Why a call does not wait any more, for whoever decides too late. */
   private readonly closed = new Map<string, string>();
+  private readonly taken: TakenUpdates;
   private published = 0;
 
-  constructor() {
+  constructor(taken: TakenUpdates) {
+    this.taken = taken;
     setHandler(approvalsQuery, () => [...this.waiting.values()].map(({ request }) => request));
     setHandler(approveUpdate, (approve) => this.approve(approve), {
-      validator: (approve: Approve) => refuseTooLarge(approve.input, this.find(approve).question),
+      validator: (approve: Approve) => {
+        if (taken.has(APPROVE_UPDATE, approve)) return;
+        refuseTooLarge(approve.input, this.find(approve).question);
+      },
     });
     setHandler(denyUpdate, (deny) => this.deny(deny), {
-      validator: (deny: Deny) => void this.find(deny),
+      validator: (deny: Deny) => {
+        if (!taken.has(DENY_UPDATE, deny)) this.find(deny);
+      },
     });
   }
 
@@ -173,6 +181,7 @@ export class Approvals {
   }
 
   private async approve(approve: Approve): Promise<void> {
+    if (this.taken.has(APPROVE_UPDATE, approve)) return;
     const waiting = this.find(approve);
     const { callId, by, reason, input } = approve;
     const written = canonicalJson(waiting.request.input);
@@ -185,11 +194,14 @@ export class Approvals {
       ...(reason === undefined ? {} : { reason }),
       ...(isEdited ? { input } : {}),
     } as const;
+    this.taken.add(APPROVE_UPDATE, approve);
     this.close(callId, record, `it was approved by ${by}`, prepared);
   }
 
   private deny(deny: Deny): void {
+    if (this.taken.has(DENY_UPDATE, deny)) return;
     this.find(deny);
+    this.taken.add(DENY_UPDATE, deny);
     const { callId, by, reason } = deny;
     const record = { decision: 'denied', by, ...(reason === undefined ? {} : { reason }) } as const;
     this.close(callId, record, `it was denied by ${by}`);

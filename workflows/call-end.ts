@@ -8,7 +8,12 @@ import {
 } from '@temporalio/workflow';
 import type { ToolReturn } from '../activities/run-tool.ts';
 import type { AttemptReport } from '../core/failures.ts';
-import { heartbeatRecord, OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../core/failures.ts';
+import {
+  heartbeatRecord,
+  OUTCOME_UNKNOWN,
+  TOOL_NOT_REGISTERED,
+  TOOL_TIMED_OUT,
+} from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../core/outcome.ts';
 import {
@@ -28,6 +33,16 @@ const NOT_REGISTERED = 'NotFoundError';
 
 /** The SDK's types for an attempt that ended because of a pause or a reset, and was cancelled then. */
 const STOPPED_BY_OPERATOR = new Set(['ActivityPause', 'ActivityReset']);
+
+/** Whether no worker that tried has the tool; then nothing has begun. */
+export function isNotRegistered(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return (
+    cause instanceof ApplicationFailure &&
+    (cause.type === TOOL_NOT_REGISTERED ||
+      (cause.type === NOT_REGISTERED && attemptReport(cause.details) === undefined))
+  );
+}
 
 /** How a call's activity ended: with an outcome, or handed over to be completed from outside. */
 export type CallEnd =

@@ -9,6 +9,7 @@ import { COMPLETION_REFUSED } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import type { Completion, CompletionResult } from '../core/turn-messages.ts';
 import { COMPLETE_CALL_UPDATE } from '../core/turn-messages.ts';
+import type { TakenUpdates } from './taken-updates.ts';
 
 const completeUpdate = defineUpdate<void, [Completion]>(COMPLETE_CALL_UPDATE);
 
@@ -30,9 +31,14 @@ export class Completions {
   /** What became of a call, for whoever comes too late. */
   private readonly closed = new Map<string, string>();
 
-  constructor() {
+  private readonly taken: TakenUpdates;
+
+  constructor(taken: TakenUpdates) {
+    this.taken = taken;
     setHandler(completeUpdate, (completion) => this.complete(completion), {
-      validator: (completion: Completion) => void this.find(completion),
+      validator: (completion: Completion) => {
+        if (!taken.has(COMPLETE_CALL_UPDATE, completion)) this.find(completion);
+      },
     });
   }
 
@@ -92,7 +98,9 @@ export class Completions {
   }
 
   private complete(completion: Completion): void {
+    if (this.taken.has(COMPLETE_CALL_UPDATE, completion)) return;
     const { parked, early } = this.find(completion);
+    this.taken.add(COMPLETE_CALL_UPDATE, completion);
     if (parked === undefined) {
       early.set(completion.key, completion);
       return;

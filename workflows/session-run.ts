@@ -21,7 +21,9 @@ import {
 import type { SessionMemory, WaitingTurn } from '../core/session-state.ts';
 import {
   beginSession,
+  closeSession,
   describeSession,
+  fitsOnePayload,
   refuseSend,
   takeSend,
   takeTurn,
@@ -49,7 +51,17 @@ const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
  * A session that was idle for so long goes on in a new run. Its history is then almost empty, so that
  * any later version of Plait can wake it up.
  */
-const IDLE_BEFORE_CONTINUING = '10s';
+const IDLE_BEFORE_CONTINUING = 10_000;
+/**
+ * One whose history is long waits for a shorter pause. A message that arrives just when the session
+ * goes on in a new run is refused by the server, and sent again by the SDK only after some 1.7 s; right
+ * after a turn is when the next one is most likely to come.
+ */
+const PAUSE_BEFORE_CONTINUING = 1_000;
+/** Where Temporal suggests it. */
+const SUGGESTED_EVENTS = 4_096;
+/** Where there is no pause, a history that is so many times as long as it should be has to do. */
+const MAX_EXCESS = 2;
 
 /** One session in one run. Its Updates do nothing but record, so none is ever half done. */
 export class SessionRun {
@@ -85,12 +97,12 @@ export class SessionRun {
     // A cancelled session starts nothing any more.
     if (CancellationScope.current().consideredCancelled) this.close({ interrupt: true });
     const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
-    if (this.hasRunTurns && this.isHistoryLong()) await this.continueAsNew();
+    const patience = this.patience();
+    if (patience === 0 && fitsOnePayload(this.memory, this.args)) await this.continueAsNew();
     if (!isAwake()) {
       setCurrentDetails('Idle');
-      // Only after a turn: a session that sleeps has no timer.
-      if (!this.hasRunTurns) await condition(isAwake);
-      else if (!(await condition(isAwake, IDLE_BEFORE_CONTINUING))) await this.continueAsNew();
+      if (patience === undefined) await condition(isAwake);
+      else if (!(await condition(isAwake, patience))) await this.continueAsNew();
     }
     const next = takeTurn(this.memory);
     if (next === undefined) return undefined;
@@ -111,12 +123,8 @@ export class SessionRun {
   }
 
   close({ interrupt = false }: Close = {}): void {
-    this.memory = {
-      ...this.memory,
-      closing: true,
-      ...(interrupt ? { waiting: [] } : {}),
-    };
-    if (interrupt) this.running?.interrupt();
+    this.memory = closeSession(this.memory, { interrupt });
+    if (interrupt) this.running?.abandon();
   }
 
   describe(): SessionState {
@@ -155,10 +163,17 @@ export class SessionRun {
     ]);
   }
 
-  private isHistoryLong(): boolean {
+  /**
+   * How many milliseconds without a message the session waits for before it goes on in a new run. For
+   * ever where it has not run a turn: one that sleeps has no timer.
+   */
+  private patience(): number | undefined {
+    if (!this.hasRunTurns) return undefined;
     const { historyLength, continueAsNewSuggested } = workflowInfo();
-    const limit = this.memory.agent?.limits.historyEvents ?? Number.POSITIVE_INFINITY;
-    return continueAsNewSuggested || historyLength >= limit;
+    const limit = this.memory.agent?.limits.historyEvents;
+    if (historyLength >= MAX_EXCESS * (limit ?? SUGGESTED_EVENTS)) return 0;
+    const isLong = continueAsNewSuggested || historyLength >= (limit ?? Number.POSITIVE_INFINITY);
+    return isLong ? PAUSE_BEFORE_CONTINUING : IDLE_BEFORE_CONTINUING;
   }
 
   /** No turn runs now; messages that wait are carried. */

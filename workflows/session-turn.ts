@@ -1,4 +1,9 @@
-import { ActivityFailure, ApplicationFailure, rootCause } from '@temporalio/common';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  rootCause,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
 import {
   CancellationScope,
   type ChildWorkflowHandle,
@@ -10,7 +15,7 @@ import {
 import type { PlaitActivities } from '../activities/index.ts';
 import { remaining } from '../core/budget.ts';
 import { shorten } from '../core/json.ts';
-import { READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
+import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { Note } from '../core/notes.ts';
 import type {
   RunningTurn,
@@ -18,6 +23,7 @@ import type {
   TurnOutcome,
   WaitingTurn,
 } from '../core/session-state.ts';
+import { turnFits } from '../core/session-state.ts';
 import type { SessionArgs } from '../core/session.ts';
 import type {
   SessionTurnProgress,
@@ -36,6 +42,12 @@ const activities = proxyActivities<PlaitActivities>({
   startToCloseTimeout: '1m',
   // Without an answer the model would forget what its tools did.
   retry: MODEL_RETRY,
+});
+
+const patient = proxyActivities<PlaitActivities>({
+  startToCloseTimeout: '1m',
+  // As long as the calls of a turn may take to end.
+  retry: { initialInterval: '500ms', maximumInterval: '5s', backoffCoefficient: 2 },
 });
 
 /** The turn that a session runs, as a child workflow. */
@@ -72,6 +84,12 @@ export class SessionTurn {
     if (this.child !== undefined) this.scope.cancel();
   }
 
+  /** The same, and what it has not taken in is forgotten. */
+  abandon(): void {
+    this.notes = [];
+    this.interrupt();
+  }
+
   async outcome(): Promise<TurnOutcome> {
     try {
       return { type: 'ended', result: await this.scope.run(() => this.run()) };
@@ -94,15 +112,25 @@ export class SessionTurn {
       ...(onLimit === undefined ? {} : { onLimit }),
     };
     const conversation = { transcript, stored, ...(pinned === undefined ? {} : { agent: pinned }) };
-    this.child = await startChild<AgentTurn>(TURN_WORKFLOW, {
-      workflowId: turnId,
-      args: [args, { type: 'session', ...conversation }],
-      // Its result says what its tools did, also when it was cancelled.
-      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-      parentClosePolicy: 'REQUEST_CANCEL',
-      typedSearchAttributes: attributesOfTurn(),
-      memo: { agent, sessionId: workflowInfo().workflowId },
-      staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
+    const beginning: TurnBeginning = turnFits(this.memory, this.args, this.turn)
+      ? { type: 'session', ...conversation }
+      : { type: 'too large' };
+    const start = () =>
+      startChild<AgentTurn>(TURN_WORKFLOW, {
+        workflowId: turnId,
+        args: [args, beginning],
+        // Its result says what its tools did, also when it was cancelled.
+        cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+        parentClosePolicy: 'REQUEST_CANCEL',
+        typedSearchAttributes: attributesOfTurn(),
+        memo: { agent, sessionId: workflowInfo().workflowId },
+        staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
+      });
+    this.child = await start().catch(async (error: unknown) => {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      // The session was reset to before this turn, which runs on in vain.
+      await patient[CANCEL_TURN]({ turnId });
+      return await start();
     });
     for (const note of this.notes) hand(this.child, note);
     if (this.isInterrupted) this.scope.cancel();

@@ -7,7 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { findFailure } from '../core/batch-policy.ts';
 import type { Budget, ReachedBudget, Spent } from '../core/budget.ts';
@@ -20,6 +20,7 @@ import {
   spentOf,
   tighter,
 } from '../core/budget.ts';
+import { INVALID_TURN } from '../core/failures.ts';
 import type { ToolUse } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
 import { outputStep } from '../core/output.ts';
@@ -34,7 +35,9 @@ import type {
 } from '../core/turn-beginning.ts';
 import { sessionTurnProgress, sessionTurnResult } from '../core/turn-beginning.ts';
 import {
+  canBeCarried,
   contextBytes,
+  isHistoryFull,
   isTooWide,
   maxTextBytes,
   NO_STORAGE,
@@ -63,15 +66,17 @@ import { Approvals } from './approvals.ts';
 import type { ModelAnswer } from './call-model.ts';
 import { callModel } from './call-model.ts';
 import { Completions } from './completions.ts';
-import { continueTurn } from './continue-turn.ts';
+import { continuedArgs, continueTurn } from './continue-turn.ts';
+import type { WaitingRooms } from './dispatch-tools.ts';
 import { dispatchTools } from './dispatch-tools.ts';
 import { findMissing } from './find-missing.ts';
 import { lastWord } from './last-word.ts';
 import { Notes } from './notes.ts';
 import { messagesOfFailed, readTranscript } from './read-transcript.ts';
 import { recordStopReason } from './search-attributes.ts';
+import { TakenUpdates } from './taken-updates.ts';
 import { checkArgs, turnFailure } from './turn-failure.ts';
-import { elapsed, timeThatIsUp } from './turn-time.ts';
+import { begunAt, timeThatIsUp } from './turn-time.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
 
@@ -89,10 +94,13 @@ const OUTGROWN: Stop = { type: 'stop', reason: 'turn_too_large', details: NO_STO
 /** One turn in one run: what it remembers, and each of its steps. */
 export class TurnRun {
   private readonly args: TurnArgs;
-  private readonly rooms = { approvals: new Approvals(), completions: new Completions() };
+  private readonly taken: TakenUpdates;
+  private readonly rooms: WaitingRooms;
   private readonly notes: Notes;
   private readonly beginning: TurnBeginning | undefined;
   private readonly ofSession: boolean;
+  /** In its first run. */
+  private readonly begunAt: number;
   private state: TurnState;
   /** Known from the first reply on. */
   private agent: PinnedAgent | undefined;
@@ -101,16 +109,25 @@ export class TurnRun {
     const continued = beginning?.type === 'continued' ? beginning : undefined;
     this.args = args;
     this.beginning = beginning;
-    this.ofSession = continued?.ofSession ?? beginning?.type === 'session';
-    this.agent = beginning?.agent;
+    this.ofSession = continued?.ofSession ?? beginning !== undefined;
+    this.agent = beginning?.type === 'too large' ? undefined : beginning?.agent;
+    this.begunAt = continued?.begunAt ?? begunAt();
     const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.state = continued?.state ?? beginTurn(checkArgs(args), conversation);
+    this.taken = new TakenUpdates(continued?.taken);
+    this.rooms = {
+      approvals: new Approvals(this.taken),
+      completions: new Completions(this.taken),
+    };
     this.notes = new Notes(continued?.notes);
     setHandler(stateQuery, () => this.sessionProgress());
   }
 
   /** Where an earlier run has committed a reply, its calls are dispatched here. */
   firstStep(): TurnStep {
+    if (this.beginning?.type === 'too large') {
+      throw ApplicationFailure.nonRetryable(NO_STORAGE, INVALID_TURN);
+    }
     const prepared = this.beginning?.type === 'continued' ? this.beginning.prepared : undefined;
     if (prepared === undefined) return ASK_MODEL;
     return { type: 'run tools', calls: lastCalls(this.state.transcript), prepared };
@@ -137,22 +154,20 @@ export class TurnRun {
     }
     if (next.type === 'repair output') {
       this.state = commitRepair(this.state, next.problem);
-      await this.continueAsNewIfFull(agent, 0);
-      return this.afterRound(stored);
+      return (await this.continueIfFull(agent)) ?? this.afterRound(stored);
     }
     if (next.type === 'stop') {
       // Whoever continues this conversation must find every call answered.
       const skipped = skippedCalls(calls, next.reason, Date.now());
       this.state = commitResults(this.state, calls, skipped, stored);
-      return next.reason === 'end_turn' ? this.goOnWithNotes(agent, next) : next;
+      return next.reason === 'end_turn' ? await this.goOnWithNotes(agent, next) : next;
     }
     if (next.type === 'ask again') {
-      await this.continueAsNewIfFull(agent, 0);
-      return this.afterRound(stored);
+      return (await this.continueIfFull(agent)) ?? this.afterRound(stored);
     }
     const ready = await findMissing(this.args.agent, calls, prepared, this.args.context);
-    await this.continueAsNewIfFull(agent, calls.length, ready);
-    return { type: 'run tools', calls, prepared: ready };
+    const runTools: TurnStep = { type: 'run tools', calls, prepared: ready };
+    return (await this.continueIfFull(agent, runTools)) ?? runTools;
   }
 
   async runTools({ calls, prepared }: TurnStep & { type: 'run tools' }): Promise<TurnStep> {
@@ -194,7 +209,12 @@ export class TurnRun {
   }
 
   async finish(stop: Stop): Promise<TurnResult | SessionTurnResult> {
-    const { args, state } = this;
+    // Cancelled before its calls were dispatched, for example.
+    const open = lastCalls(this.state.transcript);
+    const skipped = skippedCalls(open, stop.reason, Date.now());
+    const state = commitResults(this.state, open, skipped, this.agent?.spec.type === 'stored');
+    this.state = state;
+    const { args } = this;
     if (this.ofSession) {
       await allAnswered();
       recordStopReason(stop.reason);
@@ -233,7 +253,12 @@ export class TurnRun {
   }
 
   private get spent(): Spent {
-    return spentOf(this.state, elapsed());
+    return spentOf(this.state, this.elapsed);
+  }
+
+  /** How long the turn lasts, in milliseconds. */
+  private get elapsed(): number {
+    return Math.max(0, Date.now() - this.begunAt);
   }
 
   private get turnTime(): { limit: number; left: number } | undefined {
@@ -241,7 +266,7 @@ export class TurnRun {
     // An activity cannot be given no time at all.
     return wallTime === undefined
       ? undefined
-      : { limit: wallTime, left: Math.max(1, wallTime - elapsed()) };
+      : { limit: wallTime, left: Math.max(1, wallTime - this.elapsed) };
   }
 
   private callModel(lastWord = false): Promise<ModelAnswer> {
@@ -288,33 +313,46 @@ export class TurnRun {
   }
 
   /** The model has ended its turn; somebody may have spoken meanwhile. */
-  private goOnWithNotes(agent: PinnedAgent, stop: Stop): TurnStep {
+  private async goOnWithNotes(agent: PinnedAgent, stop: Stop): Promise<TurnStep> {
     if (this.notes.waiting.length === 0) return stop;
     if (reachedBudget(this.budget, this.spent) !== undefined) return stop;
     const next = this.afterRound(agent.spec.type === 'stored');
     if (next.type !== 'ask model') return stop;
     this.state = this.notes.place(this.state, 'after end_turn');
-    return next;
+    return (await this.continueIfFull(agent)) ?? next;
   }
 
-  /** Nothing that runs survives it, so it happens where nothing does: before calls are dispatched. */
-  private async continueAsNewIfFull(
+  /**
+   * Goes on in a new run where the history of this one is long. Nothing that runs survives that, so it
+   * happens where nothing does. Returns what to do instead where it cannot.
+   */
+  private async continueIfFull(
     agent: PinnedAgent,
-    calls: number,
-    prepared?: PreparedCall[],
-  ): Promise<void> {
-    const bytesPerCall = contextBytes(this.args.context, agent.spec.type === 'stored');
+    next?: TurnStep & { type: 'run tools' },
+  ): Promise<TurnStep | undefined> {
+    const stored = agent.spec.type === 'stored';
     const { historyEvents: maxEvents } = agent.limits;
-    const limits = { bytesPerCall, ...(maxEvents === undefined ? {} : { maxEvents }) };
-    if (!shouldContinueAsNew(workflowInfo(), calls, limits)) return;
+    const batch = {
+      calls: next?.calls.length ?? 0,
+      bytesPerCall: contextBytes(this.args.context, stored),
+      ...(maxEvents === undefined ? {} : { maxEvents }),
+    };
+    if (!shouldContinueAsNew(workflowInfo(), batch)) return undefined;
     await allAnswered();
-    await continueTurn(this.args, {
+    // The new run would know nothing of it.
+    if (CancellationScope.current().consideredCancelled) return undefined;
+    const carried = continuedArgs(this.args, {
       state: this.state,
       agent,
       ofSession: this.ofSession,
+      begunAt: this.begunAt,
       notes: [...this.notes.waiting],
-      ...(prepared === undefined ? {} : { prepared }),
+      taken: this.taken.list,
+      ...(next === undefined ? {} : { prepared: [...next.prepared] }),
     });
+    if (canBeCarried(carried, stored)) return await continueTurn(carried);
+    // There is room in this run, and none in a payload.
+    return isHistoryFull(workflowInfo(), batch) ? OUTGROWN : undefined;
   }
 }
 

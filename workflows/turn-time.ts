@@ -7,14 +7,9 @@ import {
 import { TIME_IS_UP } from '../core/failures.ts';
 import { CALL_MODEL } from '../core/names.ts';
 
-/** When the turn began, in whatever run of it. */
+/** When this run of the turn began; of a turn that has not gone on in another, the turn itself. */
 export function begunAt(): number {
   return workflowInfo().startTime.getTime();
-}
-
-/** How long the turn lasts, in milliseconds. */
-export function elapsed(): number {
-  return Math.max(0, Date.now() - begunAt());
 }
 
 /** The time that the turn had, where a model call was given up because it was over. */

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { CliError } from '../cli-error.ts';
@@ -7,6 +6,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { say } from '../say.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
+import { userName } from '../user-name.ts';
 import { callText } from '../waiting-table.ts';
 
 export interface DecisionOptions {
@@ -72,15 +72,4 @@ async function onlyCall(turn: TurnHandle): Promise<string> {
     EXIT_CODES.wrongInput,
     `${calls.length} calls of turn ${turn.turnId} wait, so name the one you mean: ${calls.map(callText).join('; ')}.`,
   );
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch (error) {
-    // In a container the user may have a number and no name.
-    throw new CliError(EXIT_CODES.wrongInput, 'Your user has no name: say who decides with --by.', {
-      cause: error,
-    });
-  }
 }

@@ -9,9 +9,10 @@ import { showTurn, treeText } from '../../cli/show-turn.ts';
 import { styleFor } from '../../cli/style.ts';
 import { wrap } from '../../cli/text.ts';
 import { field } from '../../cli/worker-report.ts';
+import { customerLookup } from './agent.ts';
 import { checkAnswered, checkBrokenOrders, checkFullPicture, checkOneByOne } from './checks.ts';
 import { figureLines, resultLines, slowFigureLines } from './report.ts';
-import { BROKEN_ORDERS, FULL_PICTURE, ONE_BY_ONE } from './script.ts';
+import { BROKEN_ORDERS, customerScript, FULL_PICTURE, ONE_BY_ONE } from './script.ts';
 import type { Stage } from './stage.ts';
 import { openStage } from './stage.ts';
 
@@ -32,7 +33,9 @@ export async function runDemo(options: DemoOptions = {}): Promise<boolean> {
   const { live = false, sequential = false, keep = out.isTTY } = options;
   const { stop, stopped } = stopSignal();
   say(style.bold('Plait: all tool calls of one reply at the same time\n'));
-  const stage = await openStage(live, (text) => say(style.dim(`  ${text}`)));
+  const script = live ? undefined : customerScript;
+  const cast = { agent: customerLookup, script };
+  const stage = await openStage(cast, (text) => say(style.dim(`  ${text}`)));
   try {
     await Promise.race([play(stage, live, sequential), stop]);
     const finished = !stopped();

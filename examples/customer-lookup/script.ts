@@ -37,11 +37,11 @@ function answer(request: ScriptRequest): MessageReply {
   return paced(pace, say(sentences.join(' ')));
 }
 
-/** The texts of all tool results, in the order of the calls. */
-function resultTexts({ body }: ScriptRequest): string[] {
-  const blocks = body.messages.flatMap(({ content }) =>
-    typeof content === 'string' ? [] : content,
-  );
+/** The texts of all tool results since the user's text, in the order of the calls. */
+function resultTexts({ body, round }: ScriptRequest): string[] {
+  const blocks = body.messages
+    .slice(-2 * round)
+    .flatMap(({ content }) => (typeof content === 'string' ? [] : content));
   return blocks.flatMap((block) =>
     block.type === 'tool_result' && typeof block.content === 'string' ? [block.content] : [],
   );

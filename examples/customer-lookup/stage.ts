@@ -1,12 +1,19 @@
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
+import type { Agent } from 'plait';
 import { AgentClient } from 'plait/client';
+import type { Script } from 'plait/testing';
 import { startMessagesServer, startTemporalServer } from 'plait/testing';
 import { createWorker } from 'plait/worker';
 import { styleFor } from '../../cli/style.ts';
 import { installRuntime } from '../../cli/temporal-runtime.ts';
-import { customerLookup } from './agent.ts';
-import { customerScript } from './script.ts';
+
+/** Who plays. */
+export interface Cast {
+  agent: Agent;
+  /** What the model says. @default the real Messages API is asked */
+  script: Script | undefined;
+}
 
 /** Everything that the demo needs, on free ports of this machine. */
 export interface Stage {
@@ -18,8 +25,10 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/** `live`: asks the real Messages API instead of the scripted one. */
-export async function openStage(live: boolean, onProgress: (text: string) => void): Promise<Stage> {
+export async function openStage(
+  { agent, script }: Cast,
+  onProgress: (text: string) => void,
+): Promise<Stage> {
   const cleanups: (() => Promise<void>)[] = [];
   // Last made, first ended: the worker before its connections, and those before the server.
   const close = async (): Promise<void> => {
@@ -33,10 +42,10 @@ export async function openStage(live: boolean, onProgress: (text: string) => voi
     const native = await NativeConnection.connect({ address });
     cleanups.push(() => native.close());
     const worker = await createWorker({
-      agents: [customerLookup],
+      agents: [agent],
       connection: native,
       namespace,
-      ...(live ? {} : { anthropic: await scriptedModel(cleanups) }),
+      ...(script === undefined ? {} : { anthropic: await scriptedModel(script, cleanups) }),
     });
     const running = worker.run();
     cleanups.push(async () => {
@@ -54,8 +63,8 @@ export async function openStage(live: boolean, onProgress: (text: string) => voi
   }
 }
 
-async function scriptedModel(cleanups: (() => Promise<void>)[]) {
-  const model = await startMessagesServer({ script: customerScript });
+async function scriptedModel(script: Script, cleanups: (() => Promise<void>)[]) {
+  const model = await startMessagesServer({ script });
   cleanups.push(() => model.close());
   return { baseURL: model.url, apiKey: 'scripted' };
 }

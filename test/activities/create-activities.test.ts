@@ -7,13 +7,23 @@ import { defineTool } from '../../agents/define-tool.ts';
 import {
   ANNOUNCE_APPROVAL,
   CALL_MODEL,
+  CANCEL_TURN,
   PREPARE_CALL,
   PRESENT_RESULT,
   READ_TRANSCRIPT,
+  READ_TURN,
 } from '../../core/names.ts';
 import { SPECIAL_NAMES } from '../agents/tools.ts';
 
-const OWN = [CALL_MODEL, READ_TRANSCRIPT, PREPARE_CALL, ANNOUNCE_APPROVAL, PRESENT_RESULT];
+const OWN = [
+  CALL_MODEL,
+  CANCEL_TURN,
+  READ_TRANSCRIPT,
+  READ_TURN,
+  PREPARE_CALL,
+  ANNOUNCE_APPROVAL,
+  PRESENT_RESULT,
+];
 
 function agent(name: string, ...toolNames: readonly string[]) {
   const tools = toolNames.map((toolName) =>

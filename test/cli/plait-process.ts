@@ -25,22 +25,25 @@ export interface PlaitProcess {
 export interface PlaitOptions {
   env?: Record<string, string>;
   cwd?: string;
+  /** What is piped into it. @default no input */
+  input?: string;
 }
 
 /** The command line in a process of its own, with no settings but those given. */
 export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
   const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', main, ...args], {
     env: { ...bareEnvironment(), ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     // A test that gives up, after 60 s, must not leave a process behind.
     timeout: 55_000,
     killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
+  child.stdin?.end(options.input);
   const output = { stdout: '', stderr: '' };
   const listeners = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].on('data', (data: Buffer) => {
+    child[name]?.on('data', (data: Buffer) => {
       output[name] += data.toString();
       for (const listener of listeners) listener();
     });

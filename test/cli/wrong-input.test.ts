@@ -62,6 +62,11 @@ const cases: Case[] = [
   },
   { args: ['demo', '--live'], code: 2, says: /set ANTHROPIC_API_KEY/ },
   { args: ['run', 'a', 'b'], code: 4, says: /No Temporal server answers at 127/, env: nobody },
+  { args: ['chat'], code: 2, says: /Say with whom: plait chat <agent>, or --session/ },
+  { args: ['chat', 'a', '--demo'], code: 2, says: /--demo brings its own agent/ },
+  { args: ['chat', 'a', '--history', '-1'], code: 2, says: /It must be a number from 0 on/ },
+  { args: ['chat', 'a', '--dev', EXAMPLE], code: 2, says: /has no agent a\. Name one of: custom/ },
+  { args: ['chat', 'a'], code: 4, says: /No Temporal server answers at 127/, env: nobody },
   { args: ['worker', EXAMPLE], code: 4, says: /plait dev <module>/, env: nobody },
 ];
 

@@ -7,6 +7,7 @@ import type { Ending, TurnEvent } from '../../client/turn-events.ts';
 import { readEvent } from '../../client/read-event.ts';
 import type { CallSnapshot, TurnSnapshot } from '../../client/turn-snapshot.ts';
 import { turnSnapshot } from '../../client/turn-tree.ts';
+import type { CallRecord } from '../../core/turn.ts';
 import { CALL_MODEL, PRESENT_RESULT, READ_TRANSCRIPT } from '../../core/names.ts';
 import {
   ended,
@@ -28,6 +29,53 @@ function statesOf(events: readonly TurnEvent[], pending?: readonly PendingActivi
   const { rounds } = turnSnapshot('t', events, pending);
   return rounds.map(({ model, calls }) => [model.state, ...calls.map(({ state }) => state)]);
 }
+
+describe('a turn that has gone on in a new run', () => {
+  const record: CallRecord = {
+    id: 'a',
+    name: 'get_a',
+    input: {},
+    outcome: 'failed',
+    message: 'refused',
+    round: 1,
+    attempts: 2,
+    start: new Date(1_000).toISOString(),
+    end: new Date(2_000).toISOString(),
+  };
+  const goneOn: TurnEvent = {
+    type: 'turnStarted',
+    at: 5_000,
+    agent: 'lookup',
+    earlier: {
+      rounds: 2,
+      calls: [record],
+      open: {
+        calls: [
+          { type: 'tool_use', id: 'b', name: 'get_b', input: {}, caller: { type: 'direct' } },
+        ],
+        prepared: [{ type: 'ready', summary: 'id: 1' }],
+      },
+    },
+  };
+
+  it('keeps what its earlier runs have told', () => {
+    const whole = turnSnapshot('t', [...asked, goneOn, scheduled('b', { at: 5_100 })]);
+    expect(whole.start).toBe(1_000);
+    expect(whole.rounds).toHaveLength(1);
+    expect(callOf(whole, 'b')).toMatchObject({ state: 'scheduled', start: 5_100 });
+  });
+
+  it('has its rounds from what it was told, where nothing else tells them', () => {
+    const turn = turnSnapshot('t', [goneOn, ...modelAsks(3, 6_000, [])]);
+    expect(turn.rounds.map(({ round, model }) => [round, model.state])).toEqual([
+      [1, 'succeeded'],
+      [2, 'succeeded'],
+      [3, 'succeeded'],
+    ]);
+    expect(callOf(turn, 'a')).toMatchObject({ state: 'failed', message: 'refused', attempt: 2 });
+    expect(turn.rounds[1]?.calls).toMatchObject([{ id: 'b', name: 'get_b', summary: 'id: 1' }]);
+  });
+});
 
 describe('a turn that runs', () => {
   it('has no round before the model is asked', () => {

@@ -7,6 +7,9 @@ import {
   allMessages,
   append,
   EMPTY_TRANSCRIPT,
+  lastCalls,
+  messageCount,
+  references,
   sealed,
   SEAL_BYTES,
   SEGMENT_BYTES,
@@ -68,6 +71,35 @@ describe('a transcript', () => {
     expect(allMessages(long)).toBeUndefined();
     expect(allMessages(sealed(append(long, says('more')), [segment(7)]))).toBeUndefined();
     expect(allMessages(append(EMPTY_TRANSCRIPT, says('Hello')))).toEqual([says('Hello')]);
+  });
+});
+
+describe('of a transcript', () => {
+  const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} } as const;
+  const asks: Message = { role: 'assistant', content: [{ type: 'text', text: 'Let me' }, call] };
+
+  test('the messages are counted, those in segments too', () => {
+    expect(messageCount(EMPTY_TRANSCRIPT)).toBe(0);
+    const segments = [
+      { ...segment(7), messages: 3 },
+      { ...segment(7), messages: 4 },
+    ];
+    expect(messageCount(append({ ...EMPTY_TRANSCRIPT, segments }, says('Hello')))).toBe(8);
+  });
+
+  test('the references have the same messages without those that only save a read', () => {
+    const transcript = append(sealed(append(EMPTY_TRANSCRIPT, says('Hello')), [segment(7)]), asks);
+    const { sealedMessages, ...rest } = transcript;
+    expect(sealedMessages).toEqual([says('Hello')]);
+    expect(references(transcript)).toEqual(rest);
+  });
+
+  test('the last calls are those of the last message, while they are not answered', () => {
+    const asked = append(EMPTY_TRANSCRIPT, says('Hello'), asks);
+    expect(lastCalls(asked)).toEqual([call]);
+    expect(lastCalls(append(asked, says('answered')))).toEqual([]);
+    expect(lastCalls(append(EMPTY_TRANSCRIPT, { role: 'assistant', content: 'Hi' }))).toEqual([]);
+    expect(lastCalls(EMPTY_TRANSCRIPT)).toEqual([]);
   });
 });
 

@@ -2,7 +2,9 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { jsonBytes } from '../../core/json.ts';
 import {
+  canBeCarried,
   contextBytes,
+  isHistoryFull,
   isTooWide,
   maxResultBytes,
   maxTextBytes,
@@ -31,25 +33,49 @@ describe('the history of a turn', () => {
     ['goes on where it has hardly begun', 19, 40_000_001, 100, false],
   ] as const)('%s', ([, historyLength, historySize, calls, full]) => {
     const history = { historyLength, historySize, continueAsNewSuggested: false };
-    expect(shouldContinueAsNew(history, calls)).toBe(full);
+    expect(shouldContinueAsNew(history, { calls, bytesPerCall: 0 })).toBe(full);
   });
 
   test('is begun anew when Temporal suggests it, and at the limit of the agent', () => {
     const history = { ...room, historyLength: 40 };
+    const three = { calls: 3, bytesPerCall: 0 };
 
-    expect(shouldContinueAsNew({ ...history, continueAsNewSuggested: true }, 1)).toBe(true);
-    expect(shouldContinueAsNew(history, 3, { maxEvents: 58 })).toBe(false);
-    expect(shouldContinueAsNew(history, 3, { maxEvents: 57 })).toBe(true);
+    expect(shouldContinueAsNew({ ...history, continueAsNewSuggested: true }, three)).toBe(true);
+    expect(shouldContinueAsNew(history, { ...three, maxEvents: 58 })).toBe(false);
+    expect(shouldContinueAsNew(history, { ...three, maxEvents: 57 })).toBe(true);
   });
 
   test('is begun anew where a context would come with too many calls', () => {
     const history = { ...room, historyLength: 40 };
     const bytesPerCall = contextBytes({ tenant: 'x'.repeat(30_000) }, false);
 
-    expect(shouldContinueAsNew(history, 1_000, { bytesPerCall })).toBe(false);
-    expect(shouldContinueAsNew(history, 2_000, { bytesPerCall })).toBe(true);
+    expect(shouldContinueAsNew(history, { calls: 1_000, bytesPerCall })).toBe(false);
+    expect(shouldContinueAsNew(history, { calls: 2_000, bytesPerCall })).toBe(true);
     expect(isTooWide(1_000, bytesPerCall)).toBe(false);
     expect(isTooWide(2_000, bytesPerCall)).toBe(true);
+  });
+
+  test('is full where the server would end the run, whatever the agent says', () => {
+    const history = { ...room, historyLength: 49_400 };
+    const small = { bytesPerCall: 0, maxEvents: 20 };
+
+    expect(isHistoryFull(history, { ...small, calls: 100 })).toBe(false);
+    expect(isHistoryFull(history, { ...small, calls: 101 })).toBe(true);
+    expect(
+      isHistoryFull({ ...history, historySize: 39_999_000 }, { calls: 1, bytesPerCall: 1_000 }),
+    ).toBe(false);
+    expect(
+      isHistoryFull({ ...history, historySize: 39_999_001 }, { calls: 1, bytesPerCall: 1_000 }),
+    ).toBe(true);
+  });
+
+  test('goes on where a new run could not be given all that it has to know', () => {
+    expect(canBeCarried([{ input: 'x'.repeat(1_899_984) }], false)).toBe(true);
+    expect(canBeCarried([{ input: 'x'.repeat(1_899_990) }], false)).toBe(false);
+    expect(canBeCarried([{ input: 'x'.repeat(1_000_000) }, 'x'.repeat(1_000_000)], false)).toBe(
+      false,
+    );
+    expect(canBeCarried([{ input: 'x'.repeat(3_000_000) }], true)).toBe(true);
   });
 
   test('cannot hold a batch of ten thousand calls, and says so', () => {

@@ -7,6 +7,7 @@ import type { TurnState } from '../../core/turn-state.ts';
 import {
   answerOpenCalls,
   beginTurn,
+  commitNotes,
   commitCost,
   commitOutput,
   commitRepair,
@@ -16,6 +17,7 @@ import {
   skippedCalls,
   turnProgress,
   turnResult,
+  withoutUnread,
 } from '../../core/turn-state.ts';
 import { addUsage, NO_USAGE } from '../../core/usage.ts';
 import { call, replyWith } from './arbitraries.ts';
@@ -275,6 +277,34 @@ describe('a turn that fails', () => {
     expect(answerOpenCalls(begun, 0)).toEqual(begun);
     const answered = commitReply(begun, replyWith());
     expect(answerOpenCalls(answered, 0)).toEqual(answered);
+  });
+});
+
+const said = (role: 'system' | 'user', content: string) => ({ role, content }) as const;
+const begun = () => beginTurn([{ role: 'user', content: 'go' }]);
+const steered = (state: TurnState) =>
+  commitNotes(state, { messages: [said('system', 'be quick')], taken: ['s.turn-2'] });
+
+describe('messages that people send while the turn runs', () => {
+  const empty = replyWith({ content: [] });
+
+  test('that no reply has followed are left out of what the turn hands on', () => {
+    const state = steered(commitReply(begun(), replyWith()));
+    expect(state).toMatchObject({ joined: ['s.turn-2'], unread: 1 });
+    const left = withoutUnread(state);
+    expect(left).toMatchObject({ joined: [], unread: 0 });
+    expect(left.transcript.tail).toHaveLength(2);
+    expect(left.transcript).toEqual(commitReply(begun(), replyWith()).transcript);
+    const read = commitReply(state, replyWith());
+    expect(withoutUnread(read)).toBe(read);
+  });
+
+  test('are the user’s where the model has nothing to say to them', () => {
+    const state = commitReply(steered(begun()), empty);
+    expect(state.transcript.tail).toEqual([said('user', 'go'), said('user', 'be quick')]);
+    expect(state.unread).toBe(0);
+    const { tailBytes } = steered(begun()).transcript;
+    expect(state.transcript.tailBytes).toBe(tailBytes - 'system'.length + 'user'.length);
   });
 });
 

@@ -7,6 +7,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { fault } from '../../testing/faults.ts';
 import { callTools, paced, reply, say, think, thinkRedacted } from '../../testing/replies.ts';
+import { startMessagesServer } from '../../testing/messages-server.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { answered, ask, rejection, start } from './messages-server-fixture.ts';
 
@@ -215,4 +216,16 @@ test('closing the server ends what is stalled', async () => {
   expect(await waiting).toBeInstanceOf(APIConnectionError);
   expect(server.requests[0]).toMatchObject({ closedEarly: false });
   await server.close();
+});
+
+test('what was asked is not remembered where nobody wants to know', async () => {
+  await using server = await startMessagesServer({
+    script: conversation('Hello', [say('Hi.')]),
+    keepRequests: false,
+  });
+  const client = new Anthropic({ baseURL: server.url, apiKey: 'test', maxRetries: 0 });
+  const answer = await client.messages.create(ask('Hello'));
+
+  expect(answer.content).toMatchObject([{ text: 'Hi.' }]);
+  expect(server.requests).toEqual([]);
 });

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { turnRuns } from '../client/turn-runs.ts';
+import { sizesByRound } from './history.ts';
+import type { Model } from './model.ts';
+import { LONG_SCENARIOS } from './scenarios.ts';
+import type { Scenario } from './scenarios.ts';
+import { kilobytes, row, whole } from './text.ts';
+import { rightAnswer } from './work.ts';
+import { Workers } from './workers.ts';
+
+/** How many workers do the turn, and after how many rounds each is replaced by a new one. */
+interface Setup {
+  readonly title: string;
+  readonly workers: number;
+  readonly replacedEvery?: number;
+}
+
+const SETUPS: readonly Setup[] = [
+  { title: 'one worker', workers: 1 },
+  { title: 'a new worker every 5 rounds', workers: 1, replacedEvery: 5 },
+  { title: 'three workers', workers: 3 },
+];
+
+/** What a turn has left in history, in all its runs, before its result. */
+export interface LinearResult {
+  readonly setup: string;
+  readonly rounds: number;
+  readonly ms: number;
+  readonly runs: number;
+  readonly events: number;
+  readonly bytes: number;
+  /** What the model said where it should have said something else. Must never be. */
+  readonly wrongAnswer?: string;
+}
+
+/** Long turns, whose history must grow by the same with each round. */
+export async function measureLinear(
+  model: Model,
+  address: string,
+  show: (lines: readonly string[]) => void,
+): Promise<LinearResult[]> {
+  const results: LinearResult[] = [];
+  show([
+    '',
+    row('History of one turn', ['time', 'history a round', 'runs', '', 'events', 'history']),
+  ]);
+  for (const setup of SETUPS) {
+    show(['', `${setup.title} (once)`]);
+    for (const scenario of LONG_SCENARIOS) {
+      // A thousand rounds show that they are done, not by whom.
+      if (scenario.rounds === 1_000 && setup !== SETUPS[0]) continue;
+      const result = await measureTurn(setup, scenario, model, address);
+      results.push(result);
+      show([lineOf(scenario, result)]);
+    }
+  }
+  return results;
+}
+
+async function measureTurn(
+  setup: Setup,
+  scenario: Scenario,
+  model: Model,
+  address: string,
+): Promise<LinearResult> {
+  await model.restart();
+  const workers = await Workers.start(model, address, setup.workers);
+  const { client } = workers.agents;
+  try {
+    const begin = performance.now();
+    const turn = await workers.agents.start('bench', scenario.name);
+    const over = new AbortController();
+    const replacing = replace(workers, model, setup.replacedEvery, over.signal);
+    const { text } = await turn.result();
+    const ms = performance.now() - begin;
+    over.abort();
+    await replacing;
+    const runs = await turnRuns(client.workflow, turn.turnId);
+    const described = await Promise.all(
+      runs.map((run) => client.workflow.getHandle(turn.turnId, run).describe()),
+    );
+    // Up to the last request: then comes the result, which is small enough for history or is not there.
+    const untilAsked = (await sizesByRound(client, turn.turnId)).at(-1) ?? 0;
+    return {
+      setup: setup.title,
+      rounds: scenario.rounds,
+      ms,
+      runs: runs.length,
+      events: sum(described.map(({ historyLength }) => historyLength)),
+      bytes: sum(described.slice(0, -1).map(({ historySize = 0 }) => historySize)) + untilAsked,
+      ...(text === rightAnswer(scenario) ? {} : { wrongAnswer: text }),
+    };
+  } finally {
+    await workers.close();
+  }
+}
+
+async function replace(
+  workers: Workers,
+  model: Model,
+  every: number | undefined,
+  over: AbortSignal,
+): Promise<void> {
+  if (every === undefined) return;
+  for (let next = every; !over.aborted; await sleep(5)) {
+    if (model.calls < next) continue;
+    await workers.replace();
+    next += every;
+  }
+}
+
+function lineOf(
+  { rounds, bytes: ofResult }: Scenario,
+  { ms, bytes, runs, events }: LinearResult,
+): string {
+  const size = ofResult === 8_192 ? '' : ', small';
+  return row(`  ${whole(rounds)} rounds${size}`, [
+    `${whole(ms)} ms`,
+    kilobytes(bytes / rounds),
+    `${runs}`,
+    '',
+    `${events}`,
+    kilobytes(bytes),
+  ]);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SessionHandle } from 'plait/client';
+import type { Model } from './model.ts';
+import { summarize } from './statistics.ts';
+import { kilobytes, row, whole } from './text.ts';
+import { Workers } from './workers.ts';
+
+const TURNS = 1_000;
+const EARLY = 20;
+/** The newest messages, which is what a person sees first. */
+const PAGE = 20;
+const OPENINGS = 20;
+/** Longer than a session waits until it goes on in a new run, with an empty history. */
+const IDLE_MS = 12_000;
+
+/** A session at one moment. */
+export interface SessionMoment {
+  readonly when: string;
+  /** To describe it and read its newest messages; the median. */
+  readonly openMs: number;
+  /** Of the run that goes on. */
+  readonly events: number;
+  readonly bytes: number;
+  readonly messages: number;
+}
+
+/** A session of a thousand turns, which must be as small and as quick to open as a young one. */
+export async function measureSession(
+  model: Model,
+  address: string,
+  show: (lines: readonly string[]) => void,
+): Promise<SessionMoment[]> {
+  await model.restart();
+  const workers = await Workers.start(model, address, 1);
+  const moments: SessionMoment[] = [];
+  const add = async (when: string) => {
+    const moment = await look(session, when);
+    moments.push(moment);
+    show([lineOf(moment, moments[0] ?? moment)]);
+  };
+  const session = workers.agents.session('bench', `session-${Date.now()}`);
+  try {
+    const title = `A session of ${whole(TURNS)} small turns`;
+    show(['', row(title, []), row('', ['to open', 'messages', 'ratio', '', 'events', 'history'])]);
+    for (let turn = 1; turn <= TURNS; turn += 1) {
+      const { text } = await (await session.send(`turn ${turn}`)).result();
+      if (text !== `This was turn ${turn}.`) throw new Error(`turn ${turn} was answered: ${text}`);
+      if (turn === EARLY) await add(`  after ${EARLY} turns`);
+    }
+    await add(`  after ${whole(TURNS)} turns`);
+    await sleep(IDLE_MS);
+    await add('  12 s later');
+    return moments;
+  } finally {
+    await workers.close();
+  }
+}
+
+async function look(session: SessionHandle, when: string): Promise<SessionMoment> {
+  const times: number[] = [];
+  for (let i = 0; i < OPENINGS; i += 1) {
+    const begin = performance.now();
+    const { messages } = await session.describe();
+    await session.transcript({ from: messages - PAGE, limit: PAGE });
+    times.push(performance.now() - begin);
+  }
+  const { historyLength, historySize = 0 } = await session.workflow.describe();
+  const { messages } = await session.describe();
+  const openMs = summarize(times).median;
+  return { when, openMs, events: historyLength, bytes: historySize, messages };
+}
+
+function lineOf({ when, openMs, events, bytes, messages }: SessionMoment, first: SessionMoment) {
+  return row(when, [
+    `${openMs.toFixed(1)} ms`,
+    whole(messages),
+    (openMs / first.openMs).toFixed(2),
+    '',
+    `${events}`,
+    kilobytes(bytes),
+  ]);
+}

@@ -1,0 +1,57 @@
+import type { TurnSnapshot } from '../../client/turn-snapshot.ts';
+import type { TurnResult } from '../../core/turn.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import type { Style } from '../style.ts';
+import { durationText, oneLine } from '../text.ts';
+import type { TurnEnd } from './conversation.ts';
+
+const DROPPED = 'The message was never answered: the session was closed before its turn began.';
+
+/** What is to be said of the end of a turn beside its answer: a line each. */
+export function endLines(end: TurnEnd, last: TurnSnapshot | undefined, style: Style): string[] {
+  switch (end.type) {
+    case 'ended':
+      return [...stopLine(end.result, style), style.dim(`  ${costLine(end.result, last)}`)];
+    case 'failed':
+      return [style.red(`  The turn failed: ${oneLine(end.error.message)}`)];
+    case 'dropped':
+      return [style.yellow(`  ${DROPPED}`)];
+  }
+}
+
+/** As of `plait run`. */
+export function endCode(end: TurnEnd): ExitCode {
+  if (end.type === 'failed') return EXIT_CODES.turnFailed;
+  if (end.type === 'dropped') return EXIT_CODES.refused;
+  return isRegular(end.result) ? EXIT_CODES.ok : EXIT_CODES.stoppedEarly;
+}
+
+function isRegular({ stopReason }: TurnResult): boolean {
+  return stopReason === 'end_turn' || stopReason === 'stop_sequence';
+}
+
+function stopLine(result: TurnResult, style: Style): string[] {
+  if (isRegular(result)) return [];
+  const { stopReason, stopDetails } = result;
+  const details = stopDetails === undefined ? '' : `: ${oneLine(JSON.stringify(stopDetails))}`;
+  return [style.yellow(`  The turn ended with ${stopReason}${details}`)];
+}
+
+function costLine({ usage, rounds, calls }: TurnResult, last: TurnSnapshot | undefined): string {
+  const { start, end } = last ?? {};
+  const tokensIn =
+    usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
+  const parts = [
+    count(rounds, 'model request'),
+    ...(calls.length === 0 ? [] : [count(calls.length, 'call')]),
+    `${tokensIn} tokens in`,
+    `${usage.output_tokens} out`,
+    ...(start === undefined || end === undefined ? [] : [durationText(end - start)]),
+  ];
+  return parts.join(' · ');
+}
+
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,65 @@
+import type { TurnHandle } from '../../client/turn-handle.ts';
+import type { ApprovalRequest } from '../../core/turn-messages.ts';
+import type { Style } from '../style.ts';
+import { oneLine, printable } from '../text.ts';
+
+/** A call that waits for a person, and the turn that it belongs to. */
+export interface WaitingRequest {
+  turn: TurnHandle;
+  request: ApprovalRequest;
+}
+
+/** What a person is asked about it just now. */
+export type Question = WaitingRequest & { step: 'decide' | 'reason' | 'edit' };
+
+/** What comes of an answer. */
+export type Answered =
+  | { type: 'approve'; input?: unknown }
+  | { type: 'deny'; reason?: string }
+  | { type: 'later' }
+  /** Another question about the same call. */
+  | { type: 'ask'; step: Question['step']; problem?: string };
+
+export const PROMPTS: Record<Question['step'], string> = {
+  decide: 'approve? [y]es, [n]o, [e]dit, [l]ater › ',
+  reason: 'why not? (the model is told; Enter for no reason) › ',
+  edit: 'input › ',
+};
+
+const DECISIONS = 'Answer y, n, e or l.';
+
+/** Reads an answer. Pure. */
+export function readAnswer(step: Question['step'], typed: string): Answered {
+  const text = typed.trim();
+  switch (step) {
+    case 'decide':
+      return decision(text.toLowerCase());
+    case 'reason':
+      return text === '' ? { type: 'deny' } : { type: 'deny', reason: text };
+    case 'edit':
+      if (text === '') return { type: 'ask', step: 'decide' };
+      try {
+        return { type: 'approve', input: JSON.parse(text) as unknown };
+      } catch {
+        return { type: 'ask', step: 'edit', problem: 'It is no JSON. An empty line goes back.' };
+      }
+  }
+}
+
+function decision(text: string): Answered {
+  if (text === 'y' || text === 'yes') return { type: 'approve' };
+  if (text === 'n' || text === 'no') return { type: 'ask', step: 'reason' };
+  if (text === 'e' || text === 'edit') return { type: 'ask', step: 'edit' };
+  if (text === 'l' || text === 'later') return { type: 'later' };
+  return { type: 'ask', step: 'decide', problem: DECISIONS };
+}
+
+/** The call with its whole input, for the person who decides. Pure. */
+export function requestLines({ request }: WaitingRequest, style: Style): string[] {
+  const { tool, input } = request;
+  const json = printable(JSON.stringify(input, null, 2) ?? '').split('\n');
+  return [
+    style.yellow(`  ‖ ${oneLine(tool)} waits for your approval`),
+    ...json.map((line) => `    ${line}`),
+  ];
+}

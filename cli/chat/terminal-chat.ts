@@ -1,0 +1,339 @@
+import type { Client } from '@temporalio/client';
+import { summarize } from '../../activities/prepare-calls.ts';
+import { ApprovalRefusedError } from '../../client/errors.ts';
+import type { SessionHandle } from '../../client/session-handle.ts';
+import type { TurnHandle } from '../../client/turn-handle.ts';
+import type { TurnSnapshot } from '../../client/turn-snapshot.ts';
+import type { ApprovalRequest } from '../../core/turn-messages.ts';
+import { explainError } from '../explain-error.ts';
+import { drawTree } from '../live-tree.ts';
+import type { Style } from '../style.ts';
+import { cutTo, oneLine, paragraphs, printable, wrap } from '../text.ts';
+import { CHAT_HELP, readInput } from './chat-input.ts';
+import type { ChatView, TurnEnd } from './conversation.ts';
+import { Conversation } from './conversation.ts';
+import { endLines } from './end-lines.ts';
+import { chatFrame } from './frame.ts';
+import { saidLines } from './history-lines.ts';
+import { createLeave } from './leave.ts';
+import { LineEditor } from './line-editor.ts';
+import type { Question, WaitingRequest } from './questions.ts';
+import { PROMPTS, readAnswer, requestLines } from './questions.ts';
+import { Screen } from './screen.ts';
+
+export interface TerminalChatOptions {
+  client: Client;
+  session: SessionHandle;
+  /** Who decides about calls. */
+  by: string;
+  /** What the person has said before, the newest first. */
+  said: string[];
+  style: Style;
+  input: NodeJS.ReadStream;
+  output: NodeJS.WriteStream;
+}
+
+const PROMPT = '› ';
+const FRAME_MS = 80;
+/** A second Ctrl-C within this leaves. */
+const TWICE_MS = 2_000;
+
+/** A chat in a terminal: what was said is printed, and what runs is drawn below it. */
+export class TerminalChat implements ChatView {
+  private readonly conversation: Conversation;
+  private readonly screen: Screen;
+  private readonly editor: LineEditor;
+  private readonly style: Style;
+  private readonly by: string;
+  private readonly left = createLeave<void>();
+  private turn: TurnSnapshot | undefined;
+  private frames: NodeJS.Timeout | undefined;
+  /** Said to be sent, and not taken yet. */
+  private sending: string[] = [];
+  private sends = Promise.resolve();
+  private requests: WaitingRequest[] = [];
+  private readonly postponed = new Set<string>();
+  private question: Question | undefined;
+  private away: string | undefined;
+  private hint: string | undefined;
+  private isDeciding = false;
+  private lastPress = Number.NEGATIVE_INFINITY;
+
+  constructor(options: TerminalChatOptions) {
+    const { client, session, said, input, output } = options;
+    this.style = options.style;
+    this.by = options.by;
+    this.conversation = new Conversation(client, session, this);
+    this.screen = new Screen(output, (size) =>
+      chatFrame(
+        {
+          turn: this.turn,
+          waiting: this.waiting,
+          status: this.status,
+          prompt: this.question === undefined ? PROMPT : PROMPTS[this.question.step],
+          typed: this.editor.typed,
+        },
+        { ...size, now: Date.now(), style: this.style },
+      ),
+    );
+    this.editor = new LineEditor(input, said, {
+      onText: (text) => this.take(text),
+      onChange: () => this.changed(),
+      onInterrupt: () => this.interrupt(),
+      onEnd: () => this.left.resolve(),
+    });
+  }
+
+  /** Until somebody leaves. `opening`: what is shown first. */
+  async run(opening: readonly string[]): Promise<void> {
+    this.screen.open();
+    this.screen.print(opening);
+    try {
+      this.follow();
+      await this.left.promise;
+    } finally {
+      clearInterval(this.frames);
+      this.conversation.leave();
+      this.editor.close();
+      this.screen.close();
+    }
+  }
+
+  onTurn(_turnId: string, text: string | undefined): void {
+    this.hint = undefined;
+    if (text !== undefined) this.screen.print(['', ...saidLines(text, this.style)]);
+    this.frames = setInterval(() => this.screen.draw(), FRAME_MS);
+  }
+
+  onSnapshot(snapshot: TurnSnapshot): void {
+    this.turn = snapshot;
+    this.screen.draw();
+  }
+
+  onApprovals(turn: TurnHandle, requests: readonly ApprovalRequest[]): void {
+    this.requests = requests.map((request) => ({ turn, request }));
+    const asked = this.question?.request;
+    if (asked !== undefined && !requests.some(({ callId }) => callId === asked.callId)) {
+      this.note(`${callOf(asked)} waits no longer.`);
+      this.ask(undefined);
+    }
+    this.changed();
+  }
+
+  onJoined(text: string): void {
+    this.screen.print([
+      '',
+      ...saidLines(text, this.style),
+      this.style.dim('  (read in this turn)'),
+    ]);
+  }
+
+  onTurnEnd(end: TurnEnd, last: TurnSnapshot | undefined): void {
+    clearInterval(this.frames);
+    const { columns, style } = { ...this.screen.size, style: this.style };
+    const tree = last === undefined ? [] : drawTree(last, { columns, now: Date.now(), style });
+    const text = end.type === 'ended' ? printable(end.result.text.trim()) : '';
+    this.turn = undefined;
+    this.requests = [];
+    this.hint = undefined;
+    if (this.question !== undefined) this.ask(undefined);
+    this.screen.print([
+      ...(tree.length === 0 ? [] : ['', ...tree]),
+      ...(text === '' ? [] : ['', ...paragraphs(text, columns)]),
+      '',
+      ...endLines(end, last, style),
+    ]);
+    this.changed();
+  }
+
+  onWaiting(reason: string | undefined): void {
+    this.away = reason;
+    this.screen.draw();
+  }
+
+  private get waiting(): string[] {
+    const { turn, waiting } = this.conversation;
+    const taken = waiting.map(({ text, joins }) => {
+      const steers = joins !== undefined && joins === turn?.turnId;
+      return `${steers ? 'steers' : 'waits'}: ${text}`;
+    });
+    return [...taken, ...this.sending.map((text) => `sends: ${text}`)];
+  }
+
+  private get status(): string | undefined {
+    const open = this.requests.length;
+    const calls = open === 1 ? '1 call waits for you' : `${open} calls wait for you`;
+    const later = this.editor.isEmpty
+      ? '/approvals asks again.'
+      : 'Finish or clear your line first.';
+    const forDecision =
+      open === 0 || this.question !== undefined ? undefined : `${calls}: ${later}`;
+    return this.away ?? this.hint ?? forDecision;
+  }
+
+  /** Asks about a call that waits, unless somebody is typing. */
+  private changed(): void {
+    if (this.question === undefined && this.editor.isEmpty && !this.isDeciding) {
+      const next = this.requests.find(({ request }) => !this.postponed.has(request.callId));
+      if (next !== undefined) {
+        this.screen.print(['', ...requestLines(next, this.style)]);
+        this.ask({ ...next, step: 'decide' });
+      }
+    }
+    this.screen.draw();
+  }
+
+  private ask(question: Question | undefined): void {
+    this.question = question;
+    this.editor.remembers = question === undefined;
+    const input = question?.step === 'edit' ? JSON.stringify(question.request.input) : '';
+    this.editor.set(input);
+  }
+
+  private take(typed: string): void {
+    this.hint = undefined;
+    if (this.question !== undefined) void this.answer(this.question, typed).catch(this.fail);
+    else this.obey(typed);
+    this.changed();
+  }
+
+  private async answer(question: Question, typed: string): Promise<void> {
+    const { turn, request } = question;
+    const { callId } = request;
+    const answer = readAnswer(question.step, typed);
+    switch (answer.type) {
+      case 'ask':
+        this.hint = answer.problem;
+        return this.ask({ ...question, step: answer.step });
+      case 'later':
+        this.postponed.add(callId);
+        return this.ask(undefined);
+      case 'approve': {
+        const { input } = answer;
+        const edited = input === undefined ? {} : { input };
+        return await this.decide(question, 'Approved', () =>
+          turn.approve(callId, { by: this.by, ...edited }),
+        );
+      }
+      case 'deny': {
+        const { reason } = answer;
+        const why = reason === undefined ? {} : { reason };
+        return await this.decide(question, 'Denied', () =>
+          turn.deny(callId, { by: this.by, ...why }),
+        );
+      }
+    }
+  }
+
+  private async decide(
+    { turn, request }: Question,
+    done: string,
+    decision: () => Promise<void>,
+  ): Promise<void> {
+    this.isDeciding = true;
+    this.ask(undefined);
+    try {
+      await this.conversation.patiently(decision);
+      this.requests = this.requests.filter((one) => one.request.callId !== request.callId);
+      this.note(`${done} ${callOf(request)}, as ${this.by}.`);
+    } catch (error) {
+      if (!(error instanceof ApprovalRefusedError)) throw error;
+      this.note(`Not taken: ${oneLine(error.reason)}`);
+      // It may wait still, for another answer; or somebody else was quicker.
+      const open = await turn.approvals();
+      this.requests = open.map((one) => ({ turn, request: one }));
+    } finally {
+      this.isDeciding = false;
+      this.changed();
+    }
+  }
+
+  private obey(typed: string): void {
+    const input = readInput(typed);
+    switch (input.type) {
+      case 'nothing':
+        return;
+      case 'send':
+        return this.queue(input.text);
+      case 'steer':
+        return this.queue(input.text, 'steer');
+      case 'wrong':
+        return this.note(input.message);
+      case 'help':
+        return this.screen.print(['', ...CHAT_HELP]);
+      case 'approvals':
+        this.postponed.clear();
+        return this.requests.length > 0 ? undefined : this.note('No call waits for approval.');
+      case 'close':
+        return void this.close().catch(this.fail);
+      case 'exit':
+        return this.left.resolve();
+    }
+  }
+
+  /** One after the other: the session must take messages in the order in which they were written. */
+  private queue(text: string, whenBusy?: 'steer'): void {
+    this.sending.push(text);
+    this.sends = this.sends.then(() => this.send(text, whenBusy));
+  }
+
+  private async send(text: string, whenBusy?: 'steer'): Promise<void> {
+    try {
+      await this.conversation.send(text, whenBusy);
+    } catch (error) {
+      // What was written must not be lost with the refusal.
+      const shown = explainError(error).message ?? String(error);
+      this.screen.print(['', ...saidLines(text, this.style)]);
+      this.note(shown, this.style.red);
+    } finally {
+      this.sending.shift();
+    }
+    this.follow();
+  }
+
+  private async close(): Promise<void> {
+    await this.conversation.patiently(() => this.conversation.session.close());
+    this.note('The session is closed: it takes no more messages.');
+    await this.conversation.follow();
+    this.left.resolve();
+  }
+
+  private follow(): void {
+    this.conversation.follow().catch(this.fail);
+  }
+
+  /** What nobody here can do anything about ends the chat. */
+  private readonly fail = (error: unknown): void => {
+    this.left.reject(error);
+  };
+
+  interrupt(): void {
+    const now = Date.now();
+    if (now - this.lastPress <= TWICE_MS) return this.left.resolve();
+    this.lastPress = now;
+    const { turn } = this.conversation;
+    if (turn === undefined) {
+      this.editor.set('');
+      this.hint = 'Ctrl-C again leaves.';
+    } else {
+      this.hint = 'Interrupting: running calls are cancelled and answered. Ctrl-C again leaves.';
+      this.conversation.patiently(() => turn.cancel()).catch(this.fail);
+    }
+    const { hint } = this;
+    setTimeout(() => {
+      if (this.hint !== hint || turn !== undefined) return;
+      this.hint = undefined;
+      this.screen.draw();
+    }, TWICE_MS).unref();
+    this.screen.draw();
+  }
+
+  private note(text: string, paint = this.style.dim): void {
+    const lines = wrap(text, this.screen.size.columns - 3);
+    this.screen.print(['', ...lines.map((line) => paint(`  ${line}`))]);
+  }
+}
+
+function callOf({ tool, input }: ApprovalRequest): string {
+  return cutTo(oneLine(`${tool}(${summarize(input)})`), 100);
+}

@@ -1,0 +1,35 @@
+import type { Client } from '@temporalio/client';
+import { isRecord } from '../core/json.ts';
+
+const ANSWER_MS = 1_000;
+/** Temporal's development servers have their UI so far above their port, unless told otherwise. */
+const UI_PORT_OFFSET = 1_000;
+
+/** Where the Temporal UI of this server is, as far as one can know: `undefined` where not. */
+export async function findUi(client: Client, address: string): Promise<string | undefined> {
+  if (/\.tmprl\.cloud(:\d+)?$/.test(address)) return 'https://cloud.temporal.io';
+  const [, host, port] = /^(localhost|127\.0\.0\.1):(\d+)$/.exec(address) ?? [];
+  if (host === undefined) return undefined;
+  const url = `http://${host}:${Number(port) + UI_PORT_OFFSET}`;
+  return (await isUiOf(client, url)) ? url : undefined;
+}
+
+/** The page of a workflow. */
+export function uiLink(uiUrl: string, namespace: string, workflowId: string): string {
+  return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;
+}
+
+/** Something else may have the port, also the UI of another server. */
+async function isUiOf(client: Client, url: string): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const [answer, own] = await Promise.all([
+      fetch(`${url}/api/v1/cluster-info`, { signal }),
+      client.workflowService.getClusterInfo({}),
+    ]);
+    const told: unknown = await answer.json();
+    return isRecord(told) && told['clusterId'] === own.clusterId;
+  } catch {
+    return false;
+  }
+}

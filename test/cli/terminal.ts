@@ -1,0 +1,89 @@
+import { PassThrough } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
+
+/**
+ * A terminal as far as the chat uses one: what is written comes to stand on a screen that never
+ * scrolls away, and a cursor moves over it.
+ */
+export class FakeTerminal {
+  readonly rows: string[][] = [[]];
+  cursor = { row: 0, column: 0 };
+  /** All that was written. */
+  written = '';
+
+  write(text: string): true {
+    this.written += text;
+    // oxlint-disable-next-line no-control-regex
+    for (const [token] of text.matchAll(/\u001B\[([?\d;]*)([A-Za-z])|[^]/gu)) this.take(token);
+    return true;
+  }
+
+  /** What one sees, without the empty end of lines. */
+  get text(): string {
+    return this.rows
+      .map((row) =>
+        Array.from(row, (cell) => cell ?? ' ')
+          .join('')
+          .trimEnd(),
+      )
+      .join('\n');
+  }
+
+  /** Resolves when it can be seen; rejects with what can be seen instead. */
+  async shows(text: string | RegExp): Promise<void> {
+    const isThere = (): boolean =>
+      typeof text === 'string' ? this.text.includes(text) : text.test(this.text);
+    const giveUpAt = Date.now() + 30_000;
+    while (!isThere()) {
+      if (Date.now() > giveUpAt)
+        throw new Error(`${String(text)} is not to be seen:\n${this.text}`);
+      await sleep(20);
+    }
+  }
+
+  private take(token: string): void {
+    const { cursor, rows } = this;
+    if (token === '\n') this.cursor = { row: cursor.row + 1, column: 0 };
+    else if (token.length === 1 || stripVTControlCharacters(token) !== '') {
+      const row = (rows[cursor.row] ??= []);
+      row[cursor.column] = token;
+      cursor.column += 1;
+    } else this.obey(token.slice(2, -1), token.at(-1) ?? '');
+    for (let i = 0; i <= this.cursor.row; i += 1) rows[i] ??= [];
+  }
+
+  private obey(argument: string, command: string): void {
+    const { cursor, rows } = this;
+    const number = Number(argument || 1);
+    if (command === 'A') cursor.row = Math.max(0, cursor.row - number);
+    else if (command === 'G') cursor.column = number - 1;
+    else if (command === 'K') rows[cursor.row]?.splice(cursor.column);
+    else if (command === 'J') {
+      rows[cursor.row]?.splice(cursor.column);
+      rows.length = cursor.row + 1;
+    } else if (!'hlm'.includes(command)) throw new Error(`unknown sequence ${argument}${command}`);
+  }
+}
+
+/** Both ends of a terminal, for what wants streams. */
+export function fakeTty(columns = 80, rows = 24) {
+  const terminal = new FakeTerminal();
+  const keys = Object.assign(new PassThrough(), {
+    isTTY: true,
+    isRaw: false,
+    setRawMode: () => keys,
+  });
+  const screen = Object.assign(new PassThrough(), {
+    isTTY: true,
+    columns,
+    rows,
+    write: (text: string) => terminal.write(text),
+  });
+  return {
+    terminal,
+    type: (text: string) => void keys.write(text),
+    input: keys as unknown as NodeJS.ReadStream,
+    output: screen as unknown as NodeJS.WriteStream,
+  };
+}

@@ -1,0 +1,270 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { describe, expect, inject, test } from 'vitest';
+import type { SessionHandle } from '../../client/index.ts';
+import { AgentClient, WorkerUnavailableError } from '../../client/index.ts';
+import { startMessagesServer } from '../../testing/messages-server.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import type { Script } from '../../testing/script.ts';
+import { conversation, script } from '../../testing/script.ts';
+import { startTemporalServer } from '../../testing/temporal-server.ts';
+import { Door } from '../fixtures/door.ts';
+import { Journal } from '../fixtures/journal.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { agentWith } from '../fixtures/tools.ts';
+import type { WorkerProcess } from '../fixtures/worker-process.ts';
+import { startWorkerProcess } from '../fixtures/worker-process.ts';
+
+/** A scripted model, a client, and workers with the slow agent that come and go as processes. */
+async function stage(turns: Script, temporalAddress = inject('temporalAddress')) {
+  const journal = new Journal(join(mkdtempSync(join(tmpdir(), 'plait-journal-')), 'journal'));
+  const model = await startMessagesServer({ script: script(turns, echo) });
+  const connection = await Connection.connect({ address: temporalAddress });
+  const taskQueue = newSessionId();
+  const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
+  const session = agents.session('tester', newSessionId());
+  const workers: WorkerProcess[] = [];
+  const start = async () => {
+    workers.push(
+      await startWorkerProcess({ taskQueue, modelUrl: model.url, journal, temporalAddress }),
+    );
+  };
+  const kill = async () => {
+    const oldest = workers.shift();
+    oldest?.kill('SIGKILL');
+    expect(await oldest?.ended).toBe('SIGKILL');
+  };
+  const close = async () => {
+    for (const worker of workers) worker.kill('SIGKILL');
+    await Promise.all(workers.map(({ ended }) => ended));
+    await connection.close();
+    await model.close();
+  };
+  return { agents, session, journal, model, start, kill, [Symbol.asyncDispose]: close };
+}
+
+type Stage = Awaited<ReturnType<typeof stage>>;
+
+async function idle(session: SessionHandle): Promise<void> {
+  while ((await session.describe()).status === 'busy') await sleep(50);
+}
+
+/** As a client does it whose answer did not come: with the same key. */
+async function sendUntilTaken(session: SessionHandle, input: string) {
+  for (;;) {
+    try {
+      return await session.send(input, { idempotencyKey: input });
+    } catch (error) {
+      if (!(error instanceof WorkerUnavailableError)) throw error;
+    }
+  }
+}
+
+const users = ({ model }: Stage) =>
+  (asked(model).at(-1) ?? []).filter((line) => line.startsWith('user: "'));
+
+const work = conversation('work', [
+  callTools([
+    ['look', { ms: 3_000 }],
+    ['pay', { ms: 3_000 }],
+  ]),
+  say('Worked.'),
+]);
+
+describe('after kill -9 of the worker a session goes on', () => {
+  test.concurrent('while the model answers and while tools run', async () => {
+    const door = new Door();
+    const slow = conversation('slow', [
+      async () => {
+        await door.pass();
+        return say('Slow.');
+      },
+    ]);
+    await using plait = await stage(script(slow, work));
+    const { session, journal, start, kill } = plait;
+    await start();
+    const first = await session.send('slow');
+    await door.reached();
+    await kill();
+    await start();
+    door.open();
+    expect(await first.result()).toMatchObject({ text: 'Slow.' });
+
+    const second = await session.send('work');
+    await journal.waitFor('begin', 2);
+    await kill();
+    await start();
+    expect(await second.result()).toMatchObject({
+      text: 'Worked.',
+      calls: [
+        { outcome: 'succeeded', attempts: 2 },
+        { outcome: 'unknown', attempts: 1 },
+      ],
+    });
+    expect(journal.lines('begin pay')).toHaveLength(1);
+    expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
+    expect(users(plait)).toEqual(['user: "slow"', 'user: "work"', 'user: "next"']);
+    expect(refusals(plait.model)).toEqual([]);
+  });
+
+  test.concurrent('while it waits for a person, between turns, and right after a message', async () => {
+    const refund = conversation('refund', [callTools({ refund: { ms: 0 } }), say('Refunded.')]);
+    await using plait = await stage(refund);
+    const { session, start, kill } = plait;
+    await start();
+    const turn = await session.send('refund');
+    while ((await turn.approvals().catch(() => [])).length === 0) await sleep(50);
+    const [waiting] = await turn.approvals();
+    await kill();
+    await start();
+    await turn.approve(waiting?.callId ?? '', { by: 'ana' });
+    expect(await turn.result()).toMatchObject({ text: 'Refunded.' });
+
+    await idle(session);
+    await kill();
+    await start();
+    const turns = [await sendUntilTaken(session, 'a'), await sendUntilTaken(session, 'b')];
+    // The session has taken them; whether a turn has begun, nobody knows.
+    await kill();
+    await start();
+    for (const one of turns) expect(await one.result()).toMatchObject({ stopReason: 'end_turn' });
+    expect(users(plait)).toEqual(['user: "refund"', 'user: "a"', 'user: "b"']);
+    expect(await session.describe()).toMatchObject({ turns: 3, messages: 8 });
+    expect(refusals(plait.model)).toEqual([]);
+  });
+
+  test.concurrent('in a new run, where the worker dies while the session goes on in it', async () => {
+    await using plait = await stage(echo);
+    const { session, start, kill } = plait;
+    await start();
+    await (await session.send('a')).result();
+    await idle(session);
+    const { runId } = await session.workflow.describe();
+    await kill();
+    // The message waits for a worker, and is then taken with whatever else has happened.
+    const [again] = await Promise.all([sendUntilTaken(session, 'b'), start()]);
+    expect(await again.result()).toMatchObject({ text: 'You said: b' });
+    expect(users(plait)).toEqual(['user: "a"', 'user: "b"']);
+
+    await idle(session);
+    const woken = async () => (await session.workflow.describe()).runId;
+    while ((await woken()) === runId) await sleep(200);
+    // An almost empty history, which any later version can replay: nothing was decided in it yet.
+    const { events } = await session.workflow.fetchHistory();
+    expect(events?.length).toBeLessThanOrEqual(4);
+    await kill();
+    await start();
+    const after = await sendUntilTaken(session, 'b');
+    expect(after.turnId).toBe(again.turnId);
+    expect(await (await sendUntilTaken(session, 'c')).result()).toMatchObject({
+      text: 'You said: c',
+    });
+    expect(await session.describe()).toMatchObject({ turns: 3, messages: 6 });
+  });
+});
+
+test.concurrent('a message that is sent while no worker runs is taken once, when one is back', async () => {
+  await using plait = await stage(echo);
+  const { session, start } = plait;
+  const send = () => session.send('Hello', { idempotencyKey: 'first' });
+  // The very first message, of two clients at once.
+  const inVain = await Promise.allSettled([send(), send()]);
+  for (const { status, ...rest } of inVain) {
+    expect(status).toBe('rejected');
+    expect(rest).toMatchObject({ reason: expect.any(WorkerUnavailableError) as unknown });
+  }
+  await start();
+  const turn = await send();
+  expect(await turn.result()).toMatchObject({ text: 'You said: Hello' });
+  await idle(session);
+  expect(await session.describe()).toMatchObject({ turns: 1, messages: 2 });
+});
+
+test.concurrent('a Temporal server that is killed and restarted on its file loses no session', async () => {
+  const db = join(mkdtempSync(join(tmpdir(), 'plait-restart-')), 'temporal.db');
+  let server = await startTemporalServer({ db });
+  try {
+    await using plait = await stage(work, server.address);
+    const { agents, session, journal, start } = plait;
+    await start();
+    const sleeping = agents.session('tester', newSessionId());
+    await (await sleeping.send('before')).result();
+    const turn = await session.send('work');
+    const waiting = await session.send('then');
+    await journal.waitFor('begin', 2);
+
+    const { pid } = server;
+    await server.kill();
+    server = await startTemporalServer({ db, port: Number(server.address.split(':')[1]) });
+    expect(server.pid).not.toBe(pid);
+
+    expect(await waiting.result()).toMatchObject({ text: 'You said: then' });
+    expect(await turn.result()).toMatchObject({ text: 'Worked.' });
+    expect(await (await sleeping.send('after')).result()).toMatchObject({
+      text: 'You said: after',
+    });
+    expect((await sleeping.transcript()).total).toBe(4);
+    expect(refusals(plait.model)).toEqual([]);
+  } finally {
+    await server.kill();
+  }
+});
+
+describe('several clients', () => {
+  test.concurrent('whose very first messages come at once begin one session', async () => {
+    const agent = agentWith([]);
+    await using plait = await startPlait({ agents: [agent], script: echo });
+    const id = newSessionId();
+    const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
+    const turns = await Promise.all(
+      texts.map((text) => plait.agents.session(agent, id).send(text)),
+    );
+    const results = await Promise.all(turns.map((turn) => turn.result()));
+    expect(results.map(({ text }) => text)).toEqual(texts.map((text) => `You said: ${text}`));
+    expect(new Set(turns.map(({ turnId }) => turnId)).size).toBe(texts.length);
+    await idle(plait.agents.getSession(id));
+    expect(await plait.agents.getSession(id).describe()).toMatchObject({ turns: 12, messages: 24 });
+  });
+
+  test.concurrent('who send all the time lose nothing while the session goes on in new runs', async () => {
+    const agent = agentWith([], { historyEvents: 20 });
+    // Nothing is kept between two tasks, so that every one of them replays.
+    await using plait = await startPlait({
+      agents: [agent],
+      script: echo,
+      maxCachedWorkflows: 0,
+    });
+    const id = newSessionId();
+    const session = plait.agents.session(agent, id);
+    const texts = await Promise.all(
+      Array.from({ length: 3 }, async (_, client) => {
+        const sent: string[] = [];
+        for (let i = 0; i < 8; i += 1) {
+          const text = `${client}-${i}`;
+          await session.send(text, { idempotencyKey: text });
+          // Its answer was lost.
+          await session.send(text, { idempotencyKey: text });
+          sent.push(text);
+        }
+        return sent;
+      }),
+    );
+    await session.close();
+    expect(await session.workflow.result()).toMatchObject({ turns: 24, messages: 48 });
+    const { messages } = await session.transcript();
+    const read = messages.flatMap(({ role, content }) =>
+      role === 'user' && typeof content === 'string' ? [content] : [],
+    );
+    expect(read).toHaveLength(texts.flat().length);
+    for (const [client, sent] of texts.entries()) {
+      expect(read.filter((text) => text.startsWith(`${client}-`))).toEqual(sent);
+    }
+    const { raw, runId } = await session.workflow.describe();
+    expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);
+    expect(refusals(plait.model)).toEqual([]);
+  });
+});

@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+import { describe, expect, test } from 'vitest';
+import type { AgentClient } from '../../client/index.ts';
+import type { ToolContext } from '../../index.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation, script } from '../../testing/script.ts';
+import { Door } from '../fixtures/door.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { agentWith, reader } from '../fixtures/tools.ts';
+
+/** As the button of the Temporal UI does it: back to the end of a workflow task, by its number. */
+async function reset({ client }: AgentClient, { workflowId }: WorkflowHandle, which: number) {
+  const current = client.workflow.getHandle(workflowId);
+  const { runId: before, raw } = await current.describe();
+  // A session that was idle for long has gone on in another run.
+  const runId = raw.workflowExecutionInfo?.firstRunId ?? before;
+  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+  const tasks = (events ?? []).filter(({ workflowTaskCompletedEventAttributes: a }) => a != null);
+  await client.workflowService.resetWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId, runId },
+    reason: 'an operator pressed the button',
+    requestId: randomUUID(),
+    workflowTaskFinishEventId: tasks.at(which)?.eventId ?? null,
+  });
+  expect((await current.describe()).runId).not.toBe(before);
+}
+
+async function waiting() {
+  const door = new Door();
+  const wait = reader('wait', async (_input: unknown, { signal }: ToolContext) => {
+    await door.pass(signal);
+    return 'waited';
+  });
+  const agent = agentWith([wait]);
+  const work = conversation('work', [callTools({ wait: {} }), say('Worked.')]);
+  const plait = await startPlait({ agents: [agent], script: script(work, echo) });
+  const session = plait.agents.session(agent, newSessionId());
+  return { plait, session, door };
+}
+
+type Stage = Awaited<ReturnType<typeof waiting>>;
+
+async function goesOn({ plait, session }: Stage, text = 'next') {
+  const next = await session.send(text);
+  expect(await next.result()).toMatchObject({ text: `You said: ${text}` });
+  while ((await session.describe()).status === 'busy') await sleep(20);
+  expect(refusals(plait.model)).toEqual([]);
+  return (asked(plait.model).at(-1) ?? []).filter((line) => line.startsWith('user'));
+}
+
+async function idle({ session }: Stage): Promise<void> {
+  while ((await session.describe()).status === 'busy') await sleep(20);
+}
+
+const RESULT = expect.stringMatching(/^user: .*tool_result.*waited/) as string;
+
+describe('a session that is reset', () => {
+  test.concurrent('while it is idle runs again what came after, and goes on', async () => {
+    const stage = await waiting();
+    await using plait = stage.plait;
+    const { session } = stage;
+    for (const text of ['a', 'b', 'c']) await (await session.send(text)).result();
+    await idle(stage);
+    await reset(plait.agents, session.workflow, 0);
+
+    expect(await goesOn(stage)).toEqual(['user: "a"', 'user: "b"', 'user: "c"', 'user: "next"']);
+    expect(await session.describe()).toMatchObject({ turns: 4, messages: 8 });
+    // Its new run knows the keys of what it was sent before.
+    expect(asked(plait.model)).toHaveLength(7);
+  });
+
+  test.concurrent('while a turn runs takes its result', async () => {
+    const stage = await waiting();
+    await using plait = stage.plait;
+    const { session, door } = stage;
+    await (await session.send('a')).result();
+    const turn = await session.send('work');
+    await door.reached();
+    await reset(plait.agents, session.workflow, -1);
+    door.open();
+
+    expect(await turn.result()).toMatchObject({ text: 'Worked.' });
+    expect(await goesOn(stage)).toEqual(['user: "a"', 'user: "work"', RESULT, 'user: "next"']);
+  });
+
+  test.concurrent('to before a turn that runs ends it, and runs it again', async () => {
+    const stage = await waiting();
+    await using plait = stage.plait;
+    const { session, door } = stage;
+    await (await session.send('a')).result();
+    const turn = await session.send('work');
+    await door.reached();
+    const { runId } = await turn.workflow.describe();
+    await reset(plait.agents, session.workflow, 0);
+    await door.reached(2);
+    door.open();
+
+    const forgotten = plait.agents.client.workflow.getHandle(turn.turnId, runId);
+    expect(await forgotten.result()).toMatchObject({ stopReason: 'cancelled' });
+    expect(await turn.result()).toMatchObject({ text: 'Worked.' });
+    expect(await goesOn(stage)).toEqual(['user: "a"', 'user: "work"', RESULT, 'user: "next"']);
+  });
+});
+
+test.concurrent('a session leaves a workflow alone that has the id of its turn and is none', async () => {
+  const stage = await waiting();
+  await using plait = stage.plait;
+  const { session, door } = stage;
+  const stranger = await plait.agents.start('tester', 'work', {
+    turnId: `${session.sessionId}.turn-1`,
+  });
+  await door.reached();
+  await session.send('mine');
+  await idle(stage);
+  expect((await session.describe()).lastTurn).toMatchObject({
+    stopReason: 'failed',
+    message: expect.stringMatching(/is no turn of this session/) as string,
+  });
+  door.open();
+  expect(await stranger.result()).toMatchObject({ stopReason: 'end_turn' });
+  await goesOn(stage);
+});
+
+describe('a turn that is reset', () => {
+  test.concurrent('while it runs goes on, and its session takes its result', async () => {
+    const stage = await waiting();
+    await using plait = stage.plait;
+    const { session, door } = stage;
+    await (await session.send('a')).result();
+    const turn = await session.send('work');
+    await door.reached();
+    await reset(plait.agents, turn.workflow, -1);
+    door.open();
+
+    expect(await turn.result()).toMatchObject({ text: 'Worked.' });
+    expect(await goesOn(stage)).toEqual(['user: "a"', 'user: "work"', RESULT, 'user: "next"']);
+    expect(await session.describe()).toMatchObject({ turns: 3 });
+  });
+
+  test.concurrent('after it has ended tells its session nothing', async () => {
+    const stage = await waiting();
+    await using plait = stage.plait;
+    const { session, door } = stage;
+    door.open();
+    const turn = await session.send('work');
+    await turn.result();
+    await idle(stage);
+    await reset(plait.agents, turn.workflow, -1);
+
+    expect(await turn.result()).toMatchObject({ text: 'Worked.' });
+    expect(await goesOn(stage)).toEqual(['user: "work"', RESULT, 'user: "next"']);
+    expect(await session.describe()).toMatchObject({ turns: 2, messages: 6 });
+  });
+});
