@@ -46,7 +46,7 @@ async function sentBack(client: Anthropic): Promise<string | undefined> {
   // Through JSON, as it goes into history and comes out of it.
   const recorded = JSON.parse(JSON.stringify(reply)) as typeof reply;
   const { transcript } = commitReply(beginTurn([QUESTION]), recorded);
-  const { messages = [] } = requestParams(SPEC, [
+  const { messages } = requestParams(SPEC, [
     ...(allMessages(transcript) ?? []),
     { role: 'user', content: 'Go on' },
   ]);
