@@ -27,7 +27,13 @@ type Delta = RawContentBlockDelta | BetaCompactionContentBlockDelta;
 
 /** Collects the events of one reply. */
 export interface ReplyAssembly {
+  /** What has come, each block as far as it has come; the inputs of calls without what is open. */
+  readonly blocks: readonly (ReplyBlock | undefined)[];
+  /** How many events have come. */
+  readonly events: number;
   add(event: ReplyEvent): void;
+  /** Characters of a call's input that have come, as JSON. */
+  readonly inputLength: (index: number) => number;
   /** The whole reply; throws a `TornReplyError` when there is none. */
   finish(requestId: string | null): ModelReply;
 }
@@ -50,8 +56,10 @@ export function assembleReply(): ReplyAssembly {
   let compactions: Usage | undefined;
   let container: Container | undefined;
   let whole = false;
+  let events = 0;
   const blocks: ReplyBlock[] = [];
   const inputs = new Map<number, string>();
+  const inputLengths = new Map<number, number>();
   const cut = new Set<ReplyBlock>();
 
   const close = (index: number): void => {
@@ -63,7 +71,13 @@ export function assembleReply(): ReplyAssembly {
   };
 
   return {
+    blocks,
+    get events() {
+      return events;
+    },
+    inputLength: (index) => inputLengths.get(index) ?? 0,
     add(event) {
+      events += 1;
       switch (event.type) {
         case 'message_start': {
           const { id, model, content, stop_reason: stopReason } = event.message;
@@ -88,7 +102,9 @@ export function assembleReply(): ReplyAssembly {
           const block = blocks[event.index];
           if (block === undefined) throw new TornReplyError('a content block has no beginning');
           if (event.delta.type === 'input_json_delta') {
-            inputs.set(event.index, (inputs.get(event.index) ?? '') + event.delta.partial_json);
+            const json = (inputs.get(event.index) ?? '') + event.delta.partial_json;
+            inputs.set(event.index, json);
+            inputLengths.set(event.index, json.length);
           } else extend(block, event.delta);
           break;
         }

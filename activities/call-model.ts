@@ -20,9 +20,10 @@ import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError } from './classify-model-error.ts';
-import { keepAlive } from './heartbeat.ts';
+import { announceReply } from './forming-reply.ts';
 import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
+import type { RequestOptions } from './request-reply.ts';
 import type { RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
 import { requestReply } from './request-reply.ts';
@@ -68,6 +69,9 @@ export interface ModelOptions {
   idleTimeoutMs: number;
 }
 
+/** How one call of the activity asks. */
+type Asking = ModelOptions & Required<Pick<RequestOptions, 'onReply'>>;
+
 /** An invalid reply is asked for again, but not for ever: each costs money. */
 const MAX_INVALID_REPLIES = 3;
 
@@ -79,7 +83,7 @@ export function createCallModel(
   /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
     const activity = Context.current();
-    const stop = keepAlive(activity);
+    const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
     try {
       const { agent, pinned, pinnedSpec } = await find(registry, store, args);
@@ -101,7 +105,12 @@ export function createCallModel(
       });
       // Beside the request, so that sealing costs no time.
       const [reply, segments] = await Promise.all([
-        askWithRoom(activity, model, { params, retry: spec.max_tokens_retry }, deadline),
+        askWithRoom(
+          activity,
+          { ...model, onReply: announcement.begin },
+          { params, retry: spec.max_tokens_retry },
+          deadline,
+        ),
         sealTail(activity, store, args),
       ]);
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
@@ -118,7 +127,7 @@ export function createCallModel(
       };
     } finally {
       deadline?.stop();
-      stop();
+      announcement.stop();
     }
   };
 }
@@ -161,7 +170,7 @@ async function find(
 /** Asks once more, with more room, where a reply was cut off and the agent says so. */
 async function askWithRoom(
   activity: Context,
-  model: ModelOptions,
+  model: Asking,
   { params, retry }: { params: RequestParams; retry: number | undefined },
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
@@ -179,7 +188,7 @@ async function askWithRoom(
  */
 async function askUntilValid(
   activity: Context,
-  model: ModelOptions,
+  model: Asking,
   params: RequestParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
@@ -207,14 +216,14 @@ async function askUntilValid(
 
 async function ask(
   activity: Context,
-  { client, idleTimeoutMs }: ModelOptions,
+  { client, idleTimeoutMs, onReply }: Asking,
   params: RequestParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
   const either = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
   try {
-    return await requestReply(client(), params, { signal: either, idleTimeoutMs });
+    return await requestReply(client(), params, { signal: either, idleTimeoutMs, onReply });
   } catch (error) {
     if (deadline?.signal.aborted === true) throw deadline.signal.reason;
     if (signal.aborted) {
@@ -246,11 +255,12 @@ async function sealTail(
 ): Promise<Segment[] | undefined> {
   if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
   // When the turn ends with open calls of the API's own tools, they are left out of the conversation,
-  // and of a segment nothing can be. A system message becomes the user's when the model has nothing to
-  // say to it.
+  // and of a segment nothing can be. And a system message becomes the user's when the model has nothing
+  // to say to it.
   const last = tail.at(-1)?.role;
-  if (last === 'assistant' || last === 'system') return undefined;
-  if (openServerCalls(tail).length > 0) return undefined;
+  if (last === 'assistant' || last === 'system' || openServerCalls(tail).length > 0) {
+    return undefined;
+  }
   try {
     return await store.seal(segments, tail, tailBytes);
   } catch (error) {

@@ -3,7 +3,7 @@ import { APIError } from '@anthropic-ai/sdk';
 import { Stream } from '@anthropic-ai/sdk/streaming';
 import { isRecord } from '../core/json.ts';
 import type { ModelReply } from '../core/reply.ts';
-import type { ReplyEvent } from './assemble-reply.ts';
+import type { ReplyAssembly, ReplyEvent } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
 import type { RequestParams } from './request-params.ts';
 
@@ -16,6 +16,8 @@ export interface RequestOptions {
   signal: AbortSignal;
   /** Longest silence, in milliseconds; pings count as life. */
   idleTimeoutMs: number;
+  /** Called with a reply that begins to form. */
+  onReply?: (reply: ReplyAssembly) => void;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface RequestOptions {
 export async function requestReply(
   client: Anthropic,
   params: RequestParams,
-  { signal, idleTimeoutMs }: RequestOptions,
+  { signal, idleTimeoutMs, onReply }: RequestOptions,
 ): Promise<ModelReply> {
   // One signal for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
   const request = new AbortController();
@@ -42,6 +44,7 @@ export async function requestReply(
   try {
     const response = await send(client, params, { signal: request.signal, maxRetries: 0 });
     const reply = assembleReply();
+    onReply?.(reply);
     // The raw events and not the SDK's stream, which swallows both pings and an abort.
     for await (const { event, data } of Stream.rawEvents(response)) {
       watchdog.refresh();

@@ -41,7 +41,11 @@ async function bench(options: Options): Promise<Results> {
   try {
     if (options.scenarios.length > 0) await compare();
     const { tables } = options;
-    const linear = tables.includes('linear') ? await measureLinear(model, address, show) : [];
+    const linear: LinearResult[] = [];
+    for (const table of ['linear', 'thousand'] as const) {
+      if (tables.includes(table))
+        linear.push(...(await measureLinear(table, model, address, show)));
+    }
     const session = tables.includes('session') ? await measureSession(model, address, show) : [];
     return { scenarios: results, linear, session };
   } finally {

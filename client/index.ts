@@ -31,6 +31,19 @@ export type { MessageRange } from './read-messages.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
 export { SessionTurnHandle } from './session-turn-handle.ts';
+export type { StreamOptions } from './stream.ts';
+export type {
+  AttemptRestarted,
+  CallFinished,
+  CallForming,
+  CallScheduled,
+  CallWaiting,
+  ReplyCommitted,
+  TextDelta,
+  ThinkingDelta,
+  TurnEnded,
+  TurnStreamEvent,
+} from './stream-events.ts';
 export { liveKeys } from './live-keys.ts';
 export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';

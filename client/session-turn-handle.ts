@@ -2,6 +2,8 @@ import type { Client } from '@temporalio/client';
 import type { SendReceipt } from '../core/session.ts';
 import type { TurnResult } from '../core/turn.ts';
 import { TurnFailedError } from './errors.ts';
+import type { StreamOptions } from './stream.ts';
+import type { TurnStreamEvent } from './stream-events.ts';
 import type { ParseOutput } from './output.ts';
 import { TurnHandle } from './turn-handle.ts';
 import type { TurnSnapshot } from './turn-snapshot.ts';
@@ -46,6 +48,19 @@ export class SessionTurnHandle<Output = unknown> extends TurnHandle<Output> {
   override async *watch(options: WatchOptions = {}): AsyncGenerator<TurnSnapshot, void, undefined> {
     await this.begun(options.signal);
     yield* super.watch(options);
+  }
+
+  /** Waits for the turn to begin, then tells of it. See `TurnHandle.stream`. */
+  override async *stream(
+    options: StreamOptions = {},
+  ): AsyncGenerator<TurnStreamEvent, void, undefined> {
+    try {
+      await this.begun(options.signal);
+    } catch (error) {
+      if (options.signal?.aborted === true) return;
+      throw error;
+    }
+    yield* super.stream(options);
   }
 
   private async joinedResult(): Promise<TurnResult<Output> | undefined> {

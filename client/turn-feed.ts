@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { ServiceError } from '@temporalio/client';
 import { isRecord } from '../core/json.ts';
+import type { ModelRequest } from './model-request.ts';
+import { modelRequest } from './model-request.ts';
 import type { PendingActivity } from './pending-activities.ts';
 import { historyPageSize } from './history-page.ts';
 import { pendingActivities } from './pending-activities.ts';
+import { storedReplies } from './stored-replies.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnEvent } from './turn-events.ts';
 import { turnRuns } from './turn-runs.ts';
@@ -23,6 +26,13 @@ export interface TurnFeed {
   /** Waits for news; empty when there were none for a while. `undefined` after the last event. */
   readonly nextEvents: () => Promise<TurnEvent[] | undefined>;
   readonly describe: () => Promise<PendingActivity[]>;
+  /** The model request that is open, with what has formed of its reply. */
+  readonly modelRequest: () => Promise<ModelRequest | undefined>;
+}
+
+export interface TurnFeedOptions {
+  /** Fetch replies that lie in the storage. @default false: they are left out, as all large values */
+  wholeReplies?: boolean;
 }
 
 /** Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away. */
@@ -30,6 +40,7 @@ export async function openTurnFeed(
   client: Client,
   turnId: string,
   signal: AbortSignal,
+  { wholeReplies = false }: TurnFeedOptions = {},
 ): Promise<TurnFeed> {
   const { namespace, loadedDataConverter } = client.options;
   const ask = <T>(request: () => Promise<T>): Promise<T> =>
@@ -40,6 +51,7 @@ export async function openTurnFeed(
   const [first, ...later] = await turnRuns(client.workflow, turnId, ask);
   const newest = await describe(later.at(-1) ?? first);
   let run = await openRun(client, { turnId, runId: first }, describe);
+  const fetchReplies = wholeReplies ? storedReplies(client) : undefined;
 
   return {
     pending: pendingActivities(newest.raw),
@@ -48,6 +60,7 @@ export async function openTurnFeed(
       const news: TurnEvent[] = [];
       for (;;) {
         const events = await ask(() => patiently(run.readPage, signal));
+        await fetchReplies?.(events);
         const read = await Promise.all(
           events.map((event) => readEvent(event, loadedDataConverter)),
         );
@@ -61,6 +74,8 @@ export async function openTurnFeed(
       }
     },
     describe: async () => pendingActivities((await describe(run.runId)).raw),
+    modelRequest: async () =>
+      await modelRequest((await describe(run.runId)).raw, loadedDataConverter),
   };
 }
 

@@ -15,6 +15,9 @@ import {
 import type { ParseOutput } from './output.ts';
 import { wholeFailure, wholeResult } from './whole-result.ts';
 import { aboutTurn } from './temporal-errors.ts';
+import type { StreamOptions } from './stream.ts';
+import { streamTurn } from './stream.ts';
+import type { TurnStreamEvent } from './stream-events.ts';
 import type { TurnSnapshot } from './turn-snapshot.ts';
 import { approvalRequests } from './waiting-calls.ts';
 import type { WatchOptions } from './watch.ts';
@@ -87,6 +90,17 @@ export class TurnHandle<Output = unknown> {
    */
   watch(options: WatchOptions = {}): AsyncGenerator<TurnSnapshot, void, undefined> {
     return watchTurn(this.client, this.turnId, options);
+  }
+
+  /**
+   * The turn as it happens: the model's text as it forms, its calls, and how they end; the last event
+   * is `turnEnded`. Of a turn that has ended, all of it at once. May be called as often and from as
+   * many processes as wanted, and left whenever you like.
+   *
+   * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away.
+   */
+  stream(options: StreamOptions = {}): AsyncGenerator<TurnStreamEvent, void, undefined> {
+    return streamTurn(this.client, this.turnId, options);
   }
 
   /**

@@ -18,7 +18,7 @@ interface Activity {
 }
 
 /** A snapshot in the making. */
-interface Tree {
+export interface Tree {
   turn: TurnSnapshot;
   /** By the id of the event that scheduled them. */
   activities: Map<string, Activity>;
@@ -36,14 +36,19 @@ export function turnSnapshot(
   events: readonly TurnEvent[],
   pending: readonly PendingActivity[] = [],
 ): TurnSnapshot {
-  const turn: TurnSnapshot = { turnId, agent: undefined, status: 'running', rounds: [] };
-  const tree: Tree = { turn, activities: new Map(), byId: new Map() };
-  for (const event of events) apply(tree, event);
+  const tree = newTree(turnId);
+  for (const event of events) applyEvent(tree, event);
   for (const activity of pending) applyPending(tree.byId.get(activity.id)?.step, activity);
-  return turn;
+  return tree.turn;
 }
 
-function apply(tree: Tree, event: TurnEvent): void {
+export function newTree(turnId: string): Tree {
+  const turn: TurnSnapshot = { turnId, agent: undefined, status: 'running', rounds: [] };
+  return { turn, activities: new Map(), byId: new Map() };
+}
+
+/** What the event says, in place. */
+export function applyEvent(tree: Tree, event: TurnEvent): void {
   switch (event.type) {
     case 'turnStarted':
       start(tree.turn, event);

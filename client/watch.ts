@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { newsOr, quiet } from './news.ts';
 import type { PendingActivity } from './pending-activities.ts';
 import type { TurnEvent } from './turn-events.ts';
 import { openTurnFeed } from './turn-feed.ts';
@@ -60,25 +61,6 @@ export async function* watchTurn(
     if (signal?.aborted !== true) throw error;
   } finally {
     leaving.abort();
-  }
-}
-
-/** Its rejection is found by whoever waits for it next, even if that is after it happened. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
-}
-
-async function newsOr<T>(news: Promise<T>, deadline: number | undefined): Promise<T | 'late'> {
-  if (deadline === undefined) return await news;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, deadline - Date.now(), 'late');
-  });
-  try {
-    return await Promise.race([news, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -41,10 +41,10 @@ export interface TurnState {
   before: number;
   /** Ids of the turns whose messages this one has taken in. */
   joined: string[];
-  /** The sandbox of the API that code of this turn runs in. */
-  container?: Container;
   /** How many of them stand at the end of the conversation, where no reply has followed yet. */
   unread: number;
+  /** The sandbox of the API that code of this turn runs in. */
+  container?: Container;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
   /** The answer, where it matches. */

@@ -49,8 +49,9 @@ const DEFAULTS = {
   // A start in the worker's own process is eager only while there is room for its first task; at the
   // default of 40 most of 200 turns that start at once take the way through the queue.
   maxConcurrentWorkflowTaskExecutions: 200,
-  // A cancel or a pause reaches a tool with its next heartbeat, so let heartbeats through.
-  maxHeartbeatThrottleInterval: '1s',
+  // A cancel or a pause reaches a tool with its next heartbeat, so let heartbeats through; and a reply
+  // is told in them while it forms.
+  maxHeartbeatThrottleInterval: '200ms',
   // After a killed worker, others wait this long for it before they take over its turns.
   stickyQueueScheduleToStartTimeout: '2s',
   // On SIGTERM tools may finish for this long, then their signals abort ...

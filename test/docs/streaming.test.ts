@@ -1,0 +1,82 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { TurnStreamEvent } from 'plait/client';
+import { callTools, conversation, fault, paced, say, times } from 'plait/testing';
+import { describe, expect, test } from 'vitest';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentWith, reader } from '../fixtures/tools.ts';
+import { eventSource } from './event-source.ts';
+import { follow, Reply } from './reply-stream.ts';
+
+const guide = readFileSync(new URL('../../docs/streaming.md', import.meta.url), 'utf8');
+const ANSWER = 'There are three open orders, and one of them is late. '.repeat(8).trim();
+const slowly = paced({ betweenEventsMs: 40 }, say(ANSWER));
+
+describe('docs/streaming.md', () => {
+  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
+
+  test.each(programs.map(([, file = '', code]) => [file, code]))(
+    'shows %s as it is',
+    (file, code) => {
+      expect(code).toBe(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
+    },
+  );
+
+  test('shows no program that is not a file which the tests run or compile', () => {
+    expect(programs).toHaveLength(2);
+    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
+  });
+
+  test('its reply is what the model said, also when it was torn and the consumer left', async () => {
+    const agent = agentWith([reader('look', () => 'three')]);
+    const script = conversation(/./, [
+      callTools({ look: { id: 1 } }, { text: 'I look. ' }),
+      times(1, fault.earlyEnd({ reply: slowly }), slowly),
+    ]);
+    await using plait = await startPlait({ agents: [agent], script });
+    const { turnId } = await plait.agents.start(agent, 'What is open?');
+    const reply = new Reply();
+    const leaving = new AbortController();
+    const shown: string[] = [];
+    const leave = reply.take.bind(reply);
+    reply.take = (event) => {
+      leave(event);
+      shown.push(reply.text);
+      if (event.type === 'textDelta' && event.round === 2) leaving.abort();
+    };
+    await follow(plait.agents, turnId, reply, leaving.signal);
+    expect(reply.text).not.toBe(`I look. ${ANSWER}`);
+    await follow(plait.agents, turnId, reply, new AbortController().signal);
+
+    expect(plait.model.requests).toHaveLength(3);
+    expect(reply.text).toBe(`I look. ${ANSWER}`);
+    expect([...reply.calls.values()]).toEqual(['look: succeeded']);
+    expect(new Set(shown).size).toBeGreaterThan(3);
+  });
+
+  test('its server sends a turn to a browser, and goes on where the browser was', async () => {
+    const agent = agentWith([reader('look', () => 'three')]);
+    const script = conversation(/./, [callTools({ look: { id: 1 } }, { text: 'I look.' }), slowly]);
+    await using plait = await startPlait({ agents: [agent], script });
+    const { turnId } = await plait.agents.start(agent, 'What is open?');
+    const server = eventSource(plait.agents).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/turns/${turnId}/events`;
+
+    const whole = await (await fetch(url)).text();
+    const rest = await (await fetch(url, { headers: { 'last-event-id': '1' } })).text();
+    server.close();
+    expect(whole).toMatch(/^id: 1\ndata: \{"type":"replyCommitted"/m);
+    expect(textOf(whole)).toBe(`I look.${ANSWER}`);
+    expect(textOf(rest)).toBe(ANSWER);
+    expect(rest).toContain('callFinished');
+  });
+});
+
+function textOf(stream: string): string {
+  const events = [...stream.matchAll(/^data: (.*)$/gm)].map(
+    ([, data = '']) => JSON.parse(data) as TurnStreamEvent,
+  );
+  return events.map((event) => (event.type === 'textDelta' ? event.text : '')).join('');
+}
