@@ -4,6 +4,8 @@
 export { defineAgent } from './agents/define-agent.ts';
 export type { AccessOption, DeclaredAccess, Fields, Key } from './agents/access-option.ts';
 export type { Agent, AgentOptions, AnnouncedApproval } from './agents/define-agent.ts';
+export type { AgentModelOptions, Effort, Thinking, ToolChoice } from './agents/model-options.ts';
+export type { ServerTool } from './agents/server-tools.ts';
 export { defineTool } from './agents/define-tool.ts';
 export type {
   ApprovalContext,
