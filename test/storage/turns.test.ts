@@ -137,7 +137,7 @@ describe.each(Object.entries(settings))('with a storage of the kind %s', (_, set
     await using plait = await startTestEnvironment({
       temporal: { address: inject('temporalAddress'), namespace },
       workflowBundle: { codePath: inject('workflowBundle') },
-      agents: [agentWith([toolOf('first')], { rounds: 100, cache: false })],
+      agents: [agentWith([toolOf('first')], { rounds: 100 })],
       script: rounds(8),
       storage: open(),
       ...both,
@@ -145,7 +145,7 @@ describe.each(Object.entries(settings))('with a storage of the kind %s', (_, set
     const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
     onTestFinished(() => connection.close());
     const second = await createWorker({
-      agents: [agentWith([toolOf('second')], { rounds: 100, cache: false })],
+      agents: [agentWith([toolOf('second')], { rounds: 100 })],
       storage: open(),
       connection,
       namespace,

@@ -85,7 +85,7 @@ describe('a turn ends with the limit that it has reached', () => {
       'The limit of 1 tool call is reached: the last reply asked for 1 with 0 left.',
     ],
   ] as const)('%s of the agent', async ([, limits, reason, details]) => {
-    const agent = agentWith([look], { limits, prices, cache: false });
+    const agent = agentWith([look], { limits, prices });
 
     const result = await endAndGoOn(agent, [spends, spends]);
 
@@ -107,7 +107,7 @@ describe('a turn ends with the limit that it has reached', () => {
   });
 
   test('but not where the model has ended its turn by then', async () => {
-    const agent = agentWith([look], { limits: { rounds: 1, outputTokens: 10 }, prices, cache: false });
+    const agent = agentWith([look], { limits: { rounds: 1, outputTokens: 10 }, prices });
 
     const result = await endAndGoOn(agent, [using(say('Done.'), 5, 500)]);
 

@@ -21,7 +21,7 @@ const look = reader(
 );
 const compacting = (extras: Parameters<typeof agentWith>[1] = {}) =>
   // Without breakpoints the requests are the conversation.
-  agentWith([look], { compaction: {}, cache: false, ...extras });
+  agentWith([look], { compaction: {}, ...extras });
 
 const FIRST = 'One place was seen. The second is being looked at.';
 const SECOND = 'Three places were seen, and the user was told.';
@@ -106,7 +106,7 @@ describe('a conversation that the API compacts', () => {
     const agent = compacting();
     await using plait = await startPlait({ agents: [agent], script: journey });
     const { usage } = await plait.agents.execute(agent, 'Look around');
-    const plain = agentWith([look], { cache: false });
+    const plain = agentWith([look]);
     await using other = await startPlait({
       agents: [plain],
       script: conversation('Look around', [

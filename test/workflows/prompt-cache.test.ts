@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Message } from '@anthropic-ai/sdk/resources/messages';
 import { expect, test } from 'vitest';
+import type { AgentOptions, Tool } from '../../index.ts';
+import { defineAgent } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
 import { callTools, say, think, reply } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { agentWith, reader } from '../fixtures/tools.ts';
+import { reader } from '../fixtures/tools.ts';
 
 const ROUNDS = 30;
 const WIDTH = 12;
@@ -20,12 +22,17 @@ const batch: ScriptedCalls = Array.from(
 const longTurn: Script = ({ round }) =>
   round < ROUNDS ? reply(think('On.'), callTools(batch)) : say('Read all.');
 
+/** The fixture for other tests has no caching. */
+const caching = (tools: Tool[], extras: Partial<AgentOptions<unknown>> = {}) =>
+  defineAgent({ name: 'tester', model: 'claude-opus-5-5', tools, ...extras });
+
 const read = reader('read', ({ part }) => `${String(part)}: ${'x'.repeat(400)}`);
 
 async function usageOf(
   cache?: { ttl: '5m' | '1h' } | false,
 ): Promise<Message['usage'] | undefined> {
-  const agent = agentWith([read], { rounds: 100, ...(cache === undefined ? {} : { cache }) });
+  const limits = { rounds: 100 };
+  const agent = caching([read], { limits, ...(cache === undefined ? {} : { cache }) });
   await using plait = await startPlait({
     agents: [agent],
     script: longTurn,
@@ -55,8 +62,8 @@ test('with caching off nothing is written or read', async () => {
 
 test('an agent whose tools may wait for a person keeps its cache for an hour', async () => {
   const agents = [
-    agentWith([reader('read', () => 1, { approval: () => false })]),
-    agentWith([read], { cache: { ttl: '1h' } }),
+    caching([reader('read', () => 1, { approval: () => false })]),
+    caching([read], { cache: { ttl: '1h' } }),
   ];
   for (const agent of agents) {
     await using plait = await startPlait({ agents: [agent], script: () => say('Hello.') });

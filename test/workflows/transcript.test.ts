@@ -56,7 +56,7 @@ test('what a round adds to history does not grow with the rounds before it', asy
 });
 
 test('the model reads the whole conversation, in order, whatever was sealed', async () => {
-  const agent = agentWith([pageOf(9_000)], { rounds: 100, cache: false });
+  const agent = agentWith([pageOf(9_000)], { rounds: 100 });
   await using plait = await startPlait({
     agents: [agent],
     script: rounds(12),
