@@ -4,7 +4,7 @@ import { compact, conversation, reply, say, script as scripts } from 'plait/test
 import { describe, expect, test } from 'vitest';
 import { startPlait } from '../fixtures/plait.ts';
 import { moveToNewVersion } from './fork.ts';
-import { researcher } from './researcher.ts';
+import { researcher } from './compacting.ts';
 import { support } from './support.ts';
 import { onInterrupt, onMessage, remind } from './support-desk.ts';
 
