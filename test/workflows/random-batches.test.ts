@@ -107,7 +107,7 @@ function checkAnswers({ messages }: TurnResult): void {
 
 test("whatever a random batch does, every call is answered once, in order, and no failure is another call's", async () => {
   const plans = new Map<string, PlannedCall[][]>();
-  const activity = { startToCloseTimeout: 250, retry: { maximumAttempts: 2, initialInterval: 5 } };
+  const activity = { startToCloseTimeout: 600, retry: { maximumAttempts: 2, initialInterval: 5 } };
   const agent = agentWith([
     reader('read', behave, { activity }),
     writer('write', behave, { activity }),
