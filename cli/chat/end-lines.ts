@@ -5,6 +5,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import type { Style } from '../style.ts';
 import { durationText, oneLine } from '../text.ts';
 import type { TurnEnd } from './conversation.ts';
+import { inputTokens } from '../../core/usage.ts';
 
 const DROPPED = 'The message was never answered: the session was closed before its turn began.';
 
@@ -40,12 +41,10 @@ function stopLine(result: TurnResult, style: Style): string[] {
 
 function costLine({ usage, rounds, calls }: TurnResult, last: TurnSnapshot | undefined): string {
   const { start, end } = last ?? {};
-  const tokensIn =
-    usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
   const parts = [
     count(rounds, 'model request'),
     ...(calls.length === 0 ? [] : [count(calls.length, 'call')]),
-    `${tokensIn} tokens in`,
+    `${inputTokens(usage)} tokens in`,
     `${usage.output_tokens} out`,
     ...(start === undefined || end === undefined ? [] : [durationText(end - start)]),
   ];

@@ -8,6 +8,7 @@ import { field } from '../worker-report.ts';
 import { describeIfThere } from './conversation.ts';
 import { count } from './end-lines.ts';
 import { historyLines } from './history-lines.ts';
+import { inputTokens } from '../../core/usage.ts';
 
 /** What there was before this chat. */
 export interface Opening {
@@ -74,11 +75,9 @@ export function openingLines(
 function stateText(state: SessionDescription | undefined): string {
   if (state === undefined) return 'new';
   const { status, turns, usage } = state;
-  const tokensIn =
-    usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens;
   const parts = [
     count(turns, 'turn'),
-    `${tokensIn} tokens in`,
+    `${inputTokens(usage)} tokens in`,
     `${usage.output_tokens} out`,
     ...(status === 'idle' ? [] : [status]),
   ];

@@ -2,6 +2,7 @@ import type { TurnResult } from 'plait';
 import type { Style } from '../../cli/style.ts';
 import { cutTo, oneLine, wrap } from '../../cli/text.ts';
 import { field } from '../../cli/worker-report.ts';
+import { inputTokens } from '../../core/usage.ts';
 import { figuresOf } from './figures.ts';
 
 /** What the calls of a turn took, one by one and at once. */
@@ -30,8 +31,8 @@ export function slowFigureLines(result: TurnResult, style: Style): string[] {
 }
 
 function costOf({ calls, rounds, usage }: TurnResult): string {
-  const { input_tokens, output_tokens } = usage;
-  return `${calls.length} calls, ${rounds} model requests, ${input_tokens} tokens in, ${output_tokens} out`;
+  const tokens = `${inputTokens(usage)} tokens in, ${usage.output_tokens} out`;
+  return `${calls.length} calls, ${rounds} model requests, ${tokens}`;
 }
 
 const NAME_COLUMNS = 14;
