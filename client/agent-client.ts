@@ -1,21 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import type { DataConverter, SearchAttributePair, StorageDriver } from '@temporalio/common';
-import { msToNumber } from '@temporalio/common/lib/time.js';
+import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
-import type { OutputOption } from '../agents/output-schema.ts';
-import type { OnToolFailure } from '../core/batch-policy.ts';
-import type { Budget, OnLimit } from '../core/budget.ts';
-import { causeChain } from '../core/failures.ts';
 import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
-import type { Message } from '../core/messages.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
-import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
-import { checkSessionArgs } from '../core/session-input.ts';
-import type { SessionArgs, WhenBusy } from '../core/session.ts';
+import { turnAttributes, userProblem } from '../core/search-attributes.ts';
+import type { SessionArgs } from '../core/session.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
 import type { TurnArgs, TurnInput, TurnResult } from '../core/turn.ts';
 import { withoutThinking } from '../core/without-thinking.ts';
@@ -30,6 +22,22 @@ import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
 import { listTurns } from './list-turns.ts';
 import { SearchableStarts } from './searchable-starts.ts';
 import { SessionHandle } from './session-handle.ts';
+import {
+  attributesOf,
+  budgetOf,
+  milliseconds,
+  priceProblem,
+  sessionArgs,
+  summaryOf,
+  turnDigest,
+} from './start-arguments.ts';
+import type {
+  HandleOptions,
+  OptionsOf,
+  SessionOptions,
+  StartSessionOptions,
+  StartTurnOptions,
+} from './start-options.ts';
 import { startedWith } from './started-with.ts';
 import { aboutServer, aboutTurn } from './temporal-errors.ts';
 import { TurnHandle } from './turn-handle.ts';
@@ -60,100 +68,8 @@ export interface AgentClientOptions {
   dataConverter?: DataConverter;
 }
 
-/** What one turn may spend, beside the agent's limits: the tighter of both holds. 0 means nothing. */
-export interface TurnLimitOptions extends Omit<Budget, 'wallTime'> {
-  /** From the start of the turn, waiting for people and for workers included. */
-  wallTime?: Duration;
-}
-
-export interface HandleOptions<Output = unknown> {
-  /** Whose `output` schema says how to read the answer. */
-  agent?: Agent<unknown, Output>;
-  /** The schema that the turn was started with, where that is not the agent's. */
-  output?: OutputOption<Output>;
-}
-
-export interface StartTurnOptions<Context = unknown, Output = unknown> {
-  /**
-   * The workflow id. Starting a turn that exists starts nothing and returns its handle, so a caller
-   * that is not sure whether it has started may start again.
-   * @default the agent's name and a random UUID
-   */
-  turnId?: string;
-  /** What the tools should know and the model should not; JSON. */
-  context?: Context;
-  /**
-   * Who the turn is for, so that `listTurns` and Temporal's own lists find it; 1 to 255 characters.
-   * Neither the model nor the tools are told. It is kept as plain text, whatever codec the payloads
-   * have: an id rather than a name or an address. Lost where the search attributes are not registered.
-   */
-  user?: string;
-  /** @default the client's */
-  taskQueue?: string;
-  /** Instead of the agent's. */
-  onToolFailure?: OnToolFailure;
-  /** Limit for all calls of one reply together, instead of the agent's. */
-  batchTimeout?: Duration;
-  /** What the turn may spend, beside the agent's limits: the tighter of both holds. */
-  limits?: TurnLimitOptions;
-  /** What the turn does on reaching a limit, instead of the agent's. */
-  onLimit?: OnLimit;
-  /**
-   * What the answer must be, instead of the agent's `output`: a zod schema of an object, or a JSON Schema.
-   * Workers check it as far as JSON Schema can say it, and `result()` the rest.
-   */
-  output?: OutputOption<Output>;
-}
-
-/** The options of a start; required with a `context` where the agent declares one. */
-type StartOptions<Context, Output> = unknown extends Context
-  ? [options?: StartTurnOptions<unknown, Output>]
-  : [options: StartTurnOptions<Context, Output> & { context: Context }];
-
-export interface SessionOptions<Context = unknown> {
-  /**
-   * Who the session is for, to find it by: 1 to 255 characters, kept as plain text by the server. The
-   * model does not see it.
-   */
-  user?: string;
-  /** What the tools should know and the model should not; JSON. */
-  context?: Context;
-  /** What becomes of a message that is sent while a turn runs. @default 'queue' */
-  whenBusy?: WhenBusy;
-  /** @default the client's */
-  taskQueue?: string;
-  /** Instead of the agent's. */
-  onToolFailure?: OnToolFailure;
-  /** Limit for all calls of one reply together, instead of the agent's. */
-  batchTimeout?: Duration;
-  /**
-   * What all turns together may spend, beside the agent's limits for each. `wallTime` is that of the
-   * turns: a session that waits for a message spends nothing. With nothing left a turn ends at once.
-   */
-  limits?: TurnLimitOptions;
-  /** What a turn does that has reached a limit, instead of the agent's. */
-  onLimit?: OnLimit;
-}
-
-export interface StartSessionOptions<Context = unknown> extends SessionOptions<Context> {
-  /**
-   * The workflow id. Starting a session that was started in the same way starts nothing and returns
-   * its handle.
-   * @default the agent's name and a random UUID
-   */
-  sessionId?: string;
-  /**
-   * What the conversation begins with: that of another session, or of a turn. Thinking is left out: it
-   * is bound to the prompt and the tools of the agent that had it.
-   * @default nothing
-   */
-  messages?: readonly Message[];
-}
-
-/** The options of a session; required with a `context` where the agent declares one. */
-type OptionsOf<Context, Options> = unknown extends Context
-  ? [options?: Options]
-  : [options: Options & { context: Context }];
+/** Temporal's limit for an id is 255 on some servers, and a turn's id is longer than its session's. */
+const MAX_SESSION_ID = 200;
 
 /** Starts turns and sessions, and finds them again. Cheap to make; one per process is enough. */
 export class AgentClient {
@@ -191,7 +107,7 @@ export class AgentClient {
   async start<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
     agent: Agent<Context, AgentOutput> | string,
     input: TurnInput,
-    ...[options = {}]: StartOptions<Context, Output>
+    ...[options = {}]: OptionsOf<Context, StartTurnOptions<Context, Output>>
   ): Promise<TurnHandle<Output>> {
     const name = typeof agent === 'string' ? agent : agent.name;
     const { context, taskQueue = this.taskQueue, onToolFailure } = options;
@@ -320,7 +236,7 @@ export class AgentClient {
   async execute<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
     agent: Agent<Context, AgentOutput> | string,
     input: TurnInput,
-    ...options: StartOptions<Context, Output>
+    ...options: OptionsOf<Context, StartTurnOptions<Context, Output>>
   ): Promise<TurnResult<Output>> {
     const turn = await this.start<Context, AgentOutput, Output>(agent, input, ...options);
     return await turn.result();
@@ -398,84 +314,4 @@ export class AgentClient {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** Temporal's limit for an id is 255 on some servers, and a turn's id is longer than its session's. */
-const MAX_SESSION_ID = 200;
-
-function sessionArgs(
-  agent: Agent | string,
-  {
-    context,
-    whenBusy,
-    onToolFailure,
-    batchTimeout: given,
-    limits: budget,
-    onLimit,
-  }: SessionOptions,
-  messages: Message[] = [],
-): SessionArgs {
-  const batchTimeout = milliseconds('batchTimeout', given);
-  const limits = budgetOf(budget);
-  const args: SessionArgs = {
-    agent: typeof agent === 'string' ? agent : agent.name,
-    ...(context === undefined ? {} : { context }),
-    ...(whenBusy === undefined ? {} : { whenBusy }),
-    ...(onToolFailure === undefined ? {} : { onToolFailure }),
-    ...(batchTimeout === undefined ? {} : { batchTimeout }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(onLimit === undefined ? {} : { onLimit }),
-    ...(messages.length === 0 ? {} : { messages }),
-  };
-  const problem = checkSessionArgs(args) ?? priceProblem(agent, limits);
-  if (problem !== undefined) throw new InvalidSessionError(problem);
-  return args;
-}
-
-function attributesOf(agent: string, user: string | undefined): SearchAttributePair[] {
-  const problem = user === undefined ? undefined : userProblem(user);
-  if (problem !== undefined) throw new InvalidSessionError(`user ${problem}`);
-  return sessionAttributes({ agent, user });
-}
-
-function turnDigest(args: unknown): string {
-  try {
-    return digestOf(args);
-  } catch (error) {
-    throw new InvalidTurnError(`input and context must be JSON: ${causeChain(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-/** An agent that is known only by its name is asked when its turn begins. */
-function priceProblem(agent: Agent | string, limits: Budget | undefined): string | undefined {
-  if (limits?.costUSD === undefined || typeof agent === 'string') return undefined;
-  if (agent.prices !== undefined) return undefined;
-  return `limits.costUSD needs prices, and the agent ${agent.name} declares none`;
-}
-
-function budgetOf(limits: TurnLimitOptions | undefined): Budget | undefined {
-  if (limits === undefined) return undefined;
-  const { wallTime: given, ...others } = limits;
-  const wallTime = milliseconds('limits.wallTime', given);
-  const counts = Object.entries(others).filter(([, limit]) => limit !== undefined);
-  return { ...Object.fromEntries(counts), ...(wallTime === undefined ? {} : { wallTime }) };
-}
-
-function milliseconds(option: string, given: Duration | undefined): number | undefined {
-  if (given === undefined) return undefined;
-  try {
-    return msToNumber(given as Parameters<typeof msToNumber>[0]);
-  } catch {
-    throw new InvalidTurnError(
-      `${option}: ${JSON.stringify(given)} is not a duration; write milliseconds, or a text like '30s'`,
-    );
-  }
-}
-
-/** The line beside the turn in the Temporal UI, which shows 200 characters at most. */
-function summaryOf(agent: string, input: TurnInput): string {
-  const text = typeof input === 'string' ? input : `${input.length} parts`;
-  return shorten(`${agent}: ${text.replaceAll(/\s+/g, ' ')}`, 200);
 }

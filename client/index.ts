@@ -1,12 +1,12 @@
 export { AgentClient } from './agent-client.ts';
+export type { AgentClientOptions } from './agent-client.ts';
 export type {
-  AgentClientOptions,
   HandleOptions,
   SessionOptions,
   StartSessionOptions,
   StartTurnOptions,
   TurnLimitOptions,
-} from './agent-client.ts';
+} from './start-options.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
   ApprovalRefusedError,

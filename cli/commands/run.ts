@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import type { StartTurnOptions } from '../../client/agent-client.ts';
+import type { StartTurnOptions } from '../../client/start-options.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { TurnResult } from '../../core/turn.ts';

@@ -1,30 +1,19 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callTools, say } from 'plait/testing';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { quickQuestion } from './quick-question.ts';
 import { researcher } from './thrifty.ts';
 import { dueDate, isUrgent, triage } from './triage.ts';
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-
-describe.each(['docs/limits.md', 'docs/structured-output.md'])('%s', (page) => {
-  const guide = read(page);
-  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
-
-  test.each(programs.map(([, file = '', code]) => [file, code]))(
-    'shows %s as it is',
-    (file, code) => {
-      expect(code).toBe(read(file));
-    },
-  );
-
-  test('shows no program that is not a file which the tests run or compile', () => {
-    expect(programs.length).toBeGreaterThanOrEqual(1);
-    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
-  });
+describe.each([
+  ['docs/limits.md', 2],
+  ['docs/structured-output.md', 1],
+] as const)('%s', (page, programs) => {
+  testGuide(page, programs);
 });
 
 describe('the programs', () => {

@@ -1,26 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { conversation, pauseTurn, refuse, reply, say, stopWith } from 'plait/testing';
 import { describe, expect, test } from 'vitest';
+import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { explainEnding } from './explain-ending.ts';
 import { researcher } from './researcher.ts';
 
-const guide = readFileSync(new URL('../../docs/model.md', import.meta.url), 'utf8');
-
 describe('docs/model.md', () => {
-  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
-
-  test.each(programs.map(([, file = '', code]) => [file, code]))(
-    'shows %s as it is',
-    (file, code) => {
-      expect(code).toBe(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
-    },
-  );
-
-  test('shows no program that is not a file which the tests run or compile', () => {
-    expect(programs.length).toBeGreaterThanOrEqual(2);
-    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
-  });
+  testGuide('docs/model.md', 2);
 
   test('its programs do what it says', async () => {
     const found = {

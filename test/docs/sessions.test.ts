@@ -1,29 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { compact, conversation, reply, say, script as scripts } from 'plait/testing';
 import { describe, expect, test } from 'vitest';
+import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { moveToNewVersion } from './fork.ts';
 import { researcher } from './compacting.ts';
 import { support } from './support.ts';
 import { onInterrupt, onMessage, remind } from './support-desk.ts';
 
-const guide = readFileSync(new URL('../../docs/sessions.md', import.meta.url), 'utf8');
-
 describe('docs/sessions.md', () => {
-  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
-
-  test.each(programs.map(([, file = '', code]) => [file, code]))(
-    'shows %s as it is',
-    (file, code) => {
-      expect(code).toBe(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
-    },
-  );
-
-  test('shows no program that is not a file which the tests run or compile', () => {
-    expect(programs.length).toBeGreaterThanOrEqual(2);
-    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
-  });
+  testGuide('docs/sessions.md', 3);
 
   test('its programs do what it says', async () => {
     const script = conversation(/./, [({ userText }) => say(`You said: ${userText}`)]);

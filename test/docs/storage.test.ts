@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,26 +6,15 @@ import { Client, Connection } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { directoryStorage, postgresTable } from 'plait/storage';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
+import { testGuide } from '../fixtures/guide.ts';
 import { plait } from '../cli/plait-process.ts';
 import { collectGarbage } from './collect-garbage.ts';
 import { ask, runWorker } from './storage-worker.ts';
 
-const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const guide = read('docs/storage.md');
-
 describe('docs/storage.md', () => {
-  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
+  const guide = testGuide('docs/storage.md', 2);
 
-  test.each(programs.map(([, file = '', code]) => [file, code]))(
-    'shows %s as it is',
-    (file, code) => {
-      expect(code).toBe(read(file));
-    },
-  );
-
-  test('shows no program that is not a file which the tests run or compile', () => {
-    expect(programs).toHaveLength(2);
-    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
+  test('has programs that compile', () => {
     for (const program of [ask, runWorker]) expect(program).toBeTypeOf('function');
   });
 

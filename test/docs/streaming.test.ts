@@ -1,32 +1,19 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { TurnStreamEvent } from 'plait/client';
 import { callTools, conversation, fault, paced, say, times } from 'plait/testing';
 import { describe, expect, test } from 'vitest';
+import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { eventSource } from './event-source.ts';
 import { follow, Reply } from './reply-stream.ts';
 
-const guide = readFileSync(new URL('../../docs/streaming.md', import.meta.url), 'utf8');
 const ANSWER = 'There are three open orders, and one of them is late. '.repeat(8).trim();
 const slowly = paced({ betweenEventsMs: 40 }, say(ANSWER));
 
 describe('docs/streaming.md', () => {
-  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
-
-  test.each(programs.map(([, file = '', code]) => [file, code]))(
-    'shows %s as it is',
-    (file, code) => {
-      expect(code).toBe(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
-    },
-  );
-
-  test('shows no program that is not a file which the tests run or compile', () => {
-    expect(programs).toHaveLength(2);
-    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
-  });
+  testGuide('docs/streaming.md', 2);
 
   test('its reply is what the model said, also when it was torn and the consumer left', async () => {
     const agent = agentWith([reader('look', () => 'three')]);

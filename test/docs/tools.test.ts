@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -10,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkerUnavailableError } from 'plait/client';
 import { callTools, conversation, expectTurn, say } from 'plait/testing';
 import type { TestEnvironment } from 'plait/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { createCrmWorker } from './crm-worker.ts';
 import { decideAll } from './decide.ts';
@@ -18,23 +19,7 @@ import { office } from './office.ts';
 import { delivered } from './print.ts';
 import { payAllOrStop } from './start-strict.ts';
 
-const guide = readFileSync(new URL('../../docs/tools.md', import.meta.url), 'utf8');
-
-describe('docs/tools.md', () => {
-  const programs = [...guide.matchAll(/<!-- file: (\S+) -->\n\n```ts\n([\s\S]*?)```/g)];
-
-  test.each(programs.map(([, file = '', code]) => [file, code]))(
-    'shows %s as it is',
-    (file, code) => {
-      expect(code).toBe(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
-    },
-  );
-
-  test('shows no program that is not a file which the tests run or compile', () => {
-    expect(programs.length).toBeGreaterThanOrEqual(9);
-    expect(guide.match(/^```ts$/gm)).toHaveLength(programs.length);
-  });
-});
+const guide = testGuide('docs/tools.md', 9);
 
 /** The bank, the CRM and the printer. */
 const payments = new Map<string, unknown>();
