@@ -310,6 +310,51 @@ describe('a decision', () => {
     );
   });
 
+  test('whose edited input has been checked in the task that ends its time is refused', async () => {
+    const runs: unknown[] = [];
+    const checked = latch();
+    const checking = latch();
+    const pay = defineTool({
+      name: 'pay',
+      description: 'Pays.',
+      inputSchema: z.object({ cents: z.number() }).refine(async ({ cents }) => {
+        if (cents !== 1) return true;
+        checking.open();
+        await checked.opened;
+        return true;
+      }),
+      approval: 'always',
+      approvalTimeout: '3s',
+      run: (input) => runs.push(input),
+    });
+    const { plait, agent, turn } = await begin([pay], [['pay', { cents: 9 }, 'toolu_pay']], {
+      environment: { shutdownGraceTime: '30s' },
+    });
+    await waitingCalls(turn, 1);
+    const refused = refusal(turn.approve('toolu_pay', { by, input: { cents: 1 } }));
+    await checking.opened;
+    // A worker that leaves ends what it does, and leaves the task after it to another.
+    const stopped = stopWorker(plait);
+    checked.open();
+    await stopped;
+    await until(
+      () => turn.workflow.fetchHistory(),
+      ({ events }) => (events ?? []).some((event) => event.timerFiredEventAttributes),
+    );
+    await using _ = await startPlait({
+      agents: [agent],
+      script: conversation('go', [callTools({}), say('Done.')]),
+      taskQueue: plait.taskQueue,
+    });
+
+    expect((await refused)?.message).toContain('no longer waits: its time to be decided was up.');
+    expect(await turn.result()).toMatchObject({
+      calls: [{ outcome: 'denied', approval: { decision: 'expired' } }],
+    });
+    expect(runs).toEqual([]);
+    await plait.close();
+  });
+
   test('that nobody takes in time is a no', async () => {
     const runs: unknown[] = [];
     const pay = writer('pay', () => runs.push(1), { ...always, approvalTimeout: 300 });
