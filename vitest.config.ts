@@ -15,7 +15,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Threads share one native runtime of the Temporal SDK, which aborts when one of them ends.
     pool: 'forks',
-    maxWorkers: 2,
+    isolate: false,
+    maxWorkers: 3,
     globalSetup: ['test/fixtures/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
