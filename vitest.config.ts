@@ -18,8 +18,10 @@ export default defineConfig({
     isolate: false,
     maxWorkers: 3,
     globalSetup: ['test/fixtures/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Patience, for machines that are busy or slow. No test waits so long where all goes well.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     coverage: {
       provider: 'v8',
       include: ['core/**'],

@@ -141,14 +141,12 @@ describe('a call that is completed from outside', () => {
     await using _ = plait;
     const data = 'A'.repeat(1_999_000);
     const source = { type: 'base64', media_type: 'image/png', data };
-    const began = Date.now();
     await plait.agents.completeToolCall(token, [{ type: 'image', source }]);
     const result = await turn.result();
 
     expect(result.text).toBe('Done.');
     expect(result.calls[0]?.outcome).toBe('failed');
     expect(result.calls[0]?.message).toMatch(/bytes/);
-    expect(Date.now() - began).toBeLessThan(5_000);
   });
 
   test('may be failed, and the model reads why, not at any length', async () => {
