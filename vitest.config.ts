@@ -1,7 +1,23 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import type { TestSpecification } from 'vitest/node';
+import { BaseSequencer } from 'vitest/node';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Where tests wait for workers and servers that they kill: long, and small files. */
+const KILLS =
+  /chaos|(lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns)\.test/;
+
+/** The longest files first, so that the run does not end with one that runs alone. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // The largest, or those that took longest the last time.
+    const sorted = await super.sort(files);
+    const kills = ({ moduleId }: TestSpecification) => KILLS.test(moduleId);
+    return [...sorted.filter(kills), ...sorted.filter((file) => !kills(file))];
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -15,8 +31,12 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Threads share one native runtime of the Temporal SDK, which aborts when one of them ends.
     pool: 'forks',
+    // To load the SDK for every file took longer than most of them: what a file changes for all, such
+    // as the environment and spies, it puts back.
     isolate: false,
+    // Most tests wait most of the time.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/fixtures/global-setup.ts'],
     // Patience, for machines that are busy or slow. No test waits so long where all goes well.
     testTimeout: 180_000,
