@@ -83,17 +83,17 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
 /** The same verdict in words that repeat no credentials. */
 export function withoutSecrets(
   { message, report, ...verdict }: ModelErrorVerdict,
-  { redact }: Secrets,
+  secrets: Secrets,
 ): ModelErrorVerdict {
   const { type, errorCode, requestId } = report;
   return {
     ...verdict,
-    message: redact(message),
+    message: secrets.redact(message),
     report: {
       ...report,
-      type: redact(type),
-      errorCode: errorCode === null ? null : redact(errorCode),
-      requestId: requestId === null ? null : redact(requestId),
+      type: secrets.redact(type),
+      errorCode: errorCode === null ? null : secrets.redact(errorCode),
+      requestId: requestId === null ? null : secrets.redact(requestId),
     },
   };
 }
@@ -163,7 +163,7 @@ function describe(error: APIError, { type, said, requestId }: Told): string {
 }
 
 function withHint(text: string, hint: string | undefined): string {
-  return hint === undefined ? text : `${text}. ${hint}`;
+  return hint === undefined ? text : `${text.replace(/\.$/, '')}. ${hint}`;
 }
 
 /** `retry-after-ms`, else `retry-after` in seconds or as a date; in milliseconds. */

@@ -9,6 +9,7 @@ export interface PlatformError {
   message: string;
 }
 
+/** Undefined for what the API itself says. */
 export function platformError(
   body: unknown,
   headers: Headers | undefined,
@@ -16,13 +17,17 @@ export function platformError(
   const amazon = headers === undefined ? undefined : amazonErrorType(headers);
   if (amazon !== undefined) {
     const message = isRecord(body) ? (body['message'] ?? body['Message']) : undefined;
-    return { type: amazon, message: typeof message === 'string' ? message : '' };
+    return { type: amazon, message: textOf(message) };
   }
   // Google answers a stream that it refuses with a list.
   const first: unknown = Array.isArray(body) ? body[0] : body;
   const google = isRecord(first) ? first['error'] : undefined;
   if (!isRecord(google) || typeof google['status'] !== 'string') return undefined;
-  return { type: google['status'], message: String(google['message'] ?? '') };
+  return { type: google['status'], message: textOf(google['message']) };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 /** `AccessDeniedException` of `AccessDeniedException:http://internal.amazon.com/…`. */
