@@ -6,7 +6,7 @@ import { explainEnding } from './explain-ending.ts';
 import { researcher } from './researcher.ts';
 
 describe('docs/model.md', () => {
-  testGuide('docs/model.md', 2);
+  testGuide('docs/model.md', 4);
 
   test('its programs do what it says', async () => {
     const found = {
