@@ -49,6 +49,12 @@ export type CallEnd =
   | { type: 'settled'; settled: SettledCall }
   | { type: 'later'; later: { key: string; timeout: number }; report: AttemptReport };
 
+/** A call that is answered where it stands. */
+export function settledNow(outcome: ToolOutcome): SettledCall {
+  const time = Date.now();
+  return { outcome, attempts: 0, start: time, end: time };
+}
+
 export function returned(value: unknown, scheduled: number): CallEnd {
   const checked = checkedReturn(value, scheduled);
   if ('later' in checked) return { type: 'later', later: checked.later, report: checked };
