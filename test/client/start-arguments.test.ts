@@ -10,16 +10,8 @@ import type { SessionOptions } from '../../client/start-options.ts';
 
 describe('wrong options are told as those of what is started:', () => {
   test.for<[what: string, options: SessionOptions, problem: RegExp]>([
-    [
-      'a time for all calls that is none',
-      { batchTimeout: 'soon' as never },
-      /batchTimeout: "soon"/,
-    ],
-    [
-      'a limit of time that is none',
-      { limits: { wallTime: 'a bit' as never } },
-      /limits\.wallTime/,
-    ],
+    ['a time for all calls that is none', { batchTimeout: 'soon' }, /batchTimeout: "soon"/],
+    ['a limit of time that is none', { limits: { wallTime: 'a bit' } }, /limits\.wallTime/],
     ['a limit below nothing', { limits: { toolCalls: -1 } }, /toolCalls/],
     ['a policy that is none', { onToolFailure: 'ignore' as never }, /onToolFailure/],
   ])('%s', ([, options, problem]) => {
