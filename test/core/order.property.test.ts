@@ -4,6 +4,7 @@ import type { Access } from '../../core/access.ts';
 import { CallOrder } from '../../core/call-order.ts';
 import { conflicts, findBlocker, planAgain, planOrder } from '../../core/order.ts';
 import type { OutcomeType } from '../../core/outcome.ts';
+import { failureType } from './arbitraries.ts';
 import type { PlannedCall, Ran } from './order-reference.ts';
 import { areInConflict, recordRun, runInSequence } from './order-reference.ts';
 
@@ -25,14 +26,7 @@ const outcome = fc.oneof(
   { weight: 4, arbitrary: fc.constant<OutcomeType>('succeeded') },
   {
     weight: 3,
-    arbitrary: fc.constantFrom<OutcomeType>(
-      'failed',
-      'timedOut',
-      'unknown',
-      'denied',
-      'cancelled',
-      'skipped',
-    ),
+    arbitrary: failureType,
   },
 );
 
