@@ -12,6 +12,8 @@ import { toolUses } from '../core/messages.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
+import type { RefusedFile } from '../core/refused-files.ts';
+import { withoutRefused } from '../core/refused-files.ts';
 import type { Segment } from '../core/transcript.ts';
 import type { Container } from '../core/server-calls.ts';
 import { openServerCalls } from '../core/server-calls.ts';
@@ -21,6 +23,7 @@ import { addUsage } from '../core/usage.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError } from './classify-model-error.ts';
 import { announceReply } from './forming-reply.ts';
+import { leaveOutRefused } from './leave-out-files.ts';
 import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import type { RequestOptions } from './request-reply.ts';
@@ -58,6 +61,8 @@ export interface ModelCall {
   prepared: (PreparedCall | MissingCall)[];
   /** When the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
+  /** What the API has refused to read of the newest results, so that it was left out of the conversation. */
+  refused?: RefusedFile[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
   /** Where the reply is an answer that has a schema. */
@@ -94,25 +99,35 @@ export function createCallModel(
       ]);
       // The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and
       // a conversation never grows beyond the largest request.
-      const messages = sinceCompaction([...earlier, ...args.tail]);
+      const messages = await store.putBack(sinceCompaction([...earlier, ...args.tail]));
       if (pinned !== undefined) refuseCompaction(agent, messages);
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
-      const params = requestParams(spec, messages, {
-        ...(own === undefined ? {} : { output: own.config }),
-        lastWord: args.lastWord === true,
-        first: args.first === true,
-        ...(args.container === undefined ? {} : { container: args.container }),
-      });
-      // Beside the request, so that sealing costs no time.
-      const [reply, segments] = await Promise.all([
-        askWithRoom(
+      const ask = (sent: Message[]): Promise<ModelReply> => {
+        const params = requestParams(spec, sent, {
+          ...(own === undefined ? {} : { output: own.config }),
+          lastWord: args.lastWord === true,
+          first: args.first === true,
+          ...(args.container === undefined ? {} : { container: args.container }),
+        });
+        return askWithRoom(
           activity,
           { ...model, onReply: announcement.begin },
           { params, retry: spec.max_tokens_retry },
           deadline,
-        ),
+        );
+      };
+      // Beside the request, so that sealing costs no time.
+      const [{ answer: whole, refused }, sealed] = await Promise.all([
+        leaveOutRefused(messages, args.tail.length, ask),
         sealTail(activity, store, args),
       ]);
+      const [reply, segments] = await Promise.all([
+        withoutData(activity, store, whole),
+        refused.length === 0
+          ? sealed
+          : sealTail(activity, store, { ...args, tail: withoutRefused(args.tail, refused) }),
+      ]);
+      if (refused.length > 0) activity.log.warn('The API refuses files in results', { refused });
       const prepared = await prepareCalls(agent, toolUses(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
@@ -123,6 +138,7 @@ export function createCallModel(
         prepared,
         ...(output === undefined ? {} : { output }),
         ...(segments === undefined ? {} : { segments }),
+        ...(refused.length === 0 ? {} : { refused }),
         ...(pinned === undefined ? {} : { pinned }),
       };
     } finally {
@@ -244,6 +260,20 @@ async function ask(
       details: [report],
       ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
     });
+  }
+}
+
+/** The API's own tools find documents of megabytes. Where they cannot be stored, they stay in the reply. */
+async function withoutData(
+  activity: Context,
+  store: TranscriptStore,
+  reply: ModelReply,
+): Promise<ModelReply> {
+  try {
+    return { ...reply, content: await store.takeOut(reply.content) };
+  } catch (error) {
+    activity.log.warn('Could not write a document to the storage', { error: causeChain(error) });
+    return reply;
   }
 }
 

@@ -20,6 +20,7 @@ const text = z.strictObject({ type: z.literal('text'), text: z.string().regex(/\
 const image = z.strictObject({
   type: z.literal('image'),
   source: z.union([encoded, linked, uploaded]),
+  transformations: z.unknown().optional(),
   ...extras,
 });
 const document = z.strictObject({

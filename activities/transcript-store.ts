@@ -11,9 +11,12 @@ import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
 import { hasCompaction } from '../core/compaction.ts';
 import { causeChain, INVALID_TURN, STORAGE_FAILED, STORED_OBJECT_LOST } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
+import type { StoredData } from '../core/stored-data.ts';
+import { putBackData, storedData, takeOutData } from '../core/stored-data.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import type { Segment } from '../core/transcript.ts';
 import { segmentsToAbsorb } from '../core/transcript.ts';
+import { dataDigest, readData, writeData } from '../storage/stored-data.ts';
 
 /** Where transcripts and specs lie outside of history. Without a storage everything stays inline. */
 export interface TranscriptStore {
@@ -30,6 +33,10 @@ export interface TranscriptStore {
   /** Keeps the full text of a result that is cut for the model. */
   keep(text: string): Promise<KeptText>;
   readKept(kept: KeptText): Promise<string>;
+  /** Messages or blocks whose images and documents lie in the storage, where they are large and there is one. */
+  takeOut<T>(value: T): Promise<T>;
+  /** The same with the data in its place, byte for byte. */
+  putBack<T>(value: T): Promise<T>;
 }
 
 export type KeptText = Omit<StoredResult, 'callId'>;
@@ -62,6 +69,38 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
   // Apart, so that one long result does not push out the conversations of other turns.
   const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
+  // And so that one conversation with images does not push out the text of the others.
+  const files = new LRUCache<string, string>({ maxSize: CACHE_BYTES });
+  const writtenFiles = new LRUCache<string, StoredData>({
+    max: 1_000,
+    ttl: WRITTEN_MS,
+    perf: Date,
+  });
+
+  async function writeFile(driver: StorageDriver, data: string): Promise<StoredData> {
+    const digest = dataDigest(data);
+    const known = writtenFiles.get(digest);
+    if (known !== undefined) return known;
+    const stored = await writeData({ driver, codecs: codecs() }, data).catch((error: unknown) => {
+      throw storageFailed('Cannot write an image or a document to the storage', error);
+    });
+    writtenFiles.set(digest, stored);
+    files.set(digest, data, { size: data.length });
+    return stored;
+  }
+
+  async function readFile(stored: StoredData): Promise<string> {
+    const cached = files.get(stored.digest);
+    if (cached !== undefined) return cached;
+    try {
+      if (storage === undefined) throw new Error('this worker has no storage');
+      const data = await readData({ driver: storage, codecs: codecs() }, stored);
+      files.set(stored.digest, data, { size: Math.max(1, data.length) });
+      return data;
+    } catch (error) {
+      throw storageFailed('Cannot read an image or a document from the storage', error);
+    }
+  }
 
   async function write(
     driver: StorageDriver,
@@ -128,10 +167,16 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     async seal(segments, tail, tailBytes) {
       if (storage === undefined) throw new Error('there is no storage to seal to');
       const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
-      const messages = [...(await load(segments.slice(kept))), ...tail];
+      const fresh = await takeOutData(tail, (data) => writeFile(storage, data));
+      const messages = [...(await load(segments.slice(kept))), ...fresh];
       const stored = await write(storage, messages, 'a part of the conversation', parts);
-      const compacted = hasCompaction(messages) ? ({ compacted: true } as const) : {};
-      return [...segments.slice(0, kept), { ...stored, messages: messages.length, ...compacted }];
+      const segment: Segment = {
+        ...stored,
+        messages: messages.length,
+        ...(hasCompaction(messages) ? { compacted: true } : {}),
+        ...(storedData(messages).length === 0 ? {} : { files: true }),
+      };
+      return [...segments.slice(0, kept), segment];
     },
     async pin(spec) {
       const known = pinned.get(spec);
@@ -155,6 +200,9 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       const value = await read(kept, 'the rest of a result', keptTexts);
       return (value as { text: string }).text;
     },
+    takeOut: async (value) =>
+      storage === undefined ? value : await takeOutData(value, (data) => writeFile(storage, data)),
+    putBack: (value) => putBackData(value, readFile),
   };
 }
 

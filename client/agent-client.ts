@@ -14,6 +14,7 @@ import { withoutThinking } from '../core/without-thinking.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
+import { storedFiles, withoutFiles } from './files.ts';
 import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
 import type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
 import { listSessions } from './list-sessions.ts';
@@ -99,9 +100,11 @@ export class AgentClient {
 
   /**
    * Starts a turn: `agent` is the agent or its name, `input` a text, content blocks, or a whole
-   * conversation that ends with the user.
+   * conversation that ends with the user. Data of images and documents from 8 KiB on goes to the
+   * storage, where the client has one.
    *
-   * Throws an `InvalidTurnError` for a wrong input, a `TurnIdInUseError` for an id that belongs to
+   * Throws an `InvalidTurnError` for a wrong input, images and documents included that the API would
+   * refuse, a `TurnIdInUseError` for an id that belongs to
    * another turn, a `TemporalUnavailableError`.
    */
   async start<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
@@ -133,13 +136,14 @@ export class AgentClient {
     if (problem !== undefined) throw new InvalidTurnError(`user ${problem}`);
     const turnId = options.turnId ?? `${name}-${randomUUID()}`;
     const inputDigest = turnDigest(args);
+    const sent: TurnArgs = { ...args, input: await withoutFiles(this.client, input, 'input') };
     await aboutTurn(turnId, this.client.options.namespace, async () => {
       try {
         await this.starts.start(turnAttributes({ agent: name, user }), (attributes) =>
           this.client.workflow.start(TURN_WORKFLOW, {
             workflowId: turnId,
             taskQueue,
-            args: [args],
+            args: [sent],
             // An id names one turn for ever, not the latest of several.
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             memo: { agent: name, inputDigest },
@@ -198,7 +202,8 @@ export class AgentClient {
     const messages = withoutThinking(options.messages ?? []);
     const args = sessionArgs(agent, options, messages);
     const inputDigest = digestOf(args);
-    const { memo, ...start } = this.sessionStart(sessionId, args, options.taskQueue);
+    const sent = await this.withoutFiles(args);
+    const { memo, ...start } = this.sessionStart(sessionId, sent, options.taskQueue);
     try {
       await this.starts.start(attributesOf(name, options.user), (attributes) =>
         this.client.workflow.start(SESSION_WORKFLOW, {
@@ -216,6 +221,15 @@ export class AgentClient {
       if (known?.['inputDigest'] !== inputDigest) throw new SessionIdInUseError(sessionId);
     }
     return new SessionHandle<Output>(this.client, sessionId, undefined, parserOf(agent, undefined));
+  }
+
+  private async withoutFiles(args: SessionArgs): Promise<SessionArgs> {
+    if (args.messages === undefined) return args;
+    try {
+      return { ...args, messages: await withoutFiles(this.client, args.messages, 'messages') };
+    } catch (error) {
+      throw error instanceof InvalidTurnError ? new InvalidSessionError(error.message) : error;
+    }
   }
 
   private sessionStart(sessionId: string, args: SessionArgs, taskQueue = this.taskQueue) {
@@ -295,7 +309,7 @@ export class AgentClient {
    */
   async completeToolCall(token: string, result: unknown): Promise<void> {
     // What is nothing to JSON is nothing to the model either.
-    const value = (result ?? null) as Json;
+    const value = (await storedFiles(this.client, result ?? null)) as Json;
     await completeCall(this.client, token, { type: 'succeeded', value });
   }
 

@@ -15,6 +15,8 @@ export interface Segment {
   bytes: number;
   /** A summary stands in it: what is older than the segment is not sent to the model any more. */
   compacted?: true;
+  /** Images or documents in it lie in the storage by themselves, so it names other objects. */
+  files?: true;
 }
 
 /**
@@ -59,7 +61,9 @@ export function append(transcript: Transcript, ...messages: readonly Message[]):
 /** The transcript after its tail was sealed: the same messages, all of them in segments. */
 export function sealed(transcript: Transcript, segments: Segment[]): Transcript {
   const messages = allMessages(transcript);
-  const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  const stored = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  // Large images have been left out of the segments, and not out of the messages.
+  const bytes = Math.max(stored, transcript.tailBytes);
   return {
     segments,
     tail: [],

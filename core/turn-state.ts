@@ -12,6 +12,8 @@ import { costOf } from './prices.ts';
 import type { CheckedOutput, ModelReply } from './reply.ts';
 import type { Container } from './server-calls.ts';
 import { sendableContent } from './sendable-content.ts';
+import type { RefusedFile } from './refused-files.ts';
+import { leaveOut } from './refused-files.ts';
 import type { StoredResult } from './stored-result.ts';
 import type { Segment, Transcript } from './transcript.ts';
 import {
@@ -94,12 +96,22 @@ export function commitNotes(
   };
 }
 
-/**
- * The moment a reply becomes part of the conversation; `segments` when its activity has sealed the
- * tail.
- */
-export function commitReply(state: TurnState, reply: ModelReply, segments?: Segment[]): TurnState {
-  const before = segments === undefined ? state.transcript : sealed(state.transcript, segments);
+/** What its activity has done about the conversation while a reply came. */
+export interface SentConversation {
+  /** Of the whole conversation that was sent, where the tail was sealed. */
+  segments?: Segment[];
+  /** What had to be left out of it. */
+  refused?: readonly RefusedFile[];
+}
+
+/** The moment a reply becomes part of the conversation. */
+export function commitReply(
+  state: TurnState,
+  reply: ModelReply,
+  { segments, refused: files }: SentConversation = {},
+): TurnState {
+  const sent = leaveOut(state.transcript, files);
+  const before = segments === undefined ? sent : sealed(sent, segments);
   // A refused reply must not be continued from.
   const refused = reply.stopReason === 'refusal';
   const content = refused ? [] : sendableContent(reply.content);

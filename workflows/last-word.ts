@@ -17,10 +17,11 @@ export async function lastWord(
   ask: () => Promise<ModelAnswer>,
 ): Promise<TurnState> {
   try {
-    const { reply, segments, output, agent } = await ask();
+    const answer = await ask();
+    const { reply, output, agent } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(state, reply, stored, output)) return state;
-    const replied = commitCost(commitReply(state, reply, segments), agent.prices);
+    const replied = commitCost(commitReply(state, reply, answer), agent.prices);
     const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
     const skipped = skippedCalls(calls, reason, Date.now());
     return commitResults(commitOutput(replied, output), calls, skipped, stored);

@@ -137,13 +137,14 @@ export class TurnRun {
     const nothingLeft = reachedBudget(this.budget, this.spent);
     if (nothingLeft !== undefined) return await this.stopAt(nothingLeft, false);
     setCurrentDetails(`Round ${this.state.rounds + 1}: waiting for the model`);
-    const { reply, prepared, segments, agent, output } = await this.callModel();
+    const answer = await this.callModel();
+    const { reply, prepared, agent, output } = answer;
     this.agent = agent;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
 
     const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
-    const replied = commitCost(commitReply(this.state, reply, segments), agent.prices);
+    const replied = commitCost(commitReply(this.state, reply, answer), agent.prices);
     this.state = commitOutput(replied, output);
     const next = this.nextStep(reply, output, calls);
     const reached = next.type === 'stop' ? undefined : reachedBudget(this.budget, this.spent);

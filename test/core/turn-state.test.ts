@@ -60,7 +60,7 @@ describe('a reply that is committed', () => {
   test('stands after the segments that its activity sealed the tail into', () => {
     const segments = [{ claim: { key: 'k' }, digest: 'd', messages: 1, bytes: 9 }];
 
-    const { transcript } = commitReply(beginTurn(HELLO), replyWith(), segments);
+    const { transcript } = commitReply(beginTurn(HELLO), replyWith(), { segments });
 
     expect(transcript.segments).toBe(segments);
     expect(transcript.tail).toEqual([{ role: 'assistant', content: replyWith().content }]);
@@ -88,7 +88,7 @@ describe('a reply that is committed', () => {
   test('keeps the segments also where it is discarded', () => {
     const segments = [{ claim: {}, digest: 'd', messages: 1, bytes: 9 }];
 
-    const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), segments);
+    const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), { segments });
 
     expect(state.transcript).toMatchObject({ segments, tail: [], tailBytes: 0 });
   });

@@ -1,4 +1,5 @@
 import { isRecord } from '../../core/json.ts';
+import { fileRefusal } from './files.ts';
 import { BLOCK_KEYS, RESULT_PART_KEYS, unknownKey } from './known-keys.ts';
 import { firstRefusal, invalid } from './refusal.ts';
 import type { CheckedBlock, CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
@@ -31,6 +32,7 @@ export function blockRefusal(
     () => fieldRefusal(block, path),
     () => (block.type === 'text' ? textRefusal(block, message.role, path) : undefined),
     () => (block.type === 'tool_result' ? resultRefusal(block, path, options) : undefined),
+    () => fileRefusal(block, place),
   ]);
 }
 
@@ -122,7 +124,8 @@ function resultRefusal(
       return (
         unknownKey(part, keys, partPath) ??
         fieldRefusal(part, partPath) ??
-        (part.type === 'text' ? textRefusal(part, 'system', partPath) : undefined)
+        (part.type === 'text' ? textRefusal(part, 'system', partPath) : undefined) ??
+        fileRefusal(part, `${path}.content.${at}`)
       );
     }),
   );
