@@ -152,7 +152,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /**
    * Most text of a result that the model sees, in bytes of UTF-8; what is longer is cut in the middle
    * and says so. With a storage the model can read the rest with `read_result`. Images, documents and
-   * search results do not count. @default 100000, about 25,000 tokens
+   * search results do not count; with a storage they may be as large as the API takes them. @default 100000, about 25,000 tokens
    */
   maxResultBytes?: number;
   /**
@@ -170,7 +170,8 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
    * Does the work. Runs in an activity, so anything is allowed.
    *
    * Contract: returns a text, a JSON value, or Anthropic content blocks (`text`, `image`, `document`,
-   * `search_result`), or `ctx.later()`; a thrown error is told to the model with its causes. Stops soon
+   * `search_result`), or `ctx.later()`. An image or a document that the API would refuse makes the call
+   * fail. A thrown error is told to the model with its causes. Stops soon
    * after `ctx.signal` aborts. Is called at most once per call, unless the annotations allow more.
    */
   run: (input: InputOf<Schema>, ctx: ToolContext<Context>) => unknown;

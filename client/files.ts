@@ -18,8 +18,9 @@ import { readData, writeData } from '../storage/stored-data.ts';
 export async function withoutFiles<T>(client: Client, value: T, path: string): Promise<T> {
   const problem = findFileProblem(value, path);
   if (problem !== undefined) throw new InvalidTurnError(`${problem}.`);
-  const bytes = jsonBytes(value);
-  if (bytes > INLINE_BYTES && largeData(value).length > 0 && storageOf(client) === undefined) {
+  const isStored = storageOf(client) !== undefined || largeData(value).length === 0;
+  const bytes = isStored ? 0 : jsonBytes(value);
+  if (bytes > INLINE_BYTES) {
     throw new InvalidTurnError(
       `${path} has ${bytes} bytes with its images and documents (${largestFile(value, path)}), and without a \`storage\` at most ${INLINE_BYTES} fit. Give the client and the workers one, or upload the file with Anthropic's Files API and send its id.`,
     );

@@ -116,7 +116,7 @@ class Base64File {
     if (!(at < base64Bytes(this.data))) return Number.NaN;
     const first = Math.floor(at / 3) * 4;
     const bits = [0, 1, 2, 3].reduce((sum, i) => {
-      const six = ALPHABET.indexOf(this.data.charAt(first + i) || '=');
+      const six = ALPHABET.indexOf(this.data.charAt(first + i));
       return sum * 64 + Math.max(0, six);
     }, 0);
     return (bits >> (16 - 8 * (at % 3))) & 0xff;

@@ -5,7 +5,10 @@ import type { Budget, BudgetReason, OnLimit } from './budget.ts';
 import type { ApprovalRecord, OutcomeType } from './outcome.ts';
 import type { Usage } from './usage.ts';
 
-/** What a turn begins with: a text, content blocks of one user message, or a whole conversation. */
+/**
+ * What a turn begins with: a text, content blocks of one user message (texts, images, documents), or a
+ * whole conversation.
+ */
 export type TurnInput = string | InputBlock[] | Message[];
 
 /**
@@ -93,7 +96,8 @@ export interface TurnResult<Output = unknown> {
   output?: Output;
   /**
    * The whole conversation, the input included: valid as the beginning of the next request, every
-   * `tool_use` answered. Of a session's turn only what it has added, its input first.
+   * `tool_use` answered. Of a session's turn only what it has added, its input first. To a plain Temporal
+   * client large images and documents are `StoredData`.
    */
   messages: Message[];
   /** Model replies that were committed. */

@@ -85,7 +85,8 @@ describe('what is left out', () => {
 
   test('is nothing of what is sealed, and nothing where no result has a file', () => {
     expect(refusedFiles(messages, 1, 'Could not process image')).toEqual([]);
-    expect(refusedFiles([results('2 orders')], 1, 'Could not process image')).toEqual([]);
+    const said: Message = { role: 'user', content: 'Hello' };
+    expect(refusedFiles([results('2 orders'), said], 2, 'Could not process image')).toEqual([]);
     expect(refusedFiles(messages.slice(0, 1), 1, 'Could not process image')).toEqual([]);
   });
 
@@ -104,13 +105,10 @@ describe('what is left out', () => {
       { role: 'user', content: 'Hello' },
       { role: 'user', content: [image] },
     ];
-    const gone = [
-      { message: 0, block: 0, part: 0, text: '' },
-      { message: 1, block: 0, part: 0, text: '' },
-    ];
+    const gone = { message: 0, block: 0, part: 0, text: '' };
 
-    expect(withoutRefused(said, gone)).toEqual(said);
-    expect(withoutRefused([results('2 orders')], [gone[0]!])).toEqual([results('2 orders')]);
+    expect(withoutRefused(said, [gone, { ...gone, message: 1 }])).toEqual(said);
+    expect(withoutRefused([results('2 orders')], [gone])).toEqual([results('2 orders')]);
   });
 
   test('is left out of the conversation that goes on', () => {

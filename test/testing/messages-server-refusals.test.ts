@@ -2,6 +2,7 @@ import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resource
 import { describe, expect, test } from 'vitest';
 import { say } from '../../testing/replies.ts';
 import { refusal } from '../../testing/refusals.ts';
+import { brokenPng, imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
 import { ask, rejection, start } from './messages-server-fixture.ts';
 
 const user = (...content: unknown[]) => ({ role: 'user', content });
@@ -29,6 +30,12 @@ const search = {
 };
 const found = { type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] };
 const image = { type: 'image', source: { type: 'url', url: 'http://localhost/a.png' } };
+const picture = imageBlock(png());
+const huge = imageBlock(png({ bytes: 8_000_000 }));
+const withData = <T extends { source: object }>(block: T, data: unknown) => ({
+  ...block,
+  source: { ...block.source, data },
+});
 const cached = (words: string) => ({ ...text(words), cache_control: { type: 'ephemeral' } });
 const tool = (more: object) => ({ name: 'x', input_schema: { type: 'object' }, ...more });
 
@@ -232,6 +239,51 @@ const REFUSED: readonly Row[] = [
     'an error with an image',
     talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: [image] }))),
     'messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true',
+  ],
+  [
+    'an image without bytes',
+    talk(user(withData(picture, ''))),
+    'messages.0.content.0.image.source.base64: image cannot be empty',
+  ],
+  [
+    'an image that was cut off',
+    talk(user(text('What is this?'), imageBlock(brokenPng()))),
+    'messages.0.content.1.image.source.base64: Could not process image',
+  ],
+  [
+    'an image in a result that is none',
+    talk(hello, assistant(call('a')), user(result('a', { content: [withData(picture, 'AAAA')] }))),
+    'messages.2.content.0.tool_result.content.0.image.source.base64: Could not process image',
+  ],
+  [
+    'an image that is no text',
+    talk(user(withData(picture, 7))),
+    'messages.0.content.0.image.source.base64.data: Input should be a valid string',
+  ],
+  [
+    'an image of another kind than declared',
+    talk(user({ ...picture, source: { ...picture.source, media_type: 'image/jpeg' } })),
+    'messages.0.content.0.image.source.base64: The image was specified using the image/jpeg media type, but the image appears to be a image/png image',
+  ],
+  [
+    'an image of too many bytes',
+    talk(user(huge)),
+    `messages.0.content.0.image.source.base64: image exceeds 10 MB maximum: ${huge.source.data.length} bytes > 10485760 bytes`,
+  ],
+  [
+    'an image of too many pixels',
+    talk(user(imageBlock(png({ height: 8_001 })))),
+    'messages.0.content.0.image.source.base64.data: At least one of the image dimensions exceed max allowed size: 8000 pixels',
+  ],
+  [
+    'a document that is none',
+    talk(user(withData(pdfBlock(pdf()), picture.source.data))),
+    'messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.',
+  ],
+  [
+    'a document that is no text',
+    talk(user(withData(pdfBlock(pdf()), null))),
+    'messages.0.content.0.pdf.source.base64.data: Input should be a valid string',
   ],
   [
     'a result from the assistant',

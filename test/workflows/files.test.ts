@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Client } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import {
   InvalidSessionError,
   InvalidTurnError,
@@ -15,14 +15,19 @@ import {
 import { fault } from '../../testing/faults.ts';
 import { jsonBytes } from '../../core/json.ts';
 import type { InputBlock, Message } from '../../core/messages.ts';
+import type { SessionTranscript } from '../../core/session.ts';
+import type { TurnResult } from '../../core/turn.ts';
+import { withStorage } from '../../storage/data-converter.ts';
 import { directoryStorage } from '../../storage/directory.ts';
 import type { PlaitStorage } from '../../storage/plait-storage.ts';
 import { sweep } from '../../storage/sweep.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
+import { startTestEnvironment } from '../../testing/environment.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { conversation } from '../../testing/script.ts';
 import { brokenPng, imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
+import { newNamespace } from '../fixtures/namespace.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { asked, newSessionId, refusals } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
@@ -34,6 +39,8 @@ const question = [photo, words('What is this?')];
 
 const look = reader('look', () => [words('The page:'), screenshot]);
 const agent = agentWith([look]);
+
+type AgentTurn = (args: unknown) => Promise<TurnResult>;
 
 /** Looks so often as the user's words say, and then answers. */
 const looking: Script = ({ userText, round }) => {
@@ -110,12 +117,10 @@ describe('with a storage', () => {
     expectPrefixes(plait);
 
     // A plain client sees small references, and may go on with them.
-    const plain = (await client.workflow.getHandle(turn.turnId).result()) as {
-      messages: Message[];
-    };
+    const plain = await client.workflow.getHandle<AgentTurn>(turn.turnId).result();
     expect(jsonBytes(plain)).toBeLessThan(20_000);
     const input = [...plain.messages, { role: 'user', content: 'And now? Look 0 times.' }];
-    const next: { text: string } = await client.workflow.execute('agentTurn', {
+    const next = await client.workflow.execute<AgentTurn>('agentTurn', {
       workflowId: `turn-${randomUUID()}`,
       taskQueue: plait.taskQueue,
       args: [{ agent: 'tester', input }],
@@ -238,7 +243,7 @@ describe('without a storage', () => {
     const input = [photoOf(200_000), words('Look 1 times.')];
 
     const result = await plait.agents.execute(small, input);
-    const plain: { messages: Message[] } = await plait.agents.client.workflow.execute('agentTurn', {
+    const plain = await plait.agents.client.workflow.execute<AgentTurn>('agentTurn', {
       workflowId: `turn-${randomUUID()}`,
       taskQueue: plait.taskQueue,
       args: [{ agent: 'tester', input }],
@@ -337,6 +342,12 @@ describe('an image that cannot be read', () => {
   });
 });
 
+const placeOf = (block: number) =>
+  `messages.2.content.${block}.tool_result.content.1.image.source.base64: Could not process image`;
+
+const tooMany: Script = ({ round }) =>
+  round === 0 ? callTools({ peek: {} }) : fault.badRequest('messages: too many documents');
+
 describe('what only the API sees', () => {
   const broken = imageBlock(brokenPng({ bytes: 20_000 }));
   const peek = reader('peek', () => [words('The page:'), broken]);
@@ -364,12 +375,10 @@ describe('what only the API sees', () => {
 
     expect(stopReason).toBe('end_turn');
     expect(next.stopReason).toBe('end_turn');
-    const place = (block: number) =>
-      `messages.2.content.${block}.tool_result.content.1.image.source.base64: Could not process image`;
-    expect(refusals(plait.model).slice(0, 2)).toEqual([place(1), place(2)]);
+    expect(refusals(plait.model).slice(0, 2)).toEqual([placeOf(1), placeOf(2)]);
     const leftOut = (block: number) =>
       words(
-        `[The API has refused to read what stood here, so it was left out: The Messages API answered 400 invalid_request_error: ${place(block)}]`,
+        `[The API has refused to read what stood here, so it was left out: The Messages API answered 400 invalid_request_error: ${placeOf(block)}]`,
       );
     expect(messages[2]?.content).toMatchObject([
       { content: [words('The page:'), screenshot] },
@@ -402,6 +411,23 @@ describe('what only the API sees', () => {
     expect(refused).toBe(2);
   });
 
+  test('is left out where the request has become too large', async () => {
+    const large = imageBlock(png({ bytes: 7_000_000 }));
+    const scan = agentWith([reader('scan', () => [large])]);
+    const calls = [1, 2, 3, 4].map((page) => ['scan', { page }] as const);
+    await using plait = await startPlait({
+      agents: [scan],
+      script: conversation(/./, [callTools(calls), say('That was too much.')]),
+      storage: await newStorage(),
+    });
+
+    const { text, messages } = await plait.agents.execute(scan, 'Scan all.');
+
+    expect(text).toBe('That was too much.');
+    expect(plait.model.requests.map(({ status }) => status)).toEqual([200, 413, 200]);
+    expect(JSON.stringify(messages).match(/413 request_too_large/g)).toHaveLength(4);
+  });
+
   test('fails the turn of a person whose message it is, and the session forgets the message', async () => {
     await using plait = await startPlait({
       agents: [both],
@@ -431,10 +457,8 @@ describe('what only the API sees', () => {
   });
 
   test('fails a turn for good where something else is refused', async () => {
-    const script: Script = ({ round }) =>
-      round === 0 ? callTools({ peek: {} }) : fault.badRequest('messages: too many documents');
     const fine = agentWith([reader('peek', () => [photoOf(100)])]);
-    await using plait = await startPlait({ agents: [fine], script });
+    await using plait = await startPlait({ agents: [fine], script: tooMany });
 
     await expect(plait.agents.execute(fine, 'Look.')).rejects.toThrow('too many documents');
     expect(plait.model.requests).toHaveLength(3);
@@ -444,7 +468,15 @@ describe('what only the API sees', () => {
 describe('collecting garbage', () => {
   test('keeps the images of what is retained, sealed or not, and removes the others', async () => {
     const storage = await newStorage();
-    await using plait = await startPlait({ agents: [agent], script: looking, storage });
+    const address = inject('temporalAddress');
+    await using own = await newNamespace(address);
+    await using plait = await startTestEnvironment({
+      temporal: { address, namespace: own.name },
+      workflowBundle: { codePath: inject('workflowBundle') },
+      agents: [agent],
+      script: looking,
+      storage,
+    });
     const { client } = plait.agents;
     const before = new Set(await keysOf(storage));
     const turn = await plait.agents.start(agent, [photo, words('Look 2 times.')]);
@@ -481,6 +513,39 @@ describe('collecting garbage', () => {
     expect((await session.transcript()).messages[0]?.content).toContainEqual(photo);
     expect((await started.transcript()).messages[0]?.content).toEqual([document]);
     for (const open of [session, started]) await open.close();
+  });
+});
+
+describe('what is needed', () => {
+  test('is found where only a sealed segment names it', async () => {
+    const storage = await newStorage();
+    await using plait = await startPlait({ agents: [agent], script: looking, storage });
+    const session = plait.agents.session(agent, newSessionId());
+    await (await session.send([photo, words(`Look 0 times.${'x'.repeat(9_000)}`)])).result();
+    const { transcript }: SessionTranscript = await session.workflow.query('transcript');
+    await using own = await newNamespace(inject('temporalAddress'));
+    const dataConverter = withStorage(undefined, storage) ?? {};
+    const client = new Client({
+      connection: own.client.connection,
+      namespace: own.name,
+      dataConverter,
+    });
+    await client.workflow.start('nobody', {
+      workflowId: 'w',
+      taskQueue: 'nobody',
+      args: [transcript.segments],
+    });
+
+    expect(transcript.segments).toMatchObject([{ files: true }]);
+    const large: string[] = [];
+    for await (const { key, bytes } of storage.list()) if (bytes > 4_000_000) large.push(key);
+    expect(large).toHaveLength(1);
+    await vi.waitUntil(async () => (await missing(client, large)).length === 0, {
+      timeout: 10_000,
+      interval: 200,
+    });
+    await client.workflow.getHandle('w').terminate();
+    await session.close();
   });
 });
 
