@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
 import { activityInfo, Context } from '@temporalio/activity';
-import type { Payload, StorageDriver } from '@temporalio/common';
-import {
-  ApplicationFailure,
-  defaultPayloadConverter,
-  StorageDriverClaim,
-} from '@temporalio/common';
+import type { StorageDriver } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
 import { hasCompaction } from '../core/compaction.ts';
@@ -16,7 +12,7 @@ import { putBackData, storedData, takeOutData } from '../core/stored-data.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import type { Segment } from '../core/transcript.ts';
 import { segmentsToAbsorb } from '../core/transcript.ts';
-import { dataDigest, readData, writeData } from '../storage/stored-data.ts';
+import { readPart, writePart } from '../storage/stored-part.ts';
 
 /** Where transcripts and specs lie outside of history. Without a storage everything stays inline. */
 export interface TranscriptStore {
@@ -70,37 +66,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
   const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
   // And so that one conversation with images does not push out the text of the others.
-  const files = new LRUCache<string, string>({ maxSize: CACHE_BYTES });
-  const writtenFiles = new LRUCache<string, StoredData>({
-    max: 1_000,
-    ttl: WRITTEN_MS,
-    perf: Date,
-  });
-
-  async function writeFile(driver: StorageDriver, data: string): Promise<StoredData> {
-    const digest = dataDigest(data);
-    const known = writtenFiles.get(digest);
-    if (known !== undefined) return known;
-    const stored = await writeData({ driver, codecs: codecs() }, data).catch((error: unknown) => {
-      throw storageFailed('Cannot write an image or a document to the storage', error);
-    });
-    writtenFiles.set(digest, stored);
-    files.set(digest, data, { size: data.length });
-    return stored;
-  }
-
-  async function readFile(stored: StoredData): Promise<string> {
-    const cached = files.get(stored.digest);
-    if (cached !== undefined) return cached;
-    try {
-      if (storage === undefined) throw new Error('this worker has no storage');
-      const data = await readData({ driver: storage, codecs: codecs() }, stored);
-      files.set(stored.digest, data, { size: Math.max(1, data.length) });
-      return data;
-    } catch (error) {
-      throw storageFailed('Cannot read an image or a document from the storage', error);
-    }
-  }
+  const files: Cache = new LRUCache({ maxSize: CACHE_BYTES });
 
   async function write(
     driver: StorageDriver,
@@ -112,13 +78,11 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     const digest = digestOf(json);
     const known = written.get(digest);
     if (known !== undefined) return known;
-    const payload = await encode(value);
-    const [claim] = await driver.store({}, [payload]).catch((error: unknown) => {
+    const claim = await writePart(driver, value, codecs()).catch((error: unknown) => {
       throw storageFailed(`Cannot write ${what} to the storage`, error);
     });
-    if (claim === undefined) throw new Error(`storage ${driver.name} returned no claim`);
     const bytes = Buffer.byteLength(json);
-    const stored = { digest, claim: claim.claimData, bytes };
+    const stored = { digest, claim, bytes };
     written.set(digest, stored);
     cache?.set(digest, { value }, { size: Math.max(1, bytes) });
     return stored;
@@ -133,9 +97,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     if (cached !== undefined) return cached.value;
     try {
       if (storage === undefined) throw new Error('this worker has no storage');
-      const [payload] = await storage.retrieve({}, [new StorageDriverClaim(stored.claim)]);
-      if (payload === undefined) throw new Error(`storage ${storage.name} returned nothing`);
-      const value = await decode(payload);
+      const value = await readPart<object>(storage, stored.claim, codecs());
       const json = JSON.stringify(value);
       if (digestOf(json) !== stored.digest) throw new Error('its content has changed');
       cache.set(stored.digest, { value }, { size: Math.max(1, Buffer.byteLength(json)) });
@@ -161,13 +123,20 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     return (lists as Message[][]).flat();
   };
 
+  const storeFile = async (driver: StorageDriver, data: string): Promise<StoredData> => {
+    const { digest, claim } = await write(driver, { data }, 'an image or a document', files);
+    return { type: 'plait.stored', digest, claim, bytes: Buffer.byteLength(data) };
+  };
+  const readFile = async (stored: StoredData): Promise<string> =>
+    ((await read(stored, 'an image or a document', files)) as { data: string }).data;
+
   return {
     hasStorage: storage !== undefined,
     load,
     async seal(segments, tail, tailBytes) {
       if (storage === undefined) throw new Error('there is no storage to seal to');
       const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
-      const fresh = await takeOutData(tail, (data) => writeFile(storage, data));
+      const fresh = await takeOutData(tail, (data) => storeFile(storage, data));
       const messages = [...(await load(segments.slice(kept))), ...fresh];
       const stored = await write(storage, messages, 'a part of the conversation', parts);
       const segment: Segment = {
@@ -201,7 +170,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       return (value as { text: string }).text;
     },
     takeOut: async (value) =>
-      storage === undefined ? value : await takeOutData(value, (data) => writeFile(storage, data)),
+      storage === undefined ? value : await takeOutData(value, (data) => storeFile(storage, data)),
     putBack: (value) => putBackData(value, readFile),
   };
 }
@@ -227,20 +196,6 @@ function digestOf(json: string): string {
   return createHash('sha256').update(json).digest('hex');
 }
 
-// Stored parts pass through the worker's codecs as every payload does: a team that encrypts its
-// history wants its transcripts encrypted too.
 function codecs() {
   return Context.current().client.options.loadedDataConverter.payloadCodecs;
-}
-
-async function encode(value: object): Promise<Payload> {
-  let payloads = [defaultPayloadConverter.toPayload(value)];
-  for (const codec of codecs()) payloads = await codec.encode(payloads);
-  return payloads[0] as Payload;
-}
-
-async function decode(payload: Payload): Promise<object> {
-  let payloads = [payload];
-  for (const codec of codecs().toReversed()) payloads = await codec.decode(payloads);
-  return defaultPayloadConverter.fromPayload(payloads[0] as Payload);
 }

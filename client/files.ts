@@ -1,12 +1,14 @@
 import type { Client } from '@temporalio/client';
+import type { PayloadCodec, StorageDriver } from '@temporalio/common';
 import { findFileProblem, largestFile } from '../core/check-files.ts';
 import { causeChain } from '../core/failures.ts';
 import { jsonBytes } from '../core/json.ts';
+import type { StoredData } from '../core/stored-data.ts';
 import { largeData, putBackData, storedData, takeOutData } from '../core/stored-data.ts';
 import { INLINE_BYTES } from '../core/transcript.ts';
 import { InvalidTurnError } from '../core/turn-input.ts';
-import type { DataStorage } from '../storage/stored-data.ts';
-import { readData, writeData } from '../storage/stored-data.ts';
+import { readPart, writePart } from '../storage/stored-part.ts';
+import { digestOf } from './digest.ts';
 
 /**
  * What is sent in place of messages or blocks: the data of large images and documents goes to the
@@ -33,7 +35,7 @@ export async function storedFiles<T>(client: Client, value: T): Promise<T> {
   const storage = storageOf(client);
   if (storage === undefined) return value;
   try {
-    return await takeOutData(value, (data) => writeData(storage, data));
+    return await takeOutData(value, (data) => storeFile(storage, data));
   } catch (error) {
     throw new Error(
       `Images or documents cannot be written to storage ${storage.driver.name}: ${causeChain(error)}. Nothing was sent.`,
@@ -52,7 +54,7 @@ export async function withFiles<T>(client: Client, value: T): Promise<T> {
     );
   }
   try {
-    return await putBackData(value, (stored) => readData(storage, stored));
+    return await putBackData(value, (stored) => readFile(storage, stored));
   } catch (error) {
     throw new Error(
       `Cannot read an image or a document from storage ${storage.driver.name}: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,
@@ -61,7 +63,23 @@ export async function withFiles<T>(client: Client, value: T): Promise<T> {
   }
 }
 
-function storageOf(client: Client): DataStorage | undefined {
+interface FileStorage {
+  driver: StorageDriver;
+  codecs: readonly PayloadCodec[];
+}
+
+/** As workers do it. */
+async function storeFile({ driver, codecs }: FileStorage, data: string): Promise<StoredData> {
+  const claim = await writePart(driver, { data }, codecs);
+  const digest = digestOf({ data });
+  return { type: 'plait.stored', digest, claim, bytes: Buffer.byteLength(data) };
+}
+
+async function readFile({ driver, codecs }: FileStorage, { claim }: StoredData): Promise<string> {
+  return (await readPart<{ data: string }>(driver, claim, codecs)).data;
+}
+
+function storageOf(client: Client): FileStorage | undefined {
   const { externalStorage, payloadCodecs: codecs } = client.options.loadedDataConverter;
   const driver = externalStorage?.drivers[0];
   return driver === undefined ? undefined : { driver, codecs };

@@ -8,7 +8,7 @@ import { isRecord } from './json.ts';
  */
 export interface StoredData {
   type: 'plait.stored';
-  /** SHA-256 of the data, in hex. */
+  /** SHA-256 of what is stored, in hex: the same for the same data. */
   digest: string;
   /** What the storage driver needs to find it again. */
   claim: Record<string, string>;
