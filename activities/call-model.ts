@@ -9,6 +9,7 @@ import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
+import { toolCalls, toolsetOf } from '../core/toolsets.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
@@ -113,7 +114,7 @@ export function createCallModel(
         ),
         sealTail(activity, store, args),
       ]);
-      const prepared = await prepareCalls(agent, toolUses(reply.content), {
+      const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
       });
@@ -141,7 +142,7 @@ function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Me
 }
 
 function toolNames({ tools = [] }: AgentSpec): string[] {
-  return tools.flatMap((tool) => ('name' in tool ? [tool.name] : []));
+  return tools.flatMap((tool) => ('name' in tool ? tool.name : (toolsetOf(tool) ?? [])));
 }
 
 interface FoundAgent {

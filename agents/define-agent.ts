@@ -16,6 +16,7 @@ import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
 import { compactsConversations } from './model-features.ts';
 import { isRecord } from '../core/json.ts';
+import { toolsetOf } from '../core/toolsets.ts';
 import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
@@ -32,9 +33,13 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   /** Names must be unique. @default [] */
   tools?: readonly Tool<Context>[];
   /**
-   * Tools that Anthropic defines, sent as they are: web search, web fetch, code execution and tool
-   * search, which the API runs itself; memory, bash and the text editor, which you run: the agent needs
-   * a tool of the same name, whose description and schema Anthropic's take the place of. @default []
+   * Tools that Anthropic defines, sent as they are. Web search, web fetch, code execution and tool
+   * search are run by the API itself. Memory, bash, the text editor and the browser and computer toolsets
+   * are run by you: the agent needs a tool of the same name (`browser` and `computer` for the toolsets),
+   * whose description and schema Anthropic's take the place of for the model; its `inputSchema` still
+   * checks what comes. The tool of a toolset gets the member as `action` beside the member's input,
+   * `{ action: 'left_click', coordinate: [10, 20] }`. Its actions run in call order, beside other tools,
+   * and those after one that failed are skipped. @default []
    */
   serverTools?: readonly ServerTool[];
   /**
@@ -270,8 +275,11 @@ const agentOptions = z.strictObject({
   serverTools: z
     .array(
       z.custom<ServerTool>(
-        (tool) => isRecord(tool) && typeof tool['type'] === 'string' && 'name' in tool,
-        'must be a tool as the Messages API takes it, with a type and a name',
+        (tool) =>
+          isRecord(tool) &&
+          typeof tool['type'] === 'string' &&
+          'name' in tool === (toolsetOf(tool) === undefined),
+        'must be a tool as the Messages API takes it, with a type and a name, or a toolset with a type only',
       ),
     )
     .default([]),

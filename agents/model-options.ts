@@ -125,11 +125,18 @@ export function modelProblems(options: Checked): string[] {
       tools.length > 0 &&
       !tools.some(({ name }) => name === toolChoice.name) &&
       `toolChoice: there is no tool named ${toolChoice.name}`,
+    disablesParallel(toolChoice) &&
+      tools.some(({ spec }) => spec.allowed_callers?.some((caller) => caller !== 'direct')) &&
+      'toolChoice.disableParallelToolUse: the API does not take it beside tools that code may call',
     maxTokensRetry !== undefined &&
       maxTokensRetry <= maxTokens &&
       `maxTokensRetry must be above maxTokens (${maxTokens})`,
   ];
   return problems.filter((problem) => typeof problem === 'string');
+}
+
+function disablesParallel(choice: Checked['toolChoice']): boolean {
+  return choice !== undefined && choice.type !== 'none' && choice.disableParallelToolUse === true;
 }
 
 function about(option: string, value: string, problem: string | undefined): string | undefined {

@@ -9,6 +9,7 @@ import type { ToolCallArgs, ToolReturn } from '../activities/run-tool.ts';
 import type { Access } from '../core/access.ts';
 import type { BatchStop } from '../core/batch-policy.ts';
 import { firstTimeout, isFailure, neverStarted, stopped } from '../core/batch-policy.ts';
+import { originOf } from '../core/call-origin.ts';
 import { Gate } from '../core/gate.ts';
 import { canonicalJson, isRecord, jsonBytes } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
@@ -124,7 +125,7 @@ export class BatchRun {
       };
     });
     this.open = calls.length;
-    this.accesses = this.calls.map((call) => call?.prepared.access);
+    this.accesses = prepared.map((ready) => ready.access);
     this.waitsFor = planOrder(this.accesses);
     this.heldBy = this.count();
   }
@@ -465,6 +466,7 @@ export class BatchRun {
       agent: agent.name,
       round,
       occurrence,
+      ...originOf(use),
       ...(this.resultLimit === undefined ? {} : { maxResultBytes: this.resultLimit }),
       ...(maxTextBytes === undefined ? {} : { maxTextBytes }),
       ...(context === undefined ? {} : { context }),
