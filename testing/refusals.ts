@@ -1,4 +1,6 @@
 import { isRecord } from '../core/json.ts';
+import { cacheControlRefusal } from './refusals/cache-control.ts';
+import { callersRefusal } from './refusals/callers.ts';
 import { compactionRefusal } from './refusals/compaction.ts';
 import { checkedMessages } from './refusals/content.ts';
 import { endingRefusal, systemRefusal } from './refusals/order.ts';
@@ -7,7 +9,7 @@ import { pairingRefusal } from './refusals/pairing.ts';
 import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusals/refusal.ts';
 import { surrogateRefusal } from './refusals/surrogates.ts';
 import { thinkingRefusal } from './refusals/thinking.ts';
-import { cacheControlRefusal, toolsRefusal } from './refusals/tools.ts';
+import { toolsRefusal } from './refusals/tools.ts';
 import { modelRefusal, topLevelRefusal } from './refusals/top-level.ts';
 
 /**
@@ -20,6 +22,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => surrogateRefusal(body),
     () => topLevelRefusal(body, options),
     () => toolsRefusal(body, options),
+    () => callersRefusal(body),
     () => outputConfigRefusal(body, options),
   ]);
   if (before !== undefined) return before;
@@ -31,7 +34,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => cacheControlRefusal(body),
     () => systemRefusal(checked, String(model)),
     () => compactionRefusal(body, checked, options),
-    () => pairingRefusal(checked, body['container']),
+    () => pairingRefusal(checked, body, options),
     () => endingRefusal(checked, String(model)),
     () => thinkingRefusal(body, checked),
   ]);

@@ -3,41 +3,24 @@ import { describe, expect, test } from 'vitest';
 import { say } from '../../testing/replies.ts';
 import { refusal } from '../../testing/refusals.ts';
 import { ask, rejection, start } from './messages-server-fixture.ts';
-
-const user = (...content: unknown[]) => ({ role: 'user', content });
-const assistant = (...content: unknown[]) => ({ role: 'assistant', content });
-const system = (text: string) => ({ role: 'system', content: [{ type: 'text', text }] });
-const text = (words: string) => ({ type: 'text', text: words });
-const call = (id: string, more = {}) => ({
-  type: 'tool_use',
-  id,
-  name: 'get_customer',
-  input: {},
-  ...more,
-});
-const result = (id: string, more = {}) => ({
-  type: 'tool_result',
-  tool_use_id: id,
-  content: 'ok',
-  ...more,
-});
-const search = {
-  type: 'server_tool_use',
-  id: 'srvtoolu_1',
-  name: 'web_search',
-  input: { query: 'x' },
-};
-const found = { type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] };
-const image = { type: 'image', source: { type: 'url', url: 'http://localhost/a.png' } };
-const cached = (words: string) => ({ ...text(words), cache_control: { type: 'ephemeral' } });
-const tool = (more: object) => ({ name: 'x', input_schema: { type: 'object' }, ...more });
-
-const hello = user(text('Hello'));
-const base = { model: 'claude-opus-5-5', max_tokens: 100, messages: [hello] };
-const talk = (...messages: unknown[]) => ({ ...base, messages });
-const tools = (...tools: unknown[]) => ({ ...base, tools });
-const without = (key: string) =>
-  Object.fromEntries(Object.entries(base).filter(([name]) => name !== key));
+import {
+  user,
+  assistant,
+  system,
+  text,
+  call,
+  result,
+  search,
+  found,
+  image,
+  cached,
+  tool,
+  hello,
+  base,
+  talk,
+  tools,
+  without,
+} from './requests.ts';
 
 const missing = (at: number, ids: string) =>
   `messages.${at}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${ids}. ` +
@@ -495,7 +478,10 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ['a server tool that ended', talk(hello, assistant(search, found, text('So')), hello)],
   [
     'results alone while a server tool is open',
-    talk(hello, assistant(search, call('a')), user(result('a'))),
+    {
+      ...talk(hello, assistant(search, call('a')), user(result('a'))),
+      tools: [{ type: 'web_search_20260318', name: 'web_search' }],
+    },
   ],
   ['a system message after the user', talk(hello, system('x'))],
   [
