@@ -37,12 +37,18 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
     ...(typeof toolset === 'string' ? { toolset_name: toolset } : {}),
   } as const;
   // The API refuses anything but text in a result that is an error.
-  if (outcome.type !== 'succeeded') return { ...answer, content: outcome.message, is_error: true };
+  if (outcome.type !== 'succeeded') {
+    // It refuses an error without a text as well.
+    const content = outcome.message.trim() === '' ? NO_MESSAGE : outcome.message;
+    return { ...answer, content, is_error: true };
+  }
   const problem = resultProblem(originOf(call), outcome.content);
   return problem === undefined
     ? { ...answer, content: outcome.content }
     : { ...answer, content: problem, is_error: true };
 }
+
+const NO_MESSAGE = 'The call failed without a message.';
 
 /** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
 const SHORT_MESSAGE = 300;

@@ -13,8 +13,10 @@ import { toolsRefusal } from './refusals/tools.ts';
 import { modelRefusal, topLevelRefusal } from './refusals/top-level.ts';
 
 /**
- * Why the Messages API, version 2026-10-21, would refuse this request body, in the API's own words;
- * nothing when it would take it. Where the API's conduct is not known, the request is taken.
+ * Why the Messages API, version 2026-10-21, would refuse this request body; nothing when it would take
+ * it. The texts are the API's own, as documented or captured, or follow those of its validation (`Field
+ * required`); where a rule is known and its text is not, it is told `inOurWords`. Where the API's conduct
+ * is not known, the request is taken.
  */
 export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | undefined {
   if (!isRecord(body)) return invalid('Input should be a valid dictionary');

@@ -249,24 +249,6 @@ test('a turn that ends while a server tool is at work leaves a conversation that
   expect(next.text).toBe('I go on.');
 });
 
-test("memory is Anthropic's to describe and yours to run", async () => {
-  const memory = defineTool({
-    name: 'memory',
-    description: 'Keeps notes.',
-    inputSchema: z.looseObject({ command: z.string() }),
-    run: ({ command }) => `did ${command}`,
-  });
-  const definition = { type: 'memory_20250818', name: 'memory' } as const;
-  const agent = agentOf({ tools: [memory], serverTools: [definition] });
-  await using plait = await startPlait({
-    agents: [agent],
-    script: conversation('go', [callTools({ memory: { command: 'view', path: '/' } }), say('Ok.')]),
-  });
-  const result = await plait.agents.execute(agent, 'go');
-  expect(result.messages[2]?.content).toMatchObject([{ content: 'did view' }]);
-  expect(plait.model.requests[0]?.body?.tools).toEqual([definition]);
-});
-
 describe('a declaration is refused', () => {
   test.for<[string, Partial<AgentOptions<unknown>>, string]>([
     [

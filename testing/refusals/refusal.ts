@@ -41,7 +41,9 @@ export function invalid(message: string): Refusal {
  * A rule that is documented or was seen, told in words of ours: those of the API are not known. Judge a
  * refusal by its status and type; only the other texts are the API's.
  */
-export const inOurWords = invalid;
+export function inOurWords(message: string): Refusal {
+  return invalid(message);
+}
 
 /** The first refusal of several checks, in order, none run further than needed. */
 export function firstRefusal(checks: Iterable<() => Refusal | undefined>): Refusal | undefined {
