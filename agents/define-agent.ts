@@ -43,8 +43,9 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   serverTools?: readonly ServerTool[];
   /**
-   * Limit for one reply of the model, in tokens, thinking included. Must not exceed what the model
-   * allows. @default 32000
+   * Limit for one reply of the model, in tokens, thinking included. Above what the model allows (64,000
+   * before Claude 4.6, else 128,000) the API refuses the first request, and the turn fails with its text.
+   * @default 32000
    */
   maxTokens?: number;
   /**
@@ -89,7 +90,7 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
      */
     concurrency?: number;
     /**
-     * Continue turns and sessions as new above so many events of history, at least 20. A server makes
+     * Continue turns and sessions as new above so many events of history, 20 to 50000. A server makes
      * a run wait that follows one of less than a second (`history.workflowIdReuseMinimalInterval`).
      * @default when Temporal suggests it, at some 4,000 events or 4 MB
      */
@@ -116,7 +117,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   output?: OutputOption<Output>;
   /**
    * How often an answer that does not match `output` is asked for again, each time with what is wrong
-   * with it. Every time is a round. After that the turn ends with `invalid_output`. @default 2
+   * with it, at most 20 times. Every time is a round. After that the turn ends with `invalid_output`.
+   * @default 2
    */
   outputRepairs?: number;
   /**
