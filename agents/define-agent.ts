@@ -43,8 +43,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   serverTools?: readonly ServerTool[];
   /**
-   * Limit for one reply of the model, in tokens, thinking included. Above what the model allows (64,000
-   * before Claude 4.6, else 128,000) the API refuses the first request, and the turn fails with its text.
+   * Limit for one reply of the model, in tokens, thinking included. Above what the model allows
+   * (128,000 for the newest) the API refuses the first request, and the turn fails with its text.
    * @default 32000
    */
   maxTokens?: number;
