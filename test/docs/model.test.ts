@@ -2,11 +2,17 @@ import { conversation, pauseTurn, refuse, reply, say, stopWith } from 'plait/tes
 import { describe, expect, test } from 'vitest';
 import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { operatorOf } from './desktop.ts';
 import { explainEnding } from './explain-ending.ts';
 import { researcher } from './researcher.ts';
 
+/** A part of a reply: an action of the computer. */
+const act = (name: string, input: object) => ({
+  content: [{ type: 'tool_use' as const, name, input, toolset_name: 'computer' }],
+});
+
 describe('docs/model.md', () => {
-  testGuide('docs/model.md', 2);
+  testGuide('docs/model.md', 3);
 
   test('its programs do what it says', async () => {
     const found = {
@@ -39,5 +45,34 @@ describe('docs/model.md', () => {
     expect(await ask('no')).toBe('Claude has declined to answer.');
     expect(await ask('long')).toBe('It is … (the answer was cut off)');
     expect(plait.model.requests.at(-1)?.body?.max_tokens).toBe(64_000);
+  });
+
+  test('a tool of the computer does what the model asks, in order', async () => {
+    const done: string[] = [];
+    const operator = operatorOf({
+      screenshot: () => Promise.resolve(Buffer.from('png')),
+      click: async (x, y) => void done.push(`click ${x} ${y}`),
+      type: async (text) => void done.push(`type ${text}`),
+    });
+    await using plait = await startPlait({
+      agents: [operator],
+      script: conversation('Log in', [
+        reply(
+          act('left_click', { coordinate: [10, 20] }),
+          act('type', { text: 'ada' }),
+          act('screenshot', {}),
+        ),
+        say('You are in.'),
+      ]),
+    });
+    const { calls, messages } = await plait.agents.execute(operator, 'Log in');
+
+    expect(done).toEqual(['click 10 20', 'type ada']);
+    expect(calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    expect(messages[2]?.content).toMatchObject([
+      { content: 'Done.' },
+      { content: 'Done.' },
+      { content: [{ type: 'image' }], toolset_name: 'computer' },
+    ]);
   });
 });

@@ -223,6 +223,17 @@ describe('a rule about options:', () => {
     expect(await refused(body)).toMatchObject(invalidRequest(message));
   });
 
+  test('a prompt is not longer than the window of the model', async () => {
+    const { client } = await start(() => say('Taken'), { contextWindow: 1_000 });
+    const send = (block: object) => client.messages.create(talk(user(block)) as never);
+    const picture = { type: 'image', source: { ...png, data: 'A'.repeat(9_000) } };
+
+    expect(await rejection(send(text('x'.repeat(9_000))))).toMatchObject(
+      invalidRequest('prompt is too long: 2257 tokens > 1000 maximum'),
+    );
+    await expect(send(picture)).resolves.toBeDefined();
+  });
+
   test('a conversation has 100,000 messages at most', () => {
     const messages = Array.from({ length: 100_001 }, () => hello);
     expect(refusal({ ...base, messages })?.message).toBe(

@@ -1,6 +1,7 @@
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { spoiltReply } from '../faults.ts';
 import { refusal } from '../refusals.ts';
+import { windowRefusal } from '../refusals/window.ts';
 import { scriptedReply, settleReply, UnscriptedError, type Script } from '../script.ts';
 import { COMPACTION_BETA } from '../../core/compaction.ts';
 import { isRecord } from '../../core/json.ts';
@@ -19,6 +20,7 @@ export interface EndpointOptions {
   readonly script: Script;
   readonly pace?: Pace;
   readonly apiKey?: string;
+  readonly contextWindow?: number;
 }
 
 /** What the API's paths answer. Holds what a server remembers: its prompt cache, the arrivals, what it gave out. */
@@ -64,13 +66,19 @@ export class MessagesEndpoints {
   }
 
   #countTokens(exchange: Exchange, text: string): void {
-    const body = acceptedBody(exchange, text, 'count_tokens', this.#issued);
+    const body = acceptedBody(exchange, text, 'count_tokens', {
+      issued: this.#issued,
+      contextWindow: this.#options.contextWindow,
+    });
     if (body === undefined) return;
     sendJson(exchange.response, 200, { input_tokens: estimateInputTokens(body) });
   }
 
   async #messages(exchange: Exchange, text: string): Promise<void> {
-    const body = acceptedBody(exchange, text, 'messages', this.#issued);
+    const body = acceptedBody(exchange, text, 'messages', {
+      issued: this.#issued,
+      contextWindow: this.#options.contextWindow,
+    });
     if (body === undefined) return;
     const identity = sha256(text).digest('base64url');
     const arrival = (this.#arrivals.get(identity) ?? 0) + 1;
@@ -134,7 +142,7 @@ function acceptedBody(
   exchange: Exchange,
   text: string,
   endpoint: 'messages' | 'count_tokens',
-  issued: Issued,
+  { issued, contextWindow }: { issued: Issued; contextWindow: number | undefined },
 ): MessageCreateParams | undefined {
   const { headers } = exchange.request;
   const betas = String(headers['anthropic-beta'] ?? '')
@@ -149,12 +157,15 @@ function acceptedBody(
       ? badRequest(`The request body is not valid JSON: ${body.message}`)
       : headers['anthropic-version'] === undefined
         ? badRequest('anthropic-version: header is required')
-        : refusal(body, {
+        : (refusal(body, {
             endpoint,
             issued,
             beta: betas.length > 0,
             compaction: betas.includes(COMPACTION_BETA),
-          });
+          }) ??
+          (endpoint === 'messages'
+            ? windowRefusal(exchange.record.body, text, contextWindow)
+            : undefined));
   if (refused === undefined) return exchange.record.body;
   const { status, type, message } = refused;
   answerError(exchange, status, { type, message });
