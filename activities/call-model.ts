@@ -1,4 +1,3 @@
-import type Anthropic from '@anthropic-ai/sdk';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
@@ -9,6 +8,7 @@ import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
+import { toolCalls, toolsetOf } from '../core/toolsets.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
@@ -21,15 +21,17 @@ import { SEAL_BYTES } from '../core/transcript.ts';
 import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
-import { classifyModelError } from './classify-model-error.ts';
+import { classifyModelError, withoutSecrets } from './classify-model-error.ts';
 import { announceReply } from './forming-reply.ts';
 import { leaveOutRefused } from './leave-out-files.ts';
+import type { ModelClient } from './model-client.ts';
 import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import type { RequestOptions } from './request-reply.ts';
 import type { RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
 import { requestReply } from './request-reply.ts';
+import type { Secrets } from './secrets.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 import type { TurnDeadline } from './turn-deadline.ts';
 import { turnDeadline } from './turn-deadline.ts';
@@ -70,7 +72,8 @@ export interface ModelCall {
 }
 
 export interface ModelOptions {
-  client: () => Anthropic;
+  client: () => ModelClient;
+  secrets: Secrets;
   idleTimeoutMs: number;
 }
 
@@ -128,7 +131,7 @@ export function createCallModel(
           : sealTail(activity, store, { ...args, tail: withoutRefused(args.tail, refused) }),
       ]);
       if (refused.length > 0) activity.log.warn('The API refuses files in results', { refused });
-      const prepared = await prepareCalls(agent, toolUses(reply.content), {
+      const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
       });
@@ -157,7 +160,7 @@ function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Me
 }
 
 function toolNames({ tools = [] }: AgentSpec): string[] {
-  return tools.flatMap((tool) => ('name' in tool ? [tool.name] : []));
+  return tools.flatMap((tool) => ('name' in tool ? tool.name : (toolsetOf(tool) ?? [])));
 }
 
 interface FoundAgent {
@@ -232,14 +235,15 @@ async function askUntilValid(
 
 async function ask(
   activity: Context,
-  { client, idleTimeoutMs, onReply }: Asking,
+  { client, secrets, idleTimeoutMs, onReply }: Asking,
   params: RequestParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
   const either = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
   try {
-    return await requestReply(client(), params, { signal: either, idleTimeoutMs, onReply });
+    const request = { signal: either, idleTimeoutMs, secrets, onReply };
+    return await requestReply(client(), params, request);
   } catch (error) {
     if (deadline?.signal.aborted === true) throw deadline.signal.reason;
     if (signal.aborted) {
@@ -252,7 +256,10 @@ async function ask(
       }
       throw signal.reason;
     }
-    const { retryable, delayMs, message, report } = classifyModelError(error);
+    const { retryable, delayMs, message, report } = withoutSecrets(
+      classifyModelError(error),
+      secrets,
+    );
     throw ApplicationFailure.create({
       message,
       type: MODEL_CALL_FAILED,

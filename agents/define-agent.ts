@@ -16,6 +16,7 @@ import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
 import { compactsConversations } from './model-features.ts';
 import { isRecord } from '../core/json.ts';
+import { toolsetOf } from '../core/toolsets.ts';
 import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
@@ -32,14 +33,19 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   /** Names must be unique. @default [] */
   tools?: readonly Tool<Context>[];
   /**
-   * Tools that Anthropic defines, sent as they are: web search, web fetch, code execution and tool
-   * search, which the API runs itself; memory, bash and the text editor, which you run: the agent needs
-   * a tool of the same name, whose description and schema Anthropic's take the place of. @default []
+   * Tools that Anthropic defines, sent as they are. Web search, web fetch, code execution and tool
+   * search are run by the API itself. Memory, bash, the text editor and the browser and computer toolsets
+   * are run by you: the agent needs a tool of the same name (`browser` and `computer` for the toolsets),
+   * whose description and schema Anthropic's take the place of for the model; its `inputSchema` still
+   * checks what comes. The tool of a toolset gets the member as `action` beside the member's input,
+   * `{ action: 'left_click', coordinate: [10, 20] }`. Its actions run in call order, beside other tools,
+   * and those after one that failed are skipped. @default []
    */
   serverTools?: readonly ServerTool[];
   /**
-   * Limit for one reply of the model, in tokens, thinking included. Must not exceed what the model
-   * allows. @default 32000
+   * Limit for one reply of the model, in tokens, thinking included. Above what the model allows
+   * (128,000 for the newest) the API refuses the first request, and the turn fails with its text.
+   * @default 32000
    */
   maxTokens?: number;
   /**
@@ -84,7 +90,7 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
      */
     concurrency?: number;
     /**
-     * Continue turns and sessions as new above so many events of history, at least 20. A server makes
+     * Continue turns and sessions as new above so many events of history, 20 to 50000. A server makes
      * a run wait that follows one of less than a second (`history.workflowIdReuseMinimalInterval`).
      * @default when Temporal suggests it, at some 4,000 events or 4 MB
      */
@@ -111,7 +117,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   output?: OutputOption<Output>;
   /**
    * How often an answer that does not match `output` is asked for again, each time with what is wrong
-   * with it. Every time is a round. After that the turn ends with `invalid_output`. @default 2
+   * with it, at most 20 times. Every time is a round. After that the turn ends with `invalid_output`.
+   * @default 2
    */
   outputRepairs?: number;
   /**
@@ -270,8 +277,11 @@ const agentOptions = z.strictObject({
   serverTools: z
     .array(
       z.custom<ServerTool>(
-        (tool) => isRecord(tool) && typeof tool['type'] === 'string' && 'name' in tool,
-        'must be a tool as the Messages API takes it, with a type and a name',
+        (tool) =>
+          isRecord(tool) &&
+          typeof tool['type'] === 'string' &&
+          'name' in tool === (toolsetOf(tool) === undefined),
+        'must be a tool as the Messages API takes it, with a type and a name, or a toolset with a type only',
       ),
     )
     .default([]),

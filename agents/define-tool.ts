@@ -40,6 +40,9 @@ export interface ToolContext<Context = unknown> {
    * `token` to whoever will call `AgentClient.completeToolCall(token, result)` or `failToolCall`, and
    * return what this returned. Until then the call costs no worker. The token is the same for every
    * attempt, and it is no secret: who may talk to Temporal may complete calls.
+   *
+   * Throws a `TypeError` for wrong options, and a `ToolError` in a call by code (`allowedCallers`), which
+   * cannot wait: the call has failed, and the model is told to call the tool directly.
    */
   readonly later: (options?: LaterOptions) => Later;
 }
@@ -163,15 +166,18 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /**
    * Who may call it: the model (`direct`), code of the model in a sandbox (`code_execution_…`, with that
    * tool among the agent's `serverTools`), or both. Code waits a few minutes at most and is given text
-   * only, so such a tool must not wait for people. @default `['direct']`
+   * only: a tool for code has no `approval`, its `ctx.later()` throws, and a result with images is a failed
+   * call. https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
+   * @default `['direct']`
    */
   allowedCallers?: NonNullable<ApiTool['allowed_callers']>;
   /**
    * Does the work. Runs in an activity, so anything is allowed.
    *
    * Contract: returns a text, a JSON value, or Anthropic content blocks (`text`, `image`, `document`,
-   * `search_result`), or `ctx.later()`. An image or a document that the API would refuse makes the call
-   * fail. A thrown error is told to the model with its causes. Stops soon
+   * `search_result`; an action of the browser also one `browser_state`), or `ctx.later()`. An image or a
+   * document that the API would refuse makes the call fail. A thrown error is told to the model with its
+   * causes. Stops soon
    * after `ctx.signal` aborts. Is called at most once per call, unless the annotations allow more.
    */
   run: (input: InputOf<Schema>, ctx: ToolContext<Context>) => unknown;

@@ -162,7 +162,10 @@ export class AgentClient {
     return new SessionHandle<Output>(this.client, sessionId, creation, parse);
   }
 
-  /** The handle of a session that exists; sending it something never creates one. */
+  /**
+   * The handle of a session that exists; sending it something never creates one. Makes no request, so it
+   * is the first use of the handle that throws a `SessionNotFoundError`.
+   */
   getSession(sessionId: string): SessionHandle {
     return new SessionHandle(this.client, sessionId);
   }
@@ -226,7 +229,10 @@ export class AgentClient {
     };
   }
 
-  /** Starts a turn and waits for its result. */
+  /**
+   * Starts a turn and waits for its result, however long that takes. Throws what `start` and
+   * `TurnHandle.result` throw.
+   */
   async execute<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
     agent: Agent<Context, AgentOutput> | string,
     input: TurnInput,
@@ -281,8 +287,8 @@ export class AgentClient {
 
   /**
    * Completes a call whose tool has left it to somebody outside, with what the tool would have
-   * returned: a text, a JSON value, content blocks. The same completion may be sent again when its
-   * answer was lost.
+   * returned: a text, a JSON value, content blocks. Text above the tool's `maxResultBytes` is cut like any
+   * other result. The same completion may be sent again when its answer was lost.
    *
    * Throws a `CompletionRefusedError` when it is not taken, a `WorkerUnavailableError`, a
    * `TemporalUnavailableError`.
@@ -294,13 +300,14 @@ export class AgentClient {
   }
 
   /**
-   * Ends such a call as failed; the model reads the message. Throws what `completeToolCall` throws.
+   * Ends such a call as failed; the model reads the message, the first 3,000 characters of it. Throws a
+   * `TypeError` for a blank message, and otherwise what `completeToolCall` throws.
    */
   async failToolCall(token: string, message: string): Promise<void> {
     await completeCall(this.client, token, { type: 'failed', message });
   }
 
-  /** Closes the connection, if Plait made it. */
+  /** Closes the connection, if Plait made it; a `client` that was given stays open. Turns go on. */
   async close(): Promise<void> {
     await this.owned?.close();
   }

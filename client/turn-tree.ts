@@ -1,6 +1,6 @@
 import { isRecord } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
-import { toolUses } from '../core/messages.ts';
+import { toolCalls } from '../core/toolsets.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../core/names.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { CallRecord, StopReason } from '../core/turn.ts';
@@ -184,7 +184,7 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
   const { content, stopReason } = result['reply'];
   if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
   const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as PreparedCall[];
-  return askedFor(toolUses(content as { type: string }[]), prepared, at);
+  return askedFor(toolCalls(content as { type: string }[]), prepared, at);
 }
 
 function askedFor(

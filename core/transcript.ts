@@ -1,6 +1,6 @@
 import { jsonBytes } from './json.ts';
 import type { Message, ToolUse } from './messages.ts';
-import { toolUses } from './messages.ts';
+import { toolCalls } from './toolsets.ts';
 
 /**
  * An immutable chunk of a transcript that lies in the storage. It is addressed by its content, so
@@ -85,7 +85,7 @@ export function references({ segments, tail, tailBytes }: Transcript): Transcrip
 export function lastCalls({ tail }: Transcript): ToolUse[] {
   const last = tail.at(-1);
   const content = last?.role === 'assistant' ? last.content : '';
-  return typeof content === 'string' ? [] : toolUses(content);
+  return typeof content === 'string' ? [] : toolCalls(content);
 }
 
 /** `undefined` when some are in the storage alone. */

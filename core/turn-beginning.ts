@@ -64,13 +64,14 @@ export function sessionTurnProgress(
   // A message that comes behind a system message, or together with one that the API refuses, would
   // make every later request a 400.
   const state = withoutUnread(given);
-  const { before, stored } = state;
+  const { before, stored, container } = state;
   return {
     ...turnSummary(agent, state),
     end: {
       transcript: closed(references(state.transcript)),
       stored,
       before,
+      ...(container === undefined ? {} : { container }),
       ...(pinned === undefined ? {} : { agent: pinned }),
     },
   };

@@ -45,7 +45,7 @@ export interface TurnState {
   joined: string[];
   /** How many of them stand at the end of the conversation, where no reply has followed yet. */
   unread: number;
-  /** The sandbox of the API that code of this turn runs in. */
+  /** The sandbox of the API that code of the conversation runs in. */
   container?: Container;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
@@ -59,13 +59,15 @@ export interface TurnState {
 export interface Conversation {
   transcript: Transcript;
   stored: StoredResult[];
+  /** The newest; it may have expired. */
+  container?: Container;
 }
 
 const NEW_CONVERSATION: Conversation = { transcript: EMPTY_TRANSCRIPT, stored: [] };
 
 export function beginTurn(
   messages: readonly Message[],
-  { transcript, stored }: Conversation = NEW_CONVERSATION,
+  { transcript, stored, container }: Conversation = NEW_CONVERSATION,
 ): TurnState {
   return {
     transcript: append(transcript, ...messages),
@@ -79,6 +81,7 @@ export function beginTurn(
     joined: [],
     unread: 0,
     repairs: 0,
+    ...(container === undefined ? {} : { container }),
   };
 }
 

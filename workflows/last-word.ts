@@ -1,6 +1,6 @@
 import { isCancellation } from '@temporalio/workflow';
 import { skippedCalls } from '../core/turn-state.ts';
-import { toolUses } from '../core/messages.ts';
+import { toolCalls } from '../core/toolsets.ts';
 import { replyFits } from '../core/turn-limits.ts';
 import type { TurnState } from '../core/turn-state.ts';
 import { commitCost, commitOutput, commitReply, commitResults } from '../core/turn-state.ts';
@@ -22,7 +22,7 @@ export async function lastWord(
     const stored = agent.spec.type === 'stored';
     if (!replyFits(state, reply, stored, output)) return state;
     const replied = commitCost(commitReply(state, reply, answer), agent.prices);
-    const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
+    const calls = reply.stopReason === 'refusal' ? [] : toolCalls(reply.content);
     const skipped = skippedCalls(calls, reason, Date.now());
     return commitResults(commitOutput(replied, output), calls, skipped, stored);
   } catch (error) {

@@ -22,7 +22,7 @@ import {
 } from '../core/budget.ts';
 import { INVALID_TURN } from '../core/failures.ts';
 import type { ToolUse } from '../core/messages.ts';
-import { toolUses } from '../core/messages.ts';
+import { toolCalls } from '../core/toolsets.ts';
 import { outputStep } from '../core/output.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
@@ -144,7 +144,7 @@ export class TurnRun {
     const stored = agent.spec.type === 'stored';
     if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
 
-    const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
+    const calls = reply.stopReason === 'refusal' ? [] : toolCalls(reply.content);
     const replied = commitCost(commitReply(this.state, reply, answer), agent.prices);
     this.state = commitOutput(replied, output);
     const next = this.nextStep(reply, output, calls);

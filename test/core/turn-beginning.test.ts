@@ -35,6 +35,13 @@ describe('a turn hands on to its session', () => {
     expect(sessionTurnProgress('tester', answered, undefined).end).not.toHaveProperty('agent');
   });
 
+  test('the sandbox that its code runs in', () => {
+    const container = { id: 'container_1', expires_at: '2026-11-22T12:00:00Z' };
+    const next = beginTurn([], { ...begun, container });
+    expect(sessionTurnProgress('tester', next, undefined).end.container).toEqual(container);
+    expect(sessionTurnProgress('tester', begun, undefined).end).not.toHaveProperty('container');
+  });
+
   test('a conversation in which a person may speak next', () => {
     const open: Message[] = [
       { role: 'user', content: 'go' },

@@ -4,47 +4,31 @@ import { say } from '../../testing/replies.ts';
 import { refusal } from '../../testing/refusals.ts';
 import { brokenPng, imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
 import { ask, rejection, start } from './messages-server-fixture.ts';
+import {
+  user,
+  assistant,
+  system,
+  text,
+  call,
+  result,
+  search,
+  found,
+  image,
+  cached,
+  tool,
+  hello,
+  base,
+  talk,
+  tools,
+  without,
+} from './requests.ts';
 
-const user = (...content: unknown[]) => ({ role: 'user', content });
-const assistant = (...content: unknown[]) => ({ role: 'assistant', content });
-const system = (text: string) => ({ role: 'system', content: [{ type: 'text', text }] });
-const text = (words: string) => ({ type: 'text', text: words });
-const call = (id: string, more = {}) => ({
-  type: 'tool_use',
-  id,
-  name: 'get_customer',
-  input: {},
-  ...more,
-});
-const result = (id: string, more = {}) => ({
-  type: 'tool_result',
-  tool_use_id: id,
-  content: 'ok',
-  ...more,
-});
-const search = {
-  type: 'server_tool_use',
-  id: 'srvtoolu_1',
-  name: 'web_search',
-  input: { query: 'x' },
-};
-const found = { type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] };
-const image = { type: 'image', source: { type: 'url', url: 'http://localhost/a.png' } };
 const picture = imageBlock(png());
 const huge = imageBlock(png({ bytes: 8_000_000 }));
 const withData = <T extends { source: object }>(block: T, data: unknown) => ({
   ...block,
   source: { ...block.source, data },
 });
-const cached = (words: string) => ({ ...text(words), cache_control: { type: 'ephemeral' } });
-const tool = (more: object) => ({ name: 'x', input_schema: { type: 'object' }, ...more });
-
-const hello = user(text('Hello'));
-const base = { model: 'claude-opus-5-5', max_tokens: 100, messages: [hello] };
-const talk = (...messages: unknown[]) => ({ ...base, messages });
-const tools = (...tools: unknown[]) => ({ ...base, tools });
-const without = (key: string) =>
-  Object.fromEntries(Object.entries(base).filter(([name]) => name !== key));
 
 const missing = (at: number, ids: string) =>
   `messages.${at}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${ids}. ` +
@@ -256,11 +240,6 @@ const REFUSED: readonly Row[] = [
     'messages.2.content.0.tool_result.content.0.image.source.base64: Could not process image',
   ],
   [
-    'an image that is no text',
-    talk(user(withData(picture, 7))),
-    'messages.0.content.0.image.source.base64.data: Input should be a valid string',
-  ],
-  [
     'an image of another kind than declared',
     talk(user({ ...picture, source: { ...picture.source, media_type: 'image/jpeg' } })),
     'messages.0.content.0.image.source.base64: The image was specified using the image/jpeg media type, but the image appears to be a image/png image',
@@ -279,11 +258,6 @@ const REFUSED: readonly Row[] = [
     'a document that is none',
     talk(user(withData(pdfBlock(pdf()), picture.source.data))),
     'messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.',
-  ],
-  [
-    'a document that is no text',
-    talk(user(withData(pdfBlock(pdf()), null))),
-    'messages.0.content.0.pdf.source.base64.data: Input should be a valid string',
   ],
   [
     'a result from the assistant',
@@ -547,7 +521,10 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ['a server tool that ended', talk(hello, assistant(search, found, text('So')), hello)],
   [
     'results alone while a server tool is open',
-    talk(hello, assistant(search, call('a')), user(result('a'))),
+    {
+      ...talk(hello, assistant(search, call('a')), user(result('a'))),
+      tools: [{ type: 'web_search_20260318', name: 'web_search' }],
+    },
   ],
   ['a system message after the user', talk(hello, system('x'))],
   [
