@@ -227,7 +227,10 @@ describe('a rule about options:', () => {
   test('a prompt is not longer than the window of the model', async () => {
     const { client } = await start(() => say('Taken'), { contextWindow: 1_000 });
     const send = (block: object) => client.messages.create(talk(user(block)) as never);
-    const picture = { type: 'image', source: { ...png, data: 'A'.repeat(9_000) } };
+    const picture = {
+      type: 'image',
+      source: { ...png, data: aPng({ bytes: 9_000 }).toString('base64') },
+    };
 
     expect(await rejection(send(text('x'.repeat(9_000))))).toMatchObject(
       invalidRequest('prompt is too long: 2257 tokens > 1000 maximum'),
