@@ -305,7 +305,12 @@ function conversationAfter(
 const MAX_STORED = 100;
 
 function conversationOf({ end }: SessionTurnProgress): Conversation {
-  return { transcript: end.transcript, stored: end.stored.slice(-MAX_STORED) };
+  const { transcript, stored, fallback } = end;
+  return {
+    transcript,
+    stored: stored.slice(-MAX_STORED),
+    ...(fallback === undefined ? {} : { fallback }),
+  };
 }
 
 export function describeSession(

@@ -100,7 +100,7 @@ export class SessionTurn {
 
   private async run(): Promise<SessionTurnResult> {
     const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
-    const { transcript, stored, agent: pinned, spent } = this.memory;
+    const { transcript, stored, agent: pinned, fallback, spent } = this.memory;
     const { turnId, input } = this.turn;
     const args: TurnArgs = {
       agent,
@@ -111,7 +111,12 @@ export class SessionTurn {
       ...(limits === undefined ? {} : { limits: remaining(limits, spent) }),
       ...(onLimit === undefined ? {} : { onLimit }),
     };
-    const conversation = { transcript, stored, ...(pinned === undefined ? {} : { agent: pinned }) };
+    const conversation = {
+      transcript,
+      stored,
+      ...(pinned === undefined ? {} : { agent: pinned }),
+      ...(fallback === undefined ? {} : { fallback }),
+    };
     const beginning: TurnBeginning = turnFits(this.memory, this.args, this.turn)
       ? { type: 'session', ...conversation }
       : { type: 'too large' };

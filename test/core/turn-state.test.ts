@@ -331,9 +331,9 @@ describe('an answer', () => {
   });
 
   test('has a price where the agent has prices', () => {
-    const priced = commitCost(replied, { input: 4, output: 20 });
+    const priced = commitCost(replied, answer, { input: 4, output: 20 });
 
     expect(turnProgress('support', priced, HELLO).costUSD).toBe(0.00014);
-    expect(commitCost(replied, undefined)).toBe(replied);
+    expect(commitCost(replied, answer, undefined)).toBe(replied);
   });
 });
