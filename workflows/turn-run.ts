@@ -144,7 +144,7 @@ export class TurnRun {
       return ASK_MODEL;
     }
     if (!('reply' in answer)) return ASK_MODEL;
-    const { reply, prepared, segments, output } = answer;
+    const { reply, prepared, output } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
 

@@ -243,9 +243,9 @@ test('a worker that cannot have one of its queues leaves nothing behind', async 
   await connection.close();
 });
 
-describe('the limits of model calls', () => {
-  const on = (modelTaskQueue: string, tools: Tool[] = []) => agentWith(tools, { modelTaskQueue });
+const on = (modelTaskQueue: string, tools: Tool[] = []) => agentWith(tools, { modelTaskQueue });
 
+describe('the limits of model calls', () => {
   test('hold for the queue of the models alone, and those of tools do not', async () => {
     const { turns, crm } = names();
     const tool = reader('look', () => 'seen', { activity: { taskQueue: crm } });
