@@ -1,12 +1,13 @@
 import { conversation, pauseTurn, refuse, reply, say, stopWith } from 'plait/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { explainEnding } from './explain-ending.ts';
 import { researcher } from './researcher.ts';
+import { createSteadyWorker, steady } from './steady.ts';
 
 describe('docs/model.md', () => {
-  testGuide('docs/model.md', 2);
+  testGuide('docs/model.md', 3);
 
   test('its programs do what it says', async () => {
     const found = {
@@ -39,5 +40,22 @@ describe('docs/model.md', () => {
     expect(await ask('no')).toBe('Claude has declined to answer.');
     expect(await ask('long')).toBe('It is … (the answer was cut off)');
     expect(plait.model.requests.at(-1)?.body?.max_tokens).toBe(64_000);
+  });
+
+  test('an agent with fallbacks asks them on its queue', async () => {
+    vi.stubEnv('TEMPORAL_ADDRESS', inject('temporalAddress'));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const worker = await createSteadyWorker();
+    await worker.runUntil(Promise.resolve());
+
+    await using plait = await startPlait({
+      agents: [steady],
+      script: ({ body }) => (body.model === 'claude-opus-4-8' ? say('Gladly.') : refuse()),
+    });
+    expect(await plait.agents.execute(steady, 'Hello')).toMatchObject({
+      text: 'Gladly.',
+      fallback: { model: 'claude-opus-4-8', because: 'refusal' },
+    });
+    expect(plait.model.requests).toHaveLength(2);
   });
 });

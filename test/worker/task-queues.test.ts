@@ -248,10 +248,11 @@ const on = (modelTaskQueue: string, tools: Tool[] = []) => agentWith(tools, { mo
 describe('the limits of model calls', () => {
   test('hold for the queue of the models alone, and those of tools do not', async () => {
     const { turns, crm } = names();
+    const models = `models-${randomUUID()}`;
     const tool = reader('look', () => 'seen', { activity: { taskQueue: crm } });
     const found = new Map<string, unknown[]>();
     const { worker, connection } = await makeWorker({
-      agents: [on('models', [tool])],
+      agents: [on(models, [tool])],
       taskQueue: turns,
       maxTaskQueueActivitiesPerSecond: 5,
       maxConcurrentModelCalls: 2,
@@ -274,7 +275,7 @@ describe('the limits of model calls', () => {
     expect(Object.fromEntries(found)).toEqual({
       [turns]: [undefined, undefined],
       [crm]: [5, undefined],
-      models: [7, 2],
+      [models]: [7, 2],
     });
   });
 
