@@ -261,11 +261,11 @@ describe('the limits of model calls', () => {
       plugins: [
         {
           name: 'tells-limits',
-          async runWorker(one, next) {
-            const { taskQueue, ...limits } = one.options;
-            const { maxTaskQueueActivitiesPerSecond: rate } = limits;
-            found.set(taskQueue, [rate, limits.maxConcurrentActivityTaskExecutions]);
-            await next(one);
+          configureWorker(one) {
+            const { maxTaskQueueActivitiesPerSecond: rate, tuner } = one;
+            const places = tuner === undefined ? one.maxConcurrentActivityTaskExecutions : 'tuner';
+            found.set(one.taskQueue ?? '', [rate, places]);
+            return one;
           },
         },
       ],
@@ -273,8 +273,8 @@ describe('the limits of model calls', () => {
     await worker.runUntil(Promise.resolve());
     await connection.close();
     expect(Object.fromEntries(found)).toEqual({
-      [turns]: [undefined, undefined],
-      [crm]: [5, undefined],
+      [turns]: [undefined, 'tuner'],
+      [crm]: [5, 'tuner'],
       [models]: [7, 2],
     });
   });
