@@ -36,6 +36,22 @@ export function withBreakpoints<Params extends Cached>(
   };
 }
 
+/**
+ * The same request with the automatic breakpoint as one of its own, behind the last block, for those
+ * who do not know the automatic one. A reply that the API goes on with has none: it goes back untouched.
+ */
+export function withoutAutomatic<Params extends Cached>(params: Params): Params {
+  const { cache_control: mark, ...rest } = params;
+  if (mark === undefined || mark === null) return params;
+  const last = rest.messages.length - 1;
+  return {
+    ...rest,
+    messages: rest.messages.map((message, i) =>
+      i === last && hasMarkableEnd(message) ? withMarkedEnd(message, mark) : message,
+    ),
+  } as unknown as Params;
+}
+
 /** Tools come before the system prompt, so one mark at its end holds for both. */
 function prefixMark(
   { system, tools }: Cached,

@@ -1,4 +1,3 @@
-import type Anthropic from '@anthropic-ai/sdk';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
@@ -22,14 +21,16 @@ import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
 import { askFallbacks } from './ask-fallbacks.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
-import { classifyModelError } from './classify-model-error.ts';
+import { classifyModelError, withoutSecrets } from './classify-model-error.ts';
 import { announceReply } from './forming-reply.ts';
+import type { ModelClient } from './model-client.ts';
 import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import type { RequestOptions } from './request-reply.ts';
 import type { RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
 import { requestReply } from './request-reply.ts';
+import type { Secrets } from './secrets.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 import type { TurnDeadline } from './turn-deadline.ts';
 import { turnDeadline } from './turn-deadline.ts';
@@ -89,7 +90,8 @@ export interface RefusedCall {
 export type ModelCallResult = ModelCall | AskThere | RefusedCall;
 
 export interface ModelOptions {
-  client: () => Anthropic;
+  client: () => ModelClient;
+  secrets: Secrets;
   idleTimeoutMs: number;
 }
 
@@ -253,14 +255,15 @@ async function askUntilValid(
 
 async function ask(
   activity: Context,
-  { client, idleTimeoutMs, onReply }: Asking,
+  { client, secrets, idleTimeoutMs, onReply }: Asking,
   params: RequestParams,
   deadline: TurnDeadline | undefined,
 ): Promise<ModelReply> {
   const signal = activity.cancellationSignal;
   const either = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
   try {
-    return await requestReply(client(), params, { signal: either, idleTimeoutMs, onReply });
+    const request = { signal: either, idleTimeoutMs, secrets, onReply };
+    return await requestReply(client(), params, request);
   } catch (error) {
     if (deadline?.signal.aborted === true) throw deadline.signal.reason;
     if (signal.aborted) {
@@ -273,7 +276,10 @@ async function ask(
       }
       throw signal.reason;
     }
-    const { retryable, delayMs, message, report } = classifyModelError(error);
+    const { retryable, delayMs, message, report } = withoutSecrets(
+      classifyModelError(error),
+      secrets,
+    );
     throw ApplicationFailure.create({
       message,
       type: MODEL_CALL_FAILED,

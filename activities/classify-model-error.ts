@@ -3,6 +3,8 @@ import type { ModelErrorReport } from '../core/failures.ts';
 import { causeChain } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
 import { hintFor, isThreadCode } from './model-error-hints.ts';
+import { platformError, platformHint, requestIdOf } from './platform-errors.ts';
+import type { Secrets } from './secrets.ts';
 
 /** What a failed request means for the next one. */
 export interface ModelErrorVerdict {
@@ -27,7 +29,26 @@ const FINAL_TYPES = new Set([
   'not_found_error',
   'billing_error',
   'request_too_large',
+  // Those of Bedrock.
+  'validationException',
+  'accessDeniedException',
+  'resourceNotFoundException',
 ]);
+
+/** Of an answer whose status says otherwise: Bedrock's 424 is the model's failure. */
+const PASSING_TYPES = new Set(['ModelErrorException']);
+
+/** What a person can do where a cloud's credentials could not be had at all. Another worker may have some. */
+const CREDENTIAL_HINTS: readonly [text: string, hint: string][] = [
+  ['Failed to resolve AWS credentials', 'Check the AWS credentials where the worker runs.'],
+  [
+    'Failed to acquire Google OAuth credentials',
+    'Check the Google credentials where the worker runs.',
+  ],
+];
+
+/** `fetch`'s text for a header that cannot be sent, which repeats it. */
+const INVALID_HEADER = 'is an invalid header value';
 
 /** The SDK's text for a request without any credentials; it has no class of its own. */
 const NO_CREDENTIALS = 'Could not resolve authentication method';
@@ -50,8 +71,31 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
       'There is no API key: set ANTHROPIC_API_KEY where the worker runs, or give the worker an `anthropic` client.';
     return { retryable: false, message, report };
   }
+  if (text.includes(INVALID_HEADER)) {
+    const message =
+      'The request cannot be sent: the API key, or another header, holds a line break or another character that no header may have.';
+    return { retryable: false, message, report };
+  }
   // Torn streams, a broken connection, and what nobody has thought of yet.
   return { retryable: true, message: text, report };
+}
+
+/** The same verdict in words that repeat no credentials. */
+export function withoutSecrets(
+  { message, report, ...verdict }: ModelErrorVerdict,
+  secrets: Secrets,
+): ModelErrorVerdict {
+  const { type, errorCode, requestId } = report;
+  return {
+    ...verdict,
+    message: secrets.redact(message),
+    report: {
+      ...report,
+      type: secrets.redact(type),
+      errorCode: errorCode === null ? null : secrets.redact(errorCode),
+      requestId: requestId === null ? null : secrets.redact(requestId),
+    },
+  };
 }
 
 /**
@@ -70,15 +114,17 @@ function shortText(said: unknown): string {
 }
 
 function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
-  const { status, headers, errorCode, requestID } = error;
-  const type = error.type ?? error.name;
-  const retryable = isRetryable(error);
+  const { status, headers, errorCode } = error;
+  const requestId = requestIdOf(headers);
+  const platform = platformError(error.error, headers);
+  const type = error.type ?? platform?.type ?? error.name;
+  const retryable = PASSING_TYPES.has(type) || isRetryable(error);
   const delayMs = retryable ? retryAfter(headers, now) : undefined;
   return {
     retryable,
     ...(delayMs === undefined ? {} : { delayMs }),
-    message: describe(error, type),
-    report: { type, status: status ?? null, errorCode, requestId: requestID ?? null },
+    message: describe(error, { type, said: platform?.message, requestId }),
+    report: { type, status: status ?? null, errorCode, requestId },
   };
 }
 
@@ -95,23 +141,32 @@ function isRetryable(error: APIError): boolean {
   );
 }
 
-function describe(error: APIError, type: string): string {
-  const text = shortText(error.apiMessage ?? error);
-  const request = error.requestID ? ` (request ${error.requestID})` : '';
-  const { status, errorCode } = error;
-  const hint = hintFor({ status, type, errorCode }, text);
+interface Told {
+  type: string;
+  /** By a cloud. */
+  said: string | undefined;
+  requestId: string | null;
+}
+
+function describe(error: APIError, { type, said, requestId }: Told): string {
+  const text = shortText(error.apiMessage ?? (said || error));
+  const request = requestId === null ? '' : ` (request ${requestId})`;
   if (error.status === undefined) {
     const where =
       error.type === null
         ? 'The Messages API could not be reached'
         : `The Messages API broke off with ${type}`;
+    const credentials = CREDENTIAL_HINTS.find(([beginning]) => text.startsWith(beginning))?.[1];
+    const hint = credentials ?? hintFor({ type, errorCode: error.errorCode }, text);
     return withHint(`${where}: ${text}${request}`, hint);
   }
+  const { status, errorCode } = error;
+  const hint = platformHint(type) ?? hintFor({ status, type, errorCode }, text);
   return withHint(`The Messages API answered ${error.status} ${type}: ${text}${request}`, hint);
 }
 
-function withHint(message: string, hint: string | undefined): string {
-  return hint === undefined ? message : `${message}. ${hint}`;
+function withHint(text: string, hint: string | undefined): string {
+  return hint === undefined ? text : `${text.replace(/\.$/, '')}. ${hint}`;
 }
 
 /** `retry-after-ms`, else `retry-after` in seconds or as a date; in milliseconds. */

@@ -1,4 +1,3 @@
-import Anthropic from '@anthropic-ai/sdk';
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
@@ -19,11 +18,14 @@ import { cancelTurn } from './cancel-turn.ts';
 import { createAnnounceApproval } from './announce-approval.ts';
 import { withBuiltInTools } from './built-in-tools.ts';
 import { createCallModel } from './call-model.ts';
+import type { ModelClient } from './model-client.ts';
+import { modelClient } from './model-client.ts';
 import { createPrepareCall } from './prepare-call.ts';
 import { createPresentResult } from './present-result.ts';
 import { createReadTranscript } from './read-transcript.ts';
 import { readTurn } from './read-turn.ts';
 import { createRunTool } from './run-tool.ts';
+import { createSecrets } from './secrets.ts';
 import type { LeftBehind } from './tool-attempt.ts';
 import { createTranscriptStore } from './transcript-store.ts';
 
@@ -31,11 +33,20 @@ export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */
   agents: readonly AgentDefinition[];
   /**
-   * A client of the Anthropic SDK, or options for one. Its own retries are not used: Temporal
-   * retries, and records it.
-   * @default `new Anthropic()`, which reads ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL
+   * How Claude is reached: options of the Anthropic SDK's client, or a client of its family
+   * (`AnthropicBedrock`, `AnthropicVertex`, `AnthropicFoundry`, `AnthropicAws`), one for the worker. Its
+   * own retries are not used: Temporal retries, and records it.
+   *
+   * `apiKey` may be an async function, which is asked for a key before every request. Where credentials
+   * come from a function or a cloud, a request that is refused with 401 is made once more, at once, with
+   * new ones; a second refusal is final. Keys are kept out of failures and logs; give them here or in
+   * the environment, never to an agent, a tool's result or a turn's context.
+   *
+   * Throws a `DeclarationError` for a `baseURL` with a user name or a password in it.
+   * @default made with the first request by `new Anthropic()`, which reads ANTHROPIC_API_KEY,
+   * ANTHROPIC_AUTH_TOKEN, ANTHROPIC_BASE_URL and ANTHROPIC_CUSTOM_HEADERS
    */
-  anthropic?: Anthropic | ClientOptions;
+  anthropic?: ModelClient | ClientOptions;
   /**
    * Where long conversations are kept, instead of in history: the same for every worker of a task
    * queue. Without it a turn ends with `turn_too_large` when its conversation nears 1.5 MB.
@@ -71,7 +82,12 @@ export function buildActivities(options: ActivitiesOptions, leftBehind: Set<Left
   const registry = createAgentRegistry(
     [...new Set(options.agents)].map((agent) => withBuiltInTools(agent, store)),
   );
-  const model = { client: anthropicClient(options.anthropic), idleTimeoutMs: idleTimeout(options) };
+  const secrets = createSecrets();
+  const model = {
+    client: modelClient(options.anthropic, secrets),
+    secrets,
+    idleTimeoutMs: idleTimeout(options),
+  };
   const runTool = createRunTool(registry, store, leftBehind);
   return {
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
@@ -88,13 +104,6 @@ export function buildActivities(options: ActivitiesOptions, leftBehind: Set<Left
 
 /** Plait's own activities; tools have activity types of their own beside them. */
 export type PlaitActivities = ReturnType<typeof buildActivities>;
-
-function anthropicClient(given: ActivitiesOptions['anthropic']): () => Anthropic {
-  if (given !== undefined && 'messages' in given) return () => given;
-  // Made with the first request, so that a worker without a key starts and its turns say so.
-  let client: Anthropic | undefined;
-  return () => (client ??= new Anthropic({ ...given, maxRetries: 0 }));
-}
 
 function idleTimeout({ modelIdleTimeout = DEFAULT_IDLE_TIMEOUT_MS }: ActivitiesOptions): number {
   const parsed = duration.safeParse(modelIdleTimeout);

@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
 import { activityInfo, Context } from '@temporalio/activity';
-import type { Payload, StorageDriver } from '@temporalio/common';
-import {
-  ApplicationFailure,
-  defaultPayloadConverter,
-  StorageDriverClaim,
-} from '@temporalio/common';
+import type { StorageDriver } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
 import { hasCompaction } from '../core/compaction.ts';
@@ -14,6 +10,7 @@ import type { Message } from '../core/messages.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import type { Segment } from '../core/transcript.ts';
 import { segmentsToAbsorb } from '../core/transcript.ts';
+import { readPart, writePart } from '../storage/stored-part.ts';
 
 /** Where transcripts and specs lie outside of history. Without a storage everything stays inline. */
 export interface TranscriptStore {
@@ -73,13 +70,11 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     const digest = digestOf(json);
     const known = written.get(digest);
     if (known !== undefined) return known;
-    const payload = await encode(value);
-    const [claim] = await driver.store({}, [payload]).catch((error: unknown) => {
+    const claim = await writePart(driver, value, codecs()).catch((error: unknown) => {
       throw storageFailed(`Cannot write ${what} to the storage`, error);
     });
-    if (claim === undefined) throw new Error(`storage ${driver.name} returned no claim`);
     const bytes = Buffer.byteLength(json);
-    const stored = { digest, claim: claim.claimData, bytes };
+    const stored = { digest, claim, bytes };
     written.set(digest, stored);
     cache?.set(digest, { value }, { size: Math.max(1, bytes) });
     return stored;
@@ -94,9 +89,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     if (cached !== undefined) return cached.value;
     try {
       if (storage === undefined) throw new Error('this worker has no storage');
-      const [payload] = await storage.retrieve({}, [new StorageDriverClaim(stored.claim)]);
-      if (payload === undefined) throw new Error(`storage ${storage.name} returned nothing`);
-      const value = await decode(payload);
+      const value = await readPart<object>(storage, stored.claim, codecs());
       const json = JSON.stringify(value);
       if (digestOf(json) !== stored.digest) throw new Error('its content has changed');
       cache.set(stored.digest, { value }, { size: Math.max(1, Buffer.byteLength(json)) });
@@ -179,20 +172,6 @@ function digestOf(json: string): string {
   return createHash('sha256').update(json).digest('hex');
 }
 
-// Stored parts pass through the worker's codecs as every payload does: a team that encrypts its
-// history wants its transcripts encrypted too.
 function codecs() {
   return Context.current().client.options.loadedDataConverter.payloadCodecs;
-}
-
-async function encode(value: object): Promise<Payload> {
-  let payloads = [defaultPayloadConverter.toPayload(value)];
-  for (const codec of codecs()) payloads = await codec.encode(payloads);
-  return payloads[0] as Payload;
-}
-
-async function decode(payload: Payload): Promise<object> {
-  let payloads = [payload];
-  for (const codec of codecs().toReversed()) payloads = await codec.decode(payloads);
-  return defaultPayloadConverter.fromPayload(payloads[0] as Payload);
 }

@@ -6,10 +6,9 @@ import type { Agent } from '../agents/define-agent.ts';
 import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
-import { turnAttributes, userProblem } from '../core/search-attributes.ts';
 import type { SessionArgs } from '../core/session.ts';
-import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
-import type { TurnArgs, TurnInput, TurnResult } from '../core/turn.ts';
+import { InvalidTurnError } from '../core/turn-input.ts';
+import type { TurnInput, TurnResult } from '../core/turn.ts';
 import { withoutThinking } from '../core/without-thinking.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
@@ -17,18 +16,18 @@ import { digestOf } from './digest.ts';
 import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
 import type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
 import { listSessions } from './list-sessions.ts';
-import { outputSchema, parserOf } from './output.ts';
+import { parserOf } from './output.ts';
 import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
 import { listTurns } from './list-turns.ts';
 import { SearchableStarts } from './searchable-starts.ts';
 import { SessionHandle } from './session-handle.ts';
 import {
-  attributesOf,
-  budgetOf,
-  milliseconds,
-  priceProblem,
+  attributesOfSession,
+  attributesOfTurn,
+  nameOf,
   sessionArgs,
   summaryOf,
+  turnArgs,
   turnDigest,
 } from './start-arguments.ts';
 import type {
@@ -109,33 +108,16 @@ export class AgentClient {
     input: TurnInput,
     ...[options = {}]: OptionsOf<Context, StartTurnOptions<Context, Output>>
   ): Promise<TurnHandle<Output>> {
-    const name = typeof agent === 'string' ? agent : agent.name;
-    const { context, taskQueue = this.taskQueue, onToolFailure } = options;
-    const { onLimit } = options;
-    const batchTimeout = milliseconds('batchTimeout', options.batchTimeout);
-    const limits = budgetOf(options.limits);
-    const unpriced = priceProblem(agent, limits);
-    if (unpriced !== undefined) throw new InvalidTurnError(unpriced);
-    const args: TurnArgs = {
-      agent: name,
-      input,
-      ...(context === undefined ? {} : { context }),
-      ...(onToolFailure === undefined ? {} : { onToolFailure }),
-      ...(batchTimeout === undefined ? {} : { batchTimeout }),
-      ...(limits === undefined ? {} : { limits }),
-      ...(onLimit === undefined ? {} : { onLimit }),
-      ...(options.output === undefined ? {} : { output: outputSchema(options.output) }),
-    };
-    openingMessages(args);
+    const args = turnArgs(agent, input, options);
+    const { agent: name } = args;
+    const { taskQueue = this.taskQueue, user } = options;
     if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
-    const { user } = options;
-    const problem = user === undefined ? undefined : userProblem(user);
-    if (problem !== undefined) throw new InvalidTurnError(`user ${problem}`);
+    const attributes = attributesOfTurn(name, user);
     const turnId = options.turnId ?? `${name}-${randomUUID()}`;
     const inputDigest = turnDigest(args);
     await aboutTurn(turnId, this.client.options.namespace, async () => {
       try {
-        await this.starts.start(turnAttributes({ agent: name, user }), (attributes) =>
+        await this.starts.start(attributes, (registered) =>
           this.client.workflow.start(TURN_WORKFLOW, {
             workflowId: turnId,
             taskQueue,
@@ -143,7 +125,7 @@ export class AgentClient {
             // An id names one turn for ever, not the latest of several.
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             memo: { agent: name, inputDigest },
-            ...attributes,
+            ...registered,
             ...(this.requestEagerStart ? { requestEagerStart: true } : {}),
             staticSummary: summaryOf(name, input),
           }),
@@ -168,12 +150,11 @@ export class AgentClient {
     sessionId: string,
     ...[options = {}]: OptionsOf<Context, SessionOptions<Context>>
   ): SessionHandle<Output> {
-    const name = typeof agent === 'string' ? agent : agent.name;
     const args = sessionArgs(agent, options);
     const { starts } = this;
-    const attributes = attributesOf(name, options.user);
+    const attributes = attributesOfSession(args.agent, options.user);
     const start = this.sessionStart(sessionId, args, options.taskQueue);
-    const creation = { agent: name, start, attributes, starts };
+    const creation = { agent: args.agent, start, attributes, starts };
     const parse = parserOf(agent, undefined);
     return new SessionHandle<Output>(this.client, sessionId, creation, parse);
   }
@@ -193,14 +174,14 @@ export class AgentClient {
     agent: Agent<Context, Output> | string,
     ...[options = {}]: OptionsOf<Context, StartSessionOptions<Context>>
   ): Promise<SessionHandle<Output>> {
-    const name = typeof agent === 'string' ? agent : agent.name;
+    const name = nameOf(agent);
     const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
     const messages = withoutThinking(options.messages ?? []);
     const args = sessionArgs(agent, options, messages);
     const inputDigest = digestOf(args);
     const { memo, ...start } = this.sessionStart(sessionId, args, options.taskQueue);
     try {
-      await this.starts.start(attributesOf(name, options.user), (attributes) =>
+      await this.starts.start(attributesOfSession(name, options.user), (attributes) =>
         this.client.workflow.start(SESSION_WORKFLOW, {
           ...start,
           ...attributes,

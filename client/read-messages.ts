@@ -1,9 +1,8 @@
 import type { Client } from '@temporalio/client';
-import type { Payload } from '@temporalio/common';
-import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 import { causeChain } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import type { Segment, Transcript } from '../core/transcript.ts';
+import { readPart } from '../storage/stored-part.ts';
 
 export interface MessageRange {
   /** Index of the first message. @default 0 */
@@ -44,9 +43,7 @@ async function readSegment(client: Client, { claim }: Segment): Promise<Message[
     );
   }
   try {
-    let payloads = await storage.retrieve({}, [new StorageDriverClaim(claim)]);
-    for (const codec of payloadCodecs.toReversed()) payloads = await codec.decode(payloads);
-    return defaultPayloadConverter.fromPayload<Message[]>(payloads[0] as Payload);
+    return await readPart<Message[]>(storage, claim, payloadCodecs);
   } catch (error) {
     throw new Error(
       `Cannot read a part of the conversation from storage ${storage.name}: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,

@@ -6,50 +6,95 @@ import type { Budget } from '../core/budget.ts';
 import { causeChain } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
-import { sessionAttributes, userProblem } from '../core/search-attributes.ts';
+import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session-input.ts';
 import type { SessionArgs } from '../core/session.ts';
-import { InvalidTurnError } from '../core/turn-input.ts';
-import type { TurnInput } from '../core/turn.ts';
+import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
+import type { TurnArgs, TurnInput } from '../core/turn.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
-import type { SessionOptions, TurnLimitOptions } from './start-options.ts';
+import { outputSchema } from './output.ts';
+import type { SessionOptions, StartTurnOptions, TurnLimitOptions } from './start-options.ts';
 
 // What a workflow is started with, made of what a caller gives.
 
+/** Throws an `InvalidTurnError` for what a worker would refuse. */
+export function turnArgs(
+  agent: Agent | string,
+  input: TurnInput,
+  options: StartTurnOptions,
+): TurnArgs {
+  const { output } = options;
+  const args: TurnArgs = {
+    agent: nameOf(agent),
+    input,
+    ...shared(options, InvalidTurnError),
+    ...(output === undefined ? {} : { output: outputSchema(output) }),
+  };
+  const problem = priceProblem(agent, args.limits);
+  if (problem !== undefined) throw new InvalidTurnError(problem);
+  openingMessages(args);
+  return args;
+}
+
+/** Throws an `InvalidSessionError` for what a worker would refuse. */
 export function sessionArgs(
   agent: Agent | string,
-  {
-    context,
-    whenBusy,
-    onToolFailure,
-    batchTimeout: given,
-    limits: budget,
-    onLimit,
-  }: SessionOptions,
+  options: SessionOptions,
   messages: Message[] = [],
 ): SessionArgs {
-  const batchTimeout = milliseconds('batchTimeout', given);
-  const limits = budgetOf(budget);
+  const { whenBusy } = options;
   const args: SessionArgs = {
-    agent: typeof agent === 'string' ? agent : agent.name,
-    ...(context === undefined ? {} : { context }),
+    agent: nameOf(agent),
+    ...shared(options, InvalidSessionError),
     ...(whenBusy === undefined ? {} : { whenBusy }),
-    ...(onToolFailure === undefined ? {} : { onToolFailure }),
-    ...(batchTimeout === undefined ? {} : { batchTimeout }),
-    ...(limits === undefined ? {} : { limits }),
-    ...(onLimit === undefined ? {} : { onLimit }),
     ...(messages.length === 0 ? {} : { messages }),
   };
-  const problem = checkSessionArgs(args) ?? priceProblem(agent, limits);
+  const problem = checkSessionArgs(args) ?? priceProblem(agent, args.limits);
   if (problem !== undefined) throw new InvalidSessionError(problem);
   return args;
 }
 
-export function attributesOf(agent: string, user: string | undefined): SearchAttributePair[] {
+export function nameOf(agent: Agent | string): string {
+  return typeof agent === 'string' ? agent : agent.name;
+}
+
+/** What turns and sessions are started with alike. */
+function shared(
+  { context, onToolFailure, batchTimeout, limits, onLimit }: StartTurnOptions & SessionOptions,
+  Invalid: InvalidError,
+) {
+  const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);
+  const budget = budgetOf(limits, Invalid);
+  return {
+    ...(context === undefined ? {} : { context }),
+    ...(onToolFailure === undefined ? {} : { onToolFailure }),
+    ...(timeout === undefined ? {} : { batchTimeout: timeout }),
+    ...(budget === undefined ? {} : { limits: budget }),
+    ...(onLimit === undefined ? {} : { onLimit }),
+  };
+}
+
+/** What wrong options of a turn are told by, or those of a session. */
+type InvalidError = typeof InvalidTurnError | typeof InvalidSessionError;
+
+/** Throws an `InvalidTurnError` for a user by which nothing could be found. */
+export function attributesOfTurn(agent: string, user: string | undefined): SearchAttributePair[] {
+  return turnAttributes({ agent, user: checkedUser(user, InvalidTurnError) });
+}
+
+/** Throws an `InvalidSessionError` for a user by which nothing could be found. */
+export function attributesOfSession(
+  agent: string,
+  user: string | undefined,
+): SearchAttributePair[] {
+  return sessionAttributes({ agent, user: checkedUser(user, InvalidSessionError) });
+}
+
+function checkedUser(user: string | undefined, Invalid: InvalidError): string | undefined {
   const problem = user === undefined ? undefined : userProblem(user);
-  if (problem !== undefined) throw new InvalidSessionError(`user ${problem}`);
-  return sessionAttributes({ agent, user });
+  if (problem !== undefined) throw new Invalid(`user ${problem}`);
+  return user;
 }
 
 export function turnDigest(args: unknown): string {
@@ -63,29 +108,30 @@ export function turnDigest(args: unknown): string {
 }
 
 /** An agent that is known only by its name is asked when its turn begins. */
-export function priceProblem(
-  agent: Agent | string,
-  limits: Budget | undefined,
-): string | undefined {
+function priceProblem(agent: Agent | string, limits: Budget | undefined): string | undefined {
   if (limits?.costUSD === undefined || typeof agent === 'string') return undefined;
   if (agent.prices !== undefined) return undefined;
   return `limits.costUSD needs prices, and the agent ${agent.name} declares none`;
 }
 
-export function budgetOf(limits: TurnLimitOptions | undefined): Budget | undefined {
+function budgetOf(limits: TurnLimitOptions | undefined, Invalid: InvalidError): Budget | undefined {
   if (limits === undefined) return undefined;
   const { wallTime: given, ...others } = limits;
-  const wallTime = milliseconds('limits.wallTime', given);
+  const wallTime = milliseconds('limits.wallTime', given, Invalid);
   const counts = Object.entries(others).filter(([, limit]) => limit !== undefined);
   return { ...Object.fromEntries(counts), ...(wallTime === undefined ? {} : { wallTime }) };
 }
 
-export function milliseconds(option: string, given: Duration | undefined): number | undefined {
+function milliseconds(
+  option: string,
+  given: Duration | undefined,
+  Invalid: InvalidError,
+): number | undefined {
   if (given === undefined) return undefined;
   try {
     return msToNumber(given as Parameters<typeof msToNumber>[0]);
   } catch {
-    throw new InvalidTurnError(
+    throw new Invalid(
       `${option}: ${JSON.stringify(given)} is not a duration; write milliseconds, or a text like '30s'`,
     );
   }

@@ -1,15 +1,9 @@
-import type { AttemptReport, HeartbeatRecord } from '../core/failures.ts';
-import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../core/failures.ts';
+import { failureOutcome, timeoutOutcome } from '../core/ending.ts';
+import type { AttemptReport } from '../core/failures.ts';
+import { heartbeatRecord } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import type { OutcomeType } from '../core/outcome.ts';
-import {
-  afterAttempts,
-  MAY_HAVE_HAPPENED,
-  notTakenText,
-  outOfTimeText,
-  timedOutText,
-  workerLostText,
-} from '../core/outcome-text.ts';
+import { afterAttempts } from '../core/outcome-text.ts';
 import type { Ending, ScheduledLimits } from './turn-events.ts';
 
 /** How a model request or a tool call ended. */
@@ -29,16 +23,15 @@ export function endedStep(ending: Ending, limits: ScheduledLimits, attempt: numb
       return { state: 'cancelled', ...reportIn(ending.details?.[0]) };
     case 'failed': {
       const message = ending.message + afterAttempts(attempt);
-      return { state: failedState(ending.failureType), message, ...reportIn(ending.details?.[0]) };
+      return {
+        state: failureOutcome(ending.failureType),
+        message,
+        ...reportIn(ending.details?.[0]),
+      };
     }
     default:
       return timedOut(ending, limits, attempt);
   }
-}
-
-function failedState(failureType: string | undefined): OutcomeType {
-  if (failureType === OUTCOME_UNKNOWN) return 'unknown';
-  return failureType === TOOL_TIMED_OUT ? 'timedOut' : 'failed';
 }
 
 function timedOut(
@@ -48,24 +41,11 @@ function timedOut(
 ): EndedStep {
   // Only a tool that is not safe to repeat is scheduled with this; see core/tool-policy.ts.
   const repeatable = !limits.nonRetryableErrorTypes.includes('TemporalTimeout:Heartbeat');
-  const after = repeatable ? afterAttempts(attempt) : '';
-  switch (timeout) {
-    case 'START_TO_CLOSE': {
-      const text = timedOutText(limits, repeatable);
-      return { state: 'timedOut', message: text + after };
-    }
-    case 'HEARTBEAT': {
-      const lost = workerLostText(limits.heartbeatTimeout);
-      if (repeatable) return { state: 'timedOut', message: lost + after };
-      return begun(heartbeat)
-        ? { state: 'unknown', message: `${lost} ${MAY_HAVE_HAPPENED}` }
-        : { state: 'failed', message: lost };
-    }
-    case 'SCHEDULE_TO_START':
-      return { state: 'timedOut', message: notTakenText(limits, repeatable) };
-    default:
-      return { state: 'timedOut', message: outOfTimeText(limits, repeatable) + after };
-  }
+  const begun = heartbeatRecord(heartbeat) !== undefined;
+  const { type, message } = timeoutOutcome(timeout, limits, { repeatable, begun });
+  // An attempt that nobody took is none.
+  const counts = repeatable && timeout !== 'SCHEDULE_TO_START';
+  return { state: type, message: counts ? message + afterAttempts(attempt) : message };
 }
 
 function reportIn(value: unknown): { report?: AttemptReport } {
@@ -75,9 +55,4 @@ function reportIn(value: unknown): { report?: AttemptReport } {
     typeof value['endedAt'] === 'number'
     ? { report: value as unknown as AttemptReport }
     : {};
-}
-
-function begun(heartbeat: unknown): boolean {
-  const record: Partial<HeartbeatRecord> = isRecord(heartbeat) ? heartbeat : {};
-  return record.begun === true;
 }

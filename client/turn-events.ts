@@ -1,3 +1,4 @@
+import type { TimeLimits } from '../core/ending.ts';
 import type { ToolUse } from '../core/messages.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { CallRecord } from '../core/turn.ts';
@@ -11,11 +12,7 @@ export type Ending =
   | { type: 'cancelled'; details?: readonly unknown[] };
 
 /** What an activity was scheduled with; times in milliseconds. */
-export interface ScheduledLimits {
-  startToCloseTimeout: number;
-  heartbeatTimeout: number;
-  scheduleToStartTimeout?: number | undefined;
-  scheduleToCloseTimeout?: number | undefined;
+export interface ScheduledLimits extends TimeLimits {
   nonRetryableErrorTypes: readonly string[];
 }
 

@@ -1,23 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import { ServiceError } from '@temporalio/client';
-import { isRecord } from '../core/json.ts';
+import type { temporal } from '@temporalio/proto';
 import type { ModelRequest } from './model-request.ts';
 import { modelRequest } from './model-request.ts';
 import type { PendingActivity } from './pending-activities.ts';
-import { historyPageSize } from './history-page.ts';
 import { pendingActivities } from './pending-activities.ts';
+import {
+  abortable,
+  asServiceError,
+  mayAskAgain,
+  PAUSE_MS,
+  HistoryReader,
+} from './history-reader.ts';
 import { storedReplies } from './stored-replies.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import type { TurnEvent } from './turn-events.ts';
 import { turnRuns } from './turn-runs.ts';
 import { readEvent } from './read-event.ts';
 
+type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+
 /** How long a server that does not answer is asked again. */
 const GIVE_UP_MS = 60_000;
-const PAUSE_MS = 200;
-/** gRPC: a long poll that ran into a deadline, and a server that is away for a moment. */
-const ASK_AGAIN = new Set<unknown>([4, 14]);
 
 /** What the server tells of a turn, through all the runs in which it goes on. */
 export interface TurnFeed {
@@ -56,15 +60,18 @@ export async function openTurnFeed(
   return {
     pending: pendingActivities(newest.raw),
     nextEvents: async () => {
-      if (run.ended) return undefined;
+      if (run.history.ended) return undefined;
       const news: TurnEvent[] = [];
       for (;;) {
-        const events = await ask(() => patiently(run.readPage, signal));
+        const { history } = run;
+        const events = await aboutTurn(turnId, namespace, () =>
+          patiently(() => history.readPage(signal), signal),
+        );
         await fetchReplies?.(events);
         const read = await Promise.all(
           events.map((event) => readEvent(event, loadedDataConverter)),
         );
-        const next = run.ended ? (later.shift() ?? run.next) : undefined;
+        const next = history.ended ? (later.shift() ?? continuedIn(events)) : undefined;
         for (const event of read) {
           if (event !== undefined) news.push(...ofTurn(event, run.runId, next));
         }
@@ -81,59 +88,32 @@ export async function openTurnFeed(
 
 type Describe = (runId: string) => Promise<WorkflowExecutionDescription>;
 
-/** Reads the history of one run, page by page. */
+/** One run of the turn. */
+interface Run {
+  runId: string;
+  history: HistoryReader;
+}
+
 async function openRun(
   client: Client,
   { turnId, runId }: { turnId: string; runId: string },
   describe: Describe,
-) {
+): Promise<Run> {
   const { historySize } = await describe(runId);
-  let nextPageToken: Uint8Array | undefined;
-  const run = {
-    runId,
-    ended: false,
-    /** The run in which it goes on. */
-    next: undefined as string | undefined,
-    readPage: async () => {
-      const page = await client.workflowService.getWorkflowExecutionHistory({
-        namespace: client.options.namespace,
-        maximumPageSize: historyPageSize(historySize),
-        execution: { workflowId: turnId, runId },
-        waitNewEvent: true,
-        ...(nextPageToken === undefined ? {} : { nextPageToken }),
-      });
-      nextPageToken = page.nextPageToken;
-      run.ended = nextPageToken.length === 0;
-      const events = page.history?.events ?? [];
-      const last = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
-      run.next = last?.newExecutionRunId || undefined;
-      return events;
-    },
-  };
-  return run;
+  return { runId, history: new HistoryReader(client, { workflowId: turnId, runId }, historySize) };
+}
+
+/** The run in which this one goes on, if it does. */
+function continuedIn(events: readonly HistoryEvent[]): string | undefined {
+  return (
+    events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId || undefined
+  );
 }
 
 /** Events count from 1 in each run; and a run that goes on in another has not closed the turn. */
 function ofTurn(event: TurnEvent, runId: string, next: string | undefined): TurnEvent[] {
   if ('key' in event) return [{ ...event, key: `${runId}/${event.key}` }];
   return event.type === 'turnClosed' && next !== undefined ? [] : [event];
-}
-
-/** With a signal of its own: the SDK's connection never takes its listener off one again. */
-async function abortable<T>(
-  client: Client,
-  signal: AbortSignal,
-  request: () => Promise<T>,
-): Promise<T> {
-  const own = new AbortController();
-  const abort = () => own.abort();
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await client.withAbortSignal(own.signal, request);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 /** Asks again while the server is away; the SDK has tried for some seconds each time. */
@@ -144,9 +124,8 @@ async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Pro
     try {
       return await request();
     } catch (error) {
-      const code = isRecord(error) ? error['code'] : undefined;
-      if (signal.aborted || !ASK_AGAIN.has(code) || asked - since > GIVE_UP_MS) {
-        throw error instanceof Error ? new ServiceError(error.message, { cause: error }) : error;
+      if (signal.aborted || !mayAskAgain(error) || asked - since > GIVE_UP_MS) {
+        throw asServiceError(error);
       }
     }
     await sleep(PAUSE_MS, undefined, { signal });

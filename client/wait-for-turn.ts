@@ -1,16 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import { isRecord } from '../core/json.ts';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { TurnNotFoundError } from './errors.ts';
-import { historyPageSize } from './history-page.ts';
+import { asServiceError, mayAskAgain, PAUSE_MS, HistoryReader } from './history-reader.ts';
 import { aboutTurn } from './temporal-errors.ts';
-
-/** gRPC: a long poll that ran into a deadline, and a server that is away for a moment. */
-const ASK_AGAIN = new Set<unknown>([4, 14]);
-/** gRPC: also a page that is larger than a message may be. */
-const TOO_LARGE = 8;
-const PAUSE_MS = 200;
 
 /**
  * Waits until a turn of a session has begun, by history long poll of the session: whenever something
@@ -74,31 +67,15 @@ async function* news(
   { runId, historySize }: Run,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<void, void, undefined> {
-  let maximumPageSize = historyPageSize(historySize);
-  let nextPageToken: Uint8Array | undefined;
+  const history = new HistoryReader(client, { workflowId, runId }, historySize);
   do {
-    const request = {
-      namespace: client.options.namespace,
-      execution: { workflowId, runId },
-      maximumPageSize,
-      waitNewEvent: true,
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    };
     try {
-      const page = await client.withAbortSignal(signal ?? new AbortController().signal, () =>
-        client.workflowService.getWorkflowExecutionHistory(request),
-      );
-      nextPageToken = page.nextPageToken;
+      await history.readPage(signal);
     } catch (error) {
       signal?.throwIfAborted();
-      const code = isRecord(error) ? error['code'] : undefined;
-      // It has grown meanwhile.
-      if (code === TOO_LARGE && maximumPageSize !== 1) maximumPageSize = 1;
-      else if (!ASK_AGAIN.has(code)) {
-        throw error instanceof Error ? new ServiceError(error.message, { cause: error }) : error;
-      }
+      if (!mayAskAgain(error)) throw asServiceError(error);
       await sleep(PAUSE_MS);
     }
     yield;
-  } while (nextPageToken === undefined || nextPageToken.length > 0);
+  } while (!history.ended);
 }

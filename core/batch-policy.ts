@@ -34,9 +34,12 @@ export type BatchStop =
   | { type: 'turn timeout'; milliseconds: number }
   | { type: 'sibling failed'; callId: string; tool: string; message: string };
 
-export function isFailure({ type }: ToolOutcome): boolean {
+export function isFailure(outcome: ToolOutcome): outcome is Failure {
+  const { type } = outcome;
   return type === 'failed' || type === 'timedOut' || type === 'unknown';
 }
+
+type Failure = ToolOutcome & { type: 'failed' | 'timedOut' | 'unknown' };
 
 /** The first call that failed, for a turn that ends because of it. */
 export function findFailure(settled: readonly SettledCall[]): number | undefined {
@@ -88,6 +91,18 @@ export function stopped(stop: BatchStop, repeatable: boolean): ToolOutcome {
         message: `The call was cancelled while it ran, because ${failure(stop)}${caveat}`,
       };
   }
+}
+
+/** How a call ended that may have been cancelled because its batch was stopped: it is told by what. */
+export function endedBy(
+  stop: BatchStop | undefined,
+  settled: SettledCall,
+  repeatable: boolean,
+): SettledCall {
+  if (settled.outcome.type !== 'cancelled' || stop === undefined) return settled;
+  if (settled.attempts > 0) return { ...settled, outcome: stopped(stop, repeatable) };
+  // Between two attempts the server does not say that there was one.
+  return { ...settled, outcome: neverStarted(stop, repeatable) };
 }
 
 type OutOfTime = Extract<BatchStop, { milliseconds: number }>;

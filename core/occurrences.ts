@@ -13,3 +13,21 @@ export function occurrences(calls: readonly ToolUse[]): number[] {
     return before;
   });
 }
+
+interface Numbered {
+  name: string;
+  input: unknown;
+  occurrence: number;
+}
+
+/** The number of a call whose input was edited, which no other call has that is now equal to it. */
+export function nextOccurrence(
+  { name, input }: Omit<Numbered, 'occurrence'>,
+  others: readonly Numbered[],
+): number {
+  const same = canonicalJson(input);
+  const taken = others
+    .filter((other) => other.name === name && canonicalJson(other.input) === same)
+    .map(({ occurrence }) => occurrence);
+  return Math.max(-1, ...taken) + 1;
+}

@@ -126,7 +126,7 @@ export function findBlocker(
   index: number,
   accesses: Accesses,
   waitsFor: readonly number[],
-  outcomeOf: (index: number) => OutcomeType,
+  outcomeOf: (index: number) => OutcomeType | undefined,
 ): Blocker | undefined {
   const access = accesses[index];
   for (const other of waitsFor) {
@@ -162,8 +162,8 @@ const BLOCKED = {
   ],
 } as const satisfies Partial<Record<OutcomeType, readonly [happened: string, next: string]>>;
 
-function isBlocking(outcome: OutcomeType): outcome is BlockingOutcome {
-  return Object.hasOwn(BLOCKED, outcome);
+function isBlocking(outcome: OutcomeType | undefined): outcome is BlockingOutcome {
+  return outcome !== undefined && Object.hasOwn(BLOCKED, outcome);
 }
 
 /** What the model is told about a call that did not run; `other` is the call at the blocker's index. */

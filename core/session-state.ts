@@ -305,10 +305,11 @@ function conversationAfter(
 const MAX_STORED = 100;
 
 function conversationOf({ end }: SessionTurnProgress): Conversation {
-  const { transcript, stored, fallback } = end;
+  const { transcript, stored, container, fallback } = end;
   return {
     transcript,
     stored: stored.slice(-MAX_STORED),
+    ...(container === undefined ? {} : { container }),
     ...(fallback === undefined ? {} : { fallback }),
   };
 }

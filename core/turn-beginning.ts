@@ -64,7 +64,7 @@ export function sessionTurnProgress(
   // A message that comes behind a system message, or together with one that the API refuses, would
   // make every later request a 400.
   const state = withoutUnread(given);
-  const { before, stored } = state;
+  const { before, stored, container } = state;
   return {
     ...turnSummary(agent, state),
     end: {
@@ -73,6 +73,7 @@ export function sessionTurnProgress(
       before,
       // One that was overloaded is asked again with the next turn.
       ...(state.fallback?.because === 'refusal' ? { fallback: state.fallback } : {}),
+      ...(container === undefined ? {} : { container }),
       ...(pinned === undefined ? {} : { agent: pinned }),
     },
   };

@@ -44,7 +44,7 @@ export interface TurnState {
   joined: string[];
   /** How many of them stand at the end of the conversation, where no reply has followed yet. */
   unread: number;
-  /** The sandbox of the API that code of this turn runs in. */
+  /** The sandbox of the API that code of the conversation runs in. */
   container?: Container;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
@@ -62,13 +62,15 @@ export interface Conversation {
   stored: StoredResult[];
   /** The model that it goes on with, since one before has declined to answer. */
   fallback?: TakenFallback;
+  /** The newest; it may have expired. */
+  container?: Container;
 }
 
 const NEW_CONVERSATION: Conversation = { transcript: EMPTY_TRANSCRIPT, stored: [] };
 
 export function beginTurn(
   messages: readonly Message[],
-  { transcript, stored, fallback }: Conversation = NEW_CONVERSATION,
+  { transcript, stored, container, fallback }: Conversation = NEW_CONVERSATION,
 ): TurnState {
   return {
     transcript: append(transcript, ...messages),
@@ -83,6 +85,7 @@ export function beginTurn(
     unread: 0,
     repairs: 0,
     ...(fallback === undefined ? {} : { fallback }),
+    ...(container === undefined ? {} : { container }),
   };
 }
 

@@ -1,7 +1,8 @@
-import { StorageDriverClaim } from '@temporalio/common';
 import { isRecord } from '../core/json.ts';
-import { contentOf, KEY_PATTERN, keyOf, lostObject, payloadOf } from './content.ts';
+import { KEY_PATTERN } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
+import { storeByContent } from './keyed-content.ts';
+import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
 /** What is used of a connection of `pg`. */
@@ -59,15 +60,7 @@ const TOUCH_AFTER = "interval '1 hour'";
 export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStorage {
   const table = qualifiedName(options);
   const location = locationOf(options.connectionString);
-  let opened: Promise<PostgresPool> | undefined;
-
-  function pool(): Promise<PostgresPool> {
-    if (options.pool !== undefined) return Promise.resolve(options.pool);
-    return (opened ??= openPool(options.connectionString).catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    }));
-  }
+  const own = new Opened(() => openPool(options.connectionString));
 
   /** Runs statements on one connection, which an abort closes. */
   async function run<T>(
@@ -75,7 +68,7 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
     work: (query: Query) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
-    const from = await pool();
+    const from = options.pool ?? (await own.get());
     try {
       return await onConnection(await from.connect(), signal, work);
     } catch (error) {
@@ -89,43 +82,40 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
     type: 'plait.postgres',
     location,
 
-    async store({ abortSignal }, payloads) {
-      const contents = payloads.map(contentOf);
-      const unique = [...new Map(contents.map((content) => [content.key, content])).values()];
-      // Two transactions that write the same rows must do so in one order, or they lock each other out.
-      unique.sort((a, b) => (a.key < b.key ? -1 : 1));
-      await run(abortSignal, async (query) => {
-        for (const batch of batches(unique, ({ bytes }) => bytes.length)) {
-          const rows = batch.map((_, i) => `($${2 * i + 1}, $${2 * i + 2})`).join(', ');
-          await query(
-            `INSERT INTO ${table} AS stored (key, content) VALUES ${rows}
-             ON CONFLICT (key) DO UPDATE SET written_at = now()
-             WHERE stored.written_at < now() - ${TOUCH_AFTER}`,
-            batch.flatMap(({ key, bytes }) => [key, Buffer.from(bytes)]),
-          );
-        }
-      });
-      return contents.map(({ key }) => new StorageDriverClaim({ key }));
-    },
+    ...storeByContent({
+      kind: 'PostgreSQL',
+      placeOf: (key) => `${key} in table ${table} of ${location}`,
 
-    async retrieve({ abortSignal }, claims) {
-      const keys = claims.map((claim) => keyOf(claim, 'PostgreSQL'));
-      const found = new Map<string, Buffer>();
-      await run(abortSignal, async (query) => {
-        for (const batch of batches([...new Set(keys)], () => 0)) {
-          const text = `SELECT key, content FROM ${table} WHERE key = ANY($1)`;
-          for (const row of await query(text, [batch])) {
-            const { key, content } = row as { key: string; content: Buffer };
-            found.set(key, content);
+      async put(contents, signal) {
+        // Two transactions that write the same rows must do so in one order, or they lock each other out.
+        const sorted = contents.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+        await run(signal, async (query) => {
+          for (const batch of batches(sorted, ({ bytes }) => bytes.length)) {
+            const rows = batch.map((_, i) => `($${2 * i + 1}, $${2 * i + 2})`).join(', ');
+            await query(
+              `INSERT INTO ${table} AS stored (key, content) VALUES ${rows}
+               ON CONFLICT (key) DO UPDATE SET written_at = now()
+               WHERE stored.written_at < now() - ${TOUCH_AFTER}`,
+              batch.flatMap(({ key, bytes }) => [key, Buffer.from(bytes)]),
+            );
           }
-        }
-      });
-      return keys.map((key) => {
-        const bytes = found.get(key);
-        if (bytes === undefined) throw lostObject(`${key} in table ${table} of ${location}`);
-        return payloadOf({ key, bytes });
-      });
-    },
+        });
+      },
+
+      async get(keys, signal) {
+        const found = new Map<string, Uint8Array>();
+        await run(signal, async (query) => {
+          for (const batch of batches(keys, () => 0)) {
+            const text = `SELECT key, content FROM ${table} WHERE key = ANY($1)`;
+            for (const row of await query(text, [batch])) {
+              const { key, content } = row as { key: string; content: Buffer };
+              found.set(key, content);
+            }
+          }
+        });
+        return found;
+      },
+    }),
 
     async *list() {
       let after = '';
@@ -173,9 +163,7 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
     },
 
     async close() {
-      const closing = opened;
-      opened = undefined;
-      await (await closing)?.end();
+      await (await own.take())?.end();
     },
   };
 }

@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import type * as S3 from '@aws-sdk/client-s3';
-import { StorageDriverClaim } from '@temporalio/common';
 import { isRecord } from '../core/json.ts';
-import { contentOf, KEY_PATTERN, keyOf, lostObject, payloadOf } from './content.ts';
+import { KEY_PATTERN } from './content.ts';
 import type { Content } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
+import { storeByContent } from './keyed-content.ts';
+import { Opened } from './opened.ts';
 import { optionalPackage } from './optional-package.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
@@ -55,20 +56,13 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
   const location = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`}`;
   if (bucket === '') throw new InvalidStorageError('s3Storage: the name of the bucket is missing.');
   const place = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
-  let opened: Promise<Opened> | undefined;
-
-  function open(): Promise<Opened> {
-    return (opened ??= openClient(options).catch((error: unknown) => {
-      opened = undefined;
-      throw error;
-    }));
-  }
+  const opened = new Opened(() => openClient(options));
 
   async function send<T>(
     command: (s3: typeof S3) => object,
     abortSignal?: AbortSignal,
   ): Promise<T> {
-    const { s3, client } = await open();
+    const { s3, client } = await opened.get();
     try {
       const aborts = abortSignal === undefined ? {} : { abortSignal };
       return (await client.send(command(s3), aborts)) as T;
@@ -84,14 +78,11 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
   }
 
   async function get(key: string, signal: AbortSignal): Promise<Uint8Array> {
-    const get = send<S3.GetObjectCommandOutput>(
+    const object = await send<S3.GetObjectCommandOutput>(
       (s3) => new s3.GetObjectCommand(place(key)),
       signal,
     );
-    const found = await get.catch((error: unknown) => {
-      throw isMissing(error) ? lostObject(`${location}/${key}`) : error;
-    });
-    return (await found.Body?.transformToByteArray()) ?? new Uint8Array();
+    return (await object.Body?.transformToByteArray()) ?? new Uint8Array();
   }
 
   async function writtenAt(key: string): Promise<Date | undefined> {
@@ -108,22 +99,23 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
     type: 'plait.s3',
     location,
 
-    async store({ abortSignal }, payloads) {
-      const contents = payloads.map(contentOf);
-      const unique = [...new Map(contents.map((content) => [content.key, content])).values()];
-      await forEach(unique, put, abortSignal);
-      return contents.map(({ key }) => new StorageDriverClaim({ key }));
-    },
+    ...storeByContent({
+      kind: 'S3',
+      placeOf: (key) => `${location}/${key}`,
+      put: (contents, signal) => forEach(contents, put, signal),
 
-    async retrieve({ abortSignal }, claims) {
-      const keys = claims.map((claim) => keyOf(claim, 'S3'));
-      const found = new Map<string, Uint8Array>();
-      const read = async (key: string, signal: AbortSignal) => {
-        found.set(key, await get(key, signal));
-      };
-      await forEach([...new Set(keys)], read, abortSignal);
-      return keys.map((key) => payloadOf({ key, bytes: found.get(key) ?? new Uint8Array() }));
-    },
+      async get(keys, signal) {
+        const found = new Map<string, Uint8Array>();
+        const read = async (key: string, each: AbortSignal) => {
+          const bytes = await get(key, each).catch((error: unknown) => {
+            if (!isMissing(error)) throw error;
+          });
+          if (bytes !== undefined) found.set(key, bytes);
+        };
+        await forEach(keys, read, signal);
+        return found;
+      },
+    }),
 
     async *list() {
       let ContinuationToken: string | undefined;
@@ -159,19 +151,13 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
     prepare: () => Promise.resolve(),
 
     async close() {
-      const closing = opened;
-      opened = undefined;
-      if (options.client === undefined) (await closing)?.client.destroy();
+      const closing = await opened.take();
+      if (options.client === undefined) closing?.client.destroy();
     },
   };
 }
 
-interface Opened {
-  s3: typeof S3;
-  client: S3Sender;
-}
-
-async function openClient(options: S3StorageOptions): Promise<Opened> {
+async function openClient(options: S3StorageOptions): Promise<{ s3: typeof S3; client: S3Sender }> {
   const { region, endpoint, pathStyle = endpoint !== undefined, client } = options;
   const s3 = await optionalPackage('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'));
   if (client !== undefined) return { s3, client };

@@ -8,12 +8,8 @@ import {
 } from '@temporalio/workflow';
 import type { ToolReturn } from '../activities/run-tool.ts';
 import type { AttemptReport } from '../core/failures.ts';
-import {
-  heartbeatRecord,
-  OUTCOME_UNKNOWN,
-  TOOL_NOT_REGISTERED,
-  TOOL_TIMED_OUT,
-} from '../core/failures.ts';
+import { failureOutcome, timeoutOutcome } from '../core/ending.ts';
+import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../core/outcome.ts';
 import {
@@ -21,10 +17,6 @@ import {
   beforeText,
   MAY_HAVE_HAPPENED,
   NO_TIME_LEFT,
-  notTakenText,
-  outOfTimeText,
-  timedOutText,
-  workerLostText,
 } from '../core/outcome-text.ts';
 import type { ToolPolicy } from '../core/tool-policy.ts';
 
@@ -48,6 +40,12 @@ export function isNotRegistered(error: unknown): boolean {
 export type CallEnd =
   | { type: 'settled'; settled: SettledCall }
   | { type: 'later'; later: { key: string; timeout: number }; report: AttemptReport };
+
+/** A call that is answered where it stands. */
+export function settledNow(outcome: ToolOutcome): SettledCall {
+  const time = Date.now();
+  return { outcome, attempts: 0, start: time, end: time };
+}
 
 export function returned(value: unknown, scheduled: number): CallEnd {
   const checked = checkedReturn(value, scheduled);
@@ -116,7 +114,7 @@ function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
       return { outcome: { type: 'failed', message }, attempts: 0 };
     }
     const attempts = report?.attempt ?? attemptsOf(error, policy);
-    const type = outcomeType(cause.type);
+    const type = failureOutcome(cause.type);
     const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
     const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
     return {
@@ -129,11 +127,6 @@ function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
   return { outcome: { type: 'failed', message }, attempts: attemptsOf(error, policy) };
 }
 
-function outcomeType(failureType: string | null | undefined): 'failed' | 'timedOut' | 'unknown' {
-  if (failureType === OUTCOME_UNKNOWN) return 'unknown';
-  return failureType === TOOL_TIMED_OUT ? 'timedOut' : 'failed';
-}
-
 function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolicy): Explained {
   const begun = heartbeatRecord(cause.lastHeartbeatDetails);
   const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
@@ -141,31 +134,13 @@ function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolic
   const earlier = Math.max(begun?.attempt ?? 0, attemptReport(before?.details)?.attempt ?? 0);
   const waited = cause.timeoutType === 'SCHEDULE_TO_START';
   const attempts = waited ? earlier : Math.max(earlier, attemptsOf(error, policy));
-  const say = (type: Exclude<ToolOutcome['type'], 'succeeded'>, text: string): Explained => ({
-    outcome: {
-      type,
-      message: policy.repeatable
-        ? `${text}${beforeText(before?.message)}${afterAttempts(attempts)}`
-        : text,
-    },
-    attempts,
+  const { repeatable } = policy;
+  const { type, message } = timeoutOutcome(cause.timeoutType, policy, {
+    repeatable,
+    begun: begun !== undefined,
   });
-  switch (cause.timeoutType) {
-    case 'START_TO_CLOSE':
-      return say('timedOut', timedOutText(policy, policy.repeatable));
-    case 'HEARTBEAT': {
-      const lost = workerLostText(policy.heartbeatTimeout);
-      if (policy.repeatable) return say('timedOut', lost);
-      // The mark is written before `run` is called, so its absence proves that nothing happened.
-      return begun === undefined
-        ? say('failed', `${lost} The call had not begun, so it had no effect.`)
-        : say('unknown', `${lost} ${MAY_HAVE_HAPPENED}`);
-    }
-    case 'SCHEDULE_TO_START':
-      return say('timedOut', notTakenText(policy, policy.repeatable));
-    default:
-      return say('timedOut', outOfTimeText(policy, policy.repeatable));
-  }
+  const tried = repeatable ? beforeText(before?.message) + afterAttempts(attempts) : '';
+  return { outcome: { type, message: message + tried }, attempts };
 }
 
 function explainCancel(cause: unknown, policy: ToolPolicy): Explained {

@@ -5,6 +5,13 @@ import { PREPARE_CALL } from '../core/names.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import { MODEL_RETRY } from './call-model.ts';
 
+/** Asked before `findMissing`, whose promises cost more than all the rest of a small turn. */
+export function areReady(
+  prepared: readonly (PreparedCall | MissingCall)[],
+): prepared is readonly PreparedCall[] {
+  return prepared.every(({ type }) => type !== 'missing');
+}
+
 /**
  * Has the calls prepared whose tools the worker of the reply does not have: by a worker that has them,
  * or by one that says, after some attempts, that nobody has.

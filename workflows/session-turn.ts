@@ -100,7 +100,7 @@ export class SessionTurn {
 
   private async run(): Promise<SessionTurnResult> {
     const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
-    const { transcript, stored, agent: pinned, fallback, spent } = this.memory;
+    const { transcript, stored, container, agent: pinned, fallback, spent } = this.memory;
     const { turnId, input } = this.turn;
     const args: TurnArgs = {
       agent,
@@ -114,6 +114,7 @@ export class SessionTurn {
     const conversation = {
       transcript,
       stored,
+      ...(container === undefined ? {} : { container }),
       ...(pinned === undefined ? {} : { agent: pinned }),
       ...(fallback === undefined ? {} : { fallback }),
     };

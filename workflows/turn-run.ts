@@ -45,6 +45,7 @@ import {
   shouldContinueAsNew,
   TOO_WIDE,
 } from '../core/turn-limits.ts';
+import type { NextBatch } from '../core/turn-limits.ts';
 import { TURN_STATE_QUERY } from '../core/turn-messages.ts';
 import type { NextStep, TurnState } from '../core/turn-state.ts';
 import {
@@ -68,7 +69,7 @@ import { Completions } from './completions.ts';
 import { continuedArgs, continueTurn } from './continue-turn.ts';
 import type { WaitingRooms } from './dispatch-tools.ts';
 import { dispatchTools } from './dispatch-tools.ts';
-import { findMissing } from './find-missing.ts';
+import { areReady, findMissing } from './find-missing.ts';
 import { lastWord } from './last-word.ts';
 import { Notes } from './notes.ts';
 import { messagesOfFailed, readTranscript } from './read-transcript.ts';
@@ -159,20 +160,22 @@ export class TurnRun {
     }
     if (next.type === 'repair output') {
       this.state = commitRepair(this.state, next.problem);
-      return (await this.continueIfFull(agent)) ?? this.afterRound(stored);
+      return this.goOn(agent, this.afterRound(stored));
     }
     if (next.type === 'stop') {
       // Whoever continues this conversation must find every call answered.
       const skipped = skippedCalls(calls, next.reason, Date.now());
       this.state = commitResults(this.state, calls, skipped, stored);
-      return next.reason === 'end_turn' ? await this.goOnWithNotes(agent, next) : next;
+      const mayGoOn = next.reason === 'end_turn' && this.notes.waiting.length > 0;
+      return mayGoOn ? this.goOnWithNotes(agent, next) : next;
     }
     if (next.type === 'ask again') {
-      return (await this.continueIfFull(agent)) ?? this.afterRound(stored);
+      return this.goOn(agent, this.afterRound(stored));
     }
-    const ready = await findMissing(this.args.agent, calls, prepared, this.args.context);
-    const runTools: TurnStep = { type: 'run tools', calls, prepared: ready };
-    return (await this.continueIfFull(agent, runTools)) ?? runTools;
+    const ready = areReady(prepared)
+      ? prepared
+      : await findMissing(this.args.agent, calls, prepared, this.args.context);
+    return this.goOn(agent, { type: 'run tools', calls, prepared: ready });
   }
 
   async runTools({ calls, prepared }: TurnStep & { type: 'run tools' }): Promise<TurnStep> {
@@ -221,12 +224,12 @@ export class TurnRun {
     this.state = state;
     const { args } = this;
     if (this.ofSession) {
-      await allAnswered();
+      if (!allHandlersFinished()) await allAnswered();
       recordStopReason(stop.reason);
       return sessionTurnResult(args.agent, state, this.newlyPinned, stop);
     }
     const messages = allMessages(state.transcript) ?? (await readTranscript(state.transcript));
-    await allAnswered();
+    if (!allHandlersFinished()) await allAnswered();
     recordStopReason(stop.reason);
     return turnResult(args.agent, state, messages, stop);
   }
@@ -318,34 +321,41 @@ export class TurnRun {
   }
 
   /** The model has ended its turn; somebody may have spoken meanwhile. */
-  private async goOnWithNotes(agent: PinnedAgent, stop: Stop): Promise<TurnStep> {
-    if (this.notes.waiting.length === 0) return stop;
+  private goOnWithNotes(agent: PinnedAgent, stop: Stop): TurnStep | Promise<TurnStep> {
     if (reachedBudget(this.budget, this.spent) !== undefined) return stop;
     const next = this.afterRound(agent.spec.type === 'stored');
     if (next.type !== 'ask model') return stop;
     this.state = this.notes.place(this.state, 'after end_turn');
-    return (await this.continueIfFull(agent)) ?? next;
+    return this.goOn(agent, next);
   }
 
   /**
-   * Goes on in a new run where the history of this one is long. Nothing that runs survives that, so it
-   * happens where nothing does. Returns what to do instead where it cannot.
+   * The next step, in a new run where the history of this one is long. Nothing that runs survives that,
+   * so it happens where nothing does.
+   *
+   * Not async: there is rarely something to wait for, and the SDK records a stack trace for every promise
+   * of a workflow.
    */
-  private async continueIfFull(
-    agent: PinnedAgent,
-    next?: TurnStep & { type: 'run tools' },
-  ): Promise<TurnStep | undefined> {
+  private goOn(agent: PinnedAgent, next: TurnStep): TurnStep | Promise<TurnStep> {
     const stored = agent.spec.type === 'stored';
     const { historyEvents: maxEvents } = agent.limits;
     const batch = {
-      calls: next?.calls.length ?? 0,
+      calls: next.type === 'run tools' ? next.calls.length : 0,
       bytesPerCall: contextBytes(this.args.context, stored),
       ...(maxEvents === undefined ? {} : { maxEvents }),
     };
-    if (!shouldContinueAsNew(workflowInfo(), batch)) return undefined;
+    const isLong = next.type !== 'stop' && shouldContinueAsNew(workflowInfo(), batch);
+    return isLong ? this.continueAsNew(agent, next, batch) : next;
+  }
+
+  private async continueAsNew(
+    agent: PinnedAgent,
+    next: TurnStep,
+    batch: NextBatch,
+  ): Promise<TurnStep> {
     await allAnswered();
     // The new run would know nothing of it.
-    if (CancellationScope.current().consideredCancelled) return undefined;
+    if (CancellationScope.current().consideredCancelled) return next;
     const carried = continuedArgs(this.args, {
       state: this.state,
       agent,
@@ -353,11 +363,11 @@ export class TurnRun {
       begunAt: this.begunAt,
       notes: [...this.notes.waiting],
       taken: this.taken.list,
-      ...(next === undefined ? {} : { prepared: [...next.prepared] }),
+      ...(next.type === 'run tools' ? { prepared: [...next.prepared] } : {}),
     });
-    if (canBeCarried(carried, stored)) return await continueTurn(carried);
+    if (canBeCarried(carried, agent.spec.type === 'stored')) return await continueTurn(carried);
     // There is room in this run, and none in a payload.
-    return isHistoryFull(workflowInfo(), batch) ? OUTGROWN : undefined;
+    return isHistoryFull(workflowInfo(), batch) ? OUTGROWN : next;
   }
 }
 

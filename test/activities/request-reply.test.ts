@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { TornReplyError } from '../../activities/assemble-reply.ts';
 import type { RequestOptions } from '../../activities/request-reply.ts';
 import { IdleStreamError, requestReply } from '../../activities/request-reply.ts';
+import { createSecrets } from '../../activities/secrets.ts';
 import { fault } from '../../testing/faults.ts';
 import type { MessagesServer } from '../../testing/messages-server.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
@@ -14,7 +15,11 @@ import { messageDelta, messageStart, messageStop, text } from './stream-events.t
 import { streamServer } from './stream-server.ts';
 
 const QUESTION = 'What about customer 1234?';
-const PATIENT: RequestOptions = { signal: new AbortController().signal, idleTimeoutMs: 10_000 };
+const PATIENT: RequestOptions = {
+  signal: new AbortController().signal,
+  idleTimeoutMs: 10_000,
+  secrets: createSecrets(),
+};
 
 const tool = (name: string) => ({
   name,

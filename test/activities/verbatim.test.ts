@@ -7,6 +7,7 @@ import type { Message } from '@anthropic-ai/sdk/resources/messages';
 import { describe, expect, test } from 'vitest';
 import { requestParams } from '../../activities/request-params.ts';
 import { requestReply } from '../../activities/request-reply.ts';
+import { createSecrets } from '../../activities/secrets.ts';
 import type { ReplyBlock } from '../../core/messages.ts';
 import { beginTurn, commitReply } from '../../core/turn-state.ts';
 import { allMessages } from '../../core/transcript.ts';
@@ -42,6 +43,7 @@ async function sentBack(client: Anthropic): Promise<string | undefined> {
   const reply = await requestReply(client, requestParams(SPEC, [QUESTION]), {
     signal: new AbortController().signal,
     idleTimeoutMs: 10_000,
+    secrets: createSecrets(),
   });
   // Through JSON, as it goes into history and comes out of it.
   const recorded = JSON.parse(JSON.stringify(reply)) as typeof reply;

@@ -294,7 +294,7 @@ describe('how a call ended', () => {
     ['START_TO_CLOSE', LIMITS, undefined, 'timedOut', 'within 2 minutes'],
     ['HEARTBEAT', LIMITS, begun, 'timedOut', 'no heartbeat for 10 s'],
     ['HEARTBEAT', NOT_REPEATABLE, begun, 'unknown', 'may or may not'],
-    ['HEARTBEAT', NOT_REPEATABLE, undefined, 'failed', 'no heartbeat'],
+    ['HEARTBEAT', NOT_REPEATABLE, undefined, 'failed', 'no effect'],
     ['SCHEDULE_TO_START', LIMITS, undefined, 'timedOut', 'no worker took the call'],
     ['SCHEDULE_TO_CLOSE', LIMITS, undefined, 'timedOut', 'Timed out'],
   ])('is told by the kind of its timeout: %s', (timeout, limits, heartbeat, state, text) => {

@@ -51,7 +51,7 @@ export function batch(maxLength = 8): fc.Arbitrary<ToolUse[]> {
     );
 }
 
-const failureType = fc.constantFrom<Exclude<OutcomeType, 'succeeded'>>(
+export const failureType = fc.constantFrom<Exclude<OutcomeType, 'succeeded'>>(
   'failed',
   'timedOut',
   'unknown',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  endedBy,
   findFailure,
   firstTimeout,
   isFailure,
@@ -134,5 +135,29 @@ describe('the first limit of time that is up', () => {
       type: 'timedOut',
       message: `Timed out: ${limit} while this call ran.`,
     });
+  });
+});
+
+describe('a call that ends after its batch was stopped', () => {
+  const stop = { type: 'batch timeout', milliseconds: 2_000 } as const;
+
+  test('is told by what it was cancelled', () => {
+    const call = settled('cancelled');
+
+    expect(endedBy(stop, call, false)).toEqual({ ...call, outcome: stopped(stop, false) });
+  });
+
+  test('is told that it never started where no attempt ran, or only that it waited to run again', () => {
+    const call = { ...settled('cancelled'), attempts: 0 };
+
+    expect(endedBy(stop, call, false).outcome).toEqual(neverStarted(stop));
+    expect(endedBy(stop, call, true).outcome).toEqual(neverStarted(stop, true));
+  });
+
+  test('keeps an end of its own, and so does one that somebody else cancelled', () => {
+    const [call, cancelled] = [settled('succeeded'), settled('cancelled')];
+
+    expect(endedBy(stop, call, true)).toBe(call);
+    expect(endedBy(undefined, cancelled, true)).toBe(cancelled);
   });
 });

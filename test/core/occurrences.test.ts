@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ToolUse } from '../../core/messages.ts';
-import { occurrences } from '../../core/occurrences.ts';
+import { nextOccurrence, occurrences } from '../../core/occurrences.ts';
 
 const call = (name: string, input: unknown): ToolUse => ({
   type: 'tool_use',
@@ -24,4 +24,15 @@ test('calls with the same tool and the same input are counted, all others are th
 
 test('calls of different tools are all the first of their kind', () => {
   expect(occurrences([call('pay', { cents: 5 }), call('look', { cents: 5 })])).toEqual([0, 0]);
+});
+
+test('an edited call takes the next number of those that are now equal to it', () => {
+  const others = [
+    { name: 'pay', input: { to: 'Ada', cents: 5 }, occurrence: 0 },
+    { name: 'pay', input: { cents: 5, to: 'Ada' }, occurrence: 3 },
+    { name: 'pay', input: { cents: 6, to: 'Ada' }, occurrence: 7 },
+    { name: 'look', input: { cents: 5, to: 'Ada' }, occurrence: 8 },
+  ];
+  expect(nextOccurrence({ name: 'pay', input: { cents: 5, to: 'Ada' } }, others)).toBe(4);
+  expect(nextOccurrence({ name: 'pay', input: { cents: 9 } }, others)).toBe(0);
 });

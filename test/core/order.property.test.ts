@@ -1,8 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Access } from '../../core/access.ts';
+import { CallOrder } from '../../core/call-order.ts';
 import { conflicts, findBlocker, planAgain, planOrder } from '../../core/order.ts';
 import type { OutcomeType } from '../../core/outcome.ts';
+import { failureType } from './arbitraries.ts';
 import type { PlannedCall, Ran } from './order-reference.ts';
 import { areInConflict, recordRun, runInSequence } from './order-reference.ts';
 
@@ -24,14 +26,7 @@ const outcome = fc.oneof(
   { weight: 4, arbitrary: fc.constant<OutcomeType>('succeeded') },
   {
     weight: 3,
-    arbitrary: fc.constantFrom<OutcomeType>(
-      'failed',
-      'timedOut',
-      'unknown',
-      'denied',
-      'cancelled',
-      'skipped',
-    ),
+    arbitrary: failureType,
   },
 );
 
@@ -42,13 +37,15 @@ const choices = fc.infiniteStream(fc.nat());
 
 const next = (stream: fc.Stream<number>): number => stream.next().value as number;
 
-/** Runs the calls as a turn would: each as soon as what it waits for has settled, in any order. */
+/** Runs the calls as a turn does: each once what it waits for has settled, in any order. */
 class Simulation {
   readonly accesses: (Access | undefined)[];
   readonly ran: Ran = { outcomes: [], seen: new Map(), writers: new Map() };
   readonly started = new Set<number>();
   readonly running = new Set<number>();
+  /** What the calls wait for by the plan; whether they still do is asked of the order. */
   waits: number[][];
+  private readonly order: CallOrder;
   private readonly settled = new Map<number, OutcomeType>();
   private readonly outcomes: readonly OutcomeType[];
 
@@ -56,6 +53,7 @@ class Simulation {
     this.accesses = calls.map(({ access }) => access);
     this.outcomes = calls.map(({ outcome }) => outcome);
     this.waits = planOrder(this.accesses);
+    this.order = new CallOrder(this.accesses, (i) => this.settled.get(i));
   }
 
   get isOver(): boolean {
@@ -71,16 +69,16 @@ class Simulation {
   /** Starts or skips one call that no longer waits for another; `false` when there is none. */
   startOne(stream: fc.Stream<number>): boolean {
     const free = this.waiting.filter((i) => this.waits[i]?.every((j) => this.settled.has(j)));
+    expect(this.waiting.filter((i) => !this.order.isHeld(i))).toEqual(free);
     const i = free[next(stream) % free.length];
     if (i === undefined) return false;
-    const blocker = findBlocker(i, this.accesses, this.waits[i] ?? [], (j) => this.outcomeOf(j));
-    if (blocker === undefined) {
+    if (this.order.blocker(i) === undefined) {
       this.started.add(i);
       this.running.add(i);
       recordRun(this.ran, i, this.accesses[i]);
     } else {
       this.ran.outcomes[i] = undefined;
-      this.settled.set(i, 'skipped');
+      this.settle(i, 'skipped');
     }
     return true;
   }
@@ -89,19 +87,20 @@ class Simulation {
     const i = [...this.running][next(stream) % this.running.size];
     if (i === undefined) throw new Error('All calls that are left wait for each other.');
     this.running.delete(i);
-    this.settled.set(i, this.outcomes[i] as OutcomeType);
+    this.settle(i, this.outcomes[i] as OutcomeType);
     this.ran.outcomes[i] = this.outcomes[i];
   }
 
   edit(i: number, access: Access | undefined): void {
+    const hasStarted = (j: number) => this.started.has(j);
     this.accesses[i] = access;
-    this.waits = planAgain(this.accesses, (j) => this.started.has(j));
+    this.waits = planAgain(this.accesses, hasStarted);
+    this.order.edit(i, access, hasStarted);
   }
 
-  private outcomeOf(i: number): OutcomeType {
-    const settled = this.settled.get(i);
-    if (settled === undefined) throw new Error(`Call ${i} is asked for its outcome and has none.`);
-    return settled;
+  private settle(i: number, outcome: OutcomeType): void {
+    this.settled.set(i, outcome);
+    this.order.release(i, () => undefined);
   }
 }
 

@@ -2,24 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { ReplyBlock } from '../../core/messages.ts';
 import { sendableContent } from '../../core/sendable-content.ts';
 import { call } from './arbitraries.ts';
+import { found, redacted, search, text, thinking } from './reply-blocks.ts';
 
-const direct = { type: 'direct' } as const;
-const text = (words: string): ReplyBlock => ({ type: 'text', text: words, citations: null });
-const thinking: ReplyBlock = { type: 'thinking', thinking: '', signature: 's' };
-const redacted: ReplyBlock = { type: 'redacted_thinking', data: 'x' };
-const search = (id: string): ReplyBlock => ({
-  type: 'server_tool_use',
-  id,
-  name: 'web_search',
-  input: {},
-  caller: direct,
-});
-const found = (id: string): ReplyBlock => ({
-  type: 'web_search_tool_result',
-  tool_use_id: id,
-  content: [],
-  caller: direct,
-});
 const summary = (content: string | null): ReplyBlock => ({
   type: 'compaction',
   content,

@@ -196,6 +196,18 @@ describe('a turn that has ended', () => {
     { turnId: 's.turn-2', input: 'b' },
     { turnId: 's.turn-4', input: 'd' },
   ];
+  test('hands over the sandbox of its code, which outlives turns that are lost', () => {
+    const container = { id: 'container_1', expires_at: '2026-11-22T12:00:00Z' };
+    const result = ended();
+    const memory = end({
+      type: 'ended',
+      result: { ...result, end: { ...result.end, container } },
+    });
+
+    expect(memory.container).toEqual(container);
+    expect(end({ type: 'lost', message: 'gone' }, running, memory).container).toEqual(container);
+  });
+
   test('hands over its conversation, its agent and what it used', () => {
     const memory = end({ type: 'ended', result: ended() });
     expect(memory).toMatchObject({

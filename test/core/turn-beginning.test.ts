@@ -48,6 +48,13 @@ describe('a turn hands on to its session', () => {
     expect(sessionTurnProgress('tester', overloaded, undefined).end).not.toHaveProperty('fallback');
   });
 
+  test('the sandbox that its code runs in', () => {
+    const container = { id: 'container_1', expires_at: '2026-11-22T12:00:00Z' };
+    const next = beginTurn([], { ...begun, container });
+    expect(sessionTurnProgress('tester', next, undefined).end.container).toEqual(container);
+    expect(sessionTurnProgress('tester', begun, undefined).end).not.toHaveProperty('container');
+  });
+
   test('a conversation in which a person may speak next', () => {
     const open: Message[] = [
       { role: 'user', content: 'go' },

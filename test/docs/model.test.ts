@@ -1,13 +1,21 @@
 import { conversation, pauseTurn, refuse, reply, say, stopWith } from 'plait/testing';
-import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import { createActivities } from 'plait/activities';
+import { AgentClient } from 'plait/client';
+import { describe, expect, inject, test } from 'vitest';
+import { bedrock } from '../fixtures/clouds.ts';
+import { withEnvironment } from '../fixtures/environment-variables.ts';
 import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { createBedrockWorker, helper } from './bedrock-worker.ts';
 import { explainEnding } from './explain-ending.ts';
+import { anthropic } from './gateway.ts';
 import { researcher } from './researcher.ts';
 import { createSteadyWorker, steady } from './steady.ts';
 
 describe('docs/model.md', () => {
-  testGuide('docs/model.md', 3);
+  testGuide('docs/model.md', 5);
 
   test('its programs do what it says', async () => {
     const found = {
@@ -43,8 +51,7 @@ describe('docs/model.md', () => {
   });
 
   test('an agent with fallbacks asks them on its queue', async () => {
-    vi.stubEnv('TEMPORAL_ADDRESS', inject('temporalAddress'));
-    onTestFinished(() => void vi.unstubAllEnvs());
+    using _ = withEnvironment({ TEMPORAL_ADDRESS: inject('temporalAddress') });
     const worker = await createSteadyWorker();
     await worker.runUntil(Promise.resolve());
 
@@ -57,5 +64,31 @@ describe('docs/model.md', () => {
       fallback: { model: 'claude-opus-4-8', because: 'refusal' },
     });
     expect(plait.model.requests).toHaveLength(2);
+  });
+
+  test('its worker reaches Claude by Bedrock', async () => {
+    await using server = await bedrock({ script: conversation('Hello', [say('Hi.')]) });
+    using _ = withEnvironment({
+      TEMPORAL_ADDRESS: inject('temporalAddress'),
+      ANTHROPIC_BEDROCK_BASE_URL: server.url,
+      AWS_BEARER_TOKEN_BEDROCK: 'key-of-bedrock',
+    });
+    const taskQueue = `bedrock-${randomUUID()}`;
+    const worker = await createBedrockWorker(taskQueue);
+    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
+
+    const result = await worker.runUntil(agents.execute(helper, 'Hello'));
+    await connection.close();
+
+    expect(result.text).toBe('Hi.');
+    expect(server.requests[0]?.headers.authorization).toBe('Bearer key-of-bedrock');
+  });
+
+  test('its gateway is one that a worker takes', () => {
+    expect(() =>
+      createActivities({ agents: [], ...(anthropic === undefined ? {} : { anthropic }) }),
+    ).not.toThrow();
+    expect(anthropic).toHaveProperty('baseURL', 'https://gateway.example.com');
   });
 });

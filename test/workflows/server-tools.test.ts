@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../index.ts';
@@ -132,6 +133,33 @@ describe('calls by code', () => {
     await expect(runCode(1, '2026-01-01T00:00:00Z')).rejects.toThrow(
       /container_id is required.*request req_/,
     );
+  });
+});
+
+/** What three turns of a session send, the first of which is given a sandbox. */
+async function containersOf(expiresAt: string) {
+  const agent = agentOf({});
+  const container = { id: 'container_1', expires_at: expiresAt };
+  await using plait = await startPlait({
+    agents: [agent],
+    script: ({ userText }) =>
+      userText === 'first' ? { ...say('Begun.'), container } : say('Done.'),
+  });
+  const session = plait.agents.session(agent, randomUUID());
+  for (const text of ['first', 'second', 'third']) {
+    await (await session.send(text)).result();
+  }
+  return plait.model.requests.map(({ body }) => body?.container);
+}
+
+describe("the sandbox of a session's turn", () => {
+  test('is that of the turns after it', async () => {
+    const sent = await containersOf(new Date(Date.now() + 600_000).toISOString());
+    expect(sent).toEqual([undefined, 'container_1', 'container_1']);
+  });
+
+  test('is left alone when it has expired', async () => {
+    expect(await containersOf('2026-01-01T00:00:00Z')).toEqual([undefined, undefined, undefined]);
   });
 });
 

@@ -44,10 +44,19 @@ async function waiting() {
 
 type Stage = Awaited<ReturnType<typeof waiting>>;
 
-async function goesOn({ plait, session }: Stage, text = 'next') {
+/** Begins a second turn, which waits at the door. */
+async function secondTurn({ session, door }: Stage) {
+  await (await session.send('a')).result();
+  const turn = await session.send('work');
+  await door.reached();
+  return turn;
+}
+
+async function goesOn(stage: Stage, text = 'next') {
+  const { plait, session } = stage;
   const next = await session.send(text);
   expect(await next.result()).toMatchObject({ text: `You said: ${text}` });
-  while ((await session.describe()).status === 'busy') await sleep(20);
+  await idle(stage);
   expect(refusals(plait.model)).toEqual([]);
   return (asked(plait.model).at(-1) ?? []).filter((line) => line.startsWith('user'));
 }
@@ -77,9 +86,7 @@ describe('a session that is reset', () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session, door } = stage;
-    await (await session.send('a')).result();
-    const turn = await session.send('work');
-    await door.reached();
+    const turn = await secondTurn(stage);
     await reset(plait.agents, session.workflow, -1);
     door.open();
 
@@ -91,9 +98,7 @@ describe('a session that is reset', () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session, door } = stage;
-    await (await session.send('a')).result();
-    const turn = await session.send('work');
-    await door.reached();
+    const turn = await secondTurn(stage);
     const { runId } = await turn.workflow.describe();
     await reset(plait.agents, session.workflow, 0);
     await door.reached(2);
@@ -130,9 +135,7 @@ describe('a turn that is reset', () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session, door } = stage;
-    await (await session.send('a')).result();
-    const turn = await session.send('work');
-    await door.reached();
+    const turn = await secondTurn(stage);
     await reset(plait.agents, turn.workflow, -1);
     door.open();
 

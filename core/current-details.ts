@@ -1,0 +1,14 @@
+// What the Temporal UI shows a turn to be waiting for. One that waits for days must not look as if it
+// hung.
+
+/**
+ * @param undecided names of the tools whose calls wait for a person
+ * @param open calls that have not settled, those included
+ */
+export function waitingForCalls(round: number, undecided: readonly string[], open: number): string {
+  const people = undecided.length === 0 ? [] : [`a person to decide about ${undecided.join(', ')}`];
+  const running = open - undecided.length;
+  const others =
+    running > 0 ? [`${running} running or held ${running === 1 ? 'call' : 'calls'}`] : [];
+  return `Round ${round}: waiting for ${[...people, ...others].join(' and ') || 'nothing'}`;
+}

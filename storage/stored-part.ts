@@ -1,0 +1,32 @@
+import type { Payload, PayloadCodec, StorageDriver } from '@temporalio/common';
+import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
+
+// A part of a conversation, a spec or a text that lies in the storage outside of any history. It passes
+// through the codecs as every payload does: a team that encrypts its history wants its transcripts
+// encrypted too.
+
+/** Returns the claim by which it is read again. */
+export async function writePart(
+  storage: StorageDriver,
+  value: object,
+  codecs: readonly PayloadCodec[],
+): Promise<Record<string, string>> {
+  let payloads = [defaultPayloadConverter.toPayload(value)];
+  for (const codec of codecs) payloads = await codec.encode(payloads);
+  const [claim] = await storage.store({}, payloads);
+  if (claim === undefined) throw new Error(`storage ${storage.name} returned no claim`);
+  return claim.claimData;
+}
+
+/** Rejects with what the driver says where the part is not there. */
+export async function readPart<T extends object>(
+  storage: StorageDriver,
+  claim: Record<string, string>,
+  codecs: readonly PayloadCodec[],
+): Promise<T> {
+  let payloads: Payload[] = await storage.retrieve({}, [new StorageDriverClaim(claim)]);
+  for (const codec of codecs.toReversed()) payloads = await codec.decode(payloads);
+  const [payload] = payloads;
+  if (payload === undefined) throw new Error(`storage ${storage.name} returned nothing`);
+  return defaultPayloadConverter.fromPayload<T>(payload);
+}

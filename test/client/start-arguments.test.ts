@@ -1,0 +1,28 @@
+import { describe, expect, test } from 'vitest';
+import { InvalidSessionError, InvalidTurnError } from '../../client/index.ts';
+import {
+  attributesOfSession,
+  attributesOfTurn,
+  sessionArgs,
+  turnArgs,
+} from '../../client/start-arguments.ts';
+import type { SessionOptions } from '../../client/start-options.ts';
+
+describe('wrong options are told as those of what is started:', () => {
+  test.for<[what: string, options: SessionOptions, problem: RegExp]>([
+    ['a time for all calls that is none', { batchTimeout: 'soon' }, /batchTimeout: "soon"/],
+    ['a limit of time that is none', { limits: { wallTime: 'a bit' } }, /limits\.wallTime/],
+    ['a limit below nothing', { limits: { toolCalls: -1 } }, /toolCalls/],
+    ['a policy that is none', { onToolFailure: 'ignore' as never }, /onToolFailure/],
+  ])('%s', ([, options, problem]) => {
+    expect(() => turnArgs('tester', 'go', options)).toThrow(InvalidTurnError);
+    expect(() => turnArgs('tester', 'go', options)).toThrow(problem);
+    expect(() => sessionArgs('tester', options)).toThrow(InvalidSessionError);
+    expect(() => sessionArgs('tester', options)).toThrow(problem);
+  });
+
+  test('a user without a name', () => {
+    expect(() => attributesOfTurn('tester', '')).toThrow(InvalidTurnError);
+    expect(() => attributesOfSession('tester', '')).toThrow(InvalidSessionError);
+  });
+});

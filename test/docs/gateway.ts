@@ -1,0 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import type { CreateWorkerOptions } from 'plait/worker';
+
+/** Claude by a gateway, with a key from a file that something else replaces. */
+export const anthropic: CreateWorkerOptions['anthropic'] = {
+  baseURL: 'https://gateway.example.com',
+  apiKey: async () => (await readFile('/run/secrets/anthropic', 'utf8')).trim(),
+  defaultHeaders: { 'x-team': 'research' },
+};

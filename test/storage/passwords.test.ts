@@ -1,0 +1,61 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { checkStorage, openStorage } from '../../storage/index.ts';
+import { plait } from '../cli/plait-process.ts';
+
+const PASSWORD = 'planted-password';
+
+describe('a password in the name of a storage is not told', () => {
+  test.for([
+    ['when nobody listens', `postgres://ada:${PASSWORD}@127.0.0.1:9/plait`, /ECONNREFUSED/],
+    [
+      'when there is no such host',
+      `postgres://ada:${PASSWORD}@nowhere.invalid/plait`,
+      /nowhere\.invalid/,
+    ],
+    [
+      'when a certificate is missing',
+      `postgres://ada:${PASSWORD}@127.0.0.1:9/plait?sslmode=verify-full&sslrootcert=/nowhere`,
+      /nowhere/,
+    ],
+    ['when it is no URL', `postgres://ada:${PASSWORD}@127.0.0.1:nine/plait`, /is no URL/],
+    [
+      'when it is no kind of storage',
+      `mysql://ada:${PASSWORD}@127.0.0.1/plait`,
+      /no storage of the kind mysql/,
+    ],
+    ['when S3 takes none', `s3://ada:${PASSWORD}@bucket/prefix`, /credentials in its s3: URL/],
+  ] as const)('%s', async ([, setting, reason]) => {
+    const error: unknown = await checked(setting).catch((thrown: unknown) => thrown);
+
+    // The search would find it.
+    expect(inspect(new Error('control', { cause: setting }))).toContain(PASSWORD);
+    expect((error as Error).message).toMatch(reason);
+    expect(inspect(error, { depth: 10 })).not.toContain(PASSWORD);
+  });
+
+  test('when a storage is printed', () => {
+    const storage = openStorage(`postgres://ada:${PASSWORD}@127.0.0.1:9/plait`);
+
+    expect(inspect(storage, { depth: 10 })).toContain('127.0.0.1');
+    expect(inspect(storage, { depth: 10 })).not.toContain(PASSWORD);
+  });
+});
+
+test("the command line does not tell Temporal's key", async () => {
+  const { code, stdout, stderr } = await plait(['run', 'tester', 'go'], {
+    env: {
+      TEMPORAL_ADDRESS: '127.0.0.1:9',
+      TEMPORAL_API_KEY: 'planted-key',
+      PLAIT_DEBUG: '1',
+    },
+  });
+
+  expect(code).toBe(4);
+  expect(stderr).toContain('No Temporal server answers at 127.0.0.1:9');
+  expect(stdout + stderr).not.toContain('planted-key');
+});
+
+async function checked(setting: string): Promise<void> {
+  await checkStorage(openStorage(setting));
+}

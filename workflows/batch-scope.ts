@@ -1,0 +1,65 @@
+import { CancellationScope, sleep } from '@temporalio/workflow';
+
+/**
+ * Where the callbacks of a batch run: an activity that ended, a decision, a timer, a cancelled turn.
+ *
+ * What they schedule belongs to the batch and can be cancelled with it, and a defect in them fails the
+ * turn, where it is told; unhandled, it would stop the turn without a word.
+ */
+export class BatchScope {
+  private readonly scope: CancellationScope;
+  private timer: CancellationScope | undefined;
+  private readonly done: () => void;
+  private readonly failed: (error: unknown) => void;
+
+  /**
+   * @param options.ofItsOwn whether the calls may have to be cancelled without the turn. Otherwise the
+   *   turn's own scope serves: another costs promises.
+   * @param options.done called after every callback that did not fail
+   */
+  constructor(options: { ofItsOwn: boolean; done: () => void; failed: (error: unknown) => void }) {
+    this.scope = options.ofItsOwn ? new CancellationScope() : CancellationScope.current();
+    this.done = options.done;
+    this.failed = options.failed;
+  }
+
+  /** For callbacks that may schedule: activities belong to the scope in which that happens. */
+  run(work: () => void): void {
+    if (CancellationScope.current() === this.scope) this.guard(work);
+    else void this.scope.run(async () => this.guard(work));
+  }
+
+  /** For callbacks that come from the scope itself. */
+  guard(work: () => void): void {
+    try {
+      work();
+      this.done();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  onCancel(work: () => void): void {
+    this.scope.cancelRequested.catch(() => this.guard(work));
+  }
+
+  /** @param after in milliseconds */
+  onTimeout(after: number, work: () => void): void {
+    this.timer = new CancellationScope();
+    this.timer
+      .run(() => sleep(after))
+      .then(
+        () => this.guard(work),
+        // All calls have ended, or the turn was cancelled.
+        () => undefined,
+      );
+  }
+
+  stopTimer(): void {
+    this.timer?.cancel();
+  }
+
+  cancel(): void {
+    this.scope.cancel();
+  }
+}
