@@ -192,12 +192,12 @@ test('a rate of model calls is held by the server over all workers', async () =>
   };
   await using one = await startPlait({ ...shared, identity: 'one' });
   await using two = await startPlait({ ...shared, identity: 'two' });
-  const texts = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const texts = Array.from({ length: 10 }, (_, i) => `text ${i}`);
 
   await Promise.all(texts.map((text) => one.agents.execute(agent, text)));
 
   const starts = [...one.model.requests, ...two.model.requests].map(({ startedAt }) => startedAt);
   expect(starts).toHaveLength(texts.length);
-  // 2 at once, and 2 in each of the next two seconds.
-  expect(Math.max(...starts) - Math.min(...starts)).toBeGreaterThan(1_500);
+  // 2 at once, and 2 in each of the next four seconds; on a busy machine the first begin late.
+  expect(Math.max(...starts) - Math.min(...starts)).toBeGreaterThan(2_000);
 });
