@@ -6,6 +6,8 @@ import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/a
 import type { Budget } from '../core/budget.ts';
 import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
+import type { TakenFallback } from '../core/fallback.ts';
+import { nextFallback, specFor } from '../core/fallback.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
 import { toolCalls, toolsetOf } from '../core/toolsets.ts';
@@ -20,6 +22,7 @@ import { openServerCalls } from '../core/server-calls.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
 import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
+import { askFallbacks } from './ask-fallbacks.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError, withoutSecrets } from './classify-model-error.ts';
 import { announceReply } from './forming-reply.ts';
@@ -40,6 +43,8 @@ export interface ModelCallArgs {
   agent: string;
   /** Absent in the first call of a turn, which pins the agent. */
   spec?: PinnedSpec;
+  /** The fallback that is asked, where the turn has gone on to one. */
+  model?: string;
   /** The turn's, for approvals that depend on it. */
   context?: unknown;
   segments: Segment[];
@@ -64,12 +69,31 @@ export interface ModelCall {
   /** When the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
   /** What the API has refused to read of the newest results, so that it was left out of the conversation. */
-  refused?: RefusedFile[];
+  leftOut?: RefusedFile[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
   /** Where the reply is an answer that has a schema. */
   output?: CheckedOutput;
+  /** Another model than the one that was to be asked has given the reply. */
+  fallback?: TakenFallback;
 }
+
+/** The agent is pinned, and its model calls have a task queue of their own: there it is asked. */
+export interface AskThere {
+  pinned: PinnedAgent;
+}
+
+/** A model has declined to answer, and another is to be asked. */
+export interface RefusedCall {
+  refused: ModelReply;
+  /** The model that was asked. */
+  by: string;
+  /** The one to ask. */
+  fallback: TakenFallback;
+  pinned?: PinnedAgent;
+}
+
+export type ModelCallResult = ModelCall | AskThere | RefusedCall;
 
 export interface ModelOptions {
   client: () => ModelClient;
@@ -89,7 +113,7 @@ export function createCallModel(
   model: ModelOptions,
 ) {
   /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
-  return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
+  return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
     const activity = Context.current();
     const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
@@ -104,28 +128,45 @@ export function createCallModel(
       // a conversation never grows beyond the largest request.
       const messages = await store.putBack(sinceCompaction([...earlier, ...args.tail]));
       if (pinned !== undefined) refuseCompaction(agent, messages);
+      const { modelTaskQueue = activity.info.taskQueue } = pinned ?? {};
+      if (pinned !== undefined && modelTaskQueue !== activity.info.taskQueue) return { pinned };
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
-      const ask = (sent: Message[]): Promise<ModelReply> => {
-        const params = requestParams(spec, sent, {
+      const asking = { ...model, onReply: announcement.begin };
+      const ask = (sent: Message[], name: string): Promise<ModelReply> => {
+        const told = specFor(spec, name);
+        const params = requestParams(told, sent, {
           ...(own === undefined ? {} : { output: own.config }),
           lastWord: args.lastWord === true,
           first: args.first === true,
           ...(args.container === undefined ? {} : { container: args.container }),
         });
-        return askWithRoom(
-          activity,
-          { ...model, onReply: announcement.begin },
-          { params, retry: spec.max_tokens_retry },
-          deadline,
-        );
+        const retry = told.max_tokens_retry;
+        return askWithRoom(activity, asking, { params, retry }, deadline);
       };
+      const { model: first = spec.model } = args;
       // Beside the request, so that sealing costs no time.
-      const [{ answer: whole, refused }, sealed] = await Promise.all([
-        leaveOutRefused(messages, args.tail.length, ask),
+      const [{ answer, refused }, sealed] = await Promise.all([
+        leaveOutRefused(messages, args.tail.length, (sent) =>
+          askFallbacks(activity, spec, first, (name) => ask(sent, name)),
+        ),
         sealTail(activity, store, args),
       ]);
+      const { by } = answer;
+      const next =
+        answer.reply.stopReason === 'refusal' && args.lastWord !== true
+          ? nextFallback(spec, by, 'refusal')
+          : undefined;
+      if (next !== undefined) {
+        const fallback: TakenFallback = { model: next, because: 'refusal' };
+        return {
+          refused: answer.reply,
+          by,
+          fallback,
+          ...(pinned === undefined ? {} : { pinned }),
+        };
+      }
       const [reply, segments] = await Promise.all([
-        withoutData(activity, store, whole),
+        withoutData(activity, store, answer.reply),
         refused.length === 0
           ? sealed
           : sealTail(activity, store, { ...args, tail: withoutRefused(args.tail, refused) }),
@@ -141,8 +182,9 @@ export function createCallModel(
         prepared,
         ...(output === undefined ? {} : { output }),
         ...(segments === undefined ? {} : { segments }),
-        ...(refused.length === 0 ? {} : { refused }),
+        ...(refused.length === 0 ? {} : { leftOut: refused }),
         ...(pinned === undefined ? {} : { pinned }),
+        ...(by === first ? {} : { fallback: { model: by, because: 'overloaded' } }),
       };
     } finally {
       deadline?.stop();

@@ -13,7 +13,10 @@ import { checkOptions, duration } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { Tool } from './define-tool.ts';
 import type { AgentModelOptions } from './model-options.ts';
+import type { ModelFallback } from './fallbacks.ts';
+import { fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
+import { prices } from './prices.ts';
 import { compactsConversations } from './model-features.ts';
 import { isRecord } from '../core/json.ts';
 import { toolsetOf } from '../core/toolsets.ts';
@@ -28,6 +31,21 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   name: string;
   /** Any model id of the Messages API, for example `claude-opus-5-5`. There is no default. */
   model: Model;
+  /**
+   * Models to go on with, in this order, where the one before is overloaded or declines to answer. Which
+   * one has answered stands in each reply, and in `TurnResult.fallback`. The agent's options hold for
+   * them too, and must suit each. A fallback reads nothing from the cache of the model before it, and
+   * mostly not its thinking. @default none
+   */
+  fallbacks?: readonly ModelFallback[];
+  /**
+   * A task queue of their own for the calls of the model, so that they can be limited without slowing
+   * tools: `maxConcurrentModelCalls` and `maxModelCallsPerSecond` of the workers that serve it. Those of
+   * `createWorker` serve it unless their `taskQueues` says otherwise. A turn that is not of a session
+   * pays one step through the server for it. Agents may share one; a tool may not have the same.
+   * @default the queue of the turn
+   */
+  modelTaskQueue?: string;
   /** The system prompt. @default none */
   system?: string;
   /** Names must be unique. @default [] */
@@ -177,6 +195,9 @@ export interface AgentDefinition {
   readonly batch: BatchPolicy;
   readonly onLimit: OnLimit;
   readonly prices: Prices | undefined;
+  /** Where it has prices. */
+  readonly fallbackPrices: [model: string, prices: Prices][] | undefined;
+  readonly modelTaskQueue: string | undefined;
   readonly output: CompiledOutput | undefined;
   readonly outputRepairs: number | undefined;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
@@ -199,7 +220,6 @@ export interface Agent<Context = unknown, Output = unknown> extends AgentDefinit
 const MAX_CONCURRENCY = 500;
 
 const limit = z.number().int().min(1).optional();
-const price = z.number().min(0);
 
 const agentOptions = z.strictObject({
   name: z
@@ -232,15 +252,9 @@ const agentOptions = z.strictObject({
     })
     .optional(),
   onLimit: z.enum(ON_LIMIT).default('stop'),
-  prices: z
-    .strictObject({
-      input: price,
-      output: price,
-      cacheWrite5m: price.optional(),
-      cacheWrite1h: price.optional(),
-      cacheRead: price.optional(),
-    })
-    .optional(),
+  prices: prices.optional(),
+  fallbacks: fallbacksOption,
+  modelTaskQueue: z.string().min(1, 'is empty').optional(),
   output: z
     .custom<OutputOption>(
       (value) => typeof value === 'object' && value !== null,
@@ -318,6 +332,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
   }
   const problems = [
     ...modelProblems(checked),
+    ...fallbackProblems(checked),
     ...serverToolProblems(checked.serverTools, checked.tools),
   ];
   if (problems.length > 0) throw new DeclarationError(`${subject}: ${problems.join('; ')}`);
@@ -337,6 +352,8 @@ export function defineAgent<Context = unknown, Output = unknown>(
     },
     onLimit: checked.onLimit,
     prices: checked.prices === undefined ? undefined : defined(checked.prices),
+    fallbackPrices: fallbackPrices(checked),
+    modelTaskQueue: checked.modelTaskQueue,
     output,
     outputRepairs: checked.outputRepairs,
     batch: {
@@ -359,6 +376,15 @@ function defined<T extends object>(options: T): { [Name in keyof T]: Exclude<T[N
   return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> };
 }
 
+function fallbackPrices({
+  fallbacks = [],
+}: z.output<typeof agentOptions>): [string, Prices][] | undefined {
+  const priced = fallbacks.flatMap(({ model, prices: given }): [string, Prices][] =>
+    given === undefined ? [] : [[model, defined(given)]],
+  );
+  return priced.length === 0 ? undefined : priced;
+}
+
 function agentSpec(
   options: z.output<typeof agentOptions>,
   output: CompiledOutput | undefined,
@@ -377,5 +403,6 @@ function agentSpec(
       ? {}
       : { output_config: { ...outputConfig, ...output?.config } }),
     ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
+    ...fallbackSpecs(options),
   };
 }

@@ -110,14 +110,16 @@ export const modelOptions = {
     .optional(),
 };
 
-type Checked = { [Key in keyof typeof modelOptions]?: z.output<(typeof modelOptions)[Key]> } & {
+export type CheckedModelOptions = {
+  [Key in keyof typeof modelOptions]?: z.output<(typeof modelOptions)[Key]>;
+} & {
   model: string;
   maxTokens: number;
   tools: readonly Tool[];
 };
 
 /** What does not go together, or not with the model. */
-export function modelProblems(options: Checked): string[] {
+export function modelProblems(options: CheckedModelOptions): string[] {
   const { model, maxTokens, thinking, effort, toolChoice, maxTokensRetry, tools } = options;
   const forced = toolChoice?.type === 'any' || toolChoice?.type === 'tool';
   const budget = thinking?.type === 'enabled' ? thinking.budgetTokens : 0;
@@ -142,7 +144,7 @@ export function modelProblems(options: Checked): string[] {
   return problems.filter((problem) => typeof problem === 'string');
 }
 
-function disablesParallel(choice: Checked['toolChoice']): boolean {
+function disablesParallel(choice: CheckedModelOptions['toolChoice']): boolean {
   return choice !== undefined && choice.type !== 'none' && choice.disableParallelToolUse === true;
 }
 
@@ -151,7 +153,7 @@ function about(option: string, value: string, problem: string | undefined): stri
 }
 
 /** What of a spec follows from them. Absent where nothing was chosen, so that digests stay. */
-export function modelSpec(options: Checked): Partial<AgentSpec> {
+export function modelSpec(options: CheckedModelOptions): Partial<AgentSpec> {
   const { thinking, effort, toolChoice, stopSequences, maxTokensRetry } = options;
   const waits = options.tools.some(({ approval }) => approval !== 'never');
   const cache = options.cache ?? (waits ? { ttl: '1h' } : DEFAULT_CACHE);
@@ -166,7 +168,7 @@ export function modelSpec(options: Checked): Partial<AgentSpec> {
   };
 }
 
-function thinkingParam(thinking: Thinking): NonNullable<AgentSpec['thinking']> {
+export function thinkingParam(thinking: Thinking): NonNullable<AgentSpec['thinking']> {
   if (thinking.type !== 'enabled') return thinking;
   const { budgetTokens, ...rest } = thinking;
   return { ...rest, budget_tokens: budgetTokens };

@@ -105,6 +105,13 @@ function schedule(tree: Tree, event: Extract<TurnEvent, { type: 'scheduled' }>):
   // Plait's other activities are no steps of a turn: they ask nobody and do nothing.
   if (!model && activityType.includes('.')) return;
   const { rounds } = tree.turn;
+  const asked = model ? tree.byId.get(id) : undefined;
+  if (asked !== undefined) {
+    // The same round: the model was not asked there, or has declined and another is asked.
+    asked.step.state = 'scheduled';
+    tree.activities.set(event.key, asked);
+    return;
+  }
   if (model) answerCalls(tree, at);
   const step: StepSnapshot = model ? newStep(at) : callIn(tree.turn, event);
   if (model) rounds.push({ round: rounds.length + 1, model: step, calls: [] });
@@ -153,6 +160,10 @@ function end(tree: Tree, { key, at, ending }: Extract<TurnEvent, { type: 'ended'
   const activity = tree.activities.get(key);
   if (activity === undefined) return;
   const { step, limits } = activity;
+  if (activity.model && bringsNoReply(ending)) {
+    settle(step, 'scheduled');
+    return;
+  }
   if (isHandedOver(ending)) {
     settle(step, 'waiting', 'waits to be completed from outside');
     return;
@@ -166,6 +177,11 @@ function end(tree: Tree, { key, at, ending }: Extract<TurnEvent, { type: 'ended'
   if (activity.model && round !== undefined && ending.type === 'completed') {
     round.calls.push(...callsOf(ending.result, at));
   }
+}
+
+/** The model was asked elsewhere, or another model is asked. Only where the result can be read here. */
+export function bringsNoReply(ending: Ending): boolean {
+  return ending.type === 'completed' && isRecord(ending.result) && !('reply' in ending.result);
 }
 
 function isHandedOver(ending: Ending): boolean {

@@ -2,6 +2,7 @@ import type { OutputSchema } from './agent-spec.ts';
 import type { InputBlock, Message } from './messages.ts';
 import type { BatchPolicy } from './batch-policy.ts';
 import type { Budget, BudgetReason, OnLimit } from './budget.ts';
+import type { TakenFallback } from './fallback.ts';
 import type { ApprovalRecord, OutcomeType } from './outcome.ts';
 import type { Usage } from './usage.ts';
 
@@ -119,6 +120,11 @@ export interface TurnResult<Output = unknown> {
   usage: Usage;
   /** What `usage` costs, in USD, where the agent has `prices`. */
   costUSD?: number;
+  /**
+   * The one of the agent's `fallbacks` that was asked last, and why: the model before it was
+   * `overloaded`, or its answer a `refusal`. Absent where that was the agent's own model.
+   */
+  fallback?: TakenFallback;
   /** In the order in which the model asked for them. */
   calls: CallRecord[];
   /** The turns whose messages were sent while this one ran, and which the model has read in it. */

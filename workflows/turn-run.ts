@@ -51,10 +51,8 @@ import type { NextStep, TurnState } from '../core/turn-state.ts';
 import {
   answerOpenCalls,
   beginTurn,
-  commitCost,
   commitOutput,
   commitRepair,
-  commitReply,
   commitResults,
   hasOutgrown,
   nextStep,
@@ -66,6 +64,7 @@ import type { TurnArgs, TurnResult } from '../core/turn.ts';
 import { Approvals } from './approvals.ts';
 import type { ModelAnswer } from './call-model.ts';
 import { callModel } from './call-model.ts';
+import { commitCall, refusedBy } from './commit-call.ts';
 import { Completions } from './completions.ts';
 import { continuedArgs, continueTurn } from './continue-turn.ts';
 import type { WaitingRooms } from './dispatch-tools.ts';
@@ -139,14 +138,19 @@ export class TurnRun {
     if (nothingLeft !== undefined) return await this.stopAt(nothingLeft, false);
     setCurrentDetails(`Round ${this.state.rounds + 1}: waiting for the model`);
     const answer = await this.callModel();
-    const { reply, prepared, agent, output } = answer;
+    const { agent } = answer;
     this.agent = agent;
+    if ('refused' in answer) {
+      this.state = refusedBy(this.state, answer);
+      return ASK_MODEL;
+    }
+    if (!('reply' in answer)) return ASK_MODEL;
+    const { reply, prepared, output } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
 
     const calls = reply.stopReason === 'refusal' ? [] : toolCalls(reply.content);
-    const replied = commitCost(commitReply(this.state, reply, answer), agent.prices);
-    this.state = commitOutput(replied, output);
+    this.state = commitOutput(commitCall(this.state, answer), output);
     const next = this.nextStep(reply, output, calls);
     const reached = next.type === 'stop' ? undefined : reachedBudget(this.budget, this.spent);
     if (reached !== undefined) {

@@ -13,6 +13,7 @@ import { createBedrockWorker, helper } from './bedrock-worker.ts';
 import { explainEnding } from './explain-ending.ts';
 import { anthropic } from './gateway.ts';
 import { researcher } from './researcher.ts';
+import { createSteadyWorker, steady } from './steady.ts';
 
 /** A part of a reply: an action of the computer. */
 const act = (name: string, input: object) => ({
@@ -20,7 +21,7 @@ const act = (name: string, input: object) => ({
 });
 
 describe('docs/model.md', () => {
-  testGuide('docs/model.md', 5);
+  testGuide('docs/model.md', 6);
 
   test('its programs do what it says', async () => {
     const found = {
@@ -82,6 +83,22 @@ describe('docs/model.md', () => {
       { content: 'Done.' },
       { content: [{ type: 'image' }], toolset_name: 'computer' },
     ]);
+  });
+
+  test('an agent with fallbacks asks them on its queue', async () => {
+    using _ = withEnvironment({ TEMPORAL_ADDRESS: inject('temporalAddress') });
+    const worker = await createSteadyWorker();
+    await worker.runUntil(Promise.resolve());
+
+    await using plait = await startPlait({
+      agents: [steady],
+      script: ({ body }) => (body.model === 'claude-opus-4-8' ? say('Gladly.') : refuse()),
+    });
+    expect(await plait.agents.execute(steady, 'Hello')).toMatchObject({
+      text: 'Gladly.',
+      fallback: { model: 'claude-opus-4-8', because: 'refusal' },
+    });
+    expect(plait.model.requests).toHaveLength(2);
   });
 
   test('its worker reaches Claude by Bedrock', async () => {
