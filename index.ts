@@ -4,6 +4,7 @@
 export { defineAgent } from './agents/define-agent.ts';
 export type { AccessOption, DeclaredAccess, Fields, Key } from './agents/access-option.ts';
 export type { Agent, AgentOptions, AnnouncedApproval } from './agents/define-agent.ts';
+export type { ModelFallback } from './agents/fallbacks.ts';
 export type { AgentModelOptions, Effort, Thinking, ToolChoice } from './agents/model-options.ts';
 export type { ServerTool } from './agents/server-tools.ts';
 export { defineTool } from './agents/define-tool.ts';
@@ -26,6 +27,7 @@ export { examplePrices } from './core/prices.ts';
 export type { Prices } from './core/prices.ts';
 export type { OutputOption } from './agents/output-schema.ts';
 export type { OnLimit } from './core/budget.ts';
+export type { FallbackReason, TakenFallback } from './core/fallback.ts';
 export type { OnToolFailure } from './core/batch-policy.ts';
 export type { ApprovalRecord, OutcomeType } from './core/outcome.ts';
 export type { CallRecord, StopReason, TurnArgs, TurnInput, TurnResult } from './core/turn.ts';

@@ -6,20 +6,27 @@ import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/a
 import type { Budget } from '../core/budget.ts';
 import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
 import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
+import type { TakenFallback } from '../core/fallback.ts';
+import { nextFallback, specFor } from '../core/fallback.ts';
 import type { Message } from '../core/messages.ts';
 import { toolUses } from '../core/messages.ts';
+import { toolCalls, toolsetOf } from '../core/toolsets.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
+import type { RefusedFile } from '../core/refused-files.ts';
+import { withoutRefused } from '../core/refused-files.ts';
 import type { Segment } from '../core/transcript.ts';
 import type { Container } from '../core/server-calls.ts';
 import { openServerCalls } from '../core/server-calls.ts';
 import { SEAL_BYTES } from '../core/transcript.ts';
 import type { Usage } from '../core/usage.ts';
 import { addUsage } from '../core/usage.ts';
+import { askFallbacks } from './ask-fallbacks.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { classifyModelError, withoutSecrets } from './classify-model-error.ts';
 import { announceReply } from './forming-reply.ts';
+import { leaveOutRefused } from './leave-out-files.ts';
 import type { ModelClient } from './model-client.ts';
 import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
@@ -36,6 +43,8 @@ export interface ModelCallArgs {
   agent: string;
   /** Absent in the first call of a turn, which pins the agent. */
   spec?: PinnedSpec;
+  /** The fallback that is asked, where the turn has gone on to one. */
+  model?: string;
   /** The turn's, for approvals that depend on it. */
   context?: unknown;
   segments: Segment[];
@@ -59,11 +68,32 @@ export interface ModelCall {
   prepared: (PreparedCall | MissingCall)[];
   /** When the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
+  /** What the API has refused to read of the newest results, so that it was left out of the conversation. */
+  leftOut?: RefusedFile[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
   /** Where the reply is an answer that has a schema. */
   output?: CheckedOutput;
+  /** Another model than the one that was to be asked has given the reply. */
+  fallback?: TakenFallback;
 }
+
+/** The agent is pinned, and its model calls have a task queue of their own: there it is asked. */
+export interface AskThere {
+  pinned: PinnedAgent;
+}
+
+/** A model has declined to answer, and another is to be asked. */
+export interface RefusedCall {
+  refused: ModelReply;
+  /** The model that was asked. */
+  by: string;
+  /** The one to ask. */
+  fallback: TakenFallback;
+  pinned?: PinnedAgent;
+}
+
+export type ModelCallResult = ModelCall | AskThere | RefusedCall;
 
 export interface ModelOptions {
   client: () => ModelClient;
@@ -83,7 +113,7 @@ export function createCallModel(
   model: ModelOptions,
 ) {
   /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
-  return async function callModel(args: ModelCallArgs): Promise<ModelCall> {
+  return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
     const activity = Context.current();
     const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
@@ -96,26 +126,53 @@ export function createCallModel(
       ]);
       // The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and
       // a conversation never grows beyond the largest request.
-      const messages = sinceCompaction([...earlier, ...args.tail]);
+      const messages = await store.putBack(sinceCompaction([...earlier, ...args.tail]));
       if (pinned !== undefined) refuseCompaction(agent, messages);
+      const { modelTaskQueue = activity.info.taskQueue } = pinned ?? {};
+      if (pinned !== undefined && modelTaskQueue !== activity.info.taskQueue) return { pinned };
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
-      const params = requestParams(spec, messages, {
-        ...(own === undefined ? {} : { output: own.config }),
-        lastWord: args.lastWord === true,
-        first: args.first === true,
-        ...(args.container === undefined ? {} : { container: args.container }),
-      });
+      const asking = { ...model, onReply: announcement.begin };
+      const ask = (sent: Message[], name: string): Promise<ModelReply> => {
+        const told = specFor(spec, name);
+        const params = requestParams(told, sent, {
+          ...(own === undefined ? {} : { output: own.config }),
+          lastWord: args.lastWord === true,
+          first: args.first === true,
+          ...(args.container === undefined ? {} : { container: args.container }),
+        });
+        const retry = told.max_tokens_retry;
+        return askWithRoom(activity, asking, { params, retry }, deadline);
+      };
+      const { model: first = spec.model } = args;
       // Beside the request, so that sealing costs no time.
-      const [reply, segments] = await Promise.all([
-        askWithRoom(
-          activity,
-          { ...model, onReply: announcement.begin },
-          { params, retry: spec.max_tokens_retry },
-          deadline,
+      const [{ answer, refused }, sealed] = await Promise.all([
+        leaveOutRefused(messages, args.tail.length, (sent) =>
+          askFallbacks(activity, spec, first, (name) => ask(sent, name)),
         ),
         sealTail(activity, store, args),
       ]);
-      const prepared = await prepareCalls(agent, toolUses(reply.content), {
+      const { by } = answer;
+      const next =
+        answer.reply.stopReason === 'refusal' && args.lastWord !== true
+          ? nextFallback(spec, by, 'refusal')
+          : undefined;
+      if (next !== undefined) {
+        const fallback: TakenFallback = { model: next, because: 'refusal' };
+        return {
+          refused: answer.reply,
+          by,
+          fallback,
+          ...(pinned === undefined ? {} : { pinned }),
+        };
+      }
+      const [reply, segments] = await Promise.all([
+        withoutData(activity, store, answer.reply),
+        refused.length === 0
+          ? sealed
+          : sealTail(activity, store, { ...args, tail: withoutRefused(args.tail, refused) }),
+      ]);
+      if (refused.length > 0) activity.log.warn('The API refuses files in results', { refused });
+      const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
       });
@@ -125,7 +182,9 @@ export function createCallModel(
         prepared,
         ...(output === undefined ? {} : { output }),
         ...(segments === undefined ? {} : { segments }),
+        ...(refused.length === 0 ? {} : { leftOut: refused }),
         ...(pinned === undefined ? {} : { pinned }),
+        ...(by === first ? {} : { fallback: { model: by, because: 'overloaded' } }),
       };
     } finally {
       deadline?.stop();
@@ -143,7 +202,7 @@ function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Me
 }
 
 function toolNames({ tools = [] }: AgentSpec): string[] {
-  return tools.flatMap((tool) => ('name' in tool ? [tool.name] : []));
+  return tools.flatMap((tool) => ('name' in tool ? tool.name : (toolsetOf(tool) ?? [])));
 }
 
 interface FoundAgent {
@@ -250,6 +309,20 @@ async function ask(
       details: [report],
       ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
     });
+  }
+}
+
+/** The API's own tools find documents of megabytes. Where they cannot be stored, they stay in the reply. */
+async function withoutData(
+  activity: Context,
+  store: TranscriptStore,
+  reply: ModelReply,
+): Promise<ModelReply> {
+  try {
+    return { ...reply, content: await store.takeOut(reply.content) };
+  } catch (error) {
+    activity.log.warn('Could not write a document to the storage', { error: causeChain(error) });
+    return reply;
   }
 }
 

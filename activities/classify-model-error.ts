@@ -2,6 +2,7 @@ import type { APIError } from '@anthropic-ai/sdk';
 import type { ModelErrorReport } from '../core/failures.ts';
 import { causeChain } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
+import { hintFor, isThreadCode } from './model-error-hints.ts';
 import { platformError, platformHint, requestIdOf } from './platform-errors.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -37,14 +38,6 @@ const FINAL_TYPES = new Set([
 /** Of an answer whose status says otherwise: Bedrock's 424 is the model's failure. */
 const PASSING_TYPES = new Set(['ModelErrorException']);
 
-/** What a person can do, by status. */
-const HINTS = new Map([
-  [401, 'Check ANTHROPIC_API_KEY where the worker runs.'],
-  [402, 'Check the billing of the Anthropic account.'],
-  [403, 'The API key may not do this.'],
-  [404, "Check the agent's model."],
-]);
-
 /** What a person can do where a cloud's credentials could not be had at all. Another worker may have some. */
 const CREDENTIAL_HINTS: readonly [text: string, hint: string][] = [
   ['Failed to resolve AWS credentials', 'Check the AWS credentials where the worker runs.'],
@@ -60,12 +53,19 @@ const INVALID_HEADER = 'is an invalid header value';
 /** The SDK's text for a request without any credentials; it has no class of its own. */
 const NO_CREDENTIALS = 'Could not resolve authentication method';
 
+/** The name of the SDK's error for a request that its own side has ended. */
+const USER_ABORT = 'APIUserAbortError';
+
 /** Decides what an error of a model request means. Pure: the same error always gets the same verdict. */
 export function classifyModelError(error: unknown, now: number = Date.now()): ModelErrorVerdict {
-  if (isApiError(error)) return classifyApiError(error, now);
   const text = shortText(error);
   const type = error instanceof Error ? error.name : 'unknown';
   const report = { type, status: null, errorCode: null, requestId: null };
+  // Neither by the turn nor by its worker, which is seen before this.
+  if (type === USER_ABORT) {
+    return { retryable: false, message: `The request was given up: ${text}`, report };
+  }
+  if (isApiError(error)) return classifyApiError(error, now);
   if (text.startsWith(NO_CREDENTIALS)) {
     const message =
       'There is no API key: set ANTHROPIC_API_KEY where the worker runs, or give the worker an `anthropic` client.';
@@ -129,7 +129,8 @@ function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
 }
 
 function isRetryable(error: APIError): boolean {
-  if (error.errorCode && SPEND_LIMITS.has(error.errorCode)) return false;
+  const { errorCode } = error;
+  if (errorCode !== null && (SPEND_LIMITS.has(errorCode) || isThreadCode(errorCode))) return false;
   const told = error.headers?.get('x-should-retry');
   // The header of a stream that broke later speaks of the request, which had succeeded.
   if (error.status !== undefined && told === 'true') return true;
@@ -155,10 +156,12 @@ function describe(error: APIError, { type, said, requestId }: Told): string {
       error.type === null
         ? 'The Messages API could not be reached'
         : `The Messages API broke off with ${type}`;
-    const hint = CREDENTIAL_HINTS.find(([beginning]) => text.startsWith(beginning))?.[1];
+    const credentials = CREDENTIAL_HINTS.find(([beginning]) => text.startsWith(beginning))?.[1];
+    const hint = credentials ?? hintFor({ type, errorCode: error.errorCode }, text);
     return withHint(`${where}: ${text}${request}`, hint);
   }
-  const hint = platformHint(type) ?? HINTS.get(error.status);
+  const { status, errorCode } = error;
+  const hint = platformHint(type) ?? hintFor({ status, type, errorCode }, text);
   return withHint(`The Messages API answered ${error.status} ${type}: ${text}${request}`, hint);
 }
 

@@ -20,6 +20,7 @@ const text = z.strictObject({ type: z.literal('text'), text: z.string().regex(/\
 const image = z.strictObject({
   type: z.literal('image'),
   source: z.union([encoded, linked, uploaded]),
+  transformations: z.unknown().optional(),
   ...extras,
 });
 const document = z.strictObject({
@@ -37,7 +38,31 @@ const searchResult = z.strictObject({
   ...extras,
 });
 
-const contentBlock = z.discriminatedUnion('type', [text, image, document, searchResult]);
+/** Returned by actions of the browser toolset, and checked by whoever knows the call. */
+const browserState = z.strictObject({
+  type: z.literal('browser_state'),
+  tabs: z.array(
+    z.strictObject({
+      tab_id: z.string(),
+      title: z.string(),
+      url: z.string(),
+      active: z.boolean().optional(),
+    }),
+  ),
+  state_changes: z
+    .array(z.looseObject({ type: z.string() }))
+    .min(1)
+    .nullish(),
+  cache_control: z.unknown().optional(),
+});
+
+const contentBlock = z.discriminatedUnion('type', [
+  text,
+  image,
+  document,
+  searchResult,
+  browserState,
+]);
 
 /** Whether the API would take this value as a block of a tool result. */
 export function isContentBlock(value: unknown): boolean {

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import { takesSystemMessages } from '../agents/model-features.ts';
-import type { PinnedAgent } from '../core/agent-spec.ts';
+import type { AgentSpec, PinnedAgent } from '../core/agent-spec.ts';
 import type { Budget } from '../core/budget.ts';
 import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../core/failures.ts';
 import { INLINE_BYTES } from '../core/transcript.ts';
@@ -39,9 +39,15 @@ export async function pinAgent(
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
     ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
     ...(agent.prices === undefined ? {} : { prices: agent.prices }),
+    ...(agent.fallbackPrices === undefined ? {} : { fallbackPrices: agent.fallbackPrices }),
+    ...(agent.modelTaskQueue === undefined ? {} : { modelTaskQueue: agent.modelTaskQueue }),
     ...(agent.outputRepairs === undefined ? {} : { outputRepairs: agent.outputRepairs }),
-    ...(takesSystemMessages(agent.spec.model) ? { notes: 'system' } : {}),
+    ...(modelsOf(agent.spec).every(takesSystemMessages) ? { notes: 'system' } : {}),
   };
+}
+
+function modelsOf({ model, fallbacks = [] }: AgentSpec): string[] {
+  return [model, ...fallbacks.map((fallback) => fallback.model)];
 }
 
 /** With a storage nothing is kept small, so large payloads must have a way into it. */

@@ -2,8 +2,11 @@ import { accessOf } from '../agents/access-option.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Tool } from '../agents/define-tool.ts';
 import { isRecord, shorten } from '../core/json.ts';
+import type { Access } from '../core/access.ts';
 import type { ToolUse } from '../core/messages.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
+import { isCalledByCode } from '../core/server-calls.ts';
+import { toolsetKey, toolsetOf } from '../core/toolsets.ts';
 
 /**
  * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
@@ -33,8 +36,15 @@ export async function prepareNewCall(
   const { tool, input, prepared } = await prepareCall(agent, call);
   if (prepared.type === 'refused' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, tool, input, context);
-  return approval ? { ...prepared, approval: true } : prepared;
+  if (!approval) return prepared;
+  return isCalledByCode(call)
+    ? { type: 'refused', message: NO_PERSON }
+    : { ...prepared, approval: true };
 }
+
+/** A tool that code may call has no `approval`, but the model may still know it as it was before. */
+const NO_PERSON =
+  'This call needs the approval of a person, and code cannot wait for one, so it did not run. Call the tool directly.';
 
 interface Preparation {
   tool?: Tool;
@@ -50,9 +60,14 @@ export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promis
     const known = [...agent.tools.keys()].join(', ') || 'none';
     return refused(`There is no tool named ${call.name}. Available tools: ${known}.`);
   }
+  const action = isAction(agent, call) ? { writes: [toolsetKey(call.name)] } : undefined;
+  // The API takes a toolset's calls apart into actions, unless it does not understand one.
+  if (action !== undefined && call.toolset_name !== call.name) {
+    return refused(`The call of ${call.name} names no action, so nothing was done.`, action);
+  }
   const parsed = await tool.parse(call.input);
-  if (!parsed.ok) return refused(invalidInput(call.name, parsed.problem));
-  const access = accessOf(tool.access, parsed.value);
+  if (!parsed.ok) return refused(invalidInput(call.name, parsed.problem), action);
+  const access = action ?? accessOf(tool.access, parsed.value);
   return {
     tool,
     input: parsed.value,
@@ -64,8 +79,17 @@ export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promis
   };
 }
 
-function refused(message: string): Preparation {
-  return { prepared: { type: 'refused', message } };
+/**
+ * Actions of one toolset run in call order and stop at the first that fails; other tools neither wait
+ * for them nor hold them up.
+ * https://platform.claude.com/docs/en/agents-and-tools/tool-use/parallel-tool-use
+ */
+function isAction({ spec }: AgentDefinition, { name, toolset_name: toolset }: ToolUse): boolean {
+  return toolset === name || spec.tools?.some((entry) => toolsetOf(entry) === name) === true;
+}
+
+function refused(message: string, access?: Access): Preparation {
+  return { prepared: { type: 'refused', message, ...(access === undefined ? {} : { access }) } };
 }
 
 /** Only a clear no lets a call run unseen: a function that throws, or forgets to answer, asks. */

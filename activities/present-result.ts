@@ -19,7 +19,8 @@ export function createPresentResult(registry: AgentRegistry, store: TranscriptSt
     const startedAt = Date.now();
     const tool = registeredTool(registry, args.agent, args.tool);
     try {
-      const presented = await present(args.value, {
+      // As it was given: what is in it is checked like that of a tool.
+      const presented = await present(await store.putBack(args.value), {
         registry,
         tool,
         store,

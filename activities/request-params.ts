@@ -25,7 +25,7 @@ export function requestParams(
   messages: Message[],
   own: OwnParams = {},
 ): RequestParams {
-  const { cache, max_tokens_retry: _, tool_choice: __, ...params } = spec;
+  const { cache, max_tokens_retry: _, tool_choice: __, fallbacks: ___, ...params } = spec;
   const { output, container } = own;
   const toolChoice = toolChoiceOf(spec, own);
   const request: RequestParams = {

@@ -4,7 +4,9 @@ import type { AgentRegistry } from '../agents/agent-registry.ts';
 import { duration } from '../agents/check-options.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../agents/define-tool.ts';
-import { isToolError } from '../agents/tool-error.ts';
+import { isToolError, ToolError } from '../agents/tool-error.ts';
+import type { CallOrigin } from '../core/call-origin.ts';
+import { resultProblem } from '../core/call-origin.ts';
 import type { AttemptReport } from '../core/failures.ts';
 import {
   causeChain,
@@ -27,7 +29,7 @@ import { InvalidToolResultError, presentResult } from './tool-result.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 
 /** What the dispatcher is told besides the model's input. */
-export interface ToolCallArgs {
+export interface ToolCallArgs extends CallOrigin {
   agent: string;
   round: number;
   /** How many calls before it in the same reply have the same tool and input. */
@@ -63,7 +65,7 @@ export function createRunTool(
     const [parsedInput, context] = await parse(registry, tool, input, args);
     const attempt = await beginAttempt(activity, tool.policy.repeatable, leftBehind);
     try {
-      const ctx = toolContext(activity, attempt, () => keyOf(activity, input, args), context);
+      const ctx = toolContext(activity, attempt, { input, args, context });
       const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
       if (value instanceof HandedOver) {
         const { key, timeout } = value;
@@ -93,7 +95,7 @@ export async function present(
   value: unknown,
   { registry, tool, store, callId, args }: PresentedCall,
 ): Promise<PresentedResult> {
-  return await presentResult(value, {
+  const presented = await presentResult(value, {
     callId,
     maxResultBytes: tool.maxResultBytes,
     payloadLimit: args.maxResultBytes,
@@ -102,6 +104,9 @@ export async function present(
       ? store
       : { ...store, hasStorage: false },
   });
+  const problem = resultProblem(args, presented.content);
+  if (problem !== undefined) throw new InvalidToolResultError(problem);
+  return presented;
 }
 
 /** The rest is kept where the model can read it; a page of what was kept is not kept once more. */
@@ -145,9 +150,9 @@ function keyOf({ info }: Context, input: unknown, { round, occurrence }: ToolCal
 function toolContext(
   activity: Context,
   attempt: ToolAttempt,
-  key: () => string,
-  context: unknown,
+  { input, args, context }: { input: unknown; args: ToolCallArgs; context: unknown },
 ): ToolContext {
+  const key = () => keyOf(activity, input, args);
   return {
     get idempotencyKey() {
       return key();
@@ -160,9 +165,16 @@ function toolContext(
     heartbeatDetails: attempt.heartbeatDetails,
     context,
     log: activity.log,
-    later: (options) => new HandedOver(activity, key(), options),
+    later(options) {
+      // Before there is a token, so before anything outside can begin.
+      if (args.byCode === true) throw new ToolError(CANNOT_WAIT, { retryable: false });
+      return new HandedOver(activity, key(), options);
+    },
   };
 }
+
+const CANNOT_WAIT =
+  'ctx.later(): code of the model waits for this call, a few minutes at most, so it cannot be completed from outside. Call the tool directly.';
 
 /** A tool that throws before its first await fails like any other. */
 async function start(

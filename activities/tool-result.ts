@@ -1,8 +1,10 @@
+import { findFileProblem } from '../core/check-files.ts';
 import type { Span } from '../core/cut-result.ts';
 import { cutResult, DEFAULT_RESULT_BYTES, resultText, utf8Bytes } from '../core/cut-result.ts';
 import { jsonBytes } from '../core/json.ts';
 import type { ToolResultBlock, ToolResultContent } from '../core/messages.ts';
 import { READ_RESULT } from '../core/names.ts';
+import { largeData } from '../core/stored-data.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import { MAX_RESULT_BYTES } from '../core/turn-limits.ts';
 import { isContentBlock } from './content-block.ts';
@@ -35,11 +37,14 @@ export interface PresentOptions {
   callId: string;
   /** Limit for the text that the model sees, in bytes. @default DEFAULT_RESULT_BYTES */
   maxResultBytes?: number | undefined;
-  /** Limit for all that the model sees, images included, in bytes of JSON. @default MAX_RESULT_BYTES */
+  /**
+   * Limit for all that the model sees, in bytes of JSON. Images and documents count unless they lie in the
+   * storage. @default MAX_RESULT_BYTES
+   */
   payloadLimit?: number | undefined;
   /** Limit for the text in bytes of JSON, where the results of a batch have to fit into one payload. */
   textLimit?: number | undefined;
-  store: Pick<TranscriptStore, 'hasStorage' | 'keep'>;
+  store: Pick<TranscriptStore, 'hasStorage' | 'keep' | 'takeOut'>;
 }
 
 export interface PresentedResult {
@@ -50,8 +55,9 @@ export interface PresentedResult {
 
 /**
  * What the model sees of what `run` returned. Text above a limit is cut, and kept in full for
- * `read_result` where there is a storage. Throws an `InvalidToolResultError` where that is not enough:
- * images and documents are not cut.
+ * `read_result` where there is a storage. Images and documents are not cut; large ones are stored there.
+ * Throws an `InvalidToolResultError` where that is not enough, and for an image or a document that the
+ * API would refuse.
  */
 export async function presentResult(
   value: unknown,
@@ -62,13 +68,13 @@ export async function presentResult(
   const fits = (shown: ToolResultContent) =>
     jsonBytes(shown) <= payloadLimit &&
     (textLimit === Number.POSITIVE_INFINITY || jsonBytes(resultText(shown)) <= textLimit);
-  const content = toContent(value);
+  const content = await withoutData(checkedContent(value), options.store);
   const text = resultText(content);
   if (utf8Bytes(text) <= maxResultBytes && fits(content)) return { content };
 
   const bytes = jsonBytes(content);
   const room = payloadLimit - jsonBytes(withoutTexts(content));
-  if (room < MIN_TEXT_BYTES) throw tooLarge(bytes, payloadLimit);
+  if (room < MIN_TEXT_BYTES) throw tooLarge(bytes, payloadLimit, content);
   const { kept, tellRest } = await keepRest(text, options);
   // How much longer the text is as JSON, and how many notices come on top, shows only when it is cut.
   const most = Math.min(maxResultBytes, room, textLimit);
@@ -79,7 +85,16 @@ export async function presentResult(
       ? { content: shown }
       : { content: shown, stored: { callId: options.callId, ...kept } };
   }
-  throw tooLarge(bytes, payloadLimit);
+  throw tooLarge(bytes, payloadLimit, content);
+}
+
+/** Where they cannot be stored, images and documents stay where they are, and have to fit. */
+async function withoutData(
+  content: ToolResultContent,
+  store: PresentOptions['store'],
+): Promise<ToolResultContent> {
+  if (largeData(content).length === 0) return content;
+  return (await inTime(store.takeOut(content))) ?? content;
 }
 
 function withoutTexts(content: ToolResultContent): ToolResultContent {
@@ -128,15 +143,32 @@ export function toolResultContent(
   value: unknown,
   limit: number = MAX_RESULT_BYTES,
 ): ToolResultContent {
-  const content = toContent(value);
+  const content = checkedContent(value);
   const bytes = jsonBytes(content);
-  if (bytes > limit) throw tooLarge(bytes, limit);
+  if (bytes > limit) throw tooLarge(bytes, limit, content);
   return content;
 }
 
-function tooLarge(bytes: number, limit: number): InvalidToolResultError {
+function tooLarge(
+  bytes: number,
+  limit: number,
+  content: ToolResultContent,
+): InvalidToolResultError {
+  const why =
+    largeData(content).length === 0
+      ? ''
+      : ', and its images and documents are not in a storage of the worker';
   return new InvalidToolResultError(
-    `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}. Ask for less, or in parts.`,
+    `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}${why}. Ask for less, or in parts.`,
+  );
+}
+
+function checkedContent(value: unknown): ToolResultContent {
+  const content = toContent(value);
+  const problem = typeof content === 'string' ? undefined : findFileProblem(content, 'result');
+  if (problem === undefined) return content;
+  throw new InvalidToolResultError(
+    `The tool ran, but what it returned cannot be shown to you: ${problem}.`,
   );
 }
 

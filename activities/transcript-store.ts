@@ -7,6 +7,8 @@ import type { AgentSpec, PinnedSpec } from '../core/agent-spec.ts';
 import { hasCompaction } from '../core/compaction.ts';
 import { causeChain, INVALID_TURN, STORAGE_FAILED, STORED_OBJECT_LOST } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
+import type { StoredData } from '../core/stored-data.ts';
+import { putBackData, storedData, takeOutData } from '../core/stored-data.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import type { Segment } from '../core/transcript.ts';
 import { segmentsToAbsorb } from '../core/transcript.ts';
@@ -27,6 +29,10 @@ export interface TranscriptStore {
   /** Keeps the full text of a result that is cut for the model. */
   keep(text: string): Promise<KeptText>;
   readKept(kept: KeptText): Promise<string>;
+  /** Messages or blocks whose images and documents lie in the storage, where they are large and there is one. */
+  takeOut<T>(value: T): Promise<T>;
+  /** The same with the data in its place, byte for byte. */
+  putBack<T>(value: T): Promise<T>;
 }
 
 export type KeptText = Omit<StoredResult, 'callId'>;
@@ -59,6 +65,8 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
   // Apart, so that one long result does not push out the conversations of other turns.
   const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
+  // And so that one conversation with images does not push out the text of the others.
+  const files: Cache = new LRUCache({ maxSize: CACHE_BYTES });
 
   async function write(
     driver: StorageDriver,
@@ -115,16 +123,29 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     return (lists as Message[][]).flat();
   };
 
+  const storeFile = async (driver: StorageDriver, data: string): Promise<StoredData> => {
+    const { digest, claim } = await write(driver, { data }, 'an image or a document', files);
+    return { type: 'plait.stored', digest, claim, bytes: Buffer.byteLength(data) };
+  };
+  const readFile = async (stored: StoredData): Promise<string> =>
+    ((await read(stored, 'an image or a document', files)) as { data: string }).data;
+
   return {
     hasStorage: storage !== undefined,
     load,
     async seal(segments, tail, tailBytes) {
       if (storage === undefined) throw new Error('there is no storage to seal to');
       const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
-      const messages = [...(await load(segments.slice(kept))), ...tail];
+      const fresh = await takeOutData(tail, (data) => storeFile(storage, data));
+      const messages = [...(await load(segments.slice(kept))), ...fresh];
       const stored = await write(storage, messages, 'a part of the conversation', parts);
-      const compacted = hasCompaction(messages) ? ({ compacted: true } as const) : {};
-      return [...segments.slice(0, kept), { ...stored, messages: messages.length, ...compacted }];
+      const segment: Segment = {
+        ...stored,
+        messages: messages.length,
+        ...(hasCompaction(messages) ? { compacted: true } : {}),
+        ...(storedData(messages).length === 0 ? {} : { files: true }),
+      };
+      return [...segments.slice(0, kept), segment];
     },
     async pin(spec) {
       const known = pinned.get(spec);
@@ -148,6 +169,9 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       const value = await read(kept, 'the rest of a result', keptTexts);
       return (value as { text: string }).text;
     },
+    takeOut: async (value) =>
+      storage === undefined ? value : await takeOutData(value, (data) => storeFile(storage, data)),
+    putBack: (value) => putBackData(value, readFile),
   };
 }
 

@@ -13,9 +13,13 @@ import { checkOptions, duration } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { Tool } from './define-tool.ts';
 import type { AgentModelOptions } from './model-options.ts';
+import type { ModelFallback } from './fallbacks.ts';
+import { fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
+import { prices } from './prices.ts';
 import { compactsConversations } from './model-features.ts';
 import { isRecord } from '../core/json.ts';
+import { toolsetOf } from '../core/toolsets.ts';
 import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
@@ -27,19 +31,39 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   name: string;
   /** Any model id of the Messages API, for example `claude-opus-5-5`. There is no default. */
   model: Model;
+  /**
+   * Models to go on with, in this order, where the one before is overloaded or declines to answer. Which
+   * one has answered stands in each reply, and in `TurnResult.fallback`. The agent's options hold for
+   * them too, and must suit each. A fallback reads nothing from the cache of the model before it, and
+   * mostly not its thinking. @default none
+   */
+  fallbacks?: readonly ModelFallback[];
+  /**
+   * A task queue of their own for the calls of the model, so that they can be limited without slowing
+   * tools: `maxConcurrentModelCalls` and `maxModelCallsPerSecond` of the workers that serve it. Those of
+   * `createWorker` serve it unless their `taskQueues` says otherwise. A turn that is not of a session
+   * pays one step through the server for it. Agents may share one; a tool may not have the same.
+   * @default the queue of the turn
+   */
+  modelTaskQueue?: string;
   /** The system prompt. @default none */
   system?: string;
   /** Names must be unique. @default [] */
   tools?: readonly Tool<Context>[];
   /**
-   * Tools that Anthropic defines, sent as they are: web search, web fetch, code execution and tool
-   * search, which the API runs itself; memory, bash and the text editor, which you run: the agent needs
-   * a tool of the same name, whose description and schema Anthropic's take the place of. @default []
+   * Tools that Anthropic defines, sent as they are. Web search, web fetch, code execution and tool
+   * search are run by the API itself. Memory, bash, the text editor and the browser and computer toolsets
+   * are run by you: the agent needs a tool of the same name (`browser` and `computer` for the toolsets),
+   * whose description and schema Anthropic's take the place of for the model; its `inputSchema` still
+   * checks what comes. The tool of a toolset gets the member as `action` beside the member's input,
+   * `{ action: 'left_click', coordinate: [10, 20] }`. Its actions run in call order, beside other tools,
+   * and those after one that failed are skipped. @default []
    */
   serverTools?: readonly ServerTool[];
   /**
-   * Limit for one reply of the model, in tokens, thinking included. Must not exceed what the model
-   * allows. @default 32000
+   * Limit for one reply of the model, in tokens, thinking included. Above what the model allows
+   * (128,000 for the newest) the API refuses the first request, and the turn fails with its text.
+   * @default 32000
    */
   maxTokens?: number;
   /**
@@ -84,7 +108,7 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
      */
     concurrency?: number;
     /**
-     * Continue turns and sessions as new above so many events of history, at least 20. A server makes
+     * Continue turns and sessions as new above so many events of history, 20 to 50000. A server makes
      * a run wait that follows one of less than a second (`history.workflowIdReuseMinimalInterval`).
      * @default when Temporal suggests it, at some 4,000 events or 4 MB
      */
@@ -111,7 +135,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   output?: OutputOption<Output>;
   /**
    * How often an answer that does not match `output` is asked for again, each time with what is wrong
-   * with it. Every time is a round. After that the turn ends with `invalid_output`. @default 2
+   * with it, at most 20 times. Every time is a round. After that the turn ends with `invalid_output`.
+   * @default 2
    */
   outputRepairs?: number;
   /**
@@ -170,6 +195,9 @@ export interface AgentDefinition {
   readonly batch: BatchPolicy;
   readonly onLimit: OnLimit;
   readonly prices: Prices | undefined;
+  /** Where it has prices. */
+  readonly fallbackPrices: [model: string, prices: Prices][] | undefined;
+  readonly modelTaskQueue: string | undefined;
   readonly output: CompiledOutput | undefined;
   readonly outputRepairs: number | undefined;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
@@ -192,7 +220,6 @@ export interface Agent<Context = unknown, Output = unknown> extends AgentDefinit
 const MAX_CONCURRENCY = 500;
 
 const limit = z.number().int().min(1).optional();
-const price = z.number().min(0);
 
 const agentOptions = z.strictObject({
   name: z
@@ -225,15 +252,9 @@ const agentOptions = z.strictObject({
     })
     .optional(),
   onLimit: z.enum(ON_LIMIT).default('stop'),
-  prices: z
-    .strictObject({
-      input: price,
-      output: price,
-      cacheWrite5m: price.optional(),
-      cacheWrite1h: price.optional(),
-      cacheRead: price.optional(),
-    })
-    .optional(),
+  prices: prices.optional(),
+  fallbacks: fallbacksOption,
+  modelTaskQueue: z.string().min(1, 'is empty').optional(),
   output: z
     .custom<OutputOption>(
       (value) => typeof value === 'object' && value !== null,
@@ -270,8 +291,11 @@ const agentOptions = z.strictObject({
   serverTools: z
     .array(
       z.custom<ServerTool>(
-        (tool) => isRecord(tool) && typeof tool['type'] === 'string' && 'name' in tool,
-        'must be a tool as the Messages API takes it, with a type and a name',
+        (tool) =>
+          isRecord(tool) &&
+          typeof tool['type'] === 'string' &&
+          'name' in tool === (toolsetOf(tool) === undefined),
+        'must be a tool as the Messages API takes it, with a type and a name, or a toolset with a type only',
       ),
     )
     .default([]),
@@ -308,6 +332,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
   }
   const problems = [
     ...modelProblems(checked),
+    ...fallbackProblems(checked),
     ...serverToolProblems(checked.serverTools, checked.tools),
   ];
   if (problems.length > 0) throw new DeclarationError(`${subject}: ${problems.join('; ')}`);
@@ -327,6 +352,8 @@ export function defineAgent<Context = unknown, Output = unknown>(
     },
     onLimit: checked.onLimit,
     prices: checked.prices === undefined ? undefined : defined(checked.prices),
+    fallbackPrices: fallbackPrices(checked),
+    modelTaskQueue: checked.modelTaskQueue,
     output,
     outputRepairs: checked.outputRepairs,
     batch: {
@@ -349,6 +376,15 @@ function defined<T extends object>(options: T): { [Name in keyof T]: Exclude<T[N
   return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> };
 }
 
+function fallbackPrices({
+  fallbacks = [],
+}: z.output<typeof agentOptions>): [string, Prices][] | undefined {
+  const priced = fallbacks.flatMap(({ model, prices: given }): [string, Prices][] =>
+    given === undefined ? [] : [[model, defined(given)]],
+  );
+  return priced.length === 0 ? undefined : priced;
+}
+
 function agentSpec(
   options: z.output<typeof agentOptions>,
   output: CompiledOutput | undefined,
@@ -367,5 +403,6 @@ function agentSpec(
       ? {}
       : { output_config: { ...outputConfig, ...output?.config } }),
     ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
+    ...fallbackSpecs(options),
   };
 }

@@ -40,6 +40,9 @@ export interface ToolContext<Context = unknown> {
    * `token` to whoever will call `AgentClient.completeToolCall(token, result)` or `failToolCall`, and
    * return what this returned. Until then the call costs no worker. The token is the same for every
    * attempt, and it is no secret: who may talk to Temporal may complete calls.
+   *
+   * Throws a `TypeError` for wrong options, and a `ToolError` in a call by code (`allowedCallers`), which
+   * cannot wait: the call has failed, and the model is told to call the tool directly.
    */
   readonly later: (options?: LaterOptions) => Later;
 }
@@ -152,7 +155,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /**
    * Most text of a result that the model sees, in bytes of UTF-8; what is longer is cut in the middle
    * and says so. With a storage the model can read the rest with `read_result`. Images, documents and
-   * search results do not count. @default 100000, about 25,000 tokens
+   * search results do not count; with a storage they may be as large as the API takes them. @default 100000, about 25,000 tokens
    */
   maxResultBytes?: number;
   /**
@@ -163,14 +166,18 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /**
    * Who may call it: the model (`direct`), code of the model in a sandbox (`code_execution_…`, with that
    * tool among the agent's `serverTools`), or both. Code waits a few minutes at most and is given text
-   * only, so such a tool must not wait for people. @default `['direct']`
+   * only: a tool for code has no `approval`, its `ctx.later()` throws, and a result with images is a failed
+   * call. https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
+   * @default `['direct']`
    */
   allowedCallers?: NonNullable<ApiTool['allowed_callers']>;
   /**
    * Does the work. Runs in an activity, so anything is allowed.
    *
    * Contract: returns a text, a JSON value, or Anthropic content blocks (`text`, `image`, `document`,
-   * `search_result`), or `ctx.later()`; a thrown error is told to the model with its causes. Stops soon
+   * `search_result`; an action of the browser also one `browser_state`), or `ctx.later()`. An image or a
+   * document that the API would refuse makes the call fail. A thrown error is told to the model with its
+   * causes. Stops soon
    * after `ctx.signal` aborts. Is called at most once per call, unless the annotations allow more.
    */
   run: (input: InputOf<Schema>, ctx: ToolContext<Context>) => unknown;

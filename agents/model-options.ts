@@ -7,11 +7,15 @@ import { refusedEffort, refusedThinking, refusedToolChoice } from './model-featu
 /**
  * How the model thinks; which types there are depends on the model.
  *
- * - `adaptive`: as much as it finds useful, see `effort`. `display: 'omitted'` leaves the text out.
+ * - `adaptive`: as much as it finds useful, see `effort`. Claude 4.6 and later.
  * - `enabled`: up to `budgetTokens` a reply, at least 1,024 and fewer than `maxTokens`. Claude 4.6 and
  *   older.
- * - `between_tools`: only between its tool calls.
- * - `disabled`: not at all.
+ * - `between_tools`: only between its tool calls. Sonnet and Haiku from 5.5 on.
+ * - `disabled`: not at all. Not for Fable, Mythos, and Opus and Sonnet from 5.5 on.
+ *
+ * `display` is whether the text of the thinking comes with the reply: `summarized` or `omitted`; the newest
+ * models omit it by default. Billed is the whole of it either way.
+ * https://platform.claude.com/docs/en/build-with-claude/thinking
  */
 export type Thinking =
   | { type: 'adaptive'; display?: 'summarized' | 'omitted' }
@@ -23,7 +27,10 @@ export type Effort = (typeof EFFORTS)[number];
 
 /**
  * Whether the model calls tools. `any` and `tool` hold for the first reply of a turn, which must call a
- * tool; with the replies after it the model is free again. The newest models refuse both.
+ * tool; with the replies after it the model is free again. The newest models refuse both, and older ones
+ * refuse them beside thinking of type `enabled`. `disableParallelToolUse`: at most one call a reply; not
+ * beside tools that code may call (`allowedCallers`). Plait itself runs calls in parallel or in order as
+ * their tools say, so it is rarely needed.
  */
 export type ToolChoice =
   | { type: 'auto' | 'any'; disableParallelToolUse?: boolean }
@@ -45,13 +52,13 @@ export interface AgentModelOptions {
   /** @default `{ type: 'auto' }` */
   toolChoice?: ToolChoice;
   /**
-   * Texts at which the model stops; the turn ends with `stop_sequence`, and `stopDetails` is the text.
-   * @default none
+   * Texts at which the model stops, none of them blank; the turn ends with `stop_sequence`, and
+   * `stopDetails` is the text. @default none
    */
   stopSequences?: readonly string[];
   /**
-   * Asks once more, with this many tokens instead of `maxTokens`, when a reply was cut off by that limit.
-   * The reply that was cut is thrown away; its tokens count. @default none: the turn ends with `max_tokens`
+   * Asks once more, with this many tokens instead of `maxTokens` (it must be above), when a reply was cut off
+   * by that limit. The reply that was cut is thrown away; its tokens count. @default none: the turn ends with `max_tokens`
    */
   maxTokensRetry?: number;
   /**
@@ -103,14 +110,16 @@ export const modelOptions = {
     .optional(),
 };
 
-type Checked = { [Key in keyof typeof modelOptions]?: z.output<(typeof modelOptions)[Key]> } & {
+export type CheckedModelOptions = {
+  [Key in keyof typeof modelOptions]?: z.output<(typeof modelOptions)[Key]>;
+} & {
   model: string;
   maxTokens: number;
   tools: readonly Tool[];
 };
 
 /** What does not go together, or not with the model. */
-export function modelProblems(options: Checked): string[] {
+export function modelProblems(options: CheckedModelOptions): string[] {
   const { model, maxTokens, thinking, effort, toolChoice, maxTokensRetry, tools } = options;
   const forced = toolChoice?.type === 'any' || toolChoice?.type === 'tool';
   const budget = thinking?.type === 'enabled' ? thinking.budgetTokens : 0;
@@ -125,6 +134,9 @@ export function modelProblems(options: Checked): string[] {
       tools.length > 0 &&
       !tools.some(({ name }) => name === toolChoice.name) &&
       `toolChoice: there is no tool named ${toolChoice.name}`,
+    disablesParallel(toolChoice) &&
+      tools.some(({ spec }) => spec.allowed_callers?.some((caller) => caller !== 'direct')) &&
+      'toolChoice.disableParallelToolUse: the API does not take it beside tools that code may call',
     maxTokensRetry !== undefined &&
       maxTokensRetry <= maxTokens &&
       `maxTokensRetry must be above maxTokens (${maxTokens})`,
@@ -132,12 +144,16 @@ export function modelProblems(options: Checked): string[] {
   return problems.filter((problem) => typeof problem === 'string');
 }
 
+function disablesParallel(choice: CheckedModelOptions['toolChoice']): boolean {
+  return choice !== undefined && choice.type !== 'none' && choice.disableParallelToolUse === true;
+}
+
 function about(option: string, value: string, problem: string | undefined): string | undefined {
   return problem === undefined ? undefined : `${option} '${value}': ${problem}`;
 }
 
 /** What of a spec follows from them. Absent where nothing was chosen, so that digests stay. */
-export function modelSpec(options: Checked): Partial<AgentSpec> {
+export function modelSpec(options: CheckedModelOptions): Partial<AgentSpec> {
   const { thinking, effort, toolChoice, stopSequences, maxTokensRetry } = options;
   const waits = options.tools.some(({ approval }) => approval !== 'never');
   const cache = options.cache ?? (waits ? { ttl: '1h' } : DEFAULT_CACHE);
@@ -152,7 +168,7 @@ export function modelSpec(options: Checked): Partial<AgentSpec> {
   };
 }
 
-function thinkingParam(thinking: Thinking): NonNullable<AgentSpec['thinking']> {
+export function thinkingParam(thinking: Thinking): NonNullable<AgentSpec['thinking']> {
   if (thinking.type !== 'enabled') return thinking;
   const { budgetTokens, ...rest } = thinking;
   return { ...rest, budget_tokens: budgetTokens };

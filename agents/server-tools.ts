@@ -1,7 +1,12 @@
 import type { ToolUnion } from '@anthropic-ai/sdk/resources/messages';
+import { toolsetOf } from '../core/toolsets.ts';
 import type { Tool } from './define-tool.ts';
 
-/** A tool that Anthropic defines, as the Messages API takes it: `{ type: 'web_search_20260318', name: 'web_search' }`. */
+/**
+ * A tool that Anthropic defines, as the Messages API takes it:
+ * `{ type: 'web_search_20260318', name: 'web_search' }`. A toolset has no name:
+ * `{ type: 'browser_toolset_20260801' }`.
+ */
 export type ServerTool = Extract<
   ToolUnion,
   {
@@ -12,16 +17,23 @@ export type ServerTool = Extract<
       | `tool_search_tool_${string}`
       | `memory_${string}`
       | `bash_${string}`
-      | `text_editor_${string}`;
+      | `text_editor_${string}`
+      | `browser_toolset_${string}`
+      | `computer_toolset_${string}`;
   }
 >;
 
 const RUN_BY_THE_API = ['web_search_', 'web_fetch_', 'code_execution_', 'tool_search_tool_'];
 /** Anthropic describes these, and the caller of the API runs them. */
-const RUN_HERE = ['memory_', 'bash_', 'text_editor_'];
+const RUN_HERE = ['memory_', 'bash_', 'text_editor_', 'browser_toolset_', 'computer_toolset_'];
 
 const isOneOf = (type: string, prefixes: readonly string[]) =>
   prefixes.some((prefix) => type.startsWith(prefix));
+
+/** The name of the tool that runs it, or of those that the API runs. */
+function nameOf(tool: ServerTool): string {
+  return 'name' in tool ? tool.name : (toolsetOf(tool) ?? '');
+}
 
 /** What is wrong with them, if anything. */
 export function serverToolProblems(
@@ -34,18 +46,20 @@ export function serverToolProblems(
     const here = isOneOf(tool.type, RUN_HERE);
     if (!here && !isOneOf(tool.type, RUN_BY_THE_API)) return [about('is not known')];
     if ('cache_control' in tool) return [about('has a cache_control; see the option `cache`')];
-    if (here && !names.has(tool.name)) {
-      return [about(`is run by you: give the agent a tool named ${tool.name}`)];
+    const name = nameOf(tool);
+    if (here && !names.has(name)) {
+      return [about(`is run by you: give the agent a tool named ${name}`)];
     }
-    if (!here && names.has(tool.name)) return [about(`has the name of a tool of yours`)];
+    if (!here && names.has(name)) return [about(`has the name of a tool of yours`)];
     return [];
   });
-  const doubled = serverTools.some(({ name }, i) =>
-    serverTools.slice(0, i).some((other) => other.name === name),
+  const doubled = serverTools.some((tool, i) =>
+    serverTools.slice(0, i).some((other) => nameOf(other) === nameOf(tool)),
   );
   return [
     ...problems,
     ...callerProblems(serverTools, tools),
+    ...replacedProblems(serverTools, tools),
     ...(doubled ? ['serverTools: two have one name'] : []),
   ];
 }
@@ -68,6 +82,28 @@ function callerProblems(serverTools: readonly ServerTool[], tools: readonly Tool
   ];
 }
 
+/** What a tool says that runs one of Anthropic's, and nobody would hear. */
+function replacedProblems(serverTools: readonly ServerTool[], tools: readonly Tool[]): string[] {
+  return serverTools.flatMap((entry) => {
+    const tool = tools.find(({ name }) => name === nameOf(entry));
+    if (tool === undefined) return [];
+    const about = (problem: string) => `tool ${tool.name} ${problem}`;
+    const { defer_loading: deferred, allowed_callers: callers } = tool.spec;
+    return [
+      ...(deferred === undefined && callers === undefined
+        ? []
+        : [about(`runs ${entry.type}: deferLoading and allowedCallers belong into serverTools`)]),
+      ...(toolsetOf(entry) === undefined || tool.access === undefined
+        ? []
+        : [
+            about(
+              `runs the actions of ${entry.type}, which have an order of their own: leave out access`,
+            ),
+          ]),
+    ];
+  });
+}
+
 /** All tools as the model is told of them. Anthropic's own description takes the place of yours. */
 export function toolSpecs(
   tools: readonly Tool[],
@@ -75,7 +111,7 @@ export function toolSpecs(
 ): ToolUnion[] {
   const own = new Set(tools.map(({ name }) => name));
   return [
-    ...tools.map(({ name, spec }) => serverTools.find((tool) => tool.name === name) ?? spec),
-    ...serverTools.filter(({ name }) => !own.has(name)),
+    ...tools.map(({ name, spec }) => serverTools.find((tool) => nameOf(tool) === name) ?? spec),
+    ...serverTools.filter((tool) => !own.has(nameOf(tool))),
   ];
 }

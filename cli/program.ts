@@ -89,8 +89,18 @@ function addWorker(program: Command, exitWith: ExitWith): void {
     .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
     .option(
       '--task-queues <names>',
-      'serve only these, separated by commas (default: --task-queue and those of the tools)',
+      'serve only these, separated by commas (default: --task-queue and those of models and tools)',
       list,
+    )
+    .option(
+      '--max-concurrent-model-calls <number>',
+      'model calls at once, where the agents have a modelTaskQueue',
+      Number,
+    )
+    .option(
+      '--max-model-calls-per-second <number>',
+      'the same per second, over all workers of the queue',
+      Number,
     )
     .option(
       '--storage <where>',

@@ -2,8 +2,9 @@ import { NativeConnection } from '@temporalio/worker';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
 import { openStorage } from '../storage/open-storage.ts';
+import type { CreateWorkerOptions } from '../worker/create-worker.ts';
 import { createWorker } from '../worker/create-worker.ts';
-import { chosenQueues, queuesOf } from '../worker/serve-queues.ts';
+import { checkModelLimits, chosenQueues, queuesOf } from '../worker/serve-queues.ts';
 import { say } from './say.ts';
 import { runUntilSignal } from './run-worker.ts';
 import type { Style } from './style.ts';
@@ -19,6 +20,8 @@ export interface ServeOptions {
   taskQueue: string;
   /** Only these of the task queues that the agents need. @default all of them */
   taskQueues?: readonly string[] | undefined;
+  /** For the model calls of agents with a `modelTaskQueue`. @default none */
+  limits?: Pick<CreateWorkerOptions, 'maxConcurrentModelCalls' | 'maxModelCallsPerSecond'>;
   /** A directory or a URL. */
   storage: string | undefined;
   /** Said when the worker polls. */
@@ -28,11 +31,13 @@ export interface ServeOptions {
 
 /** Runs a worker for these agents until a signal, and tells what it does. */
 export async function serveAgents(options: ServeOptions): Promise<void> {
-  const { target, agents, taskQueue, taskQueues, style } = options;
+  const { target, agents, taskQueue, taskQueues, limits = {}, style } = options;
   // Agents that do not fit together are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = options.storage === undefined ? undefined : openStorage(options.storage);
-  const queues = chosenQueues(queuesOf(agents, taskQueue), taskQueues);
+  const needed = queuesOf(agents, taskQueue);
+  const queues = chosenQueues(needed, taskQueues);
+  checkModelLimits(limits, needed);
   const client = await connectTo(target);
   await client.connection.close();
 
@@ -49,6 +54,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
       agents,
       taskQueue,
       taskQueues: queues,
+      ...limits,
       connection,
       namespace: target.namespace,
       ...(storage === undefined ? {} : { storage }),

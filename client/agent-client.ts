@@ -13,6 +13,7 @@ import { withoutThinking } from '../core/without-thinking.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
+import { storedFiles, withoutFiles } from './files.ts';
 import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
 import type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
 import { listSessions } from './list-sessions.ts';
@@ -98,10 +99,11 @@ export class AgentClient {
 
   /**
    * Starts a turn: `agent` is the agent or its name, `input` a text, content blocks, or a whole
-   * conversation that ends with the user.
+   * conversation that ends with the user. Data of images and documents from 8 KiB on goes to the
+   * storage, where the client has one.
    *
-   * Throws an `InvalidTurnError` for a wrong input, a `TurnIdInUseError` for an id that belongs to
-   * another turn, a `TemporalUnavailableError`.
+   * Throws an `InvalidTurnError` for a wrong input, images and documents included that the API would
+   * refuse, a `TurnIdInUseError` for an id that belongs to another turn, a `TemporalUnavailableError`.
    */
   async start<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
     agent: Agent<Context, AgentOutput> | string,
@@ -115,13 +117,14 @@ export class AgentClient {
     const attributes = attributesOfTurn(name, user);
     const turnId = options.turnId ?? `${name}-${randomUUID()}`;
     const inputDigest = turnDigest(args);
+    const sent = { ...args, input: await withoutFiles(this.client, input, 'input') };
     await aboutTurn(turnId, this.client.options.namespace, async () => {
       try {
         await this.starts.start(attributes, (registered) =>
           this.client.workflow.start(TURN_WORKFLOW, {
             workflowId: turnId,
             taskQueue,
-            args: [args],
+            args: [sent],
             // An id names one turn for ever, not the latest of several.
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             memo: { agent: name, inputDigest },
@@ -159,7 +162,10 @@ export class AgentClient {
     return new SessionHandle<Output>(this.client, sessionId, creation, parse);
   }
 
-  /** The handle of a session that exists; sending it something never creates one. */
+  /**
+   * The handle of a session that exists; sending it something never creates one. Makes no request, so it
+   * is the first use of the handle that throws a `SessionNotFoundError`.
+   */
   getSession(sessionId: string): SessionHandle {
     return new SessionHandle(this.client, sessionId);
   }
@@ -179,7 +185,8 @@ export class AgentClient {
     const messages = withoutThinking(options.messages ?? []);
     const args = sessionArgs(agent, options, messages);
     const inputDigest = digestOf(args);
-    const { memo, ...start } = this.sessionStart(sessionId, args, options.taskQueue);
+    const sent = await this.withoutFiles(args);
+    const { memo, ...start } = this.sessionStart(sessionId, sent, options.taskQueue);
     try {
       await this.starts.start(attributesOfSession(name, options.user), (attributes) =>
         this.client.workflow.start(SESSION_WORKFLOW, {
@@ -199,6 +206,15 @@ export class AgentClient {
     return new SessionHandle<Output>(this.client, sessionId, undefined, parserOf(agent, undefined));
   }
 
+  private async withoutFiles(args: SessionArgs): Promise<SessionArgs> {
+    if (args.messages === undefined) return args;
+    try {
+      return { ...args, messages: await withoutFiles(this.client, args.messages, 'messages') };
+    } catch (error) {
+      throw error instanceof InvalidTurnError ? new InvalidSessionError(error.message) : error;
+    }
+  }
+
   private sessionStart(sessionId: string, args: SessionArgs, taskQueue = this.taskQueue) {
     if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
       throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
@@ -213,7 +229,10 @@ export class AgentClient {
     };
   }
 
-  /** Starts a turn and waits for its result. */
+  /**
+   * Starts a turn and waits for its result, however long that takes. Throws what `start` and
+   * `TurnHandle.result` throw.
+   */
   async execute<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
     agent: Agent<Context, AgentOutput> | string,
     input: TurnInput,
@@ -268,26 +287,27 @@ export class AgentClient {
 
   /**
    * Completes a call whose tool has left it to somebody outside, with what the tool would have
-   * returned: a text, a JSON value, content blocks. The same completion may be sent again when its
-   * answer was lost.
+   * returned: a text, a JSON value, content blocks. Text above the tool's `maxResultBytes` is cut like any
+   * other result. The same completion may be sent again when its answer was lost.
    *
    * Throws a `CompletionRefusedError` when it is not taken, a `WorkerUnavailableError`, a
    * `TemporalUnavailableError`.
    */
   async completeToolCall(token: string, result: unknown): Promise<void> {
     // What is nothing to JSON is nothing to the model either.
-    const value = (result ?? null) as Json;
+    const value = (await storedFiles(this.client, result ?? null)) as Json;
     await completeCall(this.client, token, { type: 'succeeded', value });
   }
 
   /**
-   * Ends such a call as failed; the model reads the message. Throws what `completeToolCall` throws.
+   * Ends such a call as failed; the model reads the message, the first 3,000 characters of it. Throws a
+   * `TypeError` for a blank message, and otherwise what `completeToolCall` throws.
    */
   async failToolCall(token: string, message: string): Promise<void> {
     await completeCall(this.client, token, { type: 'failed', message });
   }
 
-  /** Closes the connection, if Plait made it. */
+  /** Closes the connection, if Plait made it; a `client` that was given stays open. Turns go on. */
   async close(): Promise<void> {
     await this.owned?.close();
   }

@@ -68,6 +68,7 @@ export type {
   TurnProgress,
   TurnResult,
 } from '../core/turn.ts';
+export type { StoredData } from '../core/stored-data.ts';
 export type {
   EndedTurn,
   SessionArgs,

@@ -1,9 +1,10 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { WorkflowClient } from '@temporalio/client';
-import type { ExternalStorage, Payload } from '@temporalio/common';
+import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import { STORED_OBJECT_LOST } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
+import type { Segment } from '../core/transcript.ts';
 
 export interface LiveKeysOptions {
   /** All namespaces whose clients and workers write to the storage. @default that of the client */
@@ -150,6 +151,9 @@ const READABLE = new Set([
   'binary/null',
 ]);
 
+/** How a segment says that it names objects itself. */
+const HOLDS_FILES = '"files":true';
+
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
 
 class KeyReader {
@@ -173,28 +177,42 @@ class KeyReader {
 
   private async keysOf(payload: Payload): Promise<string[]> {
     if (metadataOf(payload, 'messageType') !== REFERENCE) {
-      return keysInText(await this.decoded(payload));
+      return await this.keysWithin(await this.decoded(payload));
     }
     const text = Buffer.from(payload.data ?? []).toString();
-    const within = this.stored.get(text) ?? this.keysBehind(text);
-    this.stored.set(text, within);
-    return [...keysInText(payload), ...(await within)];
-  }
-
-  /** Large payloads lie in the storage themselves, and name others. */
-  private async keysBehind(reference: string): Promise<string[]> {
-    const { driverName, claimData } = JSON.parse(reference) as {
-      driverName: string;
-      claimData: Record<string, string>;
-    };
+    const { driverName, claimData } = JSON.parse(text) as Reference;
     const driver = this.storage?.getDriver(driverName);
     if (driver === undefined || driver === null) {
       throw new Error(`it names an object of ${driverName}, and the client has no such storage`);
     }
+    return [...keysInText(payload), ...(await this.keysBehind(driver, claimData))];
+  }
+
+  /** Those in a payload, and in the segments that it names: images of a conversation are named there. */
+  private async keysWithin(payload: Payload): Promise<string[]> {
+    const found = keysInText(payload);
+    const [driver] = this.storage?.drivers ?? [];
+    const text = Buffer.from(payload.data ?? []).toString();
+    const isJson = metadataOf(payload, 'encoding') === 'json/plain';
+    if (driver === undefined || !isJson || !text.includes(HOLDS_FILES)) return found;
+    const segments = segmentsWithFiles(JSON.parse(text));
+    const behind = segments.map(({ claim }) => this.keysBehind(driver, claim));
+    return [...found, ...(await Promise.all(behind)).flat()];
+  }
+
+  /** Large payloads and segments lie in the storage themselves, and name others. */
+  private keysBehind(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
+    const place = JSON.stringify([driver.name, claim]);
+    const known = this.stored.get(place) ?? this.readKeys(driver, claim);
+    this.stored.set(place, known);
+    return known;
+  }
+
+  private async readKeys(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
     try {
-      const stored = await driver.retrieve({}, [new StorageDriverClaim(claimData)]);
-      const found = await Promise.all(stored.map((payload) => this.decoded(payload)));
-      return found.flatMap(keysInText);
+      const stored = await driver.retrieve({}, [new StorageDriverClaim(claim)]);
+      const payloads = await Promise.all(stored.map((payload) => this.decoded(payload)));
+      return (await Promise.all(payloads.map((payload) => this.keysWithin(payload)))).flat();
     } catch (error) {
       // It is gone already, and with it what it named.
       if (error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST) return [];
@@ -212,6 +230,20 @@ class KeyReader {
       `a payload has the encoding ${JSON.stringify(encoding)}: give the client the codecs of the workers`,
     );
   }
+}
+
+interface Reference {
+  driverName: string;
+  claimData: Record<string, string>;
+}
+
+function segmentsWithFiles(value: unknown): Pick<Segment, 'claim'>[] {
+  if (Array.isArray(value)) return value.flatMap(segmentsWithFiles);
+  if (!isRecord(value)) return [];
+  const isSegment = value['files'] === true && isRecord(value['claim']) && 'digest' in value;
+  return isSegment
+    ? [value as unknown as Segment]
+    : Object.values(value).flatMap(segmentsWithFiles);
 }
 
 function keysInText({ data }: Payload): string[] {

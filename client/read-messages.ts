@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { causeChain } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import type { Segment, Transcript } from '../core/transcript.ts';
+import { withFiles } from './files.ts';
 import { readPart } from '../storage/stored-part.ts';
 
 export interface MessageRange {
@@ -26,7 +27,8 @@ export async function readMessages(
     if (start <= from || first >= to) continue;
     parts.push(readSegment(client, segment).then((all) => cut(all, first, from, to)));
   }
-  return [...(await Promise.all(parts)).flat(), ...cut(tail, start, from, to)];
+  const messages = [...(await Promise.all(parts)).flat(), ...cut(tail, start, from, to)];
+  return await withFiles(client, messages);
 }
 
 /** Those of a list that begins at `first` which lie in the range. */

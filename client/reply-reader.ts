@@ -5,6 +5,8 @@ import type { TurnStreamEvent } from './stream-events.ts';
 
 /** Why another reply of the same attempt forms. */
 const NOT_USABLE = 'The reply could not be used, and the model is asked again.';
+/** Why nothing of a reply is kept. */
+const DECLINED = 'The model has declined to answer, and another model is asked.';
 
 /**
  * Reads the reply of one round while it forms, and tells of it in order and without gaps. What it
@@ -55,6 +57,11 @@ export class ReplyReader {
     if (torn && this.told.length > 0) events.push(...this.restart());
     const rest = this.follow(0, whole).filter(({ type }) => type !== 'callForming');
     return [...events, ...rest, { type: 'replyCommitted', round, reply }];
+  }
+
+  /** Nothing becomes of the reply. */
+  giveUp(): TurnStreamEvent[] {
+    return this.told.length === 0 ? [] : this.restart(DECLINED);
   }
 
   private restart(reason?: string): TurnStreamEvent[] {

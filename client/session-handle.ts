@@ -23,6 +23,7 @@ import type {
 import { messageCount } from '../core/transcript.ts';
 import type { StartOptions } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
+import { withoutFiles } from './files.ts';
 import type { MessageRange } from './read-messages.ts';
 import type { ParseOutput } from './output.ts';
 import { readMessages } from './read-messages.ts';
@@ -93,7 +94,8 @@ export class SessionHandle<Output = unknown> {
    * Sends a message: a text, or content blocks. Returns when the session has taken it; wait for its
    * turn with `result()`. The session is created with its first message.
    *
-   * Throws a `SendRefusedError`, a `SessionBusyError`, a `SessionClosedError`, a
+   * Throws an `InvalidTurnError` for images and documents that the API would refuse or that do not
+   * fit, a `SendRefusedError`, a `SessionBusyError`, a `SessionClosedError`, a
    * `WorkerUnavailableError` (send again with the same `idempotencyKey`), a
    * `TemporalUnavailableError`, and from `getSession` also a `SessionNotFoundError`.
    */
@@ -102,13 +104,13 @@ export class SessionHandle<Output = unknown> {
     const { creation } = this;
     const agent = creation?.agent;
     const argument = {
-      input,
+      input: await withoutFiles(this.client, input, 'input'),
       idempotencyKey,
       ...(agent === undefined ? {} : { agent }),
       ...(whenBusy === undefined ? {} : { whenBusy }),
     };
     // The server answers an id that it knows without asking the session, whatever the message is.
-    const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(input)}`;
+    const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;
     const update = { name: SEND_UPDATE, argument, id };
     const request = (start?: StartOptions) =>
       updateSession<SendReceipt>(this.client, this.sessionId, update, start);

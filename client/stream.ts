@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { withFiles } from './files.ts';
 import { newsOr, quiet } from './news.ts';
 import type { TurnStreamEvent } from './stream-events.ts';
 import { openTurnFeed } from './turn-feed.ts';
@@ -58,13 +59,22 @@ export async function* streamTurn(
         pause = READING_MS;
       }
       readAt = Date.now() + pause;
-      for (const event of events) if (isAfter(event, afterReply)) yield event;
+      for (const event of events) {
+        if (isAfter(event, afterReply)) yield await whole(client, event);
+      }
     }
   } catch (error) {
     if (signal?.aborted !== true) throw error;
   } finally {
     leaving.abort();
   }
+}
+
+/** The API's own tools put documents into a reply. */
+async function whole(client: Client, event: TurnStreamEvent): Promise<TurnStreamEvent> {
+  if (event.type !== 'replyCommitted') return event;
+  const { reply } = event;
+  return { ...event, reply: { ...reply, content: await withFiles(client, reply.content) } };
 }
 
 function isAfter(event: TurnStreamEvent, afterReply: number): boolean {

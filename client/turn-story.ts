@@ -7,7 +7,7 @@ import type { TurnStreamEvent } from './stream-events.ts';
 import type { Ending, TurnEvent } from './turn-events.ts';
 import type { CallSnapshot } from './turn-snapshot.ts';
 import { isSettled } from './turn-snapshot.ts';
-import { applyEvent, newTree } from './turn-tree.ts';
+import { applyEvent, bringsNoReply, newTree } from './turn-tree.ts';
 
 /** The model request that is open. */
 interface OpenRequest {
@@ -69,6 +69,7 @@ export class TurnStory {
     if (event.type === 'started') request.attempt = event.attempt;
     if (event.type !== 'ended') return [];
     this.request = undefined;
+    if (bringsNoReply(event.ending)) return request.reader.giveUp();
     const reply = replyIn(event.ending);
     return reply === undefined ? [] : request.reader.commit(reply, request.attempt);
   }

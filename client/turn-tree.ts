@@ -1,6 +1,6 @@
 import { isRecord } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
-import { toolUses } from '../core/messages.ts';
+import { toolCalls } from '../core/toolsets.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../core/names.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { CallRecord, StopReason } from '../core/turn.ts';
@@ -105,6 +105,13 @@ function schedule(tree: Tree, event: Extract<TurnEvent, { type: 'scheduled' }>):
   // Plait's other activities are no steps of a turn: they ask nobody and do nothing.
   if (!model && activityType.includes('.')) return;
   const { rounds } = tree.turn;
+  const asked = model ? tree.byId.get(id) : undefined;
+  if (asked !== undefined) {
+    // The same round: the model was not asked there, or has declined and another is asked.
+    asked.step.state = 'scheduled';
+    tree.activities.set(event.key, asked);
+    return;
+  }
   if (model) answerCalls(tree, at);
   const step: StepSnapshot = model ? newStep(at) : callIn(tree.turn, event);
   if (model) rounds.push({ round: rounds.length + 1, model: step, calls: [] });
@@ -153,6 +160,10 @@ function end(tree: Tree, { key, at, ending }: Extract<TurnEvent, { type: 'ended'
   const activity = tree.activities.get(key);
   if (activity === undefined) return;
   const { step, limits } = activity;
+  if (activity.model && bringsNoReply(ending)) {
+    settle(step, 'scheduled');
+    return;
+  }
   if (isHandedOver(ending)) {
     settle(step, 'waiting', 'waits to be completed from outside');
     return;
@@ -166,6 +177,11 @@ function end(tree: Tree, { key, at, ending }: Extract<TurnEvent, { type: 'ended'
   if (activity.model && round !== undefined && ending.type === 'completed') {
     round.calls.push(...callsOf(ending.result, at));
   }
+}
+
+/** The model was asked elsewhere, or another model is asked. Only where the result can be read here. */
+export function bringsNoReply(ending: Ending): boolean {
+  return ending.type === 'completed' && isRecord(ending.result) && !('reply' in ending.result);
 }
 
 function isHandedOver(ending: Ending): boolean {
@@ -184,7 +200,7 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
   const { content, stopReason } = result['reply'];
   if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
   const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as PreparedCall[];
-  return askedFor(toolUses(content as { type: string }[]), prepared, at);
+  return askedFor(toolCalls(content as { type: string }[]), prepared, at);
 }
 
 function askedFor(

@@ -3,6 +3,7 @@ import type { SessionTurnProgress, SessionTurnResult } from '../core/turn-beginn
 import { isSessionProgress } from '../core/turn-beginning.ts';
 import type { TurnProgress, TurnResult } from '../core/turn.ts';
 import { TurnFailedError } from './errors.ts';
+import { withFiles } from './files.ts';
 import { readMessages } from './read-messages.ts';
 
 // A turn of a session returns where its messages lie, so that neither its history nor that of the
@@ -13,7 +14,8 @@ export async function wholeResult(
   client: Client,
   result: TurnResult | SessionTurnResult,
 ): Promise<TurnResult> {
-  return 'end' in result ? await withMessages(client, result) : result;
+  if ('end' in result) return await withMessages(client, result);
+  return { ...result, messages: await withFiles(client, result.messages) };
 }
 
 /** The same failure, whose progress has its messages. */
@@ -22,14 +24,17 @@ export async function wholeFailure(
   failure: TurnFailedError,
 ): Promise<TurnFailedError> {
   const { turnId, message, type, progress, model, cause } = failure;
-  if (!isSessionProgress(progress)) return failure;
+  if (progress === undefined) return failure;
   // What the storage does not give must not hide why the turn failed.
-  const whole: TurnProgress = await withMessages<SessionTurnProgress>(client, progress).catch(
-    () => ({
-      ...progress,
-      messages: progress.end.transcript.tail,
-    }),
-  );
+  const whole: TurnProgress = isSessionProgress(progress)
+    ? await withMessages<SessionTurnProgress>(client, progress).catch(() => ({
+        ...progress,
+        messages: progress.end.transcript.tail,
+      }))
+    : {
+        ...progress,
+        messages: await withFiles(client, progress.messages).catch(() => progress.messages),
+      };
   return new TurnFailedError(turnId, message, { type, progress: whole, model, cause });
 }
 

@@ -7,6 +7,7 @@ import type {
 import type { BatchPolicy } from './batch-policy.ts';
 import type { Budget, OnLimit } from './budget.ts';
 import type { CompactionParams } from './compaction.ts';
+import type { FallbackReason } from './fallback.ts';
 import type { NoteStyle } from './notes.ts';
 import type { Prices } from './prices.ts';
 import type { ToolPolicy } from './tool-policy.ts';
@@ -36,6 +37,17 @@ export interface AgentSpec extends CompactionParams {
   max_tokens_retry?: number;
   /** Not the API's. Absent: as `DEFAULT_CACHE`. */
   cache?: CacheSpec;
+  /** Not the API's, although it has one of this name: the models to go on with, in order. */
+  fallbacks?: FallbackSpec[];
+}
+
+/** What a request to a fallback has of its own; `null` leaves out what the agent has. */
+export interface FallbackSpec {
+  model: string;
+  on: FallbackReason[];
+  max_tokens?: number;
+  thinking?: ThinkingConfigParam | null;
+  effort?: NonNullable<OutputConfig['effort']> | null;
 }
 
 /** Whether requests ask for prompt caching, and how long an entry lives after its last use. */
@@ -70,6 +82,10 @@ export interface PinnedAgent {
   /** @default 'stop' */
   onLimit?: OnLimit;
   prices?: Prices;
+  /** Those of its fallbacks, where it has prices. */
+  fallbackPrices?: [model: string, prices: Prices][];
+  /** Where its model calls run. @default the task queue of the turn */
+  modelTaskQueue?: string;
   /** How often an answer that does not match its schema is asked for again. @default 2 */
   outputRepairs?: number;
   /** How the model takes what a person sends while it works. @default 'user' */

@@ -81,6 +81,11 @@ export interface ModelErrorReport {
   requestId: string | null;
 }
 
+/** Whether the model could not be asked because it has too much to do; also told within a stream. */
+export function isOverloaded({ status, type }: ModelErrorReport): boolean {
+  return status === 529 || type === 'overloaded_error';
+}
+
 /**
  * A message with those of its causes, outermost first: "fetch failed: connect ECONNREFUSED …". The
  * innermost text is what helps, and it is what wrappers hide.

@@ -57,7 +57,7 @@ export function formingBlock(block: ReplyBlock | undefined, inputLength = 0): Fo
     case 'thinking':
       return { type: 'thinking', offset: 0, text: block.thinking };
     case 'tool_use':
-      return { type: 'call', id: block.id, name: block.name, inputLength };
+      return { type: 'call', id: block.id, name: block.toolset_name ?? block.name, inputLength };
     default:
       return { type: 'other' };
   }

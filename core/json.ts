@@ -22,13 +22,17 @@ export function hasLoneSurrogate(value: unknown): boolean {
   return /(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(JSON.stringify(value) ?? '');
 }
 
-/** JSON with sorted keys: two values with the same content have the same text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    isRecord(inner)
+/**
+ * JSON with sorted keys: two values with the same content have the same text. `stand` says what to write
+ * for a value within, in place of it.
+ */
+export function canonicalJson(value: unknown, stand = (inner: unknown): unknown => inner): string {
+  return JSON.stringify(value, (_key, within: unknown) => {
+    const inner = stand(within);
+    return isRecord(inner)
       ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  );
+      : inner;
+  });
 }
 
 /** Cuts a text to `limit` characters, never through a surrogate pair, and says that it did. */

@@ -1,8 +1,8 @@
 import { jsonBytes, shorten } from './json.ts';
-import type { Message, ToolResult, ToolResultContent, ToolUse } from './messages.ts';
+import { originOf, resultProblem } from './call-origin.ts';
+import type { Message, ToolResult, ToolUse } from './messages.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import type { ToolOutcome } from './outcome.ts';
-import { isCalledByCode } from './server-calls.ts';
 
 /**
  * The one user message that answers a reply: one `tool_result` for every `tool_use`, in the order
@@ -29,22 +29,26 @@ export function mergeOutcomes(
 }
 
 function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
-  const answer = { type: 'tool_result', tool_use_id: call.id } as const;
+  const { id, toolset_name: toolset } = call;
+  const answer = {
+    type: 'tool_result',
+    tool_use_id: id,
+    // The API refuses a result that does not name the toolset of its call.
+    ...(typeof toolset === 'string' ? { toolset_name: toolset } : {}),
+  } as const;
   // The API refuses anything but text in a result that is an error.
-  if (outcome.type === 'succeeded' && isCalledByCode(call) && !isText(outcome.content)) {
-    return { ...answer, content: NO_TEXT, is_error: true };
+  if (outcome.type !== 'succeeded') {
+    // It refuses an error without a text as well.
+    const content = outcome.message.trim() === '' ? NO_MESSAGE : outcome.message;
+    return { ...answer, content, is_error: true };
   }
-  return outcome.type === 'succeeded'
+  const problem = resultProblem(originOf(call), outcome.content);
+  return problem === undefined
     ? { ...answer, content: outcome.content }
-    : { ...answer, content: outcome.message, is_error: true };
+    : { ...answer, content: problem, is_error: true };
 }
 
-const NO_TEXT =
-  'The tool ran, but its result holds more than text, and code can only be given text.';
-
-function isText(content: ToolResultContent): boolean {
-  return typeof content === 'string' || content.every(({ type }) => type === 'text');
-}
+const NO_MESSAGE = 'The call failed without a message.';
 
 /** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
 const SHORT_MESSAGE = 300;

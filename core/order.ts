@@ -1,6 +1,7 @@
 import type { Access, AccessKeys } from './access.ts';
 import { isRecord, shorten } from './json.ts';
 import type { OutcomeType } from './outcome.ts';
+import { skippedActionText } from './toolsets.ts';
 
 // In which order calls may run that touch the same things, and which of them do not run because of
 // what became of others. Calls are known by their index in call order.
@@ -171,6 +172,8 @@ export function blockedText(
   { because, key }: Blocker,
   other: { readonly id: string; readonly name: string },
 ): string {
+  const skipped = skippedActionText(key);
+  if (skipped !== undefined) return skipped;
   const [happened, next] = BLOCKED[because];
   const met = key === undefined ? 'the two must not overlap' : `both touch ${keyText(key)}`;
   return `Not executed: ${other.name} (${other.id}) ${happened} before it, and ${met}. ${next}`;

@@ -18,6 +18,8 @@ export type PreparedCall =
       type: 'refused';
       /** Why the call cannot run (unknown tool, input against the schema), told to the model. */
       message: string;
+      /** What it would have touched, where others do not run without it. */
+      access?: Access;
     };
 
 /** The pinned agent has the tool, and that of the worker which had the reply has not: another one may. */

@@ -305,11 +305,12 @@ function conversationAfter(
 const MAX_STORED = 100;
 
 function conversationOf({ end }: SessionTurnProgress): Conversation {
-  const { transcript, stored, container } = end;
+  const { transcript, stored, container, fallback } = end;
   return {
     transcript,
     stored: stored.slice(-MAX_STORED),
     ...(container === undefined ? {} : { container }),
+    ...(fallback === undefined ? {} : { fallback }),
   };
 }
 

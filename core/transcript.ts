@@ -1,6 +1,6 @@
 import { jsonBytes } from './json.ts';
 import type { Message, ToolUse } from './messages.ts';
-import { toolUses } from './messages.ts';
+import { toolCalls } from './toolsets.ts';
 
 /**
  * An immutable chunk of a transcript that lies in the storage. It is addressed by its content, so
@@ -15,6 +15,8 @@ export interface Segment {
   bytes: number;
   /** A summary stands in it: what is older than the segment is not sent to the model any more. */
   compacted?: true;
+  /** Images or documents in it lie in the storage by themselves, so it names other objects. */
+  files?: true;
 }
 
 /**
@@ -59,7 +61,9 @@ export function append(transcript: Transcript, ...messages: readonly Message[]):
 /** The transcript after its tail was sealed: the same messages, all of them in segments. */
 export function sealed(transcript: Transcript, segments: Segment[]): Transcript {
   const messages = allMessages(transcript);
-  const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  const stored = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  // Large images have been left out of the segments, and not out of the messages.
+  const bytes = Math.max(stored, transcript.tailBytes);
   return {
     segments,
     tail: [],
@@ -81,7 +85,7 @@ export function references({ segments, tail, tailBytes }: Transcript): Transcrip
 export function lastCalls({ tail }: Transcript): ToolUse[] {
   const last = tail.at(-1);
   const content = last?.role === 'assistant' ? last.content : '';
-  return typeof content === 'string' ? [] : toolUses(content);
+  return typeof content === 'string' ? [] : toolCalls(content);
 }
 
 /** `undefined` when some are in the storage alone. */

@@ -71,6 +71,8 @@ export function sessionTurnProgress(
       transcript: closed(references(state.transcript)),
       stored,
       before,
+      // One that was overloaded is asked again with the next turn.
+      ...(state.fallback?.because === 'refusal' ? { fallback: state.fallback } : {}),
       ...(container === undefined ? {} : { container }),
       ...(pinned === undefined ? {} : { agent: pinned }),
     },

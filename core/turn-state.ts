@@ -1,4 +1,5 @@
 import { closeConversation } from './close-conversation.ts';
+import type { TakenFallback } from './fallback.ts';
 import { jsonBytes } from './json.ts';
 import { fitOutcomes, mergeOutcomes } from './merge-outcomes.ts';
 import type { Message, ToolUse } from './messages.ts';
@@ -8,10 +9,12 @@ import type { SettledCall, ToolOutcome } from './outcome.ts';
 import { MAY_HAVE_HAPPENED } from './outcome-text.ts';
 import { repairMessage } from './output.ts';
 import type { Prices } from './prices.ts';
-import { costOf } from './prices.ts';
+import { costOf, roundUSD } from './prices.ts';
 import type { CheckedOutput, ModelReply } from './reply.ts';
 import type { Container } from './server-calls.ts';
 import { sendableContent } from './sendable-content.ts';
+import type { RefusedFile } from './refused-files.ts';
+import { leaveOut } from './refused-files.ts';
 import type { StoredResult } from './stored-result.ts';
 import type { Segment, Transcript } from './transcript.ts';
 import {
@@ -51,12 +54,16 @@ export interface TurnState {
   output?: unknown;
   /** What `usage` costs, where the agent has prices. */
   costUSD?: number;
+  /** The model that is asked instead of the agent's. */
+  fallback?: TakenFallback;
 }
 
 /** What a turn of a session finds. */
 export interface Conversation {
   transcript: Transcript;
   stored: StoredResult[];
+  /** The model that it goes on with, since one before has declined to answer. */
+  fallback?: TakenFallback;
   /** The newest; it may have expired. */
   container?: Container;
 }
@@ -65,7 +72,7 @@ const NEW_CONVERSATION: Conversation = { transcript: EMPTY_TRANSCRIPT, stored: [
 
 export function beginTurn(
   messages: readonly Message[],
-  { transcript, stored, container }: Conversation = NEW_CONVERSATION,
+  { transcript, stored, container, fallback }: Conversation = NEW_CONVERSATION,
 ): TurnState {
   return {
     transcript: append(transcript, ...messages),
@@ -79,6 +86,7 @@ export function beginTurn(
     joined: [],
     unread: 0,
     repairs: 0,
+    ...(fallback === undefined ? {} : { fallback }),
     ...(container === undefined ? {} : { container }),
   };
 }
@@ -97,12 +105,22 @@ export function commitNotes(
   };
 }
 
-/**
- * The moment a reply becomes part of the conversation; `segments` when its activity has sealed the
- * tail.
- */
-export function commitReply(state: TurnState, reply: ModelReply, segments?: Segment[]): TurnState {
-  const before = segments === undefined ? state.transcript : sealed(state.transcript, segments);
+/** What its activity has done about the conversation while a reply came. */
+export interface SentConversation {
+  /** Of the whole conversation that was sent, where the tail was sealed. */
+  segments?: Segment[];
+  /** What had to be left out of it. */
+  leftOut?: readonly RefusedFile[];
+}
+
+/** The moment a reply becomes part of the conversation. */
+export function commitReply(
+  state: TurnState,
+  reply: ModelReply,
+  { segments, leftOut }: SentConversation = {},
+): TurnState {
+  const sent = leaveOut(state.transcript, leftOut);
+  const before = segments === undefined ? sent : sealed(sent, segments);
   // A refused reply must not be continued from.
   const refused = reply.stopReason === 'refusal';
   const content = refused ? [] : sendableContent(reply.content);
@@ -142,9 +160,27 @@ export function withoutUnread(state: TurnState): TurnState {
   };
 }
 
-/** Reckons what the replies so far cost. */
-export function commitCost(state: TurnState, prices: Prices | undefined): TurnState {
-  return prices === undefined ? state : { ...state, costUSD: costOf(state.usage, prices) };
+/** Adds what a reply has cost, by the prices of the model that gave it. */
+export function commitCost(
+  state: TurnState,
+  { usage }: ModelReply,
+  prices: Prices | undefined,
+): TurnState {
+  if (prices === undefined) return state;
+  return { ...state, costUSD: roundUSD((state.costUSD ?? 0) + costOf(usage, prices)) };
+}
+
+/** The model that is asked from now on; as before, where there is none. */
+export function commitFallback(state: TurnState, fallback: TakenFallback | undefined): TurnState {
+  return fallback === undefined ? state : { ...state, fallback };
+}
+
+/**
+ * Takes note of a refusal after which another model is asked: nothing of it is kept but what it took.
+ * It is no round, so the next model is asked what this one was asked.
+ */
+export function commitRefusal(state: TurnState, refused: ModelReply): TurnState {
+  return { ...state, usage: addUsage(state.usage, refused.usage) };
 }
 
 /** Keeps the answer, where the reply that was just committed is one. */
@@ -293,7 +329,7 @@ export function answerOpenCalls(state: TurnState, now: number): TurnState {
 
 /** All of a turn's result but its messages and why it ended. */
 export function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
-  const { text, output, rounds, usage, costUSD, calls, joined } = state;
+  const { text, output, rounds, usage, costUSD, fallback, calls, joined } = state;
   return {
     agent,
     text,
@@ -301,6 +337,7 @@ export function turnSummary(agent: string, state: TurnState): Omit<TurnProgress,
     rounds,
     usage,
     ...(costUSD === undefined ? {} : { costUSD }),
+    ...(fallback === undefined ? {} : { fallback }),
     calls,
     ...(joined.length === 0 ? {} : { joined }),
   };

@@ -2,10 +2,14 @@ import type { OutputSchema } from './agent-spec.ts';
 import type { InputBlock, Message } from './messages.ts';
 import type { BatchPolicy } from './batch-policy.ts';
 import type { Budget, BudgetReason, OnLimit } from './budget.ts';
+import type { TakenFallback } from './fallback.ts';
 import type { ApprovalRecord, OutcomeType } from './outcome.ts';
 import type { Usage } from './usage.ts';
 
-/** What a turn begins with: a text, content blocks of one user message, or a whole conversation. */
+/**
+ * What a turn begins with: a text, content blocks of one user message (texts, images, documents), or a
+ * whole conversation.
+ */
 export type TurnInput = string | InputBlock[] | Message[];
 
 /**
@@ -30,39 +34,49 @@ export interface TurnArgs extends Partial<BatchPolicy> {
 }
 
 /**
- * Why a turn ended.
- *
- * The model's own: `end_turn`, `stop_sequence`, `max_tokens`, `refusal`,
- * `model_context_window_exceeded`, and `unknown` for one that this version does not know
- * (`TurnResult.stopDetails` names it).
+ * Why a turn ended. The first six are decided by the model or the API, the others by Plait. Whatever it
+ * is, every call is answered and `TurnResult.messages` can begin the next turn.
  * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
- *
- * Plait's: `max_rounds`, `max_tool_calls`, `max_input_tokens`, `max_output_tokens`, `max_cost` and
- * `max_wall_time` (a limit of the turn or its agent; `TurnResult.stopDetails` says what it is and what
- * was spent), `invalid_output` (the answer does not match the `output` schema, also after having been
- * asked for again; `TurnResult.stopDetails` says why), `cancelled`, `tool_failure` (a call failed under
- * `onToolFailure: 'failTurn'`; `TurnResult.stopDetails` says which), and `turn_too_large` (the
- * conversation does not fit into one payload and no storage is configured, or history is full;
- * `TurnResult.stopDetails` says which).
  */
 export type StopReason =
+  /** The model has said all it wanted; the text may be empty. */
   | 'end_turn'
+  /** It came to one of the agent's `stopSequences`; `stopDetails` is the text. */
   | 'stop_sequence'
+  /** The reply was cut off by the agent's `maxTokens`, also the one with `maxTokensRetry`. */
   | 'max_tokens'
+  /**
+   * The model, or a classifier of the API, declined. `stopDetails` has its category and explanation.
+   * Nothing of that reply is kept and none of its calls was run.
+   */
   | 'refusal'
+  /** The reply was cut off because the model's context window is full. */
   | 'model_context_window_exceeded'
+  /** The API gave a reason that this version does not know; `stopDetails` is its name. */
   | 'unknown'
   | BudgetReason
+  /**
+   * The answer does not match the `output` schema, also after `outputRepairs` more tries; `stopDetails`
+   * says why.
+   */
   | 'invalid_output'
+  /** Somebody cancelled the turn, with `cancel()` or in Temporal. */
   | 'cancelled'
+  /** A call failed under `onToolFailure: 'failTurn'`; `stopDetails` says which. */
   | 'tool_failure'
+  /**
+   * The conversation does not fit into one payload and no storage is configured, or the history is full;
+   * `stopDetails` says which.
+   */
   | 'turn_too_large';
 
 /** One tool call of a turn. */
 export interface CallRecord {
   /** The id of its `tool_use` block, and of its activity. */
   id: string;
+  /** The tool. Of an action of the browser or the computer the toolset, and `input.action` is the action. */
   name: string;
+  /** As the model wrote it; `approval.input` is what a person made of it. */
   input: unknown;
   outcome: OutcomeType;
   /** What the model was told, for every outcome but `succeeded`. */
@@ -82,7 +96,7 @@ export interface CallRecord {
 export interface TurnResult<Output = unknown> {
   agent: string;
   stopReason: StopReason;
-  /** More about the stop reason, where there is more: what the model refused and why, which limit. */
+  /** More about the stop reason, where there is more: see `StopReason`. */
   stopDetails?: unknown;
   /** The text of the last reply; empty where it had none. */
   text: string;
@@ -93,15 +107,24 @@ export interface TurnResult<Output = unknown> {
   output?: Output;
   /**
    * The whole conversation, the input included: valid as the beginning of the next request, every
-   * `tool_use` answered. Of a session's turn only what it has added, its input first.
+   * `tool_use` answered. Of a session's turn only what it has added, its input first. To a plain Temporal
+   * client large images and documents are `StoredData`.
    */
   messages: Message[];
   /** Model replies that were committed. */
   rounds: number;
-  /** Sum over the rounds, what the API used to compact the conversation included. */
+  /**
+   * Tokens, and requests of the API's own tools: the sum over the rounds, what the API used to compact the
+   * conversation and replies that could not be used included. Attempts without a whole reply are not in it.
+   */
   usage: Usage;
   /** What `usage` costs, in USD, where the agent has `prices`. */
   costUSD?: number;
+  /**
+   * The one of the agent's `fallbacks` that was asked last, and why: the model before it was
+   * `overloaded`, or its answer a `refusal`. Absent where that was the agent's own model.
+   */
+  fallback?: TakenFallback;
   /** In the order in which the model asked for them. */
   calls: CallRecord[];
   /** The turns whose messages were sent while this one ran, and which the model has read in it. */

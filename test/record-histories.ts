@@ -14,7 +14,7 @@ import type { TestEnvironment } from '../testing/environment.ts';
 import { startTestEnvironment } from '../testing/environment.ts';
 import { fault } from '../testing/faults.ts';
 import { recordHistory } from '../testing/replay.ts';
-import { callTools, say, stopWith } from '../testing/replies.ts';
+import { callTools, refuse, say, stopWith } from '../testing/replies.ts';
 import { conversation, script } from '../testing/script.ts';
 import { agentWith, reader, writer } from './fixtures/tools.ts';
 
@@ -50,6 +50,15 @@ const brief = defineAgent({
   model: 'claude-opus-5-5',
   tools: [reader('look', () => 'seen')],
   limits: { historyEvents: 20 },
+});
+
+/** Is asked on a queue of its own, and its model declines. */
+const resilient = defineAgent({
+  name: 'resilient',
+  model: 'claude-opus-5-5',
+  fallbacks: [{ model: 'claude-sonnet-5-5' }],
+  modelTaskQueue: 'recorded-models',
+  tools: [reader('look', () => 'seen')],
 });
 
 const pages = callTools([
@@ -100,6 +109,10 @@ const turns = script(
     callTools({ look: { a: 3 } }),
     say('Done.'),
   ]),
+  conversation('other-model', [
+    ({ body }) => (body.model === resilient.spec.model ? refuse() : callTools({ look: {} })),
+    say('Done.'),
+  ]),
   conversation(/./, [say('Yes.')]),
 );
 
@@ -123,6 +136,7 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
   'sealed-transcript': untouched,
   'cut-off': untouched,
   'model-refused': untouched,
+  'other-model': untouched,
   'no-such-agent': untouched,
   'last-word': untouched,
   'out-of-time': untouched,
@@ -145,6 +159,8 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
     await turn.cancel();
   },
 };
+
+const others: Record<string, string> = { 'no-such-agent': 'nobody', 'other-model': 'resilient' };
 
 function tokenOfTurn({ turnId }: TurnHandle): string {
   return tokens.find((token) => decodeCallToken(token).turnId === turnId) ?? '';
@@ -221,11 +237,7 @@ async function record({ agents }: TestEnvironment): Promise<void> {
   const wanted = process.argv.slice(2);
   for (const [name, happens] of Object.entries(kinds)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
-    const turn = await agents.start(
-      name === 'no-such-agent' ? 'nobody' : agent,
-      name,
-      options[name],
-    );
+    const turn = await agents.start(others[name] ?? agent, name, options[name]);
     await happens(turn, agents);
     await save(name, turn);
   }
@@ -233,7 +245,7 @@ async function record({ agents }: TestEnvironment): Promise<void> {
 
 const storage = directoryStorage(await mkdtemp(join(tmpdir(), 'plait-histories-')));
 const environment = await startTestEnvironment({
-  agents: [agent, brief],
+  agents: [agent, brief, resilient],
   script: turns,
   storage,
   taskQueue: 'recorded',

@@ -17,6 +17,11 @@ export interface MessagesServerOptions extends EndpointOptions {
    * each of them. @default true
    */
   readonly keepRequests?: boolean;
+  /**
+   * When set, prompts of more tokens are refused with `prompt is too long`, four characters counted as one.
+   * @default none, since tokens are only estimated
+   */
+  readonly contextWindow?: number;
   /** When set, requests with another key are refused with 401. @default everybody may */
   readonly apiKey?: string;
 }

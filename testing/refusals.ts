@@ -1,4 +1,6 @@
 import { isRecord } from '../core/json.ts';
+import { cacheControlRefusal } from './refusals/cache-control.ts';
+import { callersRefusal } from './refusals/callers.ts';
 import { compactionRefusal } from './refusals/compaction.ts';
 import { checkedMessages } from './refusals/content.ts';
 import { endingRefusal, systemRefusal } from './refusals/order.ts';
@@ -7,12 +9,14 @@ import { pairingRefusal } from './refusals/pairing.ts';
 import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusals/refusal.ts';
 import { surrogateRefusal } from './refusals/surrogates.ts';
 import { thinkingRefusal } from './refusals/thinking.ts';
-import { cacheControlRefusal, toolsRefusal } from './refusals/tools.ts';
+import { toolsRefusal } from './refusals/tools.ts';
 import { modelRefusal, topLevelRefusal } from './refusals/top-level.ts';
 
 /**
- * Why the Messages API, version 2026-10-21, would refuse this request body, in the API's own words;
- * nothing when it would take it. Where the API's conduct is not known, the request is taken.
+ * Why the Messages API, version 2026-10-21, would refuse this request body; nothing when it would take
+ * it. The texts are the API's own, as documented or captured, or follow those of its validation (`Field
+ * required`); where a rule is known and its text is not, it is told `inOurWords`. Where the API's conduct
+ * is not known, the request is taken.
  */
 export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | undefined {
   if (!isRecord(body)) return invalid('Input should be a valid dictionary');
@@ -20,6 +24,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => surrogateRefusal(body),
     () => topLevelRefusal(body, options),
     () => toolsRefusal(body, options),
+    () => callersRefusal(body),
     () => outputConfigRefusal(body, options),
   ]);
   if (before !== undefined) return before;
@@ -31,7 +36,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
     () => cacheControlRefusal(body),
     () => systemRefusal(checked, String(model)),
     () => compactionRefusal(body, checked, options),
-    () => pairingRefusal(checked, body['container']),
+    () => pairingRefusal(checked, body, options),
     () => endingRefusal(checked, String(model)),
     () => thinkingRefusal(body, checked),
   ]);

@@ -10,7 +10,7 @@ import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { preloaded, WORKFLOWS } from './bundler-options.ts';
-import { chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
+import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker; what is given wins over a default here. */
 export interface CreateWorkerOptions
@@ -18,8 +18,8 @@ export interface CreateWorkerOptions
   /** Where turns are started. @default 'plait' */
   taskQueue?: string;
   /**
-   * Serve these task queues only, of `taskQueue` and those that the tools of the agents name; some
-   * other worker must serve the rest. Options that count something, such as
+   * Serve these task queues only, of `taskQueue` and those that the agents name for their model calls
+   * and their tools; some other worker must serve the rest. Options that count something, such as
    * `maxConcurrentActivityTaskExecutions`, hold for each queue by itself.
    * @default all of them: no call waits for a worker that nobody started
    */
@@ -35,6 +35,19 @@ export interface CreateWorkerOptions
    * @default no limit
    */
   maxTaskQueueActivitiesPerSecond?: number;
+  /**
+   * Most model calls that this worker runs at once, for each `modelTaskQueue` of the agents; the others
+   * wait for it or another worker. One that waits to be tried again takes no place. A `DeclarationError`
+   * where no agent has such a queue. @default as `maxConcurrentActivityTaskExecutions`, 500
+   */
+  maxConcurrentModelCalls?: number;
+  /**
+   * Most attempts to call the model per second that the server hands out from each `modelTaskQueue`, to
+   * all of its workers together; otherwise as `maxTaskQueueActivitiesPerSecond`, which does not hold for
+   * these queues. Every worker that serves one must give the same number. A `DeclarationError` where no
+   * agent has such a queue. @default no limit
+   */
+  maxModelCallsPerSecond?: number;
   /** Activities of your own, registered beside the tools. @default none */
   activities?: object;
 }
@@ -87,7 +100,7 @@ function workflowsOf({
 
 /**
  * A Temporal worker that runs the turns of these agents: `await worker.run()`. Task queues
- * that tools have for themselves are served as well, by workers behind the one that is returned:
+ * that model calls and tools have for themselves are served as well, by workers behind the one that is returned:
  * `run`, `shutdown`, `connection` and the counts of activities are for all of them.
  *
  * Without a `connection` it connects by Temporal's environment configuration (TEMPORAL_ADDRESS,
@@ -109,6 +122,8 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     dataConverter,
     taskQueue = DEFAULT_TASK_QUEUE,
     taskQueues,
+    maxConcurrentModelCalls,
+    maxModelCallsPerSecond,
     ...temporal
   } = options;
   const leftBehind = new Set<LeftBehind>();
@@ -123,12 +138,14 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   );
   const needed = queuesOf(agents, taskQueue);
   const queues = chosenQueues(needed, taskQueues);
+  const limits = { maxConcurrentModelCalls, maxModelCallsPerSecond };
+  checkModelLimits(limits, needed);
   const converter = withStorage(dataConverter, storage);
   // Otherwise the first long conversation would tell it.
   if (storage !== undefined) await checkStorage(storage);
   const { connection, namespace, owned } = await connect(temporal);
   try {
-    const worker = await serveQueues(queues, needed, {
+    const forAll = {
       ...defaultsFor(temporal),
       ...temporal,
       ...workflowsOf(temporal),
@@ -136,7 +153,8 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
       namespace,
       activities: merged(activities, plait),
       ...(converter === undefined ? {} : { dataConverter: converter }),
-    });
+    };
+    const worker = await serveQueues(queues, needed, forAll, limits);
     afterRun(worker, async () => {
       // Nobody else can close it, and an open connection can keep the process alive for ever.
       await owned?.close();

@@ -9,12 +9,46 @@ interface NeededQueues {
   turns: string;
   /** Those that their tools have for themselves. */
   tools: readonly string[];
+  /** Those that their model calls have for themselves. */
+  models: readonly string[];
+}
+
+/** Limits for the model calls of a queue of their own. */
+export interface ModelLimits {
+  maxConcurrentModelCalls?: number | undefined;
+  maxModelCallsPerSecond?: number | undefined;
 }
 
 export function queuesOf(agents: readonly AgentDefinition[], turns: string): NeededQueues {
   const tools = agents.flatMap((agent) => [...agent.tools.values()]);
   const named = new Set(tools.flatMap(({ policy }) => policy.taskQueue ?? []));
-  return { turns, tools: [...named].filter((name) => name !== turns) };
+  const models = new Set(agents.flatMap(({ modelTaskQueue }) => modelTaskQueue ?? []));
+  const own = (names: Set<string>) => [...names].filter((name) => name !== turns);
+  const shared = own(models).filter((name) => named.has(name));
+  if (shared.length > 0) {
+    throw new DeclarationError(
+      `modelTaskQueue: a tool has the task queue ${shared.join(', ')} too, and what limits the one would limit the other; name another`,
+    );
+  }
+  return { turns, tools: own(named), models: own(models) };
+}
+
+/** Refuses limits that would hold for nothing. */
+export function checkModelLimits(limits: ModelLimits, { models }: NeededQueues): void {
+  const { maxConcurrentModelCalls: calls, maxModelCallsPerSecond: rate } = limits;
+  if (calls !== undefined && !(Number.isInteger(calls) && calls >= 1)) {
+    throw new DeclarationError(`maxConcurrentModelCalls: ${calls} is no whole number from 1`);
+  }
+  if (rate !== undefined && !(Number.isFinite(rate) && rate > 0)) {
+    throw new DeclarationError(`maxModelCallsPerSecond: ${rate} is no number above 0`);
+  }
+  const given = Object.entries(limits).flatMap(([name, limit]) =>
+    limit === undefined ? [] : name,
+  );
+  if (given.length === 0 || models.length > 0) return;
+  throw new DeclarationError(
+    `${given.join(', ')}: no agent has a \`modelTaskQueue\` beside the queue of the turns, where tools would be slowed too; give one to the agents`,
+  );
 }
 
 /** Those of the needed queues that `taskQueues` asks for, all of them where it does not say. */
@@ -22,7 +56,7 @@ export function chosenQueues(
   needed: NeededQueues,
   taskQueues: readonly string[] | undefined,
 ): readonly string[] {
-  const known = [needed.turns, ...needed.tools];
+  const known = [needed.turns, ...needed.models, ...needed.tools];
   if (taskQueues === undefined) return known;
   const unknown = taskQueues.filter((name) => !known.includes(name));
   if (taskQueues.length > 0 && unknown.length === 0) {
@@ -31,7 +65,7 @@ export function chosenQueues(
   const problem =
     unknown.length === 0
       ? 'is empty, and a worker must serve something; leave it out to serve all'
-      : `neither the turns nor a tool of these agents use ${unknown.join(', ')}`;
+      : `neither the turns, the model calls nor a tool of these agents use ${unknown.join(', ')}`;
   throw new DeclarationError(`taskQueues: ${problem} (known: ${known.join(', ')})`);
 }
 
@@ -42,11 +76,13 @@ export async function serveQueues(
   queues: readonly string[],
   needed: NeededQueues,
   options: OptionsOfAll,
+  limits: ModelLimits,
 ): Promise<Worker> {
-  const optionsFor = (taskQueue: string): WorkerOptions => ({
-    ...(taskQueue === needed.turns ? forTurns(options, needed) : forTools(options)),
-    taskQueue,
-  });
+  const optionsFor = (taskQueue: string): WorkerOptions => {
+    if (taskQueue === needed.turns) return { ...forTurns(options, needed), taskQueue };
+    const isOfModels = needed.models.includes(taskQueue);
+    return { ...(isOfModels ? forModels(options, limits) : forTools(options)), taskQueue };
+  };
   const [first = needed.turns, ...more] = queues;
   // The SDK makes an instance of the class on which `create` is called, but does not say so.
   const leader = (await LeadingWorker.create(optionsFor(first))) as LeadingWorker;
@@ -74,6 +110,21 @@ function forTools(options: OptionsOfAll): OptionsOfAll {
   delete rest.workflowBundle;
   delete rest.nexusServices;
   return rest;
+}
+
+function forModels(
+  options: OptionsOfAll,
+  { maxConcurrentModelCalls: calls, maxModelCallsPerSecond: rate }: ModelLimits,
+): OptionsOfAll {
+  const rest = forTools(options);
+  delete rest.maxTaskQueueActivitiesPerSecond;
+  // It would decide the number of calls, and Temporal refuses both.
+  if (calls !== undefined) delete rest.tuner;
+  return {
+    ...rest,
+    ...(calls === undefined ? {} : { maxConcurrentActivityTaskExecutions: calls }),
+    ...(rate === undefined ? {} : { maxTaskQueueActivitiesPerSecond: rate }),
+  };
 }
 
 /** Temporal's worker serves one task queue. This one leads others, which live and die with it. */

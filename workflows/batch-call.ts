@@ -1,4 +1,5 @@
 import type { ToolCallArgs } from '../activities/run-tool.ts';
+import { originOf } from '../core/call-origin.ts';
 import { isRecord, jsonBytes } from '../core/json.ts';
 import type { ToolUse } from '../core/messages.ts';
 import { READ_RESULT } from '../core/names.ts';
@@ -74,6 +75,7 @@ export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall
     agent: agent.name,
     round,
     occurrence,
+    ...originOf(use),
     ...(limit === undefined ? {} : { maxResultBytes: limit }),
     ...(maxTextBytes === undefined ? {} : { maxTextBytes }),
     ...(context === undefined ? {} : { context }),

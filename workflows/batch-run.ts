@@ -80,7 +80,8 @@ export class BatchRun {
     this.calls = batchCalls(batch);
     this.open = this.calls.length;
     this.order = new CallOrder(
-      this.calls.map((call) => call?.prepared.access),
+      // Also of those that cannot run: they may stop others.
+      batch.prepared.map(({ access }) => access),
       (index) => this.settled[index]?.outcome.type,
     );
   }

@@ -1,6 +1,6 @@
 import type { RetryPolicy } from '@temporalio/common';
 import { scheduleActivity } from '@temporalio/workflow';
-import type { ModelCall, ModelCallArgs } from '../activities/call-model.ts';
+import type { ModelCallArgs, ModelCallResult } from '../activities/call-model.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { begunAt } from './turn-time.ts';
 import { CALL_MODEL } from '../core/names.ts';
@@ -26,17 +26,16 @@ export interface ModelCallOptions {
   lastWord?: boolean;
 }
 
-export interface ModelAnswer extends ModelCall {
-  agent: PinnedAgent;
-}
+export type ModelAnswer = ModelCallResult & { agent: PinnedAgent };
 
 /**
  * Asks the model for its next reply, as an activity that is retried until the answer is final. The
- * turn's first call pins the agent and returns it with the reply.
+ * turn's first call pins the agent and returns it with the reply, or instead of one where the model
+ * calls of the agent have a task queue of their own.
  */
 export function callModel(
   { agent: name, context, limits, output }: TurnArgs,
-  { transcript, rounds, container }: TurnState,
+  { transcript, rounds, container, fallback }: TurnState,
   pinned: PinnedAgent | undefined,
   { timeLeft, lastWord = false }: ModelCallOptions = {},
 ): Promise<ModelAnswer> {
@@ -47,6 +46,7 @@ export function callModel(
     ...(pinned === undefined
       ? { begun: { at: begunAt(), ...(limits === undefined ? {} : { limits }) } }
       : { spec: pinned.spec }),
+    ...(fallback === undefined ? {} : { model: fallback.model }),
     ...(output === undefined ? {} : { output }),
     ...(lastWord ? { lastWord: true } : {}),
     ...(rounds === 0 ? { first: true } : {}),
@@ -56,9 +56,10 @@ export function callModel(
     tail,
     tailBytes,
   };
-  return scheduleActivity<ModelCall>(CALL_MODEL, [args], {
+  return scheduleActivity<ModelCallResult>(CALL_MODEL, [args], {
     activityId: `model.${round}`,
     summary: `round ${round}`,
+    ...(pinned?.modelTaskQueue === undefined ? {} : { taskQueue: pinned.modelTaskQueue }),
     // A long reply takes minutes; one that stalls is noticed by the activity itself, much earlier.
     startToCloseTimeout: '30m',
     // All attempts together.

@@ -1,11 +1,12 @@
 import { isCancellation } from '@temporalio/workflow';
 import { skippedCalls } from '../core/turn-state.ts';
-import { toolUses } from '../core/messages.ts';
+import { toolCalls } from '../core/toolsets.ts';
 import { replyFits } from '../core/turn-limits.ts';
 import type { TurnState } from '../core/turn-state.ts';
-import { commitCost, commitOutput, commitReply, commitResults } from '../core/turn-state.ts';
+import { commitOutput, commitResults } from '../core/turn-state.ts';
 import type { StopReason } from '../core/turn.ts';
 import type { ModelAnswer } from './call-model.ts';
+import { commitCall } from './commit-call.ts';
 
 /**
  * Asks the model once more, with tools that it must not call. The turn has its reason to end already:
@@ -17,11 +18,14 @@ export async function lastWord(
   ask: () => Promise<ModelAnswer>,
 ): Promise<TurnState> {
   try {
-    const { reply, segments, output, agent } = await ask();
+    const answer = await ask();
+    // The last word is asked for where the agent is known, and no fallback gives another one.
+    if (!('reply' in answer)) return state;
+    const { reply, output, agent } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(state, reply, stored, output)) return state;
-    const replied = commitCost(commitReply(state, reply, segments), agent.prices);
-    const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
+    const replied = commitCall(state, answer);
+    const calls = reply.stopReason === 'refusal' ? [] : toolCalls(reply.content);
     const skipped = skippedCalls(calls, reason, Date.now());
     return commitResults(commitOutput(replied, output), calls, skipped, stored);
   } catch (error) {

@@ -100,7 +100,7 @@ export class SessionTurn {
 
   private async run(): Promise<SessionTurnResult> {
     const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
-    const { transcript, stored, container, agent: pinned, spent } = this.memory;
+    const { transcript, stored, container, agent: pinned, fallback, spent } = this.memory;
     const { turnId, input } = this.turn;
     const args: TurnArgs = {
       agent,
@@ -116,6 +116,7 @@ export class SessionTurn {
       stored,
       ...(container === undefined ? {} : { container }),
       ...(pinned === undefined ? {} : { agent: pinned }),
+      ...(fallback === undefined ? {} : { fallback }),
     };
     const beginning: TurnBeginning = turnFits(this.memory, this.args, this.turn)
       ? { type: 'session', ...conversation }

@@ -22,7 +22,7 @@ import {
 } from '../core/budget.ts';
 import { INVALID_TURN } from '../core/failures.ts';
 import type { ToolUse } from '../core/messages.ts';
-import { toolUses } from '../core/messages.ts';
+import { toolCalls } from '../core/toolsets.ts';
 import { outputStep } from '../core/output.ts';
 import type { PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
@@ -51,10 +51,8 @@ import type { NextStep, TurnState } from '../core/turn-state.ts';
 import {
   answerOpenCalls,
   beginTurn,
-  commitCost,
   commitOutput,
   commitRepair,
-  commitReply,
   commitResults,
   hasOutgrown,
   nextStep,
@@ -66,6 +64,7 @@ import type { TurnArgs, TurnResult } from '../core/turn.ts';
 import { Approvals } from './approvals.ts';
 import type { ModelAnswer } from './call-model.ts';
 import { callModel } from './call-model.ts';
+import { commitCall, refusedBy } from './commit-call.ts';
 import { Completions } from './completions.ts';
 import { continuedArgs, continueTurn } from './continue-turn.ts';
 import type { WaitingRooms } from './dispatch-tools.ts';
@@ -138,14 +137,20 @@ export class TurnRun {
     const nothingLeft = reachedBudget(this.budget, this.spent);
     if (nothingLeft !== undefined) return await this.stopAt(nothingLeft, false);
     setCurrentDetails(`Round ${this.state.rounds + 1}: waiting for the model`);
-    const { reply, prepared, segments, agent, output } = await this.callModel();
+    const answer = await this.callModel();
+    const { agent } = answer;
     this.agent = agent;
+    if ('refused' in answer) {
+      this.state = refusedBy(this.state, answer);
+      return ASK_MODEL;
+    }
+    if (!('reply' in answer)) return ASK_MODEL;
+    const { reply, prepared, output } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
 
-    const calls = reply.stopReason === 'refusal' ? [] : toolUses(reply.content);
-    const replied = commitCost(commitReply(this.state, reply, segments), agent.prices);
-    this.state = commitOutput(replied, output);
+    const calls = reply.stopReason === 'refusal' ? [] : toolCalls(reply.content);
+    this.state = commitOutput(commitCall(this.state, answer), output);
     const next = this.nextStep(reply, output, calls);
     const reached = next.type === 'stop' ? undefined : reachedBudget(this.budget, this.spent);
     if (reached !== undefined) {

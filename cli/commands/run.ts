@@ -13,6 +13,7 @@ import { styleFor } from '../style.ts';
 import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { durationText, oneLine, printable } from '../text.ts';
+import { withoutLargeData } from '../without-data.ts';
 
 export interface RunOptions {
   taskQueue: string;
@@ -96,7 +97,8 @@ async function follow(
 
 function report(result: TurnResult, json: boolean): ExitCode {
   const answer = process.stdout.isTTY ? printable(result.text) : result.text;
-  const text = json ? JSON.stringify(result, null, 2) : answer;
+  const shown = { ...result, messages: withoutLargeData(result.messages) };
+  const text = json ? JSON.stringify(shown, null, 2) : answer;
   // Between the tree and the answer, where one terminal shows both.
   if (process.stdout.isTTY && process.stderr.isTTY) note('');
   if (text !== '') say(text);

@@ -10,6 +10,9 @@ export interface WorkerCommandOptions {
   taskQueue: string;
   /** Only these of the task queues that the agents need. @default all of them */
   taskQueues?: readonly string[];
+  /** As `createWorker` takes them. @default no limit */
+  maxConcurrentModelCalls?: number;
+  maxModelCallsPerSecond?: number;
   /** A directory or a URL, the same for all workers of the task queue. @default PLAIT_STORAGE */
   storage?: string;
 }
@@ -17,7 +20,7 @@ export interface WorkerCommandOptions {
 /** `plait worker`: a worker for the configured Temporal server, until a signal. */
 export async function workerCommand(
   module: string,
-  { taskQueue, taskQueues, storage }: WorkerCommandOptions,
+  { storage, taskQueue, taskQueues, ...limits }: WorkerCommandOptions,
 ): Promise<ExitCode> {
   const style = styleFor(process.stdout);
   // First what can be wrong at once; the rest takes a second to load.
@@ -31,6 +34,7 @@ export async function workerCommand(
     agents,
     taskQueue,
     taskQueues,
+    limits,
     storage: storageSetting(storage),
     ready: 'Ready.',
     style,

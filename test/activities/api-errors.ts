@@ -9,10 +9,14 @@ export const REQUEST = 'req_011';
 export function answered(
   status: number,
   type: string,
-  { headers = {}, errorCode }: { headers?: Record<string, string>; errorCode?: string } = {},
+  {
+    headers = {},
+    errorCode,
+    message = `It is ${type}.`,
+  }: { headers?: Record<string, string>; errorCode?: string; message?: string } = {},
 ): APIError {
   const details = errorCode === undefined ? {} : { details: { error_code: errorCode } };
-  const body = { type: 'error', error: { type, message: `It is ${type}.`, ...details } };
+  const body = { type: 'error', error: { type, message, ...details } };
   return APIError.generate(
     status,
     body,

@@ -3,6 +3,7 @@ import Anthropic, {
   APIConnectionError,
   APIConnectionTimeoutError,
   APIError,
+  APIUserAbortError,
 } from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
 import { TornReplyError } from '../../activities/assemble-reply.ts';
@@ -15,6 +16,9 @@ const rateLimited = (headers: Record<string, string>, errorCode?: string) =>
   answered(429, 'rate_limit_error', { headers, ...(errorCode === undefined ? {} : { errorCode }) });
 const overloaded = (headers: Record<string, string>) =>
   answered(529, 'overloaded_error', { headers });
+
+const coded = (status: number, errorCode: string) =>
+  answered(status, 'invalid_request_error', { errorCode });
 
 const AGAIN = { retryable: true };
 const FINAL = { retryable: false };
@@ -32,8 +36,11 @@ describe('an answer of the API is final or worth another attempt:', () => {
     ['412 precondition failed: final', answered(412, 'invalid_request_error'), FINAL],
     ['413 request_too_large: final', answered(413, 'request_too_large'), FINAL],
     ['422 unprocessable: final', answered(422, 'invalid_request_error'), FINAL],
+    ['431 headers too large: final', answered(431, 'invalid_request_error'), FINAL],
+    ['499 client closed the request: final', answered(499, 'client_closed_request'), FINAL],
     ['429 without a delay: retryable', rateLimited({}), AGAIN],
     ['500 api_error: retryable', answered(500, 'api_error'), AGAIN],
+    ['502 bad gateway: retryable', answered(502, 'api_error'), AGAIN],
     ['501 not implemented: retryable', answered(501, 'api_error'), AGAIN],
     ['503 unavailable: retryable', answered(503, 'api_error'), AGAIN],
     ['504 timeout_error: retryable', answered(504, 'timeout_error'), AGAIN],
@@ -141,6 +148,43 @@ describe('an answer of the API is final or worth another attempt:', () => {
       answered(529, 'overloaded_error', { errorCode: 'compaction_unavailable' }),
       AGAIN,
     ],
+    [
+      '529 compaction_unavailable with retry-after: retryable, waits as told',
+      answered(529, 'overloaded_error', {
+        errorCode: 'compaction_unavailable',
+        headers: { 'retry-after': '9' },
+      }),
+      again(9_000),
+    ],
+    ['400 tool_name_conflict: final', coded(400, 'tool_name_conflict'), FINAL],
+    ['400 tool_reference_unresolved: final', coded(400, 'tool_reference_unresolved'), FINAL],
+    ['400 image_dimensions_too_large: final', coded(400, 'image_dimensions_too_large'), FINAL],
+    ['400 thread_unsupported_request: final', coded(400, 'thread_unsupported_request'), FINAL],
+    ['400 thread_fingerprint_mismatch: final', coded(400, 'thread_fingerprint_mismatch'), FINAL],
+    [
+      '404 thread_not_found: final',
+      answered(404, 'not_found_error', { errorCode: 'thread_not_found' }),
+      FINAL,
+    ],
+    [
+      '409 thread_already_continued: final, unlike other conflicts',
+      answered(409, 'conflict_error', { errorCode: 'thread_already_continued' }),
+      FINAL,
+    ],
+    [
+      '409 thread_continue_in_flight with x-should-retry true: final',
+      answered(409, 'conflict_error', {
+        errorCode: 'thread_continue_in_flight',
+        headers: { 'x-should-retry': 'true' },
+      }),
+      FINAL,
+    ],
+    ['400 with an unknown code: final', coded(400, 'code_of_the_future'), FINAL],
+    [
+      '500 with an unknown code: retryable',
+      answered(500, 'api_error', { errorCode: 'code_of_the_future' }),
+      AGAIN,
+    ],
   ] as const)('%s', ([, error, { retryable, ...delay }]) => {
     const verdict = classifyModelError(error, NOW);
 
@@ -205,6 +249,14 @@ describe('a request that had no answer is worth another attempt:', () => {
   ] as const)('%s', ([, error]) => {
     expect(classifyModelError(error, NOW)).toMatchObject({ retryable: true });
     expect(classifyModelError(error, NOW)).not.toHaveProperty('delayMs');
+  });
+
+  test('unless the client itself has given it up', () => {
+    expect(classifyModelError(new APIUserAbortError(), NOW)).toMatchObject({
+      retryable: false,
+      message: 'The request was given up: Request was aborted.',
+      report: { type: 'APIUserAbortError', status: null },
+    });
   });
 
   test('unless there is no API key, which the SDK finds before it asks', async () => {

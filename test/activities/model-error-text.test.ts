@@ -54,6 +54,89 @@ describe('what is told of an error', () => {
 
   test.for([
     [
+      'a spend limit',
+      answered(429, 'rate_limit_error', { errorCode: 'enforced_spend_limit_reached' }),
+      /raise it in the Claude Console/,
+    ],
+    [
+      'the spend limit of a contract',
+      answered(429, 'rate_limit_error', { errorCode: 'contract_spend_limit_reached' }),
+      /ask Anthropic to raise it/,
+    ],
+    [
+      'a spend limit of your own',
+      answered(400, 'invalid_request_error', {
+        message:
+          'You have reached your specified API usage limits. You will regain access on 2026-12-01.',
+      }),
+      /raise it in the Claude Console/,
+    ],
+    [
+      'an empty account',
+      answered(400, 'invalid_request_error', {
+        message: 'Your credit balance is too low to access the Anthropic API.',
+      }),
+      /Buy credits/,
+    ],
+    [
+      'a prompt that is too long',
+      answered(400, 'invalid_request_error', {
+        message: 'prompt is too long: 1200000 tokens > 1000000 maximum',
+      }),
+      /`compaction`/,
+    ],
+    [
+      'too many tokens for a reply',
+      answered(400, 'invalid_request_error', {
+        message:
+          'max_tokens: 300000 > 128000, which is the maximum allowed number of output tokens',
+      }),
+      /Lower `maxTokens`/,
+    ],
+    ['a request that is too large', answered(413, 'request_too_large'), /32 MB/],
+    ['headers that are too large', answered(431, 'invalid_request_error'), /`defaultHeaders`/],
+    ['a rate limit', answered(429, 'rate_limit_error'), /`maxModelCallsPerSecond`/],
+    [
+      'a ramp limit',
+      answered(429, 'rate_limit_error', { errorCode: 'ramp_limit_exceeded' }),
+      /`maxModelCallsPerSecond`/,
+    ],
+    [
+      'two tools of one name',
+      answered(400, 'invalid_request_error', { errorCode: 'tool_name_conflict' }),
+      /Rename/,
+    ],
+    [
+      'a tool that is not there',
+      answered(400, 'invalid_request_error', { errorCode: 'tool_reference_unresolved' }),
+      /does not have/,
+    ],
+    [
+      'a large image',
+      answered(400, 'invalid_request_error', { errorCode: 'image_dimensions_too_large' }),
+      /Scale images down/,
+    ],
+    [
+      'a thread',
+      answered(404, 'not_found_error', { errorCode: 'thread_not_found' }),
+      /Plait sends no `thread`/,
+    ],
+    [
+      'a stream that broke off for the key',
+      brokenOff('authentication_error'),
+      /Check ANTHROPIC_API_KEY/,
+    ],
+    [
+      'a code of the future',
+      answered(403, 'permission_error', { errorCode: 'code_of_the_future' }),
+      /may not do this/,
+    ],
+  ] as const)('is what a person can do about %s', ([, error, hint]) => {
+    expect(classifyModelError(error).message).toMatch(hint);
+  });
+
+  test.for([
+    [
       'an answer',
       answered(429, 'rate_limit_error', { errorCode: 'ramp_limit_exceeded' }),
       {

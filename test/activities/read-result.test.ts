@@ -14,6 +14,7 @@ import type { StoredResult } from '../../core/stored-result.ts';
 function storeOf(text: string) {
   return {
     hasStorage: true,
+    takeOut: <T>(value: T) => Promise.resolve(value),
     keep: (kept: string) => Promise.resolve({ digest: kept, claim: {}, bytes: 0 }),
     readKept: ({ digest }: KeptText) => Promise.resolve(digest === 'd' ? text : digest),
   };

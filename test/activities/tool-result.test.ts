@@ -10,6 +10,7 @@ import {
 import { DEFAULT_RESULT_BYTES, resultText, utf8Bytes } from '../../core/cut-result.ts';
 import { hasLoneSurrogate, jsonBytes } from '../../core/json.ts';
 import { MAX_RESULT_BYTES } from '../../core/turn-limits.ts';
+import { imageBlock, png } from '../fixtures/images.ts';
 
 const NOTHING = 'The tool finished and returned nothing.';
 const text = (words: string) => ({ type: 'text', text: words });
@@ -67,10 +68,7 @@ describe('what a tool returns', () => {
   });
 });
 
-const image = {
-  type: 'image',
-  source: { type: 'base64', media_type: 'image/png', data: 'iVBO' },
-};
+const image = imageBlock(png());
 
 describe('content blocks that a tool returns', () => {
   const document = { type: 'document', source: { type: 'url', url: 'https://example.com/a.pdf' } };
@@ -179,6 +177,7 @@ function memory(): PresentOptions['store'] & { texts: string[] } {
   return {
     texts,
     hasStorage: true,
+    takeOut: (value) => Promise.resolve(value),
     keep(text) {
       texts.push(text);
       return Promise.resolve({ digest: 'd', claim: { key: 'k' }, bytes: utf8Bytes(text) });
@@ -187,10 +186,12 @@ function memory(): PresentOptions['store'] & { texts: string[] } {
 }
 const noStorage: PresentOptions['store'] = {
   hasStorage: false,
+  takeOut: (value) => Promise.resolve(value),
   keep: () => Promise.reject(new Error('there is no storage')),
 };
 const failing = (keep: () => Promise<never>): PresentOptions['store'] => ({
   hasStorage: true,
+  takeOut: (value) => Promise.resolve(value),
   keep,
 });
 const callId = 'toolu_01';
@@ -274,14 +275,39 @@ describe('a result that the model sees', () => {
   });
 
   test('is refused where even without its text it does not fit into a payload', async () => {
-    const large = { ...image, source: { ...image.source, data: 'A'.repeat(MAX_RESULT_BYTES) } };
+    const large = imageBlock(png({ bytes: MAX_RESULT_BYTES }));
     const value = [large, text('x'.repeat(1_000))];
-    const store = memory();
+    const failing: PresentOptions['store'] = {
+      ...memory(),
+      takeOut: () => Promise.reject(new Error('the storage is away')),
+    };
 
-    await expect(presentResult(value, { callId, store })).rejects.toEqual(
-      tooLarge(jsonBytes(value)),
+    for (const store of [noStorage, failing]) {
+      await expect(presentResult(value, { callId, store })).rejects.toEqual(
+        new InvalidToolResultError(
+          `The tool ran, but its result of ${jsonBytes(value)} bytes is above the limit of ${MAX_RESULT_BYTES}, and its images and documents are not in a storage of the worker. Ask for less, or in parts.`,
+        ),
+      );
+    }
+  });
+
+  test('has its large images in the storage, and then there is room for its text', async () => {
+    const large = imageBlock(png({ bytes: MAX_RESULT_BYTES }));
+    const stored = [{ ...image, source: { ...image.source, data: 'stored' } }];
+    const store = { ...memory(), takeOut: <T>() => Promise.resolve(stored as T) };
+
+    expect(await presentResult([large], { callId, store })).toEqual({ content: stored });
+  });
+
+  test('is refused where the API would refuse its image, with the place and the reason', async () => {
+    const jpeg = { ...image, source: { ...image.source, media_type: 'image/jpeg' } };
+    const value = [text('The page:'), jpeg];
+
+    await expect(presentResult(value, { callId, store: memory() })).rejects.toEqual(
+      new InvalidToolResultError(
+        'The tool ran, but what it returned cannot be shown to you: result[1] is declared as image/jpeg, and its bytes are those of image/png.',
+      ),
     );
-    expect(store.texts).toEqual([]);
   });
 
   test('is refused where what hangs on its texts does not fit into a payload', async () => {

@@ -12,9 +12,11 @@ import { createTranscriptStore } from '../../activities/transcript-store.ts';
 import { STORAGE_FAILED } from '../../core/failures.ts';
 import { jsonBytes } from '../../core/json.ts';
 import type { Message } from '../../core/messages.ts';
+import { mapData, storedData } from '../../core/stored-data.ts';
 import type { Segment } from '../../core/transcript.ts';
 import { directoryStorage } from '../../storage/directory.ts';
 import { openStorage } from '../../storage/open-storage.ts';
+import { imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'plait-store-'));
 afterAll(() => rm(root, { recursive: true }));
@@ -77,6 +79,77 @@ const addingOne = codec(
   (data) => Uint8Array.from([1, ...data]),
   (data) => data.subarray(1),
 );
+
+describe('images and documents of a conversation', () => {
+  const photo = imageBlock(png({ bytes: 100_000 }));
+  const document = pdfBlock(pdf(50_000));
+  const messages: Message[] = [{ role: 'user', content: [photo, document, photo] }];
+
+  test('lie in the storage once, and are put back by another worker as they were', async () => {
+    const { counts, storage } = counted(freshStorage());
+    const [first, second] = [createTranscriptStore(storage), createTranscriptStore(storage)];
+
+    const out = await inActivity(() => first.takeOut(messages));
+    expect(await inActivity(() => first.takeOut(messages))).toEqual(out);
+    expect(jsonBytes(out)).toBeLessThan(2_000);
+    expect(counts).toEqual({ stored: 2, retrieved: 0 });
+    for (const store of [first, second, second]) {
+      const back = await inActivity(() => store.putBack(out));
+      expect(JSON.stringify(back)).toBe(JSON.stringify(messages));
+    }
+    expect(counts).toEqual({ stored: 2, retrieved: 2 });
+  });
+
+  test('pass through the codecs of the worker', async () => {
+    const storage = freshStorage();
+    const codecs = [turningRound, addingOne];
+    const out = await inActivity(() => createTranscriptStore(storage).takeOut(messages), codecs);
+
+    const read = () => createTranscriptStore(storage).putBack(out);
+    expect(await inActivity(read, codecs)).toEqual(messages);
+    await expect(inActivity(read)).rejects.toMatchObject({ type: STORAGE_FAILED });
+  });
+
+  test('are no part of the segments, which say that there are some', async () => {
+    const store = createTranscriptStore(freshStorage());
+    const segments = await inActivity(() => seal(store, [], messages));
+
+    expect(segments).toMatchObject([{ files: true, messages: 1 }]);
+    expect(segments[0]?.bytes).toBeLessThan(2_000);
+    const loaded = await inActivity(() => store.load(segments));
+    expect(await inActivity(() => store.putBack(loaded))).toEqual(messages);
+    const [without] = await inActivity(() => seal(store, [], [says('Hello')]));
+    expect(without).not.toHaveProperty('files');
+  });
+
+  test('stay where they are without a storage; what is stored cannot be read then', async () => {
+    const store = createTranscriptStore(undefined);
+    expect(await inActivity(() => store.takeOut(messages))).toBe(messages);
+
+    const out = await inActivity(() => createTranscriptStore(freshStorage()).takeOut(messages));
+    await expect(inActivity(() => store.putBack(out))).rejects.toMatchObject({
+      type: STORAGE_FAILED,
+      message: expect.stringContaining(
+        'Cannot read an image or a document from the storage: this worker has no storage',
+      ) as string,
+    });
+  });
+
+  test('are not read where something else lies in their place', async () => {
+    const storage = freshStorage();
+    const store = () => createTranscriptStore(storage);
+    const other = imageBlock(png({ bytes: 100_000, seed: 2 }));
+    const [one, two] = await inActivity(() => store().takeOut([photo, other]));
+    const wrong = mapData(one, (data) => ({
+      ...(data as object),
+      claim: storedData(two)[0]?.claim,
+    }));
+
+    await expect(inActivity(() => store().putBack(wrong))).rejects.toMatchObject({
+      message: expect.stringContaining('its content has changed') as string,
+    });
+  });
+});
 
 const spec = { model: 'claude-opus-5-5', max_tokens: 100, system: 'You help.' };
 

@@ -138,7 +138,7 @@ describe('the context of a turn', () => {
 describe('a declaration of an agent is refused', () => {
   const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onLimit, prices, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, serverTools';
+    'name, model, system, tools, maxTokens, limits, onLimit, prices, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, serverTools';
 
   test.for([
     [

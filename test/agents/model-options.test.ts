@@ -15,6 +15,14 @@ const look = defineTool({
   run: () => 1,
 });
 
+const byCode = defineTool({
+  name: 'count',
+  description: 'Counts.',
+  inputSchema: z.object({}),
+  allowedCallers: ['code_execution_20260120'],
+  run: () => 1,
+});
+
 const declare = (model: string, options: Partial<AgentOptions<unknown>>) =>
   defineAgent({ name: 'a', model, tools: [look], ...options });
 
@@ -193,6 +201,15 @@ describe('a declaration says what to write instead', () => {
       'thinking.budgetTokens must be below maxTokens (5000)',
     ],
     ['claude-opus-5', { toolChoice: { type: 'any' }, tools: [] }, 'toolChoice: there are no tools'],
+    [
+      'claude-opus-5-5',
+      {
+        toolChoice: { type: 'auto', disableParallelToolUse: true },
+        serverTools: [{ type: 'code_execution_20260120', name: 'code_execution' }],
+        tools: [byCode],
+      },
+      'toolChoice.disableParallelToolUse: the API does not take it beside tools that code may call',
+    ],
     [
       'claude-opus-5-5',
       { maxTokensRetry: 100, maxTokens: 100 },

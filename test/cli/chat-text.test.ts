@@ -8,6 +8,7 @@ import { readAnswer } from '../../cli/chat/questions.ts';
 import { PLAIN } from '../../cli/style.ts';
 import { columnsOf } from '../../cli/text.ts';
 import type { Message } from '../../core/messages.ts';
+import { imageBlock, png } from '../fixtures/images.ts';
 import { FakeTerminal } from './terminal.ts';
 
 const lines = (...messages: Message[]) => historyLines(messages, { columns: 40, style: PLAIN });
@@ -93,6 +94,17 @@ describe('the history of a conversation', () => {
       '',
       'Done.',
     ]);
+  });
+
+  it('names an image and prints nothing of its data', () => {
+    const image = imageBlock(png({ bytes: 100_000 }));
+    const shown = lines(
+      { role: 'user', content: [image, { type: 'text', text: 'What is this?' }] },
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'a', name: 'look', input: {} }] },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a', content: [image] }] },
+    );
+
+    expect(shown).toEqual(['  [image]', '', '› What is this?', '  ✔ look()']);
   });
 
   it('does not let a model move the cursor', () => {

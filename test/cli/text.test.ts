@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { columnsOf, cutTo, durationText, fit, oneLine, printable, wrap } from '../../cli/text.ts';
+import { withoutLargeData } from '../../cli/without-data.ts';
+import { imageBlock, png } from '../fixtures/images.ts';
 
 describe('text for a terminal', () => {
   it.each([
@@ -28,5 +30,26 @@ describe('text for a terminal', () => {
   it('has no control characters, and keeps line breaks where they belong', () => {
     expect(oneLine('a\u001B[31m\tb\r\nc\u0000')).toBe('a b c');
     expect(printable('a\u001B[31m\tb\nc\u0007')).toBe('a\tb\nc');
+  });
+
+  it('leaves out what an image is made of, and keeps what is short', () => {
+    const [large, small] = [imageBlock(png({ bytes: 9_000 })), imageBlock(png())];
+    const content = [large, small];
+
+    expect(withoutLargeData([{ role: 'user', content }])).toEqual([
+      {
+        role: 'user',
+        content: [
+          {
+            ...large,
+            source: {
+              ...large.source,
+              data: `[${large.source.data.length} characters are left out here]`,
+            },
+          },
+          small,
+        ],
+      },
+    ]);
   });
 });

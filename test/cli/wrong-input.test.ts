@@ -40,6 +40,11 @@ const cases: Case[] = [
     says: /cannot be loaded: RangeError: boom \(at .*:1:7\)/,
   },
   { args: ['worker', 'missing.mjs'], code: 2, says: /cannot be loaded: .*not-there\.mjs/ },
+  {
+    args: ['worker', EXAMPLE, '--max-concurrent-model-calls', '5'],
+    code: 2,
+    says: /maxConcurrentModelCalls: no agent has a `modelTaskQueue`/,
+  },
   { args: ['worker', 'empty.mjs'], code: 2, says: /no agent \(it exports: one, two\)/ },
   { args: ['dev', EXAMPLE, '--port', '99999'], code: 2, says: /from 1 to 65535/ },
   { args: ['dev', EXAMPLE, '--db', 'x'], code: 2, says: /--db would have no effect/, env: nobody },

@@ -77,6 +77,34 @@ describe('a turn that has gone on in a new run', () => {
   });
 });
 
+describe('a model request that brings no reply', () => {
+  const first = scheduled('model.1', { at: 1_100, type: CALL_MODEL });
+  const again = { ...scheduled('model.1', { at: 1_300, type: CALL_MODEL }), key: '9' } as TurnEvent;
+  const reply = { content: [], stopReason: 'end_turn' };
+  const answered: TurnEvent = {
+    type: 'ended',
+    key: '9',
+    at: 1_500,
+    ending: { type: 'completed', result: { reply, prepared: [] } },
+  };
+  const states = (...events: TurnEvent[]) => statesOf([started, first, ...events]);
+
+  it('goes on in the same round, where it ran on another task queue or with another model', () => {
+    const without = ended('model.1', 1_200, { type: 'completed', result: { pinned: {} } });
+    expect(states(without)).toEqual([['scheduled']]);
+    expect(states(without, again)).toEqual([['scheduled']]);
+    expect(states(without, again, answered)).toEqual([['succeeded']]);
+    const { rounds } = turnSnapshot('t', [started, first, without, again, answered]);
+    expect(rounds).toMatchObject([{ round: 1, model: { start: 1_100, end: 1_500 } }]);
+  });
+
+  it('does so too where its result cannot be read', () => {
+    const unread = ended('model.1', 1_200, { type: 'completed' });
+    expect(states(unread, again)).toEqual([['scheduled']]);
+    expect(states(unread, again, answered)).toEqual([['succeeded']]);
+  });
+});
+
 describe('a turn that runs', () => {
   it('has no round before the model is asked', () => {
     expect(turnSnapshot('t', [started])).toEqual({

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { causeChain, heartbeatRecord } from '../../core/failures.ts';
+import { causeChain, heartbeatRecord, isOverloaded } from '../../core/failures.ts';
 
 const chain = (...texts: string[]): Error | undefined =>
   texts.reduceRight<Error | undefined>(
@@ -123,4 +123,14 @@ describe('the mark in heartbeat details', () => {
   test.for([[undefined], [null], [[]], [{ page: 7 }], ['begun']])('is not in %j', ([details]) => {
     expect(heartbeatRecord(details)).toBeUndefined();
   });
+});
+
+test.for([
+  [529, 'overloaded_error', true],
+  [529, 'OverloadedError', true],
+  [null, 'overloaded_error', true],
+  [429, 'rate_limit_error', false],
+  [503, 'api_error', false],
+] as const)('%s %s is an overload: %s', ([status, type, overloaded]) => {
+  expect(isOverloaded({ status, type, errorCode: null, requestId: null })).toBe(overloaded);
 });

@@ -19,6 +19,15 @@ const call = (id: string): ReplyBlock => ({
 const none = () => 0;
 
 describe('what has formed of a reply', () => {
+  test("names an action of a toolset as the call that will be: by the toolset's name", () => {
+    const click = {
+      ...call('toolu_1'),
+      name: 'left_click',
+      toolset_name: 'computer',
+    } as ReplyBlock;
+    expect(formingEnd([click], () => 0).blocks).toMatchObject([{ type: 'call', name: 'computer' }]);
+  });
+
   test('is its texts, its thinking, and that calls are written, without signatures and inputs', () => {
     const redacted: ReplyBlock = { type: 'redacted_thinking', data: 'x' };
     const content = [thinking('hm'), redacted, text('Hello'), undefined, call('toolu_1')];

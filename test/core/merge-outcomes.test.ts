@@ -33,6 +33,14 @@ describe('the message that answers a reply', () => {
     });
   });
 
+  test.for(['', ' \n'])('gives a failure without a message one: %j', (message) => {
+    const { content } = mergeOutcomes([call('toolu_1')], [{ type: 'failed', message }]);
+
+    expect(content).toMatchObject([
+      { content: 'The call failed without a message.', is_error: true },
+    ]);
+  });
+
   test('carries content blocks of a call that succeeded as they are', () => {
     const content = [{ type: 'text' as const, text: 'Order 1' }];
 

@@ -223,6 +223,18 @@ describe('a turn that has ended', () => {
     expect(next.usage.output_tokens).toBe(4);
   });
 
+  test('leaves the session with the fallback that it was refused to, until another says otherwise', () => {
+    const fallback = { model: 'b', because: 'refusal' } as const;
+    const result = ended();
+    const refused = end({
+      type: 'ended',
+      result: { ...result, end: { ...result.end, fallback } },
+    });
+    expect(refused.fallback).toEqual(fallback);
+    const next = turnEnded(refused, running, { type: 'ended', result: ended() }, 0);
+    expect(next.fallback).toEqual(fallback);
+  });
+
   test('leaves what it has not taken in as the next turns, in the order of their sending', () => {
     const before = taken('queued');
     const interrupting = { turnId: 's.turn-3', input: 'stop', urgent: true as const };

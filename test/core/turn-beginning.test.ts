@@ -7,7 +7,7 @@ import {
   sessionTurnProgress,
   sessionTurnResult,
 } from '../../core/turn-beginning.ts';
-import { beginTurn, commitNotes, commitReply } from '../../core/turn-state.ts';
+import { beginTurn, commitFallback, commitNotes, commitReply } from '../../core/turn-state.ts';
 import { replyWith } from './arbitraries.ts';
 
 const pinned = { name: 'tester' } as PinnedAgent;
@@ -33,6 +33,19 @@ describe('a turn hands on to its session', () => {
 
   test('no agent that the session has pinned already', () => {
     expect(sessionTurnProgress('tester', answered, undefined).end).not.toHaveProperty('agent');
+  });
+
+  test('a fallback for good after a refusal, and one that was overloaded only for itself', () => {
+    const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
+    const handed = sessionTurnProgress('tester', refused, undefined);
+    expect(handed).toMatchObject({
+      fallback: { model: 'b', because: 'refusal' },
+      end: { fallback: { model: 'b', because: 'refusal' } },
+    });
+    const next = beginTurn([], handed.end);
+    expect(next.fallback).toEqual({ model: 'b', because: 'refusal' });
+    const overloaded = commitFallback(next, { model: 'c', because: 'overloaded' });
+    expect(sessionTurnProgress('tester', overloaded, undefined).end).not.toHaveProperty('fallback');
   });
 
   test('the sandbox that its code runs in', () => {

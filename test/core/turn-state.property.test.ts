@@ -119,7 +119,7 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
     const segments = stored && round.seals ? seal(state, storage) : undefined;
     const calls = round.stopReason === 'refusal' ? [] : toolUses(reply.content);
     const step = turn.nextStep(reply);
-    state = turn.commitReply(state, reply, segments);
+    state = turn.commitReply(state, reply, segments === undefined ? {} : { segments });
     const reached =
       step.type === 'stop' ? undefined : reachedBudget({ rounds: maxRounds }, spentOf(state, 0));
     if (reached !== undefined) {

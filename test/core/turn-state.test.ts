@@ -9,8 +9,10 @@ import {
   beginTurn,
   commitNotes,
   commitCost,
+  commitFallback,
   commitOutput,
   commitRepair,
+  commitRefusal,
   commitReply,
   commitResults,
   hasOutgrown,
@@ -60,7 +62,7 @@ describe('a reply that is committed', () => {
   test('stands after the segments that its activity sealed the tail into', () => {
     const segments = [{ claim: { key: 'k' }, digest: 'd', messages: 1, bytes: 9 }];
 
-    const { transcript } = commitReply(beginTurn(HELLO), replyWith(), segments);
+    const { transcript } = commitReply(beginTurn(HELLO), replyWith(), { segments });
 
     expect(transcript.segments).toBe(segments);
     expect(transcript.tail).toEqual([{ role: 'assistant', content: replyWith().content }]);
@@ -88,7 +90,7 @@ describe('a reply that is committed', () => {
   test('keeps the segments also where it is discarded', () => {
     const segments = [{ claim: {}, digest: 'd', messages: 1, bytes: 9 }];
 
-    const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), segments);
+    const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), { segments });
 
     expect(state.transcript).toMatchObject({ segments, tail: [], tailBytes: 0 });
   });
@@ -285,6 +287,24 @@ const begun = () => beginTurn([{ role: 'user', content: 'go' }]);
 const steered = (state: TurnState) =>
   commitNotes(state, { messages: [said('system', 'be quick')], taken: ['s.turn-2'] });
 
+describe('a refusal after which another model is asked', () => {
+  const refused = replyWith({ stopReason: 'refusal' });
+  const state = commitRefusal(beginTurn(HELLO), refused);
+
+  test('is no round, and leaves nothing but what it took', () => {
+    expect(state).toEqual({ ...beginTurn(HELLO), usage: addUsage(NO_USAGE, refused.usage) });
+  });
+
+  test('leaves the turn with the other model', () => {
+    const fallback = { model: 'b', because: 'refusal' } as const;
+    expect(commitFallback(state, undefined)).toBe(state);
+    expect(turnProgress('support', commitFallback(state, fallback), HELLO)).toMatchObject({
+      fallback,
+      rounds: 0,
+    });
+  });
+});
+
 describe('messages that people send while the turn runs', () => {
   const empty = replyWith({ content: [] });
 
@@ -331,9 +351,11 @@ describe('an answer', () => {
   });
 
   test('has a price where the agent has prices', () => {
-    const priced = commitCost(replied, { input: 4, output: 20 });
+    const priced = commitCost(replied, answer, { input: 4, output: 20 });
 
     expect(turnProgress('support', priced, HELLO).costUSD).toBe(0.00014);
-    expect(commitCost(replied, undefined)).toBe(replied);
+    expect(commitCost(replied, answer, undefined)).toBe(replied);
+    const again = commitCost(priced, answer, { input: 8, output: 40 });
+    expect(again.costUSD).toBe(0.00042);
   });
 });

@@ -8,13 +8,20 @@ import { bedrock } from '../fixtures/clouds.ts';
 import { withEnvironment } from '../fixtures/environment-variables.ts';
 import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { operatorOf } from './desktop.ts';
 import { createBedrockWorker, helper } from './bedrock-worker.ts';
 import { explainEnding } from './explain-ending.ts';
 import { anthropic } from './gateway.ts';
 import { researcher } from './researcher.ts';
+import { createSteadyWorker, steady } from './steady.ts';
+
+/** A part of a reply: an action of the computer. */
+const act = (name: string, input: object) => ({
+  content: [{ type: 'tool_use' as const, name, input, toolset_name: 'computer' }],
+});
 
 describe('docs/model.md', () => {
-  testGuide('docs/model.md', 4);
+  testGuide('docs/model.md', 6);
 
   test('its programs do what it says', async () => {
     const found = {
@@ -47,6 +54,51 @@ describe('docs/model.md', () => {
     expect(await ask('no')).toBe('Claude has declined to answer.');
     expect(await ask('long')).toBe('It is … (the answer was cut off)');
     expect(plait.model.requests.at(-1)?.body?.max_tokens).toBe(64_000);
+  });
+
+  test('a tool of the computer does what the model asks, in order', async () => {
+    const done: string[] = [];
+    const operator = operatorOf({
+      screenshot: () => Promise.resolve(Buffer.from('png')),
+      click: async (x, y) => void done.push(`click ${x} ${y}`),
+      type: async (text) => void done.push(`type ${text}`),
+    });
+    await using plait = await startPlait({
+      agents: [operator],
+      script: conversation('Log in', [
+        reply(
+          act('left_click', { coordinate: [10, 20] }),
+          act('type', { text: 'ada' }),
+          act('screenshot', {}),
+        ),
+        say('You are in.'),
+      ]),
+    });
+    const { calls, messages } = await plait.agents.execute(operator, 'Log in');
+
+    expect(done).toEqual(['click 10 20', 'type ada']);
+    expect(calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+    expect(messages[2]?.content).toMatchObject([
+      { content: 'Done.' },
+      { content: 'Done.' },
+      { content: [{ type: 'image' }], toolset_name: 'computer' },
+    ]);
+  });
+
+  test('an agent with fallbacks asks them on its queue', async () => {
+    using _ = withEnvironment({ TEMPORAL_ADDRESS: inject('temporalAddress') });
+    const worker = await createSteadyWorker();
+    await worker.runUntil(Promise.resolve());
+
+    await using plait = await startPlait({
+      agents: [steady],
+      script: ({ body }) => (body.model === 'claude-opus-4-8' ? say('Gladly.') : refuse()),
+    });
+    expect(await plait.agents.execute(steady, 'Hello')).toMatchObject({
+      text: 'Gladly.',
+      fallback: { model: 'claude-opus-4-8', because: 'refusal' },
+    });
+    expect(plait.model.requests).toHaveLength(2);
   });
 
   test('its worker reaches Claude by Bedrock', async () => {

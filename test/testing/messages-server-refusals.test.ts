@@ -2,42 +2,33 @@ import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resource
 import { describe, expect, test } from 'vitest';
 import { say } from '../../testing/replies.ts';
 import { refusal } from '../../testing/refusals.ts';
+import { brokenPng, imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
 import { ask, rejection, start } from './messages-server-fixture.ts';
+import {
+  user,
+  assistant,
+  system,
+  text,
+  call,
+  result,
+  search,
+  found,
+  image,
+  cached,
+  tool,
+  hello,
+  base,
+  talk,
+  tools,
+  without,
+} from './requests.ts';
 
-const user = (...content: unknown[]) => ({ role: 'user', content });
-const assistant = (...content: unknown[]) => ({ role: 'assistant', content });
-const system = (text: string) => ({ role: 'system', content: [{ type: 'text', text }] });
-const text = (words: string) => ({ type: 'text', text: words });
-const call = (id: string, more = {}) => ({
-  type: 'tool_use',
-  id,
-  name: 'get_customer',
-  input: {},
-  ...more,
+const picture = imageBlock(png());
+const huge = imageBlock(png({ bytes: 8_000_000 }));
+const withData = <T extends { source: object }>(block: T, data: unknown) => ({
+  ...block,
+  source: { ...block.source, data },
 });
-const result = (id: string, more = {}) => ({
-  type: 'tool_result',
-  tool_use_id: id,
-  content: 'ok',
-  ...more,
-});
-const search = {
-  type: 'server_tool_use',
-  id: 'srvtoolu_1',
-  name: 'web_search',
-  input: { query: 'x' },
-};
-const found = { type: 'web_search_tool_result', tool_use_id: 'srvtoolu_1', content: [] };
-const image = { type: 'image', source: { type: 'url', url: 'http://localhost/a.png' } };
-const cached = (words: string) => ({ ...text(words), cache_control: { type: 'ephemeral' } });
-const tool = (more: object) => ({ name: 'x', input_schema: { type: 'object' }, ...more });
-
-const hello = user(text('Hello'));
-const base = { model: 'claude-opus-5-5', max_tokens: 100, messages: [hello] };
-const talk = (...messages: unknown[]) => ({ ...base, messages });
-const tools = (...tools: unknown[]) => ({ ...base, tools });
-const without = (key: string) =>
-  Object.fromEntries(Object.entries(base).filter(([name]) => name !== key));
 
 const missing = (at: number, ids: string) =>
   `messages.${at}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${ids}. ` +
@@ -232,6 +223,41 @@ const REFUSED: readonly Row[] = [
     'an error with an image',
     talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: [image] }))),
     'messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true',
+  ],
+  [
+    'an image without bytes',
+    talk(user(withData(picture, ''))),
+    'messages.0.content.0.image.source.base64: image cannot be empty',
+  ],
+  [
+    'an image that was cut off',
+    talk(user(text('What is this?'), imageBlock(brokenPng()))),
+    'messages.0.content.1.image.source.base64: Could not process image',
+  ],
+  [
+    'an image in a result that is none',
+    talk(hello, assistant(call('a')), user(result('a', { content: [withData(picture, 'AAAA')] }))),
+    'messages.2.content.0.tool_result.content.0.image.source.base64: Could not process image',
+  ],
+  [
+    'an image of another kind than declared',
+    talk(user({ ...picture, source: { ...picture.source, media_type: 'image/jpeg' } })),
+    'messages.0.content.0.image.source.base64: The image was specified using the image/jpeg media type, but the image appears to be a image/png image',
+  ],
+  [
+    'an image of too many bytes',
+    talk(user(huge)),
+    `messages.0.content.0.image.source.base64: image exceeds 10 MB maximum: ${huge.source.data.length} bytes > 10485760 bytes`,
+  ],
+  [
+    'an image of too many pixels',
+    talk(user(imageBlock(png({ height: 8_001 })))),
+    'messages.0.content.0.image.source.base64.data: At least one of the image dimensions exceed max allowed size: 8000 pixels',
+  ],
+  [
+    'a document that is none',
+    talk(user(withData(pdfBlock(pdf()), picture.source.data))),
+    'messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.',
   ],
   [
     'a result from the assistant',
@@ -495,7 +521,10 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ['a server tool that ended', talk(hello, assistant(search, found, text('So')), hello)],
   [
     'results alone while a server tool is open',
-    talk(hello, assistant(search, call('a')), user(result('a'))),
+    {
+      ...talk(hello, assistant(search, call('a')), user(result('a'))),
+      tools: [{ type: 'web_search_20260318', name: 'web_search' }],
+    },
   ],
   ['a system message after the user', talk(hello, system('x'))],
   [

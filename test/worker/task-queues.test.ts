@@ -3,8 +3,8 @@ import { activityInfo } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
-import { expect, inject, test, vi } from 'vitest';
-import type { Agent } from '../../index.ts';
+import { describe, expect, inject, test, vi } from 'vitest';
+import type { Agent, Tool } from '../../index.ts';
 import { DeclarationError } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
@@ -241,4 +241,68 @@ test('a worker that cannot have one of its queues leaves nothing behind', async 
   await expect(second).rejects.toThrow('multiple workers');
   await worker.runUntil(Promise.resolve());
   await connection.close();
+});
+
+const on = (modelTaskQueue: string, tools: Tool[] = []) => agentWith(tools, { modelTaskQueue });
+
+describe('the limits of model calls', () => {
+  test('hold for the queue of the models alone, and those of tools do not', async () => {
+    const { turns, crm } = names();
+    const models = `models-${randomUUID()}`;
+    const tool = reader('look', () => 'seen', { activity: { taskQueue: crm } });
+    const found = new Map<string, unknown[]>();
+    const { worker, connection } = await makeWorker({
+      agents: [on(models, [tool])],
+      taskQueue: turns,
+      maxTaskQueueActivitiesPerSecond: 5,
+      maxConcurrentModelCalls: 2,
+      maxModelCallsPerSecond: 7,
+      tuner: { tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 } },
+      plugins: [
+        {
+          name: 'tells-limits',
+          configureWorker(one) {
+            const { maxTaskQueueActivitiesPerSecond: rate, tuner } = one;
+            const places = tuner === undefined ? one.maxConcurrentActivityTaskExecutions : 'tuner';
+            found.set(one.taskQueue ?? '', [rate, places]);
+            return one;
+          },
+        },
+      ],
+    });
+    await worker.runUntil(Promise.resolve());
+    await connection.close();
+    expect(Object.fromEntries(found)).toEqual({
+      [turns]: [undefined, 'tuner'],
+      [crm]: [5, 'tuner'],
+      [models]: [7, 2],
+    });
+  });
+
+  test.for<[string, Agent[], Partial<CreateWorkerOptions>, string]>([
+    [
+      'where no agent has such a queue',
+      [agentWith([])],
+      { maxConcurrentModelCalls: 1, maxModelCallsPerSecond: 1 },
+      'maxConcurrentModelCalls, maxModelCallsPerSecond: no agent has a `modelTaskQueue`',
+    ],
+    [
+      'where it is that of the turns',
+      [on('turns')],
+      { taskQueue: 'turns', maxModelCallsPerSecond: 1 },
+      'maxModelCallsPerSecond: no agent has a `modelTaskQueue`',
+    ],
+    ['of no calls', [on('models')], { maxConcurrentModelCalls: 0 }, 'is no whole number from 1'],
+    ['of no rate', [on('models')], { maxModelCallsPerSecond: 0 }, 'is no number above 0'],
+    [
+      'for a queue that a tool has too',
+      [on('crm', [reader('look', () => 'seen', { activity: { taskQueue: 'crm' } })])],
+      {},
+      'modelTaskQueue: a tool has the task queue crm too',
+    ],
+  ])('are refused %s', async ([, agents, options, problem]) => {
+    const refused = expect(createWorker({ agents, ...options })).rejects;
+    await refused.toThrow(DeclarationError);
+    await refused.toThrow(problem);
+  });
 });

@@ -296,7 +296,8 @@ describe('in a turn that goes on in many runs', () => {
   });
 
   test('a paused reply goes on, and one that repeats an old id is asked for again', async () => {
-    const agent = agentWith([note], limits);
+    const serverTools = [{ type: 'web_search_20260318', name: 'web_search' }] as const;
+    const agent = agentWith([note], { ...limits, serverTools });
     const { plait, turn } = await start(agent, ({ round, arrival }) => {
       if (round === 12) return say('Done.');
       if (round % 4 === 3) return pauseTurn(`query ${round}`);

@@ -10,6 +10,7 @@ import type { LaterOptions, Tool, ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
+import { imageBlock, png } from '../fixtures/images.ts';
 import { until } from '../fixtures/approvals-agent.ts';
 import type { BeginOptions, Begun } from '../fixtures/parked-turns.ts';
 import { aMoment, answers, begin, latch, refusal, stopWorker } from '../fixtures/parked-turns.ts';
@@ -139,9 +140,7 @@ describe('a call that is completed from outside', () => {
   test('fails at once with what no result can hold', async () => {
     const { plait, turn, token } = await parked();
     await using _ = plait;
-    const data = 'A'.repeat(1_999_000);
-    const source = { type: 'base64', media_type: 'image/png', data };
-    await plait.agents.completeToolCall(token, [{ type: 'image', source }]);
+    await plait.agents.completeToolCall(token, [imageBlock(png({ bytes: 1_499_000 }))]);
     const result = await turn.result();
 
     expect(result.text).toBe('Done.');

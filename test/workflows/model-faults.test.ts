@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import { TurnFailedError } from '../../client/index.ts';
+import { MODEL_CALL_FAILED } from '../../core/failures.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { fault, times } from '../../testing/faults.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
@@ -78,31 +80,49 @@ describe('what will not pass fails the turn at once, with a message to act on', 
     [
       'a wrong key',
       fault.status(401, 'authentication_error', 'invalid bearer token'),
-      { status: 401, type: 'authentication_error' },
+      { status: 401, type: 'authentication_error', errorCode: null },
       /401 authentication_error: invalid bearer token.*Check ANTHROPIC_API_KEY/,
     ],
     [
       'a model that does not exist',
       fault.status(404, 'not_found_error', 'model: claude-nope'),
-      { status: 404 },
+      { status: 404, type: 'not_found_error', errorCode: null },
       /model: claude-nope.*Check the agent's model/,
     ],
     [
-      'a request that is refused',
+      'a prompt that is too long',
       fault.badRequest('prompt is too long: 1200000 tokens'),
-      { status: 400 },
-      /prompt is too long/,
+      { status: 400, type: 'invalid_request_error', errorCode: null },
+      /prompt is too long.*give the agent `compaction`/,
+    ],
+    [
+      'a request that is too large',
+      fault.status(413, 'request_too_large', 'Request exceeds the maximum size'),
+      { status: 413, type: 'request_too_large', errorCode: null },
+      /A request may have 32 MB/,
+    ],
+    [
+      'an account without credit',
+      fault.status(402, 'billing_error', 'payment required'),
+      { status: 402, type: 'billing_error', errorCode: null },
+      /402 billing_error.*Check the billing/,
+    ],
+    [
+      'a code that says what to change',
+      fault.badRequest('tools: too much', { errorCode: 'tool_name_conflict' }),
+      { status: 400, type: 'invalid_request_error', errorCode: 'tool_name_conflict' },
+      /Rename one of the `tools`/,
     ],
     [
       'a spend limit',
       fault.rateLimited({ errorCode: 'enforced_spend_limit_reached' }),
-      { status: 429, errorCode: 'enforced_spend_limit_reached' },
-      /429/,
+      { status: 429, type: 'rate_limit_error', errorCode: 'enforced_spend_limit_reached' },
+      /429 rate_limit_error.*A spend limit is reached: raise it/,
     ],
     [
       'x-should-retry: false',
       fault.serverError({ headers: { 'x-should-retry': 'false' } }),
-      { status: 500 },
+      { status: 500, type: 'api_error', errorCode: null },
       /500/,
     ],
   ];
@@ -115,9 +135,19 @@ describe('what will not pass fails the turn at once, with a message to act on', 
     expect(error).toBeInstanceOf(TurnFailedError);
     const failed = error as TurnFailedError;
     expect(failed.message).toMatch(message);
-    expect(failed.model).toMatchObject({
+    const requestId = expect.stringMatching(/^req_/) as string;
+    expect(failed.model).toEqual({ ...model, requestId });
+    // The same stands in the failure of the activity, for whoever reads history.
+    const { events } = await turn.workflow.fetchHistory();
+    const [failure] = (events ?? []).flatMap(
+      ({ activityTaskFailedEventAttributes: ended }) => ended?.failure ?? [],
+    );
+    const info = failure?.applicationFailureInfo;
+    expect(info).toMatchObject({ type: MODEL_CALL_FAILED, nonRetryable: true });
+    const [payload] = info?.details?.payloads ?? [];
+    expect(payload && defaultPayloadConverter.fromPayload(payload)).toEqual({
       ...model,
-      requestId: expect.stringMatching(/^req_/) as string,
+      requestId,
     });
     expect(failed.progress).toMatchObject({
       rounds: 0,

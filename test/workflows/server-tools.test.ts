@@ -2,11 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../index.ts';
-import type { AgentOptions } from '../../index.ts';
+import type { AgentOptions, Tool } from '../../index.ts';
 import type { MessageReply } from '../../testing/messages/reply.ts';
 import { callTools, reply, say, stopWith } from '../../testing/replies.ts';
-import { conversation } from '../../testing/script.ts';
+import { conversation, script } from '../../testing/script.ts';
+import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { newSessionId } from '../fixtures/sessions.ts';
+import { imageBlock, png } from '../fixtures/images.ts';
 
 const SEARCH = { type: 'web_search_20260318', name: 'web_search', max_uses: 3 } as const;
 const CODE = { type: 'code_execution_20260120', name: 'code_execution' } as const;
@@ -17,10 +20,7 @@ const look = defineTool({
   inputSchema: z.object({ at: z.number() }),
   annotations: { readOnlyHint: true },
   allowedCallers: ['direct', 'code_execution_20260120'],
-  run: ({ at }) =>
-    at === 9
-      ? [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AAAA' } }]
-      : `at ${at}`,
+  run: ({ at }) => (at === 9 ? [imageBlock(png())] : `at ${at}`),
 });
 const agentOf = (options: Partial<AgentOptions<unknown>>) =>
   defineAgent({
@@ -53,11 +53,11 @@ const ran = (id: string): MessageReply => ({
     },
   ],
 });
-const byCode = (at: number): MessageReply => ({
+const byCode = (at: number, name = 'look'): MessageReply => ({
   content: [
     {
       type: 'tool_use',
-      name: 'look',
+      name,
       input: { at },
       caller: { type: 'code_execution_20260120', tool_id: 'srvtoolu_code' },
     },
@@ -129,6 +129,102 @@ describe('calls by code', () => {
     expect(result.text).toBe('Counted.');
   });
 
+  /** What code is told that calls this tool. */
+  async function callByCode(tool: Tool) {
+    const agent = agentOf({ tools: [look, tool] });
+    await using plait = await startPlait({
+      agents: [agent],
+      script: conversation('go', [
+        { ...reply(use('code_execution', 'srvtoolu_code'), byCode(1, tool.name)), container },
+        reply(ran('srvtoolu_code'), say('Told.')),
+      ]),
+    });
+    const { calls, messages, text } = await plait.agents.execute(agent, 'go');
+    return { calls, text, answer: messages[2]?.content };
+  }
+
+  test('cannot be completed from outside, which their tool learns before it has a token', async () => {
+    const began: string[] = [];
+    const parcel = defineTool({
+      name: 'parcel',
+      description: 'Waits for a parcel.',
+      inputSchema: z.object({ at: z.number() }),
+      annotations: { idempotentHint: true },
+      allowedCallers: ['direct', 'code_execution_20260120'],
+      run(_input, ctx) {
+        began.push('run');
+        const later = ctx.later();
+        began.push(later.token);
+        return later;
+      },
+    });
+    const { calls, text, answer } = await callByCode(parcel);
+
+    expect(began).toEqual(['run']);
+    expect(calls).toMatchObject([{ name: 'parcel', outcome: 'failed', attempts: 1 }]);
+    expect(answer).toMatchObject([
+      { is_error: true, content: expect.stringContaining('Call the tool directly.') as string },
+    ]);
+    expect(text).toBe('Told.');
+  });
+
+  test.for([
+    ['does not run where a person must be asked', true],
+    ['runs where nobody has to be asked', false],
+  ] as const)('of a tool that asks by its input %s', async ([, asks]) => {
+    const paid: number[] = [];
+    // The model may know it from before it had an approval; a declaration with both is refused.
+    const pay = defineTool({
+      name: 'pay',
+      description: 'Pays.',
+      inputSchema: z.object({ at: z.number() }),
+      approval: () => asks,
+      run: ({ at }) => paid.push(at),
+    });
+    const { calls, text, answer } = await callByCode(pay);
+
+    expect(paid).toEqual(asks ? [] : [1]);
+    expect(calls).toMatchObject([{ outcome: asks ? 'failed' : 'succeeded' }]);
+    if (asks) {
+      expect(answer).toMatchObject([
+        { is_error: true, content: expect.stringContaining('code cannot wait for one') as string },
+      ]);
+    }
+    expect(text).toBe('Told.');
+  });
+
+  test('are answered by results only, also where a person has written in between', async () => {
+    const door = new Door();
+    const slow = defineTool({
+      name: 'slow',
+      description: 'Takes its time.',
+      inputSchema: z.object({ at: z.number() }),
+      allowedCallers: ['code_execution_20260120'],
+      run: () => door.pass(),
+    });
+    const agent = agentOf({ tools: [slow] });
+    await using plait = await startPlait({
+      agents: [agent],
+      script: script(
+        conversation('go', [
+          { ...reply(use('code_execution', 'srvtoolu_code'), byCode(1, 'slow')), container },
+          reply(ran('srvtoolu_code'), say('Counted.')),
+        ]),
+        conversation('be quick', [say('Read.')]),
+      ),
+    });
+    const session = plait.agents.session(agent, newSessionId());
+    const turn = await session.send('go');
+    await door.reached();
+    await session.send('be quick', { whenBusy: 'steer' });
+    door.open();
+    const { messages, text } = await turn.result();
+
+    expect(messages[2]?.content).toMatchObject([{ type: 'tool_result' }]);
+    expect(messages.slice(3).map(({ role }) => role)).toEqual(['assistant', 'user', 'assistant']);
+    expect(text).toBe('Read.');
+  });
+
   test('fail the turn with the words of the API when the sandbox is gone', async () => {
     await expect(runCode(1, '2026-01-01T00:00:00Z')).rejects.toThrow(
       /container_id is required.*request req_/,
@@ -177,24 +273,6 @@ test('a turn that ends while a server tool is at work leaves a conversation that
     { role: 'user', content: 'go on' },
   ]);
   expect(next.text).toBe('I go on.');
-});
-
-test("memory is Anthropic's to describe and yours to run", async () => {
-  const memory = defineTool({
-    name: 'memory',
-    description: 'Keeps notes.',
-    inputSchema: z.looseObject({ command: z.string() }),
-    run: ({ command }) => `did ${command}`,
-  });
-  const definition = { type: 'memory_20250818', name: 'memory' } as const;
-  const agent = agentOf({ tools: [memory], serverTools: [definition] });
-  await using plait = await startPlait({
-    agents: [agent],
-    script: conversation('go', [callTools({ memory: { command: 'view', path: '/' } }), say('Ok.')]),
-  });
-  const result = await plait.agents.execute(agent, 'go');
-  expect(result.messages[2]?.content).toMatchObject([{ content: 'did view' }]);
-  expect(plait.model.requests[0]?.body?.tools).toEqual([definition]);
 });
 
 describe('a declaration is refused', () => {

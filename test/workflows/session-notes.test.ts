@@ -18,6 +18,7 @@ import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
+import { imageBlock, png } from '../fixtures/images.ts';
 
 /** A session whose turn "work" gets these replies; its tool and its second reply wait at a door. */
 async function working(
@@ -103,16 +104,9 @@ describe('a steering message reaches the model', () => {
     const { plait, session, tool } = await working(() => [callTools({ wait: {} }), say('Worked.')]);
     await using _ = plait;
     await tool.reached();
-    const blocks = await session.send(
-      [
-        { type: 'text', text: 'like this' },
-        {
-          type: 'image',
-          source: { type: 'base64', media_type: 'image/png', data: 'iVBORw0KGgo=' },
-        },
-      ],
-      { whenBusy: 'steer' },
-    );
+    const blocks = await session.send([{ type: 'text', text: 'like this' }, imageBlock(png())], {
+      whenBusy: 'steer',
+    });
     const text = await steer(session, 'or this');
     tool.open();
 

@@ -26,11 +26,14 @@ function withoutMarks(block: unknown): unknown {
   return { ...Object.fromEntries(kept), ...inner };
 }
 
+export function canonicalTools({ tools }: JsonObject): string {
+  return Array.isArray(tools) ? tools.map(canonicalBlock).join() : '';
+}
+
 /** What stands before the first message: the tools, then the system prompt. */
 export function canonicalPreamble(body: JsonObject): string {
-  const tools = Array.isArray(body['tools']) ? body['tools'] : [];
   const system = body['system'] === undefined ? [] : blocksOf(body['system']);
-  return `tools:${tools.map(canonicalBlock).join()}\nsystem:${system.map(canonicalBlock).join()}\n`;
+  return `tools:${canonicalTools(body)}\nsystem:${system.map(canonicalBlock).join()}\n`;
 }
 
 export function sha256(...parts: readonly string[]): Hash {

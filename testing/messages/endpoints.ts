@@ -1,6 +1,7 @@
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { spoiltReply } from '../faults.ts';
 import { refusal } from '../refusals.ts';
+import { windowRefusal } from '../refusals/window.ts';
 import { scriptedReply, settleReply, UnscriptedError, type Script } from '../script.ts';
 import { COMPACTION_BETA } from '../../core/compaction.ts';
 import { isRecord } from '../../core/json.ts';
@@ -9,6 +10,7 @@ import { composeMessage } from './compose.ts';
 import { deliver } from './deliver.ts';
 import type { Exchange } from './exchange.ts';
 import { authenticationError, pause, readBody, sendError, sendJson } from './http.ts';
+import { Issued } from './issued.ts';
 import { isKnownModel, listedModels, modelInfo } from './model-rules.ts';
 import type { ApiError, FaultReply, Pace, StreamFault } from './reply.ts';
 import { readRequest, type ScriptRequest } from './request.ts';
@@ -18,13 +20,15 @@ export interface EndpointOptions {
   readonly script: Script;
   readonly pace?: Pace;
   readonly apiKey?: string;
+  readonly contextWindow?: number;
 }
 
-/** What the API's paths answer. Holds what a server remembers: its prompt cache and the arrivals. */
+/** What the API's paths answer. Holds what a server remembers: its prompt cache, the arrivals, what it gave out. */
 export class MessagesEndpoints {
   readonly #options: EndpointOptions;
   readonly #cache = new PromptCache();
   readonly #arrivals = new Map<string, number>();
+  readonly #issued = new Issued();
 
   constructor(options: EndpointOptions) {
     this.#options = options;
@@ -47,7 +51,7 @@ export class MessagesEndpoints {
       case 'POST /v1/messages':
         return this.#messages(exchange, text);
       case 'POST /v1/messages/count_tokens':
-        return countTokens(exchange, text);
+        return this.#countTokens(exchange, text);
       case 'GET /v1/models': {
         const data = listedModels();
         const [first, last] = [data.at(0)?.id, data.at(-1)?.id];
@@ -61,8 +65,20 @@ export class MessagesEndpoints {
     answerError(exchange, 404, { type: 'not_found_error', message });
   }
 
+  #countTokens(exchange: Exchange, text: string): void {
+    const body = acceptedBody(exchange, text, 'count_tokens', {
+      issued: this.#issued,
+      contextWindow: this.#options.contextWindow,
+    });
+    if (body === undefined) return;
+    sendJson(exchange.response, 200, { input_tokens: estimateInputTokens(body) });
+  }
+
   async #messages(exchange: Exchange, text: string): Promise<void> {
-    const body = acceptedBody(exchange, text, 'messages');
+    const body = acceptedBody(exchange, text, 'messages', {
+      issued: this.#issued,
+      contextWindow: this.#options.contextWindow,
+    });
     if (body === undefined) return;
     const identity = sha256(text).digest('base64url');
     const arrival = (this.#arrivals.get(identity) ?? 0) + 1;
@@ -89,13 +105,15 @@ export class MessagesEndpoints {
       fault ??= struck;
       reply = await settleReply(spoiltReply(reply), request);
     }
+    const composed = composeMessage(reply, request.body, this.#cache);
+    this.#issued.remember(composed.message, request.body);
     exchange.cutByServer = fault?.kind === 'reset';
     await deliver({
       response,
       gone,
       fault,
       requestId: record.requestId,
-      composed: composeMessage(reply, request.body, this.#cache),
+      composed,
       stream: request.body.stream === true,
       pace: { ...this.#options.pace, ...reply.pace },
     });
@@ -119,17 +137,12 @@ export class MessagesEndpoints {
   }
 }
 
-function countTokens(exchange: Exchange, text: string): void {
-  const body = acceptedBody(exchange, text, 'count_tokens');
-  if (body === undefined) return;
-  sendJson(exchange.response, 200, { input_tokens: estimateInputTokens(body) });
-}
-
 /** The body, when the API would take it; otherwise the refusal is answered here. */
 function acceptedBody(
   exchange: Exchange,
   text: string,
   endpoint: 'messages' | 'count_tokens',
+  { issued, contextWindow }: { issued: Issued; contextWindow: number | undefined },
 ): MessageCreateParams | undefined {
   const { headers } = exchange.request;
   const betas = String(headers['anthropic-beta'] ?? '')
@@ -144,11 +157,15 @@ function acceptedBody(
       ? badRequest(`The request body is not valid JSON: ${body.message}`)
       : headers['anthropic-version'] === undefined
         ? badRequest('anthropic-version: header is required')
-        : refusal(body, {
+        : (refusal(body, {
             endpoint,
+            issued,
             beta: betas.length > 0,
             compaction: betas.includes(COMPACTION_BETA),
-          });
+          }) ??
+          (endpoint === 'messages'
+            ? windowRefusal(exchange.record.body, text, contextWindow)
+            : undefined));
   if (refused === undefined) return exchange.record.body;
   const { status, type, message } = refused;
   answerError(exchange, status, { type, message });

@@ -1,7 +1,9 @@
 import { isRecord } from '../../core/json.ts';
+import { fileRefusal } from './files.ts';
 import { BLOCK_KEYS, RESULT_PART_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid } from './refusal.ts';
+import { firstRefusal, inOurWords, invalid } from './refusal.ts';
 import type { CheckedBlock, CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
+import { sourceRefusal, unknownTag } from './sources.ts';
 
 const TOOL_USE_ID = '^[a-zA-Z0-9_-]+$';
 const TOOL_USE_NAME = '^[a-zA-Z0-9_-]{1,200}$';
@@ -23,14 +25,16 @@ export function blockRefusal(
   if (!isRecord(block)) return invalid(`${place}: Input should be a valid dictionary`);
   if (!isBlock(block)) return invalid(`${place}.type: Field required`);
   const keys = BLOCK_KEYS.get(block.type);
-  if (keys === undefined) return options.beta ? undefined : unknownTag(place, block.type);
+  if (keys === undefined) return options.beta ? undefined : unknownBlock(place, block.type);
   const path = `${place}.${block.type}`;
   return firstRefusal([
     () => roleRefusal(block, message, place),
     () => (options.beta ? undefined : unknownKey(block, keys, path)),
     () => fieldRefusal(block, path),
+    () => sourceRefusal(block, path, options.beta === true),
     () => (block.type === 'text' ? textRefusal(block, message.role, path) : undefined),
     () => (block.type === 'tool_result' ? resultRefusal(block, path, options) : undefined),
+    () => fileRefusal(block, place),
   ]);
 }
 
@@ -40,7 +44,7 @@ function roleRefusal(
   place: string,
 ): Refusal | undefined {
   // A document may stand inside a tool result, but since version 2026-10-21 not here.
-  if (type === 'document' && role === 'assistant') return unknownTag(place, type);
+  if (type === 'document' && role === 'assistant') return unknownBlock(place, type);
   if (USER_ONLY.has(type) && role !== 'user') {
     return invalid(`messages.${index}: \`${type}\` blocks can only be in \`user\` messages`);
   }
@@ -108,6 +112,10 @@ function resultRefusal(
   path: string,
   options: RefusalOptions,
 ): Refusal | undefined {
+  // Seen by Anthropic's own runner, which gives such a result a text.
+  if (is_error === true && isEmpty(content)) {
+    return inOurWords(`${path}: content must not be empty if \`is_error\` is true`);
+  }
   if (content === undefined || typeof content === 'string') return undefined;
   if (!Array.isArray(content)) return invalid(`${path}.content: Input should be a valid string`);
   if (is_error === true && content.some((part) => isBlock(part) && part.type !== 'text')) {
@@ -122,18 +130,19 @@ function resultRefusal(
       return (
         unknownKey(part, keys, partPath) ??
         fieldRefusal(part, partPath) ??
-        (part.type === 'text' ? textRefusal(part, 'system', partPath) : undefined)
+        sourceRefusal(part, partPath, false) ??
+        (part.type === 'text' ? textRefusal(part, 'system', partPath) : undefined) ??
+        fileRefusal(part, `${path}.content.${at}`)
       );
     }),
   );
 }
 
-function unknownTag(place: string, tag: string): Refusal {
-  const expected = [...BLOCK_KEYS.keys()]
-    .filter((key) => key !== tag)
-    .toSorted()
-    .map((key) => `'${key}'`);
-  return invalid(
-    `${place}: Input tag '${tag}' found using 'type' does not match any of the expected tags: ${expected.join(', ')}`,
-  );
+function isEmpty(content: unknown): boolean {
+  return content === '' || (Array.isArray(content) && content.length === 0);
+}
+
+function unknownBlock(place: string, tag: string): Refusal {
+  const expected = [...BLOCK_KEYS.keys()].filter((key) => key !== tag);
+  return invalid(`${place}: ${unknownTag(tag, expected)}`);
 }

@@ -2,9 +2,11 @@ import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from '../messages/canonical.ts';
 import { blockRefusal, isBlock } from './blocks.ts';
 import { MESSAGE_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid } from './refusal.ts';
+import { firstRefusal, inOurWords, invalid } from './refusal.ts';
 import type { CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
 
+/** https://platform.claude.com/docs/en/api/messages */
+const MAX_MESSAGES = 100_000;
 const EMPTY_CONTENT =
   'all messages must have non-empty content except for the optional final assistant message';
 
@@ -14,6 +16,9 @@ export function checkedMessages(
   options: RefusalOptions,
 ): readonly CheckedMessage[] | Refusal {
   if (messages.length === 0) return invalid('messages: at least one message is required');
+  if (messages.length > MAX_MESSAGES) {
+    return inOurWords(`messages: at most ${MAX_MESSAGES} messages may be given`);
+  }
   const checked: CheckedMessage[] = [];
   for (const [index, message] of messages.entries()) {
     if (!isRecord(message)) return invalid(`messages.${index}: Input should be a valid dictionary`);

@@ -1,7 +1,7 @@
 import { isRecord } from '../../core/json.ts';
 import { blocksOf, type JsonObject } from '../messages/canonical.ts';
 import { OUTPUT_CONFIG_KEYS, OUTPUT_FORMAT_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
+import { firstRefusal, inOurWords, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
 
 const PATH = 'output_config.format';
 
@@ -84,12 +84,11 @@ function keywordsRefusal(schema: JsonObject): Refusal | undefined {
     : refuse(`property '${unsupported}' is not supported`);
 }
 
-/** The API's wording about references is not known. */
 function referenceRefusal(ref: string, { root, inside }: Walk): Refusal | undefined {
   if (!ref.startsWith('#'))
-    return invalid(`${PATH}.schema: External $ref is not supported: ${ref}`);
+    return inOurWords(`${PATH}.schema: External $ref is not supported: ${ref}`);
   if (inside.includes(ref))
-    return invalid(`${PATH}.schema: Recursive schemas are not supported: ${ref}`);
+    return inOurWords(`${PATH}.schema: Recursive schemas are not supported: ${ref}`);
   const target = ref
     .split('/')
     .slice(1)
@@ -97,7 +96,7 @@ function referenceRefusal(ref: string, { root, inside }: Walk): Refusal | undefi
   return schemaRefusal(target, { root, inside: [...inside, ref] });
 }
 
-/** A text with citations between its blocks would be no JSON. The API's wording is not known. */
+/** A text with citations between its blocks would be no JSON. */
 function citationsRefusal({ messages }: JsonObject): Refusal | undefined {
   const cites = blocksOf(messages)
     .flatMap((message) => (isRecord(message) ? blocksOf(message['content']) : []))
@@ -106,6 +105,6 @@ function citationsRefusal({ messages }: JsonObject): Refusal | undefined {
         isRecord(block) && isRecord(block['citations']) && block['citations']['enabled'] === true,
     );
   return cites
-    ? invalid(`${PATH}: Citations cannot be enabled with output_config.format`)
+    ? inOurWords(`${PATH}: Citations cannot be enabled with output_config.format`)
     : undefined;
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../messages/canonical.ts';
+import type { Issued } from '../messages/issued.ts';
 
 /** An answer with an error status: the API's error type and its text. */
 export interface Refusal {
@@ -15,6 +16,8 @@ export interface RefusalOptions {
    * taken for the beta's. @default false
    */
   readonly beta?: boolean;
+  /** What the server has given out before; without it nothing is checked against that. */
+  readonly issued?: Pick<Issued, 'expiryOf' | 'toolsOf'>;
   /** Whether that is the beta of compaction, `compact-2026-01-12`. @default false */
   readonly compaction?: boolean;
 }
@@ -32,6 +35,14 @@ export interface CheckedBlock extends JsonObject {
 
 export function invalid(message: string): Refusal {
   return { status: 400, type: 'invalid_request_error', message };
+}
+
+/**
+ * A rule that is documented or was seen, told in words of ours: those of the API are not known. Judge a
+ * refusal by its status and type; only the other texts are the API's.
+ */
+export function inOurWords(message: string): Refusal {
+  return invalid(message);
 }
 
 /** The first refusal of several checks, in order, none run further than needed. */

@@ -1,11 +1,15 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { isRecord } from '../../core/json.ts';
-import { blocksOf, type JsonObject } from '../messages/canonical.ts';
+import type { JsonObject } from '../messages/canonical.ts';
 import { TOOL_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
+import { firstRefusal, inOurWords, invalid } from './refusal.ts';
+import type { Refusal, RefusalOptions } from './refusal.ts';
+import { entryRefusal, entryToolset } from './toolsets.ts';
 
 // The documentation promises 64 characters, the API's own refusal says 128.
 const TOOL_NAME = '^[a-zA-Z0-9_-]{1,128}$';
-const MAX_CACHE_CONTROLS = 4;
+/** https://platform.claude.com/docs/en/build-with-claude/structured-outputs */
+const MAX_STRICT_TOOLS = 20;
 
 export function toolsRefusal(body: JsonObject, options: RefusalOptions): Refusal | undefined {
   const { tools } = body;
@@ -19,12 +23,19 @@ export function toolsRefusal(body: JsonObject, options: RefusalOptions): Refusal
       tools.length > 0 && tools.every((tool) => isRecord(tool) && tool['defer_loading'] === true)
         ? invalid('All tools have defer_loading: true')
         : undefined,
+    () =>
+      tools.filter((tool) => isRecord(tool) && tool['strict'] === true).length > MAX_STRICT_TOOLS
+        ? inOurWords(`tools: at most ${MAX_STRICT_TOOLS} tools may be strict`)
+        : undefined,
   ]);
 }
 
 function toolRefusal(tool: unknown, index: number, options: RefusalOptions): Refusal | undefined {
   if (!isRecord(tool)) return invalid(`tools.${index}: Input should be a valid dictionary`);
-  // Tools of Anthropic's own kinds are theirs to describe.
+  if (entryToolset(tool) !== undefined) {
+    return entryRefusal(tool, `tools.${index}`, options.beta === true);
+  }
+  // Tools of Anthropic's other kinds are theirs to describe.
   if (typeof tool['type'] === 'string' && tool['type'] !== 'custom') return undefined;
   const path = `tools.${index}.custom`;
   const { name, input_schema: schema } = tool;
@@ -46,12 +57,29 @@ function schemaRefusal(schema: unknown, path: string): Refusal | undefined {
   if (schema['type'] !== 'object') return invalid(`${path}.type: Input should be 'object'`);
   return ['oneOf', 'allOf', 'anyOf'].some((key) => schema[key] !== undefined)
     ? invalid(`${path}: input_schema does not support oneOf, allOf, or anyOf at the top level`)
-    : undefined;
+    : isDraft2020(schema)
+      ? undefined
+      : invalid(
+          `${path}: JSON schema is invalid. It must match JSON Schema draft 2020-12 (https://json-schema.org/draft/2020-12).`,
+        );
+}
+
+const ajv = new Ajv2020({ strict: false, logger: false, validateFormats: false });
+/** By their JSON: the same tools come with every request of a conversation. */
+const judged = new Map<string, boolean>();
+
+function isDraft2020(whole: JsonObject): boolean {
+  // An older draft may be named, which the API does not mind.
+  const { $schema: _, ...schema } = whole;
+  const text = JSON.stringify(schema);
+  const known = judged.get(text) ?? ajv.validateSchema(schema) === true;
+  judged.set(text, known);
+  return known;
 }
 
 function nameRefusal(tools: readonly unknown[]): Refusal | undefined {
   const names = tools.flatMap((tool) =>
-    isRecord(tool) && tool['name'] !== undefined ? [tool['name']] : [],
+    isRecord(tool) ? (tool['name'] ?? entryToolset(tool) ?? []) : [],
   );
   return new Set(names).size < names.length
     ? invalid('tools: Tool names must be unique.')
@@ -67,31 +95,4 @@ function deferredMarkRefusal(tools: readonly unknown[]): Refusal | undefined {
     : invalid(
         `Tool '${String(marked['name'])}' cannot have both defer_loading=true and cache_control set. Tools with defer_loading cannot use prompt caching.`,
       );
-}
-
-/** Breakpoints in tools, system and messages; the automatic one at the top level takes a slot too. */
-export function cacheControlRefusal(body: JsonObject): Refusal | undefined {
-  const inMessages = blocksOf(body['messages']).flatMap((message) =>
-    isRecord(message) ? blocksOf(message['content']) : [],
-  );
-  const inResults = inMessages.flatMap((block) =>
-    isRecord(block) && block['type'] === 'tool_result' ? blocksOf(block['content']) : [],
-  );
-  // In the order in which the API reads them; the automatic one stands behind everything.
-  const before = [...blocksOf(body['tools']), ...blocksOf(body['system'])];
-  const marks = [...before, ...inMessages, ...inResults, body].flatMap((place) =>
-    isRecord(place) && isRecord(place['cache_control']) ? [place['cache_control']] : [],
-  );
-  if (marks.length > MAX_CACHE_CONTROLS) {
-    return invalid(
-      `A maximum of ${MAX_CACHE_CONTROLS} blocks with cache_control may be provided. Found ${marks.length}.`,
-    );
-  }
-  const firstShort = marks.findIndex(({ ttl }) => ttl !== '1h');
-  const late = firstShort !== -1 && marks.slice(firstShort).some(({ ttl }) => ttl === '1h');
-  return late
-    ? invalid(
-        "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
-      )
-    : undefined;
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from '../messages/canonical.ts';
 import { isKnownModel, modelInfo, modelRules } from '../messages/model-rules.ts';
 import { COUNT_KEYS, CREATE_KEYS, unknownKey } from './known-keys.ts';
 import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
+import { alternatives, unknownTag } from './sources.ts';
 
 const ADAPTIVE_INSTEAD =
   'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.';
@@ -23,6 +24,7 @@ export function topLevelRefusal(body: JsonObject, options: RefusalOptions): Refu
       stream === undefined || typeof stream === 'boolean'
         ? undefined
         : invalid('stream: Input should be a valid boolean'),
+    () => stopSequencesRefusal(body['stop_sequences']),
     () => (options.beta ? undefined : unknownKey(body, counting ? COUNT_KEYS : CREATE_KEYS, '')),
   ]);
 }
@@ -33,6 +35,18 @@ function maxTokensRefusal(maxTokens: unknown): Refusal | undefined {
   if (!Number.isInteger(maxTokens)) return invalid('max_tokens: Input should be a valid integer');
   return Number(maxTokens) < 0
     ? invalid('max_tokens: Input should be greater than or equal to 0')
+    : undefined;
+}
+
+function stopSequencesRefusal(sequences: unknown): Refusal | undefined {
+  if (sequences === undefined || sequences === null) return undefined;
+  if (!Array.isArray(sequences)) {
+    return invalid('stop_sequences: Input should be a valid array');
+  }
+  const wrong = sequences.findIndex((text) => typeof text !== 'string');
+  if (wrong !== -1) return invalid(`stop_sequences.${wrong}: Input should be a valid string`);
+  return sequences.some((text) => String(text).trim() === '')
+    ? invalid('stop_sequences: each stop sequence must contain non-whitespace')
     : undefined;
 }
 
@@ -59,7 +73,10 @@ export function modelRefusal(body: JsonObject): Refusal | undefined {
 
 function budgetRefusal({ thinking, max_tokens: maxTokens }: JsonObject): Refusal | undefined {
   if (!isRecord(thinking) || thinking['type'] !== 'enabled') return undefined;
-  const budget = Number(thinking['budget_tokens'] ?? 0);
+  if (thinking['budget_tokens'] === undefined) {
+    return invalid('thinking.enabled.budget_tokens: Field required');
+  }
+  const budget = Number(thinking['budget_tokens']);
   if (budget < 1_024) {
     return invalid('thinking.enabled.budget_tokens: Input should be greater than or equal to 1024');
   }
@@ -68,9 +85,14 @@ function budgetRefusal({ thinking, max_tokens: maxTokens }: JsonObject): Refusal
     : undefined;
 }
 
+const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'];
+
 function effortRefusal(model: string, config: unknown): Refusal | undefined {
   const effort = isRecord(config) ? config['effort'] : undefined;
   if (typeof effort !== 'string') return undefined;
+  if (!EFFORTS.includes(effort)) {
+    return invalid(`output_config.effort: Input should be ${alternatives(EFFORTS)}`);
+  }
   const { effortLevels } = modelRules(model);
   if (effortLevels.length === 0) {
     return invalid('This model does not support the effort parameter.');
@@ -82,9 +104,14 @@ function effortRefusal(model: string, config: unknown): Refusal | undefined {
       );
 }
 
+const THINKING = ['adaptive', 'between_tools', 'disabled', 'enabled'];
+
 function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | undefined {
   const rules = modelRules(model);
   const type = isRecord(thinking) ? thinking['type'] : undefined;
+  if (thinking === undefined || thinking === null) return undefined;
+  if (typeof type !== 'string') return invalid('thinking.type: Field required');
+  if (!THINKING.includes(type)) return invalid(`thinking: ${unknownTag(type, THINKING)}`);
   if (type === 'disabled' && !rules.thinkingDisabled) {
     return invalid(`"thinking.type.disabled" is not supported for this model. ${ADAPTIVE_INSTEAD}`);
   }
@@ -99,12 +126,16 @@ function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | unde
     : undefined;
 }
 
+const CHOICES = ['any', 'auto', 'none', 'tool'];
+
 function toolChoiceRefusal(
   model: string,
   { tool_choice, tools, thinking }: JsonObject,
 ): Refusal | undefined {
   if (!isRecord(tool_choice)) return undefined;
   const { type, name } = tool_choice;
+  if (typeof type !== 'string') return invalid('tool_choice.type: Field required');
+  if (!CHOICES.includes(type)) return invalid(`tool_choice: ${unknownTag(type, CHOICES)}`);
   if (type !== 'any' && type !== 'tool') return undefined;
   if (!modelRules(model).forcedToolChoice) {
     return invalid('tool_choice: type "tool" and "any" are not supported for this model.');

@@ -1,0 +1,44 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { ModelErrorReport } from '../core/failures.ts';
+import { isRecord } from '../core/json.ts';
+import type { Message } from '../core/messages.ts';
+import type { RefusedFile } from '../core/refused-files.ts';
+import { isAboutFiles, refusedFiles, withoutRefused } from '../core/refused-files.ts';
+
+/**
+ * Asks, and again without the images and documents in the newest results that the API refuses to read:
+ * they would make every later request of the conversation a 400 as well. Those in what a person has
+ * said are no concern of this: their turn fails, and its session forgets the message.
+ *
+ * The last `tailLength` of the messages are the tail.
+ */
+export async function leaveOutRefused<T>(
+  messages: Message[],
+  tailLength: number,
+  ask: (messages: Message[]) => Promise<T>,
+): Promise<{ answer: T; refused: RefusedFile[] }> {
+  let sent = messages;
+  const refused: RefusedFile[] = [];
+  for (;;) {
+    try {
+      return { answer: await ask(sent), refused };
+    } catch (error) {
+      // Each time there is one less, so it ends.
+      const files = filesOf(error, sent, tailLength);
+      if (files.length === 0) throw error;
+      refused.push(...files);
+      const offset = messages.length - tailLength;
+      const places = files.map((file) => ({ ...file, message: file.message + offset }));
+      sent = withoutRefused(sent, places);
+    }
+  }
+}
+
+function filesOf(error: unknown, messages: Message[], tailLength: number): RefusedFile[] {
+  if (!(error instanceof ApplicationFailure)) return [];
+  const report: unknown = error.details?.[0];
+  if (!isRecord(report)) return [];
+  return isAboutFiles(report as unknown as ModelErrorReport, error.message)
+    ? refusedFiles(messages, tailLength, error.message)
+    : [];
+}
