@@ -75,6 +75,7 @@ export interface AskThere {
 
 /** A model has declined to answer, and another is to be asked. */
 export interface RefusedCall {
+  /** Without its content. */
   refused: ModelReply;
   /** The model that was asked. */
   by: string;
@@ -132,7 +133,9 @@ export function createCallModel(
       const { by } = answer;
       const fallback = afterRefusal(spec, answer, args);
       if (fallback !== undefined) {
-        return { refused: answer.reply, by, fallback, ...(pinned === undefined ? {} : { pinned }) };
+        // What it had said is kept nowhere, and might not fit into the result.
+        const declined = { ...answer.reply, content: [] };
+        return { refused: declined, by, fallback, ...(pinned === undefined ? {} : { pinned }) };
       }
       const [reply, segments] = await Promise.all([
         storeReplyData(activity, store, answer.reply),

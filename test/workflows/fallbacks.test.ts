@@ -206,6 +206,20 @@ describe('a refusal', () => {
     expect(result.costUSD).toBeCloseTo(perMillion / 1e6, 9);
   });
 
+  test('is followed also where what the model had said does not fit into a payload', async () => {
+    const agent = agentOf();
+    await using plait = await startPlait({
+      agents: [agent],
+      script: models({
+        [OWN]: stopWith('refusal', say('I would rather not. '.repeat(150_000))),
+        [NEXT]: say('Here.'),
+      }),
+    });
+    const turn = await plait.agents.start(agent, 'go');
+    expect(await turn.result()).toMatchObject({ text: 'Here.', fallback: { model: NEXT } });
+    expect(await firstCall(turn)).toMatchObject({ refused: { content: [] } });
+  });
+
   test('that uses up what the turn may spend leaves its fallback the last word', async () => {
     const look = reader('look', () => 'seen');
     const agent = agentOf({ limits: { outputTokens: 500 }, onLimit: 'lastWord' }, [look]);
