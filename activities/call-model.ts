@@ -20,7 +20,7 @@ import { askWithRoom } from './ask-model.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import { announceReply } from './forming-reply.ts';
 import { leaveOutRefused } from './leave-out-files.ts';
-import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
+import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
 import { requestParams } from './request-params.ts';
 import { sealTail } from './seal-tail.ts';
@@ -200,7 +200,7 @@ async function find(
   store: TranscriptStore,
   { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
 ): Promise<FoundAgent> {
-  if (spec !== undefined) return { agent: registeredAgent(registry, name), pinnedSpec: spec };
+  if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
   const pinned = await pinAgent(agent, store, {
