@@ -1,40 +1,30 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../core/agent-spec.ts';
 import type { Budget } from '../core/budget.ts';
 import { hasCompaction, segmentsSinceCompaction, sinceCompaction } from '../core/compaction.ts';
-import { causeChain, MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import type { TakenFallback } from '../core/fallback.ts';
 import { nextFallback, specFor } from '../core/fallback.ts';
 import type { Message } from '../core/messages.ts';
-import { toolUses } from '../core/messages.ts';
 import { toolCalls, toolsetOf } from '../core/toolsets.ts';
 import type { MissingCall, PreparedCall } from '../core/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/reply.ts';
-import { findReplyProblem } from '../core/reply.ts';
 import type { RefusedFile } from '../core/refused-files.ts';
 import { withoutRefused } from '../core/refused-files.ts';
 import type { Segment } from '../core/transcript.ts';
 import type { Container } from '../core/server-calls.ts';
-import { openServerCalls } from '../core/server-calls.ts';
-import { SEAL_BYTES } from '../core/transcript.ts';
-import type { Usage } from '../core/usage.ts';
-import { addUsage } from '../core/usage.ts';
 import { askFallbacks } from './ask-fallbacks.ts';
+import type { ModelOptions } from './ask-model.ts';
+import { askWithRoom } from './ask-model.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
-import { classifyModelError, withoutSecrets } from './classify-model-error.ts';
 import { announceReply } from './forming-reply.ts';
 import { leaveOutRefused } from './leave-out-files.ts';
-import type { ModelClient } from './model-client.ts';
-import { agentToPin, invalidTurn, pinAgent, registeredAgent } from './pin-agent.ts';
+import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from './pin-agent.ts';
 import { prepareCalls } from './prepare-calls.ts';
-import type { RequestOptions } from './request-reply.ts';
-import type { RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
-import { requestReply } from './request-reply.ts';
-import type { Secrets } from './secrets.ts';
+import { sealTail } from './seal-tail.ts';
+import { storeReplyData } from './store-reply-data.ts';
 import type { TranscriptStore } from './transcript-store.ts';
 import type { TurnDeadline } from './turn-deadline.ts';
 import { turnDeadline } from './turn-deadline.ts';
@@ -85,6 +75,7 @@ export interface AskThere {
 
 /** A model has declined to answer, and another is to be asked. */
 export interface RefusedCall {
+  /** Without its content. */
   refused: ModelReply;
   /** The model that was asked. */
   by: string;
@@ -94,18 +85,6 @@ export interface RefusedCall {
 }
 
 export type ModelCallResult = ModelCall | AskThere | RefusedCall;
-
-export interface ModelOptions {
-  client: () => ModelClient;
-  secrets: Secrets;
-  idleTimeoutMs: number;
-}
-
-/** How one call of the activity asks. */
-type Asking = ModelOptions & Required<Pick<RequestOptions, 'onReply'>>;
-
-/** An invalid reply is asked for again, but not for ever: each costs money. */
-const MAX_INVALID_REPLIES = 3;
 
 export function createCallModel(
   registry: AgentRegistry,
@@ -152,21 +131,14 @@ export function createCallModel(
         sealTail(activity, store, args),
       ]);
       const { by } = answer;
-      const next =
-        answer.reply.stopReason === 'refusal' && args.lastWord !== true
-          ? nextFallback(spec, by, 'refusal')
-          : undefined;
-      if (next !== undefined) {
-        const fallback: TakenFallback = { model: next, because: 'refusal' };
-        return {
-          refused: answer.reply,
-          by,
-          fallback,
-          ...(pinned === undefined ? {} : { pinned }),
-        };
+      const fallback = afterRefusal(spec, answer, args);
+      if (fallback !== undefined) {
+        // What it had said is kept nowhere, and might not fit into the result.
+        const declined = { ...answer.reply, content: [] };
+        return { refused: declined, by, fallback, ...(pinned === undefined ? {} : { pinned }) };
       }
       const [reply, segments] = await Promise.all([
-        withoutData(activity, store, answer.reply),
+        storeReplyData(activity, store, answer.reply),
         refused.length === 0
           ? sealed
           : sealTail(activity, store, { ...args, tail: withoutRefused(args.tail, refused) }),
@@ -193,6 +165,17 @@ export function createCallModel(
   };
 }
 
+/** The model to ask instead of one that has declined. For a last word nobody else is asked. */
+function afterRefusal(
+  spec: AgentSpec,
+  { reply, by }: { reply: ModelReply; by: string },
+  { lastWord }: ModelCallArgs,
+): TakenFallback | undefined {
+  if (reply.stopReason !== 'refusal' || lastWord === true) return undefined;
+  const model = nextFallback(spec, by, 'refusal');
+  return model === undefined ? undefined : { model, because: 'refusal' };
+}
+
 /** The API reads a summary only where the request says that it may compact. */
 function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
   if (spec.context_management !== undefined || !hasCompaction(messages)) return;
@@ -217,7 +200,7 @@ async function find(
   store: TranscriptStore,
   { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
 ): Promise<FoundAgent> {
-  if (spec !== undefined) return { agent: registeredAgent(registry, name), pinnedSpec: spec };
+  if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
   const pinned = await pinAgent(agent, store, {
@@ -226,126 +209,4 @@ async function find(
     ...(limits === undefined ? {} : { limits }),
   });
   return { agent, pinned, pinnedSpec: pinned.spec };
-}
-
-/** Asks once more, with more room, where a reply was cut off and the agent says so. */
-async function askWithRoom(
-  activity: Context,
-  model: Asking,
-  { params, retry }: { params: RequestParams; retry: number | undefined },
-  deadline: TurnDeadline | undefined,
-): Promise<ModelReply> {
-  const reply = await askUntilValid(activity, model, params, deadline);
-  if (retry === undefined || reply.stopReason !== 'max_tokens') return reply;
-  activity.log.info('The reply was cut off by max_tokens', { asking: retry });
-  const longer = { ...params, max_tokens: retry };
-  const next = await askUntilValid(activity, model, longer, deadline);
-  return { ...next, usage: addUsage(reply.usage, next.usage) };
-}
-
-/**
- * Asks again while the reply is one that cannot be committed: it would make every later request of
- * the conversation a 400.
- */
-async function askUntilValid(
-  activity: Context,
-  model: Asking,
-  params: RequestParams,
-  deadline: TurnDeadline | undefined,
-): Promise<ModelReply> {
-  let wasted: Usage | undefined;
-  const earlierIds = new Set(
-    params.messages
-      .flatMap(({ content }) => (typeof content === 'string' ? [] : toolUses(content)))
-      .map(({ id }) => id),
-  );
-  for (let asked = 1; ; asked += 1) {
-    const reply = await ask(activity, model, params, deadline);
-    const problem = findReplyProblem(reply, earlierIds);
-    // What is thrown away is paid for too.
-    const usage = wasted === undefined ? reply.usage : addUsage(wasted, reply.usage);
-    if (problem === undefined) return { ...reply, usage };
-    wasted = usage;
-    activity.log.warn('The reply of the model cannot be used', { problem, asked });
-    if (asked < MAX_INVALID_REPLIES) continue;
-    const { requestId } = reply;
-    const report = { type: 'invalid_reply', status: null, errorCode: null, requestId };
-    const message = `The model's reply cannot be used: ${problem} (asked ${asked} times).`;
-    throw ApplicationFailure.nonRetryable(message, MODEL_CALL_FAILED, report);
-  }
-}
-
-async function ask(
-  activity: Context,
-  { client, secrets, idleTimeoutMs, onReply }: Asking,
-  params: RequestParams,
-  deadline: TurnDeadline | undefined,
-): Promise<ModelReply> {
-  const signal = activity.cancellationSignal;
-  const either = deadline === undefined ? signal : AbortSignal.any([signal, deadline.signal]);
-  try {
-    const request = { signal: either, idleTimeoutMs, secrets, onReply };
-    return await requestReply(client(), params, request);
-  } catch (error) {
-    if (deadline?.signal.aborted === true) throw deadline.signal.reason;
-    if (signal.aborted) {
-      // Not the turn was cancelled but this worker stops: another one asks again.
-      if ((signal.reason as Error).message === 'WORKER_SHUTDOWN') {
-        throw ApplicationFailure.retryable(
-          'The worker shut down during a model call.',
-          WORKER_SHUTDOWN,
-        );
-      }
-      throw signal.reason;
-    }
-    const { retryable, delayMs, message, report } = withoutSecrets(
-      classifyModelError(error),
-      secrets,
-    );
-    throw ApplicationFailure.create({
-      message,
-      type: MODEL_CALL_FAILED,
-      nonRetryable: !retryable,
-      details: [report],
-      ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
-    });
-  }
-}
-
-/** The API's own tools find documents of megabytes. Where they cannot be stored, they stay in the reply. */
-async function withoutData(
-  activity: Context,
-  store: TranscriptStore,
-  reply: ModelReply,
-): Promise<ModelReply> {
-  try {
-    return { ...reply, content: await store.takeOut(reply.content) };
-  } catch (error) {
-    activity.log.warn('Could not write a document to the storage', { error: causeChain(error) });
-    return reply;
-  }
-}
-
-/** A tail that could not be sealed stays inline and is tried again with the next call. */
-async function sealTail(
-  activity: Context,
-  store: TranscriptStore,
-  { segments, tail, tailBytes }: ModelCallArgs,
-): Promise<Segment[] | undefined> {
-  if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
-  // When the turn ends with open calls of the API's own tools, they are left out of the conversation,
-  // and of a segment nothing can be. And a system message becomes the user's when the model has nothing
-  // to say to it.
-  const last = tail.at(-1)?.role;
-  if (last === 'assistant' || last === 'system' || openServerCalls(tail).length > 0) {
-    return undefined;
-  }
-  try {
-    return await store.seal(segments, tail, tailBytes);
-  } catch (error) {
-    activity.log.warn('Could not write the transcript to the storage', {
-      error: causeChain(error),
-    });
-    return undefined;
-  }
 }

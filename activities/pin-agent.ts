@@ -96,6 +96,21 @@ export function agentToPin(registry: AgentRegistry, name: string): AgentDefiniti
   });
 }
 
+/**
+ * The agent of a turn that runs. It is looked for elsewhere as soon, and not given up then: the model's
+ * longer waits come only after that.
+ */
+export function agentOfTurn(registry: AgentRegistry, name: string): AgentDefinition {
+  const agent = registry.agent(name);
+  if (agent !== undefined) return agent;
+  const soon = activityInfo().attempt < LOOKUP_ATTEMPTS;
+  throw ApplicationFailure.create({
+    message: notRegistered(registry, name),
+    type: AGENT_NOT_REGISTERED,
+    ...(soon ? { nextRetryDelay: LOOKUP_DELAY } : {}),
+  });
+}
+
 function notRegistered(registry: AgentRegistry, name: string): string {
   const known = registry.names.join(', ') || 'none';
   return `No agent is named ${JSON.stringify(name)} on the workers of task queue ${JSON.stringify(activityInfo().taskQueue)} (known: ${known}). Check the name, or start a worker that has it.`;

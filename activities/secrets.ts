@@ -74,12 +74,16 @@ function formsOf(value: string): string[] {
  */
 export function redactRefusals(secrets: Secrets): Middleware {
   return async (request, next) => {
-    for (const [name, value] of new Headers(request.headers)) {
-      if (SENSITIVE_HEADER.test(name)) secrets.add(value);
-    }
+    const credentials = [...new Headers(request.headers)].flatMap(([name, value]) =>
+      SENSITIVE_HEADER.test(name) ? value : [],
+    );
+    const learn = () => credentials.forEach((value) => secrets.add(value));
+    learn();
     const response = await next(request);
     if (response.ok) return response;
     const said = await response.text().catch(String);
+    // Where each request has a token of its own, others have taken its place meanwhile.
+    learn();
     const headers = new Headers();
     for (const [name, value] of response.headers) headers.append(name, secrets.redact(value));
     // Some statuses must not have a body, not even an empty one.

@@ -16,8 +16,9 @@ export interface ModelFallback {
   /**
    * What it stands in for:
    *
-   * - `overloaded`: the API answered 529 `overloaded_error` to the third attempt, some three seconds
-   *   after the first. The rest of the turn stays with the fallback; the next turn of a session begins
+   * - `overloaded`: the API answered 529 `overloaded_error`, or Bedrock 503
+   *   `ServiceUnavailableException`, to the third attempt or a later one, some three seconds after the
+   *   first. The rest of the turn stays with the fallback; the next turn of a session begins
    *   with the agent's model again.
    * - `refusal`: the model declined to answer. What it has said is thrown away, its tokens count, and it
    *   is not asked again: a session stays with the fallback.

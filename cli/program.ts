@@ -95,12 +95,12 @@ function addWorker(program: Command, exitWith: ExitWith): void {
     .option(
       '--max-concurrent-model-calls <number>',
       'model calls at once, where the agents have a modelTaskQueue',
-      Number,
+      wholeNumber,
     )
     .option(
       '--max-model-calls-per-second <number>',
       'the same per second, over all workers of the queue',
-      Number,
+      positive,
     )
     .option(
       '--storage <where>',
@@ -240,6 +240,17 @@ function port(text: string): number {
 function count(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('It must be a number from 0 on.');
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d*$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number from 1.');
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isFinite(number) && number > 0) return number;
+  throw new InvalidArgumentError('It must be a number above 0.');
 }
 
 function milliseconds(text: string): number {

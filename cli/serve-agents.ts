@@ -37,7 +37,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   const storage = options.storage === undefined ? undefined : openStorage(options.storage);
   const needed = queuesOf(agents, taskQueue);
   const queues = chosenQueues(needed, taskQueues);
-  checkModelLimits(limits, needed);
+  checkModelLimits(limits, needed, queues);
   const client = await connectTo(target);
   await client.connection.close();
 

@@ -81,9 +81,16 @@ export interface ModelErrorReport {
   requestId: string | null;
 }
 
+/** The API's, and Bedrock's for its 503 and within a stream. */
+const OVERLOADED = new Set([
+  'overloaded_error',
+  'ServiceUnavailableException',
+  'serviceUnavailableException',
+]);
+
 /** Whether the model could not be asked because it has too much to do; also told within a stream. */
 export function isOverloaded({ status, type }: ModelErrorReport): boolean {
-  return status === 529 || type === 'overloaded_error';
+  return status === 529 || OVERLOADED.has(type);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { PreparedCall } from './prepared-call.ts';
 import type { Transcript } from './transcript.ts';
 import { references } from './transcript.ts';
 import type { Conversation, TurnState } from './turn-state.ts';
-import { stopOf, turnSummary, withoutUnread } from './turn-state.ts';
+import { fallbackOfRefusal, stopOf, turnSummary, withoutUnread } from './turn-state.ts';
 import type { StopReason, TurnProgress, TurnResult } from './turn.ts';
 
 /** The second argument of the workflow `agentTurn`, which nobody but Plait gives. */
@@ -65,14 +65,14 @@ export function sessionTurnProgress(
   // make every later request a 400.
   const state = withoutUnread(given);
   const { before, stored, container } = state;
+  const fallback = fallbackOfRefusal(state);
   return {
     ...turnSummary(agent, state),
     end: {
       transcript: closed(references(state.transcript)),
       stored,
       before,
-      // One that was overloaded is asked again with the next turn.
-      ...(state.fallback?.because === 'refusal' ? { fallback: state.fallback } : {}),
+      ...(fallback === undefined ? {} : { fallback }),
       ...(container === undefined ? {} : { container }),
       ...(pinned === undefined ? {} : { agent: pinned }),
     },

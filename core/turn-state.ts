@@ -56,6 +56,8 @@ export interface TurnState {
   costUSD?: number;
   /** The model that is asked instead of the agent's. */
   fallback?: TakenFallback;
+  /** The one that a refusal has led to, where it was overloaded later and another is asked instead. */
+  refusalFallback?: TakenFallback;
 }
 
 /** What a turn of a session finds. */
@@ -172,7 +174,20 @@ export function commitCost(
 
 /** The model that is asked from now on; as before, where there is none. */
 export function commitFallback(state: TurnState, fallback: TakenFallback | undefined): TurnState {
-  return fallback === undefined ? state : { ...state, fallback };
+  if (fallback === undefined) return state;
+  const refusalFallback = fallbackOfRefusal(state);
+  return { ...state, fallback, ...(refusalFallback === undefined ? {} : { refusalFallback }) };
+}
+
+/**
+ * The model that a session stays with. One that was overloaded is asked again with the next turn; one
+ * that has declined is not.
+ */
+export function fallbackOfRefusal({
+  fallback,
+  refusalFallback,
+}: Pick<TurnState, 'fallback' | 'refusalFallback'>): TakenFallback | undefined {
+  return fallback?.because === 'refusal' ? fallback : refusalFallback;
 }
 
 /**

@@ -38,14 +38,14 @@ export interface CreateWorkerOptions
   /**
    * Most model calls that this worker runs at once, for each `modelTaskQueue` of the agents; the others
    * wait for it or another worker. One that waits to be tried again takes no place. A `DeclarationError`
-   * where no agent has such a queue. @default as `maxConcurrentActivityTaskExecutions`, 500
+   * where no agent has such a queue, or this worker serves none. @default as `maxConcurrentActivityTaskExecutions`, 500
    */
   maxConcurrentModelCalls?: number;
   /**
    * Most attempts to call the model per second that the server hands out from each `modelTaskQueue`, to
    * all of its workers together; otherwise as `maxTaskQueueActivitiesPerSecond`, which does not hold for
    * these queues. Every worker that serves one must give the same number. A `DeclarationError` where no
-   * agent has such a queue. @default no limit
+   * agent has such a queue, or this worker serves none. @default no limit
    */
   maxModelCallsPerSecond?: number;
   /** Activities of your own, registered beside the tools. @default none */
@@ -139,7 +139,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const needed = queuesOf(agents, taskQueue);
   const queues = chosenQueues(needed, taskQueues);
   const limits = { maxConcurrentModelCalls, maxModelCallsPerSecond };
-  checkModelLimits(limits, needed);
+  checkModelLimits(limits, needed, queues);
   const converter = withStorage(dataConverter, storage);
   // Otherwise the first long conversation would tell it.
   if (storage !== undefined) await checkStorage(storage);

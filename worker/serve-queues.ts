@@ -33,8 +33,12 @@ export function queuesOf(agents: readonly AgentDefinition[], turns: string): Nee
   return { turns, tools: own(named), models: own(models) };
 }
 
-/** Refuses limits that would hold for nothing. */
-export function checkModelLimits(limits: ModelLimits, { models }: NeededQueues): void {
+/** Refuses limits that would hold for nothing: the worker serves `queues` of what is needed. */
+export function checkModelLimits(
+  limits: ModelLimits,
+  { models }: NeededQueues,
+  queues: readonly string[],
+): void {
   const { maxConcurrentModelCalls: calls, maxModelCallsPerSecond: rate } = limits;
   if (calls !== undefined && !(Number.isInteger(calls) && calls >= 1)) {
     throw new DeclarationError(`maxConcurrentModelCalls: ${calls} is no whole number from 1`);
@@ -45,7 +49,12 @@ export function checkModelLimits(limits: ModelLimits, { models }: NeededQueues):
   const given = Object.entries(limits).flatMap(([name, limit]) =>
     limit === undefined ? [] : name,
   );
-  if (given.length === 0 || models.length > 0) return;
+  if (given.length === 0 || models.some((name) => queues.includes(name))) return;
+  if (models.length > 0) {
+    throw new DeclarationError(
+      `${given.join(', ')}: this worker serves none of the queues for model calls (${models.join(', ')}); give the limits to the workers that do`,
+    );
+  }
   throw new DeclarationError(
     `${given.join(', ')}: no agent has a \`modelTaskQueue\` beside the queue of the turns, where tools would be slowed too; give one to the agents`,
   );

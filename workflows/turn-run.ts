@@ -135,7 +135,11 @@ export class TurnRun {
 
   async askModel(): Promise<TurnStep> {
     const nothingLeft = reachedBudget(this.budget, this.spent);
-    if (nothingLeft !== undefined) return await this.stopAt(nothingLeft, false);
+    if (nothingLeft !== undefined) {
+      // Where a refusal has used up the rest, what was found before it can still be told.
+      const hasResults = this.state.calls.at(-1)?.round === this.state.rounds;
+      return await this.stopAt(nothingLeft, hasResults);
+    }
     setCurrentDetails(`Round ${this.state.rounds + 1}: waiting for the model`);
     const answer = await this.callModel();
     const { agent } = answer;

@@ -55,6 +55,23 @@ describe('a credential that was sent is blotted out', () => {
   });
 });
 
+test('a credential stays secret while its request runs, however many others are sent', async () => {
+  const secrets = createSecrets();
+  await using server = await httpServer((request, response) => {
+    for (let i = 0; i < 1_000; i += 1) secrets.add(`planted-key-${i}.`);
+    answerJson(response, 401, { message: request.headers['authorization'] });
+  });
+  const client = new Anthropic({ apiKey: 'planted-key', baseURL: server.url });
+
+  const error: unknown = await requestReply(client, PARAMS, {
+    signal: new AbortController().signal,
+    idleTimeoutMs: 10_000,
+    secrets,
+  }).catch((e: unknown) => e);
+
+  expect((error as Error).message).toContain('Bearer ***');
+});
+
 describe('what looks like a credential is blotted out, sent or not:', () => {
   test.for([
     ['sk-ant-api03-abcdefgh', '***'],

@@ -45,6 +45,16 @@ const cases: Case[] = [
     code: 2,
     says: /maxConcurrentModelCalls: no agent has a `modelTaskQueue`/,
   },
+  {
+    args: ['worker', EXAMPLE, '--max-concurrent-model-calls', '1.5'],
+    code: 2,
+    says: /--max-concurrent-model-calls <number>' argument '1.5' is invalid. It must be a whole number from 1/,
+  },
+  {
+    args: ['worker', EXAMPLE, '--max-model-calls-per-second', 'five'],
+    code: 2,
+    says: /argument 'five' is invalid. It must be a number above 0/,
+  },
   { args: ['worker', 'empty.mjs'], code: 2, says: /no agent \(it exports: one, two\)/ },
   { args: ['dev', EXAMPLE, '--port', '99999'], code: 2, says: /from 1 to 65535/ },
   { args: ['dev', EXAMPLE, '--db', 'x'], code: 2, says: /--db would have no effect/, env: nobody },

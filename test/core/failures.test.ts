@@ -129,6 +129,8 @@ test.for([
   [529, 'overloaded_error', true],
   [529, 'OverloadedError', true],
   [null, 'overloaded_error', true],
+  [503, 'ServiceUnavailableException', true],
+  [null, 'serviceUnavailableException', true],
   [429, 'rate_limit_error', false],
   [503, 'api_error', false],
 ] as const)('%s %s is an overload: %s', ([status, type, overloaded]) => {

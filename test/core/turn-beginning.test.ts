@@ -44,8 +44,23 @@ describe('a turn hands on to its session', () => {
     });
     const next = beginTurn([], handed.end);
     expect(next.fallback).toEqual({ model: 'b', because: 'refusal' });
-    const overloaded = commitFallback(next, { model: 'c', because: 'overloaded' });
+    const overloaded = commitFallback(begun, { model: 'c', because: 'overloaded' });
     expect(sessionTurnProgress('tester', overloaded, undefined).end).not.toHaveProperty('fallback');
+  });
+
+  test('the fallback of a refusal, although that one was overloaded later', () => {
+    const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
+    const overloaded = commitFallback(refused, { model: 'c', because: 'overloaded' });
+    const again = commitFallback(overloaded, { model: 'd', because: 'overloaded' });
+    expect(sessionTurnProgress('tester', again, undefined)).toMatchObject({
+      fallback: { model: 'd', because: 'overloaded' },
+      end: { fallback: { model: 'b', because: 'refusal' } },
+    });
+    const refusedAgain = commitFallback(again, { model: 'e', because: 'refusal' });
+    expect(sessionTurnProgress('tester', refusedAgain, undefined).end.fallback).toEqual({
+      model: 'e',
+      because: 'refusal',
+    });
   });
 
   test('the sandbox that its code runs in', () => {

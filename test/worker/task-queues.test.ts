@@ -292,6 +292,12 @@ describe('the limits of model calls', () => {
       { taskQueue: 'turns', maxModelCallsPerSecond: 1 },
       'maxModelCallsPerSecond: no agent has a `modelTaskQueue`',
     ],
+    [
+      'where the worker serves no such queue',
+      [on('models')],
+      { taskQueue: 'turns', taskQueues: ['turns'], maxConcurrentModelCalls: 1 },
+      'maxConcurrentModelCalls: this worker serves none of the queues for model calls (models)',
+    ],
     ['of no calls', [on('models')], { maxConcurrentModelCalls: 0 }, 'is no whole number from 1'],
     ['of no rate', [on('models')], { maxModelCallsPerSecond: 0 }, 'is no number above 0'],
     [

@@ -206,6 +206,41 @@ describe('a refusal', () => {
     expect(result.costUSD).toBeCloseTo(perMillion / 1e6, 9);
   });
 
+  test('is followed also where what the model had said does not fit into a payload', async () => {
+    const agent = agentOf();
+    await using plait = await startPlait({
+      agents: [agent],
+      script: models({
+        [OWN]: stopWith('refusal', say('I would rather not. '.repeat(150_000))),
+        [NEXT]: say('Here.'),
+      }),
+    });
+    const turn = await plait.agents.start(agent, 'go');
+    expect(await turn.result()).toMatchObject({ text: 'Here.', fallback: { model: NEXT } });
+    expect(await firstCall(turn)).toMatchObject({ refused: { content: [] } });
+  });
+
+  test('that uses up what the turn may spend leaves its fallback the last word', async () => {
+    const look = reader('look', () => 'seen');
+    const agent = agentOf({ limits: { outputTokens: 500 }, onLimit: 'lastWord' }, [look]);
+    const declinesAtLength = stopWith('refusal', say('I would rather not. '.repeat(500)));
+    await using plait = await startPlait({
+      agents: [agent],
+      script: models({
+        [OWN]: ({ round }) => (round === 0 ? callTools({ look: {} }) : declinesAtLength),
+        [NEXT]: say('Seen.'),
+      }),
+    });
+    expect(await plait.agents.execute(agent, 'go')).toMatchObject({
+      stopReason: 'max_output_tokens',
+      text: 'Seen.',
+      rounds: 2,
+      fallback: { model: NEXT, because: 'refusal' },
+    });
+    expect(asked(plait.model)).toEqual([OWN, OWN, NEXT]);
+    expect(refusals(plait.model)).toEqual([]);
+  });
+
   test('of every model ends the turn, and none was asked twice', async () => {
     const agent = agentOf();
     await using plait = await startPlait({

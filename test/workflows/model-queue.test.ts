@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { AGENT_NOT_REGISTERED } from '../../core/failures.ts';
 import { CALL_MODEL } from '../../core/names.ts';
 import type { Agent } from '../../index.ts';
+import { defineAgent } from '../../index.ts';
 import { fault, times } from '../../testing/faults.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
@@ -108,6 +110,33 @@ describe('model calls with a task queue of their own', () => {
     expect(count).toBeGreaterThan(1);
     // The session has pinned the agent, so nobody has to be asked where to ask.
     expect(places).toEqual(Array.from({ length: rounds + 1 }, () => models));
+  });
+
+  test('are soon tried elsewhere where a worker of their queue lacks the agent', async () => {
+    const [models, turns] = [`models-${randomUUID()}`, `turns-${randomUUID()}`];
+    const agent = agentOn(models);
+    const other = defineAgent({ name: 'other', model: 'claude-opus-5-5', modelTaskQueue: models });
+    const shared = { taskQueue: turns, script: lookAndAnswer };
+    await using pins = await startPlait({ ...shared, agents: [agent], taskQueues: [turns] });
+    const turn = await pins.agents.start(agent, 'go');
+    {
+      await using lacks = await startPlait({ ...shared, agents: [other], taskQueues: [models] });
+      for await (const { rounds } of turn.watch()) {
+        if (rounds[0]?.model.state === 'retrying') break;
+      }
+      expect(lacks.model.requests).toEqual([]);
+    }
+    await using has = await startPlait({ ...shared, agents: [agent], taskQueues: [models] });
+    await turn.result();
+
+    expect(pins.model.requests).toEqual([]);
+    expect(has.model.requests).toHaveLength(2);
+    const { events } = await turn.workflow.fetchHistory();
+    const delays = (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) => {
+      const info = started?.lastFailure?.applicationFailureInfo;
+      return info?.type === AGENT_NOT_REGISTERED ? [info.nextRetryDelay?.nanos] : [];
+    });
+    expect(delays[0]).toBe(500_000_000);
   });
 
   test('end with the turn’s time although they wait for a worker', async () => {
