@@ -226,6 +226,11 @@ const REFUSED: readonly Row[] = [
     'messages.1.content.0.tool_use.input: Input should be a valid dictionary',
   ],
   [
+    'a text behind a call',
+    talk(hello, assistant(call('a'), text('So'), call('b')), user(result('a'), result('b'))),
+    missing(1, 'a'),
+  ],
+  [
     'an error with an image',
     talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: [image] }))),
     'messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true',

@@ -207,6 +207,16 @@ const OPTIONS: readonly Row[] = [
     'tools: at most 20 tools may be strict',
   ],
   [
+    'a block of the prompt has a text',
+    { ...base, system: [text('Be brief.'), text('')] },
+    'system: text content blocks must be non-empty',
+  ],
+  [
+    'a block of the prompt has a text that can be seen',
+    { ...base, system: [text(' ')] },
+    'system: text content blocks must contain non-whitespace text',
+  ],
+  [
     'an error has a text',
     talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: '' }))),
     `messages.2.content.0.tool_result: content cannot be empty if \`is_error\` is true`,

@@ -1,7 +1,7 @@
 import { isRecord } from '../../core/json.ts';
 import { fileRefusal } from './files.ts';
 import { BLOCK_KEYS, RESULT_PART_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid } from './refusal.ts';
+import { blankTextRefusal, firstRefusal, invalid } from './refusal.ts';
 import type { CheckedBlock, CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
 import { sourceRefusal, unknownTag } from './sources.ts';
 
@@ -97,10 +97,8 @@ function textRefusal(
   role: CheckedMessage['role'],
   path: string,
 ): Refusal | undefined {
-  if (text === '') return invalid('messages: text content blocks must be non-empty');
-  if (String(text).trim() === '') {
-    return invalid('messages: text content blocks must contain non-whitespace text');
-  }
+  const blank = blankTextRefusal(String(text), 'messages');
+  if (blank !== undefined) return blank;
   // Since version 2026-10-21 only the assistant cites.
   return role === 'user' && Array.isArray(citations) && citations.length > 0
     ? invalid(`${path}.citations: Extra inputs are not permitted`)
