@@ -188,6 +188,8 @@ export class Approvals {
     // Forms send the whole input back, changed or not.
     const isEdited = input !== undefined && canonicalJson(input) !== written;
     const prepared = isEdited ? await this.prepare(waiting, approve, input) : undefined;
+    // Its time may have been up in the same task in which the check came back.
+    this.refuseClosed(callId);
     const record = {
       decision: 'approved',
       by,
@@ -224,7 +226,6 @@ export class Approvals {
           summary: shorten(`${call.name}: input edited by ${by}`, MAX_SUMMARY),
         }),
       );
-      this.refuseClosed(callId);
       if (prepared.type === 'refused') throw refused(prepared.message);
       // Others may have been edited meanwhile.
       refuseTooLarge(input, question);
