@@ -21,6 +21,7 @@ import type { PreparedCall } from '../core/prepared-call.ts';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn-messages.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../core/turn-messages.ts';
 import type { TakenUpdates } from './taken-updates.ts';
+import { othersFirst } from './update-order.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
@@ -181,6 +182,7 @@ export class Approvals {
   }
 
   private async approve(approve: Approve): Promise<void> {
+    await othersFirst();
     if (this.taken.has(APPROVE_UPDATE, approve)) return;
     const waiting = this.find(approve);
     const { callId, by, reason, input } = approve;
@@ -200,7 +202,8 @@ export class Approvals {
     this.close(callId, record, `it was approved by ${by}`, prepared);
   }
 
-  private deny(deny: Deny): void {
+  private async deny(deny: Deny): Promise<void> {
+    await othersFirst();
     if (this.taken.has(DENY_UPDATE, deny)) return;
     this.find(deny);
     this.taken.add(DENY_UPDATE, deny);
