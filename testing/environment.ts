@@ -20,6 +20,11 @@ export interface TestEnvironmentOptions extends Omit<
   /** What the model answers. */
   script: Script;
   /**
+   * When set, the model refuses prompts of more tokens with `prompt is too long`, four characters counted
+   * as one. @default none
+   */
+  contextWindow?: number;
+  /**
    * A server that runs already, for example one for all tests of a run: what `startTemporalServer`
    * returns, or an address. It stays when the environment is closed. An address that is `undefined`
    * means none, as in `process.env['TEST_TEMPORAL']`.
@@ -57,7 +62,7 @@ export interface TestEnvironment extends AsyncDisposable {
 export async function startTestEnvironment(
   options: TestEnvironmentOptions,
 ): Promise<TestEnvironment> {
-  const { script, temporal: given, logLevel, ...workerOptions } = options;
+  const { script, contextWindow, temporal: given, logLevel, ...workerOptions } = options;
   const cleanups: (() => Promise<void>)[] = [];
   const close = () => runAll(cleanups.splice(0).toReversed());
   quietRuntime(logLevel);
@@ -65,7 +70,10 @@ export async function startTestEnvironment(
     const namespace = given?.namespace ?? 'default';
     const address = given?.address ?? (await ownServer(namespace, cleanups));
     const taskQueue = options.taskQueue ?? `test-${randomUUID()}`;
-    const model = await startMessagesServer({ script });
+    const model = await startMessagesServer({
+      script,
+      ...(contextWindow === undefined ? {} : { contextWindow }),
+    });
     cleanups.push(() => model.close());
 
     const native = await NativeConnection.connect({ address });

@@ -3,6 +3,7 @@ import { cacheControlRefusal } from './refusals/cache-control.ts';
 import { callersRefusal } from './refusals/callers.ts';
 import { compactionRefusal } from './refusals/compaction.ts';
 import { checkedMessages } from './refusals/content.ts';
+import { manyImagesRefusal } from './refusals/files.ts';
 import { endingRefusal, systemRefusal } from './refusals/order.ts';
 import { outputConfigRefusal } from './refusals/output-config.ts';
 import { pairingRefusal } from './refusals/pairing.ts';
@@ -33,6 +34,7 @@ export function refusal(body: unknown, options: RefusalOptions = {}): Refusal | 
   if ('status' in checked) return checked;
   return firstRefusal([
     () => modelRefusal(body),
+    () => manyImagesRefusal(checked),
     () => cacheControlRefusal(body),
     () => systemRefusal(checked, String(model)),
     () => compactionRefusal(body, checked, options),

@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { createActivities } from 'plait/activities';
 import { AgentClient } from 'plait/client';
 import { describe, expect, inject, test } from 'vitest';
+import { png } from '../fixtures/images.ts';
 import { bedrock } from '../fixtures/clouds.ts';
 import { withEnvironment } from '../fixtures/environment-variables.ts';
 import { testGuide } from '../fixtures/guide.ts';
@@ -59,7 +60,7 @@ describe('docs/model.md', () => {
   test('a tool of the computer does what the model asks, in order', async () => {
     const done: string[] = [];
     const operator = operatorOf({
-      screenshot: () => Promise.resolve(Buffer.from('png')),
+      screenshot: () => Promise.resolve(png()),
       click: async (x, y) => void done.push(`click ${x} ${y}`),
       type: async (text) => void done.push(`type ${text}`),
     });

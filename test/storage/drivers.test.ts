@@ -1,10 +1,9 @@
-import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Payload } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { STORED_OBJECT_LOST } from '../../core/failures.ts';
 import { checkStorage } from '../../storage/check-storage.ts';
 import { directoryStorage } from '../../storage/directory.ts';
@@ -12,27 +11,19 @@ import { NothingNeededError } from '../../storage/errors.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import type { PlaitStorage, StoredObject } from '../../storage/plait-storage.ts';
 import { sweep } from '../../storage/sweep.ts';
-import type { PostgresServer } from '../fixtures/postgres-server.ts';
-import { startPostgres } from '../fixtures/postgres-server.ts';
-import type { S3Server } from '../fixtures/s3-server.ts';
-import { S3_CREDENTIALS, startS3 } from '../fixtures/s3-server.ts';
+import { startStores, type Stores } from '../fixtures/stores.ts';
 
 const DAY = 86_400_000;
 
+let stores: Stores;
 let root: string;
-let postgres: PostgresServer;
-let s3: S3Server;
-
+let postgres: Stores['postgres'];
+let s3: Stores['s3'];
 beforeAll(async () => {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', S3_CREDENTIALS.accessKeyId);
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', S3_CREDENTIALS.secretAccessKey);
-  root = await mkdtemp(join(tmpdir(), 'plait-drivers-'));
-  [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
+  stores = await startStores();
+  ({ root, postgres, s3 } = stores);
 });
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await Promise.all([rm(root, { recursive: true }), postgres.stop(), s3.stop()]);
-});
+afterAll(() => stores.stop());
 
 interface Kind {
   /** The setting of an empty storage. */

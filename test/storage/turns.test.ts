@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { PayloadCodec, StorageDriver } from '@temporalio/common';
@@ -21,27 +19,21 @@ import { callTools, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { createWorker } from '../../worker/create-worker.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { startEmbeddedPostgres, startPostgres } from '../fixtures/postgres-server.ts';
-import type { PostgresServer } from '../fixtures/postgres-server.ts';
-import type { S3Server } from '../fixtures/s3-server.ts';
-import { S3_CREDENTIALS, startS3 } from '../fixtures/s3-server.ts';
+import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
+import { startStores, type Stores } from '../fixtures/stores.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
+let stores: Stores;
 let root: string;
-let postgres: PostgresServer;
-let s3: S3Server;
+let postgres: Stores['postgres'];
+let s3: Stores['s3'];
 beforeAll(async () => {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', S3_CREDENTIALS.accessKeyId);
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', S3_CREDENTIALS.secretAccessKey);
-  root = await mkdtemp(join(tmpdir(), 'plait-turns-'));
-  [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
+  stores = await startStores();
+  ({ root, postgres, s3 } = stores);
 });
-afterAll(async () => {
-  vi.unstubAllEnvs();
-  await Promise.all([rm(root, { recursive: true }), postgres.stop(), s3.stop()]);
-});
+afterAll(() => stores.stop());
 
 const settings: Record<string, () => string> = {
   directory: () => join(root, 'turns'),

@@ -44,6 +44,18 @@ describe('a test environment', () => {
     expect(await temporalIsListening(server.address)).toBe(true);
   });
 
+  test('has a model whose window is as long as it is said to be', async () => {
+    await using plait = await startTestEnvironment({
+      agents: [agent],
+      script,
+      temporal,
+      contextWindow: 1_000,
+    });
+    const long = plait.agents.execute(agent, 'go '.repeat(2_000));
+    await expect(long).rejects.toThrow(/prompt is too long: \d+ tokens > 1000 maximum/);
+    expectTurn(await plait.agents.execute(agent, 'go')).ended('end_turn');
+  });
+
   test('bundles the workflows once for all environments of a process', async () => {
     const create = vi.spyOn(Worker, 'create');
     onTestFinished(() => create.mockRestore());

@@ -30,6 +30,12 @@ const withData = <T extends { source: object }>(block: T, data: unknown) => ({
   source: { ...block.source, data },
 });
 
+const photo = { ...picture, source: { ...picture.source, media_type: 'image/jpeg' } };
+const PREVIEWED = Buffer.from(
+  '\xff\xd8\xff\xe1\0\x08xx\xff\xd9xx\xff\xda\0\x02 ',
+  'latin1',
+).toString('base64');
+
 const missing = (at: number, ids: string) =>
   `messages.${at}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${ids}. ` +
   'Each `tool_use` block must have a corresponding `tool_result` block in the next message.';
@@ -220,6 +226,11 @@ const REFUSED: readonly Row[] = [
     'messages.1.content.0.tool_use.input: Input should be a valid dictionary',
   ],
   [
+    'a text behind a call',
+    talk(hello, assistant(call('a'), text('So'), call('b')), user(result('a'), result('b'))),
+    missing(1, 'a'),
+  ],
+  [
     'an error with an image',
     talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: [image] }))),
     'messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true',
@@ -235,13 +246,18 @@ const REFUSED: readonly Row[] = [
     'messages.0.content.1.image.source.base64: Could not process image',
   ],
   [
+    'a photo that was cut off behind its preview',
+    talk(user(withData(photo, PREVIEWED))),
+    'messages.0.content.0.image.source.base64: Could not process image',
+  ],
+  [
     'an image in a result that is none',
     talk(hello, assistant(call('a')), user(result('a', { content: [withData(picture, 'AAAA')] }))),
     'messages.2.content.0.tool_result.content.0.image.source.base64: Could not process image',
   ],
   [
     'an image of another kind than declared',
-    talk(user({ ...picture, source: { ...picture.source, media_type: 'image/jpeg' } })),
+    talk(user(photo)),
     'messages.0.content.0.image.source.base64: The image was specified using the image/jpeg media type, but the image appears to be a image/png image',
   ],
   [
@@ -253,6 +269,16 @@ const REFUSED: readonly Row[] = [
     'an image of too many pixels',
     talk(user(imageBlock(png({ height: 8_001 })))),
     'messages.0.content.0.image.source.base64.data: At least one of the image dimensions exceed max allowed size: 8000 pixels',
+  ],
+  [
+    'a large image among more than twenty',
+    talk(user(...Array.from({ length: 20 }, () => picture), imageBlock(png({ height: 2_001 })))),
+    'messages.0.content.20.image.source.base64.data: At least one of the image dimensions exceed max allowed size for many-image requests: 2000 pixels',
+  ],
+  [
+    'a kind of block that no result holds',
+    talk(hello, assistant(call('a')), user(result('a', { content: [call('b')] }))),
+    "messages.2.content.0.tool_result.content.0: Input tag 'tool_use' found using 'type' does not match any of the expected tags: 'browser_state', 'document', 'image', 'search_result', 'text', 'tool_reference'",
   ],
   [
     'a document that is none',

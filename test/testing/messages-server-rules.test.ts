@@ -207,9 +207,19 @@ const OPTIONS: readonly Row[] = [
     'tools: at most 20 tools may be strict',
   ],
   [
+    'a block of the prompt has a text',
+    { ...base, system: [text('Be brief.'), text('')] },
+    'system: text content blocks must be non-empty',
+  ],
+  [
+    'a block of the prompt has a text that can be seen',
+    { ...base, system: [text(' ')] },
+    'system: text content blocks must contain non-whitespace text',
+  ],
+  [
     'an error has a text',
     talk(hello, assistant(call('a')), user(result('a', { is_error: true, content: '' }))),
-    `messages.2.content.0.tool_result: content must not be empty if \`is_error\` is true`,
+    `messages.2.content.0.tool_result: content cannot be empty if \`is_error\` is true`,
   ],
 ];
 
@@ -249,6 +259,24 @@ describe('a rule about options:', () => {
 
 const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ['a picture in base64', pictured(png)],
+  [
+    'a picture with something behind its end',
+    pictured({
+      ...png,
+      data: Buffer.concat([aPng(), Buffer.alloc(4_000)]).toString('base64'),
+    }),
+  ],
+  [
+    'a photo with a film behind its end',
+    pictured({
+      type: 'base64',
+      media_type: 'image/jpeg',
+      data: Buffer.from(
+        `\xff\xd8\xff\xda\0\x02 \xff\xd9${'film'.repeat(1_000)}`,
+        'latin1',
+      ).toString('base64'),
+    }),
+  ],
   ['a file', filed({ type: 'file', file_id: 'file_1' })],
   ['a document of blocks', filed({ type: 'content', content: [text('x')] })],
   ['stop sequences', { ...base, stop_sequences: ['END'] }],

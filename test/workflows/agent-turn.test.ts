@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callTools, say } from '../../testing/replies.ts';
+import { callTools, reply, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { eventsOf } from '../fixtures/history.ts';
 import { startPlait } from '../fixtures/plait.ts';
@@ -148,4 +148,17 @@ test('a result can be continued: its messages are a valid beginning of the next 
 
   expect(second.text).toBe('Still there.');
   expect(second.messages).toHaveLength(first.messages.length + 2);
+});
+
+test('a text that the model writes behind its calls stands before them in the conversation', async () => {
+  const agent = agentWith([reader('look', () => 'seen')]);
+  await using plait = await startPlait({
+    agents: [agent],
+    script: conversation('go', [reply(callTools({ look: {} }), say('I look.')), say('Done.')]),
+  });
+
+  const { stopReason, messages } = await plait.agents.execute(agent, 'go');
+
+  expect(stopReason).toBe('end_turn');
+  expect(messages[1]?.content).toMatchObject([{ type: 'text' }, { type: 'tool_use' }]);
 });

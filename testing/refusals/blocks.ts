@@ -1,7 +1,7 @@
 import { isRecord } from '../../core/json.ts';
 import { fileRefusal } from './files.ts';
 import { BLOCK_KEYS, RESULT_PART_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, inOurWords, invalid } from './refusal.ts';
+import { blankTextRefusal, firstRefusal, invalid } from './refusal.ts';
 import type { CheckedBlock, CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
 import { sourceRefusal, unknownTag } from './sources.ts';
 
@@ -97,10 +97,8 @@ function textRefusal(
   role: CheckedMessage['role'],
   path: string,
 ): Refusal | undefined {
-  if (text === '') return invalid('messages: text content blocks must be non-empty');
-  if (String(text).trim() === '') {
-    return invalid('messages: text content blocks must contain non-whitespace text');
-  }
+  const blank = blankTextRefusal(String(text), 'messages');
+  if (blank !== undefined) return blank;
   // Since version 2026-10-21 only the assistant cites.
   return role === 'user' && Array.isArray(citations) && citations.length > 0
     ? invalid(`${path}.citations: Extra inputs are not permitted`)
@@ -112,9 +110,8 @@ function resultRefusal(
   path: string,
   options: RefusalOptions,
 ): Refusal | undefined {
-  // Seen by Anthropic's own runner, which gives such a result a text.
   if (is_error === true && isEmpty(content)) {
-    return inOurWords(`${path}: content must not be empty if \`is_error\` is true`);
+    return invalid(`${path}: content cannot be empty if \`is_error\` is true`);
   }
   if (content === undefined || typeof content === 'string') return undefined;
   if (!Array.isArray(content)) return invalid(`${path}.content: Input should be a valid string`);
@@ -122,20 +119,28 @@ function resultRefusal(
     return invalid(`${path}: all content must be type \`text\` if \`is_error\` is true`);
   }
   return firstRefusal(
-    content.map((part: unknown, at) => () => {
-      if (!isBlock(part)) return invalid(`${path}.content.${at}.type: Field required`);
-      const keys = RESULT_PART_KEYS.get(part.type);
-      if (keys === undefined || options.beta) return undefined;
-      const partPath = `${path}.content.${at}.${part.type}`;
-      return (
-        unknownKey(part, keys, partPath) ??
-        fieldRefusal(part, partPath) ??
-        sourceRefusal(part, partPath, false) ??
-        (part.type === 'text' ? textRefusal(part, 'system', partPath) : undefined) ??
-        fileRefusal(part, `${path}.content.${at}`)
-      );
-    }),
+    content.map(
+      (part: unknown, at) => () =>
+        partRefusal(part, `${path}.content.${at}`, options.beta === true),
+    ),
   );
+}
+
+function partRefusal(part: unknown, place: string, beta: boolean): Refusal | undefined {
+  if (!isBlock(part)) return invalid(`${place}.type: Field required`);
+  const keys = RESULT_PART_KEYS.get(part.type);
+  if (keys === undefined) {
+    const known = [...RESULT_PART_KEYS.keys()];
+    return beta ? undefined : invalid(`${place}: ${unknownTag(part.type, known)}`);
+  }
+  const path = `${place}.${part.type}`;
+  return firstRefusal([
+    () => (beta ? undefined : unknownKey(part, keys, path)),
+    () => fieldRefusal(part, path),
+    () => sourceRefusal(part, path, beta),
+    () => (part.type === 'text' ? textRefusal(part, 'system', path) : undefined),
+    () => fileRefusal(part, place),
+  ]);
 }
 
 function isEmpty(content: unknown): boolean {

@@ -1,8 +1,13 @@
-import { MAX_IMAGE_BYTES, MAX_IMAGE_SIDE } from '../../core/check-files.ts';
-import { fileKind, isBase64, PDF_TYPE } from '../../core/file-kind.ts';
+import {
+  MANY_IMAGES,
+  MAX_IMAGE_BYTES,
+  MAX_IMAGE_SIDE,
+  MAX_SIDE_OF_MANY,
+} from '../../core/check-files.ts';
+import { fileKind, isBase64, PDF_TYPE, type FileKind } from '../../core/file-kind.ts';
 import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from '../messages/canonical.ts';
-import { invalid, type CheckedBlock, type Refusal } from './refusal.ts';
+import { invalid, type CheckedBlock, type CheckedMessage, type Refusal } from './refusal.ts';
 
 /** An image or a document that cannot be read. What lies behind a URL or a file id is taken as good. */
 export function fileRefusal(block: CheckedBlock, place: string): Refusal | undefined {
@@ -31,8 +36,7 @@ function imageRefusal({ data, media_type: declared }: JsonObject, place: string)
       `${path}: image exceeds ${megabytes} MB maximum: ${data.length} bytes > ${MAX_IMAGE_BYTES} bytes`,
     );
   }
-  const { width = 0, height = 0 } = kind.size ?? {};
-  return Math.max(width, height) > MAX_IMAGE_SIDE
+  return longestSide(kind) > MAX_IMAGE_SIDE
     ? invalid(
         `${path}.data: At least one of the image dimensions exceed max allowed size: ${MAX_IMAGE_SIDE} pixels`,
       )
@@ -48,17 +52,64 @@ function pdfRefusal({ data }: JsonObject, place: string): Refusal | undefined {
     : invalid(`${path}: The PDF specified was not valid.`);
 }
 
-/** How files end that were not cut off, where their kind has an end of its own. */
-const ENDS = new Map<string, string>([
-  ['image/png', 'IEND'],
-  ['image/jpeg', '\xff\xd9'],
-  [PDF_TYPE, '%%EOF'],
-]);
-const TAIL_BYTES = 1_024;
+/** With many images in a request, each has to be smaller. */
+export function manyImagesRefusal(messages: readonly CheckedMessage[]): Refusal | undefined {
+  const images = messages.flatMap(({ index, blocks }) =>
+    blocks.flatMap((block, at) => imagesIn(block, `messages.${index}.content.${at}`)),
+  );
+  if (images.length <= MANY_IMAGES) return undefined;
+  const large = images.find(({ source }) => sideOf(source) > MAX_SIDE_OF_MANY);
+  return large === undefined
+    ? undefined
+    : invalid(
+        `${large.place}.image.source.base64.data: At least one of the image dimensions exceed max allowed size for many-image requests: ${MAX_SIDE_OF_MANY} pixels`,
+      );
+}
 
-function isWhole(data: string, mediaType: string): boolean {
-  const end = ENDS.get(mediaType);
-  if (end === undefined) return true;
-  const tail = Buffer.from(data.slice(-4 * Math.ceil(TAIL_BYTES / 3)), 'base64');
-  return tail.toString('latin1').includes(end);
+function imagesIn(block: unknown, place: string): { source: unknown; place: string }[] {
+  if (!isRecord(block)) return [];
+  const { type, source, content } = block;
+  if (type === 'image') return [{ source, place }];
+  if (type !== 'tool_result' || !Array.isArray(content)) return [];
+  return content.flatMap((part: unknown, at) =>
+    imagesIn(part, `${place}.tool_result.content.${at}`),
+  );
+}
+
+function sideOf(source: unknown): number {
+  const data = isRecord(source) && source['type'] === 'base64' ? source['data'] : undefined;
+  return typeof data === 'string' ? longestSide(fileKind(data)) : 0;
+}
+
+function longestSide(kind: FileKind | undefined): number {
+  return Math.max(kind?.size?.width ?? 0, kind?.size?.height ?? 0);
+}
+
+/** Whether its end is there, where its kind has one. What stands behind the end of an image is not read. */
+function isWhole(data: string, mediaType: FileKind['mediaType']): boolean {
+  const file = Buffer.from(data, 'base64');
+  switch (mediaType) {
+    case 'image/png':
+      return file.includes('IEND');
+    case 'image/jpeg':
+      return file.includes('\xff\xd9', jpegPixelsAt(file), 'latin1');
+    case PDF_TYPE:
+      return file.subarray(-PDF_TAIL_BYTES).includes('%%EOF');
+    case 'image/gif':
+    case 'image/webp':
+      return true;
+  }
+}
+
+const PDF_TAIL_BYTES = 1_024;
+
+/** Behind the segments that come first: a preview among them has an end of its own. */
+function jpegPixelsAt(file: Buffer): number {
+  const byte = (at: number) => file[at] ?? 0;
+  let at = 2;
+  while (byte(at) === 0xff && byte(at + 1) !== 0xda) {
+    // Markers may be preceded by any number of fill bytes.
+    at += byte(at + 1) === 0xff ? 1 : 2 + byte(at + 2) * 256 + byte(at + 3);
+  }
+  return at;
 }

@@ -1,6 +1,7 @@
 import type {
   AssistantMessageParam,
   BashCodeExecutionToolResultBlockParam,
+  BrowserStateBlockParam,
   CodeExecutionToolResultBlockParam,
   ContainerUploadBlockParam,
   ContentBlockParam,
@@ -128,6 +129,11 @@ const serverToolUse: Keys<ServerToolUseBlockParam> = {
   caller: true,
 };
 const containerUpload: Keys<ContainerUploadBlockParam> = { ...marked, file_id: true };
+const browserState: Keys<BrowserStateBlockParam> = {
+  ...marked,
+  state_changes: true,
+  tabs: true,
+};
 const toolReference: Keys<ToolReferenceBlockParam> = { ...marked, tool_name: true };
 const webSearchResult: Keys<WebSearchToolResultBlockParam> = { ...serverResult, caller: true };
 const webFetchResult: Keys<WebFetchToolResultBlockParam> = { ...serverResult, caller: true };
@@ -158,14 +164,21 @@ const CONTENT_BLOCKS: Readonly<Record<ContentBlockParam['type'], JsonObject>> = 
 /** The keys of each kind of block in a message. */
 export const BLOCK_KEYS: ReadonlyMap<string, JsonObject> = new Map(Object.entries(CONTENT_BLOCKS));
 
-/** The keys of each kind of block inside a tool result, but for those of a toolset. */
-export const RESULT_PART_KEYS: ReadonlyMap<string, JsonObject> = new Map<string, JsonObject>([
-  ['text', text],
-  ['image', image],
-  ['document', document],
-  ['search_result', searchResult],
-  ['tool_reference', toolReference],
-]);
+type ResultPart = Exclude<ToolResultBlockParam['content'], string | undefined>[number];
+
+const RESULT_PARTS: Readonly<Record<ResultPart['type'], JsonObject>> = {
+  text,
+  image,
+  document,
+  search_result: searchResult,
+  tool_reference: toolReference,
+  browser_state: browserState,
+};
+
+/** The keys of each kind of block inside a tool result. */
+export const RESULT_PART_KEYS: ReadonlyMap<string, JsonObject> = new Map(
+  Object.entries(RESULT_PARTS),
+);
 
 /** The refusal for the first key that is not known. */
 export function unknownKey(

@@ -67,13 +67,21 @@ function unansweredRefusal(turn: Turn, next: Turn | undefined): Refusal | undefi
   const firstOther = following.findIndex(({ block }) => block.type !== 'tool_result');
   const leading = firstOther === -1 ? following : following.slice(0, firstOther);
   const answered = new Set(leading.map(({ block }) => block['tool_use_id']));
-  const missing = calls.map(({ block }) => block['id']).filter((id) => !answered.has(id));
+  const missing = calls
+    .filter((call) => !answered.has(call.block['id']) || isTalkedOver(call, turn))
+    .map(({ block }) => block['id']);
   return missing.length === 0
     ? undefined
     : invalid(
         `messages.${message}: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ` +
           `${missing.join(', ')}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`,
       );
+}
+
+/** A text behind a call parts it from its result, as a recorded refusal shows. */
+function isTalkedOver(call: PlacedBlock, { blocks }: Turn): boolean {
+  const behind = blocks.slice(blocks.indexOf(call));
+  return behind.find(({ block }) => block.type !== 'tool_use')?.block.type === 'text';
 }
 
 function resultsRefusal(turn: Turn, previous: Turn | undefined): Refusal | undefined {

@@ -45,6 +45,14 @@ export function inOurWords(message: string): Refusal {
   return invalid(message);
 }
 
+/** A text that nobody could read, in the messages or in the prompt. */
+export function blankTextRefusal(text: string, place: 'messages' | 'system'): Refusal | undefined {
+  if (text === '') return invalid(`${place}: text content blocks must be non-empty`);
+  return text.trim() === ''
+    ? invalid(`${place}: text content blocks must contain non-whitespace text`)
+    : undefined;
+}
+
 /** The first refusal of several checks, in order, none run further than needed. */
 export function firstRefusal(checks: Iterable<() => Refusal | undefined>): Refusal | undefined {
   for (const check of checks) {

@@ -2,7 +2,13 @@ import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from '../messages/canonical.ts';
 import { isKnownModel, modelInfo, modelRules } from '../messages/model-rules.ts';
 import { COUNT_KEYS, CREATE_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
+import {
+  blankTextRefusal,
+  firstRefusal,
+  invalid,
+  type Refusal,
+  type RefusalOptions,
+} from './refusal.ts';
 import { alternatives, unknownTag } from './sources.ts';
 
 const ADAPTIVE_INSTEAD =
@@ -24,6 +30,7 @@ export function topLevelRefusal(body: JsonObject, options: RefusalOptions): Refu
       stream === undefined || typeof stream === 'boolean'
         ? undefined
         : invalid('stream: Input should be a valid boolean'),
+    () => promptRefusal(body['system']),
     () => stopSequencesRefusal(body['stop_sequences']),
     () => (options.beta ? undefined : unknownKey(body, counting ? COUNT_KEYS : CREATE_KEYS, '')),
   ]);
@@ -36,6 +43,16 @@ function maxTokensRefusal(maxTokens: unknown): Refusal | undefined {
   return Number(maxTokens) < 0
     ? invalid('max_tokens: Input should be greater than or equal to 0')
     : undefined;
+}
+
+/** Blocks of the prompt; whether a prompt that is an empty string is taken is not known. */
+function promptRefusal(system: unknown): Refusal | undefined {
+  if (system === undefined || system === null || typeof system === 'string') return undefined;
+  if (!Array.isArray(system)) return invalid('system: Input should be a valid array');
+  const texts = system.map((block: unknown) => (isRecord(block) ? block['text'] : undefined));
+  const wrong = texts.findIndex((text) => typeof text !== 'string');
+  if (wrong !== -1) return invalid(`system.${wrong}.text: Field required`);
+  return firstRefusal(texts.map((text) => () => blankTextRefusal(String(text), 'system')));
 }
 
 function stopSequencesRefusal(sequences: unknown): Refusal | undefined {
