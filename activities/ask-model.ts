@@ -5,6 +5,7 @@ import { toolUses } from '../core/messages.ts';
 import type { ModelReply } from '../core/reply.ts';
 import { findReplyProblem } from '../core/reply.ts';
 import type { Usage } from '../core/usage.ts';
+import { textsBeforeCalls } from '../core/texts-before-calls.ts';
 import { addUsage } from '../core/usage.ts';
 import { classifyModelError, withoutSecrets } from './classify-model-error.ts';
 import type { ModelClient } from './model-client.ts';
@@ -58,7 +59,7 @@ async function askUntilValid(
       .map(({ id }) => id),
   );
   for (let asked = 1; ; asked += 1) {
-    const reply = await ask(activity, model, params, deadline);
+    const reply = await askInOrder(activity, model, params, deadline);
     const problem = findReplyProblem(reply, earlierIds);
     // What is thrown away is paid for too.
     const usage = wasted === undefined ? reply.usage : addUsage(wasted, reply.usage);
@@ -70,6 +71,29 @@ async function askUntilValid(
     const report = { type: 'invalid_reply', status: null, errorCode: null, requestId };
     const message = `The model's reply cannot be used: ${problem} (asked ${asked} times).`;
     throw ApplicationFailure.nonRetryable(message, MODEL_CALL_FAILED, report);
+  }
+}
+
+/**
+ * What a model sends goes back as it came. Where the API does not take the order of that, it is sent once
+ * more in one that it takes; what is kept does not change.
+ */
+async function askInOrder(
+  activity: Context,
+  model: Asking,
+  params: RequestParams,
+  deadline: TurnDeadline | undefined,
+): Promise<ModelReply> {
+  try {
+    return await ask(activity, model, params, deadline);
+  } catch (error) {
+    const messages =
+      error instanceof ApplicationFailure
+        ? textsBeforeCalls(params.messages, error.message)
+        : undefined;
+    if (messages === undefined) throw error;
+    activity.log.info('The API refuses texts behind calls; asking with them before the calls');
+    return await ask(activity, model, { ...params, messages }, deadline);
   }
 }
 

@@ -26,24 +26,6 @@ describe('what goes into the conversation', () => {
     expect(sendableContent(content)).toEqual([thinking, text('Hi')]);
   });
 
-  test('has no text behind a call, which parts the call from its result', () => {
-    const [a, b] = [call('toolu_1'), call('toolu_2')];
-
-    expect(sendableContent([thinking, a, text('So.'), b, text('There.')])).toEqual([
-      thinking,
-      text('So.'),
-      text('There.'),
-      a,
-      b,
-    ]);
-  });
-
-  test('keeps what stands behind thinking there, since that is bound to what comes before it', () => {
-    const content = [text('One.'), call('toolu_1'), thinking, text('Two.'), call('toolu_2')];
-
-    expect(sendableContent(content)).toEqual(content);
-  });
-
   test('is a summary and the trace of one that failed, and no empty one', () => {
     const content = [summary('So far.'), summary(null), summary('')];
 

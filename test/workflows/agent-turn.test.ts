@@ -150,15 +150,25 @@ test('a result can be continued: its messages are a valid beginning of the next 
   expect(second.messages).toHaveLength(first.messages.length + 2);
 });
 
-test('a text that the model writes behind its calls stands before them in the conversation', async () => {
+test('a text that the model writes behind its calls is kept there, also where the API refuses it', async () => {
   const agent = agentWith([reader('look', () => 'seen')]);
   await using plait = await startPlait({
     agents: [agent],
-    script: conversation('go', [reply(callTools({ look: {} }), say('I look.')), say('Done.')]),
+    script: conversation('go', [
+      reply(callTools({ look: {} }), say('I look.')),
+      callTools({ look: {} }),
+      say('Done.'),
+    ]),
   });
 
   const { stopReason, messages } = await plait.agents.execute(agent, 'go');
 
   expect(stopReason).toBe('end_turn');
-  expect(messages[1]?.content).toMatchObject([{ type: 'text' }, { type: 'tool_use' }]);
+  expect(messages[1]?.content).toMatchObject([{ type: 'tool_use' }, { type: 'text' }]);
+  // Refused, and asked again with the text before the call.
+  expect(plait.model.requests.map(({ status }) => status)).toEqual([200, 400, 200, 400, 200]);
+  expect(plait.model.requests.at(-1)?.body?.messages[1]?.content).toMatchObject([
+    { type: 'text' },
+    { type: 'tool_use' },
+  ]);
 });
