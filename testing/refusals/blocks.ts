@@ -125,12 +125,13 @@ function resultRefusal(
     content.map((part: unknown, at) => () => {
       if (!isBlock(part)) return invalid(`${path}.content.${at}.type: Field required`);
       const keys = RESULT_PART_KEYS.get(part.type);
-      if (keys === undefined || options.beta) return undefined;
+      if (keys === undefined) return undefined;
+      const beta = options.beta === true;
       const partPath = `${path}.content.${at}.${part.type}`;
       return (
-        unknownKey(part, keys, partPath) ??
+        (beta ? undefined : unknownKey(part, keys, partPath)) ??
         fieldRefusal(part, partPath) ??
-        sourceRefusal(part, partPath, false) ??
+        sourceRefusal(part, partPath, beta) ??
         (part.type === 'text' ? textRefusal(part, 'system', partPath) : undefined) ??
         fileRefusal(part, `${path}.content.${at}`)
       );
