@@ -193,6 +193,33 @@ describe('with a storage', () => {
     await expectSmall(plait.agents.client, turn.turnId);
   });
 
+  test('what lies behind a URL, is uploaded, or is text reaches the model as it was given', async () => {
+    const text = 'So it was "agreed".\n'.repeat(1_000);
+    const given: InputBlock[] = [
+      { type: 'image', source: { type: 'url', url: 'https://example.com/map.png' } },
+      { type: 'document', source: { type: 'file', file_id: 'file_011' }, title: 'Contract' },
+      { type: 'document', source: { type: 'text', media_type: 'text/plain', data: text } },
+      { type: 'document', source: { type: 'content', content: [photo] } },
+    ];
+    const fetching = agentWith([reader('look', () => given)]);
+    await using plait = await startPlait({
+      agents: [fetching],
+      script: looking,
+      storage: await newStorage(),
+    });
+    const session = plait.agents.session(fetching, newSessionId());
+
+    const turn = await session.send([...given, words('Look 1 times.')]);
+    const { messages } = await turn.result();
+
+    expect(messages[0]?.content).toEqual([...given, words('Look 1 times.')]);
+    expect(messages[2]?.content).toMatchObject([{ content: given }]);
+    expect(plait.model.requests.at(-1)?.body?.messages).toEqual(messages.slice(0, -1));
+    expectPrefixes(plait);
+    await expectSmall(plait.agents.client, turn.turnId);
+    await session.close();
+  });
+
   test('a message that is sent again is the same, also where payloads are encrypted', async () => {
     const salted: PayloadCodec = {
       encode: (payloads) =>
