@@ -1,7 +1,25 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import type { TestSpecification } from 'vitest/node';
+import { BaseSequencer } from 'vitest/node';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Where tests wait for workers and servers that they kill: long, and small files. */
+const KILLS =
+  /chaos|(lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns)\.test/;
+
+const kills = ({ moduleId }: TestSpecification) => KILLS.test(moduleId);
+
+/** The longest files first, so that the run does not end with one that runs alone. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // The largest, or those that took longest the last time.
+    // oxlint-disable-next-line unicorn/no-array-sort -- not that of an array
+    const sorted = await super.sort(files);
+    return [...sorted.filter(kills), ...sorted.filter((file) => !kills(file))];
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -15,10 +33,17 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Threads share one native runtime of the Temporal SDK, which aborts when one of them ends.
     pool: 'forks',
-    maxWorkers: 2,
+    // To load the SDK for every file took longer than most of them: what a file changes for all, such
+    // as the environment and spies, it puts back.
+    isolate: false,
+    // Most tests wait most of the time.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/fixtures/global-setup.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // Patience, for machines that are busy or slow. No test waits so long where all goes well.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     coverage: {
       provider: 'v8',
       include: ['core/**'],

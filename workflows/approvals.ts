@@ -21,6 +21,7 @@ import type { PreparedCall } from '../core/prepared-call.ts';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn-messages.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../core/turn-messages.ts';
 import type { TakenUpdates } from './taken-updates.ts';
+import { othersFirst } from './update-order.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
@@ -181,6 +182,7 @@ export class Approvals {
   }
 
   private async approve(approve: Approve): Promise<void> {
+    await othersFirst();
     if (this.taken.has(APPROVE_UPDATE, approve)) return;
     const waiting = this.find(approve);
     const { callId, by, reason, input } = approve;
@@ -188,6 +190,8 @@ export class Approvals {
     // Forms send the whole input back, changed or not.
     const isEdited = input !== undefined && canonicalJson(input) !== written;
     const prepared = isEdited ? await this.prepare(waiting, approve, input) : undefined;
+    // Its time may have been up in the same task in which the check came back.
+    this.refuseClosed(callId);
     const record = {
       decision: 'approved',
       by,
@@ -198,7 +202,8 @@ export class Approvals {
     this.close(callId, record, `it was approved by ${by}`, prepared);
   }
 
-  private deny(deny: Deny): void {
+  private async deny(deny: Deny): Promise<void> {
+    await othersFirst();
     if (this.taken.has(DENY_UPDATE, deny)) return;
     this.find(deny);
     this.taken.add(DENY_UPDATE, deny);
@@ -224,7 +229,6 @@ export class Approvals {
           summary: shorten(`${call.name}: input edited by ${by}`, MAX_SUMMARY),
         }),
       );
-      this.refuseClosed(callId);
       if (prepared.type === 'refused') throw refused(prepared.message);
       // Others may have been edited meanwhile.
       refuseTooLarge(input, question);

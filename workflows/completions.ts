@@ -10,6 +10,7 @@ import { isRecord } from '../core/json.ts';
 import type { Completion, CompletionResult } from '../core/turn-messages.ts';
 import { COMPLETE_CALL_UPDATE } from '../core/turn-messages.ts';
 import type { TakenUpdates } from './taken-updates.ts';
+import { othersFirst } from './update-order.ts';
 
 const completeUpdate = defineUpdate<void, [Completion]>(COMPLETE_CALL_UPDATE);
 
@@ -97,7 +98,8 @@ export class Completions {
     return expected;
   }
 
-  private complete(completion: Completion): void {
+  private async complete(completion: Completion): Promise<void> {
+    await othersFirst();
     if (this.taken.has(COMPLETE_CALL_UPDATE, completion)) return;
     const { parked, early } = this.find(completion);
     this.taken.add(COMPLETE_CALL_UPDATE, completion);

@@ -41,6 +41,7 @@ import type {
 import { references } from '../core/transcript.ts';
 import { updateAttributes } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
+import { allAnswered } from './update-order.ts';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
 const closeUpdate = defineUpdate<void, [Close?]>(CLOSE_UPDATE);
@@ -104,6 +105,7 @@ export class SessionRun {
       if (patience === undefined) await condition(isAwake);
       else if (!(await condition(isAwake, patience))) await this.continueAsNew();
     }
+    await allAnswered();
     const next = takeTurn(this.memory);
     if (next === undefined) return undefined;
     this.memory = next.memory;

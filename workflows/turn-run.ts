@@ -1,7 +1,6 @@
 import {
   allHandlersFinished,
   CancellationScope,
-  condition,
   defineQuery,
   setCurrentDetails,
   setHandler,
@@ -77,6 +76,7 @@ import { recordStopReason } from './search-attributes.ts';
 import { TakenUpdates } from './taken-updates.ts';
 import { checkArgs, turnFailure } from './turn-failure.ts';
 import { begunAt, timeThatIsUp } from './turn-time.ts';
+import { allAnswered } from './update-order.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
 
@@ -369,12 +369,6 @@ export class TurnRun {
     // There is room in this run, and none in a payload.
     return isHistoryFull(workflowInfo(), batch) ? OUTGROWN : next;
   }
-}
-
-/** An Update that is still being answered would fail with the end of the run. */
-async function allAnswered(): Promise<void> {
-  if (allHandlersFinished()) return;
-  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
 }
 
 function given({ onToolFailure, batchTimeout }: TurnArgs) {

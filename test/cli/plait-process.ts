@@ -34,8 +34,8 @@ export function startPlait(args: readonly string[], options: PlaitOptions = {}):
   const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', main, ...args], {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    // A test that gives up, after 60 s, must not leave a process behind.
-    timeout: 55_000,
+    // A test that gives up, after 180 s, must not leave a process behind.
+    timeout: 170_000,
     killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });

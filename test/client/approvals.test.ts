@@ -286,7 +286,6 @@ test('without a worker the wait has an end, and the decision can be sent again',
     (state) => state === 'STOPPED',
   );
 
-  const began = Date.now();
   const [approving, asking, listing] = await Promise.all(
     [turn.approve(callId, { by }), turn.approvals(), listed(left)].map((request) =>
       request.then(
@@ -305,7 +304,6 @@ test('without a worker the wait has an end, and the decision can be sent again',
   expect((listing as WorkerUnavailableError).turnIds.toSorted()).toEqual(
     turns.map(({ turnId }) => turnId).toSorted(),
   );
-  expect(Date.now() - began).toBeLessThan(20_000);
 
   const back = await start(done, taskQueue);
   await turn.approve(callId, { by });

@@ -82,7 +82,7 @@ describe('where the search attributes are registered', () => {
       PlaitStopReason: 'end_turn',
     });
     const find = (options: ListTurnsOptions) =>
-      expect.poll(() => listed(agents, options), { timeout: 20_000 });
+      expect.poll(() => listed(agents, options), { timeout: 60_000 });
     await find({ stopReason: 'end_turn' }).toEqual(['done']);
     await find({ stopReason: 'cancelled' }).toEqual(['stopped']);
     await find({ agent: 'tester' }).toEqual(['done', 'open', 'stopped']);
@@ -155,7 +155,7 @@ describe('where the search attributes are registered', () => {
       PlaitStopReason: 'end_turn',
     });
     await expect
-      .poll(() => listed(agents, { user: 'ada', status: 'completed' }), { timeout: 20_000 })
+      .poll(() => listed(agents, { user: 'ada', status: 'completed' }), { timeout: 60_000 })
       .toEqual(['long']);
     expect(await listed(agents, {})).toEqual(['long']);
   });
@@ -193,7 +193,7 @@ describe.each([
     expect(second.stopReason).toBe('end_turn');
     expect(await attributesOf(first)).toEqual({});
     await expect
-      .poll(() => listed(agents, { status: 'completed' }), { timeout: 20_000 })
+      .poll(() => listed(agents, { status: 'completed' }), { timeout: 60_000 })
       .toHaveLength(2);
     await expect(listed(agents, { stopReason: 'cancelled' })).rejects.toThrow(
       SearchAttributesMissingError,

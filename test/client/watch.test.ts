@@ -110,14 +110,19 @@ describe('watch', () => {
   });
 
   it('can be left at any time, by a signal too, and the turn goes on', async () => {
-    const turn = await env.agents.start('watched', 'slow');
+    const turn = await env.agents.start('watched', 'endless');
     for await (const { rounds } of turn.watch()) if (rounds.length > 0) break;
+    const leave = new AbortController();
     const seen = [];
-    for await (const snapshot of turn.watch({ signal: AbortSignal.timeout(200) })) {
-      seen.push(snapshot.status);
+    for await (const { status } of turn.watch({ signal: leave.signal })) {
+      seen.push(status);
+      // While it waits for the next.
+      setTimeout(() => leave.abort(), 100);
     }
     expect(new Set(seen)).toEqual(new Set(['running']));
-    expect((await turn.result()).stopReason).toBe('end_turn');
+    expect((await turn.describe()).status).toBe('RUNNING');
+    await turn.cancel();
+    expect((await turn.result()).stopReason).toBe('cancelled');
   });
 
   it('says that there is no such turn', async () => {

@@ -89,7 +89,7 @@ test('a large payment waits for a person, and a reset pays nothing twice', async
   ]);
   const turn = await env.agents.start(office, 'go');
   const decide = async () => {
-    await vi.waitUntil(async () => (await turn.approvals()).length === 2, { timeout: 20_000 });
+    await vi.waitUntil(async () => (await turn.approvals()).length === 2, { timeout: 60_000 });
     // The list of all turns is up to a second behind.
     const decideAgain = async () => {
       // The server has turns of other tests too, whose workers may be gone.
@@ -98,7 +98,7 @@ test('a large payment waits for a person, and a reset pays nothing twice', async
       });
       expect(await turn.approvals()).toEqual([]);
     };
-    await vi.waitFor(decideAgain, { timeout: 20_000, interval: 200 });
+    await vi.waitFor(decideAgain, { timeout: 60_000, interval: 200 });
     return await turn.result();
   };
 
@@ -192,7 +192,7 @@ test('a long job goes on where its earlier attempt was', async () => {
     identity: 'operator',
   };
   const state = async () => (await turn.describe()).pendingCalls[0]?.state;
-  await vi.waitUntil(async () => (await state()) === 'running', { timeout: 20_000 });
+  await vi.waitUntil(async () => (await state()) === 'running', { timeout: 60_000 });
   await sleep(800);
   await env.agents.client.workflowService.pauseActivity(request);
   // It hears of it with its next heartbeat.
@@ -209,7 +209,7 @@ test('a long job goes on where its earlier attempt was', async () => {
 test('a report is printed without a worker, and its delivery is the result', async () => {
   await using env = await start({ print_report: { report: 'Q3' } });
   const turn = await env.agents.start(office, 'go');
-  await vi.waitUntil(() => printing.length === 1, { timeout: 20_000 });
+  await vi.waitUntil(() => printing.length === 1, { timeout: 60_000 });
   await delivered(env.agents, printing[0]?.token ?? '', 12);
   const result = await turn.result();
   expectTurn(result).outcome('print_report', 'succeeded', /"pages":\s*12/);

@@ -74,7 +74,7 @@ async function newNamespace(connection: Connection): Promise<string> {
   await vi.waitUntil(() => workflow.count().then(isOne, () => false), WAIT);
   return namespace;
 }
-const WAIT = { timeout: 30_000, interval: 200 };
+const WAIT = { timeout: 60_000, interval: 200 };
 const isOne = () => true;
 
 function clientOf(
@@ -225,9 +225,9 @@ test('a lost part of the conversation fails the turn soon, with what to do, and 
   await using plait = await startPlait({ agents: [agent], script, storage: driver });
   // Another worker, whose memory holds nothing, takes over.
   const turn = await plait.agents.start(agent, 'read', { turnId: randomUUID() });
-  await vi.waitUntil(() => plait.model.requests.length > 5, { timeout: 20_000 });
+  await vi.waitUntil(() => plait.model.requests.length > 5, { timeout: 60_000 });
   plait.worker.shutdown();
-  await vi.waitUntil(() => plait.worker.getState() === 'STOPPED', { timeout: 20_000 });
+  await vi.waitUntil(() => plait.worker.getState() === 'STOPPED', { timeout: 60_000 });
   state.broken = true;
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
   onTestFinished(() => connection.close());

@@ -125,8 +125,10 @@ describe('in the middle of a stream', () => {
   });
 
   test('silence is not noticed by the client', async () => {
-    const { client } = await start(always(fault.stallMidStream(50, { reply: say('Here I am.') })));
-    const timed = client.messages.stream(ask(QUESTION), { timeout: 30 });
+    const { client } = await start(
+      always(fault.stallMidStream(1_500, { reply: say('Here I am.') })),
+    );
+    const timed = client.messages.stream(ask(QUESTION), { timeout: 1_000 });
     await expect(timed.finalText()).resolves.toBe('Here I am.');
   });
 

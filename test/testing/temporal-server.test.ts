@@ -77,7 +77,7 @@ async function occupiedPort(): Promise<{ port: number; release: () => void }> {
   return { port: (server.address() as AddressInfo).port, release: () => server.close() };
 }
 
-describe('startTemporalServer', { timeout: 60_000 }, () => {
+describe('startTemporalServer', () => {
   it('starts a server that answers at once, with the namespace and search attributes asked for', async () => {
     const server = await start({
       namespace: 'weather',
@@ -246,7 +246,7 @@ describe('startTemporalServer', { timeout: 60_000 }, () => {
         expect(await temporalIsListening(address)).toBe(true);
         parent.kill(signal);
       }
-      await vi.waitFor(async () => expect(await temporalIsListening(address)).toBe(false), 20_000);
+      await vi.waitFor(async () => expect(await temporalIsListening(address)).toBe(false), 60_000);
     },
   );
 });

@@ -42,7 +42,7 @@ async function waitForPollers(
     const found = [await count(TASK_QUEUE_TYPE_WORKFLOW), await count(TASK_QUEUE_TYPE_ACTIVITY)];
     expect(found).toEqual(expected);
   };
-  await vi.waitFor(counted, { timeout: 10_000, interval: 50 });
+  await vi.waitFor(counted, { timeout: 60_000, interval: 50 });
 }
 
 /** A worker that has not been started, on a connection that only it uses if none is given. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ApprovalRefusedError } from '../../client/index.ts';
+import { ApprovalRefusedError, WorkerUnavailableError } from '../../client/index.ts';
 import type { AnnouncedApproval, Tool } from '../../index.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -92,7 +92,13 @@ describe('while a call waits', () => {
     await stopWorker(plait);
 
     // Decided while nobody is there: taken as soon as somebody is.
-    const approved = refusal(turn.approve('toolu_pay', { by, reason: 'checked' }));
+    const approve = (): Promise<void> =>
+      turn.approve('toolu_pay', { by, reason: 'checked' }).catch((error: unknown) => {
+        // On a busy machine it takes longer until somebody comes than a client waits.
+        if (error instanceof WorkerUnavailableError) return approve();
+        throw error;
+      });
+    const approved = refusal(approve());
     await sleep(1_000);
     const second = await startPlait({
       agents: [agentWith(tools('second'))],
@@ -129,6 +135,10 @@ describe('while a call waits', () => {
     await turn.approve('toolu_a', { by });
     await journal.waitFor('end refund');
     await journal.waitFor('end look');
+    await until(
+      () => turn.describe(),
+      ({ pendingCalls }) => pendingCalls.length === 0,
+    );
 
     workers[0]?.kill('SIGKILL');
     await workers[0]?.ended;
@@ -308,6 +318,51 @@ describe('a decision', () => {
         expect(await approvalsInMemo(turn)).toBe(0);
       }),
     );
+  });
+
+  test('whose edited input has been checked in the task that ends its time is refused', async () => {
+    const runs: unknown[] = [];
+    const checked = latch();
+    const checking = latch();
+    const pay = defineTool({
+      name: 'pay',
+      description: 'Pays.',
+      inputSchema: z.object({ cents: z.number() }).refine(async ({ cents }) => {
+        if (cents !== 1) return true;
+        checking.open();
+        await checked.opened;
+        return true;
+      }),
+      approval: 'always',
+      approvalTimeout: '3s',
+      run: (input) => runs.push(input),
+    });
+    const { plait, agent, turn } = await begin([pay], [['pay', { cents: 9 }, 'toolu_pay']], {
+      environment: { shutdownGraceTime: '30s' },
+    });
+    await waitingCalls(turn, 1);
+    const refused = refusal(turn.approve('toolu_pay', { by, input: { cents: 1 } }));
+    await checking.opened;
+    // A worker that leaves ends what it does, and leaves the task after it to another.
+    const stopped = stopWorker(plait);
+    checked.open();
+    await stopped;
+    await until(
+      () => turn.workflow.fetchHistory(),
+      ({ events }) => (events ?? []).some((event) => event.timerFiredEventAttributes),
+    );
+    await using _ = await startPlait({
+      agents: [agent],
+      script: conversation('go', [callTools({}), say('Done.')]),
+      taskQueue: plait.taskQueue,
+    });
+
+    expect((await refused)?.message).toContain('no longer waits: its time to be decided was up.');
+    expect(await turn.result()).toMatchObject({
+      calls: [{ outcome: 'denied', approval: { decision: 'expired' } }],
+    });
+    expect(runs).toEqual([]);
+    await plait.close();
   });
 
   test('that nobody takes in time is a no', async () => {

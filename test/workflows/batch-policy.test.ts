@@ -397,11 +397,9 @@ describe.concurrent('batchTimeout', () => {
     const turns = `turns-${randomUUID()}`;
     await using env = await start(agent, calls, { taskQueue: turns, taskQueues: [turns] });
     const turn = await env.agents.start(agent, 'go');
-    const began = Date.now();
 
     const result = await turn.result();
 
-    expect(Date.now() - began).toBeLessThan(10_000);
     expectTimedOut(log, result);
     expect(await turn.approvals()).toEqual([]);
     await goesOn(env, agent, result);

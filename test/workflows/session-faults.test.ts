@@ -217,7 +217,7 @@ test.concurrent('a Temporal server that is killed and restarted on its file lose
 describe('several clients', () => {
   test.concurrent('whose very first messages come at once begin one session', async () => {
     const agent = agentWith([]);
-    await using plait = await startPlait({ agents: [agent], script: echo });
+    await using plait = await startPlait({ agents: [agent], script: echo, debugMode: false });
     const id = newSessionId();
     const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
     const turns = await Promise.all(
@@ -236,6 +236,7 @@ describe('several clients', () => {
     await using plait = await startPlait({
       agents: [agent],
       script: echo,
+      debugMode: false,
       maxCachedWorkflows: 0,
     });
     const id = newSessionId();
