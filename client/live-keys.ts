@@ -89,7 +89,7 @@ async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<L
     });
     for (const { execution, status } of page.executions ?? []) {
       const { workflowId, runId } = execution ?? {};
-      if (workflowId && runId) yield { workflowId, runId, isRunning: status === RUNNING };
+      if (workflowId && runId) yield { workflowId, runId, isRunning: Number(status) === RUNNING };
     }
     nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
   } while (nextPageToken !== undefined);
