@@ -1,5 +1,4 @@
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { WorkflowClient } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import { STORED_OBJECT_LOST } from '../core/failures.ts';
@@ -13,6 +12,9 @@ export interface LiveKeysOptions {
 
 /** gRPC: its retention is over. */
 const NOT_FOUND = 5;
+
+/** Temporal's WORKFLOW_EXECUTION_STATUS_RUNNING. */
+const RUNNING = 1;
 
 /** How many histories are read at once. */
 const CONCURRENT = 8;
@@ -54,12 +56,11 @@ interface Source {
 }
 
 async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Source> {
-  for await (const info of workflowsOf(client, namespace)) {
-    const { workflowId, runId } = info;
+  for await (const { workflowId, runId, isRunning } of workflowsOf(client, namespace)) {
     const execution = { workflowId, runId };
     const what = `workflow ${workflowId}`;
     yield { what, read: () => readHistory(client, namespace, execution) };
-    if (info.status.name !== 'RUNNING') continue;
+    if (!isRunning) continue;
     // Heartbeats and failures of attempts stand in no history.
     const service = client.workflowService;
     yield {
@@ -78,11 +79,26 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
   }
 }
 
-async function* workflowsOf(
-  client: Client,
-  namespace: string,
-): AsyncGenerator<Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'status'>> {
-  yield* new WorkflowClient({ connection: client.connection, namespace }).list();
+/** Not with Temporal's own list, which decodes memos: they stand in the histories as well. */
+async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
+  let nextPageToken: Uint8Array | undefined;
+  do {
+    const page = await client.workflowService.listWorkflowExecutions({
+      namespace,
+      ...(nextPageToken === undefined ? {} : { nextPageToken }),
+    });
+    for (const { execution, status } of page.executions ?? []) {
+      const { workflowId, runId } = execution ?? {};
+      if (workflowId && runId) yield { workflowId, runId, isRunning: Number(status) === RUNNING };
+    }
+    nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
+  } while (nextPageToken !== undefined);
+}
+
+interface ListedWorkflow {
+  workflowId: string;
+  runId: string;
+  isRunning: boolean;
 }
 
 async function* schedulesOf(client: Client, namespace: string): AsyncGenerator<string> {

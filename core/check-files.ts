@@ -17,6 +17,7 @@ export const MAX_IMAGE_SIDE = 8_000;
 /** The same in a request with more than `MANY_IMAGES`. */
 export const MAX_SIDE_OF_MANY = 2_000;
 export const MANY_IMAGES = 20;
+const TEXT_TYPE = 'text/plain';
 
 /** An image or a document, and where it stands: `input[1]`. */
 interface File {
@@ -72,7 +73,10 @@ function findSourceProblem({ type, source }: File): string | undefined {
     case 'base64':
       return findEncodedProblem(type, source);
     case 'text': {
-      const { data } = source;
+      const { data, media_type: mediaType } = source;
+      if (mediaType !== TEXT_TYPE) {
+        return `is ${named(type)} of type ${JSON.stringify(mediaType)}, and the API takes texts as ${TEXT_TYPE}, whatever is in them`;
+      }
       return isStoredData(data) || (typeof data === 'string' && data.trim() !== '')
         ? undefined
         : `is ${named(type)} without any text in source.data`;

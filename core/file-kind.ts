@@ -26,7 +26,6 @@ export function base64Bytes(data: string): number {
 /** What the data is; `undefined` for anything that the API does not take. */
 export function fileKind(data: string): FileKind | undefined {
   const file = new Base64File(data);
-  if (file.startsWith('%PDF-')) return { mediaType: PDF_TYPE };
   if (file.startsWith('\x89PNG\r\n\x1a\n')) {
     return withSize('image/png', { width: file.big(16, 4), height: file.big(20, 4) });
   }
@@ -37,7 +36,7 @@ export function fileKind(data: string): FileKind | undefined {
     return withSize('image/webp', webpSize(file));
   }
   if (file.startsWith('\xff\xd8\xff')) return withSize('image/jpeg', jpegSize(file));
-  return undefined;
+  return isPdf(file) ? { mediaType: PDF_TYPE } : undefined;
 }
 
 interface Size {
@@ -49,6 +48,16 @@ function withSize(mediaType: FileKind['mediaType'], size: Size | undefined): Fil
   // What was cut off reads as no number.
   const isKnown = size !== undefined && size.width > 0 && size.height > 0;
   return { mediaType, ...(isKnown ? { size } : {}) };
+}
+
+/** Readers take a PDF whose header has something before it. PDF Reference 1.7, appendix H, on 3.4.1 */
+const PDF_HEADER_WITHIN = 1024;
+
+function isPdf(file: Base64File): boolean {
+  for (let at = 0; at < PDF_HEADER_WITHIN; at += 1) {
+    if (file.startsWith('%PDF-', at)) return true;
+  }
+  return false;
 }
 
 /** https://developers.google.com/speed/webp/docs/riff_container */

@@ -91,6 +91,16 @@ describe('an image or a document that the API would refuse', () => {
       'is a document without any text in source.data',
     ],
     [
+      'as a text of another type',
+      document({ type: 'text', media_type: 'text/markdown', data: '# Hello' }),
+      'is a document of type "text/markdown", and the API takes texts as text/plain, whatever is in them',
+    ],
+    [
+      'as a text without a type',
+      document({ type: 'text', data: 'Hello' }),
+      'is a document of type undefined, and the API takes texts as text/plain, whatever is in them',
+    ],
+    [
       'behind what is no URL',
       image({ type: 'url', url: '/tmp/a.png' }),
       'is an image whose source.url is none: it must begin with https://',

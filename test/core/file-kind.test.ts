@@ -68,6 +68,8 @@ describe('what a file is', () => {
 
   test.for([
     ['PDF', [pdf().toString('latin1')], 'application/pdf'],
+    ['PDF behind a line break', ['\r\n', pdf().toString('latin1')], 'application/pdf'],
+    ['PDF behind a mail header', ['x'.repeat(1_023), '%PDF-1.7'], 'application/pdf'],
     ['PNG that was cut off', ['\x89PNG\r\n\x1a\n'], 'image/png'],
     ['JPEG without a frame', ['\xff\xd8\xff\xd9'], 'image/jpeg'],
     ['WebP of a kind that nobody knows', ['RIFF', zeros(4), 'WEBPXXXX'], 'image/webp'],
@@ -78,6 +80,7 @@ describe('what a file is', () => {
   test.for([
     ['nothing', []],
     ['a text', ['Hello']],
+    ['a text about PDF', [`${'x'.repeat(1_024)}%PDF-1.7`]],
     ['a bitmap', ['BM', zeros(20)]],
     ['a sound', ['RIFF', zeros(4), 'WAVE']],
   ] as const)('is not known of %s', ([, parts]) => {

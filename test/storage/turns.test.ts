@@ -359,6 +359,8 @@ describe('what is named', () => {
       workflowId: 'w',
       taskQueue: 'nobody',
       args: [{ claim: { key } }, { large: 'x'.repeat(300_000), key: 'd'.repeat(64) }],
+      // As every turn has one.
+      memo: { agent: 'nobody' },
     });
     await vi.waitUntil(async () => (await start.count()).count === 1, WAIT);
 

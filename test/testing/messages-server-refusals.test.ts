@@ -606,6 +606,15 @@ test('what is no object is refused by itself', () => {
   expect(refusal({ ...base, tools: 1 })?.message).toBe('tools: Input should be a valid array');
 });
 
+test('a beta changes nothing about an image that cannot be read', () => {
+  const results = user(result('a', { content: [imageBlock(brokenPng())] }));
+
+  expect(refusal(talk(hello, assistant(call('a')), results), { beta: true })).toMatchObject({
+    message:
+      'messages.2.content.0.tool_result.content.0.image.source.base64: Could not process image',
+  });
+});
+
 test('a beta may bring fields and blocks of its own', () => {
   const body = {
     ...base,

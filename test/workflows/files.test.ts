@@ -23,6 +23,7 @@ import type { PlaitStorage } from '../../storage/plait-storage.ts';
 import { sweep } from '../../storage/sweep.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { startTestEnvironment } from '../../testing/environment.ts';
+import type { MessageReply } from '../../testing/messages/reply.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { conversation } from '../../testing/script.ts';
@@ -191,6 +192,82 @@ describe('with a storage', () => {
     expect(messages[2]?.content).toMatchObject([{ content: [photo] }]);
     expect(plait.model.requests.at(-1)?.body?.messages).toEqual(messages.slice(0, -1));
     await expectSmall(plait.agents.client, turn.turnId);
+  });
+
+  test('what lies behind a URL, is uploaded, or is text reaches the model as it was given', async () => {
+    const text = 'So it was "agreed".\n'.repeat(1_000);
+    const given: InputBlock[] = [
+      { type: 'image', source: { type: 'url', url: 'https://example.com/map.png' } },
+      { type: 'document', source: { type: 'file', file_id: 'file_011' }, title: 'Contract' },
+      { type: 'document', source: { type: 'text', media_type: 'text/plain', data: text } },
+      { type: 'document', source: { type: 'content', content: [photo] } },
+    ];
+    const fetching = agentWith([reader('look', () => given)]);
+    await using plait = await startPlait({
+      agents: [fetching],
+      script: looking,
+      storage: await newStorage(),
+    });
+    const session = plait.agents.session(fetching, newSessionId());
+
+    const turn = await session.send([...given, words('Look 1 times.')]);
+    const { messages } = await turn.result();
+
+    expect(messages[0]?.content).toEqual([...given, words('Look 1 times.')]);
+    expect(messages[2]?.content).toMatchObject([{ content: given }]);
+    expect(plait.model.requests.at(-1)?.body?.messages).toEqual(messages.slice(0, -1));
+    expectPrefixes(plait);
+    await expectSmall(plait.agents.client, turn.turnId);
+    await session.close();
+  });
+
+  test('a document that a tool of the API has found goes back to the API as it came', async () => {
+    const direct = { type: 'direct' } as const;
+    const data = 'So it was "agreed".\n'.repeat(10_000);
+    const found = {
+      type: 'web_fetch_result',
+      url: 'https://example.com',
+      retrieved_at: '2026-11-22T00:00:00Z',
+      content: {
+        type: 'document',
+        source: { type: 'text', media_type: 'text/plain', data },
+        title: null,
+        citations: null,
+      },
+    } as const;
+    const [id, name] = ['srvtoolu_1', 'web_fetch'] as const;
+    const input = { url: found.url };
+    const fetched: MessageReply = {
+      content: [
+        { type: 'server_tool_use', id, name, input, caller: direct },
+        { type: 'web_fetch_tool_result', tool_use_id: id, content: found, caller: direct },
+        { type: 'text', text: 'I have read it.' },
+      ],
+    };
+    const browsing = agentWith([], {
+      serverTools: [{ type: 'web_fetch_20260318', name: 'web_fetch' }],
+    });
+    await using plait = await startPlait({
+      agents: [browsing],
+      script: ({ userText }) => (userText === 'Read it.' ? fetched : say('Yes.')),
+      storage: await newStorage(),
+    });
+    const session = plait.agents.session(browsing, newSessionId());
+
+    const turn = await session.send('Read it.');
+    const committed: unknown[] = [];
+    for await (const event of turn.stream()) {
+      if (event.type === 'replyCommitted') committed.push(event.reply.content[1]);
+    }
+    await (await session.send('Is it agreed?')).result();
+
+    const { messages } = await session.transcript();
+    expect(committed).toMatchObject([{ content: found }]);
+    expect(messages[1]?.content[1]).toMatchObject({ content: found });
+    expect(plait.model.requests.at(-1)?.body?.messages).toEqual(messages.slice(0, -1));
+    await expectSmall(plait.agents.client, session.sessionId);
+    await expectSmall(plait.agents.client, turn.turnId);
+    await session.close();
   });
 
   test('a message that is sent again is the same, also where payloads are encrypted', async () => {
