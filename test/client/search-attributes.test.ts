@@ -213,10 +213,9 @@ test('a client notices within minutes that they have been registered', async () 
   expect(await attributesOf(await agents.start(agent, 'go'))).toEqual({});
   const later = Date.now() + 5 * 60_000;
   const clock = vi.spyOn(Date, 'now').mockReturnValue(later);
-  const turn = agents.start(agent, 'go');
-  clock.mockRestore();
+  const turn = await agents.start(agent, 'go').finally(() => clock.mockRestore());
 
-  expect(await attributesOf(await turn)).toEqual({
+  expect(await attributesOf(turn)).toEqual({
     PlaitAgent: 'tester',
     PlaitStopReason: 'none',
   });
