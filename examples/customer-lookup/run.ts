@@ -39,10 +39,10 @@ export async function runDemo(options: DemoOptions = {}): Promise<boolean> {
   try {
     await Promise.race([play(stage, live, sequential), stop]);
     const finished = !stopped();
-    if (keep && finished) {
-      say('\nPress Ctrl-C to stop.');
+    if (finished && keep) {
+      showLinks(stage, sequential);
       await stop;
-    }
+    } else if (finished) say('\nWith --keep the turns can be looked at in the Temporal UI.');
     return finished;
   } finally {
     await stage.close();
@@ -79,10 +79,14 @@ async function play(stage: Stage, live: boolean, sequential: boolean): Promise<v
   const broken = await turn(stage, 'broken-orders', BROKEN_ORDERS);
   (live ? checkAnswered : checkBrokenOrders)(broken);
   sayLines(resultLines(broken, style));
+}
 
+/** They work for as long as the stage is open. */
+function showLinks(stage: Stage, sequential: boolean): void {
   const ids = ['full-picture', ...(sequential ? ['one-by-one'] : []), 'broken-orders'];
   say('\nThe turns in the Temporal UI');
   sayLines(ids.map((id) => `  ${style.cyan(stage.linkTo(id))}`));
+  say('\nPress Ctrl-C to stop.');
 }
 
 async function turn({ agents }: Stage, turnId: string, text: string): Promise<TurnResult> {
