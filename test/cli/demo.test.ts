@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { plait } from './plait-process.ts';
+import { plait, startPlait } from './plait-process.ts';
 
 it('plait demo shows, measures and checks three calls at once, without a key', async () => {
   const { code, stdout, stderr } = await plait(['demo']);
@@ -19,6 +19,19 @@ it('plait demo shows, measures and checks three calls at once, without a key', a
 
   expect(stdout).toMatch(/├ ✖ get_orders .*━/);
   expect(stdout).toContain('is_error: The orders could not be read: connect ECONNREFUSED');
-  expect(stdout).toMatch(/\/namespaces\/default\/workflows\/broken-orders\n$/);
+  // Pages that end with it are not linked to.
+  expect(stdout).toMatch(/With --keep the turns can be looked at in the Temporal UI\.\n$/);
+  expect(stdout).not.toContain('/workflows/');
   expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+});
+
+it('plait demo --keep stays, so that the links to its turns work', async () => {
+  const demo = startPlait(['demo', '--keep']);
+  await demo.says('Press Ctrl-C to stop.');
+  demo.interrupt();
+  const { code, stdout } = await demo.ended;
+
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/\/namespaces\/default\/workflows\/full-picture\n/);
+  expect(stdout).toMatch(/\/namespaces\/default\/workflows\/broken-orders\n/);
 });
