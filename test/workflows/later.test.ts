@@ -256,10 +256,9 @@ describe('a completion is refused', () => {
     });
     await using _ = plait;
     await until(
-      () => tokens.length,
-      (length) => length === 1,
+      async () => (await turn.workflow.fetchHistory()).events ?? [],
+      (events) => events.some((event) => event.timerFiredEventAttributes != null),
     );
-    await sleep(1_200);
     const late = await refusal(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
     gate.open();
     const result = await turn.result();
