@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { activityInfo, Context } from '@temporalio/activity';
 import type { StorageDriver } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
@@ -12,7 +11,7 @@ import { putBackData, storedData, takeOutData } from '../core/stored-data.ts';
 import type { StoredResult } from '../core/stored-result.ts';
 import type { Segment } from '../core/transcript.ts';
 import { segmentsToAbsorb } from '../core/transcript.ts';
-import { readPart, writePart } from '../storage/stored-part.ts';
+import { partDigest, readPart, writePart } from '../storage/stored-part.ts';
 
 /** Where transcripts and specs lie outside of history. Without a storage everything stays inline. */
 export interface TranscriptStore {
@@ -75,7 +74,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     cache?: Cache,
   ): Promise<Stored> {
     const json = JSON.stringify(value);
-    const digest = digestOf(json);
+    const digest = partDigest(json);
     const known = written.get(digest);
     if (known !== undefined) return known;
     const claim = await writePart(driver, value, codecs()).catch((error: unknown) => {
@@ -99,7 +98,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       if (storage === undefined) throw new Error('this worker has no storage');
       const value = await readPart<object>(storage, stored.claim, codecs());
       const json = JSON.stringify(value);
-      if (digestOf(json) !== stored.digest) throw new Error('its content has changed');
+      if (partDigest(json) !== stored.digest) throw new Error('its content has changed');
       cache.set(stored.digest, { value }, { size: Math.max(1, Buffer.byteLength(json)) });
       return value;
     } catch (error) {
@@ -187,13 +186,9 @@ function storageFailed(what: string, error: unknown): ApplicationFailure {
 function inlineSpec(spec: AgentSpec): PinnedSpec {
   const json = JSON.stringify(spec);
   const bytes = Buffer.byteLength(json);
-  if (bytes <= INLINE_SPEC_BYTES) return { type: 'inline', digest: digestOf(json), spec };
+  if (bytes <= INLINE_SPEC_BYTES) return { type: 'inline', digest: partDigest(json), spec };
   const message = `The system prompt and the tools of the agent have ${bytes} bytes together, and without a \`storage\` at most ${INLINE_SPEC_BYTES} fit. Give the worker and the client one.`;
   throw ApplicationFailure.nonRetryable(message, INVALID_TURN);
-}
-
-function digestOf(json: string): string {
-  return createHash('sha256').update(json).digest('hex');
 }
 
 function codecs() {

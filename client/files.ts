@@ -1,5 +1,4 @@
 import type { Client } from '@temporalio/client';
-import type { PayloadCodec, StorageDriver } from '@temporalio/common';
 import { findFileProblem, largestFile } from '../core/check-files.ts';
 import { causeChain } from '../core/failures.ts';
 import { jsonBytes } from '../core/json.ts';
@@ -7,8 +6,9 @@ import type { StoredData } from '../core/stored-data.ts';
 import { largeData, putBackData, storedData, takeOutData } from '../core/stored-data.ts';
 import { INLINE_BYTES } from '../core/transcript.ts';
 import { InvalidTurnError } from '../core/turn-input.ts';
-import { readPart, writePart } from '../storage/stored-part.ts';
-import { digestOf } from './digest.ts';
+import { partDigest, writePart } from '../storage/stored-part.ts';
+import type { ClientStorage } from './from-storage.ts';
+import { fromStorage, storageOf } from './from-storage.ts';
 
 /**
  * What is sent in place of messages or blocks: the data of large images and documents goes to the
@@ -47,40 +47,19 @@ export async function storedFiles<T>(client: Client, value: T): Promise<T> {
 /** The same messages or blocks with the data of their images and documents. */
 export async function withFiles<T>(client: Client, value: T): Promise<T> {
   if (storedData(value).length === 0) return value;
-  const storage = storageOf(client);
-  if (storage === undefined) {
-    throw new Error(
-      'Images or documents of the conversation lie in a storage, and this client has none. Give it the `storage` of the workers.',
-    );
-  }
-  try {
-    return await putBackData(value, (stored) => readFile(storage, stored));
-  } catch (error) {
-    throw new Error(
-      `Cannot read an image or a document from storage ${storage.driver.name}: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,
-      { cause: error },
-    );
-  }
+  return await fromStorage(client, FILES, (read) =>
+    putBackData(value, async ({ claim }) => (await read<{ data: string }>(claim)).data),
+  );
 }
 
-interface FileStorage {
-  driver: StorageDriver;
-  codecs: readonly PayloadCodec[];
-}
+const FILES = {
+  lies: 'Images or documents of the conversation lie',
+  part: 'an image or a document',
+};
 
 /** As workers do it. */
-async function storeFile({ driver, codecs }: FileStorage, data: string): Promise<StoredData> {
+async function storeFile({ driver, codecs }: ClientStorage, data: string): Promise<StoredData> {
   const claim = await writePart(driver, { data }, codecs);
-  const digest = digestOf({ data });
+  const digest = partDigest(JSON.stringify({ data }));
   return { type: 'plait.stored', digest, claim, bytes: Buffer.byteLength(data) };
-}
-
-async function readFile({ driver, codecs }: FileStorage, { claim }: StoredData): Promise<string> {
-  return (await readPart<{ data: string }>(driver, claim, codecs)).data;
-}
-
-function storageOf(client: Client): FileStorage | undefined {
-  const { externalStorage, payloadCodecs: codecs } = client.options.loadedDataConverter;
-  const driver = externalStorage?.drivers[0];
-  return driver === undefined ? undefined : { driver, codecs };
 }

@@ -1,9 +1,8 @@
 import type { Client } from '@temporalio/client';
-import { causeChain } from '../core/failures.ts';
 import type { Message } from '../core/messages.ts';
 import type { Segment, Transcript } from '../core/transcript.ts';
 import { withFiles } from './files.ts';
-import { readPart } from '../storage/stored-part.ts';
+import { fromStorage } from './from-storage.ts';
 
 export interface MessageRange {
   /** Index of the first message. @default 0 */
@@ -36,20 +35,8 @@ function cut(messages: Message[], first: number, from: number, to: number): Mess
   return messages.slice(Math.max(0, from - first), Math.max(0, to - first));
 }
 
-async function readSegment(client: Client, { claim }: Segment): Promise<Message[]> {
-  const { externalStorage, payloadCodecs } = client.options.loadedDataConverter;
-  const storage = externalStorage?.drivers[0];
-  if (storage === undefined) {
-    throw new Error(
-      'The conversation lies in a storage, and this client has none. Give it the `storage` of the workers.',
-    );
-  }
-  try {
-    return await readPart<Message[]>(storage, claim, payloadCodecs);
-  } catch (error) {
-    throw new Error(
-      `Cannot read a part of the conversation from storage ${storage.name}: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,
-      { cause: error },
-    );
-  }
+const CONVERSATION = { lies: 'The conversation lies', part: 'a part of the conversation' };
+
+function readSegment(client: Client, { claim }: Segment): Promise<Message[]> {
+  return fromStorage(client, CONVERSATION, (read) => read<Message[]>(claim));
 }

@@ -1,4 +1,5 @@
 import { isRecord } from './json.ts';
+import { SEAL_BYTES } from './transcript.ts';
 
 /**
  * Stands in the source of an image or a document in place of its `data`, which lies in the storage. An
@@ -16,11 +17,8 @@ export interface StoredData {
   bytes: number;
 }
 
-/**
- * Data from this length on is stored, in characters: with less the conversation can be sealed as it is.
- * As many as `SEAL_BYTES`.
- */
-export const STORED_FROM = 8 * 1024;
+/** Data from this length on is stored, in characters: with less the conversation can be sealed as it is. */
+export const STORED_FROM = SEAL_BYTES;
 
 export function isStoredData(value: unknown): value is StoredData {
   return (

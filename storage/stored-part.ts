@@ -1,9 +1,15 @@
+import { createHash } from 'node:crypto';
 import type { Payload, PayloadCodec, StorageDriver } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 
 // A part of a conversation, a spec or a text that lies in the storage outside of any history. It passes
 // through the codecs as every payload does: a team that encrypts its history wants its transcripts
 // encrypted too.
+
+/** By which a part is known, whoever has written it: SHA-256 of its JSON, in hex. */
+export function partDigest(json: string): string {
+  return createHash('sha256').update(json).digest('hex');
+}
 
 /** Returns the claim by which it is read again. */
 export async function writePart(
