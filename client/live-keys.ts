@@ -81,18 +81,15 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
 
 /** Not with Temporal's own list, which decodes memos: they stand in the histories as well. */
 async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
-  let nextPageToken: Uint8Array | undefined;
-  do {
-    const page = await client.workflowService.listWorkflowExecutions({
-      namespace,
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    });
-    for (const { execution, status } of page.executions ?? []) {
+  const pages = pagesOf((page) =>
+    client.workflowService.listWorkflowExecutions({ namespace, ...page }),
+  );
+  for await (const { executions } of pages) {
+    for (const { execution, status } of executions ?? []) {
       const { workflowId, runId } = execution ?? {};
       if (workflowId && runId) yield { workflowId, runId, isRunning: Number(status) === RUNNING };
     }
-    nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
-  } while (nextPageToken !== undefined);
+  }
 }
 
 interface ListedWorkflow {
@@ -102,15 +99,10 @@ interface ListedWorkflow {
 }
 
 async function* schedulesOf(client: Client, namespace: string): AsyncGenerator<string> {
-  let nextPageToken: Uint8Array | undefined;
-  do {
-    const page = await client.workflowService.listSchedules({
-      namespace,
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    });
-    for (const { scheduleId } of page.schedules ?? []) if (scheduleId) yield scheduleId;
-    nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
-  } while (nextPageToken !== undefined);
+  const pages = pagesOf((page) => client.workflowService.listSchedules({ namespace, ...page }));
+  for await (const { schedules } of pages) {
+    for (const { scheduleId } of schedules ?? []) if (scheduleId) yield scheduleId;
+  }
 }
 
 async function readHistory(
@@ -118,18 +110,24 @@ async function readHistory(
   namespace: string,
   execution: { workflowId: string; runId: string },
 ): Promise<unknown[]> {
-  const pages: unknown[] = [];
+  const pages = pagesOf((page) =>
+    client.workflowService.getWorkflowExecutionHistory({ namespace, execution, ...page }),
+  );
+  const events: unknown[] = [];
+  for await (const { history } of pages) events.push(history?.events);
+  return events;
+}
+
+/** The pages of an answer that the server gives page by page. */
+async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null }>(
+  request: (page: { nextPageToken?: Uint8Array }) => Promise<Page>,
+): AsyncGenerator<Page> {
   let nextPageToken: Uint8Array | undefined;
   do {
-    const page = await client.workflowService.getWorkflowExecutionHistory({
-      namespace,
-      execution,
-      ...(nextPageToken === undefined ? {} : { nextPageToken }),
-    });
-    pages.push(page.history?.events);
+    const page = await request(nextPageToken === undefined ? {} : { nextPageToken });
+    yield page;
     nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
   } while (nextPageToken !== undefined);
-  return pages;
 }
 
 async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
