@@ -1,10 +1,9 @@
 import type { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
 import type { AgentSpec } from '../core/agent-spec.ts';
-import type { ModelErrorReport } from '../core/failures.ts';
-import { isOverloaded, MODEL_CALL_FAILED } from '../core/failures.ts';
+import { isOverloaded } from '../core/failures.ts';
 import { nextFallback } from '../core/fallback.ts';
 import type { ModelReply } from '../core/reply.ts';
+import { modelFailure } from './ask-model.ts';
 
 /**
  * Attempts before an overloaded model is left. Mostly it passes, and another model has nothing of the
@@ -37,8 +36,7 @@ export async function askFallbacks(
 }
 
 function shouldLeave(error: unknown, attempt: number): boolean {
-  if (!(error instanceof ApplicationFailure) || error.type !== MODEL_CALL_FAILED) return false;
-  const report = error.details?.[0] as ModelErrorReport;
-  // With a final failure no other attempt follows.
-  return isOverloaded(report) && (attempt > PATIENT_ATTEMPTS || error.nonRetryable === true);
+  const failure = modelFailure(error);
+  if (failure === undefined || !isOverloaded(failure.report)) return false;
+  return attempt > PATIENT_ATTEMPTS || failure.final;
 }

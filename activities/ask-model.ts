@@ -1,5 +1,6 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import type { ModelErrorReport } from '../core/failures.ts';
 import { MODEL_CALL_FAILED, WORKER_SHUTDOWN } from '../core/failures.ts';
 import { toolUses } from '../core/messages.ts';
 import type { ModelReply } from '../core/reply.ts';
@@ -19,6 +20,21 @@ export interface ModelOptions {
   client: () => ModelClient;
   secrets: Secrets;
   idleTimeoutMs: number;
+}
+
+/** Why a request for a reply has failed, where it has. */
+export interface ModelFailure {
+  message: string;
+  report: ModelErrorReport;
+  /** No other attempt follows. */
+  final: boolean;
+}
+
+/** What `askWithRoom` has rejected with; `undefined` for what has nothing to do with the API's answer. */
+export function modelFailure(error: unknown): ModelFailure | undefined {
+  if (!(error instanceof ApplicationFailure) || error.type !== MODEL_CALL_FAILED) return undefined;
+  const report = error.details?.[0] as ModelErrorReport;
+  return { message: error.message, report, final: error.nonRetryable === true };
 }
 
 /** How one call of the activity asks. */
@@ -87,10 +103,8 @@ async function askInOrder(
   try {
     return await ask(activity, model, params, deadline);
   } catch (error) {
-    const messages =
-      error instanceof ApplicationFailure
-        ? textsBeforeCalls(params.messages, error.message)
-        : undefined;
+    const failure = modelFailure(error);
+    const messages = failure && textsBeforeCalls(params.messages, failure.message);
     if (messages === undefined) throw error;
     activity.log.info('The API refuses texts behind calls; asking with them before the calls');
     return await ask(activity, model, { ...params, messages }, deadline);

@@ -1,9 +1,7 @@
-import { ApplicationFailure } from '@temporalio/common';
-import type { ModelErrorReport } from '../core/failures.ts';
-import { isRecord } from '../core/json.ts';
 import type { Message } from '../core/messages.ts';
 import type { RefusedFile } from '../core/refused-files.ts';
 import { isAboutFiles, refusedFiles, withoutRefused } from '../core/refused-files.ts';
+import { modelFailure } from './ask-model.ts';
 
 /**
  * Asks, and again without the images and documents in the newest results that the API refuses to read:
@@ -35,10 +33,7 @@ export async function leaveOutRefused<T>(
 }
 
 function filesOf(error: unknown, messages: Message[], tailLength: number): RefusedFile[] {
-  if (!(error instanceof ApplicationFailure)) return [];
-  const report: unknown = error.details?.[0];
-  if (!isRecord(report)) return [];
-  return isAboutFiles(report as unknown as ModelErrorReport, error.message)
-    ? refusedFiles(messages, tailLength, error.message)
-    : [];
+  const failure = modelFailure(error);
+  if (failure === undefined || !isAboutFiles(failure.report, failure.message)) return [];
+  return refusedFiles(messages, tailLength, failure.message);
 }
