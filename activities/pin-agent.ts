@@ -1,4 +1,5 @@
 import { activityInfo, getClient as activityClient } from '@temporalio/activity';
+import type { ApplicationFailureOptions } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
@@ -64,12 +65,17 @@ export function invalidTurn(message: string): ApplicationFailure {
 }
 
 /** Another worker of the queue may have the agent, so its absence here is worth another attempt. */
-export function registeredAgent(registry: AgentRegistry, name: string): AgentDefinition {
+export function registeredAgent(
+  registry: AgentRegistry,
+  name: string,
+  retry: Pick<ApplicationFailureOptions, 'nonRetryable' | 'nextRetryDelay'> = {},
+): AgentDefinition {
   const agent = registry.agent(name);
   if (agent !== undefined) return agent;
   throw ApplicationFailure.create({
     message: notRegistered(registry, name),
     type: AGENT_NOT_REGISTERED,
+    ...retry,
   });
 }
 
@@ -86,14 +92,8 @@ export const LOOKUP_DELAY = '500ms';
  * wrong is soon reported.
  */
 export function agentToPin(registry: AgentRegistry, name: string): AgentDefinition {
-  const agent = registry.agent(name);
-  if (agent !== undefined) return agent;
-  throw ApplicationFailure.create({
-    message: notRegistered(registry, name),
-    type: AGENT_NOT_REGISTERED,
-    nonRetryable: activityInfo().attempt >= LOOKUP_ATTEMPTS,
-    nextRetryDelay: LOOKUP_DELAY,
-  });
+  const nonRetryable = activityInfo().attempt >= LOOKUP_ATTEMPTS;
+  return registeredAgent(registry, name, { nonRetryable, nextRetryDelay: LOOKUP_DELAY });
 }
 
 /**
@@ -101,14 +101,8 @@ export function agentToPin(registry: AgentRegistry, name: string): AgentDefiniti
  * longer waits come only after that.
  */
 export function agentOfTurn(registry: AgentRegistry, name: string): AgentDefinition {
-  const agent = registry.agent(name);
-  if (agent !== undefined) return agent;
   const soon = activityInfo().attempt < LOOKUP_ATTEMPTS;
-  throw ApplicationFailure.create({
-    message: notRegistered(registry, name),
-    type: AGENT_NOT_REGISTERED,
-    ...(soon ? { nextRetryDelay: LOOKUP_DELAY } : {}),
-  });
+  return registeredAgent(registry, name, soon ? { nextRetryDelay: LOOKUP_DELAY } : {});
 }
 
 function notRegistered(registry: AgentRegistry, name: string): string {
