@@ -227,15 +227,14 @@ export class TurnRun {
     const state = commitResults(this.state, open, skipped, this.agent?.spec.type === 'stored');
     this.state = state;
     const { args } = this;
-    if (this.ofSession) {
-      if (!allHandlersFinished()) await allAnswered();
-      recordStopReason(stop.reason);
-      return sessionTurnResult(args.agent, state, this.newlyPinned, stop);
-    }
-    const messages = allMessages(state.transcript) ?? (await readTranscript(state.transcript));
+    const messages = this.ofSession
+      ? undefined
+      : (allMessages(state.transcript) ?? (await readTranscript(state.transcript)));
     if (!allHandlersFinished()) await allAnswered();
     recordStopReason(stop.reason);
-    return turnResult(args.agent, state, messages, stop);
+    return messages === undefined
+      ? sessionTurnResult(args.agent, state, this.newlyPinned, stop)
+      : turnResult(args.agent, state, messages, stop);
   }
 
   /** What the run fails with: the root cause, with the rounds that were committed before it. */
