@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { MessagesEvent } from '../../testing/sse.ts';
 import { frame } from '../../testing/sse.ts';
+import type { Loopback } from '../fixtures/loopback.ts';
+import { onLoopback } from '../fixtures/loopback.ts';
 
-export interface StreamServer extends AsyncDisposable {
-  readonly url: string;
+export interface StreamServer extends Loopback {
   /** Responses whose connection the client has closed. */
   readonly closedByClient: () => number;
 }
@@ -28,17 +28,5 @@ export async function streamServer(
     };
     stream().catch(() => response.destroy());
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    closedByClient: () => closed,
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { ...(await onLoopback(server)), closedByClient: () => closed };
 }

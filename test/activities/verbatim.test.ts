@@ -1,6 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import type { Message } from '@anthropic-ai/sdk/resources/messages';
@@ -12,6 +11,7 @@ import type { ReplyBlock } from '../../core/messages.ts';
 import { beginTurn, commitReply } from '../../core/turn-state.ts';
 import { allMessages } from '../../core/transcript.ts';
 import { frame, messageEvents } from '../../testing/sse.ts';
+import { onLoopback } from '../fixtures/loopback.ts';
 
 const SPEC = { model: 'claude-opus-5-5', max_tokens: 1_000 };
 const QUESTION = { role: 'user' as const, content: 'Hello' };
@@ -23,18 +23,15 @@ async function serve(sse: string) {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(sse);
     });
   });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
+  const { url, ...open } = await onLoopback(server);
   return {
     client: new Anthropic({
       apiKey: 'test',
-      baseURL: `http://127.0.0.1:${port}`,
+      baseURL: url,
       maxRetries: 0,
       openTelemetry: false,
     }),
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())),
+    ...open,
   };
 }
 

@@ -1,4 +1,3 @@
-import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resources/messages';
 import { describe, expect, test } from 'vitest';
 import { say } from '../../testing/replies.ts';
 import { refusal } from '../../testing/refusals.ts';
@@ -22,6 +21,7 @@ import {
   tools,
   without,
 } from './requests.ts';
+import { testRules, testTaken } from './refused.ts';
 
 const picture = imageBlock(png());
 const huge = imageBlock(png({ bytes: 8_000_000 }));
@@ -569,16 +569,7 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
 ];
 
 describe('the API refuses', () => {
-  test.for(REFUSED)('%s', async ([, body, message]) => {
-    const { client } = await start(() => say('Not refused'));
-    const request = body as MessageCreateParamsNonStreaming;
-    const error = await rejection(client.messages.create(request, { timeout: 5_000 }));
-    expect(error).toMatchObject({
-      status: 400,
-      type: 'invalid_request_error',
-      apiMessage: message,
-    });
-  });
+  testRules(REFUSED);
 
   test('a model that does not exist', async () => {
     const { client } = await start(() => say('Not refused'));
@@ -592,13 +583,7 @@ describe('the API refuses', () => {
 });
 
 describe('the API takes', () => {
-  test.for(ACCEPTED)('%s', async ([, body]) => {
-    const { client } = await start(() => say('Taken'));
-    const request = body as MessageCreateParamsNonStreaming;
-    await expect(client.messages.create(request)).resolves.toMatchObject({
-      content: [{ text: 'Taken' }],
-    });
-  });
+  testTaken(ACCEPTED);
 });
 
 test('what is no object is refused by itself', () => {

@@ -15,7 +15,7 @@ import {
   tools,
   user,
 } from './requests.ts';
-import { invalidRequest, refused, taken } from './refused.ts';
+import { invalidRequest, testRules, testTaken } from './refused.ts';
 import type { Row } from './refused.ts';
 import { imageBlock, png as aPng } from '../fixtures/images.ts';
 
@@ -224,15 +224,11 @@ const OPTIONS: readonly Row[] = [
 ];
 
 describe('a rule about images and documents:', () => {
-  test.for(SOURCES)('%s', async ([, body, message]) => {
-    expect(await refused(body)).toMatchObject(invalidRequest(message));
-  });
+  testRules(SOURCES);
 });
 
 describe('a rule about options:', () => {
-  test.for(OPTIONS)('%s', async ([, body, message]) => {
-    expect(await refused(body)).toMatchObject(invalidRequest(message));
-  });
+  testRules(OPTIONS);
 
   test('a prompt is not longer than the window of the model', async () => {
     const { client } = await start(() => say('Taken'), { contextWindow: 1_000 });
@@ -298,9 +294,7 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
 ];
 
 describe('the API takes', () => {
-  test.for(ACCEPTED)('%s', async ([, body]) => {
-    expect(await taken(body)).toMatchObject({ content: [{ text: 'Taken' }] });
-  });
+  testTaken(ACCEPTED);
 });
 
 test('tokens are counted under the same rules', async () => {

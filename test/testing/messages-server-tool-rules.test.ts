@@ -16,7 +16,7 @@ import {
   tools,
   user,
 } from './requests.ts';
-import { invalidRequest, refused, taken } from './refused.ts';
+import { invalidRequest, testRules, testTaken } from './refused.ts';
 import type { Row } from './refused.ts';
 
 const code = { type: 'code_execution_20260120', name: 'code_execution' };
@@ -129,15 +129,11 @@ const CODE: readonly Row[] = [
 ];
 
 describe('a rule about toolsets:', () => {
-  test.for(TOOLSETS)('%s', async ([, body, message]) => {
-    expect(await refused(body)).toMatchObject(invalidRequest(message));
-  });
+  testRules(TOOLSETS);
 });
 
 describe('a rule about code and the tools of the API:', () => {
-  test.for(CODE)('%s', async ([, body, message]) => {
-    expect(await refused(body)).toMatchObject(invalidRequest(message));
-  });
+  testRules(CODE);
 });
 
 const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
@@ -147,9 +143,7 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
 ];
 
 describe('the API takes', () => {
-  test.for(ACCEPTED)('%s', async ([, body]) => {
-    expect(await taken(body)).toMatchObject({ content: [{ text: 'Taken' }] });
-  });
+  testTaken(ACCEPTED);
 });
 
 /** The answer to what follows a reply, with the calls answered. */

@@ -1,5 +1,6 @@
 import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resources/messages';
 import type { Message } from '@anthropic-ai/sdk/resources/messages';
+import { expect, test } from 'vitest';
 import { say } from '../../testing/replies.ts';
 import { rejection, start } from './messages-server-fixture.ts';
 
@@ -24,3 +25,17 @@ export const invalidRequest = (message: string) => ({
   type: 'invalid_request_error',
   apiMessage: message,
 });
+
+/** A test for each rule. */
+export function testRules(rules: readonly Row[]): void {
+  test.for(rules)('%s', async ([, body, message]) => {
+    expect(await refused(body)).toMatchObject(invalidRequest(message));
+  });
+}
+
+/** A test for each request that breaks no rule. */
+export function testTaken(requests: readonly (readonly [why: string, body: object])[]): void {
+  test.for(requests)('%s', async ([, body]) => {
+    expect(await taken(body)).toMatchObject({ content: [{ text: 'Taken' }] });
+  });
+}
