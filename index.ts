@@ -23,12 +23,18 @@ export type { InputOf, InputSchema, JsonSchema } from './agents/input-schema.ts'
 export { ToolError } from './agents/tool-error.ts';
 export type { ToolErrorOptions } from './agents/tool-error.ts';
 
-export { examplePrices } from './core/prices.ts';
-export type { Prices } from './core/prices.ts';
+export { examplePrices } from './core/turn/prices.ts';
+export type { Prices } from './core/turn/prices.ts';
 export type { OutputOption } from './agents/output-schema.ts';
-export type { OnLimit } from './core/budget.ts';
-export type { FallbackReason, TakenFallback } from './core/fallback.ts';
-export type { OnToolFailure } from './core/batch-policy.ts';
-export type { ApprovalRecord, OutcomeType } from './core/outcome.ts';
-export type { CallRecord, StopReason, TurnArgs, TurnInput, TurnResult } from './core/turn.ts';
-export type { Usage } from './core/usage.ts';
+export type { OnLimit } from './core/turn/budget.ts';
+export type { FallbackReason, TakenFallback } from './core/turn/fallback.ts';
+export type { OnToolFailure } from './core/calls/batch-policy.ts';
+export type { ApprovalRecord, OutcomeType } from './core/calls/outcome.ts';
+export type {
+  CallRecord,
+  StopReason,
+  TurnArgs,
+  TurnInput,
+  TurnResult,
+} from './core/turn/result.ts';
+export type { Usage } from './core/turn/usage.ts';

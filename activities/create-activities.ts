@@ -14,20 +14,20 @@ import {
   READ_TRANSCRIPT,
   READ_TURN,
 } from '../core/names.ts';
-import { cancelTurn } from './cancel-turn.ts';
-import { createAnnounceApproval } from './announce-approval.ts';
-import { withBuiltInTools } from './built-in-tools.ts';
-import { createCallModel } from './call-model.ts';
-import type { ModelClient } from './model-client.ts';
-import { modelClient } from './model-client.ts';
-import { createPrepareCall } from './prepare-call.ts';
-import { createPresentResult } from './present-result.ts';
-import { createReadTranscript } from './read-transcript.ts';
-import { readTurn } from './read-turn.ts';
-import { createRunTool } from './run-tool.ts';
+import { cancelTurn } from './turn/cancel-turn.ts';
+import { createAnnounceApproval } from './tools/announce-approval.ts';
+import { withBuiltInTools } from './tools/built-in-tools.ts';
+import { createCallModel } from './model/call-model.ts';
+import type { ModelClient } from './model/client.ts';
+import { modelClient } from './model/client.ts';
+import { createPrepareCall } from './tools/prepare-call.ts';
+import { createPresentResult } from './tools/present-result.ts';
+import { createReadTranscript } from './transcript/read-transcript.ts';
+import { readTurn } from './turn/read-turn.ts';
+import { createRunTool } from './tools/run-tool.ts';
 import { createSecrets } from './secrets.ts';
-import type { LeftBehind } from './tool-attempt.ts';
-import { createTranscriptStore } from './transcript-store.ts';
+import type { LeftBehind } from './tools/attempt.ts';
+import { createTranscriptStore } from './transcript/store.ts';
 
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */

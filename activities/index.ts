@@ -1,3 +1,3 @@
 export { createActivities } from './create-activities.ts';
 export type { ActivitiesOptions, PlaitActivities } from './create-activities.ts';
-export type { ModelClient } from './model-client.ts';
+export type { ModelClient } from './model/client.ts';

@@ -1,10 +1,10 @@
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import type { Logger } from '@temporalio/common';
 import { z } from 'zod';
-import { DEFAULT_RESULT_BYTES } from '../core/cut-result.ts';
+import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
 import { TOOL_NAME_PATTERN } from '../core/names.ts';
-import type { ToolPolicy, ToolPolicyOverrides } from '../core/tool-policy.ts';
-import { toolPolicy } from '../core/tool-policy.ts';
+import type { ToolPolicy, ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
+import { toolPolicy } from '../core/calls/tool-policy.ts';
 import type { AccessOption } from './access-option.ts';
 import { accessOption, checkFields } from './access-option.ts';
 import type { Duration } from './check-options.ts';

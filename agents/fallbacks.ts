@@ -1,9 +1,9 @@
 import type { Model } from '@anthropic-ai/sdk/resources/messages';
 import { z } from 'zod';
 import type { FallbackSpec } from '../core/agent-spec.ts';
-import type { FallbackReason } from '../core/fallback.ts';
-import { FALLBACK_REASONS } from '../core/fallback.ts';
-import type { Prices } from '../core/prices.ts';
+import type { FallbackReason } from '../core/turn/fallback.ts';
+import { FALLBACK_REASONS } from '../core/turn/fallback.ts';
+import type { Prices } from '../core/turn/prices.ts';
 import { compactsConversations } from './model-features.ts';
 import type { CheckedModelOptions, Effort, Thinking } from './model-options.ts';
 import { modelOptions, modelProblems, thinkingParam } from './model-options.ts';

@@ -1,6 +1,6 @@
-import { isInsidePair } from '../core/cut-result.ts';
+import { isInsidePair } from '../core/conversation/cut-result.ts';
 import { READ_RESULT } from '../core/names.ts';
-import { toolPolicy } from '../core/tool-policy.ts';
+import { toolPolicy } from '../core/calls/tool-policy.ts';
 import type { Tool } from './define-tool.ts';
 import { compileSchema } from './input-schema.ts';
 

@@ -1,5 +1,5 @@
 import type { ToolUnion } from '@anthropic-ai/sdk/resources/messages';
-import { toolsetOf } from '../core/toolsets.ts';
+import { toolsetOf } from '../core/conversation/toolsets.ts';
 import type { Tool } from './define-tool.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { CommanderError } from 'commander';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import {
-  ApprovalRefusedError,
+  DecisionRejectedError,
   InvalidSessionError,
-  SendRefusedError,
+  SendRejectedError,
   SessionBusyError,
   SessionClosedError,
   SessionNotFoundError,
@@ -14,7 +14,7 @@ import {
   WorkerUnavailableError,
 } from '../client/errors.ts';
 import { causeChain } from '../core/failures.ts';
-import { InvalidTurnError } from '../core/turn-input.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
 import { InvalidStorageError, StorageUnavailableError } from '../storage/errors.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';
@@ -38,7 +38,7 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
   return { exitCode, message: known ? text : `${text} (PLAIT_DEBUG=1 shows where)` };
 }
 
-const REFUSALS = [ApprovalRefusedError, SendRefusedError, SessionBusyError, SessionClosedError];
+const REFUSALS = [DecisionRejectedError, SendRejectedError, SessionBusyError, SessionClosedError];
 const WRONG_INPUT = [
   DeclarationError,
   InvalidSessionError,

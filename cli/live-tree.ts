@@ -1,11 +1,11 @@
 import type {
   CallSnapshot,
   RoundSnapshot,
-  StepSnapshot,
-  StepState,
+  ActivitySnapshot,
+  ActivityState,
   TurnSnapshot,
-} from '../client/turn-snapshot.ts';
-import { isSettled } from '../client/turn-snapshot.ts';
+} from '../client/follow/snapshot.ts';
+import { isSettled } from '../client/follow/snapshot.ts';
 import type { Style } from './style.ts';
 import { columnsOf, cutTo, durationText, fit, oneLine, wrap } from './text.ts';
 
@@ -21,7 +21,7 @@ interface Row {
   guide: string;
   name: string;
   detail: string;
-  step: StepSnapshot;
+  step: ActivitySnapshot;
   model: boolean;
   /** Stands before the step's message in the line below. */
   below: string;
@@ -132,7 +132,7 @@ function colourOf({ step, model }: Row, style: Style): Colour {
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SPINNER_MS = 80;
 
-const ICONS: Record<StepState, string> = {
+const ICONS: Record<ActivityState, string> = {
   scheduled: '·',
   waiting: '…',
   running: '·',
@@ -148,7 +148,7 @@ const ICONS: Record<StepState, string> = {
   skipped: '–',
 };
 
-function iconOf(state: StepState, model: boolean, now: number): string {
+function iconOf(state: ActivityState, model: boolean, now: number): string {
   if (state === 'running') return SPINNER[Math.floor(now / SPINNER_MS) % SPINNER.length] ?? '·';
   return model && state === 'succeeded' ? '●' : ICONS[state];
 }
@@ -167,7 +167,7 @@ function axisOf(turn: TurnSnapshot, columns: number, now: number): Axis {
   return { columns, start, end: Math.max(start + 1, ...ends) };
 }
 
-function bar({ start, end }: StepSnapshot, axis: Axis): string {
+function bar({ start, end }: ActivitySnapshot, axis: Axis): string {
   if (axis.columns === 0 || start === undefined) return ' '.repeat(axis.columns);
   const columnOf = (time: number): number => {
     const share = (time - axis.start) / (axis.end - axis.start);
@@ -178,7 +178,7 @@ function bar({ start, end }: StepSnapshot, axis: Axis): string {
   return ' '.repeat(from) + '━'.repeat(to - from) + ' '.repeat(axis.columns - to);
 }
 
-function timeOf({ start, end, attempt }: StepSnapshot, now: number): string {
+function timeOf({ start, end, attempt }: ActivitySnapshot, now: number): string {
   return start === undefined || attempt === 0 ? '' : durationText((end ?? now) - start);
 }
 

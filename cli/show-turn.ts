@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update';
-import type { TurnSnapshot } from '../client/turn-snapshot.ts';
+import type { TurnSnapshot } from '../client/follow/snapshot.ts';
 import { drawTree } from './live-tree.ts';
 import type { Style } from './style.ts';
 import { turnNews } from './turn-log.ts';

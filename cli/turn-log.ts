@@ -1,5 +1,5 @@
-import type { StepSnapshot, TurnSnapshot } from '../client/turn-snapshot.ts';
-import { isSettled } from '../client/turn-snapshot.ts';
+import type { ActivitySnapshot, TurnSnapshot } from '../client/follow/snapshot.ts';
+import { isSettled } from '../client/follow/snapshot.ts';
 import { durationText, oneLine } from './text.ts';
 
 /** The steps of a turn as lines have told them so far: a step's key and what was said of it. */
@@ -36,11 +36,11 @@ export function turnNews(turn: TurnSnapshot, told: Told): News {
   return { lines, told: next };
 }
 
-function stateText({ state, attempt }: StepSnapshot): string {
+function stateText({ state, attempt }: ActivitySnapshot): string {
   return attempt > 1 && !isSettled(state) ? `${state}, attempt ${attempt}` : state;
 }
 
-function detailsOf({ state, start, end, attempt, message }: StepSnapshot): string {
+function detailsOf({ state, start, end, attempt, message }: ActivitySnapshot): string {
   const time =
     isSettled(state) && attempt > 0 && start !== undefined && end !== undefined
       ? ` after ${durationText(end - start)}`

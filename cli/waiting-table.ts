@@ -1,4 +1,4 @@
-import { summarize } from '../activities/prepare-calls.ts';
+import { summarize } from '../activities/tools/prepare-calls.ts';
 import type { WaitingCall } from '../client/waiting-calls.ts';
 import type { Style } from './style.ts';
 import { columnsOf, cutTo, fit, oneLine, spanText } from './text.ts';

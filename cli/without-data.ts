@@ -1,5 +1,5 @@
-import type { Message } from '../core/messages.ts';
-import { mapData, STORED_FROM } from '../core/stored-data.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import { mapData, STORED_FROM } from '../core/conversation/stored-data.ts';
 
 /** Messages for printing: megabytes of an image help nobody on a terminal or in a log. */
 export function withoutLargeData(messages: Message[]): Message[] {

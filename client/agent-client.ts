@@ -6,10 +6,10 @@ import type { Agent } from '../agents/define-agent.ts';
 import type { Json } from '../core/json.ts';
 import { shorten } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
-import type { SessionArgs } from '../core/session.ts';
-import { InvalidTurnError } from '../core/turn-input.ts';
-import type { TurnInput, TurnResult } from '../core/turn.ts';
-import { withoutThinking } from '../core/without-thinking.ts';
+import type { SessionArgs } from '../core/session/protocol.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
+import type { TurnInput, TurnResult } from '../core/turn/result.ts';
+import { withoutThinking } from '../core/conversation/without-thinking.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
@@ -37,7 +37,7 @@ import type {
   SessionOptions,
   StartSessionOptions,
   StartTurnOptions,
-} from './start-options.ts';
+} from './options.ts';
 import { startedWith } from './started-with.ts';
 import { aboutServer, aboutTurn } from './temporal-errors.ts';
 import { TurnHandle } from './turn-handle.ts';
@@ -290,7 +290,7 @@ export class AgentClient {
    * returned: a text, a JSON value, content blocks. Text above the tool's `maxResultBytes` is cut like any
    * other result. The same completion may be sent again when its answer was lost.
    *
-   * Throws a `CompletionRefusedError` when it is not taken, a `WorkerUnavailableError`, a
+   * Throws a `CompletionRejectedError` when it is not taken, a `WorkerUnavailableError`, a
    * `TemporalUnavailableError`.
    */
   async completeToolCall(token: string, result: unknown): Promise<void> {

@@ -9,12 +9,12 @@ import {
 } from '@temporalio/client';
 import type { WorkflowStartOptions } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { SEND_REFUSED, SESSION_BUSY, SESSION_CLOSED } from '../core/failures.ts';
+import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import { SESSION_WORKFLOW } from '../core/names.ts';
 import { ranOutOfTime } from './ask-turn.ts';
 import {
-  SendRefusedError,
+  SendRejectedError,
   SessionBusyError,
   SessionClosedError,
   SessionNotFoundError,
@@ -48,7 +48,7 @@ export type StartOptions = WorkflowStartOptions & { workflowId: string };
 /**
  * Has a session take an Update; `start` begins the session where it does not exist.
  *
- * Throws a `SessionNotFoundError`, `SessionClosedError`, `SessionBusyError`, `SendRefusedError`,
+ * Throws a `SessionNotFoundError`, `SessionClosedError`, `SessionBusyError`, `SendRejectedError`,
  * `WorkerUnavailableError` or `TemporalUnavailableError`.
  */
 export async function updateSession<T>(
@@ -117,8 +117,8 @@ function refusal(sessionId: string, error: WorkflowUpdateFailedError): Error | u
       return new SessionClosedError(sessionId, { cause: error });
     case SESSION_BUSY:
       return new SessionBusyError(sessionId, reason, { cause: error });
-    case SEND_REFUSED:
-      return new SendRefusedError(sessionId, reason, { cause: error });
+    case SEND_REJECTED:
+      return new SendRejectedError(sessionId, reason, { cause: error });
     default:
       // The run ended with the Update in hand: it has gone on in a new one, or the next answer tells.
       return undefined;

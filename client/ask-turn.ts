@@ -12,7 +12,7 @@ import {
 import { rootCause } from '@temporalio/common';
 import { causeChain } from '../core/failures.ts';
 import { isRecord, jsonBytes, shorten } from '../core/json.ts';
-import { MAX_RESULT_BYTES } from '../core/turn-limits.ts';
+import { MAX_RESULT_BYTES } from '../core/turn/payload-room.ts';
 import { digestOf } from './digest.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
 import { aboutTurn } from './temporal-errors.ts';

@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
-import type { CallToken } from '../core/call-token.ts';
-import { decodeCallToken, InvalidCallTokenError } from '../core/call-token.ts';
-import type { Completion, CompletionResult } from '../core/turn-messages.ts';
-import { COMPLETE_CALL_UPDATE } from '../core/turn-messages.ts';
+import type { CallToken } from '../core/calls/token.ts';
+import { decodeCallToken, InvalidCallTokenError } from '../core/calls/token.ts';
+import type { Completion, CompletionResult } from '../core/turn/protocol.ts';
+import { COMPLETE_CALL_UPDATE } from '../core/turn/protocol.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
-import { CompletionRefusedError, TurnNotFoundError } from './errors.ts';
+import { CompletionRejectedError, TurnNotFoundError } from './errors.ts';
 
-/** Ends the call of a token. Throws a `CompletionRefusedError` when that is not taken. */
+/** Ends the call of a token. Throws a `CompletionRejectedError` when that is not taken. */
 export async function completeCall(
   client: Client,
   token: string,
@@ -20,8 +20,8 @@ export async function completeCall(
   }
   const completion: Completion = { callId, key, result };
   const update = turnUpdate(COMPLETE_CALL_UPDATE, callId, completion);
-  const refused = (reason: string, cause?: Error): CompletionRefusedError =>
-    new CompletionRefusedError({ turnId, callId, reason }, { cause });
+  const refused = (reason: string, cause?: Error): CompletionRejectedError =>
+    new CompletionRejectedError({ turnId, callId, reason }, { cause });
   try {
     const refusal = await updateTurn(client, turnId, update);
     if (refusal !== undefined) throw refused(refusal.reason, refusal.cause);
@@ -37,6 +37,6 @@ function decode(token: string): CallToken {
     return decodeCallToken(token);
   } catch (error) {
     if (!(error instanceof InvalidCallTokenError)) throw error;
-    throw new CompletionRefusedError({ reason: error.message }, { cause: error });
+    throw new CompletionRejectedError({ reason: error.message }, { cause: error });
   }
 }

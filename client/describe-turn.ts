@@ -1,8 +1,8 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { CALL_MODEL, TOOL_NAME_PATTERN } from '../core/names.ts';
-import type { PendingActivity } from './pending-activities.ts';
-import { pendingActivities } from './pending-activities.ts';
+import type { PendingActivity } from './follow/pending.ts';
+import { pendingActivities } from './follow/pending.ts';
 
 /** A tool call that has been scheduled and not settled. Its `id` is the `tool_use` id. */
 export interface PendingCall extends Omit<PendingActivity, 'type' | 'startedAt'> {

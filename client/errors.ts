@@ -1,5 +1,5 @@
 import type { ModelErrorReport } from '../core/failures.ts';
-import type { TurnProgress, TurnResult } from '../core/turn.ts';
+import type { TurnProgress, TurnResult } from '../core/turn/result.ts';
 
 /** A turn with this id exists, and it was started with another agent, input or context. */
 export class TurnIdInUseError extends Error {
@@ -107,8 +107,8 @@ export class WorkerUnavailableError extends Error {
  * A decision was not taken: the call is unknown, has been decided or no longer waits, the turn has
  * ended, or the edited input does not match the schema. The call is as it was.
  */
-export class ApprovalRefusedError extends Error {
-  override readonly name = 'ApprovalRefusedError' as const;
+export class DecisionRejectedError extends Error {
+  override readonly name = 'DecisionRejectedError' as const;
   readonly turnId: string;
   readonly callId: string;
   /** Why, without the turn and the call. */
@@ -130,8 +130,8 @@ export class ApprovalRefusedError extends Error {
  * A result from outside was not taken: the token is none, the call has been completed or no longer
  * waits, or the turn has ended. Asking again will not help.
  */
-export class CompletionRefusedError extends Error {
-  override readonly name = 'CompletionRefusedError' as const;
+export class CompletionRejectedError extends Error {
+  override readonly name = 'CompletionRejectedError' as const;
   /** `undefined` where the token cannot be read. */
   readonly turnId: string | undefined;
   /** `undefined` where the token cannot be read. */
@@ -193,8 +193,8 @@ export class SessionBusyError extends Error {
 }
 
 /** The message was not taken: it is wrong, or too many wait. The session is as it was. */
-export class SendRefusedError extends Error {
-  override readonly name = 'SendRefusedError' as const;
+export class SendRejectedError extends Error {
+  override readonly name = 'SendRejectedError' as const;
   readonly sessionId: string;
   /** Why, without the session. */
   readonly reason: string;

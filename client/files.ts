@@ -1,11 +1,16 @@
 import type { Client } from '@temporalio/client';
-import { findFileProblem, largestFile } from '../core/check-files.ts';
+import { findFileProblem, largestFile } from '../core/conversation/files.ts';
 import { causeChain } from '../core/failures.ts';
 import { jsonBytes } from '../core/json.ts';
-import type { StoredData } from '../core/stored-data.ts';
-import { largeData, putBackData, storedData, takeOutData } from '../core/stored-data.ts';
-import { INLINE_BYTES } from '../core/transcript.ts';
-import { InvalidTurnError } from '../core/turn-input.ts';
+import type { StoredData } from '../core/conversation/stored-data.ts';
+import {
+  largeData,
+  putBackData,
+  storedData,
+  takeOutData,
+} from '../core/conversation/stored-data.ts';
+import { INLINE_BYTES } from '../core/conversation/transcript.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
 import { partDigest, writePart } from '../storage/stored-part.ts';
 import type { ClientStorage } from './from-storage.ts';
 import { fromStorage, storageOf } from './from-storage.ts';

@@ -6,15 +6,15 @@ export type {
   StartSessionOptions,
   StartTurnOptions,
   TurnLimitOptions,
-} from './start-options.ts';
+} from './options.ts';
 export type { PendingCall, TurnDescription } from './describe-turn.ts';
 export {
-  ApprovalRefusedError,
-  CompletionRefusedError,
+  DecisionRejectedError,
+  CompletionRejectedError,
   InvalidOutputError,
   SearchAttributesMissingError,
   InvalidSessionError,
-  SendRefusedError,
+  SendRejectedError,
   SessionBusyError,
   SessionClosedError,
   SessionIdInUseError,
@@ -31,7 +31,7 @@ export type { MessageRange } from './read-messages.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
 export { SessionTurnHandle } from './session-turn-handle.ts';
-export type { StreamOptions } from './stream.ts';
+export type { StreamOptions } from './follow/stream.ts';
 export type {
   AttemptRestarted,
   CallFinished,
@@ -43,7 +43,7 @@ export type {
   ThinkingDelta,
   TurnEnded,
   TurnStreamEvent,
-} from './stream-events.ts';
+} from './follow/stream-events.ts';
 export { liveKeys } from './live-keys.ts';
 export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';
@@ -51,15 +51,15 @@ export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {
   CallSnapshot,
   RoundSnapshot,
-  StepSnapshot,
-  StepState,
+  ActivitySnapshot,
+  ActivityState,
   TurnSnapshot,
   TurnStatus,
-} from './turn-snapshot.ts';
+} from './follow/snapshot.ts';
 export type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
-export type { WatchOptions } from './watch.ts';
-export { InvalidTurnError } from '../core/turn-input.ts';
-export type { ApprovalRequest } from '../core/turn-messages.ts';
+export type { WatchOptions } from './follow/watch.ts';
+export { InvalidTurnError } from '../core/turn/input.ts';
+export type { ApprovalRequest } from '../core/turn/protocol.ts';
 export type {
   CallRecord,
   StopReason,
@@ -67,8 +67,8 @@ export type {
   TurnInput,
   TurnProgress,
   TurnResult,
-} from '../core/turn.ts';
-export type { StoredData } from '../core/stored-data.ts';
+} from '../core/turn/result.ts';
+export type { StoredData } from '../core/conversation/stored-data.ts';
 export type {
   EndedTurn,
   SessionArgs,
@@ -76,4 +76,4 @@ export type {
   SessionState,
   SessionStatus,
   WhenBusy,
-} from '../core/session.ts';
+} from '../core/session/protocol.ts';

@@ -1,7 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { SESSION_WORKFLOW } from '../core/names.ts';
 import { AGENT_ATTRIBUTE, STATUS_ATTRIBUTE, USER_ATTRIBUTE } from '../core/search-attributes.ts';
-import type { SessionStatus } from '../core/session.ts';
+import type { SessionStatus } from '../core/session/protocol.ts';
 import { listed } from './listed.ts';
 import { keyword } from './visibility-query.ts';
 

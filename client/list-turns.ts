@@ -6,9 +6,9 @@ import {
   STOP_REASON_ATTRIBUTE,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
-import type { StopReason } from '../core/turn.ts';
+import type { StopReason } from '../core/turn/result.ts';
 import { listed } from './listed.ts';
-import type { TurnStatus } from './turn-snapshot.ts';
+import type { TurnStatus } from './follow/snapshot.ts';
 import { keyword } from './visibility-query.ts';
 
 /** A run that goes on in another one is left out of lists: its turn is the other one. */

@@ -3,7 +3,7 @@ import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import { STORED_OBJECT_LOST } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
-import type { Segment } from '../core/transcript.ts';
+import type { Segment } from '../core/conversation/transcript.ts';
 
 export interface LiveKeysOptions {
   /** All namespaces whose clients and workers write to the storage. @default that of the client */

@@ -5,7 +5,7 @@ import type { OutputOption } from '../agents/output-schema.ts';
 import type { OutputSchema } from '../core/agent-spec.ts';
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
-import { InvalidTurnError } from '../core/turn-input.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
 
 /** Makes of the answer what its schema makes of it. */
 export type ParseOutput = (value: unknown) => Promise<ParsedInput>;

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
-import type { Message } from '../core/messages.ts';
-import type { Segment, Transcript } from '../core/transcript.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import type { Segment, Transcript } from '../core/conversation/transcript.ts';
 import { withFiles } from './files.ts';
 import { fromStorage } from './from-storage.ts';
 

@@ -5,22 +5,22 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { fingerprint } from '../core/fingerprint.ts';
 import { shorten } from '../core/json.ts';
 import type { SearchAttributePair } from '@temporalio/common';
-import type { Message } from '../core/messages.ts';
-import type { Close } from '../core/session-messages.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import type { Close } from '../core/session/messages.ts';
 import {
   CLOSE_UPDATE,
   DESCRIBE_QUERY,
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
-} from '../core/session-messages.ts';
+} from '../core/session/messages.ts';
 import type {
   SendReceipt,
   SessionInput,
   SessionState,
   SessionTranscript,
   WhenBusy,
-} from '../core/session.ts';
-import { messageCount } from '../core/transcript.ts';
+} from '../core/session/protocol.ts';
+import { messageCount } from '../core/conversation/transcript.ts';
 import type { StartOptions } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
 import { withoutFiles } from './files.ts';
@@ -95,7 +95,7 @@ export class SessionHandle<Output = unknown> {
    * turn with `result()`. The session is created with its first message.
    *
    * Throws an `InvalidTurnError` for images and documents that the API would refuse or that do not
-   * fit, a `SendRefusedError`, a `SessionBusyError`, a `SessionClosedError`, a
+   * fit, a `SendRejectedError`, a `SessionBusyError`, a `SessionClosedError`, a
    * `WorkerUnavailableError` (send again with the same `idempotencyKey`), a
    * `TemporalUnavailableError`, and from `getSession` also a `SessionNotFoundError`.
    */

@@ -1,14 +1,14 @@
 import type { Client } from '@temporalio/client';
-import type { SendReceipt } from '../core/session.ts';
-import type { TurnResult } from '../core/turn.ts';
+import type { SendReceipt } from '../core/session/protocol.ts';
+import type { TurnResult } from '../core/turn/result.ts';
 import { TurnFailedError } from './errors.ts';
-import type { StreamOptions } from './stream.ts';
-import type { TurnStreamEvent } from './stream-events.ts';
+import type { StreamOptions } from './follow/stream.ts';
+import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { ParseOutput } from './output.ts';
 import { TurnHandle } from './turn-handle.ts';
-import type { TurnSnapshot } from './turn-snapshot.ts';
+import type { TurnSnapshot } from './follow/snapshot.ts';
 import { waitForTurn } from './wait-for-turn.ts';
-import type { WatchOptions } from './watch.ts';
+import type { WatchOptions } from './follow/watch.ts';
 
 /** A turn of a session: it may have to wait for its turn. */
 export class SessionTurnHandle<Output = unknown> extends TurnHandle<Output> {

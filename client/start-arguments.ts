@@ -2,19 +2,19 @@ import type { SearchAttributePair } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
-import type { Budget } from '../core/budget.ts';
+import type { Budget } from '../core/turn/budget.ts';
 import { causeChain } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
-import type { Message } from '../core/messages.ts';
+import type { Message } from '../core/conversation/messages.ts';
 import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
-import { checkSessionArgs } from '../core/session-input.ts';
-import type { SessionArgs } from '../core/session.ts';
-import { InvalidTurnError, openingMessages } from '../core/turn-input.ts';
-import type { TurnArgs, TurnInput } from '../core/turn.ts';
+import { checkSessionArgs } from '../core/session/input.ts';
+import type { SessionArgs } from '../core/session/protocol.ts';
+import { InvalidTurnError, openingMessages } from '../core/turn/input.ts';
+import type { TurnArgs, TurnInput } from '../core/turn/result.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
 import { outputSchema } from './output.ts';
-import type { SessionOptions, StartTurnOptions, TurnLimitOptions } from './start-options.ts';
+import type { SessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';
 
 // What a workflow is started with, made of what a caller gives.
 

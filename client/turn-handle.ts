@@ -1,13 +1,13 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import type { ApprovalRequest, Approve, Deny } from '../core/turn-messages.ts';
-import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn-messages.ts';
-import type { SessionTurnResult } from '../core/turn-beginning.ts';
-import type { TurnResult } from '../core/turn.ts';
+import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
+import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
+import type { SessionTurnResult } from '../core/turn/beginning.ts';
+import type { TurnResult } from '../core/turn/result.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
 import type { TurnDescription } from './describe-turn.ts';
 import { describeTurn } from './describe-turn.ts';
 import {
-  ApprovalRefusedError,
+  DecisionRejectedError,
   InvalidOutputError,
   TurnFailedError,
   TurnNotFoundError,
@@ -15,13 +15,13 @@ import {
 import type { ParseOutput } from './output.ts';
 import { wholeFailure, wholeResult } from './whole-result.ts';
 import { aboutTurn } from './temporal-errors.ts';
-import type { StreamOptions } from './stream.ts';
-import { streamTurn } from './stream.ts';
-import type { TurnStreamEvent } from './stream-events.ts';
-import type { TurnSnapshot } from './turn-snapshot.ts';
+import type { StreamOptions } from './follow/stream.ts';
+import { streamTurn } from './follow/stream.ts';
+import type { TurnStreamEvent } from './follow/stream-events.ts';
+import type { TurnSnapshot } from './follow/snapshot.ts';
 import { approvalRequests } from './waiting-calls.ts';
-import type { WatchOptions } from './watch.ts';
-import { watchTurn } from './watch.ts';
+import type { WatchOptions } from './follow/watch.ts';
+import { watchTurn } from './follow/watch.ts';
 
 /** What a person decides about a call, beside the call itself. */
 export type ApproveOptions = Omit<Approve, 'callId'>;
@@ -136,7 +136,7 @@ export class TurnHandle<Output = unknown> {
    * Lets a call run that waits for a person; with `input`, on that instead of what the model wrote.
    * Returns when the call may run. The same decision may be sent again when its answer was lost.
    *
-   * Throws an `ApprovalRefusedError` when it is not taken, a `TurnNotFoundError`, a
+   * Throws an `DecisionRejectedError` when it is not taken, a `TurnNotFoundError`, a
    * `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
   async approve(callId: string, options: ApproveOptions): Promise<void> {
@@ -165,7 +165,7 @@ export class TurnHandle<Output = unknown> {
     const refusal = await updateTurn(this.client, turnId, update);
     if (refusal !== undefined) {
       const { reason, cause } = refusal;
-      throw new ApprovalRefusedError({ turnId, callId, reason, decision }, { cause });
+      throw new DecisionRejectedError({ turnId, callId, reason, decision }, { cause });
     }
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { TurnNotFoundError } from './errors.ts';
-import { asServiceError, mayAskAgain, PAUSE_MS, HistoryReader } from './history-reader.ts';
+import { asServiceError, mayAskAgain, PAUSE_MS, HistoryReader } from './follow/history.ts';
 import { aboutTurn } from './temporal-errors.ts';
 
 /**

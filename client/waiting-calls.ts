@@ -1,7 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { TURN_WORKFLOW } from '../core/names.ts';
-import type { ApprovalRequest } from '../core/turn-messages.ts';
-import { APPROVALS_QUERY } from '../core/turn-messages.ts';
+import type { ApprovalRequest } from '../core/turn/protocol.ts';
+import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
 import { queryTurn, ranOutOfTime } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
 import { aboutServer, invalidArgument } from './temporal-errors.ts';

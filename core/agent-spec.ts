@@ -4,13 +4,13 @@ import type {
   ToolChoice,
   ToolUnion,
 } from '@anthropic-ai/sdk/resources/messages';
-import type { BatchPolicy } from './batch-policy.ts';
-import type { Budget, OnLimit } from './budget.ts';
-import type { CompactionParams } from './compaction.ts';
-import type { FallbackReason } from './fallback.ts';
-import type { NoteStyle } from './notes.ts';
-import type { Prices } from './prices.ts';
-import type { ToolPolicy } from './tool-policy.ts';
+import type { BatchPolicy } from './calls/batch-policy.ts';
+import type { Budget, OnLimit } from './turn/budget.ts';
+import type { CompactionParams } from './conversation/compaction.ts';
+import type { FallbackReason } from './turn/fallback.ts';
+import type { SteeringStyle } from './turn/steering.ts';
+import type { Prices } from './turn/prices.ts';
+import type { ToolPolicy } from './calls/tool-policy.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
 export type OutputSchema = Record<string, unknown>;
@@ -89,5 +89,5 @@ export interface PinnedAgent {
   /** How often an answer that does not match its schema is asked for again. @default 2 */
   outputRepairs?: number;
   /** How the model takes what a person sends while it works. @default 'user' */
-  notes?: NoteStyle;
+  notes?: SteeringStyle;
 }

@@ -7,7 +7,7 @@ export const INVALID_TURN = 'plait.InvalidTurn';
 /** The arguments of the session are wrong; nothing was done. */
 export const INVALID_SESSION = 'plait.InvalidSession';
 /** A message was not taken; the session is as it was. */
-export const SEND_REFUSED = 'plait.SendRefused';
+export const SEND_REJECTED = 'plait.SendRejected';
 /** The same, because a turn runs and the message would not wait. */
 export const SESSION_BUSY = 'plait.SessionBusy';
 /** The same, because the session takes no more messages. */
@@ -37,9 +37,9 @@ export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
 /** The agent's `wallTime` was up while the model was asked for the first time; the turn ends validly. */
 export const TIME_IS_UP = 'plait.TimeIsUp';
 /** A decision about a call was refused; the call was not touched. */
-export const APPROVAL_REFUSED = 'plait.ApprovalRefused';
+export const DECISION_REJECTED = 'plait.DecisionRejected';
 /** A result from outside was refused; the call was not touched. */
-export const COMPLETION_REFUSED = 'plait.CompletionRefused';
+export const COMPLETION_REJECTED = 'plait.CompletionRejected';
 /** A defect of Plait itself. */
 export const INTERNAL_ERROR = 'plait.InternalError';
 /** A stored part of the conversation could not be read. */

@@ -1,5 +1,5 @@
 import { canonicalJson } from './json.ts';
-import { isStoredData } from './stored-data.ts';
+import { isStoredData } from './conversation/stored-data.ts';
 
 const PRIME = 0x01000193;
 

@@ -1,6 +1,6 @@
 import type { SearchAttributePair } from '@temporalio/common';
-import type { SessionStatus } from './session.ts';
-import type { StopReason } from './turn.ts';
+import type { SessionStatus } from './session/protocol.ts';
+import type { StopReason } from './turn/result.ts';
 
 // What Temporal's lists find turns and sessions by. The server keeps names and values as plain text,
 // whatever codec the payloads have.

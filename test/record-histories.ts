@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineAgent } from '../index.ts';
 import type { AgentClient, StartTurnOptions, TurnHandle } from '../client/index.ts';
-import { decodeCallToken } from '../core/call-token.ts';
+import { decodeCallToken } from '../core/calls/token.ts';
 import { directoryStorage } from '../storage/index.ts';
 import type { TestEnvironment } from '../testing/environment.ts';
 import { startTestEnvironment } from '../testing/environment.ts';

@@ -1,5 +1,5 @@
-import type { InputBlock, Message, ToolResult } from '../core/messages.ts';
-import type { TurnProgress } from '../core/turn.ts';
+import type { InputBlock, Message, ToolResult } from '../core/conversation/messages.ts';
+import type { TurnProgress } from '../core/turn/result.ts';
 
 /** What the model was told of a call: the text of its result. */
 export function answerText(messages: readonly Message[], callId: string): string {

@@ -1,7 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
-import type { OutcomeType } from '../core/outcome.ts';
-import type { CallRecord, StopReason, TurnProgress } from '../core/turn.ts';
+import type { OutcomeType } from '../core/calls/outcome.ts';
+import type { CallRecord, StopReason, TurnProgress } from '../core/turn/result.ts';
 import { answerProblems, answerText } from './answers.ts';
 import { callLine, json, turnText } from './turn-text.ts';
 

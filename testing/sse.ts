@@ -1,4 +1,4 @@
-import type { ReplyEvent } from '../activities/assemble-reply.ts';
+import type { ReplyEvent } from '../activities/model/assemble-reply.ts';
 import type { ServedBlock, ServedMessage } from './messages/reply.ts';
 
 /** One event of a Messages stream. Pings are events too, though the SDK keeps them to itself. */

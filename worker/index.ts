@@ -1,3 +1,3 @@
 export { createWorker } from './create-worker.ts';
 export type { CreateWorkerOptions } from './create-worker.ts';
-export type { ModelClient } from '../activities/model-client.ts';
+export type { ModelClient } from '../activities/model/client.ts';

@@ -1,6 +1,6 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { SessionArgs, SessionState } from '../core/session.ts';
-import type { SessionMemory } from '../core/session-state.ts';
+import type { SessionArgs, SessionState } from '../core/session/protocol.ts';
+import type { SessionMemory } from '../core/session/memory.ts';
 import { SessionRun } from './session-run.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { SessionTurnResult, TurnBeginning } from '../core/turn-beginning.ts';
-import type { TurnArgs, TurnResult } from '../core/turn.ts';
-import { isContinuing } from './continue-turn.ts';
+import type { SessionTurnResult, TurnBeginning } from '../core/turn/beginning.ts';
+import type { TurnArgs, TurnResult } from '../core/turn/result.ts';
+import { isContinuing } from './continue-as-new.ts';
 import { TurnRun } from './turn-run.ts';
 
 /**

@@ -1,8 +1,8 @@
-import type { ModelCall, RefusedCall } from '../activities/call-model.ts';
+import type { ModelCall, RefusedCall } from '../activities/model/call-model.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
-import type { Prices } from '../core/prices.ts';
-import type { TurnState } from '../core/turn-state.ts';
-import { commitCost, commitFallback, commitRefusal, commitReply } from '../core/turn-state.ts';
+import type { Prices } from '../core/turn/prices.ts';
+import type { TurnState } from '../core/turn/state.ts';
+import { commitCost, commitFallback, commitRefusal, commitReply } from '../core/turn/state.ts';
 
 /** The reply becomes part of the conversation, with what it cost and the model that gave it. */
 export function commitCall(before: TurnState, call: ModelCall & { agent: PinnedAgent }): TurnState {

@@ -1,11 +1,11 @@
 import { isCancellation } from '@temporalio/workflow';
-import { skippedCalls } from '../core/turn-state.ts';
-import { toolCalls } from '../core/toolsets.ts';
-import { replyFits } from '../core/turn-limits.ts';
-import type { TurnState } from '../core/turn-state.ts';
-import { commitOutput, commitResults } from '../core/turn-state.ts';
-import type { StopReason } from '../core/turn.ts';
-import type { ModelAnswer } from './call-model.ts';
+import { skippedCalls } from '../core/turn/state.ts';
+import { toolCalls } from '../core/conversation/toolsets.ts';
+import { replyFits } from '../core/turn/payload-room.ts';
+import type { TurnState } from '../core/turn/state.ts';
+import { commitOutput, commitResults } from '../core/turn/state.ts';
+import type { StopReason } from '../core/turn/result.ts';
+import type { ModelAnswer } from './ask-model.ts';
 import { commitCall } from './commit-call.ts';
 
 /**

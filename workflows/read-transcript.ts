@@ -1,11 +1,11 @@
 import { ActivityFailure, CancellationScope, proxyActivities } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
 import { STORAGE_FAILED } from '../core/failures.ts';
-import type { Message } from '../core/messages.ts';
+import type { Message } from '../core/conversation/messages.ts';
 import { READ_TRANSCRIPT } from '../core/names.ts';
-import type { Transcript } from '../core/transcript.ts';
-import { allMessages } from '../core/transcript.ts';
-import { MODEL_RETRY } from './call-model.ts';
+import type { Transcript } from '../core/conversation/transcript.ts';
+import { allMessages } from '../core/conversation/transcript.ts';
+import { MODEL_RETRY } from './ask-model.ts';
 
 const activities = proxyActivities<PlaitActivities>({
   activityId: 'transcript',

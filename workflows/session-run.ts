@@ -9,26 +9,26 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { INVALID_SESSION, SEND_REFUSED } from '../core/failures.ts';
-import { checkSend, checkSessionArgs } from '../core/session-input.ts';
-import type { Close } from '../core/session-messages.ts';
+import { INVALID_SESSION, SEND_REJECTED } from '../core/failures.ts';
+import { checkSend, checkSessionArgs } from '../core/session/input.ts';
+import type { Close } from '../core/session/messages.ts';
 import {
   CLOSE_UPDATE,
   DESCRIBE_QUERY,
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
-} from '../core/session-messages.ts';
-import type { SessionMemory, WaitingTurn } from '../core/session-state.ts';
+} from '../core/session/messages.ts';
+import type { SessionMemory, WaitingTurn } from '../core/session/memory.ts';
 import {
   beginSession,
   closeSession,
   describeSession,
   fitsOnePayload,
-  refuseSend,
+  rejectSend,
   takeSend,
   takeTurn,
   turnEnded,
-} from '../core/session-state.ts';
+} from '../core/session/memory.ts';
 import { STATUS_ATTRIBUTE, STOP_REASON_ATTRIBUTE } from '../core/search-attributes.ts';
 import type {
   Send,
@@ -37,8 +37,8 @@ import type {
   SessionState,
   SessionStatus,
   SessionTranscript,
-} from '../core/session.ts';
-import { references } from '../core/transcript.ts';
+} from '../core/session/protocol.ts';
+import { references } from '../core/conversation/transcript.ts';
 import { updateAttributes } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
 import { allAnswered } from './update-order.ts';
@@ -82,8 +82,8 @@ export class SessionRun {
         const problem = checkSend(send);
         const refusal =
           problem === undefined
-            ? refuseSend(this.memory, this.args, send, this.running?.about)
-            : { type: SEND_REFUSED, reason: problem };
+            ? rejectSend(this.memory, this.args, send, this.running?.about)
+            : { type: SEND_REJECTED, reason: problem };
         if (refusal === undefined) return;
         throw ApplicationFailure.nonRetryable(refusal.reason, refusal.type);
       },

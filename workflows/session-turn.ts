@@ -13,27 +13,27 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
-import { remaining } from '../core/budget.ts';
+import { remaining } from '../core/turn/budget.ts';
 import { shorten } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
-import type { Note } from '../core/notes.ts';
+import type { SteeringMessage } from '../core/turn/steering.ts';
 import type {
   RunningTurn,
   SessionMemory,
   TurnOutcome,
   WaitingTurn,
-} from '../core/session-state.ts';
-import { turnFits } from '../core/session-state.ts';
-import type { SessionArgs } from '../core/session.ts';
+} from '../core/session/memory.ts';
+import { turnFits } from '../core/session/memory.ts';
+import type { SessionArgs } from '../core/session/protocol.ts';
 import type {
   SessionTurnProgress,
   SessionTurnResult,
   TurnBeginning,
-} from '../core/turn-beginning.ts';
-import { isSessionProgress } from '../core/turn-beginning.ts';
-import { NOTE_SIGNAL } from '../core/turn-messages.ts';
-import type { TurnArgs } from '../core/turn.ts';
-import { MODEL_RETRY } from './call-model.ts';
+} from '../core/turn/beginning.ts';
+import { isSessionProgress } from '../core/turn/beginning.ts';
+import { STEER_SIGNAL } from '../core/turn/protocol.ts';
+import type { TurnArgs } from '../core/turn/result.ts';
+import { MODEL_RETRY } from './ask-model.ts';
 import { attributesOfTurn } from './search-attributes.ts';
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTurnResult>;
@@ -57,7 +57,7 @@ export class SessionTurn {
   private readonly turn: WaitingTurn;
   private readonly scope = new CancellationScope();
   private readonly startedAt = Date.now();
-  private notes: readonly Note[] = [];
+  private notes: readonly SteeringMessage[] = [];
   private child: ChildWorkflowHandle<AgentTurn> | undefined;
   private isInterrupted = false;
 
@@ -72,7 +72,7 @@ export class SessionTurn {
   }
 
   /** Hands a message to the turn. Whether it took it in is told by its result. */
-  add(note: Note): void {
+  add(note: SteeringMessage): void {
     this.notes = [...this.notes, note];
     if (this.child !== undefined) hand(this.child, note);
   }
@@ -166,6 +166,6 @@ export class SessionTurn {
 }
 
 /** One that has ended meanwhile does not take it; its result does not name it then. */
-function hand(child: ChildWorkflowHandle<AgentTurn>, note: Note): void {
-  child.signal(NOTE_SIGNAL, note).catch(() => undefined);
+function hand(child: ChildWorkflowHandle<AgentTurn>, note: SteeringMessage): void {
+  child.signal(STEER_SIGNAL, note).catch(() => undefined);
 }

@@ -6,8 +6,8 @@ import {
 } from '@temporalio/workflow';
 import { INTERNAL_ERROR, INVALID_TURN, MODEL_CALL_FAILED } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
-import type { Message } from '../core/messages.ts';
-import { openingMessages } from '../core/turn-input.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import { openingMessages } from '../core/turn/input.ts';
 
 /** The messages that the turn begins with. Fails the run, instead of retrying its task for ever. */
 export function checkArgs(args: unknown): Message[] {

@@ -8,8 +8,8 @@ import {
 } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
 import type { PinnedAgent } from '../core/agent-spec.ts';
-import { findFailure } from '../core/batch-policy.ts';
-import type { Budget, ReachedBudget, Spent } from '../core/budget.ts';
+import { findFailure } from '../core/calls/batch-policy.ts';
+import type { Budget, ReachedBudget, Spent } from '../core/turn/budget.ts';
 import {
   budgetDetails,
   callsBeyond,
@@ -18,21 +18,21 @@ import {
   reachedBudget,
   spentOf,
   tighter,
-} from '../core/budget.ts';
+} from '../core/turn/budget.ts';
 import { INVALID_TURN } from '../core/failures.ts';
-import type { ToolUse } from '../core/messages.ts';
-import { toolCalls } from '../core/toolsets.ts';
-import { outputStep } from '../core/output.ts';
-import type { PreparedCall } from '../core/prepared-call.ts';
-import type { CheckedOutput, ModelReply } from '../core/reply.ts';
-import { openServerCalls } from '../core/server-calls.ts';
-import { allMessages, lastCalls } from '../core/transcript.ts';
+import type { ToolUse } from '../core/conversation/messages.ts';
+import { toolCalls } from '../core/conversation/toolsets.ts';
+import { outputStep } from '../core/turn/output.ts';
+import type { PreparedCall } from '../core/calls/prepared-call.ts';
+import type { CheckedOutput, ModelReply } from '../core/conversation/reply.ts';
+import { openServerCalls } from '../core/conversation/server-calls.ts';
+import { allMessages, lastCalls } from '../core/conversation/transcript.ts';
 import type {
   SessionTurnProgress,
   SessionTurnResult,
   TurnBeginning,
-} from '../core/turn-beginning.ts';
-import { sessionTurnProgress, sessionTurnResult } from '../core/turn-beginning.ts';
+} from '../core/turn/beginning.ts';
+import { sessionTurnProgress, sessionTurnResult } from '../core/turn/beginning.ts';
 import {
   canBeCarried,
   contextBytes,
@@ -43,10 +43,10 @@ import {
   replyFits,
   shouldContinueAsNew,
   TOO_WIDE,
-} from '../core/turn-limits.ts';
-import type { NextBatch } from '../core/turn-limits.ts';
-import { TURN_STATE_QUERY } from '../core/turn-messages.ts';
-import type { NextStep, TurnState } from '../core/turn-state.ts';
+} from '../core/turn/payload-room.ts';
+import type { NextBatch } from '../core/turn/payload-room.ts';
+import { TURN_STATE_QUERY } from '../core/turn/protocol.ts';
+import type { NextStep, TurnState } from '../core/turn/state.ts';
 import {
   answerOpenCalls,
   beginTurn,
@@ -58,22 +58,22 @@ import {
   skippedCalls,
   turnProgress,
   turnResult,
-} from '../core/turn-state.ts';
-import type { TurnArgs, TurnResult } from '../core/turn.ts';
-import { Approvals } from './approvals.ts';
-import type { ModelAnswer } from './call-model.ts';
-import { callModel } from './call-model.ts';
+} from '../core/turn/state.ts';
+import type { TurnArgs, TurnResult } from '../core/turn/result.ts';
+import { Approvals } from './batch/approvals.ts';
+import type { ModelAnswer } from './ask-model.ts';
+import { callModel } from './ask-model.ts';
 import { commitCall, refusedBy } from './commit-call.ts';
-import { Completions } from './completions.ts';
-import { continuedArgs, continueTurn } from './continue-turn.ts';
-import type { WaitingRooms } from './dispatch-tools.ts';
-import { dispatchTools } from './dispatch-tools.ts';
-import { areReady, findMissing } from './find-missing.ts';
+import { Completions } from './batch/async-completions.ts';
+import { continuedArgs, continueTurn } from './continue-as-new.ts';
+import type { WaitingRooms } from './batch/batch.ts';
+import { dispatchTools } from './batch/batch.ts';
+import { areReady, findMissing } from './batch/find-missing.ts';
 import { lastWord } from './last-word.ts';
-import { Notes } from './notes.ts';
+import { Steering } from './steering.ts';
 import { messagesOfFailed, readTranscript } from './read-transcript.ts';
 import { recordStopReason } from './search-attributes.ts';
-import { TakenUpdates } from './taken-updates.ts';
+import { SeenUpdates } from './seen-updates.ts';
 import { checkArgs, turnFailure } from './turn-failure.ts';
 import { begunAt, timeThatIsUp } from './turn-time.ts';
 import { allAnswered } from './update-order.ts';
@@ -94,9 +94,9 @@ const OUTGROWN: Stop = { type: 'stop', reason: 'turn_too_large', details: NO_STO
 /** One turn in one run: what it remembers, and each of its steps. */
 export class TurnRun {
   private readonly args: TurnArgs;
-  private readonly taken: TakenUpdates;
+  private readonly taken: SeenUpdates;
   private readonly rooms: WaitingRooms;
-  private readonly notes: Notes;
+  private readonly notes: Steering;
   private readonly beginning: TurnBeginning | undefined;
   private readonly ofSession: boolean;
   /** In its first run. */
@@ -114,12 +114,12 @@ export class TurnRun {
     this.begunAt = continued?.begunAt ?? begunAt();
     const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.state = continued?.state ?? beginTurn(checkArgs(args), conversation);
-    this.taken = new TakenUpdates(continued?.taken);
+    this.taken = new SeenUpdates(continued?.taken);
     this.rooms = {
       approvals: new Approvals(this.taken),
       completions: new Completions(this.taken),
     };
-    this.notes = new Notes(continued?.notes);
+    this.notes = new Steering(continued?.notes);
     setHandler(stateQuery, () => this.sessionProgress());
   }
 

@@ -5,10 +5,10 @@ import { SessionNotFoundError, TurnFailedError, TurnNotFoundError } from '../../
 import type { SessionDescription, SessionHandle } from '../../client/session-handle.ts';
 import { SessionTurnHandle } from '../../client/session-turn-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
-import type { TurnSnapshot } from '../../client/turn-snapshot.ts';
-import type { WhenBusy } from '../../core/session.ts';
-import type { ApprovalRequest } from '../../core/turn-messages.ts';
-import type { TurnResult } from '../../core/turn.ts';
+import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import type { WhenBusy } from '../../core/session/protocol.ts';
+import type { ApprovalRequest } from '../../core/turn/protocol.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import { nextTurn } from './next-turn.ts';
 import type { Sent } from './next-turn.ts';
 import type { OnWaiting } from './patiently.ts';

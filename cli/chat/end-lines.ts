@@ -1,11 +1,11 @@
-import type { TurnSnapshot } from '../../client/turn-snapshot.ts';
-import type { TurnResult } from '../../core/turn.ts';
+import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { Style } from '../style.ts';
 import { durationText, oneLine } from '../text.ts';
 import type { TurnEnd } from './conversation.ts';
-import { inputTokens } from '../../core/usage.ts';
+import { inputTokens } from '../../core/turn/usage.ts';
 
 const DROPPED = 'The message was never answered: the session was closed before its turn began.';
 

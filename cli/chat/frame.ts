@@ -1,4 +1,4 @@
-import type { TurnSnapshot } from '../../client/turn-snapshot.ts';
+import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { drawTree } from '../live-tree.ts';
 import type { Style } from '../style.ts';
 import { columnsOf, cutTo, oneLine } from '../text.ts';

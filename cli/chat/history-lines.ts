@@ -1,5 +1,5 @@
-import { summarize } from '../../activities/prepare-calls.ts';
-import type { InputBlock, Message } from '../../core/messages.ts';
+import { summarize } from '../../activities/tools/prepare-calls.ts';
+import type { InputBlock, Message } from '../../core/conversation/messages.ts';
 import type { Style } from '../style.ts';
 import { cutTo, oneLine, paragraphs, printable } from '../text.ts';
 

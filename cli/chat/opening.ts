@@ -1,5 +1,5 @@
 import type { SessionDescription, SessionHandle } from '../../client/session-handle.ts';
-import type { Message } from '../../core/messages.ts';
+import type { Message } from '../../core/conversation/messages.ts';
 import { CliError } from '../cli-error.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { Style } from '../style.ts';
@@ -8,7 +8,7 @@ import { field } from '../worker-report.ts';
 import { describeIfThere } from './conversation.ts';
 import { count } from './end-lines.ts';
 import { historyLines } from './history-lines.ts';
-import { inputTokens } from '../../core/usage.ts';
+import { inputTokens } from '../../core/turn/usage.ts';
 
 /** What there was before this chat. */
 export interface Opening {

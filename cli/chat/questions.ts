@@ -1,5 +1,5 @@
 import type { TurnHandle } from '../../client/turn-handle.ts';
-import type { ApprovalRequest } from '../../core/turn-messages.ts';
+import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { Style } from '../style.ts';
 import { oneLine, printable } from '../text.ts';
 

@@ -1,10 +1,10 @@
 import type { Client } from '@temporalio/client';
-import { summarize } from '../../activities/prepare-calls.ts';
-import { ApprovalRefusedError } from '../../client/errors.ts';
+import { summarize } from '../../activities/tools/prepare-calls.ts';
+import { DecisionRejectedError } from '../../client/errors.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
-import type { TurnSnapshot } from '../../client/turn-snapshot.ts';
-import type { ApprovalRequest } from '../../core/turn-messages.ts';
+import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { explainError } from '../explain-error.ts';
 import { drawTree } from '../live-tree.ts';
 import type { Style } from '../style.ts';
@@ -237,7 +237,7 @@ export class TerminalChat implements ChatView {
       this.requests = this.requests.filter((one) => one.request.callId !== request.callId);
       this.note(`${done} ${callOf(request)}, as ${this.by}.`);
     } catch (error) {
-      if (!(error instanceof ApprovalRefusedError)) throw error;
+      if (!(error instanceof DecisionRejectedError)) throw error;
       this.note(`Not taken: ${oneLine(error.reason)}`);
       // It may wait still, for another answer; or somebody else was quicker.
       const open = await turn.approvals();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SessionOptions } from '../../client/start-options.ts';
+import type { SessionOptions } from '../../client/options.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import type { Opening } from '../chat/opening.ts';
 import { agentOf, openingLines, readOpening, saidBefore } from '../chat/opening.ts';

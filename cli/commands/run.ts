@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
-import type { StartTurnOptions } from '../../client/start-options.ts';
+import type { StartTurnOptions } from '../../client/options.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
-import type { TurnResult } from '../../core/turn.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';

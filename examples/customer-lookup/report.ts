@@ -2,7 +2,7 @@ import type { TurnResult } from 'plait';
 import type { Style } from '../../cli/style.ts';
 import { cutTo, oneLine, wrap } from '../../cli/text.ts';
 import { field } from '../../cli/worker-report.ts';
-import { inputTokens } from '../../core/usage.ts';
+import { inputTokens } from '../../core/turn/usage.ts';
 import { figuresOf } from './figures.ts';
 
 /** What the calls of a turn took, one by one and at once. */

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import type { ModelErrorVerdict } from '../../activities/classify-model-error.ts';
-import { classifyModelError } from '../../activities/classify-model-error.ts';
-import type { ModelClient } from '../../activities/model-client.ts';
-import { requestReply } from '../../activities/request-reply.ts';
+import type { ModelErrorVerdict } from '../../activities/model/classify-error.ts';
+import { classifyModelError } from '../../activities/model/classify-error.ts';
+import type { ModelClient } from '../../activities/model/client.ts';
+import { requestReply } from '../../activities/model/request-reply.ts';
 import { createSecrets } from '../../activities/secrets.ts';
 import { bedrockClient, vertexClient } from '../fixtures/cloud-clients.ts';
 import { exceptionFrame } from '../fixtures/event-stream.ts';

@@ -1,8 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
-import { classifyModelError, withoutSecrets } from '../../activities/classify-model-error.ts';
-import { modelClient } from '../../activities/model-client.ts';
-import { requestReply } from '../../activities/request-reply.ts';
+import { classifyModelError, withoutSecrets } from '../../activities/model/classify-error.ts';
+import { modelClient } from '../../activities/model/client.ts';
+import { requestReply } from '../../activities/model/request-reply.ts';
 import { createSecrets, redactLog } from '../../activities/secrets.ts';
 import { answerJson, httpServer } from '../fixtures/http-server.ts';
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import Anthropic from '@anthropic-ai/sdk';
 import type { Message } from '@anthropic-ai/sdk/resources/messages';
 import { describe, expect, test } from 'vitest';
-import { requestParams } from '../../activities/request-params.ts';
-import { requestReply } from '../../activities/request-reply.ts';
+import { requestParams } from '../../activities/model/request-params.ts';
+import { requestReply } from '../../activities/model/request-reply.ts';
 import { createSecrets } from '../../activities/secrets.ts';
-import type { ReplyBlock } from '../../core/messages.ts';
-import { beginTurn, commitReply } from '../../core/turn-state.ts';
-import { allMessages } from '../../core/transcript.ts';
+import type { ReplyBlock } from '../../core/conversation/messages.ts';
+import { beginTurn, commitReply } from '../../core/turn/state.ts';
+import { allMessages } from '../../core/conversation/transcript.ts';
 import { frame, messageEvents } from '../../testing/sse.ts';
 import { onLoopback } from '../fixtures/loopback.ts';
 

@@ -6,7 +6,7 @@ import { accessOf, accessOption, checkFields } from '../../agents/access-option.
 import { checkOptions } from '../../agents/check-options.ts';
 import type { InputOf, InputSchema } from '../../agents/input-schema.ts';
 import { compileSchema } from '../../agents/input-schema.ts';
-import { conflicts } from '../../core/order.ts';
+import { conflicts } from '../../core/calls/order.ts';
 
 /** Evaluates an option as plain JavaScript would give it: whatever it is. */
 const evaluate = (option: unknown, input: unknown = {}) =>

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { requestParams } from '../../activities/request-params.ts';
+import { requestParams } from '../../activities/model/request-params.ts';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
-import { specFor } from '../../core/fallback.ts';
+import { specFor } from '../../core/turn/fallback.ts';
 import { refusal } from '../../testing/refusals.ts';
 import { reader } from '../fixtures/tools.ts';
 

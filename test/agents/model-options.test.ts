@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { requestParams } from '../../activities/request-params.ts';
+import { requestParams } from '../../activities/model/request-params.ts';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';

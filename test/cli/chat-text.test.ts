@@ -7,7 +7,7 @@ import { nextTurn } from '../../cli/chat/next-turn.ts';
 import { readAnswer } from '../../cli/chat/questions.ts';
 import { PLAIN } from '../../cli/style.ts';
 import { columnsOf } from '../../cli/text.ts';
-import type { Message } from '../../core/messages.ts';
+import type { Message } from '../../core/conversation/messages.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
 import { FakeTerminal } from './terminal.ts';
 

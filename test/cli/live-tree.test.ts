@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TurnSnapshot } from '../../client/turn-snapshot.ts';
+import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { drawTree } from '../../cli/live-tree.ts';
 import { PLAIN, styleFor } from '../../cli/style.ts';
 import { columnsOf } from '../../cli/text.ts';

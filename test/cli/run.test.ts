@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
-import type { TurnResult } from '../../core/turn.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import { customerLookup } from '../../examples/customer-lookup/agent.ts';
 import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';

@@ -1,4 +1,4 @@
-import type { CallSnapshot, TurnSnapshot } from '../../client/turn-snapshot.ts';
+import type { CallSnapshot, TurnSnapshot } from '../../client/follow/snapshot.ts';
 
 /** A call that ran from 400 ms on, in a turn that began at 0. */
 export function call(name: string, about: Partial<CallSnapshot> = {}): CallSnapshot {

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
-  ApprovalRefusedError,
-  CompletionRefusedError,
+  DecisionRejectedError,
+  CompletionRejectedError,
   TurnNotFoundError,
   WorkerUnavailableError,
 } from '../../client/index.ts';
 import type { TurnHandle, WaitingCall } from '../../client/index.ts';
-import { encodeCallToken } from '../../core/call-token.ts';
+import { encodeCallToken } from '../../core/calls/token.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
@@ -104,7 +104,7 @@ describe('a call that waits for a person', () => {
 
     await Promise.all([approve(), approve(), approve()]);
     const late = turn.deny(first?.callId ?? '', { by: 'bob' });
-    await expect(late).rejects.toThrow(ApprovalRefusedError);
+    await expect(late).rejects.toThrow(DecisionRejectedError);
     await expect(late).rejects.toThrow(/was not denied: .*approved by ana@acme/);
     await turn.deny(second?.callId ?? '', { by });
     await turn.result();
@@ -122,15 +122,15 @@ describe('a decision is refused', () => {
 
     const error: unknown = await turn.approve('toolu_other', { by }).catch((e: unknown) => e);
 
-    expect(error).toBeInstanceOf(ApprovalRefusedError);
-    const refused = error as ApprovalRefusedError;
+    expect(error).toBeInstanceOf(DecisionRejectedError);
+    const refused = error as DecisionRejectedError;
     expect(refused).toMatchObject({ turnId: turn.turnId, callId: 'toolu_other' });
     expect(refused.message).toBe(
       `Call toolu_other of turn ${turn.turnId} was not approved: ${refused.reason}`,
     );
     expect(refused.reason).toContain(call?.callId);
     expect(refused.cause).toBeInstanceOf(Error);
-    await expect(turn.deny('x'.repeat(5_000), { by })).rejects.toThrow(ApprovalRefusedError);
+    await expect(turn.deny('x'.repeat(5_000), { by })).rejects.toThrow(DecisionRejectedError);
   });
 
   test('for an edited input that breaks the schema, and the call waits on', async () => {
@@ -197,7 +197,7 @@ describe('a decision is refused', () => {
     await expect(turn.approve(callId, { by })).rejects.toThrow(
       `Call ${callId} of turn ${turn.turnId} was not approved: the turn has ended.`,
     );
-    await expect(turn.deny(callId, { by })).rejects.toThrow(ApprovalRefusedError);
+    await expect(turn.deny(callId, { by })).rejects.toThrow(DecisionRejectedError);
   });
 
   test('where nobody makes it, before anything is sent', async () => {
@@ -328,7 +328,7 @@ describe('a call that is completed from outside', () => {
     expect(calls[0]?.outcome).toBe('succeeded');
     expect(JSON.stringify(messages)).toContain(String.raw`{\"delivered\":true}`);
     const other = plait.agents.completeToolCall(token, 'lost');
-    await expect(other).rejects.toThrow(CompletionRefusedError);
+    await expect(other).rejects.toThrow(CompletionRejectedError);
   });
 
   test('may be completed with nothing', async () => {
@@ -365,7 +365,7 @@ describe('a call that is completed from outside', () => {
     const error: unknown = await plait.agents.completeToolCall(token, 'there').catch(refusal);
 
     expect(error).toMatchObject({
-      name: 'CompletionRefusedError',
+      name: 'CompletionRejectedError',
       turnId: turn.turnId,
       reason: 'the turn has ended.',
     });
@@ -387,7 +387,7 @@ describe('a call that is completed from outside', () => {
       'Call toolu_1 of turn nothing was not completed: There is no turn nothing',
     );
     const noCall = encodeCallToken({ turnId, callId: 'toolu_other', key: 'k' });
-    await expect(agents.completeToolCall(noCall, 1)).rejects.toThrow(CompletionRefusedError);
+    await expect(agents.completeToolCall(noCall, 1)).rejects.toThrow(CompletionRejectedError);
     await turn.cancel();
   });
 });
@@ -406,6 +406,6 @@ async function parcel(
 }
 
 function refusal(error: unknown): unknown {
-  expect(error).toBeInstanceOf(CompletionRefusedError);
+  expect(error).toBeInstanceOf(CompletionRejectedError);
   return error;
 }

@@ -6,7 +6,7 @@ import {
   sessionArgs,
   turnArgs,
 } from '../../client/start-arguments.ts';
-import type { SessionOptions } from '../../client/start-options.ts';
+import type { SessionOptions } from '../../client/options.ts';
 
 describe('wrong options are told as those of what is started:', () => {
   test.for<[what: string, options: SessionOptions, problem: RegExp]>([

@@ -1,4 +1,4 @@
-import type { Ending, TurnEvent } from '../../client/turn-events.ts';
+import type { Ending, TurnEvent } from '../../client/follow/events.ts';
 import { CALL_MODEL } from '../../core/names.ts';
 
 /** Repeatable tools are scheduled with this, others with `NOT_REPEATABLE`. */

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
-import type { ToolUse } from '../../core/messages.ts';
-import type { OutcomeType, ToolOutcome } from '../../core/outcome.ts';
-import type { ModelReply } from '../../core/reply.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import type { OutcomeType, ToolOutcome } from '../../core/calls/outcome.ts';
+import type { ModelReply } from '../../core/conversation/reply.ts';
 
 // Values that the properties of core/ are tried with.
 

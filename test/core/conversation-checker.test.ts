@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Message, ReplyBlock } from '../../core/messages.ts';
+import type { Message, ReplyBlock } from '../../core/conversation/messages.ts';
 import { call } from './arbitraries.ts';
 import { complaints } from './conversation-checker.ts';
 

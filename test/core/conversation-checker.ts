@@ -1,4 +1,4 @@
-import type { InputBlock, Message } from '../../core/messages.ts';
+import type { InputBlock, Message } from '../../core/conversation/messages.ts';
 
 // What the Messages API holds against a conversation. Knows nothing of core/ but its types.
 

@@ -1,4 +1,4 @@
-import type { ReplyBlock } from '../../core/messages.ts';
+import type { ReplyBlock } from '../../core/conversation/messages.ts';
 
 // Blocks of a reply, for tests.
 

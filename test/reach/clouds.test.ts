@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import type { ModelClient } from '../../activities/model-client.ts';
+import type { ModelClient } from '../../activities/model/client.ts';
 import type { AgentOptions } from '../../index.ts';
 import { defineAgent } from '../../index.ts';
 import { TurnFailedError } from '../../client/index.ts';

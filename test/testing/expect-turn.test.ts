@@ -1,8 +1,8 @@
 import { AssertionError } from 'node:assert';
 import { describe, expect, test } from 'vitest';
-import type { CallRecord, TurnResult } from '../../core/turn.ts';
-import type { Message } from '../../core/messages.ts';
-import { NO_USAGE } from '../../core/usage.ts';
+import type { CallRecord, TurnResult } from '../../core/turn/result.ts';
+import type { Message } from '../../core/conversation/messages.ts';
+import { NO_USAGE } from '../../core/turn/usage.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
 
 const start = '2026-11-22T10:00:00.000Z';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import {
-  SendRefusedError,
+  SendRejectedError,
   SessionBusyError,
   SessionClosedError,
   SessionNotFoundError,
@@ -113,7 +113,9 @@ describe('a session', () => {
 
     await expect(plait.agents.getSession(id).send('hello')).rejects.toThrow(SessionNotFoundError);
     await (await plait.agents.session(agent, id).send('hello')).result();
-    await expect(plait.agents.session('other', id).send('hello')).rejects.toThrow(SendRefusedError);
+    await expect(plait.agents.session('other', id).send('hello')).rejects.toThrow(
+      SendRejectedError,
+    );
     expect(await (await plait.agents.getSession(id).send('again')).result()).toMatchObject({
       text: 'You said: again',
     });

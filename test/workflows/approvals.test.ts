@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ApprovalRefusedError, WorkerUnavailableError } from '../../client/index.ts';
+import { DecisionRejectedError, WorkerUnavailableError } from '../../client/index.ts';
 import type { AnnouncedApproval, Tool } from '../../index.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -269,7 +269,7 @@ describe('a decision', () => {
         outcome: approves ? 'succeeded' : 'denied',
         approval: { decision: approves ? 'approved' : 'denied', by: who },
       });
-      expect(loser?.error).toBeInstanceOf(ApprovalRefusedError);
+      expect(loser?.error).toBeInstanceOf(DecisionRejectedError);
       expect(loser?.error?.message).toMatch(
         new RegExp(`no longer waits: it was (approved|denied) by ${who}|the turn has ended`),
       );
@@ -310,7 +310,7 @@ describe('a decision', () => {
           expect(approval?.decision).toBe('approved');
           expect(outcome).not.toBe('denied');
         } else {
-          expect(error).toBeInstanceOf(ApprovalRefusedError);
+          expect(error).toBeInstanceOf(DecisionRejectedError);
           expect(error.message).not.toMatch(/activity/i);
           expect(approval?.decision).not.toBe('approved');
           expect(runs).not.toContain(String(n));

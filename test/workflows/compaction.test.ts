@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StorageDriver } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import type { Message } from '../../core/messages.ts';
+import type { Message } from '../../core/conversation/messages.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { answerProblems } from '../../testing/answers.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';

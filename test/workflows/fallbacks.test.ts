@@ -1,6 +1,6 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import type { ModelCallResult } from '../../activities/call-model.ts';
+import type { ModelCallResult } from '../../activities/model/call-model.ts';
 import type { TurnHandle, TurnStreamEvent } from '../../client/index.ts';
 import type { Agent, Tool } from '../../index.ts';
 import { fault } from '../../testing/faults.ts';

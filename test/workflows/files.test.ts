@@ -14,9 +14,9 @@ import {
 } from '../../client/index.ts';
 import { fault } from '../../testing/faults.ts';
 import { jsonBytes } from '../../core/json.ts';
-import type { InputBlock, Message } from '../../core/messages.ts';
-import type { SessionTranscript } from '../../core/session.ts';
-import type { TurnResult } from '../../core/turn.ts';
+import type { InputBlock, Message } from '../../core/conversation/messages.ts';
+import type { SessionTranscript } from '../../core/session/protocol.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import { withStorage } from '../../storage/data-converter.ts';
 import { directoryStorage } from '../../storage/directory.ts';
 import type { PlaitStorage } from '../../storage/plait-storage.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, inject, test } from 'vitest';
-import { AgentClient, CompletionRefusedError } from '../../client/index.ts';
-import { decodeCallToken, encodeCallToken } from '../../core/call-token.ts';
+import { AgentClient, CompletionRejectedError } from '../../client/index.ts';
+import { decodeCallToken, encodeCallToken } from '../../core/calls/token.ts';
 import type { LaterOptions, Tool, ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -182,7 +182,7 @@ describe('a call that is completed from outside', () => {
     const twice = await refusal(plait.agents.completeToolCall(token, 'again'));
     gate.open();
 
-    expect(twice).toBeInstanceOf(CompletionRefusedError);
+    expect(twice).toBeInstanceOf(CompletionRejectedError);
     expect(twice?.message).toContain('no longer waits: it has been completed.');
     expect(answers(await turn.result())).toEqual([{ id: PARCEL, text: 'early' }]);
   });
@@ -243,7 +243,7 @@ describe('a completion is refused', () => {
     gate.open();
 
     expect(byWrong?.message).toContain('belongs to another call');
-    expect(second).toBeInstanceOf(CompletionRefusedError);
+    expect(second).toBeInstanceOf(CompletionRejectedError);
     expect(second?.message).toContain('no longer waits: it has been completed.');
     expect(answers(await turn.result())[0]?.text).toBe('first');
   });
@@ -292,7 +292,7 @@ describe('a completion is refused', () => {
     expect(result.calls[0]).toMatchObject({ outcome: 'cancelled', attempts: 1 });
     expect(result.calls[0]?.message).toMatch(/may or may not/);
     const late = await refusal(plait.agents.completeToolCall(token, 'late'));
-    expect(late).toBeInstanceOf(CompletionRefusedError);
+    expect(late).toBeInstanceOf(CompletionRejectedError);
   });
 
   test('when it has the wrong shape, and the turn goes on', async () => {
@@ -346,7 +346,7 @@ test('a completion that races with a cancel or a timeout is taken or refused, an
       const { calls } = await turn.result();
       const outcome = calls[0]?.outcome ?? '';
       if (error !== undefined) {
-        expect(error).toBeInstanceOf(CompletionRefusedError);
+        expect(error).toBeInstanceOf(CompletionRejectedError);
         expect(['timedOut', 'cancelled']).toContain(outcome);
       } else expect(['succeeded', 'cancelled']).toContain(outcome);
     }),

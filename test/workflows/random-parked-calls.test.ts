@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { TurnHandle } from '../../client/index.ts';
-import { ApprovalRefusedError, CompletionRefusedError } from '../../client/index.ts';
+import { DecisionRejectedError, CompletionRejectedError } from '../../client/index.ts';
 import type { OnToolFailure } from '../../index.ts';
 import { defineTool } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
@@ -89,7 +89,7 @@ class Stage {
 /** The call may have been stopped meanwhile. */
 async function taken(
   request: Promise<unknown>,
-  refusal: typeof ApprovalRefusedError | typeof CompletionRefusedError,
+  refusal: typeof DecisionRejectedError | typeof CompletionRejectedError,
 ): Promise<void> {
   await request.catch((error: unknown) => expect(error).toBeInstanceOf(refusal));
 }
@@ -106,11 +106,11 @@ async function attend(
       const { decision, path, ...rest } = input as Input;
       const by = 'ana';
       const other = path === '/a' ? '/b' : '/a';
-      if (decision === 'approve') await taken(turn.approve(callId, { by }), ApprovalRefusedError);
-      if (decision === 'deny') await taken(turn.deny(callId, { by }), ApprovalRefusedError);
+      if (decision === 'approve') await taken(turn.approve(callId, { by }), DecisionRejectedError);
+      if (decision === 'deny') await taken(turn.deny(callId, { by }), DecisionRejectedError);
       if (decision === 'edit') {
         const edited = { ...rest, decision, path: other };
-        await taken(turn.approve(callId, { by, input: edited }), ApprovalRefusedError);
+        await taken(turn.approve(callId, { by, input: edited }), DecisionRejectedError);
       }
     });
     const completions = [...stage.tokens].map(async ([key, { token, input }]) => {
@@ -119,7 +119,7 @@ async function attend(
       const done = input.run === 'later completed';
       await taken(
         done ? agents.completeToolCall(token, key) : agents.failToolCall(token, 'lost'),
-        CompletionRefusedError,
+        CompletionRejectedError,
       );
     });
     await Promise.all([...decisions, ...completions, sleep(30)]);

@@ -4,7 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import type { SessionTurnHandle } from '../../client/index.ts';
 import { AgentClient } from '../../client/index.ts';
-import type { Message } from '../../core/messages.ts';
+import type { Message } from '../../core/conversation/messages.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';

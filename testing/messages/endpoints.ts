@@ -3,7 +3,7 @@ import { spoiltReply } from '../faults.ts';
 import { refusal } from '../refusals.ts';
 import { windowRefusal } from '../refusals/window.ts';
 import { scriptedReply, settleReply, UnscriptedError, type Script } from '../script.ts';
-import { COMPACTION_BETA } from '../../core/compaction.ts';
+import { COMPACTION_BETA } from '../../core/conversation/compaction.ts';
 import { isRecord } from '../../core/json.ts';
 import { sha256 } from './canonical.ts';
 import { composeMessage } from './compose.ts';

@@ -3,8 +3,8 @@ import {
   MAX_IMAGE_BYTES,
   MAX_IMAGE_SIDE,
   MAX_SIDE_OF_MANY,
-} from '../../core/check-files.ts';
-import { fileKind, isBase64, PDF_TYPE, type FileKind } from '../../core/file-kind.ts';
+} from '../../core/conversation/files.ts';
+import { fileKind, isBase64, PDF_TYPE, type FileKind } from '../../core/conversation/file-kind.ts';
 import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from '../messages/canonical.ts';
 import { invalid, type CheckedBlock, type CheckedMessage, type Refusal } from './refusal.ts';

@@ -1,5 +1,5 @@
 import { isRecord } from '../../core/json.ts';
-import { toolsetOf } from '../../core/toolsets.ts';
+import { toolsetOf } from '../../core/conversation/toolsets.ts';
 import type { JsonObject } from '../messages/canonical.ts';
 import { unknownKey } from './known-keys.ts';
 import { firstRefusal, inOurWords, type CheckedBlock, type Refusal } from './refusal.ts';

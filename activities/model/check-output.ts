@@ -1,0 +1,60 @@
+import { isDeepStrictEqual } from 'node:util';
+import { DeclarationError } from '../../agents/declaration-error.ts';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import type { JsonSchema } from '../../agents/input-schema.ts';
+import type { CompiledOutput } from '../../agents/output-schema.ts';
+import { compileOutput } from '../../agents/output-schema.ts';
+import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
+import { textOf } from '../../core/conversation/messages.ts';
+import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
+import { invalidTurn } from '../turn/pin-agent.ts';
+
+/** The schema that a turn was started with. */
+export function ownOutput(schema: OutputSchema | undefined): CompiledOutput | undefined {
+  if (schema === undefined) return undefined;
+  try {
+    return compileOutput('the turn', schema as JsonSchema);
+  } catch (error) {
+    throw error instanceof DeclarationError ? invalidTurn(error.message) : error;
+  }
+}
+
+export interface OutputSource {
+  /** The pinned one, which may be older than the agent. */
+  spec: AgentSpec;
+  agent: AgentDefinition;
+  own: CompiledOutput | undefined;
+}
+
+/** Whether the reply is the answer that was asked for; `undefined` where it is none, or any would do. */
+export async function checkOutput(
+  { stopReason, content }: ModelReply,
+  source: OutputSource,
+): Promise<CheckedOutput | undefined> {
+  if (UNFINISHED.has(stopReason)) return undefined;
+  const output = outputOf(source);
+  if (output === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(textOf(content));
+  } catch (error) {
+    return { type: 'invalid', problem: `It is not valid JSON: ${(error as Error).message}` };
+  }
+  const parsed = await output.parse(value);
+  return parsed.ok ? { type: 'valid' } : { type: 'invalid', problem: parsed.problem };
+}
+
+const UNFINISHED: ReadonlySet<string> = new Set([
+  'tool_use',
+  'pause_turn',
+  'compaction',
+  'refusal',
+]);
+
+function outputOf({ spec, agent, own }: OutputSource): CompiledOutput | undefined {
+  const pinned = spec.output_config?.format;
+  if (own !== undefined || pinned === undefined) return own;
+  const { output } = agent;
+  if (output !== undefined && isDeepStrictEqual(output.config.format, pinned)) return output;
+  return compileOutput(agent.name, pinned.schema as JsonSchema);
+}

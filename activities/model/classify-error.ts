@@ -1,0 +1,187 @@
+import type { APIError } from '@anthropic-ai/sdk';
+import type { ModelErrorReport } from '../../core/failures.ts';
+import { causeChain } from '../../core/failures.ts';
+import { shorten } from '../../core/json.ts';
+import { hintFor, isThreadCode } from './error-hints.ts';
+import { platformError, platformHint, requestIdOf } from './platform-errors.ts';
+import type { Secrets } from '../secrets.ts';
+
+/** What a failed request means for the next one. */
+export interface ModelErrorVerdict {
+  /** Whether asking again may help. */
+  retryable: boolean;
+  /** When to ask again, in milliseconds, where the API said it. */
+  delayMs?: number;
+  message: string;
+  report: ModelErrorReport;
+}
+
+// Sources for the table: https://platform.claude.com/docs/en/api/errors and the SDK's retry rules.
+
+/** A limit that a person has to lift. Sent with 429, but waiting does not help. */
+const SPEND_LIMITS = new Set(['enforced_spend_limit_reached', 'contract_spend_limit_reached']);
+
+/** Error types of events in a stream, where there is no status any more. */
+const FINAL_TYPES = new Set([
+  'invalid_request_error',
+  'authentication_error',
+  'permission_error',
+  'not_found_error',
+  'billing_error',
+  'request_too_large',
+  // Those of Bedrock.
+  'validationException',
+  'accessDeniedException',
+  'resourceNotFoundException',
+]);
+
+/** Of an answer whose status says otherwise: Bedrock's 424 is the model's failure. */
+const PASSING_TYPES = new Set(['ModelErrorException']);
+
+/** What a person can do where a cloud's credentials could not be had at all. Another worker may have some. */
+const CREDENTIAL_HINTS: readonly [text: string, hint: string][] = [
+  ['Failed to resolve AWS credentials', 'Check the AWS credentials where the worker runs.'],
+  [
+    'Failed to acquire Google OAuth credentials',
+    'Check the Google credentials where the worker runs.',
+  ],
+];
+
+/** `fetch`'s text for a header that cannot be sent, which repeats it. */
+const INVALID_HEADER = 'is an invalid header value';
+
+/** The SDK's text for a request without any credentials; it has no class of its own. */
+const NO_CREDENTIALS = 'Could not resolve authentication method';
+
+/** The name of the SDK's error for a request that its own side has ended. */
+const USER_ABORT = 'APIUserAbortError';
+
+/** Decides what an error of a model request means. Pure: the same error always gets the same verdict. */
+export function classifyModelError(error: unknown, now: number = Date.now()): ModelErrorVerdict {
+  const text = shortText(error);
+  const type = error instanceof Error ? error.name : 'unknown';
+  const report = { type, status: null, errorCode: null, requestId: null };
+  // Neither by the turn nor by its worker, which is seen before this.
+  if (type === USER_ABORT) {
+    return { retryable: false, message: `The request was given up: ${text}`, report };
+  }
+  if (isApiError(error)) return classifyApiError(error, now);
+  if (text.startsWith(NO_CREDENTIALS)) {
+    const message =
+      'There is no API key: set ANTHROPIC_API_KEY where the worker runs, or give the worker an `anthropic` client.';
+    return { retryable: false, message, report };
+  }
+  if (text.includes(INVALID_HEADER)) {
+    const message =
+      'The request cannot be sent: the API key, or another header, holds a line break or another character that no header may have.';
+    return { retryable: false, message, report };
+  }
+  // Torn streams, a broken connection, and what nobody has thought of yet.
+  return { retryable: true, message: text, report };
+}
+
+/** The same verdict in words that repeat no credentials. */
+export function withoutSecrets(
+  { message, report, ...verdict }: ModelErrorVerdict,
+  secrets: Secrets,
+): ModelErrorVerdict {
+  const { type, errorCode, requestId } = report;
+  return {
+    ...verdict,
+    message: secrets.redact(message),
+    report: {
+      ...report,
+      type: secrets.redact(type),
+      errorCode: errorCode === null ? null : secrets.redact(errorCode),
+      requestId: requestId === null ? null : secrets.redact(requestId),
+    },
+  };
+}
+
+/**
+ * By its shape: the client may come from another copy of the SDK, and then `instanceof` would take a
+ * wrong key for something that passes.
+ */
+function isApiError(error: unknown): error is APIError {
+  return error instanceof Error && 'status' in error && 'headers' in error && 'requestID' in error;
+}
+
+/** A proxy may answer with a page of megabytes, and failures of that size are never reported. */
+const MAX_TEXT = 3_000;
+
+function shortText(said: unknown): string {
+  return shorten(causeChain(said).toWellFormed(), MAX_TEXT);
+}
+
+function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
+  const { status, headers, errorCode } = error;
+  const requestId = requestIdOf(headers);
+  const platform = platformError(error.error, headers);
+  const type = error.type ?? platform?.type ?? error.name;
+  const retryable = PASSING_TYPES.has(type) || isRetryable(error);
+  const delayMs = retryable ? retryAfter(headers, now) : undefined;
+  return {
+    retryable,
+    ...(delayMs === undefined ? {} : { delayMs }),
+    message: describe(error, { type, said: platform?.message, requestId }),
+    report: { type, status: status ?? null, errorCode, requestId },
+  };
+}
+
+function isRetryable(error: APIError): boolean {
+  const { errorCode } = error;
+  if (errorCode !== null && (SPEND_LIMITS.has(errorCode) || isThreadCode(errorCode))) return false;
+  const told = error.headers?.get('x-should-retry');
+  // The header of a stream that broke later speaks of the request, which had succeeded.
+  if (error.status !== undefined && told === 'true') return true;
+  if (error.status !== undefined && told === 'false') return false;
+  if (error.status === undefined) return error.type === null || !FINAL_TYPES.has(error.type);
+  return (
+    error.status === 408 || error.status === 409 || error.status === 429 || error.status >= 500
+  );
+}
+
+interface Told {
+  type: string;
+  /** By a cloud. */
+  said: string | undefined;
+  requestId: string | null;
+}
+
+function describe(error: APIError, { type, said, requestId }: Told): string {
+  const text = shortText(error.apiMessage ?? (said || error));
+  const request = requestId === null ? '' : ` (request ${requestId})`;
+  if (error.status === undefined) {
+    const where =
+      error.type === null
+        ? 'The Messages API could not be reached'
+        : `The Messages API broke off with ${type}`;
+    const credentials = CREDENTIAL_HINTS.find(([beginning]) => text.startsWith(beginning))?.[1];
+    const hint = credentials ?? hintFor({ type, errorCode: error.errorCode }, text);
+    return withHint(`${where}: ${text}${request}`, hint);
+  }
+  const { status, errorCode } = error;
+  const hint = platformHint(type) ?? hintFor({ status, type, errorCode }, text);
+  return withHint(`The Messages API answered ${error.status} ${type}: ${text}${request}`, hint);
+}
+
+function withHint(text: string, hint: string | undefined): string {
+  return hint === undefined ? text : `${text.replace(/\.$/, '')}. ${hint}`;
+}
+
+/** `retry-after-ms`, else `retry-after` in seconds or as a date; in milliseconds. */
+function retryAfter(headers: Headers | undefined, now: number): number | undefined {
+  const milliseconds = positive(headers?.get('retry-after-ms'));
+  if (milliseconds !== undefined) return milliseconds;
+  const after = headers?.get('retry-after');
+  const inSeconds = positive(after);
+  if (inSeconds !== undefined) return inSeconds * 1_000;
+  const at = Date.parse(after ?? '');
+  return at > now ? at - now : undefined;
+}
+
+function positive(text: string | null | undefined): number | undefined {
+  const value =
+    text === null || text === undefined || text.trim() === '' ? Number.NaN : Number(text);
+  return value > 0 ? value : undefined;
+}

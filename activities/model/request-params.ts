@@ -1,0 +1,54 @@
+import type { MessageCreateParamsBase, ToolChoice } from '@anthropic-ai/sdk/resources/messages';
+import type { AgentSpec } from '../../core/agent-spec.ts';
+import type { CompactionParams } from '../../core/conversation/compaction.ts';
+import type { Message } from '../../core/conversation/messages.ts';
+import type { Container } from '../../core/conversation/server-calls.ts';
+import { withBreakpoints } from './cache-breakpoints.ts';
+
+export type RequestParams = Omit<MessageCreateParamsBase, 'stream'> & CompactionParams;
+
+/** What one request has of its own. */
+export interface OwnParams {
+  /** The form of the answer, where the turn has one of its own. */
+  output?: NonNullable<AgentSpec['output_config']>;
+  /** The model is to answer without calling tools. */
+  lastWord?: boolean;
+  /** The first of its turn. */
+  first?: boolean;
+  /** The sandbox of its turn. The API wants it back while code waits for a call in it. */
+  container?: Container;
+}
+
+/** The body of the next request of a conversation. */
+export function requestParams(
+  spec: AgentSpec,
+  messages: Message[],
+  own: OwnParams = {},
+): RequestParams {
+  const { cache, max_tokens_retry: _, tool_choice: __, fallbacks: ___, ...params } = spec;
+  const { output, container } = own;
+  const toolChoice = toolChoiceOf(spec, own);
+  const request: RequestParams = {
+    ...params,
+    ...(toolChoice === undefined ? {} : { tool_choice: toolChoice }),
+    ...(output === undefined ? {} : { output_config: { ...params.output_config, ...output } }),
+    // One that has expired would be refused.
+    ...(container !== undefined && Date.parse(container.expires_at) > Date.now()
+      ? { container: container.id }
+      : {}),
+    messages,
+  };
+  return withBreakpoints(request, cache);
+}
+
+function toolChoiceOf(
+  { tools, tool_choice: chosen }: AgentSpec,
+  { lastWord = false, first = false }: OwnParams,
+): ToolChoice | undefined {
+  // The tools stay, since the conversation is bound to them.
+  if (lastWord && tools !== undefined) return { type: 'none' };
+  if (first || chosen?.type === undefined || chosen.type === 'none') return chosen;
+  // A model that has to call a tool with every reply would never come to an end.
+  const { disable_parallel_tool_use: one } = chosen;
+  return { type: 'auto', ...(one === undefined ? {} : { disable_parallel_tool_use: one }) };
+}

@@ -1,0 +1,204 @@
+import type { Context } from '@temporalio/activity';
+import {
+  ActivityCancelledError,
+  ActivityPausedError,
+  ActivityResetError,
+} from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { AttemptReport, HeartbeatRecord } from '../../core/failures.ts';
+import {
+  heartbeatRecord,
+  OUTCOME_UNKNOWN,
+  TOOL_TIMED_OUT,
+  WORKER_SHUTDOWN,
+} from '../../core/failures.ts';
+import { jsonBytes } from '../../core/json.ts';
+import { MAY_HAVE_HAPPENED, timedOutText } from '../../core/calls/texts.ts';
+import { keepAlive } from './heartbeat.ts';
+
+/** How long a tool may take to stop after its signal aborted, before it is left behind. */
+const STOP_GRACE_MS = 5_000;
+
+/** A longer timer fires at once in Node. The server's own timeout holds for such tools. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may
+ * begin at all, and what an attempt that was interrupted means for the next one.
+ */
+export interface ToolAttempt {
+  readonly signal: AbortSignal;
+  /** Details that an earlier attempt recorded. */
+  readonly heartbeatDetails: unknown;
+  heartbeat(details: unknown): void;
+  report(): AttemptReport;
+  /** Runs the tool; rejects with the reason when it was interrupted and did not stop in time. */
+  race<T>(work: Promise<T>): Promise<T>;
+  /** The failure with which an interrupted attempt must end, or `undefined` if it was not. */
+  interruption(): Error | undefined;
+  end(): void;
+}
+
+/** A tool that did not stop when it should have, and runs on although its call has ended. */
+export interface LeftBehind {
+  tool: string;
+  callId: string;
+}
+
+/**
+ * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its
+ * call was given up is in `leftBehind` until it ends.
+ */
+export async function beginAttempt(
+  activity: Context,
+  repeatable: boolean,
+  leftBehind: Set<LeftBehind>,
+): Promise<ToolAttempt> {
+  const { attempt, startToCloseTimeoutMs } = activity.info;
+  const startedAt = Date.now();
+  const earlier = heartbeatRecord(activity.info.heartbeatDetails);
+  let record: HeartbeatRecord = { attempt, begun: true, details: earlier?.details };
+
+  if (!repeatable) {
+    // Pause, reset and unpause in the Temporal UI start another attempt whatever the retry policy says.
+    if (earlier !== undefined) {
+      throw unknownOutcome(`Attempt ${earlier.attempt} began and was interrupted.`, {
+        attempt: earlier.attempt,
+        startedAt,
+        endedAt: startedAt,
+      });
+    }
+    // Before the tool begins, and not beside it: only a mark that the server has can be found by
+    // whoever looks after this worker is gone.
+    await mark(activity, record);
+  }
+
+  const { cancellationSignal } = activity;
+  let overdue = false;
+  let stopped: AbortController | undefined;
+  let stop: (() => void) | undefined;
+  const onStop = () => {
+    stopped?.abort(overdue ? new Error('startToCloseTimeout') : cancellationSignal.reason);
+    stop?.();
+  };
+  const isStopped = () => overdue || cancellationSignal.aborted;
+  const deadline =
+    startToCloseTimeoutMs > MAX_TIMER_MS
+      ? undefined
+      : setTimeout(() => {
+          overdue = true;
+          onStop();
+        }, startToCloseTimeoutMs);
+  cancellationSignal.addEventListener('abort', onStop);
+  const stopBeating = keepAlive(activity, () => record);
+  const report = (): AttemptReport => ({ attempt, startedAt, endedAt: Date.now() });
+
+  return {
+    // Made when it is asked for: most tools are done before anybody would abort them.
+    get signal() {
+      stopped ??= new AbortController();
+      if (isStopped()) onStop();
+      return stopped.signal;
+    },
+    heartbeatDetails: earlier?.details,
+    heartbeat(details) {
+      refuseDetails(details);
+      record = { attempt, begun: true, details };
+      activity.heartbeat(record);
+    },
+    report,
+    race(work) {
+      const call = { tool: activity.info.activityType, callId: activity.info.activityId };
+      return new Promise((resolve, reject) => {
+        let runs = true;
+        const ended = () => {
+          runs = false;
+          leftBehind.delete(call);
+        };
+        stop = () => {
+          setTimeout(() => {
+            if (runs) leftBehind.add(call);
+            reject(new Error('did not stop'));
+          }, STOP_GRACE_MS).unref();
+        };
+        work.finally(ended).then(resolve, reject);
+        if (isStopped()) stop();
+      });
+    },
+    interruption: () => (isStopped() ? interruption(activity, repeatable, report()) : undefined),
+    end() {
+      clearTimeout(deadline);
+      cancellationSignal.removeEventListener('abort', onStop);
+      stopBeating();
+    },
+  };
+}
+
+const MAX_DETAILS_BYTES = 1_000_000;
+
+/** Here, where the tool's author sees it: later it would cancel the call without a reason. */
+function refuseDetails(details: unknown): void {
+  const bytes = jsonBytes(details);
+  if (bytes <= MAX_DETAILS_BYTES) return;
+  throw new RangeError(`heartbeat details of ${bytes} bytes; at most ${MAX_DETAILS_BYTES} fit`);
+}
+
+async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
+  try {
+    await activity.client.activity.heartbeat(activity.info.taskToken, record);
+  } catch (error) {
+    const stopped = [ActivityCancelledError, ActivityPausedError, ActivityResetError];
+    if (stopped.some((kind) => error instanceof kind)) {
+      // It was stopped before it began. The worker learns why from its own heartbeat, and the SDK
+      // reports it in the right words.
+      activity.heartbeat();
+      await activity.cancelled;
+    }
+    throw error;
+  }
+}
+
+/** What an interrupted attempt ends with, by who interrupted it. */
+function interruption(activity: Context, repeatable: boolean, report: AttemptReport): Error {
+  const { cancellationSignal, cancellationDetails } = activity;
+  if (!cancellationSignal.aborted) {
+    // Its own clock: the server's timeout may be up to a second late, and takes no report.
+    return ApplicationFailure.create({
+      message: timedOutText(limitsOf(activity), repeatable),
+      type: TOOL_TIMED_OUT,
+      nonRetryable: !repeatable,
+      details: [report],
+    });
+  }
+  const reason = (cancellationSignal.reason as Error).message;
+  if (reason === 'WORKER_SHUTDOWN') {
+    const text = 'The worker shut down while the tool ran.';
+    return repeatable
+      ? ApplicationFailure.create({ message: text, type: WORKER_SHUTDOWN, details: [report] })
+      : unknownOutcome(text, report);
+  }
+  if (
+    !repeatable &&
+    (cancellationDetails?.paused === true || cancellationDetails?.reset === true)
+  ) {
+    return unknownOutcome(
+      'The call was paused or reset by an operator while the tool ran.',
+      report,
+    );
+  }
+  // Cancelled; or paused or reset, which the SDK reports so that the server starts another attempt.
+  return new CancelledFailure(reason, [report]);
+}
+
+function limitsOf({ info }: Context): Parameters<typeof timedOutText>[0] {
+  const { startToCloseTimeoutMs, scheduleToCloseTimeoutMs } = info;
+  return {
+    startToCloseTimeout: startToCloseTimeoutMs,
+    // 0 where there is none.
+    scheduleToCloseTimeout: scheduleToCloseTimeoutMs || undefined,
+  };
+}
+
+function unknownOutcome(text: string, report: AttemptReport): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(`${text} ${MAY_HAVE_HAPPENED}`, OUTCOME_UNKNOWN, report);
+}

@@ -1,0 +1,123 @@
+import { accessOf } from '../../agents/access-option.ts';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import type { Tool } from '../../agents/define-tool.ts';
+import { isRecord, shorten } from '../../core/json.ts';
+import type { Access } from '../../core/calls/access.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import { isCalledByCode } from '../../core/conversation/server-calls.ts';
+import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
+
+/**
+ * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
+ * names of the tools that the model knows.
+ */
+export async function prepareCalls(
+  agent: AgentDefinition,
+  calls: readonly ToolUse[],
+  { context, pinned }: { context?: unknown; pinned?: readonly string[] } = {},
+): Promise<(PreparedCall | MissingCall)[]> {
+  return await Promise.all(
+    calls.map(async (call) => {
+      if (!agent.tools.has(call.name) && pinned?.includes(call.name) === true) {
+        return { type: 'missing' } as const;
+      }
+      return await prepareNewCall(agent, call, context);
+    }),
+  );
+}
+
+/** With the question whether somebody has to be asked. */
+export async function prepareNewCall(
+  agent: AgentDefinition,
+  call: ToolUse,
+  context?: unknown,
+): Promise<PreparedCall> {
+  const { tool, input, prepared } = await prepareCall(agent, call);
+  if (prepared.type === 'refused' || tool === undefined) return prepared;
+  const approval = await needsApproval(agent, tool, input, context);
+  if (!approval) return prepared;
+  return isCalledByCode(call)
+    ? { type: 'refused', message: NO_PERSON }
+    : { ...prepared, approval: true };
+}
+
+/** A tool that code may call has no `approval`, but the model may still know it as it was before. */
+const NO_PERSON =
+  'This call needs the approval of a person, and code cannot wait for one, so it did not run. Call the tool directly.';
+
+interface Preparation {
+  tool?: Tool;
+  /** What the schema made of the input. */
+  input?: unknown;
+  prepared: PreparedCall;
+}
+
+/** All but the question whether somebody has to be asked. */
+export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
+  const tool = agent.tools.get(call.name);
+  if (tool === undefined) {
+    const known = [...agent.tools.keys()].join(', ') || 'none';
+    return refused(`There is no tool named ${call.name}. Available tools: ${known}.`);
+  }
+  const action = isAction(agent, call) ? { writes: [toolsetKey(call.name)] } : undefined;
+  // The API takes a toolset's calls apart into actions, unless it does not understand one.
+  if (action !== undefined && call.toolset_name !== call.name) {
+    return refused(`The call of ${call.name} names no action, so nothing was done.`, action);
+  }
+  const parsed = await tool.parse(call.input);
+  if (!parsed.ok) return refused(invalidInput(call.name, parsed.problem), action);
+  const access = action ?? accessOf(tool.access, parsed.value);
+  return {
+    tool,
+    input: parsed.value,
+    prepared: {
+      type: 'ready',
+      summary: summarize(call.input),
+      ...(access === undefined ? {} : { access }),
+    },
+  };
+}
+
+/**
+ * Actions of one toolset run in call order and stop at the first that fails; other tools neither wait
+ * for them nor hold them up.
+ * https://platform.claude.com/docs/en/agents-and-tools/tool-use/parallel-tool-use
+ */
+function isAction({ spec }: AgentDefinition, { name, toolset_name: toolset }: ToolUse): boolean {
+  return toolset === name || spec.tools?.some((entry) => toolsetOf(entry) === name) === true;
+}
+
+function refused(message: string, access?: Access): Preparation {
+  return { prepared: { type: 'refused', message, ...(access === undefined ? {} : { access }) } };
+}
+
+/** Only a clear no lets a call run unseen: a function that throws, or forgets to answer, asks. */
+async function needsApproval(
+  agent: AgentDefinition,
+  { approval }: Tool,
+  input: unknown,
+  context?: unknown,
+): Promise<boolean> {
+  if (approval === 'never') return false;
+  if (approval === 'always') return true;
+  try {
+    return (await approval(input, { context: await agent.parseContext(context) })) !== false;
+  } catch {
+    return true;
+  }
+}
+
+export function invalidInput(name: string, problem: string): string {
+  return `The input does not match the schema of ${name}, so the tool did not run:\n${shorten(problem, 2_000)}`;
+}
+
+/** The arguments in a line: `customer_id: 1234, plan: pro`. */
+export function summarize(input: unknown): string {
+  if (!isRecord(input)) return '';
+  const fields = Object.entries(input).map(([key, value]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return `${key}: ${shorten(text.replaceAll(/\s+/g, ' '), 40)}`;
+  });
+  return shorten(fields.join(', '), 120);
+}

@@ -1,0 +1,213 @@
+import { findFileProblem } from '../../core/conversation/files.ts';
+import type { Span } from '../../core/conversation/cut-result.ts';
+import {
+  cutResult,
+  DEFAULT_RESULT_BYTES,
+  resultText,
+  utf8Bytes,
+} from '../../core/conversation/cut-result.ts';
+import { jsonBytes } from '../../core/json.ts';
+import type { ToolResultBlock, ToolResultContent } from '../../core/conversation/messages.ts';
+import { READ_RESULT } from '../../core/names.ts';
+import { largeData } from '../../core/conversation/stored-data.ts';
+import type { StoredResult } from '../../core/calls/stored-result.ts';
+import { MAX_RESULT_BYTES } from '../../core/turn/payload-room.ts';
+import { isContentBlock } from './content-block.ts';
+import type { KeptText, TranscriptStore } from '../transcript/store.ts';
+
+/** The tool ran, but what it returned cannot be given to the model. */
+export class InvalidToolResultError extends Error {
+  override readonly name = 'InvalidToolResultError' as const;
+}
+
+const NOTHING = 'The tool finished and returned nothing.';
+
+/**
+ * Largest text that is kept, in bytes of JSON. A worker holds it several times over while it is written
+ * or read (text, JSON, encrypted payload), for several calls at once; the drivers of Temporal's SDKs
+ * refuse payloads above 50 MiB; and no model reads on through hundreds of pages.
+ */
+export const MAX_KEPT_BYTES = 20_000_000;
+
+/** The call has succeeded, but its time limit runs on: a storage that hangs must not cost it. */
+const KEEP_TIMEOUT_MS = 10_000;
+
+/** With less room than this for text, hardly more than the notice would fit. */
+const MIN_TEXT_BYTES = 1_000;
+
+const ABOVE_LIMIT = 'The result is above the limit of this tool';
+
+export interface PresentOptions {
+  /** The id of the `tool_use` block, by which the model asks for the rest. */
+  callId: string;
+  /** Limit for the text that the model sees, in bytes. @default DEFAULT_RESULT_BYTES */
+  maxResultBytes?: number | undefined;
+  /**
+   * Limit for all that the model sees, in bytes of JSON. Images and documents count unless they lie in the
+   * storage. @default MAX_RESULT_BYTES
+   */
+  payloadLimit?: number | undefined;
+  /** Limit for the text in bytes of JSON, where the results of a batch have to fit into one payload. */
+  textLimit?: number | undefined;
+  store: Pick<TranscriptStore, 'hasStorage' | 'keep' | 'takeOut'>;
+}
+
+export interface PresentedResult {
+  content: ToolResultContent;
+  /** Where the full text lies; absent where nothing was cut or nothing could be kept. */
+  stored?: StoredResult;
+}
+
+/**
+ * What the model sees of what `run` returned. Text above a limit is cut, and kept in full for
+ * `read_result` where there is a storage. Images and documents are not cut; large ones are stored there.
+ * Throws an `InvalidToolResultError` where that is not enough, and for an image or a document that the
+ * API would refuse.
+ */
+export async function presentResult(
+  value: unknown,
+  options: PresentOptions,
+): Promise<PresentedResult> {
+  const { maxResultBytes = DEFAULT_RESULT_BYTES, payloadLimit = MAX_RESULT_BYTES } = options;
+  const { textLimit = Number.POSITIVE_INFINITY } = options;
+  const fits = (shown: ToolResultContent) =>
+    jsonBytes(shown) <= payloadLimit &&
+    (textLimit === Number.POSITIVE_INFINITY || jsonBytes(resultText(shown)) <= textLimit);
+  const content = await withoutData(checkedContent(value), options.store);
+  const text = resultText(content);
+  if (utf8Bytes(text) <= maxResultBytes && fits(content)) return { content };
+
+  const bytes = jsonBytes(content);
+  const room = payloadLimit - jsonBytes(withoutTexts(content));
+  if (room < MIN_TEXT_BYTES) throw tooLarge(bytes, payloadLimit, content);
+  const { kept, tellRest } = await keepRest(text, options);
+  // How much longer the text is as JSON, and how many notices come on top, shows only when it is cut.
+  const most = Math.min(maxResultBytes, room, textLimit);
+  for (let limit = most; limit >= 1; limit = Math.floor(limit * 0.9)) {
+    const shown = cutResult(content, limit, tellRest).content;
+    if (!fits(shown)) continue;
+    return kept === undefined
+      ? { content: shown }
+      : { content: shown, stored: { callId: options.callId, ...kept } };
+  }
+  throw tooLarge(bytes, payloadLimit, content);
+}
+
+/** Where they cannot be stored, images and documents stay where they are, and have to fit. */
+async function withoutData(
+  content: ToolResultContent,
+  store: PresentOptions['store'],
+): Promise<ToolResultContent> {
+  if (largeData(content).length === 0) return content;
+  return (await inTime(store.takeOut(content))) ?? content;
+}
+
+function withoutTexts(content: ToolResultContent): ToolResultContent {
+  return typeof content === 'string' ? '' : content.filter(({ type }) => type !== 'text');
+}
+
+/** Keeps the full text if it can. The call has succeeded, so without it the model gets what is shown. */
+async function keepRest(
+  text: string,
+  { callId, store }: PresentOptions,
+): Promise<{ kept?: KeptText; tellRest: (leftOut: Span) => string }> {
+  if (!store.hasStorage) return { tellRest: () => `${ABOVE_LIMIT}. Ask for less, or in parts.` };
+  if (jsonBytes(text) > MAX_KEPT_BYTES) {
+    return {
+      tellRest: () => `${ABOVE_LIMIT}, and too long to be kept. Ask for less, or in parts.`,
+    };
+  }
+  const kept = await inTime(store.keep(text));
+  if (kept === undefined) {
+    return {
+      tellRest: () => `${ABOVE_LIMIT}, and the rest could not be kept. Ask for less, or in parts.`,
+    };
+  }
+  const tellRest = ({ from, to }: Span) =>
+    `Read them with ${READ_RESULT} ${JSON.stringify({ id: callId, offset: from })}; they end at offset ${to}.`;
+  return { kept, tellRest };
+}
+
+/** `undefined` where it fails or takes too long. */
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), KEEP_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } catch {
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Turns what `run` returned into the content of a `tool_result`. */
+export function toolResultContent(
+  value: unknown,
+  limit: number = MAX_RESULT_BYTES,
+): ToolResultContent {
+  const content = checkedContent(value);
+  const bytes = jsonBytes(content);
+  if (bytes > limit) throw tooLarge(bytes, limit, content);
+  return content;
+}
+
+function tooLarge(
+  bytes: number,
+  limit: number,
+  content: ToolResultContent,
+): InvalidToolResultError {
+  const why =
+    largeData(content).length === 0
+      ? ''
+      : ', and its images and documents are not in a storage of the worker';
+  return new InvalidToolResultError(
+    `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}${why}. Ask for less, or in parts.`,
+  );
+}
+
+function checkedContent(value: unknown): ToolResultContent {
+  const content = toContent(value);
+  const problem = typeof content === 'string' ? undefined : findFileProblem(content, 'result');
+  if (problem === undefined) return content;
+  throw new InvalidToolResultError(
+    `The tool ran, but what it returned cannot be shown to you: ${problem}.`,
+  );
+}
+
+function toContent(value: unknown): ToolResultContent {
+  if (value === undefined || value === null) return NOTHING;
+  // The API refuses texts without any visible character.
+  if (typeof value === 'string') return value.trim() === '' ? NOTHING : value.toWellFormed();
+  const json = toJson(value);
+  return isBlocks(value) ? wellFormed(json) : json.toWellFormed();
+}
+
+function toJson(value: unknown): string {
+  let problem = `a ${typeof value} has no JSON`;
+  try {
+    const json = JSON.stringify(value) as string | undefined;
+    if (json !== undefined) return json;
+  } catch (error) {
+    problem = error instanceof Error ? error.message : String(error);
+  }
+  throw new InvalidToolResultError(
+    `The tool ran, but its result cannot be turned into JSON: ${problem}`,
+  );
+}
+
+function isBlocks(value: unknown): value is ToolResultBlock[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isContentBlock);
+}
+
+/**
+ * Without half surrogate pairs, which a tool that cuts texts leaves behind: the API refuses the
+ * request that holds one, and with it every later request of the conversation.
+ */
+function wellFormed(json: string): ToolResultBlock[] {
+  return JSON.parse(json, (_key, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  ) as ToolResultBlock[];
+}

@@ -1,0 +1,218 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { AgentRegistry } from '../../agents/agent-registry.ts';
+import { duration } from '../../agents/check-options.ts';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import type { Tool, ToolContext } from '../../agents/define-tool.ts';
+import { isToolError, ToolError } from '../../agents/tool-error.ts';
+import type { CallOrigin } from '../../core/calls/origin.ts';
+import { resultProblem } from '../../core/calls/origin.ts';
+import type { AttemptReport } from '../../core/failures.ts';
+import {
+  causeChain,
+  INVALID_TOOL_INPUT,
+  INVALID_TOOL_RESULT,
+  TOOL_NOT_REGISTERED,
+} from '../../core/failures.ts';
+import { shorten } from '../../core/json.ts';
+import { READ_RESULT } from '../../core/names.ts';
+import type { StoredResult } from '../../core/calls/stored-result.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { isReadResult } from './built-in-tools.ts';
+import { HandedOver } from './later.ts';
+import { registeredAgent } from '../turn/pin-agent.ts';
+import { invalidInput } from './prepare-calls.ts';
+import type { LeftBehind, ToolAttempt } from './attempt.ts';
+import { beginAttempt } from './attempt.ts';
+import type { PresentedResult } from './result.ts';
+import { InvalidToolResultError, presentResult } from './result.ts';
+import type { TranscriptStore } from '../transcript/store.ts';
+
+/** What the dispatcher is told besides the model's input. */
+export interface ToolCallArgs extends CallOrigin {
+  agent: string;
+  round: number;
+  /** How many calls before it in the same reply have the same tool and input. */
+  occurrence: number;
+  /** Lower than the limit for every result, where a batch is wide. */
+  maxResultBytes?: number;
+  /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
+  maxTextBytes?: number;
+  context?: unknown;
+  /** The result that a call of `read_result` asks for, where there is one. */
+  stored?: StoredResult;
+}
+
+/** What a call returns: neither the workflow nor history knows attempts and times otherwise. */
+export type ToolReturn = AttemptReport &
+  (PresentedResult | { later: { key: string; timeout: number } });
+
+/** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
+const MAX_MESSAGE = 3_000;
+
+export function createRunTool(
+  registry: AgentRegistry,
+  store: TranscriptStore,
+  leftBehind: Set<LeftBehind>,
+) {
+  /**
+   * The one function behind every tool's activity type: finds the tool by agent and name, parses the
+   * input, runs it, and ends in a way that says whether it may be run again.
+   */
+  return async function runTool(input: unknown, args: ToolCallArgs): Promise<ToolReturn> {
+    const activity = Context.current();
+    const tool = registeredTool(registry, args.agent, activity.info.activityType);
+    const [parsedInput, context] = await parse(registry, tool, input, args);
+    const attempt = await beginAttempt(activity, tool.policy.repeatable, leftBehind);
+    try {
+      const ctx = toolContext(activity, attempt, { input, args, context });
+      const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
+      if (value instanceof HandedOver) {
+        const { key, timeout } = value;
+        return { later: { key, timeout }, ...attempt.report() };
+      }
+      const callId = activity.info.activityId;
+      const presented = await present(value, { registry, tool, store, callId, args });
+      return { ...presented, ...attempt.report() };
+    } catch (error) {
+      throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
+    } finally {
+      attempt.end();
+    }
+  };
+}
+
+interface PresentedCall {
+  registry: AgentRegistry;
+  tool: Tool;
+  store: TranscriptStore;
+  callId: string;
+  args: ToolCallArgs;
+}
+
+/** What the model sees of a value, under the limits of the tool and of the batch. */
+export async function present(
+  value: unknown,
+  { registry, tool, store, callId, args }: PresentedCall,
+): Promise<PresentedResult> {
+  const presented = await presentResult(value, {
+    callId,
+    maxResultBytes: tool.maxResultBytes,
+    payloadLimit: args.maxResultBytes,
+    textLimit: args.maxTextBytes,
+    store: mayBeKept(registeredAgent(registry, args.agent), tool)
+      ? store
+      : { ...store, hasStorage: false },
+  });
+  const problem = resultProblem(args, presented.content);
+  if (problem !== undefined) throw new InvalidToolResultError(problem);
+  return presented;
+}
+
+/** The rest is kept where the model can read it; a page of what was kept is not kept once more. */
+function mayBeKept(agent: AgentDefinition, tool: Tool): boolean {
+  const offered = agent.tools.get(READ_RESULT);
+  return offered !== undefined && isReadResult(offered) && offered !== tool;
+}
+
+/** Another worker of the queue may know the tool, and nothing has begun: worth another attempt. */
+export function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
+  const agent = registeredAgent(registry, agentName);
+  const tool = agent.tools.get(toolName);
+  if (tool !== undefined) return tool;
+  throw ApplicationFailure.create({
+    message: `Agent ${agent.name} has no tool ${toolName} on this worker.`,
+    type: TOOL_NOT_REGISTERED,
+  });
+}
+
+async function parse(
+  registry: AgentRegistry,
+  tool: Tool,
+  input: unknown,
+  args: ToolCallArgs,
+): Promise<[input: unknown, context: unknown]> {
+  const parsed = await tool.parse(input);
+  if (!parsed.ok) {
+    throw ApplicationFailure.nonRetryable(
+      invalidInput(tool.name, parsed.problem),
+      INVALID_TOOL_INPUT,
+    );
+  }
+  return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
+}
+
+function keyOf({ info }: Context, input: unknown, { round, occurrence }: ToolCallArgs): string {
+  const workflowId = info.workflowExecution?.workflowId ?? '';
+  return idempotencyKey({ workflowId, round, tool: info.activityType, input, occurrence });
+}
+
+function toolContext(
+  activity: Context,
+  attempt: ToolAttempt,
+  { input, args, context }: { input: unknown; args: ToolCallArgs; context: unknown },
+): ToolContext {
+  const key = () => keyOf(activity, input, args);
+  return {
+    get idempotencyKey() {
+      return key();
+    },
+    attempt: activity.info.attempt,
+    get signal() {
+      return attempt.signal;
+    },
+    heartbeat: (details) => attempt.heartbeat(details),
+    heartbeatDetails: attempt.heartbeatDetails,
+    context,
+    log: activity.log,
+    later(options) {
+      // Before there is a token, so before anything outside can begin.
+      if (args.byCode === true) throw new ToolError(CANNOT_WAIT, { retryable: false });
+      return new HandedOver(activity, key(), options);
+    },
+  };
+}
+
+const CANNOT_WAIT =
+  'ctx.later(): code of the model waits for this call, a few minutes at most, so it cannot be completed from outside. Call the tool directly.';
+
+/** A tool that throws before its first await fails like any other. */
+async function start(
+  tool: Tool,
+  input: unknown,
+  ctx: ToolContext,
+  stored: StoredResult | undefined,
+): Promise<unknown> {
+  return await (isReadResult(tool) ? tool.runStored(input, stored) : tool.run(input, ctx));
+}
+
+/** Once a tool that is not repeatable has begun, every exit is final. */
+function toolFailure(error: unknown, tool: Tool, report: AttemptReport): ApplicationFailure {
+  const final = !tool.policy.repeatable || isFinal(error);
+  const delay = nextRetryDelay(error);
+  return ApplicationFailure.create({
+    message: shorten(causeChain(error).toWellFormed(), MAX_MESSAGE),
+    type: error instanceof InvalidToolResultError ? INVALID_TOOL_RESULT : errorName(error),
+    nonRetryable: final,
+    details: [report],
+    ...(delay === undefined || final ? {} : { nextRetryDelay: delay }),
+  });
+}
+
+function isFinal(error: unknown): boolean {
+  if (error instanceof InvalidToolResultError) return true;
+  if (isToolError(error)) return !error.retryable;
+  return error instanceof ApplicationFailure && error.nonRetryable === true;
+}
+
+/** In milliseconds. A delay that is none is ignored: it must not hide the error that it came with. */
+function nextRetryDelay(error: unknown): number | undefined {
+  const asked = isToolError(error) || error instanceof ApplicationFailure;
+  const parsed = duration.safeParse(asked ? error.nextRetryDelay : undefined);
+  return parsed.success ? parsed.data : undefined;
+}
+
+function errorName(error: unknown): string {
+  if (error instanceof ApplicationFailure) return error.type ?? 'ApplicationFailure';
+  return error instanceof Error ? error.name : typeof error;
+}

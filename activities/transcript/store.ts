@@ -1,0 +1,201 @@
+import { activityInfo, Context } from '@temporalio/activity';
+import type { StorageDriver } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
+import { LRUCache } from 'lru-cache';
+import type { AgentSpec, PinnedSpec } from '../../core/agent-spec.ts';
+import { hasCompaction } from '../../core/conversation/compaction.ts';
+import {
+  causeChain,
+  INVALID_TURN,
+  STORAGE_FAILED,
+  STORED_OBJECT_LOST,
+} from '../../core/failures.ts';
+import type { Message } from '../../core/conversation/messages.ts';
+import type { StoredData } from '../../core/conversation/stored-data.ts';
+import { putBackData, storedData, takeOutData } from '../../core/conversation/stored-data.ts';
+import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { Segment } from '../../core/conversation/transcript.ts';
+import { segmentsToAbsorb } from '../../core/conversation/transcript.ts';
+import { partDigest, readPart, writePart } from '../../storage/stored-part.ts';
+
+/** Where transcripts and specs lie outside of history. Without a storage everything stays inline. */
+export interface TranscriptStore {
+  readonly hasStorage: boolean;
+  load(segments: readonly Segment[]): Promise<Message[]>;
+  /** Seals the tail, together with those of the last segments that are small beside it. */
+  seal(
+    segments: readonly Segment[],
+    tail: readonly Message[],
+    tailBytes: number,
+  ): Promise<Segment[]>;
+  pin(spec: AgentSpec): Promise<PinnedSpec>;
+  specOf(pinned: PinnedSpec): Promise<AgentSpec>;
+  /** Keeps the full text of a result that is cut for the model. */
+  keep(text: string): Promise<KeptText>;
+  readKept(kept: KeptText): Promise<string>;
+  /** Messages or blocks whose images and documents lie in the storage, where they are large and there is one. */
+  takeOut<T>(value: T): Promise<T>;
+  /** The same with the data in its place, byte for byte. */
+  putBack<T>(value: T): Promise<T>;
+}
+
+export type KeptText = Omit<StoredResult, 'callId'>;
+
+/** What the conversation leaves of a payload of 2 MB. */
+const INLINE_SPEC_BYTES = 400_000;
+
+/** Content never changes under its digest, so what is cached can never be stale. */
+const CACHE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * What is used for longer is written again. A sweep removes objects by their age, so one that a worker
+ * still gives to new turns must not look old.
+ */
+const WRITTEN_MS = 3_600_000;
+
+/** Attempts to read what is not there: a worker with another storage may have asked. */
+const LOST_ATTEMPTS = 3;
+
+interface Stored {
+  digest: string;
+  claim: Record<string, string>;
+  bytes: number;
+}
+
+type Cache = LRUCache<string, { value: object }>;
+
+export function createTranscriptStore(storage: StorageDriver | undefined): TranscriptStore {
+  const parts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
+  // Apart, so that one long result does not push out the conversations of other turns.
+  const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
+  const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
+  // And so that one conversation with images does not push out the text of the others.
+  const files: Cache = new LRUCache({ maxSize: CACHE_BYTES });
+
+  async function write(
+    driver: StorageDriver,
+    value: object,
+    what: string,
+    cache?: Cache,
+  ): Promise<Stored> {
+    const json = JSON.stringify(value);
+    const digest = partDigest(json);
+    const known = written.get(digest);
+    if (known !== undefined) return known;
+    const claim = await writePart(driver, value, codecs()).catch((error: unknown) => {
+      throw storageFailed(`Cannot write ${what} to the storage`, error);
+    });
+    const bytes = Buffer.byteLength(json);
+    const stored = { digest, claim, bytes };
+    written.set(digest, stored);
+    cache?.set(digest, { value }, { size: Math.max(1, bytes) });
+    return stored;
+  }
+
+  async function read(
+    stored: Pick<Stored, 'digest' | 'claim'>,
+    what: string,
+    cache: Cache,
+  ): Promise<object> {
+    const cached = cache.get(stored.digest);
+    if (cached !== undefined) return cached.value;
+    try {
+      if (storage === undefined) throw new Error('this worker has no storage');
+      const value = await readPart<object>(storage, stored.claim, codecs());
+      const json = JSON.stringify(value);
+      if (partDigest(json) !== stored.digest) throw new Error('its content has changed');
+      cache.set(stored.digest, { value }, { size: Math.max(1, Buffer.byteLength(json)) });
+      return value;
+    } catch (error) {
+      throw storageFailed(`Cannot read ${what} from the storage`, error);
+    }
+  }
+
+  // Every turn of an agent pins the same spec, and a prompt may be long.
+  const pinned = new LRUCache<AgentSpec, PinnedSpec>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
+
+  async function pinOf(spec: AgentSpec): Promise<PinnedSpec> {
+    if (storage === undefined) return inlineSpec(spec);
+    const { digest, claim } = await write(storage, spec, 'the agent', parts);
+    return { type: 'stored', digest, claim };
+  }
+
+  const load = async (segments: readonly Segment[]): Promise<Message[]> => {
+    const lists = await Promise.all(
+      segments.map((segment) => read(segment, 'a part of the conversation', parts)),
+    );
+    return (lists as Message[][]).flat();
+  };
+
+  const storeFile = async (driver: StorageDriver, data: string): Promise<StoredData> => {
+    const { digest, claim } = await write(driver, { data }, 'an image or a document', files);
+    return { type: 'plait.stored', digest, claim, bytes: Buffer.byteLength(data) };
+  };
+  const readFile = async (stored: StoredData): Promise<string> =>
+    ((await read(stored, 'an image or a document', files)) as { data: string }).data;
+
+  return {
+    hasStorage: storage !== undefined,
+    load,
+    async seal(segments, tail, tailBytes) {
+      if (storage === undefined) throw new Error('there is no storage to seal to');
+      const kept = segments.length - segmentsToAbsorb(segments, tailBytes);
+      const fresh = await takeOutData(tail, (data) => storeFile(storage, data));
+      const messages = [...(await load(segments.slice(kept))), ...fresh];
+      const stored = await write(storage, messages, 'a part of the conversation', parts);
+      const segment: Segment = {
+        ...stored,
+        messages: messages.length,
+        ...(hasCompaction(messages) ? { compacted: true } : {}),
+        ...(storedData(messages).length === 0 ? {} : { files: true }),
+      };
+      return [...segments.slice(0, kept), segment];
+    },
+    async pin(spec) {
+      const known = pinned.get(spec);
+      if (known !== undefined) return known;
+      const pin = await pinOf(spec);
+      pinned.set(spec, pin);
+      return pin;
+    },
+    async specOf(pinned) {
+      return pinned.type === 'inline'
+        ? pinned.spec
+        : ((await read(pinned, 'the agent', parts)) as AgentSpec);
+    },
+    async keep(text) {
+      if (storage === undefined) throw new Error('there is no storage to keep a result in');
+      // Not cached: few are ever read, and then mostly by another worker.
+      const { digest, claim } = await write(storage, { text }, 'a result');
+      return { digest, claim, bytes: Buffer.byteLength(text) };
+    },
+    async readKept(kept) {
+      const value = await read(kept, 'the rest of a result', keptTexts);
+      return (value as { text: string }).text;
+    },
+    takeOut: async (value) =>
+      storage === undefined ? value : await takeOutData(value, (data) => storeFile(storage, data)),
+    putBack: (value) => putBackData(value, readFile),
+  };
+}
+
+function storageFailed(what: string, error: unknown): ApplicationFailure {
+  const lost = error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST;
+  // A storage that is away comes back; what it does not have does not.
+  const nonRetryable = lost && activityInfo().attempt >= LOST_ATTEMPTS;
+  const message = `${what}: ${causeChain(error)}. Give every worker of the task queue the same \`storage\`, and see that it is up.`;
+  return ApplicationFailure.create({ message, type: STORAGE_FAILED, nonRetryable });
+}
+
+/** Without a storage the spec travels with every model call, beside the conversation. */
+function inlineSpec(spec: AgentSpec): PinnedSpec {
+  const json = JSON.stringify(spec);
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= INLINE_SPEC_BYTES) return { type: 'inline', digest: partDigest(json), spec };
+  const message = `The system prompt and the tools of the agent have ${bytes} bytes together, and without a \`storage\` at most ${INLINE_SPEC_BYTES} fit. Give the worker and the client one.`;
+  throw ApplicationFailure.nonRetryable(message, INVALID_TURN);
+}
+
+function codecs() {
+  return Context.current().client.options.loadedDataConverter.payloadCodecs;
+}

@@ -1,0 +1,111 @@
+import { activityInfo, getClient as activityClient } from '@temporalio/activity';
+import type { ApplicationFailureOptions } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
+import type { AgentRegistry } from '../../agents/agent-registry.ts';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { takesSystemMessages } from '../../agents/model-features.ts';
+import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
+import type { Budget } from '../../core/turn/budget.ts';
+import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
+import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
+import type { TranscriptStore } from '../transcript/store.ts';
+
+/**
+ * Pins what a turn will need of its agent: its prompt, its tools and their policies. Refuses a turn
+ * that cannot go well, before anything is asked of the model.
+ */
+export async function pinAgent(
+  agent: AgentDefinition,
+  store: TranscriptStore,
+  { context, tailBytes, limits }: { context: unknown; tailBytes: number; limits?: Budget },
+): Promise<PinnedAgent> {
+  await agent.parseContext(context).catch((error: unknown) => {
+    throw invalidTurn(error instanceof Error ? error.message : String(error));
+  });
+  refuseHalfStorage(store);
+  if (limits?.costUSD !== undefined && agent.prices === undefined) {
+    throw invalidTurn(`limits.costUSD needs prices, and the agent ${agent.name} declares none.`);
+  }
+  if (!store.hasStorage && tailBytes > INLINE_BYTES) {
+    throw invalidTurn(
+      `The input of ${tailBytes} bytes does not fit into one payload. Give the worker and the client a \`storage\`.`,
+    );
+  }
+  return {
+    name: agent.name,
+    spec: await store.pin(agent.spec),
+    policies: [...agent.tools.values()].map(({ name, policy }) => [name, policy]),
+    limits: agent.limits,
+    batch: agent.batch,
+    ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
+    ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
+    ...(agent.prices === undefined ? {} : { prices: agent.prices }),
+    ...(agent.fallbackPrices === undefined ? {} : { fallbackPrices: agent.fallbackPrices }),
+    ...(agent.modelTaskQueue === undefined ? {} : { modelTaskQueue: agent.modelTaskQueue }),
+    ...(agent.outputRepairs === undefined ? {} : { outputRepairs: agent.outputRepairs }),
+    ...(modelsOf(agent.spec).every(takesSystemMessages) ? { notes: 'system' } : {}),
+  };
+}
+
+function modelsOf({ model, fallbacks = [] }: AgentSpec): string[] {
+  return [model, ...fallbacks.map((fallback) => fallback.model)];
+}
+
+/** With a storage nothing is kept small, so large payloads must have a way into it. */
+function refuseHalfStorage(store: TranscriptStore): void {
+  const { externalStorage } = activityClient().options.loadedDataConverter;
+  if (!store.hasStorage || externalStorage !== undefined) return;
+  throw invalidTurn(
+    'createActivities was given a `storage`, but the data converter of the worker has none: give Worker.create `dataConverter: withStorage(undefined, storage)` from plait/storage, and every client too.',
+  );
+}
+
+export function invalidTurn(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, INVALID_TURN);
+}
+
+/** Another worker of the queue may have the agent, so its absence here is worth another attempt. */
+export function registeredAgent(
+  registry: AgentRegistry,
+  name: string,
+  retry: Pick<ApplicationFailureOptions, 'nonRetryable' | 'nextRetryDelay'> = {},
+): AgentDefinition {
+  const agent = registry.agent(name);
+  if (agent !== undefined) return agent;
+  throw ApplicationFailure.create({
+    message: notRegistered(registry, name),
+    type: AGENT_NOT_REGISTERED,
+    ...retry,
+  });
+}
+
+/**
+ * Attempts to find an agent or a tool on workers that may lack it. Many and soon: while a new version
+ * rolls out, most workers of the queue may be the wrong ones.
+ */
+export const LOOKUP_ATTEMPTS = 10;
+export const LOOKUP_DELAY = '500ms';
+
+/**
+ * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not
+ * know its agents yet; some five seconds of trying elsewhere bridge that, and a name that is simply
+ * wrong is soon reported.
+ */
+export function agentToPin(registry: AgentRegistry, name: string): AgentDefinition {
+  const nonRetryable = activityInfo().attempt >= LOOKUP_ATTEMPTS;
+  return registeredAgent(registry, name, { nonRetryable, nextRetryDelay: LOOKUP_DELAY });
+}
+
+/**
+ * The agent of a turn that runs. It is looked for elsewhere as soon, and not given up then: the model's
+ * longer waits come only after that.
+ */
+export function agentOfTurn(registry: AgentRegistry, name: string): AgentDefinition {
+  const soon = activityInfo().attempt < LOOKUP_ATTEMPTS;
+  return registeredAgent(registry, name, soon ? { nextRetryDelay: LOOKUP_DELAY } : {});
+}
+
+function notRegistered(registry: AgentRegistry, name: string): string {
+  const known = registry.names.join(', ') || 'none';
+  return `No agent is named ${JSON.stringify(name)} on the workers of task queue ${JSON.stringify(activityInfo().taskQueue)} (known: ${known}). Check the name, or start a worker that has it.`;
+}

@@ -1,0 +1,36 @@
+import { Context } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { TURN_GONE } from '../../core/failures.ts';
+import type { SessionTurnProgress } from '../../core/turn/beginning.ts';
+import { sessionTurnProgress } from '../../core/turn/beginning.ts';
+import { TURN_STATE_QUERY } from '../../core/turn/protocol.ts';
+import { beginTurn } from '../../core/turn/state.ts';
+
+export interface ReadTurnArgs {
+  turnId: string;
+}
+
+/** What a turn has done that was terminated or timed out. A Query on a closed run still answers. */
+export async function readTurn({ turnId }: ReadTurnArgs): Promise<SessionTurnProgress> {
+  const turn = Context.current().client.workflow.getHandle(turnId);
+  try {
+    return await turn.query<SessionTurnProgress>(TURN_STATE_QUERY);
+  } catch (error) {
+    // Deleted: asking again for minutes, while the user waits, does not bring it back.
+    if (error instanceof WorkflowNotFoundError) {
+      throw ApplicationFailure.nonRetryable(`There is no turn ${turnId} any more.`, TURN_GONE);
+    }
+    if (await hasBegun(turn)) throw error;
+    return sessionTurnProgress('', beginTurn([]), undefined);
+  }
+}
+
+/** A run that ended before a worker had it answers no Query, and has done nothing. */
+async function hasBegun(turn: WorkflowHandle): Promise<boolean> {
+  const { events } = await turn.fetchHistory();
+  return (events ?? []).some(
+    ({ workflowTaskCompletedEventAttributes: completed }) => completed != null,
+  );
+}

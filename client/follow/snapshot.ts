@@ -1,0 +1,95 @@
+import type { OutcomeType } from '../../core/calls/outcome.ts';
+import type { StopReason } from '../../core/turn/result.ts';
+
+/**
+ * Where a model request or a tool call stands.
+ *
+ * - `scheduled`: asked for, and no worker has taken it yet
+ * - `waiting`: for a person, or to be completed from outside; `message` says which
+ * - `running`: an attempt runs
+ * - `retrying`: an attempt failed, and the next one has not begun; `message` says why
+ * - `paused`: an operator paused it
+ * - `cancelling`: it was asked to stop and has not stopped yet
+ *
+ * The others are outcomes and do not change any more.
+ */
+export type ActivityState =
+  | 'scheduled'
+  | 'waiting'
+  | 'running'
+  | 'retrying'
+  | 'paused'
+  | 'cancelling'
+  | OutcomeType;
+
+export interface ActivitySnapshot {
+  state: ActivityState;
+  /** From 1: the attempt that runs, that comes next, or that was the last. 0 if there was none. */
+  attempt: number;
+  /**
+   * When the first attempt began; when it was scheduled, if it has not begun or had to be retried.
+   * Milliseconds since the epoch.
+   */
+  start?: number;
+  /** Milliseconds since the epoch. */
+  end?: number;
+  /** Why it did not succeed, why its last attempt did not, or what it waits for. */
+  message?: string;
+}
+
+export interface CallSnapshot extends ActivitySnapshot {
+  /** The `tool_use` id. */
+  id: string;
+  name: string;
+  /** The short arguments, as the Temporal UI shows them; empty for a call that cannot run. */
+  summary: string;
+}
+
+/** One request to the model, and the calls that its reply asked for, in the model's order. */
+export interface RoundSnapshot {
+  /** From 1. */
+  round: number;
+  model: ActivitySnapshot;
+  calls: CallSnapshot[];
+}
+
+/** How a turn's workflow run stands. A turn that was cancelled by its client is `completed`. */
+export type TurnStatus =
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'terminated'
+  | 'timedOut'
+  | 'continuedAsNew';
+
+/** A turn at one moment. JSON. */
+export interface TurnSnapshot {
+  turnId: string;
+  /** `undefined` where the turn's arguments cannot be read here. */
+  agent: string | undefined;
+  status: TurnStatus;
+  /** Of a completed turn, where its result can be read here. */
+  stopReason?: StopReason;
+  /** Why the turn failed or was terminated. */
+  message?: string;
+  /** Milliseconds since the epoch. */
+  start?: number;
+  /** Milliseconds since the epoch. */
+  end?: number;
+  rounds: RoundSnapshot[];
+}
+
+export function isSettled(state: ActivityState): state is OutcomeType {
+  switch (state) {
+    case 'scheduled':
+    case 'waiting':
+    case 'running':
+    case 'retrying':
+    case 'paused':
+    case 'cancelling':
+      return false;
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,56 @@
+import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../failures.ts';
+import type { ToolOutcome } from './outcome.ts';
+import {
+  MAY_HAVE_HAPPENED,
+  notTakenText,
+  outOfTimeText,
+  timedOutText,
+  workerLostText,
+} from './texts.ts';
+
+// What the end of an activity means for its call: for the workflow, which tells the model, and for
+// whoever reads the history of a turn.
+
+/** @param failureType the type of the failure that ended it, as the Temporal UI shows it */
+export function failureOutcome(
+  failureType: string | null | undefined,
+): 'failed' | 'timedOut' | 'unknown' {
+  if (failureType === OUTCOME_UNKNOWN) return 'unknown';
+  return failureType === TOOL_TIMED_OUT ? 'timedOut' : 'failed';
+}
+
+/** What an activity was scheduled with, in milliseconds. */
+export interface TimeLimits {
+  startToCloseTimeout: number;
+  heartbeatTimeout: number;
+  scheduleToStartTimeout?: number | undefined;
+  scheduleToCloseTimeout?: number | undefined;
+}
+
+/**
+ * @param timeout Temporal's name of the limit that was up
+ * @param about.repeatable whether the tool may be called again
+ * @param about.begun whether the call bears the mark that its tool has begun
+ */
+export function timeoutOutcome(
+  timeout: string | undefined,
+  limits: TimeLimits,
+  { repeatable, begun }: { repeatable: boolean; begun: boolean },
+): Exclude<ToolOutcome, { type: 'succeeded' }> {
+  switch (timeout) {
+    case 'START_TO_CLOSE':
+      return { type: 'timedOut', message: timedOutText(limits, repeatable) };
+    case 'HEARTBEAT': {
+      const lost = workerLostText(limits.heartbeatTimeout);
+      if (repeatable) return { type: 'timedOut', message: lost };
+      // The mark is written before `run` is called, so its absence proves that nothing happened.
+      return begun
+        ? { type: 'unknown', message: `${lost} ${MAY_HAVE_HAPPENED}` }
+        : { type: 'failed', message: `${lost} The call had not begun, so it had no effect.` };
+    }
+    case 'SCHEDULE_TO_START':
+      return { type: 'timedOut', message: notTakenText(limits, repeatable) };
+    default:
+      return { type: 'timedOut', message: outOfTimeText(limits, repeatable) };
+  }
+}

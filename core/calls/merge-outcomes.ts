@@ -1,0 +1,124 @@
+import { jsonBytes, shorten } from '../json.ts';
+import { originOf, resultProblem } from './origin.ts';
+import type { Message, ToolResult, ToolUse } from '../conversation/messages.ts';
+import { MAY_HAVE_HAPPENED } from './texts.ts';
+import type { ToolOutcome } from './outcome.ts';
+
+/**
+ * The one user message that answers a reply: one `tool_result` for every `tool_use`, in the order
+ * of the calls, and nothing else. Text after tool results teaches the model to expect a person
+ * after every call, and results in several messages teach it to stop calling in parallel.
+ * https://platform.claude.com/docs/en/agents-and-tools/tool-use/parallel-tool-use
+ *
+ * Throws a `RangeError` when there is not exactly one outcome per call: sent on, that would make
+ * every later request of the conversation a 400.
+ */
+export function mergeOutcomes(
+  calls: readonly ToolUse[],
+  outcomes: readonly ToolOutcome[],
+): Message {
+  if (calls.length !== outcomes.length) {
+    throw new RangeError(
+      `${calls.length} tool calls cannot be answered by ${outcomes.length} outcomes`,
+    );
+  }
+  return {
+    role: 'user',
+    content: outcomes.map((outcome, i) => toolResult(calls[i] as ToolUse, outcome)),
+  };
+}
+
+function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
+  const { id, toolset_name: toolset } = call;
+  const answer = {
+    type: 'tool_result',
+    tool_use_id: id,
+    // The API refuses a result that does not name the toolset of its call.
+    ...(typeof toolset === 'string' ? { toolset_name: toolset } : {}),
+  } as const;
+  // The API refuses anything but text in a result that is an error.
+  if (outcome.type !== 'succeeded') {
+    // It refuses an error without a text as well.
+    const content = outcome.message.trim() === '' ? NO_MESSAGE : outcome.message;
+    return { ...answer, content, is_error: true };
+  }
+  const problem = resultProblem(originOf(call), outcome.content);
+  return problem === undefined
+    ? { ...answer, content: outcome.content }
+    : { ...answer, content: problem, is_error: true };
+}
+
+const NO_MESSAGE = 'The call failed without a message.';
+
+/** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
+const SHORT_MESSAGE = 300;
+/** Where thousands of calls share what is left; in bytes of JSON. */
+const SHORTEST_MESSAGE = 80;
+
+/**
+ * Without a storage the whole conversation has to fit into one payload. What does not fit any more
+ * is cut, the largest first: results are replaced by an error that says so, messages are shortened
+ * and keep their kind, since an unknown outcome must not become a failure. The others stay as they are.
+ * Where that is not enough, an outcome is told in a few words.
+ */
+export function fitOutcomes(outcomes: readonly ToolOutcome[], roomBytes: number): ToolOutcome[] {
+  return cutLargest(shortest, cutLargest(short, outcomes, roomBytes), roomBytes);
+}
+
+function cutLargest(
+  cut: (outcome: ToolOutcome) => ToolOutcome,
+  outcomes: readonly ToolOutcome[],
+  roomBytes: number,
+): ToolOutcome[] {
+  const fitted = [...outcomes];
+  const largestFirst = outcomes
+    .map((outcome, index) => ({ outcome, index, bytes: costOf(outcome) }))
+    .toSorted((a, b) => b.bytes - a.bytes);
+  let total = largestFirst.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { outcome, index, bytes } of largestFirst) {
+    if (total <= roomBytes) break;
+    const replacement = cut(outcome);
+    const saved = bytes - costOf(replacement);
+    if (saved <= 0) continue;
+    fitted[index] = replacement;
+    total -= saved;
+  }
+  return fitted;
+}
+
+/** A result stands in the conversation, a message in the record of the call as well. */
+function costOf(outcome: ToolOutcome): number {
+  const bytes = jsonBytes(outcome);
+  return outcome.type === 'succeeded' ? bytes : 2 * bytes;
+}
+
+function short(outcome: ToolOutcome): ToolOutcome {
+  if (outcome.type !== 'succeeded') {
+    return { ...outcome, message: shorten(outcome.message, SHORT_MESSAGE) };
+  }
+  const message = `The call succeeded, but its result (${jsonBytes(outcome)} bytes) does not fit into this conversation any more, which has no storage configured.`;
+  return { type: 'failed', message };
+}
+
+function shortest(outcome: ToolOutcome): ToolOutcome {
+  switch (outcome.type) {
+    case 'succeeded':
+      return { type: 'failed', message: 'The call succeeded, but its result does not fit.' };
+    case 'failed':
+      return { ...outcome, message: shortenTo(SHORTEST_MESSAGE, outcome.message) };
+    case 'denied':
+      return { ...outcome, message: 'Not approved, so it did not run.' };
+    case 'skipped':
+      return { ...outcome, message: 'Not executed.' };
+    case 'timedOut':
+    case 'unknown':
+    case 'cancelled':
+      return { ...outcome, message: MAY_HAVE_HAPPENED };
+  }
+}
+
+function shortenTo(bytes: number, text: string): string {
+  let shorter = shorten(text, bytes);
+  while (jsonBytes(shorter) > bytes) shorter = shorten(shorter, shorter.length - 4);
+  return shorter;
+}

@@ -1,0 +1,33 @@
+import { canonicalJson } from '../json.ts';
+import type { ToolUse } from '../conversation/messages.ts';
+
+/** For each call: how many calls before it have the same tool and the same input. */
+export function occurrences(calls: readonly ToolUse[]): number[] {
+  // Most calls of a reply differ in their tools already, and their inputs may be long.
+  if (new Set(calls.map(({ name }) => name)).size === calls.length) return calls.map(() => 0);
+  const seen = new Map<string, number>();
+  return calls.map(({ name, input }) => {
+    const call = canonicalJson([name, input]);
+    const before = seen.get(call) ?? 0;
+    seen.set(call, before + 1);
+    return before;
+  });
+}
+
+interface Numbered {
+  name: string;
+  input: unknown;
+  occurrence: number;
+}
+
+/** The number of a call whose input was edited, which no other call has that is now equal to it. */
+export function nextOccurrence(
+  { name, input }: Omit<Numbered, 'occurrence'>,
+  others: readonly Numbered[],
+): number {
+  const same = canonicalJson(input);
+  const taken = others
+    .filter((other) => other.name === name && canonicalJson(other.input) === same)
+    .map(({ occurrence }) => occurrence);
+  return Math.max(-1, ...taken) + 1;
+}

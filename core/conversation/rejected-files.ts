@@ -1,0 +1,112 @@
+import type { ModelErrorReport } from '../failures.ts';
+import { jsonBytes, shorten } from '../json.ts';
+import type { InputBlock, Message, ToolResultBlock } from './messages.ts';
+import type { Transcript } from './transcript.ts';
+
+/** An image or a document in the result of a call that the API refuses to read. */
+export interface RejectedFile {
+  /** Index of its message in the tail. */
+  message: number;
+  /** Index of the `tool_result` in it. */
+  block: number;
+  /** Index in the content of that. */
+  part: number;
+  /** What the model reads in its place. */
+  text: string;
+}
+
+const FILES = /\b(?:images?|pdfs?|documents?|files?)\b/i;
+const TOO_LONG = /prompt is too long/i;
+
+/** Whether a request may have been refused for an image or a document in it. */
+export function isAboutFiles({ type, status }: ModelErrorReport, message: string): boolean {
+  if (status === 413 || type === 'request_too_large') return true;
+  const isRefusal = status === 400 || (status === null && type === 'invalid_request_error');
+  return isRefusal && (FILES.test(message) || TOO_LONG.test(message));
+}
+
+/** How the API names a place: `messages.3.content.0.tool_result.content.1.image.source.base64`. */
+const PLACE = /messages\.(\d+)\.content\.(\d+)(?:\.tool_result)?\.content\.(\d+)/g;
+const MAX_REASON = 500;
+
+/**
+ * The images and documents that a request was refused for, of those in results that the model has not
+ * seen yet. Where the API does not name one of them, that is all of them: the request before was taken,
+ * so it is one of them, or one too many.
+ *
+ * `messages` are those of the request, `tailLength` is how many of the last of them, or more, are the
+ * tail.
+ */
+export function rejectedFiles(
+  messages: readonly Message[],
+  tailLength: number,
+  message: string,
+): RejectedFile[] {
+  const text = `[The API has refused to read what stood here, so it was left out: ${reasonOf(message)}]`;
+  const offset = messages.length - tailLength;
+  const reply = messages.findLastIndex(({ role }) => role === 'assistant');
+  const fresh = messages.flatMap((one, i) =>
+    i <= reply || i < offset ? [] : filesOf(one).map((place) => ({ ...place, message: i })),
+  );
+  const named = new Set([...message.matchAll(PLACE)].map(([, ...indexes]) => indexes.join('.')));
+  const refused = fresh.filter((file) => named.has(`${file.message}.${file.block}.${file.part}`));
+  return (refused.length > 0 ? refused : fresh).map((file) => ({
+    ...file,
+    message: file.message - offset,
+    text,
+  }));
+}
+
+function reasonOf(message: string): string {
+  return shorten(message.replace(/ \(request [^)]*\)/, ''), MAX_REASON);
+}
+
+function filesOf({ content }: Message): { block: number; part: number }[] {
+  if (typeof content === 'string') return [];
+  return content.flatMap((block, i) => {
+    if (block.type !== 'tool_result' || !Array.isArray(block.content)) return [];
+    return block.content.flatMap(({ type }, part) =>
+      type === 'image' || type === 'document' ? [{ block: i, part }] : [],
+    );
+  });
+}
+
+/** The same messages with texts in place of what was refused. */
+export function withoutRejected(
+  tail: readonly Message[],
+  refused: readonly RejectedFile[],
+): Message[] {
+  return tail.map((message, i) => {
+    const here = refused.filter((file) => file.message === i);
+    if (here.length === 0 || typeof message.content === 'string') return message;
+    const content = message.content.map((block, j) =>
+      withTexts(
+        block,
+        here.filter((file) => file.block === j),
+      ),
+    );
+    return { ...message, content } as Message;
+  });
+}
+
+function withTexts(block: InputBlock, refused: readonly RejectedFile[]): InputBlock {
+  if (refused.length === 0 || block.type !== 'tool_result' || !Array.isArray(block.content)) {
+    return block;
+  }
+  const texts = new Map(refused.map(({ part, text }) => [part, text]));
+  const content = block.content.map((part, i): ToolResultBlock => {
+    const text = texts.get(i);
+    return text === undefined ? part : { type: 'text', text };
+  });
+  return { ...block, content };
+}
+
+/** The conversation as it goes on without what was refused. */
+export function leaveOut(
+  transcript: Transcript,
+  refused: readonly RejectedFile[] | undefined,
+): Transcript {
+  if (refused === undefined || refused.length === 0) return transcript;
+  const tail = withoutRejected(transcript.tail, refused);
+  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+}

@@ -1,0 +1,62 @@
+import { hasLoneSurrogate, isRecord } from '../json.ts';
+import type { ModelStopReason, ReplyBlock } from './messages.ts';
+import { toolUses } from './messages.ts';
+import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
+import type { Container } from './server-calls.ts';
+import type { Usage } from '../turn/usage.ts';
+
+/** One whole reply of the model, as the Messages API sent it. */
+export interface ModelReply {
+  id: string;
+  /** The model that answered, which may differ from the one that was asked. */
+  model: string;
+  /** Block for block as it came: edited, the API refuses the conversation. */
+  content: ReplyBlock[];
+  /** `string` because a newer API may send one that this version does not know. */
+  stopReason: ModelStopReason | (string & {});
+  stopSequence: string | null;
+  /** Why the model refused, when it did. */
+  stopDetails: unknown;
+  usage: Usage;
+  /** The sandbox that the API has begun or gone on with. */
+  container?: Container;
+  /** The API's id of the request, for its support. */
+  requestId: string | null;
+}
+
+/** What only worker code can decide about an answer: whether it is what its schema describes. */
+export type CheckedOutput = { type: 'valid' } | { type: 'invalid'; problem: string };
+
+/**
+ * What would poison the conversation for ever if this reply were committed, or `undefined`.
+ * `earlierIds` are the ids of all earlier `tool_use` blocks: the API wants them unique over the
+ * whole conversation.
+ */
+export function findReplyProblem(
+  reply: ModelReply,
+  earlierIds: ReadonlySet<string>,
+): string | undefined {
+  const calls = toolUses(reply.content);
+  if (reply.stopReason === 'tool_use' && calls.length === 0) {
+    return 'it stopped for tool_use without asking for a tool';
+  }
+  // It is sent back as it is, and nothing may stand between a call and its result.
+  const pauses = reply.stopReason === 'pause_turn' || reply.stopReason === 'compaction';
+  if (pauses && calls.length > 0) {
+    return 'it paused while it asks for tools';
+  }
+  if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';
+  const seen = new Set(earlierIds);
+  for (const { id, name, input } of calls) {
+    if (typeof id !== 'string' || !TOOL_USE_ID_PATTERN.test(id) || id.length > TOOL_USE_ID_LIMIT) {
+      return `the tool_use id ${JSON.stringify(id)} is not valid`;
+    }
+    if (seen.has(id)) return `the tool_use id ${id} is used twice`;
+    if (typeof name !== 'string' || !TOOL_USE_NAME_PATTERN.test(name)) {
+      return `the tool name ${JSON.stringify(name)} of tool_use ${id} is not valid`;
+    }
+    if (!isRecord(input)) return `the input of tool_use ${id} is not an object`;
+    seen.add(id);
+  }
+  return undefined;
+}

@@ -1,0 +1,340 @@
+import type { PinnedAgent } from '../agent-spec.ts';
+import { addSpent, NOTHING_SPENT, spentOf } from '../turn/budget.ts';
+import type { Spent } from '../turn/budget.ts';
+import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../failures.ts';
+import { fingerprint } from '../fingerprint.ts';
+import { jsonBytes } from '../json.ts';
+import type { SteeringMessage } from '../turn/steering.ts';
+import type { Close } from './messages.ts';
+import type {
+  EndedTurn,
+  Send,
+  SendReceipt,
+  SessionArgs,
+  SessionInput,
+  SessionState,
+} from './protocol.ts';
+import {
+  append,
+  EMPTY_TRANSCRIPT,
+  INLINE_BYTES,
+  messageCount,
+} from '../conversation/transcript.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../turn/beginning.ts';
+import type { Conversation } from '../turn/state.ts';
+import { addUsage, NO_USAGE } from '../turn/usage.ts';
+import type { Usage } from '../turn/usage.ts';
+
+/** A message that has not become a turn yet. */
+export interface WaitingTurn {
+  turnId: string;
+  input: SessionInput;
+  /** Before those that merely wait. */
+  urgent?: true;
+}
+
+/** A message that was taken: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
+type Receipt = [key: string, message: string, turnId: string, joins?: string];
+
+/** All that a session remembers. Every function here returns a new one. */
+export interface SessionMemory extends Conversation {
+  /** Pinned by the first turn. */
+  agent?: PinnedAgent;
+  /** Number of the next turn, from 1. */
+  next: number;
+  waiting: WaitingTurn[];
+  /** The newest last. */
+  receipts: Receipt[];
+  turns: number;
+  usage: Usage;
+  spent: Spent;
+  last?: EndedTurn;
+  closing?: true;
+}
+
+/** The turn that runs, and what was sent to it. */
+export interface RunningTurn extends WaitingTurn {
+  /** Milliseconds since the epoch. */
+  startedAt: number;
+  notes: readonly SteeringMessage[];
+}
+
+/** What a session does about a message that it has taken. */
+export type SendEffect =
+  | { type: 'none' }
+  /** Hand it to the running turn. */
+  | { type: 'note'; note: SteeringMessage }
+  /** Cancel the running turn. */
+  | { type: 'interrupt' };
+
+/** Keys of so many messages are remembered, for senders that did not get their answer. */
+const MAX_RECEIPTS = 500;
+const MAX_KEY = 200;
+/** More messages than anybody waits for. */
+const MAX_WAITING = 100;
+/** What a payload of 2 MB holds, with room for its envelope. */
+const PAYLOAD_BYTES = 1_900_000;
+
+export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
+  return {
+    transcript: append(EMPTY_TRANSCRIPT, ...messages),
+    stored: [],
+    next: 1,
+    waiting: [],
+    receipts: [],
+    turns: 0,
+    usage: NO_USAGE,
+    spent: NOTHING_SPENT,
+  };
+}
+
+/** Why a message is not taken: the type of the failure, and words for its sender. */
+export interface SendRejection {
+  type: typeof SEND_REJECTED | typeof SESSION_BUSY | typeof SESSION_CLOSED;
+  reason: string;
+}
+
+function refused(reason: string): SendRejection {
+  return { type: SEND_REJECTED, reason };
+}
+
+/** `undefined` where the message is taken. */
+export function rejectSend(
+  memory: SessionMemory,
+  args: SessionArgs,
+  send: Send,
+  running: RunningTurn | undefined,
+): SendRejection | undefined {
+  const { idempotencyKey: key, agent, whenBusy = args.whenBusy } = send;
+  if (agent !== undefined && agent !== args.agent) {
+    return refused(
+      `the session belongs to agent ${args.agent}, not to ${agent}. Choose another session id.`,
+    );
+  }
+  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY) {
+    return refused(`idempotencyKey must be a text of 1 to ${MAX_KEY} characters.`);
+  }
+  const receipt = memory.receipts.find(([used]) => used === key);
+  if (receipt !== undefined) {
+    if (receipt[1] === fingerprint(send.input)) return undefined;
+    return refused(
+      `idempotencyKey ${key} was used for another message. Use a new key for a new message.`,
+    );
+  }
+  if (memory.closing === true) return { type: SESSION_CLOSED, reason: 'it is closed.' };
+  const isBusy = running !== undefined || memory.waiting.length > 0;
+  if (whenBusy === 'reject' && isBusy) {
+    const turnId = running?.turnId ?? memory.waiting[0]?.turnId;
+    const reason = `turn ${turnId} is running. Send again when it has ended.`;
+    return { type: SESSION_BUSY, reason };
+  }
+  const { waiting } = memory;
+  const notes = running?.notes ?? [];
+  if (waiting.length + notes.length >= MAX_WAITING) {
+    return refused(
+      `${MAX_WAITING} messages wait already. Send again when some of them have become turns.`,
+    );
+  }
+  const bytes =
+    jsonBytes([send.input, waiting, notes, running?.input]) + memory.transcript.tailBytes;
+  if (!isStored(memory, args) && bytes > INLINE_BYTES) {
+    return refused(
+      `the message does not fit beside the conversation and the messages that wait (${bytes} bytes together, of at most ${INLINE_BYTES}). Give the workers and the clients a \`storage\`, or send less.`,
+    );
+  }
+  return undefined;
+}
+
+/** Whether large payloads find a place outside of history. */
+function isStored({ agent }: SessionMemory, { storage = false }: SessionArgs): boolean {
+  return agent === undefined ? storage : agent.spec.type === 'stored';
+}
+
+/** Whether all that the session remembers can be handed to a new run. */
+export function fitsOnePayload(memory: SessionMemory, args: SessionArgs): boolean {
+  return isStored(memory, args) || jsonBytes(memory) <= PAYLOAD_BYTES;
+}
+
+/** Whether the turn of this message can be started with the conversation. */
+export function turnFits(
+  memory: SessionMemory,
+  args: SessionArgs,
+  { input }: WaitingTurn,
+): boolean {
+  const { transcript, stored, agent } = memory;
+  return isStored(memory, args) || jsonBytes([transcript, stored, agent, input]) <= PAYLOAD_BYTES;
+}
+
+/** Takes a message that `rejectSend` has nothing against. */
+export function takeSend(
+  memory: SessionMemory,
+  { sessionId, whenBusy = 'queue' }: { sessionId: string; whenBusy?: SessionArgs['whenBusy'] },
+  send: Send,
+  running: RunningTurn | undefined,
+): { memory: SessionMemory; receipt: SendReceipt; effect: SendEffect } {
+  const { idempotencyKey: key, input } = send;
+  const known = memory.receipts.find(([used]) => used === key);
+  if (known !== undefined) {
+    return { memory, receipt: asReceipt(known), effect: { type: 'none' } };
+  }
+  const turnId = `${sessionId}.turn-${memory.next}`;
+  const wanted = send.whenBusy ?? whenBusy;
+  // Where no turn runs there is none to join.
+  const policy = wanted === 'steer' && running === undefined ? 'queue' : wanted;
+  const message = fingerprint(input);
+  const receipt: Receipt =
+    policy === 'steer' ? [key, message, turnId, running?.turnId as string] : [key, message, turnId];
+  const taken = {
+    ...memory,
+    next: memory.next + 1,
+    receipts: [...memory.receipts, receipt].slice(-MAX_RECEIPTS),
+  };
+  const waits = (turn: WaitingTurn) => ({ ...taken, waiting: insert(memory.waiting, turn) });
+  switch (policy) {
+    case 'steer': {
+      const effect: SendEffect = { type: 'note', note: { turnId, input } };
+      return { memory: taken, receipt: asReceipt(receipt), effect };
+    }
+    case 'interrupt': {
+      const effect: SendEffect = { type: 'interrupt' };
+      const urgent = waits({ turnId, input, urgent: true });
+      return { memory: urgent, receipt: asReceipt(receipt), effect };
+    }
+    default: {
+      const effect: SendEffect = { type: 'none' };
+      return { memory: waits({ turnId, input }), receipt: asReceipt(receipt), effect };
+    }
+  }
+}
+
+function asReceipt([, , turnId, joins]: Receipt): SendReceipt {
+  return { turnId, ...(joins === undefined ? {} : { joins }) };
+}
+
+/** The urgent ones first; of those that are as urgent, what was sent first. */
+function insert(waiting: readonly WaitingTurn[], ...turns: readonly WaitingTurn[]): WaitingTurn[] {
+  const rank = ({ urgent }: WaitingTurn) => (urgent === true ? 0 : 1);
+  return [...waiting, ...turns].toSorted(
+    (a, b) => rank(a) - rank(b) || numberOf(a.turnId) - numberOf(b.turnId),
+  );
+}
+
+function numberOf(turnId: string): number {
+  return Number(turnId.slice(turnId.lastIndexOf('-') + 1));
+}
+
+/** The next turn, if one waits. */
+export function takeTurn(
+  memory: SessionMemory,
+): { memory: SessionMemory; turn: WaitingTurn } | undefined {
+  const [turn, ...waiting] = memory.waiting;
+  return turn === undefined ? undefined : { memory: { ...memory, waiting }, turn };
+}
+
+/** Takes no more messages; with `interrupt` those that wait are forgotten. */
+export function closeSession(memory: SessionMemory, { interrupt = false }: Close): SessionMemory {
+  return { ...memory, closing: true, ...(interrupt ? { waiting: [] } : {}) };
+}
+
+/** How a turn came to its end, as the session learns it. */
+export type TurnOutcome =
+  | { type: 'ended'; result: SessionTurnResult }
+  | { type: 'failed'; message: string; progress: SessionTurnProgress }
+  /** Nobody knows what it has done. */
+  | { type: 'lost'; message: string };
+
+/** Takes over what the turn has added to the conversation. */
+export function turnEnded(
+  memory: SessionMemory,
+  running: RunningTurn,
+  outcome: TurnOutcome,
+  now: number,
+): SessionMemory {
+  const { turnId, notes } = running;
+  const known = outcome.type === 'ended' ? outcome.result : progressOf(outcome);
+  const joined = new Set(known?.joined);
+  // What the turn did not take in is next, in the order in which it was sent.
+  const left = notes.filter((note) => !joined.has(note.turnId));
+  const again = left.map((note): WaitingTurn => ({ ...note, urgent: true }));
+  const pinned = known?.end.agent ?? memory.agent;
+  return {
+    ...memory,
+    ...conversationAfter(memory, running, outcome),
+    ...(pinned === undefined ? {} : { agent: pinned }),
+    waiting: insert(memory.waiting, ...again),
+    turns: memory.turns + 1,
+    usage: known === undefined ? memory.usage : addUsage(memory.usage, known.usage),
+    spent: addSpent(memory.spent, spentOf(known ?? UNKNOWN, now - running.startedAt)),
+    last: {
+      turnId,
+      stopReason: outcome.type === 'ended' ? outcome.result.stopReason : 'failed',
+      endedAt: new Date(now).toISOString(),
+      ...(outcome.type === 'ended' ? {} : { message: outcome.message }),
+    },
+  };
+}
+
+/** What a lost turn has spent, but for its time. */
+const UNKNOWN = { rounds: 0, usage: NO_USAGE, calls: [] };
+
+function progressOf(outcome: TurnOutcome): SessionTurnProgress | undefined {
+  return outcome.type === 'failed' ? outcome.progress : undefined;
+}
+
+const LOST =
+  'The turn that began with this message was lost. What its tools have done is not known.';
+
+function conversationAfter(
+  { transcript, stored }: SessionMemory,
+  { input }: RunningTurn,
+  outcome: TurnOutcome,
+): Conversation {
+  switch (outcome.type) {
+    case 'ended':
+      return conversationOf(outcome.result);
+    case 'failed':
+      // Before its first reply a turn has done nothing, and it may be its message that the API
+      // refuses: kept, it would make every later turn fail as well.
+      return outcome.progress.rounds === 0
+        ? { transcript, stored }
+        : conversationOf(outcome.progress);
+    case 'lost': {
+      const blocks = typeof input === 'string' ? [{ type: 'text' as const, text: input }] : input;
+      const content = [...blocks, { type: 'text' as const, text: LOST }];
+      return { transcript: append(transcript, { role: 'user', content }), stored };
+    }
+  }
+}
+
+/** Old results are not read again; what is left out here is only what `read_result` finds. */
+const MAX_STORED = 100;
+
+function conversationOf({ end }: SessionTurnProgress): Conversation {
+  const { transcript, stored, container, fallback } = end;
+  return {
+    transcript,
+    stored: stored.slice(-MAX_STORED),
+    ...(container === undefined ? {} : { container }),
+    ...(fallback === undefined ? {} : { fallback }),
+  };
+}
+
+export function describeSession(
+  { agent }: SessionArgs,
+  memory: SessionMemory,
+  running: RunningTurn | undefined,
+): SessionState {
+  const { waiting, transcript, turns, usage, spent, last, closing } = memory;
+  const isBusy = running !== undefined || waiting.length > 0;
+  return {
+    agent,
+    status: isBusy ? 'busy' : closing === true ? 'closed' : 'idle',
+    ...(running === undefined ? {} : { runningTurn: running.turnId }),
+    waitingTurns: waiting.map(({ turnId }) => turnId),
+    turns,
+    messages: messageCount(transcript),
+    usage,
+    spent,
+    ...(last === undefined ? {} : { lastTurn: last }),
+  };
+}

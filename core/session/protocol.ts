@@ -1,0 +1,103 @@
+import type { BatchPolicy } from '../calls/batch-policy.ts';
+import type { Budget, OnLimit, Spent } from '../turn/budget.ts';
+import type { InputBlock, Message } from '../conversation/messages.ts';
+import type { Transcript } from '../conversation/transcript.ts';
+import type { StopReason } from '../turn/result.ts';
+import type { Usage } from '../turn/usage.ts';
+
+/**
+ * What becomes of a message that is sent while a turn runs.
+ *
+ * - `queue`: it waits, and becomes a turn of its own
+ * - `steer`: the running turn takes it in, at the next place where the model may read it
+ * - `interrupt`: the running turn is cancelled, its open calls are answered, and the message is next
+ * - `reject`: it is refused
+ */
+export type WhenBusy = 'queue' | 'steer' | 'interrupt' | 'reject';
+
+export const WHEN_BUSY = ['queue', 'steer', 'interrupt', 'reject'] as const;
+
+/** The argument of the workflow `agentSession`, for everyone who starts it with a plain client. */
+export interface SessionArgs extends Partial<BatchPolicy> {
+  /** Name of an agent that the workers of the task queue have. */
+  agent: string;
+  /** What the tools of every turn should know and the model should not; JSON. */
+  context?: unknown;
+  /** @default 'queue' */
+  whenBusy?: WhenBusy;
+  /** What the conversation begins with. @default nothing */
+  messages?: Message[];
+  /**
+   * Who starts the session has a storage for large payloads, as the workers have. From the first turn
+   * on it is known from them. @default false
+   */
+  storage?: boolean;
+  /**
+   * What all turns together may spend, beside the limits of the agent for each. `wallTime` is that of
+   * the turns: a session that waits for a message spends nothing.
+   */
+  limits?: Budget;
+  /** What a turn does that has reached a limit, instead of the agent's. */
+  onLimit?: OnLimit;
+}
+
+/** What a user's message may be. */
+export type SessionInput = string | InputBlock[];
+
+/** The argument of the Update `send`. */
+export interface Send {
+  input: SessionInput;
+  /** The same message, sent again, is the same turn. */
+  idempotencyKey: string;
+  /** The agent that the sender believes to speak to. @default whichever it is */
+  agent?: string;
+  /** Instead of the session's. */
+  whenBusy?: WhenBusy;
+}
+
+/** What `send` returns. */
+export interface SendReceipt {
+  /** The turn that the message becomes. */
+  turnId: string;
+  /** The running turn that may take it in instead; the result of that one tells. */
+  joins?: string;
+}
+
+/** What a session is doing. */
+export type SessionStatus = 'idle' | 'busy' | 'closed';
+
+/** What the Query `describe` returns. */
+export interface SessionState {
+  agent: string;
+  status: SessionStatus;
+  /** The turn that runs. */
+  runningTurn?: string;
+  /** Turns that wait, in their order. */
+  waitingTurns: string[];
+  /** Turns that have ended. */
+  turns: number;
+  /** Messages of the conversation. */
+  messages: number;
+  /** Sum over the turns. */
+  usage: Usage;
+  /** What counts towards the session's limits; `costUSD` where the agent has prices. */
+  spent: Spent;
+  lastTurn?: EndedTurn;
+}
+
+/** What the Query `transcript` returns. */
+export interface SessionTranscript {
+  transcript: Transcript;
+  /** The turn that runs, and is not in it. */
+  runningTurn?: string;
+}
+
+/** How a turn ended; `failed` where it has no stop reason. */
+export interface EndedTurn {
+  turnId: string;
+  stopReason: StopReason | 'failed';
+  /** ISO 8601. */
+  endedAt: string;
+  /** What a failed one said. */
+  message?: string;
+}

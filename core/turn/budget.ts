@@ -1,0 +1,256 @@
+import { isRecord } from '../json.ts';
+import type { ToolUse } from '../conversation/messages.ts';
+import type { OutcomeType, SettledCall } from '../calls/outcome.ts';
+import { duration } from '../calls/texts.ts';
+import { roundUSD } from './prices.ts';
+import type { Usage } from './usage.ts';
+import { inputTokens } from './usage.ts';
+
+/** What a turn or a session may spend. What is absent has no limit; 0 means that nothing is left. */
+export interface Budget {
+  /** Replies of the model. */
+  rounds?: number;
+  /** Tool calls that are let through to their tools. One that is skipped does not count. */
+  toolCalls?: number;
+  /**
+   * Tokens of all requests, those from the prompt cache included. Every request holds the whole
+   * conversation, so this grows with the square of the rounds; `costUSD` knows what the cache saves.
+   */
+  inputTokens?: number;
+  /** Tokens of all replies, thinking included. */
+  outputTokens?: number;
+  /** By the agent's `prices`. */
+  costUSD?: number;
+  /** Milliseconds from the start of the turn, waiting for people and for workers included. */
+  wallTime?: number;
+}
+
+export type BudgetName = keyof Budget;
+
+/** What has been spent of each. */
+export interface Spent extends Required<Omit<Budget, 'costUSD'>> {
+  /** Absent where there are no prices. */
+  costUSD?: number;
+}
+
+/**
+ * The stop reason of a turn that has reached a budget: that of its agent, or its own.
+ * `TurnResult.stopDetails` says what the limit is and what was spent.
+ */
+export type BudgetReason =
+  /** `limits.rounds`: the last reply still asked for tools, which were not run. */
+  | 'max_rounds'
+  /** `limits.toolCalls`: of the last reply the calls that were left ran, the others did not. */
+  | 'max_tool_calls'
+  /** `limits.inputTokens`, by the reply that reached it. Its calls were not run. */
+  | 'max_input_tokens'
+  /** `limits.outputTokens`, likewise. */
+  | 'max_output_tokens'
+  /** `limits.costUSD`, likewise. */
+  | 'max_cost'
+  /** `limits.wallTime`: what ran was cancelled, what waited was skipped. */
+  | 'max_wall_time';
+
+/**
+ * What a turn does that has reached a budget, after it has answered its open calls:
+ *
+ * - `stop`: it ends.
+ * - `lastWord`: the model is asked once more, with tools that it must not call, so that it can say what
+ *   it has found. That reply comes on top of the budget. Not given when the time is up, nor when the
+ *   turn began with nothing left.
+ */
+export type OnLimit = 'stop' | 'lastWord';
+
+export const ON_LIMIT = ['stop', 'lastWord'] as const;
+
+/** A budget that is reached, and a clause that says which: "the limit of 3 rounds is reached". */
+export interface ReachedBudget {
+  reason: BudgetReason;
+  text: string;
+}
+
+/** In the order in which they are looked at. Tool calls are not here: see `callsWithin`. */
+const CHECKED: readonly [BudgetName, BudgetReason, (limit: number, spent: number) => string][] = [
+  ['rounds', 'max_rounds', (limit) => `the limit of ${count(limit, 'round')} is reached`],
+  ['costUSD', 'max_cost', (limit, spent) => used(usd(limit), usd(spent))],
+  [
+    'outputTokens',
+    'max_output_tokens',
+    (limit, spent) => used(count(limit, 'output token'), `${spent}`),
+  ],
+  [
+    'inputTokens',
+    'max_input_tokens',
+    (limit, spent) => used(count(limit, 'input token'), `${spent}`),
+  ],
+  ['wallTime', 'max_wall_time', (limit) => `${turnTimeLimit(limit)} is up`],
+];
+
+export const BUDGET_NAMES: readonly BudgetName[] = [
+  'rounds',
+  'toolCalls',
+  'inputTokens',
+  'outputTokens',
+  'costUSD',
+  'wallTime',
+];
+
+function used(limit: string, spent: string): string {
+  return `the limit of ${limit} is reached, with ${spent} spent`;
+}
+
+export function turnTimeLimit(limit: number): string {
+  return `the time limit of ${duration(limit)} for the turn (wallTime)`;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
+}
+
+function usd(amount: number): string {
+  return `$${Number(amount.toFixed(6))}`;
+}
+
+/** The tighter of both. */
+export function tighter(a: Budget, b: Budget): Budget {
+  return fromNames((name) => {
+    const [x, y] = [a[name], b[name]];
+    return x === undefined || y === undefined ? (x ?? y) : Math.min(x, y);
+  });
+}
+
+/** What is left of a budget: for a session, what its next turn may spend. Never below 0. */
+export function remaining(budget: Budget, spent: Spent): Budget {
+  return fromNames((name) => {
+    const limit = budget[name];
+    if (limit === undefined) return undefined;
+    const left = Math.max(0, limit - (spent[name] ?? 0));
+    return name === 'costUSD' ? roundUSD(left) : left;
+  });
+}
+
+export const NOTHING_SPENT: Spent = {
+  rounds: 0,
+  toolCalls: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  wallTime: 0,
+};
+
+export function addSpent(a: Spent, b: Spent): Spent {
+  const cost = a.costUSD === undefined && b.costUSD === undefined;
+  return {
+    rounds: a.rounds + b.rounds,
+    toolCalls: a.toolCalls + b.toolCalls,
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    wallTime: a.wallTime + b.wallTime,
+    ...(cost ? {} : { costUSD: roundUSD((a.costUSD ?? 0) + (b.costUSD ?? 0)) }),
+  };
+}
+
+interface SpendingTurn {
+  rounds: number;
+  usage: Usage;
+  calls: readonly { outcome: OutcomeType }[];
+  costUSD?: number;
+}
+
+/** What a turn has spent, from what it remembers or from its result. */
+export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
+  const { rounds, usage, calls, costUSD } = turn;
+  return {
+    rounds,
+    toolCalls: calls.filter(({ outcome }) => outcome !== 'skipped').length,
+    inputTokens: inputTokens(usage),
+    outputTokens: usage.output_tokens,
+    wallTime,
+    ...(costUSD === undefined ? {} : { costUSD }),
+  };
+}
+
+/**
+ * The first budget of which nothing is left. Tool calls are not among them: with none left a model may
+ * still answer.
+ */
+export function reachedBudget(budget: Budget, spent: Spent): ReachedBudget | undefined {
+  for (const [name, reason, text] of CHECKED) {
+    const [limit, amount] = [budget[name], spent[name] ?? 0];
+    if (limit !== undefined && amount >= limit) {
+      return { reason, text: text(limit, amount) };
+    }
+  }
+  return undefined;
+}
+
+/** How many of a reply's calls may run, the first ones, and why not the others. */
+export function callsWithin(
+  { toolCalls: limit }: Budget,
+  { toolCalls: spent }: Spent,
+  asked: number,
+): { run: number; reached?: ReachedBudget } {
+  if (limit === undefined) return { run: asked };
+  const left = Math.max(0, limit - spent);
+  if (asked <= left) return { run: asked };
+  const what = `the limit of ${count(limit, 'tool call')} is reached`;
+  return {
+    run: left,
+    reached: {
+      reason: 'max_tool_calls',
+      text: `${what}: the last reply asked for ${asked} with ${left} left`,
+    },
+  };
+}
+
+/** The end of a turn whose model call was given up because its time was over. */
+export function outOfTime(wallTime: number) {
+  const reason: BudgetReason = 'max_wall_time';
+  const details = budgetDetails({ reason, text: `${turnTimeLimit(wallTime)} is up` });
+  return { type: 'stop' as const, reason, details };
+}
+
+/** The details of the turn's stop reason. */
+export function budgetDetails({ text }: ReachedBudget): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
+/** Answers for calls that do not run because of it. */
+export function callsBeyond(
+  calls: readonly ToolUse[],
+  { text }: ReachedBudget,
+  now: number,
+): SettledCall[] {
+  const message = `Not executed: ${text}.`;
+  return calls.map(() => ({
+    outcome: { type: 'skipped', message },
+    attempts: 0,
+    start: now,
+    end: now,
+  }));
+}
+
+/** What is wrong with limits that somebody has given, or `undefined`. */
+export function findBudgetProblem(limits: unknown): string | undefined {
+  if (!isRecord(limits)) return `must be an object with ${BUDGET_NAMES.join(', ')}`;
+  for (const [name, limit] of Object.entries(limits)) {
+    if (!BUDGET_NAMES.includes(name as BudgetName)) {
+      return `has no ${name}; there are ${BUDGET_NAMES.join(', ')}`;
+    }
+    if (typeof limit !== 'number' || !Number.isFinite(limit) || limit < 0) {
+      return `has a ${name} that is not a number of at least 0`;
+    }
+    if (name !== 'costUSD' && name !== 'wallTime' && !Number.isInteger(limit)) {
+      return `has a ${name} that is not a whole number`;
+    }
+  }
+  return undefined;
+}
+
+function fromNames(limitOf: (name: BudgetName) => number | undefined): Budget {
+  return Object.fromEntries(
+    BUDGET_NAMES.flatMap((name) => {
+      const limit = limitOf(name);
+      return limit === undefined ? [] : [[name, limit]];
+    }),
+  );
+}

@@ -1,0 +1,62 @@
+// The Queries, Updates and Signals of a turn, shared by the workflow that answers them and the client.
+import type { Json } from '../json.ts';
+
+/** Query without arguments; returns `ApprovalRequest[]`. */
+export const APPROVALS_QUERY = 'approvals';
+/** Update with one `Approve`; completes when the call may run. */
+export const APPROVE_UPDATE = 'approve';
+/** Update with one `Deny`. */
+export const DENY_UPDATE = 'deny';
+/** Update with one `Completion`. */
+export const COMPLETE_CALL_UPDATE = 'completeToolCall';
+
+/** Query without arguments; returns a `SessionTurnProgress`, of a turn that has not ended well too. */
+export const TURN_STATE_QUERY = 'turnState';
+/** Signal with one `Note`, from the turn's session. */
+export const STEER_SIGNAL = 'note';
+
+/** A call that waits for a person. */
+export interface ApprovalRequest {
+  /** The id of its `tool_use` block. */
+  callId: string;
+  tool: string;
+  /** As the model wrote it. */
+  input: unknown;
+  /** The round whose reply asked for it, from 1. */
+  round: number;
+  /** ISO 8601. */
+  requestedAt: string;
+  /** ISO 8601. When nobody has decided by then, the call is denied. */
+  expiresAt: string;
+}
+
+export interface Approve {
+  callId: string;
+  /** Who decides: a name or an address, for the record. */
+  by: string;
+  /** Why, for the record. */
+  reason?: string;
+  /** What the call should run with instead of what the model wrote. Checked against the schema. */
+  input?: unknown;
+}
+
+export interface Deny {
+  callId: string;
+  /** Who decides: a name or an address, for the record. */
+  by: string;
+  /** Why; the model is told. */
+  reason?: string;
+}
+
+/** The end of a call whose tool has left it to somebody outside. */
+export interface Completion {
+  callId: string;
+  /** From the call's token. */
+  key: string;
+  result: CompletionResult;
+}
+
+/** What the tool would have returned, or why there is nothing: the model is told either. */
+export type CompletionResult =
+  | { type: 'succeeded'; value: Json }
+  | { type: 'failed'; message: string };

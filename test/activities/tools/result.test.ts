@@ -1,0 +1,367 @@
+import * as fc from 'fast-check';
+import { describe, expect, test, vi } from 'vitest';
+import type { PresentOptions } from '../../../activities/tools/result.ts';
+import {
+  InvalidToolResultError,
+  MAX_KEPT_BYTES,
+  presentResult,
+  toolResultContent,
+} from '../../../activities/tools/result.ts';
+import {
+  DEFAULT_RESULT_BYTES,
+  resultText,
+  utf8Bytes,
+} from '../../../core/conversation/cut-result.ts';
+import { hasLoneSurrogate, jsonBytes } from '../../../core/json.ts';
+import { MAX_RESULT_BYTES } from '../../../core/turn/payload-room.ts';
+import { imageBlock, png } from '../../fixtures/images.ts';
+
+const NOTHING = 'The tool finished and returned nothing.';
+const text = (words: string) => ({ type: 'text', text: words });
+const circular: Record<string, unknown> = { name: 'a' };
+circular['self'] = circular;
+
+describe('what a tool returns', () => {
+  test.for([
+    ['a text', '2 orders', '2 orders'],
+    ['a blank text', ' ', NOTHING],
+    ['nothing', undefined, NOTHING],
+    ['null', null, NOTHING],
+    ['an empty text', '', NOTHING],
+    ['a number', 0, '0'],
+    ['a boolean', false, 'false'],
+    ['an object', { orders: [{ id: 1 }] }, '{"orders":[{"id":1}]}'],
+    ['an empty object', {}, '{}'],
+    ['an empty list', [], '[]'],
+    ['a list', [1, 'a', null], '[1,"a",null]'],
+    ['a date', new Date(Date.UTC(2026, 10, 22)), '"2026-11-22T00:00:00.000Z"'],
+    ['something with a JSON of its own', { toJSON: () => ({ a: 1 }) }, '{"a":1}'],
+    ['no number', Number.NaN, 'null'],
+  ] as const)('is told to the model: %s', ([, value, content]) => {
+    expect(toolResultContent(value)).toBe(content);
+  });
+
+  test.for([
+    ['a BigInt', { balance: 1n }, 'Do not know how to serialize a BigInt'],
+    ['itself', circular, 'Converting circular structure to JSON'],
+    [
+      'a JSON that throws',
+      {
+        toJSON: () => {
+          throw new Error('not loaded');
+        },
+      },
+      'not loaded',
+    ],
+  ] as const)('is refused where it holds %s', ([, value, problem]) => {
+    expect(() => toolResultContent(value)).toThrow(InvalidToolResultError);
+    expect(() => toolResultContent(value)).toThrow(
+      `The tool ran, but its result cannot be turned into JSON: ${problem}`,
+    );
+  });
+
+  test.for([
+    ['a function', () => 1],
+    ['a symbol', Symbol('a')],
+  ] as const)('is refused where it is %s', ([kind, value]) => {
+    expect(() => toolResultContent(value)).toThrow(
+      new InvalidToolResultError(
+        `The tool ran, but its result cannot be turned into JSON: ${kind} has no JSON`,
+      ),
+    );
+  });
+});
+
+const image = imageBlock(png());
+
+describe('content blocks that a tool returns', () => {
+  const document = { type: 'document', source: { type: 'url', url: 'https://example.com/a.pdf' } };
+  const found = {
+    type: 'search_result',
+    source: 'https://example.com',
+    title: 'Orders',
+    content: [text('2 orders')],
+  };
+
+  test('are given to the model as they are', () => {
+    const blocks = [text('Here:'), image, document, found];
+
+    expect(toolResultContent(blocks)).toEqual(blocks);
+  });
+
+  test.for([
+    ['one that is in no list', text('Hello')],
+    ['a list with other things in it', [text('Hello'), 'and more']],
+    ['a list with null in it', [null]],
+    ['a block of another type', [{ type: 'thinking', thinking: '' }]],
+    ['a result within a result', [{ type: 'tool_result', tool_use_id: 'toolu_1' }]],
+    ['an empty text, which the API refuses', [text('')]],
+    ['a text that is none', [{ type: 'text', text: 7 }]],
+    ['an image without a source', [{ type: 'image', url: 'https://example.com' }]],
+    ['a document of which only the name is known', [{ type: 'document', source: 'a.pdf' }]],
+    ['a search result without a title', [{ type: 'search_result', source: 'a', content: [] }]],
+    ['rows of a table that has a column type', [{ type: 'order', id: 1 }]],
+  ] as const)('are taken for data where they are not quite: %s', ([, value]) => {
+    expect(toolResultContent(value)).toBe(JSON.stringify(value));
+  });
+});
+
+describe('half an emoji, which the API would refuse for ever,', () => {
+  test('is replaced in a text', () => {
+    expect(toolResultContent('thread \ud83e')).toBe('thread \ufffd');
+  });
+
+  test('is replaced at any depth of a block', () => {
+    const found = {
+      type: 'search_result',
+      source: 'a',
+      title: '\uddf5',
+      content: [text('\ud83e.')],
+    };
+
+    expect(toolResultContent([found])).toEqual([
+      { ...found, title: '\ufffd', content: [text('\ufffd.')] },
+    ]);
+  });
+
+  test('is spelled out in JSON', () => {
+    expect(toolResultContent({ note: '\ud83e' })).toBe('{"note":"\\ud83e"}');
+  });
+
+  test('is never left, for any text, data or block', () => {
+    const anyText = fc
+      .array(fc.integer({ min: 0xd780, max: 0xe080 }), { minLength: 1 })
+      .map((units) => String.fromCharCode(...units));
+    fc.assert(
+      fc.property(anyText, (words) => {
+        for (const value of [words, { words }, [words], [text(words)]]) {
+          expect(hasLoneSurrogate(toolResultContent(value))).toBe(false);
+        }
+      }),
+    );
+  });
+
+  test('is no whole emoji', () => {
+    expect(toolResultContent('🧵')).toBe('🧵');
+    expect(toolResultContent([text('🧵')])).toEqual([text('🧵')]);
+  });
+});
+
+const tooLarge = (bytes: number) =>
+  new InvalidToolResultError(
+    `The tool ran, but its result of ${bytes} bytes is above the limit of ${MAX_RESULT_BYTES}. Ask for less, or in parts.`,
+  );
+
+describe('a result that is too large', () => {
+  test('is refused by its bytes and not by its characters', () => {
+    const value = '日'.repeat(700_000);
+
+    expect(value.length).toBeLessThan(MAX_RESULT_BYTES);
+    expect(() => toolResultContent(value)).toThrow(tooLarge(jsonBytes(value)));
+  });
+
+  test('is refused as data and as blocks', () => {
+    const large = 'x'.repeat(MAX_RESULT_BYTES);
+
+    expect(() => toolResultContent({ large })).toThrow(InvalidToolResultError);
+    expect(() => toolResultContent([text(large)])).toThrow(InvalidToolResultError);
+  });
+
+  test('is none up to the limit', () => {
+    const value = 'x'.repeat(MAX_RESULT_BYTES - 2);
+
+    expect(toolResultContent(value)).toBe(value);
+    expect(() => toolResultContent(`${value}x`)).toThrow(tooLarge(MAX_RESULT_BYTES + 1));
+  });
+});
+
+/** Remembers what it is given to keep. */
+function memory(): PresentOptions['store'] & { texts: string[] } {
+  const texts: string[] = [];
+  return {
+    texts,
+    hasStorage: true,
+    takeOut: (value) => Promise.resolve(value),
+    keep(text) {
+      texts.push(text);
+      return Promise.resolve({ digest: 'd', claim: { key: 'k' }, bytes: utf8Bytes(text) });
+    },
+  };
+}
+const noStorage: PresentOptions['store'] = {
+  hasStorage: false,
+  takeOut: (value) => Promise.resolve(value),
+  keep: () => Promise.reject(new Error('there is no storage')),
+};
+const failing = (keep: () => Promise<never>): PresentOptions['store'] => ({
+  hasStorage: true,
+  takeOut: (value) => Promise.resolve(value),
+  keep,
+});
+const callId = 'toolu_01';
+const shownOf = async (value: unknown, options: Partial<PresentOptions> = {}) =>
+  resultText((await presentResult(value, { callId, store: noStorage, ...options })).content);
+
+describe('a result that the model sees', () => {
+  test('is whole up to the limit of its tool, and nothing of it is kept', async () => {
+    const store = memory();
+
+    for (const value of ['x'.repeat(1_000), { orders: [] }, [text('Here:'), image], undefined]) {
+      const presented = await presentResult(value, { callId, maxResultBytes: 1_000, store });
+      expect(presented).toEqual({ content: toolResultContent(value) });
+    }
+    expect(store.texts).toEqual([]);
+  });
+
+  test('is cut above the limit, and says how to read what is kept of it', async () => {
+    const store = memory();
+    const value = 'x'.repeat(5_000);
+
+    const { content, stored } = await presentResult(value, { callId, maxResultBytes: 300, store });
+
+    expect(content).toBe(
+      `${'x'.repeat(200)}\n[… 4,700 of 5,000 bytes are left out here. Read them with read_result {"id":"toolu_01","offset":200}; they end at offset 4900. …]\n${'x'.repeat(100)}`,
+    );
+    expect(stored).toEqual({ callId, digest: 'd', claim: { key: 'k' }, bytes: 5_000 });
+    expect(store.texts).toEqual([value]);
+  });
+
+  test('has a limit where the tool names none', async () => {
+    const shown = await shownOf('x'.repeat(DEFAULT_RESULT_BYTES + 1_000));
+
+    expect(utf8Bytes(shown)).toBeLessThan(DEFAULT_RESULT_BYTES + 300);
+  });
+
+  test('is kept as all its texts, where it has several, and its images pass', async () => {
+    const store = memory();
+    const value = [text('one'), image, text('y'.repeat(5_000)), text('two')];
+
+    const { content } = await presentResult(value, { callId, maxResultBytes: 2_000, store });
+
+    expect(content).toMatchObject([value[0], image, { type: 'text' }, value[3]]);
+    expect(store.texts).toEqual([`one\n${'y'.repeat(5_000)}\ntwo`]);
+  });
+
+  test('is cut as JSON where it is data', async () => {
+    const store = memory();
+    const rows = Array.from({ length: 500 }, (_, id) => ({ id }));
+
+    await presentResult(rows, { callId, maxResultBytes: 300, store });
+
+    expect(store.texts).toEqual([JSON.stringify(rows)]);
+  });
+
+  test('may be larger than any payload, if it is text', async () => {
+    const store = memory();
+    const value = 'x'.repeat(3_000_000);
+
+    const { content, stored } = await presentResult(value, { callId, store });
+
+    expect(jsonBytes(content)).toBeLessThan(MAX_RESULT_BYTES);
+    expect(stored?.bytes).toBe(3_000_000);
+  });
+
+  test.for([
+    ['text', 'x'.repeat(50_000)],
+    ['text that is longer in JSON', '"\n'.repeat(25_000)],
+    ['text that is six times as long in JSON', '\u0001'.repeat(50_000)],
+    ['many texts', Array.from({ length: 30 }, () => text('x'.repeat(5_000)))],
+    ['text beside an image', [image, text('x'.repeat(50_000))]],
+  ] as const)('is cut to what a wide batch leaves to each: %s', async ([, value]) => {
+    const payloadLimit = 20_000;
+    const store = memory();
+
+    const { content, stored } = await presentResult(value, { callId, payloadLimit, store });
+
+    expect(jsonBytes(content)).toBeLessThanOrEqual(payloadLimit);
+    expect(jsonBytes(content)).toBeGreaterThan(payloadLimit * 0.6);
+    expect(stored).toBeDefined();
+  });
+
+  test('is refused where even without its text it does not fit into a payload', async () => {
+    const large = imageBlock(png({ bytes: MAX_RESULT_BYTES }));
+    const value = [large, text('x'.repeat(1_000))];
+    const failing: PresentOptions['store'] = {
+      ...memory(),
+      takeOut: () => Promise.reject(new Error('the storage is away')),
+    };
+
+    for (const store of [noStorage, failing]) {
+      await expect(presentResult(value, { callId, store })).rejects.toEqual(
+        new InvalidToolResultError(
+          `The tool ran, but its result of ${jsonBytes(value)} bytes is above the limit of ${MAX_RESULT_BYTES}, and its images and documents are not in a storage of the worker. Ask for less, or in parts.`,
+        ),
+      );
+    }
+  });
+
+  test('has its large images in the storage, and then there is room for its text', async () => {
+    const large = imageBlock(png({ bytes: MAX_RESULT_BYTES }));
+    const stored = [{ ...image, source: { ...image.source, data: 'stored' } }];
+    const store = { ...memory(), takeOut: <T>() => Promise.resolve(stored as T) };
+
+    expect(await presentResult([large], { callId, store })).toEqual({ content: stored });
+  });
+
+  test('is refused where the API would refuse its image, with the place and the reason', async () => {
+    const jpeg = { ...image, source: { ...image.source, media_type: 'image/jpeg' } };
+    const value = [text('The page:'), jpeg];
+
+    await expect(presentResult(value, { callId, store: memory() })).rejects.toEqual(
+      new InvalidToolResultError(
+        'The tool ran, but what it returned cannot be shown to you: result[1] is declared as image/jpeg, and its bytes are those of image/png.',
+      ),
+    );
+  });
+
+  test('is refused where what hangs on its texts does not fit into a payload', async () => {
+    const cited = { ...text('x'.repeat(2_000)), citations: ['y'.repeat(3_000)] };
+
+    await expect(
+      presentResult([cited], { callId, payloadLimit: 2_500, store: noStorage }),
+    ).rejects.toThrow(InvalidToolResultError);
+  });
+});
+
+describe('the rest of a result that is cut', () => {
+  const value = 'x'.repeat(5_000);
+
+  test('is lost without a storage, and the model is told', async () => {
+    expect(await shownOf(value, { maxResultBytes: 300 })).toContain(
+      'The result is above the limit of this tool. Ask for less, or in parts. …]',
+    );
+  });
+
+  test('is lost where the storage fails, and the call has still succeeded', async () => {
+    const store = failing(() => Promise.reject(new Error('connection refused')));
+
+    const presented = await presentResult(value, { callId, maxResultBytes: 300, store });
+
+    expect(presented).toEqual({
+      content: expect.stringContaining(
+        'above the limit of this tool, and the rest could not be kept. Ask for less, or in parts. …]',
+      ) as string,
+    });
+  });
+
+  test('is lost where the storage hangs, before the call runs out of time', async () => {
+    vi.useFakeTimers();
+    try {
+      const store = failing(() => new Promise<never>(() => undefined));
+      const shown = shownOf(value, { maxResultBytes: 300, store });
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(await shown).toContain('the rest could not be kept');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('is not kept where it is too long for that', async () => {
+    const store = memory();
+
+    expect(await shownOf('x'.repeat(MAX_KEPT_BYTES), { store })).toContain(
+      'above the limit of this tool, and too long to be kept. Ask for less, or in parts. …]',
+    );
+    expect(store.texts).toEqual([]);
+  });
+});

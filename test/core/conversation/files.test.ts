@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import {
+  findFileProblem,
+  largestFile,
+  MAX_IMAGE_BYTES,
+  MAX_REQUEST_BYTES,
+} from '../../../core/conversation/files.ts';
+import { imageBlock, pdf, pdfBlock, png } from '../../fixtures/images.ts';
+
+const good = imageBlock(png());
+const withSource = (change: object) => ({ ...good, source: { ...good.source, ...change } });
+const image = (source: object) => ({ type: 'image', source });
+const document = (source: object) => ({ type: 'document', source });
+const stored = { type: 'plait.stored', digest: 'd', claim: {}, bytes: 1 };
+
+describe('images and documents that the API takes', () => {
+  test.for([
+    ['a text', 'Hello'],
+    ['an image', [good]],
+    ['a PDF', [pdfBlock(pdf())]],
+    ['one that is stored', [withSource({ data: stored })]],
+    ['an image behind a URL', [image({ type: 'url', url: 'https://example.com/a.png' })]],
+    ['an uploaded one', [document({ type: 'file', file_id: 'file_01' })]],
+    ['a plain text', [document({ type: 'text', media_type: 'text/plain', data: 'Hello' })]],
+    ['a stored text', [document({ type: 'text', media_type: 'text/plain', data: stored })]],
+    ['a document of blocks', [document({ type: 'content', content: [good] })]],
+    ['a source that nobody knows yet', [image({ type: 'cloud', key: 'a' })]],
+    ['what the model has sent', [{ role: 'assistant', content: [withSource({ data: '' })] }]],
+    ['an image without a source, which says so itself', [{ type: 'image' }]],
+    ['many small ones', Array.from({ length: 30 }, () => good)],
+    ['a few large ones', [imageBlock(png({ width: 8_000 }))]],
+  ] as const)('are taken: %s', ([, value]) => {
+    expect(findFileProblem(value, 'input')).toBeUndefined();
+  });
+});
+
+describe('an image or a document that the API would refuse', () => {
+  const text = { type: 'text', text: 'What is this?' };
+
+  test.for([
+    [
+      'of a kind that it does not know',
+      withSource({ media_type: 'image/bmp' }),
+      'is an image of type "image/bmp", and the API takes image/jpeg, image/png, image/gif, image/webp',
+    ],
+    [
+      'of another kind than declared',
+      withSource({ media_type: 'image/jpeg' }),
+      'is declared as image/jpeg, and its bytes are those of image/png',
+    ],
+    [
+      'whose bytes are something else',
+      withSource({ data: 'SGVsbG8h' }),
+      'is declared as image/png, and its bytes are neither that nor anything else that the API takes (image/jpeg, image/png, image/gif, image/webp)',
+    ],
+    ['without data', withSource({ data: '' }), 'is an image without source.data'],
+    ['whose data is no text', withSource({ data: 7 }), 'is an image without source.data'],
+    [
+      'as a data: URL',
+      withSource({ data: `data:image/png;base64,${good.source.data}` }),
+      'is an image whose source.data is a data: URL; leave out all up to the comma',
+    ],
+    [
+      'in another base64',
+      withSource({ data: good.source.data.replaceAll('=', '') }),
+      'is an image whose source.data is no base64 (the standard alphabet, padded, without line breaks)',
+    ],
+    [
+      'of too many bytes',
+      imageBlock(png({ bytes: MAX_IMAGE_BYTES })),
+      /^input\[1\] is an image of \d+ bytes, \d+ in base64, and the API takes at most 10485760 of these: make it smaller$/,
+    ],
+    [
+      'of too many pixels',
+      imageBlock(png({ width: 8_001 })),
+      'is an image of 8001 × 3 pixels, and the API takes at most 8000 on a side: make it smaller',
+    ],
+    [
+      'that is a PDF and no image',
+      image({ ...pdfBlock(pdf()).source, media_type: 'image/png' }),
+      'is declared as image/png, and its bytes are those of application/pdf',
+    ],
+    [
+      'as a document that is none',
+      document(good.source),
+      'is a document of type "image/png", and the API takes application/pdf',
+    ],
+    [
+      'as a text that is none',
+      document({ type: 'text', media_type: 'text/plain', data: ' ' }),
+      'is a document without any text in source.data',
+    ],
+    [
+      'as a text of another type',
+      document({ type: 'text', media_type: 'text/markdown', data: '# Hello' }),
+      'is a document of type "text/markdown", and the API takes texts as text/plain, whatever is in them',
+    ],
+    [
+      'as a text without a type',
+      document({ type: 'text', data: 'Hello' }),
+      'is a document of type undefined, and the API takes texts as text/plain, whatever is in them',
+    ],
+    [
+      'behind what is no URL',
+      image({ type: 'url', url: '/tmp/a.png' }),
+      'is an image whose source.url is none: it must begin with https://',
+    ],
+    [
+      'behind no URL',
+      image({ type: 'url' }),
+      'is an image whose source.url is none: it must begin with https://',
+    ],
+    [
+      'without the id of its file',
+      document({ type: 'file', file_id: '' }),
+      "is a document without source.file_id, the id of a file of Anthropic's Files API",
+    ],
+  ] as const)('is named: %s', ([, block, problem]) => {
+    const found = findFileProblem([text, block], 'input');
+    if (typeof problem === 'string') expect(found).toBe(`input[1] ${problem}`);
+    else expect(found).toMatch(problem);
+  });
+
+  test('is named wherever it stands', () => {
+    const bad = withSource({ data: '' });
+    const result = { type: 'tool_result', content: [text, bad] };
+    const messages = [{ role: 'user', content: [result] }];
+
+    expect(findFileProblem(messages, 'messages')).toBe(
+      'messages[0].content[0].content[1] is an image without source.data',
+    );
+    expect(findFileProblem([document({ type: 'content', content: [bad] })], 'result')).toBe(
+      'result[0].source.content[0] is an image without source.data',
+    );
+  });
+});
+
+test('many images may not be as large as few', () => {
+  const many = Array.from({ length: 20 }, () => good);
+  const large = imageBlock(png({ width: 2_001 }));
+
+  expect(findFileProblem([...many.slice(1), large], 'input')).toBeUndefined();
+  expect(findFileProblem([...many, large], 'input')).toBe(
+    'input has more than 20 images, and then none may have a side of more than 2000 pixels: one has 2001 × 3',
+  );
+});
+
+test('what does not fit into one request is refused, with what does', () => {
+  const large = imageBlock(png({ bytes: 7 * 1024 * 1024 }));
+
+  expect(findFileProblem([large, large, large], 'input')).toBeUndefined();
+  expect(findFileProblem([large, large, large, large], 'input')).toMatch(
+    new RegExp(
+      `^input has images and documents of \\d+ bytes in base64, and a request may have ${MAX_REQUEST_BYTES}: upload them`,
+    ),
+  );
+});
+
+test('the largest is named, of those that are inline', () => {
+  const uploaded = image({ type: 'file', file_id: 'file_01' });
+
+  expect(largestFile([good, uploaded, pdfBlock(pdf(1_000))], 'input')).toMatch(
+    /^input\[2\] has 1\d{3}$/,
+  );
+  expect(largestFile([uploaded], 'input')).toBeUndefined();
+});

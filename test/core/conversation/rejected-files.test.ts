@@ -1,0 +1,128 @@
+import { describe, expect, test } from 'vitest';
+import type { ModelErrorReport } from '../../../core/failures.ts';
+import type { Message, ToolResultBlock } from '../../../core/conversation/messages.ts';
+import {
+  isAboutFiles,
+  leaveOut,
+  rejectedFiles,
+  withoutRejected,
+} from '../../../core/conversation/rejected-files.ts';
+import { append, EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
+import { imageBlock, pdf, pdfBlock, png } from '../../fixtures/images.ts';
+
+const report = (change: Partial<ModelErrorReport> = {}): ModelErrorReport => ({
+  type: 'invalid_request_error',
+  status: 400,
+  errorCode: null,
+  requestId: null,
+  ...change,
+});
+
+describe('a request', () => {
+  test.for([
+    'Could not process image',
+    'messages.2.content.0.tool_result.content.0.image.source.base64: image cannot be empty',
+    'messages.4.content.0.pdf.source.base64.data: A maximum of 100 PDF pages may be provided.',
+    'Unable to download the file. Please verify the URL and try again.',
+    'prompt is too long: 210000 tokens > 200000 maximum',
+  ])('may have been refused for a file: %s', (message) => {
+    expect(isAboutFiles(report(), message)).toBe(true);
+    expect(isAboutFiles(report({ status: null }), message)).toBe(true);
+    expect(isAboutFiles(report({ status: 529, type: 'overloaded_error' }), message)).toBe(false);
+  });
+
+  test('may have been refused for its size', () => {
+    const [status, type] = [413, 'request_too_large'];
+
+    expect(isAboutFiles(report({ status, type }), 'Request exceeds the maximum size')).toBe(true);
+    expect(isAboutFiles(report({ status: null, type }), 'Request exceeds it')).toBe(true);
+  });
+
+  test('is mostly refused for something else', () => {
+    expect(isAboutFiles(report(), 'messages.1: `tool_use` ids were found without')).toBe(false);
+  });
+});
+
+const image = imageBlock(png());
+const text: ToolResultBlock = { type: 'text', text: 'A screenshot:' };
+const results = (...contents: (string | ToolResultBlock[])[]): Message => ({
+  role: 'user',
+  content: contents.map((content, i) => ({
+    type: 'tool_result',
+    tool_use_id: `toolu_${i}`,
+    content,
+  })),
+});
+const reply: Message = { role: 'assistant', content: 'Let me look.' };
+const messages: Message[] = [
+  { role: 'user', content: [image] },
+  reply,
+  results([image]),
+  reply,
+  results('2 orders', [text, image], [pdfBlock(pdf()), image]),
+  { role: 'user', content: [image] },
+];
+const place = (block: number, part: number) => ({ message: 1, block, part });
+
+describe('what is left out', () => {
+  const tail = messages.slice(3);
+  const refused = (message: string) => rejectedFiles(messages, tail.length, message);
+
+  test('is the file that the API names, with its words', () => {
+    const message =
+      'The Messages API answered 400 invalid_request_error: messages.4.content.1.tool_result.content.1.image.source.base64: Could not process image (request req_1)';
+    const text =
+      '[The API has refused to read what stood here, so it was left out: The Messages API answered 400 invalid_request_error: messages.4.content.1.tool_result.content.1.image.source.base64: Could not process image]';
+
+    expect(refused(message)).toEqual([{ ...place(1, 1), text }]);
+    expect(refused('messages.4.content.2.content.1, messages.4.content.2.content.0')).toMatchObject(
+      [place(2, 0), place(2, 1)],
+    );
+  });
+
+  test.for([
+    ['it names none', 'Could not process image'],
+    ['it names one that it has read before', 'messages.2.content.0.tool_result.content.0.image'],
+    ['it names one of the user', 'messages.5.content.0.image.source.base64'],
+  ] as const)('are all that are new in results, where %s', ([, message]) => {
+    expect(refused(message)).toMatchObject([place(1, 1), place(2, 0), place(2, 1)]);
+  });
+
+  test('is nothing of what is sealed, and nothing where no result has a file', () => {
+    expect(rejectedFiles(messages, 1, 'Could not process image')).toEqual([]);
+    const said: Message = { role: 'user', content: 'Hello' };
+    expect(rejectedFiles([results('2 orders'), said], 2, 'Could not process image')).toEqual([]);
+    expect(rejectedFiles(messages.slice(0, 1), 1, 'Could not process image')).toEqual([]);
+  });
+
+  test('is a text for the model, and everything else stays', () => {
+    const [first, second, third] = withoutRejected(tail, [{ ...place(1, 1), text: '[left out]' }]);
+
+    expect(first).toBe(tail[0]);
+    expect(third).toBe(tail[2]);
+    expect(second).toEqual(
+      results('2 orders', [text, { type: 'text', text: '[left out]' }], [pdfBlock(pdf()), image]),
+    );
+  });
+
+  test('is nothing where there is no result any more', () => {
+    const said: Message[] = [
+      { role: 'user', content: 'Hello' },
+      { role: 'user', content: [image] },
+    ];
+    const gone = { message: 0, block: 0, part: 0, text: '' };
+
+    expect(withoutRejected(said, [gone, { ...gone, message: 1 }])).toEqual(said);
+    expect(withoutRejected([results('2 orders')], [gone])).toEqual([results('2 orders')]);
+  });
+
+  test('is left out of the conversation that goes on', () => {
+    const transcript = append(EMPTY_TRANSCRIPT, ...tail);
+    const left = leaveOut(transcript, refused('Could not process image'));
+
+    expect(left).toEqual(append(EMPTY_TRANSCRIPT, ...left.tail));
+    expect(JSON.stringify(left.tail[1])).not.toContain('"image"');
+    expect(leaveOut(transcript, undefined)).toBe(transcript);
+    expect(leaveOut(transcript, [])).toBe(transcript);
+  });
+});

@@ -1,0 +1,141 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ToolUse } from '../../../core/conversation/messages.ts';
+import { findReplyProblem } from '../../../core/conversation/reply.ts';
+import { batch, call, replyWith } from '../arbitraries.ts';
+
+const NO_IDS: ReadonlySet<string> = new Set();
+const asking = (...content: ToolUse[]) => replyWith({ content, stopReason: 'tool_use' });
+
+describe('a reply', () => {
+  test('that only says something has no problem', () => {
+    expect(findReplyProblem(replyWith(), NO_IDS)).toBeUndefined();
+  });
+
+  test('whose ids differ from each other and from all earlier ones has no problem', () => {
+    const reply = asking(call('toolu_2'), call('toolu_3'));
+
+    expect(findReplyProblem(reply, new Set(['toolu_1']))).toBeUndefined();
+  });
+
+  test('that stopped for tools and asks for none is refused', () => {
+    expect(findReplyProblem(replyWith({ stopReason: 'tool_use' }), NO_IDS)).toBe(
+      'it stopped for tool_use without asking for a tool',
+    );
+  });
+
+  test.for(['pause_turn', 'compaction'])(
+    'that stopped with %s while it asks for tools is refused, since nobody would answer them',
+    (stopReason) => {
+      const reply = replyWith({ content: [call('toolu_1')], stopReason });
+
+      expect(findReplyProblem(reply, NO_IDS)).toBe('it paused while it asks for tools');
+    },
+  );
+
+  test('that repeats an id within itself is refused', () => {
+    const reply = asking(call('toolu_1'), call('toolu_2'), call('toolu_1'));
+
+    expect(findReplyProblem(reply, NO_IDS)).toBe('the tool_use id toolu_1 is used twice');
+  });
+
+  test('that repeats an id of the conversation is refused', () => {
+    expect(findReplyProblem(asking(call('toolu_1')), new Set(['toolu_1']))).toBe(
+      'the tool_use id toolu_1 is used twice',
+    );
+  });
+
+  test('that was cut off is held to the same rules, since its calls are committed too', () => {
+    const content = [call('toolu_1'), call('toolu_1')];
+
+    expect(findReplyProblem(replyWith({ content, stopReason: 'max_tokens' }), NO_IDS)).toBe(
+      'the tool_use id toolu_1 is used twice',
+    );
+  });
+
+  test.for([
+    ['is empty', ''],
+    ['has a dot', 'toolu.1'],
+    ['has a space', 'toolu 1'],
+    ['ends with a line break', 'toolu_1\n'],
+    ['is longer than an activity id may be', 'x'.repeat(201)],
+  ] as const)('whose id %s is refused', ([, id]) => {
+    expect(findReplyProblem(asking(call(id)), NO_IDS)).toBe(
+      `the tool_use id ${JSON.stringify(id)} is not valid`,
+    );
+  });
+
+  test('whose id is as long as an activity id may be has no problem', () => {
+    expect(findReplyProblem(asking(call('x'.repeat(200))), NO_IDS)).toBeUndefined();
+  });
+
+  test.for([
+    ['has no id', { ...call('x'), id: undefined }, 'the tool_use id undefined is not valid'],
+    ['has a number as its id', { ...call('x'), id: 7 }, 'the tool_use id 7 is not valid'],
+    ['names no tool', call('toolu_1', ''), 'the tool name "" of tool_use toolu_1 is not valid'],
+    [
+      'has no name',
+      { ...call('toolu_1'), name: undefined },
+      'the tool name undefined of tool_use toolu_1 is not valid',
+    ],
+    [
+      'has a list as its input',
+      call('toolu_1', 'a', []),
+      'the input of tool_use toolu_1 is not an object',
+    ],
+    [
+      'has a text as its input',
+      call('toolu_1', 'a', '{}'),
+      'the input of tool_use toolu_1 is not an object',
+    ],
+    [
+      'has null as its input',
+      call('toolu_1', 'a', null),
+      'the input of tool_use toolu_1 is not an object',
+    ],
+  ])('whose call %s is refused', ([, block, problem]) => {
+    // What the API sends is checked by nobody before.
+    expect(findReplyProblem(asking(block as ToolUse), NO_IDS)).toBe(problem);
+  });
+
+  test.for([
+    ['the input of a call', asking(call('toolu_1', 'say', { text: 'thread \ud83e' }))],
+    ['a text', replyWith({ content: [{ type: 'text', text: '\uddf5', citations: null }] })],
+  ] as const)(
+    'that holds half an emoji in %s is refused, as the API would refuse it later',
+    ([, reply]) => {
+      expect(findReplyProblem(reply, NO_IDS)).toBe('it holds half of a surrogate pair');
+    },
+  );
+
+  test('whose calls are all different has no problem, for any batch', () => {
+    fc.assert(
+      fc.property(batch(20), (calls) => {
+        fc.pre(calls.length > 0);
+        expect(findReplyProblem(asking(...calls), NO_IDS)).toBeUndefined();
+      }),
+    );
+  });
+
+  test('that repeats any id anywhere is refused, for any batch', () => {
+    const withOneTwice = batch(20)
+      .filter(({ length }) => length > 0)
+      .chain((calls) =>
+        fc.record({
+          calls: fc.constant(calls),
+          repeated: fc.constantFrom(...calls),
+          at: fc.nat({ max: calls.length }),
+        }),
+      );
+    fc.assert(
+      fc.property(withOneTwice, fc.boolean(), ({ calls, repeated, at }, earlier) => {
+        const again = call(repeated.id, 'another');
+        const reply = asking(...(earlier ? [again] : calls.toSpliced(at, 0, again)));
+        const earlierIds = new Set(earlier ? calls.map(({ id }) => id) : []);
+        expect(findReplyProblem(reply, earlierIds)).toBe(
+          `the tool_use id ${repeated.id} is used twice`,
+        );
+      }),
+    );
+  });
+});

@@ -1,0 +1,155 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { fingerprint } from '../../../core/fingerprint.ts';
+import type { StoredData } from '../../../core/conversation/stored-data.ts';
+import {
+  isStoredData,
+  largeData,
+  mapData,
+  putBackData,
+  STORED_FROM,
+  storedData,
+  takeOutData,
+} from '../../../core/conversation/stored-data.ts';
+
+/** Keeps what it is given, under a claim that is another one each time. */
+function memory() {
+  const kept = new Map<string, string>();
+  const digests = new Map<string, string>();
+  return {
+    kept,
+    store: (data: string): Promise<StoredData> => {
+      const claim = { key: `claim ${kept.size}` };
+      kept.set(claim.key, data);
+      const digest = digests.get(data) ?? `digest ${digests.size}`;
+      digests.set(data, digest);
+      return Promise.resolve({ type: 'plait.stored', digest, claim, bytes: data.length });
+    },
+    read: ({ claim }: StoredData) => Promise.resolve(kept.get(claim['key'] ?? '') as string),
+  };
+}
+
+const LARGE = 'A'.repeat(STORED_FROM);
+const image = (data: unknown) => ({
+  type: 'image',
+  source: { data, type: 'base64', media_type: 'image/png' },
+  cache_control: null,
+});
+const pdf = (data: string) => ({
+  source: { type: 'base64', media_type: 'application/pdf', data },
+  type: 'document',
+});
+const plain = (data: string) => ({
+  type: 'document',
+  source: { type: 'text', media_type: 'text/plain', data },
+});
+const within = (...content: unknown[]) => ({
+  type: 'document',
+  source: { type: 'content', content },
+});
+
+const anyData = fc.oneof(
+  fc.string(),
+  fc.constantFrom('B', 'C').map((char) => char.repeat(STORED_FROM + 1)),
+  fc.constant(LARGE),
+);
+const anyFile = fc.oneof(
+  anyData.map(image),
+  anyData.map(pdf),
+  anyData.map(plain),
+  anyData.map((data) => within(image(data), { type: 'text', text: 'a page' })),
+  fc.record({ type: fc.constant('text'), text: fc.string() }),
+);
+const anyBlock = fc.oneof(
+  anyFile,
+  fc.record({
+    type: fc.constant('tool_result'),
+    tool_use_id: fc.string(),
+    content: fc.oneof(fc.string(), fc.array(anyFile)),
+  }),
+  fc.record({ type: fc.constant('tool_use'), input: fc.oneof(fc.jsonValue(), anyFile) }),
+  anyFile.map((content) => ({
+    type: 'web_fetch_tool_result',
+    content: { type: 'web_fetch_result', content },
+  })),
+);
+const anyMessages = fc.array(
+  fc.record({
+    role: fc.constantFrom('user', 'assistant'),
+    content: fc.oneof(fc.string(), fc.array(anyBlock)),
+  }),
+);
+
+describe('data that is taken out and put back', () => {
+  test('is the same, byte for byte, with its keys in their order, for any messages', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyMessages, async (messages) => {
+        const { store, read } = memory();
+        const out = await takeOutData(messages, store);
+        expect(largeData(out)).toEqual([]);
+        expect(JSON.stringify(await putBackData(out, read))).toBe(JSON.stringify(messages));
+      }),
+    );
+  });
+
+  test('leaves a reference that says what is there', async () => {
+    const { store } = memory();
+    const out = await takeOutData([image(LARGE)], store);
+
+    const reference: unknown = out[0]?.source.data;
+    expect(reference).toEqual({
+      type: 'plait.stored',
+      digest: 'digest 0',
+      claim: { key: 'claim 0' },
+      bytes: STORED_FROM,
+    });
+    expect(isStoredData(reference)).toBe(true);
+    expect(storedData(out)).toEqual([reference]);
+  });
+
+  test('is stored and read once, however often it stands there', async () => {
+    const { store, read, kept } = memory();
+    const value = [image(LARGE), pdf(LARGE), { type: 'tool_result', content: [image(LARGE)] }];
+    const out = await takeOutData(value, store);
+
+    expect(kept.size).toBe(1);
+    let reads = 0;
+    const counted = (stored: StoredData) => {
+      reads += 1;
+      return read(stored);
+    };
+    expect(await putBackData(out, counted)).toEqual(value);
+    expect(reads).toBe(1);
+  });
+
+  test('is what is large; a value without any stays the same object', async () => {
+    const { store, read, kept } = memory();
+    const value = [image(LARGE.slice(1)), { type: 'text', text: LARGE }];
+
+    expect(await takeOutData(value, store)).toBe(value);
+    expect(await putBackData(value, read)).toBe(value);
+    expect(kept.size).toBe(0);
+  });
+
+  test('is none of what a call is given, whatever it looks like', () => {
+    const call = { type: 'tool_use', input: image(LARGE) };
+
+    expect(largeData([{ role: 'assistant', content: [call] }])).toEqual([]);
+  });
+});
+
+test('what is no source is left alone', () => {
+  const others = [null, 7, 'text', { source: 'https://example.com' }, { content: null }, []];
+
+  for (const other of others) expect(mapData(other, () => 'changed')).toBe(other);
+  expect(isStoredData({ type: 'plait.stored' })).toBe(false);
+});
+
+test('a message has one fingerprint, wherever its images lie', async () => {
+  const { store } = memory();
+  const send = async (data: string) =>
+    fingerprint({ input: await takeOutData([image(data)], store) });
+
+  expect(await send(LARGE)).toBe(await send(LARGE));
+  expect(await send(LARGE)).not.toBe(await send(`${LARGE}A`));
+});

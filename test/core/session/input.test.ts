@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { checkSend, checkSessionArgs } from '../../../core/session/input.ts';
+
+const says = (role: string, content: unknown) => ({ role, content });
+const asks = says('assistant', [{ type: 'tool_use', id: 'toolu_1', name: 'look', input: {} }]);
+const answers = says('user', [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'seen' }]);
+
+describe('a session begins', () => {
+  test.for([
+    ['with an agent alone', {}],
+    [
+      'with every option',
+      { context: 7, whenBusy: 'steer', onToolFailure: 'report', storage: true },
+    ],
+    ['with no messages', { messages: [] }],
+    [
+      'with what ends with the assistant',
+      { messages: [says('user', 'a'), says('assistant', 'b')] },
+    ],
+    ['with calls that were answered', { messages: [says('user', 'a'), asks, answers] }],
+  ] as const)('%s', ([, options]) => {
+    expect(checkSessionArgs({ agent: 'tester', ...options })).toBeUndefined();
+  });
+
+  test.for([
+    ['arguments that are none', 'tester', /takes one argument/],
+    ['a field that it does not know', { agent: 'a', limit: 1 }, /unknown field limit; a session/],
+    ['no agent', {}, /agent must be the name/],
+    ['an empty agent', { agent: '' }, /agent must be the name/],
+    ['a wrong whenBusy', { agent: 'a', whenBusy: 'later' }, /whenBusy must be one of queue, steer/],
+    ['a wrong batch policy', { agent: 'a', batchTimeout: -1 }, /batchTimeout/],
+    ['a storage that is not a yes or no', { agent: 'a', storage: {} }, /storage must be true/],
+  ] as const)('not with %s', ([, args, problem]) => {
+    expect(checkSessionArgs(args)).toMatch(problem);
+  });
+
+  test.for([
+    ['that are one text', 'Hello', /messages must be a list of messages/],
+    ['that are content blocks', [{ type: 'text', text: 'a' }], /messages must be a list/],
+    ['with a role that there is not', [says('bot', 'Hi')], /messages\[0\]\.role must be user/],
+    ['that say nothing', [says('user', 'a'), says('assistant', [])], /messages\[1\] is empty/],
+    ['with an open call', [says('user', 'a'), asks], /toolu_1.*no tool_result/],
+    ['that begin with a result', [answers], /toolu_1.*did not ask for/],
+    ['with no content', [{ role: 'user' }], /messages\[0\]\.content must be/],
+    [
+      'that end with a system message',
+      [says('user', 'a'), says('system', 'be quick')],
+      /follows a message with the role system/,
+    ],
+  ] as const)('not with messages %s', ([, messages, problem]) => {
+    expect(checkSessionArgs({ agent: 'a', messages })).toMatch(problem);
+  });
+});
+
+describe('a message is', () => {
+  test.for([
+    ['a text', { input: 'Hello', idempotencyKey: 'k' }],
+    ['content blocks', { input: [{ type: 'text', text: 'a' }], idempotencyKey: 'k' }],
+    ['for one agent and a policy', { input: 'a', agent: 'b', whenBusy: 'reject' }],
+  ] as const)('%s', ([, send]) => {
+    expect(checkSend(send)).toBeUndefined();
+  });
+
+  test.for([
+    ['no object', 'Hello', /send takes one argument/],
+    ['a field that is unknown', { input: 'a', key: 1 }, /unknown field key; send takes input/],
+    ['an empty text', { input: ' ' }, /input is empty/],
+    ['a whole conversation', { input: [says('user', 'a')] }, /a session has its messages/],
+    ['a wrong policy', { input: 'a', whenBusy: 'no' }, /whenBusy must be one of/],
+  ] as const)('not %s', ([, send, problem]) => {
+    expect(checkSend(send)).toMatch(problem);
+  });
+});

@@ -1,0 +1,361 @@
+import { describe, expect, test } from 'vitest';
+import { jsonBytes } from '../../../core/json.ts';
+import type { Message } from '../../../core/conversation/messages.ts';
+import type { SettledCall, ToolOutcome } from '../../../core/calls/outcome.ts';
+import { INLINE_BYTES } from '../../../core/conversation/transcript.ts';
+import type { TurnState } from '../../../core/turn/state.ts';
+import {
+  answerOpenCalls,
+  beginTurn,
+  commitSteering,
+  commitCost,
+  commitFallback,
+  commitOutput,
+  commitRepair,
+  commitRefusal,
+  commitReply,
+  commitResults,
+  hasOutgrown,
+  skippedCalls,
+  turnProgress,
+  turnResult,
+  withoutUnread,
+} from '../../../core/turn/state.ts';
+import { addUsage, NO_USAGE } from '../../../core/turn/usage.ts';
+import { call, replyWith } from '../arbitraries.ts';
+
+const HELLO: Message[] = [{ role: 'user', content: 'Hello' }];
+const calls = [call('toolu_1', 'get_orders', { customer_id: 7 }), call('toolu_2', 'pay')];
+const asking = replyWith({ content: calls, stopReason: 'tool_use' });
+
+function settled(outcome: ToolOutcome, attempts = 1): SettledCall {
+  return { outcome, attempts, start: Date.UTC(2026, 10, 22), end: Date.UTC(2026, 10, 22, 0, 0, 1) };
+}
+const succeeded = (content: string) => settled({ type: 'succeeded', content });
+
+describe('a reply that is committed', () => {
+  test('stands at the end of the conversation, block for block', () => {
+    const content = [
+      { type: 'thinking' as const, thinking: '', signature: 'sig' },
+      { type: 'redacted_thinking' as const, data: 'secret' },
+      { type: 'text' as const, text: 'I look.', citations: null },
+      call('toolu_1'),
+    ];
+
+    const { transcript } = commitReply(beginTurn(HELLO), replyWith({ content }));
+
+    expect(transcript.tail).toEqual([...HELLO, { role: 'assistant', content }]);
+  });
+
+  test('counts as a round and leaves its text and its usage', () => {
+    const first = commitReply(beginTurn(HELLO), replyWith());
+    const second = commitReply(first, replyWith({ content: [], stopReason: 'end_turn' }));
+
+    expect(first).toMatchObject({ rounds: 1, text: 'Hello' });
+    expect(second).toMatchObject({
+      rounds: 2,
+      text: '',
+      usage: { input_tokens: 20, output_tokens: 10 },
+    });
+  });
+
+  test('stands after the segments that its activity sealed the tail into', () => {
+    const segments = [{ claim: { key: 'k' }, digest: 'd', messages: 1, bytes: 9 }];
+
+    const { transcript } = commitReply(beginTurn(HELLO), replyWith(), { segments });
+
+    expect(transcript.segments).toBe(segments);
+    expect(transcript.tail).toEqual([{ role: 'assistant', content: replyWith().content }]);
+    expect(transcript.tailBytes).toBe(jsonBytes(transcript.tail[0]));
+  });
+
+  test('leaves nothing but its usage where the model refused', () => {
+    const refused = replyWith({
+      content: [...replyWith().content, ...calls],
+      stopReason: 'refusal',
+    });
+
+    const state = commitReply(commitReply(beginTurn(HELLO), replyWith()), refused);
+
+    expect(state.transcript.tail).toHaveLength(2);
+    expect(state).toMatchObject({ rounds: 2, text: '', usage: { input_tokens: 20 } });
+  });
+
+  test('leaves no message where it has no content', () => {
+    const state = commitReply(beginTurn(HELLO), replyWith({ content: [] }));
+
+    expect(state.transcript.tail).toEqual(HELLO);
+  });
+
+  test('keeps the segments also where it is discarded', () => {
+    const segments = [{ claim: {}, digest: 'd', messages: 1, bytes: 9 }];
+
+    const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), { segments });
+
+    expect(state.transcript).toMatchObject({ segments, tail: [], tailBytes: 0 });
+  });
+});
+
+/** A round with one call whose result is large. */
+const callForMuch = (state: TurnState, i: number) =>
+  commitResults(
+    commitReply(state, replyWith({ content: [call(`toolu_${i}`)], stopReason: 'tool_use' })),
+    [call(`toolu_${i}`)],
+    [succeeded('x'.repeat(600_000))],
+    false,
+  );
+
+describe('results that are committed', () => {
+  const outcomes = [
+    succeeded('2 orders'),
+    settled({ type: 'unknown', message: 'The worker was lost.' }, 2),
+  ];
+
+  test('answer the calls in one message and are recorded', () => {
+    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, outcomes, false);
+
+    expect(state.transcript.tail.at(-1)).toEqual({
+      role: 'user',
+      content: [
+        { type: 'tool_result', tool_use_id: 'toolu_1', content: '2 orders' },
+        {
+          type: 'tool_result',
+          tool_use_id: 'toolu_2',
+          content: 'The worker was lost.',
+          is_error: true,
+        },
+      ],
+    });
+    const times = { start: '2026-11-22T00:00:00.000Z', end: '2026-11-22T00:00:01.000Z' };
+    expect(state.calls).toEqual([
+      {
+        id: 'toolu_1',
+        name: 'get_orders',
+        input: { customer_id: 7 },
+        outcome: 'succeeded',
+        round: 1,
+        attempts: 1,
+        ...times,
+      },
+      {
+        id: 'toolu_2',
+        name: 'pay',
+        input: {},
+        outcome: 'unknown',
+        message: 'The worker was lost.',
+        round: 1,
+        attempts: 2,
+        ...times,
+      },
+    ]);
+    expect(state.callBytes).toBe(jsonBytes(state.calls));
+  });
+
+  test('leave everything as it is where nothing was called', () => {
+    const state = commitReply(beginTurn(HELLO), replyWith());
+
+    expect(commitResults(state, [], [], false)).toBe(state);
+  });
+
+  test('are given up beside earlier ones that fill the room, and not otherwise', () => {
+    const state = [1, 2, 3].reduce(callForMuch, beginTurn(HELLO));
+
+    expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'failed']);
+    // Each round adds a list of its own, so a few brackets and commas may differ.
+    expect(Math.abs(state.callBytes - jsonBytes(state.calls))).toBeLessThan(10);
+  });
+
+  test('are never committed for some of the calls', () => {
+    const state = commitReply(beginTurn(HELLO), asking);
+
+    expect(() => commitResults(state, calls, [succeeded('done')], true)).toThrow();
+  });
+
+  test('are kept whatever their size where there is a storage', () => {
+    const large = [succeeded('x'.repeat(INLINE_BYTES)), succeeded('y'.repeat(INLINE_BYTES))];
+
+    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, large, true);
+
+    expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded']);
+    expect(hasOutgrown(state, true)).toBe(false);
+  });
+
+  test('give up the largest of them where they do not fit without a storage', () => {
+    const large = [succeeded('x'.repeat(600_000)), succeeded('y'.repeat(1_000_000))];
+
+    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, large, false);
+
+    expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
+    expect(state.calls[1]?.message).toContain('does not fit into this conversation');
+    expect(hasOutgrown(state, false)).toBe(false);
+  });
+});
+
+test('what a person decided about a call stands in its record', () => {
+  const approval = { decision: 'approved', by: 'kim', at: '2026-11-22T00:00:00.000Z' } as const;
+  const decided = [succeeded('2 orders'), { ...succeeded('paid'), approval }];
+
+  const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, decided, false);
+
+  expect(state.calls[0]).not.toHaveProperty('approval');
+  expect(state.calls[1]).toMatchObject({ approval });
+});
+
+describe('a conversation without a storage', () => {
+  test('has outgrown one payload when messages and records together are above the limit', () => {
+    const state = beginTurn([{ role: 'user', content: 'x'.repeat(INLINE_BYTES - 1_000) }]);
+
+    expect(hasOutgrown(state, false)).toBe(false);
+    expect(hasOutgrown({ ...state, callBytes: 2_000 }, false)).toBe(true);
+    expect(hasOutgrown({ ...state, callBytes: 2_000 }, true)).toBe(false);
+  });
+});
+
+describe('calls that will not run', () => {
+  test('are answered all the same, and tell why', () => {
+    const skipped = skippedCalls(calls, 'max_tokens', 1_000);
+
+    expect(skipped).toEqual(
+      calls.map(() => ({
+        outcome: {
+          type: 'skipped',
+          message: 'Not executed: the turn ended before this call (max_tokens).',
+        },
+        attempts: 0,
+        start: 1_000,
+        end: 1_000,
+      })),
+    );
+  });
+
+  test('are none where nothing was called', () => {
+    expect(skippedCalls([], 'end_turn', 0)).toEqual([]);
+  });
+});
+
+describe('what is told of a turn', () => {
+  const state = commitReply(beginTurn(HELLO), replyWith());
+  const messages = state.transcript.tail;
+  const progress = { agent: 'support', text: 'Hello', messages, rounds: 1, calls: [] };
+
+  test('is its progress while it has not ended', () => {
+    expect(turnProgress('support', state, messages)).toEqual({
+      ...progress,
+      usage: addUsage(NO_USAGE, replyWith().usage),
+    });
+  });
+
+  test('is its result with the stop reason and what belongs to it', () => {
+    const stop = { reason: 'stop_sequence', details: 'END' } as const;
+
+    expect(turnResult('support', state, messages, stop)).toEqual({
+      ...progress,
+      stopReason: 'stop_sequence',
+      stopDetails: 'END',
+      usage: addUsage(NO_USAGE, replyWith().usage),
+    });
+  });
+
+  test.for([undefined, null])('has no details where they are %s', (details) => {
+    const result = turnResult('support', state, messages, { reason: 'end_turn', details });
+
+    expect(result).not.toHaveProperty('stopDetails');
+  });
+});
+
+describe('a turn that fails', () => {
+  test('leaves its open calls answered as unknown', () => {
+    const failed = answerOpenCalls(commitReply(beginTurn(HELLO), asking), 0);
+
+    expect(failed.calls.map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
+    expect(failed.transcript.tail.at(-1)).toMatchObject({
+      role: 'user',
+      content: calls.map(({ id }) => ({ type: 'tool_result', tool_use_id: id, is_error: true })),
+    });
+  });
+
+  test('stays as it is where no call is open', () => {
+    const begun = beginTurn(HELLO);
+    expect(answerOpenCalls(begun, 0)).toEqual(begun);
+    const answered = commitReply(begun, replyWith());
+    expect(answerOpenCalls(answered, 0)).toEqual(answered);
+  });
+});
+
+const said = (role: 'system' | 'user', content: string) => ({ role, content }) as const;
+const begun = () => beginTurn([{ role: 'user', content: 'go' }]);
+const steered = (state: TurnState) =>
+  commitSteering(state, { messages: [said('system', 'be quick')], taken: ['s.turn-2'] });
+
+describe('a refusal after which another model is asked', () => {
+  const refused = replyWith({ stopReason: 'refusal' });
+  const state = commitRefusal(beginTurn(HELLO), refused);
+
+  test('is no round, and leaves nothing but what it took', () => {
+    expect(state).toEqual({ ...beginTurn(HELLO), usage: addUsage(NO_USAGE, refused.usage) });
+  });
+
+  test('leaves the turn with the other model', () => {
+    const fallback = { model: 'b', because: 'refusal' } as const;
+    expect(commitFallback(state, undefined)).toBe(state);
+    expect(turnProgress('support', commitFallback(state, fallback), HELLO)).toMatchObject({
+      fallback,
+      rounds: 0,
+    });
+  });
+});
+
+describe('messages that people send while the turn runs', () => {
+  const empty = replyWith({ content: [] });
+
+  test('that no reply has followed are left out of what the turn hands on', () => {
+    const state = steered(commitReply(begun(), replyWith()));
+    expect(state).toMatchObject({ joined: ['s.turn-2'], unread: 1 });
+    const left = withoutUnread(state);
+    expect(left).toMatchObject({ joined: [], unread: 0 });
+    expect(left.transcript.tail).toHaveLength(2);
+    expect(left.transcript).toEqual(commitReply(begun(), replyWith()).transcript);
+    const read = commitReply(state, replyWith());
+    expect(withoutUnread(read)).toBe(read);
+  });
+
+  test('are the user’s where the model has nothing to say to them', () => {
+    const state = commitReply(steered(begun()), empty);
+    expect(state.transcript.tail).toEqual([said('user', 'go'), said('user', 'be quick')]);
+    expect(state.unread).toBe(0);
+    const { tailBytes } = steered(begun()).transcript;
+    expect(state.transcript.tailBytes).toBe(tailBytes - 'system'.length + 'user'.length);
+  });
+});
+
+describe('an answer', () => {
+  const answer = replyWith({ content: [{ type: 'text', text: '{"stars":3}', citations: null }] });
+  const replied = commitReply(beginTurn(HELLO), answer);
+
+  test('that matches its schema is kept until the next reply', () => {
+    const kept = commitOutput(replied, { type: 'valid' });
+
+    expect(turnProgress('support', kept, HELLO).output).toEqual({ stars: 3 });
+    expect(commitOutput(kept, undefined)).not.toHaveProperty('output');
+    expect(commitOutput(kept, { type: 'invalid', problem: 'no' })).not.toHaveProperty('output');
+  });
+
+  test('is asked for again in a message of the user', () => {
+    const asked = commitRepair(commitRepair(replied, 'first'), 'stars: missing');
+
+    expect(asked.repairs).toBe(2);
+    expect(asked.transcript.tail.at(-1)).toMatchObject({
+      role: 'user',
+      content: expect.stringContaining('stars: missing') as string,
+    });
+  });
+
+  test('has a price where the agent has prices', () => {
+    const priced = commitCost(replied, answer, { input: 4, output: 20 });
+
+    expect(turnProgress('support', priced, HELLO).costUSD).toBe(0.00014);
+    expect(commitCost(replied, answer, undefined)).toBe(replied);
+    const again = commitCost(priced, answer, { input: 8, output: 40 });
+    expect(again.costUSD).toBe(0.00042);
+  });
+});

@@ -1,0 +1,87 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { SteeringMessage } from '../../../core/turn/steering.ts';
+import { placeSteering } from '../../../core/turn/steering.ts';
+
+const text = (turnId: string): SteeringMessage => ({ turnId, input: `text of ${turnId}` });
+const blocks = (turnId: string): SteeringMessage => ({
+  turnId,
+  input: [{ type: 'text', text: `block of ${turnId}` }],
+});
+
+describe('notes after the results of calls', () => {
+  test('are system messages that say whose words they are, where the model takes them', () => {
+    const { messages, taken, waiting } = placeSteering(
+      [text('a'), text('b')],
+      'after results',
+      'system',
+    );
+
+    expect(messages).toEqual([
+      {
+        role: 'system',
+        content: expect.stringMatching(/the user has sent.*text of a$/s) as string,
+      },
+      {
+        role: 'system',
+        content: expect.stringMatching(/the user has sent.*text of b$/s) as string,
+      },
+    ]);
+    expect(taken).toEqual(['a', 'b']);
+    expect(waiting).toEqual([]);
+  });
+
+  test('wait where the model does not take them', () => {
+    const notes = [text('a'), blocks('b')];
+    expect(placeSteering(notes, 'after results', 'user')).toEqual({
+      messages: [],
+      taken: [],
+      waiting: notes,
+    });
+  });
+
+  test('wait with content blocks, which a system message cannot hold, and with what is behind them', () => {
+    const notes = [text('a'), blocks('b'), text('c')];
+    const { messages, taken, waiting } = placeSteering(notes, 'after results', 'system');
+
+    expect(messages).toHaveLength(1);
+    expect(taken).toEqual(['a']);
+    expect(waiting).toEqual(notes.slice(1));
+  });
+});
+
+test('notes after the end of a turn are what the user says next, as it was written', () => {
+  for (const style of ['system', 'user'] as const) {
+    expect(placeSteering([text('a'), blocks('b')], 'after end_turn', style)).toEqual({
+      messages: [
+        { role: 'user', content: 'text of a' },
+        { role: 'user', content: [{ type: 'text', text: 'block of b' }] },
+      ],
+      taken: ['a', 'b'],
+      waiting: [],
+    });
+  }
+});
+
+test('no note is lost, doubled or overtaken, wherever they are placed', () => {
+  const note = fc.record({
+    turnId: fc.uuid(),
+    input: fc.oneof(
+      fc.string(),
+      fc.constant<SteeringMessage['input']>([{ type: 'text', text: 'x' }]),
+    ),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(note),
+      fc.constantFrom('after results', 'after end_turn'),
+      fc.constantFrom('system', 'user'),
+      (notes, place, style) => {
+        const { messages, taken, waiting } = placeSteering(notes, place, style);
+        const ids = [...taken, ...waiting.map(({ turnId }) => turnId)];
+        expect(ids).toEqual(notes.map(({ turnId }) => turnId));
+        expect(messages).toHaveLength(taken.length);
+      },
+    ),
+  );
+});

@@ -1,0 +1,270 @@
+import type { ActivityOptions } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  defineQuery,
+  defineUpdate,
+  isCancellation,
+  log,
+  scheduleActivity,
+  setHandler,
+  sleep,
+  upsertMemo,
+} from '@temporalio/workflow';
+import type { PrepareCallArgs } from '../../activities/tools/prepare-call.ts';
+import { DECISION_REJECTED } from '../../core/failures.ts';
+import { canonicalJson, isRecord, jsonBytes, shorten } from '../../core/json.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import { ANNOUNCE_APPROVAL, PREPARE_CALL } from '../../core/names.ts';
+import type { ApprovalRecord } from '../../core/calls/outcome.ts';
+import type { PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { ApprovalRequest, Approve, Deny } from '../../core/turn/protocol.ts';
+import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
+import type { SeenUpdates } from '../seen-updates.ts';
+import { othersFirst } from '../update-order.ts';
+
+const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
+const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
+const denyUpdate = defineUpdate<void, [Deny]>(DENY_UPDATE);
+
+/** A call that a person has to decide about. */
+export interface ApprovalQuestion {
+  agent: string;
+  call: ToolUse;
+  round: number;
+  /** In milliseconds. */
+  timeout: number;
+  /** Whether the agent wants to know. */
+  announce: boolean;
+  /** How large an edited input may be now, in bytes of JSON. */
+  roomForInput: () => number;
+  /** Called once, unless the question is withdrawn. `prepared` where the input was edited. */
+  decided: (record: ApprovalRecord, prepared?: PreparedCall & { type: 'ready' }) => void;
+}
+
+interface Waiting {
+  question: ApprovalQuestion;
+  request: ApprovalRequest;
+  /** Who is about to decide, while an edited input is checked. */
+  deciding?: string;
+  /** Of its timer, and of the check of an edited input: both end when the call waits no more. */
+  scope: CancellationScope;
+}
+
+/** Who decides and why is for people; what the model may read of it is shorter still. */
+const MAX_TEXT = 10_000;
+
+const READ_ONLY: ActivityOptions = {
+  startToCloseTimeout: '30s',
+  retry: { maximumAttempts: 5, maximumInterval: '10s' },
+  cancellationType: 'TRY_CANCEL',
+};
+
+/** The Temporal UI shows no more. */
+const MAX_SUMMARY = 200;
+
+const ANNOUNCEMENT: ActivityOptions = {
+  startToCloseTimeout: '1m',
+  retry: { maximumAttempts: 5, maximumInterval: '30s' },
+  cancellationType: 'TRY_CANCEL',
+};
+
+/**
+ * The calls of a turn that wait for a person. Waiting costs no worker and no connection: it is state
+ * of the workflow, and a decision is an Update, refused while it can still be refused.
+ */
+export class Approvals {
+  private readonly waiting = new Map<string, Waiting>();
+  /** Why a call does not wait any more, for whoever decides too late. */
+  private readonly closed = new Map<string, string>();
+  private readonly taken: SeenUpdates;
+  private published = 0;
+
+  constructor(taken: SeenUpdates) {
+    this.taken = taken;
+    setHandler(approvalsQuery, () => [...this.waiting.values()].map(({ request }) => request));
+    setHandler(approveUpdate, (approve) => this.approve(approve), {
+      validator: (approve: Approve) => {
+        if (taken.has(APPROVE_UPDATE, approve)) return;
+        refuseTooLarge(approve.input, this.find(approve).question);
+      },
+    });
+    setHandler(denyUpdate, (deny) => this.deny(deny), {
+      validator: (deny: Deny) => {
+        if (!taken.has(DENY_UPDATE, deny)) this.find(deny);
+      },
+    });
+  }
+
+  /** Names of the tools whose calls wait, for people. */
+  get tools(): string[] {
+    return [...this.waiting.values()].map(({ request }) => request.tool);
+  }
+
+  ask(question: ApprovalQuestion): void {
+    const { call, round, timeout } = question;
+    const now = Date.now();
+    const request: ApprovalRequest = {
+      callId: call.id,
+      tool: call.name,
+      input: call.input,
+      round,
+      requestedAt: new Date(now).toISOString(),
+      expiresAt: new Date(now + timeout).toISOString(),
+    };
+    const scope = new CancellationScope();
+    this.waiting.set(call.id, { question, request, scope });
+    scope
+      .run(() => sleep(timeout))
+      .then(
+        () => this.close(call.id, { decision: 'expired' }, 'its time to be decided was up'),
+        // Decided, withdrawn, or the turn was cancelled, which withdraws it.
+        () => undefined,
+      );
+    if (question.announce) this.announce(question, request);
+  }
+
+  /** The call was answered otherwise; a decision about it is refused from now on. */
+  withdraw(callId: string, because: string): void {
+    const waiting = this.waiting.get(callId);
+    if (waiting === undefined) return;
+    this.waiting.delete(callId);
+    this.closed.set(callId, because);
+    waiting.scope.cancel();
+  }
+
+  /** Lets lists of turns show how many calls wait. An event in history only when that has changed. */
+  publish(): boolean {
+    if (this.waiting.size === this.published) return false;
+    this.published = this.waiting.size;
+    upsertMemo({ approvals: this.published });
+    return true;
+  }
+
+  private announce({ agent }: ApprovalQuestion, request: ApprovalRequest): void {
+    scheduleActivity(ANNOUNCE_APPROVAL, [agent, request], {
+      ...ANNOUNCEMENT,
+      activityId: `approval.${request.callId}`,
+      summary: `${request.tool} waits for a person`,
+    }).catch((error: unknown) => {
+      // Nobody has to be told any more.
+      if (isCancellation(error)) return;
+      // The call waits on: it can be found without having been announced.
+      log.warn('onApproval failed', { callId: request.callId, error });
+    });
+  }
+
+  /** Throws where no decision can be taken. Also the validator, so that a refusal leaves no trace. */
+  private find(decision: Approve | Deny): Waiting {
+    const { callId, by } = isRecord(decision) ? decision : ({} as Partial<Deny>);
+    if (typeof callId !== 'string') throw refused('callId must be the id of a tool_use block.');
+    if (!isText(by) || by.trim() === '') {
+      throw refused(`by must say who decides about ${callId}.`);
+    }
+    if (decision.reason !== undefined && !isText(decision.reason)) {
+      throw refused(`reason must be a text of at most ${MAX_TEXT} characters.`);
+    }
+    const waiting = this.waiting.get(callId);
+    if (waiting === undefined) {
+      this.refuseClosed(callId);
+      const ids = [...this.waiting.keys()].join(', ') || 'none';
+      throw refused(`No call ${callId} of this turn waits for approval (waiting: ${ids}).`);
+    }
+    if (waiting.deciding !== undefined) {
+      throw refused(`${callId} is being decided by ${waiting.deciding}.`);
+    }
+    return waiting;
+  }
+
+  private refuseClosed(callId: string): void {
+    const because = this.closed.get(callId);
+    if (because !== undefined) throw refused(`${callId} no longer waits: ${because}.`);
+  }
+
+  private async approve(approve: Approve): Promise<void> {
+    await othersFirst();
+    if (this.taken.has(APPROVE_UPDATE, approve)) return;
+    const waiting = this.find(approve);
+    const { callId, by, reason, input } = approve;
+    const written = canonicalJson(waiting.request.input);
+    // Forms send the whole input back, changed or not.
+    const isEdited = input !== undefined && canonicalJson(input) !== written;
+    const prepared = isEdited ? await this.prepare(waiting, approve, input) : undefined;
+    // Its time may have been up in the same task in which the check came back.
+    this.refuseClosed(callId);
+    const record = {
+      decision: 'approved',
+      by,
+      ...(reason === undefined ? {} : { reason }),
+      ...(isEdited ? { input } : {}),
+    } as const;
+    this.taken.add(APPROVE_UPDATE, approve);
+    this.close(callId, record, `it was approved by ${by}`, prepared);
+  }
+
+  private async deny(deny: Deny): Promise<void> {
+    await othersFirst();
+    if (this.taken.has(DENY_UPDATE, deny)) return;
+    this.find(deny);
+    this.taken.add(DENY_UPDATE, deny);
+    const { callId, by, reason } = deny;
+    const record = { decision: 'denied', by, ...(reason === undefined ? {} : { reason }) } as const;
+    this.close(callId, record, `it was denied by ${by}`);
+  }
+
+  /** Checks an edited input as the model's own is checked: schemas are functions of the worker. */
+  private async prepare(
+    waiting: Waiting,
+    { callId, by }: Approve,
+    input: unknown,
+  ): Promise<PreparedCall & { type: 'ready' }> {
+    const { question, scope } = waiting;
+    const { agent, call } = question;
+    waiting.deciding = by;
+    try {
+      const args: PrepareCallArgs = { agent, call: { ...call, input } };
+      const prepared = await scope.run(() =>
+        scheduleActivity<PreparedCall>(PREPARE_CALL, [args], {
+          ...READ_ONLY,
+          summary: shorten(`${call.name}: input edited by ${by}`, MAX_SUMMARY),
+        }),
+      );
+      if (prepared.type === 'refused') throw refused(prepared.message);
+      // Others may have been edited meanwhile.
+      refuseTooLarge(input, question);
+      return prepared;
+    } catch (error) {
+      this.refuseClosed(callId);
+      if (isCancellation(error)) throw refused(`${callId} no longer waits: it was cancelled.`);
+      throw error;
+    } finally {
+      delete waiting.deciding;
+    }
+  }
+
+  private close(
+    callId: string,
+    decision: Omit<ApprovalRecord, 'at'>,
+    because: string,
+    prepared?: PreparedCall & { type: 'ready' },
+  ): void {
+    const waiting = this.waiting.get(callId);
+    if (waiting === undefined) return;
+    this.withdraw(callId, because);
+    waiting.question.decided({ ...decision, at: new Date().toISOString() }, prepared);
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_TEXT;
+}
+
+function refuseTooLarge(input: unknown, { roomForInput }: ApprovalQuestion): void {
+  const [bytes, room] = [jsonBytes(input), roomForInput()];
+  if (bytes <= room) return;
+  throw refused(`The input has ${bytes} bytes, and there is room for ${Math.max(0, room)}.`);
+}
+
+function refused(message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, DECISION_REJECTED);
+}

@@ -1,0 +1,167 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  isCancellation,
+  rootCause,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { ToolReturn } from '../../activities/tools/run-tool.ts';
+import type { AttemptReport } from '../../core/failures.ts';
+import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
+import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { isRecord } from '../../core/json.ts';
+import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
+import {
+  afterAttempts,
+  beforeText,
+  MAY_HAVE_HAPPENED,
+  NO_TIME_LEFT,
+} from '../../core/calls/texts.ts';
+import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
+
+/** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
+const NOT_REGISTERED = 'NotFoundError';
+
+/** The SDK's types for an attempt that ended because of a pause or a reset, and was cancelled then. */
+const STOPPED_BY_OPERATOR = new Set(['ActivityPause', 'ActivityReset']);
+
+/** Whether no worker that tried has the tool; then nothing has begun. */
+export function isNotRegistered(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return (
+    cause instanceof ApplicationFailure &&
+    (cause.type === TOOL_NOT_REGISTERED ||
+      (cause.type === NOT_REGISTERED && attemptReport(cause.details) === undefined))
+  );
+}
+
+/** How a call's activity ended: with an outcome, or handed over to be completed from outside. */
+export type CallEnd =
+  | { type: 'settled'; settled: SettledCall }
+  | { type: 'later'; later: { key: string; timeout: number }; report: AttemptReport };
+
+/** A call that is answered where it stands. */
+export function settledNow(outcome: ToolOutcome): SettledCall {
+  const time = Date.now();
+  return { outcome, attempts: 0, start: time, end: time };
+}
+
+export function returned(value: unknown, scheduled: number): CallEnd {
+  const checked = checkedReturn(value, scheduled);
+  if ('later' in checked) return { type: 'later', later: checked.later, report: checked };
+  const { content, stored, attempt, startedAt, endedAt } = checked;
+  return {
+    type: 'settled',
+    settled: {
+      outcome: { type: 'succeeded', content },
+      attempts: attempt,
+      start: attempt === 1 ? startedAt : scheduled,
+      end: endedAt,
+      ...(stored === undefined ? {} : { stored }),
+    },
+  };
+}
+
+/** Turns every way in which a call can fail into an outcome. */
+export function failed(
+  error: unknown,
+  { tool, policy, scheduled }: { tool: string; policy: ToolPolicy; scheduled: number },
+): CallEnd {
+  const { outcome, attempts, report } = explain(tool, error, policy);
+  return {
+    type: 'settled',
+    settled: {
+      outcome,
+      attempts,
+      start: report?.attempt === 1 ? report.startedAt : scheduled,
+      end: report?.endedAt ?? Date.now(),
+    },
+  };
+}
+
+/** Somebody may have completed the activity by hand, with whatever they had. */
+function checkedReturn(value: unknown, scheduled: number): ToolReturn {
+  if (isToolReturn(value)) return value;
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  const content = text.trim() === '' ? 'The call was completed without a result.' : text;
+  return { content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
+}
+
+function isToolReturn(value: unknown): value is ToolReturn {
+  if (!isRecord(value) || attemptReport([value]) === undefined) return false;
+  return 'content' in value || 'later' in value;
+}
+
+interface Explained {
+  outcome: ToolOutcome;
+  attempts: number;
+  report?: AttemptReport | undefined;
+}
+
+function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy);
+  if (cause instanceof CancelledFailure || isCancellation(error))
+    return explainCancel(cause, policy);
+  if (cause instanceof ApplicationFailure) {
+    const report = attemptReport(cause.details);
+    if (report === undefined && STOPPED_BY_OPERATOR.has(cause.type ?? '')) {
+      return explainCancel(cause, policy);
+    }
+    if (report === undefined && cause.type === NOT_REGISTERED) {
+      const message = `No worker of this task queue runs ${tool}; the call had no effect.`;
+      return { outcome: { type: 'failed', message }, attempts: 0 };
+    }
+    const attempts = report?.attempt ?? attemptsOf(error, policy);
+    const type = failureOutcome(cause.type);
+    const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
+    const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
+    return {
+      outcome: { type, message: cause.message + why + afterAttempts(attempts) },
+      attempts,
+      report,
+    };
+  }
+  const message = rootCause(error) ?? String(error);
+  return { outcome: { type: 'failed', message }, attempts: attemptsOf(error, policy) };
+}
+
+function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolicy): Explained {
+  const begun = heartbeatRecord(cause.lastHeartbeatDetails);
+  const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
+  // Heartbeat details may be those of an earlier attempt, and so is the failure.
+  const earlier = Math.max(begun?.attempt ?? 0, attemptReport(before?.details)?.attempt ?? 0);
+  const waited = cause.timeoutType === 'SCHEDULE_TO_START';
+  const attempts = waited ? earlier : Math.max(earlier, attemptsOf(error, policy));
+  const { repeatable } = policy;
+  const { type, message } = timeoutOutcome(cause.timeoutType, policy, {
+    repeatable,
+    begun: begun !== undefined,
+  });
+  const tried = repeatable ? beforeText(before?.message) + afterAttempts(attempts) : '';
+  return { outcome: { type, message: message + tried }, attempts };
+}
+
+function explainCancel(cause: unknown, policy: ToolPolicy): Explained {
+  const report = cause instanceof CancelledFailure ? attemptReport(cause.details) : undefined;
+  const begun = report !== undefined && !policy.repeatable;
+  const message = begun
+    ? `The call was cancelled while it ran. ${MAY_HAVE_HAPPENED}`
+    : 'The call was cancelled.';
+  return { outcome: { type: 'cancelled', message }, attempts: report?.attempt ?? 0, report };
+}
+
+/** Neither history nor a failure counts attempts, so a failure without a report is inferred. */
+function attemptsOf(error: unknown, policy: ToolPolicy): number {
+  const exhausted =
+    error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED';
+  return exhausted ? policy.retry.maximumAttempts : 1;
+}
+
+function attemptReport(details: unknown): AttemptReport | undefined {
+  const first: unknown = Array.isArray(details) ? details[0] : undefined;
+  return isRecord(first) && typeof first['attempt'] === 'number'
+    ? (first as unknown as AttemptReport)
+    : undefined;
+}
