@@ -18,7 +18,7 @@ import { fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
 import { prices } from './prices.ts';
 import { compactsConversations } from './model-features.ts';
-import { isRecord } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import { toolsetOf } from '../core/conversation/toolsets.ts';
 import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
@@ -346,9 +346,6 @@ export function defineAgent<Context = unknown, Output = unknown>(
       ...defined(checked.limits ?? {}),
       rounds: checked.limits?.rounds ?? 50,
       concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
-      ...(checked.limits?.historyEvents === undefined
-        ? {}
-        : { historyEvents: checked.limits.historyEvents }),
     },
     onLimit: checked.onLimit,
     prices: checked.prices === undefined ? undefined : defined(checked.prices),
@@ -358,7 +355,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
     outputRepairs: checked.outputRepairs,
     batch: {
       onToolFailure: checked.onToolFailure,
-      ...(checked.batchTimeout === undefined ? {} : { batchTimeout: checked.batchTimeout }),
+      ...defined({ batchTimeout: checked.batchTimeout }),
     },
     onApproval: checked.onApproval,
     async parseContext(context) {
@@ -368,12 +365,6 @@ export function defineAgent<Context = unknown, Output = unknown>(
       throw new TypeError(`context of agent ${checked.name}: ${z.prettifyError(parsed.error)}`);
     },
   };
-}
-
-/** Options may be given as undefined, and a record is compared and sent without. */
-function defined<T extends object>(options: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [Name in keyof T]: Exclude<T[Name], undefined> };
 }
 
 function fallbackPrices({

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import type { Logger } from '@temporalio/common';
 import { z } from 'zod';
@@ -303,7 +304,7 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
       description,
       input_schema: jsonSchema,
       ...(checked.deferLoading ? { defer_loading: true } : {}),
-      ...(allowedCallers === undefined ? {} : { allowed_callers: allowedCallers }),
+      ...defined({ allowed_callers: allowedCallers }),
     },
     annotations: annotations as ToolAnnotations,
     policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { Model } from '@anthropic-ai/sdk/resources/messages';
 import { z } from 'zod';
 import type { FallbackSpec } from '../core/agent-spec.ts';
@@ -99,11 +100,11 @@ export function fallbackSpecs({ fallbacks }: Checked): { fallbacks?: FallbackSpe
     fallbacks: fallbacks.map(({ model, on = FALLBACK_REASONS, maxTokens, thinking, effort }) => ({
       model,
       on: [...on],
-      ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+      ...defined({ max_tokens: maxTokens }),
       ...(thinking === undefined
         ? {}
         : { thinking: thinking && thinkingParam(thinking as Thinking) }),
-      ...(effort === undefined ? {} : { effort }),
+      ...defined({ effort }),
     })),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import { z } from 'zod';
 import type { AgentSpec, CacheSpec } from '../core/agent-spec.ts';
 import { DEFAULT_CACHE } from '../core/agent-spec.ts';
@@ -162,8 +163,7 @@ export function modelSpec(options: CheckedModelOptions): Partial<AgentSpec> {
     ...(thinking === undefined ? {} : { thinking: thinkingParam(thinking as Thinking) }),
     ...(effort === undefined ? {} : { output_config: { effort } }),
     ...(toolChoice === undefined ? {} : { tool_choice: toolChoiceParam(toolChoice as ToolChoice) }),
-    ...(stopSequences === undefined ? {} : { stop_sequences: stopSequences }),
-    ...(maxTokensRetry === undefined ? {} : { max_tokens_retry: maxTokensRetry }),
+    ...defined({ stop_sequences: stopSequences, max_tokens_retry: maxTokensRetry }),
     ...(isDefaultCache ? {} : { cache }),
   };
 }
@@ -177,5 +177,5 @@ export function thinkingParam(thinking: Thinking): NonNullable<AgentSpec['thinki
 function toolChoiceParam(choice: ToolChoice): NonNullable<AgentSpec['tool_choice']> {
   if (choice.type === 'none') return choice;
   const { disableParallelToolUse: one, ...rest } = choice;
-  return { ...rest, ...(one === undefined ? {} : { disable_parallel_tool_use: one }) };
+  return { ...rest, ...defined({ disable_parallel_tool_use: one }) };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import { temporalIsListening } from '../testing/find-temporal.ts';
 import { whyNotFree } from '../testing/free-ports.ts';
 import { startTemporalServer } from '../testing/temporal-server.ts';
@@ -55,7 +56,7 @@ export async function findOrStartServer(
     address: server.address,
     connectionOptions: own,
     origin: 'started',
-    ...(server.uiUrl === undefined ? {} : { uiUrl: server.uiUrl }),
+    ...defined({ uiUrl: server.uiUrl }),
     stop: () => server.stop(),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import { NativeConnection } from '@temporalio/worker';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
@@ -57,7 +58,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
       ...limits,
       connection,
       namespace: target.namespace,
-      ...(storage === undefined ? {} : { storage }),
+      ...defined({ storage }),
     });
     say(`\n${options.ready}\nCtrl-C ends it.`);
     await runUntilSignal(worker, () => {

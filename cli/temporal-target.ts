@@ -2,7 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { ConnectionOptions } from '@temporalio/client';
 import type { StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { isRecord } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import { causeChain } from '../core/failures.ts';
 import { acceptsConnections } from '../testing/find-temporal.ts';
 import { withStorage } from '../storage/data-converter.ts';
@@ -66,7 +66,7 @@ export async function connectTo(target: TemporalTarget, storage?: StorageDriver)
   return new Client({
     connection,
     namespace,
-    ...(dataConverter === undefined ? {} : { dataConverter }),
+    ...defined({ dataConverter }),
   });
 }
 

@@ -4,7 +4,7 @@ import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Json } from '../core/json.ts';
-import { shorten } from '../core/json.ts';
+import { defined, shorten } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
@@ -93,7 +93,7 @@ export class AgentClient {
     this.client = new Client({
       connection: this.owned,
       namespace: namespace ?? 'default',
-      ...(dataConverter === undefined ? {} : { dataConverter }),
+      ...defined({ dataConverter }),
     });
   }
 

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { CALL_MODEL, TOOL_NAME_PATTERN } from '../core/names.ts';
@@ -36,7 +37,7 @@ export async function describeTurn(client: Client, turnId: string): Promise<Turn
     agent: typeof agent === 'string' ? agent : undefined,
     status: description.status.name,
     startTime: await startOf(client, description),
-    ...(description.closeTime === undefined ? {} : { closeTime: description.closeTime }),
+    ...defined({ closeTime: description.closeTime }),
     ...(model === undefined ? {} : { modelAttempt: model.attempt }),
     pendingCalls: pending.filter(({ type }) => TOOL_NAME_PATTERN.test(type)).map(pendingCall),
     historyEvents: description.historyLength,

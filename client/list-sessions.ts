@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { SESSION_WORKFLOW } from '../core/names.ts';
 import { AGENT_ATTRIBUTE, STATUS_ATTRIBUTE, USER_ATTRIBUTE } from '../core/search-attributes.ts';
@@ -57,6 +58,6 @@ function listedSession(run: WorkflowExecutionInfo): ListedSession {
     user: typedSearchAttributes.get(USER_ATTRIBUTE),
     status: closeTime === undefined ? status : 'closed',
     startTime,
-    ...(closeTime === undefined ? {} : { closeTime }),
+    ...defined({ closeTime }),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import {
@@ -77,7 +78,7 @@ function listedTurn(run: WorkflowExecutionInfo): ListedTurn {
       ? {}
       : { stopReason: stopReason as StopReason }),
     startTime,
-    ...(closeTime === undefined ? {} : { closeTime }),
+    ...defined({ closeTime }),
   };
 }
 

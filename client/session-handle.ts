@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { fingerprint } from '../core/fingerprint.ts';
-import { shorten } from '../core/json.ts';
+import { defined, shorten } from '../core/json.ts';
 import type { SearchAttributePair } from '@temporalio/common';
 import type { Message } from '../core/conversation/messages.ts';
 import type { Close } from '../core/session/messages.ts';
@@ -106,8 +106,7 @@ export class SessionHandle<Output = unknown> {
     const argument = {
       input: await withoutFiles(this.client, input, 'input'),
       idempotencyKey,
-      ...(agent === undefined ? {} : { agent }),
-      ...(whenBusy === undefined ? {} : { whenBusy }),
+      ...defined({ agent, whenBusy }),
     };
     // The server answers an id that it knows without asking the session, whatever the message is.
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;

@@ -4,7 +4,7 @@ import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Budget } from '../core/turn/budget.ts';
 import { causeChain } from '../core/failures.ts';
-import { shorten } from '../core/json.ts';
+import { defined, shorten } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session/input.ts';
@@ -47,7 +47,7 @@ export function sessionArgs(
   const args: SessionArgs = {
     agent: nameOf(agent),
     ...shared(options, InvalidSessionError),
-    ...(whenBusy === undefined ? {} : { whenBusy }),
+    ...defined({ whenBusy }),
     ...(messages.length === 0 ? {} : { messages }),
   };
   const problem = checkSessionArgs(args) ?? priceProblem(agent, args.limits);
@@ -67,11 +67,7 @@ function shared(
   const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);
   const budget = budgetOf(limits, Invalid);
   return {
-    ...(context === undefined ? {} : { context }),
-    ...(onToolFailure === undefined ? {} : { onToolFailure }),
-    ...(timeout === undefined ? {} : { batchTimeout: timeout }),
-    ...(budget === undefined ? {} : { limits: budget }),
-    ...(onLimit === undefined ? {} : { onLimit }),
+    ...defined({ context, onToolFailure, batchTimeout: timeout, limits: budget, onLimit }),
   };
 }
 
@@ -119,7 +115,7 @@ function budgetOf(limits: TurnLimitOptions | undefined, Invalid: InvalidError): 
   const { wallTime: given, ...others } = limits;
   const wallTime = milliseconds('limits.wallTime', given, Invalid);
   const counts = Object.entries(others).filter(([, limit]) => limit !== undefined);
-  return { ...Object.fromEntries(counts), ...(wallTime === undefined ? {} : { wallTime }) };
+  return { ...Object.fromEntries(counts), ...defined({ wallTime }) };
 }
 
 function milliseconds(

@@ -5,6 +5,24 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * The fields that have a value: `{ ...defined({ reason }) }` has a `reason` only where there is one. An
+ * optional property may be absent and may not be `undefined`, and JSON would drop it anyway.
+ */
+export function defined<T extends object>(fields: T): Defined<T> {
+  const present: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined) present[name] = value;
+  }
+  return present as Defined<T>;
+}
+
+type Defined<T> = {
+  [K in keyof T as undefined extends T[K] ? never : K]: T[K];
+} & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
 const encoder = new TextEncoder();
 
 /**

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import { fileURLToPath } from 'node:url';
 import { directoryStorage } from './directory.ts';
 import { InvalidStorageError } from './errors.ts';
@@ -51,8 +52,7 @@ function openPostgres(url: URL): PlaitStorage {
   const schema = taken(url, 'schema');
   return postgresStorage({
     connectionString: url.href,
-    ...(table === undefined ? {} : { table }),
-    ...(schema === undefined ? {} : { schema }),
+    ...defined({ table, schema }),
   });
 }
 
@@ -80,8 +80,7 @@ function openS3(url: URL): PlaitStorage {
   return s3Storage({
     bucket: url.hostname,
     ...(prefix === '' ? {} : { prefix }),
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...defined({ region, endpoint }),
     ...(pathStyle === undefined ? {} : { pathStyle: pathStyle === 'true' }),
   });
 }

@@ -1,4 +1,4 @@
-import { isRecord } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import { KEY_PATTERN } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
 import { storeByContent } from './keyed-content.ts';
@@ -242,7 +242,7 @@ async function onConnection<T>(
 async function openPool(connectionString: string | undefined): Promise<PostgresPool> {
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
-    ...(connectionString === undefined ? {} : { connectionString }),
+    ...defined({ connectionString }),
     application_name: 'plait',
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: STATEMENT_MS,

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type * as S3 from '@aws-sdk/client-s3';
-import { isRecord } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import { KEY_PATTERN } from './content.ts';
 import type { Content } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
@@ -162,8 +162,7 @@ async function openClient(options: S3StorageOptions): Promise<{ s3: typeof S3; c
   const s3 = await optionalPackage('@aws-sdk/client-s3', () => import('@aws-sdk/client-s3'));
   if (client !== undefined) return { s3, client };
   const made = new s3.S3Client({
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...defined({ region, endpoint }),
     forcePathStyle: pathStyle,
     requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS },
     // Servers other than AWS know them only in part, and the key is a checksum already.

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import { NativeConnection } from '@temporalio/worker';
 import type { LogLevel, Worker, WorkerOptions } from '@temporalio/worker';
 import { Client, Connection } from '@temporalio/client';
@@ -72,7 +73,7 @@ export async function startTestEnvironment(
     const taskQueue = options.taskQueue ?? `test-${randomUUID()}`;
     const model = await startMessagesServer({
       script,
-      ...(contextWindow === undefined ? {} : { contextWindow }),
+      ...defined({ contextWindow }),
     });
     cleanups.push(() => model.close());
 
@@ -102,7 +103,7 @@ export async function startTestEnvironment(
     const client = new Client({
       connection,
       namespace,
-      ...(dataConverter === undefined ? {} : { dataConverter }),
+      ...defined({ dataConverter }),
     });
     const agents = new AgentClient({ client, taskQueue });
     return {

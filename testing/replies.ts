@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { RefusalStopDetails, StopReason } from '@anthropic-ai/sdk/resources/messages';
 import type { MessageReply, Pace, ScriptedToolUse } from './messages/reply.ts';
 
@@ -39,7 +40,7 @@ export function callTools(
     type: 'tool_use',
     name,
     input,
-    ...(id === undefined ? {} : { id }),
+    ...defined({ id }),
   }));
   return reply(
     ...(before.thinking === undefined ? [] : [think(before.thinking)]),

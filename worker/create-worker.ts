@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
 import { msToNumber } from '@temporalio/common/lib/time.js';
@@ -130,9 +131,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const plait = buildActivities(
     {
       agents,
-      ...(anthropic === undefined ? {} : { anthropic }),
-      ...(storage === undefined ? {} : { storage }),
-      ...(modelIdleTimeout === undefined ? {} : { modelIdleTimeout }),
+      ...defined({ anthropic, storage, modelIdleTimeout }),
     },
     leftBehind,
   );
@@ -152,7 +151,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
       connection,
       namespace,
       activities: merged(activities, plait),
-      ...(converter === undefined ? {} : { dataConverter: converter }),
+      ...defined({ dataConverter: converter }),
     };
     const worker = await serveQueues(queues, needed, forAll, limits);
     afterRun(worker, async () => {

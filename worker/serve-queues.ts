@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { NativeConnection, WorkerOptions, WorkerStatus } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
 import { DeclarationError } from '../agents/declaration-error.ts';
@@ -131,8 +132,10 @@ function forModels(
   if (calls !== undefined) delete rest.tuner;
   return {
     ...rest,
-    ...(calls === undefined ? {} : { maxConcurrentActivityTaskExecutions: calls }),
-    ...(rate === undefined ? {} : { maxTaskQueueActivitiesPerSecond: rate }),
+    ...defined({
+      maxConcurrentActivityTaskExecutions: calls,
+      maxTaskQueueActivitiesPerSecond: rate,
+    }),
   };
 }
 

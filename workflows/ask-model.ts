@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import type { RetryPolicy } from '@temporalio/common';
 import { scheduleActivity } from '@temporalio/workflow';
 import type { ModelCallArgs, ModelCallResult } from '../activities/model/call-model.ts';
@@ -44,14 +45,13 @@ export function callModel(
   const args: ModelCallArgs = {
     agent: name,
     ...(pinned === undefined
-      ? { begun: { at: begunAt(), ...(limits === undefined ? {} : { limits }) } }
+      ? { begun: { at: begunAt(), ...defined({ limits }) } }
       : { spec: pinned.spec }),
     ...(fallback === undefined ? {} : { model: fallback.model }),
-    ...(output === undefined ? {} : { output }),
+    ...defined({ output }),
     ...(lastWord ? { lastWord: true } : {}),
     ...(rounds === 0 ? { first: true } : {}),
-    ...(container === undefined ? {} : { container }),
-    ...(context === undefined ? {} : { context }),
+    ...defined({ container, context }),
     segments,
     tail,
     tailBytes,
@@ -59,11 +59,11 @@ export function callModel(
   return scheduleActivity<ModelCallResult>(CALL_MODEL, [args], {
     activityId: `model.${round}`,
     summary: `round ${round}`,
-    ...(pinned?.modelTaskQueue === undefined ? {} : { taskQueue: pinned.modelTaskQueue }),
+    ...defined({ taskQueue: pinned?.modelTaskQueue }),
     // A long reply takes minutes; one that stalls is noticed by the activity itself, much earlier.
     startToCloseTimeout: '30m',
     // All attempts together.
-    ...(timeLeft === undefined ? {} : { scheduleToCloseTimeout: timeLeft }),
+    ...defined({ scheduleToCloseTimeout: timeLeft }),
     heartbeatTimeout: '10s',
     // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
     cancellationType: 'TRY_CANCEL',

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import {
   ApplicationFailure,
   CancellationScope,
@@ -137,14 +138,14 @@ export class SessionRun {
     const runningTurn = this.running?.about.turnId;
     return {
       transcript: references(this.memory.transcript),
-      ...(runningTurn === undefined ? {} : { runningTurn }),
+      ...defined({ runningTurn }),
     };
   }
 
   private send(send: Send): SendReceipt {
     const { workflowId: sessionId } = workflowInfo();
     const { whenBusy } = this.args;
-    const policy = { sessionId, ...(whenBusy === undefined ? {} : { whenBusy }) };
+    const policy = { sessionId, ...defined({ whenBusy }) };
     const { memory, receipt, effect } = takeSend(this.memory, policy, send, this.running?.about);
     this.memory = memory;
     if (effect.type === 'note') this.running?.add(effect.note);

@@ -14,7 +14,7 @@ import {
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/index.ts';
 import { remaining } from '../core/turn/budget.ts';
-import { shorten } from '../core/json.ts';
+import { defined, shorten } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
 import type {
@@ -105,18 +105,14 @@ export class SessionTurn {
     const args: TurnArgs = {
       agent,
       input,
-      ...(context === undefined ? {} : { context }),
-      ...(onToolFailure === undefined ? {} : { onToolFailure }),
-      ...(batchTimeout === undefined ? {} : { batchTimeout }),
+      ...defined({ context, onToolFailure, batchTimeout }),
       ...(limits === undefined ? {} : { limits: remaining(limits, spent) }),
-      ...(onLimit === undefined ? {} : { onLimit }),
+      ...defined({ onLimit }),
     };
     const conversation = {
       transcript,
       stored,
-      ...(container === undefined ? {} : { container }),
-      ...(pinned === undefined ? {} : { agent: pinned }),
-      ...(fallback === undefined ? {} : { fallback }),
+      ...defined({ container, agent: pinned, fallback }),
     };
     const beginning: TurnBeginning = turnFits(this.memory, this.args, this.turn)
       ? { type: 'session', ...conversation }

@@ -1,3 +1,4 @@
+import { defined } from '../core/json.ts';
 import {
   allHandlersFinished,
   CancellationScope,
@@ -345,7 +346,7 @@ export class TurnRun {
     const batch = {
       calls: next.type === 'run tools' ? next.calls.length : 0,
       bytesPerCall: contextBytes(this.args.context, stored),
-      ...(maxEvents === undefined ? {} : { maxEvents }),
+      ...defined({ maxEvents }),
     };
     const isLong = next.type !== 'stop' && shouldContinueAsNew(workflowInfo(), batch);
     return isLong ? this.continueAsNew(agent, next, batch) : next;
@@ -376,7 +377,6 @@ export class TurnRun {
 
 function given({ onToolFailure, batchTimeout }: TurnArgs) {
   return {
-    ...(onToolFailure === undefined ? {} : { onToolFailure }),
-    ...(batchTimeout === undefined ? {} : { batchTimeout }),
+    ...defined({ onToolFailure, batchTimeout }),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ModelErrorReport } from '../../core/failures.ts';
@@ -143,7 +144,7 @@ async function ask(
       type: MODEL_CALL_FAILED,
       nonRetryable: !retryable,
       details: [report],
-      ...(delayMs === undefined ? {} : { nextRetryDelay: delayMs }),
+      ...defined({ nextRetryDelay: delayMs }),
     });
   }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type {
   BetaCompactionContentBlockDelta,
   BetaIterationsUsage,
@@ -236,7 +237,7 @@ function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
       update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
     cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
     ...(split === undefined ? {} : { cache_creation: onlyCounts(split) }),
-    ...(tools === undefined ? {} : { server_tool_use: tools }),
+    ...defined({ server_tool_use: tools }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import { Context } from '@temporalio/activity';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
@@ -121,7 +122,7 @@ export function createCallModel(
           ...(own === undefined ? {} : { output: own.config }),
           lastWord: args.lastWord === true,
           first: args.first === true,
-          ...(args.container === undefined ? {} : { container: args.container }),
+          ...defined({ container: args.container }),
         });
         const retry = told.max_tokens_retry;
         return askWithRoom(activity, asking, { params, retry }, deadline);
@@ -139,7 +140,7 @@ export function createCallModel(
       if (fallback !== undefined) {
         // What it had said is kept nowhere, and might not fit into the result.
         const declined = { ...answer.reply, content: [] };
-        return { refused: declined, by, fallback, ...(pinned === undefined ? {} : { pinned }) };
+        return { refused: declined, by, fallback, ...defined({ pinned }) };
       }
       const [reply, segments] = await Promise.all([
         storeReplyData(activity, store, answer.reply),
@@ -156,10 +157,9 @@ export function createCallModel(
       return {
         reply,
         prepared,
-        ...(output === undefined ? {} : { output }),
-        ...(segments === undefined ? {} : { segments }),
+        ...defined({ output, segments }),
         ...(refused.length === 0 ? {} : { leftOut: refused }),
-        ...(pinned === undefined ? {} : { pinned }),
+        ...defined({ pinned }),
         ...(by === first ? {} : { fallback: { model: by, because: 'overloaded' } }),
       };
     } finally {
@@ -210,7 +210,7 @@ async function find(
   const pinned = await pinAgent(agent, store, {
     context,
     tailBytes,
-    ...(limits === undefined ? {} : { limits }),
+    ...defined({ limits }),
   });
   return { agent, pinned, pinnedSpec: pinned.spec };
 }

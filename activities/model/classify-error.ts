@@ -1,7 +1,7 @@
 import type { APIError } from '@anthropic-ai/sdk';
 import type { ModelErrorReport } from '../../core/failures.ts';
 import { causeChain } from '../../core/failures.ts';
-import { shorten } from '../../core/json.ts';
+import { defined, shorten } from '../../core/json.ts';
 import { hintFor, isThreadCode } from './error-hints.ts';
 import { platformError, platformHint, requestIdOf } from './platform-errors.ts';
 import type { Secrets } from '../secrets.ts';
@@ -122,7 +122,7 @@ function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
   const delayMs = retryable ? retryAfter(headers, now) : undefined;
   return {
     retryable,
-    ...(delayMs === undefined ? {} : { delayMs }),
+    ...defined({ delayMs }),
     message: describe(error, { type, said: platform?.message, requestId }),
     report: { type, status: status ?? null, errorCode, requestId },
   };

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type { MessageCreateParamsBase, ToolChoice } from '@anthropic-ai/sdk/resources/messages';
 import type { AgentSpec } from '../../core/agent-spec.ts';
 import type { CompactionParams } from '../../core/conversation/compaction.ts';
@@ -30,7 +31,7 @@ export function requestParams(
   const toolChoice = toolChoiceOf(spec, own);
   const request: RequestParams = {
     ...params,
-    ...(toolChoice === undefined ? {} : { tool_choice: toolChoice }),
+    ...defined({ tool_choice: toolChoice }),
     ...(output === undefined ? {} : { output_config: { ...params.output_config, ...output } }),
     // One that has expired would be refused.
     ...(container !== undefined && Date.parse(container.expires_at) > Date.now()
@@ -50,5 +51,5 @@ function toolChoiceOf(
   if (first || chosen?.type === undefined || chosen.type === 'none') return chosen;
   // A model that has to call a tool with every reply would never come to an end.
   const { disable_parallel_tool_use: one } = chosen;
-  return { type: 'auto', ...(one === undefined ? {} : { disable_parallel_tool_use: one }) };
+  return { type: 'auto', ...defined({ disable_parallel_tool_use: one }) };
 }

@@ -1,7 +1,7 @@
 import { accessOf } from '../../agents/access-option.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
-import { isRecord, shorten } from '../../core/json.ts';
+import { defined, isRecord, shorten } from '../../core/json.ts';
 import type { Access } from '../../core/calls/access.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
@@ -74,7 +74,7 @@ export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promis
     prepared: {
       type: 'ready',
       summary: summarize(call.input),
-      ...(access === undefined ? {} : { access }),
+      ...defined({ access }),
     },
   };
 }
@@ -89,7 +89,7 @@ function isAction({ spec }: AgentDefinition, { name, toolset_name: toolset }: To
 }
 
 function refused(message: string, access?: Access): Preparation {
-  return { prepared: { type: 'refused', message, ...(access === undefined ? {} : { access }) } };
+  return { prepared: { type: 'refused', message, ...defined({ access }) } };
 }
 
 /** Only a clear no lets a call run unseen: a function that throws, or forgets to answer, asks. */

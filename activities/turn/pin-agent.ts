@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import { activityInfo, getClient as activityClient } from '@temporalio/activity';
 import type { ApplicationFailureOptions } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
@@ -39,10 +40,12 @@ export async function pinAgent(
     batch: agent.batch,
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
     ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
-    ...(agent.prices === undefined ? {} : { prices: agent.prices }),
-    ...(agent.fallbackPrices === undefined ? {} : { fallbackPrices: agent.fallbackPrices }),
-    ...(agent.modelTaskQueue === undefined ? {} : { modelTaskQueue: agent.modelTaskQueue }),
-    ...(agent.outputRepairs === undefined ? {} : { outputRepairs: agent.outputRepairs }),
+    ...defined({
+      prices: agent.prices,
+      fallbackPrices: agent.fallbackPrices,
+      modelTaskQueue: agent.modelTaskQueue,
+      outputRepairs: agent.outputRepairs,
+    }),
     ...(modelsOf(agent.spec).every(takesSystemMessages) ? { notes: 'system' } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
@@ -70,7 +71,7 @@ export class Conversation {
   async send(text: string, whenBusy?: WhenBusy): Promise<void> {
     const options = {
       idempotencyKey: randomUUID(),
-      ...(whenBusy === undefined ? {} : { whenBusy }),
+      ...defined({ whenBusy }),
     };
     const { turnId, joins } = await this.patiently(() => this.session.send(text, options));
     this.sent.set(turnId, { text, joins });

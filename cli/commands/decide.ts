@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { CliError } from '../cli-error.ts';
@@ -25,7 +26,7 @@ export async function approveCommand(
 ): Promise<ExitCode> {
   const { input } = options;
   return await decide(turnId, callId, options, async (turn, call, who) => {
-    await turn.approve(call, { ...who, ...(input === undefined ? {} : { input }) });
+    await turn.approve(call, { ...who, ...defined({ input }) });
     return 'Approved';
   });
 }
@@ -52,7 +53,7 @@ async function decide(
   try {
     const turn = new AgentClient({ client }).getHandle(turnId);
     const call = callId ?? (await onlyCall(turn));
-    const done = await send(turn, call, { by, ...(reason === undefined ? {} : { reason }) });
+    const done = await send(turn, call, { by, ...defined({ reason }) });
     say(`${done} ${call} of turn ${turnId}, as ${by}.`);
     return EXIT_CODES.ok;
   } finally {

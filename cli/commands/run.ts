@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type { Client } from '@temporalio/client';
 import type { StartTurnOptions } from '../../client/options.ts';
 import { AgentClient } from '../../client/agent-client.ts';
@@ -51,8 +52,7 @@ function startTurn(
   { taskQueue, turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
   const options: StartTurnOptions = {
-    ...(turnId === undefined ? {} : { turnId }),
-    ...(context === undefined ? {} : { context }),
+    ...defined({ turnId, context }),
   };
   return new AgentClient({ client, taskQueue }).start(agent, text, options);
 }

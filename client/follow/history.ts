@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { ServiceError } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { isRecord } from '../../core/json.ts';
+import { defined, isRecord } from '../../core/json.ts';
 import { historyPageSize } from './history-page.ts';
 
 /** gRPC: a page that is larger than a message may be. */
@@ -55,7 +55,7 @@ export class HistoryReader {
       execution: this.execution,
       maximumPageSize: this.maximumPageSize,
       waitNewEvent: true,
-      ...(this.nextPageToken === undefined ? {} : { nextPageToken: this.nextPageToken }),
+      ...defined({ nextPageToken: this.nextPageToken }),
     });
   }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type { PartialBlock, PartialReply } from '../../core/conversation/partial-reply.ts';
 import { partialBlock } from '../../core/conversation/partial-reply.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
@@ -67,9 +68,7 @@ export class ReplyReader {
   private restart(reason?: string): TurnStreamEvent[] {
     const { round, attempt } = this;
     this.told = [];
-    return [
-      { type: 'attemptRestarted', round, attempt, ...(reason === undefined ? {} : { reason }) },
-    ];
+    return [{ type: 'attemptRestarted', round, attempt, ...defined({ reason }) }];
   }
 
   /** What the blocks have beyond what was told, as far as it follows upon that. */

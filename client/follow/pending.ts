@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 
@@ -35,7 +36,7 @@ export function pendingActivities(raw: WorkflowExecutionDescription['raw']): Pen
       type: activity.activityType?.name ?? '',
       attempt: activity.attempt ?? 1,
       state: STATES[activity.state ?? 0] ?? 'scheduled',
-      ...(startedAt === undefined ? {} : { startedAt }),
+      ...defined({ startedAt }),
       ...(typeof lastFailure === 'string' ? { lastFailure } : {}),
     };
   });

@@ -5,7 +5,7 @@ import {
   decodeOptionalFailureToOptionalError,
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
-import { isRecord } from '../../core/json.ts';
+import { defined, isRecord } from '../../core/json.ts';
 import { lastCalls } from '../../core/conversation/transcript.ts';
 import type { ContinuedTurn } from '../../core/turn/beginning.ts';
 import type { EarlierRounds, Ending, TurnEvent } from './events.ts';
@@ -107,7 +107,7 @@ async function readTurnEvent(
     const [args, beginning] = await decode(started.input, converter);
     const agent = isRecord(args) && typeof args['agent'] === 'string' ? args['agent'] : undefined;
     const earlier = earlierRounds(beginning);
-    return { type: 'turnStarted', at, agent, ...(earlier === undefined ? {} : { earlier }) };
+    return { type: 'turnStarted', at, agent, ...defined({ earlier }) };
   }
   if (completed) {
     const [result] = await decode(completed.result, converter);

@@ -1,4 +1,4 @@
-import { isRecord } from '../../core/json.ts';
+import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL } from '../../core/names.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import type { ModelRequest } from './model-request.ts';
@@ -52,8 +52,7 @@ export class TurnStory {
     const ended: TurnStreamEvent = {
       type: 'turnEnded',
       status: event.status,
-      ...(stopReason === undefined ? {} : { stopReason }),
-      ...(message === undefined ? {} : { message }),
+      ...defined({ stopReason, message }),
     };
     return [...events, ended];
   }

@@ -1,5 +1,5 @@
 import type { Access, AccessKeys } from './access.ts';
-import { isRecord, shorten } from '../json.ts';
+import { defined, isRecord, shorten } from '../json.ts';
 import type { OutcomeType } from './outcome.ts';
 import { skippedActionText } from '../conversation/toolsets.ts';
 
@@ -136,7 +136,7 @@ export function findBlocker(
     if (because === 'unknown') {
       if (!isWriter(access)) continue;
       const key = conflictingKey(accesses[other], access);
-      return { index: other, because, ...(key === undefined ? {} : { key }) };
+      return { index: other, because, ...defined({ key }) };
     }
     // An edited call may have waited for later ones, whose success it never relied on.
     const key = other < index ? writtenKey(accesses[other], access) : undefined;

@@ -1,3 +1,4 @@
+import { defined } from '../json.ts';
 import type { ActivityOptions } from '@temporalio/common';
 
 /** A tool's declaration of time and attempts as data: recorded with the turn, in milliseconds. */
@@ -48,8 +49,8 @@ export const DEFAULT_WAIT = 7 * 24 * 3_600_000;
  *   that does not know the tool yet), since whatever happens after `run` began is final.
  */
 export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = {}): ToolPolicy {
-  const { retry, ...times } = withoutUndefined(declared);
-  const declaredRetry = withoutUndefined(retry ?? {});
+  const { retry, ...times } = defined(declared);
+  const declaredRetry = defined(retry ?? {});
   // The SDK refuses a longest wait that is shorter than the first, also where only one is declared.
   const initialInterval = Math.min(1_000, declaredRetry.maximumInterval ?? 1_000);
   const maximumInterval = Math.max(30_000, declaredRetry.initialInterval ?? 0);
@@ -74,12 +75,6 @@ export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = 
       ],
     },
   };
-}
-
-/** An option that is `undefined` was left out, as in `timeout: process.env.TIMEOUT`. */
-function withoutUndefined<Options extends object>(options: Options): Options {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as Options;
 }
 
 /** The options under which a call of this tool is scheduled. */

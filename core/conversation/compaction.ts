@@ -1,3 +1,4 @@
+import { defined } from '../json.ts';
 import type { BetaCompact20260112Edit } from '@anthropic-ai/sdk/resources/beta/messages';
 import type { Message } from './messages.ts';
 import type { Segment } from './transcript.ts';
@@ -28,7 +29,7 @@ export function compactionParams({
     ...(triggerTokens === undefined
       ? {}
       : { trigger: { type: 'input_tokens', value: triggerTokens } }),
-    ...(instructions === undefined ? {} : { instructions }),
+    ...defined({ instructions }),
   };
   return { betas: [COMPACTION_BETA], context_management: { edits: [edit] } };
 }

@@ -3,7 +3,7 @@ import { addSpent, NOTHING_SPENT, spentOf } from '../turn/budget.ts';
 import type { Spent } from '../turn/budget.ts';
 import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../failures.ts';
 import { fingerprint } from '../fingerprint.ts';
-import { jsonBytes } from '../json.ts';
+import { defined, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from '../turn/steering.ts';
 import type { Close } from './messages.ts';
 import type {
@@ -208,7 +208,7 @@ export function takeSend(
 }
 
 function asReceipt([, , turnId, joins]: Receipt): SendReceipt {
-  return { turnId, ...(joins === undefined ? {} : { joins }) };
+  return { turnId, ...defined({ joins }) };
 }
 
 /** The urgent ones first; of those that are as urgent, what was sent first. */
@@ -260,7 +260,7 @@ export function turnEnded(
   return {
     ...memory,
     ...conversationAfter(memory, running, outcome),
-    ...(pinned === undefined ? {} : { agent: pinned }),
+    ...defined({ agent: pinned }),
     waiting: insert(memory.waiting, ...again),
     turns: memory.turns + 1,
     usage: known === undefined ? memory.usage : addUsage(memory.usage, known.usage),
@@ -314,8 +314,7 @@ function conversationOf({ end }: SessionTurnProgress): Conversation {
   return {
     transcript,
     stored: stored.slice(-MAX_STORED),
-    ...(container === undefined ? {} : { container }),
-    ...(fallback === undefined ? {} : { fallback }),
+    ...defined({ container, fallback }),
   };
 }
 
@@ -335,6 +334,6 @@ export function describeSession(
     messages: messageCount(transcript),
     usage,
     spent,
-    ...(last === undefined ? {} : { lastTurn: last }),
+    ...defined({ lastTurn: last }),
   };
 }

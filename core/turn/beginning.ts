@@ -1,6 +1,6 @@
 import type { PinnedAgent } from '../agent-spec.ts';
 import { closeConversation } from '../conversation/close-conversation.ts';
-import { isRecord, jsonBytes } from '../json.ts';
+import { defined, isRecord, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from './steering.ts';
 import type { PreparedCall } from '../calls/prepared-call.ts';
 import type { Transcript } from '../conversation/transcript.ts';
@@ -72,9 +72,7 @@ export function sessionTurnProgress(
       transcript: closed(references(state.transcript)),
       stored,
       before,
-      ...(fallback === undefined ? {} : { fallback }),
-      ...(container === undefined ? {} : { container }),
-      ...(pinned === undefined ? {} : { agent: pinned }),
+      ...defined({ fallback, container, agent: pinned }),
     },
   };
 }

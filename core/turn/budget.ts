@@ -1,4 +1,4 @@
-import { isRecord } from '../json.ts';
+import { defined, isRecord } from '../json.ts';
 import type { ToolUse } from '../conversation/messages.ts';
 import type { OutcomeType, SettledCall } from '../calls/outcome.ts';
 import { duration } from '../calls/texts.ts';
@@ -165,7 +165,7 @@ export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
     inputTokens: inputTokens(usage),
     outputTokens: usage.output_tokens,
     wallTime,
-    ...(costUSD === undefined ? {} : { costUSD }),
+    ...defined({ costUSD }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../json.ts';
 import type { AgentSpec, FallbackSpec } from '../agent-spec.ts';
 
 /** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */
@@ -38,13 +39,13 @@ function changed(own: AgentSpec, fallback: FallbackSpec): AgentSpec {
   const { thinking: _, output_config: __, ...rest } = own;
   const format = own.output_config?.format;
   const output = {
-    ...(format === undefined ? {} : { format }),
+    ...defined({ format }),
     ...(effort === undefined || effort === null ? {} : { effort }),
   };
   return {
     ...rest,
     model,
-    ...(max_tokens === undefined ? {} : { max_tokens }),
+    ...defined({ max_tokens }),
     ...(thinking === undefined || thinking === null ? {} : { thinking }),
     ...(Object.keys(output).length === 0 ? {} : { output_config: output }),
   };

@@ -1,6 +1,6 @@
 import { closeConversation } from '../conversation/close-conversation.ts';
 import type { TakenFallback } from './fallback.ts';
-import { jsonBytes } from '../json.ts';
+import { defined, jsonBytes } from '../json.ts';
 import { fitOutcomes, mergeOutcomes } from '../calls/merge-outcomes.ts';
 import type { Message, ToolUse } from '../conversation/messages.ts';
 import { textOf } from '../conversation/messages.ts';
@@ -88,8 +88,7 @@ export function beginTurn(
     joined: [],
     unread: 0,
     repairs: 0,
-    ...(fallback === undefined ? {} : { fallback }),
-    ...(container === undefined ? {} : { container }),
+    ...defined({ fallback, container }),
   };
 }
 
@@ -136,7 +135,7 @@ export function commitReply(
     unread: 0,
     text: refused ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
-    ...(reply.container === undefined ? {} : { container: reply.container }),
+    ...defined({ container: reply.container }),
   };
 }
 
@@ -176,7 +175,7 @@ export function commitCost(
 export function commitFallback(state: TurnState, fallback: TakenFallback | undefined): TurnState {
   if (fallback === undefined) return state;
   const refusalFallback = fallbackOfRefusal(state);
-  return { ...state, fallback, ...(refusalFallback === undefined ? {} : { refusalFallback }) };
+  return { ...state, fallback, ...defined({ refusalFallback }) };
 }
 
 /**
@@ -267,7 +266,7 @@ function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRec
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    ...(approval === undefined ? {} : { approval }),
+    ...defined({ approval }),
   };
 }
 
@@ -348,11 +347,10 @@ export function turnSummary(agent: string, state: TurnState): Omit<TurnProgress,
   return {
     agent,
     text,
-    ...(output === undefined ? {} : { output }),
+    ...defined({ output }),
     rounds,
     usage,
-    ...(costUSD === undefined ? {} : { costUSD }),
-    ...(fallback === undefined ? {} : { fallback }),
+    ...defined({ costUSD, fallback }),
     calls,
     ...(joined.length === 0 ? {} : { joined }),
   };
@@ -365,7 +363,7 @@ export function turnProgress(agent: string, state: TurnState, messages: Message[
 
 export function stopOf({ reason, details }: { reason: StopReason; details?: unknown }) {
   const stopDetails = details ?? undefined;
-  return { stopReason: reason, ...(stopDetails === undefined ? {} : { stopDetails }) };
+  return { stopReason: reason, ...defined({ stopDetails }) };
 }
 
 export function turnResult(

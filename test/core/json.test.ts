@@ -1,6 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalJson, hasLoneSurrogate, isRecord, jsonBytes, shorten } from '../../core/json.ts';
+import {
+  canonicalJson,
+  defined,
+  hasLoneSurrogate,
+  isRecord,
+  jsonBytes,
+  shorten,
+} from '../../core/json.ts';
 
 /** Any string, half surrogate pairs included. */
 const anyText = fc
@@ -148,5 +155,17 @@ describe('a text that is shortened', () => {
         else expect(short).toBe(text);
       }),
     );
+  });
+});
+
+describe('defined', () => {
+  test('keeps the fields that have a value, in their order, null and 0 included', () => {
+    const fields = defined({ a: undefined, b: null, c: 0, d: '', e: false, f: undefined });
+    expect(Object.entries(fields)).toEqual([
+      ['b', null],
+      ['c', 0],
+      ['d', ''],
+      ['e', false],
+    ]);
   });
 });

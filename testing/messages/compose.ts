@@ -1,3 +1,4 @@
+import { defined } from '../../core/json.ts';
 import type { Hash } from 'node:crypto';
 import type { BetaIterationsUsage } from '@anthropic-ai/sdk/resources/beta/messages';
 import type { MessageCreateParams, StopReason } from '@anthropic-ai/sdk/resources/messages';
@@ -113,7 +114,7 @@ function wholeBlock(
         name: block.name,
         input: block.input,
         caller: block.caller ?? { type: 'direct' },
-        ...(block.toolset_name === undefined ? {} : { toolset_name: block.toolset_name }),
+        ...defined({ toolset_name: block.toolset_name }),
       };
     default:
       return block;

@@ -13,7 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { PrepareCallArgs } from '../../activities/tools/prepare-call.ts';
 import { DECISION_REJECTED } from '../../core/failures.ts';
-import { canonicalJson, isRecord, jsonBytes, shorten } from '../../core/json.ts';
+import { canonicalJson, defined, isRecord, jsonBytes, shorten } from '../../core/json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { ANNOUNCE_APPROVAL, PREPARE_CALL } from '../../core/names.ts';
 import type { ApprovalRecord } from '../../core/calls/outcome.ts';
@@ -195,7 +195,7 @@ export class Approvals {
     const record = {
       decision: 'approved',
       by,
-      ...(reason === undefined ? {} : { reason }),
+      ...defined({ reason }),
       ...(isEdited ? { input } : {}),
     } as const;
     this.taken.add(APPROVE_UPDATE, approve);
@@ -208,7 +208,7 @@ export class Approvals {
     this.find(deny);
     this.taken.add(DENY_UPDATE, deny);
     const { callId, by, reason } = deny;
-    const record = { decision: 'denied', by, ...(reason === undefined ? {} : { reason }) } as const;
+    const record = { decision: 'denied', by, ...defined({ reason }) } as const;
     this.close(callId, record, `it was denied by ${by}`);
   }
 

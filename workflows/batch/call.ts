@@ -1,6 +1,6 @@
 import type { ToolCallArgs } from '../../activities/tools/run-tool.ts';
 import { originOf } from '../../core/calls/origin.ts';
-import { isRecord, jsonBytes } from '../../core/json.ts';
+import { defined, isRecord, jsonBytes } from '../../core/json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
@@ -76,9 +76,7 @@ export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall
     round,
     occurrence,
     ...originOf(use),
-    ...(limit === undefined ? {} : { maxResultBytes: limit }),
-    ...(maxTextBytes === undefined ? {} : { maxTextBytes }),
-    ...(context === undefined ? {} : { context }),
+    ...defined({ maxResultBytes: limit, maxTextBytes, context }),
     ...(part === undefined || use.name !== READ_RESULT ? {} : { stored: part }),
   };
 }

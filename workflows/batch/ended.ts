@@ -10,7 +10,7 @@ import type { ToolReturn } from '../../activities/tools/run-tool.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
 import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
-import { isRecord } from '../../core/json.ts';
+import { defined, isRecord } from '../../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
 import {
   afterAttempts,
@@ -58,7 +58,7 @@ export function returned(value: unknown, scheduled: number): CallEnd {
       attempts: attempt,
       start: attempt === 1 ? startedAt : scheduled,
       end: endedAt,
-      ...(stored === undefined ? {} : { stored }),
+      ...defined({ stored }),
     },
   };
 }
