@@ -6,7 +6,7 @@ import type { PinnedAgent } from '../core/agent-spec.ts';
 import { begunAt } from './turn-time.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import type { TurnState } from '../core/turn/state.ts';
-import type { TurnArgs } from '../core/turn/result.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
 
 /**
  * Some twelve minutes of an overloaded API. The activity says when to try again where the API says

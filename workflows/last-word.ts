@@ -4,7 +4,7 @@ import { toolCalls } from '../core/conversation/toolsets.ts';
 import { replyFits } from '../core/turn/payload-room.ts';
 import type { TurnState } from '../core/turn/state.ts';
 import { commitOutput, commitResults } from '../core/turn/state.ts';
-import type { StopReason } from '../core/turn/result.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
 import type { ModelAnswer } from './ask-model.ts';
 import { commitCall } from './commit-call.ts';
 

@@ -28,12 +28,9 @@ import type { PreparedCall } from '../core/calls/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/conversation/reply.ts';
 import { openServerCalls } from '../core/conversation/server-calls.ts';
 import { allMessages, lastCalls } from '../core/conversation/transcript.ts';
-import type {
-  SessionTurnProgress,
-  SessionTurnResult,
-  TurnBeginning,
-} from '../core/turn/beginning.ts';
-import { sessionTurnProgress, sessionTurnResult } from '../core/turn/beginning.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/result.ts';
+import type { TurnBeginning } from '../core/turn/beginning.ts';
+import { sessionTurnProgress, sessionTurnResult } from '../core/turn/result.ts';
 import {
   canBeCarried,
   contextBytes,
@@ -48,19 +45,10 @@ import {
 import type { NextBatch } from '../core/turn/payload-room.ts';
 import { TURN_STATE_QUERY } from '../core/turn/protocol.ts';
 import type { NextStep, TurnState } from '../core/turn/state.ts';
-import {
-  answerOpenCalls,
-  beginTurn,
-  commitOutput,
-  commitRepair,
-  commitResults,
-  hasOutgrown,
-  nextStep,
-  skippedCalls,
-  turnProgress,
-  turnResult,
-} from '../core/turn/state.ts';
-import type { TurnArgs, TurnResult } from '../core/turn/result.ts';
+import { answerOpenCalls, beginTurn, commitOutput, commitRepair, commitResults, hasOutgrown, nextStep, skippedCalls } from '../core/turn/state.ts';
+import { turnProgress, turnResult } from '../core/turn/result.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
+import type { TurnResult } from '../core/turn/result.ts';
 import { Approvals } from './batch/approvals.ts';
 import type { ModelAnswer } from './ask-model.ts';
 import { callModel } from './ask-model.ts';

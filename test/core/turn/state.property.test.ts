@@ -10,6 +10,7 @@ import type { ModelReply } from '../../../core/conversation/reply.ts';
 import type { Segment } from '../../../core/conversation/transcript.ts';
 import { segmentsToAbsorb } from '../../../core/conversation/transcript.ts';
 import type { TurnResult } from '../../../core/turn/result.ts';
+import { turnResult } from '../../../core/turn/result.ts';
 import type { TurnState } from '../../../core/turn/state.ts';
 import * as turn from '../../../core/turn/state.ts';
 import { call, outcome, replyWith, toolInput, toolName } from '../arbitraries.ts';
@@ -112,7 +113,7 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
   const storage = new Map<string, Message[]>();
   let state = turn.beginTurn([{ role: 'user', content: 'Begin' }]);
   const finish = (reason: TurnResult['stopReason'], details?: unknown): TurnResult =>
-    turn.turnResult('support', state, messagesOf(state, storage), { reason, details });
+    turnResult('support', state, messagesOf(state, storage), { type: 'stop', reason, details });
 
   for (const [i, round] of rounds.entries()) {
     const reply = replyOf(round, i);

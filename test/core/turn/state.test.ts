@@ -17,10 +17,9 @@ import {
   commitResults,
   hasOutgrown,
   skippedCalls,
-  turnProgress,
-  turnResult,
   withoutUnread,
 } from '../../../core/turn/state.ts';
+import { turnProgress, turnResult } from '../../../core/turn/result.ts';
 import { addUsage, NO_USAGE } from '../../../core/turn/usage.ts';
 import { call, replyWith } from '../arbitraries.ts';
 
@@ -246,7 +245,7 @@ describe('what is told of a turn', () => {
   });
 
   test('is its result with the stop reason and what belongs to it', () => {
-    const stop = { reason: 'stop_sequence', details: 'END' } as const;
+    const stop = { type: 'stop', reason: 'stop_sequence', details: 'END' } as const;
 
     expect(turnResult('support', state, messages, stop)).toEqual({
       ...progress,
@@ -257,7 +256,11 @@ describe('what is told of a turn', () => {
   });
 
   test.for([undefined, null])('has no details where they are %s', (details) => {
-    const result = turnResult('support', state, messages, { reason: 'end_turn', details });
+    const result = turnResult('support', state, messages, {
+      type: 'stop',
+      reason: 'end_turn',
+      details,
+    });
 
     expect(result).not.toHaveProperty('stopDetails');
   });
