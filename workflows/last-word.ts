@@ -1,5 +1,5 @@
 import { isCancellation } from '@temporalio/workflow';
-import { skippedCalls } from '../core/turn/state.ts';
+import { answersAfterEnd } from '../core/calls/answers.ts';
 import { toolCalls } from '../core/conversation/toolsets.ts';
 import { replyFits } from '../core/turn/payload-room.ts';
 import type { TurnState } from '../core/turn/state.ts';
@@ -26,7 +26,7 @@ export async function lastWord(
     if (!replyFits(state, reply, stored, output)) return state;
     const replied = commitCall(state, answer);
     const calls = reply.stopReason === 'refusal' ? [] : toolCalls(reply.content);
-    const skipped = skippedCalls(calls, reason, Date.now());
+    const skipped = answersAfterEnd(calls, reason, Date.now());
     return commitResults(commitOutput(replied, output), calls, skipped, stored);
   } catch (error) {
     if (isCancellation(error)) throw error;

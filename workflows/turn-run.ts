@@ -9,11 +9,11 @@ import {
 } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
 import type { PinnedAgent } from '../core/agent-spec.ts';
+import { answersAfterEnd, answersBeyondBudget } from '../core/calls/answers.ts';
 import { findFailure } from '../core/calls/batch-policy.ts';
 import type { Budget, ReachedBudget, Spent } from '../core/turn/budget.ts';
 import {
   budgetDetails,
-  callsBeyond,
   callsWithin,
   outOfTime,
   reachedBudget,
@@ -45,7 +45,15 @@ import {
 import type { NextBatch } from '../core/turn/payload-room.ts';
 import { TURN_STATE_QUERY } from '../core/turn/protocol.ts';
 import type { NextStep, TurnState } from '../core/turn/state.ts';
-import { answerOpenCalls, beginTurn, commitOutput, commitRepair, commitResults, hasOutgrown, nextStep, skippedCalls } from '../core/turn/state.ts';
+import {
+  answerOpenCalls,
+  beginTurn,
+  commitOutput,
+  commitRepair,
+  commitResults,
+  hasOutgrown,
+  nextStep,
+} from '../core/turn/state.ts';
 import { turnProgress, turnResult } from '../core/turn/result.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
@@ -147,7 +155,7 @@ export class TurnRun {
     const next = this.nextStep(reply, output, calls);
     const reached = next.type === 'stop' ? undefined : reachedBudget(this.budget, this.spent);
     if (reached !== undefined) {
-      const skipped = callsBeyond(calls, reached, Date.now());
+      const skipped = answersBeyondBudget(calls, reached, Date.now());
       this.state = commitResults(this.state, calls, skipped, stored);
       return await this.stopAt(reached, calls.length > 0);
     }
@@ -157,7 +165,7 @@ export class TurnRun {
     }
     if (next.type === 'stop') {
       // Whoever continues this conversation must find every call answered.
-      const skipped = skippedCalls(calls, next.reason, Date.now());
+      const skipped = answersAfterEnd(calls, next.reason, Date.now());
       this.state = commitResults(this.state, calls, skipped, stored);
       const mayGoOn = next.reason === 'end_turn' && this.notes.waiting.length > 0;
       return mayGoOn ? this.goOnWithNotes(agent, next) : next;
@@ -191,7 +199,8 @@ export class TurnRun {
       stored: state.stored,
     };
     const settled = await dispatchTools(batch, this.rooms);
-    if (reached !== undefined) settled.push(...callsBeyond(calls.slice(run), reached, Date.now()));
+    if (reached !== undefined)
+      settled.push(...answersBeyondBudget(calls.slice(run), reached, Date.now()));
     const committed = commitResults(state, calls, settled, stored);
     this.state = committed;
     const failure = policy.onToolFailure === 'failTurn' ? findFailure(settled) : undefined;
@@ -212,7 +221,7 @@ export class TurnRun {
   async finish(stop: Stop): Promise<TurnResult | SessionTurnResult> {
     // Cancelled before its calls were dispatched, for example.
     const open = lastCalls(this.state.transcript);
-    const skipped = skippedCalls(open, stop.reason, Date.now());
+    const skipped = answersAfterEnd(open, stop.reason, Date.now());
     const state = commitResults(this.state, open, skipped, this.agent?.spec.type === 'stored');
     this.state = state;
     const { args } = this;

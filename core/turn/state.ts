@@ -5,7 +5,7 @@ import type { Message, ToolUse } from '../conversation/messages.ts';
 import { textOf } from '../conversation/messages.ts';
 import { asUserText } from './steering.ts';
 import type { SettledCall, ToolOutcome } from '../calls/outcome.ts';
-import { MAY_HAVE_HAPPENED } from '../calls/texts.ts';
+import { answersAfterFailure } from '../calls/answers.ts';
 import { repairMessage } from './output.ts';
 import type { Prices } from './prices.ts';
 import { costOf, roundUSD } from './prices.ts';
@@ -298,30 +298,8 @@ export function nextStep(reply: ModelReply): NextStep {
   }
 }
 
-/** Answers for the calls of a reply that is the turn's last and whose tools do not run. */
-export function skippedCalls(
-  calls: readonly ToolUse[],
-  reason: StopReason,
-  now: number,
-): SettledCall[] {
-  const message = `Not executed: the turn ended before this call (${reason}).`;
-  return calls.map(() => ({
-    outcome: { type: 'skipped', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
-}
-
 /** A turn that failed while calls were open leaves them answered: nobody knows how they ended. */
 export function answerOpenCalls(state: TurnState, now: number): TurnState {
   const calls = lastCalls(state.transcript);
-  const message = `The turn failed before this call was answered. ${MAY_HAVE_HAPPENED}`;
-  const settled = calls.map((): SettledCall => ({
-    outcome: { type: 'unknown', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
-  return commitResults(state, calls, settled, true);
+  return commitResults(state, calls, answersAfterFailure(calls, now), true);
 }

@@ -1,4 +1,5 @@
-import { callsBeyond, reachedBudget, spentOf } from '../../../core/turn/budget.ts';
+import { answersAfterEnd, answersBeyondBudget } from '../../../core/calls/answers.ts';
+import { reachedBudget, spentOf } from '../../../core/turn/budget.ts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sinceCompaction } from '../../../core/conversation/compaction.ts';
@@ -124,11 +125,11 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
     const reached =
       step.type === 'stop' ? undefined : reachedBudget({ rounds: maxRounds }, spentOf(state, 0));
     if (reached !== undefined) {
-      state = turn.commitResults(state, calls, callsBeyond(calls, reached, 0), stored);
+      state = turn.commitResults(state, calls, answersBeyondBudget(calls, reached, 0), stored);
       return finish(reached.reason);
     }
     if (step.type === 'stop') {
-      const skipped = turn.skippedCalls(calls, step.reason, 0);
+      const skipped = answersAfterEnd(calls, step.reason, 0);
       state = turn.commitResults(state, calls, skipped, stored);
       return finish(step.reason, step.details);
     }

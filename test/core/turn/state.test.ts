@@ -16,7 +16,6 @@ import {
   commitReply,
   commitResults,
   hasOutgrown,
-  skippedCalls,
   withoutUnread,
 } from '../../../core/turn/state.ts';
 import { turnProgress, turnResult } from '../../../core/turn/result.ts';
@@ -207,28 +206,6 @@ describe('a conversation without a storage', () => {
     expect(hasOutgrown(state, false)).toBe(false);
     expect(hasOutgrown({ ...state, callBytes: 2_000 }, false)).toBe(true);
     expect(hasOutgrown({ ...state, callBytes: 2_000 }, true)).toBe(false);
-  });
-});
-
-describe('calls that will not run', () => {
-  test('are answered all the same, and tell why', () => {
-    const skipped = skippedCalls(calls, 'max_tokens', 1_000);
-
-    expect(skipped).toEqual(
-      calls.map(() => ({
-        outcome: {
-          type: 'skipped',
-          message: 'Not executed: the turn ended before this call (max_tokens).',
-        },
-        attempts: 0,
-        start: 1_000,
-        end: 1_000,
-      })),
-    );
-  });
-
-  test('are none where nothing was called', () => {
-    expect(skippedCalls([], 'end_turn', 0)).toEqual([]);
   });
 });
 
