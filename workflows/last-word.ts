@@ -20,7 +20,7 @@ export async function lastWord(
   try {
     const answer = await ask();
     // The last word is asked for where the agent is known, and no fallback gives another one.
-    if (!('reply' in answer)) return state;
+    if (answer.type !== 'reply') return state;
     const { reply, output, agent } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(state, reply, stored, output)) return state;

@@ -141,11 +141,11 @@ export class TurnRun {
     const answer = await this.callModel();
     const { agent } = answer;
     this.agent = agent;
-    if ('refused' in answer) {
+    if (answer.type === 'refusal') {
       this.state = refusedBy(this.state, answer);
       return ASK_MODEL;
     }
-    if (!('reply' in answer)) return ASK_MODEL;
+    if (answer.type === 'pinned') return ASK_MODEL;
     const { reply, prepared, output } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
