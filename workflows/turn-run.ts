@@ -61,11 +61,11 @@ import { Approvals } from './batch/approvals.ts';
 import type { ModelAnswer } from './ask-model.ts';
 import { callModel } from './ask-model.ts';
 import { commitCall, refusedBy } from './commit-call.ts';
-import { Completions } from './batch/async-completions.ts';
+import { AsyncCompletions } from './batch/async-completions.ts';
 import { continuedArgs, continueTurn } from './continue-as-new.ts';
-import type { WaitingRooms } from './batch/batch.ts';
-import { dispatchTools } from './batch/batch.ts';
-import { areReady, findMissing } from './batch/find-missing.ts';
+import { areReady, prepareMissing } from './batch/prepare.ts';
+import type { Outside } from './batch/run-batch.ts';
+import { runBatch } from './batch/run-batch.ts';
 import { lastWord } from './last-word.ts';
 import { Steering } from './steering.ts';
 import { messagesOfFailed, readTranscript } from './read-transcript.ts';
@@ -92,7 +92,7 @@ const OUTGROWN: Stop = { type: 'stop', reason: 'turn_too_large', details: NO_STO
 export class TurnRun {
   private readonly args: TurnArgs;
   private readonly taken: SeenUpdates;
-  private readonly rooms: WaitingRooms;
+  private readonly rooms: Outside;
   private readonly notes: Steering;
   private readonly beginning: TurnBeginning | undefined;
   private readonly ofSession: boolean;
@@ -114,7 +114,7 @@ export class TurnRun {
     this.taken = new SeenUpdates(continued?.taken);
     this.rooms = {
       approvals: new Approvals(this.taken),
-      completions: new Completions(this.taken),
+      completions: new AsyncCompletions(this.taken),
     };
     this.notes = new Steering(continued?.notes);
     setHandler(stateQuery, () => this.sessionProgress());
@@ -175,7 +175,7 @@ export class TurnRun {
     }
     const ready = areReady(prepared)
       ? prepared
-      : await findMissing(this.args.agent, calls, prepared, this.args.context);
+      : await prepareMissing(this.args.agent, calls, prepared, this.args.context);
     return this.goOn(agent, { type: 'run tools', calls, prepared: ready });
   }
 
@@ -198,7 +198,7 @@ export class TurnRun {
       maxTextBytes: maxTextBytes(state, calls, stored),
       stored: state.stored,
     };
-    const settled = await dispatchTools(batch, this.rooms);
+    const settled = await runBatch(batch, this.rooms);
     if (reached !== undefined)
       settled.push(...answersBeyondBudget(calls.slice(run), reached, Date.now()));
     const committed = commitResults(state, calls, settled, stored);

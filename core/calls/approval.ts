@@ -1,7 +1,6 @@
 import { jsonBytes } from '../json.ts';
 import type { ApprovalRecord, SettledCall, ToolOutcome } from './outcome.ts';
-import { deniedText, editedInVainText, editedText, expiredText } from './texts.ts';
-import { withNote } from './with-note.ts';
+import { editedText } from './texts.ts';
 
 /**
  * What approvers may write into the calls of a reply, in bytes of JSON: into each where there is a
@@ -15,26 +14,7 @@ export function roomForInput(stored: boolean, edited: readonly unknown[]): numbe
   return stored ? MAX_EDITED_BYTES.stored : MAX_EDITED_BYTES.inline - jsonBytes(edited);
 }
 
-/**
- * How a call ends that was not approved; `undefined` for one that was.
- *
- * @param timeout how long it has waited for a decision at most, in milliseconds
- */
-export function refusal(
-  { decision, reason }: ApprovalRecord,
-  timeout: number,
-): ToolOutcome | undefined {
-  switch (decision) {
-    case 'approved':
-      return undefined;
-    case 'denied':
-      return { type: 'denied', message: deniedText(reason) };
-    case 'expired':
-      return { type: 'denied', message: expiredText(timeout) };
-  }
-}
-
-/** The decision beside how the call ended; what it ran with is told to the model where it was edited. */
+/** The decision beside how the call ended. Where the input was edited, the model reads that first. */
 export function withApproval(
   settled: SettledCall,
   approval: ApprovalRecord | undefined,
@@ -42,6 +22,21 @@ export function withApproval(
   if (approval === undefined) return settled;
   const { input } = approval;
   if (input === undefined) return { ...settled, approval };
-  const note = settled.attempts > 0 ? editedText(input) : editedInVainText(input);
-  return { ...settled, outcome: withNote(settled.outcome, note), approval };
+  const edited = editedText(input, { ran: settled.attempts > 0 });
+  return { ...settled, outcome: after(edited, settled.outcome), approval };
+}
+
+/** The outcome with a sentence before what the model reads of it. */
+function after(sentence: string, outcome: ToolOutcome): ToolOutcome {
+  if (outcome.type !== 'succeeded') {
+    return { ...outcome, message: `${sentence}\n\n${outcome.message}` };
+  }
+  const { content } = outcome;
+  return {
+    ...outcome,
+    content:
+      typeof content === 'string'
+        ? `${sentence}\n\n${content}`
+        : [{ type: 'text', text: sentence }, ...content],
+  };
 }

@@ -1,5 +1,6 @@
 import type { ModelErrorReport } from '../failures.ts';
 import { jsonBytes, shorten } from '../json.ts';
+import { leftOutText } from '../calls/texts.ts';
 import type { InputBlock, Message, ToolResultBlock } from './messages.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -42,7 +43,7 @@ export function rejectedFiles(
   tailLength: number,
   message: string,
 ): RejectedFile[] {
-  const text = `[The API has refused to read what stood here, so it was left out: ${reasonOf(message)}]`;
+  const text = leftOutText(reasonOf(message));
   const offset = messages.length - tailLength;
   const reply = messages.findLastIndex(({ role }) => role === 'assistant');
   const fresh = messages.flatMap((one, i) =>

@@ -1,3 +1,4 @@
+import { steeringText } from '../calls/texts.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { InputBlock } from '../conversation/messages.ts';
 
@@ -37,7 +38,10 @@ export function placeSteering(
   const count = style === 'user' ? 0 : notes.findIndex(({ input }) => typeof input !== 'string');
   const now = count === -1 ? notes : notes.slice(0, count);
   return {
-    messages: now.map(({ input }): Message => ({ role: 'system', content: whileWorking(input) })),
+    messages: now.map(({ input }): Message => ({
+      role: 'system',
+      content: steeringText(input as string),
+    })),
     taken: now.map(({ turnId }) => turnId),
     waiting: notes.slice(now.length),
   };
@@ -50,8 +54,4 @@ export function placeSteering(
 export function asUserText(messages: readonly Message[]): Message[] {
   const last = messages.findLastIndex(({ role }) => role !== 'system');
   return messages.map((message, i): Message => (i > last ? { ...message, role: 'user' } : message));
-}
-
-function whileWorking(input: SteeringMessage['input']): string {
-  return `While you were working, the user has sent this message:\n\n${input as string}`;
 }

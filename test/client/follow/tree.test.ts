@@ -117,7 +117,7 @@ describe('a turn that runs', () => {
   });
 
   it('has every call of a reply at once, in the model’s order, also one that cannot run', () => {
-    const calls = [{ id: 'b' }, { id: 'x', refused: 'There is no tool named get_x.' }, { id: 'a' }];
+    const calls = [{ id: 'b' }, { id: 'x', invalid: 'There is no tool named get_x.' }, { id: 'a' }];
     const turn = turnSnapshot('t', [
       started,
       ...modelAsks(1, 1_200, calls),

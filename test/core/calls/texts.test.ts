@@ -1,22 +1,25 @@
 import { describe, expect, test } from 'vitest';
+import type { Blocker } from '../../../core/calls/order.ts';
 import {
   afterAttempts,
   beforeText,
+  blockedText,
   deniedText,
   duration,
-  editedInVainText,
   editedText,
   expiredText,
+  fromOutsideText,
+  invalidInputText,
   MAY_HAVE_HAPPENED,
+  neverStartedText,
   notCompletedText,
-  notTakenText,
+  notStartedText,
   outOfTimeText,
   timedOutText,
-  toldFromOutside,
   workerLostText,
 } from '../../../core/calls/texts.ts';
 
-describe('what the model is told of a call', () => {
+describe('what the model reads of a call', () => {
   test('that timed out and may be repeated is the limit', () => {
     expect(timedOutText({ startToCloseTimeout: 120_000 }, true)).toBe(
       'Timed out: the call did not end within 2 minutes (startToCloseTimeout).',
@@ -41,13 +44,13 @@ describe('what the model is told of a call', () => {
 
   test('that no worker took is how long it waited', () => {
     const waiting = { startToCloseTimeout: 120_000, scheduleToStartTimeout: 5_000 };
-    expect(notTakenText(waiting, false)).toBe(
+    expect(notStartedText(waiting, false)).toBe(
       'Timed out: no worker took the call within 5 s (scheduleToStartTimeout), so it did not run.',
     );
-    expect(notTakenText({ ...waiting, scheduleToCloseTimeout: 3_000 }, true)).toBe(
+    expect(notStartedText({ ...waiting, scheduleToCloseTimeout: 3_000 }, true)).toBe(
       'Timed out: no worker took the call within 3 s (scheduleToCloseTimeout).',
     );
-    expect(notTakenText({ startToCloseTimeout: 1 }, true)).toContain('scheduleToCloseTimeout');
+    expect(notStartedText({ startToCloseTimeout: 1 }, true)).toContain('scheduleToCloseTimeout');
   });
 
   test('that failed before its time was up is also why', () => {
@@ -71,7 +74,7 @@ describe('what the model is told of a call', () => {
   });
 });
 
-describe('what the model is told of a person', () => {
+describe('what the model reads of a person', () => {
   test('who denied the call is why, where there is a reason', () => {
     const denied = 'A person denied this call, so it did not run';
 
@@ -87,27 +90,107 @@ describe('what the model is told of a person', () => {
   });
 
   test('who changed the input is what the call ran with', () => {
-    expect(editedText({ cents: 50 })).toBe(
+    expect(editedText({ cents: 50 }, { ran: true })).toBe(
       'A person changed the input of this call before it ran. It ran with: {"cents":50}',
     );
   });
 
   test('who changed the input of a call that did not run after all is what it was changed to', () => {
-    expect(editedInVainText({ cents: 50 })).toBe(
+    expect(editedText({ cents: 50 }, { ran: false })).toBe(
       'A person changed the input of this call to: {"cents":50}',
     );
   });
 
   test('who wrote at length, or half an emoji, is what the API takes', () => {
-    expect(toldFromOutside('no \ud83d')).toBe('no \ufffd');
+    expect(fromOutsideText('no \ud83d')).toBe('no \ufffd');
     expect(deniedText('x'.repeat(5_000))).toMatch(/: x{2999}…$/);
-    expect(editedText({ text: 'x'.repeat(5_000) })).toMatch(/x…$/);
+    expect(editedText({ text: 'x'.repeat(5_000) }, { ran: true })).toMatch(/x…$/);
   });
 
   test('who never completed the call is that it may have happened', () => {
     expect(notCompletedText(3_600_000)).toBe(
       `Timed out: the call was handed over and not completed within 60 minutes. ${MAY_HAVE_HAPPENED}`,
     );
+  });
+});
+
+describe('what the model reads of a call that did not run because of another', () => {
+  const call = { id: 'toolu_01', name: 'write_file' };
+
+  test.for<[Blocker['because'], string]>([
+    [
+      'failed',
+      'Not executed: write_file (toolu_01) failed before it, and both touch path "/a". Deal with that first; then call this again if it is still needed.',
+    ],
+    [
+      'timedOut',
+      'Not executed: write_file (toolu_01) timed out before it, and both touch path "/a". Check what that call has done; then call this again if it is still needed.',
+    ],
+    [
+      'denied',
+      'Not executed: write_file (toolu_01) was denied before it, and both touch path "/a". Call this again only if it makes sense without that call.',
+    ],
+    [
+      'skipped',
+      'Not executed: write_file (toolu_01) was not executed before it, and both touch path "/a". If both are still needed, call that one first, and this one after it.',
+    ],
+    [
+      'unknown',
+      'Not executed: write_file (toolu_01) may or may not have taken effect before it, and both touch path "/a". Check that first; then call this again if it is still needed.',
+    ],
+  ])('is how the other one ended, and what to do next: %s', ([because, text]) => {
+    expect(blockedText({ index: 0, because, key: '{"path":"/a"}' }, call)).toBe(text);
+  });
+
+  test('is that the two must not overlap where one is exclusive', () => {
+    expect(blockedText({ index: 0, because: 'unknown' }, call)).toBe(
+      'Not executed: write_file (toolu_01) may or may not have taken effect before it, and the two must not overlap. Check that first; then call this again if it is still needed.',
+    );
+  });
+
+  test.for([
+    ['with all its names', '{"line":3,"path":"/a"}', 'both touch line 3, path "/a". '],
+    ['as it is where it is no object', '"table"', 'both touch "table". '],
+  ] as const)('names the key %s', ([, key, shown]) => {
+    expect(blockedText({ index: 0, because: 'failed', key }, call)).toContain(shown);
+  });
+
+  test('is short, however long the key is', () => {
+    const key = JSON.stringify({ text: 'x'.repeat(10_000) });
+    for (const long of [key, JSON.stringify('x'.repeat(10_000))]) {
+      expect(blockedText({ index: 0, because: 'failed', key: long }, call).length).toBeLessThan(
+        400,
+      );
+    }
+  });
+});
+
+const stop = (message: string) =>
+  ({ type: 'sibling failed', callId: 'toolu_01', tool: 'pay', message }) as const;
+
+describe('what the model reads of a sibling that failed', () => {
+  test('ends with a full stop', () => {
+    expect(neverStartedText(stop('no money'), false)).toBe(
+      'Not executed, because pay (toolu_01) failed: no money.',
+    );
+    expect(neverStartedText(stop('No money.'), false)).toMatch(/: No money\.$/);
+  });
+
+  test('is the beginning of what it says at length', () => {
+    const text = neverStartedText(stop('x'.repeat(3_000)), false);
+    expect(text).toMatch(/x…$/);
+    expect(text.length).toBeLessThan(600);
+  });
+});
+
+describe('what the model reads of an invalid input', () => {
+  test('is what is wrong with it, up to 2,000 characters', () => {
+    const problem = 'x'.repeat(2_001);
+
+    expect(invalidInputText('a', problem)).toHaveLength(
+      'The input does not match the schema of a, so the tool did not run:\n'.length + 2_000,
+    );
+    expect(invalidInputText('a', problem).endsWith('x…')).toBe(true);
   });
 });
 
@@ -124,7 +207,7 @@ describe('a duration', () => {
     [86_400_000, '24 hours'],
     [7 * 86_400_000, '7 days'],
     [3.25 * 86_400_000, '3.3 days'],
-  ] as const)('of %i ms is told as %s', ([milliseconds, text]) => {
+  ] as const)('of %i ms is written as %s', ([milliseconds, text]) => {
     expect(duration(milliseconds)).toBe(text);
   });
 });
