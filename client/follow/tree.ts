@@ -2,7 +2,7 @@ import { isRecord } from '../../core/json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
-import type { RecordedPreparedCall } from '../../core/calls/prepared-call.ts';
+import type { MissingCall, RecordedPreparedCall } from '../../core/calls/prepared-call.ts';
 import { readPreparedCall } from '../../core/calls/prepared-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
@@ -202,13 +202,16 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
   if (!isRecord(result) || !isRecord(result['reply'])) return [];
   const { content, stopReason } = result['reply'];
   if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
-  const prepared: unknown[] = Array.isArray(result['prepared']) ? result['prepared'] : [];
-  return askedFor(toolCalls(content as { type: string }[]), prepared as RecordedPreparedCall[], at);
+  const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as (
+    | RecordedPreparedCall
+    | MissingCall
+  )[];
+  return askedFor(toolCalls(content as { type: string }[]), prepared, at);
 }
 
 function askedFor(
   calls: readonly ToolUse[],
-  prepared: readonly RecordedPreparedCall[],
+  prepared: readonly (RecordedPreparedCall | MissingCall)[],
   at: number,
 ): CallSnapshot[] {
   return calls.map(({ id, name }, i) => {

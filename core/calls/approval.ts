@@ -1,4 +1,5 @@
 import { jsonBytes } from '../json.ts';
+import type { Room } from '../turn/payload-room.ts';
 import type { ApprovalRecord, SettledCall, ToolOutcome } from './outcome.ts';
 import { editedText } from './texts.ts';
 
@@ -7,11 +8,11 @@ import { editedText } from './texts.ts';
  * storage, and into all together where there is none. The result of the turn then holds it beside the
  * conversation, which may fill all but some 400 KB of it.
  */
-const MAX_EDITED_BYTES = { stored: 500_000, inline: 250_000 };
+const MAX_EDITED_BYTES = { storage: 500_000, payload: 250_000 };
 
 /** How large the input may be that an approver gives to another call. */
-export function roomForInput(stored: boolean, edited: readonly unknown[]): number {
-  return stored ? MAX_EDITED_BYTES.stored : MAX_EDITED_BYTES.inline - jsonBytes(edited);
+export function roomForInput({ type }: Room, edited: readonly unknown[]): number {
+  return MAX_EDITED_BYTES[type] - (type === 'storage' ? 0 : jsonBytes(edited));
 }
 
 /** The decision beside how the call ended. Where the input was edited, the model reads that first. */

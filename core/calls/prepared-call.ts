@@ -30,13 +30,16 @@ export interface MissingCall {
   type: 'missing';
 }
 
-/** A prepared call as history holds it. */
+/** A prepared call as histories hold it: an invalid one was once recorded as "refused". */
 export type RecordedPreparedCall = PreparedCall | (Omit<InvalidCall, 'type'> & { type: 'refused' });
 
-/**
- * The one door for prepared calls from a history. An invalid call was once recorded as "refused", and
- * turns that began then go on with this version.
- */
-export function readPreparedCall(recorded: RecordedPreparedCall): PreparedCall {
+/** The door for prepared calls from a history: turns that began earlier go on with this version. */
+export function readPreparedCall(recorded: RecordedPreparedCall): PreparedCall;
+export function readPreparedCall(
+  recorded: RecordedPreparedCall | MissingCall,
+): PreparedCall | MissingCall;
+export function readPreparedCall(
+  recorded: RecordedPreparedCall | MissingCall,
+): PreparedCall | MissingCall {
   return recorded.type === 'refused' ? { ...recorded, type: 'invalid' } : recorded;
 }

@@ -1,5 +1,7 @@
 import type { PinnedAgent } from '../agent-spec.ts';
-import type { PreparedCall } from '../calls/prepared-call.ts';
+import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import { readPreparedCall } from '../calls/prepared-call.ts';
+import { defined } from '../json.ts';
 import type { Conversation, TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 
@@ -10,7 +12,7 @@ export type TurnBeginning =
   /** One whose message does not fit into one payload with the conversation. It fails, and says so. */
   | { type: 'too large' }
   /** The same turn, in a new run with an empty history. */
-  | ({ type: 'continued' } & ContinuedTurn);
+  | ({ type: 'continued' } & RecordedTurn);
 
 /** All that a turn takes along when it continues as new. */
 export interface ContinuedTurn {
@@ -20,8 +22,23 @@ export interface ContinuedTurn {
   /** When its first run began; milliseconds since the epoch. */
   begunAt: number;
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
-  prepared?: PreparedCall[];
-  notes: SteeringMessage[];
-  /** Fingerprints of the Updates that it has taken. */
-  taken: string[];
+  prepared?: (PreparedCall | MissingCall)[];
+  /** Fingerprints of the Updates that it has seen. */
+  seen: string[];
+}
+
+/** As histories hold it that were recorded when steering messages stood beside the state. */
+type RecordedTurn = Omit<ContinuedTurn, 'state' | 'prepared' | 'seen'> & {
+  state: Omit<TurnState, 'steering'> & { steering?: SteeringMessage[] };
+  prepared?: (RecordedPreparedCall | MissingCall)[];
+  seen?: string[];
+  notes?: SteeringMessage[];
+  taken?: string[];
+};
+
+/** What an earlier run has handed on, whichever version of Plait it had. */
+export function continuedTurn(recorded: RecordedTurn): ContinuedTurn {
+  const { state, prepared: calls, notes = [], taken = [], seen = taken, ...turn } = recorded;
+  const prepared = calls?.map((call) => readPreparedCall(call));
+  return { ...turn, state: { steering: notes, ...state }, ...defined({ prepared }), seen };
 }

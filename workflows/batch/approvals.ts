@@ -19,8 +19,8 @@ import { canonicalJson, defined, isRecord, jsonBytes } from '../../core/json.ts'
 import { ANNOUNCE_APPROVAL } from '../../core/names.ts';
 import type { ApprovalRequest, Approve, Deny } from '../../core/turn/protocol.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
-import type { SeenUpdates } from '../seen-updates.ts';
-import { othersFirst } from '../update-order.ts';
+import type { SeenUpdates } from '../updates.ts';
+import { othersFirst } from '../updates.ts';
 import { prepareEdited } from './prepare.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);

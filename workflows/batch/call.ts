@@ -3,8 +3,7 @@ import type { BatchPolicy } from '../../core/calls/batch-policy.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
 import { originOf } from '../../core/calls/origin.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
-import type { ReadyCall, RecordedPreparedCall } from '../../core/calls/prepared-call.ts';
-import { readPreparedCall } from '../../core/calls/prepared-call.ts';
+import type { PreparedCall, ReadyCall } from '../../core/calls/prepared-call.ts';
 import type { StoredResult } from '../../core/calls/stored-result.ts';
 import { unknownToolText } from '../../core/calls/texts.ts';
 import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
@@ -13,7 +12,7 @@ import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, isRecord, jsonBytes } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
-import { maxResultBytes } from '../../core/turn/payload-room.ts';
+import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
 /** The calls of one reply, and what they have in common. */
 export interface Batch {
@@ -24,7 +23,7 @@ export interface Batch {
   round: number;
   calls: readonly ToolUse[];
   /** One per call. */
-  prepared: readonly RecordedPreparedCall[];
+  prepared: readonly PreparedCall[];
   /** Given to every tool, never to the model. */
   context: unknown;
   /** Limit for the text of each result, where that is lower than the tool's. */
@@ -80,9 +79,8 @@ export function batchCalls({ agent, calls, prepared }: Batch): (BatchCall | unde
 
 /** Why a call cannot run, for the model. */
 export function invalidText({ calls, prepared }: Batch, index: number): string {
-  const recorded = prepared[index];
-  const read = recorded === undefined ? undefined : readPreparedCall(recorded);
-  return read?.type === 'invalid' ? read.message : unknownToolText(calls[index]?.name ?? '');
+  const one = prepared[index];
+  return one?.type === 'invalid' ? one.message : unknownToolText(calls[index]?.name ?? '');
 }
 
 /** How long a call waits for a person, in milliseconds. */
@@ -93,7 +91,7 @@ export function approvalTimeout({ policy }: BatchCall): number {
 /** What the activity of a call is given beside its input. */
 export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall): ToolCallArgs {
   const { agent, round, calls, context, stored, maxTextBytes } = batch;
-  const limit = maxResultBytes(calls.length, agent.spec.type === 'stored');
+  const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
   const part = use.name === READ_RESULT ? stored.find(({ callId }) => callId === named) : undefined;
   return {

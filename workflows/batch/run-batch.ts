@@ -19,6 +19,7 @@ import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
 import { jsonBytes } from '../../core/json.ts';
 import { waitingForCalls } from '../../core/turn/current-details.ts';
+import { roomOf } from '../../core/turn/payload-room.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
 import type { Approvals } from './approvals.ts';
 import type { AsyncCompletions } from './async-completions.ts';
@@ -151,7 +152,7 @@ class BatchRun {
 
   private roomForInput(): number {
     const edited = this.calls.flatMap((call) => call?.approval?.input ?? []);
-    return roomForInput(this.batch.agent.spec.type === 'stored', edited);
+    return roomForInput(roomOf(this.batch.agent), edited);
   }
 
   private decide(call: BatchCall, approval: ApprovalRecord, prepared?: ReadyCall): void {

@@ -361,7 +361,7 @@ describe('a turn that is closed', () => {
 describe('recorded histories', () => {
   const converter = loadDataConverter(undefined);
   async function recorded(name: string): Promise<TurnSnapshot> {
-    const path = new URL(`../histories/${name}.json`, import.meta.url);
+    const path = new URL(`../../histories/${name}.json`, import.meta.url);
     const history = historyFromJSON(JSON.parse(await readFile(path, 'utf8')));
     const events = await Promise.all(
       (history.events ?? []).map((event) => readEvent(event, converter)),

@@ -71,11 +71,11 @@ describe('room for an edited input', () => {
   const edited = [{ text: 'x'.repeat(100_000) }];
 
   test('is the same for every call with a storage', () => {
-    expect(roomForInput(true, edited)).toBe(500_000);
+    expect(roomForInput({ type: 'storage' }, edited)).toBe(500_000);
   });
 
   test('is shared by the calls of a reply without one', () => {
-    expect(roomForInput(false, [])).toBe(250_000 - '[]'.length);
-    expect(roomForInput(false, edited)).toBe(250_000 - JSON.stringify(edited).length);
+    expect(roomForInput({ type: 'payload' }, [])).toBe(250_000 - '[]'.length);
+    expect(roomForInput({ type: 'payload' }, edited)).toBe(250_000 - JSON.stringify(edited).length);
   });
 });

@@ -4,7 +4,9 @@ import { readPreparedCall } from '../../../core/calls/prepared-call.ts';
 test('a prepared call is read as it is', () => {
   const ready = { type: 'ready', summary: 'n: 1' } as const;
   const invalid = { type: 'invalid', message: 'There is no tool named pay.' } as const;
+  const missing = { type: 'missing' } as const;
   expect(readPreparedCall(ready)).toBe(ready);
+  expect(readPreparedCall(missing)).toBe(missing);
   expect(readPreparedCall(invalid)).toBe(invalid);
 });
 

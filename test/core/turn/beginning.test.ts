@@ -2,12 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { PinnedAgent } from '../../../core/agent-spec.ts';
 import { jsonBytes } from '../../../core/json.ts';
 import type { Message } from '../../../core/conversation/messages.ts';
+import { continuedTurn } from '../../../core/turn/beginning.ts';
 import {
   isSessionProgress,
   sessionTurnProgress,
   sessionTurnResult,
 } from '../../../core/turn/result.ts';
 import {
+  addSteering,
   beginTurn,
   commitFallback,
   commitSteering,
@@ -91,13 +93,43 @@ describe('a turn hands on to its session', () => {
   });
 
   test('nothing of a message that the model has not read', () => {
-    const noted = commitSteering(answered, {
-      messages: [{ role: 'system', content: 'be quick' }],
-      taken: ['s.turn-2'],
-    });
+    const noted = commitSteering(
+      addSteering(answered, { turnId: 's.turn-2', input: 'be quick' }),
+      'after results',
+      'system',
+    );
     const progress = sessionTurnProgress('tester', noted, undefined);
     expect(progress.joined).toBeUndefined();
     expect(progress.end.transcript.tail).toHaveLength(3);
+  });
+});
+
+describe('a turn that continues as new is read', () => {
+  const { steering: _, ...state } = begun;
+  const carried = { agent: pinned, ofSession: false, begunAt: 7 };
+
+  test('as it is', () => {
+    const turn = { ...carried, state: begun, seen: ['a'] };
+    expect(continuedTurn(turn)).toEqual(turn);
+  });
+
+  test('with steering messages, seen Updates and invalid calls under the names that they had', () => {
+    const message = { turnId: 's.turn-2', input: 'be quick' };
+    const invalid = { message: 'There is no tool named pay.' };
+    expect(
+      continuedTurn({
+        ...carried,
+        state,
+        notes: [message],
+        taken: ['a'],
+        prepared: [{ type: 'refused', ...invalid }],
+      }),
+    ).toEqual({
+      ...carried,
+      state: { ...state, steering: [message] },
+      seen: ['a'],
+      prepared: [{ type: 'invalid', ...invalid }],
+    });
   });
 });
 
