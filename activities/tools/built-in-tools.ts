@@ -3,7 +3,7 @@ import type { Tool } from '../../agents/define-tool.ts';
 import { readResultTool } from '../../agents/read-result.ts';
 import { DEFAULT_RESULT_BYTES } from '../../core/conversation/cut-result.ts';
 import { READ_RESULT } from '../../core/names.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { createReadResult } from './read-result.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 

@@ -3,7 +3,7 @@ import type { ReadResultInput } from '../../agents/read-result.ts';
 import { pageOf, readResultTool } from '../../agents/read-result.ts';
 import { INVALID_TOOL_INPUT } from '../../core/failures.ts';
 import { READ_RESULT } from '../../core/names.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { invalidInputText, notKeptText } from '../../core/calls/texts.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 

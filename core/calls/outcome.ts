@@ -1,5 +1,4 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
-import type { StoredResult } from './stored-result.ts';
 
 /**
  * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
@@ -84,4 +83,19 @@ export interface SettledCall {
   approval?: ApprovalRecord;
   /** Where the rest of a result lies that was cut for the model. */
   stored?: StoredResult;
+}
+
+/**
+ * Where the full text of a result lies that was cut for the model. Data that the workflow keeps, so that
+ * `read_result` finds the text by the id of the call.
+ */
+export interface StoredResult {
+  /** The call whose result it is. */
+  callId: string;
+  /** SHA-256 of what was stored, in hex. */
+  digest: string;
+  /** What the storage driver needs to find it again. */
+  claim: Record<string, string>;
+  /** Length of the text in UTF-8. */
+  bytes: number;
 }

@@ -2,7 +2,7 @@ import type { ToolResultContent } from '../conversation/messages.ts';
 import type { AttemptReport } from '../failures.ts';
 import { isRecord } from '../json.ts';
 import type { CallOrigin } from './origin.ts';
-import type { StoredResult } from './stored-result.ts';
+import type { StoredResult } from './outcome.ts';
 
 // What the activity of a tool is given beside the model's input, and what it returns. Both stand in
 // histories, so their fields keep their names.

@@ -198,18 +198,18 @@ class BatchRun {
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
     const use = { tool: call.use.name, bytes: commandBytes(call, this.contextBytes) };
-    this.limiter.pass(use, () => {
+    this.limiter.acquire(use, () => {
       // It was answered while it was queued.
-      if (this.isSettled(call) || this.stop !== undefined) this.limiter.leave(use);
-      else this.run(call, () => this.limiter.leave(use));
+      if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
+      else this.run(call, () => this.limiter.release(use));
     });
   }
 
-  private run(call: BatchCall, leaveLimiter: () => void): void {
+  private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
     this.outside.completions.expect(call.use.id);
     runCall(this.batch, call, (end) => {
-      leaveLimiter();
+      release();
       this.end(call, end);
     });
   }

@@ -70,7 +70,7 @@ describe('outcomes that have to fit into the room that is left', () => {
     expect(fitted[1]).toEqual({ type: 'failed', message: `E42 ${'x'.repeat(295)}…` });
   });
 
-  test('are told in a few words where even that does not fit, and stay of their kind', () => {
+  test('are put in a few words where even that does not fit, and stay of their kind', () => {
     const long = 'E42 é" '.repeat(100);
     const types = [
       'failed',

@@ -1,8 +1,8 @@
 import type { Access, AccessKeys } from '../../../core/calls/order.ts';
 import type { OutcomeType } from '../../../core/calls/outcome.ts';
 
-// What the order of calls means, without any waiting: they run one after another. Knows nothing of
-// core/order.ts.
+// What the order of calls means, without any waiting: they run one after another. Independent of
+// core/calls/order.ts.
 
 /** A call, and how it ends if it runs. */
 export interface PlannedCall {
