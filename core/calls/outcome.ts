@@ -8,21 +8,6 @@ export type ToolOutcome =
   | { type: 'succeeded'; content: ToolResultContent }
   | { type: Exclude<OutcomeType, 'succeeded'>; message: string };
 
-export type OutcomeType =
-  | 'succeeded'
-  /** The tool, or the call itself, was wrong; the message is the root cause. */
-  | 'failed'
-  /** A time limit ended it. */
-  | 'timedOut'
-  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
-  | 'unknown'
-  /** A person denied it, or nobody decided in time. */
-  | 'denied'
-  /** It was asked to stop. */
-  | 'cancelled'
-  /** It never started. */
-  | 'skipped';
-
 interface OutcomeRules {
   /** Whether it is a failure to the batch policy. */
   isFailure: boolean;
@@ -35,18 +20,29 @@ interface OutcomeRules {
   blocks: 'none' | 'users' | 'writers';
 }
 
-/** What follows from each outcome. Its words are in `texts.ts`. */
+/**
+ * Each outcome, and what follows from it. A new one is a row here; the compiler then asks for its words
+ * in `texts.ts`.
+ */
 export const OUTCOMES = {
   succeeded: { isFailure: false, isCounted: true, blocks: 'none' },
+  /** The tool, or the call itself, was wrong; the message is the root cause. */
   failed: { isFailure: true, isCounted: true, blocks: 'users' },
+  /** A time limit ended it. */
   timedOut: { isFailure: true, isCounted: true, blocks: 'users' },
+  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
   unknown: { isFailure: true, isCounted: true, blocks: 'writers' },
+  /** A person denied it, or nobody decided in time. */
   denied: { isFailure: false, isCounted: true, blocks: 'users' },
+  /** It was asked to stop. */
   cancelled: { isFailure: false, isCounted: true, blocks: 'none' },
+  /** It never started. */
   skipped: { isFailure: false, isCounted: false, blocks: 'users' },
-} as const satisfies Record<OutcomeType, OutcomeRules>;
+} as const satisfies Record<string, OutcomeRules>;
 
 type Outcomes = typeof OUTCOMES;
+
+export type OutcomeType = keyof Outcomes;
 
 export type FailureType = {
   [T in OutcomeType]: Outcomes[T]['isFailure'] extends true ? T : never;
