@@ -24,7 +24,7 @@ function follow(accesses: readonly (Access | undefined)[]) {
 }
 
 describe('a call', () => {
-  test('that conflicts with no earlier one is never held', () => {
+  test('that does not conflict with an earlier one is never held', () => {
     expect(follow([writes(A), undefined, writes(B)]).held()).toEqual([]);
   });
 
