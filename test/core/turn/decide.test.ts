@@ -272,6 +272,19 @@ describe('an answer without a reply', () => {
     );
   });
 
+  test('costs what the model that declined costs', () => {
+    const priced = pinned(
+      'storage',
+      {},
+      {
+        prices: { input: 0, output: 0 },
+        fallbackPrices: [['a', { input: 0, output: 1_000_000 }]],
+      },
+    );
+    const { state } = afterReply(beginTurn([]), { ...refusal, agent: priced }, circumstances());
+    expect(state.costUSD).toBe(5);
+  });
+
   test('leaves a last word where a refusal has used up the rest after results', () => {
     const { state } = afterResults(
       commitReply(beginTurn([]), REPLIES.tools),
