@@ -1,3 +1,4 @@
+import { TURN_WAS_LOST } from '../calls/texts.ts';
 import type { PinnedAgent } from '../agent-spec.ts';
 import { addSpent, NOTHING_SPENT, spentOf } from '../turn/budget.ts';
 import type { Spent } from '../turn/budget.ts';
@@ -281,9 +282,6 @@ function progressOf(outcome: TurnOutcome): SessionTurnProgress | undefined {
   return outcome.type === 'failed' ? outcome.progress : undefined;
 }
 
-const LOST =
-  'The turn that began with this message was lost. What its tools have done is not known.';
-
 function conversationAfter(
   { transcript, stored }: SessionMemory,
   { input }: RunningTurn,
@@ -300,7 +298,7 @@ function conversationAfter(
         : conversationOf(outcome.progress);
     case 'lost': {
       const blocks = typeof input === 'string' ? [{ type: 'text' as const, text: input }] : input;
-      const content = [...blocks, { type: 'text' as const, text: LOST }];
+      const content = [...blocks, { type: 'text' as const, text: TURN_WAS_LOST }];
       return { transcript: append(transcript, { role: 'user', content }), stored };
     }
   }

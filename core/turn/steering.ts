@@ -1,3 +1,4 @@
+import { steeringText } from '../calls/texts.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { InputBlock } from '../conversation/messages.ts';
 
@@ -38,7 +39,10 @@ export function placeSteering(
   const count = style === 'user' ? 0 : steering.findIndex(({ input }) => typeof input !== 'string');
   const now = count === -1 ? steering : steering.slice(0, count);
   return {
-    messages: now.map(({ input }): Message => ({ role: 'system', content: whileWorking(input) })),
+    messages: now.map(({ input }): Message => ({
+      role: 'system',
+      content: steeringText(input as string),
+    })),
     taken: now.map(({ turnId }) => turnId),
     waiting: steering.slice(now.length),
   };
@@ -51,8 +55,4 @@ export function placeSteering(
 export function asUserText(messages: readonly Message[]): Message[] {
   const last = messages.findLastIndex(({ role }) => role !== 'system');
   return messages.map((message, i): Message => (i > last ? { ...message, role: 'user' } : message));
-}
-
-function whileWorking(input: SteeringMessage['input']): string {
-  return `While you were working, the user has sent this message:\n\n${input as string}`;
 }

@@ -9,7 +9,10 @@ describe('messages to a model that works', () => {
   test('stand behind the results as system messages, where it takes them', () => {
     expect(placeSteering([text(1), text(2)], 'after results', 'system')).toEqual({
       messages: [
-        { role: 'system', content: expect.stringMatching(/user has sent.*\n\nmessage 1$/) as string },
+        {
+          role: 'system',
+          content: expect.stringMatching(/user has sent.*\n\nmessage 1$/) as string,
+        },
         { role: 'system', content: expect.stringMatching(/message 2$/) as string },
       ],
       taken: ['s.turn-1', 's.turn-2'],
