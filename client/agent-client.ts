@@ -9,7 +9,7 @@ import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/nam
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import type { TurnInput, TurnResult } from '../core/turn/result.ts';
-import { withoutThinking } from '../core/conversation/without-thinking.ts';
+import { withoutThinking } from '../core/conversation/sendable.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';

@@ -1,7 +1,6 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import { toolUses } from '../../core/conversation/messages.ts';
-import type { Message, ToolUse } from '../../core/conversation/messages.ts';
+import { blocksOf, toolUses } from '../../core/conversation/messages.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import { findReplyProblem } from '../../core/conversation/reply.ts';
 import { WORKER_SHUTDOWN } from '../../core/failures.ts';
@@ -32,7 +31,7 @@ export async function askModel(
   { own, deadline }: { own: OwnParams; deadline: TurnDeadline | undefined },
 ): Promise<Answered> {
   const { spec, first } = question;
-  const earlierIds = new Set(first.messages.flatMap(callsOf).map(({ id }) => id));
+  const earlierIds = new Set(toolUses(first.messages.flatMap(blocksOf)).map(({ id }) => id));
   const cancelled = activity.cancellationSignal;
   const signal = deadline === undefined ? cancelled : AbortSignal.any([cancelled, deadline.signal]);
   const send = async (request: ModelRequest): Promise<ModelResponse> => {
@@ -80,8 +79,4 @@ function throwIfStopped(
     );
   }
   throw cancelled.reason;
-}
-
-function callsOf({ content }: Message): ToolUse[] {
-  return typeof content === 'string' ? [] : toolUses(content);
 }

@@ -9,7 +9,7 @@ import {
   withoutRejected,
 } from '../../core/conversation/rejected-files.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
-import { textsBeforeCalls } from '../../core/conversation/texts-before-calls.ts';
+import { textsBeforeCalls } from '../../core/conversation/sendable.ts';
 import type { ModelErrorReport } from '../../core/failures.ts';
 import { isOverloaded, MODEL_CALL_FAILED } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';

@@ -1,5 +1,5 @@
 import type { PinnedAgent } from '../agent-spec.ts';
-import { closeConversation } from '../conversation/close-conversation.ts';
+import { closeConversation } from '../conversation/sendable.ts';
 import { defined, isRecord, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from './steering.ts';
 import type { PreparedCall } from '../calls/prepared-call.ts';

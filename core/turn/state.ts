@@ -1,4 +1,3 @@
-import { closeConversation } from '../conversation/close-conversation.ts';
 import type { TakenFallback } from './fallback.ts';
 import { defined, jsonBytes } from '../json.ts';
 import { fitOutcomes, mergeOutcomes } from '../calls/merge-outcomes.ts';
@@ -12,7 +11,7 @@ import type { Prices } from './prices.ts';
 import { costOf, roundUSD } from './prices.ts';
 import type { CheckedOutput, ModelReply } from '../conversation/reply.ts';
 import type { Container } from '../conversation/server-calls.ts';
-import { sendableContent } from '../conversation/sendable.ts';
+import { closeConversation, sendableContent } from '../conversation/sendable.ts';
 import type { RejectedFile } from '../conversation/rejected-files.ts';
 import { leaveOut } from '../conversation/rejected-files.ts';
 import type { StoredResult } from '../calls/stored-result.ts';
