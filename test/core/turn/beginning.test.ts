@@ -6,8 +6,9 @@ import {
   isSessionProgress,
   sessionTurnProgress,
   sessionTurnResult,
-} from '../../../core/turn/beginning.ts';
+} from '../../../core/turn/result.ts';
 import {
+  addSteering,
   beginTurn,
   commitFallback,
   commitSteering,
@@ -24,7 +25,10 @@ const answered = commitReply(begun, replyWith());
 
 describe('a turn hands on to its session', () => {
   test('why it ended, and where its messages lie', () => {
-    const result = sessionTurnResult('tester', answered, pinned, { reason: 'end_turn' });
+    const result = sessionTurnResult('tester', answered, pinned, {
+      type: 'stop',
+      reason: 'end_turn',
+    });
     expect(result).toMatchObject({
       agent: 'tester',
       stopReason: 'end_turn',
@@ -88,10 +92,11 @@ describe('a turn hands on to its session', () => {
   });
 
   test('nothing of a message that the model has not read', () => {
-    const noted = commitSteering(answered, {
-      messages: [{ role: 'system', content: 'be quick' }],
-      taken: ['s.turn-2'],
-    });
+    const noted = commitSteering(
+      addSteering(answered, { turnId: 's.turn-2', input: 'be quick' }),
+      'after results',
+      'system',
+    );
     const progress = sessionTurnProgress('tester', noted, undefined);
     expect(progress.joined).toBeUndefined();
     expect(progress.end.transcript.tail).toHaveLength(3);

@@ -8,8 +8,8 @@ import {
   isSessionProgress,
   sessionTurnProgress,
   sessionTurnResult,
-} from '../../../core/turn/beginning.ts';
-import { beginTurn, commitSteering, commitReply } from '../../../core/turn/state.ts';
+} from '../../../core/turn/result.ts';
+import { addSteering, beginTurn, commitSteering, commitReply } from '../../../core/turn/state.ts';
 import { replyWith } from '../arbitraries.ts';
 
 const says = (content: string): Message => ({ role: 'user', content });
@@ -53,10 +53,11 @@ describe('what a session takes over from a turn', () => {
   });
 
   test('names the turns whose messages it has taken in', () => {
-    const joined = commitSteering(state, { messages: [says('note')], taken: ['turn-2'] });
+    const heard = addSteering(state, { turnId: 'turn-2', input: 'and quickly' });
+    const joined = commitSteering(heard, 'after end_turn');
     const answered = commitReply(joined, replyWith());
     expect(sessionTurnProgress('lookup', answered, undefined).joined).toEqual(['turn-2']);
-    expect(commitSteering(state, { messages: [], taken: [] })).toBe(state);
+    expect(commitSteering(state, 'after end_turn')).toBe(state);
   });
 
   test('is ready for the next message: what was open when the turn ended is left out, and not counted', () => {
@@ -74,6 +75,7 @@ describe('what a session takes over from a turn', () => {
 
 test('the result of a turn of a session says why it ended, and holds no messages', () => {
   const result = sessionTurnResult('lookup', state, pinned, {
+    type: 'stop',
     reason: 'max_rounds',
     details: 'The limit of 3 rounds is reached.',
   });
