@@ -6,7 +6,7 @@ import { findReplyProblem } from '../../core/conversation/reply.ts';
 import { WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { specFor } from '../../core/turn/fallback.ts';
-import type { Secrets } from '../secrets.ts';
+import type { Secrets } from './secrets.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { classifyModelError, withoutSecrets } from './classify-error.ts';
 import type { ModelClient } from './client.ts';

@@ -15,7 +15,7 @@ import { defined } from '../../core/json.ts';
 import type { TakenFallback } from '../../core/turn/fallback.ts';
 import { nextFallback } from '../../core/turn/fallback.ts';
 import { prepareCalls } from '../tools/prepare-calls.ts';
-import { sealTail } from '../transcript/seal-tail.ts';
+import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { turnDeadline } from '../turn/deadline.ts';
@@ -26,7 +26,6 @@ import { checkOutput, ownOutput } from './check-output.ts';
 import { announceReply } from './partial-reply.ts';
 import type { OwnParams } from './request-params.ts';
 import type { Answered } from './second-chances.ts';
-import { storeReplyData } from './store-reply-data.ts';
 
 export function createCallModel(
   registry: AgentRegistry,

@@ -9,8 +9,8 @@ import { withoutAutomatic } from './cache-breakpoints.ts';
 import type { ModelClient } from './client.ts';
 import { amazonErrorType, requestIdOf } from './platform-errors.ts';
 import type { RequestParams } from './request-params.ts';
-import type { Secrets } from '../secrets.ts';
-import { redactRefusals } from '../secrets.ts';
+import type { Secrets } from './secrets.ts';
+import { redactRefusals } from './secrets.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
 export class IdleStreamError extends Error {

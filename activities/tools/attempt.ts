@@ -14,7 +14,7 @@ import {
 } from '../../core/failures.ts';
 import { jsonBytes } from '../../core/json.ts';
 import { MAY_HAVE_HAPPENED, timedOutText } from '../../core/calls/texts.ts';
-import { keepAlive } from './heartbeat.ts';
+import { keepAlive } from '../heartbeat.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is left behind. */
 const STOP_GRACE_MS = 5_000;

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { sendRequest } from '../../activities/model/ask-model.ts';
-import type { ModelErrorVerdict } from '../../activities/model/classify-error.ts';
-import type { ModelClient } from '../../activities/model/client.ts';
-import type { Asking } from '../../activities/model/second-chances.ts';
-import { secondChance } from '../../activities/model/second-chances.ts';
-import { createSecrets } from '../../activities/secrets.ts';
-import { bedrockClient, vertexClient } from '../fixtures/cloud-clients.ts';
-import { exceptionFrame } from '../fixtures/event-stream.ts';
-import { answerJson, httpServer } from '../fixtures/http-server.ts';
+import { sendRequest } from '../../../activities/model/ask-model.ts';
+import type { ModelErrorVerdict } from '../../../activities/model/classify-error.ts';
+import type { ModelClient } from '../../../activities/model/client.ts';
+import type { Asking } from '../../../activities/model/second-chances.ts';
+import { secondChance } from '../../../activities/model/second-chances.ts';
+import { createSecrets } from '../../../activities/model/secrets.ts';
+import { bedrockClient, vertexClient } from '../../fixtures/cloud-clients.ts';
+import { exceptionFrame } from '../../fixtures/event-stream.ts';
+import { answerJson, httpServer } from '../../fixtures/http-server.ts';
 
 const PARAMS = {
   model: 'anthropic.claude-opus-5-5',
