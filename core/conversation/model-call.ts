@@ -46,7 +46,7 @@ export interface ReplyAnswer {
   /** When the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
   /** Files in the newest results that the API rejected, so they were left out of the conversation. */
-  leftOut?: RejectedFile[];
+  leftOut?: readonly RejectedFile[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
   /** Where the reply is an answer that has a schema. */
