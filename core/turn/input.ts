@@ -1,3 +1,4 @@
+import { PlaitError } from '../errors.ts';
 import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
 import { findBudgetProblem, ON_LIMIT } from './budget.ts';
 import { isRecord } from '../json.ts';
@@ -5,8 +6,9 @@ import type { InputBlock, Message } from '../conversation/messages.ts';
 import { toolUses } from '../conversation/messages.ts';
 
 /** The arguments of a turn are wrong. The message says which and what to do. */
-export class InvalidTurnError extends Error {
+export class InvalidTurnError extends PlaitError {
   override readonly name = 'InvalidTurnError' as const;
+  override readonly code = 'INVALID_TURN' as const;
 }
 
 const FIELDS = [
