@@ -8,7 +8,7 @@ export class TurnIdInUseError extends Error {
 
   constructor(turnId: string) {
     super(
-      `Turn ${turnId} exists already, with another agent, input or context. Choose another turnId, or get the handle of the existing one with getHandle().`,
+      `Turn ${turnId} exists already, with another agent, input or context. Choose another turnId, or get the handle of the existing one with getTurn().`,
     );
     this.turnId = turnId;
   }

@@ -1,8 +1,8 @@
 export { AgentClient } from './agent-client.ts';
 export type { AgentClientOptions } from './agent-client.ts';
 export type {
-  HandleOptions,
-  SessionOptions,
+  GetTurnOptions,
+  OpenSessionOptions,
   StartSessionOptions,
   StartTurnOptions,
   TurnLimitOptions,

@@ -4,7 +4,7 @@ import type { AgentClient } from 'plait/client';
 export async function decideAll(agents: AgentClient, by: string): Promise<void> {
   for await (const { turnId, callId, tool, input } of agents.approvals()) {
     if (tool !== 'pay') continue;
-    const turn = agents.getHandle(turnId);
+    const turn = agents.getTurn(turnId);
     const { invoice, cents } = input as { invoice: string; cents: number };
     if (cents > 1_000_000) {
       await turn.deny(callId, { by, reason: 'Ask the board.' });

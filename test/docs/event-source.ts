@@ -12,7 +12,7 @@ export function eventSource(agents: AgentClient): Server {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
       // What the browser has seen last; it sends it by itself when it connects again.
       const afterReply = Number(request.headers['last-event-id'] ?? 0);
-      const turn = agents.getHandle(decodeURIComponent(turnId));
+      const turn = agents.getTurn(decodeURIComponent(turnId));
       for await (const event of turn.stream({ signal: gone.signal, afterReply })) {
         const id = event.type === 'replyCommitted' ? `id: ${event.round}\n` : '';
         response.write(`${id}data: ${JSON.stringify(event)}\n\n`);

@@ -56,6 +56,6 @@ export async function follow(
   signal: AbortSignal,
 ) {
   reply.resume();
-  const events = agents.getHandle(turnId).stream({ signal, afterReply: reply.round });
+  const events = agents.getTurn(turnId).stream({ signal, afterReply: reply.round });
   for await (const event of events) reply.take(event);
 }

@@ -4,7 +4,7 @@ import { support } from './support.ts';
 
 /** What a web request does with a customer's message. */
 export async function onMessage(agents: AgentClient, ticket: string, text: string, id: string) {
-  const session = agents.session(support, ticket);
+  const session = agents.openSession(support, ticket);
   const turn = await session.send(text, { idempotencyKey: id });
   return (await turn.result()).text;
 }
