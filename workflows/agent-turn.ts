@@ -1,6 +1,8 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { SessionTurnResult, TurnBeginning } from '../core/turn/beginning.ts';
-import type { TurnArgs, TurnResult } from '../core/turn/result.ts';
+import type { SessionTurnResult } from '../core/turn/result.ts';
+import type { TurnBeginning } from '../core/turn/beginning.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
+import type { TurnResult } from '../core/turn/result.ts';
 import { isContinuing } from './continue-as-new.ts';
 import { TurnRun } from './turn-run.ts';
 

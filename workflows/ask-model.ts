@@ -1,12 +1,17 @@
 import { defined } from '../core/json.ts';
 import type { RetryPolicy } from '@temporalio/common';
 import { scheduleActivity } from '@temporalio/workflow';
-import type { ModelCallArgs, ModelCallResult } from '../activities/model/call-model.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import { begunAt } from './turn-time.ts';
+import type {
+  ModelCallArgs,
+  ModelCallResult,
+  RecordedModelCall,
+} from '../core/conversation/model-call.ts';
+import { modelAnswer } from '../core/conversation/model-call.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import type { TurnState } from '../core/turn/state.ts';
-import type { TurnArgs } from '../core/turn/result.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
 
 /**
  * Some twelve minutes of an overloaded API. The activity says when to try again where the API says
@@ -56,7 +61,7 @@ export function callModel(
     tail,
     tailBytes,
   };
-  return scheduleActivity<ModelCallResult>(CALL_MODEL, [args], {
+  return scheduleActivity<RecordedModelCall>(CALL_MODEL, [args], {
     activityId: `model.${round}`,
     summary: `round ${round}`,
     ...defined({ taskQueue: pinned?.modelTaskQueue }),
@@ -68,7 +73,8 @@ export function callModel(
     // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
     cancellationType: 'TRY_CANCEL',
     retry: MODEL_RETRY,
-  }).then((call) => {
+  }).then((recorded) => {
+    const call = modelAnswer(recorded);
     const agent = pinned ?? call.pinned;
     if (agent === undefined) throw new Error('the first model call returned no agent');
     return { ...call, agent };

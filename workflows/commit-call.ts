@@ -1,11 +1,14 @@
-import type { ModelCall, RefusedCall } from '../activities/model/call-model.ts';
+import type { RefusalAnswer, ReplyAnswer } from '../core/conversation/model-call.ts';
 import type { PinnedAgent } from '../core/agent-spec.ts';
 import type { Prices } from '../core/turn/prices.ts';
 import type { TurnState } from '../core/turn/state.ts';
 import { commitCost, commitFallback, commitRefusal, commitReply } from '../core/turn/state.ts';
 
 /** The reply becomes part of the conversation, with what it cost and the model that gave it. */
-export function commitCall(before: TurnState, call: ModelCall & { agent: PinnedAgent }): TurnState {
+export function commitCall(
+  before: TurnState,
+  call: ReplyAnswer & { agent: PinnedAgent },
+): TurnState {
   const { reply, fallback, agent } = call;
   const state = commitFallback(commitReply(before, reply, call), fallback);
   return commitCost(state, reply, pricesOf(agent, state.fallback?.model));
@@ -14,7 +17,7 @@ export function commitCall(before: TurnState, call: ModelCall & { agent: PinnedA
 /** Nothing of a refusal becomes part of the conversation, and another model is asked. */
 export function refusedBy(
   before: TurnState,
-  { refused, by, fallback, agent }: RefusedCall & { agent: PinnedAgent },
+  { refused, by, fallback, agent }: RefusalAnswer & { agent: PinnedAgent },
 ): TurnState {
   const state = commitCost(commitRefusal(before, refused), refused, pricesOf(agent, by));
   return commitFallback(state, fallback);

@@ -1,7 +1,7 @@
 import { ContinueAsNew, continueAsNew } from '@temporalio/workflow';
 import type { ContinuedTurn, TurnBeginning } from '../core/turn/beginning.ts';
 import { references } from '../core/conversation/transcript.ts';
-import type { TurnArgs } from '../core/turn/result.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
 
 type RunArgs = [args: TurnArgs, beginning: TurnBeginning];
 

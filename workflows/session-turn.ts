@@ -25,14 +25,11 @@ import type {
 } from '../core/session/memory.ts';
 import { turnFits } from '../core/session/memory.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
-import type {
-  SessionTurnProgress,
-  SessionTurnResult,
-  TurnBeginning,
-} from '../core/turn/beginning.ts';
-import { isSessionProgress } from '../core/turn/beginning.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/result.ts';
+import type { TurnBeginning } from '../core/turn/beginning.ts';
+import { isSessionProgress } from '../core/turn/result.ts';
 import { STEER_SIGNAL } from '../core/turn/protocol.ts';
-import type { TurnArgs } from '../core/turn/result.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
 import { MODEL_RETRY } from './ask-model.ts';
 import { attributesOfTurn } from './search-attributes.ts';
 

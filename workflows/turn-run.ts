@@ -9,11 +9,11 @@ import {
 } from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/common';
 import type { PinnedAgent } from '../core/agent-spec.ts';
+import { answersAfterEnd, answersBeyondBudget } from '../core/calls/answers.ts';
 import { findFailure } from '../core/calls/batch-policy.ts';
 import type { Budget, ReachedBudget, Spent } from '../core/turn/budget.ts';
 import {
   budgetDetails,
-  callsBeyond,
   callsWithin,
   outOfTime,
   reachedBudget,
@@ -28,12 +28,9 @@ import type { PreparedCall } from '../core/calls/prepared-call.ts';
 import type { CheckedOutput, ModelReply } from '../core/conversation/reply.ts';
 import { openServerCalls } from '../core/conversation/server-calls.ts';
 import { allMessages, lastCalls } from '../core/conversation/transcript.ts';
-import type {
-  SessionTurnProgress,
-  SessionTurnResult,
-  TurnBeginning,
-} from '../core/turn/beginning.ts';
-import { sessionTurnProgress, sessionTurnResult } from '../core/turn/beginning.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/result.ts';
+import type { TurnBeginning } from '../core/turn/beginning.ts';
+import { sessionTurnProgress, sessionTurnResult } from '../core/turn/result.ts';
 import {
   canBeCarried,
   contextBytes,
@@ -56,11 +53,10 @@ import {
   commitResults,
   hasOutgrown,
   nextStep,
-  skippedCalls,
-  turnProgress,
-  turnResult,
 } from '../core/turn/state.ts';
-import type { TurnArgs, TurnResult } from '../core/turn/result.ts';
+import { turnProgress, turnResult } from '../core/turn/result.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
+import type { TurnResult } from '../core/turn/result.ts';
 import { Approvals } from './batch/approvals.ts';
 import type { ModelAnswer } from './ask-model.ts';
 import { callModel } from './ask-model.ts';
@@ -145,11 +141,11 @@ export class TurnRun {
     const answer = await this.callModel();
     const { agent } = answer;
     this.agent = agent;
-    if ('refused' in answer) {
+    if (answer.type === 'refusal') {
       this.state = refusedBy(this.state, answer);
       return ASK_MODEL;
     }
-    if (!('reply' in answer)) return ASK_MODEL;
+    if (answer.type === 'pinned') return ASK_MODEL;
     const { reply, prepared, output } = answer;
     const stored = agent.spec.type === 'stored';
     if (!replyFits(this.state, reply, stored, output)) return OUTGROWN;
@@ -159,7 +155,7 @@ export class TurnRun {
     const next = this.nextStep(reply, output, calls);
     const reached = next.type === 'stop' ? undefined : reachedBudget(this.budget, this.spent);
     if (reached !== undefined) {
-      const skipped = callsBeyond(calls, reached, Date.now());
+      const skipped = answersBeyondBudget(calls, reached, Date.now());
       this.state = commitResults(this.state, calls, skipped, stored);
       return await this.stopAt(reached, calls.length > 0);
     }
@@ -169,7 +165,7 @@ export class TurnRun {
     }
     if (next.type === 'stop') {
       // Whoever continues this conversation must find every call answered.
-      const skipped = skippedCalls(calls, next.reason, Date.now());
+      const skipped = answersAfterEnd(calls, next.reason, Date.now());
       this.state = commitResults(this.state, calls, skipped, stored);
       const mayGoOn = next.reason === 'end_turn' && this.notes.waiting.length > 0;
       return mayGoOn ? this.goOnWithNotes(agent, next) : next;
@@ -203,7 +199,8 @@ export class TurnRun {
       stored: state.stored,
     };
     const settled = await dispatchTools(batch, this.rooms);
-    if (reached !== undefined) settled.push(...callsBeyond(calls.slice(run), reached, Date.now()));
+    if (reached !== undefined)
+      settled.push(...answersBeyondBudget(calls.slice(run), reached, Date.now()));
     const committed = commitResults(state, calls, settled, stored);
     this.state = committed;
     const failure = policy.onToolFailure === 'failTurn' ? findFailure(settled) : undefined;
@@ -224,7 +221,7 @@ export class TurnRun {
   async finish(stop: Stop): Promise<TurnResult | SessionTurnResult> {
     // Cancelled before its calls were dispatched, for example.
     const open = lastCalls(this.state.transcript);
-    const skipped = skippedCalls(open, stop.reason, Date.now());
+    const skipped = answersAfterEnd(open, stop.reason, Date.now());
     const state = commitResults(this.state, open, skipped, this.agent?.spec.type === 'stored');
     this.state = state;
     const { args } = this;

@@ -2,8 +2,7 @@ import { defined } from '../../core/json.ts';
 import { Context } from '@temporalio/activity';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
-import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
-import type { Budget } from '../../core/turn/budget.ts';
+import type { AgentSpec, PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
 import {
   hasCompaction,
   segmentsSinceCompaction,
@@ -13,12 +12,9 @@ import type { TakenFallback } from '../../core/turn/fallback.ts';
 import { nextFallback, specFor } from '../../core/turn/fallback.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import { toolCalls, toolsetOf } from '../../core/conversation/toolsets.ts';
-import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
-import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
-import type { RejectedFile } from '../../core/conversation/rejected-files.ts';
+import type { ModelCallArgs, ModelCallResult } from '../../core/conversation/model-call.ts';
+import type { ModelReply } from '../../core/conversation/reply.ts';
 import { withoutRejected } from '../../core/conversation/rejected-files.ts';
-import type { Segment } from '../../core/conversation/transcript.ts';
-import type { Container } from '../../core/conversation/server-calls.ts';
 import { askFallbacks } from './ask-fallbacks.ts';
 import type { ModelOptions } from './ask-model.ts';
 import { askWithRoom } from './ask-model.ts';
@@ -33,63 +29,6 @@ import { storeReplyData } from './store-reply-data.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { turnDeadline } from '../turn/deadline.ts';
-
-export interface ModelCallArgs {
-  agent: string;
-  /** Absent in the first call of a turn, which pins the agent. */
-  spec?: PinnedSpec;
-  /** The fallback that is asked, where the turn has gone on to one. */
-  model?: string;
-  /** The turn's, for approvals that depend on it. */
-  context?: unknown;
-  segments: Segment[];
-  tail: Message[];
-  tailBytes: number;
-  /** JSON Schema of the answer, where the turn has one of its own. */
-  output?: OutputSchema;
-  /** The model is to answer without calling tools. */
-  lastWord?: true;
-  /** The sandbox of the API that the turn has. */
-  container?: Container;
-  /** The first call of its turn. */
-  first?: true;
-  /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
-  begun?: { limits?: Budget; at: number };
-}
-
-export interface ModelCall {
-  reply: ModelReply;
-  /** One per `tool_use` block of the reply. */
-  prepared: (PreparedCall | MissingCall)[];
-  /** When the tail was sealed: all messages that were sent, as segments. */
-  segments?: Segment[];
-  /** What the API has refused to read of the newest results, so that it was left out of the conversation. */
-  leftOut?: RejectedFile[];
-  /** From the first call of a turn. */
-  pinned?: PinnedAgent;
-  /** Where the reply is an answer that has a schema. */
-  output?: CheckedOutput;
-  /** Another model than the one that was to be asked has given the reply. */
-  fallback?: TakenFallback;
-}
-
-/** The agent is pinned, and its model calls have a task queue of their own: there it is asked. */
-export interface AskThere {
-  pinned: PinnedAgent;
-}
-
-/** A model has declined to answer, and another is to be asked. */
-export interface RefusedCall {
-  /** Without its content. */
-  refused: ModelReply;
-  /** The model that was asked. */
-  by: string;
-  /** The one to ask. */
-  fallback: TakenFallback;
-  pinned?: PinnedAgent;
-}
-
-export type ModelCallResult = ModelCall | AskThere | RefusedCall;
 
 export function createCallModel(
   registry: AgentRegistry,
@@ -113,7 +52,9 @@ export function createCallModel(
       const messages = await store.putBack(sinceCompaction([...earlier, ...args.tail]));
       if (pinned !== undefined) refuseCompaction(agent, messages);
       const { modelTaskQueue = activity.info.taskQueue } = pinned ?? {};
-      if (pinned !== undefined && modelTaskQueue !== activity.info.taskQueue) return { pinned };
+      if (pinned !== undefined && modelTaskQueue !== activity.info.taskQueue) {
+        return { type: 'pinned', pinned };
+      }
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
       const asking = { ...model, onReply: announcement.begin };
       const ask = (sent: Message[], name: string): Promise<ModelReply> => {
@@ -140,7 +81,7 @@ export function createCallModel(
       if (fallback !== undefined) {
         // What it had said is kept nowhere, and might not fit into the result.
         const declined = { ...answer.reply, content: [] };
-        return { refused: declined, by, fallback, ...defined({ pinned }) };
+        return { type: 'refusal', refused: declined, by, fallback, ...defined({ pinned }) };
       }
       const [reply, segments] = await Promise.all([
         storeReplyData(activity, store, answer.reply),
@@ -155,6 +96,7 @@ export function createCallModel(
       });
       const output = await checkOutput(reply, { spec, agent, own });
       return {
+        type: 'reply',
         reply,
         prepared,
         ...defined({ output, segments }),

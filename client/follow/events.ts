@@ -1,7 +1,7 @@
 import type { TimeLimits } from '../../core/calls/ending.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import type { PreparedCall } from '../../core/calls/prepared-call.ts';
-import type { CallRecord } from '../../core/turn/result.ts';
+import type { CallRecord } from '../../core/calls/record.ts';
 import type { TurnStatus } from './snapshot.ts';
 
 /** How an activity or a run ended, as far as this client can decode it. */

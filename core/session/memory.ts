@@ -20,7 +20,7 @@ import {
   INLINE_BYTES,
   messageCount,
 } from '../conversation/transcript.ts';
-import type { SessionTurnProgress, SessionTurnResult } from '../turn/beginning.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../turn/result.ts';
 import type { Conversation } from '../turn/state.ts';
 import { addUsage, NO_USAGE } from '../turn/usage.ts';
 import type { Usage } from '../turn/usage.ts';

@@ -2,7 +2,7 @@ import type { BatchPolicy } from '../calls/batch-policy.ts';
 import type { Budget, OnLimit, Spent } from '../turn/budget.ts';
 import type { InputBlock, Message } from '../conversation/messages.ts';
 import type { Transcript } from '../conversation/transcript.ts';
-import type { StopReason } from '../turn/result.ts';
+import type { StopReason } from '../turn/stop-reason.ts';
 import type { Usage } from '../turn/usage.ts';
 
 /**

@@ -1,6 +1,5 @@
 import { defined, isRecord } from '../json.ts';
-import type { ToolUse } from '../conversation/messages.ts';
-import type { OutcomeType, SettledCall } from '../calls/outcome.ts';
+import type { OutcomeType } from '../calls/outcome.ts';
 import { duration } from '../calls/texts.ts';
 import { roundUSD } from './prices.ts';
 import type { Usage } from './usage.ts';
@@ -212,21 +211,6 @@ export function outOfTime(wallTime: number) {
 /** The details of the turn's stop reason. */
 export function budgetDetails({ text }: ReachedBudget): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-}
-
-/** Answers for calls that do not run because of it. */
-export function callsBeyond(
-  calls: readonly ToolUse[],
-  { text }: ReachedBudget,
-  now: number,
-): SettledCall[] {
-  const message = `Not executed: ${text}.`;
-  return calls.map(() => ({
-    outcome: { type: 'skipped', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
 }
 
 /** What is wrong with limits that somebody has given, or `undefined`. */

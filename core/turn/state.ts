@@ -1,4 +1,3 @@
-import { closeConversation } from '../conversation/close-conversation.ts';
 import type { TakenFallback } from './fallback.ts';
 import { defined, jsonBytes } from '../json.ts';
 import { fitOutcomes, mergeOutcomes } from '../calls/merge-outcomes.ts';
@@ -6,7 +5,7 @@ import type { Message, ToolUse } from '../conversation/messages.ts';
 import { textOf } from '../conversation/messages.ts';
 import { asUserText } from './steering.ts';
 import type { SettledCall, ToolOutcome } from '../calls/outcome.ts';
-import { MAY_HAVE_HAPPENED } from '../calls/texts.ts';
+import { answersAfterFailure } from '../calls/answers.ts';
 import { repairMessage } from './output.ts';
 import type { Prices } from './prices.ts';
 import { costOf, roundUSD } from './prices.ts';
@@ -25,7 +24,9 @@ import {
   messageCount,
   sealed,
 } from '../conversation/transcript.ts';
-import type { CallRecord, StopReason, TurnProgress, TurnResult } from './result.ts';
+import type { CallRecord } from '../calls/record.ts';
+import { callRecord } from '../calls/record.ts';
+import type { StopReason } from './stop-reason.ts';
 import type { Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
 
@@ -254,22 +255,6 @@ function roomForOutcomes(
   return INLINE_BYTES - inlineBytes(state) - jsonBytes(answers) - jsonBytes(records);
 }
 
-function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, approval } = settled;
-  return {
-    id: call.id,
-    name: call.name,
-    input: call.input,
-    outcome: outcome.type,
-    ...(outcome.type === 'succeeded' ? {} : { message: outcome.message }),
-    round,
-    attempts,
-    start: new Date(start).toISOString(),
-    end: new Date(end).toISOString(),
-    ...defined({ approval }),
-  };
-}
-
 /** What travels with the turn and is in no storage, in bytes. */
 export function inlineBytes(state: TurnState): number {
   return state.transcript.tailBytes + state.callBytes;
@@ -313,65 +298,8 @@ export function nextStep(reply: ModelReply): NextStep {
   }
 }
 
-/** Answers for the calls of a reply that is the turn's last and whose tools do not run. */
-export function skippedCalls(
-  calls: readonly ToolUse[],
-  reason: StopReason,
-  now: number,
-): SettledCall[] {
-  const message = `Not executed: the turn ended before this call (${reason}).`;
-  return calls.map(() => ({
-    outcome: { type: 'skipped', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
-}
-
 /** A turn that failed while calls were open leaves them answered: nobody knows how they ended. */
 export function answerOpenCalls(state: TurnState, now: number): TurnState {
   const calls = lastCalls(state.transcript);
-  const message = `The turn failed before this call was answered. ${MAY_HAVE_HAPPENED}`;
-  const settled = calls.map((): SettledCall => ({
-    outcome: { type: 'unknown', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
-  return commitResults(state, calls, settled, true);
-}
-
-/** All of a turn's result but its messages and why it ended. */
-export function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
-  const { text, output, rounds, usage, costUSD, fallback, calls, joined } = state;
-  return {
-    agent,
-    text,
-    ...defined({ output }),
-    rounds,
-    usage,
-    ...defined({ costUSD, fallback }),
-    calls,
-    ...(joined.length === 0 ? {} : { joined }),
-  };
-}
-
-/** What there is to tell of a turn that has not ended well, or not yet. */
-export function turnProgress(agent: string, state: TurnState, messages: Message[]): TurnProgress {
-  return { ...turnSummary(agent, state), messages: closeConversation(messages) };
-}
-
-export function stopOf({ reason, details }: { reason: StopReason; details?: unknown }) {
-  const stopDetails = details ?? undefined;
-  return { stopReason: reason, ...defined({ stopDetails }) };
-}
-
-export function turnResult(
-  agent: string,
-  state: TurnState,
-  messages: Message[],
-  stop: { reason: StopReason; details?: unknown },
-): TurnResult {
-  const { agent: name, ...progress } = turnProgress(agent, state, messages);
-  return { agent: name, ...stopOf(stop), ...progress };
+  return commitResults(state, calls, answersAfterFailure(calls, now), true);
 }

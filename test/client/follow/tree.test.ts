@@ -7,7 +7,7 @@ import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
 import { readEvent } from '../../../client/follow/read-event.ts';
 import type { CallSnapshot, TurnSnapshot } from '../../../client/follow/snapshot.ts';
 import { turnSnapshot } from '../../../client/follow/tree.ts';
-import type { CallRecord } from '../../../core/turn/result.ts';
+import type { CallRecord } from '../../../core/calls/record.ts';
 import { CALL_MODEL, PRESENT_RESULT, READ_TRANSCRIPT } from '../../../core/names.ts';
 import {
   ended,

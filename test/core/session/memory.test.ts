@@ -16,7 +16,7 @@ import {
 } from '../../../core/session/memory.ts';
 import type { Send, SessionArgs } from '../../../core/session/protocol.ts';
 import { EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
-import type { SessionTurnResult } from '../../../core/turn/beginning.ts';
+import type { SessionTurnResult } from '../../../core/turn/result.ts';
 
 const args: SessionArgs = { agent: 'tester' };
 const send = (input: Send['input'], more: Partial<Send> = {}): Send => ({

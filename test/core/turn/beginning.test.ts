@@ -6,7 +6,7 @@ import {
   isSessionProgress,
   sessionTurnProgress,
   sessionTurnResult,
-} from '../../../core/turn/beginning.ts';
+} from '../../../core/turn/result.ts';
 import {
   beginTurn,
   commitFallback,
@@ -24,7 +24,10 @@ const answered = commitReply(begun, replyWith());
 
 describe('a turn hands on to its session', () => {
   test('why it ended, and where its messages lie', () => {
-    const result = sessionTurnResult('tester', answered, pinned, { reason: 'end_turn' });
+    const result = sessionTurnResult('tester', answered, pinned, {
+      type: 'stop',
+      reason: 'end_turn',
+    });
     expect(result).toMatchObject({
       agent: 'tester',
       stopReason: 'end_turn',

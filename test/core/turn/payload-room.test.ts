@@ -13,13 +13,8 @@ import {
   TOO_WIDE,
 } from '../../../core/turn/payload-room.ts';
 import type { OutcomeType, SettledCall } from '../../../core/calls/outcome.ts';
-import {
-  beginTurn,
-  commitReply,
-  commitResults,
-  hasOutgrown,
-  turnResult,
-} from '../../../core/turn/state.ts';
+import { beginTurn, commitReply, commitResults, hasOutgrown } from '../../../core/turn/state.ts';
+import { turnResult } from '../../../core/turn/result.ts';
 import { call, replyWith } from '../arbitraries.ts';
 
 const room = { historySize: 10_000, continueAsNewSuggested: false };
@@ -178,7 +173,10 @@ describe('thousands of calls in one reply', () => {
           const calls = reply.content as ReturnType<typeof call>[];
           const settled = calls.map(() => settledAs(ofType, text));
           const state = commitResults(commitReply(beginning, reply), calls, settled, false);
-          const result = turnResult('a', state, state.transcript.tail, { reason: 'cancelled' });
+          const result = turnResult('a', state, state.transcript.tail, {
+            type: 'stop',
+            reason: 'cancelled',
+          });
           // Two megabytes are refused by the server, and the turn would end without a word.
           expect(jsonBytes(result)).toBeLessThan(1_950_000);
         },

@@ -1,4 +1,5 @@
-import { callsBeyond, reachedBudget, spentOf } from '../../../core/turn/budget.ts';
+import { answersAfterEnd, answersBeyondBudget } from '../../../core/calls/answers.ts';
+import { reachedBudget, spentOf } from '../../../core/turn/budget.ts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sinceCompaction } from '../../../core/conversation/compaction.ts';
@@ -10,6 +11,7 @@ import type { ModelReply } from '../../../core/conversation/reply.ts';
 import type { Segment } from '../../../core/conversation/transcript.ts';
 import { segmentsToAbsorb } from '../../../core/conversation/transcript.ts';
 import type { TurnResult } from '../../../core/turn/result.ts';
+import { turnResult } from '../../../core/turn/result.ts';
 import type { TurnState } from '../../../core/turn/state.ts';
 import * as turn from '../../../core/turn/state.ts';
 import { call, outcome, replyWith, toolInput, toolName } from '../arbitraries.ts';
@@ -112,7 +114,7 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
   const storage = new Map<string, Message[]>();
   let state = turn.beginTurn([{ role: 'user', content: 'Begin' }]);
   const finish = (reason: TurnResult['stopReason'], details?: unknown): TurnResult =>
-    turn.turnResult('support', state, messagesOf(state, storage), { reason, details });
+    turnResult('support', state, messagesOf(state, storage), { type: 'stop', reason, details });
 
   for (const [i, round] of rounds.entries()) {
     const reply = replyOf(round, i);
@@ -123,11 +125,11 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
     const reached =
       step.type === 'stop' ? undefined : reachedBudget({ rounds: maxRounds }, spentOf(state, 0));
     if (reached !== undefined) {
-      state = turn.commitResults(state, calls, callsBeyond(calls, reached, 0), stored);
+      state = turn.commitResults(state, calls, answersBeyondBudget(calls, reached, 0), stored);
       return finish(reached.reason);
     }
     if (step.type === 'stop') {
-      const skipped = turn.skippedCalls(calls, step.reason, 0);
+      const skipped = answersAfterEnd(calls, step.reason, 0);
       state = turn.commitResults(state, calls, skipped, stored);
       return finish(step.reason, step.details);
     }

@@ -16,11 +16,9 @@ import {
   commitReply,
   commitResults,
   hasOutgrown,
-  skippedCalls,
-  turnProgress,
-  turnResult,
   withoutUnread,
 } from '../../../core/turn/state.ts';
+import { turnProgress, turnResult } from '../../../core/turn/result.ts';
 import { addUsage, NO_USAGE } from '../../../core/turn/usage.ts';
 import { call, replyWith } from '../arbitraries.ts';
 
@@ -211,28 +209,6 @@ describe('a conversation without a storage', () => {
   });
 });
 
-describe('calls that will not run', () => {
-  test('are answered all the same, and tell why', () => {
-    const skipped = skippedCalls(calls, 'max_tokens', 1_000);
-
-    expect(skipped).toEqual(
-      calls.map(() => ({
-        outcome: {
-          type: 'skipped',
-          message: 'Not executed: the turn ended before this call (max_tokens).',
-        },
-        attempts: 0,
-        start: 1_000,
-        end: 1_000,
-      })),
-    );
-  });
-
-  test('are none where nothing was called', () => {
-    expect(skippedCalls([], 'end_turn', 0)).toEqual([]);
-  });
-});
-
 describe('what is told of a turn', () => {
   const state = commitReply(beginTurn(HELLO), replyWith());
   const messages = state.transcript.tail;
@@ -246,7 +222,7 @@ describe('what is told of a turn', () => {
   });
 
   test('is its result with the stop reason and what belongs to it', () => {
-    const stop = { reason: 'stop_sequence', details: 'END' } as const;
+    const stop = { type: 'stop', reason: 'stop_sequence', details: 'END' } as const;
 
     expect(turnResult('support', state, messages, stop)).toEqual({
       ...progress,
@@ -257,7 +233,11 @@ describe('what is told of a turn', () => {
   });
 
   test.for([undefined, null])('has no details where they are %s', (details) => {
-    const result = turnResult('support', state, messages, { reason: 'end_turn', details });
+    const result = turnResult('support', state, messages, {
+      type: 'stop',
+      reason: 'end_turn',
+      details,
+    });
 
     expect(result).not.toHaveProperty('stopDetails');
   });

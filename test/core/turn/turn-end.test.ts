@@ -8,7 +8,7 @@ import {
   isSessionProgress,
   sessionTurnProgress,
   sessionTurnResult,
-} from '../../../core/turn/beginning.ts';
+} from '../../../core/turn/result.ts';
 import { beginTurn, commitSteering, commitReply } from '../../../core/turn/state.ts';
 import { replyWith } from '../arbitraries.ts';
 
@@ -74,6 +74,7 @@ describe('what a session takes over from a turn', () => {
 
 test('the result of a turn of a session says why it ended, and holds no messages', () => {
   const result = sessionTurnResult('lookup', state, pinned, {
+    type: 'stop',
     reason: 'max_rounds',
     details: 'The limit of 3 rounds is reached.',
   });
