@@ -42,7 +42,7 @@ import type {
 import { references } from '../core/conversation/transcript.ts';
 import { updateAttributes } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
-import { allAnswered } from './update-order.ts';
+import { allAnswered } from './updates.ts';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
 const closeUpdate = defineUpdate<void, [Close?]>(CLOSE_UPDATE);

@@ -1,6 +1,6 @@
 import type { TimeLimits } from '../../core/calls/ending.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
 import type { TurnStatus } from './snapshot.ts';
 
@@ -21,7 +21,7 @@ export interface EarlierRounds {
   rounds: number;
   calls: readonly CallRecord[];
   /** What the last reply asks for, where that has not been dispatched. */
-  open: { calls: readonly ToolUse[]; prepared: readonly PreparedCall[] };
+  open: { calls: readonly ToolUse[]; prepared: readonly (PreparedCall | MissingCall)[] };
 }
 
 /**

@@ -2,7 +2,7 @@ import { isRecord } from '../../core/json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './pending.ts';
@@ -200,13 +200,16 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
   if (!isRecord(result) || !isRecord(result['reply'])) return [];
   const { content, stopReason } = result['reply'];
   if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
-  const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as PreparedCall[];
+  const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as (
+    | PreparedCall
+    | MissingCall
+  )[];
   return askedFor(toolCalls(content as { type: string }[]), prepared, at);
 }
 
 function askedFor(
   calls: readonly ToolUse[],
-  prepared: readonly PreparedCall[],
+  prepared: readonly (PreparedCall | MissingCall)[],
   at: number,
 ): CallSnapshot[] {
   return calls.map(({ id, name }, i) => {

@@ -1,7 +1,8 @@
 import type { ModelErrorReport } from '../failures.ts';
-import { jsonBytes, shorten } from '../json.ts';
+import { shorten } from '../json.ts';
 import type { InputBlock, Message, ToolResultBlock } from './messages.ts';
 import type { Transcript } from './transcript.ts';
+import { withTail } from './transcript.ts';
 
 /** An image or a document in the result of a call that the API refuses to read. */
 export interface RejectedFile {
@@ -107,6 +108,5 @@ export function leaveOut(
   refused: readonly RejectedFile[] | undefined,
 ): Transcript {
   if (refused === undefined || refused.length === 0) return transcript;
-  const tail = withoutRejected(transcript.tail, refused);
-  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+  return withTail(transcript, withoutRejected(transcript.tail, refused));
 }

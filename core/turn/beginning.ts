@@ -1,5 +1,5 @@
 import type { PinnedAgent } from '../agent-spec.ts';
-import type { PreparedCall } from '../calls/prepared-call.ts';
+import type { MissingCall, PreparedCall } from '../calls/prepared-call.ts';
 import type { Conversation, TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 
@@ -10,7 +10,7 @@ export type TurnBeginning =
   /** One whose message does not fit into one payload with the conversation. It fails, and says so. */
   | { type: 'too large' }
   /** The same turn, in a new run with an empty history. */
-  | ({ type: 'continued' } & ContinuedTurn);
+  | ({ type: 'continued' } & RecordedTurn);
 
 /** All that a turn takes along when it continues as new. */
 export interface ContinuedTurn {
@@ -20,8 +20,21 @@ export interface ContinuedTurn {
   /** When its first run began; milliseconds since the epoch. */
   begunAt: number;
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
-  prepared?: PreparedCall[];
-  notes: SteeringMessage[];
-  /** Fingerprints of the Updates that it has taken. */
-  taken: string[];
+  prepared?: (PreparedCall | MissingCall)[];
+  /** Fingerprints of the Updates that it has seen. */
+  seen: string[];
+}
+
+/** As histories hold it that were recorded when steering messages stood beside the state. */
+type RecordedTurn = Omit<ContinuedTurn, 'state' | 'seen'> & {
+  state: Omit<TurnState, 'steering'> & { steering?: SteeringMessage[] };
+  seen?: string[];
+  notes?: SteeringMessage[];
+  taken?: string[];
+};
+
+/** What an earlier run has handed on, whichever version of Plait it had. */
+export function continuedTurn(recorded: RecordedTurn): ContinuedTurn {
+  const { state, notes = [], taken = [], seen = taken, ...turn } = recorded;
+  return { ...turn, state: { steering: notes, ...state }, seen };
 }

@@ -3,8 +3,8 @@ import type { CallRecord } from '../calls/record.ts';
 import { closeConversation } from '../conversation/close-conversation.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { Transcript } from '../conversation/transcript.ts';
-import { references } from '../conversation/transcript.ts';
-import { defined, isRecord, jsonBytes } from '../json.ts';
+import { references, withTail } from '../conversation/transcript.ts';
+import { defined, isRecord } from '../json.ts';
 import type { TakenFallback } from './fallback.ts';
 import type { Conversation, TurnState } from './state.ts';
 import { fallbackOfRefusal, withoutUnread } from './state.ts';
@@ -102,8 +102,7 @@ export function sessionTurnProgress(
  * never sealed as the last message of a segment.
  */
 function closed(transcript: Transcript): Transcript {
-  const tail = closeConversation(transcript.tail);
-  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+  return withTail(transcript, closeConversation(transcript.tail));
 }
 
 export function isSessionProgress(value: unknown): value is SessionTurnProgress {

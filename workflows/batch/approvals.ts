@@ -20,8 +20,8 @@ import type { ApprovalRecord } from '../../core/calls/outcome.ts';
 import type { PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { ApprovalRequest, Approve, Deny } from '../../core/turn/protocol.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
-import type { SeenUpdates } from '../seen-updates.ts';
-import { othersFirst } from '../update-order.ts';
+import type { SeenUpdates } from '../updates.ts';
+import { othersFirst } from '../updates.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);

@@ -9,8 +9,8 @@ import { COMPLETION_REJECTED } from '../../core/failures.ts';
 import { isRecord } from '../../core/json.ts';
 import type { Completion, CompletionResult } from '../../core/turn/protocol.ts';
 import { COMPLETE_CALL_UPDATE } from '../../core/turn/protocol.ts';
-import type { SeenUpdates } from '../seen-updates.ts';
-import { othersFirst } from '../update-order.ts';
+import type { SeenUpdates } from '../updates.ts';
+import { othersFirst } from '../updates.ts';
 
 const completeUpdate = defineUpdate<void, [Completion]>(COMPLETE_CALL_UPDATE);
 

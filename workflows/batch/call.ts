@@ -8,7 +8,7 @@ import type { ApprovalRecord } from '../../core/calls/outcome.ts';
 import type { PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
-import { maxResultBytes } from '../../core/turn/payload-room.ts';
+import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 import type { Batch } from './batch.ts';
 
 /** One call on its way through `BatchRun`. */
@@ -68,7 +68,7 @@ export function approvalTimeout({ policy }: BatchCall): number {
 /** What the activity of a call is given beside its input. */
 export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall): ToolCallArgs {
   const { agent, round, calls, context, stored, maxTextBytes } = batch;
-  const limit = maxResultBytes(calls.length, agent.spec.type === 'stored');
+  const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
   const part = stored.find(({ callId }) => callId === named);
   return {

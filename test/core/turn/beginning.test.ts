@@ -8,6 +8,7 @@ import {
   sessionTurnResult,
 } from '../../../core/turn/result.ts';
 import {
+  addSteering,
   beginTurn,
   commitFallback,
   commitSteering,
@@ -91,10 +92,11 @@ describe('a turn hands on to its session', () => {
   });
 
   test('nothing of a message that the model has not read', () => {
-    const noted = commitSteering(answered, {
-      messages: [{ role: 'system', content: 'be quick' }],
-      taken: ['s.turn-2'],
-    });
+    const noted = commitSteering(
+      addSteering(answered, { turnId: 's.turn-2', input: 'be quick' }),
+      'after results',
+      'system',
+    );
     const progress = sessionTurnProgress('tester', noted, undefined);
     expect(progress.joined).toBeUndefined();
     expect(progress.end.transcript.tail).toHaveLength(3);

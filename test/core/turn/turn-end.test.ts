@@ -9,7 +9,7 @@ import {
   sessionTurnProgress,
   sessionTurnResult,
 } from '../../../core/turn/result.ts';
-import { beginTurn, commitSteering, commitReply } from '../../../core/turn/state.ts';
+import { addSteering, beginTurn, commitSteering, commitReply } from '../../../core/turn/state.ts';
 import { replyWith } from '../arbitraries.ts';
 
 const says = (content: string): Message => ({ role: 'user', content });
@@ -53,10 +53,11 @@ describe('what a session takes over from a turn', () => {
   });
 
   test('names the turns whose messages it has taken in', () => {
-    const joined = commitSteering(state, { messages: [says('note')], taken: ['turn-2'] });
+    const heard = addSteering(state, { turnId: 'turn-2', input: 'and quickly' });
+    const joined = commitSteering(heard, 'after end_turn');
     const answered = commitReply(joined, replyWith());
     expect(sessionTurnProgress('lookup', answered, undefined).joined).toEqual(['turn-2']);
-    expect(commitSteering(state, { messages: [], taken: [] })).toBe(state);
+    expect(commitSteering(state, 'after end_turn')).toBe(state);
   });
 
   test('is ready for the next message: what was open when the turn ended is left out, and not counted', () => {

@@ -1,13 +1,50 @@
 import { describe, expect, test } from 'vitest';
-import { outputStep, repairMessage } from '../../../core/turn/output.ts';
+import { repairMessage, replyAsks } from '../../../core/turn/reply-asks.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
-import { nextStep } from '../../../core/turn/state.ts';
 import { call, replyWith } from '../arbitraries.ts';
+
+const stop = (reason: string, details?: unknown) => ({
+  type: 'stop',
+  reason,
+  ...(details === undefined ? {} : { details }),
+});
+
+describe('a reply', () => {
+  test.for([
+    ['tool_use: its tools run', { stopReason: 'tool_use' }, { type: 'run tools' }],
+    ['pause_turn: the model is asked again', { stopReason: 'pause_turn' }, { type: 'ask again' }],
+    ['compaction: the model is asked again', { stopReason: 'compaction' }, { type: 'ask again' }],
+    ['end_turn: the turn stops', { stopReason: 'end_turn' }, stop('end_turn')],
+    ['max_tokens: the turn stops', { stopReason: 'max_tokens' }, stop('max_tokens')],
+    [
+      'model_context_window_exceeded: the turn stops',
+      { stopReason: 'model_context_window_exceeded' },
+      stop('model_context_window_exceeded'),
+    ],
+    [
+      'stop_sequence: the turn stops and names it',
+      { stopReason: 'stop_sequence', stopSequence: 'END' },
+      stop('stop_sequence', 'END'),
+    ],
+    [
+      'refusal: the turn stops and says why',
+      { stopReason: 'refusal', stopDetails: { category: 'cyber' } },
+      stop('refusal', { category: 'cyber' }),
+    ],
+    [
+      'a reason of the future: the turn stops and names it',
+      { stopReason: 'tired' },
+      stop('unknown', 'tired'),
+    ],
+  ] as const)('that stopped with %s', ([, parts, expected]) => {
+    expect(replyAsks(replyWith(parts), undefined, { repairs: 0 })).toEqual(expected);
+  });
+});
 
 const invalid = { type: 'invalid', problem: 'stars: must be a number' } as const;
 
 const stepAfter = (reply: ModelReply, repairs = 0, maxRepairs?: number) =>
-  outputStep(nextStep(reply), reply, invalid, { repairs, maxRepairs });
+  replyAsks(reply, invalid, { repairs, maxRepairs });
 
 describe('an answer that does not match its schema', () => {
   test.for(['end_turn', 'stop_sequence', 'max_tokens'] as const)(
@@ -67,8 +104,9 @@ test('an answer that matches, or that may be anything, ends the turn', () => {
   const reply = replyWith();
   const limits = { repairs: 0 };
 
-  expect(outputStep(nextStep(reply), reply, { type: 'valid' }, limits)).toEqual(nextStep(reply));
-  expect(outputStep(nextStep(reply), reply, undefined, limits)).toEqual(nextStep(reply));
+  const stop = { type: 'stop', reason: 'end_turn' };
+  expect(replyAsks(reply, { type: 'valid' }, limits)).toEqual(stop);
+  expect(replyAsks(reply, undefined, limits)).toEqual(stop);
 });
 
 test('the model is told what is wrong, at most some lines of it', () => {

@@ -1,5 +1,3 @@
-import { answersAfterEnd, answersBeyondBudget } from '../../../core/calls/answers.ts';
-import { reachedBudget, spentOf } from '../../../core/turn/budget.ts';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sinceCompaction } from '../../../core/conversation/compaction.ts';
@@ -10,10 +8,11 @@ import type { SettledCall, ToolOutcome } from '../../../core/calls/outcome.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
 import type { Segment } from '../../../core/conversation/transcript.ts';
 import { segmentsToAbsorb } from '../../../core/conversation/transcript.ts';
-import type { TurnResult } from '../../../core/turn/result.ts';
 import { turnResult } from '../../../core/turn/result.ts';
 import type { TurnState } from '../../../core/turn/state.ts';
-import * as turn from '../../../core/turn/state.ts';
+import { beginTurn } from '../../../core/turn/state.ts';
+import { afterReply, afterResults, atBeginning } from '../../../core/turn/decide.ts';
+import { answered, circumstances, pinned } from './decide-fixture.ts';
 import { call, outcome, replyWith, toolInput, toolName } from '../arbitraries.ts';
 import { complaints, pairingComplaints } from '../conversation-checker.ts';
 
@@ -111,36 +110,34 @@ interface Plan {
 
 /** What the activity and the workflow do, without either: every decision is core's. */
 function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[]) => void) {
+  const agent = pinned(stored ? 'storage' : 'payload', { rounds: maxRounds });
+  const now = circumstances();
   const storage = new Map<string, Message[]>();
-  let state = turn.beginTurn([{ role: 'user', content: 'Begin' }]);
-  const finish = (reason: TurnResult['stopReason'], details?: unknown): TurnResult =>
-    turnResult('support', state, messagesOf(state, storage), { type: 'stop', reason, details });
-
-  for (const [i, round] of rounds.entries()) {
-    const reply = replyOf(round, i);
-    const segments = stored && round.seals ? seal(state, storage) : undefined;
-    const calls = round.stopReason === 'refusal' ? [] : toolUses(reply.content);
-    const step = turn.nextStep(reply);
-    state = turn.commitReply(state, reply, segments === undefined ? {} : { segments });
-    const reached =
-      step.type === 'stop' ? undefined : reachedBudget({ rounds: maxRounds }, spentOf(state, 0));
-    if (reached !== undefined) {
-      state = turn.commitResults(state, calls, answersBeyondBudget(calls, reached, 0), stored);
-      return finish(reached.reason);
+  const begun = beginTurn([{ role: 'user', content: 'Begin' }]);
+  let { state, next } = atBeginning(begun, { agent: undefined }, now);
+  for (let asked = 0; ;) {
+    switch (next.type) {
+      case 'ask model': {
+        if (asked > 0) between?.(messagesOf(state, storage));
+        const round = rounds[asked];
+        if (round === undefined) throw new Error('The last round must end the turn.');
+        const reply = replyOf(round, asked);
+        const sealed = stored && round.seals ? { segments: seal(state, storage) } : {};
+        asked += 1;
+        ({ state, next } = afterReply(state, answered(agent, reply, sealed), now));
+        break;
+      }
+      case 'run tools': {
+        const settled = (rounds[asked - 1] as Round).calls.map(settledAs);
+        ({ state, next } = afterResults(state, { ...next, settled }, now));
+        break;
+      }
+      case 'stop':
+        return turnResult('support', state, messagesOf(state, storage), next);
+      default:
+        throw new Error(`Nothing here leads to '${next.type}'.`);
     }
-    if (step.type === 'stop') {
-      const skipped = answersAfterEnd(calls, step.reason, 0);
-      state = turn.commitResults(state, calls, skipped, stored);
-      return finish(step.reason, step.details);
-    }
-    if (step.type === 'run tools') {
-      const settled = round.calls.map(settledAs);
-      state = turn.commitResults(state, calls, settled, stored);
-    }
-    between?.(messagesOf(state, storage));
-    if (turn.hasOutgrown(state, stored)) return finish('turn_too_large');
   }
-  throw new Error('The last round must end the turn.');
 }
 
 function settledAs({ outcome, padding }: Round['calls'][number]): SettledCall {
