@@ -24,7 +24,7 @@ import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
 import { compileOutput } from './output-schema.ts';
-import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
+import { PARALLEL_TOOL_USE } from '../core/calls/texts.ts';
 
 export interface AgentOptions<Context, Output = unknown> extends AgentModelOptions {
   /** 1 to 64 letters, digits, `_`, `-` and `.`; unique among the agents of a worker. */

@@ -10,7 +10,7 @@ import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
-import { withoutThinking } from '../core/conversation/without-thinking.ts';
+import { withoutThinking } from '../core/conversation/sendable.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';

@@ -1,4 +1,5 @@
-import type { InputBlock, Message } from './messages.ts';
+import type { Message } from './messages.ts';
+import { blocksOf } from './messages.ts';
 
 /** A sandbox of the API, in which code of the model runs. */
 export interface Container {
@@ -9,9 +10,7 @@ export interface Container {
 
 /** Ids of the calls of the API's own tools that have no result yet: the API goes on with them. */
 export function openServerCalls(messages: readonly Message[]): string[] {
-  const blocks = messages.flatMap(({ content }): readonly InputBlock[] =>
-    typeof content === 'string' ? [] : content,
-  );
+  const blocks = messages.flatMap(blocksOf);
   const answered = new Set(
     blocks.flatMap((block) =>
       'tool_use_id' in block && block.type !== 'tool_result' ? [block.tool_use_id] : [],

@@ -177,11 +177,6 @@ function play(about: Settings, happenings: readonly Happening[]): Played {
         } else {
           const before = state.rounds;
           const reply = replyFrom(event, steps);
-          const checked = {
-            none: {},
-            valid: { output: { type: 'valid' } },
-            invalid: INVALID,
-          } as const;
           const isInvalid = reply.stopReason !== 'tool_use' && event.isInvalid;
           take(afterReply(state, answered(agent, reply, isInvalid ? INVALID : {}), now));
           const kept = state.rounds > before && reply.stopReason !== 'refusal';
