@@ -20,6 +20,8 @@ export type {
 } from './agents/define-tool.ts';
 export { DeclarationError } from './agents/declaration-error.ts';
 export type { InputOf, InputSchema, JsonSchema } from './agents/input-schema.ts';
+export { PlaitError } from './core/errors.ts';
+export type { PlaitErrorCode } from './core/errors.ts';
 export { ToolError } from './agents/tool-error.ts';
 export type { ToolErrorOptions } from './agents/tool-error.ts';
 

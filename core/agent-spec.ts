@@ -88,6 +88,6 @@ export interface PinnedAgent {
   modelTaskQueue?: string;
   /** How often an answer that does not match its schema is asked for again. @default 2 */
   outputRepairs?: number;
-  /** How the model takes what a person sends while it works. @default 'user' */
+  /** How the model takes steering messages. Recorded histories have this name. @default 'user' */
   notes?: SteeringStyle;
 }

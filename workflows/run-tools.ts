@@ -3,8 +3,8 @@ import { callsAllowed } from '../core/turn/decide.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
 import { inlineBytes } from '../core/turn/state.ts';
-import { dispatchTools } from './batch/batch.ts';
-import { areReady, findMissing } from './batch/find-missing.ts';
+import { areReady, prepareMissing } from './batch/prepare.ts';
+import { runBatch } from './batch/run-batch.ts';
 import type { Turn } from './turn.ts';
 
 /** Runs the calls of a reply at once, those that the budget allows, and waits for all of them. */
@@ -16,7 +16,7 @@ export async function runTools(
   const { context, onToolFailure, batchTimeout } = args;
   const ready = areReady(prepared)
     ? prepared
-    : await findMissing(args.agent, calls, prepared, context);
+    : await prepareMissing(args.agent, calls, prepared, context);
   const { run } = callsAllowed(state, { agent, calls }, turn.now());
   const batch = {
     agent,
@@ -29,6 +29,6 @@ export async function runTools(
     maxTextBytes: maxTextBytes(roomOf(agent), inlineBytes(state), calls),
     stored: state.stored,
   };
-  const settled = await dispatchTools(batch, { approvals, completions });
+  const settled = await runBatch(batch, { approvals, completions });
   return { agent, calls, settled };
 }

@@ -27,7 +27,7 @@ import type { TurnState } from '../core/turn/state.ts';
 import { addSteering, answerLostCalls, beginTurn } from '../core/turn/state.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
 import { Approvals } from './batch/approvals.ts';
-import { Completions } from './batch/async-completions.ts';
+import { AsyncCompletions } from './batch/async-completions.ts';
 import { SeenUpdates } from './updates.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
@@ -45,7 +45,7 @@ export class Turn {
   agent: PinnedAgent | undefined;
   readonly seen: SeenUpdates;
   readonly approvals: Approvals;
-  readonly completions: Completions;
+  readonly completions: AsyncCompletions;
   private readonly beginning: TurnBeginning | undefined;
 
   constructor(args: TurnArgs, beginning: TurnBeginning | undefined) {
@@ -59,7 +59,7 @@ export class Turn {
     this.state = carried?.state ?? beginTurn(checkedMessages(args), conversation);
     this.seen = new SeenUpdates(carried?.seen);
     this.approvals = new Approvals(this.seen);
-    this.completions = new Completions(this.seen);
+    this.completions = new AsyncCompletions(this.seen);
     // A run cannot end with a signal that it has not seen: the server has it decide again.
     setHandler(steerSignal, (message) => {
       this.state = addSteering(this.state, message);
@@ -72,7 +72,8 @@ export class Turn {
     if (beginning?.type === 'too large') {
       throw ApplicationFailure.nonRetryable(NO_STORAGE, INVALID_TURN);
     }
-    const prepared = beginning?.type === 'continued' ? beginning.prepared : undefined;
+    const prepared =
+      beginning?.type === 'continued' ? continuedTurn(beginning).prepared : undefined;
     return this.commit(atBeginning(this.state, { agent, ...defined({ prepared }) }, this.now()));
   }
 

@@ -13,7 +13,13 @@ import {
   WORKER_SHUTDOWN,
 } from '../../core/failures.ts';
 import { jsonBytes } from '../../core/json.ts';
-import { MAY_HAVE_HAPPENED, timedOutText } from '../../core/calls/texts.ts';
+import {
+  interruptedText,
+  MAY_HAVE_HAPPENED,
+  STOPPED_BY_OPERATOR,
+  timedOutText,
+  WORKER_SHUT_DOWN,
+} from '../../core/calls/texts.ts';
 import { keepAlive } from '../heartbeat.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is left behind. */
@@ -62,7 +68,7 @@ export async function beginAttempt(
   if (!repeatable) {
     // Pause, reset and unpause in the Temporal UI start another attempt whatever the retry policy says.
     if (earlier !== undefined) {
-      throw unknownOutcome(`Attempt ${earlier.attempt} began and was interrupted.`, {
+      throw unknownOutcome(interruptedText(earlier.attempt), {
         attempt: earlier.attempt,
         startedAt,
         endedAt: startedAt,
@@ -172,19 +178,19 @@ function interruption(activity: Context, repeatable: boolean, report: AttemptRep
   }
   const reason = (cancellationSignal.reason as Error).message;
   if (reason === 'WORKER_SHUTDOWN') {
-    const text = 'The worker shut down while the tool ran.';
     return repeatable
-      ? ApplicationFailure.create({ message: text, type: WORKER_SHUTDOWN, details: [report] })
-      : unknownOutcome(text, report);
+      ? ApplicationFailure.create({
+          message: WORKER_SHUT_DOWN,
+          type: WORKER_SHUTDOWN,
+          details: [report],
+        })
+      : unknownOutcome(WORKER_SHUT_DOWN, report);
   }
   if (
     !repeatable &&
     (cancellationDetails?.paused === true || cancellationDetails?.reset === true)
   ) {
-    return unknownOutcome(
-      'The call was paused or reset by an operator while the tool ran.',
-      report,
-    );
+    return unknownOutcome(STOPPED_BY_OPERATOR, report);
   }
   // Cancelled; or paused or reset, which the SDK reports so that the server starts another attempt.
   return new CancelledFailure(reason, [report]);

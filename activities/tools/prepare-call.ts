@@ -4,6 +4,7 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import { TOOL_NOT_REGISTERED } from '../../core/failures.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import type { PreparedCall } from '../../core/calls/prepared-call.ts';
+import { toolGoneText } from '../../core/calls/texts.ts';
 import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agent.ts';
 import { prepareCall, prepareNewCall } from './prepare-calls.ts';
 
@@ -24,8 +25,8 @@ export function createPrepareCall(registry: AgentRegistry) {
     if (agent.tools.has(call.name)) {
       return await prepareNewCall(agent, call, missing.context);
     }
-    const message = `The tool ${call.name} is no longer available.`;
-    if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'refused', message };
+    const message = toolGoneText(call.name);
+    if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
     // While a new version rolls out, workers of both serve the queue.
     throw ApplicationFailure.create({
       message,

@@ -2,9 +2,15 @@ import { accessOf } from '../../agents/access-option.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
 import { defined, isRecord, shorten } from '../../core/json.ts';
-import type { Access } from '../../core/calls/access.ts';
+import type { Access } from '../../core/calls/order.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import {
+  CODE_CANNOT_WAIT_FOR_APPROVAL,
+  invalidInputText,
+  noActionText,
+  unknownToolText,
+} from '../../core/calls/texts.ts';
 import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
 
@@ -34,17 +40,13 @@ export async function prepareNewCall(
   context?: unknown,
 ): Promise<PreparedCall> {
   const { tool, input, prepared } = await prepareCall(agent, call);
-  if (prepared.type === 'refused' || tool === undefined) return prepared;
+  if (prepared.type === 'invalid' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, tool, input, context);
   if (!approval) return prepared;
   return isCalledByCode(call)
-    ? { type: 'refused', message: NO_PERSON }
+    ? { type: 'invalid', message: CODE_CANNOT_WAIT_FOR_APPROVAL }
     : { ...prepared, approval: true };
 }
-
-/** A tool that code may call has no `approval`, but the model may still know it as it was before. */
-const NO_PERSON =
-  'This call needs the approval of a person, and code cannot wait for one, so it did not run. Call the tool directly.';
 
 interface Preparation {
   tool?: Tool;
@@ -57,16 +59,14 @@ interface Preparation {
 export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
-    const known = [...agent.tools.keys()].join(', ') || 'none';
-    return refused(`There is no tool named ${call.name}. Available tools: ${known}.`);
+    return invalid(unknownToolText(call.name, [...agent.tools.keys()]));
   }
   const action = isAction(agent, call) ? { writes: [toolsetKey(call.name)] } : undefined;
-  // The API takes a toolset's calls apart into actions, unless it does not understand one.
   if (action !== undefined && call.toolset_name !== call.name) {
-    return refused(`The call of ${call.name} names no action, so nothing was done.`, action);
+    return invalid(noActionText(call.name), action);
   }
   const parsed = await tool.parse(call.input);
-  if (!parsed.ok) return refused(invalidInput(call.name, parsed.problem), action);
+  if (!parsed.ok) return invalid(invalidInputText(call.name, parsed.problem), action);
   const access = action ?? accessOf(tool.access, parsed.value);
   return {
     tool,
@@ -88,8 +88,8 @@ function isAction({ spec }: AgentDefinition, { name, toolset_name: toolset }: To
   return toolset === name || spec.tools?.some((entry) => toolsetOf(entry) === name) === true;
 }
 
-function refused(message: string, access?: Access): Preparation {
-  return { prepared: { type: 'refused', message, ...defined({ access }) } };
+function invalid(message: string, access?: Access): Preparation {
+  return { prepared: { type: 'invalid', message, ...defined({ access }) } };
 }
 
 /** Only a clear no lets a call run unseen: a function that throws, or forgets to answer, asks. */
@@ -106,10 +106,6 @@ async function needsApproval(
   } catch {
     return true;
   }
-}
-
-export function invalidInput(name: string, problem: string): string {
-  return `The input does not match the schema of ${name}, so the tool did not run:\n${shorten(problem, 2_000)}`;
 }
 
 /** The arguments in a line: `customer_id: 1234, plan: pro`. */

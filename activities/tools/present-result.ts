@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import { INVALID_TOOL_RESULT } from '../../core/failures.ts';
-import type { ToolCallArgs, ToolReturn } from './run-tool.ts';
+import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import { present, registeredTool } from './run-tool.ts';
 import { InvalidToolResultError } from './result.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
@@ -27,7 +27,7 @@ export function createPresentResult(registry: AgentRegistry, store: TranscriptSt
         callId: args.callId,
         args,
       });
-      return { ...presented, attempt: 1, startedAt, endedAt: Date.now() };
+      return { type: 'result', ...presented, attempt: 1, startedAt, endedAt: Date.now() };
     } catch (error) {
       if (!(error instanceof InvalidToolResultError)) throw error;
       // The value stays what it is.

@@ -5,7 +5,6 @@ import { duration } from '../../agents/check-options.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../../agents/define-tool.ts';
 import { isToolError, ToolError } from '../../agents/tool-error.ts';
-import type { CallOrigin } from '../../core/calls/origin.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import {
@@ -17,35 +16,21 @@ import {
 import { shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import { isReadResult } from './built-in-tools.ts';
 import { HandedOver } from './later.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
-import { invalidInput } from './prepare-calls.ts';
+import {
+  CODE_CANNOT_WAIT_FOR_COMPLETION,
+  invalidInputText,
+  toolMissingHereText,
+} from '../../core/calls/texts.ts';
 import type { LeftBehind, ToolAttempt } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
 import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
-
-/** What the dispatcher is told besides the model's input. */
-export interface ToolCallArgs extends CallOrigin {
-  agent: string;
-  round: number;
-  /** How many calls before it in the same reply have the same tool and input. */
-  occurrence: number;
-  /** Lower than the limit for every result, where a batch is wide. */
-  maxResultBytes?: number;
-  /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
-  maxTextBytes?: number;
-  context?: unknown;
-  /** The result that a call of `read_result` asks for, where there is one. */
-  stored?: StoredResult;
-}
-
-/** What a call returns: neither the workflow nor history knows attempts and times otherwise. */
-export type ToolReturn = AttemptReport &
-  (PresentedResult | { later: { key: string; timeout: number } });
 
 /** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
 const MAX_MESSAGE = 3_000;
@@ -69,11 +54,11 @@ export function createRunTool(
       const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
       if (value instanceof HandedOver) {
         const { key, timeout } = value;
-        return { later: { key, timeout }, ...attempt.report() };
+        return { type: 'later', later: { key, timeout }, ...attempt.report() };
       }
       const callId = activity.info.activityId;
       const presented = await present(value, { registry, tool, store, callId, args });
-      return { ...presented, ...attempt.report() };
+      return { type: 'result', ...presented, ...attempt.report() };
     } catch (error) {
       throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
     } finally {
@@ -121,7 +106,7 @@ export function registeredTool(registry: AgentRegistry, agentName: string, toolN
   const tool = agent.tools.get(toolName);
   if (tool !== undefined) return tool;
   throw ApplicationFailure.create({
-    message: `Agent ${agent.name} has no tool ${toolName} on this worker.`,
+    message: toolMissingHereText(agent.name, toolName),
     type: TOOL_NOT_REGISTERED,
   });
 }
@@ -135,7 +120,7 @@ async function parse(
   const parsed = await tool.parse(input);
   if (!parsed.ok) {
     throw ApplicationFailure.nonRetryable(
-      invalidInput(tool.name, parsed.problem),
+      invalidInputText(tool.name, parsed.problem),
       INVALID_TOOL_INPUT,
     );
   }
@@ -167,14 +152,13 @@ function toolContext(
     log: activity.log,
     later(options) {
       // Before there is a token, so before anything outside can begin.
-      if (args.byCode === true) throw new ToolError(CANNOT_WAIT, { retryable: false });
+      if (args.byCode === true) {
+        throw new ToolError(CODE_CANNOT_WAIT_FOR_COMPLETION, { retryable: false });
+      }
       return new HandedOver(activity, key(), options);
     },
   };
 }
-
-const CANNOT_WAIT =
-  'ctx.later(): code of the model waits for this call, a few minutes at most, so it cannot be completed from outside. Call the tool directly.';
 
 /** A tool that throws before its first await fails like any other. */
 async function start(

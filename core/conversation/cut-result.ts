@@ -1,3 +1,4 @@
+import { cutText, REST_IS_LOST } from '../calls/texts.ts';
 import type { ToolResultBlock, ToolResultContent } from './messages.ts';
 
 /**
@@ -22,8 +23,6 @@ const LINE_SHARE = 1 / 8;
 
 /** Where several texts share a limit and less than this is left to each, notices would outweigh them. */
 const MIN_SHOWN_BYTES = 1_000;
-
-const ASK_FOR_LESS = 'The result is above the limit of this tool. Ask for less, or in parts.';
 
 /** A part of `resultText`, in characters: from the first up to, and without, the last. */
 export interface Span {
@@ -56,15 +55,14 @@ export function resultText(content: ToolResultContent): string {
 export function cutResult(
   content: ToolResultContent,
   limit: number,
-  tellRest: (leftOut: Span) => string = () => ASK_FOR_LESS,
+  tellRest: (leftOut: Span) => string = () => REST_IS_LOST,
 ): CutResult {
   const joined = resultText(content);
   const totalBytes = utf8Bytes(joined);
   if (totalBytes <= limit) return { content };
   const cuts = spansToLeaveOut(place(textBlocks(content)), joined, limit).map((span) => {
     const bytes = utf8Bytes(joined.slice(span.from, span.to));
-    const sizes = `${grouped(bytes)} of ${grouped(totalBytes)} bytes are left out here.`;
-    return { span, bytes, notice: `[… ${sizes} ${tellRest(span)} …]` };
+    return { span, bytes, notice: cutText(bytes, totalBytes, tellRest(span)) };
   });
   const shownBytes = cuts.reduce((shown, { bytes }) => shown - bytes, totalBytes);
   return { content: withCuts(content, cuts), cut: { totalBytes, shownBytes } };
@@ -209,9 +207,4 @@ function isLow(unit: number): boolean {
 
 function isBetween(unit: number, first: number, last: number): boolean {
   return unit >= first && unit <= last;
-}
-
-/** With a comma at every thousand: 912,345. */
-function grouped(count: number): string {
-  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
 }

@@ -1,5 +1,6 @@
 import type { OutputSchema, PinnedAgent, PinnedSpec } from '../agent-spec.ts';
-import type { MissingCall, PreparedCall } from '../calls/prepared-call.ts';
+import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import { readPreparedCall } from '../calls/prepared-call.ts';
 import type { Budget } from '../turn/budget.ts';
 import type { TakenFallback } from '../turn/fallback.ts';
 import type { Message } from './messages.ts';
@@ -73,7 +74,13 @@ export interface RefusalAnswer {
 }
 
 /** A result as history holds it: those that were recorded earlier have no type. */
-export type RecordedModelCall = ModelCallResult | Untyped<ModelCallResult>;
+export type RecordedModelCall =
+  | ModelCallResult
+  | Untyped<RecordedReply | PinnedAnswer | RefusalAnswer>;
+
+type RecordedReply = Omit<ReplyAnswer, 'prepared'> & {
+  prepared: (RecordedPreparedCall | MissingCall)[];
+};
 
 type Untyped<T> = T extends unknown ? Omit<T, 'type'> & { type?: undefined } : never;
 
@@ -81,6 +88,9 @@ type Untyped<T> = T extends unknown ? Omit<T, 'type'> & { type?: undefined } : n
 export function modelAnswer(result: RecordedModelCall): ModelCallResult {
   if (result.type !== undefined) return result;
   if ('refused' in result) return { ...result, type: 'refusal' };
-  if ('reply' in result) return { ...result, type: 'reply' };
+  if ('reply' in result) {
+    const prepared = result.prepared.map((call) => readPreparedCall(call));
+    return { ...result, type: 'reply', prepared };
+  }
   return { ...result, type: 'pinned' };
 }

@@ -1,4 +1,5 @@
 import type { ModelErrorReport } from '../failures.ts';
+import { leftOutText } from '../calls/texts.ts';
 import { shorten } from '../json.ts';
 import type { InputBlock, Message, ToolResultBlock } from './messages.ts';
 import type { Transcript } from './transcript.ts';
@@ -43,7 +44,7 @@ export function rejectedFiles(
   tailLength: number,
   message: string,
 ): RejectedFile[] {
-  const text = `[The API has refused to read what stood here, so it was left out: ${reasonOf(message)}]`;
+  const text = leftOutText(reasonOf(message));
   const offset = messages.length - tailLength;
   const reply = messages.findLastIndex(({ role }) => role === 'assistant');
   const fresh = messages.flatMap((one, i) =>

@@ -1,5 +1,7 @@
 import type { PinnedAgent } from '../agent-spec.ts';
-import type { MissingCall, PreparedCall } from '../calls/prepared-call.ts';
+import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import { readPreparedCall } from '../calls/prepared-call.ts';
+import { defined } from '../json.ts';
 import type { Conversation, TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 
@@ -26,8 +28,9 @@ export interface ContinuedTurn {
 }
 
 /** As histories hold it that were recorded when steering messages stood beside the state. */
-type RecordedTurn = Omit<ContinuedTurn, 'state' | 'seen'> & {
+type RecordedTurn = Omit<ContinuedTurn, 'state' | 'prepared' | 'seen'> & {
   state: Omit<TurnState, 'steering'> & { steering?: SteeringMessage[] };
+  prepared?: (RecordedPreparedCall | MissingCall)[];
   seen?: string[];
   notes?: SteeringMessage[];
   taken?: string[];
@@ -35,6 +38,7 @@ type RecordedTurn = Omit<ContinuedTurn, 'state' | 'seen'> & {
 
 /** What an earlier run has handed on, whichever version of Plait it had. */
 export function continuedTurn(recorded: RecordedTurn): ContinuedTurn {
-  const { state, notes = [], taken = [], seen = taken, ...turn } = recorded;
-  return { ...turn, state: { steering: notes, ...state }, seen };
+  const { state, prepared: calls, notes = [], taken = [], seen = taken, ...turn } = recorded;
+  const prepared = calls?.map((call) => readPreparedCall(call));
+  return { ...turn, state: { steering: notes, ...state }, ...defined({ prepared }), seen };
 }

@@ -1,6 +1,7 @@
 import { defined, isRecord } from '../json.ts';
 import type { OutcomeType } from '../calls/outcome.ts';
-import { duration } from '../calls/texts.ts';
+import { OUTCOMES } from '../calls/outcome.ts';
+import { turnTimeLimit } from '../calls/texts.ts';
 import { roundUSD } from './prices.ts';
 import type { Usage } from './usage.ts';
 import { inputTokens } from './usage.ts';
@@ -98,10 +99,6 @@ function used(limit: string, spent: string): string {
   return `the limit of ${limit} is reached, with ${spent} spent`;
 }
 
-export function turnTimeLimit(limit: number): string {
-  return `the time limit of ${duration(limit)} for the turn (wallTime)`;
-}
-
 function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
@@ -160,7 +157,7 @@ export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
   const { rounds, usage, calls, costUSD } = turn;
   return {
     rounds,
-    toolCalls: calls.filter(({ outcome }) => outcome !== 'skipped').length,
+    toolCalls: calls.filter(({ outcome }) => OUTCOMES[outcome].isCounted).length,
     inputTokens: inputTokens(usage),
     outputTokens: usage.output_tokens,
     wallTime,

@@ -1,3 +1,4 @@
+import { repairText } from '../calls/texts.ts';
 import type { Message } from '../conversation/messages.ts';
 import { toolUses } from '../conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../conversation/reply.ts';
@@ -79,11 +80,7 @@ function endsWithText({ content }: ModelReply): boolean {
   return toolUses(content).length === 0 && sendableContent(content).at(-1)?.type === 'text';
 }
 
-/** What the model reads when its answer is asked for again. */
+/** Asks for the answer again. */
 export function repairMessage(problem: string): Message {
-  const what = shorten(problem, MAX_PROBLEM);
-  return {
-    role: 'user',
-    content: `Your reply does not match the required output format:\n${what}\n\nReply again with the whole corrected JSON and nothing else.`,
-  };
+  return { role: 'user', content: repairText(shorten(problem, MAX_PROBLEM)) };
 }

@@ -25,3 +25,16 @@ test.for(results)('a result that was recorded without a type gets it: $type', (r
   const { type: _, ...recorded } = result;
   expect(modelAnswer(recorded as RecordedModelCall)).toEqual(result);
 });
+
+test('an invalid call that was recorded as "refused" is read as invalid', () => {
+  const message = 'There is no tool named pay.';
+  const prepared = [
+    { type: 'refused', message },
+    { type: 'ready', summary: '' },
+  ] as const;
+  expect(modelAnswer({ reply, prepared: [...prepared] })).toEqual({
+    type: 'reply',
+    reply,
+    prepared: [{ type: 'invalid', message }, prepared[1]],
+  });
+});
