@@ -19,7 +19,7 @@ export type ToolResultContent = NonNullable<ToolResultBlockParam['content']>;
 export type ToolResultBlock = Exclude<ToolResultContent, string>[number];
 export type { ModelStopReason };
 
-/** None where the content is a text. */
+/** The blocks of a message; a text has none. */
 export function blocksOf({ content }: Message): readonly InputBlock[] {
   return typeof content === 'string' ? [] : content;
 }

@@ -8,7 +8,7 @@ export interface Container {
   expires_at: string;
 }
 
-/** Ids of the calls of the API's own tools that have no result yet: the API goes on with them. */
+/** Ids of the calls of the API's own tools that have no result yet: the API will go on with them. */
 export function openServerCalls(messages: readonly Message[]): string[] {
   const blocks = messages.flatMap(blocksOf);
   const answered = new Set(
@@ -21,7 +21,7 @@ export function openServerCalls(messages: readonly Message[]): string[] {
   );
 }
 
-/** Whether code of the model has made this call, and not the model itself. */
+/** Whether code that the model wrote has made this call, and not the model itself. */
 export function isCalledByCode({ caller }: { caller?: { type: string } }): boolean {
   return caller !== undefined && caller.type !== 'direct';
 }

@@ -25,7 +25,7 @@ describe('what goes into the conversation', () => {
     expect(content.every((block, i) => block === reply[i])).toBe(true);
   });
 
-  test('is no text that nobody can see', () => {
+  test('has no text without a visible character', () => {
     const content = [text(''), thinking, text('\n\n'), text('Hi'), text(' \t')];
 
     expect(sendableContent(content)).toEqual([thinking, text('Hi')]);
