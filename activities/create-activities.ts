@@ -5,6 +5,7 @@ import type { Duration } from '../agents/check-options.ts';
 import { duration } from '../agents/check-options.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import type { Segment } from '../core/conversation/transcript.ts';
 import {
   ANNOUNCE_APPROVAL,
   CALL_MODEL,
@@ -22,10 +23,9 @@ import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
 import { createPrepareCall } from './tools/prepare-call.ts';
 import { createPresentResult } from './tools/present-result.ts';
-import { createReadTranscript } from './transcript/read-transcript.ts';
 import { readTurn } from './turn/read-turn.ts';
 import { createRunTool } from './tools/run-tool.ts';
-import { createSecrets } from './secrets.ts';
+import { createSecrets } from './model/secrets.ts';
 import type { LeftBehind } from './tools/attempt.ts';
 import { createTranscriptStore } from './transcript/store.ts';
 
@@ -93,7 +93,8 @@ export function buildActivities(options: ActivitiesOptions, leftBehind: Set<Left
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model),
-    [READ_TRANSCRIPT]: createReadTranscript(store),
+    // For the result of a turn.
+    [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
     [PREPARE_CALL]: createPrepareCall(registry),

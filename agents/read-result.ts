@@ -12,7 +12,7 @@ import { compileSchema } from './input-schema.ts';
 
 /** Enough for most questions about a long text, and small enough to ask for several at once. */
 const DEFAULT_PAGE = 20_000;
-/** Three bytes each at most, so that no page is above `DEFAULT_RESULT_BYTES` and is itself cut. */
+/** At most three bytes each: a page stays below `DEFAULT_RESULT_BYTES`, so that it is not cut itself. */
 const MAX_PAGE = 30_000;
 
 /** What the model writes. */
@@ -49,7 +49,7 @@ const { jsonSchema, parse } = compileSchema(READ_RESULT, {
   additionalProperties: false,
 });
 
-/** The declaration of the tool. Its work is done by `createReadResult`, which has the storage. */
+/** The declaration of the tool. `createReadResult`, which has the storage, does its work. */
 export const readResultTool: Pick<Tool, 'name' | 'spec' | 'annotations' | 'policy' | 'parse'> = {
   name: READ_RESULT,
   spec: {
@@ -63,8 +63,8 @@ export const readResultTool: Pick<Tool, 'name' | 'spec' | 'annotations' | 'polic
 };
 
 /**
- * A page of a text, after a line that says where it stands. Pages that are read one after another
- * give the whole text; none begins or ends with half an emoji.
+ * A page of a text, after a line that says where it stands. The pages one after another are the whole
+ * text, and none begins or ends with half an emoji.
  */
 export function pageOf(text: string, offset = 0, limit = DEFAULT_PAGE): string {
   const total = text.length;

@@ -1,8 +1,8 @@
 export { AgentClient } from './agent-client.ts';
 export type { AgentClientOptions } from './agent-client.ts';
 export type {
-  HandleOptions,
-  SessionOptions,
+  GetTurnOptions,
+  OpenSessionOptions,
   StartSessionOptions,
   StartTurnOptions,
   TurnLimitOptions,
@@ -58,6 +58,8 @@ export type {
 } from './follow/snapshot.ts';
 export type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
 export type { WatchOptions } from './follow/watch.ts';
+export { PlaitError } from '../core/errors.ts';
+export type { PlaitErrorCode } from '../core/errors.ts';
 export { InvalidTurnError } from '../core/turn/input.ts';
 export type { ApprovalRequest } from '../core/turn/protocol.ts';
 export type { CallRecord } from '../core/calls/record.ts';

@@ -1,9 +1,10 @@
 import { isCancellation, scheduleActivity } from '@temporalio/workflow';
 import type { ModelCallArgs, RecordedModelCall } from '../core/conversation/model-call.ts';
-import { MODEL_RETRY, modelAnswer } from '../core/conversation/model-call.ts';
+import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
+import { MODEL_RETRY } from './retry.ts';
 import type { Turn } from './turn.ts';
 
 /**

@@ -11,13 +11,7 @@ import type { PlaitActivities } from '../activities/index.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import type { Transcript } from '../core/conversation/transcript.ts';
 import { allMessages } from '../core/conversation/transcript.ts';
-import {
-  INTERNAL_ERROR,
-  INVALID_TURN,
-  MODEL_CALL_FAILED,
-  STORAGE_FAILED,
-  TIME_IS_UP,
-} from '../core/failures.ts';
+import { INTERNAL_ERROR, MODEL_CALL_FAILED, STORAGE_FAILED, TIME_IS_UP } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
 import { CALL_MODEL, READ_TRANSCRIPT } from '../core/names.ts';
 import { outOfTime } from '../core/turn/budget.ts';
@@ -27,7 +21,7 @@ import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
 import { sessionTurnResult, turnProgress, turnResult } from '../core/turn/result.ts';
 import { answerLostCalls, answerOpenCalls } from '../core/turn/state.ts';
 import type { Stop } from '../core/turn/stop-reason.ts';
-import { MODEL_RETRY } from '../core/conversation/model-call.ts';
+import { MODEL_RETRY } from './retry.ts';
 import { recordStopReason } from './search-attributes.ts';
 import type { Turn } from './turn.ts';
 import { allAnswered } from './updates.ts';

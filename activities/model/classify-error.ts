@@ -4,7 +4,7 @@ import { causeChain } from '../../core/failures.ts';
 import { defined, shorten } from '../../core/json.ts';
 import { hintFor, isThreadCode } from './error-hints.ts';
 import { platformError, platformHint, requestIdOf } from './platform-errors.ts';
-import type { Secrets } from '../secrets.ts';
+import type { Secrets } from './secrets.ts';
 
 /** What a failed request means for the next one. */
 export interface ModelErrorVerdict {

@@ -1,8 +1,8 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import { DeclarationError } from '../../agents/declaration-error.ts';
-import type { Secrets } from '../secrets.ts';
-import { redactLog } from '../secrets.ts';
+import type { Secrets } from './secrets.ts';
+import { redactLog } from './secrets.ts';
 
 /**
  * What is used of a client: every one of the Anthropic SDK's family has it. `Anthropic` itself,

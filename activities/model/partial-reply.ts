@@ -2,7 +2,7 @@ import type { Context } from '@temporalio/activity';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { partialEnd } from '../../core/conversation/partial-reply.ts';
 import type { ReplyAssembly } from './assemble-reply.ts';
-import { keepAlive } from '../tools/heartbeat.ts';
+import { keepAlive } from '../heartbeat.ts';
 
 /** How often who reads along is told of something new. What ends sooner never pays for it. */
 const NEWS_MS = 200;

@@ -9,8 +9,8 @@ import { withoutAutomatic } from './cache-breakpoints.ts';
 import type { ModelClient } from './client.ts';
 import { amazonErrorType, requestIdOf } from './platform-errors.ts';
 import type { RequestParams } from './request-params.ts';
-import type { Secrets } from '../secrets.ts';
-import { redactRefusals } from '../secrets.ts';
+import type { Secrets } from './secrets.ts';
+import { redactRefusals } from './secrets.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
 export class IdleStreamError extends Error {
@@ -83,17 +83,9 @@ async function send(
 ): Promise<Response> {
   const { betas, ...rest } = takesAutomaticCaching(client) ? params : withoutAutomatic(params);
   const body = { ...rest, stream: true as const };
-  const post = () =>
-    betas === undefined
-      ? client.messages.create(body, options).asResponse()
-      : client.beta.messages.create({ ...body, betas }, options).asResponse();
-  try {
-    return await post();
-  } catch (error) {
-    if (!areFetched(client) || !isRefusal(error)) throw error;
-    // The key may have been rotated; whoever gives it is asked again.
-    return await post();
-  }
+  return await (betas === undefined
+    ? client.messages.create(body, options).asResponse()
+    : client.beta.messages.create({ ...body, betas }, options).asResponse());
 }
 
 /**
@@ -106,13 +98,17 @@ function takesAutomaticCaching(client: ModelClient): boolean {
   return 'models' in client;
 }
 
-/** Whether each request gets its credentials from a function, a profile or a cloud. */
-function areFetched({ apiKey, authToken }: ModelClient): boolean {
+/**
+ * Whether the API has rejected credentials, and the next request has new ones: a function, a profile or
+ * a cloud gives them for each.
+ */
+export function hasStaleCredentials(error: unknown, client: () => ModelClient): boolean {
+  if (!rejectsCredentials(error)) return false;
+  const { apiKey, authToken } = client();
   return typeof apiKey !== 'string' && typeof authToken !== 'string';
 }
 
-/** Whether the credentials were refused, and other ones may not be. */
-function isRefusal(error: unknown): boolean {
+function rejectsCredentials(error: unknown): boolean {
   if (!isRecord(error)) return false;
   if (error['status'] === 401) return true;
   const { headers } = error;

@@ -20,7 +20,7 @@ import {
   timedOutText,
   WORKER_SHUT_DOWN,
 } from '../../core/calls/texts.ts';
-import { keepAlive } from './heartbeat.ts';
+import { keepAlive } from '../heartbeat.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is left behind. */
 const STOP_GRACE_MS = 5_000;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SessionOptions } from '../../client/options.ts';
+import type { OpenSessionOptions } from '../../client/options.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import type { Opening } from '../chat/opening.ts';
 import { agentOf, openingLines, readOpening, saidBefore } from '../chat/opening.ts';
@@ -87,8 +87,8 @@ async function findSession(place: Place, options: ChatCommandOptions): Promise<F
   const sessionId = options.session ?? `${place.agent ?? ''}-${randomUUID().slice(0, 8)}`;
   const opening = await readOpening(agents.getSession(sessionId), history);
   const agent = agentOf(opening, place.agent, sessionId);
-  const given: SessionOptions = context === undefined ? {} : { context };
-  const session = agents.session(agent, sessionId, given);
+  const given: OpenSessionOptions = context === undefined ? {} : { context };
+  const session = agents.openSession(agent, sessionId, given);
   return { session, agent, opening };
 }
 

@@ -1,3 +1,4 @@
+import { PlaitError } from '../errors.ts';
 import { isRecord, shorten } from '../json.ts';
 
 /** What the token of a call holds: the text by which somebody outside may complete it. */
@@ -9,8 +10,9 @@ export interface CallToken {
 }
 
 /** The text is not the token of a tool call. The message says what a token looks like. */
-export class InvalidCallTokenError extends Error {
+export class InvalidCallTokenError extends PlaitError {
   override readonly name = 'InvalidCallTokenError' as const;
+  override readonly code = 'INVALID_CALL_TOKEN' as const;
 }
 
 /** Names the form of what follows. Another form gets another letter, so that old tokens stay valid. */

@@ -16,7 +16,7 @@ export const DEFAULT_RESULT_BYTES = 100_000;
  */
 const HEAD_SHARE = 2 / 3;
 
-/** A cut moves to the end of a line that is so near: most lines are shorter, and whole ones read better. */
+/** A cut moves to the end of a line that is so near: most lines are shorter, and whole lines read better. */
 const LINE_CHARACTERS = 200;
 /** Of what is shown before or after the cut, so that a low limit is not spent on whole lines. */
 const LINE_SHARE = 1 / 8;
@@ -49,8 +49,8 @@ export function resultText(content: ToolResultContent): string {
  * Cuts the text of a result to `limit` bytes of UTF-8, with a notice at the place of the cut that gives
  * the sizes and says, in the words of `tellRest`, how to get the rest. Notices come on top of the limit.
  *
- * Only text counts and only text is cut: half an image is none. Of several texts the longest are cut,
- * so that a short one beside a long one stays whole.
+ * Only text counts, and only text is cut: half an image cannot be shown. Of several texts the longest
+ * are cut, so that a short one beside a long one stays whole.
  */
 export function cutResult(
   content: ToolResultContent,
@@ -177,7 +177,7 @@ function withCuts(content: ToolResultContent, cuts: readonly Cut[]): ToolResultC
     if (block.type !== 'text') return [block];
     const text = shown[next++] as string;
     if (text === block.text) return [block];
-    // The API refuses texts without any visible character.
+    // The API rejects texts without any visible character.
     return text.trim() === '' ? [] : [{ ...block, text }];
   });
 }

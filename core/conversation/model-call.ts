@@ -1,4 +1,3 @@
-import type { RetryPolicy } from '@temporalio/common';
 import type { OutputSchema, PinnedAgent, PinnedSpec } from '../agent-spec.ts';
 import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
 import { readPreparedCall } from '../calls/prepared-call.ts';
@@ -12,18 +11,6 @@ import type { Segment } from './transcript.ts';
 
 // What a turn gives to the activity that asks the model, and what it gets back. Both stand in
 // histories, so their fields keep their names.
-
-/**
- * Some twelve minutes of an overloaded API. The activity says when to try again where the API says
- * it, and ends the attempts where trying again cannot help.
- */
-export const MODEL_RETRY: RetryPolicy = {
-  initialInterval: '1s',
-  backoffCoefficient: 2,
-  maximumInterval: '60s',
-  maximumAttempts: 18,
-  nonRetryableErrorTypes: ['PayloadsTooLarge'],
-};
 
 export interface ModelCallArgs {
   agent: string;
@@ -59,7 +46,7 @@ export interface ReplyAnswer {
   /** When the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
   /** Files in the newest results that the API rejected, so they were left out of the conversation. */
-  leftOut?: RejectedFile[];
+  leftOut?: readonly RejectedFile[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
   /** Where the reply is an answer that has a schema. */

@@ -1,5 +1,6 @@
 import type { OutputSchema } from '../agent-spec.ts';
 import type { BatchPolicy } from '../calls/batch-policy.ts';
+import { PlaitError } from '../errors.ts';
 import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
 import { isRecord } from '../json.ts';
 import type { Budget, OnLimit } from './budget.ts';
@@ -35,8 +36,9 @@ export interface TurnArgs extends Partial<BatchPolicy> {
 }
 
 /** The arguments of a turn are wrong. The message says which and what to do. */
-export class InvalidTurnError extends Error {
+export class InvalidTurnError extends PlaitError {
   override readonly name = 'InvalidTurnError' as const;
+  override readonly code = 'INVALID_TURN' as const;
 }
 
 const FIELDS = [

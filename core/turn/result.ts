@@ -1,6 +1,6 @@
 import type { PinnedAgent } from '../agent-spec.ts';
 import type { CallRecord } from '../calls/record.ts';
-import { closeConversation } from '../conversation/close-conversation.ts';
+import { closeConversation } from '../conversation/sendable.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { Transcript } from '../conversation/transcript.ts';
 import { references, withTail } from '../conversation/transcript.ts';

@@ -120,7 +120,7 @@ describe('an overloaded model', () => {
         [NEXT]: works,
       }),
     });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const say1 = async (text: string) => (await session.send(text)).result();
 
     expect(await say1('one')).not.toHaveProperty('fallback');
@@ -278,7 +278,7 @@ describe('a refusal', () => {
         [NEXT]: works,
       }),
     });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const say1 = async (text: string) => (await session.send(text)).result();
 
     expect(await say1('one')).toMatchObject({ text: `${NEXT} is done.`, rounds: 3 });

@@ -38,7 +38,7 @@ async function waiting() {
   const agent = agentWith([wait]);
   const work = conversation('work', [callTools({ wait: {} }), say('Worked.')]);
   const plait = await startPlait({ agents: [agent], script: script(work, echo) });
-  const session = plait.agents.session(agent, newSessionId());
+  const session = plait.agents.openSession(agent, newSessionId());
   return { plait, session, door };
 }
 

@@ -2,7 +2,7 @@ import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
 import { describe, expect, test } from 'vitest';
 import { assembleReply } from '../../../activities/model/assemble-reply.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
-import { block, messageDelta, messageStart, messageStop, text, toolUse } from '../stream-events.ts';
+import { block, messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
 function assemble(events: readonly ReplyEvent[]): ModelReply {
   const reply = assembleReply();

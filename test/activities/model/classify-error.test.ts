@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
 import { classifyModelError } from '../../../activities/model/classify-error.ts';
 import { IdleStreamError } from '../../../activities/model/request-reply.ts';
-import { answered, brokenOff } from '../api-errors.ts';
+import { answered, brokenOff } from './api-errors.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
 const rateLimited = (headers: Record<string, string>, errorCode?: string) =>

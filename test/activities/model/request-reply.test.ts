@@ -4,15 +4,15 @@ import { describe, expect, test } from 'vitest';
 import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
 import type { RequestOptions } from '../../../activities/model/request-reply.ts';
 import { IdleStreamError, requestReply } from '../../../activities/model/request-reply.ts';
-import { createSecrets } from '../../../activities/secrets.ts';
+import { createSecrets } from '../../../activities/model/secrets.ts';
 import { fault } from '../../../testing/faults.ts';
 import type { MessagesServer } from '../../../testing/messages-server.ts';
 import { startMessagesServer } from '../../../testing/messages-server.ts';
 import type { Reply } from '../../../testing/messages/reply.ts';
 import { callTools, paced, say } from '../../../testing/replies.ts';
 import { conversation } from '../../../testing/script.ts';
-import { messageDelta, messageStart, messageStop, text } from '../stream-events.ts';
-import { streamServer } from '../stream-server.ts';
+import { messageDelta, messageStart, messageStop, text } from './stream-events.ts';
+import { streamServer } from './stream-server.ts';
 
 const QUESTION = 'What about customer 1234?';
 const PATIENT: RequestOptions = {

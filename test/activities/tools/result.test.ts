@@ -309,7 +309,7 @@ describe('a result that the model sees', () => {
 
     await expect(presentResult(value, { callId, store: memory() })).rejects.toEqual(
       new InvalidToolResultError(
-        'The tool ran, but what it returned cannot be shown to you: result[1] is declared as image/jpeg, and its bytes are those of image/png.',
+        'The tool ran, but what it returned cannot be shown to you: result[1] is declared as image/jpeg, but its bytes are those of image/png.',
       ),
     );
   });

@@ -88,7 +88,7 @@ describe('what a file is', () => {
   });
 });
 
-test('base64 is taken for what it is, and its bytes are counted', () => {
+test('base64 is recognized, and its bytes are counted', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (bytes) => {
       const data = Buffer.from(bytes).toString('base64');

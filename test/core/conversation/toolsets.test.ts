@@ -45,7 +45,7 @@ test("a call of a toolset's member is one of the toolset's tool, with the member
   ]);
 });
 
-test('a call whose input is no object stays as it came', () => {
+test('a call whose input is not an object stays as it came', () => {
   const broken = member('toolu_1', 'left_click', 'now', 'computer');
   expect(toolCalls([broken])).toEqual([broken]);
 });

@@ -1,10 +1,10 @@
 import Anthropic from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
-import { classifyModelError, withoutSecrets } from '../../activities/model/classify-error.ts';
-import { modelClient } from '../../activities/model/client.ts';
-import { requestReply } from '../../activities/model/request-reply.ts';
-import { createSecrets, redactLog } from '../../activities/secrets.ts';
-import { answerJson, httpServer } from '../fixtures/http-server.ts';
+import { classifyModelError, withoutSecrets } from '../../../activities/model/classify-error.ts';
+import { modelClient } from '../../../activities/model/client.ts';
+import { requestReply } from '../../../activities/model/request-reply.ts';
+import { createSecrets, redactLog } from '../../../activities/model/secrets.ts';
+import { answerJson, httpServer } from '../../fixtures/http-server.ts';
 
 const PARAMS = {
   model: 'claude-opus-5-5',

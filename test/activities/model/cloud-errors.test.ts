@@ -1,13 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import type { ModelErrorVerdict } from '../../activities/model/classify-error.ts';
-import { classifyModelError } from '../../activities/model/classify-error.ts';
-import type { ModelClient } from '../../activities/model/client.ts';
-import { requestReply } from '../../activities/model/request-reply.ts';
-import { createSecrets } from '../../activities/secrets.ts';
-import { bedrockClient, vertexClient } from '../fixtures/cloud-clients.ts';
-import { exceptionFrame } from '../fixtures/event-stream.ts';
-import { answerJson, httpServer } from '../fixtures/http-server.ts';
+import { sendRequest } from '../../../activities/model/ask-model.ts';
+import type { ModelErrorVerdict } from '../../../activities/model/classify-error.ts';
+import type { ModelClient } from '../../../activities/model/client.ts';
+import type { Asking } from '../../../activities/model/second-chances.ts';
+import { secondChance } from '../../../activities/model/second-chances.ts';
+import { createSecrets } from '../../../activities/model/secrets.ts';
+import { bedrockClient, vertexClient } from '../../fixtures/cloud-clients.ts';
+import { exceptionFrame } from '../../fixtures/event-stream.ts';
+import { answerJson, httpServer } from '../../fixtures/http-server.ts';
 
 const PARAMS = {
   model: 'anthropic.claude-opus-5-5',
@@ -22,16 +23,20 @@ async function verdictOn(
 ): Promise<ModelErrorVerdict & { asked: number }> {
   await using server = await httpServer((_request, response) => answer(response));
   const options = {
+    client: () => client(server.url),
     signal: new AbortController().signal,
     idleTimeoutMs: 10_000,
     secrets: createSecrets(),
   };
-  try {
-    await requestReply(client(server.url), PARAMS, options);
-  } catch (error) {
-    return { ...classifyModelError(error), asked: server.requests.length };
+  const first = { model: PARAMS.model, messages: PARAMS.messages, leftOut: [] };
+  const circumstances = { spec: PARAMS, first, tailLength: 1, attempt: 1 };
+  let asking: Asking | undefined = { request: first, used: [] };
+  for (;;) {
+    const response = await sendRequest(options, PARAMS);
+    if (response.type !== 'failure') throw new Error('It must be rejected.');
+    asking = secondChance(response, asking, circumstances)?.asking;
+    if (asking === undefined) return { ...response, asked: server.requests.length };
   }
-  throw new Error('It must be rejected.');
 }
 
 const amazon = (status: number, type: string) => (response: ServerResponse) =>

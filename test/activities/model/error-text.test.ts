@@ -1,7 +1,7 @@
 import { APIConnectionError, APIConnectionTimeoutError, APIError } from '@anthropic-ai/sdk';
 import { describe, expect, test } from 'vitest';
-import { TornReplyError } from '../../activities/model/assemble-reply.ts';
-import { classifyModelError } from '../../activities/model/classify-error.ts';
+import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
+import { classifyModelError } from '../../../activities/model/classify-error.ts';
 import { answered, brokenOff, REQUEST } from './api-errors.ts';
 
 describe('what is told of an error', () => {

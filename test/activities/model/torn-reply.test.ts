@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ReplyEvent } from '../../activities/model/assemble-reply.ts';
-import { assembleReply, TornReplyError } from '../../activities/model/assemble-reply.ts';
+import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
+import { assembleReply, TornReplyError } from '../../../activities/model/assemble-reply.ts';
 import { messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
 function assemble(events: readonly ReplyEvent[]) {

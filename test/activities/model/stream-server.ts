@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { MessagesEvent } from '../../testing/sse.ts';
-import { frame } from '../../testing/sse.ts';
-import type { Loopback } from '../fixtures/loopback.ts';
-import { onLoopback } from '../fixtures/loopback.ts';
+import type { MessagesEvent } from '../../../testing/sse.ts';
+import { frame } from '../../../testing/sse.ts';
+import type { Loopback } from '../../fixtures/loopback.ts';
+import { onLoopback } from '../../fixtures/loopback.ts';
 
 export interface StreamServer extends Loopback {
   /** Responses whose connection the client has closed. */

@@ -1,7 +1,6 @@
 import { defined } from '../core/json.ts';
 import {
   ApplicationFailure,
-  CancellationScope,
   condition,
   continueAsNew,
   defineQuery,
@@ -19,15 +18,15 @@ import {
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
 } from '../core/session/messages.ts';
+import type { SessionStep } from '../core/session/decide.ts';
+import { nextSessionStep } from '../core/session/decide.ts';
 import type { SessionMemory, WaitingTurn } from '../core/session/memory.ts';
 import {
   beginSession,
   closeSession,
   describeSession,
-  fitsOnePayload,
   rejectSend,
   takeSend,
-  takeTurn,
   turnEnded,
 } from '../core/session/memory.ts';
 import { STATUS_ATTRIBUTE, STOP_REASON_ATTRIBUTE } from '../core/search-attributes.ts';
@@ -42,31 +41,14 @@ import type {
 import { references } from '../core/conversation/transcript.ts';
 import { updateAttributes } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
-import { allAnswered } from './updates.ts';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
 const closeUpdate = defineUpdate<void, [Close?]>(CLOSE_UPDATE);
 const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
 const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
 
-/**
- * A session that was idle for so long goes on in a new run. Its history is then almost empty, so that
- * any later version of Plait can wake it up.
- */
-const IDLE_BEFORE_CONTINUING = 10_000;
-/**
- * One whose history is long waits for a shorter pause. A message that arrives just when the session
- * goes on in a new run is refused by the server, and sent again by the SDK only after some 1.7 s; right
- * after a turn is when the next one is most likely to come.
- */
-const PAUSE_BEFORE_CONTINUING = 1_000;
-/** Where Temporal suggests it. */
-const SUGGESTED_EVENTS = 4_096;
-/** Where there is no pause, a history that is so many times as long as it should be has to do. */
-const MAX_EXCESS = 2;
-
-/** One session in one run. Its Updates do nothing but record, so none is ever half done. */
-export class SessionRun {
+/** One session in one run: its memory, and the doors through which others reach it. Updates only record, so none is ever half done. */
+export class Session {
   private readonly args: SessionArgs;
   private memory: SessionMemory;
   private running: SessionTurn | undefined;
@@ -94,23 +76,20 @@ export class SessionRun {
     setHandler(transcriptQuery, () => this.transcript());
   }
 
-  /** Waits for a message; `undefined` when the session is closed. */
-  async nextTurn(): Promise<WaitingTurn | undefined> {
-    // A cancelled session starts nothing any more.
-    if (CancellationScope.current().consideredCancelled) this.close({ interrupt: true });
+  nextStep(): SessionStep {
+    const { args, hasRunTurns } = this;
+    const decided = nextSessionStep(this.memory, { args, hasRunTurns, history: workflowInfo() });
+    this.memory = decided.memory;
+    return decided.next;
+  }
+
+  /** Whether a message came, or the session was closed, within so many milliseconds. */
+  async hears(atMost: number | undefined): Promise<boolean> {
     const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
-    const patience = this.patience();
-    if (patience === 0 && fitsOnePayload(this.memory, this.args)) await this.continueAsNew();
-    if (!isAwake()) {
-      setCurrentDetails('Idle');
-      if (patience === undefined) await condition(isAwake);
-      else if (!(await condition(isAwake, patience))) await this.continueAsNew();
-    }
-    await allAnswered();
-    const next = takeTurn(this.memory);
-    if (next === undefined) return undefined;
-    this.memory = next.memory;
-    return next.turn;
+    setCurrentDetails('Idle');
+    if (atMost !== undefined) return await condition(isAwake, atMost);
+    await condition(isAwake);
+    return true;
   }
 
   async runTurn(turn: WaitingTurn): Promise<void> {
@@ -148,7 +127,7 @@ export class SessionRun {
     const policy = { sessionId, ...defined({ whenBusy }) };
     const { memory, receipt, effect } = takeSend(this.memory, policy, send, this.running?.about);
     this.memory = memory;
-    if (effect.type === 'note') this.running?.add(effect.note);
+    if (effect.type === 'steer') this.running?.add(effect.message);
     if (effect.type === 'interrupt') this.running?.interrupt();
     return receipt;
   }
@@ -166,21 +145,8 @@ export class SessionRun {
     ]);
   }
 
-  /**
-   * How many milliseconds without a message the session waits for before it goes on in a new run. For
-   * ever where it has not run a turn: one that sleeps has no timer.
-   */
-  private patience(): number | undefined {
-    if (!this.hasRunTurns) return undefined;
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    const limit = this.memory.agent?.limits.historyEvents;
-    if (historyLength >= MAX_EXCESS * (limit ?? SUGGESTED_EVENTS)) return 0;
-    const isLong = continueAsNewSuggested || historyLength >= (limit ?? Number.POSITIVE_INFINITY);
-    return isLong ? PAUSE_BEFORE_CONTINUING : IDLE_BEFORE_CONTINUING;
-  }
-
   /** No turn runs now; messages that wait are carried. */
-  private async continueAsNew(): Promise<never> {
+  async continueAsNew(): Promise<never> {
     // What the session began with lies in the memory.
     const { messages: _, ...args } = this.args;
     const memory = { ...this.memory, transcript: references(this.memory.transcript) };

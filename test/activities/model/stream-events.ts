@@ -1,6 +1,6 @@
 import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages';
-import type { ReplyEvent } from '../../activities/model/assemble-reply.ts';
-import type { ReplyBlock } from '../../core/conversation/messages.ts';
+import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
+import type { ReplyBlock } from '../../../core/conversation/messages.ts';
 
 // One reply as the events of its stream, in the API's framing.
 
