@@ -79,23 +79,17 @@ class BatchRun {
   constructor(
     batch: Batch,
     outside: Outside,
-    {
-      resolve,
-      reject,
-    }: {
-      resolve: (settled: SettledCall[]) => void;
-      reject: (error: unknown) => void;
-    },
+    ended: { resolve: (settled: SettledCall[]) => void; reject: (error: unknown) => void },
   ) {
     this.batch = batch;
     this.outside = outside;
-    this.resolve = resolve;
+    this.resolve = ended.resolve;
     const { agent, policy } = batch;
     this.timeout = firstTimeout(policy, batch.turnTime);
     this.scope = new BatchScope({
       ofItsOwn: policy.onToolFailure === 'cancelSiblings' || this.timeout !== undefined,
       done: () => this.showWhatIsOpen(),
-      failed: reject,
+      failed: ended.reject,
     });
     const policies = new Map(agent.policies);
     this.limiter = new Limiter({
