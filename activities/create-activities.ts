@@ -21,12 +21,12 @@ import { withBuiltInTools } from './tools/built-in-tools.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
-import { createPrepareCall } from './tools/prepare-call.ts';
+import { createPrepareCall } from './tools/prepare-calls.ts';
 import { createPresentResult } from './tools/present-result.ts';
 import { readTurn } from './turn/read-turn.ts';
 import { createRunTool } from './tools/run-tool.ts';
 import { createSecrets } from './model/secrets.ts';
-import type { LeftBehind } from './tools/attempt.ts';
+import type { AbandonedTool } from './tools/attempt.ts';
 import { createTranscriptStore } from './transcript/store.ts';
 
 export interface ActivitiesOptions {
@@ -76,8 +76,8 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
   return buildActivities(options, new Set());
 }
 
-/** `leftBehind` is kept to the names of tools that were given up and still run. */
-export function buildActivities(options: ActivitiesOptions, leftBehind: Set<LeftBehind>) {
+/** `abandoned` is kept to the names of tools that were given up and still run. */
+export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(
     [...new Set(options.agents)].map((agent) => withBuiltInTools(agent, store)),
@@ -88,7 +88,7 @@ export function buildActivities(options: ActivitiesOptions, leftBehind: Set<Left
     secrets,
     idleTimeoutMs: idleTimeout(options),
   };
-  const runTool = createRunTool(registry, store, leftBehind);
+  const runTool = createRunTool(registry, store, abandoned);
   return {
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),

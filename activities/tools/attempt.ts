@@ -22,7 +22,7 @@ import {
 } from '../../core/calls/texts.ts';
 import { keepAlive } from '../heartbeat.ts';
 
-/** How long a tool may take to stop after its signal aborted, before it is left behind. */
+/** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 const STOP_GRACE_MS = 5_000;
 
 /** A longer timer fires at once in Node. The server's own timeout holds for such tools. */
@@ -46,19 +46,19 @@ export interface ToolAttempt {
 }
 
 /** A tool that did not stop when it should have, and runs on although its call has ended. */
-export interface LeftBehind {
+export interface AbandonedTool {
   tool: string;
   callId: string;
 }
 
 /**
  * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its
- * call was given up is in `leftBehind` until it ends.
+ * call was given up is in `abandoned` until it ends.
  */
 export async function beginAttempt(
   activity: Context,
   repeatable: boolean,
-  leftBehind: Set<LeftBehind>,
+  abandoned: Set<AbandonedTool>,
 ): Promise<ToolAttempt> {
   const { attempt, startToCloseTimeoutMs } = activity.info;
   const startedAt = Date.now();
@@ -119,11 +119,11 @@ export async function beginAttempt(
         let runs = true;
         const ended = () => {
           runs = false;
-          leftBehind.delete(call);
+          abandoned.delete(call);
         };
         stop = () => {
           setTimeout(() => {
-            if (runs) leftBehind.add(call);
+            if (runs) abandoned.add(call);
             reject(new Error('did not stop'));
           }, STOP_GRACE_MS).unref();
         };
