@@ -37,10 +37,10 @@ export interface ActivitiesOptions {
    * (`AnthropicBedrock`, `AnthropicVertex`, `AnthropicFoundry`, `AnthropicAws`), one for the worker. Its
    * own retries are not used: Temporal retries, and records it.
    *
-   * `apiKey` may be an async function, which is asked for a key before every request. Where credentials
-   * come from a function or a cloud, a request that is refused with 401 is made once more, at once, with
-   * new ones; a second refusal is final. Keys are kept out of failures and logs; give them here or in
-   * the environment, never to an agent, a tool's result or a turn's context.
+   * `apiKey` may be an async function, which is called for a key before every request. Where credentials
+   * come from a function or a cloud, a request that the API rejects with 401 is sent once more, at once,
+   * with new ones; a second 401 is final. Keys are kept out of failures and logs: give them here or in the
+   * environment, never to an agent, a tool's result or a turn's context.
    *
    * Throws a `DeclarationError` for a `baseURL` with a user name or a password in it.
    * @default made with the first request by `new Anthropic()`, which reads ANTHROPIC_API_KEY,
@@ -57,8 +57,8 @@ export interface ActivitiesOptions {
    */
   storage?: StorageDriver;
   /**
-   * Longest silence of the Messages API within a request before it is given up and asked again.
-   * Pings count as life. Must stay well under the 300 s after which Node's fetch gives up by itself.
+   * Longest silence of the Messages API within a request, before Plait closes it and asks again. Pings
+   * count as life. Must stay well under the 300 s after which Node's fetch gives up by itself.
    * @default '2m'
    */
   modelIdleTimeout?: Duration;
@@ -76,7 +76,7 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
   return buildActivities(options, new Set());
 }
 
-/** `abandoned` is kept to the names of tools that were given up and still run. */
+/** `abandoned` always holds the tools that still run although their calls have ended. */
 export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(

@@ -110,7 +110,7 @@ describe('images and documents of a conversation', () => {
     await expect(inActivity(read)).rejects.toMatchObject({ type: STORAGE_FAILED });
   });
 
-  test('are no part of the segments, which say that there are some', async () => {
+  test('do not stand in the segments, which say that there are some', async () => {
     const store = createTranscriptStore(freshStorage());
     const segments = await inActivity(() => seal(store, [], messages));
 
@@ -313,7 +313,7 @@ describe('a segment that cannot be read', () => {
     );
   });
 
-  test('is not asked for again for long where it is lost for good', async () => {
+  test('is soon not asked for again where it is lost for good', async () => {
     await expect(loadLost(2)).rejects.toMatchObject({ nonRetryable: false });
     await expect(loadLost(3)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
   });
@@ -338,7 +338,7 @@ describe('a segment that cannot be read', () => {
     expect(store.hasStorage).toBe(false);
   });
 
-  test('is one whose content is not what was written', async () => {
+  test('is also one whose content is not what was written', async () => {
     const storage = freshStorage();
     const seals = (text: string) =>
       inActivity(() => seal(createTranscriptStore(storage), [], [says(text)]));
