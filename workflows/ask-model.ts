@@ -1,23 +1,11 @@
-import type { RetryPolicy } from '@temporalio/common';
 import { isCancellation, scheduleActivity } from '@temporalio/workflow';
 import type { ModelCallArgs, RecordedModelCall } from '../core/conversation/model-call.ts';
 import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
+import { MODEL_RETRY } from './retry.ts';
 import type { Turn } from './turn.ts';
-
-/**
- * Some twelve minutes of an overloaded API. The activity says when to try again where the API says
- * it, and ends the attempts where trying again cannot help.
- */
-export const MODEL_RETRY: RetryPolicy = {
-  initialInterval: '1s',
-  backoffCoefficient: 2,
-  maximumInterval: '60s',
-  maximumAttempts: 18,
-  nonRetryableErrorTypes: ['PayloadsTooLarge'],
-};
 
 /**
  * Asks the model for its next reply, as an activity that is retried until the answer is final. The

@@ -21,7 +21,7 @@ import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
 import { sessionTurnResult, turnProgress, turnResult } from '../core/turn/result.ts';
 import { answerLostCalls, answerOpenCalls } from '../core/turn/state.ts';
 import type { Stop } from '../core/turn/stop-reason.ts';
-import { MODEL_RETRY } from './ask-model.ts';
+import { MODEL_RETRY } from './retry.ts';
 import { recordStopReason } from './search-attributes.ts';
 import type { Turn } from './turn.ts';
 import { allAnswered } from './updates.ts';

@@ -30,7 +30,7 @@ import type { TurnBeginning } from '../core/turn/beginning.ts';
 import { isSessionProgress } from '../core/turn/result.ts';
 import { STEER_SIGNAL } from '../core/turn/protocol.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
-import { MODEL_RETRY } from './ask-model.ts';
+import { MODEL_RETRY } from './retry.ts';
 import { attributesOfTurn } from './search-attributes.ts';
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTurnResult>;

@@ -9,7 +9,7 @@ import { readPreparedCall } from '../../core/calls/prepared-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { shorten } from '../../core/json.ts';
 import { PREPARE_CALL } from '../../core/names.ts';
-import { MODEL_RETRY } from '../ask-model.ts';
+import { MODEL_RETRY } from '../retry.ts';
 
 // A worker prepares the calls of a reply together with it. These are the calls that it has to prepare
 // again: schemas are functions, and the workflow has none.
