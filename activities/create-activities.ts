@@ -17,7 +17,7 @@ import {
 } from '../core/names.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { createAnnounceApproval } from './tools/announce-approval.ts';
-import { withBuiltInTools } from './tools/built-in-tools.ts';
+import { withReadResult } from './tools/read-result.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
@@ -80,7 +80,7 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
 export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(
-    [...new Set(options.agents)].map((agent) => withBuiltInTools(agent, store)),
+    [...new Set(options.agents)].map((agent) => withReadResult(agent, store)),
   );
   const secrets = createSecrets();
   const model = {

@@ -17,7 +17,7 @@ import { shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import type { StoredResult } from '../../core/calls/stored-result.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
-import { isReadResult } from './built-in-tools.ts';
+import { isReadResult } from './read-result.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
 import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
 import type { AbandonedTool } from './attempt.ts';
@@ -27,7 +27,7 @@ import { InvalidToolResultError, presentResult } from './result.ts';
 import { AsyncCompletion, toolContext } from './tool-context.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 
-/** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
+/** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
 export function createRunTool(
@@ -89,13 +89,13 @@ export async function present(
   return presented;
 }
 
-/** The rest is kept where the model can read it; a page of what was kept is not kept once more. */
+/** The rest is kept where the model can read it. A page of `read_result` is not kept once more. */
 function mayBeKept(agent: AgentDefinition, tool: Tool): boolean {
   const offered = agent.tools.get(READ_RESULT);
   return offered !== undefined && isReadResult(offered) && offered !== tool;
 }
 
-/** Another worker of the queue may know the tool, and nothing has begun: worth another attempt. */
+/** Another worker of the queue may have the tool, and nothing has begun, so the failure may be retried. */
 export function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
   const agent = registeredAgent(registry, agentName);
   const tool = agent.tools.get(toolName);
@@ -151,7 +151,7 @@ function isFinal(error: unknown): boolean {
   return error instanceof ApplicationFailure && error.nonRetryable === true;
 }
 
-/** In milliseconds. A delay that is none is ignored: it must not hide the error that it came with. */
+/** In milliseconds. An invalid delay is ignored, so that the original error is not hidden. */
 function nextRetryDelay(error: unknown): number | undefined {
   const asked = isToolError(error) || error instanceof ApplicationFailure;
   const parsed = duration.safeParse(asked ? error.nextRetryDelay : undefined);

@@ -56,7 +56,7 @@ describe('read_result', () => {
 
   test.for([
     ['no id', {}, "must have required property 'id'"],
-    ['an offset that is none', { id: 'a', offset: -1 }, 'input/offset must be >= 0'],
+    ['an offset below 0', { id: 'a', offset: -1 }, 'input/offset must be >= 0'],
     ['half a character', { id: 'a', offset: 0.5 }, 'input/offset must be integer'],
     ['a limit above that of a page', { id: 'a', limit: 30_001 }, 'input/limit must be <= 30000'],
     ['a limit of nothing', { id: 'a', limit: 0 }, 'input/limit must be >= 1'],
