@@ -365,10 +365,14 @@ describe('a tool that uses later() wrongly', () => {
     [
       'a timeout that is not a duration',
       ({ later }) => later({ timeout: 'soon' }),
-      /"soon" is not a dur/,
+      /timeout must be a duration.*; got "soon"$/,
     ],
     ['a timeout of another type', ({ later }) => later({ timeout: 5n as never }), /milliseconds/],
-    ['a timeout without end', ({ later }) => later({ timeout: Infinity }), /not a duration/],
+    [
+      'a timeout without end',
+      ({ later }) => later({ timeout: Infinity }),
+      /must be a duration.*; got Infinity$/,
+    ],
     ['an unknown option', ({ later }) => later({ timeOut: '1s' } as never), /timeOut/],
     ['options that are not an object', ({ later }) => later('1s' as never), /later\(\).*object/s],
   ];
