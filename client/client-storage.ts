@@ -13,10 +13,14 @@ import type { Segment, Transcript } from '../core/conversation/transcript.ts';
 import { INLINE_BYTES } from '../core/conversation/transcript.ts';
 import { causeChain } from '../core/failures.ts';
 import { jsonBytes } from '../core/json.ts';
-import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/beginning.ts';
-import { isSessionProgress } from '../core/turn/beginning.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
-import type { TurnProgress, TurnResult } from '../core/turn/result.ts';
+import type {
+  SessionTurnProgress,
+  SessionTurnResult,
+  TurnProgress,
+  TurnResult,
+} from '../core/turn/result.ts';
+import { isSessionProgress } from '../core/turn/result.ts';
 import { StorageUnavailableError } from '../storage/errors.ts';
 import { partDigest, readPart, writePart } from '../storage/stored-part.ts';
 import { TurnFailedError } from './errors.ts';

@@ -60,14 +60,10 @@ export { PlaitError } from '../core/errors.ts';
 export type { PlaitErrorCode } from '../core/errors.ts';
 export { InvalidTurnError } from '../core/turn/input.ts';
 export type { ApprovalRequest } from '../core/turn/protocol.ts';
-export type {
-  CallRecord,
-  StopReason,
-  TurnArgs,
-  TurnInput,
-  TurnProgress,
-  TurnResult,
-} from '../core/turn/result.ts';
+export type { CallRecord } from '../core/calls/record.ts';
+export type { StopReason } from '../core/turn/stop-reason.ts';
+export type { TurnArgs, TurnInput } from '../core/turn/input.ts';
+export type { TurnProgress, TurnResult } from '../core/turn/result.ts';
 export type { StoredData } from '../core/conversation/stored-data.ts';
 export type {
   EndedTurn,

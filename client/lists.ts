@@ -11,7 +11,7 @@ import {
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
 import type { SessionStatus } from '../core/session/protocol.ts';
-import type { StopReason } from '../core/turn/result.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
 import { SearchAttributesMissingError } from './errors.ts';
 import type { TurnStatus } from './follow/events.ts';
 import { aboutServer, invalidArgument } from './temporal-errors.ts';

@@ -6,19 +6,19 @@ import type { Message } from '../core/conversation/messages.ts';
 import { messageCount } from '../core/conversation/transcript.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { defined, shorten } from '../core/json.ts';
-import type { Close } from '../core/session/messages.ts';
-import {
-  CLOSE_UPDATE,
-  DESCRIBE_QUERY,
-  SEND_UPDATE,
-  TRANSCRIPT_QUERY,
-} from '../core/session/messages.ts';
 import type {
+  Close,
   SendReceipt,
   SessionInput,
   SessionState,
   SessionTranscript,
   WhenBusy,
+} from '../core/session/protocol.ts';
+import {
+  CLOSE_UPDATE,
+  DESCRIBE_QUERY,
+  SEND_UPDATE,
+  TRANSCRIPT_QUERY,
 } from '../core/session/protocol.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import type { SessionStart } from './ask-session.ts';

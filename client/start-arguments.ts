@@ -10,7 +10,7 @@ import { sessionAttributes, turnAttributes, userProblem } from '../core/search-a
 import { checkSessionArgs } from '../core/session/input.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn/input.ts';
-import type { TurnArgs, TurnInput } from '../core/turn/result.ts';
+import type { TurnArgs, TurnInput } from '../core/turn/input.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
 import type { OpenSessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';

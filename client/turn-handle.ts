@@ -1,8 +1,7 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import type { SessionTurnResult } from '../core/turn/beginning.ts';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
-import type { TurnResult } from '../core/turn/result.ts';
+import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
 import { wholeFailure, wholeResult } from './client-storage.ts';
 import {

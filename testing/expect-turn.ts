@@ -1,7 +1,9 @@
 import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeType } from '../core/calls/outcome.ts';
-import type { CallRecord, StopReason, TurnProgress } from '../core/turn/result.ts';
+import type { CallRecord } from '../core/calls/record.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
+import type { TurnProgress } from '../core/turn/result.ts';
 import { answerProblems, answerText } from './answers.ts';
 import { callLine, json, turnText } from './turn-text.ts';
 

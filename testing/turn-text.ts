@@ -1,5 +1,5 @@
 import { shorten } from '../core/json.ts';
-import type { CallRecord } from '../core/turn/result.ts';
+import type { CallRecord } from '../core/calls/record.ts';
 import type { ObservedTurn } from './expect-turn.ts';
 
 /** Longer inputs and messages are cut: the reader wants to see which call it was. */

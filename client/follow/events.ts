@@ -6,12 +6,12 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { temporal } from '@temporalio/proto';
 import type { TimeLimits } from '../../core/calls/ending.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { CallRecord } from '../../core/calls/record.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { lastCalls } from '../../core/conversation/transcript.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import type { ContinuedTurn } from '../../core/turn/beginning.ts';
-import type { CallRecord } from '../../core/turn/result.ts';
 import type { HistoryEvent } from './history.ts';
 
 type Payloads = temporal.api.common.v1.IPayloads | null | undefined;
@@ -44,7 +44,7 @@ export interface EarlierRounds {
   rounds: number;
   calls: readonly CallRecord[];
   /** The calls of the last reply, where they have not been dispatched. */
-  open: { calls: readonly ToolUse[]; prepared: readonly PreparedCall[] };
+  open: { calls: readonly ToolUse[]; prepared: readonly (PreparedCall | MissingCall)[] };
 }
 
 /**

@@ -379,7 +379,7 @@ describe('an image that cannot be read', () => {
 
     await expect(plait.agents.start(agent, [words('Look'), bad])).rejects.toEqual(
       new InvalidTurnError(
-        'input[1] is declared as image/jpeg, and its bytes are those of image/png.',
+        'input[1] is declared as image/jpeg, but its bytes are those of image/png.',
       ),
     );
     await expect(session.send([bad])).rejects.toThrow('input[0] is declared as image/jpeg');
@@ -407,7 +407,7 @@ describe('an image that cannot be read', () => {
       {
         is_error: true,
         content:
-          'The tool ran, but what it returned cannot be shown to you: result[0] is declared as image/webp, and its bytes are those of image/png.',
+          'The tool ran, but what it returned cannot be shown to you: result[0] is declared as image/webp, but its bytes are those of image/png.',
       },
     ]);
   });
