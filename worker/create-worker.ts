@@ -5,7 +5,7 @@ import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
-import type { LeftBehind } from '../activities/tools/attempt.ts';
+import type { AbandonedTool } from '../activities/tools/attempt.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
@@ -127,13 +127,13 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     maxModelCallsPerSecond,
     ...temporal
   } = options;
-  const leftBehind = new Set<LeftBehind>();
+  const abandoned = new Set<AbandonedTool>();
   const plait = buildActivities(
     {
       agents,
       ...defined({ anthropic, storage, modelIdleTimeout }),
     },
-    leftBehind,
+    abandoned,
   );
   const needed = queuesOf(agents, taskQueue);
   const queues = chosenQueues(needed, taskQueues);
@@ -157,7 +157,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     afterRun(worker, async () => {
       // Nobody else can close it, and an open connection can keep the process alive for ever.
       await owned?.close();
-      refuseToLinger(leftBehind);
+      refuseToLinger(abandoned);
     });
     return worker;
   } catch (error) {
@@ -202,9 +202,9 @@ function afterRun(worker: Worker, cleanUp: () => Promise<void>): void {
  * as long as they like. The same error with which Temporal's worker gives up on such activities ends
  * it, unless it is caught.
  */
-function refuseToLinger(leftBehind: ReadonlySet<LeftBehind>): void {
-  if (leftBehind.size === 0) return;
-  const tools = [...leftBehind].map(({ tool, callId }) => `${tool} (${callId})`).join(', ');
+function refuseToLinger(abandoned: ReadonlySet<AbandonedTool>): void {
+  if (abandoned.size === 0) return;
+  const tools = [...abandoned].map(({ tool, callId }) => `${tool} (${callId})`).join(', ');
   throw new GracefulShutdownPeriodExpiredError(
     `The worker has shut down, but these tools ignore their signal and run on: ${tools}`,
   );

@@ -11,13 +11,13 @@ import {
 } from '@temporalio/workflow';
 import { INVALID_SESSION, SEND_REJECTED } from '../core/failures.ts';
 import { checkSend, checkSessionArgs } from '../core/session/input.ts';
-import type { Close } from '../core/session/messages.ts';
+import type { Close } from '../core/session/protocol.ts';
 import {
   CLOSE_UPDATE,
   DESCRIBE_QUERY,
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
-} from '../core/session/messages.ts';
+} from '../core/session/protocol.ts';
 import type { SessionStep } from '../core/session/decide.ts';
 import { nextSessionStep } from '../core/session/decide.ts';
 import type { SessionMemory, WaitingTurn } from '../core/session/memory.ts';

@@ -35,8 +35,11 @@ export async function askModel(
   const cancelled = activity.cancellationSignal;
   const signal = deadline === undefined ? cancelled : AbortSignal.any([cancelled, deadline.signal]);
   const send = async (request: ModelRequest): Promise<ModelResponse> => {
-    const told = { ...specFor(spec, request.model), ...defined({ max_tokens: request.maxTokens }) };
-    const params = requestParams(told, request.messages, own);
+    const toAsk = {
+      ...specFor(spec, request.model),
+      ...defined({ max_tokens: request.maxTokens }),
+    };
+    const params = requestParams(toAsk, request.messages, own);
     const response = await sendRequest({ ...model, signal }, params, earlierIds);
     if (response.type === 'failure') throwIfStopped(activity, deadline);
     return response;
@@ -64,14 +67,14 @@ export async function sendRequest(
     : { type: 'invalid reply', reply, problem };
 }
 
-/** A request that was ended has not failed. */
+/** A request that was ended from here has not failed. */
 function throwIfStopped(
   { cancellationSignal: cancelled }: Context,
   deadline: TurnDeadline | undefined,
 ): void {
   deadline?.signal.throwIfAborted();
   if (!cancelled.aborted) return;
-  // Not the turn was cancelled but this worker stops: another one asks again.
+  // The turn is not cancelled: this worker stops, and another one asks again.
   if ((cancelled.reason as Error).message === 'WORKER_SHUTDOWN') {
     throw ApplicationFailure.retryable(
       'The worker shut down during a model call.',

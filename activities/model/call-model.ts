@@ -75,7 +75,7 @@ export function createCallModel(
       const { by, leftOut } = answered;
       const fallback = fallbackOfRefusal(spec, answered, args);
       if (fallback !== undefined) {
-        // What it had said is kept nowhere, and might not fit into the result.
+        // Its content is not kept, and might not fit into the result.
         const refused = { ...answered.reply, content: [] };
         return { type: 'refusal', refused, by, fallback, ...defined({ pinned }) };
       }

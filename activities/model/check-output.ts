@@ -27,7 +27,7 @@ export interface OutputSource {
   own: CompiledOutput | undefined;
 }
 
-/** Whether the reply is the answer that was asked for; `undefined` where it is none, or any would do. */
+/** Whether the answer matches its schema; `undefined` where the reply is not an answer, or has no schema. */
 export async function checkOutput(
   { stopReason, content }: ModelReply,
   source: OutputSource,

@@ -4,21 +4,21 @@ import type { ClientOptions } from '@anthropic-ai/sdk';
 type Logger = NonNullable<ClientOptions['logger']>;
 type Middleware = NonNullable<ClientOptions['middleware']>[number];
 
-/** The credentials that a worker has sent, to be kept out of whatever it tells. */
+/** The credentials that a worker has sent. They must not stand in its failures and logs. */
 export interface Secrets {
-  /** Texts of fewer than 8 characters are no secrets: too much would be blotted out. */
+  /** Ignores texts of fewer than 8 characters: too much else would be blotted out. */
   add(value: string): void;
   /** The same text with `***` for every secret, and for what looks like one. */
   redact(text: string): string;
 }
 
 const MIN_LENGTH = 8;
-/** A provider may make a new token for every hour, and the old ones are of no use to anybody. */
+/** A provider may make a new token every hour, and old ones are useless. */
 const MAX_KEPT = 200;
 
 const SENSITIVE_HEADER = /auth|key|token|secret|password|cookie/i;
 
-/** What is secret wherever it stands: Google's tokens, for one, are never seen here before they are sent. */
+/** What is secret wherever it stands. Google's tokens, for example, are not known here before they are sent. */
 const PATTERNS: readonly [RegExp, string][] = [
   [/\bsk-ant-[\w-]{8,}/g, '***'],
   [/\bya29\.[\w-]+/g, '***'],
@@ -69,10 +69,10 @@ function formsOf(value: string): string[] {
 }
 
 /**
- * Learns the credentials of each request, wherever they came from, and takes them out of an answer that
- * refuses it before anybody reads it: a gateway may repeat what it was sent.
+ * Learns the credentials of each request, whatever their source, and takes them out of an error response
+ * before anything reads it: a gateway may repeat what it was sent.
  */
-export function redactRefusals(secrets: Secrets): Middleware {
+export function redactRejections(secrets: Secrets): Middleware {
   return async (request, next) => {
     const credentials = [...new Headers(request.headers)].flatMap(([name, value]) =>
       SENSITIVE_HEADER.test(name) ? value : [],
@@ -81,13 +81,13 @@ export function redactRefusals(secrets: Secrets): Middleware {
     learn();
     const response = await next(request);
     if (response.ok) return response;
-    const said = await response.text().catch(String);
-    // Where each request has a token of its own, others have taken its place meanwhile.
+    const text = await response.text().catch(String);
+    // Again: where each request has a token of its own, newer ones may have replaced it meanwhile.
     learn();
     const headers = new Headers();
     for (const [name, value] of response.headers) headers.append(name, secrets.redact(value));
     // Some statuses must not have a body, not even an empty one.
-    const body = said === '' ? null : secrets.redact(said);
+    const body = text === '' ? null : secrets.redact(text);
     return new Response(body, {
       status: response.status,
       statusText: response.statusText,
@@ -100,13 +100,13 @@ export function redactRefusals(secrets: Secrets): Middleware {
 export function redactLog(log: Logger, secrets: Secrets): Logger {
   const line = (part: unknown) => secrets.redact(typeof part === 'string' ? part : inspect(part));
   return {
-    error: (...parts) => log.error(...told(parts, line)),
-    warn: (...parts) => log.warn(...told(parts, line)),
-    info: (...parts) => log.info(...told(parts, line)),
-    debug: (...parts) => log.debug(...told(parts, line)),
+    error: (...parts) => log.error(...redacted(parts, line)),
+    warn: (...parts) => log.warn(...redacted(parts, line)),
+    info: (...parts) => log.info(...redacted(parts, line)),
+    debug: (...parts) => log.debug(...redacted(parts, line)),
   };
 }
 
-function told([message, ...rest]: [string, ...unknown[]], line: (part: unknown) => string) {
+function redacted([message, ...rest]: [string, ...unknown[]], line: (part: unknown) => string) {
   return [line(message), ...rest.map(line)] as const;
 }

@@ -22,7 +22,7 @@ import {
 } from '../../core/calls/texts.ts';
 import { keepAlive } from '../heartbeat.ts';
 
-/** How long a tool may take to stop after its signal aborted, before it is left behind. */
+/** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 const STOP_GRACE_MS = 5_000;
 
 /** A longer timer fires at once in Node. The server's own timeout holds for such tools. */
@@ -46,19 +46,19 @@ export interface ToolAttempt {
 }
 
 /** A tool that did not stop when it should have, and runs on although its call has ended. */
-export interface LeftBehind {
+export interface AbandonedTool {
   tool: string;
   callId: string;
 }
 
 /**
- * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its
- * call was given up is in `leftBehind` until it ends.
+ * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its call
+ * has ended is in `abandoned` until it stops.
  */
 export async function beginAttempt(
   activity: Context,
   repeatable: boolean,
-  leftBehind: Set<LeftBehind>,
+  abandoned: Set<AbandonedTool>,
 ): Promise<ToolAttempt> {
   const { attempt, startToCloseTimeoutMs } = activity.info;
   const startedAt = Date.now();
@@ -74,8 +74,8 @@ export async function beginAttempt(
         endedAt: startedAt,
       });
     }
-    // Before the tool begins, and not beside it: only a mark that the server has can be found by
-    // whoever looks after this worker is gone.
+    // Before the tool begins, and not beside it: when this worker is gone, only a mark on the server is
+    // left to be found.
     await mark(activity, record);
   }
 
@@ -100,7 +100,7 @@ export async function beginAttempt(
   const report = (): AttemptReport => ({ attempt, startedAt, endedAt: Date.now() });
 
   return {
-    // Made when it is asked for: most tools are done before anybody would abort them.
+    // Made on first use: most tools are done before anything would abort them.
     get signal() {
       stopped ??= new AbortController();
       if (isStopped()) onStop();
@@ -108,7 +108,7 @@ export async function beginAttempt(
     },
     heartbeatDetails: earlier?.details,
     heartbeat(details) {
-      refuseDetails(details);
+      rejectLargeDetails(details);
       record = { attempt, begun: true, details };
       activity.heartbeat(record);
     },
@@ -119,11 +119,11 @@ export async function beginAttempt(
         let runs = true;
         const ended = () => {
           runs = false;
-          leftBehind.delete(call);
+          abandoned.delete(call);
         };
         stop = () => {
           setTimeout(() => {
-            if (runs) leftBehind.add(call);
+            if (runs) abandoned.add(call);
             reject(new Error('did not stop'));
           }, STOP_GRACE_MS).unref();
         };
@@ -142,11 +142,13 @@ export async function beginAttempt(
 
 const MAX_DETAILS_BYTES = 1_000_000;
 
-/** Here, where the tool's author sees it: later it would cancel the call without a reason. */
-function refuseDetails(details: unknown): void {
+/** Thrown here, so that the tool's author sees it: later it would cancel the call without a reason. */
+function rejectLargeDetails(details: unknown): void {
   const bytes = jsonBytes(details);
   if (bytes <= MAX_DETAILS_BYTES) return;
-  throw new RangeError(`heartbeat details of ${bytes} bytes; at most ${MAX_DETAILS_BYTES} fit`);
+  throw new RangeError(
+    `heartbeat details must have at most ${MAX_DETAILS_BYTES} bytes; got ${bytes}`,
+  );
 }
 
 async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
@@ -155,8 +157,8 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
   } catch (error) {
     const stopped = [ActivityCancelledError, ActivityPausedError, ActivityResetError];
     if (stopped.some((kind) => error instanceof kind)) {
-      // It was stopped before it began. The worker learns why from its own heartbeat, and the SDK
-      // reports it in the right words.
+      // The call was stopped before it began. The worker learns the reason from its own heartbeat, and the
+      // SDK reports it.
       activity.heartbeat();
       await activity.cancelled;
     }
@@ -164,7 +166,7 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
   }
 }
 
-/** What an interrupted attempt ends with, by who interrupted it. */
+/** The failure of an interrupted attempt: it depends on what interrupted it. */
 function interruption(activity: Context, repeatable: boolean, report: AttemptReport): Error {
   const { cancellationSignal, cancellationDetails } = activity;
   if (!cancellationSignal.aborted) {

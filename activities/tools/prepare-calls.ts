@@ -1,4 +1,7 @@
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { accessOf } from '../../agents/access-option.ts';
+import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
 import { defined, isRecord, shorten } from '../../core/json.ts';
@@ -9,9 +12,12 @@ import {
   CODE_CANNOT_WAIT_FOR_APPROVAL,
   invalidInputText,
   noActionText,
+  toolGoneText,
   unknownToolText,
 } from '../../core/calls/texts.ts';
 import { isCalledByCode } from '../../core/conversation/server-calls.ts';
+import { TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agent.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
 
 /**
@@ -33,8 +39,36 @@ export async function prepareCalls(
   );
 }
 
-/** With the question whether somebody has to be asked. */
-export async function prepareNewCall(
+export interface PrepareCallArgs {
+  agent: string;
+  /** With the input that it is to run with. */
+  call: ToolUse;
+  /** Set where the worker that had the reply has no such tool, so that the call is not prepared yet. */
+  missing?: { context?: unknown };
+}
+
+export function createPrepareCall(registry: AgentRegistry) {
+  /** Prepares a call again whose input an approver has changed, or on another worker. */
+  return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
+    const { call, missing } = args;
+    const agent = registeredAgent(registry, args.agent);
+    if (missing === undefined) return (await prepareCall(agent, call)).prepared;
+    if (agent.tools.has(call.name)) {
+      return await prepareNewCall(agent, call, missing.context);
+    }
+    const message = toolGoneText(call.name);
+    if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
+    // While a new version rolls out, workers of both serve the queue.
+    throw ApplicationFailure.create({
+      message,
+      type: TOOL_NOT_REGISTERED,
+      nextRetryDelay: LOOKUP_DELAY,
+    });
+  };
+}
+
+/** Also decides whether a person must be asked. */
+async function prepareNewCall(
   agent: AgentDefinition,
   call: ToolUse,
   context?: unknown,
@@ -55,8 +89,8 @@ interface Preparation {
   prepared: PreparedCall;
 }
 
-/** All but the question whether somebody has to be asked. */
-export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
+/** All but whether a person must be asked. */
+async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
     return invalid(unknownToolText(call.name, [...agent.tools.keys()]));
@@ -92,7 +126,7 @@ function invalid(message: string, access?: Access): Preparation {
   return { prepared: { type: 'invalid', message, ...defined({ access }) } };
 }
 
-/** Only a clear no lets a call run unseen: a function that throws, or forgets to answer, asks. */
+/** Only a clear no lets a call run without a person: a function that throws or returns nothing asks one. */
 async function needsApproval(
   agent: AgentDefinition,
   { approval }: Tool,

@@ -31,15 +31,15 @@ export class InvalidToolResultError extends Error {
 
 /**
  * Largest text that is kept, in bytes of JSON. A worker holds it several times over while it is written
- * or read (text, JSON, encrypted payload), for several calls at once; the drivers of Temporal's SDKs
- * refuse payloads above 50 MiB; and no model reads on through hundreds of pages.
+ * or read (text, JSON, encrypted payload), for several calls at once. The drivers of Temporal's SDKs
+ * reject payloads above 50 MiB, and no model reads on through hundreds of pages.
  */
 export const MAX_KEPT_BYTES = 20_000_000;
 
-/** The call has succeeded, but its time limit runs on: a storage that hangs must not cost it. */
+/** The call has succeeded, but its time limit runs on: it must not fail because a storage hangs. */
 const KEEP_TIMEOUT_MS = 10_000;
 
-/** With less room than this for text, hardly more than the notice would fit. */
+/** With less room than this for text, hardly more than the notice would be shown. */
 const MIN_TEXT_BYTES = 1_000;
 
 export interface PresentOptions {
@@ -67,7 +67,7 @@ export interface PresentedResult {
  * What the model sees of what `run` returned. Text above a limit is cut, and kept in full for
  * `read_result` where there is a storage. Images and documents are not cut; large ones are stored there.
  * Throws an `InvalidToolResultError` where that is not enough, and for an image or a document that the
- * API would refuse.
+ * API would reject.
  */
 export async function presentResult(
   value: unknown,
@@ -167,7 +167,7 @@ function checkedContent(value: unknown): ToolResultContent {
 
 function toContent(value: unknown): ToolResultContent {
   if (value === undefined || value === null) return NOTHING_RETURNED;
-  // The API refuses texts without any visible character.
+  // The API rejects texts without any visible character.
   if (typeof value === 'string')
     return value.trim() === '' ? NOTHING_RETURNED : value.toWellFormed();
   const json = toJson(value);
@@ -190,8 +190,8 @@ function isBlocks(value: unknown): value is ToolResultBlock[] {
 }
 
 /**
- * Without half surrogate pairs, which a tool that cuts texts leaves behind: the API refuses the
- * request that holds one, and with it every later request of the conversation.
+ * Without half surrogate pairs, which a tool that cuts texts may leave: the API rejects a request that
+ * holds one, and with it every later request of the conversation.
  */
 function wellFormed(json: string): ToolResultBlock[] {
   return JSON.parse(json, (_key, value: unknown) =>

@@ -4,7 +4,7 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import { duration } from '../../agents/check-options.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../../agents/define-tool.ts';
-import { isToolError, ToolError } from '../../agents/tool-error.ts';
+import { isToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import {
@@ -17,28 +17,23 @@ import { shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import type { StoredResult } from '../../core/calls/outcome.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
-import { idempotencyKey } from './idempotency-key.ts';
-import { isReadResult } from './built-in-tools.ts';
-import { HandedOver } from './later.ts';
+import { isReadResult } from './read-result.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
-import {
-  CODE_CANNOT_WAIT_FOR_COMPLETION,
-  invalidInputText,
-  toolMissingHereText,
-} from '../../core/calls/texts.ts';
-import type { LeftBehind, ToolAttempt } from './attempt.ts';
+import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
+import type { AbandonedTool } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
 import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
+import { AsyncCompletion, toolContext } from './tool-context.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 
-/** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
+/** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
 export function createRunTool(
   registry: AgentRegistry,
   store: TranscriptStore,
-  leftBehind: Set<LeftBehind>,
+  abandoned: Set<AbandonedTool>,
 ) {
   /**
    * The one function behind every tool's activity type: finds the tool by agent and name, parses the
@@ -48,11 +43,11 @@ export function createRunTool(
     const activity = Context.current();
     const tool = registeredTool(registry, args.agent, activity.info.activityType);
     const [parsedInput, context] = await parse(registry, tool, input, args);
-    const attempt = await beginAttempt(activity, tool.policy.repeatable, leftBehind);
+    const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned);
     try {
       const ctx = toolContext(activity, attempt, { input, args, context });
       const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
-      if (value instanceof HandedOver) {
+      if (value instanceof AsyncCompletion) {
         const { key, timeout } = value;
         return { type: 'later', later: { key, timeout }, ...attempt.report() };
       }
@@ -94,13 +89,13 @@ export async function present(
   return presented;
 }
 
-/** The rest is kept where the model can read it; a page of what was kept is not kept once more. */
+/** The rest is kept where the model can read it. A page of `read_result` is not kept once more. */
 function mayBeKept(agent: AgentDefinition, tool: Tool): boolean {
   const offered = agent.tools.get(READ_RESULT);
   return offered !== undefined && isReadResult(offered) && offered !== tool;
 }
 
-/** Another worker of the queue may know the tool, and nothing has begun: worth another attempt. */
+/** Another worker of the queue may have the tool, and nothing has begun, so the failure may be retried. */
 export function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
   const agent = registeredAgent(registry, agentName);
   const tool = agent.tools.get(toolName);
@@ -125,39 +120,6 @@ async function parse(
     );
   }
   return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
-}
-
-function keyOf({ info }: Context, input: unknown, { round, occurrence }: ToolCallArgs): string {
-  const workflowId = info.workflowExecution?.workflowId ?? '';
-  return idempotencyKey({ workflowId, round, tool: info.activityType, input, occurrence });
-}
-
-function toolContext(
-  activity: Context,
-  attempt: ToolAttempt,
-  { input, args, context }: { input: unknown; args: ToolCallArgs; context: unknown },
-): ToolContext {
-  const key = () => keyOf(activity, input, args);
-  return {
-    get idempotencyKey() {
-      return key();
-    },
-    attempt: activity.info.attempt,
-    get signal() {
-      return attempt.signal;
-    },
-    heartbeat: (details) => attempt.heartbeat(details),
-    heartbeatDetails: attempt.heartbeatDetails,
-    context,
-    log: activity.log,
-    later(options) {
-      // Before there is a token, so before anything outside can begin.
-      if (args.byCode === true) {
-        throw new ToolError(CODE_CANNOT_WAIT_FOR_COMPLETION, { retryable: false });
-      }
-      return new HandedOver(activity, key(), options);
-    },
-  };
 }
 
 /** A tool that throws before its first await fails like any other. */
@@ -189,7 +151,7 @@ function isFinal(error: unknown): boolean {
   return error instanceof ApplicationFailure && error.nonRetryable === true;
 }
 
-/** In milliseconds. A delay that is none is ignored: it must not hide the error that it came with. */
+/** In milliseconds. An invalid delay is ignored, so that the original error is not hidden. */
 function nextRetryDelay(error: unknown): number | undefined {
   const asked = isToolError(error) || error instanceof ApplicationFailure;
   const parsed = duration.safeParse(asked ? error.nextRetryDelay : undefined);

@@ -18,9 +18,12 @@ export async function readTurn({ turnId }: ReadTurnArgs): Promise<SessionTurnPro
   try {
     return await turn.query<SessionTurnProgress>(TURN_STATE_QUERY);
   } catch (error) {
-    // Deleted: asking again for minutes, while the user waits, does not bring it back.
+    // It was deleted: another attempt would not find it, and the user waits.
     if (error instanceof WorkflowNotFoundError) {
-      throw ApplicationFailure.nonRetryable(`There is no turn ${turnId} any more.`, TURN_GONE);
+      throw ApplicationFailure.nonRetryable(
+        `The turn ${turnId} does not exist any more.`,
+        TURN_GONE,
+      );
     }
     if (await hasBegun(turn)) throw error;
     return sessionTurnProgress('', beginTurn([]), undefined);

@@ -102,6 +102,10 @@ async function settled(
   });
 }
 
+async function decide(request: () => Promise<unknown>): Promise<void> {
+  await settled(request, DecisionRejectedError);
+}
+
 /** The people: they decide about calls and complete others, until the turn has ended. */
 async function attend(
   { agents }: TestEnvironment,
@@ -114,8 +118,6 @@ async function attend(
       const { decision, path, ...rest } = input as Input;
       const by = 'ana';
       const other = path === '/a' ? '/b' : '/a';
-      const decide = async (request: () => Promise<unknown>) =>
-        await settled(request, DecisionRejectedError);
       if (decision === 'approve') await decide(() => turn.approve(callId, { by }));
       if (decision === 'deny') await decide(() => turn.deny(callId, { by }));
       if (decision === 'edit') {

@@ -1,5 +1,5 @@
 import { scheduleActivity } from '@temporalio/workflow';
-import type { PrepareCallArgs } from '../../activities/tools/prepare-call.ts';
+import type { PrepareCallArgs } from '../../activities/tools/prepare-calls.ts';
 import type {
   MissingCall,
   PreparedCall,

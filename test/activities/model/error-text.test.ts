@@ -4,7 +4,7 @@ import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
 import { classifyModelError } from '../../../activities/model/classify-error.ts';
 import { answered, brokenOff, REQUEST } from './api-errors.ts';
 
-describe('what is told of an error', () => {
+describe('the report of an error', () => {
   test.for([
     [
       'is what the API said, with its type and the request',
@@ -24,7 +24,7 @@ describe('what is told of an error', () => {
     [
       'is what a person can do about the permission',
       answered(403, 'permission_error'),
-      `The Messages API answered 403 permission_error: It is permission_error. (request ${REQUEST}). The API key may not do this.`,
+      `The Messages API answered 403 permission_error: It is permission_error. (request ${REQUEST}). The API key is not allowed to do this.`,
     ],
     [
       'is what a person can do about the model',
@@ -129,7 +129,7 @@ describe('what is told of an error', () => {
     [
       'a code of the future',
       answered(403, 'permission_error', { errorCode: 'code_of_the_future' }),
-      /may not do this/,
+      /is not allowed to do this/,
     ],
   ] as const)('is what a person can do about %s', ([, error, hint]) => {
     expect(classifyModelError(error).message).toMatch(hint);

@@ -89,7 +89,7 @@ describe('what looks like a credential is blotted out, sent or not:', () => {
   });
 });
 
-test('a key that cannot be a header fails at once and is not told', async () => {
+test('a key that cannot be a header fails at once and is not repeated', async () => {
   for (const apiKey of ['planted\nkey-1234', () => Promise.resolve('planted\nkey-1234')]) {
     const secrets = createSecrets();
     const client = modelClient({ apiKey, baseURL: 'http://127.0.0.1:9' }, secrets);
@@ -97,7 +97,7 @@ test('a key that cannot be a header fails at once and is not told', async () => 
 
     const error: unknown = await requestReply(client(), PARAMS, options).catch((e: unknown) => e);
 
-    // The SDK tells it, and what Plait was given by it is what is redacted.
+    // The SDK's own text holds it: what Plait reports is redacted.
     expect((error as Error).message).toContain('planted');
     const verdict = withoutSecrets(classifyModelError(error), secrets);
     expect(verdict.retryable).toBe(false);
@@ -139,7 +139,7 @@ test('an answer keeps its status and headers when credentials are taken out of i
   expect(classifyModelError(error)).toMatchObject({ retryable: true, delayMs: 7_000 });
 });
 
-test("the SDK's log tells no credentials", () => {
+test("the SDK's log holds no credentials", () => {
   const lines: unknown[] = [];
   const write = (...line: unknown[]) => void lines.push(line);
   const secrets = createSecrets();

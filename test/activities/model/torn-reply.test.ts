@@ -69,7 +69,7 @@ describe('a call whose input was cut', () => {
     },
   );
 
-  test('does not take the whole call before it along', () => {
+  test('leaves the whole call before it in place', () => {
     const reply = assemble([
       messageStart,
       ...toolUse(0, 'toolu_0', '{"customer_id":1234}'),

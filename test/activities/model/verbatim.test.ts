@@ -209,7 +209,7 @@ describe.skipIf(folder === undefined)('recorded traffic goes back as it came:', 
     const content = (JSON.parse(JSON.stringify(read.content)) as ReplyBlock[]).filter(
       (block) => block.type !== 'text' || block.text.trim() !== '',
     );
-    // Of a refusal nothing is kept, and of a reply that was cut off no call that was cut with it.
+    // Nothing is kept of a refusal. A call that was cut off with its reply is left out.
     const cut = read.stop_reason === 'max_tokens' && content.at(-1)?.type === 'tool_use';
     const kept = read.stop_reason === 'refusal' ? [] : cut ? content.slice(0, -1) : content;
     const sent = await sentBack(api.client);

@@ -95,7 +95,7 @@ test.for<[string, Partial<ToolUse>, ToolResultContent, string | undefined]>([
   else expect(found).toContain(problem);
 });
 
-test('a result that the API would refuse is answered as an error that says so', () => {
+test('a result that the API would reject is answered as an error that says so', () => {
   const [action] = toolCalls([member('toolu_1', 'screenshot', {}, 'computer')]);
   const { content } = mergeOutcomes([action as ToolUse], [{ type: 'succeeded', content: [found] }]);
   expect(content).toMatchObject([{ is_error: true, toolset_name: 'computer' }]);
