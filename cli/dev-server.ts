@@ -1,5 +1,5 @@
 import { defined } from '../core/json.ts';
-import { temporalIsListening } from '../testing/find-temporal.ts';
+import { temporalIsListening } from '../testing/temporal-connection.ts';
 import { whyNotFree } from '../testing/free-ports.ts';
 import { startTemporalServer } from '../testing/temporal-server.ts';
 import type { TemporalServerOptions } from '../testing/temporal-server.ts';

@@ -4,7 +4,7 @@ import type { StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { defined, isRecord } from '../core/json.ts';
 import { causeChain } from '../core/failures.ts';
-import { acceptsConnections } from '../testing/find-temporal.ts';
+import { acceptsConnections } from '../testing/temporal-connection.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT_CODES } from './exit-codes.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, inject, it } from 'vitest';
 import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { Client, Connection } from '@temporalio/client';
-import { temporalIsListening } from '../../testing/find-temporal.ts';
+import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { freePorts } from '../../testing/free-ports.ts';
 import type { MessagesServer } from '../../testing/messages-server.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';

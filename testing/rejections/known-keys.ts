@@ -26,9 +26,9 @@ import type {
   WebSearchToolResultBlockParam,
 } from '@anthropic-ai/sdk/resources/messages';
 import type { JsonObject } from '../messages/canonical.ts';
-import { invalid, type Refusal } from './refusal.ts';
+import { invalid, type Rejection } from './rejection.ts';
 
-/** Complete by type: a key that a new SDK knows and this list does not is a compile error. */
+/** Complete by type: when a new SDK has a key that this list does not, it no longer compiles. */
 type Keys<T> = Readonly<Record<keyof T, true>>;
 
 // `user_profile_id` and `workspace_id` are headers on the wire.
@@ -180,12 +180,12 @@ export const RESULT_PART_KEYS: ReadonlyMap<string, JsonObject> = new Map(
   Object.entries(RESULT_PARTS),
 );
 
-/** The refusal for the first key that is not known. */
+/** Rejects the first unknown key. */
 export function unknownKey(
   value: JsonObject,
   known: JsonObject,
   path: string,
-): Refusal | undefined {
+): Rejection | undefined {
   const extra = Object.keys(value).find((key) => !Object.hasOwn(known, key));
   return extra === undefined
     ? undefined

@@ -1,33 +1,34 @@
 import { isRecord } from '../../core/json.ts';
 import { canonicalTools, type JsonObject } from '../messages/canonical.ts';
-import type { PlacedBlock, Turn } from './pairing.ts';
-import { firstRefusal, inOurWords, invalid } from './refusal.ts';
-import type { Refusal, RefusalOptions } from './refusal.ts';
+import { firstRejection, inOurWords, invalid } from './rejection.ts';
+import type { Rejection, RejectionOptions } from './rejection.ts';
+import type { PlacedBlock, Turn } from './turns.ts';
 
 /**
- * What holds while the API's own tools are at work in a reply that asks for tools of the client too.
+ * The rules while a call of the API's own tools has no result yet, because the same reply also calls tools
+ * of the client.
  * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  */
-export function openCallsRefusal(
+export function openCallsRejection(
   turns: readonly Turn[],
   body: JsonObject,
-  { issued }: RefusalOptions,
-): Refusal | undefined {
-  return firstRefusal([
+  { issued }: RejectionOptions,
+): Rejection | undefined {
+  return firstRejection([
     ...turns.map((turn, at) => () => {
       const open = openCalls(turns.slice(0, at + 1));
-      return turn.role === 'user' ? besidesResultsRefusal(turn, open[0]) : undefined;
+      return turn.role === 'user' ? besidesResultsRejection(turn, open[0]) : undefined;
     }),
     () => {
       const [first] = turns.at(-1)?.role === 'user' ? openCalls(turns) : [];
-      return first === undefined ? undefined : toolsRefusal(first, body, issued);
+      return first === undefined ? undefined : toolsRejection(first, body, issued);
     },
-    () => containerRefusal(body, issued),
-    () => codeRefusal(turns, body),
+    () => containerRejection(body, issued),
+    () => codeRejection(turns, body),
   ]);
 }
 
-/** Those without a result, in order. */
+/** Calls of the API's own tools without a result, in order. */
 function openCalls(turns: readonly Turn[]): PlacedBlock[] {
   const open = new Map<unknown, PlacedBlock>();
   for (const placed of turns.flatMap(({ blocks }) => blocks)) {
@@ -38,11 +39,11 @@ function openCalls(turns: readonly Turn[]): PlacedBlock[] {
   return [...open.values()];
 }
 
-/** The user may answer calls and say nothing else. */
-function besidesResultsRefusal(
+/** The user message may hold tool results only. */
+function besidesResultsRejection(
   { blocks }: Turn,
   first: PlacedBlock | undefined,
-): Refusal | undefined {
+): Rejection | undefined {
   return first === undefined || blocks.every(({ block }) => block.type === 'tool_result')
     ? undefined
     : invalid(withoutResult(first));
@@ -56,18 +57,18 @@ function withoutResult({ block, message }: PlacedBlock): string {
   );
 }
 
-/** Both variants of the tool search answer by one kind of block. */
+/** Both variants of the tool search have the same kind of result block. */
 function toolOf(name: unknown): string {
   return String(name).replace(/^tool_search_tool_.*/, 'tool_search');
 }
 
-function toolsRefusal(
+function toolsRejection(
   first: PlacedBlock,
   body: JsonObject,
-  issued: RefusalOptions['issued'],
-): Refusal | undefined {
+  issued: RejectionOptions['issued'],
+): Rejection | undefined {
   const { id, name } = first.block;
-  // Bash and the text editor of the sandbox are parts of code execution.
+  // Bash and the text editor of the sandbox belong to code execution.
   const tool = String(name).endsWith('_code_execution') ? 'code_execution' : String(name);
   const { tools } = body;
   const offered = Array.isArray(tools) ? tools.filter(isRecord) : [];
@@ -82,11 +83,11 @@ function toolsRefusal(
       );
 }
 
-/** A sandbox lives for some minutes, and is known to the server that has begun it. */
-function containerRefusal(
+/** The container must be one that this server has issued, and must not have expired. */
+function containerRejection(
   { container }: JsonObject,
-  issued: RefusalOptions['issued'],
-): Refusal | undefined {
+  issued: RejectionOptions['issued'],
+): Rejection | undefined {
   const id = isRecord(container) ? container['id'] : container;
   if (issued === undefined || typeof id !== 'string') return undefined;
   const expiry = issued.expiryOf(id);
@@ -94,8 +95,8 @@ function containerRefusal(
   return Date.parse(expiry) > Date.now() ? undefined : inOurWords(`container: ${id} has expired`);
 }
 
-/** Code that waits for its calls is found by its container, and reads nothing but text. */
-function codeRefusal(turns: readonly Turn[], { container }: JsonObject): Refusal | undefined {
+/** Calls by code: the request must name the container, and their results may hold text only. */
+function codeRejection(turns: readonly Turn[], { container }: JsonObject): Rejection | undefined {
   const called = (turns.at(-2)?.blocks ?? []).filter(
     ({ block }) =>
       block.type === 'tool_use' &&

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { say } from '../../testing/replies.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 import { brokenPng, imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
-import { ask, rejection, start } from './messages-server-fixture.ts';
+import { ask, errorOf, start, testAccepted, testRules } from './messages-server-fixture.ts';
+import type { Row } from './messages-server-fixture.ts';
 import {
   user,
   assistant,
@@ -21,7 +22,6 @@ import {
   tools,
   without,
 } from './requests.ts';
-import { testRules, testTaken } from './refused.ts';
 
 const picture = imageBlock(png());
 const huge = imageBlock(png({ bytes: 8_000_000 }));
@@ -67,11 +67,9 @@ const cites = {
   citations: { enabled: true },
 };
 
-type Row = readonly [why: string, body: object, message: string];
-
-const REFUSED_OUTPUTS: readonly Row[] = [
+const REJECTED_OUTPUTS: readonly Row[] = [
   [
-    'no dictionary',
+    'a text instead of a dictionary',
     { ...base, output_config: 'json' },
     'output_config: Input should be a valid dictionary',
   ],
@@ -81,7 +79,7 @@ const REFUSED_OUTPUTS: readonly Row[] = [
     'output_config.strict: Extra inputs are not permitted',
   ],
   [
-    'a format that is none',
+    'a format that is a text',
     formatted('json'),
     'output_config.format: Input should be a valid dictionary',
   ],
@@ -92,7 +90,11 @@ const REFUSED_OUTPUTS: readonly Row[] = [
     "output_config.format.type: Input should be 'json_schema'",
   ],
   ['no schema', formatted({ type: 'json_schema' }), `${schemaPath}: Field required`],
-  ['a schema that is none', answers('object'), `${schemaPath}: Input should be a valid dictionary`],
+  [
+    'a schema that is a text',
+    answers('object'),
+    `${schemaPath}: Input should be a valid dictionary`,
+  ],
   [
     'a name beside the schema',
     formatted({ type: 'json_schema', schema: object({}), name: 'answer' }),
@@ -131,7 +133,7 @@ const REFUSED_OUTPUTS: readonly Row[] = [
     `${schemaPath}: Recursive schemas are not supported: #`,
   ],
   [
-    'a schema from elsewhere',
+    'a schema of another document',
     answers(object({ a: { $ref: 'https://example.com/a.json' } })),
     `${schemaPath}: External $ref is not supported: https://example.com/a.json`,
   ],
@@ -142,12 +144,12 @@ const REFUSED_OUTPUTS: readonly Row[] = [
   ],
 ];
 
-describe('an output format is refused for', () => {
-  test.each(REFUSED_OUTPUTS)('%s', (_why, body, message) => {
-    expect(refusal(body)).toEqual({ status: 400, type: 'invalid_request_error', message });
+describe('an output format is rejected for', () => {
+  test.each(REJECTED_OUTPUTS)('%s', (_why, body, message) => {
+    expect(rejection(body)).toEqual({ status: 400, type: 'invalid_request_error', message });
   });
 
-  test('nothing that the API takes', () => {
+  test('nothing that the API accepts', () => {
     const schema = object({
       at: { type: 'string', format: 'date-time' },
       list: {
@@ -161,13 +163,13 @@ describe('an output format is refused for', () => {
     });
     const whole = { ...schema, $defs: { pair: object({ key: { const: 'k' } }) } };
 
-    expect(refusal(answers(whole))).toBeUndefined();
-    expect(refusal(formatted(null, { effort: 'low' }))).toBeUndefined();
-    expect(refusal({ ...base, output_config: null })).toBeUndefined();
+    expect(rejection(answers(whole))).toBeUndefined();
+    expect(rejection(formatted(null, { effort: 'low' }))).toBeUndefined();
+    expect(rejection({ ...base, output_config: null })).toBeUndefined();
   });
 });
 
-const REFUSED: readonly Row[] = [
+const REJECTED: readonly Row[] = [
   ['no result', talk(hello, assistant(call('a'), call('b')), hello), missing(1, 'a, b')],
   [
     'one result missing',
@@ -191,7 +193,7 @@ const REFUSED: readonly Row[] = [
   ],
   ['calls at the very end', talk(hello, assistant(call('a'))), missing(1, 'a')],
   [
-    'a result of nothing',
+    'a result without a call',
     talk(hello, assistant(text('Hi')), user(result('a'))),
     unexpected('messages.2.content.0', 'a'),
   ],
@@ -216,7 +218,7 @@ const REFUSED: readonly Row[] = [
     'messages.3.content.0: `tool_use` ids must be unique',
   ],
   [
-    'an id off the pattern',
+    'an id that does not match the pattern',
     talk(hello, assistant(call('a b')), user(result('a b'))),
     "messages.1.content.0.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'",
   ],
@@ -226,7 +228,7 @@ const REFUSED: readonly Row[] = [
     'messages.1.content.0.tool_use.input: Input should be a valid dictionary',
   ],
   [
-    'a text behind a call',
+    'a text after a call',
     talk(hello, assistant(call('a'), text('So'), call('b')), user(result('a'), result('b'))),
     missing(1, 'a'),
   ],
@@ -246,12 +248,12 @@ const REFUSED: readonly Row[] = [
     'messages.0.content.1.image.source.base64: Could not process image',
   ],
   [
-    'a photo that was cut off behind its preview',
+    'a photo that was cut off after its preview',
     talk(user(withData(photo, PREVIEWED))),
     'messages.0.content.0.image.source.base64: Could not process image',
   ],
   [
-    'an image in a result that is none',
+    'data in a result that are not an image',
     talk(hello, assistant(call('a')), user(result('a', { content: [withData(picture, 'AAAA')] }))),
     'messages.2.content.0.tool_result.content.0.image.source.base64: Could not process image',
   ],
@@ -276,12 +278,12 @@ const REFUSED: readonly Row[] = [
     'messages.0.content.20.image.source.base64.data: At least one of the image dimensions exceed max allowed size for many-image requests: 2000 pixels',
   ],
   [
-    'a kind of block that no result holds',
+    'a kind of block that a result may not hold',
     talk(hello, assistant(call('a')), user(result('a', { content: [call('b')] }))),
     "messages.2.content.0.tool_result.content.0: Input tag 'tool_use' found using 'type' does not match any of the expected tags: 'browser_state', 'document', 'image', 'search_result', 'text', 'tool_reference'",
   ],
   [
-    'a document that is none',
+    'a document that is not a PDF',
     talk(user(withData(pdfBlock(pdf()), picture.source.data))),
     'messages.0.content.0.pdf.source.base64.data: The PDF specified was not valid.',
   ],
@@ -296,7 +298,7 @@ const REFUSED: readonly Row[] = [
     'messages.0: `tool_use` blocks can only be in `assistant` messages',
   ],
   [
-    'words while a server tool is open',
+    'text while a server tool has no result',
     talk(hello, assistant(search, call('a')), user(result('a'), text('So'))),
     'messages.1: `web_search` tool use with id `srvtoolu_1` was found without a corresponding `web_search_tool_result` block',
   ],
@@ -304,7 +306,7 @@ const REFUSED: readonly Row[] = [
   ['no messages', talk(), 'messages: at least one message is required'],
   ['a last message of the assistant', talk(hello, assistant(text('The answer is'))), prefill],
   [
-    'a foreign role',
+    'an unknown role',
     talk({ role: 'tool', content: 'x' }),
     'messages: Unexpected role "tool". Allowed roles are "user" or "assistant".',
   ],
@@ -454,12 +456,12 @@ const REFUSED: readonly Row[] = [
     'A maximum of 4 blocks with cache_control may be provided. Found 5.',
   ],
   [
-    'an hour of caching behind five minutes',
+    'an hour of caching after five minutes',
     { ...talk(user(cached('a'))), cache_control: { type: 'ephemeral', ttl: '1h' } },
     "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
   ],
   [
-    'a breakpoint on a tool that is loaded later',
+    'a breakpoint on a deferred tool',
     tools(tool({}), tool({ name: 'b', defer_loading: true, cache_control: { type: 'ephemeral' } })),
     "Tool 'b' cannot have both defer_loading=true and cache_control set. Tools with defer_loading cannot use prompt caching.",
   ],
@@ -502,12 +504,12 @@ const REFUSED: readonly Row[] = [
     'tool_choice: type "tool" and "any" are not supported for this model.',
   ],
   [
-    'a forced choice among no tools',
+    'a forced choice without tools',
     { ...base, model: 'claude-opus-5', tool_choice: { type: 'any' } },
     'tool_choice.any may only be specified while providing tools',
   ],
   [
-    'a forced tool that is not there',
+    'a forced tool that the request does not have',
     { ...tools(tool({})), model: 'claude-opus-5', tool_choice: { type: 'tool', name: 'y' } },
     "Tool 'y' not found in provided tools",
   ],
@@ -544,9 +546,9 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ],
   ['an empty result', talk(hello, assistant(call('a')), user(result('a', { content: '' })))],
   ['a paused turn sent back', talk(hello, assistant(search))],
-  ['a server tool that ended', talk(hello, assistant(search, found, text('So')), hello)],
+  ['a server tool with a result', talk(hello, assistant(search, found, text('So')), hello)],
   [
-    'results alone while a server tool is open',
+    'results alone while a server tool has no result',
     {
       ...talk(hello, assistant(search, call('a')), user(result('a'))),
       tools: [{ type: 'web_search_20260318', name: 'web_search' }],
@@ -562,18 +564,18 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ['four breakpoints', talk(user(...['a', 'b', 'c', 'd'].map(cached)))],
   ['prefill on an old model', { ...talk(hello, assistant(text('So'))), model: 'claude-haiku-4-5' }],
   [
-    'thinking turned off where it can be',
+    'thinking turned off for a model that allows it',
     { ...base, model: 'claude-opus-5', thinking: { type: 'disabled' } },
   ],
   ["a tool of Anthropic's", tools({ type: 'memory_20250818', name: 'memory' })],
 ];
 
-describe('the API refuses', () => {
-  testRules(REFUSED);
+describe('the API rejects', () => {
+  testRules(REJECTED);
 
   test('a model that does not exist', async () => {
-    const { client } = await start(() => say('Not refused'));
-    const error = await rejection(client.messages.create({ ...ask('Hello'), model: 'gpt-1' }));
+    const { client } = await start(() => say('Not rejected'));
+    const error = await errorOf(client.messages.create({ ...ask('Hello'), model: 'gpt-1' }));
     expect(error).toMatchObject({
       status: 404,
       type: 'not_found_error',
@@ -582,25 +584,25 @@ describe('the API refuses', () => {
   });
 });
 
-describe('the API takes', () => {
-  testTaken(ACCEPTED);
+describe('the API accepts', () => {
+  testAccepted(ACCEPTED);
 });
 
-test('what is no object is refused by itself', () => {
-  expect(refusal('x')?.message).toBe('Input should be a valid dictionary');
-  expect(refusal({ ...base, tools: 1 })?.message).toBe('tools: Input should be a valid array');
+test('the API rejects a body that is not an object, and a field that must be a list and is not', () => {
+  expect(rejection('x')?.message).toBe('Input should be a valid dictionary');
+  expect(rejection({ ...base, tools: 1 })?.message).toBe('tools: Input should be a valid array');
 });
 
-test('a beta changes nothing about an image that cannot be read', () => {
+test('an image that cannot be read is rejected with a beta too', () => {
   const results = user(result('a', { content: [imageBlock(brokenPng())] }));
 
-  expect(refusal(talk(hello, assistant(call('a')), results), { beta: true })).toMatchObject({
+  expect(rejection(talk(hello, assistant(call('a')), results), { beta: true })).toMatchObject({
     message:
       'messages.2.content.0.tool_result.content.0.image.source.base64: Could not process image',
   });
 });
 
-test('a beta may bring fields and blocks of its own', () => {
+test('unknown fields and blocks are accepted with a beta', () => {
   const body = {
     ...base,
     context_management: {},
@@ -609,13 +611,13 @@ test('a beta may bring fields and blocks of its own', () => {
       { ...system('x'), clear_at: 'never' },
     ],
   };
-  expect(refusal(body)?.message).toBe('context_management: Extra inputs are not permitted');
-  expect(refusal(body, { beta: true })).toBeUndefined();
+  expect(rejection(body)?.message).toBe('context_management: Extra inputs are not permitted');
+  expect(rejection(body, { beta: true })).toBeUndefined();
 });
 
-test('tokens are counted without max_tokens, and with it not at all', () => {
-  expect(refusal(without('max_tokens'), { endpoint: 'count_tokens' })).toBeUndefined();
-  expect(refusal(base, { endpoint: 'count_tokens' })?.message).toBe(
+test('a request to count tokens must not have max_tokens', () => {
+  expect(rejection(without('max_tokens'), { endpoint: 'count_tokens' })).toBeUndefined();
+  expect(rejection(base, { endpoint: 'count_tokens' })?.message).toBe(
     'max_tokens: Extra inputs are not permitted',
   );
 });

@@ -7,17 +7,17 @@ import {
 import { fileKind, isBase64, PDF_TYPE, type FileKind } from '../../core/conversation/file-kind.ts';
 import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from '../messages/canonical.ts';
-import { invalid, type CheckedBlock, type CheckedMessage, type Refusal } from './refusal.ts';
+import { invalid, type CheckedBlock, type CheckedMessage, type Rejection } from './rejection.ts';
 
-/** An image or a document that cannot be read. What lies behind a URL or a file id is taken as good. */
-export function fileRefusal(block: CheckedBlock, place: string): Refusal | undefined {
+/** Images and documents that the API cannot read. Those behind a URL or a file id are accepted. */
+export function fileRejection(block: CheckedBlock, place: string): Rejection | undefined {
   const { type, source } = block;
   if ((type !== 'image' && type !== 'document') || !isRecord(source)) return undefined;
   if (source['type'] !== 'base64') return undefined;
-  return type === 'image' ? imageRefusal(source, place) : pdfRefusal(source, place);
+  return type === 'image' ? imageRejection(source, place) : pdfRejection(source, place);
 }
 
-function imageRefusal({ data, media_type: declared }: JsonObject, place: string) {
+function imageRejection({ data, media_type: declared }: JsonObject, place: string) {
   const path = `${place}.image.source.base64`;
   if (typeof data !== 'string') return invalid(`${path}.data: Input should be a valid string`);
   if (data === '') return invalid(`${path}: image cannot be empty`);
@@ -43,7 +43,7 @@ function imageRefusal({ data, media_type: declared }: JsonObject, place: string)
     : undefined;
 }
 
-function pdfRefusal({ data }: JsonObject, place: string): Refusal | undefined {
+function pdfRejection({ data }: JsonObject, place: string): Rejection | undefined {
   const path = `${place}.pdf.source.base64.data`;
   if (typeof data !== 'string') return invalid(`${path}: Input should be a valid string`);
   const isPdf = isBase64(data) && fileKind(data)?.mediaType === PDF_TYPE;
@@ -52,8 +52,8 @@ function pdfRefusal({ data }: JsonObject, place: string): Refusal | undefined {
     : invalid(`${path}: The PDF specified was not valid.`);
 }
 
-/** With many images in a request, each has to be smaller. */
-export function manyImagesRefusal(messages: readonly CheckedMessage[]): Refusal | undefined {
+/** When a request has many images, each must be smaller. */
+export function manyImagesRejection(messages: readonly CheckedMessage[]): Rejection | undefined {
   const images = messages.flatMap(({ index, blocks }) =>
     blocks.flatMap((block, at) => imagesIn(block, `messages.${index}.content.${at}`)),
   );
@@ -85,7 +85,7 @@ function longestSide(kind: FileKind | undefined): number {
   return Math.max(kind?.size?.width ?? 0, kind?.size?.height ?? 0);
 }
 
-/** Whether its end is there, where its kind has one. What stands behind the end of an image is not read. */
+/** Whether the file has an end, for the kinds that mark it. Anything may follow the end of an image. */
 function isWhole(data: string, mediaType: FileKind['mediaType']): boolean {
   const file = Buffer.from(data, 'base64');
   switch (mediaType) {
@@ -103,12 +103,12 @@ function isWhole(data: string, mediaType: FileKind['mediaType']): boolean {
 
 const PDF_TAIL_BYTES = 1_024;
 
-/** Behind the segments that come first: a preview among them has an end of its own. */
+/** Skips the segments before the pixels: a preview image among them has its own end. */
 function jpegPixelsAt(file: Buffer): number {
   const byte = (at: number) => file[at] ?? 0;
   let at = 2;
   while (byte(at) === 0xff && byte(at + 1) !== 0xda) {
-    // Markers may be preceded by any number of fill bytes.
+    // Any number of fill bytes may precede a marker.
     at += byte(at + 1) === 0xff ? 1 : 2 + byte(at + 2) * 256 + byte(at + 3);
   }
   return at;

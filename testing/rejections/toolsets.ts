@@ -2,29 +2,33 @@ import { isRecord } from '../../core/json.ts';
 import { toolsetOf } from '../../core/conversation/toolsets.ts';
 import type { JsonObject } from '../messages/canonical.ts';
 import { unknownKey } from './known-keys.ts';
-import { firstRefusal, inOurWords, type CheckedBlock, type Refusal } from './refusal.ts';
+import { firstRejection, inOurWords, type CheckedBlock, type Rejection } from './rejection.ts';
 
-// The tools of the browser and the computer: one entry without a name for all members of a family.
+// The browser and the computer: one entry without a name stands for all tools of a toolset.
 // https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls
 
 const ENTRY_KEYS = { type: true, cache_control: true, configs: true };
 const RESULT_PARTS = new Set(['text', 'image', 'browser_state']);
 
-/** The toolset that a tool stands for, as its `type` says. */
+/** The toolset that an entry stands for, by its `type`. */
 export function entryToolset({ type }: JsonObject): string | undefined {
   return typeof type === 'string' ? toolsetOf({ type }) : undefined;
 }
 
-export function entryRefusal(entry: JsonObject, path: string, beta: boolean): Refusal | undefined {
+export function entryRejection(
+  entry: JsonObject,
+  path: string,
+  beta: boolean,
+): Rejection | undefined {
   return beta ? undefined : unknownKey(entry, ENTRY_KEYS, `${path}.${String(entry['type'])}`);
 }
 
-/** A result names the toolset of its call, and holds what an action can bring. */
-export function actionResultRefusal(
+/** A result must name the toolset of its call, and may hold only what an action can return. */
+export function actionResultRejection(
   result: CheckedBlock,
   call: CheckedBlock,
   place: string,
-): Refusal | undefined {
+): Rejection | undefined {
   const path = `${place}.tool_result`;
   const asked = call['toolset_name'] ?? null;
   const answered = result['toolset_name'] ?? null;
@@ -34,7 +38,7 @@ export function actionResultRefusal(
     : [];
   const foreign = types.find((type) => !RESULT_PARTS.has(type));
   const states = types.filter((type) => type === 'browser_state').length;
-  return firstRefusal([
+  return firstRejection([
     () =>
       asked === answered
         ? undefined

@@ -1,7 +1,7 @@
-import type { ReplyEvent } from '../activities/model/assemble-reply.ts';
-import type { ServedBlock, ServedMessage } from './messages/reply.ts';
+import type { ReplyEvent } from '../../activities/model/assemble-reply.ts';
+import type { ServedBlock, ServedMessage } from './reply.ts';
 
-/** One event of a Messages stream. Pings are events too, though the SDK keeps them to itself. */
+/** One event of a Messages stream. Pings are events too, although the SDK hides them. */
 export type MessagesEvent =
   | ReplyEvent
   | { readonly type: 'ping' }
@@ -9,13 +9,13 @@ export type MessagesEvent =
 
 type Delta = Extract<ReplyEvent, { type: 'content_block_delta' }>['delta'];
 
-/** Pieces that a block's text is cut into, at most; short texts are cut into pieces of some words. */
+/** Most pieces that a block's text is cut into. Short texts are cut into pieces of a few words. */
 const MAX_PIECES = 24;
 const MIN_PIECE_CHARACTERS = 16;
 
 /**
- * A message as the events of its stream, in the API's order. `rawInputs` holds, by the block's
- * index, the JSON text to send in place of the block's input.
+ * A message as the events of its stream, in the API's order. `rawInputs` has, by the index of a block,
+ * the text to send in place of the JSON of its input.
  */
 export function messageEvents(
   message: ServedMessage,
@@ -64,7 +64,7 @@ export function messageEvents(
   ];
 }
 
-/** The `event:` line is not decoration: clients skip a frame without it. */
+/** Clients skip a frame without the `event:` line. */
 export function frame(event: MessagesEvent | { readonly type: string }): string {
   return `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
@@ -105,7 +105,7 @@ function deltas(block: ServedBlock, rawInput: string | undefined): Delta[] {
         { type: 'signature_delta', signature: block.signature },
       ];
     case 'compaction': {
-      // All of it at once.
+      // The API sends it in one piece.
       const { content, encrypted_content } = block;
       return [{ type: 'compaction_delta', content, encrypted_content }];
     }

@@ -1,15 +1,14 @@
 import { connect } from 'node:net';
 import { Connection } from '@temporalio/client';
 
-/** A question to the server gets this long; a loaded development machine has needed 2 s. */
+/** Limit for one call to the server; a loaded development machine has needed 2 s. */
 const CALL_MS = 5_000;
 
 /**
- * Whether a Temporal server answers at `address`, without TLS. Something else that listens there
- * is no Temporal server.
+ * Whether a Temporal server answers at `address`, without TLS. False when something else listens there.
  *
  * @param address host and port, for example `localhost:7233`
- * @param timeoutMs how long the answer may take, in milliseconds; default 2000
+ * @param timeoutMs how long the answer may take, in milliseconds
  */
 export async function temporalIsListening(address: string, timeoutMs = 2_000): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
@@ -24,8 +23,8 @@ export async function temporalIsListening(address: string, timeoutMs = 2_000): P
 }
 
 /**
- * Asks the server what a first turn will ask of it: whether the namespace is there, and whether
- * the part that keeps workflows answers. Throws while any of it does not.
+ * Throws unless the server can start a turn: it has the namespace, and the services for workflows and
+ * task queues answer.
  */
 export async function checkReady(address: string, namespace: string): Promise<void> {
   const connection = await openConnection(address);
@@ -44,8 +43,8 @@ export async function checkReady(address: string, namespace: string): Promise<vo
 }
 
 /**
- * Whether anything accepts TCP connections at `address`. Asked before the first gRPC call, because
- * a gRPC channel that was refused once waits a whole second before it tries again.
+ * Whether anything accepts TCP connections at `address`. Check it before the first gRPC call: a gRPC
+ * channel whose first connection fails waits a whole second before it tries again.
  */
 export function acceptsConnections(address: string, timeoutMs: number): Promise<boolean> {
   const separator = address.lastIndexOf(':');
@@ -71,7 +70,7 @@ export function openConnection(address: string, timeoutMs = CALL_MS): Promise<Co
   return Connection.connect({
     address,
     connectTimeout: timeoutMs,
-    // A proxy that the environment names has no way to this machine's own ports.
+    // A proxy from the environment cannot reach ports of this machine.
     channelArgs: { 'grpc.enable_http_proxy': 0 },
   });
 }

@@ -1,7 +1,37 @@
 import type { InputBlock, Message, ToolResult } from '../core/conversation/messages.ts';
-import type { TurnProgress } from '../core/turn/result.ts';
+import { shorten } from '../core/json.ts';
+import type { CallRecord, StopReason, TurnProgress } from '../core/turn/result.ts';
 
-/** What the model was told of a call: the text of its result. */
+/** The result of a turn, or the `progress` of a `TurnFailedError`. */
+export type ObservedTurn = TurnProgress & { readonly stopReason?: StopReason };
+
+/** Longer inputs and messages are cut: the reader only needs to see which call it was. */
+const MAX_TEXT = 300;
+
+/** What a turn did, with a line for each call. Every failed assertion ends with it. */
+export function turnText({ agent, stopReason, rounds, calls }: ObservedTurn): string {
+  const ending = stopReason === undefined ? 'failed' : `ended with ${stopReason}`;
+  const head = `The turn of ${agent} ${ending} after ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+  if (calls.length === 0) return `${head}, without any call.`;
+  return [`${head}. Its calls:`, ...calls.map(recordLine)].join('\n');
+}
+
+function recordLine({ round, name, input, outcome, attempts, message }: CallRecord): string {
+  const tries = attempts === 1 ? '' : ` (${attempts} attempts)`;
+  const reason = message === undefined ? '' : `: ${shorten(message, MAX_TEXT)}`;
+  return `  round ${round}  ${callText(name, input)} -> ${outcome}${tries}${reason}`;
+}
+
+/** `get_orders {"customer_id":7}` */
+export function callText(name: string, input: unknown): string {
+  return `${name} ${json(input)}`;
+}
+
+export function json(value: unknown): string {
+  return shorten(JSON.stringify(value) ?? String(value), MAX_TEXT);
+}
+
+/** What the model reads as the result of a call. */
 export function answerText(messages: readonly Message[], callId: string): string {
   const result = messages.flatMap(resultsOf).find(({ tool_use_id }) => tool_use_id === callId);
   const { content } = result ?? {};
@@ -10,9 +40,9 @@ export function answerText(messages: readonly Message[], callId: string): string
 }
 
 /**
- * Where calls are not answered exactly once, in the next message, in call order. A message that
- * answers calls of this turn has nothing but results; one that a caller brought along may go on with
- * words after them.
+ * Every place where a call is not answered exactly once, in the next message, in call order. A message
+ * that answers calls of this turn must hold results only. In an earlier message, which the caller gave,
+ * a person's words may follow the results.
  */
 export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): string[] {
   const problems: string[] = [];
@@ -23,7 +53,7 @@ export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): 
     const where = `messages[${i}] (${message.role})`;
     const answered = resultsOf(message).map(({ tool_use_id }) => tool_use_id);
     if (!isSameList(answered, open)) {
-      problems.push(`${where} answers ${list(answered)}, where ${list(open)} was asked for`);
+      problems.push(`${where} answers ${list(answered)}; it should answer ${list(open)}`);
     }
     const blocks = blocksOf(message);
     const others = blocks.length - answered.length;
@@ -31,7 +61,7 @@ export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): 
     if (answered.length > 0 && others > 0) {
       if (answered.some((id) => own.has(id)))
         problems.push(`${where} holds more than the results of this turn`);
-      else if (leading < answered.length) problems.push(`${where} has words before results`);
+      else if (leading < answered.length) problems.push(`${where} has words before its results`);
     }
     open = callIds(message);
     for (const id of open) {
@@ -40,8 +70,8 @@ export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): 
     }
   }
   if (open.length > 0) problems.push(`${list(open)} has no answer`);
-  const unheard = [...own].filter((id) => !asked.has(id));
-  if (unheard.length > 0) problems.push(`no message asks for ${list(unheard)}`);
+  const unasked = [...own].filter((id) => !asked.has(id));
+  if (unasked.length > 0) problems.push(`no message asks for ${list(unasked)}`);
   return problems;
 }
 

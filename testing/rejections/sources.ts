@@ -1,9 +1,9 @@
 import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from '../messages/canonical.ts';
 import { unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid, type CheckedBlock, type Refusal } from './refusal.ts';
+import { firstRejection, invalid, type CheckedBlock, type Rejection } from './rejection.ts';
 
-/** The fields of a kind of source, all required; a list holds what a field may be. */
+/** The fields of each kind of source, all required. A list holds the values that a field may have. */
 type Sources = Readonly<Record<string, Readonly<Record<string, readonly string[] | true>>>>;
 
 const linked = { file: { file_id: true }, url: { url: true } } as const;
@@ -20,12 +20,12 @@ const DOCUMENT: Sources = {
   text: { data: true, media_type: ['text/plain'] },
 };
 
-/** Where an image or a document comes from. What the data holds is not looked at. */
-export function sourceRefusal(
+/** The `source` of an image or a document, without its data. */
+export function sourceRejection(
   block: CheckedBlock,
   path: string,
   beta: boolean,
-): Refusal | undefined {
+): Rejection | undefined {
   const sources = block.type === 'image' ? IMAGE : block.type === 'document' ? DOCUMENT : undefined;
   if (sources === undefined) return undefined;
   const { source } = block;
@@ -38,16 +38,16 @@ export function sourceRefusal(
   if (fields === undefined) {
     return beta ? undefined : invalid(`${place}: ${unknownTag(type, Object.keys(sources))}`);
   }
-  return fieldsRefusal(source, fields, `${place}.${type}`, beta);
+  return fieldsRejection(source, fields, `${place}.${type}`, beta);
 }
 
-function fieldsRefusal(
+function fieldsRejection(
   source: JsonObject,
   fields: Sources[string],
   path: string,
   beta: boolean,
-): Refusal | undefined {
-  return firstRefusal([
+): Rejection | undefined {
+  return firstRejection([
     ...Object.entries(fields).map(([name, values]) => () => {
       const value = source[name];
       if (value === undefined) return invalid(`${path}.${name}: Field required`);

@@ -3,26 +3,39 @@ import type { JsonObject } from '../messages/canonical.ts';
 import { isKnownModel, modelInfo, modelRules } from '../messages/model-rules.ts';
 import { COUNT_KEYS, CREATE_KEYS, unknownKey } from './known-keys.ts';
 import {
-  blankTextRefusal,
-  firstRefusal,
+  blankTextRejection,
+  firstRejection,
   invalid,
-  type Refusal,
-  type RefusalOptions,
-} from './refusal.ts';
+  type Rejection,
+  type RejectionOptions,
+} from './rejection.ts';
 import { alternatives, unknownTag } from './sources.ts';
 
 const ADAPTIVE_INSTEAD =
   'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.';
 
-/** The fields of the request itself, as far as no model is needed to judge them. */
-export function topLevelRefusal(body: JsonObject, options: RefusalOptions): Refusal | undefined {
+/** Half an emoji is legal in a JavaScript string, and the API does not accept it in JSON. */
+export function surrogateRejection(body: JsonObject): Rejection | undefined {
+  const at = JSON.stringify(body).search(/(?<!\\)(?:\\\\)*\\ud[89a-f]/);
+  return at === -1
+    ? undefined
+    : invalid(
+        `The request body is not valid JSON: no low surrogate in string: line 1 column ${at + 1} (char ${at})`,
+      );
+}
+
+/** The fields of the request that do not depend on the model. */
+export function topLevelRejection(
+  body: JsonObject,
+  options: RejectionOptions,
+): Rejection | undefined {
   const counting = options.endpoint === 'count_tokens';
   const { model, messages, stream } = body;
-  return firstRefusal([
+  return firstRejection([
     () => (model === undefined ? invalid('model: Field required') : undefined),
     () =>
       typeof model !== 'string' ? invalid('model: Input should be a valid string') : undefined,
-    () => (counting ? undefined : maxTokensRefusal(body['max_tokens'])),
+    () => (counting ? undefined : maxTokensRejection(body['max_tokens'])),
     () => (messages === undefined ? invalid('messages: Field required') : undefined),
     () =>
       Array.isArray(messages) ? undefined : invalid('messages: Input should be a valid array'),
@@ -30,14 +43,14 @@ export function topLevelRefusal(body: JsonObject, options: RefusalOptions): Refu
       stream === undefined || typeof stream === 'boolean'
         ? undefined
         : invalid('stream: Input should be a valid boolean'),
-    () => promptRefusal(body['system']),
-    () => stopSequencesRefusal(body['stop_sequences']),
+    () => promptRejection(body['system']),
+    () => stopSequencesRejection(body['stop_sequences']),
     () => (options.beta ? undefined : unknownKey(body, counting ? COUNT_KEYS : CREATE_KEYS, '')),
   ]);
 }
 
-/** 0 is legal: it fills the prompt cache and generates nothing. */
-function maxTokensRefusal(maxTokens: unknown): Refusal | undefined {
+/** 0 is valid: it fills the prompt cache and generates nothing. */
+function maxTokensRejection(maxTokens: unknown): Rejection | undefined {
   if (maxTokens === undefined) return invalid('max_tokens: Field required');
   if (!Number.isInteger(maxTokens)) return invalid('max_tokens: Input should be a valid integer');
   return Number(maxTokens) < 0
@@ -45,17 +58,17 @@ function maxTokensRefusal(maxTokens: unknown): Refusal | undefined {
     : undefined;
 }
 
-/** Blocks of the prompt; whether a prompt that is an empty string is taken is not known. */
-function promptRefusal(system: unknown): Refusal | undefined {
+/** An empty string is accepted: it is not known what the API does with one. */
+function promptRejection(system: unknown): Rejection | undefined {
   if (system === undefined || system === null || typeof system === 'string') return undefined;
   if (!Array.isArray(system)) return invalid('system: Input should be a valid array');
   const texts = system.map((block: unknown) => (isRecord(block) ? block['text'] : undefined));
   const wrong = texts.findIndex((text) => typeof text !== 'string');
   if (wrong !== -1) return invalid(`system.${wrong}.text: Field required`);
-  return firstRefusal(texts.map((text) => () => blankTextRefusal(String(text), 'system')));
+  return firstRejection(texts.map((text) => () => blankTextRejection(String(text), 'system')));
 }
 
-function stopSequencesRefusal(sequences: unknown): Refusal | undefined {
+function stopSequencesRejection(sequences: unknown): Rejection | undefined {
   if (sequences === undefined || sequences === null) return undefined;
   if (!Array.isArray(sequences)) {
     return invalid('stop_sequences: Input should be a valid array');
@@ -67,8 +80,8 @@ function stopSequencesRefusal(sequences: unknown): Refusal | undefined {
     : undefined;
 }
 
-/** What depends on the model: whether it exists, and what it no longer takes. */
-export function modelRefusal(body: JsonObject): Refusal | undefined {
+/** What depends on the model: whether it exists, and which options it takes. */
+export function modelRejection(body: JsonObject): Rejection | undefined {
   const model = String(body['model']);
   if (!isKnownModel(model)) {
     return { status: 404, type: 'not_found_error', message: `model: ${model}` };
@@ -80,15 +93,15 @@ export function modelRefusal(body: JsonObject): Refusal | undefined {
       `max_tokens: ${maxTokens} > ${limit}, which is the maximum allowed number of output tokens for ${model}`,
     );
   }
-  return firstRefusal([
-    () => thinkingConfigRefusal(model, body['thinking']),
-    () => budgetRefusal(body),
-    () => effortRefusal(model, body['output_config']),
-    () => toolChoiceRefusal(model, body),
+  return firstRejection([
+    () => thinkingConfigRejection(model, body['thinking']),
+    () => budgetRejection(body),
+    () => effortRejection(model, body['output_config']),
+    () => toolChoiceRejection(model, body),
   ]);
 }
 
-function budgetRefusal({ thinking, max_tokens: maxTokens }: JsonObject): Refusal | undefined {
+function budgetRejection({ thinking, max_tokens: maxTokens }: JsonObject): Rejection | undefined {
   if (!isRecord(thinking) || thinking['type'] !== 'enabled') return undefined;
   if (thinking['budget_tokens'] === undefined) {
     return invalid('thinking.enabled.budget_tokens: Field required');
@@ -104,7 +117,7 @@ function budgetRefusal({ thinking, max_tokens: maxTokens }: JsonObject): Refusal
 
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'];
 
-function effortRefusal(model: string, config: unknown): Refusal | undefined {
+function effortRejection(model: string, config: unknown): Rejection | undefined {
   const effort = isRecord(config) ? config['effort'] : undefined;
   if (typeof effort !== 'string') return undefined;
   if (!EFFORTS.includes(effort)) {
@@ -123,7 +136,7 @@ function effortRefusal(model: string, config: unknown): Refusal | undefined {
 
 const THINKING = ['adaptive', 'between_tools', 'disabled', 'enabled'];
 
-function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | undefined {
+function thinkingConfigRejection(model: string, thinking: unknown): Rejection | undefined {
   const rules = modelRules(model);
   const type = isRecord(thinking) ? thinking['type'] : undefined;
   if (thinking === undefined || thinking === null) return undefined;
@@ -145,10 +158,10 @@ function thinkingConfigRefusal(model: string, thinking: unknown): Refusal | unde
 
 const CHOICES = ['any', 'auto', 'none', 'tool'];
 
-function toolChoiceRefusal(
+function toolChoiceRejection(
   model: string,
   { tool_choice, tools, thinking }: JsonObject,
-): Refusal | undefined {
+): Rejection | undefined {
   if (!isRecord(tool_choice)) return undefined;
   const { type, name } = tool_choice;
   if (typeof type !== 'string') return invalid('tool_choice.type: Field required');

@@ -1,30 +1,36 @@
 import { isRecord } from '../../core/json.ts';
 import { blocksOf, type JsonObject } from '../messages/canonical.ts';
 import { OUTPUT_CONFIG_KEYS, OUTPUT_FORMAT_KEYS, unknownKey } from './known-keys.ts';
-import { firstRefusal, inOurWords, invalid, type Refusal, type RefusalOptions } from './refusal.ts';
+import {
+  firstRejection,
+  inOurWords,
+  invalid,
+  type Rejection,
+  type RejectionOptions,
+} from './rejection.ts';
 
 const PATH = 'output_config.format';
 
 /** https://platform.claude.com/docs/en/build-with-claude/structured-outputs */
-export function outputConfigRefusal(
+export function outputConfigRejection(
   body: JsonObject,
-  { beta = false }: RefusalOptions,
-): Refusal | undefined {
+  { beta = false }: RejectionOptions,
+): Rejection | undefined {
   const config = body['output_config'];
   if (config === undefined || config === null) return undefined;
   if (!isRecord(config)) return invalid('output_config: Input should be a valid dictionary');
   const { format } = config;
-  return firstRefusal([
+  return firstRejection([
     () => (beta ? undefined : unknownKey(config, OUTPUT_CONFIG_KEYS, 'output_config')),
-    () => (format === undefined || format === null ? undefined : formatRefusal(format, beta)),
-    () => (isRecord(format) ? citationsRefusal(body) : undefined),
+    () => (format === undefined || format === null ? undefined : formatRejection(format, beta)),
+    () => (isRecord(format) ? citationsRejection(body) : undefined),
   ]);
 }
 
-function formatRefusal(format: unknown, beta: boolean): Refusal | undefined {
+function formatRejection(format: unknown, beta: boolean): Rejection | undefined {
   if (!isRecord(format)) return invalid(`${PATH}: Input should be a valid dictionary`);
   const { type, schema } = format;
-  return firstRefusal([
+  return firstRejection([
     () => (type === undefined ? invalid(`${PATH}.type: Field required`) : undefined),
     () =>
       type === 'json_schema' ? undefined : invalid(`${PATH}.type: Input should be 'json_schema'`),
@@ -32,11 +38,11 @@ function formatRefusal(format: unknown, beta: boolean): Refusal | undefined {
     () =>
       isRecord(schema) ? undefined : invalid(`${PATH}.schema: Input should be a valid dictionary`),
     () => (beta ? undefined : unknownKey(format, OUTPUT_FORMAT_KEYS, PATH)),
-    () => schemaRefusal(schema, { root: schema, inside: [] }),
+    () => schemaRejection(schema, { root: schema, inside: [] }),
   ]);
 }
 
-/** What grammars cannot say. The rest of JSON Schema is taken here, since not all that is refused is known. */
+/** Keywords that the API does not support. There may be others; schemas with those are accepted. */
 const UNSUPPORTED: Readonly<Record<string, readonly string[]>> = {
   integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
   number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
@@ -52,39 +58,39 @@ interface Walk {
   inside: readonly string[];
 }
 
-function schemaRefusal(schema: unknown, walk: Walk): Refusal | undefined {
+function schemaRejection(schema: unknown, walk: Walk): Rejection | undefined {
   if (Array.isArray(schema)) {
-    return firstRefusal(schema.map((one: unknown) => () => schemaRefusal(one, walk)));
+    return firstRejection(schema.map((one: unknown) => () => schemaRejection(one, walk)));
   }
   if (!isRecord(schema)) return undefined;
   const { $ref, properties } = schema;
-  if (typeof $ref === 'string') return referenceRefusal($ref, walk);
+  if (typeof $ref === 'string') return referenceRejection($ref, walk);
   const inner = isRecord(properties) ? Object.values(properties) : [];
-  return firstRefusal([
-    () => keywordsRefusal(schema),
+  return firstRejection([
+    () => keywordsRejection(schema),
     ...[...inner, ...SCHEMAS.map((keyword) => schema[keyword])].map(
-      (one) => () => schemaRefusal(one, walk),
+      (one) => () => schemaRejection(one, walk),
     ),
   ]);
 }
 
-function keywordsRefusal(schema: JsonObject): Refusal | undefined {
+function keywordsRejection(schema: JsonObject): Rejection | undefined {
   const { type, additionalProperties, minItems } = schema;
-  const refuse = (problem: string) =>
+  const forType = (problem: string) =>
     invalid(`${PATH}.schema: For '${String(type)}' type, ${problem}`);
   if (type === 'object' && additionalProperties !== false) {
-    return refuse("'additionalProperties' must be explicitly set to false");
+    return forType("'additionalProperties' must be explicitly set to false");
   }
   if (type === 'array' && minItems !== undefined && minItems !== 0 && minItems !== 1) {
-    return refuse("'minItems' values other than 0 or 1 are not supported");
+    return forType("'minItems' values other than 0 or 1 are not supported");
   }
   const unsupported = UNSUPPORTED[String(type)]?.find((keyword) => schema[keyword] !== undefined);
   return unsupported === undefined
     ? undefined
-    : refuse(`property '${unsupported}' is not supported`);
+    : forType(`property '${unsupported}' is not supported`);
 }
 
-function referenceRefusal(ref: string, { root, inside }: Walk): Refusal | undefined {
+function referenceRejection(ref: string, { root, inside }: Walk): Rejection | undefined {
   if (!ref.startsWith('#'))
     return inOurWords(`${PATH}.schema: External $ref is not supported: ${ref}`);
   if (inside.includes(ref))
@@ -93,11 +99,11 @@ function referenceRefusal(ref: string, { root, inside }: Walk): Refusal | undefi
     .split('/')
     .slice(1)
     .reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), root);
-  return schemaRefusal(target, { root, inside: [...inside, ref] });
+  return schemaRejection(target, { root, inside: [...inside, ref] });
 }
 
-/** A text with citations between its blocks would be no JSON. */
-function citationsRefusal({ messages }: JsonObject): Refusal | undefined {
+/** Citations would interrupt the JSON. */
+function citationsRejection({ messages }: JsonObject): Rejection | undefined {
   const cites = blocksOf(messages)
     .flatMap((message) => (isRecord(message) ? blocksOf(message['content']) : []))
     .some(

@@ -1,9 +1,9 @@
 import { isRecord } from '../../core/json.ts';
-import { fileRefusal } from './files.ts';
+import { fileRejection } from './files.ts';
 import { BLOCK_KEYS, RESULT_PART_KEYS, unknownKey } from './known-keys.ts';
-import { blankTextRefusal, firstRefusal, invalid } from './refusal.ts';
-import type { CheckedBlock, CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
-import { sourceRefusal, unknownTag } from './sources.ts';
+import { blankTextRejection, firstRejection, invalid } from './rejection.ts';
+import type { CheckedBlock, CheckedMessage, Rejection, RejectionOptions } from './rejection.ts';
+import { sourceRejection, unknownTag } from './sources.ts';
 
 const TOOL_USE_ID = '^[a-zA-Z0-9_-]+$';
 const TOOL_USE_NAME = '^[a-zA-Z0-9_-]{1,200}$';
@@ -14,36 +14,36 @@ export function isBlock(block: unknown): block is CheckedBlock {
   return isRecord(block) && typeof block['type'] === 'string';
 }
 
-/** One block of a message by itself. */
-export function blockRefusal(
+/** The rules for a single block of a message. */
+export function blockRejection(
   block: unknown,
   at: number,
   message: Pick<CheckedMessage, 'index' | 'role'>,
-  options: RefusalOptions,
-): Refusal | undefined {
+  options: RejectionOptions,
+): Rejection | undefined {
   const place = `messages.${message.index}.content.${at}`;
   if (!isRecord(block)) return invalid(`${place}: Input should be a valid dictionary`);
   if (!isBlock(block)) return invalid(`${place}.type: Field required`);
   const keys = BLOCK_KEYS.get(block.type);
   if (keys === undefined) return options.beta ? undefined : unknownBlock(place, block.type);
   const path = `${place}.${block.type}`;
-  return firstRefusal([
-    () => roleRefusal(block, message, place),
+  return firstRejection([
+    () => roleRejection(block, message, place),
     () => (options.beta ? undefined : unknownKey(block, keys, path)),
-    () => fieldRefusal(block, path),
-    () => sourceRefusal(block, path, options.beta === true),
-    () => (block.type === 'text' ? textRefusal(block, message.role, path) : undefined),
-    () => (block.type === 'tool_result' ? resultRefusal(block, path, options) : undefined),
-    () => fileRefusal(block, place),
+    () => fieldRejection(block, path),
+    () => sourceRejection(block, path, options.beta === true),
+    () => (block.type === 'text' ? textRejection(block, message.role, path) : undefined),
+    () => (block.type === 'tool_result' ? resultRejection(block, path, options) : undefined),
+    () => fileRejection(block, place),
   ]);
 }
 
-function roleRefusal(
+function roleRejection(
   { type }: CheckedBlock,
   { index, role }: Pick<CheckedMessage, 'index' | 'role'>,
   place: string,
-): Refusal | undefined {
-  // A document may stand inside a tool result, but since version 2026-10-21 not here.
+): Rejection | undefined {
+  // Since version 2026-10-21 the assistant may have a document only inside a tool result.
   if (type === 'document' && role === 'assistant') return unknownBlock(place, type);
   if (USER_ONLY.has(type) && role !== 'user') {
     return invalid(`messages.${index}: \`${type}\` blocks can only be in \`user\` messages`);
@@ -62,7 +62,7 @@ const REQUIRED: Readonly<Record<string, readonly string[]>> = {
   server_tool_use: ['id', 'name'],
 };
 
-function fieldRefusal(block: CheckedBlock, path: string): Refusal | undefined {
+function fieldRejection(block: CheckedBlock, path: string): Rejection | undefined {
   for (const field of REQUIRED[block.type] ?? []) {
     if (block[field] === undefined) return invalid(`${path}.${field}: Field required`);
     if (typeof block[field] !== 'string') {
@@ -71,33 +71,33 @@ function fieldRefusal(block: CheckedBlock, path: string): Refusal | undefined {
   }
   if (block.type === 'tool_use') {
     return (
-      patternRefusal(block['id'], TOOL_USE_ID, `${path}.id`) ??
-      patternRefusal(block['name'], TOOL_USE_NAME, `${path}.name`) ??
-      inputRefusal(block['input'], `${path}.input`)
+      patternRejection(block['id'], TOOL_USE_ID, `${path}.id`) ??
+      patternRejection(block['name'], TOOL_USE_NAME, `${path}.name`) ??
+      inputRejection(block['input'], `${path}.input`)
     );
   }
   return block.type === 'tool_result'
-    ? patternRefusal(block['tool_use_id'], TOOL_USE_ID, `${path}.tool_use_id`)
+    ? patternRejection(block['tool_use_id'], TOOL_USE_ID, `${path}.tool_use_id`)
     : undefined;
 }
 
-function patternRefusal(value: unknown, pattern: string, path: string): Refusal | undefined {
+function patternRejection(value: unknown, pattern: string, path: string): Rejection | undefined {
   return new RegExp(pattern).test(String(value))
     ? undefined
     : invalid(`${path}: String should match pattern '${pattern}'`);
 }
 
-function inputRefusal(input: unknown, path: string): Refusal | undefined {
+function inputRejection(input: unknown, path: string): Rejection | undefined {
   if (input === undefined) return invalid(`${path}: Field required`);
   return isRecord(input) ? undefined : invalid(`${path}: Input should be a valid dictionary`);
 }
 
-function textRefusal(
+function textRejection(
   { text, citations }: CheckedBlock,
   role: CheckedMessage['role'],
   path: string,
-): Refusal | undefined {
-  const blank = blankTextRefusal(String(text), 'messages');
+): Rejection | undefined {
+  const blank = blankTextRejection(String(text), 'messages');
   if (blank !== undefined) return blank;
   // Since version 2026-10-21 only the assistant cites.
   return role === 'user' && Array.isArray(citations) && citations.length > 0
@@ -105,11 +105,11 @@ function textRefusal(
     : undefined;
 }
 
-function resultRefusal(
+function resultRejection(
   { content, is_error }: CheckedBlock,
   path: string,
-  options: RefusalOptions,
-): Refusal | undefined {
+  options: RejectionOptions,
+): Rejection | undefined {
   if (is_error === true && isEmpty(content)) {
     return invalid(`${path}: content cannot be empty if \`is_error\` is true`);
   }
@@ -118,15 +118,15 @@ function resultRefusal(
   if (is_error === true && content.some((part) => isBlock(part) && part.type !== 'text')) {
     return invalid(`${path}: all content must be type \`text\` if \`is_error\` is true`);
   }
-  return firstRefusal(
+  return firstRejection(
     content.map(
       (part: unknown, at) => () =>
-        partRefusal(part, `${path}.content.${at}`, options.beta === true),
+        partRejection(part, `${path}.content.${at}`, options.beta === true),
     ),
   );
 }
 
-function partRefusal(part: unknown, place: string, beta: boolean): Refusal | undefined {
+function partRejection(part: unknown, place: string, beta: boolean): Rejection | undefined {
   if (!isBlock(part)) return invalid(`${place}.type: Field required`);
   const keys = RESULT_PART_KEYS.get(part.type);
   if (keys === undefined) {
@@ -134,12 +134,12 @@ function partRefusal(part: unknown, place: string, beta: boolean): Refusal | und
     return beta ? undefined : invalid(`${place}: ${unknownTag(part.type, known)}`);
   }
   const path = `${place}.${part.type}`;
-  return firstRefusal([
+  return firstRejection([
     () => (beta ? undefined : unknownKey(part, keys, path)),
-    () => fieldRefusal(part, path),
-    () => sourceRefusal(part, path, beta),
-    () => (part.type === 'text' ? textRefusal(part, 'system', path) : undefined),
-    () => fileRefusal(part, place),
+    () => fieldRejection(part, path),
+    () => sourceRejection(part, path, beta),
+    () => (part.type === 'text' ? textRejection(part, 'system', path) : undefined),
+    () => fileRejection(part, place),
   ]);
 }
 
@@ -147,7 +147,7 @@ function isEmpty(content: unknown): boolean {
   return content === '' || (Array.isArray(content) && content.length === 0);
 }
 
-function unknownBlock(place: string, tag: string): Refusal {
+function unknownBlock(place: string, tag: string): Rejection {
   const expected = [...BLOCK_KEYS.keys()].filter((key) => key !== tag);
   return invalid(`${place}: ${unknownTag(tag, expected)}`);
 }

@@ -2,7 +2,7 @@ import { isRecord } from '../../core/json.ts';
 import type { JsonObject } from '../messages/canonical.ts';
 import { modelRules } from '../messages/model-rules.ts';
 import { ThinkingSeals } from '../messages/thinking.ts';
-import { invalid, type CheckedMessage, type Refusal } from './refusal.ts';
+import { invalid, type CheckedMessage, type Rejection } from './rejection.ts';
 
 const MODIFIED =
   '`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified. ' +
@@ -11,11 +11,11 @@ const MOVED =
   'Invalid `signature` in `thinking` block. The block is bound to a different conversation. Remove the ' +
   'block, or set `thinking.block_binding.prefix_mismatch_behavior` to "drop_block".';
 
-/** Thinking that was issued by this server comes back unchanged, after an unchanged conversation. */
-export function thinkingRefusal(
+/** Thinking that this server issued must come back unchanged, after an unchanged conversation. */
+export function thinkingRejection(
   body: JsonObject,
   messages: readonly CheckedMessage[],
-): Refusal | undefined {
+): Rejection | undefined {
   const seals = new ThinkingSeals(body);
   const bound = modelRules(String(body['model'])).bindsThinking && !dropsBlocks(body['thinking']);
   const latest = messages.findLast(({ role }) => role === 'assistant');

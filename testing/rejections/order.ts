@@ -1,15 +1,15 @@
 import { modelRules } from '../messages/model-rules.ts';
-import { firstRefusal, invalid, type CheckedMessage, type Refusal } from './refusal.ts';
+import { firstRejection, invalid, type CheckedMessage, type Rejection } from './rejection.ts';
 
 const DIRECTIVE_ONLY =
   'the directive-only form (content: [] with output_config) is accepted at any position';
 
-/** Where messages with the role `system` may stand: a run of them after a user, before an assistant. */
-export function systemRefusal(
+/** Where messages with the role `system` may stand: after a user message, before an assistant message. */
+export function systemRejection(
   messages: readonly CheckedMessage[],
   model: string,
-): Refusal | undefined {
-  return firstRefusal(
+): Rejection | undefined {
+  return firstRejection(
     messages.map((message, at) => () => {
       if (message.role !== 'system' || message.blocks.length === 0) return undefined;
       const before = messages.slice(0, at).findLast(({ role }) => role !== 'system');
@@ -36,11 +36,11 @@ export function systemRefusal(
   );
 }
 
-/** How the conversation and each of the assistant's messages may end. */
-export function endingRefusal(
+/** How the conversation may end, and each assistant message. */
+export function endingRejection(
   messages: readonly CheckedMessage[],
   model: string,
-): Refusal | undefined {
+): Rejection | undefined {
   const last = messages.findLast(({ role }) => role !== 'system');
   if (last?.role === 'assistant' && !modelRules(model).prefill && !isPaused(last)) {
     return invalid(
@@ -57,7 +57,7 @@ export function endingRefusal(
       );
 }
 
-/** A reply that stopped with `pause_turn` or `compaction` is sent back to be continued. */
+/** The client sends back a reply that stopped with `pause_turn` or `compaction`, to have it continued. */
 function isPaused({ blocks }: CheckedMessage): boolean {
   if (blocks.at(-1)?.type === 'compaction') return true;
   return blocks.some(({ type }) => type === 'server_tool_use');

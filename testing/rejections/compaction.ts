@@ -3,8 +3,8 @@ import { compactionEdit, isAltered, isSummary } from '../messages/compaction.ts'
 import type { JsonObject } from '../messages/canonical.ts';
 import { modelRules } from '../messages/model-rules.ts';
 import { unknownKey } from './known-keys.ts';
-import { firstRefusal, invalid } from './refusal.ts';
-import type { CheckedBlock, CheckedMessage, Refusal, RefusalOptions } from './refusal.ts';
+import { firstRejection, invalid } from './rejection.ts';
+import type { CheckedBlock, CheckedMessage, Rejection, RejectionOptions } from './rejection.ts';
 
 const MIN_TRIGGER = 50_000;
 const EDIT_KEYS = { type: true, instructions: true, pause_after_compaction: true, trigger: true };
@@ -17,18 +17,18 @@ const BLOCK_KEYS = {
   tool_changes: true,
 };
 
-/** The edit that asks for compaction, and the summaries that came back. */
-export function compactionRefusal(
+/** The edit that asks for compaction, and the summaries that the client sends back. */
+export function compactionRejection(
   body: JsonObject,
   messages: readonly CheckedMessage[],
-  options: RefusalOptions,
-): Refusal | undefined {
+  options: RejectionOptions,
+): Rejection | undefined {
   const asked = compactionEdit(body);
-  return firstRefusal([
+  return firstRejection([
     () =>
       asked === undefined
         ? undefined
-        : editRefusal(asked.edit, `context_management.edits.${asked.at}`, body, options),
+        : editRejection(asked.edit, `context_management.edits.${asked.at}`, body, options),
     ...messages.flatMap(({ index, role, blocks }) =>
       blocks.map((block, at) => () => {
         if (block.type !== 'compaction') return undefined;
@@ -42,27 +42,27 @@ export function compactionRefusal(
           ? invalid(
               `${place}: \`compaction\` blocks require a \`compact_20260112\` edit in \`context_management.edits\``,
             )
-          : blockRefusal(block, place);
+          : blockRejection(block, place);
       }),
     ),
   ]);
 }
 
-function editRefusal(
+function editRejection(
   edit: JsonObject,
   place: string,
   { model }: JsonObject,
-  options: RefusalOptions,
-): Refusal | undefined {
+  options: RejectionOptions,
+): Rejection | undefined {
   if (options.compaction !== true) {
     return invalid(
       `${place}: Input tag 'compact_20260112' found using 'type' does not match any of the expected tags: 'clear_thinking_20251015', 'clear_tool_uses_20250919'`,
     );
   }
   const path = `${place}.compact_20260112`;
-  return firstRefusal([
+  return firstRejection([
     () => unknownKey(edit, EDIT_KEYS, path),
-    () => triggerRefusal(edit['trigger'], `${path}.trigger`),
+    () => triggerRejection(edit['trigger'], `${path}.trigger`),
     () =>
       modelRules(String(model)).compaction
         ? undefined
@@ -70,7 +70,7 @@ function editRefusal(
   ]);
 }
 
-function triggerRefusal(trigger: unknown, path: string): Refusal | undefined {
+function triggerRejection(trigger: unknown, path: string): Rejection | undefined {
   if (trigger === undefined || trigger === null) return undefined;
   if (!isRecord(trigger)) return invalid(`${path}: Input should be a valid dictionary`);
   const { type, value } = trigger;
@@ -81,7 +81,7 @@ function triggerRefusal(trigger: unknown, path: string): Refusal | undefined {
     : undefined;
 }
 
-function blockRefusal(block: CheckedBlock, place: string): Refusal | undefined {
+function blockRejection(block: CheckedBlock, place: string): Rejection | undefined {
   const path = `${place}.compaction`;
   const { content } = block;
   if (content === '') return invalid(`${path}.content: String should have at least 1 character`);
