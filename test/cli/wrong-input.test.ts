@@ -61,12 +61,12 @@ const cases: Case[] = [
   {
     args: ['run', 'a', 'b', '--storage', 'mysql://x'],
     code: 2,
-    says: /no storage of the kind mysql/,
+    says: /begins with mysql:, which is not a kind of storage/,
   },
   {
     args: ['approvals'],
     code: 2,
-    says: /unknown parameter, regoin/,
+    says: /unknown parameter regoin/,
     env: { PLAIT_STORAGE: 's3://bucket?regoin=x' },
   },
   { args: ['storage', 'gc'], code: 2, says: /Name it with --storage or PLAIT_STORAGE/ },

@@ -106,7 +106,7 @@ describe('a test environment', () => {
     const plait = await startTestEnvironment({ agents: [deaf], script });
     await startCalling(plait);
 
-    await expect(plait.close()).rejects.toThrow(/run on: look/);
+    await expect(plait.close()).rejects.toThrow(/still run: look/);
 
     expect(await temporalIsListening(plait.temporal.address)).toBe(false);
     release.abort();
