@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { TemporalUnavailableError, WorkerUnavailableError } from '../../client/errors.ts';
 
-/** Told what is being waited for, and `undefined` when it is there again. */
+/** Called with what is waited for, and with `undefined` when it answers again. */
 export type OnWaiting = (reason: string | undefined) => void;
 
 export const NO_TEMPORAL = 'The Temporal server does not answer. Waiting for it; nothing is lost.';
 const NO_WORKER = 'No worker answers. Trying again; nothing is lost, and nothing is done twice.';
 const PAUSE_MS = 1_000;
 
-/** Asks again while the server or the workers are away. For requests that may be repeated. */
-export async function patiently<T>(
+/** Tries again while the server or the workers do not answer. For requests that may be repeated. */
+export async function whenAvailable<T>(
   request: () => Promise<T>,
   onWaiting: OnWaiting,
   signal: AbortSignal,
@@ -38,7 +38,7 @@ function reasonOf(error: unknown): string | undefined {
 
 const CHECK_MS = 2_000;
 
-/** Tells when the server stops answering and when it is back, until `signal`. */
+/** Reports when the server stops answering and when it answers again, until `signal`. */
 export async function watchServer(
   client: Client,
   onWaiting: OnWaiting,

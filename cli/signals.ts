@@ -1,15 +1,12 @@
 import type { Worker } from '@temporalio/worker';
 import { EXIT_CODES } from './exit-codes.ts';
 
-/**
- * One press of Ctrl-C reaches a process up to three times: from the terminal, from npm and from tsx,
- * which both pass it on.
- */
+/** One press of Ctrl-C may arrive three times: from the terminal, and passed on by npm and by tsx. */
 const ONE_PRESS_MS = 250;
 
 /**
- * Runs a worker until a signal. The first SIGINT or SIGTERM drains it, which `onDrain` is told; a
- * second ends the process at once.
+ * Runs a worker until a signal. The first SIGINT or SIGTERM drains it and calls `onDrain`; a second one
+ * ends the process at once.
  */
 export async function runUntilSignal(worker: Worker, onDrain: () => void): Promise<void> {
   const stopListening = onSignals(
@@ -26,7 +23,7 @@ export async function runUntilSignal(worker: Worker, onDrain: () => void): Promi
   }
 }
 
-/** Tells the first signal to end from a second one. Returns what takes the listeners off again. */
+/** Calls `first` on SIGINT or SIGTERM, and `second` when another follows. Returns a function to stop. */
 export function onSignals(first: () => void, second: () => void): () => void {
   let since: number | undefined;
   const listener = (): void => {

@@ -1,9 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { AgentClient } from '../../client/agent-client.ts';
-import { CliError } from '../cli-error.ts';
 import { clientStorage, DEV_STORAGE, storageSetting } from '../storage-setting.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
+import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
 import { requireWorker } from '../task-queue.ts';
 import type { TemporalTarget } from '../temporal-target.ts';
@@ -11,81 +10,81 @@ import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { findUi } from '../ui-link.ts';
 import { hasKey, NO_KEY_WARNING } from '../worker-report.ts';
 
-/** Where a chat takes place. */
-export interface Place {
+/** What a chat talks to: running workers, its own worker (`--dev`), or the example (`--demo`). */
+export interface Backend {
   client: Client;
   agents: AgentClient;
-  /** `undefined` where only the session can tell. */
+  /** `undefined` when only the session knows it. */
   agent: string | undefined;
   uiUrl: string | undefined;
-  /** Whether sessions are there when this command has ended. */
-  livesOn: boolean;
-  /** What to say first, a line each. */
+  /** The server keeps running when this command ends, and the sessions with it. */
+  staysUp: boolean;
+  /** Printed first, a line each. */
   hints: readonly string[];
   close(): Promise<void>;
 }
 
-export interface PlaceOptions {
+export interface BackendOptions {
   taskQueue: string;
-  /** A module whose agents are served by this very process. */
+  /** A module whose agents this process serves itself. */
   dev?: string;
   demo?: boolean;
   storage?: string;
 }
 
-type Tell = (text: string) => void;
+type OnProgress = (text: string) => void;
 
-export async function openPlace(
+export async function openBackend(
   agent: string | undefined,
-  options: PlaceOptions,
-  tell: Tell,
-): Promise<Place> {
-  if (options.demo === true) return await openDemo(tell);
-  if (options.dev !== undefined) return await openDev(agent, options.dev, options, tell);
+  options: BackendOptions,
+  onProgress: OnProgress,
+): Promise<Backend> {
+  if (options.demo === true) return await openDemo(onProgress);
+  if (options.dev !== undefined) return await openDev(agent, options.dev, options, onProgress);
   return await openRunning(agent, options);
 }
 
 async function openRunning(
   agent: string | undefined,
-  { taskQueue, storage }: PlaceOptions,
-): Promise<Place> {
+  { taskQueue, storage }: BackendOptions,
+): Promise<Backend> {
   const target = configuredTarget();
   const client = await connectTo(target, clientStorage(storage));
   try {
     await requireWorker(client, taskQueue);
-    return await placeOf(client, target, { agent, taskQueue, uiUrl: undefined, livesOn: true });
+    return await backendOf(client, target, { agent, taskQueue, uiUrl: undefined, staysUp: true });
   } catch (error) {
     await client.connection.close();
     throw error;
   }
 }
 
-async function placeOf(
+async function backendOf(
   client: Client,
   { address }: TemporalTarget,
-  about: Pick<Place, 'agent' | 'uiUrl' | 'livesOn'> & { taskQueue: string },
-): Promise<Place> {
-  const { agent, livesOn, taskQueue } = about;
+  about: Pick<Backend, 'agent' | 'uiUrl' | 'staysUp'> & { taskQueue: string },
+): Promise<Backend> {
+  const { agent, staysUp, taskQueue } = about;
   return {
     client,
     agents: new AgentClient({ client, taskQueue }),
     agent,
     uiUrl: about.uiUrl ?? (await findUi(client, address)),
-    livesOn,
+    staysUp,
     hints: [],
     close: async () => client.connection.close(),
   };
 }
 
-/** With a worker of its own, and a server where there is none. */
+/** Starts a worker, and a server if there is none. */
 async function openDev(
   agent: string | undefined,
   module: string,
-  { taskQueue, storage: given }: PlaceOptions,
-  tell: Tell,
-): Promise<Place> {
+  { taskQueue, storage: given }: BackendOptions,
+  onProgress: OnProgress,
+): Promise<Backend> {
   const storage = storageSetting(given) ?? DEV_STORAGE;
-  // First what can be wrong at once.
+  // Fails before anything is started.
   const agents = await loadAgents(module);
   const name = chosenAgent(agents, agent, module);
   const { findOrStartServer } = await import('../dev-server.ts');
@@ -95,15 +94,15 @@ async function openDev(
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   };
   try {
-    const server = await findOrStartServer({}, tell);
+    const server = await findOrStartServer({}, onProgress);
     cleanups.push(() => server.stop());
     cleanups.push(await startWorker({ target: server, agents, taskQueue, storage }));
     const client = await connectTo(server, clientStorage(storage));
     cleanups.push(async () => client.connection.close());
-    const livesOn = server.origin !== 'started';
-    const about = { agent: name, taskQueue, uiUrl: server.uiUrl, livesOn };
+    const staysUp = server.origin !== 'started';
+    const about = { agent: name, taskQueue, uiUrl: server.uiUrl, staysUp };
     const hints = hasKey() ? [] : [NO_KEY_WARNING];
-    return { ...(await placeOf(client, server, about)), hints, close };
+    return { ...(await backendOf(client, server, about)), hints, close };
   } catch (error) {
     await close();
     throw error;
@@ -126,19 +125,19 @@ function chosenAgent(
   );
 }
 
-/** The example with all that it needs, and a scripted model. */
-async function openDemo(tell: Tell): Promise<Place> {
+/** The example with everything it needs, and a scripted model. */
+async function openDemo(onProgress: OnProgress): Promise<Backend> {
   const { openStage } = await import('../../examples/customer-lookup/stage.ts');
   const { supportDesk } = await import('../../examples/support-desk/agent.ts');
   const { HINTS, supportScript } = await import('../../examples/support-desk/script.ts');
-  const stage = await openStage({ agent: supportDesk, script: supportScript }, tell);
+  const stage = await openStage({ agent: supportDesk, script: supportScript }, onProgress);
   const { agents, uiUrl } = stage;
   return {
     client: agents.client,
     agents,
     agent: supportDesk.name,
     uiUrl,
-    livesOn: false,
+    staysUp: false,
     hints: [`The model is scripted. Try: ${HINTS.join(' Or: ')}`],
     close: () => stage.close(),
   };
