@@ -20,6 +20,8 @@ export type {
 } from './agents/define-tool.ts';
 export { DeclarationError } from './agents/declaration-error.ts';
 export type { InputOf, InputSchema, JsonSchema } from './agents/input-schema.ts';
+export { PlaitError } from './core/errors.ts';
+export type { PlaitErrorCode } from './core/errors.ts';
 export { ToolError } from './agents/tool-error.ts';
 export type { ToolErrorOptions } from './agents/tool-error.ts';
 
@@ -27,14 +29,12 @@ export { examplePrices } from './core/turn/prices.ts';
 export type { Prices } from './core/turn/prices.ts';
 export type { OutputOption } from './agents/output-schema.ts';
 export type { OnLimit } from './core/turn/budget.ts';
-export type { FallbackReason, TakenFallback } from './core/turn/fallback.ts';
+export type { FallbackReason } from './core/agent-spec.ts';
+export type { TakenFallback } from './core/turn/fallback.ts';
 export type { OnToolFailure } from './core/calls/batch-policy.ts';
 export type { ApprovalRecord, OutcomeType } from './core/calls/outcome.ts';
-export type {
-  CallRecord,
-  StopReason,
-  TurnArgs,
-  TurnInput,
-  TurnResult,
-} from './core/turn/result.ts';
+export type { CallRecord } from './core/calls/record.ts';
+export type { StopReason } from './core/turn/stop-reason.ts';
+export type { TurnArgs, TurnInput } from './core/turn/input.ts';
+export type { TurnResult } from './core/turn/result.ts';
 export type { Usage } from './core/turn/usage.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Access, AccessKeys } from '../core/calls/access.ts';
+import type { Access, AccessKeys } from '../core/calls/order.ts';
 import { canonicalJson, defined, isRecord } from '../core/json.ts';
 
 /**

@@ -27,7 +27,7 @@ import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
 import { compileOutput } from './output-schema.ts';
-import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
+import { PARALLEL_TOOL_USE } from '../core/calls/texts.ts';
 import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
 

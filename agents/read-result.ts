@@ -1,5 +1,11 @@
 import { isInsidePair } from '../core/conversation/cut-result.ts';
 import { READ_RESULT } from '../core/names.ts';
+import {
+  noPageText,
+  pageText,
+  READ_RESULT_DESCRIPTION,
+  READ_RESULT_FIELDS,
+} from '../core/calls/texts.ts';
 import { toolPolicy } from '../core/calls/tool-policy.ts';
 import type { Tool } from './define-tool.ts';
 import { compileSchema } from './input-schema.ts';
@@ -23,20 +29,20 @@ const { jsonSchema, parse } = compileSchema(READ_RESULT, {
   properties: {
     id: {
       type: 'string',
-      description: 'The id in the notice: that of the call whose result was cut.',
+      description: READ_RESULT_FIELDS.id,
     },
     offset: {
       type: 'integer',
       minimum: 0,
       default: 0,
-      description: 'Where to begin, in characters from the beginning of the result.',
+      description: READ_RESULT_FIELDS.offset,
     },
     limit: {
       type: 'integer',
       minimum: 1,
       maximum: MAX_PAGE,
       default: DEFAULT_PAGE,
-      description: 'How many characters to read at most.',
+      description: READ_RESULT_FIELDS.limit,
     },
   },
   required: ['id'],
@@ -48,7 +54,7 @@ export const readResultTool: Pick<Tool, 'name' | 'spec' | 'annotations' | 'polic
   name: READ_RESULT,
   spec: {
     name: READ_RESULT,
-    description: `Reads parts of an earlier tool result that was too long to be shown whole. Where a part of a result is left out, a notice in square brackets stands in its place, with the id and the offset to read from. Returns the text from that offset on, after a line that says where it stands in the whole result and where the next page begins. Several pages can be read at once.`,
+    description: READ_RESULT_DESCRIPTION,
     input_schema: jsonSchema,
   },
   annotations,
@@ -62,12 +68,9 @@ export const readResultTool: Pick<Tool, 'name' | 'spec' | 'annotations' | 'polic
  */
 export function pageOf(text: string, offset = 0, limit = DEFAULT_PAGE): string {
   const total = text.length;
-  if (offset >= total) {
-    return `[Nothing is at offset ${offset}: the result has ${total} characters.]`;
-  }
+  if (offset >= total) return noPageText(offset, total);
   const from = isInsidePair(text, offset) ? offset - 1 : offset;
   const end = Math.min(total, offset + limit);
   const to = isInsidePair(text, end) ? end + 1 : end;
-  const next = to < total ? `The next page begins at offset ${to}.` : 'This is the end.';
-  return `[Offset ${from} to ${to} of ${total} characters. ${next}]\n${text.slice(from, to)}`;
+  return `${pageText({ from, to, total })}\n${text.slice(from, to)}`;
 }

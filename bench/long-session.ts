@@ -38,7 +38,7 @@ export async function measureSession(
     moments.push(moment);
     show([lineOf(moment, moments[0] ?? moment)]);
   };
-  const session = workers.agents.session('bench', `session-${Date.now()}`);
+  const session = workers.agents.openSession('bench', `session-${Date.now()}`);
   try {
     const title = `A session of ${whole(TURNS)} small turns`;
     show(['', row(title, []), row('', ['to open', 'messages', 'ratio', '', 'events', 'history'])]);

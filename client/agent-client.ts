@@ -8,8 +8,9 @@ import { defined, shorten } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
-import type { TurnInput, TurnResult } from '../core/turn/result.ts';
-import { withoutThinking } from '../core/conversation/without-thinking.ts';
+import type { TurnInput } from '../core/turn/input.ts';
+import type { TurnResult } from '../core/turn/result.ts';
+import { withoutThinking } from '../core/conversation/sendable.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
 import { digestOf } from './digest.ts';
@@ -32,9 +33,9 @@ import {
   turnDigest,
 } from './start-arguments.ts';
 import type {
-  HandleOptions,
+  GetTurnOptions,
   OptionsOf,
-  SessionOptions,
+  OpenSessionOptions,
   StartSessionOptions,
   StartTurnOptions,
 } from './options.ts';
@@ -148,10 +149,10 @@ export class AgentClient {
    *
    * Throws an `InvalidSessionError` for wrong options.
    */
-  session<Context = unknown, Output = unknown>(
+  openSession<Context = unknown, Output = unknown>(
     agent: Agent<Context, Output> | string,
     sessionId: string,
-    ...[options = {}]: OptionsOf<Context, SessionOptions<Context>>
+    ...[options = {}]: OptionsOf<Context, OpenSessionOptions<Context>>
   ): SessionHandle<Output> {
     const args = sessionArgs(agent, options);
     const { starts } = this;
@@ -243,9 +244,9 @@ export class AgentClient {
   }
 
   /** The handle of a turn, whether it exists or not: asking it something will tell. */
-  getHandle<Output = unknown>(
+  getTurn<Output = unknown>(
     turnId: string,
-    { agent, output }: HandleOptions<Output> = {},
+    { agent, output }: GetTurnOptions<Output> = {},
   ): TurnHandle<Output> {
     return new TurnHandle<Output>(this.client, turnId, parserOf(agent, output));
   }
@@ -275,7 +276,7 @@ export class AgentClient {
 
   /**
    * The calls that wait for a person, of all turns that run. Decide about one with
-   * `getHandle(turnId).approve(callId, { by })` or `deny`.
+   * `getTurn(turnId).approve(callId, { by })` or `deny`.
    *
    * A call that has begun to wait within the last second may be missing: the server's list of turns
    * is that much behind. Turns whose workers do not answer are told last, by a

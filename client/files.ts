@@ -14,6 +14,7 @@ import { InvalidTurnError } from '../core/turn/input.ts';
 import { partDigest, writePart } from '../storage/stored-part.ts';
 import type { ClientStorage } from './from-storage.ts';
 import { fromStorage, storageOf } from './from-storage.ts';
+import { StorageUnavailableError } from '../storage/errors.ts';
 
 /**
  * What is sent in place of messages or blocks: the data of large images and documents goes to the
@@ -42,7 +43,7 @@ export async function storedFiles<T>(client: Client, value: T): Promise<T> {
   try {
     return await takeOutData(value, (data) => storeFile(storage, data));
   } catch (error) {
-    throw new Error(
+    throw new StorageUnavailableError(
       `Images or documents cannot be written to storage ${storage.driver.name}: ${causeChain(error)}. Nothing was sent.`,
       { cause: error },
     );

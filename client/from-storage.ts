@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { PayloadCodec, StorageDriver } from '@temporalio/common';
 import { causeChain } from '../core/failures.ts';
 import { readPart } from '../storage/stored-part.ts';
+import { StorageUnavailableError } from '../storage/errors.ts';
 
 /** Where a client finds what its workers have stored outside of any history. */
 export interface ClientStorage {
@@ -31,7 +32,7 @@ export async function fromStorage<T>(
 ): Promise<T> {
   const storage = storageOf(client);
   if (storage === undefined) {
-    throw new Error(
+    throw new StorageUnavailableError(
       `${lies} in a storage, and this client has none. Give it the \`storage\` of the workers.`,
     );
   }
@@ -39,7 +40,7 @@ export async function fromStorage<T>(
   try {
     return await work((claim) => readPart(driver, claim, codecs));
   } catch (error) {
-    throw new Error(
+    throw new StorageUnavailableError(
       `Cannot read ${part} from storage ${driver.name}: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,
       { cause: error },
     );

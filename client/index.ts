@@ -1,8 +1,8 @@
 export { AgentClient } from './agent-client.ts';
 export type { AgentClientOptions } from './agent-client.ts';
 export type {
-  HandleOptions,
-  SessionOptions,
+  GetTurnOptions,
+  OpenSessionOptions,
   StartSessionOptions,
   StartTurnOptions,
   TurnLimitOptions,
@@ -58,16 +58,14 @@ export type {
 } from './follow/snapshot.ts';
 export type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
 export type { WatchOptions } from './follow/watch.ts';
+export { PlaitError } from '../core/errors.ts';
+export type { PlaitErrorCode } from '../core/errors.ts';
 export { InvalidTurnError } from '../core/turn/input.ts';
 export type { ApprovalRequest } from '../core/turn/protocol.ts';
-export type {
-  CallRecord,
-  StopReason,
-  TurnArgs,
-  TurnInput,
-  TurnProgress,
-  TurnResult,
-} from '../core/turn/result.ts';
+export type { CallRecord } from '../core/calls/record.ts';
+export type { StopReason } from '../core/turn/stop-reason.ts';
+export type { TurnArgs, TurnInput } from '../core/turn/input.ts';
+export type { TurnProgress, TurnResult } from '../core/turn/result.ts';
 export type { StoredData } from '../core/conversation/stored-data.ts';
 export type {
   EndedTurn,

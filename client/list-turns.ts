@@ -7,7 +7,7 @@ import {
   STOP_REASON_ATTRIBUTE,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
-import type { StopReason } from '../core/turn/result.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
 import { listed } from './listed.ts';
 import type { TurnStatus } from './follow/snapshot.ts';
 import { keyword } from './visibility-query.ts';

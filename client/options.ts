@@ -12,7 +12,7 @@ export interface TurnLimitOptions extends Omit<Budget, 'wallTime'> {
   wallTime?: Duration;
 }
 
-export interface HandleOptions<Output = unknown> {
+export interface GetTurnOptions<Output = unknown> {
   /** Whose `output` schema says how to read the answer. */
   agent?: Agent<unknown, Output>;
   /** The schema that the turn was started with, where that is not the agent's. */
@@ -51,7 +51,7 @@ export interface StartTurnOptions<Context = unknown, Output = unknown> {
   output?: OutputOption<Output>;
 }
 
-export interface SessionOptions<Context = unknown> {
+export interface OpenSessionOptions<Context = unknown> {
   /**
    * Who the session is for, to find it by: 1 to 255 characters, kept as plain text by the server. The
    * model does not see it.
@@ -76,7 +76,7 @@ export interface SessionOptions<Context = unknown> {
   onLimit?: OnLimit;
 }
 
-export interface StartSessionOptions<Context = unknown> extends SessionOptions<Context> {
+export interface StartSessionOptions<Context = unknown> extends OpenSessionOptions<Context> {
   /**
    * The workflow id. Starting a session that was started in the same way starts nothing and returns
    * its handle.

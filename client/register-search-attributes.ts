@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionLike } from '@temporalio/client';
+import { PlaitError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
 
 /** Temporal's numbers for the types a search attribute can have, by the CLI's names. */
@@ -16,8 +17,9 @@ const TYPE_NUMBERS = {
 export type SearchAttributeTypeName = keyof typeof TYPE_NUMBERS;
 
 /** A search attribute exists with another type, and a server cannot change one. */
-export class SearchAttributeTypeError extends Error {
+export class SearchAttributeTypeError extends PlaitError {
   override readonly name = 'SearchAttributeTypeError' as const;
+  override readonly code = 'SEARCH_ATTRIBUTE_TYPE' as const;
   /** The name of the search attribute. */
   readonly attribute: string;
 

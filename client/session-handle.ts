@@ -6,13 +6,13 @@ import { fingerprint } from '../core/fingerprint.ts';
 import { defined, shorten } from '../core/json.ts';
 import type { SearchAttributePair } from '@temporalio/common';
 import type { Message } from '../core/conversation/messages.ts';
-import type { Close } from '../core/session/messages.ts';
+import type { Close } from '../core/session/protocol.ts';
 import {
   CLOSE_UPDATE,
   DESCRIBE_QUERY,
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
-} from '../core/session/messages.ts';
+} from '../core/session/protocol.ts';
 import type {
   SendReceipt,
   SessionInput,

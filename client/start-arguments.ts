@@ -10,11 +10,11 @@ import { sessionAttributes, turnAttributes, userProblem } from '../core/search-a
 import { checkSessionArgs } from '../core/session/input.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn/input.ts';
-import type { TurnArgs, TurnInput } from '../core/turn/result.ts';
+import type { TurnArgs, TurnInput } from '../core/turn/input.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
 import { outputSchema } from './output.ts';
-import type { SessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';
+import type { OpenSessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';
 
 // What a workflow is started with, made of what a caller gives.
 
@@ -40,7 +40,7 @@ export function turnArgs(
 /** Throws an `InvalidSessionError` for what a worker would refuse. */
 export function sessionArgs(
   agent: Agent | string,
-  options: SessionOptions,
+  options: OpenSessionOptions,
   messages: Message[] = [],
 ): SessionArgs {
   const { whenBusy } = options;
@@ -61,7 +61,7 @@ export function nameOf(agent: Agent | string): string {
 
 /** What turns and sessions are started with alike. */
 function shared(
-  { context, onToolFailure, batchTimeout, limits, onLimit }: StartTurnOptions & SessionOptions,
+  { context, onToolFailure, batchTimeout, limits, onLimit }: StartTurnOptions & OpenSessionOptions,
   Invalid: InvalidError,
 ) {
   const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);

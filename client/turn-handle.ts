@@ -1,7 +1,7 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
-import type { SessionTurnResult } from '../core/turn/beginning.ts';
+import type { SessionTurnResult } from '../core/turn/result.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
 import type { TurnDescription } from './describe-turn.ts';

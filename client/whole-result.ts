@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
-import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/beginning.ts';
-import { isSessionProgress } from '../core/turn/beginning.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/result.ts';
+import { isSessionProgress } from '../core/turn/result.ts';
 import type { TurnProgress, TurnResult } from '../core/turn/result.ts';
 import { TurnFailedError } from './errors.ts';
 import { withFiles } from './files.ts';

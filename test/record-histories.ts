@@ -197,7 +197,7 @@ async function running(turn: TurnHandle): Promise<void> {
 
 /** A session in its first run and in the next, and a turn of it that takes in a message. */
 async function recordSession({ agents }: TestEnvironment): Promise<void> {
-  const session = agents.session(agent, `session-${randomUUID()}`);
+  const session = agents.openSession(agent, `session-${randomUUID()}`);
   const { workflow } = session;
   const steer = { whenBusy: 'steer' } as const;
   await (await session.send('three-calls')).result();

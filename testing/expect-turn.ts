@@ -1,7 +1,8 @@
 import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeType } from '../core/calls/outcome.ts';
-import type { CallRecord, StopReason } from '../core/turn/result.ts';
+import type { CallRecord } from '../core/calls/record.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
 import type { ObservedTurn } from './observed-turn.ts';
 import { answerProblems, answerText, callText, json, turnText } from './observed-turn.ts';
 

@@ -1,6 +1,8 @@
+import type { CallRecord } from '../core/calls/record.ts';
 import type { InputBlock, Message, ToolResult } from '../core/conversation/messages.ts';
 import { shorten } from '../core/json.ts';
-import type { CallRecord, StopReason, TurnProgress } from '../core/turn/result.ts';
+import type { TurnProgress } from '../core/turn/result.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
 
 /** The result of a turn, or the `progress` of a `TurnFailedError`. */
 export type ObservedTurn = TurnProgress & { readonly stopReason?: StopReason };

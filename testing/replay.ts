@@ -6,6 +6,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { ReplayWorkerOptions } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
 import { turnRuns } from '../client/follow/runs.ts';
+import { PlaitError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
 import { quietRuntime } from './quiet-runtime.ts';
 import { bundleOnce } from './workflow-bundle.ts';
@@ -18,8 +19,9 @@ import { bundleOnce } from './workflow-bundle.ts';
 export type ReplayOptions = ReplayWorkerOptions;
 
 /** With these workflows, turns that have the recorded histories would fail. */
-export class ReplayFailedError extends Error {
+export class ReplayFailedError extends PlaitError {
   override readonly name = 'ReplayFailedError' as const;
+  override readonly code = 'REPLAY_FAILED' as const;
   readonly failures: readonly ReplayFailure[];
 
   constructor(failures: readonly ReplayFailure[], replayed: number) {

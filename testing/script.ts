@@ -1,3 +1,4 @@
+import { PlaitError } from '../core/errors.ts';
 import type { MessageReply, FaultReply, Reply } from './messages/reply.ts';
 import type { ScriptRequest } from './messages/request.ts';
 
@@ -14,8 +15,9 @@ export type Script = (request: ScriptRequest) => Reply | undefined | Promise<Rep
 export type UserMatch = string | RegExp | ((request: ScriptRequest) => boolean);
 
 /** The script has no reply for a request. The message says which request, and what to add. */
-export class UnscriptedError extends Error {
-  override readonly name = 'UnscriptedError';
+export class UnscriptedError extends PlaitError {
+  override readonly name = 'UnscriptedError' as const;
+  override readonly code = 'UNSCRIPTED' as const;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
-import type { LeftBehind } from '../activities/tools/attempt.ts';
+import type { AbandonedTool } from '../activities/tools/attempt.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { defined } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
@@ -127,7 +127,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     maxModelCallsPerSecond,
     ...temporal
   } = options;
-  const abandoned = new Set<LeftBehind>();
+  const abandoned = new Set<AbandonedTool>();
   const plait = buildActivities(
     {
       agents,
@@ -202,7 +202,7 @@ function afterRun(worker: Worker, cleanUp: () => Promise<void>): void {
  * ends the process, unless the caller catches it. Temporal's worker throws the same one for activities that
  * do not end.
  */
-function throwIfToolsRun(abandoned: ReadonlySet<LeftBehind>): void {
+function throwIfToolsRun(abandoned: ReadonlySet<AbandonedTool>): void {
   if (abandoned.size === 0) return;
   const tools = [...abandoned].map(({ tool, callId }) => `${tool} (${callId})`).join(', ');
   throw new GracefulShutdownPeriodExpiredError(

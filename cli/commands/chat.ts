@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SessionOptions } from '../../client/options.ts';
+import type { OpenSessionOptions } from '../../client/options.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import { defined } from '../../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../../core/names.ts';
@@ -87,8 +87,8 @@ async function findSession(backend: Backend, options: ChatCommandOptions): Promi
   const sessionId = options.session ?? `${backend.agent ?? ''}-${randomUUID().slice(0, 8)}`;
   const opening = await readOpening(agents.getSession(sessionId), history);
   const agent = agentOf(opening, backend.agent, sessionId);
-  const given: SessionOptions = defined({ context });
-  const session = agents.session(agent, sessionId, given);
+  const given: OpenSessionOptions = defined({ context });
+  const session = agents.openSession(agent, sessionId, given);
   return { session, agent, opening };
 }
 

@@ -50,7 +50,7 @@ async function decide(
 ): Promise<ExitCode> {
   const client = await connectTo(configuredTarget(), clientStorage(storage));
   try {
-    const turn = new AgentClient({ client }).getHandle(turnId);
+    const turn = new AgentClient({ client }).getTurn(turnId);
     const call = callId ?? (await onlyCall(turn));
     const done = await send(turn, call, { by, ...defined({ reason }) });
     say(`${done} ${call} of turn ${turnId}, as ${by}.`);

@@ -1,7 +1,7 @@
 import type { TimeLimits } from '../../core/calls/ending.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
-import type { CallRecord } from '../../core/turn/result.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { CallRecord } from '../../core/calls/record.ts';
 import type { TurnStatus } from './snapshot.ts';
 
 /** How an activity or a run ended, as far as this client can decode it. */
@@ -21,7 +21,7 @@ export interface EarlierRounds {
   rounds: number;
   calls: readonly CallRecord[];
   /** What the last reply asks for, where that has not been dispatched. */
-  open: { calls: readonly ToolUse[]; prepared: readonly PreparedCall[] };
+  open: { calls: readonly ToolUse[]; prepared: readonly (PreparedCall | MissingCall)[] };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
-import type { StopReason } from '../../core/turn/result.ts';
+import type { StopReason } from '../../core/turn/stop-reason.ts';
 
 /**
  * Where a model request or a tool call stands.

@@ -7,6 +7,7 @@ import {
 import type { temporal } from '@temporalio/proto';
 import { causeChain } from '../../core/failures.ts';
 import { CALL_MODEL } from '../../core/names.ts';
+import { StorageUnavailableError } from '../../storage/errors.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
@@ -28,7 +29,7 @@ export function storedReplies(client: Client): (events: HistoryEvent[]) => Promi
       const page = { history: { events: replies } };
       await visit(page, walkGetWorkflowExecutionHistoryResponse, options);
     } catch (error) {
-      throw new Error(
+      throw new StorageUnavailableError(
         `A reply of the model lies in a storage and cannot be read: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,
         { cause: error },
       );

@@ -1,6 +1,6 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
-import type { StopReason } from '../../core/turn/result.ts';
+import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { TurnStatus } from './snapshot.ts';
 
 /** What `stream()` tells of a turn. Rounds count from 1: one model reply, and its calls. */

@@ -2,8 +2,11 @@ import { isRecord } from '../../core/json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
-import type { CallRecord, StopReason } from '../../core/turn/result.ts';
+import type { MissingCall, RecordedPreparedCall } from '../../core/calls/prepared-call.ts';
+import { readPreparedCall } from '../../core/calls/prepared-call.ts';
+import { readToolReturn } from '../../core/calls/tool-call.ts';
+import type { CallRecord } from '../../core/calls/record.ts';
+import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './pending.ts';
 import { endedActivity } from './step-ending.ts';
 import type { Ending, ScheduledLimits, TurnEvent } from './events.ts';
@@ -185,7 +188,7 @@ export function bringsNoReply(ending: Ending): boolean {
 }
 
 function isHandedOver(ending: Ending): boolean {
-  return ending.type === 'completed' && isRecord(ending.result) && 'later' in ending.result;
+  return ending.type === 'completed' && readToolReturn(ending.result)?.type === 'later';
 }
 
 function settle(step: ActivitySnapshot, state: ActivitySnapshot['state'], message?: string): void {
@@ -199,23 +202,27 @@ function callsOf(result: unknown, at: number): CallSnapshot[] {
   if (!isRecord(result) || !isRecord(result['reply'])) return [];
   const { content, stopReason } = result['reply'];
   if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
-  const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as PreparedCall[];
+  const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as (
+    | RecordedPreparedCall
+    | MissingCall
+  )[];
   return askedFor(toolCalls(content as { type: string }[]), prepared, at);
 }
 
 function askedFor(
   calls: readonly ToolUse[],
-  prepared: readonly PreparedCall[],
+  prepared: readonly (RecordedPreparedCall | MissingCall)[],
   at: number,
 ): CallSnapshot[] {
   return calls.map(({ id, name }, i) => {
-    const decided = prepared[i];
+    const recorded = prepared[i];
+    const decided = recorded === undefined ? undefined : readPreparedCall(recorded);
     const summary = decided?.type === 'ready' ? decided.summary : '';
     const call: CallSnapshot = { id, name, summary, ...newStep(at) };
     if (decided?.type === 'ready' && decided.approval === true) {
       return { ...call, state: 'waiting', attempt: 0, message: 'waits for approval' };
     }
-    if (decided?.type !== 'refused') return call;
+    if (decided?.type !== 'invalid') return call;
     return { ...call, state: 'failed', attempt: 0, end: at, message: decided.message };
   });
 }

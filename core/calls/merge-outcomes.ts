@@ -1,7 +1,7 @@
 import { jsonBytes, shorten } from '../json.ts';
 import { originOf, resultProblem } from './origin.ts';
 import type { Message, ToolResult, ToolUse } from '../conversation/messages.ts';
-import { MAY_HAVE_HAPPENED } from './texts.ts';
+import { NO_MESSAGE, NO_ROOM, noRoomText, SHORTEST } from './texts.ts';
 import type { ToolOutcome } from './outcome.ts';
 
 /**
@@ -47,8 +47,6 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
     ? { ...answer, content: outcome.content }
     : { ...answer, content: problem, is_error: true };
 }
-
-const NO_MESSAGE = 'The call failed without a message.';
 
 /** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
 const SHORT_MESSAGE = 300;
@@ -96,25 +94,13 @@ function short(outcome: ToolOutcome): ToolOutcome {
   if (outcome.type !== 'succeeded') {
     return { ...outcome, message: shorten(outcome.message, SHORT_MESSAGE) };
   }
-  const message = `The call succeeded, but its result (${jsonBytes(outcome)} bytes) does not fit into this conversation any more, which has no storage configured.`;
-  return { type: 'failed', message };
+  return { type: 'failed', message: noRoomText(jsonBytes(outcome)) };
 }
 
 function shortest(outcome: ToolOutcome): ToolOutcome {
-  switch (outcome.type) {
-    case 'succeeded':
-      return { type: 'failed', message: 'The call succeeded, but its result does not fit.' };
-    case 'failed':
-      return { ...outcome, message: shortenTo(SHORTEST_MESSAGE, outcome.message) };
-    case 'denied':
-      return { ...outcome, message: 'Not approved, so it did not run.' };
-    case 'skipped':
-      return { ...outcome, message: 'Not executed.' };
-    case 'timedOut':
-    case 'unknown':
-    case 'cancelled':
-      return { ...outcome, message: MAY_HAVE_HAPPENED };
-  }
+  if (outcome.type === 'succeeded') return { type: 'failed', message: NO_ROOM };
+  const { type, message } = outcome;
+  return { type, message: SHORTEST[type] ?? shortenTo(SHORTEST_MESSAGE, message) };
 }
 
 function shortenTo(bytes: number, text: string): string {

@@ -4,13 +4,6 @@ import type { StoredResult } from './stored-result.ts';
 /**
  * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
  * becomes exactly one `tool_result`.
- *
- * - `failed`: the tool, or the call itself, was wrong; the message is the root cause
- * - `timedOut`: a time limit ended it
- * - `unknown`: a tool that is not safe to repeat began and nobody saw how it ended
- * - `denied`: a person refused it
- * - `cancelled`: it was asked to stop
- * - `skipped`: it never started
  */
 export type ToolOutcome =
   | { type: 'succeeded'; content: ToolResultContent }
@@ -18,12 +11,52 @@ export type ToolOutcome =
 
 export type OutcomeType =
   | 'succeeded'
+  /** The tool, or the call itself, was wrong; the message is the root cause. */
   | 'failed'
+  /** A time limit ended it. */
   | 'timedOut'
+  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
   | 'unknown'
+  /** A person denied it, or nobody decided in time. */
   | 'denied'
+  /** It was asked to stop. */
   | 'cancelled'
+  /** It never started. */
   | 'skipped';
+
+interface OutcomeRules {
+  /** Whether it is a failure to the batch policy. */
+  isFailure: boolean;
+  /** Whether it counts in `limits.toolCalls`. */
+  isCounted: boolean;
+  /**
+   * Which later calls do not run because of it: none; those that read or write what this one was to
+   * write and did not; or those that write what it may still be at work on.
+   */
+  blocks: 'none' | 'users' | 'writers';
+}
+
+/** What follows from each outcome. Its words are in `texts.ts`. */
+export const OUTCOMES = {
+  succeeded: { isFailure: false, isCounted: true, blocks: 'none' },
+  failed: { isFailure: true, isCounted: true, blocks: 'users' },
+  timedOut: { isFailure: true, isCounted: true, blocks: 'users' },
+  unknown: { isFailure: true, isCounted: true, blocks: 'writers' },
+  denied: { isFailure: false, isCounted: true, blocks: 'users' },
+  cancelled: { isFailure: false, isCounted: true, blocks: 'none' },
+  skipped: { isFailure: false, isCounted: false, blocks: 'users' },
+} as const satisfies Record<OutcomeType, OutcomeRules>;
+
+type Outcomes = typeof OUTCOMES;
+
+export type FailureType = {
+  [T in OutcomeType]: Outcomes[T]['isFailure'] extends true ? T : never;
+}[OutcomeType];
+
+/** The outcomes because of which others do not run. */
+export type BlockingOutcome = {
+  [T in OutcomeType]: Outcomes[T]['blocks'] extends 'none' ? never : T;
+}[OutcomeType];
 
 /** What a person decided about a call, or that nobody did. */
 export interface ApprovalRecord {

@@ -1,3 +1,4 @@
+import { PlaitError } from '../errors.ts';
 import { isRecord, shorten } from '../json.ts';
 
 /** The call that somebody outside may complete, in the text that a tool hands out for it. */
@@ -8,9 +9,10 @@ export interface CallToken {
   key: string;
 }
 
-/** What was given as a token is none. The message says what one looks like. */
-export class InvalidCallTokenError extends Error {
+/** The text is not a token of a call. The message says what one looks like. */
+export class InvalidCallTokenError extends PlaitError {
   override readonly name = 'InvalidCallTokenError' as const;
+  override readonly code = 'INVALID_CALL_TOKEN' as const;
 }
 
 /** The form of what follows. A later form gets another letter, and tokens that are out stay good. */

@@ -4,7 +4,7 @@ import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { Agent, AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { defineTool } from '../../agents/define-tool.ts';
-import { PARALLEL_TOOL_USE } from '../../agents/parallel-tool-use.ts';
+import { PARALLEL_TOOL_USE } from '../../core/calls/texts.ts';
 import { SPECIAL_NAMES } from './tools.ts';
 
 const OPTIONS: AgentOptions<unknown> = { name: 'support', model: 'claude-opus-5-5' };

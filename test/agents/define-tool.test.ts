@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { DeclarationError } from '../../agents/declaration-error.ts';
+import { PlaitError } from '../../core/errors.ts';
 import type { Agent } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import type { Tool, ToolOptions } from '../../agents/define-tool.ts';
@@ -233,8 +234,8 @@ describe('a declaration of a tool is invalid', () => {
     expect(() => defineTool(options as unknown as Options)).toThrow(DeclarationError);
   });
 
-  test('as a TypeError, for callers that do not know its class', () => {
-    expect(() => declare({ run: 7 })).toThrow(TypeError);
+  test('as a PlaitError, for callers that do not know its class', () => {
+    expect(() => declare({ run: 7 })).toThrow(PlaitError);
   });
 });
 

@@ -75,7 +75,7 @@ describe.concurrent('plait chat through a pipe', () => {
 
   it('says which agent a session has, and that a session does not exist', async ({ expect }) => {
     const id = newId();
-    await environment.agents.session(supportDesk, id).send('Hello.');
+    await environment.agents.openSession(supportDesk, id).send('Hello.');
     const other = await chat('', 'nobody', '--session', id);
     expect(other.stderr).toContain(`Session ${id} belongs to agent support-desk, not to nobody`);
     expect(other.code).toBe(2);
@@ -121,7 +121,7 @@ async function openChat(session: SessionHandle, { client } = environment.agents)
 }
 
 function newSession(): SessionHandle {
-  return environment.agents.session(supportDesk, newId());
+  return environment.agents.openSession(supportDesk, newId());
 }
 
 describe.concurrent('plait chat in a terminal', () => {
@@ -170,7 +170,7 @@ describe.concurrent('plait chat in a terminal', () => {
     await ended;
     expect(terminal.text).toContain('Approved refund_order(order: A-1093, cents: 12900), as ana.');
     const { turnId } = (await session.describe()).lastTurn ?? { turnId: '' };
-    const { calls } = await environment.agents.getHandle(turnId).result();
+    const { calls } = await environment.agents.getTurn(turnId).result();
     expect(calls[0]?.approval).toMatchObject({ decision: 'approved', by: 'ana' });
   });
 
@@ -266,7 +266,10 @@ it('a chat says that the server does not answer, and goes on when it answers aga
       client: new Client({ connection }),
       taskQueue: own.taskQueue,
     });
-    const { terminal, type, ended } = await openChat(agents.session(supportDesk, newId()), agents);
+    const { terminal, type, ended } = await openChat(
+      agents.openSession(supportDesk, newId()),
+      agents,
+    );
     type(`${REFUND}\r`);
     await terminal.shows('approve?');
     process.kill(server.pid, 'SIGSTOP');

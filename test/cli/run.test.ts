@@ -52,7 +52,7 @@ describe.concurrent('plait run', () => {
     );
     expect(code).toBe(3);
     expect(stderr).toContain('No worker polls task queue empty');
-    await expect(environment.agents.getHandle('x').describe()).rejects.toThrow('no turn x');
+    await expect(environment.agents.getTurn('x').describe()).rejects.toThrow('no turn x');
   });
 
   it('stops waiting when the time is up, and can wait again', async ({ expect }) => {

@@ -94,7 +94,7 @@ describe('a plain Temporal client works as well', () => {
 
     expect(result).toMatchObject({ stopReason: 'end_turn', text: 'Done.', rounds: 2 });
     // Plait's client finds it, and knows that it is the same turn.
-    expect(await plait.agents.getHandle(workflowId).result()).toEqual(result);
+    expect(await plait.agents.getTurn(workflowId).result()).toEqual(result);
     const again = await plait.agents.start('tester', 'go', { turnId: workflowId });
     expect(await again.result()).toEqual(result);
     await expect(plait.agents.start('tester', 'no', { turnId: workflowId })).rejects.toThrow(
@@ -121,7 +121,7 @@ describe('a plain Temporal client works as well', () => {
       ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
     ]);
 
-    expect(await plait.agents.getHandle(workflowId).result()).toMatchObject({ text: 'Done.' });
+    expect(await plait.agents.getTurn(workflowId).result()).toMatchObject({ text: 'Done.' });
   });
 
   test('a Schedule starts turns', async () => {
@@ -145,7 +145,7 @@ describe('a plain Temporal client works as well', () => {
       const [action] = (await handle.describe()).info.recentActions;
       ran = action?.action.workflow.workflowId;
     }
-    expect(await plait.agents.getHandle(ran).result()).toMatchObject({ text: 'Done.' });
+    expect(await plait.agents.getTurn(ran).result()).toMatchObject({ text: 'Done.' });
     await handle.delete();
   });
 
@@ -155,7 +155,7 @@ describe('a plain Temporal client works as well', () => {
     const attempt = async (...args: unknown[]) => {
       const workflowId = `wrong-${randomUUID()}`;
       await client.workflow.start('agentTurn', { workflowId, taskQueue: plait.taskQueue, args });
-      return await plait.agents.getHandle(workflowId).result().catch(String);
+      return await plait.agents.getTurn(workflowId).result().catch(String);
     };
 
     expect(await attempt()).toContain(
@@ -197,7 +197,7 @@ test('a wrong input is refused before anything is started', async () => {
   await expect(plait.agents.start(agent, dangling, { turnId })).rejects.toThrow(
     'messages[1] asks for toolu_1, and the next message has no tool_result for it',
   );
-  await expect(plait.agents.getHandle(turnId).describe()).rejects.toThrow(TurnNotFoundError);
+  await expect(plait.agents.getTurn(turnId).describe()).rejects.toThrow(TurnNotFoundError);
 });
 
 test('the context reaches the tools, checked and typed, and never the model', async () => {
@@ -241,7 +241,7 @@ test('an agent that no worker has fails the turn and names the ones there are', 
 
 test('what is not there is said to be not there', async () => {
   await using plait = await start();
-  const handle = plait.agents.getHandle(`nothing-${randomUUID()}`);
+  const handle = plait.agents.getTurn(`nothing-${randomUUID()}`);
 
   await expect(handle.result()).rejects.toThrow(TurnNotFoundError);
   await expect(handle.describe()).rejects.toThrow(TurnNotFoundError);

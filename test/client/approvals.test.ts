@@ -202,7 +202,7 @@ describe('a decision is refused', () => {
 
   test('where nobody makes it, before anything is sent', async () => {
     await using plait = await start();
-    const turn = plait.agents.getHandle('nothing');
+    const turn = plait.agents.getTurn('nothing');
 
     for (const nobody of ['', '  ', undefined]) {
       await expect(turn.approve('toolu_1', { by: nobody as string })).rejects.toThrow(
@@ -217,7 +217,7 @@ describe('a decision is refused', () => {
 
   test('where there is no such turn, which is another error', async () => {
     await using plait = await start();
-    const turn = plait.agents.getHandle(`nothing-${randomUUID()}`);
+    const turn = plait.agents.getTurn(`nothing-${randomUUID()}`);
 
     await expect(turn.approve('toolu_1', { by })).rejects.toThrow(TurnNotFoundError);
     await expect(turn.deny('toolu_1', { by })).rejects.toThrow(TurnNotFoundError);

@@ -126,7 +126,7 @@ describe('where the search attributes are registered', () => {
     await agents.client.workflow.execute('agentTurn', { workflowId, taskQueue, args });
 
     const searchable = await events(turn);
-    const plain = await events(agents.getHandle(workflowId));
+    const plain = await events(agents.getTurn(workflowId));
     const [upsert, end] = searchable.slice(-2);
     expect(upsert?.upsertWorkflowSearchAttributesEventAttributes).toBeTruthy();
     expect(end?.workflowExecutionCompletedEventAttributes).toBeTruthy();

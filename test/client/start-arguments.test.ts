@@ -6,10 +6,10 @@ import {
   sessionArgs,
   turnArgs,
 } from '../../client/start-arguments.ts';
-import type { SessionOptions } from '../../client/options.ts';
+import type { OpenSessionOptions } from '../../client/options.ts';
 
 describe('wrong options are told as those of what is started:', () => {
-  test.for<[what: string, options: SessionOptions, problem: RegExp]>([
+  test.for<[what: string, options: OpenSessionOptions, problem: RegExp]>([
     ['a time for all calls that is none', { batchTimeout: 'soon' }, /batchTimeout: "soon"/],
     ['a limit of time that is none', { limits: { wallTime: 'a bit' } }, /limits\.wallTime/],
     ['a limit below nothing', { limits: { toolCalls: -1 } }, /toolCalls/],

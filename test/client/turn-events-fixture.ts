@@ -31,13 +31,13 @@ export function ended(id: string, at: number, ending: Ending): TurnEvent {
 export function modelAsks(
   round: number,
   at: number,
-  calls: { id: string; refused?: string; approval?: true }[],
+  calls: { id: string; invalid?: string; approval?: true }[],
 ): TurnEvent[] {
   const content = calls.map(({ id }) => ({ type: 'tool_use', id, name: `get_${id}`, input: {} }));
-  const prepared = calls.map(({ refused, approval }) =>
-    refused === undefined
+  const prepared = calls.map(({ invalid, approval }) =>
+    invalid === undefined
       ? { type: 'ready', summary: 'id: 1', ...(approval === undefined ? {} : { approval }) }
-      : { type: 'refused', message: refused },
+      : { type: 'invalid', message: invalid },
   );
   const stopReason = calls.length === 0 ? 'end_turn' : 'tool_use';
   const result = { reply: { content, stopReason }, prepared };

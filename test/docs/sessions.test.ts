@@ -26,7 +26,7 @@ describe('docs/sessions.md', () => {
     const moved = await moveToNewVersion(agents, ticket);
     expect(moved.sessionId).toBe(`${ticket}-v2`);
     expect((await moved.transcript()).total).toBe(6);
-    const turn = await agents.session(support, moved.sessionId).send('Still there?');
+    const turn = await agents.openSession(support, moved.sessionId).send('Still there?');
     expect((await turn.result()).text).toBe('You said: Still there?');
     expect(model.requests.at(-1)?.body?.messages).toHaveLength(7);
   });
@@ -37,7 +37,7 @@ describe('docs/sessions.md', () => {
       conversation('Where?', [say('There.')]),
     );
     await using plait = await startPlait({ agents: [researcher], script });
-    const session = plait.agents.session(researcher, `search-${randomUUID()}`);
+    const session = plait.agents.openSession(researcher, `search-${randomUUID()}`);
 
     await (await session.send('Find it')).result();
     expect((await (await session.send('Where?')).result()).text).toBe('There.');

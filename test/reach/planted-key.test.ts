@@ -235,7 +235,7 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     evidence['command line'] = cli.stdout + cli.stderr;
     evidence['storage'] = await worker.stored();
 
-    // A control: the same search finds a key that a tool tells, in every kind of place.
+    // A control: the same search finds a key that a tool returns, in every kind of place.
     const before = worker.output();
     const control: Record<string, string> = {};
     const turn = await worker.agents.start(agent, 'control');

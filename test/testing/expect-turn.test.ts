@@ -1,6 +1,7 @@
 import { AssertionError } from 'node:assert';
 import { describe, expect, test } from 'vitest';
-import type { CallRecord, TurnResult } from '../../core/turn/result.ts';
+import type { CallRecord } from '../../core/calls/record.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import { NO_USAGE } from '../../core/turn/usage.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';

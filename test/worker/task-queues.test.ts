@@ -123,7 +123,7 @@ test('a call waits without failing until a worker serves its queue', async () =>
   }
 
   await using crmOnly = await startPlait({ ...shared, taskQueues: [crm] });
-  const { calls } = await crmOnly.agents.getHandle(turn.turnId).result();
+  const { calls } = await crmOnly.agents.getTurn(turn.turnId).result();
   expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
 });
 

@@ -31,7 +31,7 @@ describe('a session', () => {
   test('is created by its first message, and its turns follow one another in one conversation', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.session(agent, newId());
+    const session = plait.agents.openSession(agent, newId());
 
     const first = await session.send('one');
     expect(await first.result()).toMatchObject({ text: 'You said: one', stopReason: 'end_turn' });
@@ -57,7 +57,7 @@ describe('a session', () => {
   test('keeps messages that are sent at once in their order', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.session(agent, newId());
+    const session = plait.agents.openSession(agent, newId());
 
     const turns = [];
     for (const text of ['a', 'b', 'c', 'd']) turns.push(await session.send(text));
@@ -74,7 +74,7 @@ describe('a session', () => {
   test('takes a message once that is sent twice with one key, also in a new run', async () => {
     const agent = agentWith([], { historyEvents: 20 });
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.session(agent, newId());
+    const session = plait.agents.openSession(agent, newId());
 
     const first = await session.send('pay', { idempotencyKey: 'k1' });
     await first.result();
@@ -93,7 +93,7 @@ describe('a session', () => {
   test('that is closed refuses messages, and does not begin anew', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.session(agent, newId());
+    const session = plait.agents.openSession(agent, newId());
     const turn = await session.send('last words');
     await session.close();
 
@@ -112,8 +112,8 @@ describe('a session', () => {
     const id = newId();
 
     await expect(plait.agents.getSession(id).send('hello')).rejects.toThrow(SessionNotFoundError);
-    await (await plait.agents.session(agent, id).send('hello')).result();
-    await expect(plait.agents.session('other', id).send('hello')).rejects.toThrow(
+    await (await plait.agents.openSession(agent, id).send('hello')).result();
+    await expect(plait.agents.openSession('other', id).send('hello')).rejects.toThrow(
       SendRejectedError,
     );
     expect(await (await plait.agents.getSession(id).send('again')).result()).toMatchObject({
@@ -142,7 +142,7 @@ async function busy() {
     agents: [agent],
     script: script(conversation('work', [callTools({ wait: {} }), say('Worked.')]), echo),
   });
-  const session = plait.agents.session(agent, newId());
+  const session = plait.agents.openSession(agent, newId());
   const turn = await session.send('work');
   await running;
   return { plait, session, turn, log, release: () => gate.emit('release') };
@@ -229,7 +229,7 @@ test('a session with a storage keeps its conversation there, and a client can re
       (request) => say(`Seen ${request.userText}`),
     ]),
   });
-  const session = plait.agents.session(agent, newId());
+  const session = plait.agents.openSession(agent, newId());
 
   for (let i = 0; i < 6; i += 1) {
     const result = await (await session.send(`look ${i}`)).result();
@@ -252,8 +252,8 @@ test('sessions are found by agent, user and what they do, and their turns too', 
   await using plait = await startPlait({ agents: [agent], script: echo });
   const user = `ana's "desk" ${randomUUID()}`;
   const [one, two] = [newId(), newId()];
-  await (await plait.agents.session(agent, one, { user }).send('hello')).result();
-  await (await plait.agents.session(agent, two, { user }).send('hello')).result();
+  await (await plait.agents.openSession(agent, one, { user }).send('hello')).result();
+  await (await plait.agents.openSession(agent, two, { user }).send('hello')).result();
   await plait.agents.getSession(two).close();
 
   const idsOf = async (options: ListSessionsOptions) => {

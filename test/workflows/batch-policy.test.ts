@@ -582,7 +582,7 @@ describe('a wrong choice is refused', () => {
         taskQueue: env.taskQueue,
         args: [{ agent: 'tester', input: 'go', ...fields }],
       });
-      const failed = expect(env.agents.getHandle(workflowId).result()).rejects;
+      const failed = expect(env.agents.getTurn(workflowId).result()).rejects;
       await failed.toThrow(TurnFailedError);
       await failed.toThrow(message);
     }

@@ -360,7 +360,7 @@ test('what a turn has spent is carried into its next run', async () => {
     [...batches, say('I saw enough.')],
     {},
     async (plait, turnId) => {
-      const { raw } = await plait.agents.getHandle(turnId).workflow.describe();
+      const { raw } = await plait.agents.getTurn(turnId).workflow.describe();
       const { firstRunId, execution } = raw.workflowExecutionInfo ?? {};
       expect(firstRunId).toMatch(/./);
       expect(execution?.runId).not.toBe(firstRunId);

@@ -59,7 +59,7 @@ describe('a conversation that the API compacts', () => {
     async (_, storage) => {
       const agent = compacting();
       await using plait = await startPlait({ agents: [agent], script: journey, ...storage() });
-      const session = plait.agents.session(agent, newId());
+      const session = plait.agents.openSession(agent, newId());
 
       const first = await (await session.send('Look around')).result();
       const second = await (await session.send('And now?')).result();
@@ -140,7 +140,7 @@ describe('a conversation that the API compacts', () => {
         // Nothing is kept for this worker when it has gone.
         maxCachedWorkflows: 0,
       });
-      const session = plait.agents.session(agent, sessionId);
+      const session = plait.agents.openSession(agent, sessionId);
       await (await session.send('Look around')).result();
     }
     // Another worker, which remembers nothing.
@@ -157,7 +157,7 @@ describe('a conversation that the API compacts', () => {
       },
     };
     await using plait = await startPlait({ ...options, storage: reading });
-    const session = plait.agents.session(agent, sessionId);
+    const session = plait.agents.openSession(agent, sessionId);
     const turn = await (await session.send('And now?')).result();
 
     expect(turn.text).toBe('Now I rest.');

@@ -1,6 +1,6 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import type { ModelCallResult } from '../../activities/model/call-model.ts';
+import type { ModelCallResult } from '../../core/conversation/model-call.ts';
 import type { TurnHandle, TurnStreamEvent } from '../../client/index.ts';
 import type { Agent, Tool } from '../../index.ts';
 import { fault } from '../../testing/faults.ts';
@@ -120,7 +120,7 @@ describe('an overloaded model', () => {
         [NEXT]: works,
       }),
     });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const say1 = async (text: string) => (await session.send(text)).result();
 
     expect(await say1('one')).not.toHaveProperty('fallback');
@@ -193,7 +193,7 @@ describe('a refusal', () => {
     expect(events.filter(({ type }) => type === 'replyCommitted')).toHaveLength(1);
 
     const call = await firstCall(turn);
-    if (!('refused' in call)) throw new Error('the refusal is not in history');
+    if (call.type !== 'refusal') throw new Error('the refusal is not in history');
     const own = call.refused.usage;
     const input = result.usage.input_tokens - own.input_tokens;
     const output = result.usage.output_tokens - own.output_tokens;
@@ -278,7 +278,7 @@ describe('a refusal', () => {
         [NEXT]: works,
       }),
     });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const say1 = async (text: string) => (await session.send(text)).result();
 
     expect(await say1('one')).toMatchObject({ text: `${NEXT} is done.`, rounds: 3 });

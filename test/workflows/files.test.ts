@@ -138,7 +138,7 @@ describe('with a storage', () => {
       storage: await newStorage(),
     });
     const { client } = plait.agents;
-    const session = plait.agents.session(short, newSessionId());
+    const session = plait.agents.openSession(short, newSessionId());
 
     const first = await session.send([photo, words('Look 1 times.')]);
     const result = await first.result();
@@ -208,7 +208,7 @@ describe('with a storage', () => {
       script: looking,
       storage: await newStorage(),
     });
-    const session = plait.agents.session(fetching, newSessionId());
+    const session = plait.agents.openSession(fetching, newSessionId());
 
     const turn = await session.send([...given, words('Look 1 times.')]);
     const { messages } = await turn.result();
@@ -252,7 +252,7 @@ describe('with a storage', () => {
       script: ({ userText }) => (userText === 'Read it.' ? fetched : say('Yes.')),
       storage: await newStorage(),
     });
-    const session = plait.agents.session(browsing, newSessionId());
+    const session = plait.agents.openSession(browsing, newSessionId());
 
     const turn = await session.send('Read it.');
     const committed: unknown[] = [];
@@ -296,7 +296,7 @@ describe('with a storage', () => {
       storage,
       dataConverter: { payloadCodecs: [salted] },
     });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const input = [photo, words('Look 0 times.')];
 
     const turn = await session.send(input, { idempotencyKey: 'once' });
@@ -334,7 +334,7 @@ describe('without a storage', () => {
 
   test('what does not fit is refused before anything is started, with the block and what to do', async () => {
     await using plait = await startPlait({ agents: [agent], script: looking });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const messages: Message[] = [{ role: 'user', content: question }];
 
     const error: unknown = await plait.agents
@@ -344,9 +344,7 @@ describe('without a storage', () => {
     expect((error as Error).message).toMatch(
       /^input has 4000\d+ bytes with its images and documents \(input\[0\] has 4000\d+\), and without a `storage` at most 1500000 fit\. Give the client and the workers one, or upload the file with Anthropic's Files API and send its id\.$/,
     );
-    await expect(plait.agents.getHandle('too-large').describe()).rejects.toThrow(
-      'There is no turn',
-    );
+    await expect(plait.agents.getTurn('too-large').describe()).rejects.toThrow('There is no turn');
     await expect(session.send(question)).rejects.toThrow(InvalidTurnError);
     await expect(session.describe()).rejects.toThrow('no session');
     await expect(plait.agents.startSession(agent, { messages })).rejects.toThrow(
@@ -380,12 +378,12 @@ describe('an image that cannot be read', () => {
       ...photoOf(100),
       source: { ...photoOf(100).source, media_type: 'image/jpeg' as const },
     };
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const messages: Message[] = [{ role: 'user', content: [bad] }];
 
     await expect(plait.agents.start(agent, [words('Look'), bad])).rejects.toEqual(
       new InvalidTurnError(
-        'input[1] is declared as image/jpeg, and its bytes are those of image/png.',
+        'input[1] is declared as image/jpeg, but its bytes are those of image/png.',
       ),
     );
     await expect(session.send([bad])).rejects.toThrow('input[0] is declared as image/jpeg');
@@ -413,7 +411,7 @@ describe('an image that cannot be read', () => {
       {
         is_error: true,
         content:
-          'The tool ran, but what it returned cannot be shown to you: result[0] is declared as image/webp, and its bytes are those of image/png.',
+          'The tool ran, but what it returned cannot be shown to you: result[0] is declared as image/webp, but its bytes are those of image/png.',
       },
     ]);
   });
@@ -444,7 +442,7 @@ describe('what only the API sees', () => {
       ]),
       storage: await newStorage(),
     });
-    const session = plait.agents.session(both, newSessionId());
+    const session = plait.agents.openSession(both, newSessionId());
 
     const turn = await session.send('Look at all.');
     const { stopReason, messages } = await turn.result();
@@ -511,7 +509,7 @@ describe('what only the API sees', () => {
       script: looking,
       storage: await newStorage(),
     });
-    const session = plait.agents.session(both, newSessionId());
+    const session = plait.agents.openSession(both, newSessionId());
     await (await session.send([photo, words('Look 0 times.')])).result();
 
     const failed = await (
@@ -558,7 +556,7 @@ describe('collecting garbage', () => {
     const before = new Set(await keysOf(storage));
     const turn = await plait.agents.start(agent, [photo, words('Look 2 times.')]);
     const result = await turn.result();
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const document = pdfBlock(pdf(30_000));
     const started = await plait.agents.startSession(agent, {
       messages: [{ role: 'user', content: [document] }],
@@ -597,7 +595,7 @@ describe('what is needed', () => {
   test('is found where only a sealed segment names it', async () => {
     const storage = await newStorage();
     await using plait = await startPlait({ agents: [agent], script: looking, storage });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     await (await session.send([photo, words(`Look 0 times.${'x'.repeat(9_000)}`)])).result();
     const { transcript }: SessionTranscript = await session.workflow.query('transcript');
     await using own = await newNamespace(inject('temporalAddress'));

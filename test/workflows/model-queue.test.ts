@@ -89,7 +89,7 @@ describe('model calls with a task queue of their own', () => {
       say('Done.'),
     ]);
     await using plait = await startPlait({ agents: [agent], script: script(long, echo) });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     await (await session.send('hello')).result();
 
     const turn = await session.send('go');

@@ -213,7 +213,7 @@ describe('calls by code', () => {
         conversation('be quick', [say('Read.')]),
       ),
     });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const turn = await session.send('go');
     await door.reached();
     await session.send('be quick', { whenBusy: 'steer' });
@@ -241,7 +241,7 @@ async function containersOf(expiresAt: string) {
     script: ({ userText }) =>
       userText === 'first' ? { ...say('Begun.'), container } : say('Done.'),
   });
-  const session = plait.agents.session(agent, randomUUID());
+  const session = plait.agents.openSession(agent, randomUUID());
   for (const text of ['first', 'second', 'third']) {
     await (await session.send(text)).result();
   }

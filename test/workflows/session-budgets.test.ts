@@ -22,7 +22,7 @@ const looksTwice: Script = ({ round }) =>
 test('the turns of a session share what it may spend', async () => {
   const agent = agentWith([look], { prices: { input: 4, output: 20 }, onLimit: 'lastWord' });
   await using plait = await startPlait({ agents: [agent], script: looksTwice });
-  const session = plait.agents.session(agent, newId(), {
+  const session = plait.agents.openSession(agent, newId(), {
     limits: { toolCalls: 3, rounds: 4, costUSD: 5, wallTime: '1 hour' },
   });
   const ask = async () => await (await session.send('Look.')).result();
@@ -51,7 +51,7 @@ test('the turns of a session share what it may spend', async () => {
 test('what a session has spent is carried into its next run', async () => {
   const agent = agentWith([look], { historyEvents: 20 });
   await using plait = await startPlait({ agents: [agent], script: looksTwice });
-  const session = plait.agents.session(agent, newId(), { limits: { toolCalls: 9 } });
+  const session = plait.agents.openSession(agent, newId(), { limits: { toolCalls: 9 } });
 
   const reasons: string[] = [];
   for (let turn = 1; turn <= 6; turn += 1) {
@@ -74,7 +74,7 @@ test('a session whose limits need prices is refused', async () => {
   const agent = agentWith([look]);
   await using plait = await startPlait({ agents: [agent], script: looksTwice });
 
-  expect(() => plait.agents.session(agent, newId(), { limits: { costUSD: 1 } })).toThrow(
+  expect(() => plait.agents.openSession(agent, newId(), { limits: { costUSD: 1 } })).toThrow(
     'needs prices',
   );
   await expect(plait.agents.startSession(agent.name, { limits: { rounds: -1 } })).rejects.toThrow(
@@ -90,7 +90,7 @@ test('the answers of a session have the type of its agent', async () => {
     script: ({ userText }) => say(userText.includes('wrong') ? '{}' : '{"on":"2026-11-22"}'),
   });
 
-  const session = plait.agents.session(dated, newId());
+  const session = plait.agents.openSession(dated, newId());
   const result = await (await session.send('When?')).result();
 
   expectTypeOf(result.output).toEqualTypeOf<{ on: Date } | undefined>();

@@ -31,7 +31,7 @@ async function paying() {
     say('Worked.'),
   ]);
   const plait = await startPlait({ agents: [agent], script: script(work, echo) });
-  const session = plait.agents.session(agent, newSessionId());
+  const session = plait.agents.openSession(agent, newSessionId());
   const turn = await session.send('work');
   await door.reached();
   return { plait, session, turn, door };
@@ -80,7 +80,7 @@ describe('a turn that is terminated', () => {
       },
     ]);
     await using plait = await startPlait({ agents: [agent], script: script(held, echo) });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const turn = await session.send('held');
     await door.reached();
     await turn.workflow.terminate();
@@ -123,7 +123,7 @@ describe('a turn that fails', () => {
       agents: [agent],
       script: script(poisoned, denied, echo),
     });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     await (await session.send('Hello')).result();
     for (const [text, problem] of [
       ['poison', /could not process image/],
@@ -144,7 +144,7 @@ describe('a turn that fails', () => {
   test.concurrent('after some rounds leaves them to the next one', async () => {
     const agent = agentWith([reader('look', () => 'seen')]);
     await using plait = await startPlait({ agents: [agent], script: script(late, echo) });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const failed = await session.send('work');
     const error = await failed.result().catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(TurnFailedError);
@@ -170,7 +170,7 @@ describe('a turn that fails', () => {
       }),
     ]);
     await using plait = await startPlait({ agents: [agent], script: script(late, echo) });
-    const session = plait.agents.session(agent, newSessionId());
+    const session = plait.agents.openSession(agent, newSessionId());
     const failed = await session.send('work');
     await door.reached();
     const note = await session.send('be quick', { whenBusy: 'steer' });
@@ -183,7 +183,7 @@ describe('a turn that fails', () => {
   test.concurrent('because there is no such agent leaves a session that can be asked', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
-    const session = plait.agents.session('nobody', newSessionId());
+    const session = plait.agents.openSession('nobody', newSessionId());
     await expect((await session.send('Hello')).result()).rejects.toThrow(/No agent is named/);
     expect(await session.describe()).toMatchObject({
       messages: 0,
@@ -203,7 +203,7 @@ test.concurrent('a message that no longer fits beside the conversation fails its
     },
   ]);
   await using plait = await startPlait({ agents: [agent], script: script(long, echo) });
-  const session = plait.agents.session(agent, newSessionId());
+  const session = plait.agents.openSession(agent, newSessionId());
   const turn = await session.send('x'.repeat(900_000));
   const waiting = await session.send('z'.repeat(580_000));
   door.open();
@@ -253,13 +253,13 @@ test.concurrent('a storage that is away for a while delays a turn, and nothing e
   const options = { agents: [agent], storage, script: script(look, echo) };
   const first = await startPlait(options);
   const id = newSessionId();
-  await (await first.agents.session(agent, id).send('look')).result();
+  await (await first.agents.openSession(agent, id).send('look')).result();
   const { taskQueue } = first;
   await first.close();
 
   // The next worker has read nothing yet.
   await using plait = await startPlait({ ...options, taskQueue });
-  const session = plait.agents.session(agent, id);
+  const session = plait.agents.openSession(agent, id);
   isAway = true;
   const turn = await session.send('next');
   await expect(session.transcript()).rejects.toThrow(/Cannot read a part .*connection refused/);

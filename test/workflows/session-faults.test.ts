@@ -26,7 +26,7 @@ async function stage(turns: Script, temporalAddress = inject('temporalAddress'))
   const connection = await Connection.connect({ address: temporalAddress });
   const taskQueue = newSessionId();
   const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
-  const session = agents.session('tester', newSessionId());
+  const session = agents.openSession('tester', newSessionId());
   const workers: WorkerProcess[] = [];
   const start = async () => {
     workers.push(
@@ -191,7 +191,7 @@ test.concurrent('a Temporal server that is killed and restarted on its file lose
     await using plait = await stage(work, server.address);
     const { agents, session, journal, start } = plait;
     await start();
-    const sleeping = agents.session('tester', newSessionId());
+    const sleeping = agents.openSession('tester', newSessionId());
     await (await sleeping.send('before')).result();
     const turn = await session.send('work');
     const waiting = await session.send('then');
@@ -221,7 +221,7 @@ describe('several clients', () => {
     const id = newSessionId();
     const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'];
     const turns = await Promise.all(
-      texts.map((text) => plait.agents.session(agent, id).send(text)),
+      texts.map((text) => plait.agents.openSession(agent, id).send(text)),
     );
     const results = await Promise.all(turns.map((turn) => turn.result()));
     expect(results.map(({ text }) => text)).toEqual(texts.map((text) => `You said: ${text}`));
@@ -240,7 +240,7 @@ describe('several clients', () => {
       maxCachedWorkflows: 0,
     });
     const id = newSessionId();
-    const session = plait.agents.session(agent, id);
+    const session = plait.agents.openSession(agent, id);
     const texts = await Promise.all(
       Array.from({ length: 3 }, async (_, client) => {
         const sent: string[] = [];

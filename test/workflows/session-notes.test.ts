@@ -36,7 +36,7 @@ async function working(
     script: script(conversation('work', replies(doors)), echo),
   });
   const id = newSessionId();
-  const session = plait.agents.session(agent, id, whenBusy === undefined ? {} : { whenBusy });
+  const session = plait.agents.openSession(agent, id, whenBusy === undefined ? {} : { whenBusy });
   return { plait, session, turn: await session.send('work'), ...doors };
 }
 
@@ -222,7 +222,7 @@ describe('an interrupt', () => {
     await using plait = await startPlait({ agents: [agent], script: script(slow, echo) });
     await Promise.all(
       Array.from({ length: 8 }, async (_, i) => {
-        const session = plait.agents.session(agent, newSessionId());
+        const session = plait.agents.openSession(agent, newSessionId());
         await (await session.send('Hello')).result();
         const [first, second] = await Promise.all([
           session.send(`slow ${i}`),

@@ -33,7 +33,7 @@ function told({ model }: Plait) {
 }
 
 async function say1(plait: Plait, id: string, text: string) {
-  const session = plait.agents.session('tester', id);
+  const session = plait.agents.openSession('tester', id);
   const result = await (await session.send(text)).result();
   // The session may still have to hear of it.
   while ((await session.describe()).status === 'busy');
@@ -130,7 +130,7 @@ test.concurrent('workers of two versions on one queue serve sessions of both', a
 
   const results = await Promise.all(
     ids.map(async (id) => {
-      const session = old.agents.session('tester', id);
+      const session = old.agents.openSession('tester', id);
       await (await session.send('Hello')).result();
       const turns = [];
       for (const tool of ['look', 'before', 'after'])

@@ -44,7 +44,7 @@ test('a session that goes on in new runs all the time loses no message of severa
   );
   await using plait = await startPlait({ agents: [agent], script, debugMode: false });
   const sessionId = `fire-${randomUUID()}`;
-  const session = plait.agents.session(agent, sessionId);
+  const session = plait.agents.openSession(agent, sessionId);
 
   // Whoever decides and delivers does it while others send.
   const over = new AbortController();
@@ -55,7 +55,7 @@ test('a session that goes on in new runs all the time loses no message of severa
         await plait.agents.completeToolCall(token, 'delivered');
       }
       const { runningTurn } = await session.describe().catch(() => ({ runningTurn: undefined }));
-      const turn = plait.agents.getHandle(runningTurn ?? 'none');
+      const turn = plait.agents.getTurn(runningTurn ?? 'none');
       // It may not have begun yet, or have ended.
       for (const { callId } of await turn.approvals().catch(() => [])) {
         await sleep(150);
@@ -73,7 +73,7 @@ test('a session that goes on in new runs all the time loses no message of severa
         client: new Client({ connection }),
         taskQueue: plait.taskQueue,
       });
-      const own = agents.session(agent, sessionId);
+      const own = agents.openSession(agent, sessionId);
       const mine: Sent[] = [];
       for (let i = 0; i < MESSAGES; i += 1) {
         const [text, key] = [`client ${client} message ${i}`, `key-${client}-${i}`];

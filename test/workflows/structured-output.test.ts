@@ -74,8 +74,8 @@ describe('an answer by the schema of the agent', () => {
         },
       });
       // Whoever knows only the id reads what the model wrote, unless the agent is at hand.
-      expect((await plait.agents.getHandle(turn.turnId).result()).output).toEqual(good);
-      const again = await plait.agents.getHandle(turn.turnId, { agent: reviewer }).result();
+      expect((await plait.agents.getTurn(turn.turnId).result()).output).toEqual(good);
+      const again = await plait.agents.getTurn(turn.turnId, { agent: reviewer }).result();
       expect(again.output?.on.getUTCFullYear()).toBe(2026);
     },
   );

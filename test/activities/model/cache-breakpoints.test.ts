@@ -73,7 +73,7 @@ test('a text becomes a block where it is marked', () => {
   expect(sent[0]?.content).toEqual([{ type: 'text', text: 'Hello', cache_control: MARK }]);
 });
 
-test('marks in the messages are left out, however many, so that none is one too many', () => {
+test('marks in the messages are left out, so that there are never too many', () => {
   const ids = Array.from({ length: 9 }, (_, i) => `t${i}`);
   const messages = [question, ...ids.flatMap((id) => [call(id), result(id, MARK)])];
   const before = JSON.stringify(messages);
@@ -84,7 +84,7 @@ test('marks in the messages are left out, however many, so that none is one too 
   expect(JSON.stringify(messages)).toBe(before);
 });
 
-test('with caching off the request is the conversation and nothing else', () => {
+test('with caching off, the request has no marks', () => {
   const messages = [question, call('t1'), result('t1', MARK)];
   expect(requestParams({ ...SPEC, cache: false }, messages)).toEqual({ ...SPEC, messages });
 });

@@ -170,7 +170,7 @@ describe('stream', () => {
     for await (const event of turn.stream()) {
       if (event.type === 'textDelta' && event.round === 2) break;
     }
-    const events = await listen(plait.agents.getHandle(turn.turnId), 1);
+    const events = await listen(plait.agents.getTurn(turn.turnId), 1);
     expect(outline(events)).toEqual([
       'callScheduled',
       'callFinished',
@@ -231,7 +231,7 @@ describe('stream', () => {
     const { address, namespace } = plait.temporal;
     await using other = await startPlait({ agents: [agent], script });
     expect(other.temporal).toEqual({ address, namespace });
-    const unread = listen(other.agents.getHandle(turn.turnId));
+    const unread = listen(other.agents.getTurn(turn.turnId));
     await expect(unread).rejects.toThrow(/lies in a storage .*Give the client the `storage`/);
   });
 
@@ -314,7 +314,7 @@ describe('stream', () => {
     const agent = agentWith([]);
     const script = conversation(/./, [(request) => slowly(say(`${request.userText}: ${ANSWER}`))]);
     await using plait = await startPlait({ agents: [agent], script });
-    const session = plait.agents.session(agent, `session-${randomUUID()}`);
+    const session = plait.agents.openSession(agent, `session-${randomUUID()}`);
     await session.send('one');
     const second = await session.send('two');
     const events = await listen(second);
@@ -325,7 +325,7 @@ describe('stream', () => {
 
   test('says that there is no such turn', async () => {
     await using plait = await startPlait({ agents: [agentWith([])], script: () => say('') });
-    await expect(listen(plait.agents.getHandle('nobody'))).rejects.toThrow(/nobody/);
+    await expect(listen(plait.agents.getTurn('nobody'))).rejects.toThrow(/nobody/);
   });
 });
 

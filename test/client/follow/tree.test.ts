@@ -7,7 +7,7 @@ import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
 import { readEvent } from '../../../client/follow/read-event.ts';
 import type { CallSnapshot, TurnSnapshot } from '../../../client/follow/snapshot.ts';
 import { turnSnapshot } from '../../../client/follow/tree.ts';
-import type { CallRecord } from '../../../core/turn/result.ts';
+import type { CallRecord } from '../../../core/calls/record.ts';
 import { CALL_MODEL, PRESENT_RESULT, READ_TRANSCRIPT } from '../../../core/names.ts';
 import {
   ended,
@@ -117,7 +117,7 @@ describe('a turn that runs', () => {
   });
 
   it('has every call of a reply at once, in the model’s order, also one that cannot run', () => {
-    const calls = [{ id: 'b' }, { id: 'x', refused: 'There is no tool named get_x.' }, { id: 'a' }];
+    const calls = [{ id: 'b' }, { id: 'x', invalid: 'There is no tool named get_x.' }, { id: 'a' }];
     const turn = turnSnapshot('t', [
       started,
       ...modelAsks(1, 1_200, calls),
@@ -361,7 +361,7 @@ describe('a turn that is closed', () => {
 describe('recorded histories', () => {
   const converter = loadDataConverter(undefined);
   async function recorded(name: string): Promise<TurnSnapshot> {
-    const path = new URL(`../histories/${name}.json`, import.meta.url);
+    const path = new URL(`../../histories/${name}.json`, import.meta.url);
     const history = historyFromJSON(JSON.parse(await readFile(path, 'utf8')));
     const events = await Promise.all(
       (history.events ?? []).map((event) => readEvent(event, converter)),

@@ -126,7 +126,7 @@ describe('watch', () => {
   });
 
   it('says that there is no such turn', async () => {
-    await expect(watch(env.agents.getHandle('nobody'))).rejects.toThrow('There is no turn nobody');
+    await expect(watch(env.agents.getTurn('nobody'))).rejects.toThrow('There is no turn nobody');
   });
 });
 

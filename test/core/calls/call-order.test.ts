@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Access } from '../../../core/calls/access.ts';
-import { CallOrder } from '../../../core/calls/call-order.ts';
+import type { Access } from '../../../core/calls/order.ts';
+import { CallOrder } from '../../../core/calls/order.ts';
 import type { OutcomeType } from '../../../core/calls/outcome.ts';
 
 const A = '{"path":"/a"}';

@@ -1,4 +1,4 @@
-import type { Access, AccessKeys } from '../../../core/calls/access.ts';
+import type { Access, AccessKeys } from '../../../core/calls/order.ts';
 import type { OutcomeType } from '../../../core/calls/outcome.ts';
 
 // What the order of calls means, without any waiting: they run one after another. Knows nothing of

@@ -1,8 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Access } from '../../../core/calls/access.ts';
-import { CallOrder } from '../../../core/calls/call-order.ts';
-import { conflicts, findBlocker, planAgain, planOrder } from '../../../core/calls/order.ts';
+import type { Access } from '../../../core/calls/order.ts';
+import {
+  CallOrder,
+  conflicts,
+  findBlocker,
+  planAgain,
+  planOrder,
+} from '../../../core/calls/order.ts';
 import type { OutcomeType } from '../../../core/calls/outcome.ts';
 import { failureType } from '../arbitraries.ts';
 import type { PlannedCall, Ran } from './order-reference.ts';
