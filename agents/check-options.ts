@@ -70,11 +70,13 @@ export function checkOptions<Schema extends z.ZodObject>(
   );
 }
 
-/** Every problem in a line of its own, unless there is only one. */
+/** Several problems are numbered, a line for each; they can be told apart in one line as well. */
 export function wrongOptions(subject: string, problems: readonly string[]): DeclarationError {
   const lines = [...new Set(problems)];
   return new DeclarationError(
-    lines.length === 1 ? `${subject}: ${lines.join('')}` : [`${subject}:`, ...lines].join('\n  '),
+    lines.length === 1
+      ? `${subject}: ${lines.join('')}`
+      : [`${subject}:`, ...lines.map((line, i) => `${i + 1}. ${line}`)].join('\n  '),
   );
 }
 

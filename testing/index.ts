@@ -4,7 +4,8 @@ export { startTestEnvironment } from './environment.ts';
 export type { TestEnvironment, TestEnvironmentOptions } from './environment.ts';
 
 export { expectTurn } from './expect-turn.ts';
-export type { CallMatch, ObservedTurn, TurnExpectation } from './expect-turn.ts';
+export type { CallMatch, TurnExpectation } from './expect-turn.ts';
+export type { ObservedTurn } from './observed-turn.ts';
 
 export {
   alwaysFail,
@@ -44,7 +45,7 @@ export {
 export type { ScriptedCalls } from './replies.ts';
 export type { FaultReply, MessageReply, Pace, Reply, ScriptedBlock } from './messages/reply.ts';
 export { fault, times } from './faults.ts';
-export { refusal } from './refusals.ts';
+export { rejection } from './rejections.ts';
 
 export { startTemporalServer } from './temporal-server.ts';
 export type { TemporalServer } from './temporal-server.ts';

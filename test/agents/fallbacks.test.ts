@@ -4,7 +4,7 @@ import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { specFor } from '../../core/turn/fallback.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 import { reader } from '../fixtures/tools.ts';
 
 const prices = { input: 4, output: 20 };
@@ -51,7 +51,7 @@ describe('a fallback', () => {
     expect(sonnet).toMatchObject({ max_tokens: 32_000, output_config: { effort: 'max' } });
     expect(sonnet).not.toHaveProperty('thinking');
     for (const params of [ask('claude-opus-5-5'), haiku, sonnet]) {
-      expect(refusal({ ...params })).toBeUndefined();
+      expect(rejection({ ...params })).toBeUndefined();
     }
     expect(fallbackPrices).toEqual([
       ['claude-haiku-4-5', { input: 1, output: 5 }],

@@ -13,7 +13,7 @@ export interface Ended {
 }
 
 export interface PlaitProcess {
-  /** Resolves when the output so far holds the text; rejects when the process ends before. */
+  /** Resolves when the output contains the text; rejects when the process ends first. */
   says(text: string): Promise<void>;
   interrupt(): void;
   ended: Promise<Ended>;
@@ -26,12 +26,12 @@ export interface PlaitOptions {
   input?: string;
 }
 
-/** The command line in a process of its own, with no settings but those given. */
+/** The command line in a new process, with only the given settings. */
 export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    // A test that gives up, after 180 s, must not leave a process behind.
+    // A test that times out, after 180 s, must not leave a process running.
     timeout: 170_000,
     killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -71,7 +71,7 @@ describe('collecting garbage', () => {
     expect(young.stderr).toContain('a day at least');
     const dry = await gc('--remove-all', '--dry-run');
     expect(dry.stdout).toMatch(
-      /Would remove 1 object \(1 kB\): written before .*Z, and named by nothing/,
+      /Would remove 1 object \(1 kB\): written before .*Z, and needed by no workflow/,
     );
     expect(await left()).toBe(1);
 

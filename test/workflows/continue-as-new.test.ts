@@ -13,7 +13,7 @@ import { expectTurn, replayHistories, recordHistory } from '../../testing/index.
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, pauseTurn, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
-import { answerText } from '../../testing/answers.ts';
+import { answerText } from '../../testing/observed-turn.ts';
 import { until } from '../fixtures/approvals-agent.ts';
 import { rejection } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';

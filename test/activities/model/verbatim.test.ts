@@ -10,7 +10,7 @@ import { createSecrets } from '../../../activities/model/secrets.ts';
 import type { ReplyBlock } from '../../../core/conversation/messages.ts';
 import { beginTurn, commitReply } from '../../../core/turn/state.ts';
 import { allMessages } from '../../../core/conversation/transcript.ts';
-import { frame, messageEvents } from '../../../testing/sse.ts';
+import { frame, messageEvents } from '../../../testing/messages/sse.ts';
 import { onLoopback } from '../../fixtures/loopback.ts';
 
 const SPEC = { model: 'claude-opus-5-5', max_tokens: 1_000 };
