@@ -1,4 +1,3 @@
-import { defined } from '../../core/json.ts';
 import type {
   BetaCompactionContentBlockDelta,
   BetaIterationsUsage,
@@ -10,6 +9,7 @@ import type {
 import type { ReplyBlock } from '../../core/conversation/messages.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import type { Container } from '../../core/conversation/server-calls.ts';
+import { defined } from '../../core/json.ts';
 import type { CacheCreation, ServerToolUsage, Usage } from '../../core/turn/usage.ts';
 import { addUsage, NO_USAGE } from '../../core/turn/usage.ts';
 
