@@ -7,7 +7,7 @@ export type {
   StartTurnOptions,
   TurnLimitOptions,
 } from './options.ts';
-export type { PendingCall, TurnDescription } from './describe-turn.ts';
+export type { PendingCall, TurnDescription } from './follow/description.ts';
 export {
   DecisionRejectedError,
   CompletionRejectedError,
@@ -25,12 +25,12 @@ export {
   TurnNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
-export type { ListedStatus, ListedTurn, ListTurnsOptions } from './list-turns.ts';
-export type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
-export type { MessageRange } from './read-messages.ts';
+export type { ListedStatus, ListedTurn, ListTurnsOptions } from './lists.ts';
+export type { ListedSession, ListSessionsOptions } from './lists.ts';
+export type { MessageRange } from './client-storage.ts';
 export { SessionHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
-export { SessionTurnHandle } from './session-turn-handle.ts';
+export { SessionTurnHandle } from './session-handle.ts';
 export type { StreamOptions } from './follow/stream.ts';
 export type {
   AttemptRestarted,
@@ -44,8 +44,6 @@ export type {
   TurnEnded,
   TurnStreamEvent,
 } from './follow/stream-events.ts';
-export { liveKeys } from './live-keys.ts';
-export type { LiveKeysOptions } from './live-keys.ts';
 export { TurnHandle } from './turn-handle.ts';
 export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
 export type {
@@ -54,9 +52,9 @@ export type {
   ActivitySnapshot,
   ActivityState,
   TurnSnapshot,
-  TurnStatus,
 } from './follow/snapshot.ts';
 export type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
+export type { TurnStatus } from './follow/events.ts';
 export type { WatchOptions } from './follow/watch.ts';
 export { PlaitError } from '../core/errors.ts';
 export type { PlaitErrorCode } from '../core/errors.ts';

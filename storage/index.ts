@@ -2,6 +2,8 @@ export { checkStorage } from './check-storage.ts';
 export { withStorage } from './data-converter.ts';
 export { directoryStorage } from './directory.ts';
 export { InvalidStorageError, NothingNeededError, StorageUnavailableError } from './errors.ts';
+export { liveKeys } from './live-keys.ts';
+export type { LiveKeysOptions } from './live-keys.ts';
 export { openStorage } from './open-storage.ts';
 export type { CollectableStorage, PlaitStorage, StoredObject } from './plait-storage.ts';
 export { postgresStorage, postgresTable } from './postgres.ts';

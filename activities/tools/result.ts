@@ -1,4 +1,4 @@
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import {
   cannotBeShownText,
   noJsonText,

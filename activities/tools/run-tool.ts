@@ -6,7 +6,7 @@ import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../../agents/define-tool.ts';
 import { isToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import type { AttemptReport } from '../../core/failures.ts';

@@ -3,7 +3,7 @@ import type { StorageDriver } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../../core/agent-spec.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { hasCompaction } from '../../core/conversation/compaction.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import type { StoredData } from '../../core/conversation/stored-data.ts';

@@ -222,7 +222,7 @@ test('a client notices within minutes that they have been registered', async () 
 });
 
 test.each(['', 'x'.repeat(256), 'a\nb'])(
-  'a user that cannot be stored is refused: %j',
+  'a user that cannot be stored is an error: %j',
   async (user) => {
     await using namespace = await newNamespace(inject('temporalAddress'));
     const agents = new AgentClient({ client: namespace.client });
