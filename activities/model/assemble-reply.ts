@@ -139,8 +139,7 @@ export function assembleReply(): ReplyAssembly {
       // A call that was cut off with its reply is left out: it has no input that could be sent back.
       const content = blocks.filter((block) => !cut.has(block));
       const all = compactions === undefined ? usage : addUsage(usage, compactions);
-      const sandbox = container === undefined ? {} : { container };
-      return { ...head, content, ...stop, usage: all, ...sandbox, requestId };
+      return { ...head, content, ...stop, usage: all, ...defined({ container }), requestId };
     },
   };
 }
@@ -235,8 +234,7 @@ function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
     cache_creation_input_tokens:
       update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
     cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
-    ...(split === undefined ? {} : { cache_creation: onlyCounts(split) }),
-    ...defined({ server_tool_use: tools }),
+    ...defined({ cache_creation: split && onlyCounts(split), server_tool_use: tools }),
   };
 }
 
