@@ -15,19 +15,19 @@ import {
   READ_TRANSCRIPT,
   READ_TURN,
 } from '../core/names.ts';
-import { cancelTurn } from './turn/cancel-turn.ts';
-import { createAnnounceApproval } from './tools/announce-approval.ts';
-import { withReadResult } from './tools/read-result.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
+import { createSecrets } from './model/secrets.ts';
+import { createAnnounceApproval } from './tools/announce-approval.ts';
+import type { AbandonedTool } from './tools/attempt.ts';
 import { createPrepareCall } from './tools/prepare-calls.ts';
 import { createPresentResult } from './tools/present-result.ts';
-import { readTurn } from './turn/read-turn.ts';
+import { withReadResult } from './tools/read-result.ts';
 import { createRunTool } from './tools/run-tool.ts';
-import { createSecrets } from './model/secrets.ts';
-import type { AbandonedTool } from './tools/attempt.ts';
 import { createTranscriptStore } from './transcript/store.ts';
+import { cancelTurn } from './turn/cancel-turn.ts';
+import { readTurn } from './turn/read-turn.ts';
 
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */

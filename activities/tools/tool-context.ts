@@ -63,7 +63,7 @@ function checked(options: LaterOptions): { timeout?: number | undefined } {
   try {
     return checkOptions('ctx.later()', laterOptions, options);
   } catch (error) {
-    throw new TypeError((error as Error).message);
+    throw new TypeError((error as Error).message, { cause: error });
   }
 }
 
