@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { TurnHandle } from '../../client/index.ts';
 import { DecisionRejectedError, CompletionRejectedError } from '../../client/index.ts';
-import type { OnToolFailure } from '../../index.ts';
+import type { OnToolFailure } from '../../core/calls/batch-policy.ts';
 import { defineTool } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, say } from '../../testing/replies.ts';
