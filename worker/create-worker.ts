@@ -100,9 +100,9 @@ function workflowsOf({
 }
 
 /**
- * A Temporal worker that runs the turns of these agents: `await worker.run()`. Task queues
- * that model calls and tools have for themselves are served as well, by workers behind the one that is returned:
- * `run`, `shutdown`, `connection` and the counts of activities are for all of them.
+ * A Temporal worker that runs the turns of these agents. It also serves the task queues that model calls
+ * and tools have for themselves, by more workers behind the one that is returned: `run`, `shutdown`,
+ * `connection` and the counts of activities are for all of them.
  *
  * Without a `connection` it connects by Temporal's environment configuration (TEMPORAL_ADDRESS,
  * TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, profiles), to localhost:7233 by default. Workflows of your
@@ -110,8 +110,15 @@ function workflowsOf({
  *
  * Throws a `DeclarationError` for agents that do not fit together, a `StorageUnavailableError` when the
  * storage cannot be written and read, and Temporal's `TransportError` when the server cannot be
- * reached. `run()` rejects with Temporal's
- * `GracefulShutdownPeriodExpiredError` when a tool ignored its signal past the shutdown.
+ * reached. `run()` rejects with Temporal's `GracefulShutdownPeriodExpiredError` when a tool ignored its
+ * signal past the shutdown.
+ *
+ * @example
+ * const worker = await createWorker({
+ *   agents: [support],
+ *   storage: directoryStorage('/var/lib/plait'), // for long conversations and large results
+ * });
+ * await worker.run(); // until SIGINT or SIGTERM
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
   const {
