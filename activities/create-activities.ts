@@ -2,7 +2,7 @@ import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
-import { duration } from '../agents/check-options.ts';
+import { duration, shown } from '../agents/check-options.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
@@ -109,8 +109,8 @@ export type PlaitActivities = ReturnType<typeof buildActivities>;
 function idleTimeout({ modelIdleTimeout = DEFAULT_IDLE_TIMEOUT_MS }: ActivitiesOptions): number {
   const parsed = duration.safeParse(modelIdleTimeout);
   if (parsed.success && parsed.data <= MAX_IDLE_TIMEOUT_MS) return parsed.data;
-  const limit = `at most ${MAX_IDLE_TIMEOUT_MS / 1_000} s: Node's fetch gives up after 300 s of silence`;
+  const most = `${MAX_IDLE_TIMEOUT_MS / 1_000} s, since Node's fetch gives up after 300 s of silence`;
   throw new DeclarationError(
-    `modelIdleTimeout: ${JSON.stringify(modelIdleTimeout)} must be a duration of ${limit}`,
+    `modelIdleTimeout must be a duration of at most ${most}; got ${shown(modelIdleTimeout)}`,
   );
 }

@@ -19,7 +19,7 @@ import {
   tooLargeText,
 } from '../../core/calls/texts.ts';
 import { largeData } from '../../core/conversation/stored-data.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { MAX_RESULT_BYTES } from '../../core/turn/payload-room.ts';
 import { isContentBlock } from './content-block.ts';
 import type { KeptText, TranscriptStore } from '../transcript/store.ts';

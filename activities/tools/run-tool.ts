@@ -15,7 +15,7 @@ import {
 } from '../../core/failures.ts';
 import { shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import { isReadResult } from './read-result.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';

@@ -13,7 +13,7 @@ import {
 import type { Message } from '../../core/conversation/messages.ts';
 import type { StoredData } from '../../core/conversation/stored-data.ts';
 import { putBackData, storedData, takeOutData } from '../../core/conversation/stored-data.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import type { Segment } from '../../core/conversation/transcript.ts';
 import { segmentsToAbsorb } from '../../core/conversation/transcript.ts';
 import { partDigest, readPart, writePart } from '../../storage/stored-part.ts';

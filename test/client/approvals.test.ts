@@ -380,7 +380,7 @@ describe('a call that is completed from outside', () => {
 
     const garbled = await agents.completeToolCall(token.slice(0, -5), 1).catch(rejection);
     expect(garbled).toMatchObject({ turnId: undefined, callId: undefined });
-    expect((garbled as Error).message).toMatch(/was not completed: "Aey.*" is no token/);
+    expect((garbled as Error).message).toMatch(/was not completed: "Aey.*" is not the token/);
 
     const unknown = encodeCallToken({ turnId: 'nothing', callId: 'toolu_1', key: 'k' });
     await expect(agents.completeToolCall(unknown, 1)).rejects.toThrow(
