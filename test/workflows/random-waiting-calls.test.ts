@@ -9,7 +9,7 @@ import {
   DecisionRejectedError,
   WorkerUnavailableError,
 } from '../../client/index.ts';
-import type { OnToolFailure } from '../../index.ts';
+import type { OnToolFailure } from '../../core/calls/batch-policy.ts';
 import { defineTool } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, say } from '../../testing/replies.ts';
