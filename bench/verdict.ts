@@ -1,4 +1,4 @@
-import type { ScenarioResult } from './report.ts';
+import type { ScenarioResult } from './measure.ts';
 import { perSecond, whole } from './text.ts';
 
 /** By what factor Plait is ahead of the straightforward loop. */
