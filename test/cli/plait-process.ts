@@ -16,8 +16,8 @@ export interface Ended {
 }
 
 export interface PlaitProcess {
-  /** Resolves when the output so far holds the text; rejects when the process ends before. */
-  says(text: string): Promise<void>;
+  /** Resolves to the output so far when it holds the text; rejects when the process ends before. */
+  says(text: string): Promise<string>;
   interrupt(): void;
   ended: Promise<Ended>;
 }
@@ -31,7 +31,16 @@ export interface PlaitOptions {
 
 /** The command line in a process of its own, with no settings but those given. */
 export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
-  const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', main, ...args], {
+  return startProgram(main, args, options);
+}
+
+/** The same for any other program of the project. */
+export function startProgram(
+  path: string,
+  args: readonly string[],
+  options: PlaitOptions = {},
+): PlaitProcess {
+  const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', path, ...args], {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     // A test that gives up, after 180 s, must not leave a process behind.
@@ -59,7 +68,8 @@ export function startPlait(args: readonly string[], options: PlaitOptions = {}):
     says: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          if ((output.stdout + output.stderr).includes(text)) resolve();
+          const said = output.stdout + output.stderr;
+          if (said.includes(text)) resolve(said);
         };
         listeners.add(look);
         look();
