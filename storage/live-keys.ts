@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import { STORED_OBJECT_LOST } from '../core/failures.ts';
-import { isRecord } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 
 export interface LiveKeysOptions {
@@ -123,7 +123,7 @@ async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null }>(
 ): AsyncGenerator<Page> {
   let nextPageToken: Uint8Array | undefined;
   do {
-    const page = await request(nextPageToken === undefined ? {} : { nextPageToken });
+    const page = await request(defined({ nextPageToken }));
     yield page;
     nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
   } while (nextPageToken !== undefined);
