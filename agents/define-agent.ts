@@ -299,6 +299,15 @@ const agentOptions = z.strictObject({
  *
  * Throws a `DeclarationError` that names every mistake: a missing model, two tools of one name, an
  * unknown option.
+ *
+ * @example
+ * const support = defineAgent({
+ *   name: 'support',
+ *   model: 'claude-opus-5-5',
+ *   system: 'You answer questions about orders.',
+ *   tools: [getOrders, refund],
+ *   limits: { rounds: 20 },
+ * });
  */
 export function defineAgent<Context = unknown, Output = unknown>(
   options: AgentOptions<Context, Output>,

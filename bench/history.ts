@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { historyPageSize } from '../client/follow/history-page.ts';
+import { historyPageSize } from '../client/follow/history.ts';
 
 /** Size of a turn's history, as the server counts it. */
 export interface History {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { turnRuns } from '../client/follow/runs.ts';
+import { turnRuns } from '../client/follow/history.ts';
 import { sizesByRound } from './history.ts';
 import type { Model } from './model.ts';
 import { LONG_SCENARIOS } from './scenarios.ts';

@@ -114,43 +114,31 @@ function messageLines(row: Row, { columns, style }: TreeOptions, colour: Colour)
 type Colour = (text: string) => string;
 
 function colourOf({ step, model }: Row, style: Style): Colour {
-  switch (step.state) {
-    case 'succeeded':
-      return model ? style.cyan : style.green;
-    case 'failed':
-    case 'timedOut':
-    case 'unknown':
-      return style.red;
-    case 'scheduled':
-    case 'skipped':
-      return style.dim;
-    default:
-      return style.yellow;
-  }
+  return model && step.state === 'succeeded' ? style.cyan : style[LOOKS[step.state].colour];
 }
 
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SPINNER_MS = 80;
 
-const ICONS: Record<ActivityState, string> = {
-  scheduled: '·',
-  waiting: '…',
-  running: '·',
-  retrying: '↻',
-  paused: '‖',
-  cancelling: '⊘',
-  succeeded: '✔',
-  failed: '✖',
-  timedOut: '✖',
-  unknown: '?',
-  denied: '⊘',
-  cancelled: '⊘',
-  skipped: '–',
+const LOOKS: Record<ActivityState, { icon: string; colour: 'green' | 'red' | 'yellow' | 'dim' }> = {
+  scheduled: { icon: '·', colour: 'dim' },
+  waiting: { icon: '…', colour: 'yellow' },
+  running: { icon: '·', colour: 'yellow' },
+  retrying: { icon: '↻', colour: 'yellow' },
+  paused: { icon: '‖', colour: 'yellow' },
+  cancelling: { icon: '⊘', colour: 'yellow' },
+  succeeded: { icon: '✔', colour: 'green' },
+  failed: { icon: '✖', colour: 'red' },
+  timedOut: { icon: '✖', colour: 'red' },
+  unknown: { icon: '?', colour: 'red' },
+  denied: { icon: '⊘', colour: 'yellow' },
+  cancelled: { icon: '⊘', colour: 'yellow' },
+  skipped: { icon: '–', colour: 'dim' },
 };
 
 function iconOf(state: ActivityState, model: boolean, now: number): string {
   if (state === 'running') return SPINNER[Math.floor(now / SPINNER_MS) % SPINNER.length] ?? '·';
-  return model && state === 'succeeded' ? '●' : ICONS[state];
+  return model && state === 'succeeded' ? '●' : LOOKS[state].icon;
 }
 
 /** The time axis that all bars share. */

@@ -54,10 +54,11 @@ export interface TestEnvironment extends AsyncDisposable {
 /**
  * Runs your agents on a real Temporal server, without an API key: only the model is scripted.
  *
- * ```ts
- * await using env = await startTestEnvironment({ agents: [myAgent], script });
- * const result = await env.agents.execute(myAgent, 'Hello');
- * ```
+ * @example
+ * const script = conversation('Hello', [callTools({ look: { id: 1 } }), say('Done.')]);
+ * await using env = await startTestEnvironment({ agents: [support], script });
+ * const result = await env.agents.execute(support, 'Hello');
+ * expectTurn(result).ended('end_turn').outcome('look', 'succeeded');
  */
 export async function startTestEnvironment(
   options: TestEnvironmentOptions,

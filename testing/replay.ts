@@ -5,7 +5,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { ReplayWorkerOptions } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
-import { turnRuns } from '../client/follow/runs.ts';
+import { turnRuns } from '../client/follow/history.ts';
 import { PlaitError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
 import { quietRuntime } from './quiet-runtime.ts';

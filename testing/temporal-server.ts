@@ -171,5 +171,4 @@ function uiHost(port: number): string {
   return `${LOCAL_HOST}:${port}`;
 }
 
-export type { SearchAttributeTypeName } from '../client/register-search-attributes.ts';
 export type { TemporalServerOptions } from './temporal-server-options.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { duration } from '../../agents/check-options.ts';
+import { checkOptions, duration } from '../../agents/check-options.ts';
 import type { Later, LaterOptions, ToolContext } from '../../agents/define-tool.ts';
 import { ToolError } from '../../agents/tool-error.ts';
 import { CODE_CANNOT_WAIT_FOR_COMPLETION } from '../../core/calls/texts.ts';
@@ -58,11 +58,13 @@ export class AsyncCompletion implements Later {
 
 const laterOptions = z.strictObject({ timeout: duration.optional() });
 
-/** The tool's author made the mistake, and the model reads it. */
+/** Not a `DeclarationError`: the tool runs, and the model reads the mistake of its author. */
 function checked(options: LaterOptions): { timeout?: number | undefined } {
-  const parsed = laterOptions.safeParse(options);
-  if (parsed.success) return parsed.data;
-  throw new TypeError(`ctx.later(): ${z.prettifyError(parsed.error)}`);
+  try {
+    return checkOptions('ctx.later()', laterOptions, options);
+  } catch (error) {
+    throw new TypeError((error as Error).message, { cause: error });
+  }
 }
 
 /** What makes a tool call the one that it is, in every attempt and after a reset. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { SessionNotFoundError, TurnFailedError, TurnNotFoundError } from '../../client/errors.ts';
 import type { SessionDescription, SessionHandle } from '../../client/session-handle.ts';
-import { SessionTurnHandle } from '../../client/session-turn-handle.ts';
+import { SessionTurnHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { defined } from '../../core/json.ts';

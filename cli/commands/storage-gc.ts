@@ -1,5 +1,5 @@
-import { liveKeys } from '../../client/live-keys.ts';
 import { defined } from '../../core/json.ts';
+import { liveKeys } from '../../storage/live-keys.ts';
 import { checkStorage } from '../../storage/check-storage.ts';
 import { NothingNeededError } from '../../storage/errors.ts';
 import type { SweepReport, Tally } from '../../storage/sweep.ts';

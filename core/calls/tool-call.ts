@@ -2,7 +2,7 @@ import type { ToolResultContent } from '../conversation/messages.ts';
 import type { AttemptReport } from '../failures.ts';
 import { isRecord } from '../json.ts';
 import type { CallOrigin } from './origin.ts';
-import type { StoredResult } from './stored-result.ts';
+import type { StoredResult } from './outcome.ts';
 
 // What the activity of a tool is given beside the model's input, and what it returns. Both stand in
 // histories, so their fields keep their names.
@@ -40,12 +40,12 @@ export interface ReturnedLater {
 
 /**
  * The one door for what an activity returned; `undefined` where somebody has completed it by hand, with
- * whatever they had. Histories hold results without a type, which were recorded before there was one:
- * the fields tell those apart.
+ * whatever they had. Histories hold results that were recorded before there was a type: their fields say
+ * which they are.
  */
 export function readToolReturn(value: unknown): ToolReturn | undefined {
   if (!isRecord(value) || typeof value['attempt'] !== 'number') return undefined;
-  const { type = 'later' in value ? 'later' : 'result' } = value;
+  const type = value['type'] ?? ('later' in value ? 'later' : 'result');
   const isWhole = type === 'later' ? isRecord(value['later']) : 'content' in value;
   return isWhole ? ({ ...value, type } as ToolReturn) : undefined;
 }

@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { inject } from 'vitest';
 
-const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const main = join(inject('compiled'), 'cli/main.js');
 
-export const EXAMPLE = fileURLToPath(
-  new URL('../../examples/customer-lookup/agent.ts', import.meta.url),
-);
+export const EXAMPLE = join(inject('compiled'), 'examples/customer-lookup/agent.js');
 
 export interface Ended {
   code: number | string;
@@ -31,7 +28,7 @@ export interface PlaitOptions {
 
 /** The command line in a new process, with only the given settings. */
 export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
-  const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', main, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     // A test that times out, after 180 s, must not leave a process running.

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { checkStorage, openStorage } from '../../storage/index.ts';
+import { openStorage } from '../../storage/index.ts';
+import { checkStorage } from '../../storage/check-storage.ts';
 import { plait } from '../cli/plait-process.ts';
 
 const PASSWORD = 'planted-password';

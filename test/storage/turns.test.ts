@@ -6,9 +6,10 @@ import type { PayloadCodec, StorageDriver } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { liveKeys, TurnFailedError } from '../../client/index.ts';
+import { TurnFailedError } from '../../client/index.ts';
 import { STORAGE_FAILED } from '../../core/failures.ts';
 import { directoryStorage } from '../../storage/directory.ts';
+import { liveKeys } from '../../storage/live-keys.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import type { PlaitStorage } from '../../storage/plait-storage.ts';
 import { postgresStorage } from '../../storage/postgres.ts';
@@ -373,7 +374,7 @@ describe('the keys that workflows need', () => {
     expect(found).toContain('d'.repeat(64));
     for (const stored of await keysOf(storage)) expect(found).toContain(stored);
     await expect(collected(liveKeys(client([])))).rejects.toMatchObject({
-      message: 'Cannot tell what workflow w names in the storage',
+      message: 'Cannot find out what workflow w names in the storage',
       cause: { message: expect.stringContaining('the codecs of the workers') as string },
     });
     await client([]).workflow.getHandle('w').terminate();

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { registerSearchAttributes } from '../../client/register-search-attributes.ts';
 import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
@@ -234,13 +234,13 @@ describe('startTemporalServer', () => {
   it.skipIf(process.platform === 'win32').each(['SIGKILL', 'SIGTERM', undefined] as const)(
     'does not outlive the process that started it (%s)',
     async (signal) => {
-      const module = new URL('../../testing/temporal-server.ts', import.meta.url).href;
+      const module = join(inject('compiled'), 'testing/temporal-server.js');
       const script = `
         const { startTemporalServer } = await import(${JSON.stringify(module)});
         const { address } = await startTemporalServer();
         console.log(address);
         ${signal === undefined ? '' : 'setInterval(() => undefined, 1000);'}`;
-      const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+      const args = ['--input-type=module', '--eval', script];
       const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const lines = createInterface({ input: parent.stdout });
       const [address] = (await once(lines, 'line')) as [string];

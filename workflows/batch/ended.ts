@@ -6,10 +6,7 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { AttemptReport } from '../../core/failures.ts';
 import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
-import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
-import { defined, isRecord } from '../../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
 import {
   afterAttempts,
@@ -23,6 +20,9 @@ import {
 import type { ToolReturn } from '../../core/calls/tool-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
+import type { AttemptReport } from '../../core/failures.ts';
+import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { defined, isRecord } from '../../core/json.ts';
 
 /** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
 const NOT_REGISTERED = 'NotFoundError';
@@ -47,7 +47,7 @@ export type CallEnd =
       type: 'awaits completion';
       key: string;
       timeout: number;
-      /** How the tool ran that will have no more activity. */
+      /** How its tool ran. */
       begun: Pick<SettledCall, 'attempts' | 'start'>;
     };
 

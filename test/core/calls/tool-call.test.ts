@@ -24,6 +24,9 @@ test.for([
   ['a report alone', report],
   ['a result without content', { ...report, type: 'result' }],
   ['a later without a key', { ...report, type: 'later' }],
-] as const)('what a person completed the activity with is not taken for it: %s', ([, value]) => {
-  expect(readToolReturn(value)).toBeUndefined();
-});
+] as const)(
+  'what an activity was completed with by hand is not a return of a tool: %s',
+  ([, value]) => {
+    expect(readToolReturn(value)).toBeUndefined();
+  },
+);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ReplyReader } from '../../../client/follow/partial-reply.ts';
+import { ReplyDeltas } from '../../../client/follow/reply-deltas.ts';
 import type { TurnStreamEvent } from '../../../client/follow/stream-events.ts';
 import type { PartialReply } from '../../../core/conversation/partial-reply.ts';
 import { partialEnd } from '../../../core/conversation/partial-reply.ts';
@@ -36,14 +36,14 @@ function replyOf(content: ReplyBlock[], stopReason = 'end_turn'): ModelReply {
   };
 }
 
-function formingOf(
+function partialOf(
   content: ReplyBlock[],
   { attempt = 1, request = 1, characters = 1_000 } = {},
 ): PartialReply {
   return { attempt, request, ...partialEnd(content, () => 7, characters) };
 }
 
-/** What a consumer holds that does as it is told. */
+/** What a consumer holds that follows the events. */
 function kept(events: readonly TurnStreamEvent[]) {
   const held = { text: '', thinking: '', restarts: 0, calls: [] as string[] };
   for (const event of events) {
@@ -57,87 +57,87 @@ function kept(events: readonly TurnStreamEvent[]) {
   return held;
 }
 
-describe('a reader of a forming reply', () => {
-  test('tells each piece once, in order', () => {
-    const reader = new ReplyReader(3);
-    expect(reader.read(formingOf([text('Hel')]))).toEqual([
+describe('a growing reply', () => {
+  test('comes in pieces, each once and in order', () => {
+    const deltas = new ReplyDeltas(3);
+    expect(deltas.add(partialOf([text('Hel')]))).toEqual([
       { type: 'textDelta', round: 3, block: 0, text: 'Hel' },
     ]);
-    expect(reader.read(formingOf([text('Hel')]))).toEqual([]);
-    expect(reader.read(formingOf([text('Hello'), call('toolu_1')]))).toEqual([
+    expect(deltas.add(partialOf([text('Hel')]))).toEqual([]);
+    expect(deltas.add(partialOf([text('Hello'), call('toolu_1')]))).toEqual([
       { type: 'textDelta', round: 3, block: 0, text: 'lo' },
       { type: 'callForming', round: 3, callId: 'toolu_1', name: 'look', inputLength: 7 },
     ]);
     const reply = replyOf([text('Hello'), call('toolu_1')], 'tool_use');
-    expect(reader.commit(reply, 1)).toEqual([{ type: 'replyCommitted', round: 3, reply }]);
+    expect(deltas.commit(reply, 1)).toEqual([{ type: 'replyCommitted', round: 3, reply }]);
   });
 
-  test('waits for the committed reply where it has missed something', () => {
-    const reader = new ReplyReader(1);
-    expect(reader.read(formingOf([text('x'.repeat(200))], { characters: 100 }))).toEqual([]);
-    const events = reader.commit(replyOf([text('x'.repeat(300))]), 1);
+  test('with a gap is completed by the committed reply', () => {
+    const deltas = new ReplyDeltas(1);
+    expect(deltas.add(partialOf([text('x'.repeat(200))], { characters: 100 }))).toEqual([]);
+    const events = deltas.commit(replyOf([text('x'.repeat(300))]), 1);
     expect(kept(events)).toMatchObject({ text: 'x'.repeat(300), restarts: 0 });
   });
 
-  test('tells no block before those in front of it', () => {
-    const reader = new ReplyReader(1);
+  test('never has a block before the blocks in front of it', () => {
+    const deltas = new ReplyDeltas(1);
     const content = [thinking('y'.repeat(100)), text('short')];
-    expect(formingOf(content, { characters: 70 })).toMatchObject({ from: 1 });
-    expect(reader.read(formingOf(content, { characters: 70 }))).toEqual([]);
-    expect(kept(reader.commit(replyOf(content), 1))).toMatchObject({
+    expect(partialOf(content, { characters: 70 })).toMatchObject({ from: 1 });
+    expect(deltas.add(partialOf(content, { characters: 70 }))).toEqual([]);
+    expect(kept(deltas.commit(replyOf(content), 1))).toMatchObject({
       text: 'short',
       thinking: 'y'.repeat(100),
     });
   });
 
-  test('says that a new attempt began, with the reason, and ignores what is left of the old one', () => {
-    const reader = new ReplyReader(1);
-    reader.read(formingOf([text('torn')]));
-    expect(reader.reach(2, 'Overloaded')).toEqual([
+  test('restarts with a new attempt, says why, and ignores what is left of the old one', () => {
+    const deltas = new ReplyDeltas(1);
+    deltas.add(partialOf([text('torn')]));
+    expect(deltas.startAttempt(2, 'Overloaded')).toEqual([
       { type: 'attemptRestarted', round: 1, attempt: 2, reason: 'Overloaded' },
     ]);
-    expect(reader.read(formingOf([text('torn off')]))).toEqual([]);
-    expect(kept(reader.read(formingOf([text('new')], { attempt: 2 }))).text).toBe('new');
+    expect(deltas.add(partialOf([text('torn off')]))).toEqual([]);
+    expect(kept(deltas.add(partialOf([text('new')], { attempt: 2 }))).text).toBe('new');
   });
 
-  test('says that a reply could not be used', () => {
-    const reader = new ReplyReader(1);
-    reader.read(formingOf([text('bad')]));
-    const events = reader.read(formingOf([text('good')], { request: 2 }));
+  test('restarts where a reply could not be used', () => {
+    const deltas = new ReplyDeltas(1);
+    deltas.add(partialOf([text('bad')]));
+    const events = deltas.add(partialOf([text('good')], { request: 2 }));
     expect(events[0]).toMatchObject({ type: 'attemptRestarted', attempt: 1 });
     expect(kept(events).text).toBe('good');
-    expect(reader.read(formingOf([text('bad, late')]))).toEqual([]);
+    expect(deltas.add(partialOf([text('bad, late')]))).toEqual([]);
   });
 
-  test('notices with the committed reply that it has read a torn one', () => {
+  test('restarts where the committed reply shows that it was a torn one', () => {
     for (const [torn, whole] of [
       [[text('Hello')], [text('Help')]],
       [[thinking('a'), text('b')], [thinking('ab')]],
       [[call('toolu_1')], [call('toolu_2')]],
     ]) {
-      const reader = new ReplyReader(1);
-      reader.read(formingOf(torn ?? []));
-      const events = reader.commit(replyOf(whole ?? [], 'tool_use'), 1);
+      const deltas = new ReplyDeltas(1);
+      deltas.add(partialOf(torn ?? []));
+      const events = deltas.commit(replyOf(whole ?? [], 'tool_use'), 1);
       expect(events[0]).toMatchObject({ type: 'attemptRestarted' });
       expect(kept(events).text).toBe(textOf(whole ?? []));
     }
   });
 
   test('restarts where history knows of a later attempt, even if the text is the same', () => {
-    const reader = new ReplyReader(1);
-    reader.read(formingOf([text('Hel')]));
-    const events = reader.commit(replyOf([text('Hello')]), 2);
+    const deltas = new ReplyDeltas(1);
+    deltas.add(partialOf([text('Hel')]));
+    const events = deltas.commit(replyOf([text('Hello')]), 2);
     expect(kept(events)).toMatchObject({ text: 'Hello', restarts: 1 });
   });
 
-  test('does not take a call that was cut off for a torn reply', () => {
-    const reader = new ReplyReader(1);
-    reader.read(formingOf([text('I write.'), call('toolu_1')]));
+  test('does not restart where only a call was cut off', () => {
+    const deltas = new ReplyDeltas(1);
+    deltas.add(partialOf([text('I write.'), call('toolu_1')]));
     const reply = replyOf([text('I write.')], 'max_tokens');
-    expect(reader.commit(reply, 1)).toEqual([{ type: 'replyCommitted', round: 1, reply }]);
+    expect(deltas.commit(reply, 1)).toEqual([{ type: 'replyCommitted', round: 1, reply }]);
   });
 
-  test('whatever it sees and misses, what a consumer keeps is exactly the committed reply', () => {
+  test('adds up to exactly the committed reply, whatever was read of it on the way', () => {
     const prose = fc.string({ unit: 'grapheme', maxLength: 80, size: 'max' });
     const block = fc.oneof(
       prose.map(text),
@@ -153,18 +153,18 @@ describe('a reader of a forming reply', () => {
         fc.integer({ min: 61, max: 300 }),
         fc.boolean(),
         (requests, characters, ofOneAttempt) => {
-          const reader = new ReplyReader(1);
+          const deltas = new ReplyDeltas(1);
           const events: TurnStreamEvent[] = [];
           for (const [i, [blocks, seen]] of requests.entries()) {
             const at = ofOneAttempt ? { request: i + 1 } : { attempt: i + 1 };
             const inOrder = seen.toSorted(([a, x], [b, y]) => a - b || x - y);
             for (const [count, units] of inOrder) {
               const formed = begun(blocks, count, units);
-              events.push(...reader.read(formingOf(formed, { ...at, characters })));
+              events.push(...deltas.add(partialOf(formed, { ...at, characters })));
             }
           }
           const whole = requests.at(-1)?.[0] ?? [];
-          events.push(...reader.commit(replyOf(whole), ofOneAttempt ? 1 : requests.length));
+          events.push(...deltas.commit(replyOf(whole), ofOneAttempt ? 1 : requests.length));
           const held = kept(events);
           expect(held.text).toBe(textOf(whole));
           expect(held.thinking).toBe(

@@ -1,5 +1,5 @@
-import type { Ending, TurnEvent } from '../../client/follow/events.ts';
-import { CALL_MODEL } from '../../core/names.ts';
+import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
+import { CALL_MODEL } from '../../../core/names.ts';
 
 /** Repeatable tools are scheduled with this, others with `NOT_REPEATABLE`. */
 export const LIMITS = {

@@ -6,26 +6,25 @@ import { isRecord } from '../core/json.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 
 export interface LiveKeysOptions {
-  /** All namespaces whose clients and workers write to the storage. @default that of the client */
+  /** All namespaces whose clients and workers write to the storage. @default the client's */
   namespaces?: readonly string[];
 }
 
-/** gRPC: its retention is over. */
+/** gRPC: the retention of the workflow is over. */
 const NOT_FOUND = 5;
 
 /** Temporal's WORKFLOW_EXECUTION_STATUS_RUNNING. */
 const RUNNING = 1;
 
-/** How many histories are read at once. */
+/** How many histories are read at the same time. */
 const CONCURRENT = 8;
 
 /**
- * The keys of all stored objects that a namespace still names: in the histories of every workflow that
- * runs or is still retained, of any type, in what is pending in those that run, and in schedules. For
- * `sweep` of `plait/storage`.
+ * The keys of all stored objects that the namespaces still name, for `sweep`. It looks in the history of
+ * every workflow that the server still has, in the pending activities of those that run, and in schedules.
  *
- * The client must have the codecs of the workers and the storage (`withStorage`). Throws where a payload
- * cannot be read, since nobody can say then what it names.
+ * The client needs the codecs of the workers, and the storage (`withStorage`). Throws where it cannot read
+ * a payload, since the payload may name any object.
  */
 export async function* liveKeys(
   client: Client,
@@ -38,7 +37,7 @@ export async function* liveKeys(
         sources.map(async ({ what, read }) => {
           const value = await unlessGone(read());
           return await reader.keysIn(value).catch((error: unknown) => {
-            const message = `Cannot tell what ${what} names in the storage`;
+            const message = `Cannot find out what ${what} names in the storage`;
             throw new Error(message, { cause: error });
           });
         }),
@@ -61,7 +60,7 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
     const what = `workflow ${workflowId}`;
     yield { what, read: () => readHistory(client, namespace, execution) };
     if (!isRunning) continue;
-    // Heartbeats and failures of attempts stand in no history.
+    // No history has the heartbeats and the failures of attempts.
     const service = client.workflowService;
     yield {
       what,
@@ -79,7 +78,7 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
   }
 }
 
-/** Not with Temporal's own list, which decodes memos: they stand in the histories as well. */
+/** Not with the client's own list, which decodes memos: the histories have those too. */
 async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
   const pages = pagesOf((page) =>
     client.workflowService.listWorkflowExecutions({ namespace, ...page }),
@@ -151,8 +150,8 @@ async function* chunks<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
 }
 
 /**
- * Every SHA-256 in hex, wherever it stands. Claims are among them; that the digest of something else
- * is one too costs nothing, where a claim in a place that nobody thought of would cost a conversation.
+ * Every SHA-256 in hex, anywhere in a payload. Claims are among them. The digest of something else does
+ * no harm here, but a claim that was overlooked would cost a conversation.
  */
 const KEYS = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g;
 
@@ -165,7 +164,7 @@ const READABLE = new Set([
   'binary/null',
 ]);
 
-/** How a segment says that it names objects itself. */
+/** In a segment that names objects itself. */
 const HOLDS_FILES = '"files":true';
 
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
@@ -173,7 +172,7 @@ const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
 class KeyReader {
   private readonly codecs;
   private readonly storage: ExternalStorage | undefined;
-  /** Keys in objects that were read already: content never changes under its key. */
+  /** The keys in objects that have been read: the content of a key never changes. */
   private readonly stored = new Map<string, Promise<string[]>>();
 
   constructor(client: Client) {
@@ -202,7 +201,7 @@ class KeyReader {
     return [...keysInText(payload), ...(await this.keysBehind(driver, claimData))];
   }
 
-  /** Those in a payload, and in the segments that it names: images of a conversation are named there. */
+  /** The keys in a payload, and in the segments that it names, which name images and documents. */
   private async keysWithin(payload: Payload): Promise<string[]> {
     const found = keysInText(payload);
     const [driver] = this.storage?.drivers ?? [];
@@ -214,7 +213,7 @@ class KeyReader {
     return [...found, ...(await Promise.all(behind)).flat()];
   }
 
-  /** Large payloads and segments lie in the storage themselves, and name others. */
+  /** The keys in an object: large payloads and segments are objects that name others. */
   private keysBehind(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
     const place = JSON.stringify([driver.name, claim]);
     const known = this.stored.get(place) ?? this.readKeys(driver, claim);
@@ -228,7 +227,7 @@ class KeyReader {
       const payloads = await Promise.all(stored.map((payload) => this.decoded(payload)));
       return (await Promise.all(payloads.map((payload) => this.keysWithin(payload)))).flat();
     } catch (error) {
-      // It is gone already, and with it what it named.
+      // The object is gone, and so is what it named.
       if (error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST) return [];
       throw error;
     }

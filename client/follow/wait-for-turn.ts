@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { TurnNotFoundError } from './errors.ts';
-import { asServiceError, mayAskAgain, PAUSE_MS, HistoryReader } from './follow/history.ts';
-import { aboutTurn } from './temporal-errors.ts';
+import { TurnNotFoundError } from '../errors.ts';
+import { aboutTurn } from '../temporal-errors.ts';
+import { asServiceError, HistoryReader, mayAskAgain, PAUSE_MS } from './history.ts';
 
 /**
- * Waits until a turn of a session has begun, by history long poll of the session: whenever something
- * has happened there, the turn may be there too.
+ * Waits until a turn of a session has begun, by long poll of the session's history: whenever that has
+ * new events, the turn may have begun.
  *
- * Throws a `TurnNotFoundError` when the session has ended before.
+ * Throws a `TurnNotFoundError` when the session ended before.
  */
 export async function waitForTurn(
   client: Client,
@@ -21,7 +21,7 @@ export async function waitForTurn(
   while (!(await exists(client, turnId))) {
     const session = await runningSession(client, sessionId);
     if (session === undefined) {
-      // Its last deed may have been this turn.
+      // The last thing it did may have been to begin this turn.
       if (await exists(client, turnId)) return;
       throw new TurnNotFoundError(turnId, namespace);
     }
@@ -49,7 +49,7 @@ interface Run {
   historySize: number | undefined;
 }
 
-/** The run of the session that is open; `undefined` where it has ended or never was. */
+/** The open run of the session; `undefined` where it has ended or never was. */
 async function runningSession(client: Client, sessionId: string): Promise<Run | undefined> {
   try {
     const { runId, status, historySize } = await client.workflow.getHandle(sessionId).describe();
@@ -60,7 +60,7 @@ async function runningSession(client: Client, sessionId: string): Promise<Run | 
   }
 }
 
-/** Something whenever the run has new events, until it is closed. */
+/** Yields whenever the run has new events, until it is closed. */
 async function* news(
   client: Client,
   workflowId: string,

@@ -7,13 +7,14 @@ import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 
-/** Makes of the answer what its schema makes of it. */
+/** Parses the answer of a turn with its schema. */
 export type ParseOutput = (value: unknown) => Promise<ParsedInput>;
 
-/** A turn's own schema as it travels. Workers know only this; the rest is checked by `parserOf`. */
+/** A turn's own schema in the form that workers get. `parserOf` checks what JSON Schema cannot say. */
 export function outputSchema(option: OutputOption): OutputSchema {
-  if (!isRecord(option))
+  if (!isRecord(option)) {
     throw new InvalidTurnError('output must be a zod 4 schema or a JSON Schema');
+  }
   if (!isZod(option)) return option;
   try {
     const { $schema: _, ...schema } = z.toJSONSchema(option, { io: 'input' });
@@ -23,7 +24,7 @@ export function outputSchema(option: OutputOption): OutputSchema {
   }
 }
 
-/** How to read the answer: by the turn's own schema, or else the agent's. */
+/** The parser of the turn's own schema, or else of the agent's. */
 export function parserOf(
   agent: Agent | string | undefined,
   option: OutputOption | undefined,

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { describe, expect, it } from 'vitest';
-import type { PendingActivity } from '../../../client/follow/pending.ts';
+import type { PendingActivity } from '../../../client/follow/description.ts';
 import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
-import { readEvent } from '../../../client/follow/read-event.ts';
+import { readEvent } from '../../../client/follow/events.ts';
 import type { CallSnapshot, TurnSnapshot } from '../../../client/follow/snapshot.ts';
-import { turnSnapshot } from '../../../client/follow/tree.ts';
+import { turnSnapshot } from '../../../client/follow/build-snapshot.ts';
 import type { CallRecord } from '../../../core/calls/record.ts';
 import { CALL_MODEL, PRESENT_RESULT, READ_TRANSCRIPT } from '../../../core/names.ts';
 import {
@@ -16,7 +16,7 @@ import {
   NOT_REPEATABLE,
   scheduled,
   started,
-} from '../turn-events-fixture.ts';
+} from './turn-events-fixture.ts';
 
 const asked = [started, ...modelAsks(1, 1_200, [{ id: 'a' }, { id: 'b' }])];
 const report = { attempt: 1, startedAt: 1_310, endedAt: 1_800 };
@@ -30,7 +30,7 @@ function statesOf(events: readonly TurnEvent[], pending?: readonly PendingActivi
   return rounds.map(({ model, calls }) => [model.state, ...calls.map(({ state }) => state)]);
 }
 
-describe('a turn that has gone on in a new run', () => {
+describe('a turn that has continued in a new run', () => {
   const record: CallRecord = {
     id: 'a',
     name: 'get_a',
@@ -58,14 +58,14 @@ describe('a turn that has gone on in a new run', () => {
     },
   };
 
-  it('keeps what its earlier runs have told', () => {
+  it('keeps what its earlier runs said', () => {
     const whole = turnSnapshot('t', [...asked, goneOn, scheduled('b', { at: 5_100 })]);
     expect(whole.start).toBe(1_000);
     expect(whole.rounds).toHaveLength(1);
     expect(callOf(whole, 'b')).toMatchObject({ state: 'scheduled', start: 5_100 });
   });
 
-  it('has its rounds from what it was told, where nothing else tells them', () => {
+  it('has its rounds from its arguments, where the earlier history is gone', () => {
     const turn = turnSnapshot('t', [goneOn, ...modelAsks(3, 6_000, [])]);
     expect(turn.rounds.map(({ round, model }) => [round, model.state])).toEqual([
       [1, 'succeeded'],
@@ -227,7 +227,7 @@ describe('a turn that runs', () => {
     expect(statesOf(events, [paused])).toEqual([['succeeded', 'scheduled', 'paused']]);
   });
 
-  it('does not let an older description undo what history tells', () => {
+  it('does not let an older description undo what history says', () => {
     const events = [
       ...asked,
       scheduled('a', { at: 1_300 }),
@@ -285,7 +285,7 @@ describe('how a call ended', () => {
     ['plait.OutcomeUnknown', 'unknown'],
     ['plait.ToolTimedOut', 'timedOut'],
     ['TypeError', 'failed'],
-  ])('is told by the type of its failure: %s is %s', (failureType, state) => {
+  ])('follows from the type of its failure: %s is %s', (failureType, state) => {
     expect(end({ type: 'failed', message: 'm', failureType })?.state).toBe(state);
   });
 
@@ -297,7 +297,7 @@ describe('how a call ended', () => {
     ['HEARTBEAT', NOT_REPEATABLE, undefined, 'failed', 'no effect'],
     ['SCHEDULE_TO_START', LIMITS, undefined, 'timedOut', 'no worker took the call'],
     ['SCHEDULE_TO_CLOSE', LIMITS, undefined, 'timedOut', 'Timed out'],
-  ])('is told by the kind of its timeout: %s', (timeout, limits, heartbeat, state, text) => {
+  ])('follows from the kind of its timeout: %s', (timeout, limits, heartbeat, state, text) => {
     const call = end({ type: 'timedOut', timeout, heartbeat }, limits);
     expect(call?.state).toBe(state);
     expect(call?.message).toContain(text);

@@ -2,9 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { TypedSearchAttributes } from '@temporalio/common';
 import fc from 'fast-check';
 import { expect, inject, test } from 'vitest';
-import { listed } from '../../client/listed.ts';
-import { keyword, visibilityQuery } from '../../client/visibility-query.ts';
-import { hasWanted } from '../../client/visibility-query.ts';
+import { hasWanted, keyword, listWorkflows, visibilityQuery } from '../../client/lists.ts';
 import {
   AGENT_ATTRIBUTE,
   SEARCH_ATTRIBUTES,
@@ -53,7 +51,7 @@ test('a query asks for the whole value, or for a beginning of it that needs no e
   );
 });
 
-test('what the server finds too much is left out', () => {
+test('what the server finds beyond that is left out', () => {
   const wanted = [...keyword(AGENT_ATTRIBUTE, 'support'), ...keyword(USER_ATTRIBUTE, 'Ada')];
   const has = (agent: string, user?: string) =>
     hasWanted(
@@ -104,7 +102,7 @@ test('a real server finds each of many awkward users, and nobody else', async ()
   );
   const found = async (...wanted: Parameters<typeof keyword>) => {
     const values: (string | undefined)[] = [];
-    for await (const run of listed(client, 'nothing', keyword(...wanted))) {
+    for await (const run of listWorkflows(client, 'nothing', keyword(...wanted))) {
       values.push(run.typedSearchAttributes.get(USER_ATTRIBUTE));
     }
     return values;

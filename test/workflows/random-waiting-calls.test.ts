@@ -4,12 +4,16 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { TurnHandle } from '../../client/index.ts';
-import { DecisionRejectedError, CompletionRejectedError } from '../../client/index.ts';
-import type { OnToolFailure } from '../../index.ts';
+import {
+  CompletionRejectedError,
+  DecisionRejectedError,
+  WorkerUnavailableError,
+} from '../../client/index.ts';
+import type { OnToolFailure } from '../../core/calls/batch-policy.ts';
 import { defineTool } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, say } from '../../testing/replies.ts';
-import { answers, approvalsInMemo } from '../fixtures/parked-turns.ts';
+import { answers, approvalsInMemo } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith } from '../fixtures/tools.ts';
 
@@ -79,22 +83,30 @@ class Stage {
       this.busy.delete(place);
       if (run === 'returns') return 'done';
       if (run === 'throws') throw new Error('broken');
-      const handedOver = later(run === 'later never' ? { timeout: 300 } : {});
-      this.tokens.set(key, { token: handedOver.token, input });
-      return handedOver;
+      const pending = later(run === 'later never' ? { timeout: 300 } : {});
+      this.tokens.set(key, { token: pending.token, input });
+      return pending;
     },
   });
 }
 
-/** The call may have been stopped meanwhile. */
-async function taken(
-  request: Promise<unknown>,
-  refusal: typeof DecisionRejectedError | typeof CompletionRejectedError,
+/** Accepted, or rejected with this error: the call may have been stopped meanwhile. */
+async function settled(
+  request: () => Promise<unknown>,
+  rejection: typeof DecisionRejectedError | typeof CompletionRejectedError,
 ): Promise<void> {
-  await request.catch((error: unknown) => expect(error).toBeInstanceOf(refusal));
+  await request().catch(async (error: unknown) => {
+    // On a busy machine the answer may take longer than a client waits. The same Update counts once.
+    if (error instanceof WorkerUnavailableError) await settled(request, rejection);
+    else expect(error).toBeInstanceOf(rejection);
+  });
 }
 
-/** The people: they decide what waits and complete what was handed over, until the turn has ended. */
+async function decide(request: () => Promise<unknown>): Promise<void> {
+  await settled(request, DecisionRejectedError);
+}
+
+/** The people: they decide about calls and complete others, until the turn has ended. */
 async function attend(
   { agents }: TestEnvironment,
   turn: TurnHandle,
@@ -106,19 +118,19 @@ async function attend(
       const { decision, path, ...rest } = input as Input;
       const by = 'ana';
       const other = path === '/a' ? '/b' : '/a';
-      if (decision === 'approve') await taken(turn.approve(callId, { by }), DecisionRejectedError);
-      if (decision === 'deny') await taken(turn.deny(callId, { by }), DecisionRejectedError);
+      if (decision === 'approve') await decide(() => turn.approve(callId, { by }));
+      if (decision === 'deny') await decide(() => turn.deny(callId, { by }));
       if (decision === 'edit') {
         const edited = { ...rest, decision, path: other };
-        await taken(turn.approve(callId, { by, input: edited }), DecisionRejectedError);
+        await decide(() => turn.approve(callId, { by, input: edited }));
       }
     });
     const completions = [...stage.tokens].map(async ([key, { token, input }]) => {
       if (!key.startsWith(`${batch}.`) || input.run === 'later never') return;
       stage.tokens.delete(key);
       const done = input.run === 'later completed';
-      await taken(
-        done ? agents.completeToolCall(token, key) : agents.failToolCall(token, 'lost'),
+      await settled(
+        () => (done ? agents.completeToolCall(token, key) : agents.failToolCall(token, 'lost')),
         CompletionRejectedError,
       );
     });
@@ -141,7 +153,7 @@ function possible({ run, decision, path }: PlannedCall): string[] {
   return path === 'none' && decision !== 'edit' ? [ran] : [ran, 'skipped'];
 }
 
-test('whatever parks, runs, fails and is decided in a batch, every call is answered once, in order', async () => {
+test('whatever waits, runs, fails and is decided in a batch, every call is answered once, in order', async () => {
   const stage = new Stage();
   const agent = agentWith([stage.tool]);
   const plans = new Map<string, PlannedBatch>();
@@ -197,6 +209,6 @@ test('whatever parks, runs, fails and is decided in a batch, every call is answe
     fc.asyncProperty(atOnce, async (batches) => void (await Promise.all(batches.map(runBatch)))),
     { numRuns: 6, endOnFailure: true },
   );
-  // The scripted API refuses a conversation that breaks its rules, so none of these did.
+  // The scripted API rejects a conversation that breaks its rules, so none of these did.
   expect(plait.model.requests.filter(({ status }) => status !== 200)).toEqual([]);
 });
