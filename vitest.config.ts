@@ -21,6 +21,9 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** What needs no server: decisions and declarations. `npm run check` runs these alone. */
+const PURE = ['test/{core,agents}/**/*.test.ts', 'test/{links,surface}.test.ts'];
+
 export default defineConfig({
   resolve: {
     // The package imports itself by name, from source.
@@ -30,7 +33,6 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     // Threads share one native runtime of the Temporal SDK, which aborts when one of them ends.
     pool: 'forks',
     // To load the SDK for every file took longer than most of them: what a file changes for all, such
@@ -39,16 +41,27 @@ export default defineConfig({
     // Most tests wait most of the time.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    globalSetup: ['test/fixtures/global-setup.ts'],
     // Patience, for machines that are busy or slow. No test waits so long where all goes well.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
+    projects: [
+      { extends: true, test: { name: 'pure', include: PURE } },
+      {
+        extends: true,
+        test: {
+          name: 'server',
+          include: ['test/**/*.test.ts'],
+          exclude: PURE,
+          globalSetup: ['test/fixtures/global-setup.ts'],
+        },
+      },
+    ],
     coverage: {
       provider: 'v8',
       include: ['core/**'],
       exclude: ['test/**'],
-      reporter: ['text'],
+      reporter: [['text', { skipFull: true }]],
       // The pure part is small and total. What runs in the sandbox cannot be seen by v8.
       thresholds: { 'core/**': { 100: true } },
     },

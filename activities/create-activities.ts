@@ -2,9 +2,10 @@ import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
-import { duration } from '../agents/check-options.ts';
+import { duration, shown } from '../agents/check-options.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import type { Segment } from '../core/conversation/transcript.ts';
 import {
   ANNOUNCE_APPROVAL,
   CALL_MODEL,
@@ -14,20 +15,19 @@ import {
   READ_TRANSCRIPT,
   READ_TURN,
 } from '../core/names.ts';
-import { cancelTurn } from './turn/cancel-turn.ts';
-import { createAnnounceApproval } from './tools/announce-approval.ts';
-import { withBuiltInTools } from './tools/built-in-tools.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
-import { createPrepareCall } from './tools/prepare-call.ts';
+import { createSecrets } from './model/secrets.ts';
+import { createAnnounceApproval } from './tools/announce-approval.ts';
+import type { AbandonedTool } from './tools/attempt.ts';
+import { createPrepareCall } from './tools/prepare-calls.ts';
 import { createPresentResult } from './tools/present-result.ts';
-import { createReadTranscript } from './transcript/read-transcript.ts';
-import { readTurn } from './turn/read-turn.ts';
+import { withReadResult } from './tools/read-result.ts';
 import { createRunTool } from './tools/run-tool.ts';
-import { createSecrets } from './secrets.ts';
-import type { LeftBehind } from './tools/attempt.ts';
 import { createTranscriptStore } from './transcript/store.ts';
+import { cancelTurn } from './turn/cancel-turn.ts';
+import { readTurn } from './turn/read-turn.ts';
 
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */
@@ -37,10 +37,10 @@ export interface ActivitiesOptions {
    * (`AnthropicBedrock`, `AnthropicVertex`, `AnthropicFoundry`, `AnthropicAws`), one for the worker. Its
    * own retries are not used: Temporal retries, and records it.
    *
-   * `apiKey` may be an async function, which is asked for a key before every request. Where credentials
-   * come from a function or a cloud, a request that is refused with 401 is made once more, at once, with
-   * new ones; a second refusal is final. Keys are kept out of failures and logs; give them here or in
-   * the environment, never to an agent, a tool's result or a turn's context.
+   * `apiKey` may be an async function, which is called for a key before every request. Where credentials
+   * come from a function or a cloud, a request that the API rejects with 401 is sent once more, at once,
+   * with new ones; a second 401 is final. Keys are kept out of failures and logs: give them here or in the
+   * environment, never to an agent, a tool's result or a turn's context.
    *
    * Throws a `DeclarationError` for a `baseURL` with a user name or a password in it.
    * @default made with the first request by `new Anthropic()`, which reads ANTHROPIC_API_KEY,
@@ -57,8 +57,8 @@ export interface ActivitiesOptions {
    */
   storage?: StorageDriver;
   /**
-   * Longest silence of the Messages API within a request before it is given up and asked again.
-   * Pings count as life. Must stay well under the 300 s after which Node's fetch gives up by itself.
+   * Longest silence of the Messages API within a request, before Plait closes it and asks again. Pings
+   * count as life. Must stay well under the 300 s after which Node's fetch gives up by itself.
    * @default '2m'
    */
   modelIdleTimeout?: Duration;
@@ -76,11 +76,11 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
   return buildActivities(options, new Set());
 }
 
-/** `leftBehind` is kept to the names of tools that were given up and still run. */
-export function buildActivities(options: ActivitiesOptions, leftBehind: Set<LeftBehind>) {
+/** `abandoned` always holds the tools that still run although their calls have ended. */
+export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(
-    [...new Set(options.agents)].map((agent) => withBuiltInTools(agent, store)),
+    [...new Set(options.agents)].map((agent) => withReadResult(agent, store)),
   );
   const secrets = createSecrets();
   const model = {
@@ -88,12 +88,13 @@ export function buildActivities(options: ActivitiesOptions, leftBehind: Set<Left
     secrets,
     idleTimeoutMs: idleTimeout(options),
   };
-  const runTool = createRunTool(registry, store, leftBehind);
+  const runTool = createRunTool(registry, store, abandoned);
   return {
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model),
-    [READ_TRANSCRIPT]: createReadTranscript(store),
+    // For the result of a turn.
+    [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
     [PREPARE_CALL]: createPrepareCall(registry),
@@ -108,8 +109,8 @@ export type PlaitActivities = ReturnType<typeof buildActivities>;
 function idleTimeout({ modelIdleTimeout = DEFAULT_IDLE_TIMEOUT_MS }: ActivitiesOptions): number {
   const parsed = duration.safeParse(modelIdleTimeout);
   if (parsed.success && parsed.data <= MAX_IDLE_TIMEOUT_MS) return parsed.data;
-  const limit = `at most ${MAX_IDLE_TIMEOUT_MS / 1_000} s: Node's fetch gives up after 300 s of silence`;
+  const most = `${MAX_IDLE_TIMEOUT_MS / 1_000} s, since Node's fetch gives up after 300 s of silence`;
   throw new DeclarationError(
-    `modelIdleTimeout: ${JSON.stringify(modelIdleTimeout)} must be a duration of ${limit}`,
+    `modelIdleTimeout must be a duration of at most ${most}; got ${shown(modelIdleTimeout)}`,
   );
 }

@@ -1,26 +1,26 @@
 import { z } from 'zod';
-import type { Access, AccessKeys } from '../core/calls/access.ts';
-import { canonicalJson, isRecord } from '../core/json.ts';
+import type { Access, AccessKeys } from '../core/calls/order.ts';
+import { canonicalJson, defined, isRecord } from '../core/json.ts';
 
 /**
  * What a call of the tool touches. Calls of one reply run at once, unless one of them writes what
- * the other reads or writes; then they run in the order in which the model asked for them.
+ * another reads or writes: those run in the order in which the model asked for them.
  *
  * - `'exclusive'`: everything. The call runs alone.
- * - `{ reads, writes }`: a field of the input, or an array of fields that name one thing together.
- *   Tools meet by the names and the values of the fields: `{ writes: 'path' }` of one tool and
- *   `{ reads: 'path' }` of another are the same file where the paths are equal.
+ * - `{ reads, writes }`: a field of the input, or an array of fields that identify one thing together.
+ *   Names and values count, across tools: with `{ writes: 'path' }` of one tool and
+ *   `{ reads: 'path' }` of another, equal paths are the same file.
  * - a function of the input, for what fields cannot say: `{ writes: 'path' }` is short for
- *   `({ path }) => ({ writes: { path } })`. An array is several keys. It is evaluated once, with the
- *   model's reply. Contract: it is pure and returns at once. When it throws, or returns anything
- *   else (a promise, say), nobody knows what the call touches, and it is `'exclusive'`.
+ *   `({ path }) => ({ writes: { path } })`. It may return an array of keys. It is called once, when the
+ *   model's reply is there. It must be pure and return at once. When it throws, or returns anything else
+ *   (a promise, for example), the call is `'exclusive'`, since nobody knows what it touches.
  */
 export type AccessOption<Input = Record<string, unknown>> =
   | 'exclusive'
   | { readonly reads?: Fields<Input>; readonly writes?: Fields<Input> }
   | ((input: Input) => DeclaredAccess | undefined);
 
-/** One key: a field of the input, or several that name one thing together. Absent ones are null. */
+/** One key: a field of the input, or several that identify one thing together. Absent ones are null. */
 export type Fields<Input> = FieldName<Input> | readonly FieldName<Input>[];
 
 type FieldName<Input> = keyof Input & string;
@@ -33,10 +33,10 @@ export type DeclaredAccess =
       readonly writes?: Key | readonly Key[] | undefined;
     };
 
-/** Names a thing by JSON values: `{ path: '/a' }`. The order of the names does not matter. */
+/** Identifies a thing by JSON values: `{ path: '/a' }`. The order of the names does not matter. */
 export type Key = Readonly<Record<string, unknown>>;
 
-/** Checks the option as far as it can be without the tool's schema. */
+/** `fieldProblems` checks the rest, which needs the tool's schema. */
 export const accessOption = z.custom<AccessOption>(
   (value) => value === 'exclusive' || typeof value === 'function' || isFieldsByUse(value),
   'must be "exclusive", { reads, writes } with names of fields, or a function',
@@ -51,29 +51,28 @@ function isFields(value: unknown): boolean {
   return typeof value === 'string' || value === undefined;
 }
 
-/** What is wrong with the fields that the option names, or `undefined`. */
-export function checkFields(
+/** Fields that the option names and the schema does not have. */
+export function fieldProblems(
   option: AccessOption | undefined,
   jsonSchema: { readonly [keyword: string]: unknown },
-): string | undefined {
-  if (option === undefined || option === 'exclusive' || typeof option === 'function') {
-    return undefined;
-  }
+): string[] {
+  if (option === undefined || option === 'exclusive' || typeof option === 'function') return [];
   const known = closedFields(jsonSchema);
-  if (known === undefined) return undefined;
-  for (const use of ['reads', 'writes'] as const) {
-    const unknown = fieldNames(option[use]).find((name) => !known.includes(name));
-    if (unknown !== undefined) {
-      const list = known.join(', ') || 'none';
-      return `access.${use}: inputSchema has no field ${JSON.stringify(unknown)} (known: ${list})`;
-    }
-  }
-  return undefined;
+  if (known === undefined) return [];
+  const list = known.join(', ') || 'none';
+  return (['reads', 'writes'] as const).flatMap((use) =>
+    fieldNames(option[use])
+      .filter((name) => !known.includes(name))
+      .map(
+        (name) =>
+          `access.${use}: inputSchema has no field ${JSON.stringify(name)}; known fields: ${list}`,
+      ),
+  );
 }
 
 /**
- * The fields that the schema lists, unless it says that there are others. A schema that says nothing
- * allows them too, but a name that is not in its list is a mistake.
+ * The fields that the schema lists, unless it says that there may be others. A schema that says nothing
+ * allows others too, but a name that it does not list is most likely a mistake.
  */
 function closedFields({
   properties,
@@ -90,10 +89,7 @@ function fieldNames(fields: Fields<Record<string, unknown>> | undefined): readon
   return typeof fields === 'string' ? [fields] : (fields ?? []);
 }
 
-/**
- * What a call with this input touches, `undefined` where that is nothing. Never throws: the reply
- * has been paid for.
- */
+/** What a call with this input touches; `undefined` for nothing. Never throws, to not lose the reply. */
 export function accessOf(option: AccessOption | undefined, input: unknown): Access | undefined {
   try {
     return toAccess(declaredAccess(option, input));
@@ -111,7 +107,7 @@ function declaredAccess(option: AccessOption | undefined, input: unknown): unkno
 }
 
 function keyOf(fields: Fields<Record<string, unknown>> | undefined, input: unknown): Key {
-  // What every object has, like `constructor`, is not in the input.
+  // `constructor` and the like are properties of every object, and not fields of the input.
   const valueOf = (name: string) =>
     isRecord(input) && Object.hasOwn(input, name) ? input[name] : null;
   return Object.fromEntries(fieldNames(fields).map((name) => [name, valueOf(name)]));
@@ -119,23 +115,23 @@ function keyOf(fields: Fields<Record<string, unknown>> | undefined, input: unkno
 
 function toAccess(declared: unknown): Access | undefined {
   if (declared === undefined || declared === 'exclusive') return declared;
-  refusePromise(declared);
+  throwIfPromise(declared);
   if (!isKeysByUse(declared)) throw new TypeError('not an access');
   const reads = keyTexts(declared.reads);
   const writes = keyTexts(declared.writes);
-  const keys: AccessKeys = {
-    ...(reads.length === 0 ? {} : { reads }),
-    ...(writes.length === 0 ? {} : { writes }),
-  };
+  const keys: AccessKeys = defined({
+    reads: reads.length === 0 ? undefined : reads,
+    writes: writes.length === 0 ? undefined : writes,
+  });
   return reads.length + writes.length === 0 ? undefined : keys;
 }
 
-/** Each key once, as its canonical text. A key without a name is none. */
+/** Each key once, as its canonical text. A key without fields stands for nothing and is left out. */
 function keyTexts(keys: unknown): string[] {
   const list: unknown[] = Array.isArray(keys) ? keys : [keys];
   const texts = list.flatMap((key) => {
     if (key === undefined) return [];
-    refusePromise(key);
+    throwIfPromise(key);
     if (!isPlainObject(key)) throw new TypeError('not a key');
     const values = Object.entries(key).map(([name, value]) => [name, jsonValue(value)] as const);
     return values.length === 0 ? [] : [canonicalJson(Object.fromEntries(values))];
@@ -144,15 +140,15 @@ function keyTexts(keys: unknown): string[] {
 }
 
 function jsonValue(value: unknown): unknown {
-  refusePromise(value);
-  // JSON would leave it out, and a key that lacks a name is another key.
+  throwIfPromise(value);
+  // JSON would leave it out, and a key without one of its fields is another key.
   if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError('not JSON');
   return value ?? null;
 }
 
-function refusePromise(value: unknown): void {
+function throwIfPromise(value: unknown): void {
   if (!(value instanceof Promise)) return;
-  // Nobody will await it, and a rejection that nobody handles ends the worker.
+  // Nobody awaits it, and an unhandled rejection would end the worker.
   value.catch(() => undefined);
   throw new TypeError('a promise');
 }
@@ -163,7 +159,7 @@ function isKeysByUse(value: unknown): value is { reads?: unknown; writes?: unkno
 
 const USES: ReadonlySet<string> = new Set(['reads', 'writes']);
 
-/** A promise is an object without any field, and would pass for one that declares nothing. */
+/** Not a promise or a `Map`: those are objects without a field, and would pass for "touches nothing". */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (!isRecord(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

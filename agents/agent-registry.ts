@@ -4,7 +4,7 @@ import type { AgentDefinition } from './define-agent.ts';
 /** The agents of one worker. */
 export interface AgentRegistry {
   readonly names: readonly string[];
-  /** Names of all tools of all agents, each once. */
+  /** The names of all their tools, each once. */
   readonly toolNames: readonly string[];
   agent(name: string): AgentDefinition | undefined;
 }
@@ -15,7 +15,7 @@ export function createAgentRegistry(agents: readonly AgentDefinition[]): AgentRe
     const known = byName.get(agent.name);
     if (known !== undefined && known !== agent) {
       throw new DeclarationError(
-        `two agents are named ${agent.name}; a turn is started by name, so it must be unique`,
+        `two agents are named ${agent.name}; a turn finds its agent by name, so give each its own`,
       );
     }
     byName.set(agent.name, agent);

@@ -4,27 +4,32 @@ import type { AgentLimits, AgentSpec } from '../core/agent-spec.ts';
 import type { BatchPolicy, OnToolFailure } from '../core/calls/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../core/calls/batch-policy.ts';
 import { compactionParams, MIN_TRIGGER_TOKENS } from '../core/conversation/compaction.ts';
+import { toolsetOf } from '../core/conversation/toolsets.ts';
+import { defined, isRecord } from '../core/json.ts';
 import type { OnLimit } from '../core/turn/budget.ts';
 import { ON_LIMIT } from '../core/turn/budget.ts';
 import type { Prices } from '../core/turn/prices.ts';
 import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { Duration } from './check-options.ts';
-import { checkOptions, duration } from './check-options.ts';
-import { DeclarationError } from './declaration-error.ts';
+import {
+  checkOptions,
+  duration,
+  shown,
+  someText,
+  wholeNumber,
+  wrongOptions,
+} from './check-options.ts';
 import type { Tool } from './define-tool.ts';
-import type { AgentModelOptions } from './model-options.ts';
 import type { ModelFallback } from './fallbacks.ts';
-import { fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
-import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
-import { prices } from './prices.ts';
+import { fallbackPrices, fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
 import { compactsConversations } from './model-features.ts';
-import { defined, isRecord } from '../core/json.ts';
-import { toolsetOf } from '../core/conversation/toolsets.ts';
-import type { ServerTool } from './server-tools.ts';
-import { serverToolProblems, toolSpecs } from './server-tools.ts';
+import type { AgentModelOptions } from './model-options.ts';
+import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
 import type { CompiledOutput, OutputOption } from './output-schema.ts';
 import { compileOutput } from './output-schema.ts';
-import { PARALLEL_TOOL_USE } from './parallel-tool-use.ts';
+import { PARALLEL_TOOL_USE } from '../core/calls/texts.ts';
+import type { ServerTool } from './server-tools.ts';
+import { serverToolProblems, toolSpecs } from './server-tools.ts';
 
 export interface AgentOptions<Context, Output = unknown> extends AgentModelOptions {
   /** 1 to 64 letters, digits, `_`, `-` and `.`; unique among the agents of a worker. */
@@ -32,17 +37,17 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   /** Any model id of the Messages API, for example `claude-opus-5-5`. There is no default. */
   model: Model;
   /**
-   * Models to go on with, in this order, where the one before is overloaded or declines to answer. Which
-   * one has answered stands in each reply, and in `TurnResult.fallback`. The agent's options hold for
-   * them too, and must suit each. A fallback reads nothing from the cache of the model before it, and
-   * mostly not its thinking. @default none
+   * Models that take over, in this order, when the one before is overloaded or declines to answer. Each
+   * reply says which model wrote it, and so does `TurnResult.fallback`. The agent's options hold for the
+   * fallbacks too, so they must suit every one. A fallback reads nothing from the prompt cache of the model
+   * before it, and usually not its thinking. @default none
    */
   fallbacks?: readonly ModelFallback[];
   /**
-   * A task queue of their own for the calls of the model, so that they can be limited without slowing
-   * tools: `maxConcurrentModelCalls` and `maxModelCallsPerSecond` of the workers that serve it. Those of
-   * `createWorker` serve it unless their `taskQueues` says otherwise. A turn that is not of a session
-   * pays one step through the server for it. Agents may share one; a tool may not have the same.
+   * A task queue for this agent's model calls alone, so that you can limit them without slowing tools: see
+   * `maxConcurrentModelCalls` and `maxModelCallsPerSecond` of the workers that serve it. `createWorker`
+   * serves it unless its `taskQueues` says otherwise. Agents may share a queue; a tool may not have the
+   * same one. A turn outside a session takes one more step through the server.
    * @default the queue of the turn
    */
   modelTaskQueue?: string;
@@ -51,25 +56,26 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   /** Names must be unique. @default [] */
   tools?: readonly Tool<Context>[];
   /**
-   * Tools that Anthropic defines, sent as they are. Web search, web fetch, code execution and tool
-   * search are run by the API itself. Memory, bash, the text editor and the browser and computer toolsets
-   * are run by you: the agent needs a tool of the same name (`browser` and `computer` for the toolsets),
-   * whose description and schema Anthropic's take the place of for the model; its `inputSchema` still
-   * checks what comes. The tool of a toolset gets the member as `action` beside the member's input,
-   * `{ action: 'left_click', coordinate: [10, 20] }`. Its actions run in call order, beside other tools,
-   * and those after one that failed are skipped. @default []
+   * Tools that Anthropic defines, sent as they are. The API itself runs web search, web fetch, code
+   * execution and tool search. You run memory, bash, the text editor and the browser and computer toolsets:
+   * give the agent a tool of the same name (`browser` and `computer` for the toolsets). The model then reads
+   * Anthropic's description and schema instead of yours; your `inputSchema` still checks the input.
+   *
+   * The tool of a toolset gets the action beside its input: `{ action: 'left_click', coordinate: [10, 20] }`.
+   * Actions of one toolset run in call order, beside other tools; when one fails, those after it are
+   * skipped. @default []
    */
   serverTools?: readonly ServerTool[];
   /**
    * Limit for one reply of the model, in tokens, thinking included. Above what the model allows
-   * (128,000 for the newest) the API refuses the first request, and the turn fails with its text.
+   * (128,000 for the newest) the API rejects the first request, and the turn fails with its text.
    * @default 32000
    */
   maxTokens?: number;
   /**
-   * What one turn may spend. On reaching one, what runs is brought to its end, open calls are answered,
-   * and the turn ends with a stop reason that names the limit; see `onLimit`. A turn may be started with
-   * limits of its own, and the tighter of both holds.
+   * What one turn may spend. When it reaches a limit, what runs is brought to its end, open calls are
+   * answered, and the turn ends with a stop reason that names the limit; see `onLimit`. A turn may be
+   * started with limits of its own; the tighter one holds.
    */
   limits?: {
     /**
@@ -78,65 +84,59 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
      */
     rounds?: number;
     /**
-     * Most tool calls of one turn, those that are skipped not counted. Of a reply that asks for more
-     * than are left the first ones run, and the turn ends with `max_tool_calls`. 0 lets the model
-     * answer without tools. @default none
+     * Most tool calls of one turn; skipped ones do not count. When a reply asks for more than are left,
+     * the first ones run, and the turn ends with `max_tool_calls`. 0 lets the model answer without
+     * tools. @default none
      */
     toolCalls?: number;
     /**
      * Most tokens of all requests of one turn, those from the prompt cache included. Every request
-     * holds the whole conversation. What a reply takes is known when it is there: its tools are not run
-     * if it reaches the limit, and the turn ends with `max_input_tokens`. @default none
+     * holds the whole conversation. The count is known only with the reply: when a reply reaches the
+     * limit, its tools are not run, and the turn ends with `max_input_tokens`. @default none
      */
     inputTokens?: number;
-    /** Most tokens of all replies of one turn; otherwise as `inputTokens`. @default none */
+    /** Most tokens of all replies of one turn; otherwise like `inputTokens`. @default none */
     outputTokens?: number;
     /**
-     * Most US dollars for the tokens of one turn, by `prices`; otherwise as `inputTokens`, with
-     * `max_cost`. Attempts that brought no reply are not in it. @default none
+     * Most US dollars for the tokens of one turn, by `prices`; otherwise like `inputTokens`, with
+     * `max_cost`. Attempts that brought no reply do not count. @default none
      */
     costUSD?: number;
     /**
      * Longest time from the start of a turn to its end, waiting for people, workers and the model's API
-     * included. When it is up, calls that run are cancelled and answered as timed out, others are
-     * skipped, a model request is given up, and the turn ends with `max_wall_time`. @default none
+     * included. When it is up, running calls are cancelled and answered as timed out, the others are
+     * skipped, a running model request is aborted, and the turn ends with `max_wall_time`.
+     * @default none
      */
     wallTime?: Duration;
     /**
-     * Most tool calls of one turn that run at once, up to 500; the others wait. Above some 1,000
-     * Temporal's server no longer follows. @default 500
+     * Most tool calls of one turn that run at once, up to 500; the others wait. Temporal's server cannot
+     * keep up with more than some 1,000. @default 500
      */
     concurrency?: number;
     /**
-     * Continue turns and sessions as new above so many events of history, 20 to 50000. A server makes
-     * a run wait that follows one of less than a second (`history.workflowIdReuseMinimalInterval`).
+     * Continue turns and sessions as new after this many events of history, 20 to 50000. After a run of
+     * less than a second, the server makes the next one wait (`history.workflowIdReuseMinimalInterval`).
      * @default when Temporal suggests it, at some 4,000 events or 4 MB
      */
     historyEvents?: number;
   };
   /**
-   * What a turn does that has reached one of its limits and has answered its open calls: `stop`, or
-   * `lastWord` to ask the model once more, with tools that it must not call. That reply comes on top of
-   * the limit. There is none when `wallTime` is up. A turn may be started with another choice.
-   * @default 'stop'
+   * What a turn does when it has reached a limit and answered its open calls: `stop`, or `lastWord` to ask
+   * the model once more, with tools that it must not call. That reply comes on top of the limit; after
+   * `wallTime` there is none. A turn may be started with another choice. @default 'stop'
    */
   onLimit?: OnLimit;
   /**
-   * What the model costs, in USD per million tokens, for `limits.costUSD` and for the `costUSD` of
-   * results; `examplePrices` has some. @default none
-   */
-  prices?: Prices;
-  /**
-   * What the answer of a turn must be: a zod schema of an object, or a JSON Schema. The model is held
-   * to it by the Messages API (`output_config.format`), and the answer is checked by it, refinements
-   * included. `TurnResult.output` is the answer. A turn may be started with another schema.
-   * @default any text
+   * What the answer of a turn must be: a zod schema of an object, or a JSON Schema. The Messages API holds
+   * the model to it (`output_config.format`), and Plait checks the answer, refinements included.
+   * `TurnResult.output` is the answer. A turn may be started with another schema. @default any text
    */
   output?: OutputOption<Output>;
   /**
-   * How often an answer that does not match `output` is asked for again, each time with what is wrong
-   * with it, at most 20 times. Every time is a round. After that the turn ends with `invalid_output`.
-   * @default 2
+   * How often the model is asked again for an answer that does not match `output`, at most 20 times. It
+   * reads what is wrong each time, and each time is a round. After that the turn ends with
+   * `invalid_output`. @default 2
    */
   outputRepairs?: number;
   /**
@@ -146,15 +146,15 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   onToolFailure?: OnToolFailure;
   /**
-   * Limit for all calls of one reply together. When it is up, what runs is cancelled and answered as
-   * timed out, what has not started (queued, behind another call, waiting for a person) is skipped,
+   * Limit for all calls of one reply together. When it is up, running calls are cancelled and answered as
+   * timed out. Calls that have not started (queued, behind another call, waiting for a person) are skipped,
    * and the model goes on with what is there. A turn may be started with another limit.
    * @default none
    */
   batchTimeout?: Duration;
   /**
    * Called once for every call that waits for a person, as an activity: send the mail, post to the
-   * chat. What it throws is retried a few times and does not touch the call.
+   * chat. When it throws, it is retried a few times; the call itself is not affected.
    */
   onApproval?: (request: AnnouncedApproval) => unknown;
   /**
@@ -163,14 +163,14 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   contextSchema?: z.core.$ZodType<Context>;
   /**
-   * Let the API replace what the model has read by a summary when a conversation has grown long; `{}`
-   * takes the API's defaults. The transcript keeps what was replaced. A beta of the API, for Claude
-   * 4.6 and later. @default never
+   * Let the API replace earlier messages by a summary when a conversation has grown long; `{}` takes the
+   * API's defaults. The transcript keeps what was replaced. A beta of the API, for Claude 4.6 and later.
+   * @default never
    */
   compaction?: {
-    /** Compact a request that has at least so many tokens, at least 50000. @default 150000, the API's */
+    /** Compact a request of at least this many tokens, at least 50000. @default 150000, the API's */
     triggerTokens?: number;
-    /** The prompt for the summary, in place of the API's own. @default the API's own */
+    /** The prompt for the summary. @default the API's own */
     instructions?: string;
   };
   /**
@@ -195,7 +195,7 @@ export interface AgentDefinition {
   readonly batch: BatchPolicy;
   readonly onLimit: OnLimit;
   readonly prices: Prices | undefined;
-  /** Where it has prices. */
+  /** Those of its fallbacks that have prices. */
   readonly fallbackPrices: [model: string, prices: Prices][] | undefined;
   readonly modelTaskQueue: string | undefined;
   readonly output: CompiledOutput | undefined;
@@ -210,26 +210,23 @@ declare const outputType: unique symbol;
 
 /** A declared agent. `Context` is what its turns are started with, `Output` what they answer. */
 export interface Agent<Context = unknown, Output = unknown> extends AgentDefinition {
-  /** For the compiler only. */
+  /** These two exist for the compiler only. */
   readonly [contextType]?: Context;
-  /** For the compiler only. */
   readonly [outputType]?: Output;
 }
 
 /** Above some 1,000 activities at once the server force-fails workflow tasks of the turn. */
 const MAX_CONCURRENCY = 500;
 
-const limit = z.number().int().min(1).optional();
+const NO_MODEL = 'must name a model; there is no default';
+const NOT_DOLLARS = 'must be a number of US dollars above 0';
 
 const agentOptions = z.strictObject({
   name: z
     .string()
     .regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "-" and "."'),
-  model: z.string({ error: 'must be named: there is no default model' }).min(1, 'is empty'),
-  system: z
-    .string()
-    .refine((text) => text.trim() !== '', 'is empty; leave it out')
-    .optional(),
+  model: z.string(NO_MODEL).min(1, NO_MODEL),
+  system: someText().optional(),
   tools: z
     .array(
       z.custom<Tool>(
@@ -238,30 +235,29 @@ const agentOptions = z.strictObject({
       ),
     )
     .default([]),
-  maxTokens: z.number().int().min(1).default(32_000),
+  maxTokens: wholeNumber(1).default(32_000),
   limits: z
     .strictObject({
-      rounds: limit,
-      toolCalls: z.number().int().min(0).optional(),
-      inputTokens: limit,
-      outputTokens: limit,
-      costUSD: z.number().positive().optional(),
+      rounds: wholeNumber(1).optional(),
+      toolCalls: wholeNumber(0).optional(),
+      inputTokens: wholeNumber(1).optional(),
+      outputTokens: wholeNumber(1).optional(),
+      costUSD: z.number(NOT_DOLLARS).positive(NOT_DOLLARS).optional(),
       wallTime: duration.optional(),
-      concurrency: z.number().int().min(1).max(MAX_CONCURRENCY).optional(),
-      historyEvents: z.number().int().min(20).max(50_000).optional(),
+      concurrency: wholeNumber(1, MAX_CONCURRENCY).optional(),
+      historyEvents: wholeNumber(20, 50_000).optional(),
     })
     .optional(),
   onLimit: z.enum(ON_LIMIT).default('stop'),
-  prices: prices.optional(),
   fallbacks: fallbacksOption,
-  modelTaskQueue: z.string().min(1, 'is empty').optional(),
+  modelTaskQueue: z.string().min(1, 'must not be empty').optional(),
   output: z
     .custom<OutputOption>(
       (value) => typeof value === 'object' && value !== null,
       'must be a zod 4 schema or a JSON Schema',
     )
     .optional(),
-  outputRepairs: z.number().int().min(0).max(20).optional(),
+  outputRepairs: wholeNumber(0, 20).optional(),
   onToolFailure: z.enum(ON_TOOL_FAILURE).default('report'),
   batchTimeout: duration.optional(),
   onApproval: z
@@ -278,12 +274,9 @@ const agentOptions = z.strictObject({
     .optional(),
   compaction: z
     .strictObject({
-      triggerTokens: z.number().int().min(MIN_TRIGGER_TOKENS).optional(),
-      // The API takes an instruction of nothing but spaces for none.
-      instructions: z
-        .string()
-        .refine((text) => text.trim() !== '', 'is empty; leave it out')
-        .optional(),
+      triggerTokens: wholeNumber(MIN_TRIGGER_TOKENS).optional(),
+      // The API ignores an instruction of nothing but spaces.
+      instructions: someText().optional(),
     })
     .optional(),
   parallelToolUse: z.boolean().default(true),
@@ -295,7 +288,7 @@ const agentOptions = z.strictObject({
           isRecord(tool) &&
           typeof tool['type'] === 'string' &&
           'name' in tool === (toolsetOf(tool) === undefined),
-        'must be a tool as the Messages API takes it, with a type and a name, or a toolset with a type only',
+        'must be a tool as the Messages API takes it: { type, name }, or { type } for a toolset',
       ),
     )
     .default([]),
@@ -304,44 +297,36 @@ const agentOptions = z.strictObject({
 /**
  * Declares an agent.
  *
- * Throws a `DeclarationError` that names every mistake: a missing model, doubled tool names, an
+ * Throws a `DeclarationError` that names every mistake: a missing model, two tools of one name, an
  * unknown option.
+ *
+ * @example
+ * const support = defineAgent({
+ *   name: 'support',
+ *   model: 'claude-opus-5-5',
+ *   system: 'You answer questions about orders.',
+ *   tools: [getOrders, refund],
+ *   limits: { rounds: 20 },
+ * });
  */
 export function defineAgent<Context = unknown, Output = unknown>(
   options: AgentOptions<Context, Output>,
 ): Agent<Context, Output> {
-  const subject = `defineAgent(${JSON.stringify((options as { name?: unknown } | undefined)?.name)})`;
+  const subject = `defineAgent(${shown((options as { name?: unknown } | undefined)?.name)})`;
   const checked = checkOptions(subject, agentOptions, options);
-  const tools = new Map(checked.tools.map((tool) => [tool.name, tool]));
-  if (tools.size < checked.tools.length) {
-    const names = checked.tools.map(({ name }) => name);
-    const doubled = names.filter((name, i) => names.indexOf(name) !== i);
-    throw new DeclarationError(
-      `${subject}: two tools are named ${[...new Set(doubled)].join(', ')}`,
-    );
-  }
-  if (checked.compaction !== undefined && !compactsConversations(checked.model)) {
-    throw new DeclarationError(
-      `${subject}: compaction: the API does not compact for ${checked.model}; name Claude 4.6 or a later model`,
-    );
-  }
-  if (checked.limits?.costUSD !== undefined && checked.prices === undefined) {
-    throw new DeclarationError(
-      `${subject}: limits.costUSD needs prices: what the model costs in USD per million tokens`,
-    );
-  }
   const problems = [
+    ...agentProblems(checked),
     ...modelProblems(checked),
     ...fallbackProblems(checked),
     ...serverToolProblems(checked.serverTools, checked.tools),
   ];
-  if (problems.length > 0) throw new DeclarationError(`${subject}: ${problems.join('; ')}`);
+  if (problems.length > 0) throw wrongOptions(subject, problems);
   const { contextSchema } = checked;
   const output = checked.output === undefined ? undefined : compileOutput(subject, checked.output);
   return {
     name: checked.name,
     spec: agentSpec(checked, output),
-    tools,
+    tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
     limits: {
       ...defined(checked.limits ?? {}),
       rounds: checked.limits?.rounds ?? 50,
@@ -362,24 +347,31 @@ export function defineAgent<Context = unknown, Output = unknown>(
       if (contextSchema === undefined) return context;
       const parsed = await z.safeParseAsync(contextSchema, context);
       if (parsed.success) return parsed.data;
-      throw new TypeError(`context of agent ${checked.name}: ${z.prettifyError(parsed.error)}`);
+      throw new TypeError(
+        `context of agent ${checked.name} does not match its contextSchema:\n${z.prettifyError(parsed.error)}`,
+      );
     },
   };
 }
 
-function fallbackPrices({
-  fallbacks = [],
-}: z.output<typeof agentOptions>): [string, Prices][] | undefined {
-  const priced = fallbacks.flatMap(({ model, prices: given }): [string, Prices][] =>
-    given === undefined ? [] : [[model, defined(given)]],
-  );
-  return priced.length === 0 ? undefined : priced;
+type CheckedAgent = z.output<typeof agentOptions>;
+
+function agentProblems({ tools, model, compaction, limits, prices }: CheckedAgent): string[] {
+  const names = tools.map(({ name }) => name);
+  const doubled = new Set(names.filter((name, i) => names.indexOf(name) !== i));
+  const problems = [
+    doubled.size > 0 && `tools: two are named ${[...doubled].join(', ')}; each needs its own name`,
+    compaction !== undefined &&
+      !compactsConversations(model) &&
+      `compaction: the API does not compact for ${model}; use Claude 4.6 or later`,
+    limits?.costUSD !== undefined &&
+      prices === undefined &&
+      'limits.costUSD needs prices: what the model costs in USD per million tokens',
+  ];
+  return problems.filter((problem) => typeof problem === 'string');
 }
 
-function agentSpec(
-  options: z.output<typeof agentOptions>,
-  output: CompiledOutput | undefined,
-): AgentSpec {
+function agentSpec(options: CheckedAgent, output: CompiledOutput | undefined): AgentSpec {
   const { output_config: outputConfig, ...model } = modelSpec(options);
   const specs = toolSpecs(options.tools, options.serverTools);
   const nudge = options.parallelToolUse && options.tools.length > 0 ? [PARALLEL_TOOL_USE] : [];
@@ -387,13 +379,13 @@ function agentSpec(
   return {
     model: options.model,
     max_tokens: options.maxTokens,
-    ...(system === '' ? {} : { system }),
-    ...(specs.length === 0 ? {} : { tools: specs }),
+    ...(system !== '' && { system }),
+    ...(specs.length > 0 && { tools: specs }),
     ...model,
     ...(outputConfig === undefined && output === undefined
       ? {}
       : { output_config: { ...outputConfig, ...output?.config } }),
-    ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
+    ...(options.compaction && compactionParams(options.compaction)),
     ...fallbackSpecs(options),
   };
 }

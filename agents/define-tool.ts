@@ -1,24 +1,32 @@
-import { defined } from '../core/json.ts';
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import type { Logger } from '@temporalio/common';
 import { z } from 'zod';
-import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
-import { TOOL_NAME_PATTERN } from '../core/names.ts';
 import type { ToolPolicy, ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
 import { toolPolicy } from '../core/calls/tool-policy.ts';
+import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
+import { defined } from '../core/json.ts';
+import { TOOL_NAME_PATTERN } from '../core/names.ts';
 import type { AccessOption } from './access-option.ts';
-import { accessOption, checkFields } from './access-option.ts';
+import { accessOption, fieldProblems } from './access-option.ts';
 import type { Duration } from './check-options.ts';
-import { checkOptions, duration } from './check-options.ts';
-import { DeclarationError } from './declaration-error.ts';
+import {
+  checkOptions,
+  duration,
+  shown,
+  someOf,
+  someText,
+  wholeNumber,
+  wrongOptions,
+} from './check-options.ts';
 import type { InputOf, InputSchema, ParsedInput } from './input-schema.ts';
 import { compileSchema } from './input-schema.ts';
 
 /** What `run` gets besides its input. */
 export interface ToolContext<Context = unknown> {
   /**
-   * The same for every attempt of this call and different for every call, also after a workflow
-   * reset. Hand it to whatever has an effect, so that a repeated attempt has no second one.
+   * The same for every attempt of this call, also after a workflow reset, and different for every
+   * call. Pass it to the system in which the call has its effect, so that another attempt does not
+   * have that effect again.
    */
   readonly idempotencyKey: string;
   /** From 1. */
@@ -26,36 +34,36 @@ export interface ToolContext<Context = unknown> {
   /** Aborts when the call is cancelled, its time is up, it is paused, or the worker shuts down. */
   readonly signal: AbortSignal;
   /**
-   * Records progress for the next attempt. Not needed to stay alive: Plait heartbeats by itself.
-   * Details are JSON and replace the earlier ones.
+   * Records progress for the next attempt. The details are JSON and replace the earlier ones. You need
+   * not call it to stay alive: Plait heartbeats by itself.
    */
   readonly heartbeat: (details?: unknown) => void;
-  /** The last recorded details of an earlier attempt, `undefined` on the first. */
+  /** The details that an earlier attempt recorded last; `undefined` on the first. */
   readonly heartbeatDetails: unknown;
   /** The turn's `context`, which the model never sees. */
   readonly context: Context;
   /** Temporal's logger, with the ids of the workflow and the call on every line. */
   readonly log: Logger;
   /**
-   * Hands the call over to be completed from outside, hours or days later, by any process: give
-   * `token` to whoever will call `AgentClient.completeToolCall(token, result)` or `failToolCall`, and
-   * return what this returned. Until then the call costs no worker. The token is the same for every
-   * attempt, and it is no secret: who may talk to Temporal may complete calls.
+   * Lets any process complete the call, hours or days later (asynchronous completion). Give `token` to
+   * the process that will call `AgentClient.completeToolCall(token, result)` or `failToolCall`, and
+   * return what this returned. While the call waits it needs no worker. The token is the same for every
+   * attempt. It is not a secret: anyone who may talk to Temporal may complete calls.
    *
-   * Throws a `TypeError` for wrong options, and a `ToolError` in a call by code (`allowedCallers`), which
-   * cannot wait: the call has failed, and the model is told to call the tool directly.
+   * Throws a `TypeError` for wrong options. Throws a `ToolError` in a call by code (`allowedCallers`),
+   * which cannot wait: the call fails, and the model reads that it must call the tool directly.
    */
   readonly later: (options?: LaterOptions) => Later;
 }
 
 export interface LaterOptions {
-  /** When nobody has completed the call by then, it has timed out. @default '7d' */
+  /** A call that nobody has completed by then times out. @default '7d' */
   timeout?: Duration;
 }
 
-/** What `run` returns for a call that is completed from outside. */
+/** What `run` returns for a call that another process completes. */
 export interface Later {
-  /** Names the call, for `AgentClient.completeToolCall`. */
+  /** Identifies the call, for `AgentClient.completeToolCall`. */
   readonly token: string;
 }
 
@@ -71,11 +79,11 @@ export interface ToolAnnotations {
   title?: string;
   /** It changes nothing. It may be retried after anything. @default false */
   readOnlyHint?: boolean;
-  /** It may destroy something. Told to people; Plait draws no conclusion from it. @default true */
+  /** It may destroy something. For people to read; Plait does nothing with it. @default true */
   destructiveHint?: boolean;
   /** Calling it again with the same input changes nothing more. It may be retried. @default false */
   idempotentHint?: boolean;
-  /** It reaches beyond a closed world. Told to people only. @default true */
+  /** It talks to systems that others control. For people to read. @default true */
   openWorldHint?: boolean;
 }
 
@@ -84,25 +92,25 @@ export interface ToolActivityOptions {
   /** Limit for one attempt. When it is up, `ctx.signal` aborts. @default '2m' */
   startToCloseTimeout?: Duration;
   /**
-   * How soon a lost worker, a cancel or a pause is noticed. Plait heartbeats for the tool, which only
-   * has to leave the event loop free. @default '10s'
+   * How soon a lost worker, a cancel or a pause is noticed. Plait heartbeats for the tool; the tool must
+   * not block the event loop. @default '10s'
    */
   heartbeatTimeout?: Duration;
-  /** Limit for waiting until a worker takes the call. @default none: waiting is not failing */
+  /** Limit for waiting until a worker takes the call. @default none: a call may wait */
   scheduleToStartTimeout?: Duration;
-  /** Limit for all attempts together with the waiting between them. @default none */
+  /** Limit for all attempts and the waits between them. @default none */
   scheduleToCloseTimeout?: Duration;
   /**
-   * A queue of its own: for tools that only some workers can run, or that share a rate limit
-   * (`maxTaskQueueActivitiesPerSecond` of its workers, enforced by the server over all of them). Calls
+   * A task queue for tools that only some workers can run, or that share a rate limit
+   * (`maxTaskQueueActivitiesPerSecond` of its workers, which the server enforces over all of them). Calls
    * wait there as long as it takes. `createWorker` serves it unless its `taskQueues` says otherwise.
    * @default the queue of the turn
    */
   taskQueue?: string;
   retry?: {
     /**
-     * For a tool that is not safe to repeat these are spent only on attempts that never reached
-     * `run`. @default 3 if `readOnlyHint` or `idempotentHint`, otherwise 5
+     * How often a call is tried. A tool that is not safe to repeat is tried again only after attempts
+     * that never reached `run`. @default 3 if `readOnlyHint` or `idempotentHint`, otherwise 5
      */
     maximumAttempts?: number;
     /** Wait before the second attempt. @default '1s' */
@@ -111,41 +119,41 @@ export interface ToolActivityOptions {
     maximumInterval?: Duration;
     /** Growth of the wait, at least 1. @default 2 */
     backoffCoefficient?: number;
-    /** Names of errors (`error.name`) after which there is no other attempt. @default [] */
+    /** Names of errors (`error.name`) that end the call at once. @default [] */
     nonRetryableErrorTypes?: string[];
   };
 }
 
 export interface ToolOptions<Schema extends InputSchema, Context> {
   /**
-   * 1 to 64 letters, digits, `_` and `-`; also the activity type in the Temporal UI. Different
-   * agents may have different tools of one name.
+   * 1 to 64 letters, digits, `_` and `-`; also the activity type in the Temporal UI. Two agents may have
+   * different tools of the same name.
    */
   name: string;
   /** What it does, when to use it, what it returns. The model chooses tools by this text. */
   description: string;
   /**
-   * A zod schema, whose output is what `run` gets, or a JSON Schema of an object. Input that breaks
-   * it never reaches `run`: the model is told what is wrong.
+   * A zod schema, whose output is what `run` gets, or a JSON Schema of an object. Input that does not
+   * match it never reaches `run`: the model reads what is wrong.
    */
   inputSchema: Schema;
-  /** Without `readOnlyHint` or `idempotentHint` the tool is never begun twice. @default {} */
+  /** Without `readOnlyHint` or `idempotentHint`, `run` is never started twice for a call. @default {} */
   annotations?: ToolAnnotations;
   activity?: ToolActivityOptions;
   /**
-   * What a call touches, where calls of one reply must not run at the same time.
-   * @default nothing: every call starts at once
+   * What a call reads and writes. Calls of one reply that touch the same thing do not run at the same
+   * time. @default nothing: every call starts at once
    */
   access?: AccessOption<InputOf<Schema>>;
   /**
-   * Most calls of this tool that run at once in one turn; the others wait. For a limit that holds
-   * across turns and workers see `activity.taskQueue`. @default no limit but the agent's
+   * Most calls of this tool that run at once in one turn; the others wait. For a limit across turns and
+   * workers, see `activity.taskQueue`. @default the agent's `limits.concurrency`
    */
   concurrency?: number;
   /**
-   * Whether a person must allow a call before it runs. A function is called with the model's reply;
-   * only `false` lets the call run, and one that throws asks. The other calls of the reply do not
-   * wait. @default 'never'
+   * Whether a person must allow a call before it runs. A function decides when the model's reply is
+   * there: only `false` lets the call run without a person; when the function throws, a person is asked.
+   * The other calls of the reply do not wait. @default 'never'
    */
   approval?:
     | 'always'
@@ -154,32 +162,33 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /** How long a call waits for a person before it is denied. @default '7d' */
   approvalTimeout?: Duration;
   /**
-   * Most text of a result that the model sees, in bytes of UTF-8; what is longer is cut in the middle
-   * and says so. With a storage the model can read the rest with `read_result`. Images, documents and
-   * search results do not count; with a storage they may be as large as the API takes them. @default 100000, about 25,000 tokens
+   * Most text of a result that the model sees, in bytes of UTF-8. A longer text is cut in the middle,
+   * with a notice. With a storage the model can read the rest with `read_result`. Images, documents and
+   * search results do not count; with a storage they may be as large as the API takes them.
+   * @default 100000, about 25,000 tokens
    */
   maxResultBytes?: number;
   /**
-   * The model is told of it when it has searched for it, with a `tool_search_tool` among the agent's
-   * `serverTools`. @default false
+   * The model sees the tool only after it has searched for it. The agent needs a `tool_search_tool` among
+   * its `serverTools`. @default false
    */
   deferLoading?: boolean;
   /**
-   * Who may call it: the model (`direct`), code of the model in a sandbox (`code_execution_…`, with that
-   * tool among the agent's `serverTools`), or both. Code waits a few minutes at most and is given text
-   * only: a tool for code has no `approval`, its `ctx.later()` throws, and a result with images is a failed
-   * call. https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
+   * Who may call it: the model (`direct`), code that the model writes and the API runs (`code_execution_…`,
+   * with that tool among the agent's `serverTools`), or both. Code waits a few minutes at most and gets
+   * text only. So a tool for code must not have `approval`, its `ctx.later()` throws, and its call fails
+   * when the result holds images.
+   * https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
    * @default `['direct']`
    */
   allowedCallers?: NonNullable<ApiTool['allowed_callers']>;
   /**
-   * Does the work. Runs in an activity, so anything is allowed.
+   * Does the work. It runs in an activity, so it may do anything.
    *
-   * Contract: returns a text, a JSON value, or Anthropic content blocks (`text`, `image`, `document`,
-   * `search_result`; an action of the browser also one `browser_state`), or `ctx.later()`. An image or a
-   * document that the API would refuse makes the call fail. A thrown error is told to the model with its
-   * causes. Stops soon
-   * after `ctx.signal` aborts. Is called at most once per call, unless the annotations allow more.
+   * Return a text, a JSON value, Anthropic content blocks (`text`, `image`, `document`, `search_result`;
+   * an action of the browser also one `browser_state`), or `ctx.later()`. The call fails for an image or a
+   * document that the API would reject. The model reads a thrown error with its causes. Stop soon after
+   * `ctx.signal` aborts. `run` is called once per call at most, unless the annotations allow more.
    */
   run: (input: InputOf<Schema>, ctx: ToolContext<Context>) => unknown;
 }
@@ -187,7 +196,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
 /** A declared tool. `Context` is what its `run` needs as `ctx.context`. */
 export interface Tool<Context = unknown> {
   readonly name: string;
-  /** What the model is told. */
+  /** What the model reads of it. */
   readonly spec: ApiTool;
   readonly annotations: ToolAnnotations;
   readonly policy: ToolPolicy;
@@ -210,9 +219,7 @@ const toolOptions = z.strictObject({
       (name) => !name.startsWith('__temporal_'),
       'must not begin with "__temporal_", which Temporal reserves',
     ),
-  description: z
-    .string()
-    .refine((text) => text.trim() !== '', 'is empty; the model chooses tools by it'),
+  description: someText('the model chooses tools by it'),
   inputSchema: z.custom<InputSchema>(
     (value) => typeof value === 'object' && value !== null,
     'must be a zod schema or a JSON Schema',
@@ -232,25 +239,25 @@ const toolOptions = z.strictObject({
       heartbeatTimeout: duration.optional(),
       scheduleToStartTimeout: duration.optional(),
       scheduleToCloseTimeout: duration.optional(),
-      taskQueue: z.string().min(1, 'is empty').optional(),
+      taskQueue: z.string().min(1, 'must not be empty').optional(),
       retry: z
         .strictObject({
-          maximumAttempts: z.number().int().min(1).optional(),
+          maximumAttempts: wholeNumber(1).optional(),
           initialInterval: duration.optional(),
           maximumInterval: duration.optional(),
-          backoffCoefficient: z.number().min(1).optional(),
+          backoffCoefficient: z.number().min(1, 'must be at least 1').optional(),
           nonRetryableErrorTypes: z.array(z.string()).optional(),
         })
-        .refine(
-          ({ initialInterval: first, maximumInterval: longest }) =>
-            first === undefined || longest === undefined || first <= longest,
-          'initialInterval must not be above maximumInterval',
-        )
+        .check(({ value: { initialInterval: first = 0, maximumInterval: longest }, issues }) => {
+          if (longest === undefined || first <= longest) return;
+          const message = `must not be above maximumInterval (${longest} ms)`;
+          issues.push({ code: 'custom', path: ['initialInterval'], input: first, message });
+        })
         .optional(),
     })
     .optional(),
   access: accessOption.optional(),
-  concurrency: z.number().int().min(1).optional(),
+  concurrency: wholeNumber(1).optional(),
   approval: z
     .custom<Tool['approval']>(
       (value) => value === 'always' || value === 'never' || typeof value === 'function',
@@ -258,43 +265,49 @@ const toolOptions = z.strictObject({
     )
     .default('never'),
   approvalTimeout: duration.optional(),
-  maxResultBytes: z.number().int().min(1_000).default(DEFAULT_RESULT_BYTES),
+  maxResultBytes: wholeNumber(1_000).default(DEFAULT_RESULT_BYTES),
   deferLoading: z.boolean().default(false),
-  allowedCallers: z
-    .array(
-      z.enum([
-        'direct',
-        'code_execution_20250825',
-        'code_execution_20260120',
-        'code_execution_20260521',
-      ]),
-    )
-    .min(1, 'is empty; leave it out')
-    .optional(),
+  allowedCallers: someOf(
+    z.enum([
+      'direct',
+      'code_execution_20250825',
+      'code_execution_20260120',
+      'code_execution_20260521',
+    ]),
+  ).optional(),
   run: z.custom<Tool['run']>((value) => typeof value === 'function', 'must be a function'),
 });
 
 /**
  * Declares a tool.
  *
- * Throws a `DeclarationError` that names every mistake: a name or a schema that the API refuses, no
- * description, an unknown option, a duration that is none.
+ * Throws a `DeclarationError` that names every mistake: a name or a schema that the API rejects, no
+ * description, an unknown option, a text that is not a duration.
+ *
+ * @example
+ * const getOrders = defineTool({
+ *   name: 'get_orders',
+ *   description: 'The orders of one customer.',
+ *   inputSchema: z.object({ customer_id: z.number().int() }), // or a JSON Schema
+ *   annotations: { readOnlyHint: true }, // safe to retry
+ *   run: async ({ customer_id }, { signal }) => await orders.of(customer_id, { signal }),
+ * });
  */
 export function defineTool<Schema extends InputSchema, Context = unknown>(
   options: ToolOptions<Schema, Context>,
 ): Tool<Context> {
-  const subject = `defineTool(${JSON.stringify((options as { name?: unknown } | undefined)?.name)})`;
+  const subject = `defineTool(${shown((options as { name?: unknown } | undefined)?.name)})`;
   const checked = checkOptions(subject, toolOptions, options);
   const { name, description, annotations = {} } = checked;
   const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
-  const problem = checkFields(checked.access, jsonSchema);
-  if (problem !== undefined) throw new DeclarationError(`${subject}: ${problem}`);
   const { concurrency, approvalTimeout, allowedCallers } = checked;
+  const problems = fieldProblems(checked.access, jsonSchema);
   if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
-    throw new DeclarationError(
-      `${subject}: code that calls it waits a few minutes at most, so it cannot wait for a person: leave out approval, or code_execution in allowedCallers`,
+    problems.push(
+      'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
     );
   }
+  if (problems.length > 0) throw wrongOptions(subject, problems);
   const overrides = { ...checked.activity, concurrency, approvalTimeout };
   const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
   return {
@@ -303,7 +316,7 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
       name,
       description,
       input_schema: jsonSchema,
-      ...(checked.deferLoading ? { defer_loading: true } : {}),
+      ...(checked.deferLoading && { defer_loading: true }),
       ...defined({ allowed_callers: allowedCallers }),
     },
     annotations: annotations as ToolAnnotations,

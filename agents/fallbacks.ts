@@ -1,27 +1,27 @@
-import { defined } from '../core/json.ts';
 import type { Model } from '@anthropic-ai/sdk/resources/messages';
 import { z } from 'zod';
 import type { FallbackSpec } from '../core/agent-spec.ts';
-import type { FallbackReason } from '../core/turn/fallback.ts';
-import { FALLBACK_REASONS } from '../core/turn/fallback.ts';
+import { defined } from '../core/json.ts';
+import type { FallbackReason } from '../core/agent-spec.ts';
+import { FALLBACK_REASONS } from '../core/agent-spec.ts';
 import type { Prices } from '../core/turn/prices.ts';
+import { someOf, wholeNumber } from './check-options.ts';
 import { compactsConversations } from './model-features.ts';
 import type { CheckedModelOptions, Effort, Thinking } from './model-options.ts';
 import { modelOptions, modelProblems, thinkingParam } from './model-options.ts';
-import { prices } from './prices.ts';
 
-/** A model to go on with where the one before cannot answer, and what it is told otherwise. */
+/** A model that takes over when the one before it cannot answer, and which options differ for it. */
 export interface ModelFallback {
   /** Another than the agent's and those of the other fallbacks. */
   model: Model;
   /**
-   * What it stands in for:
+   * When it takes over:
    *
    * - `overloaded`: the API answered 529 `overloaded_error`, or Bedrock 503
    *   `ServiceUnavailableException`, to the third attempt or a later one, some three seconds after the
    *   first. The rest of the turn stays with the fallback; the next turn of a session begins
    *   with the agent's model again.
-   * - `refusal`: the model declined to answer. What it has said is thrown away, its tokens count, and it
+   * - `refusal`: the model declined to answer. What it said is thrown away, its tokens count, and it
    *   is not asked again: a session stays with the fallback.
    *
    * @default both
@@ -29,36 +29,32 @@ export interface ModelFallback {
   on?: readonly FallbackReason[];
   /** @default the agent's */
   maxTokens?: number;
-  /** `null`: what the model does by itself. @default the agent's */
+  /** `null`: the model's own default. @default the agent's */
   thinking?: Thinking | null;
-  /** `null`: what the model does by itself. @default the agent's */
+  /** `null`: the model's own default. @default the agent's */
   effort?: Effort | null;
   /** What it costs. Needed where the agent has `prices`. */
   prices?: Prices;
 }
 
-/** Their schema, for `defineAgent`. */
-export const fallbacksOption = z
-  .array(
-    z.strictObject({
-      model: z.string({ error: 'must be named' }).min(1, 'is empty'),
-      on: z.array(z.enum(FALLBACK_REASONS)).min(1, 'is empty; leave it out').optional(),
-      maxTokens: z.number().int().min(1).optional(),
-      thinking: modelOptions.thinking.unwrap().nullable().optional(),
-      effort: modelOptions.effort.unwrap().nullable().optional(),
-      prices: prices.optional(),
-    }),
-  )
-  .min(1, 'is empty; leave it out')
-  .optional();
+/** The schema of the option, for `defineAgent`. */
+export const fallbacksOption = someOf(
+  z.strictObject({
+    model: z.string('must name a model').min(1, 'must name a model'),
+    on: someOf(z.enum(FALLBACK_REASONS)).optional(),
+    maxTokens: wholeNumber(1).optional(),
+    thinking: modelOptions.thinking.unwrap().nullable().optional(),
+    effort: modelOptions.effort.unwrap().nullable().optional(),
+    prices: modelOptions.prices,
+  }),
+).optional();
 
 type Checked = CheckedModelOptions & {
   fallbacks?: z.output<typeof fallbacksOption>;
-  prices?: unknown;
   compaction?: unknown;
 };
 
-/** What does not go together: each fallback is asked with the agent's options, so they must suit it. */
+/** The agent's options hold for every fallback, unless it has its own. Some do not suit its model. */
 export function fallbackProblems(agent: Checked): string[] {
   const { fallbacks = [] } = agent;
   const models = [agent.model, ...fallbacks.map(({ model }) => model)];
@@ -75,36 +71,44 @@ export function fallbackProblems(agent: Checked): string[] {
       effort: effort ?? undefined,
     };
     const problems = [
-      models.indexOf(model) <= i && 'is asked already; name each model once',
+      models.indexOf(model) <= i && 'this model is named twice; name each model once',
       agent.prices !== undefined &&
         fallback.prices === undefined &&
-        'needs prices, as the agent has',
+        'needs prices, because the agent has them',
       agent.prices === undefined &&
         fallback.prices !== undefined &&
-        'has prices, and the agent none',
+        'has prices, and the agent has none; give the agent prices too',
       agent.compaction !== undefined &&
         !compactsConversations(model) &&
-        'the API does not compact for it, and the agent has compaction',
+        'the API does not compact for this model, and the agent has compaction',
       ...modelProblems(asked).filter((problem) => !known.has(problem)),
     ];
     return problems
       .filter((problem) => typeof problem === 'string')
-      .map((problem) => `fallbacks.${i} (${model}): ${problem}`);
+      .map((problem) => `fallbacks[${i}] (${model}): ${problem}`);
   });
 }
 
-/** What of a spec follows from them. */
+/** The part of the spec that they make. */
 export function fallbackSpecs({ fallbacks }: Checked): { fallbacks?: FallbackSpec[] } {
   if (fallbacks === undefined) return {};
   return {
     fallbacks: fallbacks.map(({ model, on = FALLBACK_REASONS, maxTokens, thinking, effort }) => ({
       model,
       on: [...on],
-      ...defined({ max_tokens: maxTokens }),
-      ...(thinking === undefined
-        ? {}
-        : { thinking: thinking && thinkingParam(thinking as Thinking) }),
-      ...defined({ effort }),
+      ...defined({
+        max_tokens: maxTokens,
+        thinking: thinking && thinkingParam(thinking as Thinking),
+        effort,
+      }),
     })),
   };
+}
+
+/** The prices of the fallbacks that have some. */
+export function fallbackPrices({ fallbacks = [] }: Checked): [string, Prices][] | undefined {
+  const priced = fallbacks.flatMap(({ model, prices }): [string, Prices][] =>
+    prices === undefined ? [] : [[model, defined(prices)]],
+  );
+  return priced.length === 0 ? undefined : priced;
 }

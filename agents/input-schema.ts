@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
+import { shown } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
@@ -21,19 +22,19 @@ export type InputOf<Schema extends InputSchema> = Schema extends z.core.$ZodType
 
 export type ParsedInput = { ok: true; value: unknown } | { ok: false; problem: string };
 
-/** A schema in its two uses: told to the model, and checked against what the model sends. */
+/** A schema in its two uses: the model reads it, and what the model sends is checked by it. */
 export interface CompiledSchema {
   readonly jsonSchema: ApiTool.InputSchema;
   readonly parse: (input: unknown) => Promise<ParsedInput>;
 }
 
 /**
- * Throws a `DeclarationError` for what the API would refuse with every request, so that it is found
- * when the program starts and not by the first turn.
+ * Throws a `DeclarationError` for a schema that the API would reject with every request: you find out
+ * when the program starts, not with the first turn.
  */
 export function compileSchema(subject: string, schema: InputSchema): CompiledSchema {
   const compiled = compileAnySchema({ subject, option: 'inputSchema', value: 'input' }, schema);
-  const problem = findRefusedSchema(compiled.jsonSchema);
+  const problem = findRejectedSchema(compiled.jsonSchema);
   if (problem !== undefined) throw new DeclarationError(`${subject}: inputSchema ${problem}`);
   return compiled;
 }
@@ -45,7 +46,7 @@ export interface SchemaNames {
   value: string;
 }
 
-/** Knows nothing of what the API takes. Throws a `DeclarationError` for what is no schema. */
+/** Whether the API takes the schema is not checked. Throws a `DeclarationError` if it is not a schema. */
 export function compileAnySchema(names: SchemaNames, schema: InputSchema): CompiledSchema {
   return isZod(schema) ? compileZod(names, schema) : compileJsonSchema(names, schema);
 }
@@ -60,9 +61,10 @@ function compileZod({ subject, option }: SchemaNames, schema: z.core.$ZodType): 
     // What the model writes is what goes into the schema, before defaults and transforms.
     jsonSchema = z.toJSONSchema(schema, { io: 'input' });
   } catch (error) {
-    throw new DeclarationError(`${subject}: ${option} has no JSON Schema: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw new DeclarationError(
+      `${subject}: ${option} cannot be turned into a JSON Schema: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
   delete jsonSchema['$schema'];
   return {
@@ -74,7 +76,7 @@ function compileZod({ subject, option }: SchemaNames, schema: z.core.$ZodType): 
           ? { ok: true, value: parsed.data }
           : { ok: false, problem: z.prettifyError(parsed.error) };
       } catch (error) {
-        // A transform or a refinement that throws, like `JSON.parse`, means that the input is wrong.
+        // The input is wrong when a transform or a refinement throws, such as `JSON.parse`.
         return { ok: false, problem: causeChain(error) };
       }
     },
@@ -86,15 +88,17 @@ function compileJsonSchema(
   schema: JsonSchema,
 ): CompiledSchema {
   if (!isRecord(schema)) {
-    throw new DeclarationError(`${subject}: ${option} must be a zod 4 schema or a JSON Schema`);
+    throw new DeclarationError(
+      `${subject}: ${option} must be a zod 4 schema or a JSON Schema; got ${shown(schema)}`,
+    );
   }
   if ('_def' in schema) {
-    throw new DeclarationError(`${subject}: ${option} comes from zod 3; zod 4 is needed`);
+    throw new DeclarationError(`${subject}: ${option} is a zod 3 schema; import zod 4 instead`);
   }
   if ('$async' in schema) {
-    throw new DeclarationError(`${subject}: ${option} must not be $async`);
+    throw new DeclarationError(`${subject}: ${option} must not have $async; remove it`);
   }
-  // Schemas from elsewhere often name an older draft, which the API does not mind and Ajv does.
+  // Many schemas name an older draft. The API accepts that, and Ajv does not.
   const { $schema: _, ...jsonSchema } = schema;
   const ajv = new Ajv2020({
     allErrors: true,
@@ -107,7 +111,7 @@ function compileJsonSchema(
     validate = ajv.compile(jsonSchema);
   } catch (error) {
     throw new DeclarationError(
-      `${subject}: ${option} is no valid JSON Schema (draft 2020-12): ${messageOf(error)}`,
+      `${subject}: ${option} is not a valid JSON Schema (draft 2020-12): ${messageOf(error)}`,
       { cause: error },
     );
   }
@@ -127,7 +131,7 @@ function compileJsonSchema(
   };
 }
 
-/** Ajv's text, with what a model needs to mend its input and Ajv keeps apart. */
+/** Ajv's text, with the names or values that it leaves out and a model needs to correct its input. */
 function describeError(value: string, { instancePath, message, params }: ErrorObject): string {
   const { additionalProperty, allowedValues } = params as Record<string, unknown>;
   const named = additionalProperty ?? allowedValues;
@@ -136,13 +140,15 @@ function describeError(value: string, { instancePath, message, params }: ErrorOb
 }
 
 /** https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools */
-function findRefusedSchema(schema: Record<string, unknown>): string | undefined {
+function findRejectedSchema(schema: Record<string, unknown>): string | undefined {
   const combined = ['oneOf', 'allOf', 'anyOf'].find((keyword) => keyword in schema);
   if (combined !== undefined) {
-    return `has ${combined} at its top level, which the API refuses; wrap it into a property`;
+    return `has ${combined} at its top level, which the API rejects; move it into a property`;
   }
   if (schema['type'] !== 'object') {
-    return `must describe an object at its top level, got ${JSON.stringify(schema['type'] ?? 'no type')}`;
+    const type =
+      schema['type'] === undefined ? 'no type' : `type ${JSON.stringify(schema['type'])}`;
+    return `must describe an object at its top level; got ${type}`;
   }
   return undefined;
 }

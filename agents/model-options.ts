@@ -1,12 +1,14 @@
-import { defined } from '../core/json.ts';
 import { z } from 'zod';
 import type { AgentSpec, CacheSpec } from '../core/agent-spec.ts';
 import { DEFAULT_CACHE } from '../core/agent-spec.ts';
+import { defined } from '../core/json.ts';
+import type { Prices } from '../core/turn/prices.ts';
+import { oneOf, someOf, someText, wholeNumber } from './check-options.ts';
 import type { Tool } from './define-tool.ts';
-import { refusedEffort, refusedThinking, refusedToolChoice } from './model-features.ts';
+import { effortProblem, thinkingProblem, toolChoiceProblem } from './model-features.ts';
 
 /**
- * How the model thinks; which types there are depends on the model.
+ * How the model thinks. Which types there are depends on the model:
  *
  * - `adaptive`: as much as it finds useful, see `effort`. Claude 4.6 and later.
  * - `enabled`: up to `budgetTokens` a reply, at least 1,024 and fewer than `maxTokens`. Claude 4.6 and
@@ -14,8 +16,8 @@ import { refusedEffort, refusedThinking, refusedToolChoice } from './model-featu
  * - `between_tools`: only between its tool calls. Sonnet and Haiku from 5.5 on.
  * - `disabled`: not at all. Not for Fable, Mythos, and Opus and Sonnet from 5.5 on.
  *
- * `display` is whether the text of the thinking comes with the reply: `summarized` or `omitted`; the newest
- * models omit it by default. Billed is the whole of it either way.
+ * `display` says whether the text of the thinking comes with the reply: `summarized` or `omitted`. The
+ * newest models omit it by default. You pay for all of the thinking either way.
  * https://platform.claude.com/docs/en/build-with-claude/thinking
  */
 export type Thinking =
@@ -27,11 +29,11 @@ export type Thinking =
 export type Effort = (typeof EFFORTS)[number];
 
 /**
- * Whether the model calls tools. `any` and `tool` hold for the first reply of a turn, which must call a
- * tool; with the replies after it the model is free again. The newest models refuse both, and older ones
- * refuse them beside thinking of type `enabled`. `disableParallelToolUse`: at most one call a reply; not
- * beside tools that code may call (`allowedCallers`). Plait itself runs calls in parallel or in order as
- * their tools say, so it is rarely needed.
+ * Whether the model calls tools. `any` and `tool` make it call one in the first reply of a turn; in later
+ * replies it is free again. The API rejects both for the newest models, and for older ones beside thinking
+ * of type `enabled`. `disableParallelToolUse` allows one call a reply at most; the API rejects it beside
+ * tools that code may call (`allowedCallers`). You rarely need it: Plait runs calls in parallel or in order
+ * as their tools say.
  */
 export type ToolChoice =
   | { type: 'auto' | 'any'; disableParallelToolUse?: boolean }
@@ -39,74 +41,98 @@ export type ToolChoice =
   | { type: 'none' };
 
 /**
- * How an agent's requests to the model are made. What the model is known to refuse is a
- * `DeclarationError`; what the API refuses later fails the turn with the API's own text.
+ * How an agent's requests to the model are made. `defineAgent` throws a `DeclarationError` for what it
+ * knows that the API rejects. A turn fails with the API's own text for the rest.
  */
 export interface AgentModelOptions {
-  /** @default what the model does by itself */
+  /** @default the model's own */
   thinking?: Thinking;
   /**
-   * How much the model spends on a reply: thinking, text and the number of its calls. Give room with
-   * `maxTokens`, 64000 or more, for `xhigh` and `max`. @default the model's own, `medium` or `high`
+   * How much the model spends on a reply: thinking, text and the number of its calls. `xhigh` and `max`
+   * need room: set `maxTokens` to 64000 or more. @default the model's own, `medium` or `high`
    */
   effort?: Effort;
   /** @default `{ type: 'auto' }` */
   toolChoice?: ToolChoice;
   /**
-   * Texts at which the model stops, none of them blank; the turn ends with `stop_sequence`, and
+   * Texts at which the model stops; none may be blank. The turn ends with `stop_sequence`, and
    * `stopDetails` is the text. @default none
    */
   stopSequences?: readonly string[];
   /**
-   * Asks once more, with this many tokens instead of `maxTokens` (it must be above), when a reply was cut off
-   * by that limit. The reply that was cut is thrown away; its tokens count. @default none: the turn ends with `max_tokens`
+   * When a reply is cut off by `maxTokens`, ask once more with this limit, which must be above it. The
+   * reply that was cut is thrown away; its tokens count. @default none: the turn ends with `max_tokens`
    */
   maxTokensRetry?: number;
   /**
-   * Prompt caching. `ttl` is how long an entry lives after its last use; writing one for an hour costs
-   * 2 times the price of input, for five minutes 1.25 times, and reading one a tenth. Plait places the
-   * breakpoints; a `cache_control` in your own content blocks is left out. With `false` nothing is
-   * added to the requests or left out of them.
+   * Prompt caching. `ttl` is how long an entry lives after its last use. Writing an entry for an hour
+   * costs 2 times the price of input, for five minutes 1.25 times; reading one costs a tenth. Plait
+   * places the breakpoints and leaves out any `cache_control` in your own content blocks. With `false`
+   * requests are sent without breakpoints of Plait's, and with yours.
    * @default `{ ttl: '5m' }`, or `{ ttl: '1h' }` where a tool may wait for a person
    */
   cache?: CacheSpec;
+  /**
+   * What the model costs, in USD per million tokens. Needed for `limits.costUSD` and for the `costUSD` of
+   * results; `examplePrices` has some. @default none
+   */
+  prices?: Prices;
 }
 
 const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const;
 const display = z.enum(['summarized', 'omitted']).optional();
 const disableParallelToolUse = z.boolean().optional();
+const price = z.number('must be a number of USD').min(0, 'must not be below 0');
 
-/** Their schemas, for `defineAgent`. */
+/** Another `type` than these. */
+function wrongType(...types: string[]) {
+  const message = `must be ${oneOf(types)}`;
+  return {
+    error: ({ code }: { code: string }) => (code === 'invalid_union' ? message : undefined),
+  };
+}
+
+/** The schemas of the options, for `defineAgent`. */
 export const modelOptions = {
   thinking: z
-    .discriminatedUnion('type', [
-      z.strictObject({ type: z.literal('adaptive'), display }),
-      z.strictObject({
-        type: z.literal('enabled'),
-        budgetTokens: z.number().int().min(1_024),
-        display,
-      }),
-      z.strictObject({ type: z.literal('between_tools') }),
-      z.strictObject({ type: z.literal('disabled') }),
-    ])
+    .discriminatedUnion(
+      'type',
+      [
+        z.strictObject({ type: z.literal('adaptive'), display }),
+        z.strictObject({ type: z.literal('enabled'), budgetTokens: wholeNumber(1_024), display }),
+        z.strictObject({ type: z.literal('between_tools') }),
+        z.strictObject({ type: z.literal('disabled') }),
+      ],
+      wrongType('adaptive', 'enabled', 'between_tools', 'disabled'),
+    )
     .optional(),
   effort: z.enum(EFFORTS).optional(),
   toolChoice: z
-    .discriminatedUnion('type', [
-      z.strictObject({ type: z.literal('auto'), disableParallelToolUse }),
-      z.strictObject({ type: z.literal('any'), disableParallelToolUse }),
-      z.strictObject({ type: z.literal('tool'), name: z.string(), disableParallelToolUse }),
-      z.strictObject({ type: z.literal('none') }),
-    ])
+    .discriminatedUnion(
+      'type',
+      [
+        z.strictObject({ type: z.literal('auto'), disableParallelToolUse }),
+        z.strictObject({ type: z.literal('any'), disableParallelToolUse }),
+        z.strictObject({ type: z.literal('tool'), name: z.string(), disableParallelToolUse }),
+        z.strictObject({ type: z.literal('none') }),
+      ],
+      wrongType('auto', 'any', 'tool', 'none'),
+    )
     .optional(),
-  stopSequences: z
-    .array(z.string().refine((text) => text.trim() !== '', 'is blank'))
-    .min(1, 'is empty; leave it out')
-    .optional(),
-  maxTokensRetry: z.number().int().min(1).optional(),
+  stopSequences: someOf(someText('the API rejects it')).optional(),
+  maxTokensRetry: wholeNumber(1).optional(),
   cache: z
     .union([z.literal(false), z.strictObject({ ttl: z.enum(['5m', '1h']) })], {
       error: "must be false, { ttl: '5m' } or { ttl: '1h' }",
+    })
+    .optional(),
+  prices: z
+    .strictObject({
+      input: price,
+      output: price,
+      cacheWrite5m: price.optional(),
+      cacheWrite1h: price.optional(),
+      cacheRead: price.optional(),
     })
     .optional(),
 };
@@ -119,28 +145,31 @@ export type CheckedModelOptions = {
   tools: readonly Tool[];
 };
 
-/** What does not go together, or not with the model. */
+/** Options that contradict each other, or that the API rejects for the model. */
 export function modelProblems(options: CheckedModelOptions): string[] {
   const { model, maxTokens, thinking, effort, toolChoice, maxTokensRetry, tools } = options;
   const forced = toolChoice?.type === 'any' || toolChoice?.type === 'tool';
   const budget = thinking?.type === 'enabled' ? thinking.budgetTokens : 0;
   const problems: (string | false | undefined)[] = [
-    thinking && about('thinking', thinking.type, refusedThinking(model, thinking.type)),
-    effort && about('effort', effort, refusedEffort(model, effort)),
-    toolChoice && about('toolChoice', toolChoice.type, refusedToolChoice(model, toolChoice.type)),
-    budget >= maxTokens && `thinking.budgetTokens must be below maxTokens (${maxTokens})`,
-    forced && budget > 0 && "toolChoice: a tool cannot be forced with thinking 'enabled'",
-    forced && tools.length === 0 && 'toolChoice: there are no tools',
+    thinking && about('thinking', thinking.type, thinkingProblem(model, thinking.type)),
+    effort && about('effort', effort, effortProblem(model, effort)),
+    toolChoice && about('toolChoice', toolChoice.type, toolChoiceProblem(model, toolChoice.type)),
+    budget >= maxTokens &&
+      `thinking.budgetTokens must be below maxTokens (${maxTokens}); got ${budget}`,
+    forced &&
+      budget > 0 &&
+      "toolChoice: the API does not force a tool beside thinking 'enabled'; leave one of them out",
+    forced && tools.length === 0 && 'toolChoice forces a tool, and the agent has none',
     toolChoice?.type === 'tool' &&
       tools.length > 0 &&
       !tools.some(({ name }) => name === toolChoice.name) &&
-      `toolChoice: there is no tool named ${toolChoice.name}`,
+      `toolChoice.name must be a tool of the agent; got ${JSON.stringify(toolChoice.name)}`,
     disablesParallel(toolChoice) &&
       tools.some(({ spec }) => spec.allowed_callers?.some((caller) => caller !== 'direct')) &&
-      'toolChoice.disableParallelToolUse: the API does not take it beside tools that code may call',
+      'toolChoice.disableParallelToolUse: the API rejects it beside tools that code may call; leave it out',
     maxTokensRetry !== undefined &&
       maxTokensRetry <= maxTokens &&
-      `maxTokensRetry must be above maxTokens (${maxTokens})`,
+      `maxTokensRetry must be above maxTokens (${maxTokens}); got ${maxTokensRetry}`,
   ];
   return problems.filter((problem) => typeof problem === 'string');
 }
@@ -153,19 +182,20 @@ function about(option: string, value: string, problem: string | undefined): stri
   return problem === undefined ? undefined : `${option} '${value}': ${problem}`;
 }
 
-/** What of a spec follows from them. Absent where nothing was chosen, so that digests stay. */
+/** The part of the spec that these options make. What nobody chose is absent, so that digests stay. */
 export function modelSpec(options: CheckedModelOptions): Partial<AgentSpec> {
   const { thinking, effort, toolChoice, stopSequences, maxTokensRetry } = options;
   const waits = options.tools.some(({ approval }) => approval !== 'never');
   const cache = options.cache ?? (waits ? { ttl: '1h' } : DEFAULT_CACHE);
   const isDefaultCache = cache !== false && cache.ttl === DEFAULT_CACHE.ttl;
-  return {
-    ...(thinking === undefined ? {} : { thinking: thinkingParam(thinking as Thinking) }),
-    ...(effort === undefined ? {} : { output_config: { effort } }),
-    ...(toolChoice === undefined ? {} : { tool_choice: toolChoiceParam(toolChoice as ToolChoice) }),
-    ...defined({ stop_sequences: stopSequences, max_tokens_retry: maxTokensRetry }),
-    ...(isDefaultCache ? {} : { cache }),
-  };
+  return defined({
+    thinking: thinking && thinkingParam(thinking as Thinking),
+    output_config: effort && { effort },
+    tool_choice: toolChoice && toolChoiceParam(toolChoice as ToolChoice),
+    stop_sequences: stopSequences,
+    max_tokens_retry: maxTokensRetry,
+    cache: isDefaultCache ? undefined : cache,
+  });
 }
 
 export function thinkingParam(thinking: Thinking): NonNullable<AgentSpec['thinking']> {

@@ -24,18 +24,17 @@ export type ServerTool = Extract<
 >;
 
 const RUN_BY_THE_API = ['web_search_', 'web_fetch_', 'code_execution_', 'tool_search_tool_'];
-/** Anthropic describes these, and the caller of the API runs them. */
+/** Anthropic describes these, and a tool of the agent runs them. */
 const RUN_HERE = ['memory_', 'bash_', 'text_editor_', 'browser_toolset_', 'computer_toolset_'];
 
 const isOneOf = (type: string, prefixes: readonly string[]) =>
   prefixes.some((prefix) => type.startsWith(prefix));
 
-/** The name of the tool that runs it, or of those that the API runs. */
+/** The name of the tool that runs it, here or at the API. */
 function nameOf(tool: ServerTool): string {
   return 'name' in tool ? tool.name : (toolsetOf(tool) ?? '');
 }
 
-/** What is wrong with them, if anything. */
 export function serverToolProblems(
   serverTools: readonly ServerTool[],
   tools: readonly Tool[],
@@ -44,23 +43,26 @@ export function serverToolProblems(
   const problems = serverTools.flatMap((tool) => {
     const about = (problem: string) => `serverTools: ${tool.type} ${problem}`;
     const here = isOneOf(tool.type, RUN_HERE);
-    if (!here && !isOneOf(tool.type, RUN_BY_THE_API)) return [about('is not known')];
-    if ('cache_control' in tool) return [about('has a cache_control; see the option `cache`')];
+    if (!here && !isOneOf(tool.type, RUN_BY_THE_API)) return [about('is not a known type')];
+    if ('cache_control' in tool) {
+      return [about('must not have cache_control; use the option `cache` of the agent')];
+    }
     const name = nameOf(tool);
     if (here && !names.has(name)) {
-      return [about(`is run by you: give the agent a tool named ${name}`)];
+      return [about(`runs in your worker; give the agent a tool named ${name}`)];
     }
-    if (!here && names.has(name)) return [about(`has the name of a tool of yours`)];
+    if (!here && names.has(name)) {
+      return [about(`is named ${name} like one of the agent's tools; rename that tool`)];
+    }
     return [];
   });
-  const doubled = serverTools.some((tool, i) =>
-    serverTools.slice(0, i).some((other) => nameOf(other) === nameOf(tool)),
-  );
+  const given = serverTools.map(nameOf);
+  const doubled = new Set(given.filter((name, i) => given.indexOf(name) !== i));
   return [
     ...problems,
     ...callerProblems(serverTools, tools),
     ...replacedProblems(serverTools, tools),
-    ...(doubled ? ['serverTools: two have one name'] : []),
+    ...[...doubled].map((name) => `serverTools: two are named ${name}; leave one out`),
   ];
 }
 
@@ -74,15 +76,16 @@ function callerProblems(serverTools: readonly ServerTool[], tools: readonly Tool
         ({ spec }) => !runsCode && spec.allowed_callers?.some((caller) => caller !== 'direct'),
       )
       .map(
-        ({ name }) => `tool ${name} may be called by code, and serverTools has no code_execution`,
+        ({ name }) =>
+          `tool ${name} has allowedCallers for code; add a code_execution tool to serverTools`,
       ),
     ...deferred
       .filter(() => !searches)
-      .map(({ name }) => `tool ${name} is loaded later, and serverTools has no tool_search_tool`),
+      .map(({ name }) => `tool ${name} has deferLoading; add a tool_search_tool to serverTools`),
   ];
 }
 
-/** What a tool says that runs one of Anthropic's, and nobody would hear. */
+/** Options of a tool that have no effect, because the tool runs one of Anthropic's. */
 function replacedProblems(serverTools: readonly ServerTool[], tools: readonly Tool[]): string[] {
   return serverTools.flatMap((entry) => {
     const tool = tools.find(({ name }) => name === nameOf(entry));
@@ -92,19 +95,23 @@ function replacedProblems(serverTools: readonly ServerTool[], tools: readonly To
     return [
       ...(deferred === undefined && callers === undefined
         ? []
-        : [about(`runs ${entry.type}: deferLoading and allowedCallers belong into serverTools`)]),
+        : [
+            about(
+              `runs ${entry.type}; set defer_loading and allowed_callers there, not on the tool`,
+            ),
+          ]),
       ...(toolsetOf(entry) === undefined || tool.access === undefined
         ? []
         : [
             about(
-              `runs the actions of ${entry.type}, which have an order of their own: leave out access`,
+              `runs the actions of ${entry.type}, which always run in call order; leave out access`,
             ),
           ]),
     ];
   });
 }
 
-/** All tools as the model is told of them. Anthropic's own description takes the place of yours. */
+/** All tools as the model reads them: Anthropic's description replaces that of the tool that runs it. */
 export function toolSpecs(
   tools: readonly Tool[],
   serverTools: readonly ServerTool[] = [],

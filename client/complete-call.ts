@@ -6,7 +6,7 @@ import { COMPLETE_CALL_UPDATE } from '../core/turn/protocol.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
 import { CompletionRejectedError, TurnNotFoundError } from './errors.ts';
 
-/** Ends the call of a token. Throws a `CompletionRejectedError` when that is not taken. */
+/** Ends the call of a token. Throws a `CompletionRejectedError` when the turn rejects that. */
 export async function completeCall(
   client: Client,
   token: string,
@@ -20,14 +20,14 @@ export async function completeCall(
   }
   const completion: Completion = { callId, key, result };
   const update = turnUpdate(COMPLETE_CALL_UPDATE, callId, completion);
-  const refused = (reason: string, cause?: Error): CompletionRejectedError =>
-    new CompletionRejectedError({ turnId, callId, reason }, { cause });
+  const rejected = (reason: string, cause?: Error): CompletionRejectedError =>
+    new CompletionRejectedError({ turnId, callId }, reason, { cause });
   try {
-    const refusal = await updateTurn(client, turnId, update);
-    if (refusal !== undefined) throw refused(refusal.reason, refusal.cause);
+    const rejection = await updateTurn(client, turnId, update);
+    if (rejection !== undefined) throw rejected(rejection.reason, rejection.cause);
   } catch (error) {
-    // To whoever holds a token it is all one why it is good for nothing.
-    if (error instanceof TurnNotFoundError) throw refused(error.message, error);
+    // The caller holds a token and knows of no turn: one error says that the token is of no use.
+    if (error instanceof TurnNotFoundError) throw rejected(error.message, error);
     throw error;
   }
 }
@@ -37,6 +37,6 @@ function decode(token: string): CallToken {
     return decodeCallToken(token);
   } catch (error) {
     if (!(error instanceof InvalidCallTokenError)) throw error;
-    throw new CompletionRejectedError({ reason: error.message }, { cause: error });
+    throw new CompletionRejectedError(undefined, error.message, { cause: error });
   }
 }

@@ -1,22 +1,25 @@
+import { PlaitError } from '../core/errors.ts';
 import type { ModelErrorReport } from '../core/failures.ts';
 import type { TurnProgress, TurnResult } from '../core/turn/result.ts';
 
 /** A turn with this id exists, and it was started with another agent, input or context. */
-export class TurnIdInUseError extends Error {
+export class TurnIdInUseError extends PlaitError {
   override readonly name = 'TurnIdInUseError' as const;
+  override readonly code = 'TURN_ID_IN_USE' as const;
   readonly turnId: string;
 
   constructor(turnId: string) {
     super(
-      `Turn ${turnId} exists already, with another agent, input or context. Choose another turnId, or get the handle of the existing one with getTurn().`,
+      `Turn ${turnId} already exists, with another agent, input or context. Choose another turnId, or get the handle of the existing turn with getTurn().`,
     );
     this.turnId = turnId;
   }
 }
 
-/** There is no turn with this id, or it is older than the retention of the namespace. */
-export class TurnNotFoundError extends Error {
+/** There is no turn with this id, or it ended longer ago than the namespace's retention. */
+export class TurnNotFoundError extends PlaitError {
   override readonly name = 'TurnNotFoundError' as const;
+  override readonly code = 'TURN_NOT_FOUND' as const;
   readonly turnId: string;
 
   constructor(turnId: string, namespace: string) {
@@ -26,15 +29,16 @@ export class TurnNotFoundError extends Error {
 }
 
 /**
- * The turn ended without a result: there is no such agent, the model could not be asked, or somebody
- * terminated it. Not for a tool that fails, a cancel or a refusal, which are results.
+ * The turn ended without a result: no worker has the agent, the model could not be asked, or somebody
+ * terminated the turn. A tool that fails, a cancel and a refusal are results, and do not throw.
  */
-export class TurnFailedError extends Error {
+export class TurnFailedError extends PlaitError {
   override readonly name = 'TurnFailedError' as const;
+  override readonly code = 'TURN_FAILED' as const;
   readonly turnId: string;
   /** The type of the failure, as the Temporal UI shows it. */
   readonly type: string;
-  /** What the turn did before it failed, where it could still say so. */
+  /** What the turn did before it failed, where the failure says so. */
   readonly progress: TurnProgress | undefined;
   /** What the Messages API answered, where that was the cause. */
   readonly model: ModelErrorReport | undefined;
@@ -52,13 +56,14 @@ export class TurnFailedError extends Error {
   }
 }
 
-/** The turn has an answer, and it does not match the `output` schema of the handle that reads it. */
-export class InvalidOutputError extends Error {
+/** The turn has an answer, and the answer does not match the `output` schema of the handle. */
+export class InvalidOutputError extends PlaitError {
   override readonly name = 'InvalidOutputError' as const;
+  override readonly code = 'INVALID_OUTPUT' as const;
   readonly turnId: string;
-  /** What is wrong with it. */
+  /** What is wrong with the answer. */
   readonly problem: string;
-  /** With the answer as the model wrote it. */
+  /** The result, with the answer as the model wrote it. */
   readonly result: TurnResult;
 
   constructor(turnId: string, problem: string, result: TurnResult) {
@@ -69,32 +74,35 @@ export class InvalidOutputError extends Error {
   }
 }
 
-/** The Temporal server does not answer. */
-export class TemporalUnavailableError extends Error {
+/** The Temporal server does not answer, or it does not have the namespace. */
+export class TemporalUnavailableError extends PlaitError {
   override readonly name = 'TemporalUnavailableError' as const;
+  override readonly code = 'TEMPORAL_UNAVAILABLE' as const;
 }
 
 /**
- * The list cannot be searched for this: the namespace lacks Plait's search attributes, or has one with
- * another type. `plait setup` registers them.
+ * The namespace lacks a search attribute that the list needs, or has it with another type.
+ * `plait setup` registers them.
  */
-export class SearchAttributesMissingError extends Error {
+export class SearchAttributesMissingError extends PlaitError {
   override readonly name = 'SearchAttributesMissingError' as const;
+  override readonly code = 'SEARCH_ATTRIBUTES_MISSING' as const;
 
   constructor(namespace: string, problem: string, options?: ErrorOptions) {
     super(
-      `The turns and sessions of namespace ${namespace} cannot be found by this (${problem}). Run \`plait setup\` once, with the TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE of this client: it registers Plait's search attributes.`,
+      `Namespace ${namespace} lacks a search attribute that this list needs (${problem}). Run \`plait setup\` once, with the TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE of this client.`,
       options,
     );
   }
 }
 
 /**
- * No worker has answered in time for a turn that needs one to answer: none polls its task queue, or
- * they are too busy. Nothing is lost, and asking again is safe.
+ * No worker answered in time for a turn or a session: none polls its task queue, or all of them are
+ * too busy. Nothing is lost, and it is safe to ask again.
  */
-export class WorkerUnavailableError extends Error {
+export class WorkerUnavailableError extends PlaitError {
   override readonly name = 'WorkerUnavailableError' as const;
+  override readonly code = 'WORKER_UNAVAILABLE' as const;
   readonly turnIds: readonly string[];
 
   constructor(turnIds: readonly string[], message: string, options?: ErrorOptions) {
@@ -104,11 +112,12 @@ export class WorkerUnavailableError extends Error {
 }
 
 /**
- * A decision was not taken: the call is unknown, has been decided or no longer waits, the turn has
- * ended, or the edited input does not match the schema. The call is as it was.
+ * The turn rejected a decision: it does not know the call, the call has been decided or no longer
+ * waits, the turn has ended, or the edited input does not match the tool's schema. Nothing changed.
  */
-export class DecisionRejectedError extends Error {
+export class DecisionRejectedError extends PlaitError {
   override readonly name = 'DecisionRejectedError' as const;
+  override readonly code = 'DECISION_REJECTED' as const;
   readonly turnId: string;
   readonly callId: string;
   /** Why, without the turn and the call. */
@@ -127,11 +136,12 @@ export class DecisionRejectedError extends Error {
 }
 
 /**
- * A result from outside was not taken: the token is none, the call has been completed or no longer
- * waits, or the turn has ended. Asking again will not help.
+ * A call was not completed from outside: the token is invalid, the call has been completed or no
+ * longer waits, or the turn has ended. Asking again does not help.
  */
-export class CompletionRejectedError extends Error {
+export class CompletionRejectedError extends PlaitError {
   override readonly name = 'CompletionRejectedError' as const;
+  override readonly code = 'COMPLETION_REJECTED' as const;
   /** `undefined` where the token cannot be read. */
   readonly turnId: string | undefined;
   /** `undefined` where the token cannot be read. */
@@ -140,25 +150,28 @@ export class CompletionRejectedError extends Error {
   readonly reason: string;
 
   constructor(
-    about: { turnId: string; callId: string; reason: string } | { reason: string },
+    call: { turnId: string; callId: string } | undefined,
+    reason: string,
     options?: ErrorOptions,
   ) {
-    const call = 'callId' in about ? `Call ${about.callId} of turn ${about.turnId}` : 'The call';
-    super(`${call} was not completed: ${about.reason}`, options);
-    this.turnId = 'turnId' in about ? about.turnId : undefined;
-    this.callId = 'callId' in about ? about.callId : undefined;
-    this.reason = about.reason;
+    const named = call === undefined ? 'The call' : `Call ${call.callId} of turn ${call.turnId}`;
+    super(`${named} was not completed: ${reason}`, options);
+    this.turnId = call?.turnId;
+    this.callId = call?.callId;
+    this.reason = reason;
   }
 }
 
-/** The options of a session are wrong; nothing was started. */
-export class InvalidSessionError extends Error {
+/** The options of a session are wrong. Nothing was started. */
+export class InvalidSessionError extends PlaitError {
   override readonly name = 'InvalidSessionError' as const;
+  override readonly code = 'INVALID_SESSION' as const;
 }
 
-/** There is no session with this id, or it was closed longer ago than the namespace remembers. */
-export class SessionNotFoundError extends Error {
+/** There is no session with this id, or it ended longer ago than the namespace's retention. */
+export class SessionNotFoundError extends PlaitError {
   override readonly name = 'SessionNotFoundError' as const;
+  override readonly code = 'SESSION_NOT_FOUND' as const;
   readonly sessionId: string;
 
   constructor(sessionId: string, namespace: string) {
@@ -168,52 +181,56 @@ export class SessionNotFoundError extends Error {
 }
 
 /** The session takes no more messages: it was closed, cancelled or terminated. */
-export class SessionClosedError extends Error {
+export class SessionClosedError extends PlaitError {
   override readonly name = 'SessionClosedError' as const;
+  override readonly code = 'SESSION_CLOSED' as const;
   readonly sessionId: string;
 
   constructor(sessionId: string, options?: ErrorOptions) {
     super(
-      `Session ${sessionId} has ended and takes no more messages. Begin another one with startSession(agent, { messages }) and what transcript() returns.`,
+      `Session ${sessionId} has ended and takes no more messages. To go on, start another one with startSession(agent, { messages }) and the messages of transcript().`,
       options,
     );
     this.sessionId = sessionId;
   }
 }
 
-/** A turn runs, and the message was sent with `whenBusy: 'reject'`. */
-export class SessionBusyError extends Error {
+/** The session did not take the message: a turn runs, and the message has `whenBusy: 'reject'`. */
+export class SessionBusyError extends PlaitError {
   override readonly name = 'SessionBusyError' as const;
+  override readonly code = 'SESSION_BUSY' as const;
   readonly sessionId: string;
 
   constructor(sessionId: string, reason: string, options?: ErrorOptions) {
-    super(`Session ${sessionId} has not taken the message: ${reason}`, options);
+    super(`Session ${sessionId} rejected the message: ${reason}`, options);
     this.sessionId = sessionId;
   }
 }
 
-/** The message was not taken: it is wrong, or too many wait. The session is as it was. */
-export class SendRejectedError extends Error {
+/** The session did not take the message: it is invalid, or too many messages wait. */
+export class SendRejectedError extends PlaitError {
   override readonly name = 'SendRejectedError' as const;
+  override readonly code = 'SEND_REJECTED' as const;
   readonly sessionId: string;
   /** Why, without the session. */
   readonly reason: string;
 
   constructor(sessionId: string, reason: string, options?: ErrorOptions) {
-    super(`Session ${sessionId} has not taken the message: ${reason}`, options);
+    super(`Session ${sessionId} rejected the message: ${reason}`, options);
     this.sessionId = sessionId;
     this.reason = reason;
   }
 }
 
 /** A session with this id exists, and it was started with another agent or other messages. */
-export class SessionIdInUseError extends Error {
+export class SessionIdInUseError extends PlaitError {
   override readonly name = 'SessionIdInUseError' as const;
+  override readonly code = 'SESSION_ID_IN_USE' as const;
   readonly sessionId: string;
 
   constructor(sessionId: string) {
     super(
-      `Session ${sessionId} exists already, with another agent or other messages. Choose another sessionId.`,
+      `Session ${sessionId} already exists, with another agent or other messages. Choose another sessionId, or get the handle of the existing session with getSession().`,
     );
     this.sessionId = sessionId;
   }

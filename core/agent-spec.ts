@@ -7,7 +7,6 @@ import type {
 import type { BatchPolicy } from './calls/batch-policy.ts';
 import type { Budget, OnLimit } from './turn/budget.ts';
 import type { CompactionParams } from './conversation/compaction.ts';
-import type { FallbackReason } from './turn/fallback.ts';
 import type { SteeringStyle } from './turn/steering.ts';
 import type { Prices } from './turn/prices.ts';
 import type { ToolPolicy } from './calls/tool-policy.ts';
@@ -40,6 +39,11 @@ export interface AgentSpec extends CompactionParams {
   /** Not the API's, although it has one of this name: the models to go on with, in order. */
   fallbacks?: FallbackSpec[];
 }
+
+/** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */
+export type FallbackReason = (typeof FALLBACK_REASONS)[number];
+
+export const FALLBACK_REASONS = ['overloaded', 'refusal'] as const;
 
 /** What a request to a fallback has of its own; `null` leaves out what the agent has. */
 export interface FallbackSpec {
@@ -88,6 +92,6 @@ export interface PinnedAgent {
   modelTaskQueue?: string;
   /** How often an answer that does not match its schema is asked for again. @default 2 */
   outputRepairs?: number;
-  /** How the model takes what a person sends while it works. @default 'user' */
+  /** How the model takes steering messages. Recorded histories have this name. @default 'user' */
   notes?: SteeringStyle;
 }

@@ -1,6 +1,6 @@
 import type { SearchAttributePair } from '@temporalio/common';
 import type { SessionStatus } from './session/protocol.ts';
-import type { StopReason } from './turn/result.ts';
+import type { StopReason } from './turn/stop-reason.ts';
 
 // What Temporal's lists find turns and sessions by. The server keeps names and values as plain text,
 // whatever codec the payloads have.

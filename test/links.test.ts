@@ -39,6 +39,14 @@ test.each(pages)('every link of %s leads to something', (page) => {
   expect(broken).toEqual([]);
 });
 
+test.each(pages)('every source file that %s names exists', (page) => {
+  const text = readFileSync(join(root, page), 'utf8');
+  const named = [...text.matchAll(/`([a-z]+\/[\w./-]+\.(?:ts|js|sh|yaml))`/g)];
+  expect(
+    named.map(([, path = '']) => path).filter((path) => !existsSync(join(root, path))),
+  ).toEqual([]);
+});
+
 test('every page is reached from the README', () => {
   const reached = new Set(['README.md']);
   for (const page of reached) {

@@ -1,12 +1,15 @@
-import { isCancellation } from '@temporalio/workflow';
-import type { SessionArgs, SessionState } from '../core/session/protocol.ts';
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { SessionMemory } from '../core/session/memory.ts';
-import { SessionRun } from './session-run.ts';
+import type { SessionArgs, SessionState } from '../core/session/protocol.ts';
+import { Session } from './session.ts';
+import { allAnswered } from './updates.ts';
 
 /**
  * One long conversation with an agent. Messages come as Updates; each becomes a turn, a child
  * workflow, one after another. It waits for the next one for as long as it takes, and completes when
  * it is closed or cancelled.
+ *
+ * This loop only waits. What comes next is decided in `core/session/decide.ts`.
  *
  * @param carried what an earlier run of the session hands on; not for other callers
  */
@@ -14,12 +17,26 @@ export async function agentSession(
   args: SessionArgs,
   carried?: SessionMemory,
 ): Promise<SessionState> {
-  const session = new SessionRun(args, carried);
+  const session = new Session(args, carried);
   try {
-    for (;;) {
-      const turn = await session.nextTurn();
-      if (turn === undefined) break;
-      await session.runTurn(turn);
+    for (let isOpen = true; isOpen;) {
+      await allAnswered();
+      // A cancelled session starts nothing any more.
+      if (CancellationScope.current().consideredCancelled) session.close({ interrupt: true });
+      const next = session.nextStep();
+      switch (next.type) {
+        case 'run turn':
+          await session.runTurn(next.turn);
+          break;
+        case 'wait':
+          if (!(await session.hears(next.atMost))) await session.continueAsNew();
+          break;
+        case 'continue as new':
+          await session.continueAsNew();
+          break;
+        case 'stop':
+          isOpen = false;
+      }
     }
   } catch (error) {
     if (!isCancellation(error)) throw error;

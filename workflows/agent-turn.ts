@@ -1,12 +1,18 @@
-import { isCancellation } from '@temporalio/workflow';
-import type { SessionTurnResult, TurnBeginning } from '../core/turn/beginning.ts';
-import type { TurnArgs, TurnResult } from '../core/turn/result.ts';
-import { isContinuing } from './continue-as-new.ts';
-import { TurnRun } from './turn-run.ts';
+import { afterLastWord, afterReply, afterResults } from '../core/turn/decide.ts';
+import type { TurnBeginning } from '../core/turn/beginning.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
+import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
+import { askLastWord, askModel } from './ask-model.ts';
+import { continueInNewRun, isContinuing } from './continue-as-new.ts';
+import { endTurn, stopAfter, turnFailure } from './end-turn.ts';
+import { runTools } from './run-tools.ts';
+import { Turn } from './turn.ts';
 
 /**
  * One turn of an agent: ask the model, run every tool call of its reply at once, give it all the
  * results in one message, and repeat until it stops.
+ *
+ * This loop only waits and commits. What comes next is decided in `core/turn/decide.ts`.
  *
  * Completes with a `TurnResult`, also when it was cancelled, refused or ran out of rounds. Fails
  * only when there is no such agent or the model cannot be asked; the failure's details then hold
@@ -18,25 +24,36 @@ export async function agentTurn(
   args: TurnArgs,
   beginning?: TurnBeginning,
 ): Promise<TurnResult | SessionTurnResult> {
-  const turn = new TurnRun(args, beginning);
+  const turn = new Turn(args, beginning);
   try {
-    for (let step = turn.firstStep(); ;) {
-      switch (step.type) {
-        case 'ask model':
-          step = await turn.askModel();
+    for (let next = turn.begin(); ;) {
+      switch (next.type) {
+        case 'ask model': {
+          const answer = await askModel(turn);
+          next = turn.commit(afterReply(turn.state, answer, turn.now()));
           break;
-        case 'run tools':
-          step = await turn.runTools(step);
+        }
+        case 'run tools': {
+          const results = await runTools(turn, next);
+          next = turn.commit(afterResults(turn.state, results, turn.now()));
+          break;
+        }
+        case 'last word': {
+          const answer = await askLastWord(turn);
+          next = turn.commit(afterLastWord(turn.state, answer, next, turn.now()));
+          break;
+        }
+        case 'continue as new':
+          next = await continueInNewRun(turn, next);
           break;
         case 'stop':
-          return await turn.finish(step);
+          return await endTurn(turn, next);
       }
     }
   } catch (error) {
     if (isContinuing(error)) throw error;
-    if (isCancellation(error)) return await turn.finish({ type: 'stop', reason: 'cancelled' });
-    const outOfTime = turn.outOfTime(error);
-    if (outOfTime !== undefined) return await turn.finish(outOfTime);
-    throw await turn.failure(error);
+    const stop = stopAfter(turn, error);
+    if (stop !== undefined) return await endTurn(turn, stop);
+    throw await turnFailure(turn, error);
   }
 }

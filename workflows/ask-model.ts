@@ -1,54 +1,64 @@
+import { isCancellation, scheduleActivity } from '@temporalio/workflow';
+import type { ModelCallArgs, RecordedModelCall } from '../core/conversation/model-call.ts';
+import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
-import type { RetryPolicy } from '@temporalio/common';
-import { scheduleActivity } from '@temporalio/workflow';
-import type { ModelCallArgs, ModelCallResult } from '../activities/model/call-model.ts';
-import type { PinnedAgent } from '../core/agent-spec.ts';
-import { begunAt } from './turn-time.ts';
 import { CALL_MODEL } from '../core/names.ts';
-import type { TurnState } from '../core/turn/state.ts';
-import type { TurnArgs } from '../core/turn/result.ts';
-
-/**
- * Some twelve minutes of an overloaded API. The activity says when to try again where the API says
- * it, and ends the attempts where trying again cannot help.
- */
-export const MODEL_RETRY: RetryPolicy = {
-  initialInterval: '1s',
-  backoffCoefficient: 2,
-  maximumInterval: '60s',
-  maximumAttempts: 18,
-  nonRetryableErrorTypes: ['PayloadsTooLarge'],
-};
-
-export interface ModelCallOptions {
-  /** Until the turn's time is up, in milliseconds. */
-  timeLeft?: number | undefined;
-  /** The model is not to call tools. */
-  lastWord?: boolean;
-}
-
-export type ModelAnswer = ModelCallResult & { agent: PinnedAgent };
+import type { ModelAnswer } from '../core/turn/decide.ts';
+import { MODEL_RETRY } from './retry.ts';
+import type { Turn } from './turn.ts';
 
 /**
  * Asks the model for its next reply, as an activity that is retried until the answer is final. The
  * turn's first call pins the agent and returns it with the reply, or instead of one where the model
  * calls of the agent have a task queue of their own.
  */
-export function callModel(
-  { agent: name, context, limits, output }: TurnArgs,
-  { transcript, rounds, container, fallback }: TurnState,
-  pinned: PinnedAgent | undefined,
-  { timeLeft, lastWord = false }: ModelCallOptions = {},
+export function askModel(
+  turn: Turn,
+  { lastWord = false }: { lastWord?: boolean } = {},
 ): Promise<ModelAnswer> {
+  const { agent: pinned, state } = turn;
+  const round = state.rounds + 1;
+  return scheduleActivity<RecordedModelCall>(CALL_MODEL, [modelCallArgs(turn, lastWord)], {
+    activityId: `model.${round}`,
+    summary: `round ${round}`,
+    ...defined({ taskQueue: pinned?.modelTaskQueue }),
+    // A long reply takes minutes; one that stalls is noticed by the activity itself, much earlier.
+    startToCloseTimeout: '30m',
+    // All attempts together.
+    ...defined({ scheduleToCloseTimeout: turn.time?.left }),
+    heartbeatTimeout: '10s',
+    // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
+    cancellationType: 'TRY_CANCEL',
+    retry: MODEL_RETRY,
+  }).then((result) => {
+    const answer = modelAnswer(result);
+    const agent = pinned ?? answer.pinned;
+    if (agent === undefined) throw new Error('the first model call returned no agent');
+    turn.agent = agent;
+    return { ...answer, agent };
+  });
+}
+
+/** Asks once more, with tools that the model must not call. `undefined` where it cannot be asked. */
+export async function askLastWord(turn: Turn): Promise<ModelAnswer | undefined> {
+  try {
+    return await askModel(turn, { lastWord: true });
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return undefined;
+  }
+}
+
+function modelCallArgs({ args, state, agent, begunAt }: Turn, lastWord: boolean): ModelCallArgs {
+  const { agent: name, context, limits, output } = args;
+  const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
-  const round = rounds + 1;
-  const args: ModelCallArgs = {
+  return {
     agent: name,
-    ...(pinned === undefined
-      ? { begun: { at: begunAt(), ...defined({ limits }) } }
-      : { spec: pinned.spec }),
-    ...(fallback === undefined ? {} : { model: fallback.model }),
-    ...defined({ output }),
+    ...(agent === undefined
+      ? { begun: { at: begunAt, ...defined({ limits }) } }
+      : { spec: agent.spec }),
+    ...defined({ model: fallback?.model, output }),
     ...(lastWord ? { lastWord: true } : {}),
     ...(rounds === 0 ? { first: true } : {}),
     ...defined({ container, context }),
@@ -56,21 +66,4 @@ export function callModel(
     tail,
     tailBytes,
   };
-  return scheduleActivity<ModelCallResult>(CALL_MODEL, [args], {
-    activityId: `model.${round}`,
-    summary: `round ${round}`,
-    ...defined({ taskQueue: pinned?.modelTaskQueue }),
-    // A long reply takes minutes; one that stalls is noticed by the activity itself, much earlier.
-    startToCloseTimeout: '30m',
-    // All attempts together.
-    ...defined({ scheduleToCloseTimeout: timeLeft }),
-    heartbeatTimeout: '10s',
-    // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
-    cancellationType: 'TRY_CANCEL',
-    retry: MODEL_RETRY,
-  }).then((call) => {
-    const agent = pinned ?? call.pinned;
-    if (agent === undefined) throw new Error('the first model call returned no agent');
-    return { ...call, agent };
-  });
 }

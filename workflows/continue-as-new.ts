@@ -1,26 +1,54 @@
-import { ContinueAsNew, continueAsNew } from '@temporalio/workflow';
-import type { ContinuedTurn, TurnBeginning } from '../core/turn/beginning.ts';
+import { CancellationScope, ContinueAsNew, continueAsNew } from '@temporalio/workflow';
 import { references } from '../core/conversation/transcript.ts';
-import type { TurnArgs } from '../core/turn/result.ts';
+import { defined } from '../core/json.ts';
+import type { ContinuedTurn, TurnBeginning } from '../core/turn/beginning.ts';
+import type { ContinueAsNew as ContinueStep, NextStep } from '../core/turn/decide.ts';
+import { withoutNewRun } from '../core/turn/decide.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
+import { fitsPayload, roomOf } from '../core/turn/payload-room.ts';
+import type { Turn } from './turn.ts';
+import { allAnswered } from './updates.ts';
 
 type RunArgs = [args: TurnArgs, beginning: TurnBeginning];
 
-/** What the next run of the turn is started with. */
-export function continuedArgs(args: TurnArgs, turn: ContinuedTurn): RunArgs {
+/**
+ * Goes on in a new run, with an empty history. Returns only where this run has to go on: somebody has
+ * cancelled it, or what the turn remembers does not fit into the arguments of another one.
+ */
+export async function continueInNewRun(turn: Turn, step: ContinueStep): Promise<NextStep> {
+  await allAnswered();
   const { state } = turn;
-  const carried = { ...state, transcript: references(state.transcript) };
+  // The new run would know nothing of a cancel.
+  if (CancellationScope.current().consideredCancelled)
+    return turn.commit({ state, next: step.next });
+  const args = carriedArgs(turn, step);
+  if (fitsPayload(roomOf(step.agent), args)) {
+    return await continueAsNew<(...args: RunArgs) => Promise<never>>(...args);
+  }
+  return turn.commit({ state, next: withoutNewRun(step, turn.now()) });
+}
+
+/** What `continueInNewRun` throws ends the run, and is not an error. */
+export function isContinuing(error: unknown): boolean {
+  return error instanceof ContinueAsNew;
+}
+
+function carriedArgs(
+  { args, state, isOfSession, begunAt, seen }: Turn,
+  step: ContinueStep,
+): RunArgs {
+  const { agent, next } = step;
+  const carried: ContinuedTurn = {
+    state: { ...state, transcript: references(state.transcript) },
+    agent,
+    ofSession: isOfSession,
+    begunAt,
+    seen: seen.list,
+    ...defined({ prepared: next.type === 'run tools' ? [...next.prepared] : undefined }),
+  };
   // The input stands in the conversation, and the two together may not fit.
   return [
     { ...args, input: [] },
-    { type: 'continued', ...turn, state: carried },
+    { type: 'continued', ...carried },
   ];
-}
-
-/** Ends this run and goes on in a new one, with an empty history. */
-export async function continueTurn(args: RunArgs): Promise<never> {
-  return await continueAsNew<(...args: RunArgs) => Promise<unknown>>(...args);
-}
-
-export function isContinuing(error: unknown): boolean {
-  return error instanceof ContinueAsNew;
 }

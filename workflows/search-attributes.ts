@@ -6,7 +6,7 @@ import {
   turnAttributes,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
-import type { StopReason } from '../core/turn/result.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
 
 /**
  * Sets those that this run was started with. Only they are known to be registered, and one that is

@@ -12,7 +12,7 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PlaitActivities } from '../activities/index.ts';
+import type { PlaitActivities } from '../activities/create-activities.ts';
 import { remaining } from '../core/turn/budget.ts';
 import { defined, shorten } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
@@ -25,15 +25,12 @@ import type {
 } from '../core/session/memory.ts';
 import { turnFits } from '../core/session/memory.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
-import type {
-  SessionTurnProgress,
-  SessionTurnResult,
-  TurnBeginning,
-} from '../core/turn/beginning.ts';
-import { isSessionProgress } from '../core/turn/beginning.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/result.ts';
+import type { TurnBeginning } from '../core/turn/beginning.ts';
+import { isSessionProgress } from '../core/turn/result.ts';
 import { STEER_SIGNAL } from '../core/turn/protocol.ts';
-import type { TurnArgs } from '../core/turn/result.ts';
-import { MODEL_RETRY } from './ask-model.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
+import { MODEL_RETRY } from './retry.ts';
 import { attributesOfTurn } from './search-attributes.ts';
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTurnResult>;
@@ -57,7 +54,7 @@ export class SessionTurn {
   private readonly turn: WaitingTurn;
   private readonly scope = new CancellationScope();
   private readonly startedAt = Date.now();
-  private notes: readonly SteeringMessage[] = [];
+  private steering: readonly SteeringMessage[] = [];
   private child: ChildWorkflowHandle<AgentTurn> | undefined;
   private isInterrupted = false;
 
@@ -68,13 +65,13 @@ export class SessionTurn {
   }
 
   get about(): RunningTurn {
-    return { ...this.turn, startedAt: this.startedAt, notes: this.notes };
+    return { ...this.turn, startedAt: this.startedAt, steering: this.steering };
   }
 
   /** Hands a message to the turn. Whether it took it in is told by its result. */
-  add(note: SteeringMessage): void {
-    this.notes = [...this.notes, note];
-    if (this.child !== undefined) hand(this.child, note);
+  add(message: SteeringMessage): void {
+    this.steering = [...this.steering, message];
+    if (this.child !== undefined) steer(this.child, message);
   }
 
   /** Its calls are cancelled and answered; then it ends. */
@@ -86,7 +83,7 @@ export class SessionTurn {
 
   /** The same, and what it has not taken in is forgotten. */
   abandon(): void {
-    this.notes = [];
+    this.steering = [];
     this.interrupt();
   }
 
@@ -134,7 +131,7 @@ export class SessionTurn {
       await patient[CANCEL_TURN]({ turnId });
       return await start();
     });
-    for (const note of this.notes) hand(this.child, note);
+    for (const message of this.steering) steer(this.child, message);
     if (this.isInterrupted) this.scope.cancel();
     return await this.child.result();
   }
@@ -162,6 +159,6 @@ export class SessionTurn {
 }
 
 /** One that has ended meanwhile does not take it; its result does not name it then. */
-function hand(child: ChildWorkflowHandle<AgentTurn>, note: SteeringMessage): void {
-  child.signal(STEER_SIGNAL, note).catch(() => undefined);
+function steer(child: ChildWorkflowHandle<AgentTurn>, message: SteeringMessage): void {
+  child.signal(STEER_SIGNAL, message).catch(() => undefined);
 }

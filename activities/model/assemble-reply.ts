@@ -1,4 +1,3 @@
-import { defined } from '../../core/json.ts';
 import type {
   BetaCompactionContentBlockDelta,
   BetaIterationsUsage,
@@ -10,6 +9,7 @@ import type {
 import type { ReplyBlock } from '../../core/conversation/messages.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import type { Container } from '../../core/conversation/server-calls.ts';
+import { defined } from '../../core/json.ts';
 import type { CacheCreation, ServerToolUsage, Usage } from '../../core/turn/usage.ts';
 import { addUsage, NO_USAGE } from '../../core/turn/usage.ts';
 
@@ -28,18 +28,18 @@ type Delta = RawContentBlockDelta | BetaCompactionContentBlockDelta;
 
 /** Collects the events of one reply. */
 export interface ReplyAssembly {
-  /** What has come, each block as far as it has come; the inputs of calls without what is open. */
+  /** What has come so far. A call has its input only once the block is complete. */
   readonly blocks: readonly (ReplyBlock | undefined)[];
   /** How many events have come. */
   readonly events: number;
   add(event: ReplyEvent): void;
   /** Characters of a call's input that have come, as JSON. */
   readonly inputLength: (index: number) => number;
-  /** The whole reply; throws a `TornReplyError` when there is none. */
+  /** The whole reply. Throws a `TornReplyError` when it is not whole. */
   finish(requestId: string | null): ModelReply;
 }
 
-/** Without a split of the tokens that were cached: the API may not tell it. */
+/** Without a split of the cached tokens: the API may not report it. */
 const UNKNOWN_USAGE: Usage = {
   input_tokens: 0,
   output_tokens: 0,
@@ -47,9 +47,9 @@ const UNKNOWN_USAGE: Usage = {
   cache_read_input_tokens: 0,
 };
 
-// The blocks are built in place, from what came, in the key order in which it came: a conversation
-// must be sent back block for block. The SDK's own helper adds fields and repairs cut JSON into a
-// smaller input that looks valid, so it is not used here.
+// The blocks are built in place, from what comes, in the key order in which it comes: a conversation
+// must be sent back block for block. The SDK's own helper is not used here: it adds fields, and repairs
+// cut JSON into a smaller input that looks valid.
 export function assembleReply(): ReplyAssembly {
   let head: Pick<ModelReply, 'id' | 'model'> | undefined;
   let stop: Stop | undefined;
@@ -83,7 +83,7 @@ export function assembleReply(): ReplyAssembly {
         case 'message_start': {
           const { id, model, content, stop_reason: stopReason } = event.message;
           head = { id, model };
-          // A gateway that has asked again sends another message into the same stream.
+          // A gateway that asks again sends another message in the same stream.
           blocks.length = 0;
           inputs.clear();
           cut.clear();
@@ -113,7 +113,7 @@ export function assembleReply(): ReplyAssembly {
           close(event.index);
           break;
         case 'message_delta':
-          // A later one may leave out what an earlier one has said.
+          // A later delta may leave out what an earlier one has said.
           stop = event.delta.stop_reason == null && stop !== undefined ? stop : stopOf(event.delta);
           container = containerOf(event.delta) ?? container;
           usage = merged(usage, event.usage);
@@ -136,12 +136,10 @@ export function assembleReply(): ReplyAssembly {
       if (cut.size > 0 && stop.stopReason === 'tool_use') {
         throw new TornReplyError('the input of a tool call is not valid JSON');
       }
-      // Of a reply that was cut off, the call that was cut with it is left out: it has no input that
-      // could be sent back.
+      // A call that was cut off with its reply is left out: it has no input that could be sent back.
       const content = blocks.filter((block) => !cut.has(block));
       const all = compactions === undefined ? usage : addUsage(usage, compactions);
-      const sandbox = container === undefined ? {} : { container };
-      return { ...head, content, ...stop, usage: all, ...sandbox, requestId };
+      return { ...head, content, ...stop, usage: all, ...defined({ container }), requestId };
     },
   };
 }
@@ -182,7 +180,7 @@ function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_del
       if (block.type === 'text') block.citations = [...(block.citations ?? []), delta.citation];
       break;
     case 'compaction_delta':
-      // It carries final values, and whatever fields the beta has.
+      // It carries final values, and may have other fields of the beta.
       if (block.type === 'compaction') Object.assign(block, delta, { type: block.type });
       break;
     default:
@@ -192,8 +190,8 @@ function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_del
 }
 
 /**
- * A kind of delta that this version does not know, by the pattern of all others: texts and lists grow,
- * anything else is set. Dropped, its block would go back altered.
+ * A kind of delta that this version does not know. It follows the pattern of all others: texts and lists
+ * grow, anything else is set. If it were dropped, its block would go back altered.
  */
 function extendUnknown(block: Record<string, unknown>, delta: object): void {
   for (const [key, value] of Object.entries(delta)) {
@@ -236,14 +234,13 @@ function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
     cache_creation_input_tokens:
       update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
     cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
-    ...(split === undefined ? {} : { cache_creation: onlyCounts(split) }),
-    ...defined({ server_tool_use: tools }),
+    ...defined({ cache_creation: split && onlyCounts(split), server_tool_use: tools }),
   };
 }
 
 /**
- * What the compactions of a reply have cost, where the reply says so. It is billed with the reply, and
- * the API leaves it out of the reply's own counts.
+ * What the compactions of a reply have cost, where the reply says so. They are billed with the reply, and
+ * the API leaves them out of the reply's own counts.
  */
 function compactionUsage(usage: object | undefined): Usage | undefined {
   const { iterations } = (usage ?? {}) as { iterations?: BetaIterationsUsage | null };

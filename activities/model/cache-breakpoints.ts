@@ -3,8 +3,8 @@ import type {
   MessageCreateParamsBase,
   ToolUnion,
 } from '@anthropic-ai/sdk/resources/messages';
-import { DEFAULT_CACHE } from '../../core/agent-spec.ts';
 import type { CacheSpec } from '../../core/agent-spec.ts';
+import { DEFAULT_CACHE } from '../../core/agent-spec.ts';
 import type { InputBlock, Message } from '../../core/conversation/messages.ts';
 
 type Cached = Pick<MessageCreateParamsBase, 'system' | 'tools' | 'messages' | 'cache_control'>;
@@ -17,8 +17,8 @@ type Cached = Pick<MessageCreateParamsBase, 'system' | 'tools' | 'messages' | 'c
  * - one where the previous request ended. From a breakpoint the API looks 20 blocks back for an entry,
  *   and a batch of ten calls with its results is longer than that.
  *
- * Breakpoints are no part of what thinking is bound to, and are never kept. Those in the messages are
- * left out: a fifth, or one with another time to live in the wrong place, would be a 400 for ever.
+ * Thinking is not bound to breakpoints, and they are never kept. Those in the messages are left out: a
+ * fifth breakpoint, or one with another time to live in the wrong place, would make every request a 400.
  * https://platform.claude.com/docs/en/build-with-claude/prompt-caching
  */
 export function withBreakpoints<Params extends Cached>(
@@ -37,8 +37,8 @@ export function withBreakpoints<Params extends Cached>(
 }
 
 /**
- * The same request with the automatic breakpoint as one of its own, behind the last block, for those
- * who do not know the automatic one. A reply that the API goes on with has none: it goes back untouched.
+ * The same request with an explicit breakpoint behind the last block, for platforms that do not know the
+ * automatic one. A reply that the API is to go on with gets none: it goes back untouched.
  */
 export function withoutAutomatic<Params extends Cached>(params: Params): Params {
   const { cache_control: mark, ...rest } = params;
@@ -60,7 +60,7 @@ function prefixMark(
   if (typeof system === 'string') {
     return { system: [{ type: 'text', text: system, cache_control: mark }] };
   }
-  // The API refuses it on a tool that is loaded later.
+  // The API rejects it on a tool that is loaded later.
   const last = tools?.findLastIndex((tool) => !isDeferred(tool)) ?? -1;
   if (tools === undefined || last === -1) return {};
   return {

@@ -1,195 +1,112 @@
-import { defined } from '../../core/json.ts';
 import { Context } from '@temporalio/activity';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
-import type { AgentSpec, OutputSchema, PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
-import type { Budget } from '../../core/turn/budget.ts';
+import type { AgentSpec, PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
 import {
   hasCompaction,
   segmentsSinceCompaction,
   sinceCompaction,
 } from '../../core/conversation/compaction.ts';
-import type { TakenFallback } from '../../core/turn/fallback.ts';
-import { nextFallback, specFor } from '../../core/turn/fallback.ts';
 import type { Message } from '../../core/conversation/messages.ts';
-import { toolCalls, toolsetOf } from '../../core/conversation/toolsets.ts';
-import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
-import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
-import type { RejectedFile } from '../../core/conversation/rejected-files.ts';
+import type { ModelCallArgs, ModelCallResult } from '../../core/conversation/model-call.ts';
 import { withoutRejected } from '../../core/conversation/rejected-files.ts';
-import type { Segment } from '../../core/conversation/transcript.ts';
-import type { Container } from '../../core/conversation/server-calls.ts';
-import { askFallbacks } from './ask-fallbacks.ts';
-import type { ModelOptions } from './ask-model.ts';
-import { askWithRoom } from './ask-model.ts';
-import { checkOutput, ownOutput } from './check-output.ts';
-import { announceReply } from './partial-reply.ts';
-import { leaveOutRejected } from './leave-out-files.ts';
-import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agent.ts';
+import { toolCalls, toolsetOf } from '../../core/conversation/toolsets.ts';
+import { defined } from '../../core/json.ts';
+import type { TakenFallback } from '../../core/turn/fallback.ts';
+import { nextFallback } from '../../core/turn/fallback.ts';
 import { prepareCalls } from '../tools/prepare-calls.ts';
-import { requestParams } from './request-params.ts';
-import { sealTail } from '../transcript/seal-tail.ts';
-import { storeReplyData } from './store-reply-data.ts';
+import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { turnDeadline } from '../turn/deadline.ts';
-
-export interface ModelCallArgs {
-  agent: string;
-  /** Absent in the first call of a turn, which pins the agent. */
-  spec?: PinnedSpec;
-  /** The fallback that is asked, where the turn has gone on to one. */
-  model?: string;
-  /** The turn's, for approvals that depend on it. */
-  context?: unknown;
-  segments: Segment[];
-  tail: Message[];
-  tailBytes: number;
-  /** JSON Schema of the answer, where the turn has one of its own. */
-  output?: OutputSchema;
-  /** The model is to answer without calling tools. */
-  lastWord?: true;
-  /** The sandbox of the API that the turn has. */
-  container?: Container;
-  /** The first call of its turn. */
-  first?: true;
-  /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
-  begun?: { limits?: Budget; at: number };
-}
-
-export interface ModelCall {
-  reply: ModelReply;
-  /** One per `tool_use` block of the reply. */
-  prepared: (PreparedCall | MissingCall)[];
-  /** When the tail was sealed: all messages that were sent, as segments. */
-  segments?: Segment[];
-  /** What the API has refused to read of the newest results, so that it was left out of the conversation. */
-  leftOut?: RejectedFile[];
-  /** From the first call of a turn. */
-  pinned?: PinnedAgent;
-  /** Where the reply is an answer that has a schema. */
-  output?: CheckedOutput;
-  /** Another model than the one that was to be asked has given the reply. */
-  fallback?: TakenFallback;
-}
-
-/** The agent is pinned, and its model calls have a task queue of their own: there it is asked. */
-export interface AskThere {
-  pinned: PinnedAgent;
-}
-
-/** A model has declined to answer, and another is to be asked. */
-export interface RefusedCall {
-  /** Without its content. */
-  refused: ModelReply;
-  /** The model that was asked. */
-  by: string;
-  /** The one to ask. */
-  fallback: TakenFallback;
-  pinned?: PinnedAgent;
-}
-
-export type ModelCallResult = ModelCall | AskThere | RefusedCall;
+import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agent.ts';
+import type { ModelOptions } from './ask-model.ts';
+import { askModel } from './ask-model.ts';
+import { checkOutput, ownOutput } from './check-output.ts';
+import { announceReply } from './partial-reply.ts';
+import type { OwnParams } from './request-params.ts';
+import type { Answered } from './second-chances.ts';
 
 export function createCallModel(
   registry: AgentRegistry,
   store: TranscriptStore,
   model: ModelOptions,
 ) {
-  /** Asks the model once. Returns one whole, valid reply with what only worker code can decide. */
+  /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
     const activity = Context.current();
     const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
     try {
-      const { agent, pinned, pinnedSpec } = await find(registry, store, args);
-      const own = ownOutput(args.output);
-      const [spec, earlier] = await Promise.all([
+      // Find the agent. The first call of a turn pins it.
+      const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
+      const ownSchema = ownOutput(args.output);
+
+      // Load the conversation.
+      const [spec, messages] = await Promise.all([
         store.specOf(pinnedSpec),
-        store.load(segmentsSinceCompaction(args.segments, args.tail)),
+        loadMessages(store, args),
       ]);
-      // The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and
-      // a conversation never grows beyond the largest request.
-      const messages = await store.putBack(sinceCompaction([...earlier, ...args.tail]));
-      if (pinned !== undefined) refuseCompaction(agent, messages);
-      const { modelTaskQueue = activity.info.taskQueue } = pinned ?? {};
-      if (pinned !== undefined && modelTaskQueue !== activity.info.taskQueue) return { pinned };
+      if (pinned !== undefined) {
+        rejectCompaction(agent, messages);
+        const { taskQueue } = activity.info;
+        if ((pinned.modelTaskQueue ?? taskQueue) !== taskQueue) return { type: 'pinned', pinned };
+      }
+
+      // Ask. The tail is sealed beside the request, so that sealing costs no time.
       if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
-      const asking = { ...model, onReply: announcement.begin };
-      const ask = (sent: Message[], name: string): Promise<ModelReply> => {
-        const told = specFor(spec, name);
-        const params = requestParams(told, sent, {
-          ...(own === undefined ? {} : { output: own.config }),
-          lastWord: args.lastWord === true,
-          first: args.first === true,
-          ...defined({ container: args.container }),
-        });
-        const retry = told.max_tokens_retry;
-        return askWithRoom(activity, asking, { params, retry }, deadline);
+      const { model: asked = spec.model } = args;
+      const first = { model: asked, messages, leftOut: [] };
+      const own: OwnParams = {
+        lastWord: args.lastWord === true,
+        first: args.first === true,
+        ...defined({ output: ownSchema?.config, container: args.container }),
       };
-      const { model: first = spec.model } = args;
-      // Beside the request, so that sealing costs no time.
-      const [{ answer, refused }, sealed] = await Promise.all([
-        leaveOutRejected(messages, args.tail.length, (sent) =>
-          askFallbacks(activity, spec, first, (name) => ask(sent, name)),
+      const [answered, sealed] = await Promise.all([
+        askModel(
+          activity,
+          { ...model, onReply: announcement.begin },
+          { spec, first, tailLength: args.tail.length },
+          { own, deadline },
         ),
         sealTail(activity, store, args),
       ]);
-      const { by } = answer;
-      const fallback = afterRefusal(spec, answer, args);
+      const { by, leftOut } = answered;
+      const fallback = fallbackOfRefusal(spec, answered, args);
       if (fallback !== undefined) {
-        // What it had said is kept nowhere, and might not fit into the result.
-        const declined = { ...answer.reply, content: [] };
-        return { refused: declined, by, fallback, ...defined({ pinned }) };
+        // Its content is not kept, and might not fit into the result.
+        const refused = { ...answered.reply, content: [] };
+        return { type: 'refusal', refused, by, fallback, ...defined({ pinned }) };
       }
+
+      // Store what is large.
       const [reply, segments] = await Promise.all([
-        storeReplyData(activity, store, answer.reply),
-        refused.length === 0
+        storeReplyData(activity, store, answered.reply),
+        leftOut.length === 0
           ? sealed
-          : sealTail(activity, store, { ...args, tail: withoutRejected(args.tail, refused) }),
+          : sealTail(activity, store, { ...args, tail: withoutRejected(args.tail, leftOut) }),
       ]);
-      if (refused.length > 0) activity.log.warn('The API refuses files in results', { refused });
+      if (leftOut.length > 0) activity.log.warn('The API rejects files in results', { leftOut });
+
+      // Prepare the calls, and check the answer.
       const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
       });
-      const output = await checkOutput(reply, { spec, agent, own });
+      const output = await checkOutput(reply, { spec, agent, own: ownSchema });
       return {
+        type: 'reply',
         reply,
         prepared,
-        ...defined({ output, segments }),
-        ...(refused.length === 0 ? {} : { leftOut: refused }),
-        ...defined({ pinned }),
-        ...(by === first ? {} : { fallback: { model: by, because: 'overloaded' } }),
+        ...defined({ output, segments, pinned }),
+        ...(leftOut.length === 0 ? {} : { leftOut }),
+        ...(by === asked ? {} : { fallback: { model: by, because: 'overloaded' } }),
       };
     } finally {
       deadline?.stop();
       announcement.stop();
     }
   };
-}
-
-/** The model to ask instead of one that has declined. For a last word nobody else is asked. */
-function afterRefusal(
-  spec: AgentSpec,
-  { reply, by }: { reply: ModelReply; by: string },
-  { lastWord }: ModelCallArgs,
-): TakenFallback | undefined {
-  if (reply.stopReason !== 'refusal' || lastWord === true) return undefined;
-  const model = nextFallback(spec, by, 'refusal');
-  return model === undefined ? undefined : { model, because: 'refusal' };
-}
-
-/** The API reads a summary only where the request says that it may compact. */
-function refuseCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
-  if (spec.context_management !== undefined || !hasCompaction(messages)) return;
-  throw invalidTurn(
-    `The conversation has a compaction block, and agent ${JSON.stringify(name)} has no compaction. Give it \`compaction: {}\`, or begin with messages from before the block.`,
-  );
-}
-
-function toolNames({ tools = [] }: AgentSpec): string[] {
-  return tools.flatMap((tool) => ('name' in tool ? tool.name : (toolsetOf(tool) ?? [])));
 }
 
 interface FoundAgent {
@@ -199,7 +116,7 @@ interface FoundAgent {
   pinned?: PinnedAgent;
 }
 
-async function find(
+async function findAgent(
   registry: AgentRegistry,
   store: TranscriptStore,
   { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
@@ -207,10 +124,41 @@ async function find(
   if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
-  const pinned = await pinAgent(agent, store, {
-    context,
-    tailBytes,
-    ...defined({ limits }),
-  });
+  const pinned = await pinAgent(agent, store, { context, tailBytes, ...defined({ limits }) });
   return { agent, pinned, pinnedSpec: pinned.spec };
+}
+
+/**
+ * The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and a
+ * conversation never grows beyond the largest request.
+ */
+async function loadMessages(
+  store: TranscriptStore,
+  { segments, tail }: ModelCallArgs,
+): Promise<Message[]> {
+  const earlier = await store.load(segmentsSinceCompaction(segments, tail));
+  return await store.putBack(sinceCompaction([...earlier, ...tail]));
+}
+
+/** The API reads a summary only where the request says that it may compact. */
+function rejectCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
+  if (spec.context_management !== undefined || !hasCompaction(messages)) return;
+  throw invalidTurn(
+    `The conversation has a compaction block, and agent ${JSON.stringify(name)} has no compaction. Give it \`compaction: {}\`, or begin with messages from before the block.`,
+  );
+}
+
+/** The model to ask instead of one that has declined. For a last word no other model is asked. */
+function fallbackOfRefusal(
+  spec: AgentSpec,
+  { reply, by }: Answered,
+  { lastWord }: ModelCallArgs,
+): TakenFallback | undefined {
+  if (reply.stopReason !== 'refusal' || lastWord === true) return undefined;
+  const model = nextFallback(spec, by, 'refusal');
+  return model === undefined ? undefined : { model, because: 'refusal' };
+}
+
+function toolNames({ tools = [] }: AgentSpec): string[] {
+  return tools.flatMap((tool) => ('name' in tool ? tool.name : (toolsetOf(tool) ?? [])));
 }

@@ -5,6 +5,7 @@ import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
+import { notJsonText } from '../../core/calls/texts.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
@@ -26,7 +27,7 @@ export interface OutputSource {
   own: CompiledOutput | undefined;
 }
 
-/** Whether the reply is the answer that was asked for; `undefined` where it is none, or any would do. */
+/** Whether the answer matches its schema; `undefined` where the reply is not an answer, or has no schema. */
 export async function checkOutput(
   { stopReason, content }: ModelReply,
   source: OutputSource,
@@ -38,7 +39,7 @@ export async function checkOutput(
   try {
     value = JSON.parse(textOf(content));
   } catch (error) {
-    return { type: 'invalid', problem: `It is not valid JSON: ${(error as Error).message}` };
+    return { type: 'invalid', problem: notJsonText((error as Error).message) };
   }
   const parsed = await output.parse(value);
   return parsed.ok ? { type: 'valid' } : { type: 'invalid', problem: parsed.problem };

@@ -4,13 +4,13 @@ import { causeChain } from '../../core/failures.ts';
 import { defined, shorten } from '../../core/json.ts';
 import { hintFor, isThreadCode } from './error-hints.ts';
 import { platformError, platformHint, requestIdOf } from './platform-errors.ts';
-import type { Secrets } from '../secrets.ts';
+import type { Secrets } from './secrets.ts';
 
 /** What a failed request means for the next one. */
 export interface ModelErrorVerdict {
   /** Whether asking again may help. */
   retryable: boolean;
-  /** When to ask again, in milliseconds, where the API said it. */
+  /** When to ask again, in milliseconds, where the API says so. */
   delayMs?: number;
   message: string;
   report: ModelErrorReport;
@@ -21,7 +21,7 @@ export interface ModelErrorVerdict {
 /** A limit that a person has to lift. Sent with 429, but waiting does not help. */
 const SPEND_LIMITS = new Set(['enforced_spend_limit_reached', 'contract_spend_limit_reached']);
 
-/** Error types of events in a stream, where there is no status any more. */
+/** Error types of events in a stream, which have no status. */
 const FINAL_TYPES = new Set([
   'invalid_request_error',
   'authentication_error',
@@ -35,10 +35,10 @@ const FINAL_TYPES = new Set([
   'resourceNotFoundException',
 ]);
 
-/** Of an answer whose status says otherwise: Bedrock's 424 is the model's failure. */
+/** Retryable although the status says otherwise: Bedrock's 424 is the model's failure. */
 const PASSING_TYPES = new Set(['ModelErrorException']);
 
-/** What a person can do where a cloud's credentials could not be had at all. Another worker may have some. */
+/** What a person can do where a worker cannot get a cloud's credentials. Another worker may have some. */
 const CREDENTIAL_HINTS: readonly [text: string, hint: string][] = [
   ['Failed to resolve AWS credentials', 'Check the AWS credentials where the worker runs.'],
   [
@@ -47,10 +47,10 @@ const CREDENTIAL_HINTS: readonly [text: string, hint: string][] = [
   ],
 ];
 
-/** `fetch`'s text for a header that cannot be sent, which repeats it. */
+/** `fetch`'s text for a header that cannot be sent. The text repeats the header. */
 const INVALID_HEADER = 'is an invalid header value';
 
-/** The SDK's text for a request without any credentials; it has no class of its own. */
+/** The SDK's text for a request without any credentials. The error has no class of its own. */
 const NO_CREDENTIALS = 'Could not resolve authentication method';
 
 /** The name of the SDK's error for a request that its own side has ended. */
@@ -61,9 +61,9 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
   const text = shortText(error);
   const type = error instanceof Error ? error.name : 'unknown';
   const report = { type, status: null, errorCode: null, requestId: null };
-  // Neither by the turn nor by its worker, which is seen before this.
+  // Ended neither by the turn nor by its worker: that is handled before this.
   if (type === USER_ABORT) {
-    return { retryable: false, message: `The request was given up: ${text}`, report };
+    return { retryable: false, message: `The client ended the request: ${text}`, report };
   }
   if (isApiError(error)) return classifyApiError(error, now);
   if (text.startsWith(NO_CREDENTIALS)) {
@@ -73,10 +73,10 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
   }
   if (text.includes(INVALID_HEADER)) {
     const message =
-      'The request cannot be sent: the API key, or another header, holds a line break or another character that no header may have.';
+      'The request cannot be sent: the API key, or another header, has a line break or another character that is not allowed in a header.';
     return { retryable: false, message, report };
   }
-  // Torn streams, a broken connection, and what nobody has thought of yet.
+  // Torn streams, broken connections, and any error that is not known here.
   return { retryable: true, message: text, report };
 }
 
@@ -99,14 +99,14 @@ export function withoutSecrets(
 }
 
 /**
- * By its shape: the client may come from another copy of the SDK, and then `instanceof` would take a
- * wrong key for something that passes.
+ * By its shape: the client may come from another copy of the SDK. Then `instanceof` would be false, and a
+ * wrong key would look like a failure that may pass.
  */
 function isApiError(error: unknown): error is APIError {
   return error instanceof Error && 'status' in error && 'headers' in error && 'requestID' in error;
 }
 
-/** A proxy may answer with a page of megabytes, and failures of that size are never reported. */
+/** A proxy may answer with a page of megabytes, and Temporal does not take failures of that size. */
 const MAX_TEXT = 3_000;
 
 function shortText(said: unknown): string {
@@ -131,24 +131,24 @@ function classifyApiError(error: APIError, now: number): ModelErrorVerdict {
 function isRetryable(error: APIError): boolean {
   const { errorCode } = error;
   if (errorCode !== null && (SPEND_LIMITS.has(errorCode) || isThreadCode(errorCode))) return false;
-  const told = error.headers?.get('x-should-retry');
-  // The header of a stream that broke later speaks of the request, which had succeeded.
-  if (error.status !== undefined && told === 'true') return true;
-  if (error.status !== undefined && told === 'false') return false;
+  const shouldRetry = error.headers?.get('x-should-retry');
+  // In a stream that broke later, the header is about the request, which had succeeded.
+  if (error.status !== undefined && shouldRetry === 'true') return true;
+  if (error.status !== undefined && shouldRetry === 'false') return false;
   if (error.status === undefined) return error.type === null || !FINAL_TYPES.has(error.type);
   return (
     error.status === 408 || error.status === 409 || error.status === 429 || error.status >= 500
   );
 }
 
-interface Told {
+interface Known {
   type: string;
-  /** By a cloud. */
+  /** The text of a cloud's error. */
   said: string | undefined;
   requestId: string | null;
 }
 
-function describe(error: APIError, { type, said, requestId }: Told): string {
+function describe(error: APIError, { type, said, requestId }: Known): string {
   const text = shortText(error.apiMessage ?? (said || error));
   const request = requestId === null ? '' : ` (request ${requestId})`;
   if (error.status === undefined) {

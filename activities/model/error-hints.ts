@@ -9,7 +9,7 @@ interface FailedRequest {
 const SPEND_LIMIT =
   'A spend limit is reached: raise it in the Claude Console, or wait until it resets.';
 const TOO_FAST =
-  'Ask less often: `modelTaskQueue` of the agent, with `maxModelCallsPerSecond` of its workers.';
+  'Ask less often: give the agent a `modelTaskQueue`, and its workers a `maxModelCallsPerSecond`.';
 
 /** What a person can do, by the error's code. */
 const BY_CODE = new Map([
@@ -22,7 +22,7 @@ const BY_CODE = new Map([
   ['image_dimensions_too_large', 'Scale images down before they are given to the model.'],
 ]);
 
-/** By the API's words, where it has no code. They may change: nothing but the hint depends on them. */
+/** By the API's words, where it has no code. They may change, so nothing but the hint depends on them. */
 const BY_WORDS: readonly [words: RegExp, hint: string][] = [
   [
     /^prompt is too long/i,
@@ -35,12 +35,12 @@ const BY_WORDS: readonly [words: RegExp, hint: string][] = [
 
 const KEY = 'Check ANTHROPIC_API_KEY where the worker runs.';
 const BILLING = 'Check the billing of the Anthropic account.';
-const PERMISSION = 'The API key may not do this.';
+const PERMISSION = 'The API key is not allowed to do this.';
 const MODEL = "Check the agent's model.";
 const SIZE =
-  'A request may have 32 MB: give large files by URL or through the Files API, lower `maxResultBytes` of the tools, or begin a new conversation.';
+  'A request may have at most 32 MB: give large files by URL or through the Files API, lower `maxResultBytes` of the tools, or begin a new conversation.';
 
-/** By the status, or by the type where a stream broke off and there is none. */
+/** By the status; a stream that broke off has none, so by the error's type. */
 const BY_KIND = new Map<number | string, string>([
   [401, KEY],
   ['authentication_error', KEY],
@@ -71,7 +71,7 @@ export function hintFor(
   return byWords ?? BY_KIND.get(status ?? type);
 }
 
-/** About a thread of the API's own that a request wants to continue: it has to be changed. */
+/** Whether the error is about a `thread` of the API: the request must be changed. */
 export function isThreadCode(errorCode: string | null): boolean {
   return errorCode?.startsWith('thread_') === true;
 }

@@ -1,15 +1,15 @@
 import { isRecord } from '../../core/json.ts';
 
-// How Amazon's and Google's clouds tell of errors. They know neither the API's error types nor its
-// header `request-id`.
+// How Amazon's and Google's clouds report errors. They know neither the API's error types nor its header
+// `request-id`.
 
-/** What a cloud says of an error. */
+/** An error as a cloud describes it. */
 export interface PlatformError {
   type: string;
   message: string;
 }
 
-/** Undefined for what the API itself says. */
+/** `undefined` for an error of the API itself. */
 export function platformError(
   body: unknown,
   headers: Headers | undefined,
@@ -19,7 +19,7 @@ export function platformError(
     const message = isRecord(body) ? (body['message'] ?? body['Message']) : undefined;
     return { type: amazon, message: textOf(message) };
   }
-  // Google answers a stream that it refuses with a list.
+  // Google answers a rejected request for a stream with a list.
   const first: unknown = Array.isArray(body) ? body[0] : body;
   const google = isRecord(first) ? first['error'] : undefined;
   if (!isRecord(google) || typeof google['status'] !== 'string') return undefined;

@@ -1,22 +1,22 @@
-import { defined } from '../../core/json.ts';
 import type { MessageCreateParamsBase, ToolChoice } from '@anthropic-ai/sdk/resources/messages';
 import type { AgentSpec } from '../../core/agent-spec.ts';
 import type { CompactionParams } from '../../core/conversation/compaction.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import type { Container } from '../../core/conversation/server-calls.ts';
+import { defined } from '../../core/json.ts';
 import { withBreakpoints } from './cache-breakpoints.ts';
 
 export type RequestParams = Omit<MessageCreateParamsBase, 'stream'> & CompactionParams;
 
-/** What one request has of its own. */
+/** The parts of a request that do not come from the agent's spec. */
 export interface OwnParams {
-  /** The form of the answer, where the turn has one of its own. */
+  /** The schema of the answer, where the turn has one of its own. */
   output?: NonNullable<AgentSpec['output_config']>;
   /** The model is to answer without calling tools. */
   lastWord?: boolean;
   /** The first of its turn. */
   first?: boolean;
-  /** The sandbox of its turn. The API wants it back while code waits for a call in it. */
+  /** The sandbox of its turn. The API needs it while code in it waits for a call. */
   container?: Container;
 }
 
@@ -33,7 +33,7 @@ export function requestParams(
     ...params,
     ...defined({ tool_choice: toolChoice }),
     ...(output === undefined ? {} : { output_config: { ...params.output_config, ...output } }),
-    // One that has expired would be refused.
+    // The API would reject one that has expired.
     ...(container !== undefined && Date.parse(container.expires_at) > Date.now()
       ? { container: container.id }
       : {}),
@@ -49,7 +49,7 @@ function toolChoiceOf(
   // The tools stay, since the conversation is bound to them.
   if (lastWord && tools !== undefined) return { type: 'none' };
   if (first || chosen?.type === undefined || chosen.type === 'none') return chosen;
-  // A model that has to call a tool with every reply would never come to an end.
+  // A model that must call a tool in every reply would never come to an end.
   const { disable_parallel_tool_use: one } = chosen;
   return { type: 'auto', ...defined({ disable_parallel_tool_use: one }) };
 }

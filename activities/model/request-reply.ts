@@ -1,16 +1,16 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { APIError } from '@anthropic-ai/sdk';
 import { Stream } from '@anthropic-ai/sdk/streaming';
-import { isRecord } from '../../core/json.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
+import { isRecord } from '../../core/json.ts';
 import type { ReplyAssembly, ReplyEvent } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
 import { withoutAutomatic } from './cache-breakpoints.ts';
 import type { ModelClient } from './client.ts';
 import { amazonErrorType, requestIdOf } from './platform-errors.ts';
 import type { RequestParams } from './request-params.ts';
-import type { Secrets } from '../secrets.ts';
-import { redactRefusals } from '../secrets.ts';
+import type { Secrets } from './secrets.ts';
+import { redactRejections } from './secrets.ts';
 
 /** The API sent nothing for too long. Another attempt may help. */
 export class IdleStreamError extends Error {
@@ -23,7 +23,7 @@ export interface RequestOptions {
   idleTimeoutMs: number;
   /** Learns the credentials of the request. */
   secrets: Secrets;
-  /** Called with a reply that begins to form. */
+  /** Called when a reply begins, with what there is of it while it comes. */
   onReply?: (reply: ReplyAssembly) => void;
 }
 
@@ -31,15 +31,15 @@ export interface RequestOptions {
  * One request to the Messages API, streamed. Resolves to one whole reply or rejects; the caller
  * retries, so the SDK does not.
  *
- * A timeout of the SDK ends when the headers have come, and Node's fetch gives up after 300 s of
- * silence with an error that does not say so. Hence a watchdog of our own over every event.
+ * The SDK's timeout covers only the time until the headers, and Node's fetch gives up after 300 s of
+ * silence with an error that does not say so. So a watchdog of our own watches every event.
  */
 export async function requestReply(
   client: ModelClient,
   params: RequestParams,
   { signal, idleTimeoutMs, secrets, onReply }: RequestOptions,
 ): Promise<ModelReply> {
-  // One signal for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
+  // One controller for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
   const request = new AbortController();
   const cancel = () => request.abort(signal.reason);
   signal.addEventListener('abort', cancel);
@@ -52,11 +52,11 @@ export async function requestReply(
     const response = await send(client, params, {
       signal: request.signal,
       maxRetries: 0,
-      middleware: [redactRefusals(secrets)],
+      middleware: [redactRejections(secrets)],
     });
     const reply = assembleReply();
     onReply?.(reply);
-    // The raw events and not the SDK's stream, which swallows both pings and an abort.
+    // The raw events and not the SDK's stream, which hides both pings and an abort.
     for await (const { event, data } of Stream.rawEvents(response)) {
       watchdog.refresh();
       if (event === null || event === 'ping' || data === '') continue;
@@ -67,7 +67,7 @@ export async function requestReply(
     request.signal.throwIfAborted();
     return reply.finish(requestIdOf(response.headers));
   } catch (error) {
-    // Whatever the abort looks like from inside fetch, its reason is what happened.
+    // fetch reports an abort in several ways; the reason of the signal says what happened.
     if (request.signal.aborted) throw request.signal.reason;
     throw error;
   } finally {
@@ -83,21 +83,13 @@ async function send(
 ): Promise<Response> {
   const { betas, ...rest } = takesAutomaticCaching(client) ? params : withoutAutomatic(params);
   const body = { ...rest, stream: true as const };
-  const post = () =>
-    betas === undefined
-      ? client.messages.create(body, options).asResponse()
-      : client.beta.messages.create({ ...body, betas }, options).asResponse();
-  try {
-    return await post();
-  } catch (error) {
-    if (!areFetched(client) || !isRefusal(error)) throw error;
-    // The key may have been rotated; whoever gives it is asked again.
-    return await post();
-  }
+  return await (betas === undefined
+    ? client.messages.create(body, options).asResponse()
+    : client.beta.messages.create({ ...body, betas }, options).asResponse());
 }
 
 /**
- * Bedrock and Vertex refuse a top-level `cache_control` with 400 "Extra inputs are not permitted", and
+ * Bedrock and Vertex reject a top-level `cache_control` with 400 "Extra inputs are not permitted", and
  * take it on a block. Their clients have no `models`; those for Anthropic's own API, Foundry and the
  * Claude Platform on AWS do.
  * https://platform.claude.com/docs/en/build-with-claude/prompt-caching#edge-cases
@@ -106,20 +98,24 @@ function takesAutomaticCaching(client: ModelClient): boolean {
   return 'models' in client;
 }
 
-/** Whether each request gets its credentials from a function, a profile or a cloud. */
-function areFetched({ apiKey, authToken }: ModelClient): boolean {
+/**
+ * Whether the API has rejected credentials, and the next request has new ones: a function, a profile or
+ * a cloud gives them for each.
+ */
+export function hasStaleCredentials(error: unknown, client: () => ModelClient): boolean {
+  if (!rejectsCredentials(error)) return false;
+  const { apiKey, authToken } = client();
   return typeof apiKey !== 'string' && typeof authToken !== 'string';
 }
 
-/** Whether the credentials were refused, and other ones may not be. */
-function isRefusal(error: unknown): boolean {
+function rejectsCredentials(error: unknown): boolean {
   if (!isRecord(error)) return false;
   if (error['status'] === 401) return true;
   const { headers } = error;
   return headers instanceof Headers && amazonErrorType(headers) === 'ExpiredTokenException';
 }
 
-/** An error that came after the 200, as the SDK would raise it: with a type and no status. */
+/** An error that came after the 200, as the SDK would throw it: with a type and no status. */
 function streamError(body: unknown, response: Response): APIError {
   return new APIError(undefined, isRecord(body) ? body : undefined, undefined, response.headers);
 }

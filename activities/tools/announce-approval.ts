@@ -4,7 +4,7 @@ import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
 
 export function createAnnounceApproval(registry: AgentRegistry) {
-  /** Tells the agent's `onApproval` of a call that waits for a person. */
+  /** Calls the agent's `onApproval` for a call that waits for a person. */
   return async function announceApproval(name: string, request: ApprovalRequest): Promise<void> {
     const turnId = activityInfo().workflowExecution?.workflowId ?? '';
     await registeredAgent(registry, name).onApproval?.({ ...request, agent: name, turnId });

@@ -5,6 +5,13 @@ import {
   ActivityResetError,
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import {
+  interruptedText,
+  MAY_HAVE_HAPPENED,
+  STOPPED_BY_OPERATOR,
+  timedOutText,
+  WORKER_SHUT_DOWN,
+} from '../../core/calls/texts.ts';
 import type { AttemptReport, HeartbeatRecord } from '../../core/failures.ts';
 import {
   heartbeatRecord,
@@ -13,10 +20,9 @@ import {
   WORKER_SHUTDOWN,
 } from '../../core/failures.ts';
 import { jsonBytes } from '../../core/json.ts';
-import { MAY_HAVE_HAPPENED, timedOutText } from '../../core/calls/texts.ts';
-import { keepAlive } from './heartbeat.ts';
+import { keepAlive } from '../heartbeat.ts';
 
-/** How long a tool may take to stop after its signal aborted, before it is left behind. */
+/** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 const STOP_GRACE_MS = 5_000;
 
 /** A longer timer fires at once in Node. The server's own timeout holds for such tools. */
@@ -40,19 +46,19 @@ export interface ToolAttempt {
 }
 
 /** A tool that did not stop when it should have, and runs on although its call has ended. */
-export interface LeftBehind {
+export interface AbandonedTool {
   tool: string;
   callId: string;
 }
 
 /**
- * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its
- * call was given up is in `leftBehind` until it ends.
+ * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its call
+ * has ended is in `abandoned` until it stops.
  */
 export async function beginAttempt(
   activity: Context,
   repeatable: boolean,
-  leftBehind: Set<LeftBehind>,
+  abandoned: Set<AbandonedTool>,
 ): Promise<ToolAttempt> {
   const { attempt, startToCloseTimeoutMs } = activity.info;
   const startedAt = Date.now();
@@ -62,14 +68,14 @@ export async function beginAttempt(
   if (!repeatable) {
     // Pause, reset and unpause in the Temporal UI start another attempt whatever the retry policy says.
     if (earlier !== undefined) {
-      throw unknownOutcome(`Attempt ${earlier.attempt} began and was interrupted.`, {
+      throw unknownOutcome(interruptedText(earlier.attempt), {
         attempt: earlier.attempt,
         startedAt,
         endedAt: startedAt,
       });
     }
-    // Before the tool begins, and not beside it: only a mark that the server has can be found by
-    // whoever looks after this worker is gone.
+    // Before the tool begins, and not beside it: when this worker is gone, only a mark on the server is
+    // left to be found.
     await mark(activity, record);
   }
 
@@ -94,7 +100,7 @@ export async function beginAttempt(
   const report = (): AttemptReport => ({ attempt, startedAt, endedAt: Date.now() });
 
   return {
-    // Made when it is asked for: most tools are done before anybody would abort them.
+    // Made on first use: most tools are done before anything would abort them.
     get signal() {
       stopped ??= new AbortController();
       if (isStopped()) onStop();
@@ -102,7 +108,7 @@ export async function beginAttempt(
     },
     heartbeatDetails: earlier?.details,
     heartbeat(details) {
-      refuseDetails(details);
+      rejectLargeDetails(details);
       record = { attempt, begun: true, details };
       activity.heartbeat(record);
     },
@@ -113,11 +119,11 @@ export async function beginAttempt(
         let runs = true;
         const ended = () => {
           runs = false;
-          leftBehind.delete(call);
+          abandoned.delete(call);
         };
         stop = () => {
           setTimeout(() => {
-            if (runs) leftBehind.add(call);
+            if (runs) abandoned.add(call);
             reject(new Error('did not stop'));
           }, STOP_GRACE_MS).unref();
         };
@@ -136,11 +142,13 @@ export async function beginAttempt(
 
 const MAX_DETAILS_BYTES = 1_000_000;
 
-/** Here, where the tool's author sees it: later it would cancel the call without a reason. */
-function refuseDetails(details: unknown): void {
+/** Thrown here, so that the tool's author sees it: later it would cancel the call without a reason. */
+function rejectLargeDetails(details: unknown): void {
   const bytes = jsonBytes(details);
   if (bytes <= MAX_DETAILS_BYTES) return;
-  throw new RangeError(`heartbeat details of ${bytes} bytes; at most ${MAX_DETAILS_BYTES} fit`);
+  throw new RangeError(
+    `heartbeat details must have at most ${MAX_DETAILS_BYTES} bytes; got ${bytes}`,
+  );
 }
 
 async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
@@ -149,8 +157,8 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
   } catch (error) {
     const stopped = [ActivityCancelledError, ActivityPausedError, ActivityResetError];
     if (stopped.some((kind) => error instanceof kind)) {
-      // It was stopped before it began. The worker learns why from its own heartbeat, and the SDK
-      // reports it in the right words.
+      // The call was stopped before it began. The worker learns the reason from its own heartbeat, and the
+      // SDK reports it.
       activity.heartbeat();
       await activity.cancelled;
     }
@@ -158,7 +166,7 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
   }
 }
 
-/** What an interrupted attempt ends with, by who interrupted it. */
+/** The failure of an interrupted attempt: it depends on what interrupted it. */
 function interruption(activity: Context, repeatable: boolean, report: AttemptReport): Error {
   const { cancellationSignal, cancellationDetails } = activity;
   if (!cancellationSignal.aborted) {
@@ -172,19 +180,19 @@ function interruption(activity: Context, repeatable: boolean, report: AttemptRep
   }
   const reason = (cancellationSignal.reason as Error).message;
   if (reason === 'WORKER_SHUTDOWN') {
-    const text = 'The worker shut down while the tool ran.';
     return repeatable
-      ? ApplicationFailure.create({ message: text, type: WORKER_SHUTDOWN, details: [report] })
-      : unknownOutcome(text, report);
+      ? ApplicationFailure.create({
+          message: WORKER_SHUT_DOWN,
+          type: WORKER_SHUTDOWN,
+          details: [report],
+        })
+      : unknownOutcome(WORKER_SHUT_DOWN, report);
   }
   if (
     !repeatable &&
     (cancellationDetails?.paused === true || cancellationDetails?.reset === true)
   ) {
-    return unknownOutcome(
-      'The call was paused or reset by an operator while the tool ran.',
-      report,
-    );
+    return unknownOutcome(STOPPED_BY_OPERATOR, report);
   }
   // Cancelled; or paused or reset, which the SDK reports so that the server starts another attempt.
   return new CancelledFailure(reason, [report]);

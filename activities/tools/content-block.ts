@@ -15,7 +15,7 @@ const uploaded = z.strictObject({ type: z.literal('file'), file_id: z.string() }
 const plain = z.strictObject({ type: z.literal('text'), media_type: z.string(), data: z.string() });
 const composed = z.strictObject({ type: z.literal('content'), content: z.unknown() });
 
-// Texts without any visible character are refused as well.
+// The API rejects texts without any visible character as well.
 const text = z.strictObject({ type: z.literal('text'), text: z.string().regex(/\S/), ...extras });
 const image = z.strictObject({
   type: z.literal('image'),
@@ -38,7 +38,7 @@ const searchResult = z.strictObject({
   ...extras,
 });
 
-/** Returned by actions of the browser toolset, and checked by whoever knows the call. */
+/** Returned by actions of the browser toolset. That the call is one is checked where the call is known. */
 const browserState = z.strictObject({
   type: z.literal('browser_state'),
   tabs: z.array(

@@ -1,12 +1,24 @@
+import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { accessOf } from '../../agents/access-option.ts';
+import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
-import { defined, isRecord, shorten } from '../../core/json.ts';
-import type { Access } from '../../core/calls/access.ts';
-import type { ToolUse } from '../../core/conversation/messages.ts';
+import type { Access } from '../../core/calls/order.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import {
+  CODE_CANNOT_WAIT_FOR_APPROVAL,
+  invalidInputText,
+  noActionText,
+  toolGoneText,
+  unknownToolText,
+} from '../../core/calls/texts.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
 import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
+import { TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { defined, isRecord, shorten } from '../../core/json.ts';
+import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agent.ts';
 
 /**
  * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
@@ -27,24 +39,48 @@ export async function prepareCalls(
   );
 }
 
-/** With the question whether somebody has to be asked. */
-export async function prepareNewCall(
+export interface PrepareCallArgs {
+  agent: string;
+  /** With the input that it is to run with. */
+  call: ToolUse;
+  /** Set where the worker that had the reply has no such tool, so that the call is not prepared yet. */
+  missing?: { context?: unknown };
+}
+
+export function createPrepareCall(registry: AgentRegistry) {
+  /** Prepares a call again whose input an approver has changed, or on another worker. */
+  return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
+    const { call, missing } = args;
+    const agent = registeredAgent(registry, args.agent);
+    if (missing === undefined) return (await prepareCall(agent, call)).prepared;
+    if (agent.tools.has(call.name)) {
+      return await prepareNewCall(agent, call, missing.context);
+    }
+    const message = toolGoneText(call.name);
+    if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
+    // While a new version rolls out, workers of both serve the queue.
+    throw ApplicationFailure.create({
+      message,
+      type: TOOL_NOT_REGISTERED,
+      nextRetryDelay: LOOKUP_DELAY,
+    });
+  };
+}
+
+/** Also decides whether a person must be asked. */
+async function prepareNewCall(
   agent: AgentDefinition,
   call: ToolUse,
   context?: unknown,
 ): Promise<PreparedCall> {
   const { tool, input, prepared } = await prepareCall(agent, call);
-  if (prepared.type === 'refused' || tool === undefined) return prepared;
+  if (prepared.type === 'invalid' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, tool, input, context);
   if (!approval) return prepared;
   return isCalledByCode(call)
-    ? { type: 'refused', message: NO_PERSON }
+    ? { type: 'invalid', message: CODE_CANNOT_WAIT_FOR_APPROVAL }
     : { ...prepared, approval: true };
 }
-
-/** A tool that code may call has no `approval`, but the model may still know it as it was before. */
-const NO_PERSON =
-  'This call needs the approval of a person, and code cannot wait for one, so it did not run. Call the tool directly.';
 
 interface Preparation {
   tool?: Tool;
@@ -53,20 +89,18 @@ interface Preparation {
   prepared: PreparedCall;
 }
 
-/** All but the question whether somebody has to be asked. */
-export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
+/** All but whether a person must be asked. */
+async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
-    const known = [...agent.tools.keys()].join(', ') || 'none';
-    return refused(`There is no tool named ${call.name}. Available tools: ${known}.`);
+    return invalid(unknownToolText(call.name, [...agent.tools.keys()]));
   }
   const action = isAction(agent, call) ? { writes: [toolsetKey(call.name)] } : undefined;
-  // The API takes a toolset's calls apart into actions, unless it does not understand one.
   if (action !== undefined && call.toolset_name !== call.name) {
-    return refused(`The call of ${call.name} names no action, so nothing was done.`, action);
+    return invalid(noActionText(call.name), action);
   }
   const parsed = await tool.parse(call.input);
-  if (!parsed.ok) return refused(invalidInput(call.name, parsed.problem), action);
+  if (!parsed.ok) return invalid(invalidInputText(call.name, parsed.problem), action);
   const access = action ?? accessOf(tool.access, parsed.value);
   return {
     tool,
@@ -88,11 +122,11 @@ function isAction({ spec }: AgentDefinition, { name, toolset_name: toolset }: To
   return toolset === name || spec.tools?.some((entry) => toolsetOf(entry) === name) === true;
 }
 
-function refused(message: string, access?: Access): Preparation {
-  return { prepared: { type: 'refused', message, ...defined({ access }) } };
+function invalid(message: string, access?: Access): Preparation {
+  return { prepared: { type: 'invalid', message, ...defined({ access }) } };
 }
 
-/** Only a clear no lets a call run unseen: a function that throws, or forgets to answer, asks. */
+/** Only a clear no lets a call run without a person: a function that throws or returns nothing asks one. */
 async function needsApproval(
   agent: AgentDefinition,
   { approval }: Tool,
@@ -106,10 +140,6 @@ async function needsApproval(
   } catch {
     return true;
   }
-}
-
-export function invalidInput(name: string, problem: string): string {
-  return `The input does not match the schema of ${name}, so the tool did not run:\n${shorten(problem, 2_000)}`;
 }
 
 /** The arguments in a line: `customer_id: 1234, plan: pro`. */

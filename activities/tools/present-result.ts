@@ -1,10 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
+import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import { INVALID_TOOL_RESULT } from '../../core/failures.ts';
-import type { ToolCallArgs, ToolReturn } from './run-tool.ts';
-import { present, registeredTool } from './run-tool.ts';
-import { InvalidToolResultError } from './result.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
+import { InvalidToolResultError } from './result.ts';
+import { present, registeredTool } from './run-tool.ts';
 
 export interface PresentResultArgs extends ToolCallArgs {
   tool: string;
@@ -14,12 +14,12 @@ export interface PresentResultArgs extends ToolCallArgs {
 }
 
 export function createPresentResult(registry: AgentRegistry, store: TranscriptStore) {
-  /** Makes of a value from outside what a worker makes of what a tool returns. */
+  /** Shows a value from outside to the model as a tool's result is shown. */
   return async function presentCompletion(args: PresentResultArgs): Promise<ToolReturn> {
     const startedAt = Date.now();
     const tool = registeredTool(registry, args.agent, args.tool);
     try {
-      // As it was given: what is in it is checked like that of a tool.
+      // With its data in place, so that it is checked like a tool's result.
       const presented = await present(await store.putBack(args.value), {
         registry,
         tool,
@@ -27,10 +27,10 @@ export function createPresentResult(registry: AgentRegistry, store: TranscriptSt
         callId: args.callId,
         args,
       });
-      return { ...presented, attempt: 1, startedAt, endedAt: Date.now() };
+      return { type: 'result', ...presented, attempt: 1, startedAt, endedAt: Date.now() };
     } catch (error) {
       if (!(error instanceof InvalidToolResultError)) throw error;
-      // The value stays what it is.
+      // Another attempt would get the same value.
       throw ApplicationFailure.nonRetryable(error.message, INVALID_TOOL_RESULT);
     }
   };

@@ -1,4 +1,14 @@
-import { findFileProblem } from '../../core/conversation/files.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
+import {
+  cannotBeShownText,
+  noJsonText,
+  NOTHING_RETURNED,
+  readRestText,
+  REST_IS_LOST,
+  REST_IS_TOO_LONG,
+  REST_WAS_NOT_KEPT,
+  tooLargeText,
+} from '../../core/calls/texts.ts';
 import type { Span } from '../../core/conversation/cut-result.ts';
 import {
   cutResult,
@@ -6,36 +16,31 @@ import {
   resultText,
   utf8Bytes,
 } from '../../core/conversation/cut-result.ts';
-import { jsonBytes } from '../../core/json.ts';
+import { findFileProblem } from '../../core/conversation/files.ts';
 import type { ToolResultBlock, ToolResultContent } from '../../core/conversation/messages.ts';
-import { READ_RESULT } from '../../core/names.ts';
 import { largeData } from '../../core/conversation/stored-data.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import { jsonBytes } from '../../core/json.ts';
 import { MAX_RESULT_BYTES } from '../../core/turn/payload-room.ts';
-import { isContentBlock } from './content-block.ts';
 import type { KeptText, TranscriptStore } from '../transcript/store.ts';
+import { isContentBlock } from './content-block.ts';
 
 /** The tool ran, but what it returned cannot be given to the model. */
 export class InvalidToolResultError extends Error {
   override readonly name = 'InvalidToolResultError' as const;
 }
 
-const NOTHING = 'The tool finished and returned nothing.';
-
 /**
  * Largest text that is kept, in bytes of JSON. A worker holds it several times over while it is written
- * or read (text, JSON, encrypted payload), for several calls at once; the drivers of Temporal's SDKs
- * refuse payloads above 50 MiB; and no model reads on through hundreds of pages.
+ * or read (text, JSON, encrypted payload), for several calls at once. The drivers of Temporal's SDKs
+ * reject payloads above 50 MiB, and no model reads on through hundreds of pages.
  */
 export const MAX_KEPT_BYTES = 20_000_000;
 
-/** The call has succeeded, but its time limit runs on: a storage that hangs must not cost it. */
+/** The call has succeeded, but its time limit runs on: it must not fail because a storage hangs. */
 const KEEP_TIMEOUT_MS = 10_000;
 
-/** With less room than this for text, hardly more than the notice would fit. */
+/** With less room than this for text, hardly more than the notice would be shown. */
 const MIN_TEXT_BYTES = 1_000;
-
-const ABOVE_LIMIT = 'The result is above the limit of this tool';
 
 export interface PresentOptions {
   /** The id of the `tool_use` block, by which the model asks for the rest. */
@@ -62,7 +67,7 @@ export interface PresentedResult {
  * What the model sees of what `run` returned. Text above a limit is cut, and kept in full for
  * `read_result` where there is a storage. Images and documents are not cut; large ones are stored there.
  * Throws an `InvalidToolResultError` where that is not enough, and for an image or a document that the
- * API would refuse.
+ * API would reject.
  */
 export async function presentResult(
   value: unknown,
@@ -111,21 +116,11 @@ async function keepRest(
   text: string,
   { callId, store }: PresentOptions,
 ): Promise<{ kept?: KeptText; tellRest: (leftOut: Span) => string }> {
-  if (!store.hasStorage) return { tellRest: () => `${ABOVE_LIMIT}. Ask for less, or in parts.` };
-  if (jsonBytes(text) > MAX_KEPT_BYTES) {
-    return {
-      tellRest: () => `${ABOVE_LIMIT}, and too long to be kept. Ask for less, or in parts.`,
-    };
-  }
+  if (!store.hasStorage) return { tellRest: () => REST_IS_LOST };
+  if (jsonBytes(text) > MAX_KEPT_BYTES) return { tellRest: () => REST_IS_TOO_LONG };
   const kept = await inTime(store.keep(text));
-  if (kept === undefined) {
-    return {
-      tellRest: () => `${ABOVE_LIMIT}, and the rest could not be kept. Ask for less, or in parts.`,
-    };
-  }
-  const tellRest = ({ from, to }: Span) =>
-    `Read them with ${READ_RESULT} ${JSON.stringify({ id: callId, offset: from })}; they end at offset ${to}.`;
-  return { kept, tellRest };
+  if (kept === undefined) return { tellRest: () => REST_WAS_NOT_KEPT };
+  return { kept, tellRest: (leftOut) => readRestText(callId, leftOut) };
 }
 
 /** `undefined` where it fails or takes too long. */
@@ -159,28 +154,22 @@ function tooLarge(
   limit: number,
   content: ToolResultContent,
 ): InvalidToolResultError {
-  const why =
-    largeData(content).length === 0
-      ? ''
-      : ', and its images and documents are not in a storage of the worker';
-  return new InvalidToolResultError(
-    `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}${why}. Ask for less, or in parts.`,
-  );
+  const files = largeData(content).length > 0;
+  return new InvalidToolResultError(tooLargeText(bytes, limit, { files }));
 }
 
 function checkedContent(value: unknown): ToolResultContent {
   const content = toContent(value);
   const problem = typeof content === 'string' ? undefined : findFileProblem(content, 'result');
   if (problem === undefined) return content;
-  throw new InvalidToolResultError(
-    `The tool ran, but what it returned cannot be shown to you: ${problem}.`,
-  );
+  throw new InvalidToolResultError(cannotBeShownText(problem));
 }
 
 function toContent(value: unknown): ToolResultContent {
-  if (value === undefined || value === null) return NOTHING;
-  // The API refuses texts without any visible character.
-  if (typeof value === 'string') return value.trim() === '' ? NOTHING : value.toWellFormed();
+  if (value === undefined || value === null) return NOTHING_RETURNED;
+  // The API rejects texts without any visible character.
+  if (typeof value === 'string')
+    return value.trim() === '' ? NOTHING_RETURNED : value.toWellFormed();
   const json = toJson(value);
   return isBlocks(value) ? wellFormed(json) : json.toWellFormed();
 }
@@ -193,9 +182,7 @@ function toJson(value: unknown): string {
   } catch (error) {
     problem = error instanceof Error ? error.message : String(error);
   }
-  throw new InvalidToolResultError(
-    `The tool ran, but its result cannot be turned into JSON: ${problem}`,
-  );
+  throw new InvalidToolResultError(noJsonText(problem));
 }
 
 function isBlocks(value: unknown): value is ToolResultBlock[] {
@@ -203,8 +190,8 @@ function isBlocks(value: unknown): value is ToolResultBlock[] {
 }
 
 /**
- * Without half surrogate pairs, which a tool that cuts texts leaves behind: the API refuses the
- * request that holds one, and with it every later request of the conversation.
+ * Without half surrogate pairs, which a tool that cuts texts may leave: the API rejects a request that
+ * holds one, and with it every later request of the conversation.
  */
 function wellFormed(json: string): ToolResultBlock[] {
   return JSON.parse(json, (_key, value: unknown) =>

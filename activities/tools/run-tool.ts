@@ -4,9 +4,11 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import { duration } from '../../agents/check-options.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../../agents/define-tool.ts';
-import { isToolError, ToolError } from '../../agents/tool-error.ts';
-import type { CallOrigin } from '../../core/calls/origin.ts';
+import { isToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
+import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
+import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import {
   causeChain,
@@ -16,44 +18,22 @@ import {
 } from '../../core/failures.ts';
 import { shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
-import { idempotencyKey } from './idempotency-key.ts';
-import { isReadResult } from './built-in-tools.ts';
-import { HandedOver } from './later.ts';
+import type { TranscriptStore } from '../transcript/store.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
-import { invalidInput } from './prepare-calls.ts';
-import type { LeftBehind, ToolAttempt } from './attempt.ts';
+import type { AbandonedTool } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
+import { isReadResult } from './read-result.ts';
 import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
-import type { TranscriptStore } from '../transcript/store.ts';
+import { AsyncCompletion, toolContext } from './tool-context.ts';
 
-/** What the dispatcher is told besides the model's input. */
-export interface ToolCallArgs extends CallOrigin {
-  agent: string;
-  round: number;
-  /** How many calls before it in the same reply have the same tool and input. */
-  occurrence: number;
-  /** Lower than the limit for every result, where a batch is wide. */
-  maxResultBytes?: number;
-  /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
-  maxTextBytes?: number;
-  context?: unknown;
-  /** The result that a call of `read_result` asks for, where there is one. */
-  stored?: StoredResult;
-}
-
-/** What a call returns: neither the workflow nor history knows attempts and times otherwise. */
-export type ToolReturn = AttemptReport &
-  (PresentedResult | { later: { key: string; timeout: number } });
-
-/** Failures above some megabytes are never reported at all, and the server cuts them at 4 KB. */
+/** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
 export function createRunTool(
   registry: AgentRegistry,
   store: TranscriptStore,
-  leftBehind: Set<LeftBehind>,
+  abandoned: Set<AbandonedTool>,
 ) {
   /**
    * The one function behind every tool's activity type: finds the tool by agent and name, parses the
@@ -63,17 +43,17 @@ export function createRunTool(
     const activity = Context.current();
     const tool = registeredTool(registry, args.agent, activity.info.activityType);
     const [parsedInput, context] = await parse(registry, tool, input, args);
-    const attempt = await beginAttempt(activity, tool.policy.repeatable, leftBehind);
+    const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned);
     try {
       const ctx = toolContext(activity, attempt, { input, args, context });
       const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
-      if (value instanceof HandedOver) {
+      if (value instanceof AsyncCompletion) {
         const { key, timeout } = value;
-        return { later: { key, timeout }, ...attempt.report() };
+        return { type: 'later', later: { key, timeout }, ...attempt.report() };
       }
       const callId = activity.info.activityId;
       const presented = await present(value, { registry, tool, store, callId, args });
-      return { ...presented, ...attempt.report() };
+      return { type: 'result', ...presented, ...attempt.report() };
     } catch (error) {
       throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
     } finally {
@@ -109,19 +89,19 @@ export async function present(
   return presented;
 }
 
-/** The rest is kept where the model can read it; a page of what was kept is not kept once more. */
+/** The rest is kept where the model can read it. A page of `read_result` is not kept once more. */
 function mayBeKept(agent: AgentDefinition, tool: Tool): boolean {
   const offered = agent.tools.get(READ_RESULT);
   return offered !== undefined && isReadResult(offered) && offered !== tool;
 }
 
-/** Another worker of the queue may know the tool, and nothing has begun: worth another attempt. */
+/** Another worker of the queue may have the tool, and nothing has begun, so the failure may be retried. */
 export function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
   const agent = registeredAgent(registry, agentName);
   const tool = agent.tools.get(toolName);
   if (tool !== undefined) return tool;
   throw ApplicationFailure.create({
-    message: `Agent ${agent.name} has no tool ${toolName} on this worker.`,
+    message: toolMissingHereText(agent.name, toolName),
     type: TOOL_NOT_REGISTERED,
   });
 }
@@ -135,46 +115,12 @@ async function parse(
   const parsed = await tool.parse(input);
   if (!parsed.ok) {
     throw ApplicationFailure.nonRetryable(
-      invalidInput(tool.name, parsed.problem),
+      invalidInputText(tool.name, parsed.problem),
       INVALID_TOOL_INPUT,
     );
   }
   return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
 }
-
-function keyOf({ info }: Context, input: unknown, { round, occurrence }: ToolCallArgs): string {
-  const workflowId = info.workflowExecution?.workflowId ?? '';
-  return idempotencyKey({ workflowId, round, tool: info.activityType, input, occurrence });
-}
-
-function toolContext(
-  activity: Context,
-  attempt: ToolAttempt,
-  { input, args, context }: { input: unknown; args: ToolCallArgs; context: unknown },
-): ToolContext {
-  const key = () => keyOf(activity, input, args);
-  return {
-    get idempotencyKey() {
-      return key();
-    },
-    attempt: activity.info.attempt,
-    get signal() {
-      return attempt.signal;
-    },
-    heartbeat: (details) => attempt.heartbeat(details),
-    heartbeatDetails: attempt.heartbeatDetails,
-    context,
-    log: activity.log,
-    later(options) {
-      // Before there is a token, so before anything outside can begin.
-      if (args.byCode === true) throw new ToolError(CANNOT_WAIT, { retryable: false });
-      return new HandedOver(activity, key(), options);
-    },
-  };
-}
-
-const CANNOT_WAIT =
-  'ctx.later(): code of the model waits for this call, a few minutes at most, so it cannot be completed from outside. Call the tool directly.';
 
 /** A tool that throws before its first await fails like any other. */
 async function start(
@@ -205,7 +151,7 @@ function isFinal(error: unknown): boolean {
   return error instanceof ApplicationFailure && error.nonRetryable === true;
 }
 
-/** In milliseconds. A delay that is none is ignored: it must not hide the error that it came with. */
+/** In milliseconds. An invalid delay is ignored, so that the original error is not hidden. */
 function nextRetryDelay(error: unknown): number | undefined {
   const asked = isToolError(error) || error instanceof ApplicationFailure;
   const parsed = duration.safeParse(asked ? error.nextRetryDelay : undefined);

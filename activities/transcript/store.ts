@@ -3,26 +3,26 @@ import type { StorageDriver } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../../core/agent-spec.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { hasCompaction } from '../../core/conversation/compaction.ts';
+import type { Message } from '../../core/conversation/messages.ts';
+import type { StoredData } from '../../core/conversation/stored-data.ts';
+import { putBackData, storedData, takeOutData } from '../../core/conversation/stored-data.ts';
+import type { Segment } from '../../core/conversation/transcript.ts';
+import { segmentsToAbsorb } from '../../core/conversation/transcript.ts';
 import {
   causeChain,
   INVALID_TURN,
   STORAGE_FAILED,
   STORED_OBJECT_LOST,
 } from '../../core/failures.ts';
-import type { Message } from '../../core/conversation/messages.ts';
-import type { StoredData } from '../../core/conversation/stored-data.ts';
-import { putBackData, storedData, takeOutData } from '../../core/conversation/stored-data.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
-import type { Segment } from '../../core/conversation/transcript.ts';
-import { segmentsToAbsorb } from '../../core/conversation/transcript.ts';
 import { partDigest, readPart, writePart } from '../../storage/stored-part.ts';
 
-/** Where transcripts and specs lie outside of history. Without a storage everything stays inline. */
+/** Where transcripts and specs lie outside of history. Without a storage, everything stays inline. */
 export interface TranscriptStore {
   readonly hasStorage: boolean;
   load(segments: readonly Segment[]): Promise<Message[]>;
-  /** Seals the tail, together with those of the last segments that are small beside it. */
+  /** Seals the tail, and merges the last segments into it that are not much larger. */
   seal(
     segments: readonly Segment[],
     tail: readonly Message[],
@@ -41,19 +41,19 @@ export interface TranscriptStore {
 
 export type KeptText = Omit<StoredResult, 'callId'>;
 
-/** What the conversation leaves of a payload of 2 MB. */
+/** The room that the conversation leaves in a payload of 2 MB. */
 const INLINE_SPEC_BYTES = 400_000;
 
 /** Content never changes under its digest, so what is cached can never be stale. */
 const CACHE_BYTES = 64 * 1024 * 1024;
 
 /**
- * What is used for longer is written again. A sweep removes objects by their age, so one that a worker
- * still gives to new turns must not look old.
+ * An object that a worker uses for longer is written again. A sweep removes objects by their age, so one
+ * that is still given to new turns must not look old.
  */
 const WRITTEN_MS = 3_600_000;
 
-/** Attempts to read what is not there: a worker with another storage may have asked. */
+/** Attempts to read a lost object: a worker with another storage may have made the first ones. */
 const LOST_ATTEMPTS = 3;
 
 interface Stored {
@@ -66,10 +66,10 @@ type Cache = LRUCache<string, { value: object }>;
 
 export function createTranscriptStore(storage: StorageDriver | undefined): TranscriptStore {
   const parts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
-  // Apart, so that one long result does not push out the conversations of other turns.
+  // A cache of its own, so that one long result does not push out the conversations of other turns.
   const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
-  // And so that one conversation with images does not push out the text of the others.
+  // Another one, so that one conversation with images does not push out the texts of the others.
   const files: Cache = new LRUCache({ maxSize: CACHE_BYTES });
 
   async function write(
@@ -181,9 +181,9 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
 
 function storageFailed(what: string, error: unknown): ApplicationFailure {
   const lost = error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST;
-  // A storage that is away comes back; what it does not have does not.
+  // A storage that is away comes back. An object that it has lost does not.
   const nonRetryable = lost && activityInfo().attempt >= LOST_ATTEMPTS;
-  const message = `${what}: ${causeChain(error)}. Give every worker of the task queue the same \`storage\`, and see that it is up.`;
+  const message = `${what}: ${causeChain(error)}. Give every worker of the task queue the same \`storage\`, and check that it is up.`;
   return ApplicationFailure.create({ message, type: STORAGE_FAILED, nonRetryable });
 }
 
@@ -192,7 +192,7 @@ function inlineSpec(spec: AgentSpec): PinnedSpec {
   const json = JSON.stringify(spec);
   const bytes = Buffer.byteLength(json);
   if (bytes <= INLINE_SPEC_BYTES) return { type: 'inline', digest: partDigest(json), spec };
-  const message = `The system prompt and the tools of the agent have ${bytes} bytes together, and without a \`storage\` at most ${INLINE_SPEC_BYTES} fit. Give the worker and the client one.`;
+  const message = `The system prompt and the tools of the agent have ${bytes} bytes together; without a \`storage\` at most ${INLINE_SPEC_BYTES} fit. Give the worker and the client one.`;
   throw ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 

@@ -7,15 +7,15 @@ export interface CancelTurnArgs {
 }
 
 /**
- * Ends a turn that a session has forgotten, since it was reset to before the turn began. Fails until
- * the turn has ended.
+ * Ends a turn that its session does not know any more, since the session was reset to before the turn
+ * began. Fails until the turn has ended.
  */
 export async function cancelTurn({ turnId }: CancelTurnArgs): Promise<void> {
   const turn = Context.current().client.workflow.getHandle(turnId);
   const { status, memo } = await turn.describe();
   if (status.name !== 'RUNNING') return;
   if (memo?.['sessionId'] !== activityInfo().workflowExecution?.workflowId) {
-    const message = `The workflow ${turnId} runs already, and is no turn of this session.`;
+    const message = `The workflow ${turnId} runs already, and is not a turn of this session.`;
     throw ApplicationFailure.nonRetryable(message, TURN_ID_IN_USE);
   }
   await turn.cancel();

@@ -10,8 +10,8 @@ export interface TurnDeadline {
 const LONGEST_MS = 3_600_000;
 
 /**
- * The end of the turn's time, for its first call alone: the workflow learns only by it how much time
- * the agent gives.
+ * The end of the turn's time, for its first model call alone: only with its result the workflow knows how
+ * much time the agent gives.
  */
 export function turnDeadline(begunAt: number, wallTime: number | undefined): TurnDeadline {
   const controller = new AbortController();

@@ -1,4 +1,3 @@
-import { defined } from '../../core/json.ts';
 import { activityInfo, getClient as activityClient } from '@temporalio/activity';
 import type { ApplicationFailureOptions } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
@@ -6,14 +5,15 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { takesSystemMessages } from '../../agents/model-features.ts';
 import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
-import type { Budget } from '../../core/turn/budget.ts';
-import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
+import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
+import { defined } from '../../core/json.ts';
+import type { Budget } from '../../core/turn/budget.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 
 /**
- * Pins what a turn will need of its agent: its prompt, its tools and their policies. Refuses a turn
- * that cannot go well, before anything is asked of the model.
+ * Pins what a turn will need of its agent: its prompt, its tools and their policies. Throws for a turn
+ * that cannot go well, before the model is asked.
  */
 export async function pinAgent(
   agent: AgentDefinition,
@@ -23,9 +23,11 @@ export async function pinAgent(
   await agent.parseContext(context).catch((error: unknown) => {
     throw invalidTurn(error instanceof Error ? error.message : String(error));
   });
-  refuseHalfStorage(store);
+  rejectHalfStorage(store);
   if (limits?.costUSD !== undefined && agent.prices === undefined) {
-    throw invalidTurn(`limits.costUSD needs prices, and the agent ${agent.name} declares none.`);
+    throw invalidTurn(
+      `limits.costUSD needs prices, and the agent ${agent.name} has no \`prices\`.`,
+    );
   }
   if (!store.hasStorage && tailBytes > INLINE_BYTES) {
     throw invalidTurn(
@@ -54,8 +56,8 @@ function modelsOf({ model, fallbacks = [] }: AgentSpec): string[] {
   return [model, ...fallbacks.map((fallback) => fallback.model)];
 }
 
-/** With a storage nothing is kept small, so large payloads must have a way into it. */
-function refuseHalfStorage(store: TranscriptStore): void {
+/** With a storage payloads are not kept small, so the data converter must be able to store large ones. */
+function rejectHalfStorage(store: TranscriptStore): void {
   const { externalStorage } = activityClient().options.loadedDataConverter;
   if (!store.hasStorage || externalStorage !== undefined) return;
   throw invalidTurn(
@@ -67,7 +69,7 @@ export function invalidTurn(message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 
-/** Another worker of the queue may have the agent, so its absence here is worth another attempt. */
+/** Another worker of the queue may have the agent, so the failure may be retried. */
 export function registeredAgent(
   registry: AgentRegistry,
   name: string,
@@ -83,16 +85,15 @@ export function registeredAgent(
 }
 
 /**
- * Attempts to find an agent or a tool on workers that may lack it. Many and soon: while a new version
- * rolls out, most workers of the queue may be the wrong ones.
+ * Attempts to find an agent or a tool on workers that may lack it. Many, and soon after each other: while a
+ * new version rolls out, most workers of the queue may be the wrong ones.
  */
 export const LOOKUP_ATTEMPTS = 10;
 export const LOOKUP_DELAY = '500ms';
 
 /**
- * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not
- * know its agents yet; some five seconds of trying elsewhere bridge that, and a name that is simply
- * wrong is soon reported.
+ * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not know its
+ * agents yet: some five seconds of attempts on other workers bridge that. A wrong name is reported soon.
  */
 export function agentToPin(registry: AgentRegistry, name: string): AgentDefinition {
   const nonRetryable = activityInfo().attempt >= LOOKUP_ATTEMPTS;
@@ -100,8 +101,8 @@ export function agentToPin(registry: AgentRegistry, name: string): AgentDefiniti
 }
 
 /**
- * The agent of a turn that runs. It is looked for elsewhere as soon, and not given up then: the model's
- * longer waits come only after that.
+ * The agent of a turn that runs. The first attempts follow each other as soon, and then go on with the
+ * longer waits of a model call.
  */
 export function agentOfTurn(registry: AgentRegistry, name: string): AgentDefinition {
   const soon = activityInfo().attempt < LOOKUP_ATTEMPTS;

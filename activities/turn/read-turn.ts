@@ -3,9 +3,9 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { TURN_GONE } from '../../core/failures.ts';
-import type { SessionTurnProgress } from '../../core/turn/beginning.ts';
-import { sessionTurnProgress } from '../../core/turn/beginning.ts';
 import { TURN_STATE_QUERY } from '../../core/turn/protocol.ts';
+import type { SessionTurnProgress } from '../../core/turn/result.ts';
+import { sessionTurnProgress } from '../../core/turn/result.ts';
 import { beginTurn } from '../../core/turn/state.ts';
 
 export interface ReadTurnArgs {
@@ -18,9 +18,12 @@ export async function readTurn({ turnId }: ReadTurnArgs): Promise<SessionTurnPro
   try {
     return await turn.query<SessionTurnProgress>(TURN_STATE_QUERY);
   } catch (error) {
-    // Deleted: asking again for minutes, while the user waits, does not bring it back.
+    // It was deleted: another attempt would not find it, and the user waits.
     if (error instanceof WorkflowNotFoundError) {
-      throw ApplicationFailure.nonRetryable(`There is no turn ${turnId} any more.`, TURN_GONE);
+      throw ApplicationFailure.nonRetryable(
+        `The turn ${turnId} does not exist any more.`,
+        TURN_GONE,
+      );
     }
     if (await hasBegun(turn)) throw error;
     return sessionTurnProgress('', beginTurn([]), undefined);

@@ -1,40 +1,21 @@
 import { jsonBytes } from '../json.ts';
+import type { Room } from '../turn/payload-room.ts';
 import type { ApprovalRecord, SettledCall, ToolOutcome } from './outcome.ts';
-import { deniedText, editedInVainText, editedText, expiredText } from './texts.ts';
-import { withNote } from './with-note.ts';
+import { editedText } from './texts.ts';
 
 /**
  * What approvers may write into the calls of a reply, in bytes of JSON: into each where there is a
  * storage, and into all together where there is none. The result of the turn then holds it beside the
  * conversation, which may fill all but some 400 KB of it.
  */
-const MAX_EDITED_BYTES = { stored: 500_000, inline: 250_000 };
+const MAX_EDITED_BYTES = { storage: 500_000, payload: 250_000 };
 
 /** How large the input may be that an approver gives to another call. */
-export function roomForInput(stored: boolean, edited: readonly unknown[]): number {
-  return stored ? MAX_EDITED_BYTES.stored : MAX_EDITED_BYTES.inline - jsonBytes(edited);
+export function roomForInput({ type }: Room, edited: readonly unknown[]): number {
+  return MAX_EDITED_BYTES[type] - (type === 'storage' ? 0 : jsonBytes(edited));
 }
 
-/**
- * How a call ends that was not approved; `undefined` for one that was.
- *
- * @param timeout how long it has waited for a decision at most, in milliseconds
- */
-export function refusal(
-  { decision, reason }: ApprovalRecord,
-  timeout: number,
-): ToolOutcome | undefined {
-  switch (decision) {
-    case 'approved':
-      return undefined;
-    case 'denied':
-      return { type: 'denied', message: deniedText(reason) };
-    case 'expired':
-      return { type: 'denied', message: expiredText(timeout) };
-  }
-}
-
-/** The decision beside how the call ended; what it ran with is told to the model where it was edited. */
+/** The decision beside how the call ended. Where the input was edited, the model reads that first. */
 export function withApproval(
   settled: SettledCall,
   approval: ApprovalRecord | undefined,
@@ -42,6 +23,21 @@ export function withApproval(
   if (approval === undefined) return settled;
   const { input } = approval;
   if (input === undefined) return { ...settled, approval };
-  const note = settled.attempts > 0 ? editedText(input) : editedInVainText(input);
-  return { ...settled, outcome: withNote(settled.outcome, note), approval };
+  const edited = editedText(input, { ran: settled.attempts > 0 });
+  return { ...settled, outcome: after(edited, settled.outcome), approval };
+}
+
+/** The outcome with a sentence before what the model reads of it. */
+function after(sentence: string, outcome: ToolOutcome): ToolOutcome {
+  if (outcome.type !== 'succeeded') {
+    return { ...outcome, message: `${sentence}\n\n${outcome.message}` };
+  }
+  const { content } = outcome;
+  return {
+    ...outcome,
+    content:
+      typeof content === 'string'
+        ? `${sentence}\n\n${content}`
+        : [{ type: 'text', text: sentence }, ...content],
+  };
 }

@@ -1,15 +1,16 @@
 import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../failures.ts';
 import type { ToolOutcome } from './outcome.ts';
 import {
+  HAD_NOT_BEGUN,
   MAY_HAVE_HAPPENED,
-  notTakenText,
+  notStartedText,
   outOfTimeText,
   timedOutText,
   workerLostText,
 } from './texts.ts';
 
-// What the end of an activity means for its call: for the workflow, which tells the model, and for
-// whoever reads the history of a turn.
+// What the end of an activity means for its call: for the workflow, which answers the model, and for the
+// client, which shows the history of a turn.
 
 /** @param failureType the type of the failure that ended it, as the Temporal UI shows it */
 export function failureOutcome(
@@ -46,10 +47,10 @@ export function timeoutOutcome(
       // The mark is written before `run` is called, so its absence proves that nothing happened.
       return begun
         ? { type: 'unknown', message: `${lost} ${MAY_HAVE_HAPPENED}` }
-        : { type: 'failed', message: `${lost} The call had not begun, so it had no effect.` };
+        : { type: 'failed', message: `${lost} ${HAD_NOT_BEGUN}` };
     }
     case 'SCHEDULE_TO_START':
-      return { type: 'timedOut', message: notTakenText(limits, repeatable) };
+      return { type: 'timedOut', message: notStartedText(limits, repeatable) };
     default:
       return { type: 'timedOut', message: outOfTimeText(limits, repeatable) };
   }

@@ -1,7 +1,7 @@
 import { jsonBytes, shorten } from '../json.ts';
 import { originOf, resultProblem } from './origin.ts';
 import type { Message, ToolResult, ToolUse } from '../conversation/messages.ts';
-import { MAY_HAVE_HAPPENED } from './texts.ts';
+import { NO_MESSAGE, NO_ROOM, noRoomText, SHORTEST } from './texts.ts';
 import type { ToolOutcome } from './outcome.ts';
 
 /**
@@ -33,12 +33,12 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
   const answer = {
     type: 'tool_result',
     tool_use_id: id,
-    // The API refuses a result that does not name the toolset of its call.
+    // The API rejects a result that does not name the toolset of its call.
     ...(typeof toolset === 'string' ? { toolset_name: toolset } : {}),
   } as const;
-  // The API refuses anything but text in a result that is an error.
+  // The API rejects anything but text in a result that is an error.
   if (outcome.type !== 'succeeded') {
-    // It refuses an error without a text as well.
+    // It rejects an error without a text as well.
     const content = outcome.message.trim() === '' ? NO_MESSAGE : outcome.message;
     return { ...answer, content, is_error: true };
   }
@@ -48,8 +48,6 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
     : { ...answer, content: problem, is_error: true };
 }
 
-const NO_MESSAGE = 'The call failed without a message.';
-
 /** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
 const SHORT_MESSAGE = 300;
 /** Where thousands of calls share what is left; in bytes of JSON. */
@@ -57,9 +55,9 @@ const SHORTEST_MESSAGE = 80;
 
 /**
  * Without a storage the whole conversation has to fit into one payload. What does not fit any more
- * is cut, the largest first: results are replaced by an error that says so, messages are shortened
- * and keep their kind, since an unknown outcome must not become a failure. The others stay as they are.
- * Where that is not enough, an outcome is told in a few words.
+ * is cut, the largest first: a result is replaced by an error that says so, a message is shortened and
+ * keeps its kind, since an unknown outcome must not become a failure. The others stay as they are.
+ * Where that is not enough, an outcome is put in a few words.
  */
 export function fitOutcomes(outcomes: readonly ToolOutcome[], roomBytes: number): ToolOutcome[] {
   return cutLargest(shortest, cutLargest(short, outcomes, roomBytes), roomBytes);
@@ -86,7 +84,7 @@ function cutLargest(
   return fitted;
 }
 
-/** A result stands in the conversation, a message in the record of the call as well. */
+/** A result stands in the conversation; a message stands in the record of the call as well. */
 function costOf(outcome: ToolOutcome): number {
   const bytes = jsonBytes(outcome);
   return outcome.type === 'succeeded' ? bytes : 2 * bytes;
@@ -96,25 +94,13 @@ function short(outcome: ToolOutcome): ToolOutcome {
   if (outcome.type !== 'succeeded') {
     return { ...outcome, message: shorten(outcome.message, SHORT_MESSAGE) };
   }
-  const message = `The call succeeded, but its result (${jsonBytes(outcome)} bytes) does not fit into this conversation any more, which has no storage configured.`;
-  return { type: 'failed', message };
+  return { type: 'failed', message: noRoomText(jsonBytes(outcome)) };
 }
 
 function shortest(outcome: ToolOutcome): ToolOutcome {
-  switch (outcome.type) {
-    case 'succeeded':
-      return { type: 'failed', message: 'The call succeeded, but its result does not fit.' };
-    case 'failed':
-      return { ...outcome, message: shortenTo(SHORTEST_MESSAGE, outcome.message) };
-    case 'denied':
-      return { ...outcome, message: 'Not approved, so it did not run.' };
-    case 'skipped':
-      return { ...outcome, message: 'Not executed.' };
-    case 'timedOut':
-    case 'unknown':
-    case 'cancelled':
-      return { ...outcome, message: MAY_HAVE_HAPPENED };
-  }
+  if (outcome.type === 'succeeded') return { type: 'failed', message: NO_ROOM };
+  const { type, message } = outcome;
+  return { type, message: SHORTEST[type] ?? shortenTo(SHORTEST_MESSAGE, message) };
 }
 
 function shortenTo(bytes: number, text: string): string {

@@ -1,10 +1,25 @@
-import type { Access, AccessKeys } from './access.ts';
-import { defined, isRecord, shorten } from '../json.ts';
-import type { OutcomeType } from './outcome.ts';
-import { skippedActionText } from '../conversation/toolsets.ts';
+import { defined } from '../json.ts';
+import type { BlockingOutcome, OutcomeType } from './outcome.ts';
+import { OUTCOMES } from './outcome.ts';
 
 // In which order calls may run that touch the same things, and which of them do not run because of
 // what became of others. Calls are known by their index in call order.
+
+/**
+ * What a call touches, as data: decided with the reply and recorded, since declarations are
+ * functions. Calls that share a key conflict unless both only read it; `exclusive` conflicts with
+ * everything. Absent where a call touches nothing, which is the default.
+ */
+export type Access = 'exclusive' | AccessKeys;
+
+/**
+ * Keys are canonical JSON texts of objects, like `{"path":"/a"}`: equal text is the same thing,
+ * whichever tools declare it.
+ */
+export interface AccessKeys {
+  reads?: string[];
+  writes?: string[];
+}
 
 type Accesses = readonly (Access | undefined)[];
 
@@ -17,7 +32,7 @@ export function conflicts(a: Access | undefined, b: Access | undefined): boolean
  * For each call all earlier ones that it conflicts with, ascending: it starts when they have
  * settled, and at once where there are none.
  *
- * All of them and not only the last, since what became of each decides whether the call runs.
+ * It waits for all of them and not only for the last, since the outcome of each decides whether it runs.
  */
 export function planOrder(accesses: Accesses): number[][] {
   // Most batches have nothing to order, and must not pay for those that do.
@@ -47,12 +62,12 @@ export function planOrder(accesses: Accesses): number[][] {
 
 /**
  * The plan after an approver has edited a call, with the accesses as they are now. What has started
- * is not called back, so it goes first: a call that has not started also waits for every later one
- * that has and that it conflicts with.
+ * goes on, so it goes first: a call that has not started also waits for every later one that has
+ * started and that it conflicts with.
  *
- * There is no cycle: what has started waits for nothing, and the others otherwise only for earlier
- * ones. The calls that were edited need not be known: without an edit nothing starts before an
- * earlier call that it conflicts with has settled.
+ * There is no cycle: what has started waits for nothing, and the others otherwise wait only for
+ * earlier ones. It does not matter which calls were edited: without an edit no call starts before an
+ * earlier one that it conflicts with has settled.
  */
 export function planAgain(accesses: Accesses, hasStarted: (index: number) => boolean): number[][] {
   const plan = planOrder(accesses);
@@ -100,12 +115,9 @@ function merged(lists: readonly (readonly number[])[], limit: number): number[] 
   return indices;
 }
 
-/** How a call ended after which others do not run. */
-export type BlockingOutcome = keyof typeof BLOCKED;
-
 /** Why a call does not run. */
 export interface Blocker {
-  /** The call because of which. */
+  /** The call because of which it does not run. */
   index: number;
   /** How that one ended. */
   because: BlockingOutcome;
@@ -120,8 +132,8 @@ export interface Blocker {
  *   asked for in the belief that it would.
  * - one whose outcome is unknown, where this one writes. It may still be at work.
  *
- * After anything else order only means "after it has settled". `exclusive` is no key: a call that
- * fails says nothing about what the others touch.
+ * After any other outcome the call runs. `exclusive` is not a key: a call that fails says nothing about
+ * what the others touch.
  */
 export function findBlocker(
   index: number,
@@ -133,7 +145,7 @@ export function findBlocker(
   for (const other of waitsFor) {
     const because = outcomeOf(other);
     if (!isBlocking(because)) continue;
-    if (because === 'unknown') {
+    if (OUTCOMES[because].blocks === 'writers') {
       if (!isWriter(access)) continue;
       const key = conflictingKey(accesses[other], access);
       return { index: other, because, ...defined({ key }) };
@@ -145,49 +157,8 @@ export function findBlocker(
   return undefined;
 }
 
-/** What the model is told: what happened to the other call, and what to do next. */
-const BLOCKED = {
-  failed: ['failed', 'Deal with that first; then call this again if it is still needed.'],
-  timedOut: [
-    'timed out',
-    'Check what that call has done; then call this again if it is still needed.',
-  ],
-  denied: ['was denied', 'Call this again only if it makes sense without that call.'],
-  skipped: [
-    'was not executed',
-    'If both are still needed, call that one first, and this one after it.',
-  ],
-  unknown: [
-    'may or may not have taken effect',
-    'Check that first; then call this again if it is still needed.',
-  ],
-} as const satisfies Partial<Record<OutcomeType, readonly [happened: string, next: string]>>;
-
 function isBlocking(outcome: OutcomeType | undefined): outcome is BlockingOutcome {
-  return outcome !== undefined && Object.hasOwn(BLOCKED, outcome);
-}
-
-/** What the model is told about a call that did not run; `other` is the call at the blocker's index. */
-export function blockedText(
-  { because, key }: Blocker,
-  other: { readonly id: string; readonly name: string },
-): string {
-  const skipped = skippedActionText(key);
-  if (skipped !== undefined) return skipped;
-  const [happened, next] = BLOCKED[because];
-  const met = key === undefined ? 'the two must not overlap' : `both touch ${keyText(key)}`;
-  return `Not executed: ${other.name} (${other.id}) ${happened} before it, and ${met}. ${next}`;
-}
-
-/** A key may hold whatever the model wrote into a field, which it need not read again at length. */
-const SHOWN_KEY = 200;
-
-/** `{"path":"/a","line":3}` as `line 3, path "/a"`. */
-function keyText(key: string): string {
-  const fields: unknown = JSON.parse(key);
-  if (!isRecord(fields)) return shorten(key, SHOWN_KEY);
-  const shown = Object.entries(fields).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
-  return shorten(shown.join(', '), SHOWN_KEY);
+  return outcome !== undefined && OUTCOMES[outcome].blocks !== 'none';
 }
 
 function isWriter(access: Access | undefined): boolean {
@@ -210,4 +181,78 @@ const NO_KEYS: Required<AccessKeys> = { reads: [], writes: [] };
 
 function keysOf(access: Access | undefined): Required<AccessKeys> {
   return access === undefined || access === 'exclusive' ? NO_KEYS : { ...NO_KEYS, ...access };
+}
+
+/** A call that waits for others, by their index in call order. */
+interface Waiting {
+  index: number;
+  others: readonly number[];
+  /** How many of them have not settled. */
+  open: number;
+}
+
+/**
+ * The order of the calls of one reply while they run. The functions above plan which call waits for
+ * which; this remembers which still do, as calls settle one by one and approvers edit them.
+ */
+export class CallOrder {
+  private accesses: (Access | undefined)[];
+  private waiting = new Map<number, Waiting>();
+  /** By the call that they wait for. */
+  private heldBy = new Map<number, Waiting[]>();
+  private readonly outcomeOf: (index: number) => OutcomeType | undefined;
+
+  /** @param outcomeOf how a call ended; `undefined` while it is open */
+  constructor(
+    accesses: readonly (Access | undefined)[],
+    outcomeOf: (index: number) => OutcomeType | undefined,
+  ) {
+    this.accesses = [...accesses];
+    this.outcomeOf = outcomeOf;
+    this.follow(planOrder(accesses));
+  }
+
+  /** Whether a call that it conflicts with must settle first. */
+  isHeld(index: number): boolean {
+    return (this.waiting.get(index)?.open ?? 0) > 0;
+  }
+
+  /** Why a call that is not held any more must not run; `undefined` where it may. */
+  blocker(index: number): Blocker | undefined {
+    const others = this.waiting.get(index)?.others ?? [];
+    return findBlocker(index, this.accesses, others, this.outcomeOf);
+  }
+
+  /**
+   * A call has settled. Calls `released` for each call that waited for it, one after the other: what is
+   * done with one may settle others.
+   */
+  release(index: number, released: (index: number) => void): void {
+    for (const held of this.heldBy.get(index) ?? []) {
+      held.open -= 1;
+      released(held.index);
+    }
+  }
+
+  /** An approver has changed what a call touches. What has started goes on. */
+  edit(index: number, access: Access | undefined, hasStarted: (index: number) => boolean): void {
+    this.accesses = this.accesses.with(index, access);
+    this.follow(planAgain(this.accesses, hasStarted));
+  }
+
+  private follow(plan: readonly (readonly number[])[]): void {
+    this.waiting = new Map();
+    this.heldBy = new Map();
+    for (const [index, others] of plan.entries()) {
+      if (others.length === 0) continue;
+      const open = others.filter((other) => this.outcomeOf(other) === undefined);
+      const waiting = { index, others, open: open.length };
+      this.waiting.set(index, waiting);
+      for (const other of open) {
+        const held = this.heldBy.get(other);
+        if (held === undefined) this.heldBy.set(other, [waiting]);
+        else held.push(waiting);
+      }
+    }
+  }
 }

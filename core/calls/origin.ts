@@ -1,11 +1,17 @@
 import type { ToolResultContent, ToolUse } from '../conversation/messages.ts';
 import { isCalledByCode } from '../conversation/server-calls.ts';
+import {
+  BROWSER_STATE_ELSEWHERE,
+  ONLY_TEXT_FOR_CODE,
+  ONLY_TEXTS_AND_IMAGES,
+  SEVERAL_BROWSER_STATES,
+} from './texts.ts';
 
-/** Who a call comes from, as far as that limits its result. Nothing for an ordinary one. */
+/** Where a call comes from, as far as that limits its result. Empty for an ordinary one. */
 export interface CallOrigin {
   /** Code of the model waits for it, a few minutes at most. */
   byCode?: true;
-  /** It is of a member of this toolset. */
+  /** It is an action of this toolset. */
   toolset?: string;
 }
 
@@ -17,7 +23,8 @@ export function originOf(call: Partial<Pick<ToolUse, 'caller' | 'toolset_name'>>
 }
 
 /**
- * Why the API would refuse this content as the result of such a call, or `undefined`.
+ * What the model reads instead of content that the API would reject as the result of such a call;
+ * `undefined` where the content is fine.
  * https://platform.claude.com/docs/en/agents-and-tools/tool-use/programmatic-tool-calling
  * https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls
  */
@@ -26,16 +33,12 @@ export function resultProblem(
   content: ToolResultContent,
 ): string | undefined {
   const types = typeof content === 'string' ? [] : content.map(({ type }) => type);
-  if (byCode === true && types.some((type) => type !== 'text')) {
-    return 'The tool ran, but its result holds more than text, and code can only be given text.';
-  }
+  if (byCode === true && types.some((type) => type !== 'text')) return ONLY_TEXT_FOR_CODE;
   const states = types.filter((type) => type === 'browser_state').length;
-  if (toolset !== 'browser' && states > 0) {
-    return 'The tool ran, but its result holds a browser_state, which only actions of the browser toolset return.';
-  }
-  if (states > 1) return 'The tool ran, but its result holds more than one browser_state.';
+  if (toolset !== 'browser' && states > 0) return BROWSER_STATE_ELSEWHERE;
+  if (states > 1) return SEVERAL_BROWSER_STATES;
   if (toolset !== undefined && types.some((type) => !ACTION_RESULTS.has(type))) {
-    return 'The tool ran, but its result holds more than texts and images, and an action can only return those.';
+    return ONLY_TEXTS_AND_IMAGES;
   }
   return undefined;
 }

@@ -1,29 +1,57 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
-import type { StoredResult } from './stored-result.ts';
 
 /**
  * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
  * becomes exactly one `tool_result`.
- *
- * - `failed`: the tool, or the call itself, was wrong; the message is the root cause
- * - `timedOut`: a time limit ended it
- * - `unknown`: a tool that is not safe to repeat began and nobody saw how it ended
- * - `denied`: a person refused it
- * - `cancelled`: it was asked to stop
- * - `skipped`: it never started
  */
 export type ToolOutcome =
   | { type: 'succeeded'; content: ToolResultContent }
   | { type: Exclude<OutcomeType, 'succeeded'>; message: string };
 
-export type OutcomeType =
-  | 'succeeded'
-  | 'failed'
-  | 'timedOut'
-  | 'unknown'
-  | 'denied'
-  | 'cancelled'
-  | 'skipped';
+interface OutcomeRules {
+  /** Whether it is a failure to the batch policy. */
+  isFailure: boolean;
+  /** Whether it counts in `limits.toolCalls`. */
+  isCounted: boolean;
+  /**
+   * Which later calls do not run because of it: none; those that read or write what this one was to
+   * write and did not; or those that write what it may still be at work on.
+   */
+  blocks: 'none' | 'users' | 'writers';
+}
+
+/**
+ * Each outcome, and what follows from it. A new one is a row here; the compiler then asks for its words
+ * in `texts.ts`.
+ */
+export const OUTCOMES = {
+  succeeded: { isFailure: false, isCounted: true, blocks: 'none' },
+  /** The tool, or the call itself, was wrong; the message is the root cause. */
+  failed: { isFailure: true, isCounted: true, blocks: 'users' },
+  /** A time limit ended it. */
+  timedOut: { isFailure: true, isCounted: true, blocks: 'users' },
+  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
+  unknown: { isFailure: true, isCounted: true, blocks: 'writers' },
+  /** A person denied it, or nobody decided in time. */
+  denied: { isFailure: false, isCounted: true, blocks: 'users' },
+  /** It was asked to stop. */
+  cancelled: { isFailure: false, isCounted: true, blocks: 'none' },
+  /** It never started. */
+  skipped: { isFailure: false, isCounted: false, blocks: 'users' },
+} as const satisfies Record<string, OutcomeRules>;
+
+type Outcomes = typeof OUTCOMES;
+
+export type OutcomeType = keyof Outcomes;
+
+export type FailureType = {
+  [T in OutcomeType]: Outcomes[T]['isFailure'] extends true ? T : never;
+}[OutcomeType];
+
+/** The outcomes because of which others do not run. */
+export type BlockingOutcome = {
+  [T in OutcomeType]: Outcomes[T]['blocks'] extends 'none' ? never : T;
+}[OutcomeType];
 
 /** What a person decided about a call, or that nobody did. */
 export interface ApprovalRecord {
@@ -51,4 +79,19 @@ export interface SettledCall {
   approval?: ApprovalRecord;
   /** Where the rest of a result lies that was cut for the model. */
   stored?: StoredResult;
+}
+
+/**
+ * Where the full text of a result lies that was cut for the model. Data that the workflow keeps, so that
+ * `read_result` finds the text by the id of the call.
+ */
+export interface StoredResult {
+  /** The call whose result it is. */
+  callId: string;
+  /** SHA-256 of what was stored, in hex. */
+  digest: string;
+  /** What the storage driver needs to find it again. */
+  claim: Record<string, string>;
+  /** Length of the text in UTF-8. */
+  bytes: number;
 }

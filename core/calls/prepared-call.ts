@@ -1,28 +1,45 @@
-import type { Access } from './access.ts';
+import type { Access } from './order.ts';
 
 /**
  * What only worker code can decide about a call, because schemas are functions and workflow code
  * has only data. Decided right after the reply and recorded with it, at no extra hop.
  */
-export type PreparedCall =
-  | {
-      type: 'ready';
-      /** The short arguments, shown beside the tool's name in the Temporal UI. */
-      summary: string;
-      /** What it touches; absent where it touches nothing that others do. */
-      access?: Access;
-      /** It waits for a person. */
-      approval?: true;
-    }
-  | {
-      type: 'refused';
-      /** Why the call cannot run (unknown tool, input against the schema), told to the model. */
-      message: string;
-      /** What it would have touched, where others do not run without it. */
-      access?: Access;
-    };
+export type PreparedCall = ReadyCall | InvalidCall;
 
-/** The pinned agent has the tool, and that of the worker which had the reply has not: another one may. */
+export interface ReadyCall {
+  type: 'ready';
+  /** The short arguments, shown beside the tool's name in the Temporal UI. */
+  summary: string;
+  /** What it touches; absent where it touches nothing that others do. */
+  access?: Access;
+  /** It waits for a person. */
+  approval?: true;
+}
+
+/** There is no such tool, or the input does not match its schema. */
+export interface InvalidCall {
+  type: 'invalid';
+  /** Why, for the model. */
+  message: string;
+  /** What it would have touched, where others do not run without it. */
+  access?: Access;
+}
+
+/** The pinned agent has the tool, and the worker that had the reply does not: another one may. */
 export interface MissingCall {
   type: 'missing';
+}
+
+/** A prepared call as histories hold it: an invalid one was once recorded as "refused". */
+export type RecordedPreparedCall = PreparedCall | (Omit<InvalidCall, 'type'> & { type: 'refused' });
+
+/** The door for prepared calls from a history: turns that began earlier go on with this version. */
+export function readPreparedCall(recorded: RecordedPreparedCall): PreparedCall;
+export function readPreparedCall(
+  recorded: RecordedPreparedCall | MissingCall,
+): PreparedCall | MissingCall;
+export function readPreparedCall(
+  recorded: RecordedPreparedCall | MissingCall,
+): PreparedCall | MissingCall {
+  return recorded.type === 'refused' ? { ...recorded, type: 'invalid' } : recorded;
 }

@@ -1,9 +1,195 @@
-// What the model is told about calls that did not simply succeed or fail, in one place, since the
-// workflow and the worker both may be the one that notices.
-import { shorten } from '../json.ts';
+import { isRecord, shorten } from '../json.ts';
+import { READ_RESULT } from '../names.ts';
+import type { BatchStop } from './batch-policy.ts';
+import type { Blocker } from './order.ts';
+import type { BlockingOutcome, OutcomeType } from './outcome.ts';
 
+// Every sentence of Plait's that the model reads, in the order in which a call may meet them. The
+// workflow, the workers and the agents' declarations take them from here. Some of them quote what stands
+// elsewhere: words of tools, people, schemas and the API, and clauses about budgets and files that people
+// read as well.
+
+/** Ends every answer about a tool that is not safe to repeat and may have been at work. */
 export const MAY_HAVE_HAPPENED =
   'It may or may not have taken effect; check before calling it again.';
+
+// ---------------------------------------------------------------------------------------------------
+// The call cannot run
+// ---------------------------------------------------------------------------------------------------
+
+export function unknownToolText(tool: string, available?: readonly string[]): string {
+  const text = `There is no tool named ${tool}.`;
+  if (available === undefined) return text;
+  return `${text} Available tools: ${available.join(', ') || 'none'}.`;
+}
+
+export function invalidInputText(tool: string, problem: string): string {
+  return `The input does not match the schema of ${tool}, so the tool did not run:\n${shorten(problem, 2_000)}`;
+}
+
+/** The API takes a toolset's calls apart into actions, unless it does not understand one. */
+export function noActionText(toolset: string): string {
+  return `The call of ${toolset} names no action, so nothing was done.`;
+}
+
+/** The turn or the session knows a tool that no worker has any more. */
+export function toolGoneText(tool: string): string {
+  return `The tool ${tool} is no longer available.`;
+}
+
+export function toolMissingHereText(agent: string, tool: string): string {
+  return `Agent ${agent} has no tool ${tool} on this worker.`;
+}
+
+export function noWorkerText(tool: string): string {
+  return `No worker of this task queue runs ${tool}; the call had no effect.`;
+}
+
+/** A tool that code may call has no `approval`, but the model may still know it as it was before. */
+export const CODE_CANNOT_WAIT_FOR_APPROVAL =
+  'This call needs the approval of a person, and code cannot wait for one, so it did not run. Call the tool directly.';
+
+export const CODE_CANNOT_WAIT_FOR_COMPLETION =
+  'ctx.later(): code of the model waits for this call, a few minutes at most, so it cannot be completed from outside. Call the tool directly.';
+
+// ---------------------------------------------------------------------------------------------------
+// A person decides about the call
+// ---------------------------------------------------------------------------------------------------
+
+export function deniedText(reason?: string): string {
+  const why = reason === undefined || reason.trim() === '' ? '' : `: ${fromOutsideText(reason)}`;
+  return `A person denied this call, so it did not run${why}`;
+}
+
+export function expiredText(timeout: number): string {
+  return `This call needs a person's approval, and nobody decided within ${duration(timeout)}, so it did not run.`;
+}
+
+/** Stands before a result: the model must not believe that what it wrote was done. */
+export function editedText(input: unknown, { ran }: { ran: boolean }): string {
+  const shown = shorten(JSON.stringify(input), MAX_FROM_OUTSIDE);
+  return ran
+    ? `A person changed the input of this call before it ran. It ran with: ${shown}`
+    : `A person changed the input of this call to: ${shown}`;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Another call comes first
+// ---------------------------------------------------------------------------------------------------
+
+/** What happened to the other call, and what to do next. */
+const BLOCKED: Readonly<Record<BlockingOutcome, readonly [happened: string, next: string]>> = {
+  failed: ['failed', 'Deal with that first; then call this again if it is still needed.'],
+  timedOut: [
+    'timed out',
+    'Check what that call has done; then call this again if it is still needed.',
+  ],
+  unknown: [
+    'may or may not have taken effect',
+    'Check that first; then call this again if it is still needed.',
+  ],
+  denied: ['was denied', 'Call this again only if it makes sense without that call.'],
+  skipped: [
+    'was not executed',
+    'If both are still needed, call that one first, and this one after it.',
+  ],
+};
+
+/** `other` is the call at the blocker's index. */
+export function blockedText(
+  { because, key }: Blocker,
+  other: { readonly id: string; readonly name: string },
+): string {
+  const [happened, next] = BLOCKED[because];
+  const met = key === undefined ? 'the two must not overlap' : `both touch ${keyText(key)}`;
+  return `Not executed: ${other.name} (${other.id}) ${happened} before it, and ${met}. ${next}`;
+}
+
+/** A key may hold whatever the model wrote into a field, which it need not read again at length. */
+const MAX_KEY = 200;
+
+/** `{"path":"/a","line":3}` as `line 3, path "/a"`. */
+function keyText(key: string): string {
+  const fields: unknown = JSON.parse(key);
+  if (!isRecord(fields)) return shorten(key, MAX_KEY);
+  const shown = Object.entries(fields).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  return shorten(shown.join(', '), MAX_KEY);
+}
+
+/** In the words of Anthropic's own runner. */
+export const ACTION_SKIPPED = {
+  browser: 'Not executed: an earlier action in this turn failed.',
+  computer: 'Not executed: an earlier computer action in this turn failed.',
+} as const;
+
+// ---------------------------------------------------------------------------------------------------
+// The calls of a reply are stopped, or the turn ends
+// ---------------------------------------------------------------------------------------------------
+
+export const CANCELLED = 'The call was cancelled.';
+
+export const CANCELLED_WHILE_RUNNING = `The call was cancelled while it ran. ${MAY_HAVE_HAPPENED}`;
+
+/** @param mayHaveTried an earlier attempt of the call may have failed */
+export function neverStartedText(stop: BatchStop, mayHaveTried: boolean): string {
+  switch (stop.type) {
+    case 'turn cancelled':
+      return CANCELLED;
+    case 'batch timeout':
+    case 'turn timeout':
+      return `Not executed: ${timeLimit(stop)} was up ${
+        mayHaveTried ? 'while this call waited to run' : 'before this call started'
+      }.`;
+    case 'sibling failed':
+      return `Not executed, because ${siblingFailed(stop)}`;
+  }
+}
+
+export function stoppedText(stop: BatchStop, repeatable: boolean): string {
+  const caveat = repeatable ? '' : ` ${MAY_HAVE_HAPPENED}`;
+  switch (stop.type) {
+    case 'turn cancelled':
+      return repeatable ? CANCELLED : CANCELLED_WHILE_RUNNING;
+    case 'batch timeout':
+    case 'turn timeout':
+      return `Timed out: ${timeLimit(stop)} was up while this call ran.${caveat}`;
+    case 'sibling failed':
+      return `The call was cancelled while it ran, because ${siblingFailed(stop)}${caveat}`;
+  }
+}
+
+export function afterEndText(reason: string): string {
+  return `Not executed: the turn ended before this call (${reason}).`;
+}
+
+/** @param reached a clause: "the limit of 3 rounds is reached" */
+export function beyondBudgetText(reached: string): string {
+  return `Not executed: ${reached}.`;
+}
+
+export const OPEN_WHEN_THE_TURN_FAILED = `The turn failed before this call was answered. ${MAY_HAVE_HAPPENED}`;
+
+function timeLimit({ type, milliseconds }: BatchStop & { milliseconds: number }): string {
+  return type === 'turn timeout'
+    ? turnTimeLimit(milliseconds)
+    : `the time limit of ${duration(milliseconds)} for all calls of this reply (batchTimeout)`;
+}
+
+export function turnTimeLimit(milliseconds: number): string {
+  return `the time limit of ${duration(milliseconds)} for the turn (wallTime)`;
+}
+
+/** The whole message stands in the answer to the other call, and every sibling reads this one. */
+const MAX_SIBLING_REASON = 500;
+
+function siblingFailed({ tool, callId, message }: BatchStop & { type: 'sibling failed' }): string {
+  const reason = shorten(message, MAX_SIBLING_REASON);
+  return `${tool} (${callId}) failed: ${/[.…]$/.test(reason) ? reason : `${reason}.`}`;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// The call has run, and there is no result
+// ---------------------------------------------------------------------------------------------------
 
 /** The limits of a call, in milliseconds, as the tool declared them. */
 interface Limits {
@@ -27,7 +213,7 @@ export function outOfTimeText(limits: Limits, repeatable: boolean): string {
   return notEnded(wholeTime(limits), repeatable);
 }
 
-export function notTakenText(limits: Limits, repeatable: boolean): string {
+export function notStartedText(limits: Limits, repeatable: boolean): string {
   const { scheduleToStartTimeout, scheduleToCloseTimeout = Number.POSITIVE_INFINITY } = limits;
   const isWaiting =
     scheduleToStartTimeout !== undefined && scheduleToStartTimeout < scheduleToCloseTimeout;
@@ -38,21 +224,32 @@ export function notTakenText(limits: Limits, repeatable: boolean): string {
   return `Timed out: no worker took the call within ${limit}${repeatable ? '' : ', so it did not run'}.`;
 }
 
-/** Why the failure of one attempt is the end of a call that would have had others. */
-export const NO_TIME_LEFT = ' (no time for another attempt: scheduleToCloseTimeout)';
-
-function wholeTime({ scheduleToCloseTimeout = 0 }: Limits): string {
-  return `${duration(scheduleToCloseTimeout)} (scheduleToCloseTimeout)`;
-}
-
 function notEnded(limit: string, repeatable: boolean): string {
   const text = `Timed out: the call did not end within ${limit}.`;
   return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
 }
 
+function wholeTime({ scheduleToCloseTimeout = 0 }: Limits): string {
+  return `${duration(scheduleToCloseTimeout)} (scheduleToCloseTimeout)`;
+}
+
 export function workerLostText(heartbeatTimeout: number): string {
   return `The worker that ran the call was lost: no heartbeat for ${duration(heartbeatTimeout)} (heartbeatTimeout).`;
 }
+
+export const HAD_NOT_BEGUN = 'The call had not begun, so it had no effect.';
+
+export const WORKER_SHUT_DOWN = 'The worker shut down while the tool ran.';
+
+export const STOPPED_BY_OPERATOR =
+  'The call was paused or reset by an operator while the tool ran.';
+
+export function interruptedText(attempt: number): string {
+  return `Attempt ${attempt} began and was interrupted.`;
+}
+
+/** Why the failure of one attempt is the end of a call that would have had others. */
+export const NO_TIME_LEFT = ' (no time for another attempt: scheduleToCloseTimeout)';
 
 /** What is known of the attempt before the one that a limit ended. */
 export function beforeText(failure: string | undefined): string {
@@ -63,40 +260,166 @@ export function afterAttempts(attempts: number): string {
   return attempts > 1 ? ` (after ${attempts} attempts)` : '';
 }
 
-/** As long as the message of a tool may be. */
-const MAX_TOLD = 3_000;
-
-/** What somebody wrote for the model. Half an emoji would make every later request a 400. */
-export function toldFromOutside(text: string): string {
-  return shorten(text.toWellFormed(), MAX_TOLD);
-}
-
-export function deniedText(reason?: string): string {
-  const why = reason === undefined || reason.trim() === '' ? '' : `: ${toldFromOutside(reason)}`;
-  return `A person denied this call, so it did not run${why}`;
-}
-
-export function expiredText(timeout: number): string {
-  return `This call needs a person's approval, and nobody decided within ${duration(timeout)}, so it did not run.`;
-}
-
-/** Told before a result: the model must not believe that what it wrote was done. */
-export function editedText(input: unknown): string {
-  return `A person changed the input of this call before it ran. It ran with: ${shown(input)}`;
-}
-
-/** The same for a call that did not run after all. */
-export function editedInVainText(input: unknown): string {
-  return `A person changed the input of this call to: ${shown(input)}`;
-}
-
-function shown(input: unknown): string {
-  return shorten(JSON.stringify(input), MAX_TOLD);
-}
-
 export function notCompletedText(timeout: number): string {
   return `Timed out: the call was handed over and not completed within ${duration(timeout)}. ${MAY_HAVE_HAPPENED}`;
 }
+
+/** The API rejects an error without a text. */
+export const NO_MESSAGE = 'The call failed without a message.';
+
+/** As long as the message of a tool may be. */
+const MAX_FROM_OUTSIDE = 3_000;
+
+/** What somebody wrote for the model. Half an emoji would make every later request a 400. */
+export function fromOutsideText(text: string): string {
+  return shorten(text.toWellFormed(), MAX_FROM_OUTSIDE);
+}
+
+// ---------------------------------------------------------------------------------------------------
+// The tool has returned something that the model cannot be given as it is
+// ---------------------------------------------------------------------------------------------------
+
+export const NOTHING_RETURNED = 'The tool finished and returned nothing.';
+
+/** Somebody has completed the activity by hand, without our client. */
+export const COMPLETED_WITHOUT_RESULT = 'The call was completed without a result.';
+
+export function noJsonText(problem: string): string {
+  return `The tool ran, but its result cannot be turned into JSON: ${problem}`;
+}
+
+/** @param problem a clause about an image or a document: "result[0] is …" */
+export function cannotBeShownText(problem: string): string {
+  return `The tool ran, but what it returned cannot be shown to you: ${problem}.`;
+}
+
+export function tooLargeText(bytes: number, limit: number, { files }: { files: boolean }): string {
+  const why = files ? ', and its images and documents are not in a storage of the worker' : '';
+  return `The tool ran, but its result of ${bytes} bytes is above the limit of ${limit}${why}. ${ASK_FOR_LESS}`;
+}
+
+export const ONLY_TEXT_FOR_CODE =
+  'The tool ran, but its result holds more than text, and code can only be given text.';
+
+export const BROWSER_STATE_ELSEWHERE =
+  'The tool ran, but its result holds a browser_state, which only actions of the browser toolset return.';
+
+export const SEVERAL_BROWSER_STATES =
+  'The tool ran, but its result holds more than one browser_state.';
+
+export const ONLY_TEXTS_AND_IMAGES =
+  'The tool ran, but its result holds more than texts and images, and an action can only return those.';
+
+/** Stands where a part of a result is left out. `rest` says how to get it. */
+export function cutText(leftOut: number, total: number, rest: string): string {
+  return `[… ${grouped(leftOut)} of ${grouped(total)} bytes are left out here. ${rest} …]`;
+}
+
+export function readRestText(callId: string, { from, to }: { from: number; to: number }): string {
+  return `Read them with ${READ_RESULT} ${JSON.stringify({ id: callId, offset: from })}; they end at offset ${to}.`;
+}
+
+const ASK_FOR_LESS = 'Ask for less, or in parts.';
+const ABOVE_LIMIT = 'The result is above the limit of this tool';
+
+export const REST_IS_LOST = `${ABOVE_LIMIT}. ${ASK_FOR_LESS}`;
+
+export const REST_IS_TOO_LONG = `${ABOVE_LIMIT}, and too long to be kept. ${ASK_FOR_LESS}`;
+
+export const REST_WAS_NOT_KEPT = `${ABOVE_LIMIT}, and the rest could not be kept. ${ASK_FOR_LESS}`;
+
+/** With a comma at every thousand: 912,345. */
+function grouped(count: number): string {
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+// ---------------------------------------------------------------------------------------------------
+// The conversation has no room for it
+// ---------------------------------------------------------------------------------------------------
+
+export function noRoomText(bytes: number): string {
+  return `The call succeeded, but its result (${bytes} bytes) does not fit into this conversation any more, which has no storage configured.`;
+}
+
+/** In a few words, where thousands of calls share what is left. */
+export const NO_ROOM = 'The call succeeded, but its result does not fit.';
+
+/** The same for the other outcomes. `undefined`: no words say more than the beginning of the message. */
+export const SHORTEST: Readonly<Record<Exclude<OutcomeType, 'succeeded'>, string | undefined>> = {
+  failed: undefined,
+  timedOut: MAY_HAVE_HAPPENED,
+  unknown: MAY_HAVE_HAPPENED,
+  denied: 'Not approved, so it did not run.',
+  cancelled: MAY_HAVE_HAPPENED,
+  skipped: 'Not executed.',
+};
+
+// ---------------------------------------------------------------------------------------------------
+// The tool read_result
+// ---------------------------------------------------------------------------------------------------
+
+export const READ_RESULT_DESCRIPTION = `Reads parts of an earlier tool result that was too long to be shown whole. Where a part of a result is left out, a notice in square brackets stands in its place, with the id and the offset to read from. Returns the text from that offset on, after a line that says where it stands in the whole result and where the next page begins. Several pages can be read at once.`;
+
+export const READ_RESULT_FIELDS = {
+  id: 'The id in the notice: that of the call whose result was cut.',
+  offset: 'Where to begin, in characters from the beginning of the result.',
+  limit: 'How many characters to read at most.',
+} as const;
+
+/** The line before a page. */
+export function pageText({ from, to, total }: { from: number; to: number; total: number }): string {
+  const next = to < total ? `The next page begins at offset ${to}.` : 'This is the end.';
+  return `[Offset ${from} to ${to} of ${total} characters. ${next}]`;
+}
+
+export function noPageText(offset: number, total: number): string {
+  return `[Nothing is at offset ${offset}: the result has ${total} characters.]`;
+}
+
+export function notKeptText(id: string): string {
+  return `No kept result has the id ${JSON.stringify(shorten(id, 200))}. Only results that were cut are kept, each under the id of its call: use the id that stands in the notice where something is left out.`;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Between the model's replies
+// ---------------------------------------------------------------------------------------------------
+
+export function steeringText(message: string): string {
+  return `While you were working, the user has sent this message:\n\n${message}`;
+}
+
+export function repairText(problem: string): string {
+  return `Your reply does not match the required output format:\n${problem}\n\nReply again with the whole corrected JSON and nothing else.`;
+}
+
+export function notJsonText(problem: string): string {
+  return `It is not valid JSON: ${problem}`;
+}
+
+export const TURN_WAS_LOST =
+  'The turn that began with this message was lost. What its tools have done is not known.';
+
+/** Stands where an image or a document stood. */
+export function leftOutText(reason: string): string {
+  return `[The API has refused to read what stood here, so it was left out: ${reason}]`;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// In the system prompt
+// ---------------------------------------------------------------------------------------------------
+
+/**
+ * Anthropic's own wording, with the clause about dependent calls; said to bring parallel calls close
+ * to always where they are possible.
+ * https://platform.claude.com/docs/en/build-with-claude/prompt-engineering/claude-prompting-best-practices
+ */
+export const PARALLEL_TOOL_USE = `<use_parallel_tool_calls>
+If you intend to call multiple tools and there are no dependencies between the tool calls, make all of the independent tool calls in parallel. Prioritize calling tools simultaneously whenever the actions can be done in parallel rather than sequentially. For example, when reading 3 files, run 3 tool calls in parallel to read all 3 files into context at the same time. Maximize use of parallel tool calls where possible to increase speed and efficiency. However, if some tool calls depend on previous calls to inform dependent values like the parameters, do NOT call these tools in parallel and instead call them sequentially. Never use placeholders or guess missing parameters in tool calls.
+</use_parallel_tool_calls>`;
+
+// ---------------------------------------------------------------------------------------------------
+// Words
+// ---------------------------------------------------------------------------------------------------
 
 export function duration(milliseconds: number): string {
   if (milliseconds < 1_000) return `${milliseconds} ms`;

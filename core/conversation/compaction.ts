@@ -1,5 +1,5 @@
-import { defined } from '../json.ts';
 import type { BetaCompact20260112Edit } from '@anthropic-ai/sdk/resources/beta/messages';
+import { defined } from '../json.ts';
 import type { Message } from './messages.ts';
 import type { Segment } from './transcript.ts';
 
@@ -14,7 +14,7 @@ export interface CompactionOptions {
   instructions?: string | undefined;
 }
 
-/** What a request says to be compacted by the API, beside its other fields. */
+/** The fields of a request that let the API compact the conversation. */
 export interface CompactionParams {
   betas?: string[];
   context_management?: { edits: [BetaCompact20260112Edit] };
@@ -35,8 +35,8 @@ export function compactionParams({
 }
 
 /**
- * Whether a summary stands in this message. A compaction that failed leaves a block without one, which
- * replaces nothing.
+ * Whether a summary stands in this message. A compaction that failed leaves a block without a summary,
+ * which replaces nothing.
  */
 function isCompacted({ content }: Message): boolean {
   if (typeof content === 'string') return false;
@@ -57,7 +57,7 @@ export function sinceCompaction(messages: readonly Message[]): Message[] {
   return messages.slice(Math.max(0, messages.findLastIndex(isCompacted)));
 }
 
-/** The segments that hold some of what the API reads. */
+/** The segments that hold a part of what the API reads. */
 export function segmentsSinceCompaction(
   segments: readonly Segment[],
   tail: readonly Message[],

@@ -1,3 +1,4 @@
+import { cutText, REST_IS_LOST } from '../calls/texts.ts';
 import type { ToolResultBlock, ToolResultContent } from './messages.ts';
 
 /**
@@ -15,15 +16,13 @@ export const DEFAULT_RESULT_BYTES = 100_000;
  */
 const HEAD_SHARE = 2 / 3;
 
-/** A cut moves to the end of a line that is so near: most lines are shorter, and whole ones read better. */
+/** A cut moves to the end of a line that is so near: most lines are shorter, and whole lines read better. */
 const LINE_CHARACTERS = 200;
 /** Of what is shown before or after the cut, so that a low limit is not spent on whole lines. */
 const LINE_SHARE = 1 / 8;
 
 /** Where several texts share a limit and less than this is left to each, notices would outweigh them. */
 const MIN_SHOWN_BYTES = 1_000;
-
-const ASK_FOR_LESS = 'The result is above the limit of this tool. Ask for less, or in parts.';
 
 /** A part of `resultText`, in characters: from the first up to, and without, the last. */
 export interface Span {
@@ -50,21 +49,20 @@ export function resultText(content: ToolResultContent): string {
  * Cuts the text of a result to `limit` bytes of UTF-8, with a notice at the place of the cut that gives
  * the sizes and says, in the words of `tellRest`, how to get the rest. Notices come on top of the limit.
  *
- * Only text counts and only text is cut: half an image is none. Of several texts the longest are cut,
- * so that a short one beside a long one stays whole.
+ * Only text counts, and only text is cut: half an image cannot be shown. Of several texts the longest
+ * are cut, so that a short one beside a long one stays whole.
  */
 export function cutResult(
   content: ToolResultContent,
   limit: number,
-  tellRest: (leftOut: Span) => string = () => ASK_FOR_LESS,
+  tellRest: (leftOut: Span) => string = () => REST_IS_LOST,
 ): CutResult {
   const joined = resultText(content);
   const totalBytes = utf8Bytes(joined);
   if (totalBytes <= limit) return { content };
   const cuts = spansToLeaveOut(place(textBlocks(content)), joined, limit).map((span) => {
     const bytes = utf8Bytes(joined.slice(span.from, span.to));
-    const sizes = `${grouped(bytes)} of ${grouped(totalBytes)} bytes are left out here.`;
-    return { span, bytes, notice: `[… ${sizes} ${tellRest(span)} …]` };
+    return { span, bytes, notice: cutText(bytes, totalBytes, tellRest(span)) };
   });
   const shownBytes = cuts.reduce((shown, { bytes }) => shown - bytes, totalBytes);
   return { content: withCuts(content, cuts), cut: { totalBytes, shownBytes } };
@@ -179,7 +177,7 @@ function withCuts(content: ToolResultContent, cuts: readonly Cut[]): ToolResultC
     if (block.type !== 'text') return [block];
     const text = shown[next++] as string;
     if (text === block.text) return [block];
-    // The API refuses texts without any visible character.
+    // The API rejects texts without any visible character.
     return text.trim() === '' ? [] : [{ ...block, text }];
   });
 }
@@ -209,9 +207,4 @@ function isLow(unit: number): boolean {
 
 function isBetween(unit: number, first: number, last: number): boolean {
   return unit >= first && unit <= last;
-}
-
-/** With a comma at every thousand: 912,345. */
-function grouped(count: number): string {
-  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
 }

@@ -6,7 +6,7 @@ export const PDF_TYPE = 'application/pdf';
 
 export interface FileKind {
   mediaType: (typeof IMAGE_TYPES)[number] | typeof PDF_TYPE;
-  /** In pixels; absent where the first part of the image does not tell it. */
+  /** In pixels; absent where the beginning of the image does not say it. */
   size?: { width: number; height: number };
 }
 
@@ -45,7 +45,7 @@ interface Size {
 }
 
 function withSize(mediaType: FileKind['mediaType'], size: Size | undefined): FileKind {
-  // What was cut off reads as no number.
+  // What was cut off reads as NaN.
   const isKnown = size !== undefined && size.width > 0 && size.height > 0;
   return { mediaType, ...(isKnown ? { size } : {}) };
 }
@@ -75,11 +75,11 @@ function webpSize(file: Base64File): Size | undefined {
   return undefined;
 }
 
-/** Frame headers, less the numbers between them that mean tables. ITU T.81, table B.1 */
+/** Frame headers, without the markers between them that stand for tables. ITU T.81, table B.1 */
 const isFrame = (marker: number) =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
 
-/** More than any camera writes before the frame. */
+/** More parts than any camera writes before the frame. */
 const MAX_PARTS = 10_000;
 
 /** The frame stands behind segments of any length: a camera puts a preview there. */
@@ -101,7 +101,7 @@ class Base64File {
     this.data = data;
   }
 
-  /** Number of so many bytes, the first the highest; not a number behind the end. */
+  /** A big-endian number of so many bytes; `NaN` behind the end. */
   big(at: number, length: number): number {
     let value = 0;
     for (let i = 0; i < length; i += 1) value = value * 256 + this.byte(at + i);

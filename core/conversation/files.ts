@@ -1,16 +1,16 @@
-import { base64Bytes, fileKind, IMAGE_TYPES, isBase64, PDF_TYPE } from './file-kind.ts';
-import type { FileKind } from './file-kind.ts';
 import { isRecord } from '../json.ts';
+import type { FileKind } from './file-kind.ts';
+import { base64Bytes, fileKind, IMAGE_TYPES, isBase64, PDF_TYPE } from './file-kind.ts';
 import { isStoredData } from './stored-data.ts';
 
-// What the API is known to refuse of images and documents. It refuses every later request of their
-// conversation as well, so that is told before they are part of one.
+// What the API is known to reject of images and documents. It would reject every later request of their
+// conversation as well, so they are checked before they become part of one.
 // https://platform.claude.com/docs/en/build-with-claude/vision#general-limits
 // https://platform.claude.com/docs/en/build-with-claude/pdf-support
 
-/** More is refused everywhere; some platforms and models take less, and say so. In bytes of base64. */
+/** In bytes of base64. More is rejected everywhere; some platforms and models take less, and say so. */
 export const MAX_IMAGE_BYTES = 10 * 1024 * 1024;
-/** Of a request, all of it. */
+/** Of a whole request. */
 export const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
 /** Longest side of an image, in pixels. */
 export const MAX_IMAGE_SIDE = 8_000;
@@ -27,8 +27,8 @@ interface File {
 }
 
 /**
- * Why the API would refuse these messages or blocks for one of their images and documents, or
- * `undefined`. `path` is what the value is called, as in "input[1] is …".
+ * Why the API would reject these messages or blocks for one of their images and documents, or
+ * `undefined`. `path` is the name of the value, as in "input[1] is …".
  */
 export function findFileProblem(value: unknown, path: string): string | undefined {
   const files = filesIn(value, path);
@@ -47,12 +47,12 @@ export function findFileProblem(value: unknown, path: string): string | undefine
     if (mismatch !== undefined) return `${file.path} ${mismatch}`;
   }
   if (bytes > MAX_REQUEST_BYTES) {
-    return `${path} has images and documents of ${bytes} bytes in base64, and a request may have ${MAX_REQUEST_BYTES}: upload them with Anthropic's Files API and send their ids`;
+    return `${path} has images and documents of ${bytes} bytes in base64, and a request may have at most ${MAX_REQUEST_BYTES}: upload them with Anthropic's Files API and send their ids`;
   }
   const images = files.filter(({ type }) => type === 'image').length;
   const large = kinds.find((kind) => sideOf(kind) > MAX_SIDE_OF_MANY);
   return images > MANY_IMAGES && large !== undefined
-    ? `${path} has more than ${MANY_IMAGES} images, and then none may have a side of more than ${MAX_SIDE_OF_MANY} pixels: one has ${sizeOf(large)}`
+    ? `${path} has more than ${MANY_IMAGES} images, so none may have a side of more than ${MAX_SIDE_OF_MANY} pixels: one has ${sizeOf(large)}`
     : undefined;
 }
 
@@ -85,7 +85,7 @@ function findSourceProblem({ type, source }: File): string | undefined {
       const { url } = source;
       return typeof url === 'string' && /^https?:\/\//i.test(url)
         ? undefined
-        : `is ${named(type)} whose source.url is none: it must begin with https://`;
+        : `is ${named(type)} whose source.url is not a URL: it must begin with https://`;
     }
     case 'file': {
       const id = source['file_id'];
@@ -113,7 +113,7 @@ function findEncodedProblem(
   }
   return isBase64(data)
     ? undefined
-    : `is ${named(type)} whose source.data is no base64 (the standard alphabet, padded, without line breaks)`;
+    : `is ${named(type)} whose source.data is not base64 (the standard alphabet, padded, without line breaks)`;
 }
 
 /** What its bytes say, beside what it declares. */
@@ -122,9 +122,9 @@ function findDataProblem(
   data: string,
   kind: FileKind | undefined,
 ): string | undefined {
-  const declared = `is declared as ${String(source['media_type'])}, and`;
+  const declared = `is declared as ${String(source['media_type'])}, but`;
   if (kind === undefined) {
-    return `${declared} its bytes are neither that nor anything else that the API takes (${typesOf(type).join(', ')})`;
+    return `${declared} its bytes are neither that nor another type that the API takes (${typesOf(type).join(', ')})`;
   }
   if (kind.mediaType !== source['media_type']) {
     return `${declared} its bytes are those of ${kind.mediaType}`;
@@ -153,7 +153,7 @@ function named(type: File['type']): string {
   return type === 'image' ? 'an image' : 'a document';
 }
 
-/** The largest of what lies inline, for who is told that it does not fit: `input[1], 3145728 bytes`. */
+/** The largest inline file, for an error that says that the value is too large: `input[1] has 3145728`. */
 export function largestFile(value: unknown, path: string): string | undefined {
   const [largest] = filesIn(value, path)
     .map(({ path: at, source: { data } }) => ({

@@ -19,6 +19,11 @@ export type ToolResultContent = NonNullable<ToolResultBlockParam['content']>;
 export type ToolResultBlock = Exclude<ToolResultContent, string>[number];
 export type { ModelStopReason };
 
+/** The blocks of a message; a text has none. */
+export function blocksOf({ content }: Message): readonly InputBlock[] {
+  return typeof content === 'string' ? [] : content;
+}
+
 export function toolUses(content: readonly { type: string }[]): ToolUse[] {
   return content.filter((block): block is ToolUse => block.type === 'tool_use');
 }

@@ -1,12 +1,12 @@
 import type { ReplyBlock } from './messages.ts';
 
 /**
- * What there is of a reply before it is whole: the heartbeat details of a model request. The newest
- * end of it only, since each heartbeat writes all of them to the server's database.
+ * What has come of a reply that is not whole yet: the heartbeat details of a model request. Only its
+ * newest end, since each heartbeat writes its details to the server's database.
  */
 export interface PartialReply {
   attempt: number;
-  /** From 1, within the attempt: a reply that cannot be used is asked for again. */
+  /** From 1, within the attempt: the model is asked again for an invalid reply. */
   request: number;
   /** Index, in the reply, of the first of `blocks`. */
   from: number;
@@ -18,16 +18,16 @@ export type PartialBlock =
   | { type: 'text' | 'thinking'; offset: number; text: string }
   /** `inputLength`: characters of the input's JSON so far. */
   | { type: 'call'; id: string; name: string; inputLength: number }
-  /** Of no interest to who reads along. */
+  /** Not shown to a reader. */
   | { type: 'other' };
 
-/** Room for some 4,000 tokens. What is longer can only be followed by who has read its beginning. */
+/** Room for some 4,000 tokens. Of a longer reply, a reader must have read the beginning before. */
 export const PARTIAL_CHARACTERS = 16_000;
 
 /** The JSON around a block's text. */
 const BLOCK_CHARACTERS = 60;
 
-/** The end of what has formed, in at most so many characters. */
+/** The end of what has come, in at most so many characters. */
 export function partialEnd(
   content: readonly (ReplyBlock | undefined)[],
   inputLength: (index: number) => number,
@@ -49,7 +49,7 @@ export function partialEnd(
   return { from: content.length - blocks.length, blocks };
 }
 
-/** A block of a reply as who reads along sees it. */
+/** A block of a reply as a reader sees it. */
 export function partialBlock(block: ReplyBlock | undefined, inputLength = 0): PartialBlock {
   switch (block?.type) {
     case 'text':

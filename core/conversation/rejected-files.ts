@@ -1,9 +1,11 @@
+import { leftOutText } from '../calls/texts.ts';
 import type { ModelErrorReport } from '../failures.ts';
-import { jsonBytes, shorten } from '../json.ts';
+import { shorten } from '../json.ts';
 import type { InputBlock, Message, ToolResultBlock } from './messages.ts';
 import type { Transcript } from './transcript.ts';
+import { withTail } from './transcript.ts';
 
-/** An image or a document in the result of a call that the API refuses to read. */
+/** An image or a document in the result of a call that the API rejects. */
 export interface RejectedFile {
   /** Index of its message in the tail. */
   message: number;
@@ -18,11 +20,11 @@ export interface RejectedFile {
 const FILES = /\b(?:images?|pdfs?|documents?|files?)\b/i;
 const TOO_LONG = /prompt is too long/i;
 
-/** Whether a request may have been refused for an image or a document in it. */
+/** Whether the API may have rejected a request for an image or a document in it. */
 export function isAboutFiles({ type, status }: ModelErrorReport, message: string): boolean {
   if (status === 413 || type === 'request_too_large') return true;
-  const isRefusal = status === 400 || (status === null && type === 'invalid_request_error');
-  return isRefusal && (FILES.test(message) || TOO_LONG.test(message));
+  const isRejection = status === 400 || (status === null && type === 'invalid_request_error');
+  return isRejection && (FILES.test(message) || TOO_LONG.test(message));
 }
 
 /** How the API names a place: `messages.3.content.0.tool_result.content.1.image.source.base64`. */
@@ -30,27 +32,27 @@ const PLACE = /messages\.(\d+)\.content\.(\d+)(?:\.tool_result)?\.content\.(\d+)
 const MAX_REASON = 500;
 
 /**
- * The images and documents that a request was refused for, of those in results that the model has not
- * seen yet. Where the API does not name one of them, that is all of them: the request before was taken,
- * so it is one of them, or one too many.
+ * The images and documents for which the API has rejected a request, among those in results that the
+ * model has not seen yet. Where the API names none of them, all of them are meant: it took the request
+ * before, so one of them is at fault, or there is one too many.
  *
- * `messages` are those of the request, `tailLength` is how many of the last of them, or more, are the
- * tail.
+ * `messages` are those of the request. The last `tailLength` of them, or all where they are fewer, are
+ * the tail.
  */
 export function rejectedFiles(
   messages: readonly Message[],
   tailLength: number,
   message: string,
 ): RejectedFile[] {
-  const text = `[The API has refused to read what stood here, so it was left out: ${reasonOf(message)}]`;
+  const text = leftOutText(reasonOf(message));
   const offset = messages.length - tailLength;
   const reply = messages.findLastIndex(({ role }) => role === 'assistant');
   const fresh = messages.flatMap((one, i) =>
     i <= reply || i < offset ? [] : filesOf(one).map((place) => ({ ...place, message: i })),
   );
   const named = new Set([...message.matchAll(PLACE)].map(([, ...indexes]) => indexes.join('.')));
-  const refused = fresh.filter((file) => named.has(`${file.message}.${file.block}.${file.part}`));
-  return (refused.length > 0 ? refused : fresh).map((file) => ({
+  const rejected = fresh.filter((file) => named.has(`${file.message}.${file.block}.${file.part}`));
+  return (rejected.length > 0 ? rejected : fresh).map((file) => ({
     ...file,
     message: file.message - offset,
     text,
@@ -71,13 +73,13 @@ function filesOf({ content }: Message): { block: number; part: number }[] {
   });
 }
 
-/** The same messages with texts in place of what was refused. */
+/** The same messages with texts in place of the rejected files. */
 export function withoutRejected(
   tail: readonly Message[],
-  refused: readonly RejectedFile[],
+  rejected: readonly RejectedFile[],
 ): Message[] {
   return tail.map((message, i) => {
-    const here = refused.filter((file) => file.message === i);
+    const here = rejected.filter((file) => file.message === i);
     if (here.length === 0 || typeof message.content === 'string') return message;
     const content = message.content.map((block, j) =>
       withTexts(
@@ -89,11 +91,11 @@ export function withoutRejected(
   });
 }
 
-function withTexts(block: InputBlock, refused: readonly RejectedFile[]): InputBlock {
-  if (refused.length === 0 || block.type !== 'tool_result' || !Array.isArray(block.content)) {
+function withTexts(block: InputBlock, rejected: readonly RejectedFile[]): InputBlock {
+  if (rejected.length === 0 || block.type !== 'tool_result' || !Array.isArray(block.content)) {
     return block;
   }
-  const texts = new Map(refused.map(({ part, text }) => [part, text]));
+  const texts = new Map(rejected.map(({ part, text }) => [part, text]));
   const content = block.content.map((part, i): ToolResultBlock => {
     const text = texts.get(i);
     return text === undefined ? part : { type: 'text', text };
@@ -101,12 +103,11 @@ function withTexts(block: InputBlock, refused: readonly RejectedFile[]): InputBl
   return { ...block, content };
 }
 
-/** The conversation as it goes on without what was refused. */
+/** The conversation as it goes on without the rejected files. */
 export function leaveOut(
   transcript: Transcript,
-  refused: readonly RejectedFile[] | undefined,
+  rejected: readonly RejectedFile[] | undefined,
 ): Transcript {
-  if (refused === undefined || refused.length === 0) return transcript;
-  const tail = withoutRejected(transcript.tail, refused);
-  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+  if (rejected === undefined || rejected.length === 0) return transcript;
+  return withTail(transcript, withoutRejected(transcript.tail, rejected));
 }

@@ -1,21 +1,21 @@
 import { hasLoneSurrogate, isRecord } from '../json.ts';
+import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
+import type { Usage } from '../turn/usage.ts';
 import type { ModelStopReason, ReplyBlock } from './messages.ts';
 import { toolUses } from './messages.ts';
-import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
 import type { Container } from './server-calls.ts';
-import type { Usage } from '../turn/usage.ts';
 
 /** One whole reply of the model, as the Messages API sent it. */
 export interface ModelReply {
   id: string;
   /** The model that answered, which may differ from the one that was asked. */
   model: string;
-  /** Block for block as it came: edited, the API refuses the conversation. */
+  /** Block for block as it came: the API rejects a conversation with an edited block. */
   content: ReplyBlock[];
   /** `string` because a newer API may send one that this version does not know. */
   stopReason: ModelStopReason | (string & {});
   stopSequence: string | null;
-  /** Why the model refused, when it did. */
+  /** Why the model declined to answer, where it did. */
   stopDetails: unknown;
   usage: Usage;
   /** The sandbox that the API has begun or gone on with. */
@@ -28,9 +28,9 @@ export interface ModelReply {
 export type CheckedOutput = { type: 'valid' } | { type: 'invalid'; problem: string };
 
 /**
- * What would poison the conversation for ever if this reply were committed, or `undefined`.
- * `earlierIds` are the ids of all earlier `tool_use` blocks: the API wants them unique over the
- * whole conversation.
+ * Why this reply is invalid, or `undefined`. An invalid reply, once committed, would make every later
+ * request of the conversation a 400. `earlierIds` are the ids of all earlier `tool_use` blocks: they
+ * must be unique in the whole conversation.
  */
 export function findReplyProblem(
   reply: ModelReply,
@@ -40,10 +40,10 @@ export function findReplyProblem(
   if (reply.stopReason === 'tool_use' && calls.length === 0) {
     return 'it stopped for tool_use without asking for a tool';
   }
-  // It is sent back as it is, and nothing may stand between a call and its result.
+  // A paused reply is sent back as it is, and nothing may stand between a call and its result.
   const pauses = reply.stopReason === 'pause_turn' || reply.stopReason === 'compaction';
   if (pauses && calls.length > 0) {
-    return 'it paused while it asks for tools';
+    return 'it paused while it asked for tools';
   }
   if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';
   const seen = new Set(earlierIds);

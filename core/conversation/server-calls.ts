@@ -1,4 +1,5 @@
-import type { InputBlock, Message } from './messages.ts';
+import type { Message } from './messages.ts';
+import { blocksOf } from './messages.ts';
 
 /** A sandbox of the API, in which code of the model runs. */
 export interface Container {
@@ -7,11 +8,9 @@ export interface Container {
   expires_at: string;
 }
 
-/** Ids of the calls of the API's own tools that have no result yet: the API goes on with them. */
+/** Ids of the calls of the API's own tools that have no result yet: the API will go on with them. */
 export function openServerCalls(messages: readonly Message[]): string[] {
-  const blocks = messages.flatMap(({ content }): readonly InputBlock[] =>
-    typeof content === 'string' ? [] : content,
-  );
+  const blocks = messages.flatMap(blocksOf);
   const answered = new Set(
     blocks.flatMap((block) =>
       'tool_use_id' in block && block.type !== 'tool_result' ? [block.tool_use_id] : [],
@@ -22,7 +21,7 @@ export function openServerCalls(messages: readonly Message[]): string[] {
   );
 }
 
-/** Whether code of the model has made this call, and not the model itself. */
+/** Whether code that the model wrote has made this call, and not the model itself. */
 export function isCalledByCode({ caller }: { caller?: { type: string } }): boolean {
   return caller !== undefined && caller.type !== 'direct';
 }

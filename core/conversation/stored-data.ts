@@ -4,8 +4,8 @@ import { SEAL_BYTES } from './transcript.ts';
 /**
  * Stands in the source of an image or a document in place of its `data`, which lies in the storage. An
  * image of some megabytes would otherwise travel with the start of a turn, with every request for a
- * reply, and with its result. Whoever reads with Plait's client gets the data; a plain Temporal client
- * sees this, and may give it to another turn or session of the same storage.
+ * reply, and with its result. Plait's client puts the data in its place; a plain Temporal client reads
+ * this reference, and may give it to another turn or session of the same storage.
  */
 export interface StoredData {
   type: 'plait.stored';
@@ -17,7 +17,7 @@ export interface StoredData {
   bytes: number;
 }
 
-/** Data from this length on is stored, in characters: with less the conversation can be sealed as it is. */
+/** Data of this length or more is stored, in characters. Shorter data can be sealed with the conversation. */
 export const STORED_FROM = SEAL_BYTES;
 
 export function isStoredData(value: unknown): value is StoredData {
@@ -30,8 +30,8 @@ export function isStoredData(value: unknown): value is StoredData {
 }
 
 /**
- * Messages or blocks with other data in the sources of their images and documents. What has none stays
- * the same object, and keys keep their order.
+ * Messages or blocks with other data in the sources of their images and documents. A value in which
+ * nothing changes stays the same object, and keys keep their order.
  */
 export function mapData<T>(value: T, change: (data: unknown) => unknown): T {
   if (Array.isArray(value)) {
@@ -41,7 +41,7 @@ export function mapData<T>(value: T, change: (data: unknown) => unknown): T {
   }
   if (!isRecord(value)) return value;
   if (isSource(value)) return withField(value, 'data', change(value['data']));
-  // Nowhere else: the input of a call may look like a source, and is none.
+  // Nowhere else: the input of a call may look like a source and is not one.
   return HOLDERS.reduce<T & Record<string, unknown>>(
     (holder, key) =>
       key in holder ? withField(holder, key, mapData(holder[key], change)) : holder,
@@ -94,7 +94,7 @@ export async function takeOutData<T>(
   return stored.size === 0 ? value : mapData(value, (data) => stored.get(data) ?? data);
 }
 
-/** The same with the data that is stored, in its place again. */
+/** The same value with the stored data in its place again. */
 export async function putBackData<T>(
   value: T,
   read: (stored: StoredData) => Promise<string>,

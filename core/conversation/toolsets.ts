@@ -5,14 +5,16 @@ import { isRecord } from '../json.ts';
 import type { ToolUse } from './messages.ts';
 import { toolUses } from './messages.ts';
 
+export type Toolset = 'browser' | 'computer';
+
 /** By the beginning of the entry's type. */
-const TOOLSETS: Readonly<Record<string, string>> = {
+const TOOLSETS: Readonly<Record<string, Toolset>> = {
   browser_toolset_: 'browser',
   computer_toolset_: 'computer',
 };
 
 /** The toolset that an entry of a request's tools stands for. Such an entry has no name. */
-export function toolsetOf({ type }: { readonly type?: string | null }): string | undefined {
+export function toolsetOf({ type }: { readonly type?: string | null }): Toolset | undefined {
   const found = Object.entries(TOOLSETS).find(([prefix]) => type?.startsWith(prefix) === true);
   return found?.[1];
 }
@@ -30,21 +32,16 @@ export function toolCalls(content: readonly { type: string }[]): ToolUse[] {
   });
 }
 
-/** What calls of a toolset's members share. No key of a tool, since those are texts of objects. */
+/** What the actions of a toolset share. Not a key of a tool, since those are JSON texts of objects. */
 export function toolsetKey(toolset: string): string {
   return JSON.stringify(`toolset ${toolset}`);
 }
 
-/** In the words of Anthropic's own runner. */
-const NOT_EXECUTED = new Map([
-  [toolsetKey('browser'), 'Not executed: an earlier action in this turn failed.'],
-  [toolsetKey('computer'), 'Not executed: an earlier computer action in this turn failed.'],
-]);
+const TOOLSET_OF_KEY = new Map(
+  Object.values(TOOLSETS).map((toolset) => [toolsetKey(toolset), toolset]),
+);
 
-/**
- * What the model is told of an action that did not run because of an earlier one; nothing where the key
- * on which the two meet is none of a toolset.
- */
-export function skippedActionText(key: string | undefined): string | undefined {
-  return key === undefined ? undefined : NOT_EXECUTED.get(key);
+/** The toolset whose actions meet on this key. */
+export function toolsetOfKey(key: string | undefined): Toolset | undefined {
+  return key === undefined ? undefined : TOOLSET_OF_KEY.get(key);
 }

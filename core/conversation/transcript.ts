@@ -58,6 +58,11 @@ export function append(transcript: Transcript, ...messages: readonly Message[]):
   };
 }
 
+/** The transcript with other messages behind its segments. */
+export function withTail(transcript: Transcript, tail: Message[]): Transcript {
+  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+}
+
 /** The transcript after its tail was sealed: the same messages, all of them in segments. */
 export function sealed(transcript: Transcript, segments: Segment[]): Transcript {
   const messages = allMessages(transcript);

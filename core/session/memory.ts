@@ -1,3 +1,4 @@
+import { TURN_WAS_LOST } from '../calls/texts.ts';
 import type { PinnedAgent } from '../agent-spec.ts';
 import { addSpent, NOTHING_SPENT, spentOf } from '../turn/budget.ts';
 import type { Spent } from '../turn/budget.ts';
@@ -5,7 +6,7 @@ import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../failures.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { defined, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from '../turn/steering.ts';
-import type { Close } from './messages.ts';
+import type { Close } from './protocol.ts';
 import type {
   EndedTurn,
   Send,
@@ -20,7 +21,9 @@ import {
   INLINE_BYTES,
   messageCount,
 } from '../conversation/transcript.ts';
-import type { SessionTurnProgress, SessionTurnResult } from '../turn/beginning.ts';
+import type { SessionTurnProgress, SessionTurnResult } from '../turn/result.ts';
+import type { Room } from '../turn/payload-room.ts';
+import { fitsPayload, hasOutgrown, roomOf } from '../turn/payload-room.ts';
 import type { Conversation } from '../turn/state.ts';
 import { addUsage, NO_USAGE } from '../turn/usage.ts';
 import type { Usage } from '../turn/usage.ts';
@@ -56,14 +59,14 @@ export interface SessionMemory extends Conversation {
 export interface RunningTurn extends WaitingTurn {
   /** Milliseconds since the epoch. */
   startedAt: number;
-  notes: readonly SteeringMessage[];
+  steering: readonly SteeringMessage[];
 }
 
 /** What a session does about a message that it has taken. */
 export type SendEffect =
   | { type: 'none' }
   /** Hand it to the running turn. */
-  | { type: 'note'; note: SteeringMessage }
+  | { type: 'steer'; message: SteeringMessage }
   /** Cancel the running turn. */
   | { type: 'interrupt' };
 
@@ -72,8 +75,6 @@ const MAX_RECEIPTS = 500;
 const MAX_KEY = 200;
 /** More messages than anybody waits for. */
 const MAX_WAITING = 100;
-/** What a payload of 2 MB holds, with room for its envelope. */
-const PAYLOAD_BYTES = 1_900_000;
 
 export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
   return {
@@ -129,15 +130,15 @@ export function rejectSend(
     return { type: SESSION_BUSY, reason };
   }
   const { waiting } = memory;
-  const notes = running?.notes ?? [];
-  if (waiting.length + notes.length >= MAX_WAITING) {
+  const steering = running?.steering ?? [];
+  if (waiting.length + steering.length >= MAX_WAITING) {
     return refused(
       `${MAX_WAITING} messages wait already. Send again when some of them have become turns.`,
     );
   }
   const bytes =
-    jsonBytes([send.input, waiting, notes, running?.input]) + memory.transcript.tailBytes;
-  if (!isStored(memory, args) && bytes > INLINE_BYTES) {
+    jsonBytes([send.input, waiting, steering, running?.input]) + memory.transcript.tailBytes;
+  if (hasOutgrown(roomFor(memory, args), bytes)) {
     return refused(
       `the message does not fit beside the conversation and the messages that wait (${bytes} bytes together, of at most ${INLINE_BYTES}). Give the workers and the clients a \`storage\`, or send less.`,
     );
@@ -145,14 +146,14 @@ export function rejectSend(
   return undefined;
 }
 
-/** Whether large payloads find a place outside of history. */
-function isStored({ agent }: SessionMemory, { storage = false }: SessionArgs): boolean {
-  return agent === undefined ? storage : agent.spec.type === 'stored';
+/** From the first turn on the workers have said whether they have a storage; before, who starts it does. */
+function roomFor({ agent }: SessionMemory, { storage = false }: SessionArgs): Room {
+  return agent === undefined ? { type: storage ? 'storage' : 'payload' } : roomOf(agent);
 }
 
 /** Whether all that the session remembers can be handed to a new run. */
 export function fitsOnePayload(memory: SessionMemory, args: SessionArgs): boolean {
-  return isStored(memory, args) || jsonBytes(memory) <= PAYLOAD_BYTES;
+  return fitsPayload(roomFor(memory, args), memory);
 }
 
 /** Whether the turn of this message can be started with the conversation. */
@@ -162,7 +163,7 @@ export function turnFits(
   { input }: WaitingTurn,
 ): boolean {
   const { transcript, stored, agent } = memory;
-  return isStored(memory, args) || jsonBytes([transcript, stored, agent, input]) <= PAYLOAD_BYTES;
+  return fitsPayload(roomFor(memory, args), [transcript, stored, agent, input]);
 }
 
 /** Takes a message that `rejectSend` has nothing against. */
@@ -192,7 +193,7 @@ export function takeSend(
   const waits = (turn: WaitingTurn) => ({ ...taken, waiting: insert(memory.waiting, turn) });
   switch (policy) {
     case 'steer': {
-      const effect: SendEffect = { type: 'note', note: { turnId, input } };
+      const effect: SendEffect = { type: 'steer', message: { turnId, input } };
       return { memory: taken, receipt: asReceipt(receipt), effect };
     }
     case 'interrupt': {
@@ -250,12 +251,12 @@ export function turnEnded(
   outcome: TurnOutcome,
   now: number,
 ): SessionMemory {
-  const { turnId, notes } = running;
+  const { turnId, steering } = running;
   const known = outcome.type === 'ended' ? outcome.result : progressOf(outcome);
   const joined = new Set(known?.joined);
   // What the turn did not take in is next, in the order in which it was sent.
-  const left = notes.filter((note) => !joined.has(note.turnId));
-  const again = left.map((note): WaitingTurn => ({ ...note, urgent: true }));
+  const left = steering.filter((message) => !joined.has(message.turnId));
+  const again = left.map((message): WaitingTurn => ({ ...message, urgent: true }));
   const pinned = known?.end.agent ?? memory.agent;
   return {
     ...memory,
@@ -281,9 +282,6 @@ function progressOf(outcome: TurnOutcome): SessionTurnProgress | undefined {
   return outcome.type === 'failed' ? outcome.progress : undefined;
 }
 
-const LOST =
-  'The turn that began with this message was lost. What its tools have done is not known.';
-
 function conversationAfter(
   { transcript, stored }: SessionMemory,
   { input }: RunningTurn,
@@ -300,7 +298,7 @@ function conversationAfter(
         : conversationOf(outcome.progress);
     case 'lost': {
       const blocks = typeof input === 'string' ? [{ type: 'text' as const, text: input }] : input;
-      const content = [...blocks, { type: 'text' as const, text: LOST }];
+      const content = [...blocks, { type: 'text' as const, text: TURN_WAS_LOST }];
       return { transcript: append(transcript, { role: 'user', content }), stored };
     }
   }

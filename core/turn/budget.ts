@@ -1,7 +1,7 @@
 import { defined, isRecord } from '../json.ts';
-import type { ToolUse } from '../conversation/messages.ts';
-import type { OutcomeType, SettledCall } from '../calls/outcome.ts';
-import { duration } from '../calls/texts.ts';
+import type { OutcomeType } from '../calls/outcome.ts';
+import { OUTCOMES } from '../calls/outcome.ts';
+import { turnTimeLimit } from '../calls/texts.ts';
 import { roundUSD } from './prices.ts';
 import type { Usage } from './usage.ts';
 import { inputTokens } from './usage.ts';
@@ -99,10 +99,6 @@ function used(limit: string, spent: string): string {
   return `the limit of ${limit} is reached, with ${spent} spent`;
 }
 
-export function turnTimeLimit(limit: number): string {
-  return `the time limit of ${duration(limit)} for the turn (wallTime)`;
-}
-
 function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
@@ -161,7 +157,7 @@ export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
   const { rounds, usage, calls, costUSD } = turn;
   return {
     rounds,
-    toolCalls: calls.filter(({ outcome }) => outcome !== 'skipped').length,
+    toolCalls: calls.filter(({ outcome }) => OUTCOMES[outcome].isCounted).length,
     inputTokens: inputTokens(usage),
     outputTokens: usage.output_tokens,
     wallTime,
@@ -212,21 +208,6 @@ export function outOfTime(wallTime: number) {
 /** The details of the turn's stop reason. */
 export function budgetDetails({ text }: ReachedBudget): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
-}
-
-/** Answers for calls that do not run because of it. */
-export function callsBeyond(
-  calls: readonly ToolUse[],
-  { text }: ReachedBudget,
-  now: number,
-): SettledCall[] {
-  const message = `Not executed: ${text}.`;
-  return calls.map(() => ({
-    outcome: { type: 'skipped', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
 }
 
 /** What is wrong with limits that somebody has given, or `undefined`. */

@@ -1,5 +1,23 @@
+import type { NextStep } from './decide.ts';
+import type { TurnState } from './state.ts';
+
 // What the Temporal UI shows a turn to be waiting for. One that waits for days must not look as if it
 // hung.
+
+/** `undefined` for a step that waits for nothing outside. */
+export function waitingFor({ rounds }: TurnState, next: NextStep): string | undefined {
+  switch (next.type) {
+    case 'ask model':
+      return `Round ${rounds + 1}: waiting for the model`;
+    case 'run tools':
+      return `Round ${rounds}: waiting for ${next.calls.map(({ name }) => name).join(', ')}`;
+    case 'last word':
+      return `Round ${rounds + 1}: waiting for the model's last word`;
+    case 'continue as new':
+    case 'stop':
+      return undefined;
+  }
+}
 
 /**
  * @param undecided names of the tools whose calls wait for a person

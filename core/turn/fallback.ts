@@ -1,10 +1,5 @@
 import { defined } from '../json.ts';
-import type { AgentSpec, FallbackSpec } from '../agent-spec.ts';
-
-/** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */
-export type FallbackReason = (typeof FALLBACK_REASONS)[number];
-
-export const FALLBACK_REASONS = ['overloaded', 'refusal'] as const;
+import type { AgentSpec, FallbackReason, FallbackSpec } from '../agent-spec.ts';
 
 /** The model that a turn has gone on with, instead of its agent's, and why it left the one before. */
 export interface TakenFallback {

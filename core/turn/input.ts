@@ -1,12 +1,44 @@
+import type { OutputSchema } from '../agent-spec.ts';
+import type { BatchPolicy } from '../calls/batch-policy.ts';
+import { PlaitError } from '../errors.ts';
 import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
-import { findBudgetProblem, ON_LIMIT } from './budget.ts';
 import { isRecord } from '../json.ts';
+import type { Budget, OnLimit } from './budget.ts';
+import { findBudgetProblem, ON_LIMIT } from './budget.ts';
 import type { InputBlock, Message } from '../conversation/messages.ts';
 import { toolUses } from '../conversation/messages.ts';
 
+/**
+ * What a turn begins with: a text, content blocks of one user message (texts, images, documents), or a
+ * whole conversation.
+ */
+export type TurnInput = string | InputBlock[] | Message[];
+
+/**
+ * The argument of the workflow `agentTurn`, for everyone who starts it with a plain client.
+ * `onToolFailure` and `batchTimeout` (in milliseconds) hold instead of the agent's.
+ */
+export interface TurnArgs extends Partial<BatchPolicy> {
+  /** Name of an agent that the workers of the task queue have. */
+  agent: string;
+  input: TurnInput;
+  /**
+   * What the tools should know and the model should not (tenant, user, locale): JSON, given to every
+   * tool as `ctx.context`, and checked by the agent's `contextSchema` where it has one.
+   */
+  context?: unknown;
+  /** What the turn may spend, beside the agent's limits: the tighter of both holds. */
+  limits?: Budget;
+  /** Instead of the agent's. */
+  onLimit?: OnLimit;
+  /** JSON Schema of the answer, instead of the agent's `output`. */
+  output?: OutputSchema;
+}
+
 /** The arguments of a turn are wrong. The message says which and what to do. */
-export class InvalidTurnError extends Error {
+export class InvalidTurnError extends PlaitError {
   override readonly name = 'InvalidTurnError' as const;
+  override readonly code = 'INVALID_TURN' as const;
 }
 
 const FIELDS = [

@@ -1,97 +1,15 @@
-import type { OutputSchema } from '../agent-spec.ts';
-import type { InputBlock, Message } from '../conversation/messages.ts';
-import type { BatchPolicy } from '../calls/batch-policy.ts';
-import type { Budget, BudgetReason, OnLimit } from './budget.ts';
+import type { PinnedAgent } from '../agent-spec.ts';
+import type { CallRecord } from '../calls/record.ts';
+import { closeConversation } from '../conversation/sendable.ts';
+import type { Message } from '../conversation/messages.ts';
+import type { Transcript } from '../conversation/transcript.ts';
+import { references, withTail } from '../conversation/transcript.ts';
+import { defined, isRecord } from '../json.ts';
 import type { TakenFallback } from './fallback.ts';
-import type { ApprovalRecord, OutcomeType } from '../calls/outcome.ts';
+import type { Conversation, TurnState } from './state.ts';
+import { fallbackOfRefusal, withoutUnread } from './state.ts';
+import type { Stop, StopReason } from './stop-reason.ts';
 import type { Usage } from './usage.ts';
-
-/**
- * What a turn begins with: a text, content blocks of one user message (texts, images, documents), or a
- * whole conversation.
- */
-export type TurnInput = string | InputBlock[] | Message[];
-
-/**
- * The argument of the workflow `agentTurn`, for everyone who starts it with a plain client.
- * `onToolFailure` and `batchTimeout` (in milliseconds) hold instead of the agent's.
- */
-export interface TurnArgs extends Partial<BatchPolicy> {
-  /** Name of an agent that the workers of the task queue have. */
-  agent: string;
-  input: TurnInput;
-  /**
-   * What the tools should know and the model should not (tenant, user, locale): JSON, given to every
-   * tool as `ctx.context`, and checked by the agent's `contextSchema` where it has one.
-   */
-  context?: unknown;
-  /** What the turn may spend, beside the agent's limits: the tighter of both holds. */
-  limits?: Budget;
-  /** Instead of the agent's. */
-  onLimit?: OnLimit;
-  /** JSON Schema of the answer, instead of the agent's `output`. */
-  output?: OutputSchema;
-}
-
-/**
- * Why a turn ended. The first six are decided by the model or the API, the others by Plait. Whatever it
- * is, every call is answered and `TurnResult.messages` can begin the next turn.
- * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
- */
-export type StopReason =
-  /** The model has said all it wanted; the text may be empty. */
-  | 'end_turn'
-  /** It came to one of the agent's `stopSequences`; `stopDetails` is the text. */
-  | 'stop_sequence'
-  /** The reply was cut off by the agent's `maxTokens`, also the one with `maxTokensRetry`. */
-  | 'max_tokens'
-  /**
-   * The model, or a classifier of the API, declined. `stopDetails` has its category and explanation.
-   * Nothing of that reply is kept and none of its calls was run.
-   */
-  | 'refusal'
-  /** The reply was cut off because the model's context window is full. */
-  | 'model_context_window_exceeded'
-  /** The API gave a reason that this version does not know; `stopDetails` is its name. */
-  | 'unknown'
-  | BudgetReason
-  /**
-   * The answer does not match the `output` schema, also after `outputRepairs` more tries; `stopDetails`
-   * says why.
-   */
-  | 'invalid_output'
-  /** Somebody cancelled the turn, with `cancel()` or in Temporal. */
-  | 'cancelled'
-  /** A call failed under `onToolFailure: 'failTurn'`; `stopDetails` says which. */
-  | 'tool_failure'
-  /**
-   * The conversation does not fit into one payload and no storage is configured, or the history is full;
-   * `stopDetails` says which.
-   */
-  | 'turn_too_large';
-
-/** One tool call of a turn. */
-export interface CallRecord {
-  /** The id of its `tool_use` block, and of its activity. */
-  id: string;
-  /** The tool. Of an action of the browser or the computer the toolset, and `input.action` is the action. */
-  name: string;
-  /** As the model wrote it; `approval.input` is what a person made of it. */
-  input: unknown;
-  outcome: OutcomeType;
-  /** What the model was told, for every outcome but `succeeded`. */
-  message?: string;
-  /** The round whose reply asked for it, from 1. */
-  round: number;
-  /** Attempts that were started; 0 when none was, or none was running when it was cancelled. */
-  attempts: number;
-  /** ISO 8601. After a retry it is when the first attempt was scheduled. */
-  start: string;
-  /** ISO 8601. */
-  end: string;
-  /** What was decided about it, where a person was asked. */
-  approval?: ApprovalRecord;
-}
 
 export interface TurnResult<Output = unknown> {
   agent: string;
@@ -133,3 +51,94 @@ export interface TurnResult<Output = unknown> {
 
 /** What a turn has done so far: the result of one that failed, without a stop reason. */
 export type TurnProgress = Omit<TurnResult, 'stopReason' | 'stopDetails'>;
+
+/** What a session takes over from a turn, in whatever way it has ended. */
+export interface TurnEnd extends Conversation {
+  /** Messages of the conversation that are older than the turn. */
+  before: number;
+  /** `undefined` where the turn has not come as far as that. */
+  agent?: PinnedAgent;
+}
+
+/** What the workflow of a session's turn returns: references instead of the messages. */
+export type SessionTurnResult = Omit<TurnResult, 'messages'> & { end: TurnEnd };
+
+/** The same of one that has not ended well, or not yet. */
+export type SessionTurnProgress = Omit<TurnProgress, 'messages'> & { end: TurnEnd };
+
+export function sessionTurnResult(
+  agent: string,
+  state: TurnState,
+  pinned: PinnedAgent | undefined,
+  stop: Stop,
+): SessionTurnResult {
+  const { agent: name, ...progress } = sessionTurnProgress(agent, state, pinned);
+  return { agent: name, ...stopOf(stop), ...progress };
+}
+
+export function sessionTurnProgress(
+  agent: string,
+  given: TurnState,
+  pinned: PinnedAgent | undefined,
+): SessionTurnProgress {
+  // A message that comes behind a system message, or together with one that the API refuses, would
+  // make every later request a 400.
+  const state = withoutUnread(given);
+  const { before, stored, container } = state;
+  const fallback = fallbackOfRefusal(state);
+  return {
+    ...turnSummary(agent, state),
+    end: {
+      transcript: closed(references(state.transcript)),
+      stored,
+      before,
+      ...defined({ fallback, container, agent: pinned }),
+    },
+  };
+}
+
+/**
+ * Ready for a person's next message. What is left out then is in the tail: a reply that was paused is
+ * never sealed as the last message of a segment.
+ */
+function closed(transcript: Transcript): Transcript {
+  return withTail(transcript, closeConversation(transcript.tail));
+}
+
+export function isSessionProgress(value: unknown): value is SessionTurnProgress {
+  return isRecord(value) && isRecord(value['end']) && 'transcript' in value['end'];
+}
+
+/** All of a turn's result but its messages and why it ended. */
+function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
+  const { text, output, rounds, usage, costUSD, fallback, calls, joined } = state;
+  return {
+    agent,
+    text,
+    ...defined({ output }),
+    rounds,
+    usage,
+    ...defined({ costUSD, fallback }),
+    calls,
+    ...(joined.length === 0 ? {} : { joined }),
+  };
+}
+
+/** What there is to tell of a turn that has not ended well, or not yet. */
+export function turnProgress(agent: string, state: TurnState, messages: Message[]): TurnProgress {
+  return { ...turnSummary(agent, state), messages: closeConversation(messages) };
+}
+
+function stopOf({ reason, details }: Stop): Pick<TurnResult, 'stopReason' | 'stopDetails'> {
+  return { stopReason: reason, ...defined({ stopDetails: details ?? undefined }) };
+}
+
+export function turnResult(
+  agent: string,
+  state: TurnState,
+  messages: Message[],
+  stop: Stop,
+): TurnResult {
+  const { agent: name, ...progress } = turnProgress(agent, state, messages);
+  return { agent: name, ...stopOf(stop), ...progress };
+}

@@ -1,21 +1,17 @@
-import { closeConversation } from '../conversation/close-conversation.ts';
-import type { TakenFallback } from './fallback.ts';
-import { defined, jsonBytes } from '../json.ts';
+import type { PinnedAgent } from '../agent-spec.ts';
+import { answersAfterEnd, answersAfterFailure } from '../calls/answers.ts';
 import { fitOutcomes, mergeOutcomes } from '../calls/merge-outcomes.ts';
+import type { SettledCall, StoredResult, ToolOutcome } from '../calls/outcome.ts';
+import type { CallRecord } from '../calls/record.ts';
+import { callRecord } from '../calls/record.ts';
 import type { Message, ToolUse } from '../conversation/messages.ts';
 import { textOf } from '../conversation/messages.ts';
-import { asUserText } from './steering.ts';
-import type { SettledCall, ToolOutcome } from '../calls/outcome.ts';
-import { MAY_HAVE_HAPPENED } from '../calls/texts.ts';
-import { repairMessage } from './output.ts';
-import type { Prices } from './prices.ts';
-import { costOf, roundUSD } from './prices.ts';
-import type { CheckedOutput, ModelReply } from '../conversation/reply.ts';
-import type { Container } from '../conversation/server-calls.ts';
-import { sendableContent } from '../conversation/sendable.ts';
+import type { RefusalAnswer, ReplyAnswer } from '../conversation/model-call.ts';
 import type { RejectedFile } from '../conversation/rejected-files.ts';
 import { leaveOut } from '../conversation/rejected-files.ts';
-import type { StoredResult } from '../calls/stored-result.ts';
+import type { CheckedOutput, ModelReply } from '../conversation/reply.ts';
+import { sendableContent } from '../conversation/sendable.ts';
+import type { Container } from '../conversation/server-calls.ts';
 import type { Segment, Transcript } from '../conversation/transcript.ts';
 import {
   append,
@@ -24,8 +20,17 @@ import {
   lastCalls,
   messageCount,
   sealed,
+  withTail,
 } from '../conversation/transcript.ts';
-import type { CallRecord, StopReason, TurnProgress, TurnResult } from './result.ts';
+import { defined, jsonBytes } from '../json.ts';
+import type { TakenFallback } from './fallback.ts';
+import type { Room } from './payload-room.ts';
+import type { Prices } from './prices.ts';
+import { costOf, roundUSD } from './prices.ts';
+import { repairMessage } from './reply-asks.ts';
+import type { SteeringMessage, SteeringStyle } from './steering.ts';
+import { asUserText, placeSteering } from './steering.ts';
+import type { StopReason } from './stop-reason.ts';
 import type { Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
 
@@ -42,6 +47,8 @@ export interface TurnState {
   stored: StoredResult[];
   /** Messages of the conversation that are older than the turn. */
   before: number;
+  /** Messages of people that the model has not been given yet. */
+  steering: SteeringMessage[];
   /** Ids of the turns whose messages this one has taken in. */
   joined: string[];
   /** How many of them stand at the end of the conversation, where no reply has followed yet. */
@@ -85,6 +92,7 @@ export function beginTurn(
     callBytes: 0,
     stored,
     before: messageCount(transcript),
+    steering: [],
     joined: [],
     unread: 0,
     repairs: 0,
@@ -92,17 +100,45 @@ export function beginTurn(
   };
 }
 
-/** Adds what people have sent while the turn was running. */
+/** What travels with the turn and is in no storage, in bytes. */
+export function inlineBytes({ transcript, callBytes }: TurnState): number {
+  return transcript.tailBytes + callBytes;
+}
+
+/** A person has sent something while the turn runs. */
+export function addSteering(state: TurnState, message: SteeringMessage): TurnState {
+  return { ...state, steering: [...state.steering, message] };
+}
+
+/** Puts those steering messages that may stand here into the conversation. */
 export function commitSteering(
   state: TurnState,
-  { messages, taken }: { messages: readonly Message[]; taken: readonly string[] },
+  place: 'after results' | 'after end_turn',
+  style: SteeringStyle = 'user',
 ): TurnState {
+  const { messages, taken, waiting } = placeSteering(state.steering, place, style);
   if (taken.length === 0) return state;
   return {
     ...state,
     transcript: append(state.transcript, ...messages),
+    steering: waiting,
     joined: [...state.joined, ...taken],
     unread: state.unread + taken.length,
+  };
+}
+
+/**
+ * The same turn without the messages that no reply has followed: who goes on with the conversation gives
+ * them to the model again.
+ */
+export function withoutUnread(state: TurnState): TurnState {
+  const { transcript, joined, unread } = state;
+  if (unread === 0) return state;
+  return {
+    ...state,
+    transcript: withTail(transcript, transcript.tail.slice(0, -unread)),
+    joined: joined.slice(0, -unread),
+    unread: 0,
   };
 }
 
@@ -122,43 +158,50 @@ export function commitReply(
 ): TurnState {
   const sent = leaveOut(state.transcript, leftOut);
   const before = segments === undefined ? sent : sealed(sent, segments);
-  // A refused reply must not be continued from.
-  const refused = reply.stopReason === 'refusal';
-  const content = refused ? [] : sendableContent(reply.content);
+  // The API rejects a conversation that goes on from a refusal.
+  const isRefusal = reply.stopReason === 'refusal';
+  const content = isRefusal ? [] : sendableContent(reply.content);
   return {
     ...state,
     transcript:
       content.length === 0
-        ? withUserText(before)
+        ? withTail(before, asUserText(before.tail))
         : append(before, { role: 'assistant', content: content as AssistantContent }),
     rounds: state.rounds + 1,
     unread: 0,
-    text: refused ? '' : textOf(reply.content),
+    text: isRefusal ? '' : textOf(reply.content),
     usage: addUsage(state.usage, reply.usage),
     ...defined({ container: reply.container }),
   };
 }
 
-function withUserText(transcript: Transcript): Transcript {
-  const tail = asUserText(transcript.tail);
-  return { ...transcript, tail, tailBytes: tail.reduce((sum, one) => sum + jsonBytes(one), 0) };
+// What the API sends and what it takes back are two types in the SDK, and the same blocks.
+type AssistantContent = Exclude<Message['content'], string>;
+
+/** The reply, with what it cost, the model that gave it, and the answer that it may be. */
+export function commitAnswer(
+  before: TurnState,
+  answer: ReplyAnswer,
+  agent: PinnedAgent,
+): TurnState {
+  const { reply, output, fallback } = answer;
+  const state = commitFallback(commitReply(before, reply, answer), fallback);
+  return commitOutput(commitCost(state, reply, pricesOf(agent, state.fallback?.model)), output);
 }
 
-/**
- * The same turn without the messages that no reply has followed: whoever goes on with the conversation
- * gives them to the model again.
- */
-export function withoutUnread(state: TurnState): TurnState {
-  const { transcript, joined, unread } = state;
-  if (unread === 0) return state;
-  const tail = transcript.tail.slice(0, -unread);
-  const tailBytes = tail.reduce((sum, one) => sum + jsonBytes(one), 0);
-  return {
-    ...state,
-    transcript: { ...transcript, tail, tailBytes },
-    joined: joined.slice(0, -unread),
-    unread: 0,
-  };
+/** A refusal after which another model is asked: nothing of it is kept but what it has cost. */
+export function commitRefusalAnswer(
+  before: TurnState,
+  { refused, by, fallback }: RefusalAnswer,
+  agent: PinnedAgent,
+): TurnState {
+  const state = commitCost(commitRefusal(before, refused), refused, pricesOf(agent, by));
+  return commitFallback(state, fallback);
+}
+
+/** Of a fallback, or of the agent's own model. */
+function pricesOf(agent: PinnedAgent, model: string | undefined): Prices | undefined {
+  return agent.fallbackPrices?.find(([fallback]) => fallback === model)?.[1] ?? agent.prices;
 }
 
 /** Adds what a reply has cost, by the prices of the model that gave it. */
@@ -189,10 +232,7 @@ export function fallbackOfRefusal({
   return fallback?.because === 'refusal' ? fallback : refusalFallback;
 }
 
-/**
- * Takes note of a refusal after which another model is asked: nothing of it is kept but what it took.
- * It is no round, so the next model is asked what this one was asked.
- */
+/** A refusal is no round: the next model is asked what this one was asked. */
 export function commitRefusal(state: TurnState, refused: ModelReply): TurnState {
   return { ...state, usage: addUsage(state.usage, refused.usage) };
 }
@@ -209,19 +249,17 @@ export function commitRepair(state: TurnState, problem: string): TurnState {
   return { ...state, transcript, repairs: state.repairs + 1 };
 }
 
-// What the API sends and what it takes back are two types in the SDK, and the same blocks.
-type AssistantContent = Exclude<Message['content'], string>;
-
 /** Answers every call of the reply that was just committed. */
 export function commitResults(
+  room: Room,
   state: TurnState,
   calls: readonly ToolUse[],
   settled: readonly SettledCall[],
-  stored: boolean,
 ): TurnState {
   if (calls.length === 0) return state;
+  const isStored = room.type === 'storage';
   const all = settled.map(({ outcome }) => outcome);
-  const outcomes = stored ? all : fitOutcomes(all, roomForOutcomes(state, calls, settled));
+  const outcomes = isStored ? all : fitOutcomes(all, roomForOutcomes(state, calls, settled));
   const records = calls.map((call, i) =>
     callRecord(call, { ...settled[i], outcome: outcomes[i] } as SettledCall, state.rounds),
   );
@@ -230,7 +268,7 @@ export function commitResults(
     transcript: append(state.transcript, mergeOutcomes(calls, outcomes)),
     calls: [...state.calls, ...records],
     // With a storage nobody asks.
-    callBytes: stored ? 0 : state.callBytes + jsonBytes(records),
+    callBytes: isStored ? 0 : state.callBytes + jsonBytes(records),
     stored: [...state.stored, ...settled.flatMap(({ stored: part }) => part ?? [])],
   };
 }
@@ -254,124 +292,20 @@ function roomForOutcomes(
   return INLINE_BYTES - inlineBytes(state) - jsonBytes(answers) - jsonBytes(records);
 }
 
-function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, approval } = settled;
-  return {
-    id: call.id,
-    name: call.name,
-    input: call.input,
-    outcome: outcome.type,
-    ...(outcome.type === 'succeeded' ? {} : { message: outcome.message }),
-    round,
-    attempts,
-    start: new Date(start).toISOString(),
-    end: new Date(end).toISOString(),
-    ...defined({ approval }),
-  };
-}
-
-/** What travels with the turn and is in no storage, in bytes. */
-export function inlineBytes(state: TurnState): number {
-  return state.transcript.tailBytes + state.callBytes;
-}
-
-/** Without a storage a conversation ends where it would no longer fit into one payload. */
-export function hasOutgrown(state: TurnState, stored: boolean): boolean {
-  return !stored && inlineBytes(state) > INLINE_BYTES;
-}
-
-/** What to do after a reply. */
-export type NextStep =
-  | { type: 'run tools' }
-  | { type: 'ask again' }
-  | { type: 'repair output'; problem: string }
-  | { type: 'stop'; reason: StopReason; details?: unknown };
-
-/**
- * Tools run only for a reply that stopped with `tool_use`: one that was cut off closes its last block
- * with a smaller input that looks valid.
- */
-export function nextStep(reply: ModelReply): NextStep {
-  switch (reply.stopReason) {
-    case 'tool_use':
-      return { type: 'run tools' };
-    case 'pause_turn':
-    case 'compaction':
-      // Server tools reached their own limit, or the API has compacted the conversation and said no
-      // more. Sent back unchanged, the model goes on.
-      return { type: 'ask again' };
-    case 'refusal':
-      return { type: 'stop', reason: 'refusal', details: reply.stopDetails };
-    case 'stop_sequence':
-      return { type: 'stop', reason: 'stop_sequence', details: reply.stopSequence };
-    case 'end_turn':
-    case 'max_tokens':
-    case 'model_context_window_exceeded':
-      return { type: 'stop', reason: reply.stopReason as StopReason };
-    default:
-      return { type: 'stop', reason: 'unknown', details: reply.stopReason };
-  }
-}
-
-/** Answers for the calls of a reply that is the turn's last and whose tools do not run. */
-export function skippedCalls(
-  calls: readonly ToolUse[],
+/** The turn ends while calls are open, cancelled before they were dispatched for example. */
+export function answerOpenCalls(
+  room: Room,
+  state: TurnState,
   reason: StopReason,
   now: number,
-): SettledCall[] {
-  const message = `Not executed: the turn ended before this call (${reason}).`;
-  return calls.map(() => ({
-    outcome: { type: 'skipped', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
-}
-
-/** A turn that failed while calls were open leaves them answered: nobody knows how they ended. */
-export function answerOpenCalls(state: TurnState, now: number): TurnState {
+): TurnState {
   const calls = lastCalls(state.transcript);
-  const message = `The turn failed before this call was answered. ${MAY_HAVE_HAPPENED}`;
-  const settled = calls.map((): SettledCall => ({
-    outcome: { type: 'unknown', message },
-    attempts: 0,
-    start: now,
-    end: now,
-  }));
-  return commitResults(state, calls, settled, true);
+  return commitResults(room, state, calls, answersAfterEnd(calls, reason, now));
 }
 
-/** All of a turn's result but its messages and why it ended. */
-export function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
-  const { text, output, rounds, usage, costUSD, fallback, calls, joined } = state;
-  return {
-    agent,
-    text,
-    ...defined({ output }),
-    rounds,
-    usage,
-    ...defined({ costUSD, fallback }),
-    calls,
-    ...(joined.length === 0 ? {} : { joined }),
-  };
-}
-
-/** What there is to tell of a turn that has not ended well, or not yet. */
-export function turnProgress(agent: string, state: TurnState, messages: Message[]): TurnProgress {
-  return { ...turnSummary(agent, state), messages: closeConversation(messages) };
-}
-
-export function stopOf({ reason, details }: { reason: StopReason; details?: unknown }) {
-  const stopDetails = details ?? undefined;
-  return { stopReason: reason, ...defined({ stopDetails }) };
-}
-
-export function turnResult(
-  agent: string,
-  state: TurnState,
-  messages: Message[],
-  stop: { reason: StopReason; details?: unknown },
-): TurnResult {
-  const { agent: name, ...progress } = turnProgress(agent, state, messages);
-  return { agent: name, ...stopOf(stop), ...progress };
+/** The turn fails while calls are open: nobody knows how they ended. */
+export function answerLostCalls(state: TurnState, now: number): TurnState {
+  const calls = lastCalls(state.transcript);
+  // Failures have no room to be cut to: the session, or the caller, gets what there is.
+  return commitResults({ type: 'storage' }, state, calls, answersAfterFailure(calls, now));
 }

@@ -1,3 +1,4 @@
+import { steeringText } from '../calls/texts.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { InputBlock } from '../conversation/messages.ts';
 
@@ -16,7 +17,8 @@ export type SteeringStyle =
   | 'user';
 
 /**
- * The notes that may be given to the model now, as messages, and those that wait on.
+ * The steering messages that may be given to the model now, as messages of the conversation, and those
+ * that wait on.
  *
  * After the results of its calls the model takes a message with the role `system`, where it knows
  * that role. Text of the user's in that place teaches it to expect a user after every call, and to
@@ -25,21 +27,24 @@ export type SteeringStyle =
  * is open, nothing may.
  */
 export function placeSteering(
-  notes: readonly SteeringMessage[],
+  steering: readonly SteeringMessage[],
   place: 'after results' | 'after end_turn',
   style: SteeringStyle,
 ): { messages: Message[]; taken: string[]; waiting: SteeringMessage[] } {
   if (place === 'after end_turn') {
-    const messages = notes.map(({ input }): Message => ({ role: 'user', content: input }));
-    return { messages, taken: notes.map(({ turnId }) => turnId), waiting: [] };
+    const messages = steering.map(({ input }): Message => ({ role: 'user', content: input }));
+    return { messages, taken: steering.map(({ turnId }) => turnId), waiting: [] };
   }
   // A system message holds text only. What comes behind one that waits has to wait too.
-  const count = style === 'user' ? 0 : notes.findIndex(({ input }) => typeof input !== 'string');
-  const now = count === -1 ? notes : notes.slice(0, count);
+  const count = style === 'user' ? 0 : steering.findIndex(({ input }) => typeof input !== 'string');
+  const now = count === -1 ? steering : steering.slice(0, count);
   return {
-    messages: now.map(({ input }): Message => ({ role: 'system', content: whileWorking(input) })),
+    messages: now.map(({ input }): Message => ({
+      role: 'system',
+      content: steeringText(input as string),
+    })),
     taken: now.map(({ turnId }) => turnId),
-    waiting: notes.slice(now.length),
+    waiting: steering.slice(now.length),
   };
 }
 
@@ -50,8 +55,4 @@ export function placeSteering(
 export function asUserText(messages: readonly Message[]): Message[] {
   const last = messages.findLastIndex(({ role }) => role !== 'system');
   return messages.map((message, i): Message => (i > last ? { ...message, role: 'user' } : message));
-}
-
-function whileWorking(input: SteeringMessage['input']): string {
-  return `While you were working, the user has sent this message:\n\n${input as string}`;
 }

@@ -2,13 +2,13 @@ import * as fc from 'fast-check';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import type { AccessOption, DeclaredAccess, Fields } from '../../agents/access-option.ts';
-import { accessOf, accessOption, checkFields } from '../../agents/access-option.ts';
+import { accessOf, accessOption, fieldProblems } from '../../agents/access-option.ts';
 import { checkOptions } from '../../agents/check-options.ts';
 import type { InputOf, InputSchema } from '../../agents/input-schema.ts';
 import { compileSchema } from '../../agents/input-schema.ts';
 import { conflicts } from '../../core/calls/order.ts';
 
-/** Evaluates an option as plain JavaScript would give it: whatever it is. */
+/** Evaluates an option of any type, as plain JavaScript may pass it. */
 const evaluate = (option: unknown, input: unknown = {}) =>
   accessOf(option as AccessOption | undefined, input);
 
@@ -30,7 +30,7 @@ describe('a call touches', () => {
     expect(accessOf({ reads: 'path' }, input)).toEqual({ reads: ['{"path":"/a"}'] });
   });
 
-  test('one thing that several fields name together, in whichever order they stand', () => {
+  test('one thing that several fields identify together, in any order', () => {
     const input = { table: 'users', id: 7, name: 'Ada' };
     const key = '{"id":7,"table":"users"}';
     expect(accessOf({ writes: ['table', 'id'] }, input)).toEqual({ writes: [key] });
@@ -49,26 +49,26 @@ describe('a call touches', () => {
     ['an undefined field', { path: undefined }, 'path', '{"path":null}'],
     ['a field that every object has', {}, 'constructor', '{"constructor":null}'],
     ['__proto__', JSON.parse('{"__proto__":1}') as unknown, '__proto__', '{"__proto__":1}'],
-    ['a field of no object', 'text', 'length', '{"length":null}'],
+    ['a field of a text', 'text', 'length', '{"length":null}'],
     ['an object', { at: { y: 1, x: [2] } }, 'at', '{"at":{"x":[2],"y":1}}'],
     ['a date', { at: new Date(0) }, 'at', '{"at":"1970-01-01T00:00:00.000Z"}'],
-  ] as const)('what its text says, also for %s', ([, input, field, key]) => {
+  ] as const)('a key with the JSON of %s', ([, input, field, key]) => {
     expect(accessOf({ writes: field }, input)).toEqual({ writes: [key] });
   });
 
   test.for([
     ['is an empty object', {}],
-    ['has no fields', { reads: [], writes: [] }],
-    ['has undefined fields', { reads: undefined }],
+    ['names no fields', { reads: [], writes: [] }],
+    ['has undefined for a field', { reads: undefined }],
     ['returns undefined', (): undefined => undefined],
     ['returns an empty object', () => ({})],
     ['returns no keys', () => ({ reads: [], writes: undefined })],
-    ['returns a key without names', () => ({ writes: {} })],
+    ['returns a key without fields', () => ({ writes: {} })],
   ] as const)('nothing when the option %s', ([, option]) => {
     expect(evaluate(option)).toBeUndefined();
   });
 
-  test('what a function says', () => {
+  test('what a function returns', () => {
     expect(evaluate(move, { from: '/a', to: '/b' })).toEqual({
       writes: ['{"path":"/a"}', '{"path":"/b"}'],
     });
@@ -112,14 +112,17 @@ describe('a call touches', () => {
   test.for([
     ['is asynchronous', () => Promise.resolve({ writes: { path: '/a' } })],
     ['is asynchronous and fails', () => Promise.reject(new Error('no path'))],
-    ['has a key that is', () => ({ writes: Promise.reject(new Error('no path')) })],
-    ['has a value that is', () => ({ writes: { path: Promise.reject(new Error('no path')) } })],
+    ['returns a promise for a key', () => ({ writes: Promise.reject(new Error('no path')) })],
+    [
+      'returns a promise for a value',
+      () => ({ writes: { path: Promise.reject(new Error('no path')) } }),
+    ],
   ] as const)('everything when the function %s', async ([, option]) => {
     expect(evaluate(option)).toBe('exclusive');
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test('the same whether a field or a function says it, so that tools meet', () => {
+  test('the same by a field and by a function, so that tools conflict', () => {
     const json = fc.jsonValue({ maxDepth: 3 });
     fc.assert(
       fc.property(fc.record({ path: json, line: json }, { requiredKeys: [] }), (input) => {
@@ -161,30 +164,32 @@ describe('the option', () => {
     ['a list that is not all names', { reads: ['path', 7] }],
   ] as const)('may not be %s', ([, access]) => {
     expect(() => check(access)).toThrow(
-      'tool: access: must be "exclusive", { reads, writes } with names of fields, or a function',
+      'tool: access must be "exclusive", { reads, writes } with names of fields, or a function',
     );
   });
 });
 
 describe('a field that the schema does not have', () => {
   const file = z.object({ path: z.string(), line: z.number().default(1) });
-  const problem = (access: unknown, schema: InputSchema = file) =>
-    checkFields(access as AccessOption, compileSchema('tool', schema).jsonSchema);
+  const problems = (access: unknown, schema: InputSchema = file) =>
+    fieldProblems(access as AccessOption, compileSchema('tool', schema).jsonSchema);
 
   test.for([
     ['reads', { reads: 'file' }, 'file'],
     ['writes', { reads: 'path', writes: ['path', 'Line'] }, 'Line'],
     ['reads', { reads: 'toString' }, 'toString'],
   ] as const)('is reported for %s, with those that it has: %j', ([use, access, field]) => {
-    expect(problem(access)).toBe(
-      `access.${use}: inputSchema has no field "${field}" (known: path, line)`,
-    );
+    expect(problems(access)).toEqual([
+      `access.${use}: inputSchema has no field "${field}"; known fields: path, line`,
+    ]);
   });
 
-  test('is reported where there are no fields at all', () => {
-    expect(problem({ writes: 'path' }, z.strictObject({}))).toBe(
-      'access.writes: inputSchema has no field "path" (known: none)',
-    );
+  test('is reported for reads and for writes', () => {
+    expect(problems({ reads: ['a', 'b'], writes: 'c' }, z.strictObject({}))).toEqual([
+      'access.reads: inputSchema has no field "a"; known fields: none',
+      'access.reads: inputSchema has no field "b"; known fields: none',
+      'access.writes: inputSchema has no field "c"; known fields: none',
+    ]);
   });
 
   test.for([
@@ -194,7 +199,7 @@ describe('a field that the schema does not have', () => {
     ['names fields of the schema', { reads: 'line', writes: ['line', 'path'] }],
     ['is empty', {}],
   ] as const)('is not reported when the option %s', ([, access]) => {
-    expect(problem(access)).toBeUndefined();
+    expect(problems(access)).toEqual([]);
   });
 
   test.for<[string, InputSchema]>([
@@ -205,11 +210,11 @@ describe('a field that the schema does not have', () => {
     ['lists none', { type: 'object' }],
     ['is a record', z.record(z.string(), z.string())],
   ])('is not reported when the schema %s', ([, schema]) => {
-    expect(problem({ writes: 'file' }, schema)).toBeUndefined();
+    expect(problems({ writes: 'file' }, schema)).toEqual([]);
   });
 });
 
-/** `defineTool`, as far as its types go. */
+/** The types of `defineTool`, without what it does. */
 function declare<Schema extends InputSchema>(options: {
   inputSchema: Schema;
   access?: AccessOption<InputOf<Schema>>;
@@ -223,7 +228,7 @@ const run = () => 'done';
 describe('the compiler', () => {
   const inputSchema = z.object({ path: z.string(), line: z.number().optional() });
 
-  test('takes the fields of the input, alone and together', () => {
+  test('accepts the fields of the input, alone and together', () => {
     declare({ inputSchema, access: 'exclusive', run });
     declare({ inputSchema, access: { writes: 'path' }, run });
     declare({ inputSchema, access: { reads: ['path', 'line'], writes: 'line' }, run });
@@ -233,10 +238,10 @@ describe('the compiler', () => {
     >();
   });
 
-  test('refuses others', () => {
+  test('rejects other fields', () => {
     // @ts-expect-error the input has no such field
     declare({ inputSchema, access: { writes: 'file' }, run });
-    // @ts-expect-error nor beside one that it has
+    // @ts-expect-error the input has only one of them
     declare({ inputSchema, access: { reads: ['path', 'file'] }, run });
     // @ts-expect-error no such use
     declare({ inputSchema, access: { write: 'path' }, run });
@@ -257,15 +262,15 @@ describe('the compiler', () => {
     declare({ inputSchema, access: ({ path }) => ({ reads: [{ path }, { all: true }] }), run });
   });
 
-  test('refuses a function that returns something else', () => {
-    // @ts-expect-error a field where a key belongs
+  test('rejects a function that returns something else', () => {
+    // @ts-expect-error a field instead of a key
     declare({ inputSchema, access: () => ({ writes: 'path' }), run });
-    // @ts-expect-error nobody waits for it
+    // @ts-expect-error a promise, which nobody awaits
     declare({ inputSchema, access: async ({ path }) => ({ writes: { path } }), run });
     expectTypeOf<Promise<DeclaredAccess>>().not.toExtend<DeclaredAccess>();
   });
 
-  test('takes any field of a JSON Schema, which it cannot read', () => {
+  test('accepts any field of a JSON Schema, which it cannot read', () => {
     const jsonSchema = { type: 'object', properties: { path: { type: 'string' } } } as const;
     declare({ inputSchema: jsonSchema, access: { writes: 'path' }, run });
     declare({
@@ -275,7 +280,7 @@ describe('the compiler', () => {
     });
   });
 
-  test('knows what comes out of the check', () => {
+  test('knows the type that the check returns', () => {
     expectTypeOf<z.output<typeof accessOption>>().toEqualTypeOf<AccessOption>();
   });
 });

@@ -19,7 +19,7 @@ function agent(name: string, ...toolNames: string[]) {
 }
 
 describe('the agents of a worker', () => {
-  test('are found by name, and their tools by both names', () => {
+  test('are found by name, and their tools by the name of the agent and their own', () => {
     const [support, sales] = [
       agent('support', 'get_orders'),
       agent('sales', 'get_orders', 'offer'),
@@ -35,13 +35,13 @@ describe('the agents of a worker', () => {
     expect(registry.agent('sales')?.tools.get('get_orders')).toBe(sales.tools.get('get_orders'));
   });
 
-  test('name every tool once, also where two have a tool of one name', () => {
+  test('list every tool once, also when two agents have a tool of the same name', () => {
     const registry = createAgentRegistry([agent('a', 'x', 'y'), agent('b', 'y', 'z')]);
 
     expect(registry.toolNames).toEqual(['x', 'y', 'z']);
   });
 
-  test('are not found by names that nobody gave', () => {
+  test('are not found by names that every object has', () => {
     const registry = createAgentRegistry([agent('support', 'get_orders')]);
 
     for (const name of [...SPECIAL_NAMES, 'hasOwnProperty', '']) {
@@ -61,20 +61,20 @@ describe('the agents of a worker', () => {
     expect([registry.names, registry.toolNames]).toEqual([[name], [name]]);
   });
 
-  test('may name the same agent twice', () => {
+  test('may hold the same agent twice', () => {
     const support = agent('support');
 
     expect(createAgentRegistry([support, support]).names).toEqual(['support']);
   });
 
-  test('may be none', () => {
+  test('may be an empty list', () => {
     expect(createAgentRegistry([])).toMatchObject({ names: [], toolNames: [] });
   });
 
-  test('are refused where two different ones have one name', () => {
+  test('are invalid when two different ones have the same name', () => {
     expect(() => createAgentRegistry([agent('support'), agent('support')])).toThrow(
       new DeclarationError(
-        'two agents are named support; a turn is started by name, so it must be unique',
+        'two agents are named support; a turn finds its agent by name, so give each its own',
       ),
     );
   });

@@ -4,7 +4,7 @@ import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { Agent, AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { defineTool } from '../../agents/define-tool.ts';
-import { PARALLEL_TOOL_USE } from '../../agents/parallel-tool-use.ts';
+import { PARALLEL_TOOL_USE } from '../../core/calls/texts.ts';
 import { SPECIAL_NAMES } from './tools.ts';
 
 const OPTIONS: AgentOptions<unknown> = { name: 'support', model: 'claude-opus-5-5' };
@@ -17,11 +17,11 @@ const tool = (name: string) =>
     run: () => name,
   });
 
-/** Declares an agent as plain JavaScript would: with whatever it likes. */
+/** Declares an agent with options of any type, as plain JavaScript may. */
 const declare = (changes: Record<string, unknown>) => defineAgent({ ...OPTIONS, ...changes });
 
 describe('a declared agent', () => {
-  test('needs a name and a model, and has defaults for the rest', async () => {
+  test('needs a name and a model; the rest has defaults', async () => {
     const agent = defineAgent(OPTIONS);
 
     expect(agent).toMatchObject({ name: 'support', limits: { rounds: 50, concurrency: 500 } });
@@ -30,7 +30,7 @@ describe('a declared agent', () => {
     expect(await agent.parseContext({ any: 'thing' })).toEqual({ any: 'thing' });
   });
 
-  test('tells the model what is declared', () => {
+  test('has a spec for the model with what was declared', () => {
     const { spec, limits } = defineAgent({
       ...OPTIONS,
       system: 'You help.',
@@ -58,7 +58,7 @@ describe('a declared agent', () => {
     ['alone without a system prompt', { tools: [tool('a')] }, PARALLEL_TOOL_USE],
     ['never without tools', { system: 'You help.' }, 'You help.'],
     ['never without tools and a system prompt', {}, undefined],
-    ['never where it is turned off', { tools: [tool('a')], parallelToolUse: false }, undefined],
+    ['never when it is turned off', { tools: [tool('a')], parallelToolUse: false }, undefined],
   ] as const)('asks the model to call in parallel: %s', ([, options, system]) => {
     expect(defineAgent({ ...OPTIONS, ...options }).spec.system).toBe(system);
   });
@@ -66,11 +66,11 @@ describe('a declared agent', () => {
   test.for([
     ['as the API does by default', {}, {}],
     [
-      'as it says',
+      'as the option says',
       { triggerTokens: 80_000, instructions: 'Keep every number.' },
       { trigger: { type: 'input_tokens', value: 80_000 }, instructions: 'Keep every number.' },
     ],
-  ] as const)('has its conversations compacted %s', ([, compaction, edit]) => {
+  ] as const)('asks the API to compact its conversations %s', ([, compaction, edit]) => {
     expect(defineAgent({ ...OPTIONS, compaction }).spec).toEqual({
       model: 'claude-opus-5-5',
       max_tokens: 32_000,
@@ -95,7 +95,7 @@ describe('a declared agent', () => {
     expect(agent.tools.get('hasOwnProperty')).toBeUndefined();
   });
 
-  test('takes undefined for an option that is left out', () => {
+  test('treats undefined like an option that is left out', () => {
     const agent = declare({ system: undefined, tools: undefined, limits: { rounds: undefined } });
 
     expect(agent.spec).toEqual(defineAgent(OPTIONS).spec);
@@ -111,7 +111,7 @@ describe('the context of a turn', () => {
   });
   const agent = defineAgent({ ...OPTIONS, contextSchema });
 
-  test('is what the schema makes of it', async () => {
+  test('is the output of the schema', async () => {
     expect(await agent.parseContext({ tenant: 'acme', user: 'ada' })).toEqual({
       tenant: 'acme',
       locale: 'en',
@@ -119,13 +119,13 @@ describe('the context of a turn', () => {
     });
   });
 
-  test('is refused with everything that is wrong with it', async () => {
+  test('is invalid with everything that is wrong with it', async () => {
     await expect(agent.parseContext({ tenant: 7, user: 'nobody' })).rejects.toThrow(
-      /^context of agent support: .*expected string, received number.*\n.*tenant[^]*is nobody/,
+      /^context of agent support does not match its contextSchema:\n.*expected string, received number.*\n.*tenant[^]*is nobody/,
     );
   });
 
-  test('is refused where it is missing', async () => {
+  test('is invalid when it is missing', async () => {
     await expect(agent.parseContext(undefined)).rejects.toThrow(TypeError);
   });
 
@@ -135,68 +135,74 @@ describe('the context of a turn', () => {
   });
 });
 
-describe('a declaration of an agent is refused', () => {
-  const NAME = 'name: must be 1 to 64 letters, digits, "_", "-" and "."';
+describe('a declaration of an agent is invalid', () => {
+  const NAME = 'name must be 1 to 64 letters, digits, "_", "-" and "."; got';
+  const MODEL = 'model must name a model; there is no default; got';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onLimit, prices, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, serverTools';
+    'name, model, system, tools, maxTokens, limits, onLimit, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, prices, serverTools';
 
   test.for([
-    [
-      'without a name',
-      { name: undefined },
-      'name: Invalid input: expected string, received undefined',
-    ],
-    ['with a space in its name', { name: 'my agent' }, NAME],
-    ['with a name that is too long', { name: 'x'.repeat(65) }, NAME],
-    ['without a model', { model: undefined }, 'model: must be named: there is no default model'],
-    ['with an empty model', { model: '' }, 'model: is empty'],
+    ['without a name', { name: undefined }, 'name must be a text; got undefined'],
+    ['with a space in its name', { name: 'my agent' }, `${NAME} "my agent"`],
+    ['with a name that is too long', { name: 'x'.repeat(65) }, `${NAME} "${'x'.repeat(65)}"`],
+    ['without a model', { model: undefined }, `${MODEL} undefined`],
+    ['with an empty model', { model: '' }, `${MODEL} ""`],
     [
       'with a trigger that the API does not take',
       { compaction: { triggerTokens: 49_999 } },
-      'compaction.triggerTokens: Too small: expected number to be >=50000',
+      'compaction.triggerTokens must be a whole number of at least 50000; got 49999',
     ],
     [
       'with blank instructions for the summary',
       { compaction: { instructions: ' ' } },
-      'compaction.instructions: is empty; leave it out',
+      'compaction.instructions must not be blank: leave the option out instead; got " "',
     ],
     [
-      'with compaction for a model that has none',
+      'with compaction for a model that does not have it',
       { model: 'claude-haiku-4-5-20251001', compaction: {} },
-      'compaction: the API does not compact for claude-haiku-4-5-20251001; name Claude 4.6 or a later model',
+      'compaction: the API does not compact for claude-haiku-4-5-20251001; use Claude 4.6 or later',
     ],
-    ['with a blank system prompt', { system: '  ' }, 'system: is empty; leave it out'],
     [
-      'with tools that are in no list',
+      'with a blank system prompt',
+      { system: '  ' },
+      'system must not be blank: leave the option out instead; got "  "',
+    ],
+    [
+      'with a tool instead of a list of tools',
       { tools: tool('a') },
-      'tools: Invalid input: expected array, received object',
+      'tools must be an array; got an object',
     ],
     [
-      'with a tool that is none',
+      'with a tool that is not one',
       { tools: [tool('a'), { name: 'b' }] },
-      'tools.1: must come from defineTool',
+      'tools[1] must come from defineTool; got an object',
     ],
-    ['with a tool of a name', { tools: ['a'] }, 'tools.0: must come from defineTool'],
-    ['with no tokens', { maxTokens: 0 }, 'maxTokens: Too small: expected number to be >=1'],
+    ['with the name of a tool', { tools: ['a'] }, 'tools[0] must come from defineTool; got "a"'],
+    ['with no tokens', { maxTokens: 0 }, 'maxTokens must be a whole number of at least 1; got 0'],
     [
       'with half a token',
       { maxTokens: 1.5 },
-      'maxTokens: Invalid input: expected int, received number',
+      'maxTokens must be a whole number of at least 1; got 1.5',
     ],
     [
       'with no rounds',
       { limits: { rounds: 0 } },
-      'limits.rounds: Too small: expected number to be >=1',
+      'limits.rounds must be a whole number of at least 1; got 0',
     ],
     [
       'with half a tool call',
       { limits: { toolCalls: 0.5 } },
-      'limits.toolCalls: Invalid input: expected int, received number',
+      'limits.toolCalls must be a whole number of at least 0; got 0.5',
     ],
     [
       'with no time',
       { limits: { wallTime: '0s' } },
-      `limits.wallTime: "0s" is not a duration; write milliseconds, or a text like '30s' or '2m'`,
+      `limits.wallTime must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'; got "0s"`,
+    ],
+    [
+      'with a limit of no dollars',
+      { limits: { costUSD: 0 } },
+      'limits.costUSD must be a number of US dollars above 0; got 0',
     ],
     [
       'with a limit in dollars and no prices',
@@ -206,58 +212,78 @@ describe('a declaration of an agent is refused', () => {
     [
       'with half a price list',
       { prices: { input: 4 } },
-      'prices.output: Invalid input: expected number, received undefined',
+      'prices.output must be a number of USD; got undefined',
     ],
     [
       'with a price that does not exist',
       { prices: { input: 4, output: 20, thinking: 20 } },
-      'unknown option thinking in prices (known: input, output, cacheWrite5m, cacheWrite1h, cacheRead)',
+      'unknown option prices.thinking; known options: input, output, cacheWrite5m, cacheWrite1h, cacheRead',
     ],
     [
       'with another end at a limit',
       { onLimit: 'summary' },
-      'onLimit: Invalid option: expected one of "stop"|"lastWord"',
+      'onLimit must be "stop" or "lastWord"; got "summary"',
     ],
     [
-      'with an output that is none',
+      'with a type of thinking that does not exist',
+      { thinking: { type: 'deep' } },
+      'thinking.type must be "adaptive", "enabled", "between_tools", or "disabled"; got "deep"',
+    ],
+    [
+      'with a text for thinking',
+      { thinking: 'adaptive' },
+      'thinking must be an object; got "adaptive"',
+    ],
+    [
+      'with an output that is not a schema',
       { output: 'json' },
-      'output: must be a zod 4 schema or a JSON Schema',
+      'output must be a zod 4 schema or a JSON Schema; got "json"',
     ],
     [
       'with a limit that does not exist',
       { limits: { turns: 3 } },
-      'unknown option turns in limits (known: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime, concurrency, historyEvents)',
+      'unknown option limits.turns; known options: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime, concurrency, historyEvents',
     ],
     [
       'with an option that does not exist',
       { prompt: 'You help.' },
-      `unknown option prompt (known: ${KNOWN})`,
+      `unknown option prompt; known options: ${KNOWN}`,
     ],
     [
-      'with a context schema that is none',
+      'with a context schema that is not one of zod',
       { contextSchema: { type: 'object' } },
-      'contextSchema: must be a zod 4 schema',
+      'contextSchema must be a zod 4 schema; got an object',
     ],
     [
       'with two tools of one name',
       { tools: [tool('a'), tool('b'), tool('a')] },
-      'two tools are named a',
+      'tools: two are named a; each needs its own name',
     ],
     [
       'with several tools of several names',
       { tools: ['a', 'b', 'b', 'a', 'b', '__proto__', '__proto__'].map(tool) },
-      'two tools are named b, a, __proto__',
+      'tools: two are named b, a, __proto__; each needs its own name',
     ],
     [
       'with everything that is wrong with it at once',
       { name: '', model: '' },
-      `${NAME}; model: is empty`,
+      `\n  1. ${NAME} ""\n  2. ${MODEL} ""`,
+    ],
+    [
+      'with everything that does not go together at once',
+      { model: 'claude-haiku-4-5', tools: [tool('a'), tool('a')], compaction: {}, effort: 'low' },
+      [
+        '',
+        '1. tools: two are named a; each needs its own name',
+        '2. compaction: the API does not compact for claude-haiku-4-5; use Claude 4.6 or later',
+        "3. effort 'low': this model does not take effort",
+      ].join('\n  '),
     ],
   ] as const)('%s', ([, changes, problem]) => {
     const name = JSON.stringify('name' in changes ? changes.name : OPTIONS.name);
 
     expect(() => declare(changes)).toThrow(
-      new DeclarationError(`defineAgent(${name}): ${problem}`),
+      new DeclarationError(`defineAgent(${name}):${problem.startsWith('\n') ? '' : ' '}${problem}`),
     );
   });
 });

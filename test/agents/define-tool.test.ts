@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { DeclarationError } from '../../agents/declaration-error.ts';
+import { PlaitError } from '../../core/errors.ts';
 import type { Agent } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import type { Tool, ToolOptions } from '../../agents/define-tool.ts';
@@ -17,11 +18,11 @@ const OPTIONS: Options = {
   run: () => 'none',
 };
 
-/** Declares a tool as plain JavaScript would: with whatever it likes. */
+/** Declares a tool with options of any type, as plain JavaScript may. */
 const declare = (changes: Record<string, unknown>) => defineTool({ ...OPTIONS, ...changes });
 
 describe('a declared tool', () => {
-  test('tells the model its name, description and schema', () => {
+  test('has a spec for the model: its name, description and schema', () => {
     expect(defineTool(OPTIONS).spec).toEqual({
       name: 'get_orders',
       description: 'Reads the orders of a customer.',
@@ -46,7 +47,7 @@ describe('a declared tool', () => {
     expect(await tool.parse({ customer_id: 7 })).toEqual({ ok: true, value: { customer_id: 7 } });
   });
 
-  test('hands input and context to run', () => {
+  test('gives input and context to run', () => {
     const tool = defineTool({
       ...OPTIONS,
       run: (input, { context, idempotencyKey }) => [input, context, idempotencyKey],
@@ -60,12 +61,12 @@ describe('a declared tool', () => {
   });
 
   test.for([
-    ['nothing is said', undefined, false],
-    ['it only reads', { readOnlyHint: true }, true],
-    ['it is idempotent', { idempotentHint: true }, true],
-    ['it says that it is neither', { readOnlyHint: false, idempotentHint: false }, false],
-    ['it only says that it destroys nothing', { destructiveHint: false }, false],
-  ] as const)('may be repeated or not: %s', ([, annotations, repeatable]) => {
+    ['no hint', undefined, false],
+    ['readOnlyHint', { readOnlyHint: true }, true],
+    ['idempotentHint', { idempotentHint: true }, true],
+    ['both hints set to false', { readOnlyHint: false, idempotentHint: false }, false],
+    ['only destructiveHint: false', { destructiveHint: false }, false],
+  ] as const)('with %s may be repeated or not', ([, annotations, repeatable]) => {
     const { policy } = declare({ annotations });
 
     expect(policy.repeatable).toBe(repeatable);
@@ -106,12 +107,14 @@ describe('a declared tool', () => {
 });
 
 const noDuration = (value: string) =>
-  `${value} is not a duration; write milliseconds, or a text like '30s' or '2m'`;
+  `must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'; got ${value}`;
 
-describe('a declaration of a tool is refused', () => {
-  const NAME = 'name: must be 1 to 64 letters, digits, "_" and "-"';
-  const DESCRIPTION = 'description: is empty; the model chooses tools by it';
-  const SCHEMA = 'inputSchema: must be a zod schema or a JSON Schema';
+describe('a declaration of a tool is invalid', () => {
+  const NAME = 'name must be 1 to 64 letters, digits, "_" and "-"; got';
+  const DESCRIPTION = 'description must not be blank: the model chooses tools by it; got';
+  const SCHEMA = 'inputSchema must be a zod schema or a JSON Schema; got';
+  const KNOWN =
+    'name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, deferLoading, allowedCallers, run';
   const KNOWN_TIMES =
     'startToCloseTimeout, heartbeatTimeout, scheduleToStartTimeout, scheduleToCloseTimeout, taskQueue, retry';
   const KNOWN_RETRY =
@@ -119,110 +122,120 @@ describe('a declaration of a tool is refused', () => {
   const KNOWN_HINTS = 'title, readOnlyHint, destructiveHint, idempotentHint, openWorldHint';
 
   test.for([
-    [
-      'without a name',
-      { name: undefined },
-      'name: Invalid input: expected string, received undefined',
-    ],
-    ['with an empty name', { name: '' }, NAME],
-    ['with a dot in its name', { name: 'plait.callModel' }, NAME],
-    ['with a name that is too long', { name: 'x'.repeat(65) }, NAME],
+    ['without a name', { name: undefined }, 'name must be a text; got undefined'],
+    ['with an empty name', { name: '' }, `${NAME} ""`],
+    ['with a dot in its name', { name: 'plait.callModel' }, `${NAME} "plait.callModel"`],
+    ['with a name that is too long', { name: 'x'.repeat(65) }, `${NAME} "${'x'.repeat(65)}"`],
     [
       'with a name that Temporal reserves',
       { name: '__temporal_x' },
-      'name: must not begin with "__temporal_", which Temporal reserves',
+      'name must not begin with "__temporal_", which Temporal reserves; got "__temporal_x"',
     ],
     [
       'without a description',
       { description: undefined },
-      'description: Invalid input: expected string, received undefined',
+      'description must be a text; got undefined',
     ],
-    ['with a blank description', { description: ' \n' }, DESCRIPTION],
-    ['without a schema', { inputSchema: undefined }, SCHEMA],
-    ['with a text as its schema', { inputSchema: 'string' }, SCHEMA],
-    ['without run', { run: undefined }, 'run: must be a function'],
+    ['with a blank description', { description: ' \n' }, String.raw`${DESCRIPTION} " \n"`],
+    ['without a schema', { inputSchema: undefined }, `${SCHEMA} undefined`],
+    ['with a text as its schema', { inputSchema: 'string' }, `${SCHEMA} "string"`],
+    ['without run', { run: undefined }, 'run must be a function; got undefined'],
     [
       'with an option that does not exist',
       { timeout: '5s' },
-      'unknown option timeout (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, deferLoading, allowedCallers, run)',
+      `unknown option timeout; known options: ${KNOWN}`,
     ],
     [
       'with several options that do not exist',
       { timeout: '5s', retries: 3 },
-      'unknown option timeout, retries (known: name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, deferLoading, allowedCallers, run)',
+      `unknown options timeout, retries; known options: ${KNOWN}`,
     ],
     [
       'with an activity option that does not exist',
       { activity: { timeout: '5s' } },
-      `unknown option timeout in activity (known: ${KNOWN_TIMES})`,
+      `unknown option activity.timeout; known options: ${KNOWN_TIMES}`,
     ],
     [
       'with a retry option that does not exist',
       { activity: { retry: { attempts: 3 } } },
-      `unknown option attempts in activity.retry (known: ${KNOWN_RETRY})`,
+      `unknown option activity.retry.attempts; known options: ${KNOWN_RETRY}`,
     ],
     [
       'with a hint that does not exist',
       { annotations: { readOnly: true } },
-      `unknown option readOnly in annotations (known: ${KNOWN_HINTS})`,
+      `unknown option annotations.readOnly; known options: ${KNOWN_HINTS}`,
     ],
     [
-      'with a hint that is no boolean',
+      'with a text for a hint',
       { annotations: { readOnlyHint: 'yes' } },
-      'annotations.readOnlyHint: Invalid input: expected boolean, received string',
+      'annotations.readOnlyHint must be true or false; got "yes"',
     ],
     [
-      'with a time that is none',
+      'with a time that is not a duration',
       { activity: { startToCloseTimeout: 'soon' } },
-      `activity.startToCloseTimeout: ${noDuration('"soon"')}`,
+      `activity.startToCloseTimeout ${noDuration('"soon"')}`,
     ],
     [
       'with no time',
       { activity: { heartbeatTimeout: 0 } },
-      `activity.heartbeatTimeout: ${noDuration('0')}`,
+      `activity.heartbeatTimeout ${noDuration('0')}`,
     ],
     [
       'with a time in the past',
       { activity: { scheduleToCloseTimeout: '-5s' } },
-      `activity.scheduleToCloseTimeout: ${noDuration('"-5s"')}`,
+      `activity.scheduleToCloseTimeout ${noDuration('"-5s"')}`,
     ],
     [
       'with no attempts',
       { activity: { retry: { maximumAttempts: 0 } } },
-      'activity.retry.maximumAttempts: Too small: expected number to be >=1',
+      'activity.retry.maximumAttempts must be a whole number of at least 1; got 0',
     ],
     [
       'with half an attempt',
       { activity: { retry: { maximumAttempts: 1.5 } } },
-      'activity.retry.maximumAttempts: Invalid input: expected int, received number',
+      'activity.retry.maximumAttempts must be a whole number of at least 1; got 1.5',
     ],
     [
       'with waits that become shorter',
       { activity: { retry: { backoffCoefficient: 0.5 } } },
-      'activity.retry.backoffCoefficient: Too small: expected number to be >=1',
+      'activity.retry.backoffCoefficient must be at least 1; got 0.5',
     ],
     [
       'with a first wait above the longest',
       { activity: { retry: { initialInterval: '1m', maximumInterval: '30s' } } },
-      'activity.retry: initialInterval must not be above maximumInterval',
+      'activity.retry.initialInterval must not be above maximumInterval (30000 ms); got "1m"',
+    ],
+    [
+      'with approval for calls by code',
+      { approval: 'always', allowedCallers: ['code_execution_20260120'] },
+      'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
     ],
     [
       'with everything that is wrong with it at once',
       { name: 'get orders', description: '', activity: { retry: { maximumAttempts: 0 } } },
-      `${NAME}; ${DESCRIPTION}; activity.retry.maximumAttempts: Too small: expected number to be >=1`,
+      [
+        '',
+        `1. ${NAME} "get orders"`,
+        `2. ${DESCRIPTION} ""`,
+        '3. activity.retry.maximumAttempts must be a whole number of at least 1; got 0',
+      ].join('\n  '),
     ],
   ] as const)('%s', ([, changes, problem]) => {
     const name = JSON.stringify('name' in changes ? changes.name : OPTIONS.name);
 
-    expect(() => declare(changes)).toThrow(new DeclarationError(`defineTool(${name}): ${problem}`));
+    expect(() => declare(changes)).toThrow(
+      new DeclarationError(
+        `defineTool(${name ?? 'undefined'}):${problem.startsWith('\n') ? '' : ' '}${problem}`,
+      ),
+    );
   });
 
-  test.for([undefined, null, 'get_orders'])('that is no object: %s', (options) => {
+  test.for([undefined, null, 'get_orders'])('that is not an object: %s', (options) => {
     expect(() => defineTool(options as unknown as Options)).toThrow(DeclarationError);
   });
 
-  test('as a TypeError, for those who do not know its class', () => {
-    expect(() => declare({ run: 7 })).toThrow(TypeError);
+  test('as a PlaitError, for callers that do not know its class', () => {
+    expect(() => declare({ run: 7 })).toThrow(PlaitError);
   });
 });
 
@@ -245,7 +258,7 @@ describe('the compiler', () => {
     });
   });
 
-  test('knows no more than an object from a JSON Schema', () => {
+  test('knows only that a JSON Schema describes an object', () => {
     defineTool({
       ...OPTIONS,
       inputSchema: { type: 'object', properties: { customer_id: { type: 'number' } } },
@@ -255,7 +268,7 @@ describe('the compiler', () => {
     });
   });
 
-  test('lets a tool say what context it needs, and only agents with that context have it', () => {
+  test('lets a tool say what context it needs, and only agents with that context take it', () => {
     interface Tenant {
       tenant: string;
     }

@@ -8,12 +8,12 @@ const compile = (schema: unknown) => compileSchema('defineTool("a")', schema as 
 
 async function problemOf(schema: unknown, input: unknown): Promise<string> {
   const parsed = await compile(schema).parse(input);
-  if (parsed.ok) throw new Error('The input must be refused.');
+  if (parsed.ok) throw new Error('The input must be invalid.');
   return parsed.problem;
 }
 
 describe('a zod schema', () => {
-  test('gives run its output, and the model its input', async () => {
+  test('gives its output to run, and shows its input to the model', async () => {
     const { jsonSchema, parse } = compile(
       z.object({
         since: z.string().transform((text) => new Date(text)),
@@ -32,7 +32,7 @@ describe('a zod schema', () => {
     });
   });
 
-  test('leaves out what it does not know', async () => {
+  test('drops fields that it does not know', async () => {
     expect(await compile(z.object({ a: z.number() })).parse({ a: 1, b: 2 })).toEqual({
       ok: true,
       value: { a: 1 },
@@ -68,7 +68,7 @@ describe('a zod schema', () => {
       z.object({ json: z.string().transform(async (text): Promise<unknown> => JSON.parse(text)) }),
     ],
     ['a refinement', z.object({ json: z.string().refine((text) => JSON.parse(text) !== null) })],
-  ] as const)('takes what %s throws for a wrong input', async ([, schema]) => {
+  ] as const)('reports what %s throws as a problem of the input', async ([, schema]) => {
     expect(await problemOf(schema, { json: '{"a"' })).toContain('in JSON at position 4');
   });
 
@@ -86,13 +86,13 @@ describe('a zod schema', () => {
     expect(await parse({ name: 'a', children: [{}] })).toMatchObject({ ok: false });
   });
 
-  test('may be put together from several objects', () => {
+  test('may be an intersection of objects', () => {
     const schema = z.object({ a: z.string() }).and(z.object({ b: z.string() }));
 
     expect(compile(schema).jsonSchema).toMatchObject({ type: 'object', required: ['a', 'b'] });
   });
 
-  test('is told to the model without the name of its draft', () => {
+  test('is shown to the model without the name of its draft', () => {
     expect(compile(z.object({})).jsonSchema).not.toHaveProperty('$schema');
   });
 });
@@ -164,25 +164,24 @@ describe('a JSON Schema', () => {
     ['a list', [7]],
     ['null', null],
     ['nothing', undefined],
-  ] as const)('refuses an input that is %s', async ([, input]) => {
+  ] as const)('rejects an input that is %s', async ([, input]) => {
     expect(await problemOf(schema, input)).toBe('input must be object');
   });
 });
 
 const combined = (keyword: string) =>
-  `has ${keyword} at its top level, which the API refuses; wrap it into a property`;
-const notAnObject = (type: string) =>
-  `must describe an object at its top level, got ${JSON.stringify(type)}`;
-const unrepresentable = (what: string) => `has no JSON Schema: ${what}`;
+  `has ${keyword} at its top level, which the API rejects; move it into a property`;
+const notAnObject = (type: string) => `must describe an object at its top level; got ${type}`;
+const unrepresentable = (what: string) => `cannot be turned into a JSON Schema: ${what}`;
 
-describe('a schema is refused that', () => {
+describe('a schema is invalid that', () => {
   const object = z.object({ a: z.string() });
 
   test.for([
-    ['is a list', [], 'must be a zod 4 schema or a JSON Schema'],
-    ['comes from zod 3', { _def: {}, parse: () => 1 }, 'comes from zod 3; zod 4 is needed'],
-    ['is a text in zod', z.string(), notAnObject('string')],
-    ['is a list in zod', z.array(z.string()), notAnObject('array')],
+    ['is a list', [], 'must be a zod 4 schema or a JSON Schema; got []'],
+    ['comes from zod 3', { _def: {}, parse: () => 1 }, 'is a zod 3 schema; import zod 4 instead'],
+    ['is a text in zod', z.string(), notAnObject('type "string"')],
+    ['is a list in zod', z.array(z.string()), notAnObject('type "array"')],
     ['may be anything in zod', z.any(), notAnObject('no type')],
     ['is a union in zod', z.union([object, z.object({ b: z.string() })]), combined('anyOf')],
     [
@@ -210,7 +209,7 @@ describe('a schema is refused that', () => {
       unrepresentable('Map cannot be represented in JSON Schema'),
     ],
     ['has no type', { properties: {} }, notAnObject('no type')],
-    ['is a text', { type: 'string' }, notAnObject('string')],
+    ['is a text', { type: 'string' }, notAnObject('type "string"')],
     [
       'has oneOf at its top level',
       { type: 'object', oneOf: [{ required: ['a'] }] },
@@ -219,12 +218,12 @@ describe('a schema is refused that', () => {
     [
       'holds an unknown type',
       { type: 'object', properties: { a: { type: 'text' } } },
-      /^is no valid JSON Schema \(draft 2020-12\): .*type/,
+      /^is not a valid JSON Schema \(draft 2020-12\): .*type/,
     ],
     [
       'refers to what is not there',
       { type: 'object', properties: { a: { $ref: '#/$defs/missing' } } },
-      /^is no valid JSON Schema \(draft 2020-12\): can't resolve reference/,
+      /^is not a valid JSON Schema \(draft 2020-12\): can't resolve reference/,
     ],
   ] as const)('%s', ([, schema, problem]) => {
     const expected =

@@ -6,7 +6,7 @@ import type { AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { defineTool } from '../../agents/define-tool.ts';
 import type { AgentModelOptions } from '../../agents/model-options.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 
 const look = defineTool({
   name: 'look',
@@ -31,7 +31,7 @@ const ask = (model: string, options: AgentModelOptions, maxTokens?: number) => {
   return requestParams(spec, [{ role: 'user', content: 'Hello' }], { first: true });
 };
 
-/** Why it is refused when it is declared. */
+/** What is wrong with the declaration. */
 function declarationProblem(model: string, options: Partial<AgentOptions<unknown>>) {
   try {
     declare(model, options);
@@ -59,7 +59,7 @@ describe('the options of the model become fields of the request', () => {
   ])('%o', ([options, fields]) => {
     const params = ask('claude-opus-5-5', options);
     expect(params).toMatchObject(fields);
-    expect(refusal({ ...params })).toBeUndefined();
+    expect(rejection({ ...params })).toBeUndefined();
   });
 
   test('a budget for thinking', () => {
@@ -110,7 +110,7 @@ describe('the options of the model become fields of the request', () => {
   });
 });
 
-describe('a declaration is refused exactly where the API would refuse the request', () => {
+describe('a declaration is invalid exactly when the API would reject the request', () => {
   const models = [
     'claude-fable-5-2',
     'claude-opus-5-5',
@@ -138,11 +138,11 @@ describe('a declaration is refused exactly where the API would refuse the reques
   ];
   const MAX_TOKENS = 4_000;
 
-  /** What the scripted API, which has a table of its own, says to the same options. */
+  /** What the scripted API, which has its own table, says to the same options. */
   function apiProblem(model: string, options: AgentModelOptions) {
     const { thinking, effort, toolChoice } = options;
     const budget = thinking?.type === 'enabled' ? { budget_tokens: thinking.budgetTokens } : {};
-    return refusal({
+    return rejection({
       model,
       max_tokens: MAX_TOKENS,
       tools: [look.spec],
@@ -162,7 +162,7 @@ describe('a declaration is refused exactly where the API would refuse the reques
     expect(differing).toEqual([]);
   });
 
-  test('a model with a name of its own is left to the API', () => {
+  test('a model of an unknown name is left to the API', () => {
     expect(
       declarationProblem('our-gateway/opus', {
         thinking: { type: 'disabled' },
@@ -198,9 +198,28 @@ describe('a declaration says what to write instead', () => {
     [
       'claude-opus-4-5',
       { thinking: { type: 'enabled', budgetTokens: 5_000 }, maxTokens: 5_000 },
-      'thinking.budgetTokens must be below maxTokens (5000)',
+      'thinking.budgetTokens must be below maxTokens (5000); got 5000',
     ],
-    ['claude-opus-5', { toolChoice: { type: 'any' }, tools: [] }, 'toolChoice: there are no tools'],
+    [
+      'claude-opus-4-5',
+      { thinking: { type: 'enabled', budgetTokens: 2_000 }, toolChoice: { type: 'any' } },
+      "toolChoice: the API does not force a tool beside thinking 'enabled'; leave one of them out",
+    ],
+    [
+      'claude-opus-5',
+      { toolChoice: { type: 'any' }, tools: [] },
+      'toolChoice forces a tool, and the agent has none',
+    ],
+    [
+      'claude-opus-5',
+      { toolChoice: { type: 'tool', name: 'see' } },
+      'toolChoice.name must be a tool of the agent; got "see"',
+    ],
+    [
+      'claude-opus-5',
+      { toolChoice: { type: 'must' } as never },
+      'toolChoice.type must be "auto", "any", "tool", or "none"; got "must"',
+    ],
     [
       'claude-opus-5-5',
       {
@@ -208,18 +227,27 @@ describe('a declaration says what to write instead', () => {
         serverTools: [{ type: 'code_execution_20260120', name: 'code_execution' }],
         tools: [byCode],
       },
-      'toolChoice.disableParallelToolUse: the API does not take it beside tools that code may call',
+      'toolChoice.disableParallelToolUse: the API rejects it beside tools that code may call; leave it out',
     ],
     [
       'claude-opus-5-5',
       { maxTokensRetry: 100, maxTokens: 100 },
-      'maxTokensRetry must be above maxTokens (100)',
+      'maxTokensRetry must be above maxTokens (100); got 100',
     ],
-    ['claude-opus-5-5', { stopSequences: [] }, 'stopSequences: is empty; leave it out'],
+    [
+      'claude-opus-5-5',
+      { stopSequences: [] },
+      'stopSequences must not be empty: leave the option out instead; got []',
+    ],
+    [
+      'claude-opus-5-5',
+      { stopSequences: ['END', ' '] },
+      'stopSequences[1] must not be blank: the API rejects it; got " "',
+    ],
     [
       'claude-opus-5-5',
       { cache: { ttl: '1d' } as never },
-      "cache: must be false, { ttl: '5m' } or { ttl: '1h' }",
+      "cache must be false, { ttl: '5m' } or { ttl: '1h' }; got an object",
     ],
   ])('%s: %o', ([model, options, problem]) => {
     expect(declarationProblem(model, options)).toBe(`defineAgent("a"): ${problem}`);

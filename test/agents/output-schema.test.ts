@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { OutputOption } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 
 const compile = (schema: OutputOption) => compileOutput('test', schema);
 
-const taken: [string, OutputOption][] = [
+const accepted: [string, OutputOption][] = [
   ['numbers and texts with limits', z.object({ n: z.int().min(1).max(5), t: z.string().min(3) })],
   [
     'lists, choices and what may be absent',
@@ -38,19 +38,19 @@ const taken: [string, OutputOption][] = [
   ['a JSON Schema', { type: 'object', properties: { a: { type: 'integer', minimum: 0 } } }],
 ];
 
-describe('an output schema is sent in a form that the API takes', () => {
-  test.each(taken)('%s', (_name, schema) => {
+describe('an output schema is sent in a form that the API accepts', () => {
+  test.each(accepted)('%s', (_name, schema) => {
     const body = {
       model: 'claude-opus-5-5',
       max_tokens: 100,
       messages: [{ role: 'user', content: 'Hello' }],
       output_config: compile(schema).config,
     };
-    expect(refusal(body)).toBeUndefined();
+    expect(rejection(body)).toBeUndefined();
   });
 });
 
-test('what the API cannot hold the model to is told it, and checked', async () => {
+test('a limit that the API does not support goes into the description, and is checked', async () => {
   const { config, parse } = compile(z.object({ stars: z.number().max(5) }));
 
   expect(config.format.schema['properties']).toEqual({
@@ -60,7 +60,7 @@ test('what the API cannot hold the model to is told it, and checked', async () =
   expect(await parse({ stars: 6 })).toMatchObject({ ok: false });
 });
 
-test('what does not match a JSON Schema is named', async () => {
+test('an answer that does not match a JSON Schema is reported with its path', async () => {
   const { parse } = compile({ type: 'object', properties: { a: { type: 'integer' } } });
 
   expect(await parse({ a: 'b' })).toEqual({ ok: false, problem: 'output/a must be integer' });
@@ -71,11 +71,11 @@ interface Node {
 }
 const node: z.ZodType<Node> = z.lazy(() => z.object({ next: node.optional() }));
 
-describe('an output schema is refused', () => {
+describe('an output schema is invalid', () => {
   const unnamed = /output allows properties that it does not name/;
   test.for<[string, OutputOption, RegExp]>([
     [
-      'that is no object',
+      'that is not an object',
       z.array(z.string()),
       /output cannot be sent to the API: .*must be an object, but got array/,
     ],
@@ -94,10 +94,14 @@ describe('an output schema is refused', () => {
     [
       'that holds itself',
       z.object({ root: node }),
-      /output is recursive \(#.*\), which the API refuses/,
+      /output is recursive \(#.*\), which the API rejects/,
     ],
-    ['that has no JSON Schema', z.object({ on: z.date() }), /output has no JSON Schema/],
-    ['of zod 3', { _def: {}, type: 'object' }, /output comes from zod 3/],
+    [
+      'that has no JSON Schema',
+      z.object({ on: z.date() }),
+      /output cannot be turned into a JSON Schema/,
+    ],
+    ['of zod 3', { _def: {}, type: 'object' }, /output is a zod 3 schema/],
   ])('%s', ([, schema, message]) => {
     expect(() => compile(schema)).toThrow(DeclarationError);
     expect(() => compile(schema)).toThrow(message);

@@ -3,7 +3,7 @@ import { ToolError } from '../../agents/tool-error.ts';
 import { causeChain } from '../../core/failures.ts';
 
 describe('the error of a tool', () => {
-  test('may be retried, at the usual time, unless it says otherwise', () => {
+  test('may be retried, after the usual wait, unless it says otherwise', () => {
     expect(new ToolError('busy')).toMatchObject({
       name: 'ToolError',
       message: 'busy',
@@ -17,12 +17,12 @@ describe('the error of a tool', () => {
     expect(new ToolError('busy', { nextRetryDelay: '30s' }).nextRetryDelay).toBe('30s');
   });
 
-  test('has a cause only where it is given one', () => {
+  test('has a cause only when it is given one', () => {
     expect(new ToolError('busy')).not.toHaveProperty('cause');
     expect('cause' in new ToolError('busy', { cause: undefined })).toBe(true);
   });
 
-  test('is told with its cause', () => {
+  test('is described with its cause', () => {
     const cause = new Error('connect ECONNREFUSED 10.0.0.7:5432');
 
     expect(causeChain(new ToolError('The order database is down', { cause }))).toBe(

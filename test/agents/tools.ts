@@ -11,7 +11,7 @@ const log: Logger = {
   error: silent,
 };
 
-/** What `run` is given, for tools that are called by hand. */
+/** The context of `run`, for tests that call it themselves. */
 export function toolContext<Context>(context: Context): ToolContext<Context> {
   return {
     idempotencyKey: 'workflow/1/toolu_1',
@@ -25,5 +25,5 @@ export function toolContext<Context>(context: Context): ToolContext<Context> {
   };
 }
 
-/** Names that are legal for the API and members of every object in JavaScript, or special elsewhere. */
+/** Legal names for the API that are members of every object in JavaScript, or special elsewhere. */
 export const SPECIAL_NAMES = ['constructor', '__proto__', 'default', 'toString'] as const;

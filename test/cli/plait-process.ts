@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { inject } from 'vitest';
 
-const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const main = join(inject('compiled'), 'cli/main.js');
 
-export const EXAMPLE = fileURLToPath(
-  new URL('../../examples/customer-lookup/agent.ts', import.meta.url),
-);
+export const EXAMPLE = join(inject('compiled'), 'examples/customer-lookup/agent.js');
 
 export interface Ended {
   code: number | string;
@@ -16,7 +13,7 @@ export interface Ended {
 }
 
 export interface PlaitProcess {
-  /** Resolves to the output so far when it holds the text; rejects when the process ends before. */
+  /** Resolves to the output so far when it contains the text; rejects when the process ends first. */
   says(text: string): Promise<string>;
   interrupt(): void;
   ended: Promise<Ended>;
@@ -29,21 +26,17 @@ export interface PlaitOptions {
   input?: string;
 }
 
-/** The command line in a process of its own, with no settings but those given. */
+/** The command line in a new process, with only the given settings. */
 export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
-  return startProgram(main, args, options);
+  return startNode([main, ...args], options);
 }
 
-/** The same for any other program of the project. */
-export function startProgram(
-  path: string,
-  args: readonly string[],
-  options: PlaitOptions = {},
-): PlaitProcess {
-  const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', path, ...args], {
+/** Another program, with the arguments of `node`. */
+export function startNode(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
+  const child = spawn(process.execPath, args, {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    // A test that gives up, after 180 s, must not leave a process behind.
+    // A test that times out, after 180 s, must not leave a process running.
     timeout: 170_000,
     killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

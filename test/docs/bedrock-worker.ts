@@ -4,7 +4,7 @@ import { createWorker } from 'plait/worker';
 
 export const helper = defineAgent({ name: 'helper', model: 'eu.anthropic.claude-opus-5-5' });
 
-/** Claude by Amazon Bedrock, with the AWS credentials of the machine. */
+/** Claude through Amazon Bedrock, with the AWS credentials of the machine. */
 export const createBedrockWorker = (taskQueue: string) =>
   createWorker({
     taskQueue,

@@ -7,7 +7,7 @@ export const findContacts = defineTool({
   inputSchema: z.object({ name: z.string() }),
   annotations: { readOnlyHint: true },
   concurrency: 4, // at once in one turn
-  activity: { taskQueue: 'crm' }, // where a limit for all turns and workers can be set
+  activity: { taskQueue: 'crm' }, // a queue of its own can have a limit for all turns and workers
   async run({ name }, { signal }) {
     const url = `${process.env['CRM_URL']}/contacts?name=${encodeURIComponent(name)}`;
     const response = await fetch(url, { signal });

@@ -1,7 +1,7 @@
 import { createWorker } from 'plait/worker';
 import { office } from './office.ts';
 
-/** Serves the tools with the queue `crm`, and no turns: `run()` it as often as you like. */
+/** Serves the tools of the queue `crm`, and no turns. Run as many of these as you like. */
 export const createCrmWorker = () =>
   createWorker({
     agents: [office],

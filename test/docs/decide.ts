@@ -1,6 +1,6 @@
 import type { AgentClient } from 'plait/client';
 
-/** Decides about the calls that wait, of all turns. */
+/** Decides about the waiting calls of all turns. */
 export async function decideAll(agents: AgentClient, by: string): Promise<void> {
   for await (const { turnId, callId, tool, input } of agents.approvals()) {
     if (tool !== 'pay') continue;
@@ -9,7 +9,7 @@ export async function decideAll(agents: AgentClient, by: string): Promise<void> 
     if (cents > 1_000_000) {
       await turn.deny(callId, { by, reason: 'Ask the board.' });
     } else if (cents > 100_000) {
-      // Runs on another input; the model is told.
+      // The call runs with another input, and the model reads that.
       await turn.approve(callId, { by, input: { invoice, cents: 100_000 } });
     } else {
       await turn.approve(callId, { by });

@@ -1,7 +1,7 @@
 import { defineAgent, defineTool } from 'plait';
 import { z } from 'zod';
 
-/** What drives the mouse and the keyboard: yours. */
+/** Your code that drives the mouse and the keyboard. */
 export interface Desktop {
   screenshot(): Promise<Buffer>;
   click(x: number, y: number): Promise<void>;

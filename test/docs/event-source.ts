@@ -10,7 +10,7 @@ export function eventSource(agents: AgentClient): Server {
     response.on('close', () => gone.abort());
     const send = async () => {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
-      // What the browser has seen last; it sends it by itself when it connects again.
+      // The last reply that the browser has seen: it sends this id when it connects again.
       const afterReply = Number(request.headers['last-event-id'] ?? 0);
       const turn = agents.getTurn(decodeURIComponent(turnId));
       for await (const event of turn.stream({ signal: gone.signal, afterReply })) {

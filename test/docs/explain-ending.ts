@@ -1,6 +1,6 @@
 import type { TurnResult } from 'plait';
 
-/** What to tell a person whose turn has ended. */
+/** What to show a person whose turn has ended. */
 export function explainEnding({ stopReason, text, stopDetails }: TurnResult): string {
   switch (stopReason) {
     case 'end_turn':
@@ -12,8 +12,8 @@ export function explainEnding({ stopReason, text, stopDetails }: TurnResult): st
     case 'refusal':
       return 'Claude has declined to answer.';
     case 'unknown':
-      return `The model stopped for a reason that is new: ${String(stopDetails)}`;
+      return `The model stopped for an unknown reason: ${String(stopDetails)}`;
     default:
-      return `The turn was ended: ${stopReason}`;
+      return `The turn ended: ${stopReason}`;
   }
 }

@@ -3,7 +3,7 @@ import { defineTool } from 'plait';
 import { z } from 'zod';
 
 const PAGES = 40;
-/** Stands for a minute of work. */
+/** Stands in for a minute of work. */
 const workOn = (_page: number, signal: AbortSignal) =>
   sleep(Number(process.env['PAGE_MS'] ?? 60_000), undefined, { signal });
 
@@ -14,7 +14,7 @@ export const checkLedger = defineTool({
   annotations: { readOnlyHint: true },
   activity: { startToCloseTimeout: '40m', retry: { maximumAttempts: 10 } },
   async run({ year }, { heartbeat, heartbeatDetails, log, signal }) {
-    // What an earlier attempt recorded before its worker was lost.
+    // An earlier attempt recorded this before its worker was lost.
     const { done = 0 } = (heartbeatDetails ?? {}) as { done?: number };
     if (done > 0) log.info('resumed', { done });
     for (let page = done; page < PAGES; page++) {

@@ -14,11 +14,11 @@ export const printReport = defineTool({
       body: JSON.stringify({ report, token: delivery.token }),
       signal,
     });
-    return delivery; // the call waits, and no worker does
+    return delivery; // the call waits without a worker
   },
 });
 
-/** What the printer's webhook calls, in any process, hours later. */
+/** The printer's webhook calls this, in any process, hours later. */
 export async function delivered(agents: AgentClient, token: string, pages: number): Promise<void> {
   await agents.completeToolCall(token, { pages });
   // or: await agents.failToolCall(token, 'The printer has no paper.');

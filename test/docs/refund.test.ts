@@ -35,7 +35,7 @@ test('both lookups run at once, and the refund after them', async () => {
     .answeredEveryCall();
 });
 
-test('a database that is away for a moment and an overloaded model change nothing', async () => {
+test('a database that is down for a moment and an overloaded model change nothing', async () => {
   const shaky = withToolFaults(support, { get_orders: failTimes(2, 'connection refused') });
   await using env = await startTestEnvironment({
     agents: [shaky],
@@ -47,7 +47,7 @@ test('a database that is away for a moment and an overloaded model change nothin
   expectTurn(result).attempts('get_orders', 3).outcome('refund', 'succeeded');
 });
 
-test('when the worker dies during a refund, the model hears it and nothing is refunded twice', async () => {
+test('when the worker dies during a refund, the model reads that and nothing is refunded twice', async () => {
   const mortal = withToolFaults(support, { refund: workerDies() });
   await using env = await startTestEnvironment({ agents: [mortal], script });
 

@@ -1,33 +1,33 @@
 import type { AgentClient, TurnStreamEvent } from 'plait/client';
 
-/** What a browser shows: the answer as it grows, and the calls that it is waiting for. */
+/** What a browser shows: the answer as it grows, and the calls. */
 export class Reply {
   #committed = '';
-  #forming = '';
+  #partial = '';
   readonly calls = new Map<string, string>();
   /** The last round whose reply is complete. */
   round = 0;
 
   get text(): string {
-    return this.#committed + this.#forming;
+    return this.#committed + this.#partial;
   }
 
-  /** Before it is followed again: what was not committed is told anew. */
+  /** Call this before you follow the turn again: what was not committed arrives again. */
   resume(): void {
-    this.#forming = '';
+    this.#partial = '';
   }
 
   take(event: TurnStreamEvent): void {
     switch (event.type) {
       case 'textDelta':
-        this.#forming += event.text;
+        this.#partial += event.text;
         break;
       case 'attemptRestarted':
-        this.#forming = ''; // the model is asked again: drop what it had begun to say
+        this.#partial = ''; // the model is asked again: drop what it has said so far
         break;
       case 'replyCommitted':
         this.#committed = this.text;
-        this.#forming = '';
+        this.#partial = '';
         this.round = event.round;
         break;
       case 'callScheduled':
@@ -40,7 +40,7 @@ export class Reply {
         this.calls.set(event.callId, `${event.name}: ${event.outcome}`);
         break;
       case 'turnEnded':
-        this.#forming = ''; // of a reply that was never complete
+        this.#partial = ''; // it belongs to a reply that was never complete
         break;
       default: // thinkingDelta, callForming
         break;
@@ -48,7 +48,7 @@ export class Reply {
   }
 }
 
-/** Follows a turn into a reply that is shown. Called again after a lost connection, it goes on. */
+/** Follows a turn into `reply`. After a lost connection, call it again: it goes on. */
 export async function follow(
   agents: AgentClient,
   turnId: string,

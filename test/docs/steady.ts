@@ -7,11 +7,11 @@ export const steady = defineAgent({
   system: 'You answer customers.',
   fallbacks: [
     { model: 'claude-sonnet-5-5', on: ['overloaded'], effort: 'high' },
-    { model: 'claude-opus-4-8' }, // where the others are overloaded, and where one of them refuses
+    { model: 'claude-opus-4-8' }, // when the others are overloaded, or one of them declines
   ],
   modelTaskQueue: 'models',
 });
 
-/** Asks the model for ten turns at once, and five times a second with all workers together. */
+/** At most ten requests at once for each worker, and five a second for all workers together. */
 export const createSteadyWorker = () =>
   createWorker({ agents: [steady], maxConcurrentModelCalls: 10, maxModelCallsPerSecond: 5 });

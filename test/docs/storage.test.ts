@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { directoryStorage, postgresTable } from 'plait/storage';
+import { directoryStorage } from 'plait/storage';
+import { postgresTable } from '../../storage/postgres.ts';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { testGuide } from '../fixtures/guide.ts';
 import { plait } from '../cli/plait-process.ts';
@@ -71,7 +72,7 @@ describe('collecting garbage', () => {
     expect(young.stderr).toContain('a day at least');
     const dry = await gc('--remove-all', '--dry-run');
     expect(dry.stdout).toMatch(
-      /Would remove 1 object \(1 kB\): written before .*Z, and named by nothing/,
+      /Would remove 1 object \(1 kB\): written before .*Z, and needed by no workflow/,
     );
     expect(await left()).toBe(1);
 

@@ -2,7 +2,7 @@ import type { AgentClient } from 'plait/client';
 import { SessionBusyError } from 'plait/client';
 import { support } from './support.ts';
 
-/** What a web request does with a customer's message. */
+/** A web request calls this with a customer's message. */
 export async function onMessage(agents: AgentClient, ticket: string, text: string, id: string) {
   const session = agents.openSession(support, ticket);
   const turn = await session.send(text, { idempotencyKey: id });
@@ -15,7 +15,7 @@ export async function onInterrupt(agents: AgentClient, ticket: string, text: str
   return (await turn.result()).text;
 }
 
-/** A job that may be left out when the agent has something better to do. */
+/** A reminder that is dropped when the agent is busy. */
 export async function remind(agents: AgentClient, ticket: string) {
   try {
     await agents.getSession(ticket).send('Is anything still open?', { whenBusy: 'reject' });

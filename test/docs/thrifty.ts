@@ -13,5 +13,5 @@ export const researcher = defineAgent({
     wallTime: '10 minutes',
   },
   onLimit: 'lastWord',
-  prices: examplePrices['claude-opus-5-5'], // look yours up
+  prices: examplePrices['claude-opus-5-5'], // check your own
 });

@@ -219,5 +219,7 @@ test('a turn may be started with another policy', async () => {
   bankRefuses = true;
   await using env = await start([['pay', { invoice: 'A', cents: 500 }]]);
   const said = await payAllOrStop(env.agents, 'go');
-  expect(said).toMatch(/^stopped after 3 messages: .*The bank refused: \\"no money\\"/);
+  expect(said).toMatch(
+    /^stopped after 3 messages: .*The bank rejected the payment: \\"no money\\"/,
+  );
 });

@@ -24,7 +24,7 @@ export async function dueDate(agents: AgentClient, mail: string): Promise<Date |
   return output?.due;
 }
 
-/** The same agent, and another answer. */
+/** The same agent, with another kind of answer. */
 export async function isUrgent(agents: AgentClient, mail: string): Promise<boolean> {
   const output = z.object({ urgent: z.boolean() });
   const result = await agents.execute(triage, mail, { output });

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { callTools, conversation, say, startMessagesServer } from 'plait/testing';
 import { expect, test } from 'vitest';
-import { temporalIsListening } from '../../testing/find-temporal.ts';
+import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import type { PlaitOptions } from '../cli/plait-process.ts';
-import { startProgram } from '../cli/plait-process.ts';
+import { startNode } from '../cli/plait-process.ts';
 
 const folder = fileURLToPath(new URL('../../examples', import.meta.url));
 const read = (path: string) => readFileSync(join(folder, path), 'utf8');
@@ -15,8 +15,9 @@ const names = readdirSync(folder, { withFileTypes: true })
   )
   .map(({ name }) => name);
 
+/** As `npm run example` does. */
 const startExample = (args: string[], options?: PlaitOptions) =>
-  startProgram(join(folder, 'run.ts'), args, options);
+  startNode(['--import', 'tsx', '--conditions=source', join(folder, 'run.ts'), ...args], options);
 
 /** Whether the example's own Temporal server still runs. */
 async function leavesServer(stderr: string): Promise<boolean> {
@@ -25,7 +26,7 @@ async function leavesServer(stderr: string): Promise<boolean> {
   return await temporalIsListening(address);
 }
 
-/** What happens at the same time comes in any order, and at any time. */
+/** Sorted, since what runs in parallel prints in any order; and without times. */
 const linesOf = (text: string) =>
   text
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')

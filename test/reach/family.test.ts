@@ -7,7 +7,7 @@ import type { AnthropicVertex } from '@anthropic-ai/vertex-sdk';
 import { describe, expect, expectTypeOf, test } from 'vitest';
 import type { ModelClient } from '../../activities/model/client.ts';
 import { requestReply } from '../../activities/model/request-reply.ts';
-import { createSecrets } from '../../activities/secrets.ts';
+import { createSecrets } from '../../activities/model/secrets.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
 import { say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';

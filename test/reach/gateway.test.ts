@@ -13,7 +13,7 @@ import { workerWith } from '../fixtures/worker-with.ts';
 const agent = agentWith([reader('look', () => 'seen')]);
 const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
 
-/** What stands in the environment of whoever runs the tests. */
+/** The environment of the person who runs the tests. */
 const NOTHING = {
   ANTHROPIC_API_KEY: undefined,
   ANTHROPIC_AUTH_TOKEN: undefined,
@@ -61,7 +61,7 @@ describe('a turn goes through a gateway', () => {
   });
 });
 
-function refusalOf(anthropic: ActivitiesOptions['anthropic']): unknown {
+function errorOf(anthropic: ActivitiesOptions['anthropic']): unknown {
   try {
     return createActivities({ agents: [], ...(anthropic === undefined ? {} : { anthropic }) });
   } catch (error) {
@@ -69,33 +69,33 @@ function refusalOf(anthropic: ActivitiesOptions['anthropic']): unknown {
   }
 }
 
-describe('a URL with a password is refused, and not repeated:', () => {
+describe('a URL with a password is rejected, and not repeated:', () => {
   const url = 'https://somebody:planted-password@gateway.example.com';
 
   test('in the options', () => {
-    const refusal = refusalOf({ baseURL: url });
+    const error = errorOf({ baseURL: url });
 
-    expect(refusal).toBeInstanceOf(DeclarationError);
-    expect(refusal).toMatchObject({
+    expect(error).toBeInstanceOf(DeclarationError);
+    expect(error).toMatchObject({
       message: expect.stringMatching(/^anthropic\.baseURL has a user name or a password/) as string,
     });
-    expect(inspect(refusal)).not.toContain('planted-password');
+    expect(inspect(error)).not.toContain('planted-password');
   });
 
   test('in the environment', () => {
     using _ = withEnvironment({ ANTHROPIC_BASE_URL: url });
 
-    const refusal = refusalOf(undefined);
+    const error = errorOf(undefined);
 
-    expect(refusal).toMatchObject({
+    expect(error).toMatchObject({
       message: expect.stringMatching(/^ANTHROPIC_BASE_URL has a user name or a password/) as string,
     });
-    expect(inspect(refusal)).not.toContain('planted-password');
+    expect(inspect(error)).not.toContain('planted-password');
   });
 });
 
 describe('a key that a function gives', () => {
-  test('is asked for before every request, and again when the API refuses it', async () => {
+  test('is asked for before every request, and again when the API rejects it', async () => {
     const keys = ['key-of-monday', 'key-of-tuesday', 'key-of-tuesday'];
     await using model = await startMessagesServer({ script, apiKey: 'key-of-tuesday' });
     const anthropic = {
@@ -110,7 +110,7 @@ describe('a key that a function gives', () => {
     expect(keys).toEqual([]);
   });
 
-  test('fails the turn when the API refuses it twice', async () => {
+  test('fails the turn when the API rejects it twice', async () => {
     await using model = await startMessagesServer({ script, apiKey: 'another-key' });
     const anthropic = { baseURL: model.url, apiKey: () => Promise.resolve('a-revoked-key') };
     await using plait = await workerWith({ agents: [agent], anthropic });
@@ -139,7 +139,7 @@ describe('a key that a function gives', () => {
   });
 });
 
-test('a fixed key that the API refuses is not sent again', async () => {
+test('a fixed key that the API rejects is not sent again', async () => {
   await using model = await startMessagesServer({ script, apiKey: 'another-key' });
   const anthropic = { baseURL: model.url, apiKey: 'a-revoked-key' };
   await using plait = await workerWith({ agents: [agent], anthropic });

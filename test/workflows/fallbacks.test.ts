@@ -1,13 +1,13 @@
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
-import type { ModelCallResult } from '../../activities/model/call-model.ts';
+import type { ModelCallResult } from '../../core/conversation/model-call.ts';
 import type { TurnHandle, TurnStreamEvent } from '../../client/index.ts';
 import type { Agent, Tool } from '../../index.ts';
 import { fault } from '../../testing/faults.ts';
 import type { FaultReply, MessageReply } from '../../testing/messages/reply.ts';
 import type { MessagesServer } from '../../testing/messages-server.ts';
 import type { ScriptRequest } from '../../testing/messages/request.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 import { callTools, paced, reply, say, stopWith, think } from '../../testing/replies.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { newSessionId, refusals } from '../fixtures/sessions.ts';
@@ -132,7 +132,7 @@ describe('an overloaded model', () => {
     expect(asked(plait.model).join(' ')).toBe(turns.join(' '));
     // Had the thinking of the other model been left out, the API would refuse what came after it.
     const { body } = plait.model.requests.at(-1) ?? {};
-    expect(refusal({ ...body })).toBeUndefined();
+    expect(rejection({ ...body })).toBeUndefined();
     const without = body?.messages.map((message) =>
       message.role === 'assistant' && Array.isArray(message.content)
         ? {
@@ -143,7 +143,7 @@ describe('an overloaded model', () => {
           }
         : message,
     );
-    expect(refusal({ ...body, messages: without })?.message).toMatch(
+    expect(rejection({ ...body, messages: without })?.message).toMatch(
       'The block is bound to a different conversation',
     );
   });
@@ -193,7 +193,7 @@ describe('a refusal', () => {
     expect(events.filter(({ type }) => type === 'replyCommitted')).toHaveLength(1);
 
     const call = await firstCall(turn);
-    if (!('refused' in call)) throw new Error('the refusal is not in history');
+    if (call.type !== 'refusal') throw new Error('the refusal is not in history');
     const own = call.refused.usage;
     const input = result.usage.input_tokens - own.input_tokens;
     const output = result.usage.output_tokens - own.output_tokens;

@@ -6,12 +6,7 @@ import { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import {
-  InvalidSessionError,
-  InvalidTurnError,
-  liveKeys,
-  TurnFailedError,
-} from '../../client/index.ts';
+import { InvalidSessionError, InvalidTurnError, TurnFailedError } from '../../client/index.ts';
 import { fault } from '../../testing/faults.ts';
 import { jsonBytes } from '../../core/json.ts';
 import type { InputBlock, Message } from '../../core/conversation/messages.ts';
@@ -19,6 +14,7 @@ import type { SessionTranscript } from '../../core/session/protocol.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { withStorage } from '../../storage/data-converter.ts';
 import { directoryStorage } from '../../storage/directory.ts';
+import { liveKeys } from '../../storage/live-keys.ts';
 import type { PlaitStorage } from '../../storage/plait-storage.ts';
 import { sweep } from '../../storage/sweep.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
@@ -383,7 +379,7 @@ describe('an image that cannot be read', () => {
 
     await expect(plait.agents.start(agent, [words('Look'), bad])).rejects.toEqual(
       new InvalidTurnError(
-        'input[1] is declared as image/jpeg, and its bytes are those of image/png.',
+        'input[1] is declared as image/jpeg, but its bytes are those of image/png.',
       ),
     );
     await expect(session.send([bad])).rejects.toThrow('input[0] is declared as image/jpeg');
@@ -411,7 +407,7 @@ describe('an image that cannot be read', () => {
       {
         is_error: true,
         content:
-          'The tool ran, but what it returned cannot be shown to you: result[0] is declared as image/webp, and its bytes are those of image/png.',
+          'The tool ran, but what it returned cannot be shown to you: result[0] is declared as image/webp, but its bytes are those of image/png.',
       },
     ]);
   });

@@ -99,7 +99,7 @@ describe('what will not pass fails the turn at once, with a message to act on', 
       'a request that is too large',
       fault.status(413, 'request_too_large', 'Request exceeds the maximum size'),
       { status: 413, type: 'request_too_large', errorCode: null },
-      /A request may have 32 MB/,
+      /A request may have at most 32 MB/,
     ],
     [
       'an account without credit',

@@ -88,7 +88,7 @@ test('a tool that hangs ends by its timeout, and its signal says so to it', asyn
   expect(aborted.toSorted()).toEqual(['hangs', 'hangs', 'hangs_writing']);
 });
 
-test('a tool that ignores its signal is left behind when its time is up', async () => {
+test('a tool that ignores its signal is abandoned when its time is up', async () => {
   const deaf = reader('deaf', () => sleep(3_000), {
     activity: { startToCloseTimeout: 300, retry: { maximumAttempts: 1 } },
   });

@@ -275,32 +275,32 @@ test('a turn that ends while a server tool is at work leaves a conversation that
   expect(next.text).toBe('I go on.');
 });
 
-describe('a declaration is refused', () => {
+describe('a declaration is invalid', () => {
   test.for<[string, Partial<AgentOptions<unknown>>, string]>([
     [
       'with memory that nobody runs',
       { serverTools: [{ type: 'memory_20250818', name: 'memory' }] },
-      'serverTools: memory_20250818 is run by you: give the agent a tool named memory',
+      'serverTools: memory_20250818 runs in your worker; give the agent a tool named memory',
     ],
     [
-      'with a type that is not known',
+      'with an unknown type',
       { serverTools: [{ type: 'telepathy_20300101', name: 'telepathy' } as never] },
-      'serverTools: telepathy_20300101 is not known',
+      'serverTools: telepathy_20300101 is not a known type',
     ],
     [
       'with a breakpoint of its own',
       { serverTools: [{ ...SEARCH, cache_control: { type: 'ephemeral' } }] },
-      'serverTools: web_search_20260318 has a cache_control; see the option `cache`',
+      'serverTools: web_search_20260318 must not have cache_control; use the option `cache` of the agent',
     ],
     [
       'with one name twice',
       { serverTools: [SEARCH, { type: 'web_search_20260209', name: 'web_search' }] },
-      'serverTools: two have one name',
+      'serverTools: two are named web_search; leave one out',
     ],
     [
       'with a tool for code, and no code',
       { serverTools: [], tools: [look] },
-      'tool look may be called by code, and serverTools has no code_execution',
+      'tool look has allowedCallers for code; add a code_execution tool to serverTools',
     ],
     [
       'with a tool that is loaded later, and no search',
@@ -315,7 +315,7 @@ describe('a declaration is refused', () => {
           }),
         ],
       },
-      'tool rare is loaded later, and serverTools has no tool_search_tool',
+      'tool rare has deferLoading; add a tool_search_tool to serverTools',
     ],
   ])('%s', ([, options, problem]) => {
     expect(() => agentOf(options)).toThrow(`defineAgent("searcher"): ${problem}`);
@@ -331,6 +331,6 @@ describe('a declaration is refused', () => {
         allowedCallers: ['code_execution_20260120'],
         run: () => 1,
       }),
-    ).toThrow(/code that calls it waits a few minutes at most, so it cannot wait for a person/);
+    ).toThrow(/code that calls the tool waits a few minutes at most, and cannot wait for a person/);
   });
 });

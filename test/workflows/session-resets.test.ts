@@ -123,7 +123,7 @@ test.concurrent('a session leaves a workflow alone that has the id of its turn a
   await idle(stage);
   expect((await session.describe()).lastTurn).toMatchObject({
     stopReason: 'failed',
-    message: expect.stringMatching(/is no turn of this session/) as string,
+    message: expect.stringMatching(/is not a turn of this session/) as string,
   });
   door.open();
   expect(await stranger.result()).toMatchObject({ stopReason: 'end_turn' });

@@ -213,17 +213,17 @@ test('an action that returns anything else has failed, and those after it are sk
 
 const run = () => 1;
 
-describe('a declaration is refused', () => {
+describe('a declaration is invalid', () => {
   test.for<[string, () => unknown, string]>([
     [
       'with a toolset that nobody runs',
       () => agentOf('browser'),
-      'serverTools: browser_toolset_20260801 is run by you: give the agent a tool named browser',
+      'serverTools: browser_toolset_20260801 runs in your worker; give the agent a tool named browser',
     ],
     [
       'with a toolset that has a name',
       () => agentOf('browser', [], { serverTools: [{ type: ENTRY.browser, name: 'b' } as never] }),
-      'or a toolset with a type only',
+      'or { type } for a toolset',
     ],
     [
       'with one toolset twice',
@@ -231,17 +231,17 @@ describe('a declaration is refused', () => {
         agentOf('browser', [driver('browser', run)], {
           serverTools: [{ type: ENTRY.browser }, { type: ENTRY.browser }],
         }),
-      'serverTools: two have one name',
+      'serverTools: two are named browser; leave one out',
     ],
     [
       'with another order of the actions',
       () => agentOf('computer', [driver('computer', run, { access: 'exclusive' })]),
-      'which have an order of their own: leave out access',
+      'which always run in call order; leave out access',
     ],
     [
       'with options that the entry would hide',
       () => agentOf('computer', [driver('computer', run, { deferLoading: true })]),
-      'deferLoading and allowedCallers belong into serverTools',
+      'set defer_loading and allowed_callers there, not on the tool',
     ],
   ])('%s', ([, declare, problem]) => {
     expect(declare).toThrow(problem);

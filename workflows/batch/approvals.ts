@@ -11,17 +11,17 @@ import {
   sleep,
   upsertMemo,
 } from '@temporalio/workflow';
-import type { PrepareCallArgs } from '../../activities/tools/prepare-call.ts';
-import { DECISION_REJECTED } from '../../core/failures.ts';
-import { canonicalJson, defined, isRecord, jsonBytes, shorten } from '../../core/json.ts';
-import type { ToolUse } from '../../core/conversation/messages.ts';
-import { ANNOUNCE_APPROVAL, PREPARE_CALL } from '../../core/names.ts';
 import type { ApprovalRecord } from '../../core/calls/outcome.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { ReadyCall } from '../../core/calls/prepared-call.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import { DECISION_REJECTED } from '../../core/failures.ts';
+import { canonicalJson, defined, isRecord, jsonBytes } from '../../core/json.ts';
+import { ANNOUNCE_APPROVAL } from '../../core/names.ts';
 import type { ApprovalRequest, Approve, Deny } from '../../core/turn/protocol.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
-import type { SeenUpdates } from '../seen-updates.ts';
-import { othersFirst } from '../update-order.ts';
+import type { SeenUpdates } from '../updates.ts';
+import { othersFirst } from '../updates.ts';
+import { prepareEdited } from './prepare.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
@@ -34,12 +34,12 @@ export interface ApprovalQuestion {
   round: number;
   /** In milliseconds. */
   timeout: number;
-  /** Whether the agent wants to know. */
+  /** Whether the agent has an `onApproval`. */
   announce: boolean;
   /** How large an edited input may be now, in bytes of JSON. */
   roomForInput: () => number;
   /** Called once, unless the question is withdrawn. `prepared` where the input was edited. */
-  decided: (record: ApprovalRecord, prepared?: PreparedCall & { type: 'ready' }) => void;
+  decided: (record: ApprovalRecord, prepared?: ReadyCall) => void;
 }
 
 interface Waiting {
@@ -54,15 +54,6 @@ interface Waiting {
 /** Who decides and why is for people; what the model may read of it is shorter still. */
 const MAX_TEXT = 10_000;
 
-const READ_ONLY: ActivityOptions = {
-  startToCloseTimeout: '30s',
-  retry: { maximumAttempts: 5, maximumInterval: '10s' },
-  cancellationType: 'TRY_CANCEL',
-};
-
-/** The Temporal UI shows no more. */
-const MAX_SUMMARY = 200;
-
 const ANNOUNCEMENT: ActivityOptions = {
   startToCloseTimeout: '1m',
   retry: { maximumAttempts: 5, maximumInterval: '30s' },
@@ -71,27 +62,27 @@ const ANNOUNCEMENT: ActivityOptions = {
 
 /**
  * The calls of a turn that wait for a person. Waiting costs no worker and no connection: it is state
- * of the workflow, and a decision is an Update, refused while it can still be refused.
+ * of the workflow, and a decision is an Update, rejected before it is accepted where that is possible.
  */
 export class Approvals {
   private readonly waiting = new Map<string, Waiting>();
-  /** Why a call does not wait any more, for whoever decides too late. */
+  /** Why a call does not wait any more, for those who decide too late. */
   private readonly closed = new Map<string, string>();
-  private readonly taken: SeenUpdates;
+  private readonly seen: SeenUpdates;
   private published = 0;
 
-  constructor(taken: SeenUpdates) {
-    this.taken = taken;
+  constructor(seen: SeenUpdates) {
+    this.seen = seen;
     setHandler(approvalsQuery, () => [...this.waiting.values()].map(({ request }) => request));
     setHandler(approveUpdate, (approve) => this.approve(approve), {
       validator: (approve: Approve) => {
-        if (taken.has(APPROVE_UPDATE, approve)) return;
-        refuseTooLarge(approve.input, this.find(approve).question);
+        if (seen.has(APPROVE_UPDATE, approve)) return;
+        rejectTooLarge(approve.input, this.find(approve).question);
       },
     });
     setHandler(denyUpdate, (deny) => this.deny(deny), {
       validator: (deny: Deny) => {
-        if (!taken.has(DENY_UPDATE, deny)) this.find(deny);
+        if (!seen.has(DENY_UPDATE, deny)) this.find(deny);
       },
     });
   }
@@ -124,7 +115,7 @@ export class Approvals {
     if (question.announce) this.announce(question, request);
   }
 
-  /** The call was answered otherwise; a decision about it is refused from now on. */
+  /** The call was answered otherwise: a decision about it is rejected from now on. */
   withdraw(callId: string, because: string): void {
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) return;
@@ -147,43 +138,43 @@ export class Approvals {
       activityId: `approval.${request.callId}`,
       summary: `${request.tool} waits for a person`,
     }).catch((error: unknown) => {
-      // Nobody has to be told any more.
+      // The turn was cancelled, so there is nothing to decide any more.
       if (isCancellation(error)) return;
       // The call waits on: it can be found without having been announced.
       log.warn('onApproval failed', { callId: request.callId, error });
     });
   }
 
-  /** Throws where no decision can be taken. Also the validator, so that a refusal leaves no trace. */
+  /** Throws where a decision must be rejected. Also the validator, so that rejecting leaves no trace. */
   private find(decision: Approve | Deny): Waiting {
     const { callId, by } = isRecord(decision) ? decision : ({} as Partial<Deny>);
-    if (typeof callId !== 'string') throw refused('callId must be the id of a tool_use block.');
+    if (typeof callId !== 'string') throw rejected('callId must be the id of a tool_use block.');
     if (!isText(by) || by.trim() === '') {
-      throw refused(`by must say who decides about ${callId}.`);
+      throw rejected(`by must say who decides about ${callId}.`);
     }
     if (decision.reason !== undefined && !isText(decision.reason)) {
-      throw refused(`reason must be a text of at most ${MAX_TEXT} characters.`);
+      throw rejected(`reason must be a text of at most ${MAX_TEXT} characters.`);
     }
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) {
-      this.refuseClosed(callId);
+      this.rejectClosed(callId);
       const ids = [...this.waiting.keys()].join(', ') || 'none';
-      throw refused(`No call ${callId} of this turn waits for approval (waiting: ${ids}).`);
+      throw rejected(`No call ${callId} of this turn waits for approval (waiting: ${ids}).`);
     }
     if (waiting.deciding !== undefined) {
-      throw refused(`${callId} is being decided by ${waiting.deciding}.`);
+      throw rejected(`${callId} is being decided by ${waiting.deciding}.`);
     }
     return waiting;
   }
 
-  private refuseClosed(callId: string): void {
+  private rejectClosed(callId: string): void {
     const because = this.closed.get(callId);
-    if (because !== undefined) throw refused(`${callId} no longer waits: ${because}.`);
+    if (because !== undefined) throw rejected(`${callId} no longer waits: ${because}.`);
   }
 
   private async approve(approve: Approve): Promise<void> {
     await othersFirst();
-    if (this.taken.has(APPROVE_UPDATE, approve)) return;
+    if (this.seen.has(APPROVE_UPDATE, approve)) return;
     const waiting = this.find(approve);
     const { callId, by, reason, input } = approve;
     const written = canonicalJson(waiting.request.input);
@@ -191,51 +182,40 @@ export class Approvals {
     const isEdited = input !== undefined && canonicalJson(input) !== written;
     const prepared = isEdited ? await this.prepare(waiting, approve, input) : undefined;
     // Its time may have been up in the same task in which the check came back.
-    this.refuseClosed(callId);
-    const record = {
-      decision: 'approved',
-      by,
-      ...defined({ reason }),
-      ...(isEdited ? { input } : {}),
-    } as const;
-    this.taken.add(APPROVE_UPDATE, approve);
+    this.rejectClosed(callId);
+    const edited = isEdited ? input : undefined;
+    const record = { decision: 'approved', by, ...defined({ reason, input: edited }) } as const;
+    this.seen.add(APPROVE_UPDATE, approve);
     this.close(callId, record, `it was approved by ${by}`, prepared);
   }
 
   private async deny(deny: Deny): Promise<void> {
     await othersFirst();
-    if (this.taken.has(DENY_UPDATE, deny)) return;
+    if (this.seen.has(DENY_UPDATE, deny)) return;
     this.find(deny);
-    this.taken.add(DENY_UPDATE, deny);
+    this.seen.add(DENY_UPDATE, deny);
     const { callId, by, reason } = deny;
     const record = { decision: 'denied', by, ...defined({ reason }) } as const;
     this.close(callId, record, `it was denied by ${by}`);
   }
 
-  /** Checks an edited input as the model's own is checked: schemas are functions of the worker. */
   private async prepare(
     waiting: Waiting,
     { callId, by }: Approve,
     input: unknown,
-  ): Promise<PreparedCall & { type: 'ready' }> {
+  ): Promise<ReadyCall> {
     const { question, scope } = waiting;
     const { agent, call } = question;
     waiting.deciding = by;
     try {
-      const args: PrepareCallArgs = { agent, call: { ...call, input } };
-      const prepared = await scope.run(() =>
-        scheduleActivity<PreparedCall>(PREPARE_CALL, [args], {
-          ...READ_ONLY,
-          summary: shorten(`${call.name}: input edited by ${by}`, MAX_SUMMARY),
-        }),
-      );
-      if (prepared.type === 'refused') throw refused(prepared.message);
+      const prepared = await scope.run(() => prepareEdited(agent, { ...call, input }, by));
+      if (prepared.type === 'invalid') throw rejected(prepared.message);
       // Others may have been edited meanwhile.
-      refuseTooLarge(input, question);
+      rejectTooLarge(input, question);
       return prepared;
     } catch (error) {
-      this.refuseClosed(callId);
-      if (isCancellation(error)) throw refused(`${callId} no longer waits: it was cancelled.`);
+      this.rejectClosed(callId);
+      if (isCancellation(error)) throw rejected(`${callId} no longer waits: it was cancelled.`);
       throw error;
     } finally {
       delete waiting.deciding;
@@ -246,7 +226,7 @@ export class Approvals {
     callId: string,
     decision: Omit<ApprovalRecord, 'at'>,
     because: string,
-    prepared?: PreparedCall & { type: 'ready' },
+    prepared?: ReadyCall,
   ): void {
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) return;
@@ -259,12 +239,12 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_TEXT;
 }
 
-function refuseTooLarge(input: unknown, { roomForInput }: ApprovalQuestion): void {
+function rejectTooLarge(input: unknown, { roomForInput }: ApprovalQuestion): void {
   const [bytes, room] = [jsonBytes(input), roomForInput()];
   if (bytes <= room) return;
-  throw refused(`The input has ${bytes} bytes, and there is room for ${Math.max(0, room)}.`);
+  throw rejected(`The input has ${bytes} bytes, and there is room for ${Math.max(0, room)}.`);
 }
 
-function refused(message: string): ApplicationFailure {
+function rejected(message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, DECISION_REJECTED);
 }

@@ -1,15 +1,35 @@
-import type { ToolCallArgs } from '../../activities/tools/run-tool.ts';
-import { originOf } from '../../core/calls/origin.ts';
-import { defined, isRecord, jsonBytes } from '../../core/json.ts';
-import type { ToolUse } from '../../core/conversation/messages.ts';
-import { READ_RESULT } from '../../core/names.ts';
+import type { PinnedAgent } from '../../core/agent-spec.ts';
+import type { BatchPolicy } from '../../core/calls/batch-policy.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
-import type { ApprovalRecord } from '../../core/calls/outcome.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
+import { originOf } from '../../core/calls/origin.ts';
+import type { ApprovalRecord, SettledCall, StoredResult } from '../../core/calls/outcome.ts';
+import type { PreparedCall, ReadyCall } from '../../core/calls/prepared-call.ts';
+import { unknownToolText } from '../../core/calls/texts.ts';
+import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
-import { maxResultBytes } from '../../core/turn/payload-room.ts';
-import type { Batch } from './batch.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import { defined, isRecord, jsonBytes } from '../../core/json.ts';
+import { READ_RESULT } from '../../core/names.ts';
+import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
+
+/** The calls of one reply, and what they have in common. */
+export interface Batch {
+  agent: PinnedAgent;
+  policy: BatchPolicy;
+  /** The time that the turn has in all and what is left of it, in milliseconds, where it is limited. */
+  turnTime: { limit: number; left: number } | undefined;
+  round: number;
+  calls: readonly ToolUse[];
+  /** One per call. */
+  prepared: readonly PreparedCall[];
+  /** Given to every tool, never to the model. */
+  context: unknown;
+  /** Limit for the text of each result, where that is lower than the tool's. */
+  maxTextBytes: number | undefined;
+  /** Results of earlier rounds that were cut, for `read_result`. */
+  stored: readonly StoredResult[];
+}
 
 /** One call on its way through `BatchRun`. */
 export interface BatchCall {
@@ -18,17 +38,21 @@ export interface BatchCall {
   readonly use: ToolUse;
   readonly policy: ToolPolicy;
   occurrence: number;
-  prepared: PreparedCall & { type: 'ready' };
+  prepared: ReadyCall;
   /** What it runs with: the model's input, or what an approver made of it. */
   input: unknown;
-  /** - `held`: an earlier call or a person comes first
-   *  - `queued`: for room
-   *  - `running`: its activity is scheduled
-   *  - `parked`: its tool has handed it over to be completed from outside */
-  state: 'held' | 'queued' | 'running' | 'parked';
+  /**
+   * - `held`: an earlier call or a person comes first
+   * - `queued`: the limiter has no room yet
+   * - `running`: its activity is scheduled
+   * - `awaitingCompletion`: its tool has returned `ctx.later()`, and somebody is to complete it
+   */
+  state: 'held' | 'queued' | 'running' | 'awaitingCompletion';
   /** Whether a person has yet to decide about it. */
   asked: boolean;
   approval?: ApprovalRecord;
+  /** How its tool ran, from when it awaits its completion. */
+  begun?: Pick<SettledCall, 'attempts' | 'start'>;
 }
 
 /** The calls of a reply; `undefined` in the place of one that cannot run. */
@@ -53,11 +77,9 @@ export function batchCalls({ agent, calls, prepared }: Batch): (BatchCall | unde
 }
 
 /** Why a call cannot run, for the model. */
-export function cannotRunText({ calls, prepared }: Batch, index: number): string {
-  const refused = prepared[index];
-  return refused?.type === 'refused'
-    ? refused.message
-    : `There is no tool named ${calls[index]?.name}.`;
+export function invalidText({ calls, prepared }: Batch, index: number): string {
+  const one = prepared[index];
+  return one?.type === 'invalid' ? one.message : unknownToolText(calls[index]?.name ?? '');
 }
 
 /** How long a call waits for a person, in milliseconds. */
@@ -68,16 +90,15 @@ export function approvalTimeout({ policy }: BatchCall): number {
 /** What the activity of a call is given beside its input. */
 export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall): ToolCallArgs {
   const { agent, round, calls, context, stored, maxTextBytes } = batch;
-  const limit = maxResultBytes(calls.length, agent.spec.type === 'stored');
+  const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
-  const part = stored.find(({ callId }) => callId === named);
+  const part = use.name === READ_RESULT ? stored.find(({ callId }) => callId === named) : undefined;
   return {
     agent: agent.name,
     round,
     occurrence,
     ...originOf(use),
-    ...defined({ maxResultBytes: limit, maxTextBytes, context }),
-    ...(part === undefined || use.name !== READ_RESULT ? {} : { stored: part }),
+    ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part }),
   };
 }
 

@@ -6,19 +6,23 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { ToolReturn } from '../../activities/tools/run-tool.ts';
-import type { AttemptReport } from '../../core/failures.ts';
 import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
-import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
-import { defined, isRecord } from '../../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
 import {
   afterAttempts,
   beforeText,
-  MAY_HAVE_HAPPENED,
+  CANCELLED,
+  CANCELLED_WHILE_RUNNING,
+  COMPLETED_WITHOUT_RESULT,
   NO_TIME_LEFT,
+  noWorkerText,
 } from '../../core/calls/texts.ts';
+import type { ToolReturn } from '../../core/calls/tool-call.ts';
+import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
+import type { AttemptReport } from '../../core/failures.ts';
+import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { defined, isRecord } from '../../core/json.ts';
 
 /** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
 const NOT_REGISTERED = 'NotFoundError';
@@ -26,7 +30,7 @@ const NOT_REGISTERED = 'NotFoundError';
 /** The SDK's types for an attempt that ended because of a pause or a reset, and was cancelled then. */
 const STOPPED_BY_OPERATOR = new Set(['ActivityPause', 'ActivityReset']);
 
-/** Whether no worker that tried has the tool; then nothing has begun. */
+/** Whether the workers that tried do not have the tool; then nothing has begun. */
 export function isNotRegistered(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return (
@@ -36,21 +40,26 @@ export function isNotRegistered(error: unknown): boolean {
   );
 }
 
-/** How a call's activity ended: with an outcome, or handed over to be completed from outside. */
+/** How an activity of a call ended: with an outcome, or its tool has returned `ctx.later()`. */
 export type CallEnd =
   | { type: 'settled'; settled: SettledCall }
-  | { type: 'later'; later: { key: string; timeout: number }; report: AttemptReport };
-
-/** A call that is answered where it stands. */
-export function settledNow(outcome: ToolOutcome): SettledCall {
-  const time = Date.now();
-  return { outcome, attempts: 0, start: time, end: time };
-}
+  | {
+      type: 'awaits completion';
+      key: string;
+      timeout: number;
+      /** How its tool ran. */
+      begun: Pick<SettledCall, 'attempts' | 'start'>;
+    };
 
 export function returned(value: unknown, scheduled: number): CallEnd {
-  const checked = checkedReturn(value, scheduled);
-  if ('later' in checked) return { type: 'later', later: checked.later, report: checked };
-  const { content, stored, attempt, startedAt, endedAt } = checked;
+  const result = readToolReturn(value) ?? completedByHand(value, scheduled);
+  const { attempt, startedAt, endedAt } = result;
+  if (result.type === 'later') {
+    const { key, timeout } = result.later;
+    const begun = { attempts: attempt, start: startedAt };
+    return { type: 'awaits completion', key, timeout, begun };
+  }
+  const { content, stored } = result;
   return {
     type: 'settled',
     settled: {
@@ -61,6 +70,13 @@ export function returned(value: unknown, scheduled: number): CallEnd {
       ...defined({ stored }),
     },
   };
+}
+
+/** Somebody has completed the activity without our client, with whatever they had. */
+function completedByHand(value: unknown, scheduled: number): ToolReturn {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  const content = text.trim() === '' ? COMPLETED_WITHOUT_RESULT : text;
+  return { type: 'result', content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
 }
 
 /** Turns every way in which a call can fail into an outcome. */
@@ -80,19 +96,6 @@ export function failed(
   };
 }
 
-/** Somebody may have completed the activity by hand, with whatever they had. */
-function checkedReturn(value: unknown, scheduled: number): ToolReturn {
-  if (isToolReturn(value)) return value;
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
-  const content = text.trim() === '' ? 'The call was completed without a result.' : text;
-  return { content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
-}
-
-function isToolReturn(value: unknown): value is ToolReturn {
-  if (!isRecord(value) || attemptReport([value]) === undefined) return false;
-  return 'content' in value || 'later' in value;
-}
-
 interface Explained {
   outcome: ToolOutcome;
   attempts: number;
@@ -102,16 +105,16 @@ interface Explained {
 function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy);
-  if (cause instanceof CancelledFailure || isCancellation(error))
+  if (cause instanceof CancelledFailure || isCancellation(error)) {
     return explainCancel(cause, policy);
+  }
   if (cause instanceof ApplicationFailure) {
     const report = attemptReport(cause.details);
     if (report === undefined && STOPPED_BY_OPERATOR.has(cause.type ?? '')) {
       return explainCancel(cause, policy);
     }
     if (report === undefined && cause.type === NOT_REGISTERED) {
-      const message = `No worker of this task queue runs ${tool}; the call had no effect.`;
-      return { outcome: { type: 'failed', message }, attempts: 0 };
+      return { outcome: { type: 'failed', message: noWorkerText(tool) }, attempts: 0 };
     }
     const attempts = report?.attempt ?? attemptsOf(error, policy);
     const type = failureOutcome(cause.type);
@@ -146,9 +149,7 @@ function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolic
 function explainCancel(cause: unknown, policy: ToolPolicy): Explained {
   const report = cause instanceof CancelledFailure ? attemptReport(cause.details) : undefined;
   const begun = report !== undefined && !policy.repeatable;
-  const message = begun
-    ? `The call was cancelled while it ran. ${MAY_HAVE_HAPPENED}`
-    : 'The call was cancelled.';
+  const message = begun ? CANCELLED_WHILE_RUNNING : CANCELLED;
   return { outcome: { type: 'cancelled', message }, attempts: report?.attempt ?? 0, report };
 }
 

@@ -1,52 +1,73 @@
 import { setCurrentDetails } from '@temporalio/workflow';
-import { refusal, roomForInput, withApproval } from '../../core/calls/approval.ts';
-import type { BatchStop } from '../../core/calls/batch-policy.ts';
 import {
+  answerBlocked,
+  answerFailedOutside,
+  answerInvalid,
+  answerNeverStarted,
+  answerNotCompleted,
+  answerStopped,
+  answerUnapproved,
   endedBy,
-  firstTimeout,
-  isFailure,
-  neverStarted,
-  stopped,
-} from '../../core/calls/batch-policy.ts';
-import { CallOrder } from '../../core/calls/call-order.ts';
-import { waitingForCalls } from '../../core/turn/current-details.ts';
+} from '../../core/calls/answers.ts';
+import { roomForInput, withApproval } from '../../core/calls/approval.ts';
+import type { BatchStop } from '../../core/calls/batch-policy.ts';
+import { firstTimeout, isFailure } from '../../core/calls/batch-policy.ts';
 import { Limiter } from '../../core/calls/limiter.ts';
-import { jsonBytes } from '../../core/json.ts';
 import { nextOccurrence } from '../../core/calls/occurrences.ts';
-import { blockedText } from '../../core/calls/order.ts';
-import type { ApprovalRecord, SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
-import { notCompletedText } from '../../core/calls/texts.ts';
-import type { PreparedCall } from '../../core/calls/prepared-call.ts';
-import type { BatchCall } from './call.ts';
-import { approvalTimeout, batchCalls, commandBytes, toolCallArgs, cannotRunText } from './call.ts';
-import { BatchScope } from './scope.ts';
+import { CallOrder } from '../../core/calls/order.ts';
+import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
+import type { ReadyCall } from '../../core/calls/prepared-call.ts';
+import { jsonBytes } from '../../core/json.ts';
+import { waitingForCalls } from '../../core/turn/current-details.ts';
+import { roomOf } from '../../core/turn/payload-room.ts';
+import type { CompletionResult } from '../../core/turn/protocol.ts';
+import type { Approvals } from './approvals.ts';
+import type { AsyncCompletions } from './async-completions.ts';
+import type { Batch, BatchCall } from './call.ts';
+import { approvalTimeout, batchCalls, commandBytes, invalidText } from './call.ts';
 import type { CallEnd } from './ended.ts';
-import { settledNow } from './ended.ts';
-import { completeCall } from './complete-call.ts';
-import type { Batch, WaitingRooms } from './batch.ts';
-import { runCall } from './schedule.ts';
+import { presentCompletion, runCall } from './schedule.ts';
+import { BatchScope } from './scope.ts';
 
-const MAX_OUTSTANDING_BYTES = 1_500_000;
+/** What a turn hears about its calls from outside. */
+export interface Outside {
+  approvals: Approvals;
+  completions: AsyncCompletions;
+}
 
 /**
- * Runs one batch. On its way a call passes, in the order of the methods below:
+ * Starts every call of a reply at once, each as an activity of its own, and waits for all of them.
+ * A call waits only for an earlier one that it conflicts with, for a person, or for room; and no
+ * outcome is lost: a call that fails is that call's failure alone, unless the batch policy says more.
+ */
+export function runBatch(batch: Batch, outside: Outside): Promise<SettledCall[]> {
+  return new Promise((resolve, reject) => {
+    new BatchRun(batch, outside, { resolve, reject }).start();
+  });
+}
+
+/** What starting the open calls adds to a workflow task, in bytes. */
+const MAX_OPEN_BYTES = 1_500_000;
+
+/**
+ * Runs one batch. A call goes through these, in the order of the methods below:
  *
  * 1. `ask`: a person is asked, where one must decide about it
- * 2. `advance`: the earlier calls that it conflicts with settle, the person decides, the gate has room
+ * 2. `advance`: it waits for the earlier calls that it conflicts with, for the person, and for room
  * 3. `run`: its activity is scheduled
- * 4. `park`: it waits to be completed from outside, where its tool has handed it over
- * 5. `settle`: it has its outcome, and those advance that it has held
+ * 4. `awaitCompletion`: somebody is to complete it, where its tool has returned `ctx.later()`
+ * 5. `settle`: it has its outcome, and the calls advance that it has held
  *
- * `stopAll` settles it wherever it is. Everything happens in callbacks: see `runCall`.
+ * `stopAll` settles it wherever it is. Everything happens in callbacks: see `schedule.ts`.
  */
-export class BatchRun {
+class BatchRun {
   private readonly batch: Batch;
-  private readonly rooms: WaitingRooms;
+  private readonly outside: Outside;
   private readonly resolve: (settled: SettledCall[]) => void;
 
   private readonly scope: BatchScope;
   private readonly timeout: ReturnType<typeof firstTimeout>;
-  private readonly gate: Limiter;
+  private readonly limiter: Limiter;
   private readonly order: CallOrder;
   /** `undefined` for calls that cannot run. */
   private readonly calls: readonly (BatchCall | undefined)[];
@@ -57,24 +78,23 @@ export class BatchRun {
 
   constructor(
     batch: Batch,
-    rooms: WaitingRooms,
-    resolve: (settled: SettledCall[]) => void,
-    reject: (error: unknown) => void,
+    outside: Outside,
+    ended: { resolve: (settled: SettledCall[]) => void; reject: (error: unknown) => void },
   ) {
     this.batch = batch;
-    this.rooms = rooms;
-    this.resolve = resolve;
+    this.outside = outside;
+    this.resolve = ended.resolve;
     const { agent, policy } = batch;
     this.timeout = firstTimeout(policy, batch.turnTime);
     this.scope = new BatchScope({
       ofItsOwn: policy.onToolFailure === 'cancelSiblings' || this.timeout !== undefined,
-      done: () => this.tellOperators(),
-      failed: reject,
+      done: () => this.showWhatIsOpen(),
+      failed: ended.reject,
     });
     const policies = new Map(agent.policies);
-    this.gate = new Limiter({
+    this.limiter = new Limiter({
       calls: agent.limits.concurrency,
-      bytes: MAX_OUTSTANDING_BYTES,
+      bytes: MAX_OPEN_BYTES,
       callsOf: (tool) => policies.get(tool)?.concurrency,
     });
     this.calls = batchCalls(batch);
@@ -100,10 +120,7 @@ export class BatchRun {
       // First what cannot run: it may stop the others before one of them starts.
       for (const [index, call] of this.calls.entries()) {
         if (call !== undefined) continue;
-        this.settle(
-          index,
-          settledNow({ type: 'failed', message: cannotRunText(this.batch, index) }),
-        );
+        this.settle(index, answerInvalid(invalidText(this.batch, index), Date.now()));
       }
       for (const call of this.calls) {
         // The failure of another may have answered it.
@@ -116,7 +133,7 @@ export class BatchRun {
 
   private ask(call: BatchCall): void {
     const { agent, round } = this.batch;
-    this.rooms.approvals.ask({
+    this.outside.approvals.ask({
       agent: agent.name,
       call: call.use,
       round,
@@ -129,24 +146,20 @@ export class BatchRun {
 
   private roomForInput(): number {
     const edited = this.calls.flatMap((call) => call?.approval?.input ?? []);
-    return roomForInput(this.batch.agent.spec.type === 'stored', edited);
+    return roomForInput(roomOf(this.batch.agent), edited);
   }
 
-  private decide(
-    call: BatchCall,
-    approval: ApprovalRecord,
-    prepared?: PreparedCall & { type: 'ready' },
-  ): void {
+  private decide(call: BatchCall, approval: ApprovalRecord, prepared?: ReadyCall): void {
     call.asked = false;
     call.approval = approval;
-    const refused = refusal(approval, approvalTimeout(call));
-    if (refused !== undefined) this.answer(call, refused);
+    const unapproved = answerUnapproved(approval, approvalTimeout(call), Date.now());
+    if (unapproved !== undefined) this.settle(call.index, unapproved);
     else if (prepared === undefined) this.advance(call);
     else this.edit(call, approval.input, prepared);
   }
 
   /** Another input may touch something else, and then the call has another place in the order. */
-  private edit(call: BatchCall, input: unknown, prepared: PreparedCall & { type: 'ready' }): void {
+  private edit(call: BatchCall, input: unknown, prepared: ReadyCall): void {
     call.input = input;
     call.prepared = prepared;
     const others = this.calls.flatMap((other) =>
@@ -157,7 +170,7 @@ export class BatchRun {
       const other = this.calls[index];
       return other?.state !== 'held' || this.isSettled(other);
     });
-    // It may have held up others that it does not meet any more.
+    // It may have held others with which it does not conflict any more.
     for (const other of this.calls) this.advance(other);
   }
 
@@ -165,13 +178,13 @@ export class BatchRun {
   private advance(call: BatchCall | undefined): void {
     if (call?.state !== 'held' || this.isSettled(call) || this.order.isHeld(call.index)) return;
     if (this.stop !== undefined) {
-      this.answer(call, neverStarted(this.stop));
+      this.settle(call.index, answerNeverStarted(this.stop, Date.now()));
       return;
     }
     const blocker = this.order.blocker(call.index);
     if (blocker !== undefined) {
       const other = this.batch.calls[blocker.index] ?? call.use;
-      this.answer(call, { type: 'skipped', message: blockedText(blocker, other) });
+      this.settle(call.index, answerBlocked(blocker, other, Date.now()));
       return;
     }
     if (call.asked) return;
@@ -179,71 +192,62 @@ export class BatchRun {
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
     const use = { tool: call.use.name, bytes: commandBytes(call, this.contextBytes) };
-    this.gate.pass(use, () => {
+    this.limiter.acquire(use, () => {
       // It was answered while it was queued.
-      if (this.isSettled(call) || this.stop !== undefined) this.gate.leave(use);
-      else this.run(call, () => this.gate.leave(use));
+      if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
+      else this.run(call, () => this.limiter.release(use));
     });
   }
 
-  private run(call: BatchCall, leaveGate: () => void): void {
+  private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
-    const { use, policy, input, prepared } = call;
-    this.rooms.completions.expect(use.id);
-    const ready = {
-      id: use.id,
-      tool: use.name,
-      input,
-      args: toolCallArgs(this.batch, call),
-      summary: prepared.summary,
-      policy,
-    };
-    runCall(ready, (end) => {
-      leaveGate();
+    this.outside.completions.expect(call.use.id);
+    runCall(this.batch, call, (end) => {
+      release();
       this.end(call, end);
     });
   }
 
   private end(call: BatchCall, end: CallEnd): void {
     this.scope.guard(() => {
-      if (end.type === 'later') this.park(call, end);
+      if (end.type === 'awaits completion') this.awaitCompletion(call, end);
       else this.settle(call.index, endedBy(this.stop, end.settled, call.policy.repeatable));
     });
   }
 
-  private park(call: BatchCall, { later, report }: CallEnd & { type: 'later' }): void {
-    const begun = { attempts: report.attempt, start: report.startedAt };
+  private awaitCompletion(call: BatchCall, end: CallEnd & { type: 'awaits completion' }): void {
+    call.state = 'awaitingCompletion';
+    call.begun = end.begun;
     if (this.stop !== undefined) {
-      this.answer(call, stopped(this.stop, call.policy.repeatable), begun);
+      this.settle(call.index, answerStopped(this.stop, call.policy.repeatable, Date.now()));
       return;
     }
-    call.state = 'parked';
-    this.rooms.completions.park(call.use.id, later, {
-      completed: ({ result }) =>
-        this.scope.run(() =>
-          completeCall(this.batch, call, result, (end) => this.end(call, withTimes(end, begun))),
-        ),
+    const { timeout } = end;
+    this.outside.completions.await(call.use.id, end, {
+      completed: ({ result }) => this.scope.run(() => this.complete(call, result)),
       expired: () =>
-        this.scope.run(() => {
-          const message = notCompletedText(later.timeout);
-          this.answer(call, { type: 'timedOut', message }, begun);
-        }),
+        this.scope.run(() => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
     });
   }
 
-  private answer(call: BatchCall, outcome: ToolOutcome, times: Partial<Times> = {}): void {
-    this.settle(call.index, { ...settledNow(outcome), ...times });
+  private complete(call: BatchCall, result: CompletionResult): void {
+    if (result.type === 'failed') {
+      this.settle(call.index, answerFailedOutside(result.message, Date.now()));
+      return;
+    }
+    presentCompletion(this.batch, call, result.value, (end) => this.end(call, end));
   }
 
   private settle(index: number, ended: SettledCall): void {
     if (this.settled[index] !== undefined) return;
-    const settled = withApproval(ended, this.calls[index]?.approval);
+    const call = this.calls[index];
+    const settled = withApproval({ ...ended, ...call?.begun }, call?.approval);
     this.settled[index] = settled;
     this.open -= 1;
     const { outcome } = settled;
     const { id: callId = '', name: tool = '' } = this.batch.calls[index] ?? {};
-    this.rooms.approvals.withdraw(callId, `it was answered as ${outcome.type}`);
-    this.rooms.completions.forget(callId, `it was answered as ${outcome.type}`);
+    this.outside.approvals.withdraw(callId, `it was answered as ${outcome.type}`);
+    this.outside.completions.forget(callId, `it was answered as ${outcome.type}`);
     if (this.batch.policy.onToolFailure === 'cancelSiblings' && isFailure(outcome)) {
       this.stopAll({ type: 'sibling failed', callId, tool, message: outcome.message });
     }
@@ -259,9 +263,18 @@ export class BatchRun {
     if (this.stop !== undefined || this.open === 0) return;
     this.stop = stop;
     for (const [index, call] of this.calls.entries()) {
-      if (call?.state === 'parked') {
-        this.answer(call, stopped(stop, call.policy.repeatable), { attempts: 1 });
-      } else if (call?.state !== 'running') this.settle(index, settledNow(neverStarted(stop)));
+      switch (call?.state) {
+        case 'running':
+          // Its activity is cancelled, and answers it.
+          break;
+        case 'awaitingCompletion':
+          this.settle(index, answerStopped(stop, call.policy.repeatable, Date.now()));
+          break;
+        case 'held':
+        case 'queued':
+        case undefined:
+          this.settle(index, answerNeverStarted(stop, Date.now()));
+      }
     }
     // A turn that is cancelled cancels its scopes.
     if (stop.type !== 'turn cancelled') this.scope.cancel();
@@ -272,15 +285,10 @@ export class BatchRun {
     this.resolve(this.settled);
   }
 
-  private tellOperators(): void {
-    const { approvals } = this.rooms;
+  /** For operators, in the Temporal UI and in lists of turns. */
+  private showWhatIsOpen(): void {
+    const { approvals } = this.outside;
     if (!approvals.publish()) return;
     setCurrentDetails(waitingForCalls(this.batch.round, approvals.tools, this.open));
   }
-}
-
-type Times = Pick<SettledCall, 'attempts' | 'start'>;
-
-function withTimes(end: CallEnd, times: Times): CallEnd {
-  return end.type === 'settled' ? { ...end, settled: { ...end.settled, ...times } } : end;
 }

@@ -1,32 +1,15 @@
 import { scheduleActivity } from '@temporalio/workflow';
-import type { ToolCallArgs, ToolReturn } from '../../activities/tools/run-tool.ts';
-import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
+import type { PresentResultArgs } from '../../activities/tools/present-result.ts';
 import { activityOptions } from '../../core/calls/tool-policy.ts';
+import { PRESENT_RESULT } from '../../core/names.ts';
+import type { Batch, BatchCall } from './call.ts';
+import { toolCallArgs } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import { failed, isNotRegistered, returned } from './ended.ts';
 
-/** A call that is ready to run. */
-export interface ReadyCall {
-  /** The `tool_use` id. */
-  id: string;
-  tool: string;
-  input: unknown;
-  args: ToolCallArgs;
-  /** The short arguments, for people. */
-  summary: string;
-  policy: ToolPolicy;
-}
-
-/**
- * Runs a call as an activity. The type is the tool's name and the id the `tool_use` id, so that
- * history and transcript can be laid side by side in the Temporal UI.
- *
- * With a callback, since the SDK records a stack trace for every promise of a workflow: an async
- * function around each of many calls costs more than all the rest of the dispatch.
- */
-export function runCall(call: ReadyCall, ended: (end: CallEnd) => void): void {
-  schedule(call, { scheduled: Date.now(), lookups: MAX_LOOKUPS }, ended);
-}
+// The activities of a call. They report with a callback, since the SDK records a stack trace for every
+// promise of a workflow: an async function around each of many calls costs more than all the rest of
+// the dispatch.
 
 /**
  * How often the attempts of a call are spent on finding a worker that has its tool. While a new version
@@ -34,26 +17,55 @@ export function runCall(call: ReadyCall, ended: (end: CallEnd) => void): void {
  */
 const MAX_LOOKUPS = 5;
 
-function schedule(
-  call: ReadyCall,
-  { scheduled, lookups }: { scheduled: number; lookups: number },
+/**
+ * Runs a call as an activity. The type is the tool's name and the id the `tool_use` id, so that
+ * history and transcript can be laid side by side in the Temporal UI.
+ */
+export function runCall(
+  batch: Batch,
+  call: BatchCall,
   ended: (end: CallEnd) => void,
+  { scheduled, lookups } = { scheduled: Date.now(), lookups: MAX_LOOKUPS },
 ): void {
-  const { id, tool, input, args, summary, policy } = call;
-  // Both ways are handled in the same tick. A promise that rejects before somebody listens fails the
+  const { use, policy, input, prepared } = call;
+  const { round } = batch;
+  // Both ways are handled in the same tick. A promise that rejects before anything listens fails the
   // workflow task, and the run is stuck.
-  scheduleActivity<ToolReturn>(tool, [input, args], {
+  scheduleActivity<unknown>(use.name, [input, toolCallArgs(batch, call)], {
     ...activityOptions(policy),
-    activityId: id,
-    summary: summary === '' ? `round ${args.round}` : `round ${args.round} · ${summary}`,
+    activityId: use.id,
+    summary: prepared.summary === '' ? `round ${round}` : `round ${round} · ${prepared.summary}`,
   }).then(
     (value) => ended(returned(value, scheduled)),
     (error: unknown) => {
       if (lookups > 1 && isNotRegistered(error)) {
-        schedule(call, { scheduled, lookups: lookups - 1 }, ended);
+        runCall(batch, call, ended, { scheduled, lookups: lookups - 1 });
       } else {
-        ended(failed(error, { tool, policy, scheduled }));
+        ended(failed(error, { tool: use.name, policy, scheduled }));
       }
     },
+  );
+}
+
+/** Makes of the value that a call was completed with what a worker makes of what a tool returns. */
+export function presentCompletion(
+  batch: Batch,
+  call: BatchCall,
+  value: unknown,
+  ended: (end: CallEnd) => void,
+): void {
+  const { use, policy } = call;
+  // Without the context: it is not needed, and together with a large value it might not fit.
+  const { context: _, ...presented } = toolCallArgs(batch, call);
+  const args: PresentResultArgs = { ...presented, tool: use.name, callId: use.id, value };
+  const scheduled = Date.now();
+  scheduleActivity<unknown>(PRESENT_RESULT, [args], {
+    activityId: `result.${use.id}`,
+    summary: `${use.name}: completed from outside`,
+    startToCloseTimeout: '1m',
+    retry: { maximumAttempts: 5, maximumInterval: '30s' },
+  }).then(
+    (result) => ended(returned(result, scheduled)),
+    (error: unknown) => ended(failed(error, { tool: use.name, policy, scheduled })),
   );
 }

@@ -1,8 +1,8 @@
-import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
 import { describe, expect, test } from 'vitest';
+import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
 import { assembleReply } from '../../../activities/model/assemble-reply.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
-import { block, messageDelta, messageStart, messageStop, text, toolUse } from '../stream-events.ts';
+import { block, messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
 function assemble(events: readonly ReplyEvent[]): ModelReply {
   const reply = assembleReply();
@@ -173,7 +173,7 @@ describe('a whole reply', () => {
     );
   });
 
-  test('keeps blocks and fields that nobody knows yet', () => {
+  test('keeps blocks and fields that are not known yet', () => {
     // What a newer API may send, and no type allows.
     const future = { type: 'block_of_the_future', data: { a: 1 }, state: 'x' };
     const events = [
@@ -208,7 +208,7 @@ describe('a whole reply', () => {
 const ended = (delta: ReplyEvent) => assemble([messageStart, delta, messageStop]);
 
 describe('the end of a reply', () => {
-  test('names the sequence or says why the model refused', () => {
+  test('names the stop sequence, or says why the model declined', () => {
     const details = { type: 'refusal', category: 'cyber', explanation: null } as const;
 
     expect(ended(messageDelta('stop_sequence', { stop_sequence: 'END' }))).toMatchObject({
@@ -245,7 +245,7 @@ describe('the end of a reply', () => {
     expect(reply.usage).not.toHaveProperty('cache_creation');
   });
 
-  test('tells how long what was written to the cache is kept, where the API says it', () => {
+  test('says how long the cache keeps what was written, where the API reports it', () => {
     const cache_creation = { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4, later: 1 };
     const { message } = messageStart as Extract<typeof messageStart, { type: 'message_start' }>;
     const start = { ...message, usage: { ...message.usage, cache_creation } };
@@ -306,7 +306,7 @@ describe('a reply before which the API has compacted the conversation', () => {
     expect(whole(...block(0, begin, failed)).content).toEqual([begin]);
   });
 
-  test('counts what the compactions have used, which the API does not', () => {
+  test('counts what the compactions have used, which the API leaves out', () => {
     const usage = iterations(
       ['compaction', 1_000, 50],
       ['message', 130, 9],
@@ -324,7 +324,7 @@ describe('a reply before which the API has compacted the conversation', () => {
     });
   });
 
-  test('counts them once where the stream says it twice', () => {
+  test('counts them once where the stream reports them twice', () => {
     const first = messageDelta(null, {}, iterations(['compaction', 1_000, 50]));
     const second = messageDelta('end_turn', {}, iterations(['compaction', 1_000, 50]));
 

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
 import { classifyModelError } from '../../../activities/model/classify-error.ts';
 import { IdleStreamError } from '../../../activities/model/request-reply.ts';
-import { answered, brokenOff } from '../api-errors.ts';
+import { answered, brokenOff } from './api-errors.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
 const rateLimited = (headers: Record<string, string>, errorCode?: string) =>
@@ -48,12 +48,12 @@ describe('an answer of the API is final or worth another attempt:', () => {
     ['418, which nobody knows: final', answered(418, 'teapot_error'), FINAL],
 
     [
-      '429 with retry-after: retryable, waits as told',
+      '429 with retry-after: retryable, waits as the API says',
       rateLimited({ 'retry-after': '7' }),
       again(7_000),
     ],
     [
-      '429 with retry-after in half seconds: retryable, waits as told',
+      '429 with retry-after in half seconds: retryable, waits as the API says',
       rateLimited({ 'retry-after': '0.5' }),
       again(500),
     ],
@@ -68,7 +68,7 @@ describe('an answer of the API is final or worth another attempt:', () => {
       AGAIN,
     ],
     [
-      '429 with retry-after-ms: retryable, waits as told',
+      '429 with retry-after-ms: retryable, waits as the API says',
       rateLimited({ 'retry-after-ms': '250' }),
       again(250),
     ],
@@ -103,7 +103,7 @@ describe('an answer of the API is final or worth another attempt:', () => {
       AGAIN,
     ],
     [
-      '529 with retry-after: retryable, waits as told',
+      '529 with retry-after: retryable, waits as the API says',
       overloaded({ 'retry-after': '3' }),
       again(3_000),
     ],
@@ -133,7 +133,7 @@ describe('an answer of the API is final or worth another attempt:', () => {
       FINAL,
     ],
     [
-      '429 ramp_limit_exceeded: retryable, waits as told',
+      '429 ramp_limit_exceeded: retryable, waits as the API says',
       rateLimited({ 'retry-after': '20' }, 'ramp_limit_exceeded'),
       again(20_000),
     ],
@@ -149,7 +149,7 @@ describe('an answer of the API is final or worth another attempt:', () => {
       AGAIN,
     ],
     [
-      '529 compaction_unavailable with retry-after: retryable, waits as told',
+      '529 compaction_unavailable with retry-after: retryable, waits as the API says',
       answered(529, 'overloaded_error', {
         errorCode: 'compaction_unavailable',
         headers: { 'retry-after': '9' },
@@ -251,10 +251,10 @@ describe('a request that had no answer is worth another attempt:', () => {
     expect(classifyModelError(error, NOW)).not.toHaveProperty('delayMs');
   });
 
-  test('unless the client itself has given it up', () => {
+  test('unless the client itself has ended it', () => {
     expect(classifyModelError(new APIUserAbortError(), NOW)).toMatchObject({
       retryable: false,
-      message: 'The request was given up: Request was aborted.',
+      message: 'The client ended the request: Request was aborted.',
       report: { type: 'APIUserAbortError', status: null },
     });
   });

@@ -4,15 +4,15 @@ import { describe, expect, test } from 'vitest';
 import { TornReplyError } from '../../../activities/model/assemble-reply.ts';
 import type { RequestOptions } from '../../../activities/model/request-reply.ts';
 import { IdleStreamError, requestReply } from '../../../activities/model/request-reply.ts';
-import { createSecrets } from '../../../activities/secrets.ts';
+import { createSecrets } from '../../../activities/model/secrets.ts';
 import { fault } from '../../../testing/faults.ts';
 import type { MessagesServer } from '../../../testing/messages-server.ts';
 import { startMessagesServer } from '../../../testing/messages-server.ts';
 import type { Reply } from '../../../testing/messages/reply.ts';
 import { callTools, paced, say } from '../../../testing/replies.ts';
 import { conversation } from '../../../testing/script.ts';
-import { messageDelta, messageStart, messageStop, text } from '../stream-events.ts';
-import { streamServer } from '../stream-server.ts';
+import { messageDelta, messageStart, messageStop, text } from './stream-events.ts';
+import { streamServer } from './stream-server.ts';
 
 const QUESTION = 'What about customer 1234?';
 const PATIENT: RequestOptions = {
@@ -101,7 +101,7 @@ describe('a request', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('is made once where nobody listens', async () => {
+  test('is made once where no server listens', async () => {
     const server = await serve(say('Hello'));
     await server.close();
 
@@ -112,7 +112,7 @@ describe('a request', () => {
   });
 });
 
-describe('a request that the API refuses', () => {
+describe('a request that the API rejects', () => {
   test('is rejected with its status, type and headers', async () => {
     await using server = await serve(fault.rateLimited({ retryAfter: 7 }));
 
@@ -139,7 +139,7 @@ describe('a stream that breaks', () => {
     });
   });
 
-  test('with an error event is left, also where the server keeps it open', async () => {
+  test('with an error event is closed, also where the server keeps it open', async () => {
     const overloaded = { type: 'overloaded_error', message: 'Overloaded' };
     await using server = await streamServer(async (send) => {
       send(messageStart);
@@ -196,7 +196,7 @@ describe('silence', () => {
     expect(reply.content).toMatchObject([{ text: 'I take my time.' }]);
   });
 
-  test('is none while pings come', async () => {
+  test('is not assumed while pings come', async () => {
     await using server = await streamServer(async (send) => {
       send(messageStart);
       for (let sent = 0; sent < 8; sent += 1) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { invalidInput, prepareCalls, summarize } from '../../../activities/tools/prepare-calls.ts';
+import { prepareCalls, summarize } from '../../../activities/tools/prepare-calls.ts';
 import { defineAgent } from '../../../agents/define-agent.ts';
 import { defineTool } from '../../../agents/define-tool.ts';
 import { SPECIAL_NAMES } from '../../agents/tools.ts';
@@ -18,7 +18,7 @@ const agentWith = (...names: string[]) =>
   defineAgent({ name: 'support', model: 'claude-opus-5-5', tools: names.map(tool) });
 
 describe('the calls of a reply', () => {
-  test('are ready where their input fits, and told in short', async () => {
+  test('are ready where their input fits, with a short summary', async () => {
     const calls = [
       call('toolu_1', 'get_orders', { customer_id: 1234 }),
       call('toolu_2', 'get_tickets', { customer_id: 7, note: 'urgent' }),
@@ -30,7 +30,7 @@ describe('the calls of a reply', () => {
     ]);
   });
 
-  test('are refused one by one', async () => {
+  test('are invalid one by one', async () => {
     const calls = [
       call('toolu_1', 'get_orders', {}),
       call('toolu_2', 'get_orders', { customer_id: 7 }),
@@ -41,36 +41,36 @@ describe('the calls of a reply', () => {
 
     expect(prepared).toEqual([
       {
-        type: 'refused',
+        type: 'invalid',
         message:
           'The input does not match the schema of get_orders, so the tool did not run:\n✖ Invalid input: expected number, received undefined\n  → at customer_id',
       },
       { type: 'ready', summary: 'customer_id: 7' },
       {
-        type: 'refused',
+        type: 'invalid',
         message: 'There is no tool named get_order. Available tools: get_orders, get_tickets.',
       },
     ]);
   });
 
-  test('are refused where the agent has no tools', async () => {
+  test('are invalid where the agent has no tools', async () => {
     expect(await prepareCalls(agentWith(), [call('toolu_1', 'get_orders')])).toEqual([
-      { type: 'refused', message: 'There is no tool named get_orders. Available tools: none.' },
+      { type: 'invalid', message: 'There is no tool named get_orders. Available tools: none.' },
     ]);
   });
 
-  test('are refused where their names are members of every object', async () => {
+  test('are invalid where their names are members of every object', async () => {
     const calls = SPECIAL_NAMES.map((name, i) => call(`toolu_${i}`, name, { customer_id: 7 }));
 
     for (const prepared of await prepareCalls(agentWith('get_orders'), calls)) {
-      expect(prepared.type).toBe('refused');
+      expect(prepared.type).toBe('invalid');
     }
     for (const prepared of await prepareCalls(agentWith(...SPECIAL_NAMES), calls)) {
       expect(prepared.type).toBe('ready');
     }
   });
 
-  test('are refused, and not lost, where the schema itself throws', async () => {
+  test('are invalid, and not lost, where the schema itself throws', async () => {
     const strict = defineTool({
       name: 'parse',
       description: 'Parses JSON.',
@@ -82,24 +82,13 @@ describe('the calls of a reply', () => {
     const [prepared] = await prepareCalls(agent, [call('toolu_1', 'parse', { json: '{' })]);
 
     expect(prepared).toMatchObject({
-      type: 'refused',
+      type: 'invalid',
       message: expect.stringContaining('in JSON at position 1') as string,
     });
   });
 
   test('may be none', async () => {
     expect(await prepareCalls(agentWith('get_orders'), [])).toEqual([]);
-  });
-});
-
-describe('what is wrong with an input', () => {
-  test('is told in full up to 2,000 characters', () => {
-    const problem = 'x'.repeat(2_001);
-
-    expect(invalidInput('a', problem)).toHaveLength(
-      'The input does not match the schema of a, so the tool did not run:\n'.length + 2_000,
-    );
-    expect(invalidInput('a', problem).endsWith('x…')).toBe(true);
   });
 });
 

@@ -5,10 +5,10 @@ import { createReadResult } from '../../../activities/tools/read-result.ts';
 import { presentResult } from '../../../activities/tools/result.ts';
 import type { KeptText } from '../../../activities/transcript/store.ts';
 import { pageOf, readResultTool } from '../../../agents/read-result.ts';
-import { READ_RESULT } from '../../../core/names.ts';
+import type { StoredResult } from '../../../core/calls/outcome.ts';
 import { DEFAULT_RESULT_BYTES, utf8Bytes } from '../../../core/conversation/cut-result.ts';
 import { INVALID_TOOL_INPUT, STORAGE_FAILED } from '../../../core/failures.ts';
-import type { StoredResult } from '../../../core/calls/stored-result.ts';
+import { READ_RESULT } from '../../../core/names.ts';
 
 /** A storage of one text. */
 function storeOf(text: string) {
@@ -35,7 +35,7 @@ describe('read_result', () => {
     );
   });
 
-  test('takes what the notice of a cut result says', async () => {
+  test('takes the input that the notice of a cut result names', async () => {
     const value = Array.from({ length: 1_000 }, (_, i) => `line ${i}`).join('\n');
     const store = storeOf(value);
     const presented = await presentResult(value, {
@@ -56,29 +56,29 @@ describe('read_result', () => {
 
   test.for([
     ['no id', {}, "must have required property 'id'"],
-    ['an offset that is none', { id: 'a', offset: -1 }, 'input/offset must be >= 0'],
+    ['an offset below 0', { id: 'a', offset: -1 }, 'input/offset must be >= 0'],
     ['half a character', { id: 'a', offset: 0.5 }, 'input/offset must be integer'],
     ['a limit above that of a page', { id: 'a', limit: 30_001 }, 'input/limit must be <= 30000'],
     ['a limit of nothing', { id: 'a', limit: 0 }, 'input/limit must be >= 1'],
     ['another field', { id: 'a', page: 1 }, 'must NOT have additional properties: "page"'],
     ['no object', 'toolu_01', 'must be object'],
-  ] as const)('refuses input with %s, and says what is wrong', async ([, input, problem]) => {
-    const refusal: unknown = await createReadResult(storeOf(''))(input, stored).catch(
+  ] as const)('rejects input with %s, and says what is wrong', async ([, input, problem]) => {
+    const rejection: unknown = await createReadResult(storeOf(''))(input, stored).catch(
       (error: unknown) => error,
     );
 
-    expect(refusal).toBeInstanceOf(ApplicationFailure);
-    expect(refusal).toMatchObject({ type: INVALID_TOOL_INPUT, nonRetryable: true });
-    expect((refusal as Error).message).toContain(
+    expect(rejection).toBeInstanceOf(ApplicationFailure);
+    expect(rejection).toMatchObject({ type: INVALID_TOOL_INPUT, nonRetryable: true });
+    expect((rejection as Error).message).toContain(
       'The input does not match the schema of read_result, so the tool did not run:',
     );
-    expect((refusal as Error).message).toContain(problem);
+    expect((rejection as Error).message).toContain(problem);
   });
 
-  test('refuses an id under which nothing is kept, and says which ids there are', async () => {
-    const refusal = createReadResult(storeOf(''))({ id: 'toolu_99' }, undefined);
+  test('rejects an id under which nothing is kept, and says which ids there are', async () => {
+    const rejection = createReadResult(storeOf(''))({ id: 'toolu_99' }, undefined);
 
-    await expect(refusal).rejects.toMatchObject({
+    await expect(rejection).rejects.toMatchObject({
       message:
         'No kept result has the id "toolu_99". Only results that were cut are kept, each under the id of its call: use the id that stands in the notice where something is left out.',
       type: INVALID_TOOL_INPUT,
@@ -94,7 +94,7 @@ describe('read_result', () => {
     expect(readResultTool.policy.repeatable).toBe(true);
   });
 
-  test('tells the model what its fields are', () => {
+  test('explains its fields to the model', () => {
     expect(readResultTool.spec.name).toBe(READ_RESULT);
     expect(readResultTool.spec.input_schema).toMatchObject({
       properties: {

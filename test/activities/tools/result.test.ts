@@ -37,7 +37,7 @@ describe('what a tool returns', () => {
     ['a date', new Date(Date.UTC(2026, 10, 22)), '"2026-11-22T00:00:00.000Z"'],
     ['something with a JSON of its own', { toJSON: () => ({ a: 1 }) }, '{"a":1}'],
     ['no number', Number.NaN, 'null'],
-  ] as const)('is told to the model: %s', ([, value, content]) => {
+  ] as const)('is shown to the model: %s', ([, value, content]) => {
     expect(toolResultContent(value)).toBe(content);
   });
 
@@ -53,7 +53,7 @@ describe('what a tool returns', () => {
       },
       'not loaded',
     ],
-  ] as const)('is refused where it holds %s', ([, value, problem]) => {
+  ] as const)('is invalid where it holds %s', ([, value, problem]) => {
     expect(() => toolResultContent(value)).toThrow(InvalidToolResultError);
     expect(() => toolResultContent(value)).toThrow(
       `The tool ran, but its result cannot be turned into JSON: ${problem}`,
@@ -63,7 +63,7 @@ describe('what a tool returns', () => {
   test.for([
     ['a function', () => 1],
     ['a symbol', Symbol('a')],
-  ] as const)('is refused where it is %s', ([kind, value]) => {
+  ] as const)('is invalid where it is %s', ([kind, value]) => {
     expect(() => toolResultContent(value)).toThrow(
       new InvalidToolResultError(
         `The tool ran, but its result cannot be turned into JSON: ${kind} has no JSON`,
@@ -95,18 +95,18 @@ describe('content blocks that a tool returns', () => {
     ['a list with null in it', [null]],
     ['a block of another type', [{ type: 'thinking', thinking: '' }]],
     ['a result within a result', [{ type: 'tool_result', tool_use_id: 'toolu_1' }]],
-    ['an empty text, which the API refuses', [text('')]],
+    ['an empty text, which the API rejects', [text('')]],
     ['a text that is none', [{ type: 'text', text: 7 }]],
     ['an image without a source', [{ type: 'image', url: 'https://example.com' }]],
     ['a document of which only the name is known', [{ type: 'document', source: 'a.pdf' }]],
     ['a search result without a title', [{ type: 'search_result', source: 'a', content: [] }]],
     ['rows of a table that has a column type', [{ type: 'order', id: 1 }]],
-  ] as const)('are taken for data where they are not quite: %s', ([, value]) => {
+  ] as const)('are data where they are not quite right: %s', ([, value]) => {
     expect(toolResultContent(value)).toBe(JSON.stringify(value));
   });
 });
 
-describe('half an emoji, which the API would refuse for ever,', () => {
+describe('half an emoji, for which the API would reject every request,', () => {
   test('is replaced in a text', () => {
     expect(toolResultContent('thread \ud83e')).toBe('thread \ufffd');
   });
@@ -141,7 +141,7 @@ describe('half an emoji, which the API would refuse for ever,', () => {
     );
   });
 
-  test('is no whole emoji', () => {
+  test('is not a whole emoji', () => {
     expect(toolResultContent('🧵')).toBe('🧵');
     expect(toolResultContent([text('🧵')])).toEqual([text('🧵')]);
   });
@@ -153,21 +153,21 @@ const tooLarge = (bytes: number) =>
   );
 
 describe('a result that is too large', () => {
-  test('is refused by its bytes and not by its characters', () => {
+  test('is invalid by its bytes and not by its characters', () => {
     const value = '日'.repeat(700_000);
 
     expect(value.length).toBeLessThan(MAX_RESULT_BYTES);
     expect(() => toolResultContent(value)).toThrow(tooLarge(jsonBytes(value)));
   });
 
-  test('is refused as data and as blocks', () => {
+  test('is invalid as data and as blocks', () => {
     const large = 'x'.repeat(MAX_RESULT_BYTES);
 
     expect(() => toolResultContent({ large })).toThrow(InvalidToolResultError);
     expect(() => toolResultContent([text(large)])).toThrow(InvalidToolResultError);
   });
 
-  test('is none up to the limit', () => {
+  test('is not one up to the limit', () => {
     const value = 'x'.repeat(MAX_RESULT_BYTES - 2);
 
     expect(toolResultContent(value)).toBe(value);
@@ -278,7 +278,7 @@ describe('a result that the model sees', () => {
     expect(stored).toBeDefined();
   });
 
-  test('is refused where even without its text it does not fit into a payload', async () => {
+  test('is invalid where it does not fit into a payload even without its text', async () => {
     const large = imageBlock(png({ bytes: MAX_RESULT_BYTES }));
     const value = [large, text('x'.repeat(1_000))];
     const failing: PresentOptions['store'] = {
@@ -303,18 +303,18 @@ describe('a result that the model sees', () => {
     expect(await presentResult([large], { callId, store })).toEqual({ content: stored });
   });
 
-  test('is refused where the API would refuse its image, with the place and the reason', async () => {
+  test('is invalid where the API would reject its image, with the place and the reason', async () => {
     const jpeg = { ...image, source: { ...image.source, media_type: 'image/jpeg' } };
     const value = [text('The page:'), jpeg];
 
     await expect(presentResult(value, { callId, store: memory() })).rejects.toEqual(
       new InvalidToolResultError(
-        'The tool ran, but what it returned cannot be shown to you: result[1] is declared as image/jpeg, and its bytes are those of image/png.',
+        'The tool ran, but what it returned cannot be shown to you: result[1] is declared as image/jpeg, but its bytes are those of image/png.',
       ),
     );
   });
 
-  test('is refused where what hangs on its texts does not fit into a payload', async () => {
+  test('is invalid where what hangs on its texts does not fit into a payload', async () => {
     const cited = { ...text('x'.repeat(2_000)), citations: ['y'.repeat(3_000)] };
 
     await expect(
@@ -326,7 +326,7 @@ describe('a result that the model sees', () => {
 describe('the rest of a result that is cut', () => {
   const value = 'x'.repeat(5_000);
 
-  test('is lost without a storage, and the model is told', async () => {
+  test('is lost without a storage, and the model reads that', async () => {
     expect(await shownOf(value, { maxResultBytes: 300 })).toContain(
       'The result is above the limit of this tool. Ask for less, or in parts. …]',
     );

@@ -9,11 +9,11 @@ import * as fc from 'fast-check';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { TranscriptStore } from '../../../activities/transcript/store.ts';
 import { createTranscriptStore } from '../../../activities/transcript/store.ts';
-import { STORAGE_FAILED } from '../../../core/failures.ts';
-import { jsonBytes } from '../../../core/json.ts';
 import type { Message } from '../../../core/conversation/messages.ts';
 import { mapData, storedData } from '../../../core/conversation/stored-data.ts';
 import type { Segment } from '../../../core/conversation/transcript.ts';
+import { STORAGE_FAILED } from '../../../core/failures.ts';
+import { jsonBytes } from '../../../core/json.ts';
 import { directoryStorage } from '../../../storage/directory.ts';
 import { openStorage } from '../../../storage/open-storage.ts';
 import { imageBlock, pdf, pdfBlock, png } from '../../fixtures/images.ts';
@@ -110,7 +110,7 @@ describe('images and documents of a conversation', () => {
     await expect(inActivity(read)).rejects.toMatchObject({ type: STORAGE_FAILED });
   });
 
-  test('are no part of the segments, which say that there are some', async () => {
+  test('do not stand in the segments, which say that there are some', async () => {
     const store = createTranscriptStore(freshStorage());
     const segments = await inActivity(() => seal(store, [], messages));
 
@@ -309,11 +309,11 @@ describe('a segment that cannot be read', () => {
 
     await expect(load).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: false });
     await expect(load).rejects.toThrow(
-      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`, and see that it is up\.$/,
+      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`, and check that it is up\.$/,
     );
   });
 
-  test('is not asked for again for long where it is lost for good', async () => {
+  test('is soon not asked for again where it is lost for good', async () => {
     await expect(loadLost(2)).rejects.toMatchObject({ nonRetryable: false });
     await expect(loadLost(3)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
   });
@@ -324,7 +324,7 @@ describe('a segment that cannot be read', () => {
 
     await expect(load).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: false });
     await expect(load).rejects.toThrow(
-      /from the storage: PostgreSQL \(postgres:\/\/plait@127.0.0.1:1\/plait\) failed: connect ECONNREFUSED.* see that it is up\.$/,
+      /from the storage: PostgreSQL \(postgres:\/\/plait@127.0.0.1:1\/plait\) failed: connect ECONNREFUSED.* check that it is up\.$/,
     );
   });
 
@@ -338,7 +338,7 @@ describe('a segment that cannot be read', () => {
     expect(store.hasStorage).toBe(false);
   });
 
-  test('is one whose content is not what was written', async () => {
+  test('is also one whose content is not what was written', async () => {
     const storage = freshStorage();
     const seals = (text: string) =>
       inActivity(() => seal(createTranscriptStore(storage), [], [says(text)]));
@@ -441,7 +441,7 @@ describe('the full text of a result', () => {
     await expect(
       inActivity(() => createTranscriptStore(freshStorage()).readKept(lost)),
     ).rejects.toThrow(
-      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`, and see that it is up\.$/,
+      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`, and check that it is up\.$/,
     );
   });
 });

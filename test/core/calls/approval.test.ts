@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { refusal, roomForInput, withApproval } from '../../../core/calls/approval.ts';
+import { roomForInput, withApproval } from '../../../core/calls/approval.ts';
 import type { ApprovalRecord, SettledCall } from '../../../core/calls/outcome.ts';
 
 const AT = '2026-11-22T12:00:00.000Z';
@@ -11,29 +11,6 @@ const settled: SettledCall = {
   end: 1,
 };
 
-describe('a decision', () => {
-  test('lets an approved call run', () => {
-    expect(refusal(approved, 1_000)).toBeUndefined();
-  });
-
-  test('denies a call and gives the reason', () => {
-    const denied: ApprovalRecord = { decision: 'denied', by: 'Ada', reason: 'too much', at: AT };
-
-    expect(refusal(denied, 1_000)).toEqual({
-      type: 'denied',
-      message: 'A person denied this call, so it did not run: too much',
-    });
-  });
-
-  test('that nobody took in time denies the call and names the time', () => {
-    expect(refusal({ decision: 'expired', at: AT }, 5_000)).toEqual({
-      type: 'denied',
-      message:
-        "This call needs a person's approval, and nobody decided within 5 s, so it did not run.",
-    });
-  });
-});
-
 describe('a call that has ended', () => {
   test('is as it was where nobody was asked', () => {
     expect(withApproval(settled, undefined)).toBe(settled);
@@ -43,7 +20,7 @@ describe('a call that has ended', () => {
     expect(withApproval(settled, approved)).toEqual({ ...settled, approval: approved });
   });
 
-  test('tells the model what it ran with where that was edited', () => {
+  test('begins with what it ran with where that was edited', () => {
     const approval = { ...approved, input: { cents: 5 } };
 
     expect(withApproval(settled, approval)).toEqual({
@@ -57,7 +34,26 @@ describe('a call that has ended', () => {
     });
   });
 
-  test('does not tell that it ran where it was edited and then did not', () => {
+  test('begins with that in a text of its own where the result has content blocks', () => {
+    const image = {
+      type: 'image',
+      source: { type: 'url', url: 'https://example.com/a.png' },
+    } as const;
+    const shown: SettledCall = { ...settled, outcome: { type: 'succeeded', content: [image] } };
+
+    expect(withApproval(shown, { ...approved, input: {} }).outcome).toEqual({
+      type: 'succeeded',
+      content: [
+        {
+          type: 'text',
+          text: 'A person changed the input of this call before it ran. It ran with: {}',
+        },
+        image,
+      ],
+    });
+  });
+
+  test('does not say that it ran where it was edited and then did not', () => {
     const skipped: SettledCall = {
       ...settled,
       outcome: { type: 'skipped', message: 'Not executed.' },
@@ -75,11 +71,11 @@ describe('room for an edited input', () => {
   const edited = [{ text: 'x'.repeat(100_000) }];
 
   test('is the same for every call with a storage', () => {
-    expect(roomForInput(true, edited)).toBe(500_000);
+    expect(roomForInput({ type: 'storage' }, edited)).toBe(500_000);
   });
 
   test('is shared by the calls of a reply without one', () => {
-    expect(roomForInput(false, [])).toBe(250_000 - '[]'.length);
-    expect(roomForInput(false, edited)).toBe(250_000 - JSON.stringify(edited).length);
+    expect(roomForInput({ type: 'payload' }, [])).toBe(250_000 - '[]'.length);
+    expect(roomForInput({ type: 'payload' }, edited)).toBe(250_000 - JSON.stringify(edited).length);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { failureOutcome, timeoutOutcome } from '../../../core/calls/ending.ts';
 import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../../../core/failures.ts';
-import { MAY_HAVE_HAPPENED, notTakenText, timedOutText } from '../../../core/calls/texts.ts';
+import { MAY_HAVE_HAPPENED, notStartedText, timedOutText } from '../../../core/calls/texts.ts';
 
 const LIMITS = { startToCloseTimeout: 120_000, heartbeatTimeout: 10_000 };
 const LOST = 'The worker that ran the call was lost: no heartbeat for 10 s (heartbeatTimeout).';
@@ -47,7 +47,7 @@ describe('a call', () => {
 
     expect(timeoutOutcome('SCHEDULE_TO_START', limits, repeatable)).toEqual({
       type: 'timedOut',
-      message: notTakenText(limits, true),
+      message: notStartedText(limits, true),
     });
   });
 

@@ -1,8 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Access } from '../../../core/calls/access.ts';
-import { CallOrder } from '../../../core/calls/call-order.ts';
-import { conflicts, findBlocker, planAgain, planOrder } from '../../../core/calls/order.ts';
+import type { Access } from '../../../core/calls/order.ts';
+import {
+  CallOrder,
+  conflicts,
+  findBlocker,
+  planAgain,
+  planOrder,
+} from '../../../core/calls/order.ts';
 import type { OutcomeType } from '../../../core/calls/outcome.ts';
 import { failureType } from '../arbitraries.ts';
 import type { PlannedCall, Ran } from './order-reference.ts';
@@ -120,7 +125,7 @@ describe('the order of calls, whatever they touch,', () => {
     );
   });
 
-  test('is about pairs that conflict, in either direction', () => {
+  test('depends on pairs that conflict, in either direction', () => {
     fc.assert(
       fc.property(access, access, (a, b) => {
         expect(conflicts(a, b)).toBe(areInConflict(a, b));
@@ -148,7 +153,7 @@ describe('the order of calls, whatever they touch,', () => {
     );
   });
 
-  test('lets every call start at once that conflicts with no earlier one', () => {
+  test('lets every call that does not conflict with an earlier one start at once', () => {
     fc.assert(
       fc.property(calls, choices, (planned, stream) => {
         const simulation = new Simulation(planned);

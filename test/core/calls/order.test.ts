@@ -1,13 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Access } from '../../../core/calls/access.ts';
-import type { Blocker } from '../../../core/calls/order.ts';
-import {
-  blockedText,
-  conflicts,
-  findBlocker,
-  planAgain,
-  planOrder,
-} from '../../../core/calls/order.ts';
+import type { Access, Blocker } from '../../../core/calls/order.ts';
+import { conflicts, findBlocker, planAgain, planOrder } from '../../../core/calls/order.ts';
 import type { OutcomeType } from '../../../core/calls/outcome.ts';
 
 const A = '{"path":"/a"}';
@@ -186,11 +179,14 @@ describe('a call runs', () => {
     expect(blockerAfter([{ reads: [A], writes: [B] }, outcome], [writes(A)])).toBeUndefined();
   });
 
-  test.for(NOT_DONE)('after an exclusive call that ended as %s, for that is no key', (outcome) => {
-    expect(blockerAfter(['exclusive', outcome], [writes(A)])).toBeUndefined();
-    expect(blockerAfter(['exclusive', outcome], ['exclusive'])).toBeUndefined();
-    expect(blockerAfter([writes(A), outcome], ['exclusive'])).toBeUndefined();
-  });
+  test.for(NOT_DONE)(
+    'after an exclusive call that ended as %s, since that is not a key',
+    (outcome) => {
+      expect(blockerAfter(['exclusive', outcome], [writes(A)])).toBeUndefined();
+      expect(blockerAfter(['exclusive', outcome], ['exclusive'])).toBeUndefined();
+      expect(blockerAfter([writes(A), outcome], ['exclusive'])).toBeUndefined();
+    },
+  );
 
   test('after an unknown outcome when it only reads', () => {
     expect(blockerAfter([writes(A), 'unknown'], [reads(A)])).toBeUndefined();
@@ -200,56 +196,5 @@ describe('a call runs', () => {
 
   test.for(NOT_DONE)('after a later call that ended as %s, when it was edited', (outcome) => {
     expect(findBlocker(0, [writes(A), writes(A)], [1], () => outcome)).toBeUndefined();
-  });
-});
-
-describe('the model is told of a call that did not run', () => {
-  const call = { id: 'toolu_01', name: 'write_file' };
-
-  test.for<[Blocker['because'], string]>([
-    [
-      'failed',
-      'Not executed: write_file (toolu_01) failed before it, and both touch path "/a". Deal with that first; then call this again if it is still needed.',
-    ],
-    [
-      'timedOut',
-      'Not executed: write_file (toolu_01) timed out before it, and both touch path "/a". Check what that call has done; then call this again if it is still needed.',
-    ],
-    [
-      'denied',
-      'Not executed: write_file (toolu_01) was denied before it, and both touch path "/a". Call this again only if it makes sense without that call.',
-    ],
-    [
-      'skipped',
-      'Not executed: write_file (toolu_01) was not executed before it, and both touch path "/a". If both are still needed, call that one first, and this one after it.',
-    ],
-    [
-      'unknown',
-      'Not executed: write_file (toolu_01) may or may not have taken effect before it, and both touch path "/a". Check that first; then call this again if it is still needed.',
-    ],
-  ])('because another one ended as %s', ([because, text]) => {
-    expect(blockedText({ index: 0, because, key: A }, call)).toBe(text);
-  });
-
-  test('because two calls of which one is exclusive must not overlap', () => {
-    expect(blockedText({ index: 0, because: 'unknown' }, call)).toBe(
-      'Not executed: write_file (toolu_01) may or may not have taken effect before it, and the two must not overlap. Check that first; then call this again if it is still needed.',
-    );
-  });
-
-  test.for([
-    ['with all its names', '{"line":3,"path":"/a"}', 'both touch line 3, path "/a". '],
-    ['as it is where it is no object', '"table"', 'both touch "table". '],
-  ] as const)('with the key %s', ([, key, shown]) => {
-    expect(blockedText({ index: 0, because: 'failed', key }, call)).toContain(shown);
-  });
-
-  test('shortly, however long the key is', () => {
-    const key = JSON.stringify({ text: 'x'.repeat(10_000) });
-    for (const long of [key, JSON.stringify('x'.repeat(10_000))]) {
-      expect(blockedText({ index: 0, because: 'failed', key: long }, call).length).toBeLessThan(
-        400,
-      );
-    }
   });
 });

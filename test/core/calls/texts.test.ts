@@ -1,68 +1,56 @@
 import { describe, expect, test } from 'vitest';
-import {
-  afterAttempts,
-  beforeText,
-  deniedText,
-  duration,
-  editedInVainText,
-  editedText,
-  expiredText,
-  MAY_HAVE_HAPPENED,
-  notCompletedText,
-  notTakenText,
-  outOfTimeText,
-  timedOutText,
-  toldFromOutside,
-  workerLostText,
-} from '../../../core/calls/texts.ts';
+import type { Blocker } from '../../../core/calls/order.ts';
+import * as texts from '../../../core/calls/texts.ts';
 
-describe('what the model is told of a call', () => {
+describe('what the model reads of a call', () => {
   test('that timed out and may be repeated is the limit', () => {
-    expect(timedOutText({ startToCloseTimeout: 120_000 }, true)).toBe(
+    expect(texts.timedOutText({ startToCloseTimeout: 120_000 }, true)).toBe(
       'Timed out: the call did not end within 2 minutes (startToCloseTimeout).',
     );
   });
 
   test('that timed out and may not be repeated is that it may have happened', () => {
-    expect(timedOutText({ startToCloseTimeout: 1_500 }, false)).toBe(
-      `Timed out: the call did not end within 1.5 s (startToCloseTimeout). ${MAY_HAVE_HAPPENED}`,
+    expect(texts.timedOutText({ startToCloseTimeout: 1_500 }, false)).toBe(
+      `Timed out: the call did not end within 1.5 s (startToCloseTimeout). ${texts.MAY_HAVE_HAPPENED}`,
     );
   });
 
   test('that had no time left names the limit that the tool declared', () => {
     const limits = { startToCloseTimeout: 120_000, scheduleToCloseTimeout: 5_000 };
     const text = 'Timed out: the call did not end within 5 s (scheduleToCloseTimeout).';
-    expect(timedOutText(limits, true)).toBe(text);
-    expect(outOfTimeText(limits, false)).toBe(`${text} ${MAY_HAVE_HAPPENED}`);
-    expect(timedOutText({ ...limits, startToCloseTimeout: 1_000 }, true)).toContain(
+    expect(texts.timedOutText(limits, true)).toBe(text);
+    expect(texts.outOfTimeText(limits, false)).toBe(`${text} ${texts.MAY_HAVE_HAPPENED}`);
+    expect(texts.timedOutText({ ...limits, startToCloseTimeout: 1_000 }, true)).toContain(
       'within 1 s (s',
     );
   });
 
   test('that no worker took is how long it waited', () => {
     const waiting = { startToCloseTimeout: 120_000, scheduleToStartTimeout: 5_000 };
-    expect(notTakenText(waiting, false)).toBe(
+    expect(texts.notStartedText(waiting, false)).toBe(
       'Timed out: no worker took the call within 5 s (scheduleToStartTimeout), so it did not run.',
     );
-    expect(notTakenText({ ...waiting, scheduleToCloseTimeout: 3_000 }, true)).toBe(
+    expect(texts.notStartedText({ ...waiting, scheduleToCloseTimeout: 3_000 }, true)).toBe(
       'Timed out: no worker took the call within 3 s (scheduleToCloseTimeout).',
     );
-    expect(notTakenText({ startToCloseTimeout: 1 }, true)).toContain('scheduleToCloseTimeout');
+    expect(texts.notStartedText({ startToCloseTimeout: 1 }, true)).toContain(
+      'scheduleToCloseTimeout',
+    );
   });
 
   test('that failed before its time was up is also why', () => {
-    expect(beforeText(undefined)).toBe('');
-    expect(beforeText('no route')).toBe(' The attempt before it failed: no route');
+    expect(texts.beforeText(undefined)).toBe('');
+    expect(texts.beforeText('no route')).toBe(' The attempt before it failed: no route');
   });
 
   test('whose worker was lost is how that was noticed', () => {
-    expect(workerLostText(500)).toBe(
+    expect(texts.workerLostText(500)).toBe(
       'The worker that ran the call was lost: no heartbeat for 500 ms (heartbeatTimeout).',
     );
   });
 
   test('that was tried more than once is how often', () => {
-    expect([0, 1, 2, 3].map(afterAttempts)).toEqual([
+    expect([0, 1, 2, 3].map(texts.afterAttempts)).toEqual([
       '',
       '',
       ' (after 2 attempts)',
@@ -71,43 +59,112 @@ describe('what the model is told of a call', () => {
   });
 });
 
-describe('what the model is told of a person', () => {
+describe('what the model reads of a person', () => {
   test('who denied the call is why, where there is a reason', () => {
     const denied = 'A person denied this call, so it did not run';
 
-    expect(deniedText('too much money')).toBe(`${denied}: too much money`);
-    expect(deniedText(' ')).toBe(denied);
-    expect(deniedText()).toBe(denied);
+    expect(texts.deniedText('too much money')).toBe(`${denied}: too much money`);
+    expect(texts.deniedText(' ')).toBe(denied);
+    expect(texts.deniedText()).toBe(denied);
   });
 
   test('who did not decide is for how long they were asked', () => {
-    expect(expiredText(7 * 86_400_000)).toBe(
+    expect(texts.expiredText(7 * 86_400_000)).toBe(
       "This call needs a person's approval, and nobody decided within 7 days, so it did not run.",
     );
   });
 
   test('who changed the input is what the call ran with', () => {
-    expect(editedText({ cents: 50 })).toBe(
+    expect(texts.editedText({ cents: 50 }, { ran: true })).toBe(
       'A person changed the input of this call before it ran. It ran with: {"cents":50}',
     );
   });
 
   test('who changed the input of a call that did not run after all is what it was changed to', () => {
-    expect(editedInVainText({ cents: 50 })).toBe(
+    expect(texts.editedText({ cents: 50 }, { ran: false })).toBe(
       'A person changed the input of this call to: {"cents":50}',
     );
   });
 
   test('who wrote at length, or half an emoji, is what the API takes', () => {
-    expect(toldFromOutside('no \ud83d')).toBe('no \ufffd');
-    expect(deniedText('x'.repeat(5_000))).toMatch(/: x{2999}…$/);
-    expect(editedText({ text: 'x'.repeat(5_000) })).toMatch(/x…$/);
+    expect(texts.fromOutsideText('no \ud83d')).toBe('no \ufffd');
+    expect(texts.deniedText('x'.repeat(5_000))).toMatch(/: x{2999}…$/);
+    expect(texts.editedText({ text: 'x'.repeat(5_000) }, { ran: true })).toMatch(/x…$/);
   });
 
   test('who never completed the call is that it may have happened', () => {
-    expect(notCompletedText(3_600_000)).toBe(
-      `Timed out: the call was handed over and not completed within 60 minutes. ${MAY_HAVE_HAPPENED}`,
+    expect(texts.notCompletedText(3_600_000)).toBe(
+      `Timed out: the call was handed over and not completed within 60 minutes. ${texts.MAY_HAVE_HAPPENED}`,
     );
+  });
+});
+
+describe('what the model reads of a call that did not run because of another', () => {
+  const call = { id: 'toolu_01', name: 'write_file' };
+
+  test.for<[Blocker['because'], string]>([
+    [
+      'failed',
+      'Not executed: write_file (toolu_01) failed before it, and both touch path "/a". Deal with that first; then call this again if it is still needed.',
+    ],
+    [
+      'timedOut',
+      'Not executed: write_file (toolu_01) timed out before it, and both touch path "/a". Check what that call has done; then call this again if it is still needed.',
+    ],
+    [
+      'denied',
+      'Not executed: write_file (toolu_01) was denied before it, and both touch path "/a". Call this again only if it makes sense without that call.',
+    ],
+    [
+      'skipped',
+      'Not executed: write_file (toolu_01) was not executed before it, and both touch path "/a". If both are still needed, call that one first, and this one after it.',
+    ],
+    [
+      'unknown',
+      'Not executed: write_file (toolu_01) may or may not have taken effect before it, and both touch path "/a". Check that first; then call this again if it is still needed.',
+    ],
+  ])('is how the other one ended, and what to do next: %s', ([because, text]) => {
+    expect(texts.blockedText({ index: 0, because, key: '{"path":"/a"}' }, call)).toBe(text);
+  });
+
+  test('is that the two must not overlap where one is exclusive', () => {
+    expect(texts.blockedText({ index: 0, because: 'unknown' }, call)).toBe(
+      'Not executed: write_file (toolu_01) may or may not have taken effect before it, and the two must not overlap. Check that first; then call this again if it is still needed.',
+    );
+  });
+
+  test.for([
+    ['with all its names', '{"line":3,"path":"/a"}', 'both touch line 3, path "/a". '],
+    ['as it is where it is no object', '"table"', 'both touch "table". '],
+  ] as const)('names the key %s', ([, key, shown]) => {
+    expect(texts.blockedText({ index: 0, because: 'failed', key }, call)).toContain(shown);
+  });
+
+  test('is short, however long the key is', () => {
+    const key = JSON.stringify({ text: 'x'.repeat(10_000) });
+    for (const long of [key, JSON.stringify('x'.repeat(10_000))]) {
+      expect(
+        texts.blockedText({ index: 0, because: 'failed', key: long }, call).length,
+      ).toBeLessThan(400);
+    }
+  });
+});
+
+const stop = (message: string) =>
+  ({ type: 'sibling failed', callId: 'toolu_01', tool: 'pay', message }) as const;
+
+describe('what the model reads of a sibling that failed', () => {
+  test('ends with a full stop', () => {
+    expect(texts.neverStartedText(stop('no money'), false)).toBe(
+      'Not executed, because pay (toolu_01) failed: no money.',
+    );
+    expect(texts.neverStartedText(stop('No money.'), false)).toMatch(/: No money\.$/);
+  });
+
+  test('is the beginning of what it says at length', () => {
+    const text = texts.neverStartedText(stop('x'.repeat(3_000)), false);
+    expect(text).toMatch(/x…$/);
+    expect(text.length).toBeLessThan(600);
   });
 });
 
@@ -124,7 +181,72 @@ describe('a duration', () => {
     [86_400_000, '24 hours'],
     [7 * 86_400_000, '7 days'],
     [3.25 * 86_400_000, '3.3 days'],
-  ] as const)('of %i ms is told as %s', ([milliseconds, text]) => {
-    expect(duration(milliseconds)).toBe(text);
+  ] as const)('of %i ms is written as %s', ([milliseconds, text]) => {
+    expect(texts.duration(milliseconds)).toBe(text);
+  });
+});
+
+describe('the sentences of the workers', () => {
+  test.for([
+    [texts.unknownToolText('pay'), 'There is no tool named pay.'],
+    [texts.unknownToolText('pay', []), 'There is no tool named pay. Available tools: none.'],
+    [
+      texts.unknownToolText('pay', ['look', 'write']),
+      'There is no tool named pay. Available tools: look, write.',
+    ],
+    [
+      texts.invalidInputText('pay', 'cents: missing'),
+      'The input does not match the schema of pay, so the tool did not run:\ncents: missing',
+    ],
+    [texts.noActionText('computer'), 'The call of computer names no action, so nothing was done.'],
+    [texts.toolGoneText('pay'), 'The tool pay is no longer available.'],
+    [texts.toolMissingHereText('support', 'pay'), 'Agent support has no tool pay on this worker.'],
+    [texts.noWorkerText('pay'), 'No worker of this task queue runs pay; the call had no effect.'],
+    [texts.interruptedText(2), 'Attempt 2 began and was interrupted.'],
+    [
+      texts.noJsonText('a function has no JSON'),
+      'The tool ran, but its result cannot be turned into JSON: a function has no JSON',
+    ],
+    [
+      texts.cannotBeShownText('result[0] is an image without source.data'),
+      'The tool ran, but what it returned cannot be shown to you: result[0] is an image without source.data.',
+    ],
+    [
+      texts.tooLargeText(3_000_000, 2_000_000, { files: false }),
+      'The tool ran, but its result of 3000000 bytes is above the limit of 2000000. Ask for less, or in parts.',
+    ],
+    [
+      texts.tooLargeText(3_000_000, 2_000_000, { files: true }),
+      'The tool ran, but its result of 3000000 bytes is above the limit of 2000000, and its images and documents are not in a storage of the worker. Ask for less, or in parts.',
+    ],
+    [
+      texts.cutText(1_234_567, 2_000_000, texts.readRestText('toolu_1', { from: 5, to: 9 })),
+      '[… 1,234,567 of 2,000,000 bytes are left out here. Read them with read_result {"id":"toolu_1","offset":5}; they end at offset 9. …]',
+    ],
+    [
+      texts.pageText({ from: 0, to: 5, total: 9 }),
+      '[Offset 0 to 5 of 9 characters. The next page begins at offset 5.]',
+    ],
+    [
+      texts.pageText({ from: 5, to: 9, total: 9 }),
+      '[Offset 5 to 9 of 9 characters. This is the end.]',
+    ],
+    [texts.noPageText(10, 9), '[Nothing is at offset 10: the result has 9 characters.]'],
+    [
+      texts.notKeptText('toolu_9'),
+      'No kept result has the id "toolu_9". Only results that were cut are kept, each under the id of its call: use the id that stands in the notice where something is left out.',
+    ],
+    [texts.notJsonText('unexpected end'), 'It is not valid JSON: unexpected end'],
+  ] as const)('%s', ([text, expected]) => {
+    expect(text).toBe(expected);
+  });
+
+  test('quote 2,000 characters of what is wrong with an input', () => {
+    const text = texts.invalidInputText('a', 'x'.repeat(2_001));
+
+    expect(text).toHaveLength(
+      'The input does not match the schema of a, so the tool did not run:\n'.length + 2_000,
+    );
+    expect(text.endsWith('x…')).toBe(true);
   });
 });

@@ -7,8 +7,8 @@ import {
   resultText,
   utf8Bytes,
 } from '../../../core/conversation/cut-result.ts';
-import { hasLoneSurrogate } from '../../../core/json.ts';
 import type { ToolResultBlock, ToolResultContent } from '../../../core/conversation/messages.ts';
+import { hasLoneSurrogate } from '../../../core/json.ts';
 
 const text = (words: string): ToolResultBlock => ({ type: 'text', text: words });
 const image: ToolResultBlock = {
@@ -31,7 +31,7 @@ const where = ({ from, to }: Span) => `<${from}-${to}>`;
 const partsOf = (words: string) => words.split(/\n?(\[….*?…\])\n?/u);
 
 describe('a result that is too long for its tool', () => {
-  test('is none up to the limit', () => {
+  test('is not cut up to the limit', () => {
     const words = 'x'.repeat(100);
 
     expect(cutResult(words, 100)).toEqual({ content: words });
@@ -249,7 +249,7 @@ describe('any result', () => {
     );
   });
 
-  test('has whole what is not left out, in its order, and says where the rest is', () => {
+  test('keeps everything that is not left out, in its order, and says where the rest is', () => {
     fc.assert(
       fc.property(content, limit, (whole, limit) => {
         const { content, cut, spans } = cutWithSpans(whole, limit);
@@ -270,7 +270,7 @@ describe('any result', () => {
     );
   });
 
-  test('keeps every other block, holds no half emoji and no text that the API refuses', () => {
+  test('keeps every other block, holds no half emoji and no text that the API rejects', () => {
     fc.assert(
       fc.property(blocks, limit, (whole, limit) => {
         const { content, cut } = cutWithSpans(whole, limit);

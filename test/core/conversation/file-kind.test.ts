@@ -58,7 +58,7 @@ describe('what a file is', () => {
       'image/webp',
       [8_000, 2],
     ],
-  ] as const)('is told by its first bytes, with its size: %s', ([, parts, mediaType, size]) => {
+  ] as const)('is known by its first bytes, with its size: %s', ([, parts, mediaType, size]) => {
     const [width, height] = size;
     expect(kindOf(...(parts as (string | number[])[]))).toEqual({
       mediaType,
@@ -73,7 +73,7 @@ describe('what a file is', () => {
     ['PNG that was cut off', ['\x89PNG\r\n\x1a\n'], 'image/png'],
     ['JPEG without a frame', ['\xff\xd8\xff\xd9'], 'image/jpeg'],
     ['WebP of a kind that nobody knows', ['RIFF', zeros(4), 'WEBPXXXX'], 'image/webp'],
-  ] as const)('is told where the size is not: %s', ([, parts, mediaType]) => {
+  ] as const)('is known where the size is not: %s', ([, parts, mediaType]) => {
     expect(kindOf(...parts)).toEqual({ mediaType });
   });
 
@@ -88,7 +88,7 @@ describe('what a file is', () => {
   });
 });
 
-test('base64 is taken for what it is, and its bytes are counted', () => {
+test('base64 is recognized, and its bytes are counted', () => {
   fc.assert(
     fc.property(fc.uint8Array(), (bytes) => {
       const data = Buffer.from(bytes).toString('base64');

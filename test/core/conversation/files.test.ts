@@ -34,7 +34,7 @@ describe('images and documents that the API takes', () => {
   });
 });
 
-describe('an image or a document that the API would refuse', () => {
+describe('an image or a document that the API would reject', () => {
   const text = { type: 'text', text: 'What is this?' };
 
   test.for([
@@ -46,15 +46,15 @@ describe('an image or a document that the API would refuse', () => {
     [
       'of another kind than declared',
       withSource({ media_type: 'image/jpeg' }),
-      'is declared as image/jpeg, and its bytes are those of image/png',
+      'is declared as image/jpeg, but its bytes are those of image/png',
     ],
     [
       'whose bytes are something else',
       withSource({ data: 'SGVsbG8h' }),
-      'is declared as image/png, and its bytes are neither that nor anything else that the API takes (image/jpeg, image/png, image/gif, image/webp)',
+      'is declared as image/png, but its bytes are neither that nor another type that the API takes (image/jpeg, image/png, image/gif, image/webp)',
     ],
     ['without data', withSource({ data: '' }), 'is an image without source.data'],
-    ['whose data is no text', withSource({ data: 7 }), 'is an image without source.data'],
+    ['whose data is not a text', withSource({ data: 7 }), 'is an image without source.data'],
     [
       'as a data: URL',
       withSource({ data: `data:image/png;base64,${good.source.data}` }),
@@ -63,7 +63,7 @@ describe('an image or a document that the API would refuse', () => {
     [
       'in another base64',
       withSource({ data: good.source.data.replaceAll('=', '') }),
-      'is an image whose source.data is no base64 (the standard alphabet, padded, without line breaks)',
+      'is an image whose source.data is not base64 (the standard alphabet, padded, without line breaks)',
     ],
     [
       'of too many bytes',
@@ -76,9 +76,9 @@ describe('an image or a document that the API would refuse', () => {
       'is an image of 8001 × 3 pixels, and the API takes at most 8000 on a side: make it smaller',
     ],
     [
-      'that is a PDF and no image',
+      'that is a PDF and not an image',
       image({ ...pdfBlock(pdf()).source, media_type: 'image/png' }),
-      'is declared as image/png, and its bytes are those of application/pdf',
+      'is declared as image/png, but its bytes are those of application/pdf',
     ],
     [
       'as a document that is none',
@@ -101,14 +101,14 @@ describe('an image or a document that the API would refuse', () => {
       'is a document of type undefined, and the API takes texts as text/plain, whatever is in them',
     ],
     [
-      'behind what is no URL',
+      'behind a text that is not a URL',
       image({ type: 'url', url: '/tmp/a.png' }),
-      'is an image whose source.url is none: it must begin with https://',
+      'is an image whose source.url is not a URL: it must begin with https://',
     ],
     [
-      'behind no URL',
+      'behind an empty URL',
       image({ type: 'url' }),
-      'is an image whose source.url is none: it must begin with https://',
+      'is an image whose source.url is not a URL: it must begin with https://',
     ],
     [
       'without the id of its file',
@@ -141,22 +141,22 @@ test('many images may not be as large as few', () => {
 
   expect(findFileProblem([...many.slice(1), large], 'input')).toBeUndefined();
   expect(findFileProblem([...many, large], 'input')).toBe(
-    'input has more than 20 images, and then none may have a side of more than 2000 pixels: one has 2001 × 3',
+    'input has more than 20 images, so none may have a side of more than 2000 pixels: one has 2001 × 3',
   );
 });
 
-test('what does not fit into one request is refused, with what does', () => {
+test('what does not fit into one request is rejected, with the limit', () => {
   const large = imageBlock(png({ bytes: 7 * 1024 * 1024 }));
 
   expect(findFileProblem([large, large, large], 'input')).toBeUndefined();
   expect(findFileProblem([large, large, large, large], 'input')).toMatch(
     new RegExp(
-      `^input has images and documents of \\d+ bytes in base64, and a request may have ${MAX_REQUEST_BYTES}: upload them`,
+      `^input has images and documents of \\d+ bytes in base64, and a request may have at most ${MAX_REQUEST_BYTES}: upload them`,
     ),
   );
 });
 
-test('the largest is named, of those that are inline', () => {
+test('the largest of the inline files is named', () => {
   const uploaded = image({ type: 'file', file_id: 'file_01' });
 
   expect(largestFile([good, uploaded, pdfBlock(pdf(1_000))], 'input')).toMatch(

@@ -22,8 +22,8 @@ const call = (id: string): ReplyBlock => ({
 });
 const none = () => 0;
 
-describe('what has formed of a reply', () => {
-  test("names an action of a toolset as the call that will be: by the toolset's name", () => {
+describe('a partial reply', () => {
+  test('names an action of a toolset as its call will be named: after the toolset', () => {
     const click = {
       ...call('toolu_1'),
       name: 'left_click',
@@ -32,7 +32,7 @@ describe('what has formed of a reply', () => {
     expect(partialEnd([click], () => 0).blocks).toMatchObject([{ type: 'call', name: 'computer' }]);
   });
 
-  test('is its texts, its thinking, and that calls are written, without signatures and inputs', () => {
+  test('holds texts and thinking, and says which calls are being written, without signatures and inputs', () => {
     const redacted: ReplyBlock = { type: 'redacted_thinking', data: 'x' };
     const content = [thinking('hm'), redacted, text('Hello'), undefined, call('toolu_1')];
     expect(partialEnd(content, (index) => index * 10)).toEqual({
@@ -48,7 +48,7 @@ describe('what has formed of a reply', () => {
     expect(partialBlock(call('toolu_1'))).toMatchObject({ inputLength: 0 });
   });
 
-  test('is the newest end where it is long', () => {
+  test('holds the newest end where the reply is long', () => {
     expect(partialEnd([text('first'), text('0123456789')], none, 66)).toEqual({
       from: 1,
       blocks: [{ type: 'text', offset: 4, text: '456789' }],
@@ -67,7 +67,7 @@ describe('what has formed of a reply', () => {
     expect(partialEnd([call('toolu_1')], none, 10)).toEqual({ from: 1, blocks: [] });
   });
 
-  test('stays small whatever the reply is', () => {
+  test('stays small, whatever the reply is', () => {
     const wide = Array.from({ length: 2_000 }, (_, i) => call(`toolu_${i}`));
     const long = [text('x'.repeat(1_000_000))];
     const mixed = [...wide, ...long, ...wide.slice(0, 50)];

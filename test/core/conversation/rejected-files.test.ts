@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { ModelErrorReport } from '../../../core/failures.ts';
 import type { Message, ToolResultBlock } from '../../../core/conversation/messages.ts';
 import {
   isAboutFiles,
@@ -8,6 +7,7 @@ import {
   withoutRejected,
 } from '../../../core/conversation/rejected-files.ts';
 import { append, EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
+import type { ModelErrorReport } from '../../../core/failures.ts';
 import { imageBlock, pdf, pdfBlock, png } from '../../fixtures/images.ts';
 
 const report = (change: Partial<ModelErrorReport> = {}): ModelErrorReport => ({
@@ -25,20 +25,20 @@ describe('a request', () => {
     'messages.4.content.0.pdf.source.base64.data: A maximum of 100 PDF pages may be provided.',
     'Unable to download the file. Please verify the URL and try again.',
     'prompt is too long: 210000 tokens > 200000 maximum',
-  ])('may have been refused for a file: %s', (message) => {
+  ])('may have been rejected for a file: %s', (message) => {
     expect(isAboutFiles(report(), message)).toBe(true);
     expect(isAboutFiles(report({ status: null }), message)).toBe(true);
     expect(isAboutFiles(report({ status: 529, type: 'overloaded_error' }), message)).toBe(false);
   });
 
-  test('may have been refused for its size', () => {
+  test('may have been rejected for its size', () => {
     const [status, type] = [413, 'request_too_large'];
 
     expect(isAboutFiles(report({ status, type }), 'Request exceeds the maximum size')).toBe(true);
     expect(isAboutFiles(report({ status: null, type }), 'Request exceeds it')).toBe(true);
   });
 
-  test('is mostly refused for something else', () => {
+  test('is mostly rejected for another reason', () => {
     expect(isAboutFiles(report(), 'messages.1: `tool_use` ids were found without')).toBe(false);
   });
 });
@@ -66,7 +66,7 @@ const place = (block: number, part: number) => ({ message: 1, block, part });
 
 describe('what is left out', () => {
   const tail = messages.slice(3);
-  const refused = (message: string) => rejectedFiles(messages, tail.length, message);
+  const rejected = (message: string) => rejectedFiles(messages, tail.length, message);
 
   test('is the file that the API names, with its words', () => {
     const message =
@@ -74,10 +74,10 @@ describe('what is left out', () => {
     const text =
       '[The API has refused to read what stood here, so it was left out: The Messages API answered 400 invalid_request_error: messages.4.content.1.tool_result.content.1.image.source.base64: Could not process image]';
 
-    expect(refused(message)).toEqual([{ ...place(1, 1), text }]);
-    expect(refused('messages.4.content.2.content.1, messages.4.content.2.content.0')).toMatchObject(
-      [place(2, 0), place(2, 1)],
-    );
+    expect(rejected(message)).toEqual([{ ...place(1, 1), text }]);
+    expect(
+      rejected('messages.4.content.2.content.1, messages.4.content.2.content.0'),
+    ).toMatchObject([place(2, 0), place(2, 1)]);
   });
 
   test.for([
@@ -85,7 +85,7 @@ describe('what is left out', () => {
     ['it names one that it has read before', 'messages.2.content.0.tool_result.content.0.image'],
     ['it names one of the user', 'messages.5.content.0.image.source.base64'],
   ] as const)('are all that are new in results, where %s', ([, message]) => {
-    expect(refused(message)).toMatchObject([place(1, 1), place(2, 0), place(2, 1)]);
+    expect(rejected(message)).toMatchObject([place(1, 1), place(2, 0), place(2, 1)]);
   });
 
   test('is nothing of what is sealed, and nothing where no result has a file', () => {
@@ -116,9 +116,9 @@ describe('what is left out', () => {
     expect(withoutRejected([results('2 orders')], [gone])).toEqual([results('2 orders')]);
   });
 
-  test('is left out of the conversation that goes on', () => {
+  test('is missing from the conversation that goes on', () => {
     const transcript = append(EMPTY_TRANSCRIPT, ...tail);
-    const left = leaveOut(transcript, refused('Could not process image'));
+    const left = leaveOut(transcript, rejected('Could not process image'));
 
     expect(left).toEqual(append(EMPTY_TRANSCRIPT, ...left.tail));
     expect(JSON.stringify(left.tail[1])).not.toContain('"image"');

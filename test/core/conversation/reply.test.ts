@@ -18,28 +18,28 @@ describe('a reply', () => {
     expect(findReplyProblem(reply, new Set(['toolu_1']))).toBeUndefined();
   });
 
-  test('that stopped for tools and asks for none is refused', () => {
+  test('that stopped for tools and asks for none of them is invalid', () => {
     expect(findReplyProblem(replyWith({ stopReason: 'tool_use' }), NO_IDS)).toBe(
       'it stopped for tool_use without asking for a tool',
     );
   });
 
   test.for(['pause_turn', 'compaction'])(
-    'that stopped with %s while it asks for tools is refused, since nobody would answer them',
+    'that stopped with %s while it asks for tools is invalid, since nobody would answer them',
     (stopReason) => {
       const reply = replyWith({ content: [call('toolu_1')], stopReason });
 
-      expect(findReplyProblem(reply, NO_IDS)).toBe('it paused while it asks for tools');
+      expect(findReplyProblem(reply, NO_IDS)).toBe('it paused while it asked for tools');
     },
   );
 
-  test('that repeats an id within itself is refused', () => {
+  test('that repeats an id within itself is invalid', () => {
     const reply = asking(call('toolu_1'), call('toolu_2'), call('toolu_1'));
 
     expect(findReplyProblem(reply, NO_IDS)).toBe('the tool_use id toolu_1 is used twice');
   });
 
-  test('that repeats an id of the conversation is refused', () => {
+  test('that repeats an id of the conversation is invalid', () => {
     expect(findReplyProblem(asking(call('toolu_1')), new Set(['toolu_1']))).toBe(
       'the tool_use id toolu_1 is used twice',
     );
@@ -59,7 +59,7 @@ describe('a reply', () => {
     ['has a space', 'toolu 1'],
     ['ends with a line break', 'toolu_1\n'],
     ['is longer than an activity id may be', 'x'.repeat(201)],
-  ] as const)('whose id %s is refused', ([, id]) => {
+  ] as const)('whose id %s is invalid', ([, id]) => {
     expect(findReplyProblem(asking(call(id)), NO_IDS)).toBe(
       `the tool_use id ${JSON.stringify(id)} is not valid`,
     );
@@ -93,7 +93,7 @@ describe('a reply', () => {
       call('toolu_1', 'a', null),
       'the input of tool_use toolu_1 is not an object',
     ],
-  ])('whose call %s is refused', ([, block, problem]) => {
+  ])('whose call %s is invalid', ([, block, problem]) => {
     // What the API sends is checked by nobody before.
     expect(findReplyProblem(asking(block as ToolUse), NO_IDS)).toBe(problem);
   });
@@ -102,7 +102,7 @@ describe('a reply', () => {
     ['the input of a call', asking(call('toolu_1', 'say', { text: 'thread \ud83e' }))],
     ['a text', replyWith({ content: [{ type: 'text', text: '\uddf5', citations: null }] })],
   ] as const)(
-    'that holds half an emoji in %s is refused, as the API would refuse it later',
+    'that holds half an emoji in %s is invalid, as the API would reject it later',
     ([, reply]) => {
       expect(findReplyProblem(reply, NO_IDS)).toBe('it holds half of a surrogate pair');
     },
@@ -117,7 +117,7 @@ describe('a reply', () => {
     );
   });
 
-  test('that repeats any id anywhere is refused, for any batch', () => {
+  test('that repeats any id anywhere is invalid, for any batch', () => {
     const withOneTwice = batch(20)
       .filter(({ length }) => length > 0)
       .chain((calls) =>

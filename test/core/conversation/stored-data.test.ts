@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fingerprint } from '../../../core/fingerprint.ts';
 import type { StoredData } from '../../../core/conversation/stored-data.ts';
 import {
   isStoredData,
@@ -11,6 +10,7 @@ import {
   storedData,
   takeOutData,
 } from '../../../core/conversation/stored-data.ts';
+import { fingerprint } from '../../../core/fingerprint.ts';
 
 /** Keeps what it is given, under a claim that is another one each time. */
 function memory() {
@@ -122,7 +122,7 @@ describe('data that is taken out and put back', () => {
     expect(reads).toBe(1);
   });
 
-  test('is what is large; a value without any stays the same object', async () => {
+  test('is what is large; a value without large data stays the same object', async () => {
     const { store, read, kept } = memory();
     const value = [image(LARGE.slice(1)), { type: 'text', text: LARGE }];
 
@@ -131,14 +131,14 @@ describe('data that is taken out and put back', () => {
     expect(kept.size).toBe(0);
   });
 
-  test('is none of what a call is given, whatever it looks like', () => {
+  test('is never in the input of a call, whatever that looks like', () => {
     const call = { type: 'tool_use', input: image(LARGE) };
 
     expect(largeData([{ role: 'assistant', content: [call] }])).toEqual([]);
   });
 });
 
-test('what is no source is left alone', () => {
+test('a value that is not a source is left alone', () => {
   const others = [null, 7, 'text', { source: 'https://example.com' }, { content: null }, []];
 
   for (const other of others) expect(mapData(other, () => 'changed')).toBe(other);

@@ -1,13 +1,17 @@
 import { expect, test } from 'vitest';
-import { originOf, resultProblem } from '../../../core/calls/origin.ts';
 import { mergeOutcomes } from '../../../core/calls/merge-outcomes.ts';
+import { originOf, resultProblem } from '../../../core/calls/origin.ts';
 import type {
   ToolResultBlock,
   ToolResultContent,
   ToolUse,
 } from '../../../core/conversation/messages.ts';
-import { blockedText } from '../../../core/calls/order.ts';
-import { toolCalls, toolsetKey, toolsetOf } from '../../../core/conversation/toolsets.ts';
+import {
+  toolCalls,
+  toolsetKey,
+  toolsetOf,
+  toolsetOfKey,
+} from '../../../core/conversation/toolsets.ts';
 import { call } from '../arbitraries.ts';
 
 const member = (id: string, name: string, input: unknown, toolset: string): ToolUse => ({
@@ -41,7 +45,7 @@ test("a call of a toolset's member is one of the toolset's tool, with the member
   ]);
 });
 
-test('a call whose input is no object stays as it came', () => {
+test('a call whose input is not an object stays as it came', () => {
   const broken = member('toolu_1', 'left_click', 'now', 'computer');
   expect(toolCalls([broken])).toEqual([broken]);
 });
@@ -67,16 +71,12 @@ test('every result of an action names its toolset, also where it did not run', (
   ]);
 });
 
-test.for([
-  ['browser', 'Not executed: an earlier action in this turn failed.'],
-  ['computer', 'Not executed: an earlier computer action in this turn failed.'],
-] as const)(
-  'an action of %s that was skipped says so in the words of Anthropic',
-  ([name, said]) => {
-    const key = toolsetKey(name);
-    expect(blockedText({ index: 0, because: 'failed', key }, { id: 'toolu_1', name })).toBe(said);
-  },
-);
+test('the actions of a toolset share a key, which says whose they are', () => {
+  expect(toolsetOfKey(toolsetKey('browser'))).toBe('browser');
+  expect(toolsetOfKey(toolsetKey('computer'))).toBe('computer');
+  expect(toolsetOfKey('{"path":"/a"}')).toBeUndefined();
+  expect(toolsetOfKey(undefined)).toBeUndefined();
+});
 
 test.for<[string, Partial<ToolUse>, ToolResultContent, string | undefined]>([
   ['text for code', code(), 'seen', undefined],
@@ -95,7 +95,7 @@ test.for<[string, Partial<ToolUse>, ToolResultContent, string | undefined]>([
   else expect(found).toContain(problem);
 });
 
-test('a result that the API would refuse is answered as an error that says so', () => {
+test('a result that the API would reject is answered as an error that says so', () => {
   const [action] = toolCalls([member('toolu_1', 'screenshot', {}, 'computer')]);
   const { content } = mergeOutcomes([action as ToolUse], [{ type: 'succeeded', content: [found] }]);
   expect(content).toMatchObject([{ is_error: true, toolset_name: 'computer' }]);

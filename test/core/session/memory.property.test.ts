@@ -92,8 +92,8 @@ class Model {
       case 'closes': {
         if (one.interrupt) {
           for (const { turnId } of this.memory.waiting) this.forgotten.add(turnId);
-          for (const { turnId } of this.running?.notes ?? []) this.forgotten.add(turnId);
-          if (this.running !== undefined) this.running = { ...this.running, notes: [] };
+          for (const { turnId } of this.running?.steering ?? []) this.forgotten.add(turnId);
+          if (this.running !== undefined) this.running = { ...this.running, steering: [] };
         }
         this.memory = closeSession(this.memory, one);
       }
@@ -117,8 +117,8 @@ class Model {
     this.memory = memory;
     if (earlier === undefined) this.receipts.set(send.idempotencyKey, receipt);
     else expect({ receipt, effect }).toEqual({ receipt: earlier, effect: { type: 'none' } });
-    if (effect.type === 'note' && this.running !== undefined) {
-      this.running = { ...this.running, notes: [...this.running.notes, effect.note] };
+    if (effect.type === 'steer' && this.running !== undefined) {
+      this.running = { ...this.running, steering: [...this.running.steering, effect.message] };
     }
   }
 
@@ -126,17 +126,19 @@ class Model {
     const next = takeTurn(this.memory);
     if (next === undefined) return;
     this.memory = next.memory;
-    this.running = { ...next.turn, notes: [], startedAt: 0 };
+    this.running = { ...next.turn, steering: [], startedAt: 0 };
     this.begun.push(next.turn.turnId);
     this.read.push(next.turn.turnId);
   }
 
   end({ how, takesNotes, rounds }: Step & { type: 'turn ends' }): void {
     if (this.running === undefined) return;
-    const { turnId, notes, input } = this.running;
-    // A turn takes notes in their order, and none before its first reply.
+    const { turnId, steering, input } = this.running;
+    // A turn takes steering messages in their order, and none before its first reply.
     const joined =
-      how === 'lost' || rounds === 0 ? [] : notes.slice(0, takesNotes).map((note) => note.turnId);
+      how === 'lost' || rounds === 0
+        ? []
+        : steering.slice(0, takesNotes).map((message) => message.turnId);
     this.read.push(...joined);
     const transcript = append(this.memory.transcript, { role: 'user', content: input });
     const progress = {
@@ -175,7 +177,7 @@ test('whatever happens, every message that was taken is read once, and none is l
       for (const one of steps) {
         model.apply(one);
         const { waiting, receipts } = model.memory;
-        expect(waiting.length + (model.running?.notes.length ?? 0)).toBeLessThanOrEqual(100);
+        expect(waiting.length + (model.running?.steering.length ?? 0)).toBeLessThanOrEqual(100);
         expect(receipts.length).toBeLessThanOrEqual(500);
       }
       model.drain();

@@ -16,7 +16,7 @@ import {
 } from '../../../core/session/memory.ts';
 import type { Send, SessionArgs } from '../../../core/session/protocol.ts';
 import { EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
-import type { SessionTurnResult } from '../../../core/turn/beginning.ts';
+import type { SessionTurnResult } from '../../../core/turn/result.ts';
 
 const args: SessionArgs = { agent: 'tester' };
 const send = (input: Send['input'], more: Partial<Send> = {}): Send => ({
@@ -24,7 +24,7 @@ const send = (input: Send['input'], more: Partial<Send> = {}): Send => ({
   idempotencyKey: JSON.stringify(input).slice(1, 20).replace('"', ''),
   ...more,
 });
-const running: RunningTurn = { turnId: 's.turn-1', input: 'go', notes: [], startedAt: 0 };
+const running: RunningTurn = { turnId: 's.turn-1', input: 'go', steering: [], startedAt: 0 };
 const take = (memory: SessionMemory, one: Send, turn?: RunningTurn) =>
   takeSend(memory, { sessionId: 's' }, one, turn);
 const taken = (...inputs: string[]) =>
@@ -103,11 +103,11 @@ describe('a message is refused', () => {
 
   test('when a hundred wait, as turns or for the running one', () => {
     const texts = Array.from({ length: 60 }, (_, i) => `m${i}`);
-    const notes = texts.slice(0, 40).map((input) => ({ turnId: 's.turn-99', input }));
-    expect(refusal(send('a'), taken(...texts), { ...running, notes })?.reason).toMatch(
+    const steering = texts.slice(0, 40).map((input) => ({ turnId: 's.turn-99', input }));
+    expect(refusal(send('a'), taken(...texts), { ...running, steering })?.reason).toMatch(
       /100 messages wait already/,
     );
-    expect(refusal(send('a'), taken(...texts), { ...running, notes: [] })).toBeUndefined();
+    expect(refusal(send('a'), taken(...texts), { ...running, steering: [] })).toBeUndefined();
   });
 
   test('that does not fit beside all that is there, unless there is a storage', () => {
@@ -116,7 +116,7 @@ describe('a message is refused', () => {
     expect(refusal(send('y'.repeat(800_000)), memory)?.reason).toMatch(
       /Give the workers .*storage/,
     );
-    const steered = { ...running, notes: [{ turnId: 's.turn-2', input: large }] };
+    const steered = { ...running, steering: [{ turnId: 's.turn-2', input: large }] };
     expect(refusal(send('y'.repeat(800_000)), beginSession(args), steered)).toBeDefined();
     const busy = { ...running, input: large };
     expect(refusal(send('y'.repeat(800_000)), beginSession(args), busy)).toBeDefined();
@@ -156,7 +156,7 @@ describe('a message is taken', () => {
     const steer = send('s', { whenBusy: 'steer' });
     const { memory, receipt, effect } = take(beginSession(args), steer, running);
     expect(receipt).toEqual({ turnId: 's.turn-1', joins: 's.turn-1' });
-    expect(effect).toEqual({ type: 'note', note: { turnId: 's.turn-1', input: 's' } });
+    expect(effect).toEqual({ type: 'steer', message: { turnId: 's.turn-1', input: 's' } });
     expect(take(memory, steer, running).receipt).toEqual(receipt);
     expect(ids(memory)).toEqual([]);
     expect(ids(take(beginSession(args), steer).memory)).toEqual(['s.turn-1']);
@@ -192,7 +192,7 @@ const end = (
 ) => turnEnded(memory, about, outcome, 0);
 
 describe('a turn that has ended', () => {
-  const notes = [
+  const steering = [
     { turnId: 's.turn-2', input: 'b' },
     { turnId: 's.turn-4', input: 'd' },
   ];
@@ -239,10 +239,10 @@ describe('a turn that has ended', () => {
     const before = taken('queued');
     const interrupting = { turnId: 's.turn-3', input: 'stop', urgent: true as const };
     const memory = { ...before, waiting: [interrupting, ...before.waiting] };
-    const after = end({ type: 'ended', result: ended() }, { ...running, notes }, memory);
+    const after = end({ type: 'ended', result: ended() }, { ...running, steering }, memory);
     expect(ids(after)).toEqual(['s.turn-2', 's.turn-3', 's.turn-4', 's.turn-1']);
     const joined = ended({ joined: ['s.turn-2'] });
-    expect(ids(end({ type: 'ended', result: joined }, { ...running, notes }))).toEqual([
+    expect(ids(end({ type: 'ended', result: joined }, { ...running, steering }))).toEqual([
       's.turn-4',
     ]);
   });
@@ -263,7 +263,7 @@ describe('a turn that has ended', () => {
     ['go', 'go'],
     [[{ type: 'text' as const, text: 'go' }], 'go'],
   ] as const)('without a trace leaves its message and a word about it: %j', ([input, text]) => {
-    const about = { ...running, input: input as RunningTurn['input'], notes };
+    const about = { ...running, input: input as RunningTurn['input'], steering };
     const memory = end({ type: 'lost', message: 'gone' }, about);
     expect(memory.transcript.tail).toEqual([
       {

@@ -1,105 +1,31 @@
-import { describe, expect, test } from 'vitest';
-import type { PinnedAgent } from '../../../core/agent-spec.ts';
-import { jsonBytes } from '../../../core/json.ts';
-import type { Message } from '../../../core/conversation/messages.ts';
-import {
-  isSessionProgress,
-  sessionTurnProgress,
-  sessionTurnResult,
-} from '../../../core/turn/beginning.ts';
-import {
-  beginTurn,
-  commitFallback,
-  commitSteering,
-  commitReply,
-} from '../../../core/turn/state.ts';
-import { replyWith } from '../arbitraries.ts';
+import { expect, test } from 'vitest';
+import { continuedTurn } from '../../../core/turn/beginning.ts';
+import { addSteering, beginTurn } from '../../../core/turn/state.ts';
+import { pinned } from './decide-fixture.ts';
 
-const pinned = { name: 'tester' } as PinnedAgent;
-const begun = beginTurn([{ role: 'user', content: 'go' }], {
-  transcript: { segments: [], tail: [{ role: 'user', content: 'before' }], tailBytes: 1 },
-  stored: [],
-});
-const answered = commitReply(begun, replyWith());
+const about = { agent: pinned('storage'), ofSession: true, begunAt: 7 };
+const message = { turnId: 'chat.turn-2', input: 'Be quick.' };
+const begun = beginTurn([{ role: 'user', content: 'go' }]);
 
-describe('a turn hands on to its session', () => {
-  test('why it ended, and where its messages lie', () => {
-    const result = sessionTurnResult('tester', answered, pinned, { reason: 'end_turn' });
-    expect(result).toMatchObject({
-      agent: 'tester',
-      stopReason: 'end_turn',
-      rounds: 1,
-      end: { before: 1, agent: pinned, stored: [] },
-    });
-    expect(result.end.transcript.tail).toHaveLength(3);
-    expect(result.end.transcript).not.toHaveProperty('sealedMessages');
-    expect(isSessionProgress(result)).toBe(true);
-  });
-
-  test('no agent that the session has pinned already', () => {
-    expect(sessionTurnProgress('tester', answered, undefined).end).not.toHaveProperty('agent');
-  });
-
-  test('a fallback for good after a refusal, and one that was overloaded only for itself', () => {
-    const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
-    const handed = sessionTurnProgress('tester', refused, undefined);
-    expect(handed).toMatchObject({
-      fallback: { model: 'b', because: 'refusal' },
-      end: { fallback: { model: 'b', because: 'refusal' } },
-    });
-    const next = beginTurn([], handed.end);
-    expect(next.fallback).toEqual({ model: 'b', because: 'refusal' });
-    const overloaded = commitFallback(begun, { model: 'c', because: 'overloaded' });
-    expect(sessionTurnProgress('tester', overloaded, undefined).end).not.toHaveProperty('fallback');
-  });
-
-  test('the fallback of a refusal, although that one was overloaded later', () => {
-    const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
-    const overloaded = commitFallback(refused, { model: 'c', because: 'overloaded' });
-    const again = commitFallback(overloaded, { model: 'd', because: 'overloaded' });
-    expect(sessionTurnProgress('tester', again, undefined)).toMatchObject({
-      fallback: { model: 'd', because: 'overloaded' },
-      end: { fallback: { model: 'b', because: 'refusal' } },
-    });
-    const refusedAgain = commitFallback(again, { model: 'e', because: 'refusal' });
-    expect(sessionTurnProgress('tester', refusedAgain, undefined).end.fallback).toEqual({
-      model: 'e',
-      because: 'refusal',
-    });
-  });
-
-  test('the sandbox that its code runs in', () => {
-    const container = { id: 'container_1', expires_at: '2026-11-22T12:00:00Z' };
-    const next = beginTurn([], { ...begun, container });
-    expect(sessionTurnProgress('tester', next, undefined).end.container).toEqual(container);
-    expect(sessionTurnProgress('tester', begun, undefined).end).not.toHaveProperty('container');
-  });
-
-  test('a conversation in which a person may speak next', () => {
-    const open: Message[] = [
-      { role: 'user', content: 'go' },
-      {
-        role: 'assistant',
-        content: [{ type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }],
-      },
-    ];
-    const { transcript } = sessionTurnProgress('tester', beginTurn(open), undefined).end;
-    expect(transcript).toMatchObject({ tail: open.slice(0, 1), tailBytes: jsonBytes(open[0]) });
-  });
-
-  test('nothing of a message that the model has not read', () => {
-    const noted = commitSteering(answered, {
-      messages: [{ role: 'system', content: 'be quick' }],
-      taken: ['s.turn-2'],
-    });
-    const progress = sessionTurnProgress('tester', noted, undefined);
-    expect(progress.joined).toBeUndefined();
-    expect(progress.end.transcript.tail).toHaveLength(3);
-  });
+test('a turn that continues as new is read as it is', () => {
+  const turn = { ...about, state: addSteering(begun, message), seen: ['a'] };
+  expect(continuedTurn(turn)).toEqual(turn);
 });
 
-test('what a stranger calls a progress is none', () => {
-  for (const value of [undefined, 'end', {}, { end: 1 }, { end: {} }]) {
-    expect(isSessionProgress(value)).toBe(false);
-  }
+test('steering messages, seen Updates and invalid calls are read under the names that they had', () => {
+  const { steering: _, ...state } = begun;
+  const invalid = { message: 'There is no tool named pay.' };
+  const recorded = {
+    ...about,
+    state,
+    notes: [message],
+    taken: ['a'],
+    prepared: [{ type: 'refused' as const, ...invalid }],
+  };
+  expect(continuedTurn(recorded)).toEqual({
+    ...about,
+    state: addSteering(begun, message),
+    seen: ['a'],
+    prepared: [{ type: 'invalid', ...invalid }],
+  });
 });

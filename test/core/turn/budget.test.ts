@@ -3,7 +3,6 @@ import type { Budget, Spent } from '../../../core/turn/budget.ts';
 import {
   addSpent,
   budgetDetails,
-  callsBeyond,
   callsWithin,
   findBudgetProblem,
   NOTHING_SPENT,
@@ -13,7 +12,7 @@ import {
   spentOf,
   tighter,
 } from '../../../core/turn/budget.ts';
-import { call, replyWith } from '../arbitraries.ts';
+import { replyWith } from '../arbitraries.ts';
 
 const spent = (parts: Partial<Spent>): Spent => ({ ...NOTHING_SPENT, ...parts });
 
@@ -60,19 +59,6 @@ describe('a budget that is reached', () => {
       reachedBudget(budget, spent({ rounds: 2, inputTokens: 9, toolCalls: 4 })),
     ).toBeUndefined();
     expect(reachedBudget({}, spent({ rounds: 99 }))).toBeUndefined();
-  });
-
-  test('is told to every call that does not run because of it', () => {
-    const reached = { reason: 'max_rounds', text: 'the limit of 3 rounds is reached' } as const;
-
-    expect(callsBeyond([call('toolu_1'), call('toolu_2')], reached, 7)).toEqual(
-      Array.from({ length: 2 }, () => ({
-        outcome: { type: 'skipped', message: 'Not executed: the limit of 3 rounds is reached.' },
-        attempts: 0,
-        start: 7,
-        end: 7,
-      })),
-    );
   });
 
   test('is the time where a model call was given up', () => {

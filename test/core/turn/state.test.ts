@@ -5,7 +5,8 @@ import type { SettledCall, ToolOutcome } from '../../../core/calls/outcome.ts';
 import { INLINE_BYTES } from '../../../core/conversation/transcript.ts';
 import type { TurnState } from '../../../core/turn/state.ts';
 import {
-  answerOpenCalls,
+  addSteering,
+  answerLostCalls,
   beginTurn,
   commitSteering,
   commitCost,
@@ -15,16 +16,18 @@ import {
   commitRefusal,
   commitReply,
   commitResults,
-  hasOutgrown,
-  skippedCalls,
-  turnProgress,
-  turnResult,
+  inlineBytes,
   withoutUnread,
 } from '../../../core/turn/state.ts';
+import type { Room } from '../../../core/turn/payload-room.ts';
+import { hasOutgrown } from '../../../core/turn/payload-room.ts';
+import { turnProgress, turnResult } from '../../../core/turn/result.ts';
 import { addUsage, NO_USAGE } from '../../../core/turn/usage.ts';
 import { call, replyWith } from '../arbitraries.ts';
 
 const HELLO: Message[] = [{ role: 'user', content: 'Hello' }];
+const PAYLOAD: Room = { type: 'payload' };
+const STORAGE: Room = { type: 'storage' };
 const calls = [call('toolu_1', 'get_orders', { customer_id: 7 }), call('toolu_2', 'pay')];
 const asking = replyWith({ content: calls, stopReason: 'tool_use' });
 
@@ -99,10 +102,10 @@ describe('a reply that is committed', () => {
 /** A round with one call whose result is large. */
 const callForMuch = (state: TurnState, i: number) =>
   commitResults(
+    PAYLOAD,
     commitReply(state, replyWith({ content: [call(`toolu_${i}`)], stopReason: 'tool_use' })),
     [call(`toolu_${i}`)],
     [succeeded('x'.repeat(600_000))],
-    false,
   );
 
 describe('results that are committed', () => {
@@ -112,7 +115,7 @@ describe('results that are committed', () => {
   ];
 
   test('answer the calls in one message and are recorded', () => {
-    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, outcomes, false);
+    const state = commitResults(PAYLOAD, commitReply(beginTurn(HELLO), asking), calls, outcomes);
 
     expect(state.transcript.tail.at(-1)).toEqual({
       role: 'user',
@@ -154,7 +157,7 @@ describe('results that are committed', () => {
   test('leave everything as it is where nothing was called', () => {
     const state = commitReply(beginTurn(HELLO), replyWith());
 
-    expect(commitResults(state, [], [], false)).toBe(state);
+    expect(commitResults(PAYLOAD, state, [], [])).toBe(state);
   });
 
   test('are given up beside earlier ones that fill the room, and not otherwise', () => {
@@ -168,26 +171,26 @@ describe('results that are committed', () => {
   test('are never committed for some of the calls', () => {
     const state = commitReply(beginTurn(HELLO), asking);
 
-    expect(() => commitResults(state, calls, [succeeded('done')], true)).toThrow();
+    expect(() => commitResults(STORAGE, state, calls, [succeeded('done')])).toThrow();
   });
 
   test('are kept whatever their size where there is a storage', () => {
     const large = [succeeded('x'.repeat(INLINE_BYTES)), succeeded('y'.repeat(INLINE_BYTES))];
 
-    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, large, true);
+    const state = commitResults(STORAGE, commitReply(beginTurn(HELLO), asking), calls, large);
 
     expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded']);
-    expect(hasOutgrown(state, true)).toBe(false);
+    expect(hasOutgrown(STORAGE, inlineBytes(state))).toBe(false);
   });
 
   test('give up the largest of them where they do not fit without a storage', () => {
     const large = [succeeded('x'.repeat(600_000)), succeeded('y'.repeat(1_000_000))];
 
-    const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, large, false);
+    const state = commitResults(PAYLOAD, commitReply(beginTurn(HELLO), asking), calls, large);
 
     expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'failed']);
     expect(state.calls[1]?.message).toContain('does not fit into this conversation');
-    expect(hasOutgrown(state, false)).toBe(false);
+    expect(hasOutgrown(PAYLOAD, inlineBytes(state))).toBe(false);
   });
 });
 
@@ -195,7 +198,7 @@ test('what a person decided about a call stands in its record', () => {
   const approval = { decision: 'approved', by: 'kim', at: '2026-11-22T00:00:00.000Z' } as const;
   const decided = [succeeded('2 orders'), { ...succeeded('paid'), approval }];
 
-  const state = commitResults(commitReply(beginTurn(HELLO), asking), calls, decided, false);
+  const state = commitResults(PAYLOAD, commitReply(beginTurn(HELLO), asking), calls, decided);
 
   expect(state.calls[0]).not.toHaveProperty('approval');
   expect(state.calls[1]).toMatchObject({ approval });
@@ -205,31 +208,9 @@ describe('a conversation without a storage', () => {
   test('has outgrown one payload when messages and records together are above the limit', () => {
     const state = beginTurn([{ role: 'user', content: 'x'.repeat(INLINE_BYTES - 1_000) }]);
 
-    expect(hasOutgrown(state, false)).toBe(false);
-    expect(hasOutgrown({ ...state, callBytes: 2_000 }, false)).toBe(true);
-    expect(hasOutgrown({ ...state, callBytes: 2_000 }, true)).toBe(false);
-  });
-});
-
-describe('calls that will not run', () => {
-  test('are answered all the same, and tell why', () => {
-    const skipped = skippedCalls(calls, 'max_tokens', 1_000);
-
-    expect(skipped).toEqual(
-      calls.map(() => ({
-        outcome: {
-          type: 'skipped',
-          message: 'Not executed: the turn ended before this call (max_tokens).',
-        },
-        attempts: 0,
-        start: 1_000,
-        end: 1_000,
-      })),
-    );
-  });
-
-  test('are none where nothing was called', () => {
-    expect(skippedCalls([], 'end_turn', 0)).toEqual([]);
+    expect(hasOutgrown(PAYLOAD, inlineBytes(state))).toBe(false);
+    expect(hasOutgrown(PAYLOAD, inlineBytes({ ...state, callBytes: 2_000 }))).toBe(true);
+    expect(hasOutgrown(STORAGE, inlineBytes({ ...state, callBytes: 2_000 }))).toBe(false);
   });
 });
 
@@ -246,7 +227,7 @@ describe('what is told of a turn', () => {
   });
 
   test('is its result with the stop reason and what belongs to it', () => {
-    const stop = { reason: 'stop_sequence', details: 'END' } as const;
+    const stop = { type: 'stop', reason: 'stop_sequence', details: 'END' } as const;
 
     expect(turnResult('support', state, messages, stop)).toEqual({
       ...progress,
@@ -257,7 +238,11 @@ describe('what is told of a turn', () => {
   });
 
   test.for([undefined, null])('has no details where they are %s', (details) => {
-    const result = turnResult('support', state, messages, { reason: 'end_turn', details });
+    const result = turnResult('support', state, messages, {
+      type: 'stop',
+      reason: 'end_turn',
+      details,
+    });
 
     expect(result).not.toHaveProperty('stopDetails');
   });
@@ -265,7 +250,7 @@ describe('what is told of a turn', () => {
 
 describe('a turn that fails', () => {
   test('leaves its open calls answered as unknown', () => {
-    const failed = answerOpenCalls(commitReply(beginTurn(HELLO), asking), 0);
+    const failed = answerLostCalls(commitReply(beginTurn(HELLO), asking), 0);
 
     expect(failed.calls.map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
     expect(failed.transcript.tail.at(-1)).toMatchObject({
@@ -276,16 +261,17 @@ describe('a turn that fails', () => {
 
   test('stays as it is where no call is open', () => {
     const begun = beginTurn(HELLO);
-    expect(answerOpenCalls(begun, 0)).toEqual(begun);
+    expect(answerLostCalls(begun, 0)).toEqual(begun);
     const answered = commitReply(begun, replyWith());
-    expect(answerOpenCalls(answered, 0)).toEqual(answered);
+    expect(answerLostCalls(answered, 0)).toEqual(answered);
   });
 });
 
 const said = (role: 'system' | 'user', content: string) => ({ role, content }) as const;
 const begun = () => beginTurn([{ role: 'user', content: 'go' }]);
+const BE_QUICK = { turnId: 's.turn-2', input: 'be quick' };
 const steered = (state: TurnState) =>
-  commitSteering(state, { messages: [said('system', 'be quick')], taken: ['s.turn-2'] });
+  commitSteering(addSteering(state, BE_QUICK), 'after results', 'system');
 
 describe('a refusal after which another model is asked', () => {
   const refused = replyWith({ stopReason: 'refusal' });
@@ -321,7 +307,10 @@ describe('messages that people send while the turn runs', () => {
 
   test('are the user’s where the model has nothing to say to them', () => {
     const state = commitReply(steered(begun()), empty);
-    expect(state.transcript.tail).toEqual([said('user', 'go'), said('user', 'be quick')]);
+    expect(state.transcript.tail).toEqual([
+      said('user', 'go'),
+      said('user', 'While you were working, the user has sent this message:\n\nbe quick'),
+    ]);
     expect(state.unread).toBe(0);
     const { tailBytes } = steered(begun()).transcript;
     expect(state.transcript.tailBytes).toBe(tailBytes - 'system'.length + 'user'.length);

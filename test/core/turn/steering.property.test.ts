@@ -9,7 +9,7 @@ const blocks = (turnId: string): SteeringMessage => ({
   input: [{ type: 'text', text: `block of ${turnId}` }],
 });
 
-describe('notes after the results of calls', () => {
+describe('steering messages after the results of calls', () => {
   test('are system messages that say whose words they are, where the model takes them', () => {
     const { messages, taken, waiting } = placeSteering(
       [text('a'), text('b')],
@@ -32,25 +32,25 @@ describe('notes after the results of calls', () => {
   });
 
   test('wait where the model does not take them', () => {
-    const notes = [text('a'), blocks('b')];
-    expect(placeSteering(notes, 'after results', 'user')).toEqual({
+    const steering = [text('a'), blocks('b')];
+    expect(placeSteering(steering, 'after results', 'user')).toEqual({
       messages: [],
       taken: [],
-      waiting: notes,
+      waiting: steering,
     });
   });
 
   test('wait with content blocks, which a system message cannot hold, and with what is behind them', () => {
-    const notes = [text('a'), blocks('b'), text('c')];
-    const { messages, taken, waiting } = placeSteering(notes, 'after results', 'system');
+    const steering = [text('a'), blocks('b'), text('c')];
+    const { messages, taken, waiting } = placeSteering(steering, 'after results', 'system');
 
     expect(messages).toHaveLength(1);
     expect(taken).toEqual(['a']);
-    expect(waiting).toEqual(notes.slice(1));
+    expect(waiting).toEqual(steering.slice(1));
   });
 });
 
-test('notes after the end of a turn are what the user says next, as it was written', () => {
+test('steering messages after the end of a turn are what the user says next, as it was written', () => {
   for (const style of ['system', 'user'] as const) {
     expect(placeSteering([text('a'), blocks('b')], 'after end_turn', style)).toEqual({
       messages: [
@@ -63,8 +63,8 @@ test('notes after the end of a turn are what the user says next, as it was writt
   }
 });
 
-test('no note is lost, doubled or overtaken, wherever they are placed', () => {
-  const note = fc.record({
+test('no message is lost, doubled or overtaken, wherever they are placed', () => {
+  const message = fc.record({
     turnId: fc.uuid(),
     input: fc.oneof(
       fc.string(),
@@ -73,13 +73,13 @@ test('no note is lost, doubled or overtaken, wherever they are placed', () => {
   });
   fc.assert(
     fc.property(
-      fc.array(note),
+      fc.array(message),
       fc.constantFrom('after results', 'after end_turn'),
       fc.constantFrom('system', 'user'),
-      (notes, place, style) => {
-        const { messages, taken, waiting } = placeSteering(notes, place, style);
+      (steering, place, style) => {
+        const { messages, taken, waiting } = placeSteering(steering, place, style);
         const ids = [...taken, ...waiting.map(({ turnId }) => turnId)];
-        expect(ids).toEqual(notes.map(({ turnId }) => turnId));
+        expect(ids).toEqual(steering.map(({ turnId }) => turnId));
         expect(messages).toHaveLength(taken.length);
       },
     ),

@@ -2,15 +2,18 @@ import { describe, expect, test } from 'vitest';
 import type { SteeringMessage } from '../../../core/turn/steering.ts';
 import { asUserText, placeSteering } from '../../../core/turn/steering.ts';
 
-const text = (n: number): SteeringMessage => ({ turnId: `s.turn-${n}`, input: `note ${n}` });
+const text = (n: number): SteeringMessage => ({ turnId: `s.turn-${n}`, input: `message ${n}` });
 const image: SteeringMessage = { turnId: 's.turn-9', input: [{ type: 'text', text: 'see' }] };
 
 describe('messages to a model that works', () => {
   test('stand behind the results as system messages, where it takes them', () => {
     expect(placeSteering([text(1), text(2)], 'after results', 'system')).toEqual({
       messages: [
-        { role: 'system', content: expect.stringMatching(/user has sent.*\n\nnote 1$/) as string },
-        { role: 'system', content: expect.stringMatching(/note 2$/) as string },
+        {
+          role: 'system',
+          content: expect.stringMatching(/user has sent.*\n\nmessage 1$/) as string,
+        },
+        { role: 'system', content: expect.stringMatching(/message 2$/) as string },
       ],
       taken: ['s.turn-1', 's.turn-2'],
       waiting: [],
@@ -18,9 +21,9 @@ describe('messages to a model that works', () => {
   });
 
   test('wait for the end of its turn where it takes none', () => {
-    const notes = [text(1)];
-    const none = { messages: [], taken: [], waiting: notes };
-    expect(placeSteering(notes, 'after results', 'user')).toEqual(none);
+    const steering = [text(1)];
+    const none = { messages: [], taken: [], waiting: steering };
+    expect(placeSteering(steering, 'after results', 'user')).toEqual(none);
   });
 
   test('wait behind one that is no text, so that they keep their order', () => {
@@ -36,7 +39,7 @@ describe('messages to a model that works', () => {
   test('are the user’s next messages once it has ended its turn', () => {
     expect(placeSteering([text(1), image], 'after end_turn', 'system')).toEqual({
       messages: [
-        { role: 'user', content: 'note 1' },
+        { role: 'user', content: 'message 1' },
         { role: 'user', content: image.input },
       ],
       taken: ['s.turn-1', 's.turn-9'],

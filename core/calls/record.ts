@@ -1,0 +1,42 @@
+import type { ToolUse } from '../conversation/messages.ts';
+import { defined } from '../json.ts';
+import type { ApprovalRecord, OutcomeType, SettledCall } from './outcome.ts';
+
+/** One tool call of a turn. */
+export interface CallRecord {
+  /** The id of its `tool_use` block, and of its activity. */
+  id: string;
+  /** The tool. Of an action of the browser or the computer the toolset, and `input.action` is the action. */
+  name: string;
+  /** As the model wrote it; `approval.input` is what a person made of it. */
+  input: unknown;
+  outcome: OutcomeType;
+  /** What the model reads, for every outcome but `succeeded`. */
+  message?: string;
+  /** The round whose reply asked for it, from 1. */
+  round: number;
+  /** Attempts that were started; 0 when none was, or none was running when it was cancelled. */
+  attempts: number;
+  /** ISO 8601. After a retry it is when the first attempt was scheduled. */
+  start: string;
+  /** ISO 8601. */
+  end: string;
+  /** What was decided about it, where a person was asked. */
+  approval?: ApprovalRecord;
+}
+
+export function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
+  const { outcome, attempts, start, end, approval } = settled;
+  return {
+    id: call.id,
+    name: call.name,
+    input: call.input,
+    outcome: outcome.type,
+    ...(outcome.type === 'succeeded' ? {} : { message: outcome.message }),
+    round,
+    attempts,
+    start: new Date(start).toISOString(),
+    end: new Date(end).toISOString(),
+    ...defined({ approval }),
+  };
+}

@@ -1,0 +1,51 @@
+import type { ToolResultContent } from '../conversation/messages.ts';
+import type { AttemptReport } from '../failures.ts';
+import { isRecord } from '../json.ts';
+import type { CallOrigin } from './origin.ts';
+import type { StoredResult } from './outcome.ts';
+
+// What the activity of a tool is given beside the model's input, and what it returns. Both stand in
+// histories, so their fields keep their names.
+
+export interface ToolCallArgs extends CallOrigin {
+  agent: string;
+  round: number;
+  /** How many calls before it in the same reply have the same tool and input. */
+  occurrence: number;
+  /** Lower than the limit for every result, where a batch is wide. */
+  maxResultBytes?: number;
+  /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
+  maxTextBytes?: number;
+  context?: unknown;
+  /** The result that a call of `read_result` asks for, where there is one. */
+  stored?: StoredResult;
+}
+
+/** With its attempt and times: neither the workflow nor history knows them otherwise. */
+export type ToolReturn = AttemptReport & (ReturnedResult | ReturnedLater);
+
+export interface ReturnedResult {
+  type: 'result';
+  /** What the model reads. */
+  content: ToolResultContent;
+  /** Where the full text lies; absent where nothing was cut or nothing could be kept. */
+  stored?: StoredResult;
+}
+
+/** The tool has returned `ctx.later()`: the call waits to be completed. */
+export interface ReturnedLater {
+  type: 'later';
+  later: { key: string; timeout: number };
+}
+
+/**
+ * The one door for what an activity returned; `undefined` where somebody has completed it by hand, with
+ * whatever they had. Histories hold results that were recorded before there was a type: their fields say
+ * which they are.
+ */
+export function readToolReturn(value: unknown): ToolReturn | undefined {
+  if (!isRecord(value) || typeof value['attempt'] !== 'number') return undefined;
+  const type = value['type'] ?? ('later' in value ? 'later' : 'result');
+  const isWhole = type === 'later' ? isRecord(value['later']) : 'content' in value;
+  return isWhole ? ({ ...value, type } as ToolReturn) : undefined;
+}

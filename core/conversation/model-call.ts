@@ -1,0 +1,96 @@
+import type { OutputSchema, PinnedAgent, PinnedSpec } from '../agent-spec.ts';
+import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import { readPreparedCall } from '../calls/prepared-call.ts';
+import type { Budget } from '../turn/budget.ts';
+import type { TakenFallback } from '../turn/fallback.ts';
+import type { Message } from './messages.ts';
+import type { RejectedFile } from './rejected-files.ts';
+import type { CheckedOutput, ModelReply } from './reply.ts';
+import type { Container } from './server-calls.ts';
+import type { Segment } from './transcript.ts';
+
+// What a turn gives to the activity that asks the model, and what it gets back. Both stand in
+// histories, so their fields keep their names.
+
+export interface ModelCallArgs {
+  agent: string;
+  /** Absent in the first call of a turn, which pins the agent. */
+  spec?: PinnedSpec;
+  /** The fallback that is asked, where the turn has gone on to one. */
+  model?: string;
+  /** The turn's, for approvals that depend on it. */
+  context?: unknown;
+  segments: Segment[];
+  tail: Message[];
+  tailBytes: number;
+  /** JSON Schema of the answer, where the turn has one of its own. */
+  output?: OutputSchema;
+  /** The model is to answer without calling tools. */
+  lastWord?: true;
+  /** The sandbox of the API that the turn has. */
+  container?: Container;
+  /** The first call of its turn. */
+  first?: true;
+  /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
+  begun?: { limits?: Budget; at: number };
+}
+
+export type ModelCallResult = ReplyAnswer | PinnedAnswer | RefusalAnswer;
+
+/** The model has replied. */
+export interface ReplyAnswer {
+  type: 'reply';
+  reply: ModelReply;
+  /** One per `tool_use` block of the reply. */
+  prepared: (PreparedCall | MissingCall)[];
+  /** When the tail was sealed: all messages that were sent, as segments. */
+  segments?: Segment[];
+  /** Files in the newest results that the API rejected, so they were left out of the conversation. */
+  leftOut?: readonly RejectedFile[];
+  /** From the first call of a turn. */
+  pinned?: PinnedAgent;
+  /** Where the reply is an answer that has a schema. */
+  output?: CheckedOutput;
+  /** Another model than the one that was to be asked has given the reply. */
+  fallback?: TakenFallback;
+}
+
+/** The agent is pinned, and its model calls have a task queue of their own: ask there. */
+export interface PinnedAnswer {
+  type: 'pinned';
+  pinned: PinnedAgent;
+}
+
+/** The model has declined to answer: ask its fallback. */
+export interface RefusalAnswer {
+  type: 'refusal';
+  /** The reply without its content. */
+  refused: ModelReply;
+  /** The model that was asked. */
+  by: string;
+  /** The one to ask. */
+  fallback: TakenFallback;
+  pinned?: PinnedAgent;
+}
+
+/** A result as history holds it: those that were recorded earlier have no type. */
+export type RecordedModelCall =
+  | ModelCallResult
+  | Untyped<RecordedReply | PinnedAnswer | RefusalAnswer>;
+
+type RecordedReply = Omit<ReplyAnswer, 'prepared'> & {
+  prepared: (RecordedPreparedCall | MissingCall)[];
+};
+
+type Untyped<T> = T extends unknown ? Omit<T, 'type'> & { type?: undefined } : never;
+
+/** The result of a model call, whichever version recorded it. */
+export function modelAnswer(result: RecordedModelCall): ModelCallResult {
+  if (result.type !== undefined) return result;
+  if ('refused' in result) return { ...result, type: 'refusal' };
+  if ('reply' in result) {
+    const prepared = result.prepared.map((call) => readPreparedCall(call));
+    return { ...result, type: 'reply', prepared };
+  }
+  return { ...result, type: 'pinned' };
+}

@@ -1,0 +1,323 @@
+import type { PinnedAgent } from '../agent-spec.ts';
+import { answersAfterEnd, answersBeyondBudget } from '../calls/answers.ts';
+import { findFailure } from '../calls/batch-policy.ts';
+import type { SettledCall } from '../calls/outcome.ts';
+import type { MissingCall, PreparedCall } from '../calls/prepared-call.ts';
+import type { ToolUse } from '../conversation/messages.ts';
+import type { ModelCallResult, ReplyAnswer } from '../conversation/model-call.ts';
+import { openServerCalls } from '../conversation/server-calls.ts';
+import { toolCalls } from '../conversation/toolsets.ts';
+import { lastCalls } from '../conversation/transcript.ts';
+import { defined } from '../json.ts';
+import type { Budget, ReachedBudget } from './budget.ts';
+import { budgetDetails, callsWithin, reachedBudget, spentOf, tighter } from './budget.ts';
+import type { NextBatch, RunHistory } from './history-room.ts';
+import { isHistoryFull, isTooWide, shouldContinueAsNew } from './history-room.ts';
+import type { TurnArgs } from './input.ts';
+import type { Room } from './payload-room.ts';
+import { contextBytes, hasOutgrown, NO_STORAGE, replyFits, roomOf } from './payload-room.ts';
+import type { ReplyAsks } from './reply-asks.ts';
+import { replyAsks } from './reply-asks.ts';
+import type { TurnState } from './state.ts';
+import {
+  commitAnswer,
+  commitRefusalAnswer,
+  commitRepair,
+  commitResults,
+  commitSteering,
+  inlineBytes,
+} from './state.ts';
+import type { Stop } from './stop-reason.ts';
+
+// What a turn does next. Every decision of the loop in `workflows/agent-turn.ts` is made here: a pure
+// function of the state, of what has happened, and of the circumstances. What beats what is a table in
+// `test/core/turn/decide.test.ts`.
+
+/** What the turn does next. */
+export type NextStep = AskModel | RunTools | LastWord | ContinueAsNew | Stop;
+
+export interface AskModel {
+  type: 'ask model';
+}
+
+/** Run the calls of the reply that was just committed. */
+export interface RunTools {
+  type: 'run tools';
+  agent: PinnedAgent;
+  calls: readonly ToolUse[];
+  /** One per call. */
+  prepared: readonly (PreparedCall | MissingCall)[];
+}
+
+/** Ask the model once more, with tools that it must not call, and stop whatever it says. */
+export interface LastWord {
+  type: 'last word';
+  stop: Stop;
+}
+
+/** Take the next step in a new run, whose history is empty. */
+export interface ContinueAsNew {
+  type: 'continue as new';
+  agent: PinnedAgent;
+  next: AskModel | RunTools;
+}
+
+/** What a decision goes by beside the state and the event: plain data, read at one moment. */
+export interface Circumstances {
+  args: TurnArgs;
+  /** Milliseconds since the epoch. */
+  time: number;
+  /** How long the turn has lasted, in milliseconds. */
+  elapsed: number;
+  cancelled: boolean;
+  history: RunHistory;
+}
+
+/** The state after the event, and what comes next. */
+export interface Decision {
+  state: TurnState;
+  next: NextStep;
+}
+
+/** What came of a model call, and the agent that was asked. */
+export type ModelAnswer = ModelCallResult & { agent: PinnedAgent };
+
+/** How the calls of a reply ended; the budget may have let only the first ones run. */
+export interface BatchResults {
+  agent: PinnedAgent;
+  calls: readonly ToolUse[];
+  settled: readonly SettledCall[];
+}
+
+const ASK_MODEL: AskModel = { type: 'ask model' };
+const CANCELLED: Stop = { type: 'stop', reason: 'cancelled' };
+const OUTGROWN: Stop = { type: 'stop', reason: 'turn_too_large', details: NO_STORAGE };
+const TOO_WIDE: Stop = {
+  type: 'stop',
+  reason: 'turn_too_large',
+  details: 'The reply asks for more calls than the history of one run can hold.',
+};
+
+/**
+ * A run of the turn begins.
+ *
+ * @param carried what it already knows: the agent, from a session or an earlier run, and `prepared` where
+ *   that run has committed a reply whose calls have not been dispatched
+ */
+export function atBeginning(
+  state: TurnState,
+  { agent, prepared }: { agent: PinnedAgent | undefined; prepared?: RunTools['prepared'] },
+  now: Circumstances,
+): Decision {
+  if (agent === undefined || prepared === undefined) return ask(state, agent, now);
+  const calls = lastCalls(state.transcript);
+  return { state, next: { type: 'run tools', agent, calls, prepared } };
+}
+
+/** The model has answered. */
+export function afterReply(state: TurnState, answer: ModelAnswer, now: Circumstances): Decision {
+  switch (answer.type) {
+    case 'pinned':
+      return ask(state, answer.agent, now);
+    case 'refusal':
+      return ask(commitRefusalAnswer(state, answer, answer.agent), answer.agent, now);
+    case 'reply':
+      return afterCommit(state, answer, now);
+  }
+}
+
+function afterCommit(
+  before: TurnState,
+  answer: ReplyAnswer & { agent: PinnedAgent },
+  now: Circumstances,
+): Decision {
+  const { agent, reply, prepared, output } = answer;
+  const room = roomOf(agent);
+  if (!replyFits(room, inlineBytes(before), reply, output))
+    return { state: before, next: OUTGROWN };
+  const state = commitAnswer(before, answer, agent);
+  const calls = callsOf(reply);
+  const asks = thatFits(replyAsks(reply, output, repairsOf(state, agent)), calls, room, now);
+  if (asks.type === 'stop') {
+    const skipped = answersAfterEnd(calls, asks.reason, now.time);
+    const answered = commitResults(room, state, calls, skipped);
+    return asks.reason === 'end_turn'
+      ? steeredOn(answered, asks, agent, now)
+      : stopWith(answered, asks);
+  }
+  const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
+  if (reached !== undefined) {
+    const skipped = answersBeyondBudget(calls, reached, now.time);
+    const answered = commitResults(room, state, calls, skipped);
+    return stopAt(answered, reached, agent, now, calls.length > 0);
+  }
+  switch (asks.type) {
+    case 'run tools':
+      return inThisRun(state, agent, { type: 'run tools', agent, calls, prepared }, now);
+    case 'ask again':
+      return goOn(state, agent, now);
+    case 'repair output':
+      return goOn(commitRepair(state, asks.problem), agent, now);
+  }
+}
+
+/** Every call of the batch has ended. */
+export function afterResults(
+  before: TurnState,
+  { agent, calls, settled }: BatchResults,
+  now: Circumstances,
+): Decision {
+  const room = roomOf(agent);
+  const { reached } = callsAllowed(before, { agent, calls }, now);
+  const skipped =
+    reached === undefined
+      ? []
+      : answersBeyondBudget(calls.slice(settled.length), reached, now.time);
+  const state = commitResults(room, before, calls, [...settled, ...skipped]);
+  const failed = failsTurn(agent, now.args) ? findFailure(settled) : undefined;
+  if (failed !== undefined && !now.cancelled) {
+    const details = state.calls.at(failed - calls.length);
+    return stopWith(state, { type: 'stop', reason: 'tool_failure', details });
+  }
+  const end = mustEnd(state, room, now);
+  if (end !== undefined) return stopWith(state, end);
+  if (reached !== undefined) return stopAt(state, reached, agent, now, true);
+  // While the API's own tools are at work, nothing but results may stand here.
+  const isOpen = openServerCalls(state.transcript.tail).length > 0;
+  const steered = isOpen ? state : commitSteering(state, 'after results', agent.notes);
+  return ask(steered, agent, now);
+}
+
+/**
+ * The model has been asked for its last word. The turn has its reason to end already: what goes wrong
+ * here changes nothing about it.
+ *
+ * @param answer `undefined` where the model could not be asked
+ */
+export function afterLastWord(
+  before: TurnState,
+  answer: ModelAnswer | undefined,
+  { stop }: LastWord,
+  now: Circumstances,
+): Decision {
+  // The agent is known here, and no fallback gives a last word for another model.
+  if (answer?.type !== 'reply') return stopWith(before, stop);
+  const { agent, reply, output } = answer;
+  const room = roomOf(agent);
+  if (!replyFits(room, inlineBytes(before), reply, output)) return stopWith(before, stop);
+  const state = commitAnswer(before, answer, agent);
+  const calls = callsOf(reply);
+  const skipped = answersAfterEnd(calls, stop.reason, now.time);
+  return stopWith(commitResults(room, state, calls, skipped), stop);
+}
+
+/** A new run could not be given all that the turn remembers. This one goes on while it has room. */
+export function withoutNewRun(
+  { agent, next }: ContinueAsNew,
+  { args, history }: Pick<Circumstances, 'args' | 'history'>,
+): AskModel | RunTools | Stop {
+  return isHistoryFull(history, batchOf(next, agent, args)) ? OUTGROWN : next;
+}
+
+/** How many of the calls may run, the first ones, and why not the others. */
+export function callsAllowed(
+  state: TurnState,
+  { agent, calls }: Pick<RunTools, 'agent' | 'calls'>,
+  { args, elapsed }: Circumstances,
+): { run: number; reached?: ReachedBudget } {
+  return callsWithin(budgetOf(args, agent), spentOf(state, elapsed), calls.length);
+}
+
+/** What the turn may spend in all. */
+export function budgetOf({ limits }: TurnArgs, agent: PinnedAgent | undefined): Budget {
+  return tighter(agent?.limits ?? {}, limits ?? {});
+}
+
+/** Asks the model, unless nothing is left of a budget. */
+function ask(state: TurnState, agent: PinnedAgent | undefined, now: Circumstances): Decision {
+  const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
+  if (reached === undefined) return { state, next: ASK_MODEL };
+  // A refusal may have used up the rest: what was found before it can still be told.
+  const hasResults = state.calls.at(-1)?.round === state.rounds;
+  return stopAt(state, reached, agent, now, hasResults);
+}
+
+/** Asks the model again, in a new run where this one's history is long. */
+function goOn(state: TurnState, agent: PinnedAgent, now: Circumstances): Decision {
+  const end = mustEnd(state, roomOf(agent), now);
+  return end === undefined ? inThisRun(state, agent, ASK_MODEL, now) : stopWith(state, end);
+}
+
+/** Takes the step, in a new run where this one's history is long: here nothing runs that it would lose. */
+function inThisRun(
+  state: TurnState,
+  agent: PinnedAgent,
+  next: AskModel | RunTools,
+  { args, history }: Circumstances,
+): Decision {
+  const isLong = shouldContinueAsNew(history, batchOf(next, agent, args));
+  return { state, next: isLong ? { type: 'continue as new', agent, next } : next };
+}
+
+function batchOf(next: AskModel | RunTools, agent: PinnedAgent, { context }: TurnArgs): NextBatch {
+  return {
+    calls: next.type === 'run tools' ? next.calls.length : 0,
+    bytesPerCall: contextBytes(roomOf(agent), context),
+    ...defined({ maxEvents: agent.limits.historyEvents }),
+  };
+}
+
+/** The model has ended its turn. If a person has spoken meanwhile and there is room, it goes on. */
+function steeredOn(state: TurnState, stop: Stop, agent: PinnedAgent, now: Circumstances): Decision {
+  const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
+  const mayGoOn = reached === undefined && mustEnd(state, roomOf(agent), now) === undefined;
+  if (state.steering.length === 0 || !mayGoOn) return stopWith(state, stop);
+  return inThisRun(commitSteering(state, 'after end_turn'), agent, ASK_MODEL, now);
+}
+
+function mustEnd(state: TurnState, room: Room, { cancelled }: Circumstances): Stop | undefined {
+  if (cancelled) return CANCELLED;
+  return hasOutgrown(room, inlineBytes(state)) ? OUTGROWN : undefined;
+}
+
+/** A budget is reached. With `lastWord` the model may still say what it has found, if it has results. */
+function stopAt(
+  state: TurnState,
+  reached: ReachedBudget,
+  agent: PinnedAgent | undefined,
+  { args }: Circumstances,
+  hasResults: boolean,
+): Decision {
+  const stop: Stop = { type: 'stop', reason: reached.reason, details: budgetDetails(reached) };
+  const wantsLastWord = (args.onLimit ?? agent?.onLimit) === 'lastWord';
+  // A turn that is late is not made later.
+  const mayAnswer = hasResults && reached.reason !== 'max_wall_time';
+  return { state, next: wantsLastWord && mayAnswer ? { type: 'last word', stop } : stop };
+}
+
+function stopWith(state: TurnState, stop: Stop): Decision {
+  return { state, next: stop };
+}
+
+/** The calls of a refusal are discarded with it. */
+function callsOf({ stopReason, content }: ReplyAnswer['reply']): ToolUse[] {
+  return stopReason === 'refusal' ? [] : toolCalls(content);
+}
+
+function thatFits(
+  asks: ReplyAsks,
+  calls: readonly ToolUse[],
+  room: Room,
+  { args }: Circumstances,
+): ReplyAsks {
+  if (asks.type !== 'run tools') return asks;
+  return isTooWide(calls.length, contextBytes(room, args.context)) ? TOO_WIDE : asks;
+}
+
+function repairsOf({ repairs }: TurnState, { outputRepairs: maxRepairs }: PinnedAgent) {
+  return { repairs, maxRepairs };
+}
+
+function failsTurn({ batch }: PinnedAgent, { onToolFailure = batch.onToolFailure }: TurnArgs) {
+  return onToolFailure === 'failTurn';
+}

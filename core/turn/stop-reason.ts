@@ -1,0 +1,45 @@
+import type { BudgetReason } from './budget.ts';
+
+/**
+ * Why a turn ended. The first six are decided by the model or the API, the others by Plait. Whatever it
+ * is, every call is answered and `TurnResult.messages` can begin the next turn.
+ * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+ */
+export type StopReason =
+  /** The model has said all it wanted; the text may be empty. */
+  | 'end_turn'
+  /** It came to one of the agent's `stopSequences`; `stopDetails` is the text. */
+  | 'stop_sequence'
+  /** The reply was cut off by the agent's `maxTokens`, also the one with `maxTokensRetry`. */
+  | 'max_tokens'
+  /**
+   * The model, or a classifier of the API, declined. `stopDetails` has its category and explanation.
+   * Nothing of that reply is kept and none of its calls was run.
+   */
+  | 'refusal'
+  /** The reply was cut off because the model's context window is full. */
+  | 'model_context_window_exceeded'
+  /** The API gave a reason that this version does not know; `stopDetails` is its name. */
+  | 'unknown'
+  | BudgetReason
+  /**
+   * The answer does not match the `output` schema, also after `outputRepairs` more tries; `stopDetails`
+   * says why.
+   */
+  | 'invalid_output'
+  /** Somebody cancelled the turn, with `cancel()` or in Temporal. */
+  | 'cancelled'
+  /** A call failed under `onToolFailure: 'failTurn'`; `stopDetails` says which. */
+  | 'tool_failure'
+  /**
+   * The conversation does not fit into one payload and no storage is configured, or the history is full;
+   * `stopDetails` says which.
+   */
+  | 'turn_too_large';
+
+/** The turn ends. */
+export interface Stop {
+  type: 'stop';
+  reason: StopReason;
+  details?: unknown;
+}

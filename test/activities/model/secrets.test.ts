@@ -1,0 +1,160 @@
+import Anthropic from '@anthropic-ai/sdk';
+import { describe, expect, test } from 'vitest';
+import { classifyModelError, withoutSecrets } from '../../../activities/model/classify-error.ts';
+import { modelClient } from '../../../activities/model/client.ts';
+import { requestReply } from '../../../activities/model/request-reply.ts';
+import { createSecrets, redactLog } from '../../../activities/model/secrets.ts';
+import { answerJson, httpServer } from '../../fixtures/http-server.ts';
+
+const PARAMS = {
+  model: 'claude-opus-5-5',
+  max_tokens: 100,
+  messages: [{ role: 'user' as const, content: 'Hello' }],
+};
+
+describe('a credential that was sent is blotted out', () => {
+  test.for([
+    ['as it is', 'planted-key/1', 'no planted-key/1 here', 'no *** here'],
+    ['as often as it stands there', 'planted-key', 'planted-key,planted-key', '***,***'],
+    ['without its scheme', 'Bearer planted-key', 'the key planted-key', 'the key ***'],
+    ['in a URL', 'planted key/1', '?key=planted%20key%2F1&x', '?key=***&x'],
+    ['in JSON', 'planted"key', String.raw`{"key":"planted\"key"}`, '{"key":"***"}'],
+    [
+      'when it is a password',
+      `Basic ${btoa('ada:planted-password')}`,
+      'not planted-password',
+      'not ***',
+    ],
+    [
+      'when it is a user and a password',
+      `Basic ${btoa('ada:planted')}`,
+      'not ada:planted',
+      'not ***',
+    ],
+    ['but no word of a few letters', 'test', 'a test', 'a test'],
+  ] as const)('%s', ([, sent, said, told]) => {
+    const secrets = createSecrets();
+    secrets.add(sent);
+
+    expect(secrets.redact(said)).toBe(told);
+  });
+
+  test('also where one holds another', () => {
+    const secrets = createSecrets();
+    secrets.add('planted-key');
+    secrets.add('planted-key-2');
+
+    expect(secrets.redact('planted-key-2 and planted-key')).toBe('*** and ***');
+  });
+
+  test('while it is one of the newest', () => {
+    const secrets = createSecrets();
+    for (let i = 0; i < 1_000; i += 1) secrets.add(`planted-key-${i}.`);
+
+    expect(secrets.redact('planted-key-0. planted-key-999.')).toBe('planted-key-0. ***');
+  });
+});
+
+test('a credential stays secret while its request runs, however many others are sent', async () => {
+  const secrets = createSecrets();
+  await using server = await httpServer((request, response) => {
+    for (let i = 0; i < 1_000; i += 1) secrets.add(`planted-key-${i}.`);
+    answerJson(response, 401, { message: request.headers['authorization'] });
+  });
+  const client = new Anthropic({ apiKey: 'planted-key', baseURL: server.url });
+
+  const error: unknown = await requestReply(client, PARAMS, {
+    signal: new AbortController().signal,
+    idleTimeoutMs: 10_000,
+    secrets,
+  }).catch((e: unknown) => e);
+
+  expect((error as Error).message).toContain('Bearer ***');
+});
+
+describe('what looks like a credential is blotted out, sent or not:', () => {
+  test.for([
+    ['sk-ant-api03-abcdefgh', '***'],
+    ['Authorization: Bearer abcdefgh12345678.x', 'Authorization: Bearer ***'],
+    ['ya29.a0AfH6SMBx-y_z', '***'],
+    ['eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln', '***'],
+    ['https://ada:planted@gateway.example.com/v1', 'https://***@gateway.example.com/v1'],
+    ['invalid bearer token', 'invalid bearer token'],
+    [
+      'https://gateway.example.com/v1?to=ada@example.com',
+      'https://gateway.example.com/v1?to=ada@example.com',
+    ],
+  ] as const)('%s', ([said, told]) => {
+    expect(createSecrets().redact(said)).toBe(told);
+  });
+});
+
+test('a key that cannot be a header fails at once and is not repeated', async () => {
+  for (const apiKey of ['planted\nkey-1234', () => Promise.resolve('planted\nkey-1234')]) {
+    const secrets = createSecrets();
+    const client = modelClient({ apiKey, baseURL: 'http://127.0.0.1:9' }, secrets);
+    const options = { signal: new AbortController().signal, idleTimeoutMs: 10_000, secrets };
+
+    const error: unknown = await requestReply(client(), PARAMS, options).catch((e: unknown) => e);
+
+    // The SDK's own text holds it: what Plait reports is redacted.
+    expect((error as Error).message).toContain('planted');
+    const verdict = withoutSecrets(classifyModelError(error), secrets);
+    expect(verdict.retryable).toBe(false);
+    expect(verdict.message).toMatch(/^The request cannot be sent: the API key, or another header/);
+    expect(secrets.redact((error as Error).message)).not.toContain('planted');
+  }
+});
+
+test("a client's own key is known before its first request", () => {
+  const secrets = createSecrets();
+  modelClient(new Anthropic({ apiKey: 'planted-key-of-a-client' }), secrets);
+
+  expect(secrets.redact('planted-key-of-a-client')).toBe('***');
+});
+
+test('an answer keeps its status and headers when credentials are taken out of it', async () => {
+  await using server = await httpServer((request, response) =>
+    answerJson(
+      response,
+      429,
+      { message: request.headers['x-gateway-key'] },
+      { 'retry-after': '7' },
+    ),
+  );
+  const secrets = createSecrets();
+  const client = new Anthropic({
+    apiKey: 'a-key-for-tests',
+    baseURL: server.url,
+    defaultHeaders: { 'x-gateway-key': 'planted-key' },
+  });
+
+  const error: unknown = await requestReply(client, PARAMS, {
+    signal: new AbortController().signal,
+    idleTimeoutMs: 10_000,
+    secrets,
+  }).catch((e: unknown) => e);
+
+  expect(error).toMatchObject({ status: 429, error: { message: '***' } });
+  expect(classifyModelError(error)).toMatchObject({ retryable: true, delayMs: 7_000 });
+});
+
+test("the SDK's log holds no credentials", () => {
+  const lines: unknown[] = [];
+  const write = (...line: unknown[]) => void lines.push(line);
+  const secrets = createSecrets();
+  secrets.add('planted-key');
+  const log = redactLog({ error: write, warn: write, info: write, debug: write }, secrets);
+
+  log.error('planted-key');
+  log.warn('planted-key');
+  log.info('planted-key');
+  log.debug('sent', { headers: { 'x-gateway-key': 'planted-key' } });
+
+  expect(lines).toEqual([
+    ['***'],
+    ['***'],
+    ['***'],
+    ['sent', "{ headers: { 'x-gateway-key': '***' } }"],
+  ]);
+});

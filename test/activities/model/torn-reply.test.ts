@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
+import { assembleReply, TornReplyError } from '../../../activities/model/assemble-reply.ts';
+import { messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
+
+function assemble(events: readonly ReplyEvent[]) {
+  const reply = assembleReply();
+  for (const event of structuredClone(events)) reply.add(event);
+  return reply.finish(null);
+}
+
+const EVENTS = [
+  messageStart,
+  ...text(0, 'I look.'),
+  ...toolUse(1, 'toolu_1', '{"customer_id":', '1234}'),
+  messageDelta('tool_use'),
+  messageStop,
+];
+
+describe('a reply that did not come whole', () => {
+  test.for(EVENTS.slice(0, -1).map((event, i) => [i + 1, event.type] as const))(
+    'is torn where its stream ends after event %i, %s',
+    ([count]) => {
+      expect(() => assemble(EVENTS.slice(0, count))).toThrow(
+        new TornReplyError('the stream ended before the reply was whole'),
+      );
+    },
+  );
+
+  test('is torn where its stream is empty, has no beginning or has no stop reason', () => {
+    for (const events of [
+      [],
+      EVENTS.slice(1),
+      EVENTS.filter(({ type }) => type !== 'message_delta'),
+    ]) {
+      expect(() => assemble(events)).toThrow(TornReplyError);
+    }
+  });
+
+  test('is torn where a block grows that never began', () => {
+    const reply = assembleReply();
+
+    expect(() =>
+      reply.add({ type: 'content_block_delta', index: 3, delta: { type: 'text_delta', text: '' } }),
+    ).toThrow(new TornReplyError('a content block has no beginning'));
+  });
+
+  test('is whole otherwise', () => {
+    expect(assemble(EVENTS).content).toHaveLength(2);
+  });
+});
+
+describe('a call whose input was cut', () => {
+  const cut = toolUse(1, 'toolu_1', '{"customer_id": 12');
+
+  test.for(['max_tokens', 'model_context_window_exceeded', 'refusal'] as const)(
+    'is left out of a reply that stopped with %s, and the rest is kept',
+    (stopReason) => {
+      const reply = assemble([
+        messageStart,
+        ...text(0, 'I look.'),
+        ...cut,
+        messageDelta(stopReason),
+        messageStop,
+      ]);
+
+      expect(reply.content).toEqual([{ type: 'text', text: 'I look.', citations: null }]);
+      expect(reply.stopReason).toBe(stopReason);
+    },
+  );
+
+  test('leaves the whole call before it in place', () => {
+    const reply = assemble([
+      messageStart,
+      ...toolUse(0, 'toolu_0', '{"customer_id":1234}'),
+      ...cut,
+      messageDelta('max_tokens'),
+      messageStop,
+    ]);
+
+    expect(reply.content).toMatchObject([{ id: 'toolu_0', input: { customer_id: 1234 } }]);
+  });
+
+  test('tears a reply that says that it stopped for tools', () => {
+    const events = [messageStart, ...cut, messageDelta('tool_use'), messageStop];
+
+    expect(() => assemble(events)).toThrow(
+      new TornReplyError('the input of a tool call is not valid JSON'),
+    );
+  });
+});

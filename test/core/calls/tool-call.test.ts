@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { readToolReturn } from '../../../core/calls/tool-call.ts';
+
+const report = { attempt: 1, startedAt: 10, endedAt: 20 };
+const result = { ...report, type: 'result', content: 'ok' };
+const later = { ...report, type: 'later', later: { key: 'k', timeout: 5 } };
+
+test('what a tool returned is read as it is', () => {
+  expect(readToolReturn(result)).toEqual(result);
+  expect(readToolReturn(later)).toEqual(later);
+});
+
+test('what was recorded without a type gets the one that its fields say', () => {
+  const { type: _, ...recordedResult } = result;
+  const { type: __, ...recordedLater } = later;
+  expect(readToolReturn(recordedResult)).toEqual(result);
+  expect(readToolReturn(recordedLater)).toEqual(later);
+});
+
+test.for([
+  ['a text', 'done'],
+  ['nothing', undefined],
+  ['JSON of another kind', { content: 'ok' }],
+  ['a report alone', report],
+  ['a result without content', { ...report, type: 'result' }],
+  ['a later without a key', { ...report, type: 'later' }],
+] as const)(
+  'what an activity was completed with by hand is not a return of a tool: %s',
+  ([, value]) => {
+    expect(readToolReturn(value)).toBeUndefined();
+  },
+);

@@ -1,0 +1,67 @@
+import { scheduleActivity } from '@temporalio/workflow';
+import type { PrepareCallArgs } from '../../activities/tools/prepare-calls.ts';
+import type {
+  MissingCall,
+  PreparedCall,
+  RecordedPreparedCall,
+} from '../../core/calls/prepared-call.ts';
+import { readPreparedCall } from '../../core/calls/prepared-call.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import { shorten } from '../../core/json.ts';
+import { PREPARE_CALL } from '../../core/names.ts';
+import { MODEL_RETRY } from '../retry.ts';
+
+// A worker prepares the calls of a reply together with it. These are the calls that it has to prepare
+// again: schemas are functions, and the workflow has none.
+
+/** Asked before `prepareMissing`, whose promises cost more than all the rest of a small turn. */
+export function areReady(
+  prepared: readonly (PreparedCall | MissingCall)[],
+): prepared is readonly PreparedCall[] {
+  return prepared.every(({ type }) => type !== 'missing');
+}
+
+/**
+ * Prepares the calls whose tools the worker of the reply does not have: on a worker that has them, or,
+ * after some attempts, on one that says that no worker has.
+ */
+export async function prepareMissing(
+  agent: string,
+  calls: readonly ToolUse[],
+  prepared: readonly (PreparedCall | MissingCall)[],
+  context: unknown,
+): Promise<PreparedCall[]> {
+  return await Promise.all(
+    prepared.map(async (one, i) => {
+      if (one.type !== 'missing') return one;
+      const call = calls[i] as ToolUse;
+      const args: PrepareCallArgs = { agent, call, missing: { context } };
+      const recorded = await scheduleActivity<RecordedPreparedCall>(PREPARE_CALL, [args], {
+        activityId: `prepare.${call.id}`,
+        summary: `${call.name}: is there a worker that has it?`,
+        startToCloseTimeout: '30s',
+        retry: MODEL_RETRY,
+      });
+      return readPreparedCall(recorded);
+    }),
+  );
+}
+
+/** The Temporal UI shows no more. */
+const MAX_SUMMARY = 200;
+
+/** Prepares a call whose input an approver has edited, as the model's own was prepared. */
+export async function prepareEdited(
+  agent: string,
+  call: ToolUse,
+  by: string,
+): Promise<PreparedCall> {
+  const args: PrepareCallArgs = { agent, call };
+  const recorded = await scheduleActivity<RecordedPreparedCall>(PREPARE_CALL, [args], {
+    summary: shorten(`${call.name}: input edited by ${by}`, MAX_SUMMARY),
+    startToCloseTimeout: '30s',
+    retry: { maximumAttempts: 5, maximumInterval: '10s' },
+    cancellationType: 'TRY_CANCEL',
+  });
+  return readPreparedCall(recorded);
+}

@@ -1,0 +1,122 @@
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  rootCause,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { PlaitActivities } from '../activities/create-activities.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import type { Transcript } from '../core/conversation/transcript.ts';
+import { allMessages } from '../core/conversation/transcript.ts';
+import { INTERNAL_ERROR, MODEL_CALL_FAILED, STORAGE_FAILED, TIME_IS_UP } from '../core/failures.ts';
+import { shorten } from '../core/json.ts';
+import { CALL_MODEL, READ_TRANSCRIPT } from '../core/names.ts';
+import { outOfTime } from '../core/turn/budget.ts';
+import { budgetOf } from '../core/turn/decide.ts';
+import { roomOf } from '../core/turn/payload-room.ts';
+import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
+import { sessionTurnResult, turnProgress, turnResult } from '../core/turn/result.ts';
+import { answerLostCalls, answerOpenCalls } from '../core/turn/state.ts';
+import type { Stop } from '../core/turn/stop-reason.ts';
+import { MODEL_RETRY } from './retry.ts';
+import { recordStopReason } from './search-attributes.ts';
+import type { Turn } from './turn.ts';
+import { allAnswered } from './updates.ts';
+
+const activities = proxyActivities<PlaitActivities>({
+  activityId: 'transcript',
+  startToCloseTimeout: '1m',
+  // The work is done; a storage that is away for some minutes must not lose it.
+  retry: MODEL_RETRY,
+});
+
+/** The turn's result, with every call answered. */
+export async function endTurn(turn: Turn, stop: Stop): Promise<TurnResult | SessionTurnResult> {
+  const { agent } = turn.args;
+  turn.state = answerOpenCalls(roomOf(turn.agent), turn.state, stop.reason, Date.now());
+  const { transcript } = turn.state;
+  const messages = turn.isOfSession
+    ? undefined
+    : (allMessages(transcript) ?? (await readTranscript(transcript)));
+  await allAnswered();
+  recordStopReason(stop.reason);
+  return messages === undefined
+    ? sessionTurnResult(agent, turn.state, turn.newlyPinned, stop)
+    : turnResult(agent, turn.state, messages, stop);
+}
+
+/** Why a turn ends validly although something was thrown: it was cancelled, or its time is up. */
+export function stopAfter({ args, agent }: Turn, error: unknown): Stop | undefined {
+  if (isCancellation(error)) return { type: 'stop', reason: 'cancelled' };
+  const limit = timeThatIsUp(error, budgetOf(args, agent).wallTime);
+  return limit === undefined ? undefined : outOfTime(limit);
+}
+
+/** What the run fails with: the root cause, with what was done before it. */
+export async function turnFailure(turn: Turn, error: unknown): Promise<ApplicationFailure> {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  const failure = cause instanceof ApplicationFailure ? cause : undefined;
+  const type =
+    failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
+  const progress = turn.isOfSession ? turn.progress() : await progressWithMessages(turn, type);
+  return ApplicationFailure.create({
+    message: shorten(failureText(error, cause), MAX_MESSAGE),
+    type,
+    nonRetryable: true,
+    details: [progress, ...(failure?.details ?? [])],
+  });
+}
+
+/** The server rejects failures of some megabytes, and nobody reads them. */
+const MAX_MESSAGE = 4_000;
+
+function failureText(error: unknown, cause: unknown): string {
+  const text = rootCause(error) ?? String(error);
+  if (!(cause instanceof TimeoutFailure)) return text;
+  return `The model could not be asked: the workers that tried were lost or too slow (${text}).`;
+}
+
+async function progressWithMessages(turn: Turn, failureType: string) {
+  const state = answerLostCalls(turn.state, Date.now());
+  const { transcript } = state;
+  // A storage that does not answer has been asked for long enough.
+  const messages =
+    failureType === STORAGE_FAILED
+      ? transcript.tail
+      : await readTranscript(transcript).catch(() => transcript.tail);
+  return turnProgress(turn.args.agent, state, messages);
+}
+
+/** The time that the turn had, where a model call was given up because it was over. */
+function timeThatIsUp(error: unknown, wallTime: number | undefined): number | undefined {
+  if (!(error instanceof ActivityFailure) || error.activityType !== CALL_MODEL) return undefined;
+  const { cause, retryState } = error;
+  if (cause instanceof ApplicationFailure && cause.type === TIME_IS_UP) {
+    return cause.details?.[0] as number;
+  }
+  // With too little time left for another attempt the last one's failure comes at once.
+  const isOver =
+    retryState === 'TIMEOUT' ||
+    (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_CLOSE');
+  return isOver ? wallTime : undefined;
+}
+
+/** All messages of a transcript. Costs nothing while they are few. */
+async function readTranscript(transcript: Transcript): Promise<Message[]> {
+  const known = allMessages(transcript);
+  if (known !== undefined) return known;
+  const { segments, tail } = transcript;
+  try {
+    // A cancelled turn still reports what it did.
+    const earlier = await CancellationScope.nonCancellable(() =>
+      activities[READ_TRANSCRIPT](segments),
+    );
+    return [...earlier, ...tail];
+  } catch (error) {
+    // As the run's own failure it must say what happened, and not "Activity task failed".
+    throw error instanceof ActivityFailure && error.cause ? error.cause : error;
+  }
+}

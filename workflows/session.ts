@@ -1,0 +1,158 @@
+import { defined } from '../core/json.ts';
+import {
+  ApplicationFailure,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { INVALID_SESSION, SEND_REJECTED } from '../core/failures.ts';
+import { checkSend, checkSessionArgs } from '../core/session/input.ts';
+import type { Close } from '../core/session/protocol.ts';
+import {
+  CLOSE_UPDATE,
+  DESCRIBE_QUERY,
+  SEND_UPDATE,
+  TRANSCRIPT_QUERY,
+} from '../core/session/protocol.ts';
+import type { SessionStep } from '../core/session/decide.ts';
+import { nextSessionStep } from '../core/session/decide.ts';
+import type { SessionMemory, WaitingTurn } from '../core/session/memory.ts';
+import {
+  beginSession,
+  closeSession,
+  describeSession,
+  rejectSend,
+  takeSend,
+  turnEnded,
+} from '../core/session/memory.ts';
+import { STATUS_ATTRIBUTE, STOP_REASON_ATTRIBUTE } from '../core/search-attributes.ts';
+import type {
+  Send,
+  SendReceipt,
+  SessionArgs,
+  SessionState,
+  SessionStatus,
+  SessionTranscript,
+} from '../core/session/protocol.ts';
+import { references } from '../core/conversation/transcript.ts';
+import { updateAttributes } from './search-attributes.ts';
+import { SessionTurn } from './session-turn.ts';
+
+const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
+const closeUpdate = defineUpdate<void, [Close?]>(CLOSE_UPDATE);
+const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
+const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
+
+/** One session in one run: its memory, and the doors through which others reach it. Updates only record, so none is ever half done. */
+export class Session {
+  private readonly args: SessionArgs;
+  private memory: SessionMemory;
+  private running: SessionTurn | undefined;
+  private hasRunTurns = false;
+  private published: SessionStatus = 'idle';
+
+  constructor(args: SessionArgs, carried: SessionMemory | undefined) {
+    const problem = checkSessionArgs(args);
+    if (problem !== undefined) throw ApplicationFailure.nonRetryable(problem, INVALID_SESSION);
+    this.args = args;
+    this.memory = carried ?? beginSession(args);
+    setHandler(sendUpdate, (send) => this.send(send), {
+      validator: (send: Send) => {
+        const problem = checkSend(send);
+        const refusal =
+          problem === undefined
+            ? rejectSend(this.memory, this.args, send, this.running?.about)
+            : { type: SEND_REJECTED, reason: problem };
+        if (refusal === undefined) return;
+        throw ApplicationFailure.nonRetryable(refusal.reason, refusal.type);
+      },
+    });
+    setHandler(closeUpdate, (close) => this.close(close));
+    setHandler(describeQuery, () => this.describe());
+    setHandler(transcriptQuery, () => this.transcript());
+  }
+
+  nextStep(): SessionStep {
+    const { args, hasRunTurns } = this;
+    const decided = nextSessionStep(this.memory, { args, hasRunTurns, history: workflowInfo() });
+    this.memory = decided.memory;
+    return decided.next;
+  }
+
+  /** Whether a message came, or the session was closed, within so many milliseconds. */
+  async hears(atMost: number | undefined): Promise<boolean> {
+    const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
+    setCurrentDetails('Idle');
+    if (atMost !== undefined) return await condition(isAwake, atMost);
+    await condition(isAwake);
+    return true;
+  }
+
+  async runTurn(turn: WaitingTurn): Promise<void> {
+    const running = new SessionTurn(this.args, this.memory, turn);
+    this.running = running;
+    this.hasRunTurns = true;
+    setCurrentDetails(`Turn ${turn.turnId} is running`);
+    this.publish();
+    const outcome = await running.outcome();
+    this.memory = turnEnded(this.memory, running.about, outcome, Date.now());
+    this.running = undefined;
+    this.publish();
+  }
+
+  close({ interrupt = false }: Close = {}): void {
+    this.memory = closeSession(this.memory, { interrupt });
+    if (interrupt) this.running?.abandon();
+  }
+
+  describe(): SessionState {
+    return describeSession(this.args, this.memory, this.running?.about);
+  }
+
+  private transcript(): SessionTranscript {
+    const runningTurn = this.running?.about.turnId;
+    return {
+      transcript: references(this.memory.transcript),
+      ...defined({ runningTurn }),
+    };
+  }
+
+  private send(send: Send): SendReceipt {
+    const { workflowId: sessionId } = workflowInfo();
+    const { whenBusy } = this.args;
+    const policy = { sessionId, ...defined({ whenBusy }) };
+    const { memory, receipt, effect } = takeSend(this.memory, policy, send, this.running?.about);
+    this.memory = memory;
+    if (effect.type === 'steer') this.running?.add(effect.message);
+    if (effect.type === 'interrupt') this.running?.interrupt();
+    return receipt;
+  }
+
+  /** Lets lists of sessions show what this one is doing, where that has changed. */
+  publish(): void {
+    const { status, lastTurn } = this.describe();
+    if (status === this.published) return;
+    this.published = status;
+    updateAttributes([
+      { key: STATUS_ATTRIBUTE, value: status },
+      ...(lastTurn === undefined
+        ? []
+        : [{ key: STOP_REASON_ATTRIBUTE, value: lastTurn.stopReason }]),
+    ]);
+  }
+
+  /** No turn runs now; messages that wait are carried. */
+  async continueAsNew(): Promise<never> {
+    // What the session began with lies in the memory.
+    const { messages: _, ...args } = this.args;
+    const memory = { ...this.memory, transcript: references(this.memory.transcript) };
+    return await continueAsNew<(args: SessionArgs, memory: SessionMemory) => Promise<unknown>>(
+      args,
+      memory,
+    );
+  }
+}

@@ -1,0 +1,128 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  defineQuery,
+  defineSignal,
+  rootCause,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { PinnedAgent } from '../core/agent-spec.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import { INVALID_TURN } from '../core/failures.ts';
+import { defined } from '../core/json.ts';
+import { waitingFor } from '../core/turn/current-details.ts';
+import type { TurnBeginning } from '../core/turn/beginning.ts';
+import { continuedTurn } from '../core/turn/beginning.ts';
+import type { Circumstances, Decision, NextStep } from '../core/turn/decide.ts';
+import { atBeginning, budgetOf } from '../core/turn/decide.ts';
+import type { TurnArgs } from '../core/turn/input.ts';
+import { openingMessages } from '../core/turn/input.ts';
+import { NO_STORAGE } from '../core/turn/payload-room.ts';
+import { STEER_SIGNAL, TURN_STATE_QUERY } from '../core/turn/protocol.ts';
+import type { SessionTurnProgress } from '../core/turn/result.ts';
+import { sessionTurnProgress } from '../core/turn/result.ts';
+import type { TurnState } from '../core/turn/state.ts';
+import { addSteering, answerLostCalls, beginTurn } from '../core/turn/state.ts';
+import type { SteeringMessage } from '../core/turn/steering.ts';
+import { Approvals } from './batch/approvals.ts';
+import { AsyncCompletions } from './batch/async-completions.ts';
+import { SeenUpdates } from './updates.ts';
+
+const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
+const steerSignal = defineSignal<[SteeringMessage]>(STEER_SIGNAL);
+
+/** One turn in one run: what it remembers, and the doors through which others reach it meanwhile. */
+export class Turn {
+  readonly args: TurnArgs;
+  /** Its messages go to its session as references, and not to a caller. */
+  readonly isOfSession: boolean;
+  /** Of its first run, in milliseconds since the epoch. */
+  readonly begunAt: number;
+  state: TurnState;
+  /** Known from the first answer on. */
+  agent: PinnedAgent | undefined;
+  readonly seen: SeenUpdates;
+  readonly approvals: Approvals;
+  readonly completions: AsyncCompletions;
+  private readonly beginning: TurnBeginning | undefined;
+
+  constructor(args: TurnArgs, beginning: TurnBeginning | undefined) {
+    const carried = beginning?.type === 'continued' ? continuedTurn(beginning) : undefined;
+    this.args = args;
+    this.beginning = beginning;
+    this.isOfSession = carried?.ofSession ?? beginning !== undefined;
+    this.agent = beginning?.type === 'too large' ? undefined : beginning?.agent;
+    this.begunAt = carried?.begunAt ?? workflowInfo().startTime.getTime();
+    const conversation = beginning?.type === 'session' ? beginning : undefined;
+    this.state = carried?.state ?? beginTurn(checkedMessages(args), conversation);
+    this.seen = new SeenUpdates(carried?.seen);
+    this.approvals = new Approvals(this.seen);
+    this.completions = new AsyncCompletions(this.seen);
+    // A run cannot end with a signal that it has not seen: the server has it decide again.
+    setHandler(steerSignal, (message) => {
+      this.state = addSteering(this.state, message);
+    });
+    setHandler(stateQuery, () => this.progress());
+  }
+
+  begin(): NextStep {
+    const { beginning, agent } = this;
+    if (beginning?.type === 'too large') {
+      throw ApplicationFailure.nonRetryable(NO_STORAGE, INVALID_TURN);
+    }
+    const prepared =
+      beginning?.type === 'continued' ? continuedTurn(beginning).prepared : undefined;
+    return this.commit(atBeginning(this.state, { agent, ...defined({ prepared }) }, this.now()));
+  }
+
+  /** Takes over what was decided. */
+  commit({ state, next }: Decision): NextStep {
+    this.state = state;
+    const details = waitingFor(state, next);
+    if (details !== undefined) setCurrentDetails(details);
+    return next;
+  }
+
+  /** What the next decision goes by. */
+  now(): Circumstances {
+    const time = Date.now();
+    return {
+      args: this.args,
+      time,
+      elapsed: Math.max(0, time - this.begunAt),
+      cancelled: CancellationScope.current().consideredCancelled,
+      history: workflowInfo(),
+    };
+  }
+
+  /** The time that the turn has in all and what is left of it, in milliseconds, where it is limited. */
+  get time(): { limit: number; left: number } | undefined {
+    const { wallTime } = budgetOf(this.args, this.agent);
+    if (wallTime === undefined) return undefined;
+    // An activity cannot be given no time at all.
+    return { limit: wallTime, left: Math.max(1, wallTime - this.now().elapsed) };
+  }
+
+  /** What its session takes over if it ends here. */
+  progress(): SessionTurnProgress {
+    const state = answerLostCalls(this.state, Date.now());
+    return sessionTurnProgress(this.args.agent, state, this.newlyPinned);
+  }
+
+  /** The agent, unless the session knows it. */
+  get newlyPinned(): PinnedAgent | undefined {
+    const { beginning } = this;
+    return beginning?.type === 'session' && beginning.agent !== undefined ? undefined : this.agent;
+  }
+}
+
+/** The messages that the turn begins with. Fails the run, instead of retrying its task for ever. */
+function checkedMessages(args: unknown): Message[] {
+  try {
+    return openingMessages(args);
+  } catch (error) {
+    throw ApplicationFailure.nonRetryable(rootCause(error), INVALID_TURN);
+  }
+}
