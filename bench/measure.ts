@@ -23,6 +23,12 @@ export interface Measurement {
   readonly wrongAnswer?: string;
 }
 
+/** All contenders of a scenario. */
+export interface ScenarioResult {
+  readonly scenario: Scenario;
+  readonly measurements: readonly Measurement[];
+}
+
 export interface Setting {
   readonly contenders: readonly Contender[];
   readonly model: Model;

@@ -1,12 +1,7 @@
-import type { Measurement } from './measure.ts';
+import type { Measurement, ScenarioResult } from './measure.ts';
 import { roundLines } from './rounds.ts';
 import type { Scenario } from './scenarios.ts';
 import { kilobytes, perSecond, row, whole } from './text.ts';
-
-export interface ScenarioResult {
-  readonly scenario: Scenario;
-  readonly measurements: readonly Measurement[];
-}
 
 export function headerLine(): string {
   return row('', ['median', 'min to max', 'ratio', 'turns/s', 'events', 'history']);

@@ -14,7 +14,7 @@ import { measure } from './measure.ts';
 import { Model } from './model.ts';
 import type { Options } from './options.ts';
 import { readOptions } from './options.ts';
-import type { ScenarioResult } from './report.ts';
+import type { ScenarioResult } from './measure.ts';
 import { closingLines, findProblems, headerLine, scenarioLines } from './report.ts';
 
 /** Temporal's own values of the settings that Plait's development server changes. */

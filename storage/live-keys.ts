@@ -2,8 +2,8 @@ import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import { STORED_OBJECT_LOST } from '../core/failures.ts';
-import type { Segment } from '../core/conversation/transcript.ts';
 import { defined, isRecord } from '../core/json.ts';
+import type { Segment } from '../core/conversation/transcript.ts';
 
 export interface LiveKeysOptions {
   /** All namespaces whose clients and workers write to the storage. @default the client's */
