@@ -1,3 +1,5 @@
+import { object, record, text, whole } from '../shape.ts';
+
 /**
  * Where the full text of a result lies that was cut for the model. Data that the workflow keeps, so that
  * `read_result` finds the text by the id of the call.
@@ -12,3 +14,10 @@ export interface StoredResult {
   /** Length of the text in UTF-8. */
   bytes: number;
 }
+
+export const STORED_RESULT = object<StoredResult>({
+  callId: text(),
+  digest: text(),
+  claim: record(text()),
+  bytes: whole(),
+});

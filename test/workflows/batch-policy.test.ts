@@ -571,7 +571,10 @@ describe('a wrong choice is refused', () => {
         { onToolFailure: 'ignore' },
         'onToolFailure must be one of report, cancelSiblings, failTurn',
       ],
-      [{ batchTimeout: '30s' }, 'batchTimeout must be a number of milliseconds above 0'],
+      [
+        { batchTimeout: '30s' },
+        'batchTimeout must be a number of milliseconds from 1 to 3153600000000',
+      ],
       [{ batchTimeout: 0 }, 'batchTimeout must be a number'],
       [{ timeout: 5 }, 'unknown field timeout'],
     ] as const;

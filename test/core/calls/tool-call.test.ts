@@ -23,6 +23,10 @@ test.for([
   ['JSON of another kind', { content: 'ok' }],
   ['a report alone', report],
   ['a result without content', { ...report, type: 'result' }],
+  ['a content that is none', { ...result, content: 5 }],
+  ['a time that is none', { ...result, startedAt: 'soon' }],
+  ['a time that no date has', { ...result, endedAt: 1e300 }],
+  ['an attempt that is none', { ...result, attempt: Number.NaN }],
   ['a later without a key', { ...report, type: 'later' }],
 ] as const)('what a person completed the activity with is not taken for it: %s', ([, value]) => {
   expect(readToolReturn(value)).toBeUndefined();
