@@ -49,6 +49,11 @@ export function findSessionIdProblem(id: unknown): string | undefined {
   return findIdProblem(id, WORKFLOW_ID_LIMIT - TURN_SUFFIX_LIMIT);
 }
 
+/** The same of a task queue. */
+export function findQueueNameProblem(name: unknown): string | undefined {
+  return findIdProblem(name, WORKFLOW_ID_LIMIT);
+}
+
 function findIdProblem(id: unknown, limit: number): string | undefined {
   if (typeof id !== 'string' || id === '') return 'must be a text that is not empty';
   if (!id.isWellFormed()) return 'must not hold half of an emoji or of another pair of characters';
