@@ -10,6 +10,7 @@ import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
+import { areMessages } from '../core/conversation/acceptable.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
@@ -183,7 +184,9 @@ export class AgentClient {
   ): Promise<SessionHandle<Output>> {
     const name = nameOf(agent);
     const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-    const messages = withoutThinking(options.messages ?? []);
+    const given = options.messages ?? [];
+    // What are no messages at all is for the check to say.
+    const messages = areMessages(given) ? withoutThinking(given) : given;
     const args = sessionArgs(agent, options, messages);
     const inputDigest = digestOf(args);
     const sent = await this.withoutFiles(args);

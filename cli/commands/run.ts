@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { StartTurnOptions } from '../../client/options.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
+import { MAX_TIMER } from '../../core/duration.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -78,7 +79,10 @@ async function follow(
       process.exit(EXIT_CODES.interrupted);
     },
   );
-  const timer = timeout === undefined ? undefined : setTimeout(() => leaving.abort(), timeout);
+  const timer =
+    timeout === undefined || timeout > MAX_TIMER
+      ? undefined
+      : setTimeout(() => leaving.abort(), timeout);
   note(style.dim(`turn ${turn.turnId}`));
   try {
     const shown = showTurn(turn.watch({ signal: leaving.signal }), process.stderr, style);

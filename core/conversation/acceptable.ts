@@ -453,6 +453,14 @@ function marksOf(blocks: readonly object[]): CacheControlEphemeral[] {
   return (blocks as readonly Marked[]).flatMap(({ cache_control: mark }) => mark ?? []);
 }
 
+/** Whether a list looks like messages, whatever is wrong with them: enough to walk their blocks. */
+export function areMessages(given: unknown): given is Message[] {
+  return (
+    Array.isArray(given) &&
+    given.every((one) => isRecord(one) && CONTENT(one['content'], '') === undefined)
+  );
+}
+
 /**
  * The conversation without the blank texts that stand beside other blocks of the assistant: the API sends
  * such texts itself, and does not take them back. The same list where there are none.

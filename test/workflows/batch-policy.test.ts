@@ -549,7 +549,7 @@ describe('a wrong choice is refused', () => {
   test.each([
     [{ onToolFailure: 'ignore' }, /report, cancelSiblings, failTurn/],
     [{ onToolFailure: null }, /report, cancelSiblings, failTurn/],
-    [{ batchTimeout: 'soon' }, /batchTimeout: "soon" is not a duration/],
+    [{ batchTimeout: 'soon' }, /batchTimeout must be a duration from 1 ms.*; got "soon"/],
     [{ batchTimeout: 0 }, /batchTimeout/],
     [{ batchTimeout: -1 }, /batchTimeout/],
     [{ batchTimeout: '0s' }, /batchTimeout/],

@@ -5,7 +5,9 @@ import type { ApplicationFailure } from '@temporalio/common';
 import { RawValue } from '@temporalio/common';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { InvalidSessionError } from '../../client/index.ts';
 import { toolPolicy } from '../../core/calls/tool-policy.ts';
+import type { Message } from '../../core/conversation/messages.ts';
 import { COMPLETION_REJECTED, DECISION_REJECTED, SEND_REJECTED } from '../../core/failures.ts';
 import { INVALID_SESSION, INVALID_TURN } from '../../core/failures.ts';
 import { beginSession } from '../../core/session/memory.ts';
@@ -262,6 +264,19 @@ describe('a run that is started with what is no argument of it fails, and says w
       expect(tasks.flat()).toEqual([]);
     });
   });
+});
+
+test.for<[messages: unknown]>([
+  [[{ role: 'assistant', content: null }]],
+  [[{ role: 'user' }]],
+  [[null]],
+  ['Hello'],
+  [{ role: 'user', content: 'Hello' }],
+  [7],
+])('our client says what is wrong with what a session would begin with: %j', async ([messages]) => {
+  await expect(
+    plait.agents.startSession(agent, { messages: messages as Message[] }),
+  ).rejects.toThrow(InvalidSessionError);
 });
 
 /** Every place of a value at which another can be put. */

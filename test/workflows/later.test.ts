@@ -355,9 +355,17 @@ test('a completion that races with a cancel or a timeout is taken or refused, an
 
 describe('a tool that uses later() wrongly', () => {
   const runs: [string, (ctx: ToolContext) => unknown, RegExp][] = [
-    ['a timeout that is none', ({ later }) => later({ timeout: 'soon' }), /"soon" is not a dur/],
+    [
+      'a timeout that is none',
+      ({ later }) => later({ timeout: 'soon' }),
+      /ctx\.later\(\): timeout must be a duration from 1 ms .*; got "soon"/,
+    ],
     ['a timeout of another type', ({ later }) => later({ timeout: 5n as never }), /milliseconds/],
-    ['a timeout without end', ({ later }) => later({ timeout: Infinity }), /not a duration/],
+    [
+      'a timeout without end',
+      ({ later }) => later({ timeout: Infinity }),
+      /timeout must be a duration from 1 ms/,
+    ],
     ['an unknown option', ({ later }) => later({ timeOut: '1s' } as never), /timeOut/],
     ['an option that is no object', ({ later }) => later('1s' as never), /later\(\).*object/s],
   ];
