@@ -11,6 +11,7 @@ import { InvalidTurnError } from '../core/turn/input.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { areMessages } from '../core/conversation/acceptable.ts';
+import type { Message } from '../core/conversation/messages.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { completeCall } from './complete-call.ts';
@@ -186,7 +187,7 @@ export class AgentClient {
     const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
     const given = options.messages ?? [];
     // What are no messages at all is for the check to say.
-    const messages = areMessages(given) ? withoutThinking(given) : given;
+    const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
     const args = sessionArgs(agent, options, messages);
     const inputDigest = digestOf(args);
     const sent = await this.withoutFiles(args);
