@@ -21,9 +21,9 @@ COPY . .
 RUN npm run build
 
 FROM node:22-bookworm-slim
-# The slim image has no certificate authorities. Node brings its own, the native library needs the
-# system's for Temporal over TLS. The directory is made here for a volume with --storage /var/lib/plait to
-# inherit its owner.
+# The slim image has no certificate authorities. Node brings its own, but the native library needs the
+# system's for Temporal over TLS. The directory exists so that a volume for --storage /var/lib/plait gets
+# its owner.
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends ca-certificates \
   && rm -rf /var/lib/apt/lists/* \
@@ -37,12 +37,12 @@ COPY package.json ./
 COPY deploy/worker-health.js ./deploy/
 USER node
 
-# Healthy means: Temporal answers, the namespace exists, and this container's worker has asked for
-# workflows and for activities within the last 70 s. It does not ask the model, which costs money,
-# and whose outages a restart would not mend.
+# Healthy means: Temporal answers, the namespace exists, and this container's worker has polled for
+# workflows and for activities within the last 70 s. It does not ask the model: that costs money, and a
+# restart would not end an outage of the model.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "deploy/worker-health.js"]
 
-# Without a shell or npm in between, which would keep SIGTERM from the worker.
+# No shell and no npm, which would not pass SIGTERM on to the worker.
 ENTRYPOINT ["node", "dist/cli/main.js"]
 CMD ["worker", "dist/examples/customer-lookup/agent.js"]

@@ -2,7 +2,7 @@ import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
-import { duration } from '../agents/check-options.ts';
+import { duration, shown } from '../agents/check-options.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
@@ -15,19 +15,19 @@ import {
   READ_TRANSCRIPT,
   READ_TURN,
 } from '../core/names.ts';
-import { cancelTurn } from './turn/cancel-turn.ts';
-import { createAnnounceApproval } from './tools/announce-approval.ts';
-import { withReadResult } from './tools/read-result.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
+import { createSecrets } from './model/secrets.ts';
+import { createAnnounceApproval } from './tools/announce-approval.ts';
+import type { AbandonedTool } from './tools/attempt.ts';
 import { createPrepareCall } from './tools/prepare-calls.ts';
 import { createPresentResult } from './tools/present-result.ts';
-import { readTurn } from './turn/read-turn.ts';
+import { withReadResult } from './tools/read-result.ts';
 import { createRunTool } from './tools/run-tool.ts';
-import { createSecrets } from './model/secrets.ts';
-import type { AbandonedTool } from './tools/attempt.ts';
 import { createTranscriptStore } from './transcript/store.ts';
+import { cancelTurn } from './turn/cancel-turn.ts';
+import { readTurn } from './turn/read-turn.ts';
 
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */
@@ -109,8 +109,8 @@ export type PlaitActivities = ReturnType<typeof buildActivities>;
 function idleTimeout({ modelIdleTimeout = DEFAULT_IDLE_TIMEOUT_MS }: ActivitiesOptions): number {
   const parsed = duration.safeParse(modelIdleTimeout);
   if (parsed.success && parsed.data <= MAX_IDLE_TIMEOUT_MS) return parsed.data;
-  const limit = `at most ${MAX_IDLE_TIMEOUT_MS / 1_000} s: Node's fetch gives up after 300 s of silence`;
+  const most = `${MAX_IDLE_TIMEOUT_MS / 1_000} s, since Node's fetch gives up after 300 s of silence`;
   throw new DeclarationError(
-    `modelIdleTimeout: ${JSON.stringify(modelIdleTimeout)} must be a duration of ${limit}`,
+    `modelIdleTimeout must be a duration of at most ${most}; got ${shown(modelIdleTimeout)}`,
   );
 }

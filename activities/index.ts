@@ -1,3 +1,4 @@
+// The entry point for a worker that you already have: the activities that it adds to its own.
+
 export { createActivities } from './create-activities.ts';
-export type { ActivitiesOptions, PlaitActivities } from './create-activities.ts';
-export type { ModelClient } from './model/client.ts';
+export type { ActivitiesOptions } from './create-activities.ts';

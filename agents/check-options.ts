@@ -71,11 +71,13 @@ export function checkOptions<Schema extends z.ZodObject>(
   );
 }
 
-/** Every problem in a line of its own, unless there is only one. */
+/** Several problems are numbered, a line for each; they can be told apart in one line as well. */
 export function wrongOptions(subject: string, problems: readonly string[]): DeclarationError {
   const lines = [...new Set(problems)];
   return new DeclarationError(
-    lines.length === 1 ? `${subject}: ${lines.join('')}` : [`${subject}:`, ...lines].join('\n  '),
+    lines.length === 1
+      ? `${subject}: ${lines.join('')}`
+      : [`${subject}:`, ...lines.map((line, i) => `${i + 1}. ${line}`)].join('\n  '),
   );
 }
 
@@ -95,7 +97,7 @@ export const queueName = z.string().check(({ value, issues }) => {
   if (problem !== undefined) issues.push({ code: 'custom', input: value, message: problem });
 });
 
-/** How a wrong value stands in an error. */
+/** How an error shows a wrong value. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value, 100));
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'an array';
@@ -103,7 +105,7 @@ export function shown(value: unknown): string {
   return isRecord(value) ? 'an object' : String(value);
 }
 
-/** What zod says in words of its own, where the schema has none. */
+/** Replaces zod's own texts, for schemas that have none. */
 function endOfSentence(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return `must be ${TYPES[issue.expected] ?? issue.expected}`;
   return issue.code === 'invalid_value' ? `must be ${oneOf(issue.values)}` : undefined;
@@ -138,7 +140,7 @@ function problemOf(issue: z.core.$ZodIssue, schema: z.ZodObject, options: unknow
   return `${where === '' ? 'the options' : where} ${issue.message}; got ${shown(given)}`;
 }
 
-/** As one writes it in code: `fallbacks[0].on`. */
+/** As in code: `fallbacks[0].on`. */
 function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))

@@ -301,6 +301,15 @@ const agentOptions = z.strictObject({
  *
  * Throws a `DeclarationError` that names every mistake: a missing model, two tools of one name, an
  * unknown option.
+ *
+ * @example
+ * const support = defineAgent({
+ *   name: 'support',
+ *   model: 'claude-opus-5-5',
+ *   system: 'You answer questions about orders.',
+ *   tools: [getOrders, refund],
+ *   limits: { rounds: 20 },
+ * });
  */
 export function defineAgent<Context = unknown, Output = unknown>(
   options: AgentOptions<Context, Output>,
@@ -386,13 +395,13 @@ function agentSpec(options: CheckedAgent, output: CompiledOutput | undefined): A
   return {
     model: options.model,
     max_tokens: options.maxTokens,
-    ...(system === '' ? {} : { system }),
-    ...(specs.length === 0 ? {} : { tools: specs }),
+    ...(system !== '' && { system }),
+    ...(specs.length > 0 && { tools: specs }),
     ...model,
     ...(outputConfig === undefined && output === undefined
       ? {}
       : { output_config: { ...outputConfig, ...output?.config } }),
-    ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
+    ...(options.compaction && compactionParams(options.compaction)),
     ...fallbackSpecs(options),
   };
 }

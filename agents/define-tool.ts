@@ -292,6 +292,15 @@ const toolOptions = z.strictObject({
  *
  * Throws a `DeclarationError` that names every mistake: a name or a schema that the API rejects, no
  * description, an unknown option, a text that is not a duration.
+ *
+ * @example
+ * const getOrders = defineTool({
+ *   name: 'get_orders',
+ *   description: 'The orders of one customer.',
+ *   inputSchema: z.object({ customer_id: z.number().int() }), // or a JSON Schema
+ *   annotations: { readOnlyHint: true }, // safe to retry
+ *   run: async ({ customer_id }, { signal }) => await orders.of(customer_id, { signal }),
+ * });
  */
 export function defineTool<Schema extends InputSchema, Context = unknown>(
   options: ToolOptions<Schema, Context>,

@@ -1,4 +1,4 @@
-/** What the exit code of `plait` says. Scripts rely on them, so a code never changes its meaning. */
+/** The exit codes of `plait`. Scripts rely on them, so a code never changes its meaning. */
 export const EXIT_CODES = {
   ok: 0,
   unexpected: 1,
@@ -8,7 +8,7 @@ export const EXIT_CODES = {
   stoppedEarly: 5,
   turnFailed: 6,
   stillRunning: 7,
-  refused: 8,
+  rejected: 8,
   storageUnavailable: 9,
   interrupted: 130,
 } as const;
@@ -17,17 +17,17 @@ export type ExitCode = (typeof EXIT_CODES)[keyof typeof EXIT_CODES];
 
 const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   ok: 'done; for `run`: the turn ended with end_turn or stop_sequence',
-  unexpected: 'something unexpected; PLAIT_DEBUG=1 shows where',
+  unexpected: 'unexpected error; PLAIT_DEBUG=1 shows the stack trace',
   wrongInput: 'wrong input: an argument, the module, a declaration',
-  noWorker: 'no worker polls the task queue, or none answers; for `run`: nothing was started',
+  noWorker: 'no worker polls the task queue (`run` then starts nothing), or none answers',
   temporalUnavailable: 'the Temporal server or its namespace cannot be reached',
-  stoppedEarly: 'the turn ended for another reason (a limit, max_tokens, refusal, cancelled, …)',
+  stoppedEarly: 'the turn ended for another reason: a limit, max_tokens, refusal, cancelled, …',
   turnFailed: 'the turn failed',
-  stillRunning: 'the time to wait is up, and the turn goes on',
-  refused:
-    'refused by the turn, the session (a call does not wait, the session is closed, …), or by the server for `setup`; gc would remove everything',
+  stillRunning: 'the time to wait is up; the turn goes on',
+  rejected:
+    'rejected by the turn, the session or the server; or `storage gc` would remove everything',
   storageUnavailable: 'the storage cannot be written and read',
-  interrupted: 'ended at once by a second Ctrl-C',
+  interrupted: 'ended by a second Ctrl-C',
 };
 
 /** For `plait --help`. */
@@ -36,4 +36,18 @@ export function exitCodeHelp(): string {
     (name) => `  ${String(EXIT_CODES[name]).padEnd(5)}${MEANINGS[name]}`,
   );
   return ['Exit codes:', ...lines].join('\n');
+}
+
+/**
+ * A problem that the user can solve. It is printed as one line that says what to do, without a stack
+ * trace. Not for errors of the program itself.
+ */
+export class CliError extends Error {
+  override readonly name = 'CliError' as const;
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.exitCode = exitCode;
+  }
 }

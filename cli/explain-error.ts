@@ -16,29 +16,28 @@ import {
 import { causeChain } from '../core/failures.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import { InvalidStorageError, StorageUnavailableError } from '../storage/errors.ts';
-import { CliError } from './cli-error.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { CliError, EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { oneLine } from './text.ts';
 
-/** What to say of an error, in one line, and with which exit code. Nothing where it was said. */
+/** What to print for an error, in one line, and the exit code. No message if it was printed already. */
 export function explainError(error: unknown): { exitCode: ExitCode; message?: string } {
   if (error instanceof CommanderError) {
-    // Commander has written its line already; help and version are no errors.
+    // Commander has already printed its line. `--help` throws too, with exit code 0.
     return { exitCode: error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.wrongInput };
   }
   const exitCode = exitCodeOf(error);
   if (error instanceof TurnIdInUseError) {
-    const message = `Turn ${error.turnId} exists already, with another agent, text or context. Choose another --turn-id.`;
+    const message = `Turn ${error.turnId} already exists, with another agent, text or context. Choose another --turn-id.`;
     return { exitCode, message };
   }
-  // Ours say all that there is to say; the causes of others may be what helps.
+  // Our own messages are complete. For other errors the causes may help.
   const known = exitCode !== EXIT_CODES.unexpected && error instanceof Error;
   const text = oneLine(known ? error.message : causeChain(error));
-  return { exitCode, message: known ? text : `${text} (PLAIT_DEBUG=1 shows where)` };
+  return { exitCode, message: known ? text : `${text} (PLAIT_DEBUG=1 shows the stack trace)` };
 }
 
-const REFUSALS = [DecisionRejectedError, SendRejectedError, SessionBusyError, SessionClosedError];
+const REJECTED = [DecisionRejectedError, SendRejectedError, SessionBusyError, SessionClosedError];
 const WRONG_INPUT = [
   DeclarationError,
   InvalidSessionError,
@@ -54,7 +53,7 @@ function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof TurnFailedError) return EXIT_CODES.turnFailed;
   if (error instanceof WorkerUnavailableError) return EXIT_CODES.noWorker;
   if (error instanceof StorageUnavailableError) return EXIT_CODES.storageUnavailable;
-  if (REFUSALS.some((kind) => error instanceof kind)) return EXIT_CODES.refused;
+  if (REJECTED.some((kind) => error instanceof kind)) return EXIT_CODES.rejected;
   if (error instanceof TemporalUnavailableError || isTransportError(error)) {
     return EXIT_CODES.temporalUnavailable;
   }
@@ -63,7 +62,7 @@ function exitCodeOf(error: unknown): ExitCode {
     : EXIT_CODES.unexpected;
 }
 
-/** By its name: its class comes with a native library that most commands do not need. */
+/** By name, because its class is in a native library that most commands do not load. */
 function isTransportError(error: unknown): boolean {
   return error instanceof Error && error.name === 'TransportError';
 }

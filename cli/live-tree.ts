@@ -12,7 +12,7 @@ import { columnsOf, cutTo, durationText, fit, oneLine, wrap } from './text.ts';
 export interface TreeOptions {
   /** Width of the terminal. */
   columns: number;
-  /** Where the bars of open steps end; milliseconds since the epoch. */
+  /** Bars of open steps end here; milliseconds since the epoch. */
   now: number;
   style: Style;
 }
@@ -23,7 +23,7 @@ interface Row {
   detail: string;
   step: ActivitySnapshot;
   model: boolean;
-  /** Stands before the step's message in the line below. */
+  /** Comes before the step's message, in the line below. */
   below: string;
 }
 
@@ -33,12 +33,12 @@ const ICON_AND_GAPS = 7;
 const TIME_COLUMNS = 9;
 const NAME_COLUMNS = 28;
 const DETAIL_COLUMNS = 24;
-/** Narrower than this, bars tell nothing. */
+/** Narrower bars show nothing useful. */
 const BAR_COLUMNS = 12;
 
 /**
- * Draws a turn, running or ended: a line for every model request and every call with a bar on the
- * turn's time axis, and below it why a step did not succeed. Pure.
+ * Draws a running or ended turn: a line for every model request and every call, with a bar on the turn's
+ * time axis, and below it why the step did not succeed. Pure.
  */
 export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
   const rows = turn.rounds.flatMap(rowsOf);
@@ -64,7 +64,7 @@ export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
   });
 }
 
-/** Columns of the parts of a line. Where they are few, bars go first and details next. */
+/** Columns of the parts of a line. In a narrow terminal, bars are left out first, then details. */
 interface Layout {
   name: number;
   detail: number;
@@ -100,7 +100,7 @@ function rowOf(call: CallSnapshot, last: boolean): Row {
   return { guide, name, detail: oneLine(summary), step: call, model: false, below };
 }
 
-/** Why it did not succeed, in two lines at most: the root cause stands at the end. */
+/** Why it did not succeed, in two lines at most, because the root cause comes last. */
 function messageLines(row: Row, { columns, style }: TreeOptions, colour: Colour): string[] {
   const { message, state, attempt } = row.step;
   if (message === undefined || state === 'succeeded') return [];
@@ -114,43 +114,31 @@ function messageLines(row: Row, { columns, style }: TreeOptions, colour: Colour)
 type Colour = (text: string) => string;
 
 function colourOf({ step, model }: Row, style: Style): Colour {
-  switch (step.state) {
-    case 'succeeded':
-      return model ? style.cyan : style.green;
-    case 'failed':
-    case 'timedOut':
-    case 'unknown':
-      return style.red;
-    case 'scheduled':
-    case 'skipped':
-      return style.dim;
-    default:
-      return style.yellow;
-  }
+  return model && step.state === 'succeeded' ? style.cyan : style[LOOKS[step.state].colour];
 }
 
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
 const SPINNER_MS = 80;
 
-const ICONS: Record<ActivityState, string> = {
-  scheduled: '·',
-  waiting: '…',
-  running: '·',
-  retrying: '↻',
-  paused: '‖',
-  cancelling: '⊘',
-  succeeded: '✔',
-  failed: '✖',
-  timedOut: '✖',
-  unknown: '?',
-  denied: '⊘',
-  cancelled: '⊘',
-  skipped: '–',
+const LOOKS: Record<ActivityState, { icon: string; colour: 'green' | 'red' | 'yellow' | 'dim' }> = {
+  scheduled: { icon: '·', colour: 'dim' },
+  waiting: { icon: '…', colour: 'yellow' },
+  running: { icon: '·', colour: 'yellow' },
+  retrying: { icon: '↻', colour: 'yellow' },
+  paused: { icon: '‖', colour: 'yellow' },
+  cancelling: { icon: '⊘', colour: 'yellow' },
+  succeeded: { icon: '✔', colour: 'green' },
+  failed: { icon: '✖', colour: 'red' },
+  timedOut: { icon: '✖', colour: 'red' },
+  unknown: { icon: '?', colour: 'red' },
+  denied: { icon: '⊘', colour: 'yellow' },
+  cancelled: { icon: '⊘', colour: 'yellow' },
+  skipped: { icon: '–', colour: 'dim' },
 };
 
 function iconOf(state: ActivityState, model: boolean, now: number): string {
   if (state === 'running') return SPINNER[Math.floor(now / SPINNER_MS) % SPINNER.length] ?? '·';
-  return model && state === 'succeeded' ? '●' : ICONS[state];
+  return model && state === 'succeeded' ? '●' : LOOKS[state].icon;
 }
 
 /** The time axis that all bars share. */

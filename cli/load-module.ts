@@ -5,13 +5,12 @@ import { pathToFileURL } from 'node:url';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
-import { CliError } from './cli-error.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { CliError, EXIT_CODES } from './exit-codes.ts';
 import { oneLine } from './text.ts';
 
 /**
  * All agents that a module exports: by name, as its default, or in arrays. `specifier` is a path
- * from `directory`, or a package that is installed there.
+ * relative to `directory`, or a package that is installed there.
  */
 export async function loadAgents(
   specifier: string,
@@ -23,11 +22,11 @@ export async function loadAgents(
   if (agents.length > 0) return agents;
   const names = Object.keys(exported).join(', ') || 'nothing';
   throw wrong(
-    `${specifier} exports no agent (it exports: ${names}). Export what defineAgent() returns.`,
+    `${specifier} does not export an agent; it exports ${names}. Export what defineAgent() returns.`,
   );
 }
 
-/** With those of a CommonJS module, which can stand together behind its default. */
+/** Includes the exports of a CommonJS module, which may all be in its default export. */
 function exportedValues(exported: Exports): unknown[] {
   const { default: standard } = exported;
   const inner = isRecord(standard) && !isAgent(standard) ? Object.values(standard) : [];
@@ -40,8 +39,8 @@ async function locate(specifier: string, directory: string): Promise<string> {
   if (found?.isFile() === true) return pathToFileURL(path).href;
   const isPath = isAbsolute(specifier) || /^\.{0,2}[\\/]|\.[cm]?[jt]s$/.test(specifier);
   if (found === undefined && !isPath) return resolvePackage(specifier, directory);
-  const problem = found === undefined ? 'There is no file' : 'This is no file:';
-  throw wrong(`${problem} ${path}. Give the module that exports your agents.`);
+  const problem = found === undefined ? 'does not exist' : 'is not a file';
+  throw wrong(`${path} ${problem}. Give the module that exports your agents.`);
 }
 
 function resolvePackage(specifier: string, directory: string): string {
@@ -49,10 +48,10 @@ function resolvePackage(specifier: string, directory: string): string {
     const resolved = createRequire(join(directory, 'plait.js')).resolve(specifier);
     return isAbsolute(resolved) ? pathToFileURL(resolved).href : resolved;
   } catch (error) {
-    // A package without a door for `require` is still there.
+    // The package is installed, and only `import` can load it.
     if (codeOf(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return specifier;
     throw wrong(
-      `There is neither a file nor an installed package ${JSON.stringify(specifier)}. Give the module that exports your agents, for example ./agent.ts.`,
+      `No file and no installed package is named ${JSON.stringify(specifier)}. Give the module that exports your agents, for example ./agent.ts.`,
     );
   }
 }
@@ -70,7 +69,7 @@ async function importModule(url: string, specifier: string): Promise<Exports> {
   }
 }
 
-/** What Node says of TypeScript: before 22.18 of all of it, later of some syntax. */
+/** Node's errors for TypeScript: before 22.18 for all of it, later for some syntax. */
 const NEEDS_TSX = new Set<unknown>([
   'ERR_UNKNOWN_FILE_EXTENSION',
   'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
@@ -82,12 +81,12 @@ async function importTypeScript(url: string, specifier: string): Promise<Exports
   } catch (error) {
     if (!NEEDS_TSX.has(codeOf(error))) throw error;
     await registerTsx(url, specifier);
-    // Node remembers by its URL that the module could not be loaded.
+    // Node remembers the failure by the URL, so the second import needs another one.
     return (await import(`${url}?tsx`)) as Exports;
   }
 }
 
-/** Teaches this process TypeScript, with the tsx of the module's project or with ours. */
+/** Makes this process run TypeScript, with the tsx of the module's project or with ours. */
 async function registerTsx(url: string, specifier: string): Promise<void> {
   for (const from of [url, import.meta.url]) {
     try {
@@ -98,11 +97,11 @@ async function registerTsx(url: string, specifier: string): Promise<void> {
     }
   }
   throw wrong(
-    `Node ${process.versions.node} cannot run ${specifier} by itself. Install tsx beside it (npm install --save-dev tsx), or compile it and give the .js file.`,
+    `Node ${process.versions.node} cannot run the TypeScript of ${specifier}. Install tsx in its project (npm install --save-dev tsx), or compile it and give the .js file.`,
   );
 }
 
-/** Recognised by its shape: the module may have another copy of Plait than this command. */
+/** Checks the shape, because the module may use another copy of Plait than this command. */
 function isAgent(value: unknown): value is AgentDefinition {
   return (
     isRecord(value) &&
@@ -112,14 +111,14 @@ function isAgent(value: unknown): value is AgentDefinition {
   );
 }
 
-/** Where defineAgent() and defineTool() throw: it is their caller who has to be found. */
+/** defineAgent() and defineTool() throw in here. The line to show is that of their caller. */
 const OUR_DECLARATIONS = new URL('../agents/', import.meta.url).href;
 
-/** The line of the user's code that threw, where the stack tells it. */
+/** The line of the user's code that threw, if the stack has one. */
 function placeOf(error: unknown): string {
   const [head = '', ...frames] =
     (error instanceof Error ? error.stack : undefined)?.split('\n') ?? [];
-  // A syntax error has its place in front of the stack.
+  // The place of a syntax error comes before the stack.
   const places = [/^(file:\S+|\/\S+):\d+$/.exec(head)?.[0], ...frames.map(placeInFrame)];
   const place = places.find((one) => one !== undefined && !isElsewhere(one));
   return place === undefined ? '' : ` (at ${place.replace(/^file:\/\//, '').replace('?tsx', '')})`;

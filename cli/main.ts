@@ -2,7 +2,7 @@
 import { explainError } from './explain-error.ts';
 import { createProgram } from './program.ts';
 
-// Whoever read the output has had enough, for example `| head`.
+// The reader of the output may close it early, for example `| head`.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
@@ -15,6 +15,5 @@ try {
   if (message !== undefined) process.stderr.write(`plait: ${message}\n`);
   process.exitCode = exitCode;
 }
-// A module of the user may hold connections open, and a finished command ends all the same: as soon
-// as what it wrote has been taken.
+// The user's module may keep connections open. The command ends anyway, once its output is written.
 process.stdout.write('', () => process.stderr.write('', () => process.exit()));

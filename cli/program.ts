@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { duration } from '../agents/check-options.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
@@ -9,10 +9,18 @@ import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
 
-// Commands are loaded when they run: Temporal's worker is a large native library, and `--help` and
+// Each command is imported when it runs: Temporal's worker is a large native library, and `--help` and
 // `run` do not need it.
 
-/** The command line. `run` parses it, does what it says, and returns the exit code. */
+const ENVIRONMENT = `Environment:
+  TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE
+       the Temporal server, as for Temporal's own tools
+  ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL
+       Claude
+  PLAIT_STORAGE
+       storage of long conversations: a directory, postgres://… or s3://…`;
+
+/** The command line. `run` parses it, runs the command, and returns the exit code. */
 export function createProgram(): { run(argv: readonly string[]): Promise<ExitCode> } {
   let exitCode: ExitCode = EXIT_CODES.ok;
   const exitWith = async (command: Promise<ExitCode>): Promise<void> => {
@@ -22,10 +30,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
     .description('Claude agents whose every turn is a durable Temporal workflow.')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
-    .addHelpText(
-      'after',
-      `\n${exitCodeHelp()}\n\nTemporal is found by its own settings: TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE.\nClaude is asked with ANTHROPIC_API_KEY, at ANTHROPIC_BASE_URL if set.\nLong conversations are kept where PLAIT_STORAGE says: a directory, postgres://… or s3://…`,
-    );
+    .addHelpText('after', `\n${exitCodeHelp()}\n\n${ENVIRONMENT}`);
   addDemo(program, exitWith);
   addDev(program, exitWith);
   addWorker(program, exitWith);
@@ -44,7 +49,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   };
 }
 
-/** Commander's words, in one line with what to do. */
+/** Commander's text in one line, with what to do. */
 function usageError(text: string): string {
   const sentence = oneLine(text.replace(/^error: /, '')).replace(/([^.)?])$/, '$1.');
   return `plait: ${sentence} See plait --help.\n`;
@@ -55,10 +60,10 @@ type ExitWith = (command: Promise<ExitCode>) => Promise<void>;
 function addDemo(program: Command, exitWith: ExitWith): void {
   program
     .command('demo')
-    .description('run three tool calls at once, measured, with everything it needs')
+    .description('run three tool calls at once and measure it; brings everything it needs')
     .option('--live', 'ask Claude instead of the scripted model')
-    .option('--sequential', 'run the same turn one call after the other as well')
-    .option('--keep', 'stay open afterwards, so that the links work (default in a terminal)')
+    .option('--sequential', 'also run the same turn one call after the other')
+    .option('--keep', 'keep the server afterwards, so that the links work (default in a terminal)')
     .option('--no-keep', 'end when it is done')
     .action(async (options: { live?: boolean; sequential?: boolean; keep?: boolean }) => {
       const { demoCommand } = await import('./commands/demo.ts');
@@ -69,12 +74,12 @@ function addDemo(program: Command, exitWith: ExitWith): void {
 function addDev(program: Command, exitWith: ExitWith): void {
   program
     .command('dev')
-    .description('run the agents of a module, with a Temporal server if there is none')
-    .argument('<module>', 'a path or a package that exports agents')
+    .description('run the agents of a module; starts a Temporal server if there is none')
+    .argument('<module>', 'path or package that exports agents')
     .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
     .option('--port <number>', 'port of the Temporal server (default: 7233)', port)
     .option('--ui-port <number>', 'port of its web UI (default: 8233)', port)
-    .option('--db <file>', 'keep the server’s data in a file (default: in memory)')
+    .option('--db <file>', 'file for the server’s data (default: in memory)')
     .action(async (module: string, options: { taskQueue: string }) => {
       const { devCommand } = await import('./commands/dev.ts');
       await exitWith(devCommand(module, options));
@@ -85,26 +90,26 @@ function addWorker(program: Command, exitWith: ExitWith): void {
   program
     .command('worker')
     .description('run the agents of a module on the configured Temporal server')
-    .argument('<module>', 'a path or a package that exports agents')
+    .argument('<module>', 'path or package that exports agents')
     .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
     .option(
       '--task-queues <names>',
-      'serve only these, separated by commas (default: --task-queue and those of models and tools)',
+      'serve only these, separated by commas (default: --task-queue and those of the agents)',
       list,
     )
     .option(
       '--max-concurrent-model-calls <number>',
-      'model calls at once, where the agents have a modelTaskQueue',
+      'most model calls at once, for agents with a modelTaskQueue',
       wholeNumber,
     )
     .option(
       '--max-model-calls-per-second <number>',
-      'the same per second, over all workers of the queue',
+      'most model calls per second, over all workers of the modelTaskQueue',
       positive,
     )
     .option(
       '--storage <where>',
-      'directory, postgres:// or s3:// for long conversations (default: PLAIT_STORAGE)',
+      'storage of long conversations: a directory, postgres:// or s3:// (default: PLAIT_STORAGE)',
     )
     .action(async (module: string, options: { taskQueue: string; taskQueues?: string[] }) => {
       const { workerCommand } = await import('./commands/worker.ts');
@@ -121,8 +126,8 @@ function addRun(program: Command, exitWith: ExitWith): void {
     .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
     .option('--json', 'print the whole result as JSON')
     .option('--timeout <duration>', 'wait at most this long, for example 60s', milliseconds)
-    .option('--turn-id <id>', 'workflow id; an existing turn is not started again')
-    .option('--context <json>', 'what the tools should know and the model should not', json)
+    .option('--turn-id <id>', 'workflow id; with that of an existing turn, wait for it')
+    .option('--context <json>', 'data for the tools, which the model does not see', json)
     .option(...STORAGE_OPTION)
     .action(async (agent: string, text: string, options: { taskQueue: string }) => {
       const { runCommand } = await import('./commands/run.ts');
@@ -133,19 +138,23 @@ function addRun(program: Command, exitWith: ExitWith): void {
 function addChat(program: Command, exitWith: ExitWith): void {
   program
     .command('chat')
-    .description('talk with an agent in a session, which lives on when you leave')
-    .argument('[agent]', 'name of the agent; a session that exists knows its own')
-    .option('--session <id>', 'workflow id of the session (default: a new one)', someText)
-    .option('--dev <module>', 'run the agents of this module here, as plait dev does')
-    .option('--demo', 'everything it needs: an example, a scripted model, a Temporal server')
-    .option('--history <number>', 'messages to show on entry', count, 20)
+    .description('talk to an agent in a session, which stays when you leave')
+    .argument('[agent]', 'name of the agent; not needed for an existing session')
+    .option('--session <id>', 'workflow id of the session (default: a new session)', someText)
+    .option('--dev <module>', 'run the agents of this module here, like plait dev')
+    .option('--demo', 'bring everything: an example, a scripted model, a Temporal server')
+    .option('--history <number>', 'how many earlier messages to show', count, 20)
     .option('--by <name>', 'who decides about calls (default: your user name)', someText)
-    .option('--context <json>', 'for the tools of a new session, and not for the model', json)
+    .option(
+      '--context <json>',
+      'data for the tools of a new session; the model does not see it',
+      json,
+    )
     .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
     .option(...STORAGE_OPTION)
     .addHelpText(
       'after',
-      '\nLines from a pipe are sent one after the other, each when the last is answered.',
+      '\nFrom a pipe, each line is a message. It is sent when the one before is answered.',
     )
     .action(async (agent: string | undefined, options: ChatCommandOptions) => {
       const { chatCommand } = await import('./commands/chat.ts');
@@ -155,14 +164,14 @@ function addChat(program: Command, exitWith: ExitWith): void {
 
 const STORAGE_OPTION = [
   '--storage <where>',
-  'storage of the workers (default: PLAIT_STORAGE, or that of plait dev here)',
+  'storage of the workers (default: PLAIT_STORAGE, or that of plait dev in this directory)',
 ] as const;
 
 function addApprovals(program: Command, exitWith: ExitWith): void {
   program
     .command('approvals')
-    .description('list the calls that wait for a person, of all turns')
-    .option('--json', 'print them as a JSON array, with the whole arguments')
+    .description('list the calls of all turns that wait for a person')
+    .option('--json', 'print a JSON array, with the whole arguments')
     .option(...STORAGE_OPTION)
     .action(async (options: ApprovalsCommandOptions) => {
       const { approvalsCommand } = await import('./commands/approvals.ts');
@@ -171,8 +180,8 @@ function addApprovals(program: Command, exitWith: ExitWith): void {
 }
 
 function addApprove(program: Command, exitWith: ExitWith): void {
-  addDecision(program.command('approve').description('let a call run that waits for a person'))
-    .option('--input <json>', 'run it on this instead of what the model wrote', json)
+  addDecision(program.command('approve').description('approve a call that waits for a person'))
+    .option('--input <json>', 'run it with this input instead of the model’s', json)
     .action(async (turnId: string, callId: string | undefined, options: DecisionOptions) => {
       const { approveCommand } = await import('./commands/decide.ts');
       await exitWith(approveCommand(turnId, callId, options));
@@ -180,7 +189,7 @@ function addApprove(program: Command, exitWith: ExitWith): void {
 }
 
 function addDeny(program: Command, exitWith: ExitWith): void {
-  addDecision(program.command('deny').description('refuse a call that waits for a person')).action(
+  addDecision(program.command('deny').description('deny a call that waits for a person')).action(
     async (turnId: string, callId: string | undefined, options: DecisionOptions) => {
       const { denyCommand } = await import('./commands/decide.ts');
       await exitWith(denyCommand(turnId, callId, options));
@@ -191,7 +200,7 @@ function addDeny(program: Command, exitWith: ExitWith): void {
 function addSetup(program: Command, exitWith: ExitWith): void {
   program
     .command('setup')
-    .description('register Plait’s search attributes in the configured namespace, once')
+    .description('register Plait’s search attributes in the configured namespace; once is enough')
     .action(async () => {
       const { setupCommand } = await import('./commands/setup.ts');
       await exitWith(setupCommand());
@@ -200,9 +209,13 @@ function addSetup(program: Command, exitWith: ExitWith): void {
 
 function addDecision(command: Command): Command {
   return command
-    .argument('<turn-id>', 'the turn, as `plait approvals` shows it')
-    .argument('[call-id]', 'the call; needed only where several wait')
-    .option('--reason <text>', 'why, for the record; of a denial the model is told', someText)
+    .argument('<turn-id>', 'the turn, from plait approvals')
+    .argument('[call-id]', 'the call; needed only when several calls of the turn wait')
+    .option(
+      '--reason <text>',
+      'why; it is recorded, and the model reads that of a denial',
+      someText,
+    )
     .option('--by <name>', 'who decides (default: your user name)', someText)
     .option(...STORAGE_OPTION);
 }
@@ -210,14 +223,22 @@ function addDecision(command: Command): Command {
 function addStorage(program: Command, exitWith: ExitWith): void {
   program
     .command('storage')
-    .description('look after the storage of long conversations')
+    .description('manage the storage of long conversations')
     .command('gc')
-    .description('remove what no workflow names any more')
+    .description('remove objects that no workflow needs any more')
     .option(...STORAGE_OPTION)
-    .option('--older-than <duration>', 'and was last written so long ago', milliseconds, WEEK_MS)
-    .option('--namespaces <names>', 'all that use the storage (default: the configured one)', list)
-    .option('--remove-all', 'also where no workflow names anything of it')
-    .option('--dry-run', 'remove nothing, and tell what would be removed')
+    .addOption(
+      new Option('--older-than <duration>', 'keep objects that were written more recently')
+        .argParser(milliseconds)
+        .default(WEEK_MS, '7d'),
+    )
+    .option(
+      '--namespaces <names>',
+      'all namespaces that use the storage, separated by commas (default: the configured one)',
+      list,
+    )
+    .option('--remove-all', 'remove even when no workflow needs anything in the storage')
+    .option('--dry-run', 'remove nothing, and print what would be removed')
     .action(async (options: StorageGcOptions) => {
       const { storageGcCommand } = await import('./commands/storage-gc.ts');
       await exitWith(storageGcCommand(options));
@@ -228,23 +249,23 @@ const WEEK_MS = 7 * 86_400_000;
 
 function someText(text: string): string {
   if (text.trim() !== '') return text;
-  throw new InvalidArgumentError('It is empty.');
+  throw new InvalidArgumentError('It must not be blank.');
 }
 
 function port(text: string): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= 65_535) return number;
-  throw new InvalidArgumentError('It must be a number from 1 to 65535.');
+  throw new InvalidArgumentError('It must be a whole number from 1 to 65535.');
 }
 
 function count(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a number from 0 on.');
+  throw new InvalidArgumentError('It must be a whole number of at least 0.');
 }
 
 function wholeNumber(text: string): number {
   if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number from 1.');
+  throw new InvalidArgumentError('It must be a whole number of at least 1.');
 }
 
 function positive(text: string): number {
@@ -256,7 +277,7 @@ function positive(text: string): number {
 function milliseconds(text: string): number {
   const parsed = duration.safeParse(/^\d+$/.test(text) ? Number(text) : text);
   if (parsed.success) return parsed.data;
-  throw new InvalidArgumentError('Write a number with a unit, like 30s or 2m, of at most 36500d.');
+  throw new InvalidArgumentError('It must be a duration, such as 30s or 2m, of at most 36500d.');
 }
 
 function list(text: string): string[] {
@@ -267,6 +288,6 @@ function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new InvalidArgumentError('It is no JSON; write for example \'{"tenant":"acme"}\'.');
+    throw new InvalidArgumentError('It must be JSON, such as \'{"tenant":"acme"}\'.');
   }
 }

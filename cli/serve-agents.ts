@@ -1,13 +1,13 @@
-import { defined } from '../core/json.ts';
 import { NativeConnection } from '@temporalio/worker';
-import type { AgentDefinition } from '../agents/define-agent.ts';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
+import type { AgentDefinition } from '../agents/define-agent.ts';
+import { defined } from '../core/json.ts';
 import { openStorage } from '../storage/open-storage.ts';
 import type { CreateWorkerOptions } from '../worker/create-worker.ts';
 import { createWorker } from '../worker/create-worker.ts';
 import { checkModelLimits, chosenQueues, queuesOf } from '../worker/serve-queues.ts';
 import { say } from './say.ts';
-import { runUntilSignal } from './run-worker.ts';
+import { runUntilSignal } from './signals.ts';
 import type { Style } from './style.ts';
 import { styleFor } from './style.ts';
 import { installRuntime } from './temporal-runtime.ts';
@@ -25,15 +25,15 @@ export interface ServeOptions {
   limits?: Pick<CreateWorkerOptions, 'maxConcurrentModelCalls' | 'maxModelCallsPerSecond'>;
   /** A directory or a URL. */
   storage: string | undefined;
-  /** Said when the worker polls. */
+  /** Printed when the worker polls. */
   ready: string;
   style: Style;
 }
 
-/** Runs a worker for these agents until a signal, and tells what it does. */
+/** Runs a worker for these agents until a signal, and prints what it does. */
 export async function serveAgents(options: ServeOptions): Promise<void> {
   const { target, agents, taskQueue, taskQueues, limits = {}, style } = options;
-  // Agents that do not fit together are reported before anything is connected.
+  // Mistakes in the declarations are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = options.storage === undefined ? undefined : openStorage(options.storage);
   const needed = queuesOf(agents, taskQueue);
@@ -47,7 +47,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   for (const line of agentFields(agents, style)) say(line);
   if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
 
-  // Not before it is needed: the native runtime keeps a process alive that has no worker.
+  // Only now: the native runtime keeps a process without a worker alive.
   installRuntime(styleFor(process.stderr));
   const connection = await NativeConnection.connect(target.connectionOptions);
   try {
@@ -60,12 +60,12 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
       namespace: target.namespace,
       ...defined({ storage }),
     });
-    say(`\n${options.ready}\nCtrl-C ends it.`);
+    say(`\n${options.ready}\nPress Ctrl-C to stop.`);
     await runUntilSignal(worker, () => {
       const { numInFlightActivities: calls } = worker.getStatus();
       const subject = calls === 1 ? '1 running call has' : `${calls} running calls have`;
       const open = calls === 0 ? '' : `: ${subject} 10 s to finish`;
-      say(`\nDraining${open}. Ctrl-C again ends at once.`);
+      say(`\nDraining${open}. Press Ctrl-C again to stop at once.`);
     });
     say('Drained.');
   } finally {

@@ -2,15 +2,15 @@ import { createLogUpdate } from 'log-update';
 import type { TurnSnapshot } from '../client/follow/snapshot.ts';
 import { drawTree } from './live-tree.ts';
 import type { Style } from './style.ts';
-import { turnNews } from './turn-log.ts';
-import type { Told } from './turn-log.ts';
+import { turnChanges } from './turn-log.ts';
+import type { Logged } from './turn-log.ts';
 
 const FRAME_MS = 80;
 const DEFAULT_COLUMNS = 80;
 
 /**
- * Shows a turn until its snapshots end: a tree that is drawn again and again in a terminal, and
- * elsewhere a line for every change. Returns the last snapshot.
+ * Shows a turn until its snapshots end: in a terminal as a tree that is drawn again and again, elsewhere
+ * as a line for every change. Returns the last snapshot.
  */
 export async function showTurn(
   snapshots: AsyncIterable<TurnSnapshot>,
@@ -47,16 +47,16 @@ async function logTurn(
   out: NodeJS.WritableStream,
 ): Promise<TurnSnapshot | undefined> {
   let latest: TurnSnapshot | undefined;
-  let told: Told = new Map();
+  let logged: Logged = new Map();
   for await (latest of snapshots) {
-    const news = turnNews(latest, told);
-    told = news.told;
-    for (const line of news.lines) out.write(`${line}\n`);
+    const changes = turnChanges(latest, logged);
+    logged = changes.logged;
+    for (const line of changes.lines) out.write(`${line}\n`);
   }
   return latest;
 }
 
-/** The tree as it is now, for one who wants it as text. */
+/** The tree as it is now, as text. */
 export function treeText(turn: TurnSnapshot, columns: number | undefined, style: Style): string {
   const options = { columns: columns ?? DEFAULT_COLUMNS, now: Date.now(), style };
   return drawTree(turn, options).join('\n');

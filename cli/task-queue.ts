@@ -2,15 +2,14 @@ import type { Client } from '@temporalio/client';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import type { temporal } from '@temporalio/proto';
-import { CliError } from './cli-error.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { CliError, EXIT_CODES } from './exit-codes.ts';
 
 type TaskQueueType = temporal.api.enums.v1.TaskQueueType;
 const { TaskQueueType } = proto.temporal.api.enums.v1;
 
 /**
- * The server lists pollers for five minutes after they are gone. A worker that lives has polled
- * within the last minute, since that is how long one poll takes.
+ * The server lists pollers for five minutes after they have left. A running worker has polled within the
+ * last minute, because one poll takes at most that long.
  */
 const LIVE_MS = 70_000;
 

@@ -4,17 +4,17 @@ import type { Style } from './style.ts';
 import { oneLine } from './text.ts';
 
 /**
- * Makes Temporal's native runtime for this process, before any worker: a log that leaves room for
- * what the command has to say, and signals left to the command.
+ * Creates Temporal's native runtime for this process; call it before any worker is created. Its log is
+ * short, and the command handles signals itself.
  *
- * `quiet` leaves out the workers' warnings. Tools and workflows are heard from INFO on either way.
+ * `quiet` leaves out the workers' warnings. Lines of tools and workflows are always printed from INFO on.
  */
 export function installRuntime(style: Style, { quiet = false } = {}): void {
-  const heard = quiet ? new Set(['ERROR']) : new Set(['WARN', 'ERROR']);
+  const levels = quiet ? new Set(['ERROR']) : new Set(['WARN', 'ERROR']);
   Runtime.install({
     logger: new DefaultLogger('INFO', (entry) => {
-      const ofTheUser = SPEAKERS.has(entry.meta?.['sdkComponent']);
-      if (ofTheUser || heard.has(entry.level)) process.stderr.write(`${logLine(entry, style)}\n`);
+      const isUsers = USER_COMPONENTS.has(entry.meta?.['sdkComponent']);
+      if (isUsers || levels.has(entry.level)) process.stderr.write(`${logLine(entry, style)}\n`);
     }),
     telemetryOptions: {
       logging: {
@@ -27,9 +27,9 @@ export function installRuntime(style: Style, { quiet = false } = {}): void {
 }
 
 /** `ctx.log` of a tool, and `log` of a workflow. */
-const SPEAKERS = new Set<unknown>(['activity', 'workflow']);
+const USER_COMPONENTS = new Set<unknown>(['activity', 'workflow']);
 
-/** What the SDK adds to every line; all else is what the tool wants to say. */
+/** The SDK adds these to every line. The other fields are the tool's own. */
 const SDK_FIELDS = new Set([
   'sdkComponent',
   'taskQueue',

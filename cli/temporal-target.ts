@@ -4,28 +4,27 @@ import type { StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { defined, isRecord } from '../core/json.ts';
 import { causeChain } from '../core/failures.ts';
-import { acceptsConnections } from '../testing/find-temporal.ts';
+import { acceptsConnections } from '../testing/temporal-connection.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { CliError } from './cli-error.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { CliError, EXIT_CODES } from './exit-codes.ts';
 
-/** Where Temporal's own tools look for a server that nobody has named. */
+/** The default of Temporal's own tools. */
 export const DEFAULT_ADDRESS = 'localhost:7233';
 
 /** A Temporal server and how to reach it. */
 export interface TemporalTarget {
   address: string;
   namespace: string;
-  /** Named by TEMPORAL_ADDRESS or a profile, and not merely the default. */
+  /** Set by TEMPORAL_ADDRESS or a profile; otherwise it is the default. */
   configured: boolean;
-  /** For both kinds of connections, with TLS and keys where they are configured. */
+  /** For both kinds of connections, with TLS and keys if they are configured. */
   connectionOptions: ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
 }
 
-/** How long a server may take to answer the first question. */
+/** Limit for connecting, and for the first request. */
 const ANSWER_MS = 5_000;
 
-/** The server that Temporal's environment configuration names. */
+/** The server in Temporal's environment configuration. */
 export function configuredTarget(): TemporalTarget {
   try {
     const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
@@ -33,7 +32,7 @@ export function configuredTarget(): TemporalTarget {
     const configured = address !== undefined;
     return { address: address ?? DEFAULT_ADDRESS, namespace, configured, connectionOptions };
   } catch (error) {
-    const message = `Temporal's environment configuration cannot be read: ${causeChain(error)}`;
+    const message = `Cannot read Temporal's environment configuration: ${causeChain(error)}`;
     throw new CliError(EXIT_CODES.wrongInput, message, { cause: error });
   }
 }
@@ -45,7 +44,7 @@ export function configuredTarget(): TemporalTarget {
 export async function connectTo(target: TemporalTarget, storage?: StorageDriver): Promise<Client> {
   const { address, namespace, connectionOptions } = target;
   let connection: Connection | undefined;
-  // gRPC would try again for seconds, where a local port that refuses has said all there is to say.
+  // gRPC would try again for seconds, which is useless when nothing listens on a local port.
   if (isLocal(address) && !(await acceptsConnections(address, ANSWER_MS))) {
     throw new CliError(EXIT_CODES.temporalUnavailable, nobodyAnswers(address));
   }
@@ -86,9 +85,9 @@ function whatIsWrong(error: unknown, address: string, namespace: string): string
   if (code === NOT_FOUND) {
     return `The Temporal server at ${address} has no namespace ${namespace}. Set TEMPORAL_NAMESPACE, or create it: temporal operator namespace create -n ${namespace} --address ${address}`;
   }
-  // Without a code it is the connection that did not come about in time.
+  // An error without a code means that the connection was not there in time.
   if (code === undefined || UNREACHABLE.has(code)) {
     return nobodyAnswers(address);
   }
-  return `The Temporal server at ${address} refuses: ${causeChain(error)}. Check TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS.`;
+  return `The Temporal server at ${address} rejected the request: ${causeChain(error)}. Check TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and TEMPORAL_TLS.`;
 }

@@ -11,13 +11,13 @@ export function columnsOf(text: string): number {
   return columns;
 }
 
-/** Cut to so many columns, with an ellipsis, and filled up to them with spaces. */
+/** Cut to the columns with an ellipsis, or filled up to them with spaces. */
 export function fit(text: string, columns: number): string {
   const cut = cutTo(text, columns);
   return cut + ' '.repeat(Math.max(0, columns - columnsOf(cut)));
 }
 
-/** Cut to so many columns, with an ellipsis. */
+/** Cut to the columns, with an ellipsis. */
 export function cutTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   if (columns < 1) return '';
@@ -30,8 +30,8 @@ export function cutTo(text: string, columns: number): string {
 }
 
 /**
- * On one line and without control characters. What a model or a tool wrote must not be able to move
- * the cursor of whoever reads it.
+ * On one line and without control characters: the text of a model or a tool must not move the cursor of
+ * the terminal.
  */
 export function oneLine(text: string): string {
   return stripVTControlCharacters(text)
@@ -44,7 +44,7 @@ export function printable(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/[^\P{Cc}\n\t]/gu, '');
 }
 
-/** Broken at spaces into lines of at most so many columns. */
+/** Broken at spaces into lines of at most `columns`. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -58,7 +58,7 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** Prose wrapped at spaces; what may be code or a table is left as it is. */
+/** Prose wrapped at spaces. Lines that may be code or a table are not changed. */
 export function paragraphs(text: string, columns: number): string[] {
   return text
     .split('\n')
@@ -82,7 +82,7 @@ const UNITS = [
   { name: 's', milliseconds: 1_000 },
 ];
 
-/** For what takes minutes or days, in its two largest units: `12 s`, `5 min`, `6 d 23 h`. */
+/** A long time in its two largest units: `12 s`, `5 min`, `6 d 23 h`. */
 export function spanText(milliseconds: number): string {
   let rest = Math.max(0, milliseconds);
   const parts = UNITS.map(({ name, milliseconds: unit }) => {
@@ -92,7 +92,7 @@ export function spanText(milliseconds: number): string {
   });
   const first = parts.findIndex(({ count }) => count > 0);
   if (first === -1) return '0 s';
-  // Seconds are noise beside minutes.
+  // Seconds are left out beside minutes.
   const shown = parts.slice(first, first === 2 ? 3 : first + 2);
   return shown
     .filter(({ count }) => count > 0)

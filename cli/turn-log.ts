@@ -2,20 +2,20 @@ import type { ActivitySnapshot, TurnSnapshot } from '../client/follow/snapshot.t
 import { isSettled } from '../client/follow/snapshot.ts';
 import { durationText, oneLine } from './text.ts';
 
-/** The steps of a turn as lines have told them so far: a step's key and what was said of it. */
-export type Told = ReadonlyMap<string, string>;
+/** What the lines so far said: by the key of a step, its last text. */
+export type Logged = ReadonlyMap<string, string>;
 
-export interface News {
+export interface TurnChanges {
   lines: string[];
-  told: Told;
+  logged: Logged;
 }
 
 /**
- * What has changed since `told`, a line for each change: for logs and pipes, where a tree cannot be
- * drawn again. Pure; begin with an empty map.
+ * A line for each change since `logged`: for logs and pipes, where a tree cannot be drawn again. Begin
+ * with an empty map. Pure.
  */
-export function turnNews(turn: TurnSnapshot, told: Told): News {
-  const next = new Map(told);
+export function turnChanges(turn: TurnSnapshot, logged: Logged): TurnChanges {
+  const next = new Map(logged);
   const lines: string[] = [];
   for (const { round, model, calls } of turn.rounds) {
     const steps = [
@@ -27,13 +27,13 @@ export function turnNews(turn: TurnSnapshot, told: Told): News {
     ];
     for (const { key, name, step } of steps) {
       const text = stateText(step);
-      // What waits for a worker is soon running; saying both would double every log.
+      // A scheduled step soon runs. A line for both would double every log.
       if (step.state === 'scheduled' || next.get(key) === text) continue;
       next.set(key, text);
       lines.push(`round ${round}  ${name}  ${text}${detailsOf(step)}`);
     }
   }
-  return { lines, told: next };
+  return { lines, logged: next };
 }
 
 function stateText({ state, attempt }: ActivitySnapshot): string {

@@ -2,10 +2,10 @@ import type { Client } from '@temporalio/client';
 import { isRecord } from '../core/json.ts';
 
 const ANSWER_MS = 1_000;
-/** Temporal's development servers have their UI so far above their port, unless told otherwise. */
+/** By default, a development server has its UI this far above its port. */
 const UI_PORT_OFFSET = 1_000;
 
-/** Where the Temporal UI of this server is, as far as one can know: `undefined` where not. */
+/** The URL of this server's Temporal UI; `undefined` if it cannot be found. */
 export async function findUi(client: Client, address: string): Promise<string | undefined> {
   if (/\.tmprl\.cloud(:\d+)?$/.test(address)) return 'https://cloud.temporal.io';
   const [, host, port] = /^(localhost|127\.0\.0\.1):(\d+)$/.exec(address) ?? [];
@@ -19,7 +19,7 @@ export function uiLink(uiUrl: string, namespace: string, workflowId: string): st
   return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;
 }
 
-/** Something else may have the port, also the UI of another server. */
+/** Another program may have the port, or the UI of another server. */
 async function isUiOf(client: Client, url: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);
@@ -27,8 +27,8 @@ async function isUiOf(client: Client, url: string): Promise<boolean> {
       fetch(`${url}/api/v1/cluster-info`, { signal }),
       client.workflowService.getClusterInfo({}),
     ]);
-    const told: unknown = await answer.json();
-    return isRecord(told) && told['clusterId'] === own.clusterId;
+    const cluster: unknown = await answer.json();
+    return isRecord(cluster) && cluster['clusterId'] === own.clusterId;
   } catch {
     return false;
   }

@@ -1,14 +1,13 @@
 import { userInfo } from 'node:os';
-import { CliError } from './cli-error.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { CliError, EXIT_CODES } from './exit-codes.ts';
 
-/** Who decides where nobody else is named. Throws a `CliError` for a user without a name. */
+/** The default of `--by`. Throws a `CliError` for a user without a name. */
 export function userName(): string {
   try {
     return userInfo().username;
   } catch (error) {
-    // In a container the user may have a number and no name.
-    throw new CliError(EXIT_CODES.wrongInput, 'Your user has no name: say who decides with --by.', {
+    // In a container, the user may have a number only.
+    throw new CliError(EXIT_CODES.wrongInput, 'Your user has no name. Give one with --by.', {
       cause: error,
     });
   }

@@ -4,26 +4,26 @@ import type { Style } from './style.ts';
 import { columnsOf, cutTo, fit, oneLine, spanText } from './text.ts';
 
 export interface TableOptions {
-  /** Width of the terminal; `undefined` where there is none. */
+  /** Width of the terminal; `undefined` without one. */
   columns: number | undefined;
   /** Milliseconds since the epoch. */
   now: number;
   style: Style;
 }
 
-/** A log or a pipe. */
+/** For a log or a pipe. */
 const DEFAULT_COLUMNS = 120;
 
 const MARGIN = '  ';
 const GAP = '  ';
-/** The arguments get what the other columns leave, and this much in any case. */
+/** The arguments get what the other columns leave, but at least this much. */
 const ARGUMENTS_COLUMNS = 24;
 const HEADINGS = ['CALL', 'TOOL', 'ARGUMENTS', 'WAITING', 'EXPIRES IN'] as const;
 const ARGUMENTS = HEADINGS.indexOf('ARGUMENTS');
 
 /**
- * The calls that wait for a person, under their turns, those first that have waited longest. The ids
- * are never cut: they are there to be copied. Pure.
+ * The calls that wait for a person, under their turns, the longest waiting first. Ids are never cut, so
+ * that you can copy them. Pure.
  */
 export function drawWaiting(calls: readonly WaitingCall[], options: TableOptions): string[] {
   const { columns = DEFAULT_COLUMNS, style } = options;

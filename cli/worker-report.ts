@@ -17,7 +17,7 @@ export function agentFields(agents: readonly AgentDefinition[], style: Style): s
   });
 }
 
-/** Whether the environment holds a key for the Messages API. */
+/** Whether the environment has a key for the Messages API. */
 export function hasKey(env = process.env): boolean {
   return ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'].some((name) => (env[name] ?? '') !== '');
 }

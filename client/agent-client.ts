@@ -1,237 +1,107 @@
-import { randomUUID } from 'node:crypto';
-import { Client, Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Json } from '../core/json.ts';
-import { defined, shorten } from '../core/json.ts';
-import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
-import type { SessionArgs } from '../core/session/protocol.ts';
-import { InvalidTurnError } from '../core/turn/input.ts';
+import { defined } from '../core/json.ts';
+import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
-import { areMessages } from '../core/conversation/acceptable.ts';
-import type { Message } from '../core/conversation/messages.ts';
-import { withoutThinking } from '../core/conversation/sendable.ts';
 import { withStorage } from '../storage/data-converter.ts';
+import { storedFiles } from './client-storage.ts';
 import { completeCall } from './complete-call.ts';
-import { digestOf } from './digest.ts';
-import { storedFiles, withoutFiles } from './files.ts';
-import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
-import type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
-import { listSessions } from './list-sessions.ts';
-import { parserOf } from './output.ts';
-import type { ListedTurn, ListTurnsOptions } from './list-turns.ts';
-import { listTurns } from './list-turns.ts';
-import { SearchableStarts } from './searchable-starts.ts';
-import { SessionHandle } from './session-handle.ts';
-import {
-  attributesOfSession,
-  attributesOfTurn,
-  nameOf,
-  sessionArgs,
-  summaryOf,
-  turnArgs,
-  turnDigest,
-} from './start-arguments.ts';
+import type { ListedSession, ListedTurn, ListSessionsOptions, ListTurnsOptions } from './lists.ts';
+import { listSessions, listTurns } from './lists.ts';
 import type {
   GetTurnOptions,
-  OptionsOf,
   OpenSessionOptions,
+  OptionsOf,
   StartSessionOptions,
   StartTurnOptions,
 } from './options.ts';
-import { startedWith } from './started-with.ts';
-import { aboutServer, aboutTurn } from './temporal-errors.ts';
+import { parserOf } from './parse-output.ts';
+import { SessionHandle } from './session-handle.ts';
+import type { Starter } from './start.ts';
+import { SearchableStarts, sessionCreation, startSession, startTurn } from './start.ts';
 import { TurnHandle } from './turn-handle.ts';
 import type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
 import { waitingCalls } from './waiting-calls.ts';
 
 export interface AgentClientOptions {
   /**
-   * A Temporal client that you already have. Left out, Plait connects by Temporal's environment
-   * configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TLS, profiles), to
-   * localhost:7233 by default, with the first request.
+   * A Temporal client that you already have. Without one, Plait connects with the first request, by
+   * Temporal's environment configuration (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TLS,
+   * profiles), by default to localhost:7233.
    */
   client?: Client;
-  /** Where turns are started that do not say otherwise. @default 'plait' */
+  /** Where turns and sessions start whose options do not say. @default 'plait' */
   taskQueue?: string;
   /**
-   * Temporal's option: a turn that a worker of this very process will run begins with the start's
-   * own answer, some 10 ms sooner. Only with a `client` whose connection is that worker's
-   * `NativeConnection`; with any other Temporal refuses every start. @default false
+   * Temporal's option: the answer to a start carries the turn's first task, some 10 ms sooner. It needs
+   * a `client` whose connection is the `NativeConnection` of a worker in this process; with any other
+   * connection Temporal rejects every start. @default false
    */
   requestEagerStart?: boolean;
   /**
-   * The storage of the workers, so that large inputs and results can pass. Has no effect beside
-   * `client`: give that one's data converter `withStorage(...)` from `plait/storage`.
+   * The storage of the workers, for large inputs and results. No effect with `client`: give the data
+   * converter of that client `withStorage(...)` from `plait/storage`.
    */
   storage?: StorageDriver;
-  /** Codecs and converters for the connection that Plait makes. Has no effect beside `client`. */
+  /** Codecs and converters for the connection that Plait makes. No effect with `client`. */
   dataConverter?: DataConverter;
 }
-
-/** Temporal's limit for an id is 255 on some servers, and a turn's id is longer than its session's. */
-const MAX_SESSION_ID = 200;
 
 /** Starts turns and sessions, and finds them again. Cheap to make; one per process is enough. */
 export class AgentClient {
   /** Temporal's client, for everything that is not here. */
   readonly client: Client;
-  private readonly taskQueue: string;
-  private readonly requestEagerStart: boolean;
-  private readonly owned: Connection | undefined;
-  private readonly starts = new SearchableStarts();
+  private readonly starter: Starter;
+  private readonly owned?: Connection;
 
   constructor(options: AgentClientOptions = {}) {
-    this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
-    this.requestEagerStart = options.requestEagerStart ?? false;
-    if (options.client !== undefined) {
+    if (options.client === undefined) {
+      const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+      const dataConverter = withStorage(options.dataConverter, options.storage);
+      this.owned = Connection.lazy(connectionOptions);
+      this.client = new Client({
+        connection: this.owned,
+        namespace,
+        ...defined({ dataConverter }),
+      });
+    } else {
       this.client = options.client;
-      return;
     }
-    const { connectionOptions, namespace } = loadClientConnectConfig();
-    this.owned = Connection.lazy(connectionOptions);
-    const dataConverter = withStorage(options.dataConverter, options.storage);
-    this.client = new Client({
-      connection: this.owned,
-      namespace: namespace ?? 'default',
-      ...defined({ dataConverter }),
-    });
+    this.starter = {
+      client: this.client,
+      taskQueue: options.taskQueue ?? DEFAULT_TASK_QUEUE,
+      requestEagerStart: options.requestEagerStart ?? false,
+      searchable: new SearchableStarts(),
+    };
   }
 
   /**
-   * Starts a turn: `agent` is the agent or its name, `input` a text, content blocks, or a whole
-   * conversation that ends with the user. Data of images and documents from 8 KiB on goes to the
-   * storage, where the client has one.
+   * Starts a turn. `agent` is the agent or its name; `input` is a text, content blocks, or a whole
+   * conversation that ends with the user. Where the client has a storage, the data of images and
+   * documents from 8 KiB on goes there.
    *
-   * Throws an `InvalidTurnError` for a wrong input, images and documents included that the API would
-   * refuse, a `TurnIdInUseError` for an id that belongs to another turn, a `TemporalUnavailableError`.
+   * Throws an `InvalidTurnError` for a wrong input, including images and documents that the API would
+   * reject; a `TurnIdInUseError` for an id that belongs to another turn; a `StorageUnavailableError`; a
+   * `TemporalUnavailableError`.
+   *
+   * @example
+   * const turn = await agents.start('support', 'What did customer 1234 order?', {
+   *   turnId: 'ticket-88', // starting it twice starts it once
+   *   context: { tenant: 'acme' }, // for the tools; the model never sees it
+   * });
+   * const { text, stopReason, usage } = await turn.result();
    */
   async start<Context = unknown, AgentOutput = unknown, Output = AgentOutput>(
     agent: Agent<Context, AgentOutput> | string,
     input: TurnInput,
     ...[options = {}]: OptionsOf<Context, StartTurnOptions<Context, Output>>
   ): Promise<TurnHandle<Output>> {
-    const args = turnArgs(agent, input, options);
-    const { agent: name } = args;
-    const { taskQueue = this.taskQueue, user } = options;
-    if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
-    const attributes = attributesOfTurn(name, user);
-    const turnId = options.turnId ?? `${name}-${randomUUID()}`;
-    const inputDigest = turnDigest(args);
-    const sent = { ...args, input: await withoutFiles(this.client, input, 'input') };
-    await aboutTurn(turnId, this.client.options.namespace, async () => {
-      try {
-        await this.starts.start(attributes, (registered) =>
-          this.client.workflow.start(TURN_WORKFLOW, {
-            workflowId: turnId,
-            taskQueue,
-            args: [sent],
-            // An id names one turn for ever, not the latest of several.
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
-            memo: { agent: name, inputDigest },
-            ...registered,
-            ...(this.requestEagerStart ? { requestEagerStart: true } : {}),
-            staticSummary: summaryOf(name, input),
-          }),
-        );
-      } catch (error) {
-        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        const existing = await startedWith(this.client, turnId, turnDigest);
-        if (existing !== inputDigest) throw new TurnIdInUseError(turnId);
-      }
-    });
+    const turnId = await startTurn(this.starter, agent, input, options);
     return new TurnHandle<Output>(this.client, turnId, parserOf(agent, options.output));
-  }
-
-  /**
-   * The session with this id, a long conversation with an agent: `await session.send('Hello')`. It is
-   * created with its first message, and then the options hold; one that exists keeps its own.
-   *
-   * Throws an `InvalidSessionError` for wrong options.
-   */
-  openSession<Context = unknown, Output = unknown>(
-    agent: Agent<Context, Output> | string,
-    sessionId: string,
-    ...[options = {}]: OptionsOf<Context, OpenSessionOptions<Context>>
-  ): SessionHandle<Output> {
-    const args = sessionArgs(agent, options);
-    const { starts } = this;
-    const attributes = attributesOfSession(args.agent, options.user);
-    const start = this.sessionStart(sessionId, args, options.taskQueue);
-    const creation = { agent: args.agent, start, attributes, starts };
-    const parse = parserOf(agent, undefined);
-    return new SessionHandle<Output>(this.client, sessionId, creation, parse);
-  }
-
-  /**
-   * The handle of a session that exists; sending it something never creates one. Makes no request, so it
-   * is the first use of the handle that throws a `SessionNotFoundError`.
-   */
-  getSession(sessionId: string): SessionHandle {
-    return new SessionHandle(this.client, sessionId);
-  }
-
-  /**
-   * Starts a session now, with a conversation to go on from: a fork of another one, or the move to
-   * another version of an agent.
-   *
-   * Throws an `InvalidSessionError`, a `SessionIdInUseError`, a `TemporalUnavailableError`.
-   */
-  async startSession<Context = unknown, Output = unknown>(
-    agent: Agent<Context, Output> | string,
-    ...[options = {}]: OptionsOf<Context, StartSessionOptions<Context>>
-  ): Promise<SessionHandle<Output>> {
-    const name = nameOf(agent);
-    const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-    const given = options.messages ?? [];
-    // What are no messages at all is for the check to say.
-    const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
-    const args = sessionArgs(agent, options, messages);
-    const inputDigest = digestOf(args);
-    const sent = await this.withoutFiles(args);
-    const { memo, ...start } = this.sessionStart(sessionId, sent, options.taskQueue);
-    try {
-      await this.starts.start(attributesOfSession(name, options.user), (attributes) =>
-        this.client.workflow.start(SESSION_WORKFLOW, {
-          ...start,
-          ...attributes,
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          memo: { ...memo, inputDigest },
-        }),
-      );
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
-        throw aboutServer(error, this.client.options.namespace);
-      }
-      const { memo: known } = await this.client.workflow.getHandle(sessionId).describe();
-      if (known?.['inputDigest'] !== inputDigest) throw new SessionIdInUseError(sessionId);
-    }
-    return new SessionHandle<Output>(this.client, sessionId, undefined, parserOf(agent, undefined));
-  }
-
-  private async withoutFiles(args: SessionArgs): Promise<SessionArgs> {
-    if (args.messages === undefined) return args;
-    try {
-      return { ...args, messages: await withoutFiles(this.client, args.messages, 'messages') };
-    } catch (error) {
-      throw error instanceof InvalidTurnError ? new InvalidSessionError(error.message) : error;
-    }
-  }
-
-  private sessionStart(sessionId: string, args: SessionArgs, taskQueue = this.taskQueue) {
-    if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
-      throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
-    }
-    const hasStorage = this.client.options.loadedDataConverter.externalStorage !== undefined;
-    return {
-      workflowId: sessionId,
-      taskQueue,
-      args: [hasStorage ? { ...args, storage: true } : args] as [SessionArgs],
-      memo: { agent: args.agent },
-      staticSummary: shorten(`${args.agent}: session`, 200),
-    };
   }
 
   /**
@@ -247,7 +117,10 @@ export class AgentClient {
     return await turn.result();
   }
 
-  /** The handle of a turn, whether it exists or not: asking it something will tell. */
+  /**
+   * The handle of a turn that exists. Makes no request: where there is no such turn, the first use of
+   * the handle throws a `TurnNotFoundError`.
+   */
   getTurn<Output = unknown>(
     turnId: string,
     { agent, output }: GetTurnOptions<Output> = {},
@@ -256,23 +129,62 @@ export class AgentClient {
   }
 
   /**
-   * The turns of the namespace, as far as the server still keeps them: those that run first, then the
-   * newest end. All without options; what has changed within the last second may be missing.
+   * Starts a session now, for example with the messages of another one: to fork it, or to move it to
+   * another version of an agent.
    *
-   * Throws a `SearchAttributesMissingError` where turns are asked for by `agent`, `user` or
-   * `stopReason` and `plait setup` has not been run, and a `TemporalUnavailableError`. Turns that were
-   * started before it was run, or with a plain Temporal client, are not found by these.
+   * Throws an `InvalidSessionError`, a `SessionIdInUseError`, a `StorageUnavailableError`, a
+   * `TemporalUnavailableError`.
+   */
+  async startSession<Context = unknown, Output = unknown>(
+    agent: Agent<Context, Output> | string,
+    ...[options = {}]: OptionsOf<Context, StartSessionOptions<Context>>
+  ): Promise<SessionHandle<Output>> {
+    const sessionId = await startSession(this.starter, agent, options);
+    return new SessionHandle<Output>(this.client, sessionId, { parse: parserOf(agent, undefined) });
+  }
+
+  /**
+   * The handle of a session that may not exist yet: its first message creates it, with these options. A
+   * session that exists keeps the options that it was created with. Makes no request.
+   *
+   * Throws an `InvalidSessionError` for wrong options.
+   */
+  openSession<Context = unknown, Output = unknown>(
+    agent: Agent<Context, Output> | string,
+    sessionId: string,
+    ...[options = {}]: OptionsOf<Context, OpenSessionOptions<Context>>
+  ): SessionHandle<Output> {
+    const creation = sessionCreation(this.starter, agent, sessionId, options);
+    const parse = parserOf(agent, undefined);
+    return new SessionHandle<Output>(this.client, sessionId, { creation, parse });
+  }
+
+  /**
+   * The handle of a session that exists; a message never creates one. Makes no request: where there is
+   * no such session, the first use of the handle throws a `SessionNotFoundError`.
+   */
+  getSession(sessionId: string): SessionHandle {
+    return new SessionHandle(this.client, sessionId);
+  }
+
+  /**
+   * The turns of the namespace within its retention: first those that run, then the newest end. The
+   * server's lists are about a second behind.
+   *
+   * Throws a `SearchAttributesMissingError` when you ask by `agent`, `user` or `stopReason` and
+   * `plait setup` has not been run, and a `TemporalUnavailableError`. Turns that were started before
+   * that, or with a plain Temporal client, are not found by these options.
    */
   listTurns(options: ListTurnsOptions = {}): AsyncGenerator<ListedTurn, void, undefined> {
     return listTurns(this.client, options);
   }
 
   /**
-   * The sessions of the namespace by agent, user and what they are doing, those that take messages
-   * first. The server's lists are about a second behind.
+   * The sessions of the namespace within its retention: first those that take messages, then the newest
+   * end. The server's lists are about a second behind.
    *
-   * Throws a `SearchAttributesMissingError` when it is asked for what the server cannot find by, a
-   * `TemporalUnavailableError`.
+   * Throws a `SearchAttributesMissingError` when you ask by an option and `plait setup` has not been
+   * run, and a `TemporalUnavailableError`.
    */
   listSessions(options: ListSessionsOptions = {}): AsyncGenerator<ListedSession, void, undefined> {
     return listSessions(this.client, options);
@@ -282,37 +194,37 @@ export class AgentClient {
    * The calls that wait for a person, of all turns that run. Decide about one with
    * `getTurn(turnId).approve(callId, { by })` or `deny`.
    *
-   * A call that has begun to wait within the last second may be missing: the server's list of turns
-   * is that much behind. Turns whose workers do not answer are told last, by a
-   * `WorkerUnavailableError` after all the other calls. Throws a `TemporalUnavailableError`.
+   * The server's list of turns is about a second behind, so a call that has just begun to wait may be
+   * missing. After all other calls, it throws a `WorkerUnavailableError` for the turns whose workers do
+   * not answer. Throws a `TemporalUnavailableError`.
    */
   approvals(options: ApprovalsOptions = {}): AsyncGenerator<WaitingCall, void, undefined> {
     return waitingCalls(this.client, options);
   }
 
   /**
-   * Completes a call whose tool has left it to somebody outside, with what the tool would have
-   * returned: a text, a JSON value, content blocks. Text above the tool's `maxResultBytes` is cut like any
-   * other result. The same completion may be sent again when its answer was lost.
+   * Completes a call whose tool returned `ctx.later()`, with what the tool would have returned: a text, a
+   * JSON value, content blocks. Text above the tool's `maxResultBytes` is cut like any other result. When
+   * the answer was lost, send the same completion again.
    *
-   * Throws a `CompletionRejectedError` when it is not taken, a `WorkerUnavailableError`, a
-   * `TemporalUnavailableError`.
+   * Throws a `CompletionRejectedError` when the call cannot be completed, a `StorageUnavailableError`, a
+   * `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
   async completeToolCall(token: string, result: unknown): Promise<void> {
-    // What is nothing to JSON is nothing to the model either.
+    // JSON has no `undefined`.
     const value = (await storedFiles(this.client, result ?? null)) as Json;
     await completeCall(this.client, token, { type: 'succeeded', value });
   }
 
   /**
-   * Ends such a call as failed; the model reads the message, the first 3,000 characters of it. Throws a
+   * Ends such a call as failed. The model reads the message, up to 3,000 characters of it. Throws a
    * `TypeError` for a blank message, and otherwise what `completeToolCall` throws.
    */
   async failToolCall(token: string, message: string): Promise<void> {
     await completeCall(this.client, token, { type: 'failed', message });
   }
 
-  /** Closes the connection, if Plait made it; a `client` that was given stays open. Turns go on. */
+  /** Closes the connection that Plait made; a `client` that you gave stays open. Turns go on. */
   async close(): Promise<void> {
     await this.owned?.close();
   }

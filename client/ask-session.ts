@@ -1,18 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowStartOptions } from '@temporalio/client';
 import {
-  ServiceError,
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import type { WorkflowStartOptions } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../core/failures.ts';
-import { isRecord } from '../core/json.ts';
 import { SESSION_WORKFLOW } from '../core/names.ts';
-import { ranOutOfTime } from './ask-turn.ts';
 import {
   SendRejectedError,
   SessionBusyError,
@@ -20,33 +16,28 @@ import {
   SessionNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
-import { aboutServer } from './temporal-errors.ts';
+import { aboutServer, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-errors.ts';
 
 /**
- * How long a worker may take to answer. One that was killed while it worked at a task of the session is
- * given up by the server after 10 s, and then another one answers.
+ * How long a worker may take to answer. The server waits 10 s for a worker that was killed while it
+ * worked on a task of the session, and only then asks another one.
  */
 const ANSWER_MS = 15_000;
-/** How long a session may keep going on in a new run just when it is asked. */
+/** How long to ask a session again that continues as new just when it is asked. */
 const GIVE_UP_MS = 30_000;
 const PAUSE_MS = 20;
 
-/** gRPC: no worker is known, or the workflow's last task has failed. */
-const FAILED_PRECONDITION = 9;
-/** gRPC: another request was in the way. */
-const ABORTED = 10;
-
-/** An Update of a session. Sent again under its id, or with its key, it is done once. */
+/** An Update of a session. Sent again with the same id, or the same key, it is done once. */
 export interface SessionUpdate {
   name: string;
   argument: unknown;
   id: string;
 }
 
-export type StartOptions = WorkflowStartOptions & { workflowId: string };
+export type SessionStart = WorkflowStartOptions & { workflowId: string };
 
 /**
- * Has a session take an Update; `start` begins the session where it does not exist.
+ * Sends an Update to a session. With `start`, it begins the session where that does not exist.
  *
  * Throws a `SessionNotFoundError`, `SessionClosedError`, `SessionBusyError`, `SendRejectedError`,
  * `WorkerUnavailableError` or `TemporalUnavailableError`.
@@ -55,7 +46,7 @@ export async function updateSession<T>(
   client: Client,
   sessionId: string,
   { name, argument, id }: SessionUpdate,
-  start?: StartOptions,
+  start?: SessionStart,
 ): Promise<T> {
   const options = { args: [argument] as [unknown], updateId: id };
   const execute = (): Promise<unknown> =>
@@ -66,14 +57,14 @@ export async function updateSession<T>(
           startWorkflowOperation: new WithStartWorkflowOperation(SESSION_WORKFLOW, {
             ...start,
             workflowIdConflictPolicy: 'USE_EXISTING',
-            // Closed is closed: a message must not silently begin an empty conversation.
+            // A message to a closed session must not silently begin an empty conversation.
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
           }),
         });
   return (await askSession(client, sessionId, execute)) as T;
 }
 
-/** Runs a request that a worker has to answer, again where the session has gone on in a new run. */
+/** Runs a request that a worker answers, and runs it again where the session continues as new. */
 export async function askSession<T>(
   client: Client,
   sessionId: string,
@@ -91,24 +82,20 @@ export async function askSession<T>(
   }
 }
 
-/** What went wrong, in Plait's words; `undefined` where it is worth to ask again. */
+/** The error to throw; `undefined` where the same request may succeed now. */
 async function explained(client: Client, sessionId: string, error: unknown): Promise<unknown> {
-  const { namespace } = client.options;
-  if (error instanceof WorkflowUpdateFailedError) return refusal(sessionId, error);
+  if (error instanceof WorkflowUpdateFailedError) return rejection(sessionId, error);
   if (error instanceof WorkflowExecutionAlreadyStartedError) {
     return new SessionClosedError(sessionId, { cause: error });
   }
   if (error instanceof WorkflowNotFoundError) return await whyNotFound(client, sessionId, error);
-  if (ranOutOfTime(error)) return unavailable(sessionId, `after ${ANSWER_MS / 1_000} s`, error);
-  if (error instanceof ServiceError && isRecord(error.cause)) {
-    const { code, details } = error.cause;
-    if (code === FAILED_PRECONDITION) return unavailable(sessionId, String(details), error);
-    if (code === ABORTED) return undefined;
-  }
-  return aboutServer(error, namespace);
+  const reason = ranOutOfTime(error) ? `after ${ANSWER_MS / 1_000} s` : noWorker(error);
+  if (reason !== undefined) return unavailable(sessionId, reason, error);
+  if (grpcStatus(error)?.code === GRPC.aborted) return undefined;
+  return aboutServer(error, client.options.namespace);
 }
 
-function refusal(sessionId: string, error: WorkflowUpdateFailedError): Error | undefined {
+function rejection(sessionId: string, error: WorkflowUpdateFailedError): Error | undefined {
   const { cause } = error;
   if (!(cause instanceof ApplicationFailure)) return undefined;
   const reason = cause.message;
@@ -120,12 +107,12 @@ function refusal(sessionId: string, error: WorkflowUpdateFailedError): Error | u
     case SEND_REJECTED:
       return new SendRejectedError(sessionId, reason, { cause: error });
     default:
-      // The run ended with the Update in hand: it has gone on in a new one, or the next answer tells.
+      // The run ended before it answered. The next run answers, or the server says that there is none.
       return undefined;
   }
 }
 
-/** The server does not tell a run that has just ended from a session that never was. */
+/** The server says the same of a run that has just ended and of a session that never was. */
 async function whyNotFound(
   client: Client,
   sessionId: string,
@@ -144,7 +131,7 @@ async function whyNotFound(
 function unavailable(sessionId: string, reason: string, cause: unknown): WorkerUnavailableError {
   return new WorkerUnavailableError(
     [sessionId],
-    `No worker has answered for session ${sessionId} (${reason}). Check that one runs on its task queue, then send again with the same idempotencyKey: nothing is done twice.`,
+    `No worker answered for session ${sessionId} (${reason}). Check that one runs on its task queue, then send again with the same idempotencyKey: nothing is done twice.`,
     { cause },
   );
 }

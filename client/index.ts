@@ -1,19 +1,34 @@
+// The entry point for programs that start turns and sessions, follow them and decide about their calls.
+// The data of a turn (`TurnInput`, `TurnResult`, …) is exported by `plait`.
+
 export { AgentClient } from './agent-client.ts';
 export type { AgentClientOptions } from './agent-client.ts';
+export type { OpenSessionOptions, StartSessionOptions, StartTurnOptions } from './options.ts';
+
+export type { TurnHandle } from './turn-handle.ts';
+export type { SessionHandle, SessionTurnHandle } from './session-handle.ts';
+export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
+export type { TurnDescription } from './follow/description.ts';
 export type {
-  GetTurnOptions,
-  OpenSessionOptions,
-  StartSessionOptions,
-  StartTurnOptions,
-  TurnLimitOptions,
-} from './options.ts';
-export type { PendingCall, TurnDescription } from './describe-turn.ts';
+  ActivitySnapshot,
+  CallSnapshot,
+  RoundSnapshot,
+  TurnSnapshot,
+} from './follow/snapshot.ts';
+export type { TurnStreamEvent } from './follow/stream-events.ts';
+export type { ListedSession, ListedTurn } from './lists.ts';
+export type { WaitingCall } from './waiting-calls.ts';
+export type { ApprovalRequest } from '../core/turn/protocol.ts';
+
+export { PlaitError } from '../core/errors.ts';
+export type { PlaitErrorCode } from '../core/errors.ts';
+export { InvalidTurnError } from '../core/turn/input.ts';
 export {
-  DecisionRejectedError,
   CompletionRejectedError,
+  DecisionRejectedError,
   InvalidOutputError,
-  SearchAttributesMissingError,
   InvalidSessionError,
+  SearchAttributesMissingError,
   SendRejectedError,
   SessionBusyError,
   SessionClosedError,
@@ -25,53 +40,3 @@ export {
   TurnNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
-export type { ListedStatus, ListedTurn, ListTurnsOptions } from './list-turns.ts';
-export type { ListedSession, ListSessionsOptions } from './list-sessions.ts';
-export type { MessageRange } from './read-messages.ts';
-export { SessionHandle } from './session-handle.ts';
-export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
-export { SessionTurnHandle } from './session-turn-handle.ts';
-export type { StreamOptions } from './follow/stream.ts';
-export type {
-  AttemptRestarted,
-  CallFinished,
-  CallForming,
-  CallScheduled,
-  CallWaiting,
-  ReplyCommitted,
-  TextDelta,
-  ThinkingDelta,
-  TurnEnded,
-  TurnStreamEvent,
-} from './follow/stream-events.ts';
-export { liveKeys } from './live-keys.ts';
-export type { LiveKeysOptions } from './live-keys.ts';
-export { TurnHandle } from './turn-handle.ts';
-export type { ApproveOptions, DenyOptions } from './turn-handle.ts';
-export type {
-  CallSnapshot,
-  RoundSnapshot,
-  ActivitySnapshot,
-  ActivityState,
-  TurnSnapshot,
-  TurnStatus,
-} from './follow/snapshot.ts';
-export type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
-export type { WatchOptions } from './follow/watch.ts';
-export { PlaitError } from '../core/errors.ts';
-export type { PlaitErrorCode } from '../core/errors.ts';
-export { InvalidTurnError } from '../core/turn/input.ts';
-export type { ApprovalRequest } from '../core/turn/protocol.ts';
-export type { CallRecord } from '../core/calls/record.ts';
-export type { StopReason } from '../core/turn/stop-reason.ts';
-export type { TurnArgs, TurnInput } from '../core/turn/input.ts';
-export type { TurnProgress, TurnResult } from '../core/turn/result.ts';
-export type { StoredData } from '../core/conversation/stored-data.ts';
-export type {
-  EndedTurn,
-  SessionArgs,
-  SessionInput,
-  SessionState,
-  SessionStatus,
-  WhenBusy,
-} from '../core/session/protocol.ts';

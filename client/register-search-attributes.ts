@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectionLike } from '@temporalio/client';
 import { PlaitError } from '../core/errors.ts';
-import { isRecord } from '../core/json.ts';
+import { invalidArgument } from './temporal-errors.ts';
 
 /** Temporal's numbers for the types a search attribute can have, by the CLI's names. */
 const TYPE_NUMBERS = {
@@ -16,7 +16,7 @@ const TYPE_NUMBERS = {
 
 export type SearchAttributeTypeName = keyof typeof TYPE_NUMBERS;
 
-/** A search attribute exists with another type, and a server cannot change one. */
+/** A search attribute exists with another type, and a server cannot change that. */
 export class SearchAttributeTypeError extends PlaitError {
   override readonly name = 'SearchAttributeTypeError' as const;
   override readonly code = 'SEARCH_ATTRIBUTE_TYPE' as const;
@@ -31,15 +31,15 @@ export class SearchAttributeTypeError extends PlaitError {
   }
 }
 
-/** What has become of each attribute, by its name. */
+/** What happened to each attribute, by its name. */
 export type Registered = Readonly<Record<string, 'registered' | 'existed'>>;
 
 /**
- * Makes sure that these custom search attributes exist, all or none of them. Done through the server
- * rather than the CLI's `--search-attribute`, which does nothing when the database file exists already.
+ * Makes sure that these custom search attributes exist, all or none of them. It asks the server, since
+ * the CLI's `--search-attribute` does nothing when the database file exists.
  *
- * @throws a `SearchAttributeTypeError` when one exists with another type: a server keeps the old type
- *   and says nothing
+ * Throws a `SearchAttributeTypeError` when one exists with another type: a server would keep the old
+ * type and report nothing.
  */
 export async function registerSearchAttributes(
   connection: ConnectionLike,
@@ -64,8 +64,8 @@ export async function registerSearchAttributes(
 }
 
 /**
- * Waits until the server takes these search attributes; it reads its settings anew every few seconds.
- * Returns whether it does so by then.
+ * Waits until the server knows these search attributes: it reads its settings every few seconds.
+ * Returns whether it knows them before the timeout.
  */
 export async function untilKnown(
   connection: ConnectionLike,
@@ -80,11 +80,9 @@ export async function untilKnown(
       await connection.workflowService.countWorkflowExecutions({ namespace, query });
       return true;
     } catch (error) {
-      if (!isRecord(error) || error['code'] !== INVALID_ARGUMENT) throw error;
+      if (invalidArgument(error) === undefined) throw error;
       if (Date.now() >= deadline) return false;
     }
     await sleep(10);
   }
 }
-
-const INVALID_ARGUMENT = 3;

@@ -2,51 +2,55 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Message } from '../core/conversation/messages.ts';
+import { messageCount } from '../core/conversation/transcript.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { defined, shorten } from '../core/json.ts';
-import type { SearchAttributePair } from '@temporalio/common';
-import type { Message } from '../core/conversation/messages.ts';
-import type { Close } from '../core/session/messages.ts';
-import {
-  CLOSE_UPDATE,
-  DESCRIBE_QUERY,
-  SEND_UPDATE,
-  TRANSCRIPT_QUERY,
-} from '../core/session/messages.ts';
 import type {
+  Close,
   SendReceipt,
   SessionInput,
   SessionState,
   SessionTranscript,
   WhenBusy,
 } from '../core/session/protocol.ts';
-import { messageCount } from '../core/conversation/transcript.ts';
-import type { StartOptions } from './ask-session.ts';
+import {
+  CLOSE_UPDATE,
+  DESCRIBE_QUERY,
+  SEND_UPDATE,
+  TRANSCRIPT_QUERY,
+} from '../core/session/protocol.ts';
+import type { TurnResult } from '../core/turn/result.ts';
+import type { SessionStart } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
-import { withoutFiles } from './files.ts';
-import type { MessageRange } from './read-messages.ts';
-import type { ParseOutput } from './output.ts';
-import { readMessages } from './read-messages.ts';
-import { SessionBusyError, SessionClosedError } from './errors.ts';
+import type { MessageRange } from './client-storage.ts';
+import { readMessages, withoutFiles } from './client-storage.ts';
+import { SessionBusyError, SessionClosedError, TurnFailedError } from './errors.ts';
+import type { TurnSnapshot } from './follow/snapshot.ts';
+import type { TurnStreamEvent } from './follow/stream-events.ts';
+import type { StreamOptions } from './follow/stream.ts';
+import { waitForTurn } from './follow/wait-for-turn.ts';
+import type { WatchOptions } from './follow/watch.ts';
+import type { ParseOutput } from './parse-output.ts';
+import type { SessionCreation } from './start.ts';
 import { aboutServer } from './temporal-errors.ts';
-import type { SearchableStarts } from './searchable-starts.ts';
-import { SessionTurnHandle } from './session-turn-handle.ts';
+import { TurnHandle } from './turn-handle.ts';
 
-/** Update ids may have as many characters as workflow ids, and the session checks the key itself. */
+/** The id of an Update may have as many characters as a workflow id. The session checks the key. */
 const MAX_ID = 200;
 
-/** How long a session may take to learn of the end of its turn. */
+/** How long a session may take to notice that its turn has ended. */
 const TAKE_OVER_MS = 5_000;
 const PAUSE_MS = 10;
 
 export interface SendOptions {
   /**
-   * Names the message, in up to 200 characters: the same one, sent again with the same key, is the
-   * same turn. A session remembers the last 500.
+   * Names the message, in up to 200 characters: the same message, sent again with the same key, is the
+   * same turn. A session remembers the last 500 keys.
    * @default a random UUID
    */
   idempotencyKey?: string;
-  /** What becomes of it while a turn runs, instead of the session's choice. */
+  /** What happens to the message while a turn runs. @default the session's */
   whenBusy?: WhenBusy;
 }
 
@@ -59,19 +63,11 @@ export interface TranscriptPage {
   messages: Message[];
   /** Index of the first of them. */
   from: number;
-  /** Messages of the whole conversation. */
+  /** How many messages the whole conversation has. */
   total: number;
 }
 
-/** How the first message creates a session. */
-export interface SessionCreation {
-  agent: string;
-  start: StartOptions;
-  attributes: SearchAttributePair[];
-  starts: SearchableStarts;
-}
-
-/** One session. Holds nothing but the id, so it can be made again anywhere. */
+/** One session. It holds only the id, so any process can make another handle of the same session. */
 export class SessionHandle<Output = unknown> {
   /** Also the workflow id. */
   readonly sessionId: string;
@@ -79,25 +75,35 @@ export class SessionHandle<Output = unknown> {
   readonly workflow: WorkflowHandle;
   private readonly client: Client;
   private readonly parse: ParseOutput | undefined;
-  /** How to begin it, where the first message may. */
+  /** How the first message creates the session; `undefined` where a message must not. */
   private readonly creation: SessionCreation | undefined;
 
-  constructor(client: Client, sessionId: string, creation?: SessionCreation, parse?: ParseOutput) {
-    this.parse = parse;
+  constructor(
+    client: Client,
+    sessionId: string,
+    { creation, parse }: { creation?: SessionCreation; parse?: ParseOutput | undefined } = {},
+  ) {
     this.client = client;
     this.sessionId = sessionId;
     this.creation = creation;
+    this.parse = parse;
     this.workflow = client.workflow.getHandle(sessionId);
   }
 
   /**
-   * Sends a message: a text, or content blocks. Returns when the session has taken it; wait for its
-   * turn with `result()`. The session is created with its first message.
+   * Sends a message: a text, or content blocks. Returns when the session has it; wait for its turn with
+   * `result()`. On a handle of `openSession`, the first message creates the session.
    *
-   * Throws an `InvalidTurnError` for images and documents that the API would refuse or that do not
-   * fit, a `SendRejectedError`, a `SessionBusyError`, a `SessionClosedError`, a
-   * `WorkerUnavailableError` (send again with the same `idempotencyKey`), a
-   * `TemporalUnavailableError`, and from `getSession` also a `SessionNotFoundError`.
+   * Throws an `InvalidTurnError` for images and documents that the API would reject or that do not fit,
+   * a `SendRejectedError`, a `SessionBusyError`, a `SessionClosedError`, a `StorageUnavailableError`, a
+   * `WorkerUnavailableError` (send again with the same `idempotencyKey`), a `TemporalUnavailableError`,
+   * and on a handle of `getSession` a `SessionNotFoundError`.
+   *
+   * @example
+   * const session = agents.openSession('support', 'ticket-88');
+   * const turn = await session.send('And their invoices?', { idempotencyKey: 'mail-17' });
+   * console.log((await turn.result()).text);
+   * await session.send('Only those of May.', { whenBusy: 'steer' });
    */
   async send(input: SessionInput, options: SendOptions = {}): Promise<SessionTurnHandle<Output>> {
     const { idempotencyKey = randomUUID(), whenBusy } = options;
@@ -108,29 +114,29 @@ export class SessionHandle<Output = unknown> {
       idempotencyKey,
       ...defined({ agent, whenBusy }),
     };
-    // The server answers an id that it knows without asking the session, whatever the message is.
+    // The server answers an id that it knows without asking the session, so the id has the message too.
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;
     const update = { name: SEND_UPDATE, argument, id };
-    const request = (start?: StartOptions) =>
+    const request = (start?: SessionStart) =>
       updateSession<SendReceipt>(this.client, this.sessionId, update, start);
     try {
       const receipt = await (creation === undefined
         ? request()
-        : creation.starts.start(creation.attributes, (searchable) =>
-            request({ ...creation.start, ...searchable }),
+        : creation.searchable.start(creation.attributes, (attributes) =>
+            request({ ...creation.start, ...attributes }),
           ));
       return new SessionTurnHandle<Output>(this.client, this.sessionId, receipt, this.parse);
     } catch (error) {
       if (!(error instanceof SessionBusyError)) throw error;
-      // Whoever has seen a turn's result may know of its end before the session does.
+      // A caller that has seen a turn's result may know of its end before the session does.
       if ((await this.describe()).status === 'busy') throw error;
       return await this.send(input, { ...options, idempotencyKey });
     }
   }
 
   /**
-   * Takes no more messages. The turns that run and wait come to their end first, unless `interrupt`
-   * is set. Returns at once; closing a closed session does nothing.
+   * Ends the session. The turns that run and wait end first, unless you set `interrupt`. Returns at
+   * once; closing a closed session does nothing.
    *
    * Throws a `SessionNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
@@ -144,7 +150,7 @@ export class SessionHandle<Output = unknown> {
   }
 
   /**
-   * What the session is doing. A worker answers this, also for one that has ended.
+   * What the session is doing. A worker answers this, also for a session that has ended.
    *
    * Throws a `SessionNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
@@ -154,10 +160,10 @@ export class SessionHandle<Output = unknown> {
   }
 
   /**
-   * The conversation, without the turn that runs. Needs the `storage` of the workers where they have
-   * one.
+   * The conversation, without the turn that runs. Where the workers have a `storage`, the client needs
+   * the same one.
    *
-   * Throws what `describe` throws.
+   * Throws what `describe` throws, and a `StorageUnavailableError`.
    */
   async transcript(range: MessageRange = {}): Promise<TranscriptPage> {
     const { transcript } = await this.query<SessionTranscript>(TRANSCRIPT_QUERY);
@@ -166,8 +172,8 @@ export class SessionHandle<Output = unknown> {
   }
 
   /**
-   * Asks the session, and again while it does not know yet that its turn has ended: whoever has seen a
-   * result must find it in the conversation.
+   * Asks the session, and asks again while it does not know that its turn has ended: a caller that has
+   * seen a result must find it in the conversation.
    */
   private async query<T extends { runningTurn?: string }>(name: string): Promise<T> {
     for (const giveUpAt = Date.now() + TAKE_OVER_MS; ; await sleep(PAUSE_MS)) {
@@ -188,5 +194,77 @@ async function hasEnded(client: Client, turnId: string): Promise<boolean> {
     // It is about to begin.
     if (error instanceof WorkflowNotFoundError) return false;
     throw aboutServer(error, client.options.namespace);
+  }
+}
+
+/** A turn of a session. It may not have begun yet, or its message may join the turn that runs. */
+export class SessionTurnHandle<Output = unknown> extends TurnHandle<Output> {
+  readonly sessionId: string;
+  /**
+   * The turn that ran when the message was sent with `whenBusy: 'steer'`. It reads the message if it
+   * reaches a place where it can; otherwise the message becomes a turn of its own.
+   */
+  readonly joins: string | undefined;
+
+  constructor(
+    client: Client,
+    sessionId: string,
+    { turnId, joins }: SendReceipt,
+    parse?: ParseOutput,
+  ) {
+    super(client, turnId, parse);
+    this.sessionId = sessionId;
+    this.joins = joins;
+  }
+
+  /**
+   * Waits for the turn to begin and to end. When another turn has read the message, this is the result
+   * of that turn. Call it as often as you like, from as many processes as you like.
+   *
+   * Throws what `TurnHandle.result` throws; a `TurnNotFoundError` also when the session ended before the
+   * turn began.
+   */
+  override async result(): Promise<TurnResult<Output>> {
+    const joined = await this.joinedResult();
+    if (joined !== undefined) return joined;
+    await this.begun();
+    return await super.result();
+  }
+
+  /** Waits for the turn to begin, then follows it. See `TurnHandle.watch`. */
+  override async *watch(options: WatchOptions = {}): AsyncGenerator<TurnSnapshot, void, undefined> {
+    await this.begun(options.signal);
+    yield* super.watch(options);
+  }
+
+  /** Waits for the turn to begin, then follows it. See `TurnHandle.stream`. */
+  override async *stream(
+    options: StreamOptions = {},
+  ): AsyncGenerator<TurnStreamEvent, void, undefined> {
+    try {
+      await this.begun(options.signal);
+    } catch (error) {
+      if (options.signal?.aborted === true) return;
+      throw error;
+    }
+    yield* super.stream(options);
+  }
+
+  /** The result of the turn that read the message; `undefined` where none did. */
+  private async joinedResult(): Promise<TurnResult<Output> | undefined> {
+    if (this.joins === undefined) return undefined;
+    const running = new TurnHandle<Output>(this.client, this.joins, this.parse);
+    try {
+      const result = await running.result();
+      return result.joined?.includes(this.turnId) === true ? result : undefined;
+    } catch (error) {
+      if (!(error instanceof TurnFailedError)) throw error;
+      if (error.progress?.joined?.includes(this.turnId) === true) throw error;
+      return undefined;
+    }
+  }
+
+  private begun(signal?: AbortSignal): Promise<void> {
+    return waitForTurn(this.client, this.sessionId, this.turnId, signal);
   }
 }

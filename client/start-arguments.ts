@@ -14,12 +14,12 @@ import { InvalidTurnError, openingMessages } from '../core/turn/input.ts';
 import type { TurnArgs, TurnInput } from '../core/turn/input.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
-import { outputSchema } from './output.ts';
 import type { OpenSessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';
+import { outputSchema } from './parse-output.ts';
 
-// What a workflow is started with, made of what a caller gives.
+// Turns what a caller gives into the arguments of the workflow. Pure.
 
-/** Throws an `InvalidTurnError` for what a worker would refuse. */
+/** Throws an `InvalidTurnError` for arguments that a worker would reject. */
 export function turnArgs(
   agent: Agent | string,
   input: TurnInput,
@@ -30,7 +30,7 @@ export function turnArgs(
     agent: nameOf(agent),
     input,
     ...shared(options, InvalidTurnError),
-    ...(output === undefined ? {} : { output: outputSchema(output) }),
+    ...defined({ output: output === undefined ? undefined : outputSchema(output) }),
   };
   const problem = priceProblem(agent, args.limits);
   if (problem !== undefined) throw new InvalidTurnError(problem);
@@ -38,7 +38,7 @@ export function turnArgs(
   return args;
 }
 
-/** Throws an `InvalidSessionError` for what a worker would refuse. */
+/** Throws an `InvalidSessionError` for arguments that a worker would reject. */
 export function sessionArgs(
   agent: Agent | string,
   options: OpenSessionOptions,
@@ -48,8 +48,7 @@ export function sessionArgs(
   const args: SessionArgs = {
     agent: nameOf(agent),
     ...shared(options, InvalidSessionError),
-    ...defined({ whenBusy }),
-    ...(messages.length === 0 ? {} : { messages }),
+    ...defined({ whenBusy, messages: messages.length === 0 ? undefined : messages }),
   };
   const problem = checkSessionArgs(args) ?? priceProblem(agent, args.limits);
   if (problem !== undefined) throw new InvalidSessionError(problem);
@@ -60,27 +59,25 @@ export function nameOf(agent: Agent | string): string {
   return typeof agent === 'string' ? agent : agent.name;
 }
 
-/** What turns and sessions are started with alike. */
+/** The arguments that turns and sessions have in common. */
 function shared(
   { context, onToolFailure, batchTimeout, limits, onLimit }: StartTurnOptions & OpenSessionOptions,
   Invalid: InvalidError,
 ) {
   const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);
   const budget = budgetOf(limits, Invalid);
-  return {
-    ...defined({ context, onToolFailure, batchTimeout: timeout, limits: budget, onLimit }),
-  };
+  return defined({ context, onToolFailure, batchTimeout: timeout, limits: budget, onLimit });
 }
 
-/** What wrong options of a turn are told by, or those of a session. */
+/** The error for wrong options: those of a turn, or those of a session. */
 type InvalidError = typeof InvalidTurnError | typeof InvalidSessionError;
 
-/** Throws an `InvalidTurnError` for a user by which nothing could be found. */
+/** Throws an `InvalidTurnError` for a `user` that no list could find. */
 export function attributesOfTurn(agent: string, user: string | undefined): SearchAttributePair[] {
   return turnAttributes({ agent, user: checkedUser(user, InvalidTurnError) });
 }
 
-/** Throws an `InvalidSessionError` for a user by which nothing could be found. */
+/** Throws an `InvalidSessionError` for a `user` that no list could find. */
 export function attributesOfSession(
   agent: string,
   user: string | undefined,
@@ -104,7 +101,7 @@ export function turnDigest(args: unknown): string {
   }
 }
 
-/** An agent that is known only by its name is asked when its turn begins. */
+/** Where only the agent's name is known, the worker checks this when the turn begins. */
 function priceProblem(agent: Agent | string, limits: Budget | undefined): string | undefined {
   if (limits?.costUSD === undefined || typeof agent === 'string') return undefined;
   if (agent.prices !== undefined) return undefined;
@@ -139,7 +136,7 @@ function toMilliseconds(given: Duration): number | undefined {
   }
 }
 
-/** The line beside the turn in the Temporal UI, which shows 200 characters at most. */
+/** The line beside the turn in the Temporal UI, which shows at most 200 characters. */
 export function summaryOf(agent: string, input: TurnInput): string {
   const text = typeof input === 'string' ? input : `${input.length} parts`;
   return shorten(`${agent}: ${text.replaceAll(/\s+/g, ' ')}`, 200);

@@ -1,4 +1,6 @@
 import {
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
   NamespaceNotFoundError,
   ServiceError,
   WorkflowFailedError,
@@ -8,22 +10,52 @@ import { ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporal
 import { isRecord } from '../core/json.ts';
 import { TemporalUnavailableError, TurnFailedError, TurnNotFoundError } from './errors.ts';
 
-/** gRPC: nobody listens, or not in time. */
-const UNREACHABLE = new Set([4, 14]);
+/** The status codes of gRPC that mean something here. */
+export const GRPC = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  /** A page is larger than a message may be. */
+  resourceExhausted: 8,
+  /** The server knows of no worker, or the last workflow task failed. */
+  failedPrecondition: 9,
+  /** Another request was in the way. */
+  aborted: 10,
+  internal: 13,
+  unavailable: 14,
+} as const;
 
-/** gRPC: what was asked makes no sense. */
-const INVALID_ARGUMENT = 3;
-
-/** What the server finds wrong with a request, where that is what the error says. */
-export function invalidArgument(error: unknown): string | undefined {
-  if (!(error instanceof ServiceError) || !isRecord(error.cause)) return undefined;
-  const { code, details, message } = error.cause;
-  if (code !== INVALID_ARGUMENT) return undefined;
-  // The native connection says it elsewhere.
-  return typeof details === 'string' && details !== '' ? details : message;
+/** How the server answered a request that failed; `undefined` for an error that is not the server's. */
+export function grpcStatus(error: unknown): { code: number; details: string } | undefined {
+  // Temporal's clients wrap what the connection throws; its services do not.
+  const status: unknown = error instanceof ServiceError ? error.cause : error;
+  if (!isRecord(status) || typeof status['code'] !== 'number') return undefined;
+  const { code, details, message } = status;
+  // The native connection has no details.
+  const text = typeof details === 'string' && details !== '' ? details : message;
+  return { code, details: String(text) };
 }
 
-/** Runs a request about a turn, and says in Plait's words what went wrong with it. */
+/** What the server says is wrong with a request, where the error is about that. */
+export function invalidArgument(error: unknown): string | undefined {
+  const status = grpcStatus(error);
+  return status?.code === GRPC.invalidArgument ? status.details : undefined;
+}
+
+/** The server's reason why no worker can answer, where that is the error. */
+export function noWorker(error: unknown): string | undefined {
+  const status = grpcStatus(error);
+  return status?.code === GRPC.failedPrecondition ? status.details : undefined;
+}
+
+/**
+ * Whether the request, or the request behind the error, ended with its deadline. The server knows the
+ * deadline too, and where it is the first to notice, it cancels the request.
+ */
+export function ranOutOfTime(error: unknown): boolean {
+  return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
+}
+
+/** Runs a request about a turn, and turns what it throws into Plait's errors. */
 export async function aboutTurn<T>(
   turnId: string,
   namespace: string,
@@ -38,7 +70,7 @@ export async function aboutTurn<T>(
   }
 }
 
-/** The same error, in Plait's words where it is about the server. */
+/** A `TemporalUnavailableError` for an error that is about the server, and any other as it is. */
 export function aboutServer(error: unknown, namespace: string): unknown {
   if (error instanceof NamespaceNotFoundError) {
     return new TemporalUnavailableError(
@@ -46,44 +78,29 @@ export function aboutServer(error: unknown, namespace: string): unknown {
       { cause: error },
     );
   }
-  if (error instanceof ServiceError && isRecord(error.cause)) {
-    const { code, details } = error.cause;
-    if (typeof code === 'number' && UNREACHABLE.has(code)) {
-      const reason = typeof details === 'string' && details !== '' ? details : error.message;
-      return new TemporalUnavailableError(
-        `The Temporal server does not answer (${reason}). Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`,
-        { cause: error },
-      );
-    }
-  }
-  return error;
+  const status = grpcStatus(error);
+  if (status?.code !== GRPC.deadlineExceeded && status?.code !== GRPC.unavailable) return error;
+  return new TemporalUnavailableError(
+    `The Temporal server does not answer (${status.details}). Start one with \`plait dev <module>\`, or set TEMPORAL_ADDRESS.`,
+    { cause: error },
+  );
 }
 
 function turnFailed(turnId: string, error: WorkflowFailedError): TurnFailedError {
   const { cause } = error;
   if (cause instanceof ApplicationFailure) {
     const [progress, model] = cause.details ?? [];
-    return new TurnFailedError(turnId, cause.message, {
-      type: cause.type ?? 'unknown',
-      progress,
-      model,
-      cause: error,
-    });
+    const type = cause.type ?? 'unknown';
+    return new TurnFailedError(turnId, cause.message, { type, progress, model, cause: error });
   }
   if (cause instanceof TerminatedFailure) {
-    return new TurnFailedError(turnId, `Turn ${turnId} was terminated: ${cause.message}`, {
-      type: 'Terminated',
-      cause: error,
-    });
+    const message = `Turn ${turnId} was terminated: ${cause.message}`;
+    return new TurnFailedError(turnId, message, { type: 'Terminated', cause: error });
   }
   if (cause instanceof TimeoutFailure) {
-    return new TurnFailedError(turnId, `Turn ${turnId} ran into its workflow timeout`, {
-      type: 'TimedOut',
-      cause: error,
-    });
+    const message = `Turn ${turnId} reached its workflow timeout`;
+    return new TurnFailedError(turnId, message, { type: 'TimedOut', cause: error });
   }
-  return new TurnFailedError(turnId, `Turn ${turnId} failed: ${cause?.message ?? error.message}`, {
-    type: cause?.name ?? 'unknown',
-    cause: error,
-  });
+  const message = `Turn ${turnId} failed: ${cause?.message ?? error.message}`;
+  return new TurnFailedError(turnId, message, { type: cause?.name ?? 'unknown', cause: error });
 }

@@ -1,35 +1,34 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
-import type { SessionTurnResult } from '../core/turn/result.ts';
-import type { TurnResult } from '../core/turn/result.ts';
+import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
-import type { TurnDescription } from './describe-turn.ts';
-import { describeTurn } from './describe-turn.ts';
+import { wholeFailure, wholeResult } from './client-storage.ts';
 import {
   DecisionRejectedError,
   InvalidOutputError,
   TurnFailedError,
   TurnNotFoundError,
 } from './errors.ts';
-import type { ParseOutput } from './output.ts';
-import { wholeFailure, wholeResult } from './whole-result.ts';
-import { aboutTurn } from './temporal-errors.ts';
+import type { TurnDescription } from './follow/description.ts';
+import { describeTurn } from './follow/description.ts';
+import type { TurnSnapshot } from './follow/snapshot.ts';
+import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { StreamOptions } from './follow/stream.ts';
 import { streamTurn } from './follow/stream.ts';
-import type { TurnStreamEvent } from './follow/stream-events.ts';
-import type { TurnSnapshot } from './follow/snapshot.ts';
-import { approvalRequests } from './waiting-calls.ts';
 import type { WatchOptions } from './follow/watch.ts';
 import { watchTurn } from './follow/watch.ts';
+import type { ParseOutput } from './parse-output.ts';
+import { aboutTurn } from './temporal-errors.ts';
+import { approvalRequests } from './waiting-calls.ts';
 
-/** What a person decides about a call, beside the call itself. */
+/** A person's decision about a call, without the call. */
 export type ApproveOptions = Omit<Approve, 'callId'>;
 export type DenyOptions = Omit<Deny, 'callId'>;
 
 /**
- * One turn, running or ended. Holds nothing but the id, and the schema of the answer where there is one,
- * so it can be made again anywhere.
+ * One turn, running or ended. It holds only the id, and the schema of the answer where there is one, so
+ * any process can make another handle of the same turn.
  */
 export class TurnHandle<Output = unknown> {
   /** Also the workflow id. */
@@ -47,12 +46,12 @@ export class TurnHandle<Output = unknown> {
   }
 
   /**
-   * Waits for the end of the turn; may be called as often and from as many processes as wanted.
+   * Waits for the end of the turn. Call it as often as you like, from as many processes as you like.
    *
    * Throws a `TurnFailedError` when the turn failed (its `progress` holds what was done), a
-   * `TurnNotFoundError`, and an `InvalidOutputError` when the answer does not match the `output` schema
-   * that this handle was made with: a worker checks what JSON Schema can say, and an agent's own schema
-   * wholly, but refinements of a turn's schema are known only here.
+   * `TurnNotFoundError`, a `StorageUnavailableError`, and an `InvalidOutputError` when the answer does
+   * not match the `output` schema of this handle. A worker checks an agent's own schema wholly, and a
+   * turn's schema as far as JSON Schema can say it; this handle checks the rest.
    */
   async result(): Promise<TurnResult<Output>> {
     const result = await this.whole();
@@ -77,14 +76,14 @@ export class TurnHandle<Output = unknown> {
     throw new InvalidOutputError(this.turnId, parsed.problem, result);
   }
 
-  /** What the turn is doing now. */
+  /** What the turn is doing now. Throws a `TurnNotFoundError`, a `TemporalUnavailableError`. */
   async describe(): Promise<TurnDescription> {
     return await this.about(async () => await describeTurn(this.client, this.turnId));
   }
 
   /**
-   * Follows the turn: a snapshot of its rounds and calls at once and after every change, the last one
-   * when it has ended. It neither starts nor holds anything, so leave it whenever you like.
+   * Follows the turn: a snapshot of its rounds and calls now and after every change, the last one when
+   * the turn has ended. It starts nothing and holds nothing, so leave the loop whenever you like.
    *
    * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away.
    */
@@ -93,20 +92,28 @@ export class TurnHandle<Output = unknown> {
   }
 
   /**
-   * The turn as it happens: the model's text as it forms, its calls, and how they end; the last event
-   * is `turnEnded`. Of a turn that has ended, all of it at once. May be called as often and from as
-   * many processes as wanted, and left whenever you like.
+   * Follows the turn as it happens: the model's text as it grows, the calls, and how they end. The last
+   * event is `turnEnded`. For a turn that has ended, all events come at once. Call it as often as you
+   * like, from as many processes as you like, and leave the loop whenever you like.
    *
-   * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away.
+   * Throws a `TurnNotFoundError`, a `StorageUnavailableError` for a reply in a storage that this client
+   * cannot read, and a `TemporalUnavailableError` when the server stays away.
+   *
+   * @example
+   * for await (const event of turn.stream()) {
+   *   if (event.type === 'textDelta') process.stdout.write(event.text);
+   *   if (event.type === 'callFinished') console.log(event.name, event.outcome);
+   * }
    */
   stream(options: StreamOptions = {}): AsyncGenerator<TurnStreamEvent, void, undefined> {
     return streamTurn(this.client, this.turnId, options);
   }
 
   /**
-   * Asks the turn to stop: running tools are cancelled, every open call is answered, and the result
-   * comes with stop reason `cancelled`. Returns before that; wait with `result()`. Without effect on
-   * a turn that has ended.
+   * Asks the turn to stop: it cancels the running tools, answers every open call, and ends with stop
+   * reason `cancelled`. Returns before that; wait with `result()`. No effect on a turn that has ended.
+   *
+   * Throws a `TurnNotFoundError`, a `TemporalUnavailableError`.
    */
   async cancel(): Promise<void> {
     for (;;) {
@@ -114,8 +121,8 @@ export class TurnHandle<Output = unknown> {
         await this.about(() => this.workflow.cancel());
         return;
       } catch (error) {
-        // The server does not tell an ended turn from one that never was, or from one that has just
-        // gone on in a new run.
+        // The server says the same of a turn that has ended, of one that never was, and of one that
+        // has just continued as new.
         if (!(error instanceof TurnNotFoundError)) throw error;
         const { status } = await this.about(() => this.workflow.describe());
         if (status.name !== 'RUNNING' && status.name !== 'CONTINUED_AS_NEW') return;
@@ -134,10 +141,10 @@ export class TurnHandle<Output = unknown> {
 
   /**
    * Lets a call run that waits for a person; with `input`, on that instead of what the model wrote.
-   * Returns when the call may run. The same decision may be sent again when its answer was lost.
+   * Returns when the call may run. When the answer was lost, send the same decision again.
    *
-   * Throws an `DecisionRejectedError` when it is not taken, a `TurnNotFoundError`, a
-   * `WorkerUnavailableError`, a `TemporalUnavailableError`.
+   * Throws a `DecisionRejectedError`, a `TurnNotFoundError`, a `WorkerUnavailableError`, a
+   * `TemporalUnavailableError`.
    */
   async approve(callId: string, options: ApproveOptions): Promise<void> {
     await this.decide('approved', APPROVE_UPDATE, { ...options, callId });
@@ -155,18 +162,17 @@ export class TurnHandle<Output = unknown> {
   ): Promise<void> {
     const { turnId } = this;
     const { callId, by } = argument;
-    // Unchecked callers forget it, and it is what the record is for.
+    // A caller without types may forget it, and the record exists to say who decided.
     if (typeof by !== 'string' || by.trim() === '') {
       throw new TypeError(
         `Call ${callId} of turn ${turnId} was not ${decision}: \`by\` must say who decides, a name or an address.`,
       );
     }
     const update = turnUpdate(name, callId, argument);
-    const refusal = await updateTurn(this.client, turnId, update);
-    if (refusal !== undefined) {
-      const { reason, cause } = refusal;
-      throw new DecisionRejectedError({ turnId, callId, reason, decision }, { cause });
-    }
+    const rejection = await updateTurn(this.client, turnId, update);
+    if (rejection === undefined) return;
+    const { reason, cause } = rejection;
+    throw new DecisionRejectedError({ turnId, callId, reason, decision }, { cause });
   }
 
   private about<T>(request: () => Promise<T>): Promise<T> {

@@ -2,9 +2,9 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
-import { queryTurn, ranOutOfTime } from './ask-turn.ts';
+import { queryTurn } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
-import { aboutServer, invalidArgument } from './temporal-errors.ts';
+import { aboutServer, invalidArgument, ranOutOfTime } from './temporal-errors.ts';
 
 export interface ApprovalsOptions {
   /**
@@ -15,22 +15,25 @@ export interface ApprovalsOptions {
   query?: string;
 }
 
-/** A call that waits for a person, and where. */
+/** A call that waits for a person, with its turn. */
 export interface WaitingCall extends ApprovalRequest {
   turnId: string;
   /** Known where the turn was started by an `AgentClient`. */
   agent: string | undefined;
 }
 
-/** How many turns are asked at once. */
+/** How many turns are asked at the same time. */
 const AT_ONCE = 10;
 
-/** The calls of one turn that wait; none when it has ended. */
+/** The calls of one turn that wait for a person; none when the turn has ended. */
 export async function approvalRequests(client: Client, turnId: string): Promise<ApprovalRequest[]> {
   return ((await queryTurn(client, turnId, APPROVALS_QUERY)) ?? []) as ApprovalRequest[];
 }
 
-/** The calls of all running turns that wait, and in the end the turns that could not be asked. */
+/**
+ * The calls of all running turns that wait for a person. At the end it throws a
+ * `WorkerUnavailableError` for the turns that could not be asked.
+ */
 export async function* waitingCalls(
   client: Client,
   options: ApprovalsOptions,
@@ -45,7 +48,7 @@ export async function* waitingCalls(
       return requests.map((request) => ({ turnId, agent, ...request }));
     } catch (error) {
       if (error instanceof WorkerUnavailableError) unanswered.push({ turnId, error });
-      // Ended since it was listed, and not even kept.
+      // The turn has ended since it was listed, and its retention is over.
       else if (!(error instanceof TurnNotFoundError)) throw error;
       return [];
     }
@@ -63,7 +66,7 @@ async function* waitingTurns(
     query: query === undefined ? running : `${running} AND (${query})`,
   });
   try {
-    // The list says in the memo whether anything waits, so that the others need not be asked.
+    // The memo in the list says whether any call waits, so turns without one need not be asked.
     for await (const turn of listed) if (Number(turn.memo?.['approvals']) > 0) yield turn;
   } catch (error) {
     const problem = query === undefined ? undefined : invalidArgument(error);
@@ -74,7 +77,7 @@ async function* waitingTurns(
   }
 }
 
-/** Works on some items at once, and gives the results in the order of the items. */
+/** Works on up to `AT_ONCE` items at the same time, and yields the results in the items' order. */
 async function* inOrder<T, R>(
   items: AsyncIterable<T>,
   work: (item: T) => Promise<R>,
@@ -82,7 +85,7 @@ async function* inOrder<T, R>(
   const begun: Promise<R>[] = [];
   for await (const item of items) {
     const result = work(item);
-    // Its rejection is found when it is its turn.
+    // The loop awaits it later, and gets the rejection then.
     result.catch(() => undefined);
     begun.push(result);
     const first = begun.length === AT_ONCE ? begun.shift() : undefined;
@@ -91,7 +94,10 @@ async function* inOrder<T, R>(
   for (const result of begun) yield await result;
 }
 
-/** Task queues without any worker: many turns on one would each wait in vain until their time is up. */
+/**
+ * Remembers the task queues that have no worker. Without it, each of many turns on such a queue would
+ * wait in vain until its deadline.
+ */
 class SilentQueues {
   private readonly answered = new Set<string>();
   private readonly silent = new Map<string, WorkerUnavailableError>();
@@ -104,7 +110,7 @@ class SilentQueues {
       this.answered.add(taskQueue);
       return answer;
     } catch (error) {
-      // Others that were asked at the same time have had as long to show that a worker is there.
+      // Others that were asked at the same time had as long to show that the queue has a worker.
       if (error instanceof WorkerUnavailableError && ranOutOfTime(error)) {
         this.silent.set(taskQueue, error);
       }
@@ -121,7 +127,7 @@ function throwIfAny(
   if (others.length === 0) throw first.error;
   throw new WorkerUnavailableError(
     unanswered.map(({ turnId }) => turnId),
-    `${unanswered.length} turns with calls that wait could not be asked. The first: ${first.error.message}`,
+    `${unanswered.length} turns with waiting calls could not be asked. The first: ${first.error.message}`,
     { cause: first.error },
   );
 }

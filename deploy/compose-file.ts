@@ -2,10 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** The top of the repository. */
+/** The root of the repository. */
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** What is read of a service, after Compose has filled in the variables. */
+/** The parts of a service that are read, after Compose has filled in the variables. */
 export interface ComposeService {
   image?: string;
   build?: unknown;
@@ -20,7 +20,7 @@ export interface ComposeFile {
   services: Record<string, ComposeService>;
 }
 
-/** The two Composes that there are: a plugin of Docker, and a program of its own in Debian. */
+/** Compose is a plugin of Docker, or Debian's separate program. */
 const COMPOSES = [
   { command: ['docker', 'compose'], isJson: true },
   { command: ['docker-compose'], isJson: false },
@@ -33,14 +33,14 @@ export function findCompose(): (typeof COMPOSES)[number] | undefined {
 }
 
 /**
- * docker-compose.yml as Compose reads it. Throws what Compose says when it refuses the file; `env`
- * is all that it sees, apart from .env.example.
+ * docker-compose.yml as Compose reads it, with the variables in `env` and in .env.example. Throws with
+ * Compose's own error when the file is invalid.
  */
 export function readComposeFile(env: Record<string, string>): ComposeFile {
   const compose = findCompose();
   if (compose === undefined) {
     throw new Error(
-      'Neither `docker compose` nor `docker-compose` runs (apt install docker-compose).',
+      'Neither `docker compose` nor `docker-compose` runs. Run: apt install docker-compose',
     );
   }
   const [program = '', ...args] = compose.command;
@@ -64,7 +64,7 @@ function run(program: string, args: string[], env: Record<string, string>): stri
   });
 }
 
-/** Debian's docker-compose is written in Python and comes with a YAML parser for the system's. */
+/** With the YAML parser that Debian's docker-compose, a Python program, installs for the system. */
 function yamlToJson(yaml: string): string {
   const program = 'import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)';
   return execFileSync('/usr/bin/python3', ['-c', program], { input: yaml, encoding: 'utf8' });
@@ -85,7 +85,7 @@ export function readDockerfile(): Instruction[] {
   }));
 }
 
-/** The last instruction of this name, which is the one that counts for the finished image. */
+/** The last instruction of this name: the one that counts for the finished image. */
 export function lastInstruction(name: string): string | undefined {
   return readDockerfile().findLast((instruction) => instruction.name === name)?.value;
 }
@@ -93,6 +93,6 @@ export function lastInstruction(name: string): string | undefined {
 /** The command of an instruction in its exec form, `["node", "main.js"]`. Throws for the shell form. */
 export function execForm(value: string | undefined): string[] {
   const json = /\[.*\]$/.exec(value ?? '')?.[0];
-  if (json === undefined) throw new Error(`This is no command in exec form: ${value}`);
+  if (json === undefined) throw new Error(`must be a command in exec form; got ${value}`);
   return JSON.parse(json) as string[];
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Creates the namespace TEMPORAL_NAMESPACE on the server TEMPORAL_ADDRESS unless it exists, with the
-# search attributes that `plait setup` registers; the temporal command reads both itself.
+# Creates the namespace TEMPORAL_NAMESPACE on the server TEMPORAL_ADDRESS unless it exists, and registers
+# the search attributes that `plait setup` registers. The temporal command reads both variables itself.
 set -eu
 : "${TEMPORAL_ADDRESS:?}" "${TEMPORAL_NAMESPACE:?}" "${TEMPORAL_RETENTION:?}"
 
@@ -12,12 +12,12 @@ create() {
   temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$TEMPORAL_RETENTION"
 }
 
-# A server that answers may still be starting the part that does this.
+# The server may answer before the service for namespaces has started.
 tries=0
 until exists || create; do
   tries=$((tries + 1))
   if [ "$tries" -ge 30 ]; then
-    echo "The namespace $TEMPORAL_NAMESPACE could not be created." >&2
+    echo "Could not create the namespace $TEMPORAL_NAMESPACE." >&2
     exit 1
   fi
   sleep 2
@@ -32,12 +32,12 @@ register() {
   temporal operator search-attribute create "$@"
 }
 
-# A namespace that was just created takes a moment to be known. Turns run without them as well.
+# A new namespace is known after a moment. Turns run without the search attributes too.
 tries=0
 until register; do
   tries=$((tries + 1))
   if [ "$tries" -ge 15 ]; then
-    echo "Turns cannot be found by agent or user: the search attributes could not be registered." >&2
+    echo "Could not register the search attributes: you cannot search turns by agent or user." >&2
     exit 0
   fi
   sleep 2

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Creates Temporal's two databases, brings their schemas to the version of the tool, and creates an
-# empty one for the storage of the workers. Changes nothing where they have it. Connects by the SQL_ variables, which temporal-sql-tool reads itself.
+# Creates Temporal's two databases, brings their schemas to the version of the tool, and creates an empty
+# database for the storage of the workers. Changes nothing that is up to date. temporal-sql-tool reads the
+# SQL_ variables itself.
 set -eu
 
 set_up() {
@@ -13,6 +14,6 @@ set_up() {
 
 set_up temporal postgresql/v12/temporal
 set_up temporal_visibility postgresql/v12/visibility
-# The first worker makes its table.
+# The first worker creates the table.
 temporal-sql-tool --db plait create
 echo 'The schemas are up to date.'

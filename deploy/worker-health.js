@@ -1,5 +1,5 @@
-// The health check of the worker's container, see the Dockerfile. Exits with 0 when this container's
-// worker has polled Temporal for workflows and for activities recently, else with 1 and the reason.
+// The health check of the worker's container, see the Dockerfile. Exits with 0 when the worker of this
+// container has recently polled Temporal for workflows and for activities, otherwise with 1 and the reason.
 
 import { hostname } from 'node:os';
 import { Connection } from '@temporalio/client';
@@ -7,7 +7,7 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import proto from '@temporalio/proto';
 
-/** A poll takes up to a minute, and the server notes when it began. */
+/** A poll takes up to a minute, and the server records when it began. */
 const RECENT_MS = 70_000;
 const ANSWER_MS = 5_000;
 
@@ -38,7 +38,7 @@ async function check() {
         }),
       );
       if (!(pollers ?? []).some(isOurs)) {
-        throw new Error(`No worker of ${hostname()} polls the task queue ${name} for ${kind}.`);
+        throw new Error(`No worker on ${hostname()} polls task queue ${name} for ${kind}.`);
       }
     }
   } finally {
@@ -47,7 +47,7 @@ async function check() {
 }
 
 /**
- * The SDK's identity of a worker is its process and its host, which is the container.
+ * The SDK's identity of a worker is its process id and its host, which is the container.
  *
  * @param {import('@temporalio/proto').temporal.api.taskqueue.v1.IPollerInfo} poller
  */

@@ -4,15 +4,15 @@ import { causeChain } from '../core/failures.ts';
 import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
 import type { PlaitStorage } from './plait-storage.ts';
 
-/** How long all of it may take. */
+/** Limit for the whole check. */
 const CHECK_MS = 30_000;
 
-/** The same for everybody, so that no number of starts leaves more than one object. */
+/** Always the same, so that any number of checks leaves one object. */
 const PROBE = 'plait: this storage can be written and read';
 
 /**
- * Makes what a storage needs, then writes a small object and reads it back. A worker does so when it
- * starts; any driver of the Temporal SDK can be checked.
+ * Creates what a storage needs, then writes a small object and reads it back. A worker does so when it
+ * starts. You can check any driver of the Temporal SDK.
  *
  * Throws a `StorageUnavailableError` that says what is wrong and what to configure.
  */
@@ -24,7 +24,7 @@ export async function checkStorage(storage: StorageDriver): Promise<void> {
     const claims = await storage.store({ abortSignal }, [defaultPayloadConverter.toPayload(PROBE)]);
     const [payload] = await storage.retrieve({ abortSignal }, claims);
     const back = payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload);
-    if (back !== PROBE) throw new Error('what was written could not be read back');
+    if (back !== PROBE) throw new Error('it did not return the object that was written');
   } catch (error) {
     if (error instanceof InvalidStorageError) throw error;
     const what = causeChain(error).replace(/\.$/, '');
@@ -38,11 +38,11 @@ export async function checkStorage(storage: StorageDriver): Promise<void> {
 function advice(type: string): string {
   switch (type) {
     case 'plait.directory':
-      return 'The directory must be one that this process may write, shared by all workers of the task queue.';
+      return 'Use a directory that this process may write and that all workers of the task queue share.';
     case 'plait.postgres':
-      return 'Check the URL, PGPASSWORD and the other PG variables, and that the role may write the table, or create it.';
+      return 'Check the URL, PGPASSWORD and the other PG variables. The role must be allowed to write the table, or to create it.';
     case 'plait.s3':
-      return 'Check the bucket, the region, the endpoint and the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE), and s3:GetObject, s3:PutObject and s3:ListBucket.';
+      return 'Check the bucket, the region, the endpoint, the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE), and the permissions s3:GetObject, s3:PutObject and s3:ListBucket.';
     default:
       return 'Check the `storage` of the worker.';
   }

@@ -1,41 +1,80 @@
 import { createHash } from 'node:crypto';
-import type { Payload, StorageDriverClaim } from '@temporalio/common';
-import { ApplicationFailure } from '@temporalio/common';
+import type { Payload, StorageDriver } from '@temporalio/common';
+import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { STORED_OBJECT_LOST } from '../core/failures.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
-/** SHA-256 in hex; anything else in a claim could name something that is not ours. */
+/** SHA-256 in hex. Any other text in a claim could name something that is not an object of Plait. */
 export const KEY_PATTERN = /^[0-9a-f]{64}$/;
 
-/** What is stored of a payload, under the digest of it. */
+/** The bytes of a payload, under their digest. */
 export interface Content {
   key: string;
   bytes: Uint8Array;
 }
 
-export function contentOf(payload: Payload): Content {
+/** What a kind of storage does: it keeps bytes under keys. */
+export interface KeyedContent {
+  /** As in "not a key of a PostgreSQL storage". */
+  kind: string;
+  /** Writes contents of different keys. Writing an existing one again makes it young for `remove`. */
+  put: (contents: Content[], signal: AbortSignal | undefined) => Promise<void>;
+  /** Reads what is stored under the keys, which are all different. Missing ones are left out. */
+  get: (keys: string[], signal: AbortSignal | undefined) => Promise<Map<string, Uint8Array>>;
+  /** Where the object of a key is, for people to read. */
+  placeOf: (key: string) => string;
+}
+
+/** Keeps payloads under the digests of their content: equal ones are written and read once. */
+export function storeByContent({
+  kind,
+  put,
+  get,
+  placeOf,
+}: KeyedContent): Pick<StorageDriver, 'store' | 'retrieve'> {
+  return {
+    async store({ abortSignal }, payloads) {
+      const contents = payloads.map(contentOf);
+      await put(
+        [...new Map(contents.map((content) => [content.key, content])).values()],
+        abortSignal,
+      );
+      return contents.map(({ key }) => new StorageDriverClaim({ key }));
+    },
+
+    async retrieve({ abortSignal }, claims) {
+      const keys = claims.map((claim) => keyOf(claim, kind));
+      const found = await get([...new Set(keys)], abortSignal);
+      return keys.map((key) => {
+        const bytes = found.get(key);
+        if (bytes === undefined) throw lostObject(placeOf(key));
+        return payloadOf({ key, bytes });
+      });
+    },
+  };
+}
+
+function contentOf(payload: Payload): Content {
   const bytes = PayloadMessage.encode(payload).finish();
   return { key: digestOf(bytes), bytes };
 }
 
-/** Throws for bytes that are not those of the key. */
-export function payloadOf({ key, bytes }: Content): Payload {
+function payloadOf({ key, bytes }: Content): Payload {
   if (digestOf(bytes) === key) return PayloadMessage.decode(bytes);
   throw new Error(`The object ${key} is damaged: its content is not what was stored.`);
 }
 
-/** `kind` as in "no key of a directory storage". */
-export function keyOf(claim: StorageDriverClaim, kind: string): string {
+function keyOf(claim: StorageDriverClaim, kind: string): string {
   const key = claim.claimData['key'] ?? '';
   if (KEY_PATTERN.test(key)) return key;
-  throw new Error(`${JSON.stringify(key)} is no key of a ${kind} storage`);
+  throw new Error(`${JSON.stringify(key)} is not a key of a ${kind} storage`);
 }
 
-/** Trying again does not bring it back, and Temporal must not try for minutes. */
-export function lostObject(where: string): ApplicationFailure {
-  const message = `Nothing is stored at ${where}: it was deleted, or was written to another storage`;
+/** Not retryable: trying again for minutes would not bring the object back. */
+function lostObject(where: string): ApplicationFailure {
+  const message = `Nothing is stored at ${where}: it was deleted, or written to another storage`;
   return ApplicationFailure.nonRetryable(message, STORED_OBJECT_LOST);
 }
 

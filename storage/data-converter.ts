@@ -2,8 +2,8 @@ import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { ExternalStorage } from '@temporalio/common';
 
 /**
- * The data converter for clients and workers of a storage: payloads above 256 KiB go to the storage
- * instead of history. An external storage that the converter already has is left as it is.
+ * The data converter for clients and workers with a storage: payloads above 256 KiB go to the storage
+ * instead of history. A converter that already has an external storage is not changed.
  */
 export function withStorage(
   converter: DataConverter | undefined,

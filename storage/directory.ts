@@ -2,42 +2,39 @@ import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Payload, StorageDriverClaim } from '@temporalio/common';
-import { StorageDriverClaim as Claim } from '@temporalio/common';
 import { isRecord } from '../core/json.ts';
-import { contentOf, keyOf, lostObject, payloadOf } from './content.ts';
+import type { Content } from './content.ts';
+import { storeByContent } from './content.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
-/** A key, or the draft of one that a killed process has left. */
+/** A key, or a draft of one that a killed process has left. */
 const FILE_PATTERN = /^[0-9a-f]{64}(\.[0-9a-f-]{36})?$/;
 
 /**
  * Keeps payloads as files in a directory, named after their content: for development, and for
- * workers that share a volume. `plait storage gc` deletes what nothing names any more.
+ * workers that share a volume. `plait storage gc` deletes files that no workflow needs any more.
  */
 export function directoryStorage(directory: string): PlaitStorage {
   const root = resolve(directory);
   const pathOf = (key: string) => join(root, key.slice(0, 2), key);
 
-  async function store(payload: Payload, signal: AbortSignal | undefined) {
-    const { key, bytes } = contentOf(payload);
+  /** An existing file is written again, which makes it young for `remove`. */
+  async function put({ key, bytes }: Content, signal: AbortSignal | undefined): Promise<void> {
     const path = pathOf(key);
-    // Written beside and renamed, so that nobody ever reads half a file. Two writers of one key
-    // write the same bytes; that it is written again makes it young for `remove`.
+    // Written beside it and renamed, so that nobody reads half a file.
     const draft = `${path}.${randomUUID()}`;
     await mkdir(join(root, key.slice(0, 2)), { recursive: true });
     await writeFile(draft, bytes, { signal });
     await rename(draft, path);
-    return new Claim({ key });
   }
 
-  async function retrieve(claim: StorageDriverClaim, signal: AbortSignal | undefined) {
-    const key = keyOf(claim, 'directory');
-    const path = pathOf(key);
-    const bytes = await readFile(path, { signal }).catch((error: unknown) => {
-      throw isMissing(error) ? lostObject(path) : error;
-    });
-    return payloadOf({ key, bytes });
+  async function get(key: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+    try {
+      return await readFile(pathOf(key), { signal });
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
   }
 
   async function* list(): AsyncGenerator<StoredObject> {
@@ -62,10 +59,26 @@ export function directoryStorage(directory: string): PlaitStorage {
     name: 'plait-directory',
     type: 'plait.directory',
     location: root,
-    store: ({ abortSignal }, payloads) =>
-      Promise.all(payloads.map((payload) => store(payload, abortSignal))),
-    retrieve: ({ abortSignal }, claims) =>
-      Promise.all(claims.map((claim) => retrieve(claim, abortSignal))),
+
+    ...storeByContent({
+      kind: 'directory',
+      placeOf: pathOf,
+
+      async put(contents, signal) {
+        await Promise.all(contents.map((content) => put(content, signal)));
+      },
+
+      async get(keys, signal) {
+        const found = new Map<string, Uint8Array>();
+        const read = async (key: string): Promise<void> => {
+          const bytes = await get(key, signal);
+          if (bytes !== undefined) found.set(key, bytes);
+        };
+        await Promise.all(keys.map(read));
+        return found;
+      },
+    }),
+
     list,
     async remove(keys, writtenBefore) {
       const removed: string[] = [];

@@ -1,6 +1,6 @@
 import { PlaitError } from '../core/errors.ts';
 
-/** A setting of the storage is wrong, or a package that it needs is missing. */
+/** A setting of the storage is invalid, or a package that it needs is not installed. */
 export class InvalidStorageError extends PlaitError {
   override readonly name = 'InvalidStorageError' as const;
   override readonly code = 'INVALID_STORAGE' as const;
@@ -12,14 +12,14 @@ export class StorageUnavailableError extends PlaitError {
   override readonly code = 'STORAGE_UNAVAILABLE' as const;
 }
 
-/** A sweep would remove everything: nothing that it was told of is in the storage. */
+/** A sweep would remove everything old, because the storage holds nothing that is needed. */
 export class NothingNeededError extends PlaitError {
   override readonly name = 'NothingNeededError' as const;
   override readonly code = 'NOTHING_NEEDED' as const;
 
   constructor() {
     super(
-      'Nothing of what is needed lies in this storage, and everything old would be removed. Is it the storage of this Temporal server and namespace?',
+      'The storage holds nothing that a workflow needs, so everything old in it would be removed. Check that it is the storage of this Temporal server and namespace.',
     );
   }
 }

@@ -1,4 +1,4 @@
-/** What is opened with its first use, and again with the next one where that has failed. */
+/** Opens something when it is first used. When that fails, the next use tries again. */
 export class Opened<T> {
   private opening: Promise<T> | undefined;
   private readonly open: () => Promise<T>;
@@ -14,7 +14,7 @@ export class Opened<T> {
     }));
   }
 
-  /** What is open, to be closed; the next use opens another. */
+  /** Returns what is open, for you to close. The next use opens another. */
   async take(): Promise<T | undefined> {
     const { opening } = this;
     this.opening = undefined;

@@ -1,32 +1,32 @@
 import type { StorageDriver } from '@temporalio/common';
 
-/** One object of a storage, as `list` tells of it. */
+/** One object of a storage, from `list`. */
 export interface StoredObject {
   key: string;
   /** Size of its content. */
   bytes: number;
-  /** When it was last written; writing it again counts, within an hour. */
+  /** When it was last written. Writing it again may count only when an hour has passed. */
   writtenAt: Date;
 }
 
-/** A storage from which objects can be removed that nothing names any more. */
+/** A storage from which you can remove objects that no workflow needs any more. */
 export interface CollectableStorage extends StorageDriver {
   /** Every object, in no particular order. */
   list(): AsyncIterable<StoredObject>;
   /**
-   * Removes those of the objects that were last written before a moment. One that somebody has
-   * written again since it was listed stays. Returns the keys that it has removed.
+   * Removes those of the objects that were last written before `writtenBefore`: an object that was
+   * written again after it was listed stays. Returns the keys of the removed ones.
    */
   remove(keys: readonly string[], writtenBefore: Date): Promise<string[]>;
 }
 
-/** A storage of Plait. */
+/** A storage that Plait brings. */
 export interface PlaitStorage extends CollectableStorage {
-  /** Where it is, for people: a URL or a path, without a password. */
+  /** Where it is, for people to read: a URL or a path, without a password. */
   readonly location: string;
   /**
-   * Makes what it needs, such as its table, and checks what must be there already. Any number of
-   * workers may do so at once, and again at any time.
+   * Creates what it needs, such as its table, and checks what must already exist. Any number of workers
+   * may do so at the same time, and again at any time.
    */
   prepare(): Promise<void>;
   /** Closes the connections that it has opened itself. */

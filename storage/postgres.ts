@@ -1,18 +1,17 @@
 import { defined, isRecord } from '../core/json.ts';
-import { KEY_PATTERN } from './content.ts';
+import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
-import { storeByContent } from './keyed-content.ts';
 import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
-/** What is used of a connection of `pg`. */
+/** The part of a `pg` connection that is used. */
 export interface PostgresClient {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
-  /** With an error the connection is closed, and not used again. */
+  /** With an error, the pool closes the connection instead of using it again. */
   release(error?: Error | boolean): void;
 }
 
-/** What is used of a `Pool` of `pg`. */
+/** The part of a `pg` `Pool` that is used. */
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
   end(): Promise<void>;
@@ -21,48 +20,46 @@ export interface PostgresPool {
 export interface PostgresStorageOptions {
   /**
    * `postgres://user@host:5432/database`. What it leaves out comes from PGHOST, PGUSER, PGPASSWORD and
-   * the other variables of PostgreSQL.
-   * @default all of it from there
+   * the other variables of PostgreSQL. @default those variables alone
    */
   connectionString?: string;
   /**
-   * A pool of your own, from any version of `pg` since 8, instead of a connection string. It is not
-   * closed by `close()`. Listen to its `error` event: without a listener, a connection that is lost
-   * while nobody uses it ends the process.
-   * @default one of up to 10 connections
+   * Your own pool, of `pg` 8 or later, instead of a connection string. `close()` does not close it. Listen
+   * to its `error` event: without a listener, losing an idle connection ends the process.
+   * @default a pool of up to 10 connections
    */
   pool?: PostgresPool;
   /** Letters, digits and underscores. @default 'plait_objects' */
   table?: string;
-  /** Of the table; it must exist. @default the first of the connection's search path */
+  /** The schema of the table; it must exist. @default the first of the connection's search path */
   schema?: string;
 }
 
-/** How long a connection may take, and then a statement. */
+/** Limits for opening a connection, and for one statement. */
 const CONNECT_MS = 10_000;
 const STATEMENT_MS = 60_000;
 
-// A statement carries so many objects at most, so that neither it nor its answer grows without end.
+// Limits for one statement, so that neither it nor its answer grows without end.
 const BATCH_OBJECTS = 100;
 const BATCH_BYTES = 16 * 1024 * 1024;
 
 const UNDEFINED_TABLE = '42P01';
 
-/** Writing an object again makes it young, and not more often than this: an update is a row written. */
+/** Writing an object again updates its time at most this often, because every update writes a row. */
 const TOUCH_AFTER = "interval '1 hour'";
 
 /**
  * Keeps payloads as rows of a PostgreSQL table, named after their content. Needs PostgreSQL 12 or newer.
  *
- * The table is made when a worker starts, if its role may do so: see `postgresTable` for the statement.
- * Throws an `InvalidStorageError` for a name that is none.
+ * A worker creates the table when it starts, if its role may; `postgresTable` returns the statement.
+ * Throws an `InvalidStorageError` for an invalid name of the table or the schema.
  */
 export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStorage {
   const table = qualifiedName(options);
   const location = locationOf(options.connectionString);
   const own = new Opened(() => openPool(options.connectionString));
 
-  /** Runs statements on one connection, which an abort closes. */
+  /** Runs statements on one connection. An abort closes it. */
   async function run<T>(
     signal: AbortSignal | undefined,
     work: (query: Query) => Promise<T>,
@@ -87,7 +84,7 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
       placeOf: (key) => `${key} in table ${table} of ${location}`,
 
       async put(contents, signal) {
-        // Two transactions that write the same rows must do so in one order, or they lock each other out.
+        // Two transactions that write the same rows in a different order could deadlock.
         const sorted = contents.toSorted((a, b) => (a.key < b.key ? -1 : 1));
         await run(signal, async (query) => {
           for (const batch of batches(sorted, ({ bytes }) => bytes.length)) {
@@ -155,7 +152,7 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
       await run(undefined, async (query) => {
         if (await exists(query, table)) return;
         await query('BEGIN');
-        // Not even IF NOT EXISTS is safe where several make one table at the same time.
+        // IF NOT EXISTS is not safe when several workers create the table at the same time.
         await query('SELECT pg_advisory_xact_lock(hashtext($1))', [`plait ${table}`]);
         await query(tableStatement(table));
         await query('COMMIT');
@@ -168,7 +165,7 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
   };
 }
 
-/** The statement that makes the table, for teams whose workers may not. */
+/** The statement that creates the table. Run it yourself when your workers may not. */
 export function postgresTable(options: Pick<PostgresStorageOptions, 'table' | 'schema'> = {}) {
   return tableStatement(qualifiedName(options));
 }
@@ -181,7 +178,7 @@ function tableStatement(table: string): string {
 )`;
 }
 
-/** Quoted nowhere, so it may hold nothing that would have to be. */
+/** The name is not quoted anywhere, so it must not need quotes. */
 function qualifiedName({
   table = 'plait_objects',
   schema,
@@ -189,7 +186,7 @@ function qualifiedName({
   for (const [option, name] of Object.entries({ table, ...(schema && { schema }) })) {
     if (/^[a-z_][a-z0-9_]{0,62}$/.test(name)) continue;
     throw new InvalidStorageError(
-      `postgresStorage: ${option} ${JSON.stringify(name)} must be lower-case letters, digits and underscores, at most 63, and begin with no digit.`,
+      `postgresStorage: ${option} must be at most 63 lower-case letters, digits and underscores, and not begin with a digit; got ${JSON.stringify(name)}`,
     );
   }
   return schema === undefined ? table : `${schema}.${table}`;
@@ -215,13 +212,13 @@ async function onConnection<T>(
   const done = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
     const abort = (): void => {
-      // There is no other way to end a statement of somebody else's server.
+      // Closing the connection is the only way to end a running statement.
       release(true);
       reject(signal?.reason);
     };
     signal?.addEventListener('abort', abort, { signal: done.signal });
   });
-  // Unheard where the work fails by itself.
+  // Nobody awaits it when the work fails first.
   aborted.catch(() => undefined);
   try {
     signal?.throwIfAborted();
@@ -230,7 +227,7 @@ async function onConnection<T>(
     release(false);
     return result;
   } catch (error) {
-    // In the midst of a transaction, or of who knows what.
+    // The connection may be in the middle of a transaction.
     release(true);
     throw error;
   } finally {
@@ -238,7 +235,7 @@ async function onConnection<T>(
   }
 }
 
-/** Loaded when it is needed, since most have another storage. */
+/** Loads `pg` only now: most programs use another storage. */
 async function openPool(connectionString: string | undefined): Promise<PostgresPool> {
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
@@ -246,10 +243,10 @@ async function openPool(connectionString: string | undefined): Promise<PostgresP
     application_name: 'plait',
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: STATEMENT_MS,
-    // A program that has nothing else to do may end.
+    // Idle connections do not keep the process alive.
     allowExitOnIdle: true,
   });
-  // A connection that is lost while nobody uses it is replaced; unheard, its error ends the process.
+  // The pool replaces an idle connection that is lost. Without a listener the error ends the process.
   pool.on('error', () => undefined);
   return pool;
 }
@@ -257,9 +254,9 @@ async function openPool(connectionString: string | undefined): Promise<PostgresP
 function locationOf(connectionString: string | undefined): string {
   if (connectionString === undefined) return 'postgres://';
   if (!URL.canParse(connectionString)) {
-    // Not repeated here: what cannot be parsed may hold a password.
+    // The error must not repeat the string, which may hold a password.
     throw new InvalidStorageError(
-      'The connection string of PostgreSQL is no URL. Write postgres://user@host:5432/database, escape special characters as %40, or put the password into PGPASSWORD.',
+      'The connection string of PostgreSQL is not a URL. Write postgres://user@host:5432/database, escape special characters (@ as %40), or put the password into PGPASSWORD.',
     );
   }
   const { protocol, username, host, pathname } = new URL(connectionString);
@@ -270,14 +267,14 @@ function explained(error: unknown, location: string, table: string): unknown {
   if (error instanceof InvalidStorageError) return error;
   if (isRecord(error) && error['code'] === UNDEFINED_TABLE) {
     return new Error(
-      `PostgreSQL (${location}) has no table ${table}. A worker makes it when it starts, if its role may; or run: ${tableStatement(table).replaceAll(/\s+/g, ' ')}`,
+      `PostgreSQL (${location}) has no table ${table}. A worker creates it when it starts, if its role may. Otherwise run: ${tableStatement(table).replaceAll(/\s+/g, ' ')}`,
       { cause: error },
     );
   }
   return new Error(`PostgreSQL (${location}) failed`, { cause: error });
 }
 
-/** In order, each within the limits, or of one item. */
+/** Splits the items into batches within the limits; one larger item is a batch alone. */
 function* batches<T>(items: readonly T[], sizeOf: (item: T) => number): Generator<T[]> {
   let batch: T[] = [];
   let bytes = 0;

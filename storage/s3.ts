@@ -1,17 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import type * as S3 from '@aws-sdk/client-s3';
 import { defined, isRecord } from '../core/json.ts';
-import { KEY_PATTERN } from './content.ts';
 import type { Content } from './content.ts';
+import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
-import { storeByContent } from './keyed-content.ts';
 import { Opened } from './opened.ts';
-import { optionalPackage } from './optional-package.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
-/** What is used of an `S3Client`. */
+/** The part of an `S3Client` that is used. */
 export interface S3Sender {
-  // The commands of every version of the package fit.
+  // `any`, so that the commands of every version of the package fit.
   // oxlint-disable-next-line typescript/no-explicit-any
   send(command: any, options?: { abortSignal?: AbortSignal }): Promise<unknown>;
   destroy(): void;
@@ -20,41 +18,41 @@ export interface S3Sender {
 export interface S3StorageOptions {
   /** It must exist. */
   bucket: string;
-  /** In front of every key, with a slash between them. @default none */
+  /** Comes before every key, with a slash between them. @default none */
   prefix?: string;
-  /** @default that of the AWS SDK: AWS_REGION, a profile */
+  /** @default as the AWS SDK finds it: AWS_REGION, a profile */
   region?: string;
   /**
-   * URL of a server that speaks S3, such as MinIO; the bucket then stands in the path.
+   * URL of another server with the API of S3, such as MinIO.
    * @default AWS, or AWS_ENDPOINT_URL_S3
    */
   endpoint?: string;
-  /** Whether the bucket stands in the path, and not in the name of the host. @default with an endpoint */
+  /** Put the bucket into the path of URLs instead of the host name. @default true with an `endpoint` */
   pathStyle?: boolean;
   /**
-   * A client of your own, instead of region and endpoint. It is not closed by `close()`.
-   * @default one with the AWS SDK's own ways to find credentials
+   * Your own client, instead of region and endpoint. `close()` does not close it.
+   * @default a client that finds credentials as the AWS SDK does
    */
   client?: S3Sender;
 }
 
-/** How long a connection may take, and then an answer. */
+/** Limits for opening a connection, and for an answer. */
 const CONNECT_MS = 5_000;
 const ANSWER_MS = 60_000;
 
-/** As many as the AWS SDK has sockets for by default. */
+/** The AWS SDK has that many sockets by default. */
 const CONCURRENT = 50;
 
 /**
  * Keeps payloads as objects of an S3 bucket, named after their content. Needs the package
- * `@aws-sdk/client-s3`, version 3, and the permissions s3:GetObject, s3:PutObject and, to tell an object
- * that is lost from one that may not be read, s3:ListBucket; `plait storage gc` s3:DeleteObject too.
+ * `@aws-sdk/client-s3`, version 3, and the permissions s3:GetObject, s3:PutObject and s3:ListBucket, which
+ * tells a missing object from a forbidden one. `plait storage gc` needs s3:DeleteObject too.
  */
 export function s3Storage(options: S3StorageOptions): PlaitStorage {
   const { bucket } = options;
   const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
   const location = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`}`;
-  if (bucket === '') throw new InvalidStorageError('s3Storage: the name of the bucket is missing.');
+  if (bucket === '') throw new InvalidStorageError('s3Storage: bucket must not be empty');
   const place = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
   const opened = new Opened(() => openClient(options));
 
@@ -64,8 +62,7 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
   ): Promise<T> {
     const { s3, client } = await opened.get();
     try {
-      const aborts = abortSignal === undefined ? {} : { abortSignal };
-      return (await client.send(command(s3), aborts)) as T;
+      return (await client.send(command(s3), defined({ abortSignal }))) as T;
     } catch (error) {
       abortSignal?.throwIfAborted();
       throw explained(error, location);
@@ -73,7 +70,7 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
   }
 
   async function put({ key, bytes }: Content, signal: AbortSignal): Promise<void> {
-    // Also where it exists: that makes it young for `remove`.
+    // An existing object is written again, which makes it young for `remove`.
     await send((s3) => new s3.PutObjectCommand({ ...place(key), Body: bytes }), signal);
   }
 
@@ -87,7 +84,7 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
 
   async function writtenAt(key: string): Promise<Date | undefined> {
     const { Bucket, Key } = place(key);
-    // Needs no other permission than the listing itself, unlike HEAD.
+    // Unlike HEAD, listing needs no permission that `list` does not need.
     const { Contents } = await send<S3.ListObjectsV2CommandOutput>(
       (s3) => new s3.ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }),
     );
@@ -126,7 +123,7 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
         );
         for (const { Key = '', Size = 0, LastModified } of page.Contents ?? []) {
           const key = Key.slice(prefix.length);
-          // Others may share the bucket.
+          // The bucket may hold other objects.
           if (!KEY_PATTERN.test(key) || LastModified === undefined) continue;
           yield { key, bytes: Size, writtenAt: LastModified } satisfies StoredObject;
         }
@@ -147,7 +144,7 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
       return removed;
     },
 
-    // Nothing is made: a bucket has an owner, a region and rules that a worker cannot guess.
+    // A worker cannot create the bucket: it does not know its owner, region and rules.
     prepare: () => Promise.resolve(),
 
     async close() {
@@ -165,14 +162,31 @@ async function openClient(options: S3StorageOptions): Promise<{ s3: typeof S3; c
     ...defined({ region, endpoint }),
     forcePathStyle: pathStyle,
     requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS },
-    // Servers other than AWS know them only in part, and the key is a checksum already.
+    // Not all servers other than AWS support them, and the key is a checksum already.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
   return { s3, client: made };
 }
 
-/** Runs at most so many at once; the first failure aborts the others. */
+/** Imports an optional package. Throws an `InvalidStorageError` that says how to install it. */
+export async function optionalPackage<T>(name: string, load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const missing =
+      isRecord(error) &&
+      error['code'] === 'ERR_MODULE_NOT_FOUND' &&
+      String(error['message']).includes(`'${name}'`);
+    if (!missing) throw error;
+    throw new InvalidStorageError(
+      `This storage needs the package ${name}, which is not installed: npm install ${name}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Runs at most `CONCURRENT` at once. The first failure aborts the others. */
 async function forEach<T>(
   items: readonly T[],
   work: (item: T, signal: AbortSignal) => Promise<void>,
@@ -180,7 +194,7 @@ async function forEach<T>(
 ): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([failed.signal, ...(outer === undefined ? [] : [outer])]);
-  // Every request listens to it, and Node takes more than ten listeners for a leak.
+  // Every request listens to it, and Node warns about a leak above ten listeners.
   setMaxListeners(0, signal);
   const queue = items.values();
   const strand = async (): Promise<void> => {
@@ -203,7 +217,7 @@ function explained(error: unknown, location: string): Error {
   return new Error(`S3 (${location}) failed`, { cause: named(error) });
 }
 
-/** Some servers answer without a text, and the SDK's "UnknownError" says nothing. */
+/** With the status when a server answers without a text: "UnknownError" says nothing. */
 function named(error: unknown): unknown {
   const status = statusOf(error);
   if (!(error instanceof Error) || status === undefined) return error;

@@ -2,16 +2,15 @@ import { createHash } from 'node:crypto';
 import type { Payload, PayloadCodec, StorageDriver } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 
-// A part of a conversation, a spec or a text that lies in the storage outside of any history. It passes
-// through the codecs as every payload does: a team that encrypts its history wants its transcripts
-// encrypted too.
+// A part of a conversation, a spec or a text that is in the storage and not in a history. It passes through
+// the codecs like every payload: a team that encrypts its history wants its transcripts encrypted too.
 
-/** By which a part is known, whoever has written it: SHA-256 of its JSON, in hex. */
+/** Identifies a part, no matter who writes it: SHA-256 of its JSON, in hex. */
 export function partDigest(json: string): string {
   return createHash('sha256').update(json).digest('hex');
 }
 
-/** Returns the claim by which it is read again. */
+/** Returns the claim that `readPart` takes. */
 export async function writePart(
   storage: StorageDriver,
   value: object,
@@ -20,11 +19,11 @@ export async function writePart(
   let payloads = [defaultPayloadConverter.toPayload(value)];
   for (const codec of codecs) payloads = await codec.encode(payloads);
   const [claim] = await storage.store({}, payloads);
-  if (claim === undefined) throw new Error(`storage ${storage.name} returned no claim`);
+  if (claim === undefined) throw new Error(`the storage driver ${storage.name} returned no claim`);
   return claim.claimData;
 }
 
-/** Rejects with what the driver says where the part is not there. */
+/** Rejects with the driver's error when the part is missing. */
 export async function readPart<T extends object>(
   storage: StorageDriver,
   claim: Record<string, string>,
@@ -33,6 +32,6 @@ export async function readPart<T extends object>(
   let payloads: Payload[] = await storage.retrieve({}, [new StorageDriverClaim(claim)]);
   for (const codec of codecs.toReversed()) payloads = await codec.decode(payloads);
   const [payload] = payloads;
-  if (payload === undefined) throw new Error(`storage ${storage.name} returned nothing`);
+  if (payload === undefined) throw new Error(`the storage driver ${storage.name} returned nothing`);
   return defaultPayloadConverter.fromPayload<T>(payload);
 }

@@ -3,22 +3,21 @@ import type { CollectableStorage } from './plait-storage.ts';
 
 export interface SweepOptions {
   /**
-   * The keys of all objects that are still needed, asked for after the objects were listed. Others
-   * may be among them, and a key may come several times. When it throws, nothing is removed.
+   * The keys of all objects that are still needed. Called after the objects were listed. Keys of other
+   * storages may be among them, and a key may come several times. When it throws, nothing is removed.
    */
   live: () => AsyncIterable<string>;
   /**
-   * Only objects that were last written before this are removed: what was written a moment ago is
-   * named by nobody yet. Keep a day at least.
+   * Only objects that were last written before this are removed: no workflow names an object that was
+   * written a moment ago. Keep objects for a day at least.
    */
   writtenBefore: Date;
   /**
-   * Removes also where nothing at all is needed of what is there. Otherwise that is an error: somebody
-   * has asked the wrong server for what is needed.
-   * @default false
+   * Remove even when nothing in the storage is needed. Otherwise that is an error: most likely `live` asked
+   * the wrong server. @default false
    */
   removeAll?: boolean;
-  /** Tells what would be removed. @default false */
+  /** Remove nothing, and report what would be removed. @default false */
   dryRun?: boolean;
 }
 
@@ -28,18 +27,18 @@ export interface Tally {
 }
 
 export interface SweepReport {
-  /** In a dry run: what would have been. */
+  /** In a dry run: what would be removed. */
   removed: Tally;
   /** Old, and still needed. */
   needed: Tally;
-  /** Too young to be removed, or written again meanwhile. */
+  /** Too young to be removed, or written again since it was listed. */
   young: Tally;
 }
 
 const BATCH = 500;
 
 /**
- * Removes what is old and not needed. It may be run again at any time, and by several at once.
+ * Removes objects that are old and not needed. You may run it at any time, and several at once.
  *
  * Throws a `NothingNeededError` before it removes everything.
  */
@@ -48,7 +47,7 @@ export async function sweep(
   { live, writtenBefore, removeAll = false, dryRun = false }: SweepOptions,
 ): Promise<SweepReport> {
   const report = { removed: tally(), needed: tally(), young: tally() };
-  // Before anybody is asked what is needed: what is written from now on is young.
+  // Listed before `live` is called: whatever is written from now on is young.
   const old = new Map<string, number>();
   const young = new Set<string>();
   for await (const { key, bytes, writtenAt } of storage.list()) {

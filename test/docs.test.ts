@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { testGuide } from './fixtures/guide.ts';
-import { temporalIsListening } from '../testing/find-temporal.ts';
+import { temporalIsListening } from '../testing/temporal-connection.ts';
 import startOneServer from './docs/one-server.ts';
 
 describe('docs/testing.md', () => {

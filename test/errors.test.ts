@@ -11,7 +11,7 @@ import * as testing from '../testing/index.ts';
 import * as worker from '../worker/index.ts';
 
 const call = { turnId: 'turn-1', callId: 'toolu_1' };
-const result = {} as client.TurnResult;
+const result = {} as plait.TurnResult;
 
 // A code is part of the interface: callers branch on it. Add to this table, and change nothing in it.
 const ERRORS: readonly [code: string, error: PlaitError][] = [

@@ -1,9 +1,9 @@
-import { defined } from '../core/json.ts';
-import { NativeConnection } from '@temporalio/worker';
-import type { LogLevel, Worker, WorkerOptions } from '@temporalio/worker';
-import { Client, Connection } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import type { LogLevel, Worker, WorkerOptions } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { AgentClient } from '../client/agent-client.ts';
+import { defined } from '../core/json.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import type { CreateWorkerOptions } from '../worker/create-worker.ts';
 import { createWorker } from '../worker/create-worker.ts';
@@ -21,21 +21,20 @@ export interface TestEnvironmentOptions extends Omit<
   /** What the model answers. */
   script: Script;
   /**
-   * When set, the model refuses prompts of more tokens with `prompt is too long`, four characters counted
-   * as one. @default none
+   * Most tokens of a prompt, four characters counted as one. Longer ones get the API's 400, `prompt is too
+   * long`. @default no limit
    */
   contextWindow?: number;
   /**
-   * A server that runs already, for example one for all tests of a run: what `startTemporalServer`
-   * returns, or an address. It stays when the environment is closed. An address that is `undefined`
-   * means none, as in `process.env['TEST_TEMPORAL']`.
-   * @default one of its own, in memory, ended with the environment
+   * A server that already runs, for example one for all tests of a run: what `startTemporalServer`
+   * returns, or an address. It keeps running when the environment is closed. The address may be
+   * `undefined`, as in `process.env['TEST_TEMPORAL']`; then the environment starts a server.
+   * @default a new server in memory, which ends with the environment
    */
   temporal?: { readonly address: string | undefined; readonly namespace?: string };
   /**
-   * What Temporal's workers log. One setting for the process: the first environment decides, and a
-   * `Runtime.install` of your own before it wins.
-   * @default 'ERROR': tools that fail are what is tested
+   * What Temporal's workers log. There is one setting per process: that of the first environment, unless
+   * you called `Runtime.install` before. @default 'ERROR', since tests let tools fail on purpose
    */
   logLevel?: LogLevel;
 }
@@ -43,22 +42,23 @@ export interface TestEnvironmentOptions extends Omit<
 /** A Temporal server, a scripted model, a worker with your agents, and a client for them. */
 export interface TestEnvironment extends AsyncDisposable {
   readonly agents: AgentClient;
-  /** What the worker asked the model, and where it is. */
+  /** The scripted model: its URL, and every request so far. */
   readonly model: MessagesServer;
   readonly worker: Worker;
   readonly taskQueue: string;
   readonly temporal: { readonly address: string; readonly namespace: string };
-  /** Cancels what still runs and ends all that was started here. Calling it again does nothing. */
+  /** Cancels what still runs and stops everything that was started. Calling it again does nothing. */
   close(): Promise<void>;
 }
 
 /**
- * Runs your agents for real, without an API key: only the model is scripted.
+ * Runs your agents on a real Temporal server, without an API key: only the model is scripted.
  *
- * ```ts
- * await using env = await startTestEnvironment({ agents: [myAgent], script });
- * const result = await env.agents.execute(myAgent, 'Hello');
- * ```
+ * @example
+ * const script = conversation('Hello', [callTools({ look: { id: 1 } }), say('Done.')]);
+ * await using env = await startTestEnvironment({ agents: [support], script });
+ * const result = await env.agents.execute(support, 'Hello');
+ * expectTurn(result).ended('end_turn').outcome('look', 'succeeded');
  */
 export async function startTestEnvironment(
   options: TestEnvironmentOptions,
@@ -80,7 +80,7 @@ export async function startTestEnvironment(
     const native = await NativeConnection.connect({ address });
     cleanups.push(() => native.close());
     const worker = await createWorker({
-      // Nobody waits for a tool of a test that is over.
+      // No need to wait for tools when the test is over.
       shutdownGraceTime: 0,
       ...(await workflows(workerOptions)),
       ...workerOptions,
@@ -90,7 +90,7 @@ export async function startTestEnvironment(
       anthropic: { baseURL: model.url, apiKey: 'test' },
     });
     const running = worker.run();
-    // A worker that breaks down says so when the environment is closed.
+    // When the worker breaks, `close` rejects with its error.
     running.catch(() => undefined);
     cleanups.push(async () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -127,7 +127,7 @@ async function ownServer(namespace: string, cleanups: (() => Promise<void>)[]): 
   return server.address;
 }
 
-/** Without options that shape the bundle, one bundle does for all environments of the process. */
+/** All environments of the process share one bundle, unless an option changes what is in it. */
 async function workflows(options: Partial<WorkerOptions>): Promise<Partial<WorkerOptions>> {
   const { workflowBundle, interceptors, bundlerOptions, dataConverter, plugins } = options;
   const own = [workflowBundle, interceptors, bundlerOptions, dataConverter, plugins];
@@ -135,7 +135,7 @@ async function workflows(options: Partial<WorkerOptions>): Promise<Partial<Worke
   return { workflowBundle: await bundleOnce(options.workflowsPath) };
 }
 
-/** In this order, each also when one before it fails: the worker, its connections, the server. */
+/** One after another, each also when one before it failed: the worker, its connections, the server. */
 async function runAll(cleanups: readonly (() => Promise<void>)[]): Promise<void> {
   const errors: unknown[] = [];
   for (const cleanup of cleanups) {

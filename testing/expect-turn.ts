@@ -3,19 +3,15 @@ import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeType } from '../core/calls/outcome.ts';
 import type { CallRecord } from '../core/calls/record.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
-import type { TurnProgress } from '../core/turn/result.ts';
-import { answerProblems, answerText } from './answers.ts';
-import { callLine, json, turnText } from './turn-text.ts';
-
-/** The result of a turn, or the `progress` of a `TurnFailedError`. */
-export type ObservedTurn = TurnProgress & { readonly stopReason?: StopReason };
+import type { ObservedTurn } from './observed-turn.ts';
+import { answerProblems, answerText, callText, json, turnText } from './observed-turn.ts';
 
 /** Calls of a tool: all of them, or those with exactly this input. */
 export type CallMatch = string | readonly [name: string, input: unknown];
 
 /**
- * Asserts what a turn did. Every assertion throws an `AssertionError` that tells all the calls there
- * were, and returns the expectation, so that the next can follow.
+ * Asserts what a turn did. An assertion that fails throws an `AssertionError` that lists all calls of the
+ * turn; one that holds returns the expectation, so that you can chain the next.
  *
  * ```ts
  * expectTurn(result).ended('end_turn').called('get_orders', { customer_id: 7 }).neverCalled('refund');
@@ -32,7 +28,7 @@ class TurnExpectation {
     this.turn = turn;
   }
 
-  /** Why it ended. A turn that failed has no stop reason. */
+  /** With which stop reason it ended. A turn that failed has none. */
   ended(expected: StopReason): this {
     const { stopReason: actual } = this.turn;
     if (actual === expected) return this;
@@ -43,7 +39,7 @@ class TurnExpectation {
     });
   }
 
-  /** At least once; with exactly this input, where one is given. */
+  /** The tool was called at least once: with exactly this input, if you give one. */
   called(name: string, ...input: [input?: unknown]): this {
     const match = toMatch(name, input);
     if (this.find(match).length > 0) return this;
@@ -58,7 +54,7 @@ class TurnExpectation {
     throw this.failure(`expected no call of ${matchText(match)}, but there ${many}`);
   }
 
-  /** A different call for each, all asked for in one reply of the model, in whatever order. */
+  /** There is a different call for each, all in one reply of the model, in any order. */
   calledTogether(...matches: readonly CallMatch[]): this {
     const rounds = new Set(this.turn.calls.map(({ round }) => round));
     const together = [...rounds].some((round) =>
@@ -73,7 +69,7 @@ class TurnExpectation {
     );
   }
 
-  /** Each in a later round than the one before, so with the results of that one in sight. */
+  /** Each was called in a later round than the one before, so after the model read its result. */
   calledInOrder(...matches: readonly CallMatch[]): this {
     let round = 0;
     let before = '';
@@ -90,10 +86,10 @@ class TurnExpectation {
   }
 
   /**
-   * How the call ended, and what the model was told of it: a part of the text, or a pattern in it. Of
-   * several calls that match, each must have ended so.
+   * How the call ended, and what the model reads as its result: a part of the text, or a pattern in it.
+   * When several calls match, it must hold for each.
    */
-  outcome(match: CallMatch, expected: OutcomeType, told?: string | RegExp): this {
+  outcome(match: CallMatch, expected: OutcomeType, result?: string | RegExp): this {
     const calls = this.findSome(match);
     const other = calls.filter(({ outcome }) => outcome !== expected);
     if (other.length > 0) {
@@ -103,20 +99,20 @@ class TurnExpectation {
         { actual: calls.map(({ outcome }) => outcome), expected: calls.map(() => expected) },
       );
     }
-    if (told === undefined) return this;
+    if (result === undefined) return this;
     for (const call of calls) {
       const text = answerText(this.turn.messages, call.id);
-      if (typeof told === 'string' ? text.includes(told) : text.search(told) !== -1) continue;
-      const pattern = typeof told === 'string' ? json(told) : String(told);
+      if (typeof result === 'string' ? text.includes(result) : text.search(result) !== -1) continue;
+      const pattern = typeof result === 'string' ? json(result) : String(result);
       throw this.failure(
-        `expected the answer to ${matchText(match)} to contain ${pattern}, but it is ${json(text)}`,
-        { actual: text, expected: told },
+        `expected the result of ${matchText(match)} to contain ${pattern}, but it is ${json(text)}`,
+        { actual: text, expected: result },
       );
     }
     return this;
   }
 
-  /** How many attempts were started; 0 when the call never reached a worker. Of each that matches. */
+  /** How many attempts were started, for each call that matches; 0 when it never reached a worker. */
   attempts(match: CallMatch, expected: number): this {
     const actual = this.findSome(match).map(({ attempts }) => attempts);
     if (actual.every((attempts) => attempts === expected)) return this;
@@ -128,7 +124,7 @@ class TurnExpectation {
 
   /**
    * Every call of the conversation is answered exactly once, in the very next message, in call order,
-   * and by nothing but results: what the Messages API demands, and what holds whatever happens.
+   * and that message holds results only. The Messages API demands it, and Plait keeps it whatever happens.
    */
   answeredEveryCall(): this {
     const problems = answerProblems(this.turn);
@@ -160,7 +156,7 @@ class TurnExpectation {
 
 export type { TurnExpectation };
 
-/** An input that was not given matches any, and `undefined` is not an input that a model can send. */
+/** Without an input, any matches: a model cannot send `undefined`. */
 function toMatch(name: string, [input]: readonly unknown[]): CallMatch {
   return input === undefined ? name : [name, input];
 }
@@ -171,10 +167,10 @@ function matches(match: CallMatch, { name, input }: CallRecord): boolean {
 }
 
 function matchText(match: CallMatch): string {
-  return typeof match === 'string' ? match : callLine(match[0], match[1]);
+  return typeof match === 'string' ? match : callText(match[0], match[1]);
 }
 
-/** Whether there is a call of its own for each. */
+/** Whether each can have a different call. */
 function canAssign(wanted: readonly CallMatch[], calls: readonly CallRecord[]): boolean {
   const [first, ...rest] = wanted;
   if (first === undefined) return true;

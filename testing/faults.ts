@@ -1,11 +1,12 @@
+import { defined } from '../core/json.ts';
 import type { Fault, FaultReply, MessageReply, Reply, StreamFault } from './messages/reply.ts';
 import { say } from './replies.ts';
 
-/** For ever, as the time of a stall: until the client gives up or the server is closed. */
+/** A stall that ends when the client gives up or the server is closed. */
 const FOREVER = Number.POSITIVE_INFINITY;
 
 export interface StatusFaultOptions {
-  /** Sent as they are, for example `{ 'x-should-retry': 'false' }`. */
+  /** Response headers, for example `{ 'x-should-retry': 'false' }`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** `error.details.error_code`, for example `enforced_spend_limit_reached`. */
   readonly errorCode?: string;
@@ -13,13 +14,13 @@ export interface StatusFaultOptions {
 }
 
 export interface StreamFaultOptions {
-  /** How many events are sent before. Default: half of them. */
+  /** How many events are sent before the fault. @default half of them */
   readonly afterEvents?: number;
-  /** The reply that is spoilt. Default: a few sentences, or what `times` gives afterwards. */
+  /** The reply that goes wrong. @default a few sentences; inside `times`, the reply that comes later */
   readonly reply?: Reply;
 }
 
-/** What can go wrong, as a reply of a script. On its own it goes wrong every time; see `times`. */
+/** Replies of a script that go wrong: every time, or only at first with `times`. */
 export const fault = {
   /** Any error status with the API's error body. */
   status(
@@ -28,18 +29,19 @@ export const fault = {
     message: string,
     { headers = {}, errorCode }: Omit<StatusFaultOptions, 'message'> = {},
   ): FaultReply {
-    const details = errorCode === undefined ? {} : { details: { error_code: errorCode } };
-    return { fault: { kind: 'status', status, error: { type, message, ...details }, headers } };
+    const details = errorCode === undefined ? undefined : { error_code: errorCode };
+    const error = { type, message, ...defined({ details }) };
+    return { type: 'fault', fault: { type: 'status', status, error, headers } };
   },
 
-  /** 429 `rate_limit_error`. `retryAfter` is in seconds and becomes a header; without it none is sent. */
+  /** 429 `rate_limit_error`. `retryAfter`, in seconds, becomes the header `retry-after`. */
   rateLimited({
     retryAfter,
     message = "This request would exceed your organization's rate limit.",
     headers = {},
     ...options
   }: StatusFaultOptions & { readonly retryAfter?: number } = {}): FaultReply {
-    const wait = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
+    const wait = defined({ 'retry-after': retryAfter?.toString() });
     return fault.status(429, 'rate_limit_error', message, {
       ...options,
       headers: { ...wait, ...headers },
@@ -66,40 +68,40 @@ export const fault = {
 
   /** Silence before the response's headers, then the reply. */
   stallBeforeHeaders(forMs: number = FOREVER, reply?: Reply): FaultReply {
-    return spoil({ kind: 'stallBeforeHeaders', forMs }, reply);
+    return spoil({ type: 'stallBeforeHeaders', forMs }, reply);
   },
 
   /** Silence in the middle of the stream, without pings, then the rest. */
   stallMidStream(forMs: number = FOREVER, options: StreamFaultOptions = {}): FaultReply {
-    return spoil(at({ kind: 'stall', forMs }, options), options.reply);
+    return spoil(at({ type: 'stall', forMs }, options), options.reply);
   },
 
-  /** An `error` event after the 200. Outside a stream it is the status that belongs to the type. */
+  /** An `error` event after the 200. Without streaming, the response has the status of that error. */
   midStreamError(
     type = 'overloaded_error',
     { message = 'Overloaded', ...options }: StreamFaultOptions & { readonly message?: string } = {},
   ): FaultReply {
-    return spoil(at({ kind: 'error', error: { type, message } }, options), options.reply);
+    return spoil(at({ type: 'error', error: { type, message } }, options), options.reply);
   },
 
-  /** An event of a type that does not exist yet; the rest follows. */
+  /** An event of an unknown type; the rest of the reply follows. */
   unknownEvent(options: StreamFaultOptions = {}): FaultReply {
-    return spoil(at({ kind: 'unknownEvent' }, options), options.reply);
+    return spoil(at({ type: 'unknownEvent' }, options), options.reply);
   },
 
   /** The stream ends cleanly before `message_stop`. */
   earlyEnd(options: StreamFaultOptions = {}): FaultReply {
-    return spoil(at({ kind: 'end' }, options), options.reply);
+    return spoil(at({ type: 'end' }, options), options.reply);
   },
 
   /** The connection dies in the middle of the response. */
   reset(options: StreamFaultOptions = {}): FaultReply {
-    return spoil(at({ kind: 'reset' }, options), options.reply);
+    return spoil(at({ type: 'reset' }, options), options.reply);
   },
 
   /**
-   * A call cut by `max_tokens`: its block is closed, but only `keep` characters of the input's JSON
-   * (default: half) came. Outside a stream the input is empty.
+   * A call cut by `max_tokens`: its block is closed, but only the first `keep` characters of the input's
+   * JSON (half by default) have come. Without streaming, the input is empty.
    */
   truncatedToolUse(name: string, input: unknown, keep?: number): MessageReply {
     const json = JSON.stringify(input);
@@ -110,20 +112,22 @@ export const fault = {
     };
   },
 
-  /** A call whose streamed input is no JSON. Outside a stream the input is empty. */
+  /** A call whose streamed input is not valid JSON. Without streaming, the input is empty. */
   invalidJsonInput(name: string, rawInput = '{"customer_id": 12 34'): MessageReply {
     return { content: [{ type: 'tool_use', name, input: {}, rawInput }] };
   },
 } as const;
 
 /**
- * The first `count` arrivals of the very same request meet the fault, later ones get `then`.
- * Counted for each request body by itself, so other conversations and later rounds are untouched.
+ * The first `count` times that the very same request arrives, it gets `first`, then `then`. Each request
+ * body has its own count, so other conversations and later rounds are not affected.
  */
 export function times(count: number, first: Reply, then: Reply): Reply {
   return ({ arrival }) => {
     if (arrival > count) return then;
-    return 'fault' in first && first.reply === undefined ? { ...first, reply: then } : first;
+    return typeof first === 'object' && first.type === 'fault' && first.reply === undefined
+      ? { ...first, reply: then }
+      : first;
   };
 }
 
@@ -133,14 +137,14 @@ const SOME_SENTENCES = say(
 );
 
 function spoil(fault: Fault, reply: Reply | undefined): FaultReply {
-  return reply === undefined ? { fault } : { fault, reply };
+  return { type: 'fault', fault, ...defined({ reply }) };
 }
 
 function at<F extends StreamFault>(fault: F, { afterEvents }: StreamFaultOptions): F {
-  return afterEvents === undefined ? fault : { ...fault, afterEvents };
+  return { ...fault, ...defined({ afterEvents }) };
 }
 
-/** What a fault without a reply of its own spoils. */
+/** The reply that the fault interrupts. */
 export function spoiltReply({ reply = SOME_SENTENCES }: FaultReply): Reply {
   return reply;
 }

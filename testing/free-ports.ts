@@ -2,12 +2,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
 
-/** Where every server that Plait starts by itself listens: nowhere but on this machine. */
+/** Servers that Plait starts listen on this machine only. */
 export const LOCAL_HOST = '127.0.0.1';
 
-/**
- * `count` different ports that nobody listens on. Somebody else may take one before you do.
- */
+/** `count` different ports that nobody listens on. Another process may take one before you do. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, LOCAL_HOST));
   await Promise.all(servers.map((server) => once(server, 'listening')));
@@ -16,7 +14,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** Why nobody can listen on this port, in a few words; nothing when it is free. */
+/** Why you cannot listen on this port, in a few words; `undefined` when it is free. */
 export async function whyNotFree(port: number): Promise<string | undefined> {
   try {
     const server = createServer().listen(port, LOCAL_HOST);

@@ -10,34 +10,34 @@ export interface MessagesServerOptions extends EndpointOptions {
   readonly script: Script;
   /** @default a free port */
   readonly port?: number;
-  /** How fast replies come, unless a reply says otherwise. @default as fast as possible */
+  /** How fast replies come, unless a reply has its own pace. @default as fast as possible */
   readonly pace?: Pace;
   /**
-   * Whether `requests` holds what was asked. A conversation of hundreds of rounds is sent whole with
-   * each of them. @default true
+   * Whether `requests` keeps the requests. Turn it off for conversations of hundreds of rounds, since every
+   * request holds the whole conversation. @default true
    */
   readonly keepRequests?: boolean;
   /**
-   * When set, prompts of more tokens are refused with `prompt is too long`, four characters counted as one.
-   * @default none, since tokens are only estimated
+   * Most tokens of a prompt, four characters counted as one. Longer ones get a 400, `prompt is too long`.
+   * @default no limit, since tokens are only estimated
    */
   readonly contextWindow?: number;
-  /** When set, requests with another key are refused with 401. @default everybody may */
+  /** The only key that is accepted; others get a 401. @default any key */
   readonly apiKey?: string;
 }
 
 export interface MessagesServer extends AsyncDisposable {
   /** For the client's `baseURL`. */
   readonly url: string;
-  /** Every request so far, in the order of arrival; none without `keepRequests`. */
+  /** Every request so far, in the order of arrival; empty without `keepRequests`. */
   readonly requests: readonly RecordedRequest[];
   /** Ends every response, stalled ones too, and frees the port. */
   close(): Promise<void>;
 }
 
 /**
- * Starts a server on the loopback that speaks Anthropic's Messages API, answers by a script and
- * refuses what the API refuses, in the API's own words.
+ * Starts a server on the loopback interface that speaks Anthropic's Messages API. It answers by a script
+ * and rejects the requests that the API rejects, in the API's own words.
  */
 export async function startMessagesServer(options: MessagesServerOptions): Promise<MessagesServer> {
   const requests: RecordedRequest[] = [];
@@ -50,7 +50,7 @@ export async function startMessagesServer(options: MessagesServerOptions): Promi
     count += 1;
     const exchange = openExchange(request, response, count, () => closing);
     if (keepRequests) requests.push(exchange.record);
-    // It rejects only when the connection broke, and then there is nobody left to tell.
+    // It only rejects when the connection is broken.
     endpoints.handle(exchange).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
@@ -64,7 +64,7 @@ export async function startMessagesServer(options: MessagesServerOptions): Promi
     if (!server.listening) return;
     await new Promise<void>((resolve) => {
       server.close(() => resolve());
-      // Without this, a kept-alive or stalled connection would hold the port for ever.
+      // Otherwise a kept-alive or stalled connection would hold the port for ever.
       server.closeAllConnections();
     });
   };

@@ -6,7 +6,7 @@ let asked = false;
 
 /**
  * Sets what Temporal's workers of this process log. A process has one such setting: the first call
- * decides, and one that the program made itself wins.
+ * decides, unless the program has called `Runtime.install` itself.
  */
 export function quietRuntime(level: LogLevel = 'ERROR'): void {
   if (asked) return;

@@ -5,20 +5,20 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { ReplayWorkerOptions } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
-import { turnRuns } from '../client/follow/runs.ts';
+import { turnRuns } from '../client/follow/history.ts';
 import { PlaitError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
 import { quietRuntime } from './quiet-runtime.ts';
 import { bundleOnce } from './workflow-bundle.ts';
 
 /**
- * Every option of Temporal's replay worker. Workflows of your own: give `workflowsPath` or
- * `workflowBundle`; without them the histories are replayed with Plait's. Encrypted histories, and
+ * Every option of Temporal's replay worker. For your own workflows give `workflowsPath` or
+ * `workflowBundle`; by default the histories are replayed with Plait's. Encrypted histories, and
  * those of workers with a `storage`, need the workers' `dataConverter`.
  */
 export type ReplayOptions = ReplayWorkerOptions;
 
-/** Workflows that are to go on with the recorded histories would do something else. */
+/** With these workflows, turns that have the recorded histories would fail. */
 export class ReplayFailedError extends PlaitError {
   override readonly name = 'ReplayFailedError' as const;
   override readonly code = 'REPLAY_FAILED' as const;
@@ -27,7 +27,7 @@ export class ReplayFailedError extends PlaitError {
   constructor(failures: readonly ReplayFailure[], replayed: number) {
     const lines = failures.map(({ file, error }) => `  ${file}: ${error.message}`);
     super(
-      `${failures.length} of ${replayed} histories cannot go on with these workflows:\n${lines.join('\n')}`,
+      `${failures.length} of ${replayed} histories do not replay with these workflows:\n${lines.join('\n')}`,
       { cause: failures[0]?.error },
     );
     this.failures = failures;
@@ -36,20 +36,20 @@ export class ReplayFailedError extends PlaitError {
 
 export interface ReplayFailure {
   readonly file: string;
-  /** Temporal's, for example a `DeterminismViolationError`. */
+  /** Temporal's error, for example a `DeterminismViolationError`. */
   readonly error: Error;
 }
 
 /**
- * Replays recorded histories: every `*.json` of a folder, or the files given. They stand for turns
- * that are under way while a new version of the worker is rolled out.
+ * Replays recorded histories: every `*.json` of a folder, or the files that you name. They stand for turns
+ * that are running while you roll out a new version of the worker.
  *
  * A history comes from `recordHistory`, from `temporal workflow show --output json`, or from the
  * download button of the Temporal UI.
  *
  * @returns the files, in the order of their replay
- * @throws ReplayFailedError when one would not go on; all of them are tried
- * @throws Error when there is none, or a file holds no history
+ * @throws ReplayFailedError when a history does not replay, after all have been tried
+ * @throws Error when there is no file, or a file does not hold a history
  */
 export async function replayHistories(
   source: string | URL | readonly (string | URL)[],
@@ -66,7 +66,7 @@ export async function replayHistories(
   const { workflowsPath, ...others } = options;
   const workflowBundle = options.workflowBundle ?? (await bundleOnce(workflowsPath));
   const failures: ReplayFailure[] = [];
-  // In their order, one after another.
+  // They are replayed one after another, in their order.
   const tried = files.values();
   for await (const { error } of Worker.runReplayHistories(
     { ...others, workflowBundle },
@@ -80,13 +80,12 @@ export async function replayHistories(
 }
 
 /**
- * Writes the history of a turn or of a session for `replayHistories`, running or ended, with the folders
- * above it.
- * What tells where and by whom it was recorded is left out: host names, process ids, stack traces.
- * Inputs, results and messages are in it.
+ * Writes the history of a turn or a session to a file, for `replayHistories`. It may be running or ended.
+ * Missing folders are made. Host names, process ids and stack traces are left out; inputs, results and
+ * messages are in it.
  *
- * What has gone on in new runs has a history for each: the first is `file`, and the others are
- * beside it, with `.run-2`, `.run-3`, … before the ending.
+ * A workflow that has continued as new has one history for each run: the first is `file`, and the others
+ * are beside it, with `.run-2`, `.run-3`, … before the extension.
  *
  * @returns the files, in the order of the runs
  */
@@ -109,11 +108,11 @@ export async function recordHistory(
   );
 }
 
-/** Replay reads none of this. */
+/** Replaces what says where the history was recorded. Replay does not read it. */
 function anonymous(json: string): string {
   const events: unknown = JSON.parse(json, (key, value: unknown) => {
     if (key === 'identity') return 'recorder';
-    // The name of a worker's own queue: process id, host, and a random part.
+    // The name of a worker's sticky queue: process id, host, and a random part.
     if (typeof value === 'string' && /^\d+@/.test(value)) return 'sticky';
     return key === 'stackTrace' ? '' : value;
   });
@@ -129,14 +128,17 @@ async function historyFiles(source: Parameters<typeof replayHistories>[0]): Prom
       return names.toSorted().map((name) => join(path, name));
     }),
   );
-  // A test that replays nothing would pass for ever.
-  if (found.flat().length === 0) throw new Error(`No histories (*.json) in ${paths.join(', ')}`);
+  // Otherwise a test would pass without replaying anything.
+  if (found.flat().length === 0) {
+    const where = paths.length === 0 ? 'an empty list of files' : paths.join(', ');
+    throw new Error(`No histories (*.json) in ${where}. Record some with recordHistory.`);
+  }
   return found.flat();
 }
 
 interface RecordedHistory {
   events: Record<string, unknown>[];
-  /** A session names its turns after it. Servers before 1.20 did not record it. */
+  /** A session derives the ids of its turns from it. Servers before 1.20 did not record it. */
   workflowId?: string;
 }
 
@@ -144,8 +146,12 @@ async function readHistory(file: string): Promise<RecordedHistory> {
   const json: unknown = JSON.parse(await readFile(file, 'utf8'));
   const list: unknown = isRecord(json) ? json['events'] : json;
   const events = Array.isArray(list) ? list.filter(isRecord) : [];
-  if (events.length === 0) throw new Error(`${file} holds no history: there are no events in it`);
-  // The Temporal UI shows the newest first, and what is downloaded or copied from it may do so too.
+  if (events.length === 0) {
+    throw new Error(
+      `${file} is not a history: it has no events. Use what recordHistory or \`temporal workflow show --output json\` writes.`,
+    );
+  }
+  // The Temporal UI shows the newest event first, and so may a history that was copied from it.
   events.sort((a, b) => Number(a['eventId']) - Number(b['eventId']));
   if (isDecoded(events[0])) {
     throw new Error(
@@ -153,7 +159,7 @@ async function readHistory(file: string): Promise<RecordedHistory> {
     );
   }
   const workflowId = startedAttributes(events[0])?.['workflowId'];
-  return { events, ...(typeof workflowId === 'string' ? { workflowId } : {}) };
+  return { events, ...(typeof workflowId === 'string' && { workflowId }) };
 }
 
 function startedAttributes(started: Record<string, unknown> | undefined) {
@@ -161,7 +167,7 @@ function startedAttributes(started: Record<string, unknown> | undefined) {
   return isRecord(attributes) ? attributes : undefined;
 }
 
-/** A payload of a history is metadata and base64; decoded for people, it is the value alone. */
+/** A payload of a history is metadata and base64. When it is decoded, only the value is left. */
 function isDecoded(started: Record<string, unknown> | undefined): boolean {
   const input = startedAttributes(started)?.['input'];
   const payloads = isRecord(input) ? input['payloads'] : input;

@@ -1,31 +1,31 @@
-import { defined } from '../core/json.ts';
 import type { RefusalStopDetails, StopReason } from '@anthropic-ai/sdk/resources/messages';
+import { defined } from '../core/json.ts';
 import type { MessageReply, Pace, ScriptedToolUse } from './messages/reply.ts';
 
-/** The model answers with this text. An empty text is a block that the API sends and refuses to read. */
+/** The model answers with this text. The API may send an empty text, and rejects it when it comes back. */
 export function say(text: string): MessageReply {
   return { content: [{ type: 'text', text }] };
 }
 
-/** The model thinks. Signed by the server; a part of a reply, see `reply()`. */
+/** The model thinks. The server signs the block. A part for `reply()`. */
 export function think(thinking: string): MessageReply {
   return { content: [{ type: 'thinking', thinking }] };
 }
 
-/** The model thinks where nobody can read it; a part of a reply, see `reply()`. */
+/** The model thinks, and the API hides what. A part for `reply()`. */
 export function thinkRedacted(): MessageReply {
   return { content: [{ type: 'redacted_thinking' }] };
 }
 
 /**
- * The API compacts the conversation to this summary (`null`: it fails to) before the model answers: a
- * part of a reply, see `reply()`. On its own, with `stopWith('compaction', …)`, it pauses behind it.
+ * The API compacts the conversation to this summary before the model answers; with `null` it tries and
+ * fails. A part for `reply()`. Alone, with `stopWith('compaction', …)`, the API pauses after it.
  */
 export function compact(summary: string | null): MessageReply {
   return { content: [{ type: 'compaction', content: summary }] };
 }
 
-/** `{ tool: input }`, or `[tool, input, id?]` for each call where a tool is called more than once. */
+/** `{ tool: input }`, or a list of `[tool, input, id?]` to call one tool several times. */
 export type ScriptedCalls =
   | Readonly<Record<string, unknown>>
   | readonly (readonly [name: string, input: unknown, id?: string])[];
@@ -61,7 +61,7 @@ export function paced(pace: Pace, answer: MessageReply): MessageReply {
   return { ...answer, pace };
 }
 
-/** A refusal: status 200, stop reason `refusal`, whatever content came before it. */
+/** The model refuses to answer: status 200, stop reason `refusal`, with the content before it, if any. */
 export function refuse(
   details: Partial<Omit<RefusalStopDetails, 'type'>> = {},
   before: MessageReply = { content: [] },
@@ -74,7 +74,7 @@ export function refuse(
   };
 }
 
-/** A pause inside a server tool: the client is to send the content back as it is. */
+/** The API pauses in the middle of a server tool. The client must send the content back as it is. */
 export function pauseTurn(query = 'weather today'): MessageReply {
   return {
     content: [
@@ -90,12 +90,12 @@ export function pauseTurn(query = 'weather today'): MessageReply {
   };
 }
 
-/** `end_turn` without any content, as the model does when text stands after tool results. */
+/** `end_turn` without content. The model does that when a text follows the tool results. */
 export function sayNothing(): MessageReply {
   return { content: [], stop_reason: 'end_turn' };
 }
 
-/** The same reply with another stop reason, also with one that does not exist yet. */
+/** The same reply with another stop reason, which need not be a known one. */
 export function stopWith(
   stopReason: StopReason | (string & {}),
   answer: MessageReply,

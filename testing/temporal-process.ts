@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 
-/** How many of the newest output lines are kept, to tell why a server died. */
+/** How many of the newest output lines are kept, to say why a server died. */
 const KEPT_LINES = 50;
 
-/** How long a server may take to close its database after SIGTERM; it took 1.2 s when measured. */
+/** How long a server may take to close its database after SIGTERM. Measured: 1.2 s. */
 const GRACE_MS = 5_000;
 
 /** A `temporal server start-dev` that cannot outlive this process. */
@@ -17,13 +17,13 @@ export interface TemporalProcess {
   readonly output: readonly string[];
   /** False from the moment the process has ended. */
   readonly isRunning: () => boolean;
-  /** SIGTERM, then SIGKILL if that takes longer than 5 s. Returns when the process is gone. */
+  /** SIGTERM, then SIGKILL after 5 s. Returns when the process has ended. */
   readonly terminate: () => Promise<void>;
-  /** SIGKILL. Returns when the process is gone. */
+  /** SIGKILL. Returns when the process has ended. */
   readonly kill: () => Promise<void>;
 }
 
-/** Servers of this process that still run. */
+/** Kill the servers of this process that still run. */
 const running = new Set<() => void>();
 
 function killAll(): void {
@@ -31,8 +31,8 @@ function killAll(): void {
 }
 
 /**
- * Starts the binary in a process group of its own, so that Ctrl-C in the terminal reaches only the
- * program that owns the server: a worker must be able to drain against a server that still lives.
+ * Starts the binary in its own process group, so that Ctrl-C in the terminal reaches this program only: a
+ * worker needs a running server to drain.
  */
 export async function startTemporalProcess(
   path: string,
@@ -46,7 +46,7 @@ export async function startTemporalProcess(
   });
   await once(child, 'spawn');
   const pid = child.pid;
-  if (pid === undefined) throw new Error(`${path} has no process id after it was started.`);
+  if (pid === undefined) throw new Error(`${path} was started and has no process id.`);
 
   const output: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
@@ -89,14 +89,14 @@ export async function startTemporalProcess(
 }
 
 /**
- * `TEMPORAL_ADDRESS`, `TEMPORAL_PROFILE` and the like say how to reach some other server; the CLI
- * would read them, and a profile that does not exist stops it from starting.
+ * `TEMPORAL_ADDRESS`, `TEMPORAL_PROFILE` and the like are for clients. The CLI would read them too, and
+ * would not start with a profile that does not exist.
  */
 function withoutTemporalSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }
 
-/** A program that only forgot to stop its server must still be able to end. */
+/** A program that forgets to stop its server must still be able to end. */
 function letExit(stream: unknown): void {
   if (stream instanceof Socket) stream.unref();
 }
@@ -104,7 +104,7 @@ function letExit(stream: unknown): void {
 function signalGroup(child: ChildProcess, pid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   if (child.exitCode !== null || child.signalCode !== null) return;
   try {
-    // The group, because `temporal` on PATH may be a version manager's shim with a child of its own.
+    // The group, because `temporal` on PATH may be a version manager's shim with a child process.
     process.kill(process.platform === 'win32' ? pid : -pid, signal);
   } catch {
     // It ended between the check and the signal.
@@ -112,11 +112,11 @@ function signalGroup(child: ChildProcess, pid: number, signal: 'SIGTERM' | 'SIGK
 }
 
 /**
- * A shell that waits on a pipe from this process and kills the server when the pipe breaks, which
- * it also does when this process is killed with SIGKILL or by a signal nobody handles. Windows has
- * no such shell: there, only an ordinary exit takes the server along.
+ * Starts a shell that waits on a pipe from this process, and kills the server when the pipe breaks. It
+ * breaks even when this process ends by SIGKILL or by a signal without a handler. Windows has no such
+ * shell: there the server ends only when this process exits normally.
  *
- * @returns ends the shell without harm; to be called when the server is gone
+ * @returns call it when the server has ended; it ends the shell
  */
 function guardAgainstOurDeath(pid: number): () => void {
   if (process.platform === 'win32') return () => undefined;
@@ -126,7 +126,7 @@ function guardAgainstOurDeath(pid: number): () => void {
   });
   guard.unref();
   letExit(guard.stdin);
-  // Without a shell the server still ends with an ordinary exit of this process.
+  // Without a shell the server still ends when this process exits normally.
   guard.on('error', () => undefined);
   guard.stdin.on('error', () => undefined);
   return () => guard.stdin.end('released\n');

@@ -1,26 +1,26 @@
 import { resolve } from 'node:path';
-import { LOCAL_HOST } from './free-ports.ts';
 import type { SearchAttributeTypeName } from '../client/register-search-attributes.ts';
+import { LOCAL_HOST } from './free-ports.ts';
 
 export interface TemporalServerOptions {
-  /** Port of the gRPC service; 0 means a free one. @default a free one */
+  /** Port of the gRPC service; 0 for a free one. @default a free one */
   readonly port?: number;
-  /** Port of the web UI, 0 for a free one; asks for the UI. @default a free one when `ui` is true */
+  /** Port of the web UI; 0 for a free one. Turns the UI on. @default a free one when `ui` is true */
   readonly uiPort?: number;
   /** Whether to serve the web UI. @default true when `uiPort` is given, otherwise false */
   readonly ui?: boolean;
   /**
-   * SQLite file that keeps everything across restarts; made when missing, with its directory. One
-   * server at a time can use it. @default in memory, gone with the server
+   * SQLite file that keeps everything across restarts. It is created if missing, with its directory. One
+   * server at a time can use it. @default in memory, lost when the server ends
    */
   readonly db?: string;
-  /** Made at start when missing, beside `default`, which always exists. @default `default` */
+  /** Created if missing. The namespace `default` always exists. @default `default` */
   readonly namespace?: string;
   /** Custom search attributes to register in the namespace, by name, beside Plait's. @default none */
   readonly searchAttributes?: Readonly<Record<string, SearchAttributeTypeName>>;
   /**
-   * Server settings by key, on top of Plait's own. A value is JSON text; what is no JSON counts as
-   * a string, so that `10ms` needs no quotes. @default none
+   * Server settings by key, on top of Plait's own. A value is JSON; anything else is taken as a string,
+   * so `10ms` needs no quotes. @default none
    */
   readonly dynamicConfig?: Readonly<Record<string, string>>;
   /** What the server logs; `recentOutput()` has the newest lines. @default `warn` */
@@ -33,21 +33,21 @@ export interface TemporalServerOptions {
 const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
   // The default of 20 a second stalls every hop of a sequential loop by up to 50 ms.
   'history.transferProcessorMaxPollRPS': '1000',
-  // With the default of 100 a workflow task is given up when 50 tools end during it, and begun again.
+  // With the default of 100, a workflow task fails and starts again when 50 tools end during it.
   'history.maximumBufferedEventsBatch': '2000',
   // The default of one second is the shortest timer and the shortest pause between two attempts.
   'history.timerProcessorMaxTimeShift': '10ms',
-  // Until a run has lived for this long, a second by default, one that continues it as new must wait:
-  // where turns and sessions continue after a few events, whoever waits for them would wait with it.
+  // A run that continues as new waits until it has lived for this long, a second by default. That slows
+  // down tests in which turns and sessions continue after a few events.
   'history.workflowIdReuseMinimalInterval': '1ms',
-  // No call to the outside when a test starts a server.
+  // A server for tests must not call the network.
   'frontend.enableServerVersionCheck': 'false',
 };
 
 /** Where one server listens. */
 export interface ServerPorts {
   readonly grpc: number;
-  /** Absent: no web UI. */
+  /** Without it there is no web UI. */
   readonly ui: number | undefined;
 }
 

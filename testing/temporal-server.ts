@@ -3,58 +3,59 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { registerSearchAttributes, untilKnown } from '../client/register-search-attributes.ts';
 import { causeChain } from '../core/failures.ts';
+import { defined } from '../core/json.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
-import { acceptsConnections, checkReady, openConnection } from './find-temporal.ts';
 import { freePorts, LOCAL_HOST, whyNotFree } from './free-ports.ts';
 import { findTemporalBinary } from './temporal-binary.ts';
 import type { TemporalBinary } from './temporal-binary.ts';
+import { acceptsConnections, checkReady, openConnection } from './temporal-connection.ts';
 import { startTemporalProcess } from './temporal-process.ts';
 import type { TemporalProcess } from './temporal-process.ts';
 import { serverArguments } from './temporal-server-options.ts';
 import type { ServerPorts, TemporalServerOptions } from './temporal-server-options.ts';
 
-/** A development server that ends with this process, however this process ends. */
+/** A development server that ends with this process, no matter how this process ends. */
 export interface TemporalServer extends AsyncDisposable {
-  /** Host and port of the gRPC service, as the SDK's connections want it. */
+  /** Host and port of the gRPC service, for the SDK's connections. */
   readonly address: string;
   readonly namespace: string;
-  /** Where the web UI is, when it was asked for. */
+  /** The web UI, if it is on. */
   readonly uiUrl?: string;
   readonly pid: number;
   /** Which Temporal CLI runs. */
   readonly binary: TemporalBinary;
   /** The newest lines (up to 50) that the server wrote, oldest first. */
   recentOutput(): readonly string[];
-  /** Ends the server in order, its database closed. Calling it again does nothing. */
+  /** Ends the server after it has closed its database. Calling it again does nothing. */
   stop(): Promise<void>;
   /** Ends the server as a power cut would (SIGKILL), for fault tests. */
   kill(): Promise<void>;
 }
 
-/** How long a server may take until it answers; measured 0.3 s, and 2 s on a loaded machine. */
+/** How long a server may take until it answers. Measured: 0.3 s, and 2 s on a loaded machine. */
 const READY_MS = 30_000;
 
-/** How long a server may take until it knows the search attributes; measured 10 ms. */
+/** How long a server may take until it knows the search attributes. Measured: 10 ms. */
 const KNOWN_MS = 10_000;
 
-/** How often other ports are tried when somebody took ours in the moment before the start. */
+/** How often to try other ports when another process took ours just before the start. */
 const ATTEMPTS = 5;
 
 /**
- * Starts `temporal server start-dev` on this machine and returns when it answers. Without a port
- * given it takes free ones, so any number of them can run side by side.
+ * Starts `temporal server start-dev` on this machine and returns when it answers. By default it takes free
+ * ports, so you can run any number of servers side by side.
  *
- * It does not keep this process alive, and Ctrl-C in the terminal does not reach it: whoever
- * started it stops it, after the workers.
+ * It does not keep this process alive, and Ctrl-C in the terminal does not reach it. Stop it after the
+ * workers.
  *
- * @throws when there is no usable Temporal CLI, when a port that was asked for is in use, and when
- *   the server ends or stays silent for 30 s; then the message holds what it wrote
+ * @throws when there is no usable Temporal CLI; when a port that you gave is in use; when the server ends
+ *   or does not answer within 30 s, with what it wrote
  */
 export async function startTemporalServer(
   options: TemporalServerOptions = {},
 ): Promise<TemporalServer> {
   const { onProgress } = options;
-  const binary = await findTemporalBinary(onProgress === undefined ? {} : { onProgress });
+  const binary = await findTemporalBinary(defined({ onProgress }));
   if (options.db !== undefined) await mkdir(dirname(resolve(options.db)), { recursive: true });
   for (let attempt = 1; ; attempt += 1) {
     const ports = await choosePorts(options);
@@ -66,19 +67,19 @@ export async function startTemporalServer(
     } catch (error) {
       await server.kill();
       if (attempt === ATTEMPTS || !server.output.some(saysPortInUse)) throw error;
-      onProgress?.('Somebody took a port while the Temporal server started; trying other ports.');
+      onProgress?.('Another process took a port while the Temporal server started; trying others.');
     }
   }
 }
 
-/** Ports that were asked for are tried before the start, to tell which option to change. */
+/** Checks the given ports before the start, to say which option to change. */
 async function choosePorts(options: TemporalServerOptions): Promise<ServerPorts> {
   for (const option of ['port', 'uiPort'] as const) {
     const port = options[option];
     const problem = port === undefined ? undefined : await whyNotFree(port);
     if (problem !== undefined) {
       throw new Error(
-        `Port ${port} ${problem}, so no Temporal server can start there. Stop what uses it, or give another number as \`${option}\`.`,
+        `Cannot start a Temporal server: port ${port} ${problem}. Stop what uses it, or give another number as \`${option}\`.`,
       );
     }
   }
@@ -87,7 +88,7 @@ async function choosePorts(options: TemporalServerOptions): Promise<ServerPorts>
   return { grpc: options.port || grpc, ui: wantsUi ? options.uiPort || ui : undefined };
 }
 
-/** How Go's runtime says it, on Unix and on Windows. */
+/** The texts of Go's runtime, on Unix and on Windows. */
 function saysPortInUse(line: string): boolean {
   return /address already in use|Only one usage of each socket address/i.test(line);
 }
@@ -106,7 +107,7 @@ async function untilReady(
         await checkReady(address, options.namespace ?? 'default');
         const uiReady =
           ports.ui === undefined || (await acceptsConnections(uiHost(ports.ui), 1_000));
-        // Asked last: what answered could be a stranger who took the port, while ours ended.
+        // Checked last: another process may have taken the port and answered, while our server ended.
         if (uiReady && server.isRunning()) return;
       }
     } catch (error) {
@@ -135,9 +136,9 @@ async function prepare(options: TemporalServerOptions, ports: ServerPorts): Prom
     await untilKnown(connection, namespace, Object.keys(attributes), KNOWN_MS);
   };
   try {
-    // Turns run without Plait's, for example with a file where one of them has another type.
+    // Turns run without Plait's attributes too, for example when the file has one with another type.
     await register(SEARCH_ATTRIBUTES).catch((error: unknown) => {
-      onProgress?.(`Turns cannot be found by agent or user: ${causeChain(error)}`);
+      onProgress?.(`You cannot search turns by agent or user: ${causeChain(error)}`);
     });
     if (Object.keys(searchAttributes).length > 0) await register(searchAttributes);
   } finally {
@@ -151,12 +152,12 @@ function asTemporalServer(
   options: TemporalServerOptions,
   ports: ServerPorts,
 ): TemporalServer {
-  // In memory there is nothing to close, and an orderly end takes a second.
+  // A server in memory has nothing to close, and SIGTERM would take a second.
   const stop = options.db === undefined ? server.kill : server.terminate;
   return {
     address: `${LOCAL_HOST}:${ports.grpc}`,
     namespace: options.namespace ?? 'default',
-    ...(ports.ui === undefined ? {} : { uiUrl: `http://${uiHost(ports.ui)}` }),
+    ...(ports.ui !== undefined && { uiUrl: `http://${uiHost(ports.ui)}` }),
     pid: server.pid,
     binary,
     recentOutput: () => [...server.output],
@@ -170,5 +171,4 @@ function uiHost(port: number): string {
   return `${LOCAL_HOST}:${port}`;
 }
 
-export type { SearchAttributeTypeName } from '../client/register-search-attributes.ts';
 export type { TemporalServerOptions } from './temporal-server-options.ts';

@@ -4,35 +4,39 @@ import { promisify } from 'node:util';
 /** The first server where an operator can pause, unpause and reset an activity. */
 const OLDEST_SERVER = [1, 28] as const;
 
-/** The binary has 150 MB; on a cold disk its first start takes seconds. */
+/** The binary has 150 MB, so its first start from a cold disk takes seconds. */
 const VERSION_LIMIT_MS = 20_000;
 
-/** Whether a Temporal CLI runs and is recent enough. A problem reads on after the file's path. */
-export async function inspectTemporal(
-  path: string,
-  env: NodeJS.ProcessEnv,
-): Promise<{ version: string } | { problem: string }> {
+/** `problem` continues a sentence that begins with the file's path. */
+type Inspected =
+  | { readonly type: 'usable'; readonly version: string }
+  | { readonly type: 'unusable'; readonly problem: string };
+
+/** Checks that a Temporal CLI runs and is recent enough. */
+export async function inspectTemporal(path: string, env: NodeJS.ProcessEnv): Promise<Inspected> {
   let stdout: string;
   try {
     const options = { env, timeout: VERSION_LIMIT_MS, windowsHide: true };
     ({ stdout } = await promisify(execFile)(path, ['--version'], options));
   } catch (error) {
-    return { problem: `does not run (${whyItFailed(error)})` };
+    return unusable(`does not run (${whyItFailed(error)})`);
   }
   // "temporal version 1.9.1 (Server 1.32.0, UI 2.54.1)"; releases before 1.0 wrote "(server 1.24.1)".
   const match = /version (\S+) \(server v?(\d+)\.(\d+)/i.exec(stdout);
   const [, version, major, minor] = match ?? [];
-  if (version === undefined) {
-    return { problem: 'does not tell its version as the Temporal CLI does' };
-  }
+  if (version === undefined) return unusable('does not print a version as the Temporal CLI does');
   const [oldestMajor, oldestMinor] = OLDEST_SERVER;
   const server = `${major}.${minor}`;
   if (Number(major) * 1000 + Number(minor) < oldestMajor * 1000 + oldestMinor) {
-    return {
-      problem: `is too old: it holds server ${server}, Plait needs ${OLDEST_SERVER.join('.')} or newer`,
-    };
+    return unusable(
+      `is too old: it includes server ${server}, and Plait needs ${OLDEST_SERVER.join('.')} or newer`,
+    );
   }
-  return { version };
+  return { type: 'usable', version };
+}
+
+function unusable(problem: string): Inspected {
+  return { type: 'unusable', problem };
 }
 
 function whyItFailed(error: unknown): string {

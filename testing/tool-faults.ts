@@ -3,32 +3,31 @@ import { Context } from '@temporalio/activity';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../agents/define-tool.ts';
 
-/** One attempt of a call that is to go wrong. */
+/** One attempt of a call, which a fault handles instead of the tool. */
 export interface FaultyAttempt {
-  /** Parsed, as the tool would get it. */
+  /** Parsed, as the tool gets it. */
   readonly input: unknown;
   readonly ctx: ToolContext;
-  /** The tool itself. */
+  /** Runs the tool itself. */
   readonly run: () => Promise<unknown>;
 }
 
 /**
- * What happens instead of the tool's `run`.
+ * Runs instead of the tool's `run`.
  *
- * Contract: decides by the attempt, its input and its idempotency key, and never by counting calls,
- * so that the same call meets the same fault on every worker and in every run of the test.
+ * Decide by the attempt, its input and its idempotency key, and never by counting calls: the same call
+ * must have the same fault on every worker and in every run of the test.
  */
 export type ToolFault = (attempt: FaultyAttempt) => unknown;
 
 /**
- * The same agent with tools that misbehave. Name, prompt, tools and policies stay as they are, so
- * nobody but the tools themselves can tell the difference.
+ * The same agent with tools that misbehave. Everything else stays: name, prompt, schemas and policies.
  *
  * ```ts
  * const broken = withToolFaults(support, { get_orders: failTimes(2, 'connection refused') });
  * ```
  *
- * @throws TypeError when the agent has no tool of a name
+ * @throws TypeError when the agent does not have one of the tools
  */
 export function withToolFaults<Context>(
   agent: Agent<Context>,
@@ -39,7 +38,9 @@ export function withToolFaults<Context>(
     const tool = tools.get(name);
     if (tool === undefined) {
       const known = [...agent.tools.keys()].join(', ') || 'none';
-      throw new TypeError(`withToolFaults: ${agent.name} has no tool ${name} (it has: ${known})`);
+      throw new TypeError(
+        `withToolFaults: agent ${agent.name} has no tool ${name}; its tools: ${known}`,
+      );
     }
     tools.set(name, faulty(tool, fault));
   }
@@ -53,20 +54,20 @@ function faulty(tool: Tool, fault: ToolFault): Tool {
   };
 }
 
-/** The first `count` attempts of every call meet the fault, later ones the tool. */
+/** The fault handles the first `count` attempts of every call, the tool the later ones. */
 export function firstAttempts(count: number, fault: ToolFault): ToolFault {
   return (attempt) => (attempt.ctx.attempt <= count ? fault(attempt) : attempt.run());
 }
 
 /**
- * The first `count` attempts of every call throw, later ones work. A tool that is not safe to repeat
- * has one attempt only.
+ * The first `count` attempts of every call throw, later ones run the tool. A tool that is not safe to
+ * repeat has one attempt only.
  */
 export function failTimes(count: number, error: Error | string): ToolFault {
   return firstAttempts(count, alwaysFail(error));
 }
 
-/** Every attempt throws. Give a `ToolError` to say more than an ordinary error can. */
+/** Every attempt throws. Give a `ToolError` to say whether and when to try again. */
 export function alwaysFail(error: Error | string): ToolFault {
   return () => Promise.reject(typeof error === 'string' ? new Error(error) : error);
 }
@@ -79,7 +80,7 @@ export function delay(milliseconds: number): ToolFault {
   };
 }
 
-/** Never ends by itself, only when its signal aborts: on a timeout, a cancel or a shutdown. */
+/** Runs until its signal aborts: on a timeout, a cancel or a shutdown. */
 export function hang(): ToolFault {
   return ({ ctx: { signal } }) =>
     new Promise((_resolve, reject) => {
@@ -89,7 +90,7 @@ export function hang(): ToolFault {
     });
 }
 
-/** A result that cannot be given to the model, or that says nothing. */
+/** Returns something that cannot be given to the model, or nothing. */
 export function garbage(kind: 'oversized' | 'unserialisable' | 'nothing'): ToolFault {
   return () => {
     switch (kind) {
@@ -103,19 +104,19 @@ export function garbage(kind: 'oversized' | 'unserialisable' | 'nothing'): ToolF
   };
 }
 
-/** Above the 2 MB that fit into one payload of Temporal's. */
+/** A payload of Temporal holds 2 MB. */
 const OVERSIZED_BYTES = 3_000_000;
 
 /**
- * As if the worker died in the middle of the call, the tool's work not done: neither a heartbeat nor
- * a result comes any more, and the server notices when the tool's `heartbeatTimeout` (10 s by
- * default) is up. Every attempt dies so; see `firstAttempts`. The worker itself lives on.
+ * Looks to the server as if the worker died in the middle of the call: no more heartbeats and no result,
+ * which it notices after the tool's `heartbeatTimeout` (10 s by default). The tool does not run. Every
+ * attempt ends so; see `firstAttempts`. The worker itself keeps running.
  */
 export function workerDies(): ToolFault {
   return async ({ ctx }) => {
     const activity = Context.current();
     const { heartbeat, info } = activity;
-    // Plait's own heartbeats go through this very field.
+    // Plait's own heartbeats go through this field as well.
     Object.assign(activity, { heartbeat: () => undefined });
     try {
       const silence = (info.heartbeatTimeoutMs ?? 0) + NOTICED_AFTER_MS;
@@ -123,10 +124,10 @@ export function workerDies(): ToolFault {
     } finally {
       Object.assign(activity, { heartbeat });
     }
-    // The server has given the attempt up and does not listen to how it ends.
-    throw new Error('This attempt is over: its worker was declared dead by workerDies().');
+    // The server has already ended the attempt, and ignores how it ends here.
+    throw new Error('workerDies(): the server has ended this attempt.');
   };
 }
 
-/** A server may be a second late with its timeouts. */
+/** The server's timeouts may come a second late. */
 const NOTICED_AFTER_MS = 2_000;

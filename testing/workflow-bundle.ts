@@ -4,7 +4,7 @@ import { preloaded, WORKFLOWS } from '../worker/bundler-options.ts';
 
 const bundles = new Map<string, Promise<WorkflowBundle>>();
 
-/** Bundles a module of workflows, once per process: it takes seconds, and every worker needs it. */
+/** Bundles a module of workflows once per process, because that takes seconds. */
 export function bundleOnce(workflowsPath: string = WORKFLOWS): Promise<WorkflowBundle> {
   const known = bundles.get(workflowsPath);
   if (known !== undefined) return known;

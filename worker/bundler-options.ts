@@ -9,8 +9,8 @@ export const WORKFLOWS = fileURLToPath(
 type BundlerOptions = NonNullable<WorkerOptions['bundlerOptions']>;
 
 /**
- * Has a worker load the modules of Plait's workflows once, and not again for every turn, so that their
- * functions stay compiled. They keep nothing in variables of their own, so no turn sees another.
+ * Makes a worker load the modules of Plait's workflows once instead of for every turn, so that their
+ * functions stay compiled. The modules keep nothing in variables, so turns do not see each other.
  */
 export function preloaded(options: BundlerOptions = {}): BundlerOptions {
   return { ...options, preloadModules: [...(options.preloadModules ?? []), WORKFLOWS] };

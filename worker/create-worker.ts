@@ -1,82 +1,82 @@
-import { defined } from '../core/json.ts';
-import type { Worker, WorkerOptions } from '@temporalio/worker';
-import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Worker, WorkerOptions } from '@temporalio/worker';
+import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
 import type { AbandonedTool } from '../activities/tools/attempt.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
+import { defined } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { preloaded, WORKFLOWS } from './bundler-options.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
-/** Plait's options, and every option of Temporal's worker; what is given wins over a default here. */
+/** Plait's options, and every option of Temporal's worker. What you give replaces Plait's defaults. */
 export interface CreateWorkerOptions
   extends ActivitiesOptions, Partial<Omit<WorkerOptions, 'activities'>> {
   /** Where turns are started. @default 'plait' */
   taskQueue?: string;
   /**
-   * Serve these task queues only, of `taskQueue` and those that the agents name for their model calls
-   * and their tools; some other worker must serve the rest. Options that count something, such as
-   * `maxConcurrentActivityTaskExecutions`, hold for each queue by itself.
-   * @default all of them: no call waits for a worker that nobody started
+   * Serve only these of the task queues: `taskQueue`, and those that the agents name for their model calls
+   * and tools. Other workers must serve the rest. Options that count something, such as
+   * `maxConcurrentActivityTaskExecutions`, hold for each queue separately.
+   * @default all of them, so that no call waits for a worker that nobody started
    */
   taskQueues?: readonly string[];
   /**
-   * Most calls per second that the server hands out from a task queue, to all of its workers
-   * together; the others wait. Holds for each queue that a tool has for itself. The queue of the turns
-   * is limited only where there is no other: there it slows model calls too and ends their eager
-   * start.
+   * Most calls per second that the server starts from a task queue, over all of its workers; the others
+   * wait. It holds for each task queue of a tool. When no tool has one, it limits the queue of the turns,
+   * which slows model calls too and turns off their eager start.
    *
-   * Every worker that serves such a queue must give the same number: the last poll wins, and one
-   * without a limit lifts it. `temporal task-queue config set` sets one for good.
+   * Every worker that serves such a queue must give the same number: the server uses that of the latest
+   * poll, and a worker without the option removes the limit. `temporal task-queue config set` sets a limit
+   * that stays.
    * @default no limit
    */
   maxTaskQueueActivitiesPerSecond?: number;
   /**
    * Most model calls that this worker runs at once, for each `modelTaskQueue` of the agents; the others
-   * wait for it or another worker. One that waits to be tried again takes no place. A `DeclarationError`
-   * where no agent has such a queue, or this worker serves none. @default as `maxConcurrentActivityTaskExecutions`, 500
+   * wait for this worker or another. A call that waits for its next attempt does not count. Only for a
+   * worker that serves such a queue; otherwise a `DeclarationError`.
+   * @default as `maxConcurrentActivityTaskExecutions`, 500
    */
   maxConcurrentModelCalls?: number;
   /**
-   * Most attempts to call the model per second that the server hands out from each `modelTaskQueue`, to
-   * all of its workers together; otherwise as `maxTaskQueueActivitiesPerSecond`, which does not hold for
-   * these queues. Every worker that serves one must give the same number. A `DeclarationError` where no
-   * agent has such a queue, or this worker serves none. @default no limit
+   * Most attempts of model calls per second that the server starts from each `modelTaskQueue`, over all of
+   * its workers. Otherwise like `maxTaskQueueActivitiesPerSecond`, which does not hold for these queues:
+   * every worker that serves one must give the same number. Only for a worker that serves such a queue;
+   * otherwise a `DeclarationError`. @default no limit
    */
   maxModelCallsPerSecond?: number;
-  /** Activities of your own, registered beside the tools. @default none */
+  /** Your own activities, registered beside the tools. @default none */
   activities?: object;
 }
 
-/** Options with a measured reason; Temporal's own defaults hold for the others. */
+/** Options with a measured reason. For the others, Temporal's own defaults hold. */
 const DEFAULTS = {
-  // A worker may start the whole batch that it has just scheduled without asking the server for it.
-  // The SDK's default of 3 makes the other calls of a batch wait for a poll each.
+  // A worker may start the whole batch that it has just scheduled without asking the server. With the
+  // SDK's default of 3, every other call of the batch waits for a poll.
   maxEagerActivityReservationsPerWorkflowTask: 500,
-  // Tools mostly wait; at the default of 100 the 101st call of a batch would queue.
+  // Tools mostly wait. With the default of 100, the 101st call of a batch would queue.
   maxConcurrentActivityTaskExecutions: 500,
-  // A start in the worker's own process is eager only while there is room for its first task; at the
-  // default of 40 most of 200 turns that start at once take the way through the queue.
+  // A turn that starts in the worker's own process starts eagerly only while there is room for its first
+  // task. With the default of 40, most of 200 turns that start at once would go through the queue.
   maxConcurrentWorkflowTaskExecutions: 200,
-  // A cancel or a pause reaches a tool with its next heartbeat, so let heartbeats through; and a reply
-  // is told in them while it forms.
+  // A cancel or a pause reaches a tool with its next heartbeat, and heartbeats carry the partial reply.
   maxHeartbeatThrottleInterval: '200ms',
-  // After a killed worker, others wait this long for it before they take over its turns.
+  // After a worker was killed, the others wait this long for it before they take over its turns.
   stickyQueueScheduleToStartTimeout: '2s',
-  // On SIGTERM tools may finish for this long, then their signals abort ...
+  // After SIGTERM tools may finish for this long; then their signals abort.
   shutdownGraceTime: '10s',
-  // ... and a tool that ignores its signal does not hold the process for ever.
+  // A tool that ignores its signal must not keep the process alive for ever.
   shutdownForceTime: '20s',
 } as const satisfies Partial<WorkerOptions>;
 
-/** The defaults that fit to what is given. */
+/** The defaults, without those that contradict the given options. */
 function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Partial<WorkerOptions> {
-  // A tuner decides these by itself, and Temporal refuses both.
+  // A tuner decides these itself, and Temporal rejects them beside one.
   const {
     maxConcurrentActivityTaskExecutions: _,
     maxConcurrentWorkflowTaskExecutions: __,
@@ -84,7 +84,7 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
   } = DEFAULTS;
   const defaults = tuner === undefined ? DEFAULTS : others;
   if (shutdownGraceTime === undefined) return defaults;
-  // Forced earlier, tools would be lost within the time that they were given.
+  // A longer grace must not be cut short.
   const afterGrace =
     msToNumber(DEFAULTS.shutdownForceTime) - msToNumber(DEFAULTS.shutdownGraceTime);
   return { ...defaults, shutdownForceTime: msToNumber(shutdownGraceTime) + afterGrace };
@@ -100,18 +100,18 @@ function workflowsOf({
 }
 
 /**
- * A Temporal worker that runs the turns of these agents: `await worker.run()`. Task queues
- * that model calls and tools have for themselves are served as well, by workers behind the one that is returned:
- * `run`, `shutdown`, `connection` and the counts of activities are for all of them.
+ * A Temporal worker that runs the turns of these agents: `await worker.run()`. It also serves the task
+ * queues that the agents name for model calls and tools, with more workers behind the returned one: `run`,
+ * `shutdown`, `connection` and the counts of activities are for all of them.
  *
- * Without a `connection` it connects by Temporal's environment configuration (TEMPORAL_ADDRESS,
- * TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, profiles), to localhost:7233 by default. Workflows of your
- * own: give `workflowsPath` and export `plait/workflows` from that file as well.
+ * Without a `connection` it connects as Temporal's environment configuration says (TEMPORAL_ADDRESS,
+ * TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, profiles), by default to localhost:7233. To run your own workflows
+ * too, give `workflowsPath`, and export `plait/workflows` from that file.
  *
- * Throws a `DeclarationError` for agents that do not fit together, a `StorageUnavailableError` when the
- * storage cannot be written and read, and Temporal's `TransportError` when the server cannot be
- * reached. `run()` rejects with Temporal's
- * `GracefulShutdownPeriodExpiredError` when a tool ignored its signal past the shutdown.
+ * Throws a `DeclarationError` for agents and options that contradict each other, a
+ * `StorageUnavailableError` when it cannot write and read the storage, and Temporal's `TransportError`
+ * when it cannot reach the server. `run()` rejects with Temporal's `GracefulShutdownPeriodExpiredError`
+ * when a tool ignored its signal and still runs after the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
   const {
@@ -140,7 +140,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const limits = { maxConcurrentModelCalls, maxModelCallsPerSecond };
   checkModelLimits(limits, needed, queues);
   const converter = withStorage(dataConverter, storage);
-  // Otherwise the first long conversation would tell it.
+  // Otherwise the first long conversation would find out.
   if (storage !== undefined) await checkStorage(storage);
   const { connection, namespace, owned } = await connect(temporal);
   try {
@@ -155,9 +155,9 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     };
     const worker = await serveQueues(queues, needed, forAll, limits);
     afterRun(worker, async () => {
-      // Nobody else can close it, and an open connection can keep the process alive for ever.
+      // Nobody else can close it, and an open connection may keep the process alive for ever.
       await owned?.close();
-      refuseToLinger(abandoned);
+      throwIfToolsRun(abandoned);
     });
     return worker;
   } catch (error) {
@@ -169,7 +169,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
 interface WorkerConnection {
   connection: NativeConnection;
   namespace: string;
-  /** The connection, if it was made here. */
+  /** The connection, if it was opened here. */
   owned?: NativeConnection;
 }
 
@@ -198,23 +198,23 @@ function afterRun(worker: Worker, cleanUp: () => Promise<void>): void {
 }
 
 /**
- * The calls of these tools have ended, but their timers and sockets would keep the process alive for
- * as long as they like. The same error with which Temporal's worker gives up on such activities ends
- * it, unless it is caught.
+ * The calls of abandoned tools have ended, but their timers and sockets keep the process alive. The error
+ * ends the process, unless the caller catches it. Temporal's worker throws the same one for activities that
+ * do not end.
  */
-function refuseToLinger(abandoned: ReadonlySet<AbandonedTool>): void {
+function throwIfToolsRun(abandoned: ReadonlySet<AbandonedTool>): void {
   if (abandoned.size === 0) return;
   const tools = [...abandoned].map(({ tool, callId }) => `${tool} (${callId})`).join(', ');
   throw new GracefulShutdownPeriodExpiredError(
-    `The worker has shut down, but these tools ignore their signal and run on: ${tools}`,
+    `The worker has shut down, but these tools ignored their signal and still run: ${tools}. Make them stop when ctx.signal aborts.`,
   );
 }
 
-/** A tool must not be shadowed by an activity of the same name, nor shadow it, unnoticed. */
+/** Your activities and Plait's. None may hide one of the same name. */
 function merged(activities: object | undefined, plait: PlaitActivities): object {
-  const taken = Object.keys(activities ?? {}).filter((name) => Object.hasOwn(plait, name));
-  if (taken.length === 0) return { ...activities, ...plait };
+  const doubled = Object.keys(activities ?? {}).filter((name) => Object.hasOwn(plait, name));
+  if (doubled.length === 0) return { ...activities, ...plait };
   throw new DeclarationError(
-    `activities: ${taken.join(', ')} has the name of a tool, and a tool's name is its activity type; rename one of them`,
+    `createWorker: activities must not have the names of tools, which are activity types too; rename ${doubled.join(', ')}`,
   );
 }

@@ -1,3 +1,4 @@
+// The entry point for a process that runs agents.
+
 export { createWorker } from './create-worker.ts';
 export type { CreateWorkerOptions } from './create-worker.ts';
-export type { ModelClient } from '../activities/model/client.ts';

@@ -1,20 +1,20 @@
-import { defined } from '../core/json.ts';
 import type { NativeConnection, WorkerOptions, WorkerStatus } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
-import { DeclarationError } from '../agents/declaration-error.ts';
+import { shown, wrongOptions } from '../agents/check-options.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import { defined } from '../core/json.ts';
 
 /** The task queues that agents need, each once. */
 interface NeededQueues {
-  /** Where their turns are started. */
+  /** The queue of their turns. */
   turns: string;
-  /** Those that their tools have for themselves. */
+  /** Other queues, of tools. */
   tools: readonly string[];
-  /** Those that their model calls have for themselves. */
+  /** Other queues, of model calls. */
   models: readonly string[];
 }
 
-/** Limits for the model calls of a queue of their own. */
+/** Limits for the model calls of each `modelTaskQueue`. */
 export interface ModelLimits {
   maxConcurrentModelCalls?: number | undefined;
   maxModelCallsPerSecond?: number | undefined;
@@ -27,14 +27,16 @@ export function queuesOf(agents: readonly AgentDefinition[], turns: string): Nee
   const own = (names: Set<string>) => [...names].filter((name) => name !== turns);
   const shared = own(models).filter((name) => named.has(name));
   if (shared.length > 0) {
-    throw new DeclarationError(
-      `modelTaskQueue: a tool has the task queue ${shared.join(', ')} too, and what limits the one would limit the other; name another`,
+    throw invalid(
+      `modelTaskQueue: a tool has the task queue ${shared.join(', ')} too, so a limit of one would slow the other; name another queue`,
     );
   }
   return { turns, tools: own(named), models: own(models) };
 }
 
-/** Refuses limits that would hold for nothing: the worker serves `queues` of what is needed. */
+const invalid = (...problems: string[]) => wrongOptions('createWorker', problems);
+
+/** Throws for invalid limits, and for limits that no queue of this worker would have. */
 export function checkModelLimits(
   limits: ModelLimits,
   { models }: NeededQueues,
@@ -42,26 +44,23 @@ export function checkModelLimits(
 ): void {
   const { maxConcurrentModelCalls: calls, maxModelCallsPerSecond: rate } = limits;
   if (calls !== undefined && !(Number.isInteger(calls) && calls >= 1)) {
-    throw new DeclarationError(`maxConcurrentModelCalls: ${calls} is no whole number from 1`);
-  }
-  if (rate !== undefined && !(Number.isFinite(rate) && rate > 0)) {
-    throw new DeclarationError(`maxModelCallsPerSecond: ${rate} is no number above 0`);
-  }
-  const given = Object.entries(limits).flatMap(([name, limit]) =>
-    limit === undefined ? [] : name,
-  );
-  if (given.length === 0 || models.some((name) => queues.includes(name))) return;
-  if (models.length > 0) {
-    throw new DeclarationError(
-      `${given.join(', ')}: this worker serves none of the queues for model calls (${models.join(', ')}); give the limits to the workers that do`,
+    throw invalid(
+      `maxConcurrentModelCalls must be a whole number of at least 1; got ${shown(calls)}`,
     );
   }
-  throw new DeclarationError(
-    `${given.join(', ')}: no agent has a \`modelTaskQueue\` beside the queue of the turns, where tools would be slowed too; give one to the agents`,
-  );
+  if (rate !== undefined && !(Number.isFinite(rate) && rate > 0)) {
+    throw invalid(`maxModelCallsPerSecond must be a number above 0; got ${shown(rate)}`);
+  }
+  const given = Object.keys(defined(limits));
+  if (given.length === 0 || models.some((name) => queues.includes(name))) return;
+  const reason =
+    models.length > 0
+      ? `this worker serves no queue of model calls (${models.join(', ')}); set them on the workers that do`
+      : 'no agent has a `modelTaskQueue` other than the queue of the turns, where limits would slow tools too; give the agents one';
+  throw invalid(`${given.join(', ')}: ${reason}`);
 }
 
-/** Those of the needed queues that `taskQueues` asks for, all of them where it does not say. */
+/** The queues that this worker serves: those in `taskQueues`, by default all that the agents need. */
 export function chosenQueues(
   needed: NeededQueues,
   taskQueues: readonly string[] | undefined,
@@ -72,16 +71,17 @@ export function chosenQueues(
   if (taskQueues.length > 0 && unknown.length === 0) {
     return known.filter((name) => taskQueues.includes(name));
   }
-  const problem =
+  const list = known.join(', ');
+  throw invalid(
     unknown.length === 0
-      ? 'is empty, and a worker must serve something; leave it out to serve all'
-      : `neither the turns, the model calls nor a tool of these agents use ${unknown.join(', ')}`;
-  throw new DeclarationError(`taskQueues: ${problem} (known: ${known.join(', ')})`);
+      ? `taskQueues must not be empty: leave the option out to serve all queues (${list})`
+      : `taskQueues: these agents do not use ${unknown.join(', ')}; their queues: ${list}`,
+  );
 }
 
 type OptionsOfAll = Omit<WorkerOptions, 'taskQueue'>;
 
-/** One worker for these of the needed task queues; that of the turns, if it is among them, first. */
+/** One worker for these queues. `queues` has that of the turns first, if it is among them. */
 export async function serveQueues(
   queues: readonly string[],
   needed: NeededQueues,
@@ -94,26 +94,26 @@ export async function serveQueues(
     return { ...(isOfModels ? forModels(options, limits) : forTools(options)), taskQueue };
   };
   const [first = needed.turns, ...more] = queues;
-  // The SDK makes an instance of the class on which `create` is called, but does not say so.
+  // The SDK creates an instance of the class on which `create` is called, although its type does not say so.
   const leader = (await LeadingWorker.create(optionsFor(first))) as LeadingWorker;
   try {
     for (const taskQueue of more) leader.lead(await Worker.create(optionsFor(taskQueue)));
     return leader;
   } catch (error) {
-    // A worker that was made holds its connection until it has run.
+    // A created worker keeps its connection in use until it has run.
     await leader.runUntil(Promise.resolve()).catch(() => undefined);
     throw error;
   }
 }
 
-/** A rate that is meant for a tool would slow every model call, and nobody would see why. */
+/** Without the rate limit when a tool has a queue for it: it would slow every model call. */
 function forTurns(options: OptionsOfAll, { tools }: NeededQueues): OptionsOfAll {
   const rest = { ...options };
   if (tools.length > 0) delete rest.maxTaskQueueActivitiesPerSecond;
   return rest;
 }
 
-/** Workflows are bundled and polled for the queue of the turns alone. */
+/** Without workflows: only the queue of the turns needs them. */
 function forTools(options: OptionsOfAll): OptionsOfAll {
   const rest = { ...options };
   delete rest.workflowsPath;
@@ -128,7 +128,7 @@ function forModels(
 ): OptionsOfAll {
   const rest = forTools(options);
   delete rest.maxTaskQueueActivitiesPerSecond;
-  // It would decide the number of calls, and Temporal refuses both.
+  // A tuner decides the number of calls itself, and Temporal rejects both together.
   if (calls !== undefined) delete rest.tuner;
   return {
     ...rest,
@@ -139,7 +139,7 @@ function forModels(
   };
 }
 
-/** Temporal's worker serves one task queue. This one leads others, which live and die with it. */
+/** A Temporal worker serves one task queue. This one starts and stops the workers of the others. */
 class LeadingWorker extends Worker {
   readonly #others: Worker[] = [];
 
@@ -148,7 +148,7 @@ class LeadingWorker extends Worker {
   }
 
   override async run(): Promise<void> {
-    // Temporal refuses a second run; that must not end the first.
+    // Temporal rejects a second run, which must not end the first.
     if (this.getState() !== 'INITIALIZED') return super.run();
     const errors: unknown[] = [];
     const runs = [super.run(), ...this.#others.map((other) => other.run())];
@@ -158,7 +158,7 @@ class LeadingWorker extends Worker {
         this.#shutdownRunning();
       }),
     );
-    // What comes after the first only follows from it.
+    // The other errors only follow from the first.
     if (errors.length > 0) throw errors[0];
   }
 
@@ -173,7 +173,7 @@ class LeadingWorker extends Worker {
     }
   }
 
-  /** The numbers of activities are those of all; the rest is that of the first queue. */
+  /** Counts the activities of all queues. The rest is of the first queue alone. */
   override getStatus(): WorkerStatus {
     const status = super.getStatus();
     for (const other of this.#others) {
@@ -190,7 +190,7 @@ class LeadingWorker extends Worker {
     return super.connection;
   }
 
-  /** One with a new certificate, for example, is meant for every queue. */
+  /** Replaces the connection for every queue, for example to use a new certificate. */
   override set connection(connection: NativeConnection) {
     for (const other of this.#others) other.connection = connection;
     super.connection = connection;

@@ -7,7 +7,7 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { PlaitActivities } from '../activities/index.ts';
+import type { PlaitActivities } from '../activities/create-activities.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import type { Transcript } from '../core/conversation/transcript.ts';
 import { allMessages } from '../core/conversation/transcript.ts';

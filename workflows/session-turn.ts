@@ -12,7 +12,7 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PlaitActivities } from '../activities/index.ts';
+import type { PlaitActivities } from '../activities/create-activities.ts';
 import { remaining } from '../core/turn/budget.ts';
 import { defined, shorten } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';

@@ -13,13 +13,13 @@ import { INVALID_SESSION, SEND_REJECTED } from '../core/failures.ts';
 import { findSessionIdProblem } from '../core/names.ts';
 import { findCarriedProblem } from '../core/session/carried.ts';
 import { checkClose, checkSend, checkSessionArgs } from '../core/session/input.ts';
-import type { Close } from '../core/session/messages.ts';
+import type { Close } from '../core/session/protocol.ts';
 import {
   CLOSE_UPDATE,
   DESCRIBE_QUERY,
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
-} from '../core/session/messages.ts';
+} from '../core/session/protocol.ts';
 import type { SessionStep } from '../core/session/decide.ts';
 import { nextSessionStep } from '../core/session/decide.ts';
 import type { SessionMemory, WaitingTurn } from '../core/session/memory.ts';

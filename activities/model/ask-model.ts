@@ -6,7 +6,6 @@ import { findReplyProblem } from '../../core/conversation/reply.ts';
 import { WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { specFor } from '../../core/turn/fallback.ts';
-import type { Secrets } from './secrets.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { classifyModelError, withoutSecrets } from './classify-error.ts';
 import type { ModelClient } from './client.ts';
@@ -16,6 +15,7 @@ import type { RequestOptions } from './request-reply.ts';
 import { hasStaleCredentials, requestReply } from './request-reply.ts';
 import type { Answered, Circumstances, ModelRequest, ModelResponse } from './second-chances.ts';
 import { askWithSecondChances } from './second-chances.ts';
+import type { Secrets } from './secrets.ts';
 
 export interface ModelOptions {
   client: () => ModelClient;

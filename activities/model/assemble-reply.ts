@@ -1,4 +1,3 @@
-import { defined } from '../../core/json.ts';
 import type {
   BetaCompactionContentBlockDelta,
   BetaIterationsUsage,
@@ -10,6 +9,7 @@ import type {
 import type { ReplyBlock } from '../../core/conversation/messages.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import type { Container } from '../../core/conversation/server-calls.ts';
+import { defined } from '../../core/json.ts';
 import type { CacheCreation, ServerToolUsage, Usage } from '../../core/turn/usage.ts';
 import { addUsage, NO_USAGE } from '../../core/turn/usage.ts';
 
@@ -139,8 +139,7 @@ export function assembleReply(): ReplyAssembly {
       // A call that was cut off with its reply is left out: it has no input that could be sent back.
       const content = blocks.filter((block) => !cut.has(block));
       const all = compactions === undefined ? usage : addUsage(usage, compactions);
-      const sandbox = container === undefined ? {} : { container };
-      return { ...head, content, ...stop, usage: all, ...sandbox, requestId };
+      return { ...head, content, ...stop, usage: all, ...defined({ container }), requestId };
     },
   };
 }
@@ -235,8 +234,7 @@ function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
     cache_creation_input_tokens:
       update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
     cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
-    ...(split === undefined ? {} : { cache_creation: onlyCounts(split) }),
-    ...defined({ server_tool_use: tools }),
+    ...defined({ cache_creation: split && onlyCounts(split), server_tool_use: tools }),
   };
 }
 

@@ -3,8 +3,8 @@ import type {
   MessageCreateParamsBase,
   ToolUnion,
 } from '@anthropic-ai/sdk/resources/messages';
-import { DEFAULT_CACHE } from '../../core/agent-spec.ts';
 import type { CacheSpec } from '../../core/agent-spec.ts';
+import { DEFAULT_CACHE } from '../../core/agent-spec.ts';
 import type { InputBlock, Message } from '../../core/conversation/messages.ts';
 
 type Cached = Pick<MessageCreateParamsBase, 'system' | 'tools' | 'messages' | 'cache_control'>;

@@ -58,10 +58,9 @@ export function createCallModel(
       const { model: asked = spec.model } = args;
       const first = { model: asked, messages, leftOut: [] };
       const own: OwnParams = {
-        ...(ownSchema === undefined ? {} : { output: ownSchema.config }),
         lastWord: args.lastWord === true,
         first: args.first === true,
-        ...defined({ container: args.container }),
+        ...defined({ output: ownSchema?.config, container: args.container }),
       };
       const [answered, sealed] = await Promise.all([
         askModel(

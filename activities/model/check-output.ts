@@ -5,9 +5,9 @@ import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
+import { notJsonText } from '../../core/calls/texts.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
-import { notJsonText } from '../../core/calls/texts.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
 
 /** The schema that a turn was started with. */

@@ -1,5 +1,5 @@
-import Anthropic from '@anthropic-ai/sdk';
 import type { ClientOptions } from '@anthropic-ai/sdk';
+import Anthropic from '@anthropic-ai/sdk';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { Secrets } from './secrets.ts';
 import { redactLog } from './secrets.ts';

@@ -1,8 +1,8 @@
 import type { Context } from '@temporalio/activity';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { partialEnd } from '../../core/conversation/partial-reply.ts';
-import type { ReplyAssembly } from './assemble-reply.ts';
 import { keepAlive } from '../heartbeat.ts';
+import type { ReplyAssembly } from './assemble-reply.ts';
 
 /** How often a reader gets what is new. A reply that ends sooner costs no such heartbeat. */
 const NEWS_MS = 200;

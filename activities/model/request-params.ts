@@ -1,9 +1,9 @@
-import { defined } from '../../core/json.ts';
 import type { MessageCreateParamsBase, ToolChoice } from '@anthropic-ai/sdk/resources/messages';
 import type { AgentSpec } from '../../core/agent-spec.ts';
 import type { CompactionParams } from '../../core/conversation/compaction.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import type { Container } from '../../core/conversation/server-calls.ts';
+import { defined } from '../../core/json.ts';
 import { withBreakpoints } from './cache-breakpoints.ts';
 
 export type RequestParams = Omit<MessageCreateParamsBase, 'stream'> & CompactionParams;

@@ -1,8 +1,8 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import { APIError } from '@anthropic-ai/sdk';
 import { Stream } from '@anthropic-ai/sdk/streaming';
-import { isRecord } from '../../core/json.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
+import { isRecord } from '../../core/json.ts';
 import type { ReplyAssembly, ReplyEvent } from './assemble-reply.ts';
 import { assembleReply } from './assemble-reply.ts';
 import { withoutAutomatic } from './cache-breakpoints.ts';

@@ -5,6 +5,13 @@ import {
   ActivityResetError,
 } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import {
+  interruptedText,
+  MAY_HAVE_HAPPENED,
+  STOPPED_BY_OPERATOR,
+  timedOutText,
+  WORKER_SHUT_DOWN,
+} from '../../core/calls/texts.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
 import type { AttemptReport, HeartbeatRecord } from '../../core/failures.ts';
 import {
@@ -14,13 +21,6 @@ import {
   WORKER_SHUTDOWN,
 } from '../../core/failures.ts';
 import { jsonBytes } from '../../core/json.ts';
-import {
-  interruptedText,
-  MAY_HAVE_HAPPENED,
-  STOPPED_BY_OPERATOR,
-  timedOutText,
-  WORKER_SHUT_DOWN,
-} from '../../core/calls/texts.ts';
 import { keepAlive } from '../heartbeat.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is abandoned. */

@@ -4,9 +4,7 @@ import { accessOf } from '../../agents/access-option.ts';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
-import { defined, isRecord, shorten } from '../../core/json.ts';
 import type { Access } from '../../core/calls/order.ts';
-import type { ToolUse } from '../../core/conversation/messages.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import {
   CODE_CANNOT_WAIT_FOR_APPROVAL,
@@ -15,10 +13,12 @@ import {
   toolGoneText,
   unknownToolText,
 } from '../../core/calls/texts.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
 import { isCalledByCode } from '../../core/conversation/server-calls.ts';
-import { TOOL_NOT_REGISTERED } from '../../core/failures.ts';
-import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agent.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
+import { TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { defined, isRecord, shorten } from '../../core/json.ts';
+import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agent.ts';
 
 /**
  * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the

@@ -1,10 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
-import { INVALID_TOOL_RESULT } from '../../core/failures.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
-import { present, registeredTool } from './run-tool.ts';
-import { InvalidToolResultError } from './result.ts';
+import { INVALID_TOOL_RESULT } from '../../core/failures.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
+import { InvalidToolResultError } from './result.ts';
+import { present, registeredTool } from './run-tool.ts';
 
 export interface PresentResultArgs extends ToolCallArgs {
   tool: string;

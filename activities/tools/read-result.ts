@@ -3,7 +3,7 @@ import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
 import type { ReadResultInput } from '../../agents/read-result.ts';
 import { pageOf, readResultTool } from '../../agents/read-result.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { invalidInputText, notKeptText } from '../../core/calls/texts.ts';
 import { DEFAULT_RESULT_BYTES } from '../../core/conversation/cut-result.ts';
 import { INVALID_TOOL_INPUT } from '../../core/failures.ts';

@@ -1,13 +1,4 @@
-import { findFileProblem } from '../../core/conversation/files.ts';
-import type { Span } from '../../core/conversation/cut-result.ts';
-import {
-  cutResult,
-  DEFAULT_RESULT_BYTES,
-  resultText,
-  utf8Bytes,
-} from '../../core/conversation/cut-result.ts';
-import { jsonBytes } from '../../core/json.ts';
-import type { ToolResultBlock, ToolResultContent } from '../../core/conversation/messages.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import {
   cannotBeShownText,
   noJsonText,
@@ -18,11 +9,20 @@ import {
   REST_WAS_NOT_KEPT,
   tooLargeText,
 } from '../../core/calls/texts.ts';
+import type { Span } from '../../core/conversation/cut-result.ts';
+import {
+  cutResult,
+  DEFAULT_RESULT_BYTES,
+  resultText,
+  utf8Bytes,
+} from '../../core/conversation/cut-result.ts';
+import { findFileProblem } from '../../core/conversation/files.ts';
+import type { ToolResultBlock, ToolResultContent } from '../../core/conversation/messages.ts';
 import { largeData } from '../../core/conversation/stored-data.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
+import { jsonBytes } from '../../core/json.ts';
 import { MAX_RESULT_BYTES } from '../../core/turn/payload-room.ts';
-import { isContentBlock } from './content-block.ts';
 import type { KeptText, TranscriptStore } from '../transcript/store.ts';
+import { isContentBlock } from './content-block.ts';
 
 /** The tool ran, but what it returned cannot be given to the model. */
 export class InvalidToolResultError extends Error {

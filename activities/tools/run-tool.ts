@@ -6,6 +6,9 @@ import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../../agents/define-tool.ts';
 import { isToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
+import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
+import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import {
   causeChain,
@@ -15,17 +18,14 @@ import {
 } from '../../core/failures.ts';
 import { shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
-import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
-import { isReadResult } from './read-result.ts';
+import type { TranscriptStore } from '../transcript/store.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
-import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
 import type { AbandonedTool } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
+import { isReadResult } from './read-result.ts';
 import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
 import { AsyncCompletion, toolContext } from './tool-context.ts';
-import type { TranscriptStore } from '../transcript/store.ts';
 
 /** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '@temporalio/activity';
 import { z } from 'zod';
-import { duration, shown } from '../../agents/check-options.ts';
+import { checkOptions, duration } from '../../agents/check-options.ts';
 import type { Later, LaterOptions, ToolContext } from '../../agents/define-tool.ts';
 import { ToolError } from '../../agents/tool-error.ts';
 import { CODE_CANNOT_WAIT_FOR_COMPLETION } from '../../core/calls/texts.ts';
 import { encodeCallToken } from '../../core/calls/token.ts';
 import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
-import { DURATION } from '../../core/duration.ts';
-import { canonicalJson, isRecord } from '../../core/json.ts';
+import { canonicalJson } from '../../core/json.ts';
 import type { ToolAttempt } from './attempt.ts';
 
 /** What `run` gets beside its input. */
@@ -59,16 +58,13 @@ export class AsyncCompletion implements Later {
 
 const laterOptions = z.strictObject({ timeout: duration.optional() });
 
-/** The tool's author made the mistake, and the model reads it. */
+/** Not a `DeclarationError`: the tool runs, and the model reads the mistake of its author. */
 function checked(options: LaterOptions): { timeout?: number | undefined } {
-  const parsed = laterOptions.safeParse(options);
-  if (parsed.success) return parsed.data;
-  const timeout: unknown = isRecord(options) ? options['timeout'] : undefined;
-  throw new TypeError(
-    parsed.error.issues.some(({ path }) => path[0] === 'timeout')
-      ? `ctx.later(): timeout must be ${DURATION}; got ${shown(timeout)}`
-      : `ctx.later(): ${z.prettifyError(parsed.error)}`,
-  );
+  try {
+    return checkOptions('ctx.later()', laterOptions, options);
+  } catch (error) {
+    throw new TypeError((error as Error).message, { cause: error });
+  }
 }
 
 /** What makes a tool call the one that it is, in every attempt and after a reset. */

@@ -3,19 +3,19 @@ import type { StorageDriver } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { AgentSpec, PinnedSpec } from '../../core/agent-spec.ts';
+import type { StoredResult } from '../../core/calls/outcome.ts';
 import { hasCompaction } from '../../core/conversation/compaction.ts';
+import type { Message } from '../../core/conversation/messages.ts';
+import type { StoredData } from '../../core/conversation/stored-data.ts';
+import { putBackData, storedData, takeOutData } from '../../core/conversation/stored-data.ts';
+import type { Segment } from '../../core/conversation/transcript.ts';
+import { segmentsToAbsorb } from '../../core/conversation/transcript.ts';
 import {
   causeChain,
   INVALID_TURN,
   STORAGE_FAILED,
   STORED_OBJECT_LOST,
 } from '../../core/failures.ts';
-import type { Message } from '../../core/conversation/messages.ts';
-import type { StoredData } from '../../core/conversation/stored-data.ts';
-import { putBackData, storedData, takeOutData } from '../../core/conversation/stored-data.ts';
-import type { StoredResult } from '../../core/calls/stored-result.ts';
-import type { Segment } from '../../core/conversation/transcript.ts';
-import { segmentsToAbsorb } from '../../core/conversation/transcript.ts';
 import { partDigest, readPart, writePart } from '../../storage/stored-part.ts';
 
 /** Where transcripts and specs lie outside of history. Without a storage, everything stays inline. */

@@ -1,4 +1,3 @@
-import { defined } from '../../core/json.ts';
 import { activityInfo, getClient as activityClient } from '@temporalio/activity';
 import type { ApplicationFailureOptions } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
@@ -6,9 +5,10 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { takesSystemMessages } from '../../agents/model-features.ts';
 import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
-import type { Budget } from '../../core/turn/budget.ts';
-import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
+import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
+import { defined } from '../../core/json.ts';
+import type { Budget } from '../../core/turn/budget.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 
 /**

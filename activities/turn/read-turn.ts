@@ -3,9 +3,9 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { TURN_GONE } from '../../core/failures.ts';
+import { TURN_STATE_QUERY } from '../../core/turn/protocol.ts';
 import type { SessionTurnProgress } from '../../core/turn/result.ts';
 import { sessionTurnProgress } from '../../core/turn/result.ts';
-import { TURN_STATE_QUERY } from '../../core/turn/protocol.ts';
 import { beginTurn } from '../../core/turn/state.ts';
 
 export interface ReadTurnArgs {

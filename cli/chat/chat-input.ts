@@ -1,4 +1,4 @@
-/** What a line in the chat asks for. */
+/** What a line in the chat means. */
 export type ChatInput =
   | { type: 'nothing' }
   | { type: 'send'; text: string }
@@ -7,15 +7,15 @@ export type ChatInput =
   | { type: 'wrong'; message: string };
 
 export const CHAT_HELP = [
-  '  /steer <text>   tell the running turn something; it reads it between two steps',
+  '  /steer <text>   send the running turn a message, which it reads between two steps',
   '  /approvals      decide about the calls that wait',
-  '  /close          end the session: it takes no more messages',
-  '  /exit           leave; the session lives on (also Ctrl-D)',
-  '  /help           this',
+  '  /close          close the session: it takes no more messages',
+  '  /exit           leave; the session stays (also Ctrl-D)',
+  '  /help           show this help',
   '',
-  '  Ctrl-C interrupts the running turn, twice leaves.',
-  '  A line that ends with \\ goes on in the next, and so does a pasted text.',
-  '  To begin a message with a slash, write two.',
+  '  Ctrl-C interrupts the running turn. Press it twice to leave.',
+  '  A line that ends with \\ continues on the next line, and a pasted text keeps its lines.',
+  '  To begin a message with a slash, write two slashes.',
 ];
 
 const NEEDS_NOTHING = new Set(['help', 'approvals', 'close', 'exit'] as const);
@@ -30,13 +30,13 @@ export function readInput(typed: string): ChatInput {
   const [, name = '', rest = ''] = /^\/(\S*)\s*(.*)$/s.exec(text) ?? [];
   if (name === 'steer') {
     return rest === ''
-      ? { type: 'wrong', message: 'Write what to tell the running turn: /steer <text>' }
+      ? { type: 'wrong', message: 'Write the message for the running turn: /steer <text>' }
       : { type: 'steer', text: rest };
   }
   if (!NEEDS_NOTHING.has(name as Bare)) {
-    const message = `There is no command /${name}; /help shows them. To say it to the agent, begin with two slashes.`;
+    const message = `There is no command /${name}; /help lists them. To send it as a message, begin with two slashes.`;
     return { type: 'wrong', message };
   }
-  if (rest !== '') return { type: 'wrong', message: `/${name} stands alone.` };
+  if (rest !== '') return { type: 'wrong', message: `/${name} takes no text.` };
   return { type: name as Bare };
 }

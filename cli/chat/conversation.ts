@@ -1,44 +1,44 @@
-import { defined } from '../../core/json.ts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { SessionNotFoundError, TurnFailedError, TurnNotFoundError } from '../../client/errors.ts';
 import type { SessionDescription, SessionHandle } from '../../client/session-handle.ts';
-import { SessionTurnHandle } from '../../client/session-turn-handle.ts';
+import { SessionTurnHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import { defined } from '../../core/json.ts';
 import type { WhenBusy } from '../../core/session/protocol.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { nextTurn } from './next-turn.ts';
 import type { Sent } from './next-turn.ts';
-import type { OnWaiting } from './patiently.ts';
-import { patiently, watchServer } from './patiently.ts';
+import type { OnWaiting } from './availability.ts';
+import { watchServer, whenAvailable } from './availability.ts';
 
-/** How a turn of a chat came to its end. */
+/** How a turn of a chat ended. */
 export type TurnEnd =
   | { type: 'ended'; result: TurnResult }
   | { type: 'failed'; error: TurnFailedError }
   /** The session was closed before it began. */
   | { type: 'dropped' };
 
-/** Whoever shows a chat: a terminal, or a pipe. */
+/** Shows a chat: in a terminal, or through a pipe. */
 export interface ChatView {
-  /** `text`: what it begins with, as far as it is known here. */
+  /** `text`: the message that began it, if it is known here. */
   onTurn(turnId: string, text: string | undefined): void;
   onSnapshot(snapshot: TurnSnapshot): void;
   /** The calls of the turn that wait for a person now. */
   onApprovals(turn: TurnHandle, requests: readonly ApprovalRequest[]): void;
-  /** A message of this chat was read by the turn that is shown. */
+  /** The shown turn has read a message of this chat. */
   onJoined(text: string): void;
   onTurnEnd(end: TurnEnd, last: TurnSnapshot | undefined): void;
-  /** The server or the workers are away, or back again. */
+  /** The server or the workers do not answer, or answer again. */
   onWaiting: OnWaiting;
 }
 
 const PAUSE_MS = 100;
 
-/** One session as a chat sees it: it sends, and shows one turn after the other. */
+/** Sends messages to one session, and shows its turns one after the other. */
 export class Conversation {
   readonly session: SessionHandle;
   private readonly client: Client;
@@ -56,40 +56,40 @@ export class Conversation {
     this.view = view;
   }
 
-  /** The turn that is shown now. */
+  /** The turn that is shown. */
   get turn(): TurnHandle | undefined {
     return this.current;
   }
 
-  /** Messages whose turns have not begun. */
+  /** Sent messages whose turns have not begun. */
   get waiting(): Sent[] {
     const current = this.current?.turnId;
     return [...this.sent].flatMap(([turnId, sent]) => (turnId === current ? [] : [sent]));
   }
 
-  /** Sends a message; returns when the session has taken it. */
+  /** Sends a message. Returns when the session has accepted it. */
   async send(text: string, whenBusy?: WhenBusy): Promise<void> {
     const options = {
       idempotencyKey: randomUUID(),
       ...defined({ whenBusy }),
     };
-    const { turnId, joins } = await this.patiently(() => this.session.send(text, options));
+    const { turnId, joins } = await this.whenAvailable(() => this.session.send(text, options));
     this.sent.set(turnId, { text, joins });
   }
 
-  /** Shows turns until none runs or waits. */
+  /** Shows turns until no turn runs or waits. */
   follow(): Promise<void> {
     this.isWanted = true;
     this.following ??= this.followAll();
     return this.following;
   }
 
-  /** Asks again where the server or the workers are away. */
-  patiently<T>(request: () => Promise<T>): Promise<T> {
-    return patiently(request, this.onWaiting, this.leaving.signal);
+  /** Tries the request again while the server or the workers do not answer. */
+  whenAvailable<T>(request: () => Promise<T>): Promise<T> {
+    return whenAvailable(request, this.onWaiting, this.leaving.signal);
   }
 
-  /** Shows nothing any more. The session goes on. */
+  /** Stops showing turns. The session goes on. */
   leave(): void {
     this.leaving.abort();
   }
@@ -116,7 +116,7 @@ export class Conversation {
 
   private async next() {
     const { sent, shown } = this;
-    const state = await this.patiently(() => describeIfThere(this.session));
+    const state = await this.whenAvailable(() => describeIfThere(this.session));
     const { runningTurn: running, waitingTurns: waiting = [] } = state ?? {};
     return nextTurn({ running, waiting, sent, shown });
   }
@@ -132,12 +132,12 @@ export class Conversation {
       this.current = turn;
       view.onTurn(turnId, text);
       let last: TurnSnapshot | undefined;
-      const end = await this.patiently(async () => {
+      const end = await this.whenAvailable(async () => {
         const approvals = new WaitingCalls();
         for await (const snapshot of turn.watch({ signal: leaving.signal })) {
           last = snapshot;
           view.onSnapshot(snapshot);
-          if (approvals.haveChanged(snapshot)) void this.tellApprovals(turn, over);
+          if (approvals.haveChanged(snapshot)) void this.showApprovals(turn, over);
         }
         return await endOf(turn);
       });
@@ -158,18 +158,18 @@ export class Conversation {
     }
   }
 
-  private async tellApprovals(turn: TurnHandle, signal: AbortSignal): Promise<void> {
+  private async showApprovals(turn: TurnHandle, signal: AbortSignal): Promise<void> {
     try {
-      const requests = await patiently(() => turn.approvals(), this.onWaiting, signal);
+      const requests = await whenAvailable(() => turn.approvals(), this.onWaiting, signal);
       if (!signal.aborted) this.view.onApprovals(turn, requests);
     } catch (error) {
-      // The tree shows all the same that they wait, and `plait approvals` may know more.
-      if (!signal.aborted) this.onWaiting(`Which calls wait cannot be read: ${String(error)}`);
+      // The tree still shows that they wait.
+      if (!signal.aborted) this.onWaiting(`Cannot read which calls wait: ${String(error)}`);
     }
   }
 }
 
-/** `undefined` where no message has created it yet. */
+/** `undefined` when no message has created the session yet. */
 export async function describeIfThere(
   session: SessionHandle,
 ): Promise<SessionDescription | undefined> {
@@ -181,7 +181,7 @@ export async function describeIfThere(
   }
 }
 
-/** Notices in snapshots that other calls wait than before. */
+/** Detects in snapshots that other calls wait than before. */
 class WaitingCalls {
   private ids = '';
 
@@ -208,7 +208,7 @@ function progressOf(end: TurnEnd) {
   return end.type === 'failed' ? end.error.progress : undefined;
 }
 
-/** What the message was, in a line: a turn that others have begun does not tell it otherwise. */
+/** The message of a turn that this chat did not begin, from the line for the Temporal UI. */
 async function summaryOf(turn: TurnHandle): Promise<string | undefined> {
   try {
     return await (await turn.workflow.describe()).staticSummary();

@@ -9,7 +9,7 @@ import { inputTokens } from '../../core/turn/usage.ts';
 
 const DROPPED = 'The message was never answered: the session was closed before its turn began.';
 
-/** What is to be said of the end of a turn beside its answer: a line each. */
+/** What to print at the end of a turn, besides its answer: a line each. */
 export function endLines(end: TurnEnd, last: TurnSnapshot | undefined, style: Style): string[] {
   switch (end.type) {
     case 'ended':
@@ -21,10 +21,10 @@ export function endLines(end: TurnEnd, last: TurnSnapshot | undefined, style: St
   }
 }
 
-/** As of `plait run`. */
+/** The same codes as those of `plait run`. */
 export function endCode(end: TurnEnd): ExitCode {
   if (end.type === 'failed') return EXIT_CODES.turnFailed;
-  if (end.type === 'dropped') return EXIT_CODES.refused;
+  if (end.type === 'dropped') return EXIT_CODES.rejected;
   return isRegular(end.result) ? EXIT_CODES.ok : EXIT_CODES.stoppedEarly;
 }
 

@@ -5,13 +5,13 @@ import { columnsOf, cutTo, oneLine } from '../text.ts';
 import type { Typed } from './line-editor.ts';
 import type { Frame } from './live-region.ts';
 
-/** All that stands at the bottom of the screen. */
+/** Everything at the bottom of the screen. */
 export interface ChatState {
   /** The turn that runs. */
   turn: TurnSnapshot | undefined;
-  /** Messages whose turns have not begun, and what becomes of them. */
+  /** Messages whose turns have not begun, each with its state. */
   waiting: readonly string[];
-  /** What is to be known now. */
+  /** A line for what the person should know now. */
   status: string | undefined;
   prompt: string;
   typed: Typed;
@@ -25,11 +25,11 @@ export interface FrameOptions {
   style: Style;
 }
 
-/** Lines of typed text that are shown; the last ones. */
+/** How many lines of typed text are shown: the last ones. */
 const TYPED_ROWS = 8;
 const WAITING_ROWS = 3;
 
-/** Draws the bottom of the screen. It always fits: where room is short, the top of the tree is missing. Pure. */
+/** Draws the bottom of the screen. It always fits: the top of the tree is left out if needed. Pure. */
 export function chatFrame(state: ChatState, options: FrameOptions): Frame {
   const { columns, rows, style } = options;
   const room = Math.max(1, columns - 1);
@@ -54,8 +54,8 @@ function treeLines(turn: TurnSnapshot | undefined, free: number, options: FrameO
   const lines = drawTree(turn, options);
   if (lines.length <= free) return lines;
   const missing = lines.length - free + 1;
-  const note = options.style.dim(cutTo(`  … ${missing} lines above`, options.columns - 1));
-  return [note, ...lines.slice(missing)];
+  const notice = options.style.dim(cutTo(`  … ${missing} lines above`, options.columns - 1));
+  return [notice, ...lines.slice(missing)];
 }
 
 function waitingLines(waiting: readonly string[], room: number, style: Style): string[] {
@@ -69,7 +69,7 @@ function waitingLines(waiting: readonly string[], room: number, style: Style): s
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** What is typed, broken into rows of the terminal, and where the cursor stands in them. */
+/** The typed text, broken into rows of the terminal, and the position of the cursor in them. */
 function typedRows(
   prompt: string,
   { lines, before }: Typed,
@@ -86,7 +86,7 @@ function typedRows(
     }
     rows.push(...broken(head + visible(line), room));
   });
-  // A cursor behind a full row stands at the beginning of the next.
+  // After a full row, the cursor is at the beginning of the next.
   if (cursor.column >= room) {
     cursor = { row: cursor.row + 1, column: 0 };
     if (rows.length === cursor.row) rows.push('');
@@ -94,7 +94,7 @@ function typedRows(
   return { rows, ...cursor };
 }
 
-/** A tab, or anything else that would move the cursor, is a space. */
+/** With spaces for tabs and other characters that would move the cursor. */
 function visible(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ');
 }

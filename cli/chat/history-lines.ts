@@ -9,15 +9,15 @@ export interface HistoryOptions {
   style: Style;
 }
 
-/** What a person has said, as the chat shows it. */
+/** A message of a person, as the chat shows it. */
 export function saidLines(text: string, style: Style): string[] {
   const [first = '', ...more] = printable(text).split('\n');
   return [style.bold(`› ${first}`), ...more.map((line) => style.bold(`  ${line}`))];
 }
 
 /**
- * Messages of a conversation for reading: what was said, and a line for each tool call. Results are
- * left out, but not why one failed. Pure.
+ * The messages of a conversation for reading: the texts, and a line for each tool call. Of a result it
+ * shows only why a call failed. Pure.
  */
 export function historyLines(messages: readonly Message[], options: HistoryOptions): string[] {
   const results = new Map(

@@ -1,40 +1,40 @@
 import { createInterface, type Interface } from 'node:readline';
 import type { Key } from 'node:readline';
 
-/** What a person types, and has not sent yet. */
+/** What a person has typed and not sent yet. */
 export interface Typed {
   lines: readonly string[];
-  /** What stands before the cursor in the last line. */
+  /** The last line up to the cursor. */
   before: string;
 }
 
 export interface EditorEvents {
-  /** Enter: all of it. */
+  /** Enter, with the whole text. */
   onText(text: string): void;
-  /** Something has changed, and is to be drawn. */
+  /** Something has changed and must be drawn. */
   onChange(): void;
   /** Ctrl-C. */
   onInterrupt(): void;
-  /** Ctrl-D, or the terminal is gone. */
+  /** Ctrl-D, or the terminal was closed. */
   onEnd(): void;
 }
 
 /**
- * Edits what a person types, as Node's readline does, and leaves the drawing to whoever owns the
- * screen. A pasted text keeps its line breaks, and so does a line that ends with a backslash.
+ * Edits what a person types, as Node's readline does, without drawing anything. A pasted text keeps its
+ * line breaks, and a line that ends with a backslash continues on the next.
  */
 export class LineEditor {
   private readonly readline: Interface;
   private readonly events: EditorEvents;
   private earlier: string[] = [];
   private isPasting = false;
-  /** Whether what is typed now is worth remembering. */
+  /** Whether Enter adds the typed text to the history. */
   remembers = true;
 
-  /** `history`: what was said before, the newest first. */
+  /** `history`: what the person wrote before, the newest first. */
   constructor(input: NodeJS.ReadableStream, history: string[], events: EditorEvents) {
     this.events = events;
-    // Without an output: this one draws nothing.
+    // Without an output it draws nothing.
     this.readline = createInterface({
       input,
       terminal: true,
@@ -48,7 +48,7 @@ export class LineEditor {
     this.readline.on('history', (lines: string[]) => {
       if (!this.remembers) lines.shift();
     });
-    // After readline's own listener, so that what it reads here is what has come of the key.
+    // Added after readline's own listener, which handles the key first.
     input.on('keypress', (_text: string | undefined, key: Key) => {
       if (key.name === 'paste-start') this.isPasting = true;
       if (key.name === 'paste-end') this.isPasting = false;
@@ -65,7 +65,7 @@ export class LineEditor {
     return this.earlier.length === 0 && this.readline.line === '';
   }
 
-  /** Replaces what is typed by one line. */
+  /** Replaces the typed text by one line. */
   set(text: string): void {
     this.earlier = [];
     this.readline.write(null, { ctrl: true, name: 'e' });

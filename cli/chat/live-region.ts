@@ -1,29 +1,29 @@
 import { stripVTControlCharacters } from 'node:util';
 import { columnsOf } from '../text.ts';
 
-/** What stands at the bottom of the screen. No line is as wide as the terminal. */
+/** What is drawn at the bottom of the screen. No line is as wide as the terminal. */
 export interface Frame {
   lines: readonly string[];
-  /** Where the cursor stands, counted from the first line and column, which are 0. */
+  /** The position of the cursor; the first line and column are 0. */
   cursor: { row: number; column: number };
 }
 
-/** The part of a terminal that this needs. */
+/** The part of a terminal that is used. */
 export interface Terminal {
   columns?: number;
   write(text: string): unknown;
 }
 
 const ESC = '\u001B[';
-// Terminals that know it show a frame only when it is whole; the others ignore it.
+// Terminals that support it show a frame only when it is complete. Others ignore it.
 const BEGIN_FRAME = `${ESC}?2026h${ESC}?25l`;
 const END_FRAME = `${ESC}?25h${ESC}?2026l`;
 const ERASE_LINE_END = `${ESC}K`;
 const ERASE_BELOW = `${ESC}J`;
 
 /**
- * The bottom of a terminal, drawn again and again below what is printed, with the real cursor in it.
- * A line is overwritten and never erased first, so that nothing flickers.
+ * The bottom of a terminal: drawn again and again below what is printed, with the real cursor in it.
+ * Lines are overwritten and never erased first, so that nothing flickers.
  */
 export class LiveRegion {
   private readonly out: Terminal;
@@ -40,17 +40,17 @@ export class LiveRegion {
     this.out.write(BEGIN_FRAME + this.toTop() + this.drawn(frame) + END_FRAME);
   }
 
-  /** Writes lines above the region, to stay. */
+  /** Writes lines above the region, where they stay. */
   print(lines: readonly string[]): void {
     const text = lines.map((line) => `${line}${ERASE_LINE_END}\n`).join('');
     const frame = this.shown;
     const below = frame === undefined ? '' : this.drawn(frame);
-    // The first printed line stands where the region began: what was there is overwritten or erased.
+    // The printed lines begin where the region began, so the region is overwritten or erased.
     const top = this.shown === undefined ? '' : this.toTop() + ERASE_BELOW;
     this.out.write(BEGIN_FRAME + top + text + below + END_FRAME);
   }
 
-  /** Takes the region away. */
+  /** Erases the region. */
   clear(): void {
     this.out.write(this.toTop() + ERASE_BELOW);
     this.shown = undefined;
@@ -64,7 +64,7 @@ export class LiveRegion {
     return text + ERASE_BELOW + up(lines.length - 1 - cursor.row) + toColumn(cursor.column);
   }
 
-  /** To where the region begins, also when the terminal has become narrower and has broken its lines. */
+  /** Moves to where the region begins, even when a narrower terminal has broken its lines. */
   private toTop(): string {
     if (this.shown === undefined) return '';
     const { lines, cursor } = this.shown;

@@ -1,22 +1,21 @@
 import type { SessionDescription, SessionHandle } from '../../client/session-handle.ts';
 import type { Message } from '../../core/conversation/messages.ts';
-import { CliError } from '../cli-error.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
+import { inputTokens } from '../../core/turn/usage.ts';
+import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { Style } from '../style.ts';
 import { oneLine } from '../text.ts';
 import { field } from '../worker-report.ts';
 import { describeIfThere } from './conversation.ts';
 import { count } from './end-lines.ts';
 import { historyLines } from './history-lines.ts';
-import { inputTokens } from '../../core/turn/usage.ts';
 
-/** What there was before this chat. */
+/** What the session held before this chat. */
 export interface Opening {
   /** `undefined`: the first message will create the session. */
   state: SessionDescription | undefined;
   /** The last messages. */
   messages: readonly Message[];
-  /** How many stand before them. */
+  /** How many messages come before them. */
   earlier: number;
 }
 
@@ -29,18 +28,18 @@ export async function readOpening(session: SessionHandle, limit: number): Promis
   return { state, messages, earlier: from };
 }
 
-/** What the person has said, the newest first. */
+/** What the person wrote before, the newest first, for the history of the line editor. */
 export function saidBefore({ messages }: Opening): string[] {
   const texts = messages.flatMap(({ role, content }) => {
     if (role !== 'user') return [];
     if (typeof content === 'string') return [content];
     return content.flatMap((block) => (block.type === 'text' ? [block.text] : []));
   });
-  // A line editor has one line.
+  // The line editor's history has single lines only.
   return texts.filter((text) => !/\p{Cc}/u.test(text)).toReversed();
 }
 
-/** The agent of a chat: the one that was named, or the one that the session has. */
+/** The agent of a chat: the named one, or that of the session. */
 export function agentOf({ state }: Opening, asked: string | undefined, sessionId: string): string {
   if (state === undefined && asked !== undefined) return asked;
   if (state === undefined) {
@@ -56,7 +55,7 @@ export function agentOf({ state }: Opening, asked: string | undefined, sessionId
   );
 }
 
-/** What a chat begins with: where one is, and what was said. Pure. */
+/** What a chat prints first: agent, session, and the last messages. Pure. */
 export function openingLines(
   opening: Opening,
   about: { agent: string; sessionId: string; link: string | undefined },

@@ -1,6 +1,6 @@
 import { NativeConnection } from '@temporalio/worker';
-import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { createAgentRegistry } from '../../agents/agent-registry.ts';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import { createWorker } from '../../worker/create-worker.ts';
 import { styleFor } from '../style.ts';
@@ -15,10 +15,10 @@ export interface OwnWorkerOptions {
   storage: string;
 }
 
-/** Serves agents in this process. Returns what drains and ends the worker. */
+/** Serves agents in this process. Returns a function that drains and stops the worker. */
 export async function startWorker(options: OwnWorkerOptions): Promise<() => Promise<void>> {
   const { target, agents, taskQueue } = options;
-  // What does not fit together is reported before anything is connected.
+  // Mistakes in the declarations are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = openStorage(options.storage);
   installRuntime(styleFor(process.stderr), { quiet: true });
@@ -30,11 +30,11 @@ export async function startWorker(options: OwnWorkerOptions): Promise<() => Prom
       connection,
       namespace: target.namespace,
       storage,
-      // Nobody waits for a prompt that does not end.
+      // A person who leaves must not wait for tools.
       shutdownGraceTime: '1s',
     });
     const running = worker.run();
-    // Found when it is ended, or by the chat, whose turns do not go on.
+    // The returned function reports its error.
     running.catch(() => undefined);
     return async () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();

@@ -3,16 +3,16 @@ import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { Style } from '../style.ts';
 import { oneLine, printable } from '../text.ts';
 
-/** A call that waits for a person, and the turn that it belongs to. */
+/** A call that waits for a person, and its turn. */
 export interface WaitingRequest {
   turn: TurnHandle;
   request: ApprovalRequest;
 }
 
-/** What a person is asked about it just now. */
+/** What the person is asked about a call. */
 export type Question = WaitingRequest & { step: 'decide' | 'reason' | 'edit' };
 
-/** What comes of an answer. */
+/** What an answer means. */
 export type Answered =
   | { type: 'approve'; input?: unknown }
   | { type: 'deny'; reason?: string }
@@ -22,7 +22,7 @@ export type Answered =
 
 export const PROMPTS: Record<Question['step'], string> = {
   decide: 'approve? [y]es, [n]o, [e]dit, [l]ater › ',
-  reason: 'why not? (the model is told; Enter for no reason) › ',
+  reason: 'why not? (the model reads it; Enter for no reason) › ',
   edit: 'input › ',
 };
 
@@ -41,7 +41,8 @@ export function readAnswer(step: Question['step'], typed: string): Answered {
       try {
         return { type: 'approve', input: JSON.parse(text) as unknown };
       } catch {
-        return { type: 'ask', step: 'edit', problem: 'It is no JSON. An empty line goes back.' };
+        const problem = 'This is not JSON. Enter an empty line to go back.';
+        return { type: 'ask', step: 'edit', problem };
       }
   }
 }

@@ -13,8 +13,8 @@ const PASTE_OFF = '\u001B[?2004l';
 type Write = NodeJS.WriteStream['write'];
 
 /**
- * A terminal with a frame at its bottom. While it is open, whatever this process writes, such as the
- * log of a tool, is printed above the frame.
+ * A terminal with a frame at its bottom. While it is open, everything that this process writes, such as
+ * the log of a tool, is printed above the frame.
  */
 export class Screen {
   private readonly out: NodeJS.WriteStream;
@@ -37,7 +37,7 @@ export class Screen {
 
   get size(): Size {
     const { columns, rows } = this.out;
-    // A terminal that does not know its size says 0.
+    // The size is 0 when the terminal does not know it.
     return { columns: columns || DEFAULT_SIZE.columns, rows: rows || DEFAULT_SIZE.rows };
   }
 
@@ -74,7 +74,7 @@ export class Screen {
     this.out.write(PASTE_OFF);
   }
 
-  /** Lines that others write to the terminal are printed; what has no end yet waits for it. */
+  /** Prints lines that others write to the terminal. An unfinished line waits for its end. */
   private catch(stream: NodeJS.WriteStream): () => void {
     let begun = '';
     const print = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
@@ -88,7 +88,7 @@ export class Screen {
     };
     stream.write = print;
     return () => {
-      // The stream's own method is that of its class.
+      // `write` of the class is visible again.
       Reflect.deleteProperty(stream, 'write');
       if (begun !== '') stream.write(`${begun}\n`);
     };

@@ -4,6 +4,7 @@ import { DecisionRejectedError } from '../../client/errors.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import { defined } from '../../core/json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { explainError } from '../explain-error.ts';
 import { drawTree } from '../live-tree.ts';
@@ -15,7 +16,7 @@ import { Conversation } from './conversation.ts';
 import { endLines } from './end-lines.ts';
 import { chatFrame } from './frame.ts';
 import { saidLines } from './history-lines.ts';
-import { createLeave } from './leave.ts';
+import { deferred } from './deferred.ts';
 import { LineEditor } from './line-editor.ts';
 import type { Question, WaitingRequest } from './questions.ts';
 import { PROMPTS, readAnswer, requestLines } from './questions.ts';
@@ -26,7 +27,7 @@ export interface TerminalChatOptions {
   session: SessionHandle;
   /** Who decides about calls. */
   by: string;
-  /** What the person has said before, the newest first. */
+  /** What the person wrote before, the newest first. */
   said: string[];
   style: Style;
   input: NodeJS.ReadStream;
@@ -35,20 +36,20 @@ export interface TerminalChatOptions {
 
 const PROMPT = '› ';
 const FRAME_MS = 80;
-/** A second Ctrl-C within this leaves. */
+/** A second Ctrl-C within this time leaves. */
 const TWICE_MS = 2_000;
 
-/** A chat in a terminal: what was said is printed, and what runs is drawn below it. */
+/** A chat in a terminal: it prints what was said, and draws the running turn below. */
 export class TerminalChat implements ChatView {
   private readonly conversation: Conversation;
   private readonly screen: Screen;
   private readonly editor: LineEditor;
   private readonly style: Style;
   private readonly by: string;
-  private readonly left = createLeave<void>();
+  private readonly left = deferred<void>();
   private turn: TurnSnapshot | undefined;
   private frames: NodeJS.Timeout | undefined;
-  /** Said to be sent, and not taken yet. */
+  /** Messages that the session has not accepted yet. */
   private sending: string[] = [];
   private sends = Promise.resolve();
   private requests: WaitingRequest[] = [];
@@ -84,7 +85,7 @@ export class TerminalChat implements ChatView {
     });
   }
 
-  /** Until somebody leaves. `opening`: what is shown first. */
+  /** Runs until the person leaves. `opening` is printed first. */
   async run(opening: readonly string[]): Promise<void> {
     this.screen.open();
     this.screen.print(opening);
@@ -114,7 +115,7 @@ export class TerminalChat implements ChatView {
     this.requests = requests.map((request) => ({ turn, request }));
     const asked = this.question?.request;
     if (asked !== undefined && !requests.some(({ callId }) => callId === asked.callId)) {
-      this.note(`${callOf(asked)} waits no longer.`);
+      this.remark(`${callOf(asked)} no longer waits.`);
       this.ask(undefined);
     }
     this.changed();
@@ -153,25 +154,24 @@ export class TerminalChat implements ChatView {
 
   private get waiting(): string[] {
     const { turn, waiting } = this.conversation;
-    const taken = waiting.map(({ text, joins }) => {
+    const accepted = waiting.map(({ text, joins }) => {
       const steers = joins !== undefined && joins === turn?.turnId;
-      return `${steers ? 'steers' : 'waits'}: ${text}`;
+      return `${steers ? 'steering' : 'waiting'}: ${text}`;
     });
-    return [...taken, ...this.sending.map((text) => `sends: ${text}`)];
+    return [...accepted, ...this.sending.map((text) => `sending: ${text}`)];
   }
 
   private get status(): string | undefined {
     const open = this.requests.length;
     const calls = open === 1 ? '1 call waits for you' : `${open} calls wait for you`;
-    const later = this.editor.isEmpty
-      ? '/approvals asks again.'
+    const how = this.editor.isEmpty
+      ? 'Type /approvals to decide.'
       : 'Finish or clear your line first.';
-    const forDecision =
-      open === 0 || this.question !== undefined ? undefined : `${calls}: ${later}`;
+    const forDecision = open === 0 || this.question !== undefined ? undefined : `${calls}. ${how}`;
     return this.away ?? this.hint ?? forDecision;
   }
 
-  /** Asks about a call that waits, unless somebody is typing. */
+  /** Asks about a call that waits, unless the person is typing. */
   private changed(): void {
     if (this.question === undefined && this.editor.isEmpty && !this.isDeciding) {
       const next = this.requests.find(({ request }) => !this.postponed.has(request.callId));
@@ -210,16 +210,14 @@ export class TerminalChat implements ChatView {
         return this.ask(undefined);
       case 'approve': {
         const { input } = answer;
-        const edited = input === undefined ? {} : { input };
         return await this.decide(question, 'Approved', () =>
-          turn.approve(callId, { by: this.by, ...edited }),
+          turn.approve(callId, { by: this.by, ...defined({ input }) }),
         );
       }
       case 'deny': {
         const { reason } = answer;
-        const why = reason === undefined ? {} : { reason };
         return await this.decide(question, 'Denied', () =>
-          turn.deny(callId, { by: this.by, ...why }),
+          turn.deny(callId, { by: this.by, ...defined({ reason }) }),
         );
       }
     }
@@ -233,13 +231,13 @@ export class TerminalChat implements ChatView {
     this.isDeciding = true;
     this.ask(undefined);
     try {
-      await this.conversation.patiently(decision);
+      await this.conversation.whenAvailable(decision);
       this.requests = this.requests.filter((one) => one.request.callId !== request.callId);
-      this.note(`${done} ${callOf(request)}, as ${this.by}.`);
+      this.remark(`${done} ${callOf(request)}, as ${this.by}.`);
     } catch (error) {
       if (!(error instanceof DecisionRejectedError)) throw error;
-      this.note(`Not taken: ${oneLine(error.reason)}`);
-      // It may wait still, for another answer; or somebody else was quicker.
+      this.remark(`Rejected: ${oneLine(error.reason)}`);
+      // The call may still wait for another decision, or another person has already decided.
       const open = await turn.approvals();
       this.requests = open.map((one) => ({ turn, request: one }));
     } finally {
@@ -258,12 +256,12 @@ export class TerminalChat implements ChatView {
       case 'steer':
         return this.queue(input.text, 'steer');
       case 'wrong':
-        return this.note(input.message);
+        return this.remark(input.message);
       case 'help':
         return this.screen.print(['', ...CHAT_HELP]);
       case 'approvals':
         this.postponed.clear();
-        return this.requests.length > 0 ? undefined : this.note('No call waits for approval.');
+        return this.requests.length > 0 ? undefined : this.remark('No call waits for approval.');
       case 'close':
         return void this.close().catch(this.fail);
       case 'exit':
@@ -271,7 +269,7 @@ export class TerminalChat implements ChatView {
     }
   }
 
-  /** One after the other: the session must take messages in the order in which they were written. */
+  /** Sends one message after the other, so that the session gets them in the order of writing. */
   private queue(text: string, whenBusy?: 'steer'): void {
     this.sending.push(text);
     this.sends = this.sends.then(() => this.send(text, whenBusy));
@@ -281,10 +279,10 @@ export class TerminalChat implements ChatView {
     try {
       await this.conversation.send(text, whenBusy);
     } catch (error) {
-      // What was written must not be lost with the refusal.
+      // The person must not lose the text of a rejected message.
       const shown = explainError(error).message ?? String(error);
       this.screen.print(['', ...saidLines(text, this.style)]);
-      this.note(shown, this.style.red);
+      this.remark(shown, this.style.red);
     } finally {
       this.sending.shift();
     }
@@ -292,8 +290,8 @@ export class TerminalChat implements ChatView {
   }
 
   private async close(): Promise<void> {
-    await this.conversation.patiently(() => this.conversation.session.close());
-    this.note('The session is closed: it takes no more messages.');
+    await this.conversation.whenAvailable(() => this.conversation.session.close());
+    this.remark('The session is closed: it takes no more messages.');
     await this.conversation.follow();
     this.left.resolve();
   }
@@ -302,22 +300,23 @@ export class TerminalChat implements ChatView {
     this.conversation.follow().catch(this.fail);
   }
 
-  /** What nobody here can do anything about ends the chat. */
+  /** An unexpected error ends the chat. */
   private readonly fail = (error: unknown): void => {
     this.left.reject(error);
   };
 
-  interrupt(): void {
+  private interrupt(): void {
     const now = Date.now();
     if (now - this.lastPress <= TWICE_MS) return this.left.resolve();
     this.lastPress = now;
     const { turn } = this.conversation;
     if (turn === undefined) {
       this.editor.set('');
-      this.hint = 'Ctrl-C again leaves.';
+      this.hint = 'Press Ctrl-C again to leave.';
     } else {
-      this.hint = 'Interrupting: running calls are cancelled and answered. Ctrl-C again leaves.';
-      this.conversation.patiently(() => turn.cancel()).catch(this.fail);
+      this.hint =
+        'Interrupting: running calls are cancelled and answered. Press Ctrl-C again to leave.';
+      this.conversation.whenAvailable(() => turn.cancel()).catch(this.fail);
     }
     const { hint } = this;
     setTimeout(() => {
@@ -328,7 +327,7 @@ export class TerminalChat implements ChatView {
     this.screen.draw();
   }
 
-  private note(text: string, paint = this.style.dim): void {
+  private remark(text: string, paint = this.style.dim): void {
     const lines = wrap(text, this.screen.size.columns - 3);
     this.screen.print(['', ...lines.map((line) => paint(`  ${line}`))]);
   }

@@ -4,7 +4,7 @@ import type { WaitingCall } from '../../client/waiting-calls.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { note, say } from '../say.ts';
+import { say, sayAside } from '../say.ts';
 import { styleFor } from '../style.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { drawWaiting } from '../waiting-table.ts';
@@ -23,7 +23,7 @@ export async function approvalsCommand(options: ApprovalsCommandOptions): Promis
     try {
       for await (const call of new AgentClient({ client }).approvals()) calls.push(call);
     } catch (error) {
-      // What others have answered is told all the same, and first.
+      // The calls that other workers reported are printed first.
       if (!(error instanceof WorkerUnavailableError)) throw error;
       silent = error;
     }
@@ -41,8 +41,9 @@ function sayTable(calls: readonly WaitingCall[]): void {
   const style = styleFor(process.stdout);
   const { columns } = process.stdout;
   for (const line of drawWaiting(calls, { columns, now: Date.now(), style })) say(line);
-  // For the person who reads the table, and not for what it is piped into.
+  // A hint for a person, not for a pipe.
   if (process.stdout.isTTY) {
-    note(styleFor(process.stderr).dim('\nDecide with: plait approve <turn-id> <call-id>, or deny'));
+    const hint = 'Decide with plait approve <turn-id> <call-id>, or plait deny <turn-id> <call-id>';
+    sayAside(styleFor(process.stderr).dim(`\n${hint}`));
   }
 }

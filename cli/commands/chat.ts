@@ -1,24 +1,24 @@
 import { randomUUID } from 'node:crypto';
 import type { OpenSessionOptions } from '../../client/options.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
+import { defined } from '../../core/json.ts';
+import { DEFAULT_TASK_QUEUE } from '../../core/names.ts';
 import type { Opening } from '../chat/opening.ts';
 import { agentOf, openingLines, readOpening, saidBefore } from '../chat/opening.ts';
 import { PipedChat } from '../chat/piped-chat.ts';
-import type { Place, PlaceOptions } from '../chat/place.ts';
-import { openPlace } from '../chat/place.ts';
+import type { Backend, BackendOptions } from '../chat/backend.ts';
+import { openBackend } from '../chat/backend.ts';
 import { TerminalChat } from '../chat/terminal-chat.ts';
-import { CliError } from '../cli-error.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
+import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { note } from '../say.ts';
+import { sayAside } from '../say.ts';
 import type { Style } from '../style.ts';
 import { styleFor } from '../style.ts';
-import { DEFAULT_TASK_QUEUE } from '../../core/names.ts';
 import { wrap } from '../text.ts';
 import { uiLink } from '../ui-link.ts';
 import { userName } from '../user-name.ts';
 
-export interface ChatCommandOptions extends PlaceOptions {
+export interface ChatCommandOptions extends BackendOptions {
   session?: string;
   /** Messages to show on entry. */
   history: number;
@@ -26,75 +26,75 @@ export interface ChatCommandOptions extends PlaceOptions {
   context?: unknown;
 }
 
-/** A session, and what there was before. */
+/** A session, and what it held before this chat. */
 interface Found {
   session: SessionHandle;
   agent: string;
   opening: Opening;
 }
 
-/** `plait chat`: one session, in a terminal or through a pipe. Leaving it leaves the session alone. */
+/** `plait chat`: one session, in a terminal or through a pipe. The session stays when the user leaves. */
 export async function chatCommand(
   agent: string | undefined,
   options: ChatCommandOptions,
 ): Promise<ExitCode> {
-  refuseNonsense(agent, options);
+  checkArguments(agent, options);
   const { stdin, stdout, stderr } = process;
   const isTerminal = stdin.isTTY && stdout.isTTY && process.env['TERM'] !== 'dumb';
   const style = styleFor(isTerminal ? stdout : stderr);
-  // First what can be wrong at once.
+  // Fails before anything is started.
   const by = isTerminal ? (options.by ?? userName()) : '';
-  const place = await openPlace(agent, options, (text) => note(style.dim(`  ${text}`)));
+  const backend = await openBackend(agent, options, (text) => sayAside(style.dim(`  ${text}`)));
   try {
-    const found = await findSession(place, options);
+    const found = await findSession(backend, options);
     const { session, opening } = found;
-    const { client } = place;
-    const lines = firstLines(found, place, style);
+    const { client } = backend;
+    const lines = firstLines(found, backend, style);
     if (opening.state?.status === 'closed') {
-      for (const line of lines) note(line);
+      for (const line of lines) sayAside(line);
       throw closed(found);
     }
     if (!isTerminal) {
-      for (const line of lines) note(line);
+      for (const line of lines) sayAside(line);
       return await new PipedChat({ client, session, input: stdin }).run();
     }
     const said = saidBefore(opening);
     const terminal = { style, input: stdin, output: stdout };
     await new TerminalChat({ client, session, by, said, ...terminal }).run(lines);
-    note(style.dim(`\n  ${goodbye(found, place, options)}`));
+    sayAside(style.dim(`\n  ${goodbye(found, backend, options)}`));
     return EXIT_CODES.ok;
   } finally {
-    await place.close();
+    await backend.close();
   }
 }
 
-function refuseNonsense(agent: string | undefined, options: ChatCommandOptions): void {
+function checkArguments(agent: string | undefined, options: ChatCommandOptions): void {
   const { demo = false, dev, session } = options;
   if (demo && (agent !== undefined || dev !== undefined)) {
     throw wrong('--demo brings its own agent. Leave the agent and --dev out.');
   }
   if (!demo && dev === undefined && agent === undefined && session === undefined) {
     throw wrong(
-      'Say with whom: plait chat <agent>, or --session <id> of one that exists, or --dev <module>, or --demo.',
+      'Name an agent (plait chat <agent>) or an existing session (--session <id>), or use --dev <module> or --demo.',
     );
   }
 }
 
-async function findSession(place: Place, options: ChatCommandOptions): Promise<Found> {
-  const { agents } = place;
+async function findSession(backend: Backend, options: ChatCommandOptions): Promise<Found> {
+  const { agents } = backend;
   const { context, history } = options;
-  // Without an id a session begins, and its agent is known.
-  const sessionId = options.session ?? `${place.agent ?? ''}-${randomUUID().slice(0, 8)}`;
+  // Without an id the session is new, and its agent is known.
+  const sessionId = options.session ?? `${backend.agent ?? ''}-${randomUUID().slice(0, 8)}`;
   const opening = await readOpening(agents.getSession(sessionId), history);
-  const agent = agentOf(opening, place.agent, sessionId);
-  const given: OpenSessionOptions = context === undefined ? {} : { context };
+  const agent = agentOf(opening, backend.agent, sessionId);
+  const given: OpenSessionOptions = defined({ context });
   const session = agents.openSession(agent, sessionId, given);
   return { session, agent, opening };
 }
 
-function firstLines({ session, agent, opening }: Found, place: Place, style: Style): string[] {
+function firstLines({ session, agent, opening }: Found, backend: Backend, style: Style): string[] {
   const { sessionId } = session;
-  const { uiUrl, client, hints } = place;
+  const { uiUrl, client, hints } = backend;
   const link = uiUrl === undefined ? undefined : uiLink(uiUrl, client.options.namespace, sessionId);
   const columns = process.stdout.columns ?? 120;
   return [
@@ -105,20 +105,20 @@ function firstLines({ session, agent, opening }: Found, place: Place, style: Sty
 
 function goodbye(
   { session, agent }: Found,
-  { livesOn }: Place,
+  { staysUp }: Backend,
   { taskQueue, dev }: ChatCommandOptions,
 ): string {
   const { sessionId } = session;
-  if (!livesOn) return 'The session has ended with the server of this command.';
+  if (!staysUp) return 'The session is gone: this command has stopped its Temporal server.';
   const queue = taskQueue === DEFAULT_TASK_QUEUE ? '' : ` -q ${taskQueue}`;
   const how = dev === undefined ? '' : ` --dev ${dev}`;
   const command = `plait chat ${agent} --session ${sessionId}${queue}${how}`;
-  return `The session lives on. To come back: ${command}`;
+  return `The session stays. To come back: ${command}`;
 }
 
 function closed({ session, agent }: Found): CliError {
   return new CliError(
-    EXIT_CODES.refused,
+    EXIT_CODES.rejected,
     `Session ${session.sessionId} is closed and takes no more messages. To begin another: plait chat ${agent}`,
   );
 }

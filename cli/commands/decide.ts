@@ -1,9 +1,8 @@
-import { defined } from '../../core/json.ts';
-import type { TurnHandle } from '../../client/turn-handle.ts';
 import { AgentClient } from '../../client/agent-client.ts';
-import { CliError } from '../cli-error.ts';
+import type { TurnHandle } from '../../client/turn-handle.ts';
+import { defined } from '../../core/json.ts';
 import { clientStorage } from '../storage-setting.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
+import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { say } from '../say.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
@@ -13,7 +12,7 @@ import { callText } from '../waiting-table.ts';
 export interface DecisionOptions {
   by?: string;
   reason?: string;
-  /** Of an approval: what the call runs with. */
+  /** For an approval: the input that the call runs with. */
   input?: unknown;
   storage?: string;
 }
@@ -31,7 +30,7 @@ export async function approveCommand(
   });
 }
 
-/** `plait deny`: the model is told, with the reason. */
+/** `plait deny`: the model reads the reason. */
 export async function denyCommand(
   turnId: string,
   callId: string | undefined,
@@ -61,16 +60,16 @@ async function decide(
   }
 }
 
-/** The call that is meant where none is named: the only one that waits. */
+/** Without a call id, the only call of the turn that waits. */
 async function onlyCall(turn: TurnHandle): Promise<string> {
   const calls = await turn.approvals();
   const [first, ...others] = calls;
   if (first === undefined) {
-    throw new CliError(EXIT_CODES.refused, `No call of turn ${turn.turnId} waits for approval.`);
+    throw new CliError(EXIT_CODES.rejected, `No call of turn ${turn.turnId} waits for approval.`);
   }
   if (others.length === 0) return first.callId;
   throw new CliError(
     EXIT_CODES.wrongInput,
-    `${calls.length} calls of turn ${turn.turnId} wait, so name the one you mean: ${calls.map(callText).join('; ')}.`,
+    `${calls.length} calls of turn ${turn.turnId} wait for approval. Name one: ${calls.map(callText).join('; ')}.`,
   );
 }

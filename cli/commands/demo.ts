@@ -1,10 +1,9 @@
 import type { DemoOptions } from '../../examples/customer-lookup/run.ts';
-import { CliError } from '../cli-error.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
+import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { hasKey } from '../worker-report.ts';
 
-/** `plait demo`: the example with all that it needs. Fails when anything is not as it says. */
+/** `plait demo`: the example with everything it needs. It fails when anything is not as it says. */
 export async function demoCommand(options: DemoOptions): Promise<ExitCode> {
   if (options.live === true && !hasKey()) {
     throw new CliError(

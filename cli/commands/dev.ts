@@ -16,7 +16,7 @@ export interface DevOptions extends DevServerOptions {
 export async function devCommand(module: string, options: DevOptions): Promise<ExitCode> {
   const style = styleFor(process.stdout);
   const { taskQueue, ...serverOptions } = options;
-  // First what can be wrong at once: nothing has to be loaded, or taken down again, then.
+  // Fails before anything is loaded or started.
   const agents = await loadAgents(module);
   const { findOrStartServer } = await import('../dev-server.ts');
   const { serveAgents } = await import('../serve-agents.ts');
@@ -42,8 +42,8 @@ export async function devCommand(module: string, options: DevOptions): Promise<E
 function serverFields(server: DevServer, db: string | undefined, style: Style): string[] {
   const origins: Record<DevServer['origin'], string> = {
     configured: 'configured',
-    found: 'was running already',
-    started: db === undefined ? 'in memory: ends with this command' : `kept in ${db}`,
+    found: 'already running',
+    started: db === undefined ? 'in memory; ends with this command' : `data in ${db}`,
   };
   const where = `${style.bold(server.address)}, namespace ${server.namespace} (${origins[server.origin]})`;
   return [

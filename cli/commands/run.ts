@@ -1,21 +1,22 @@
-import { defined } from '../../core/json.ts';
 import type { Client } from '@temporalio/client';
-import type { StartTurnOptions } from '../../client/options.ts';
 import { AgentClient } from '../../client/agent-client.ts';
+import type { StartTurnOptions } from '../../client/options.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
+import type { Message } from '../../core/conversation/messages.ts';
+import { mapData, STORED_FROM } from '../../core/conversation/stored-data.ts';
+import { defined } from '../../core/json.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { onSignals } from '../run-worker.ts';
-import { note, say } from '../say.ts';
+import { onSignals } from '../signals.ts';
+import { say, sayAside } from '../say.ts';
 import { showTurn } from '../show-turn.ts';
 import { styleFor } from '../style.ts';
 import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { durationText, oneLine, printable } from '../text.ts';
-import { withoutLargeData } from '../without-data.ts';
 
 export interface RunOptions {
   taskQueue: string;
@@ -52,13 +53,11 @@ function startTurn(
   text: string,
   { taskQueue, turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
-  const options: StartTurnOptions = {
-    ...defined({ turnId, context }),
-  };
+  const options: StartTurnOptions = defined({ turnId, context });
   return new AgentClient({ client, taskQueue }).start(agent, text, options);
 }
 
-/** Shows the turn until it ends, the time is up, or somebody leaves. */
+/** Shows the turn until it ends or the time is up. */
 async function follow(
   turn: TurnHandle,
   timeout: number | undefined,
@@ -71,11 +70,15 @@ async function follow(
   const goesOn = `The turn goes on. To wait for it again, run the same command with --turn-id ${turn.turnId}`;
   const stopListening = onSignals(
     () => {
-      note('Cancelling the turn and waiting for its result; Ctrl-C again leaves it alone.');
-      turn.cancel().catch((error: unknown) => note(`It could not be cancelled: ${String(error)}`));
+      sayAside(
+        'Cancelling the turn and waiting for its result. Press Ctrl-C again to stop waiting.',
+      );
+      turn
+        .cancel()
+        .catch((error: unknown) => sayAside(`Could not cancel the turn: ${String(error)}`));
     },
     () => {
-      note(goesOn);
+      sayAside(goesOn);
       process.exit(EXIT_CODES.interrupted);
     },
   );
@@ -83,15 +86,15 @@ async function follow(
     timeout === undefined || timeout > MAX_TIMER
       ? undefined
       : setTimeout(() => leaving.abort(), timeout);
-  note(style.dim(`turn ${turn.turnId}`));
+  sayAside(style.dim(`turn ${turn.turnId}`));
   try {
     const shown = showTurn(turn.watch({ signal: leaving.signal }), process.stderr, style);
     const result = turn.result();
-    // Reported below, and not before the tree has shown it.
+    // Awaited below, when the tree has shown how the turn ended.
     result.catch(() => undefined);
     await shown;
     const ended = await Promise.race([result, left]);
-    if (ended === LEFT) note(`No result after ${durationText(timeout ?? 0)}. ${goesOn}`);
+    if (ended === LEFT) sayAside(`No result after ${durationText(timeout ?? 0)}. ${goesOn}`);
     return ended;
   } finally {
     clearTimeout(timer);
@@ -103,13 +106,22 @@ function report(result: TurnResult, json: boolean): ExitCode {
   const answer = process.stdout.isTTY ? printable(result.text) : result.text;
   const shown = { ...result, messages: withoutLargeData(result.messages) };
   const text = json ? JSON.stringify(shown, null, 2) : answer;
-  // Between the tree and the answer, where one terminal shows both.
-  if (process.stdout.isTTY && process.stderr.isTTY) note('');
+  // Separates the tree from the answer when both go to a terminal.
+  if (process.stdout.isTTY && process.stderr.isTTY) sayAside('');
   if (text !== '') say(text);
   const { stopReason, stopDetails } = result;
   if (stopReason === 'end_turn' || stopReason === 'stop_sequence') return EXIT_CODES.ok;
   const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : JSON.stringify(stopDetails);
   const details = stopDetails === undefined ? '' : `: ${said}`;
-  note(`The turn ended with ${stopReason}${details}`);
+  sayAside(`The turn ended with ${stopReason}${details}`);
   return EXIT_CODES.stoppedEarly;
+}
+
+/** Messages for printing: a terminal or a log has no use for megabytes of an image. */
+export function withoutLargeData(messages: Message[]): Message[] {
+  return mapData(messages, (data) =>
+    typeof data === 'string' && data.length >= STORED_FROM
+      ? `[${data.length} characters are left out here]`
+      : data,
+  );
 }

@@ -1,14 +1,15 @@
-import { liveKeys } from '../../client/live-keys.ts';
+import { defined } from '../../core/json.ts';
+import { liveKeys } from '../../storage/live-keys.ts';
 import { checkStorage } from '../../storage/check-storage.ts';
 import { NothingNeededError } from '../../storage/errors.ts';
 import type { SweepReport, Tally } from '../../storage/sweep.ts';
 import { sweep } from '../../storage/sweep.ts';
-import { CliError } from '../cli-error.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
+import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { say } from '../say.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
+import { spanText } from '../text.ts';
 
 export interface StorageGcOptions {
   storage?: string;
@@ -20,33 +21,33 @@ export interface StorageGcOptions {
 }
 
 /**
- * What was written within a day may be named by nothing yet: a running call has its result in no
- * history, and a worker writes anew only what it has written more than an hour ago.
+ * Objects of the last day may be needed although no workflow names them: the result of a running call is
+ * not in a history yet, and a worker does not write an object again within an hour.
  */
 const MIN_AGE_MS = 86_400_000;
 
-/** `plait storage gc`: removes from the storage what no workflow names. */
+/** `plait storage gc`: removes objects from the storage that no workflow needs. */
 export async function storageGcCommand(options: StorageGcOptions): Promise<ExitCode> {
   const { olderThan, namespaces, removeAll = false, dryRun = false } = options;
   if (olderThan < MIN_AGE_MS) {
-    const message = `--older-than must be a day at least: what was written lately may be needed by calls that still run.`;
+    const message = `--older-than must be at least 1 d, because running calls may need newer objects; got ${spanText(olderThan)}`;
     throw new CliError(EXIT_CODES.wrongInput, message);
   }
   const storage = clientStorage(options.storage);
   if (storage === undefined) {
-    const message = 'There is no storage here. Name it with --storage or PLAIT_STORAGE.';
+    const message = 'No storage is configured. Name it with --storage or PLAIT_STORAGE.';
     throw new CliError(EXIT_CODES.wrongInput, message);
   }
   await checkStorage(storage);
   const client = await connectTo(configuredTarget(), storage);
   try {
     const writtenBefore = new Date(Date.now() - olderThan);
-    const live = () => liveKeys(client, namespaces === undefined ? {} : { namespaces });
+    const live = () => liveKeys(client, defined({ namespaces }));
     const report = await sweep(storage, { live, writtenBefore, removeAll, dryRun }).catch(
       (error: unknown) => {
         if (!(error instanceof NothingNeededError)) throw error;
-        const message = `${error.message} If so, add --remove-all.`;
-        throw new CliError(EXIT_CODES.refused, message, { cause: error });
+        const message = `${error.message} To remove it all anyway, add --remove-all.`;
+        throw new CliError(EXIT_CODES.rejected, message, { cause: error });
       },
     );
     for (const line of reportLines(report, storage.location, writtenBefore, dryRun)) say(line);
@@ -66,8 +67,8 @@ function reportLines(
   const day = writtenBefore.toISOString().replace(/\.\d+/, '');
   return [
     `Storage ${location}`,
-    `${dryRun ? 'Would remove' : 'Removed'} ${objects(removed)}: written before ${day}, and named by nothing.`,
-    `${dryRun ? 'Would keep' : 'Kept'} ${objects(needed)} that workflows name, and ${objects(young)} younger than that.`,
+    `${dryRun ? 'Would remove' : 'Removed'} ${objects(removed)}: written before ${day}, and needed by no workflow.`,
+    `${dryRun ? 'Would keep' : 'Kept'} ${objects(needed)} that workflows need, and ${objects(young)} that are younger.`,
   ];
 }
 

@@ -10,7 +10,7 @@ export interface WorkerCommandOptions {
   taskQueue: string;
   /** Only these of the task queues that the agents need. @default all of them */
   taskQueues?: readonly string[];
-  /** As `createWorker` takes them. @default no limit */
+  /** Options of `createWorker`. @default no limit */
   maxConcurrentModelCalls?: number;
   maxModelCallsPerSecond?: number;
   /** A directory or a URL, the same for all workers of the task queue. @default PLAIT_STORAGE */
@@ -23,7 +23,7 @@ export async function workerCommand(
   { storage, taskQueue, taskQueues, ...limits }: WorkerCommandOptions,
 ): Promise<ExitCode> {
   const style = styleFor(process.stdout);
-  // First what can be wrong at once; the rest takes a second to load.
+  // Fails before the rest is loaded, which takes a second.
   const agents = await loadAgents(module);
   const { configuredTarget } = await import('../temporal-target.ts');
   const { serveAgents } = await import('../serve-agents.ts');

@@ -1,10 +1,34 @@
+import type { LoadedDataConverter } from '@temporalio/common';
+import { ApplicationFailure, CancelledFailure, TimeoutFailure } from '@temporalio/common';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { temporal } from '@temporalio/proto';
 import type { TimeLimits } from '../../core/calls/ending.ts';
-import type { ToolUse } from '../../core/conversation/messages.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import { readPreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
-import type { TurnStatus } from './snapshot.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import { lastCalls } from '../../core/conversation/transcript.ts';
+import { defined, isRecord } from '../../core/json.ts';
+import type { ContinuedTurn } from '../../core/turn/beginning.ts';
+import type { HistoryEvent } from './history.ts';
 
-/** How an activity or a run ended, as far as this client can decode it. */
+type Payloads = temporal.api.common.v1.IPayloads | null | undefined;
+type Failure = temporal.api.failure.v1.IFailure | null | undefined;
+
+/** The status of a turn's workflow run. A turn that its client cancelled is `completed`. */
+export type TurnStatus =
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'cancelled'
+  | 'terminated'
+  | 'timedOut'
+  | 'continuedAsNew';
+
+/** How an activity or a run ended. What this client cannot decode is left out. */
 export type Ending =
   | { type: 'completed'; result?: unknown }
   | { type: 'failed'; message: string; failureType?: string; details?: readonly unknown[] }
@@ -16,24 +40,24 @@ export interface ScheduledLimits extends TimeLimits {
   nonRetryableErrorTypes: readonly string[];
 }
 
-/** What a run is told of the runs before it. */
+/** What the arguments of a run say of the runs before it. */
 export interface EarlierRounds {
   rounds: number;
   calls: readonly CallRecord[];
-  /** What the last reply asks for, where that has not been dispatched. */
+  /** The calls of the last reply, where they have not been dispatched. */
   open: { calls: readonly ToolUse[]; prepared: readonly (PreparedCall | MissingCall)[] };
 }
 
 /**
- * What a history event says about models and tools, decoded. `at` is in milliseconds since the
- * epoch; `key` is the id of the event that scheduled the activity.
+ * A decoded history event about model requests, calls or the turn itself. `at` is in milliseconds since
+ * the epoch; `key` is the id of the event that scheduled the activity.
  */
 export type TurnEvent =
   | {
       type: 'turnStarted';
       at: number;
       agent: string | undefined;
-      /** What earlier runs of the turn have done. */
+      /** What earlier runs of the turn did. */
       earlier?: EarlierRounds;
     }
   | {
@@ -49,3 +73,176 @@ export type TurnEvent =
   | { type: 'cancelRequested'; key: string }
   | { type: 'ended'; at: number; key: string; ending: Ending }
   | { type: 'turnClosed'; at: number; status: Exclude<TurnStatus, 'running'>; ending: Ending };
+
+/** The decoded event; `undefined` for one that says nothing about model requests, calls or the turn. */
+export async function readEvent(
+  event: HistoryEvent,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const at = milliseconds(event.eventTime);
+  return (
+    (await readActivityEvent(event, at, converter)) ?? (await readTurnEvent(event, at, converter))
+  );
+}
+
+async function readActivityEvent(
+  event: HistoryEvent,
+  at: number,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const {
+    activityTaskScheduledEventAttributes: scheduled,
+    activityTaskStartedEventAttributes: started,
+    activityTaskCancelRequestedEventAttributes: cancelRequested,
+  } = event;
+  if (started) {
+    return { type: 'started', at, key: keyOf(started), attempt: started.attempt ?? 1 };
+  }
+  if (cancelRequested) return { type: 'cancelRequested', key: keyOf(cancelRequested) };
+  if (!scheduled) return await readEnding(event, at, converter);
+  const { summary } = event.userMetadata ?? {};
+  const [text] = await decode(summary ? { payloads: [summary] } : undefined, converter);
+  return {
+    type: 'scheduled',
+    at,
+    key: String(event.eventId),
+    id: scheduled.activityId ?? '',
+    activityType: scheduled.activityType?.name ?? '',
+    summary: typeof text === 'string' ? text : '',
+    limits: {
+      startToCloseTimeout: milliseconds(scheduled.startToCloseTimeout),
+      heartbeatTimeout: milliseconds(scheduled.heartbeatTimeout),
+      // 0 means that there is none.
+      scheduleToStartTimeout: milliseconds(scheduled.scheduleToStartTimeout) || undefined,
+      scheduleToCloseTimeout: milliseconds(scheduled.scheduleToCloseTimeout) || undefined,
+      nonRetryableErrorTypes: scheduled.retryPolicy?.nonRetryableErrorTypes ?? [],
+    },
+  };
+}
+
+async function readEnding(
+  event: HistoryEvent,
+  at: number,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const {
+    activityTaskCompletedEventAttributes: completed,
+    activityTaskCanceledEventAttributes: cancelled,
+  } = event;
+  if (completed) {
+    const [result] = await decode(completed.result, converter);
+    return { type: 'ended', at, key: keyOf(completed), ending: { type: 'completed', result } };
+  }
+  if (cancelled) {
+    const details = await decode(cancelled.details, converter);
+    return { type: 'ended', at, key: keyOf(cancelled), ending: { type: 'cancelled', details } };
+  }
+  const failed =
+    event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
+  if (!failed) return undefined;
+  const ending = await failureEnding(failed.failure, converter);
+  return { type: 'ended', at, key: keyOf(failed), ending };
+}
+
+async function readTurnEvent(
+  event: HistoryEvent,
+  at: number,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const {
+    workflowExecutionStartedEventAttributes: started,
+    workflowExecutionCompletedEventAttributes: completed,
+    workflowExecutionFailedEventAttributes: failed,
+    workflowExecutionCanceledEventAttributes: cancelled,
+    workflowExecutionTerminatedEventAttributes: terminated,
+  } = event;
+  const closed = (status: Exclude<TurnStatus, 'running'>, ending: Ending): TurnEvent => ({
+    type: 'turnClosed',
+    at,
+    status,
+    ending,
+  });
+  if (started) {
+    const [args, beginning] = await decode(started.input, converter);
+    const agent = isRecord(args) && typeof args['agent'] === 'string' ? args['agent'] : undefined;
+    const earlier = earlierRounds(beginning);
+    return { type: 'turnStarted', at, agent, ...defined({ earlier }) };
+  }
+  if (completed) {
+    const [result] = await decode(completed.result, converter);
+    return closed('completed', { type: 'completed', result });
+  }
+  if (failed) return closed('failed', await failureEnding(failed.failure, converter));
+  if (cancelled) return closed('cancelled', { type: 'cancelled' });
+  if (terminated) {
+    return closed('terminated', { type: 'failed', message: terminated.reason ?? '' });
+  }
+  if (event.workflowExecutionTimedOutEventAttributes) {
+    return closed('timedOut', { type: 'timedOut', timeout: 'workflow' });
+  }
+  if (event.workflowExecutionContinuedAsNewEventAttributes) {
+    return closed('continuedAsNew', { type: 'completed' });
+  }
+  return undefined;
+}
+
+/** Where this run continues a turn, what the runs before it did. */
+function earlierRounds(beginning: unknown): EarlierRounds | undefined {
+  if (!isRecord(beginning) || beginning['type'] !== 'continued') return undefined;
+  const { state, prepared = [] } = beginning as unknown as ContinuedTurn;
+  const { rounds, calls, transcript } = state;
+  const open = {
+    calls: lastCalls(transcript),
+    prepared: prepared.map((call) => readPreparedCall(call)),
+  };
+  return { rounds, calls, open };
+}
+
+function keyOf(attributes: { scheduledEventId?: unknown }): string {
+  return String(attributes.scheduledEventId);
+}
+
+async function failureEnding(failure: Failure, converter: LoadedDataConverter): Promise<Ending> {
+  const error = await decodeOptionalFailureToOptionalError(converter, failure).catch(
+    (problem: unknown) => problem,
+  );
+  if (error instanceof TimeoutFailure) {
+    const { timeoutType, lastHeartbeatDetails } = error;
+    return { type: 'timedOut', timeout: timeoutType ?? '', heartbeat: lastHeartbeatDetails };
+  }
+  if (error instanceof CancelledFailure) return { type: 'cancelled', details: error.details };
+  const message = error instanceof Error ? error.message : 'unknown failure';
+  if (!(error instanceof ApplicationFailure)) return { type: 'failed', message };
+  const { type, details } = error;
+  return {
+    type: 'failed',
+    message,
+    ...defined({ failureType: type ?? undefined, details: details ?? undefined }),
+  };
+}
+
+/**
+ * Leaves out what cannot be decoded here, such as the value of another codec or a large one in the
+ * storage: following a turn must not fail for it, nor fetch megabytes.
+ */
+async function decode(payloads: Payloads, converter: LoadedDataConverter): Promise<unknown[]> {
+  try {
+    return await decodeArrayFromPayloads(converter, payloads?.payloads);
+  } catch {
+    return [];
+  }
+}
+
+interface Time {
+  seconds?: { toString(): string } | null;
+  nanos?: number | null;
+}
+
+/**
+ * Reads a timestamp or a duration. The SDK's own function cannot read those of a history that was saved
+ * as JSON.
+ */
+function milliseconds(time: Time | null | undefined): number {
+  const seconds = Number((time?.seconds ?? 0).toString());
+  return seconds * 1_000 + Math.floor((time?.nanos ?? 0) / 1_000_000);
+}

@@ -1,44 +1,85 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import type { temporal } from '@temporalio/proto';
-import type { ModelRequest } from './model-request.ts';
-import { modelRequest } from './model-request.ts';
-import type { PendingActivity } from './pending.ts';
-import { pendingActivities } from './pending.ts';
-import { abortable, asServiceError, mayAskAgain, PAUSE_MS, HistoryReader } from './history.ts';
-import { storedReplies } from './stored-replies.ts';
+import {
+  extstoreInboundOptions,
+  visit,
+  walkGetWorkflowExecutionHistoryResponse,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { causeChain } from '../../core/failures.ts';
+import { CALL_MODEL } from '../../core/names.ts';
+import { StorageUnavailableError } from '../../storage/errors.ts';
 import { aboutTurn } from '../temporal-errors.ts';
+import type { ModelRequest, PendingActivity } from './description.ts';
+import { modelRequest, pendingActivities } from './description.ts';
 import type { TurnEvent } from './events.ts';
-import { turnRuns } from './runs.ts';
-import { readEvent } from './read-event.ts';
+import { readEvent } from './events.ts';
+import type { HistoryEvent } from './history.ts';
+import {
+  abortable,
+  asServiceError,
+  HistoryReader,
+  mayAskAgain,
+  PAUSE_MS,
+  turnRuns,
+} from './history.ts';
 
-type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
-
-/** How long a server that does not answer is asked again. */
+/** How long to ask a server again that does not answer. */
 const GIVE_UP_MS = 60_000;
 
-/** What the server tells of a turn, through all the runs in which it goes on. */
+/** What the server says of a turn, through all the runs in which it continues. */
 export interface TurnFeed {
   /** Open activities at the moment when the feed was opened. */
   readonly pending: PendingActivity[];
-  /** Waits for news; empty when there were none for a while. `undefined` after the last event. */
-  readonly nextEvents: () => Promise<TurnEvent[] | undefined>;
+  /** Waits for news, until the deadline where there is one; milliseconds since the epoch. */
+  readonly next: (deadline: number | undefined) => Promise<News>;
+  /** Open activities now. */
   readonly describe: () => Promise<PendingActivity[]>;
-  /** The model request that is open, with what has formed of its reply. */
+  /** The open model request now, with its partial reply. */
   readonly modelRequest: () => Promise<ModelRequest | undefined>;
 }
 
-export interface TurnFeedOptions {
-  /** Fetch replies that lie in the storage. @default false: they are left out, as all large values */
-  wholeReplies?: boolean;
+export type News =
+  /** Nothing came before the deadline. */
+  | { type: 'late' }
+  /** What happened; no events when a long poll ended without any. */
+  | { type: 'events'; events: TurnEvent[] }
+  /** The last event has been delivered. */
+  | { type: 'ended' };
+
+export interface FollowOptions {
+  /** Ends the following without an error. */
+  signal: AbortSignal | undefined;
+  /** Fetch the model's replies from the storage. Without it they are left out, as all large values are. */
+  wholeReplies: boolean;
 }
 
-/** Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away. */
-export async function openTurnFeed(
+/**
+ * Opens the feed of a turn for `follow`, and closes it when that ends or when the caller leaves it.
+ *
+ * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away.
+ */
+export async function* followTurn<T>(
+  client: Client,
+  turnId: string,
+  { signal, wholeReplies }: FollowOptions,
+  follow: (feed: TurnFeed) => AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
+  const leaving = new AbortController();
+  const over = AbortSignal.any([leaving.signal, ...(signal === undefined ? [] : [signal])]);
+  try {
+    yield* follow(await openFeed(client, turnId, over, wholeReplies));
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  } finally {
+    leaving.abort();
+  }
+}
+
+async function openFeed(
   client: Client,
   turnId: string,
   signal: AbortSignal,
-  { wholeReplies = false }: TurnFeedOptions = {},
+  wholeReplies: boolean,
 ): Promise<TurnFeed> {
   const { namespace, loadedDataConverter } = client.options;
   const ask = <T>(request: () => Promise<T>): Promise<T> =>
@@ -49,38 +90,44 @@ export async function openTurnFeed(
   const [first, ...later] = await turnRuns(client.workflow, turnId, ask);
   const newest = await describe(later.at(-1) ?? first);
   let run = await openRun(client, { turnId, runId: first }, describe);
-  const fetchReplies = wholeReplies ? storedReplies(client) : undefined;
+  const fetchReplies = wholeReplies ? replyFetcher(client) : undefined;
 
+  /** `undefined` after the last event. */
+  const nextEvents = async (): Promise<TurnEvent[] | undefined> => {
+    if (run.history.ended) return undefined;
+    const news: TurnEvent[] = [];
+    for (;;) {
+      const { history } = run;
+      const events = await aboutTurn(turnId, namespace, () =>
+        patiently(() => history.readPage(signal), signal),
+      );
+      await fetchReplies?.(events);
+      const read = await Promise.all(events.map((event) => readEvent(event, loadedDataConverter)));
+      const next = history.ended ? (later.shift() ?? continuedIn(events)) : undefined;
+      for (const event of read) {
+        if (event !== undefined) news.push(...ofTurn(event, run.runId, next));
+      }
+      // Everything that happened before the feed was opened comes at once.
+      if (next === undefined && later.length === 0) return news;
+      if (next !== undefined) run = await openRun(client, { turnId, runId: next }, describe);
+    }
+  };
+
+  let upcoming = quiet(nextEvents());
   return {
     pending: pendingActivities(newest.raw),
-    nextEvents: async () => {
-      if (run.history.ended) return undefined;
-      const news: TurnEvent[] = [];
-      for (;;) {
-        const { history } = run;
-        const events = await aboutTurn(turnId, namespace, () =>
-          patiently(() => history.readPage(signal), signal),
-        );
-        await fetchReplies?.(events);
-        const read = await Promise.all(
-          events.map((event) => readEvent(event, loadedDataConverter)),
-        );
-        const next = history.ended ? (later.shift() ?? continuedIn(events)) : undefined;
-        for (const event of read) {
-          if (event !== undefined) news.push(...ofTurn(event, run.runId, next));
-        }
-        // All that has happened already is one piece of news.
-        if (next === undefined && later.length === 0) return news;
-        if (next !== undefined) run = await openRun(client, { turnId, runId: next }, describe);
-      }
+    next: async (deadline) => {
+      const news = await beforeDeadline(upcoming, deadline);
+      if (news.type === 'late') return news;
+      if (news.value === undefined) return { type: 'ended' };
+      upcoming = quiet(nextEvents());
+      return { type: 'events', events: news.value };
     },
     describe: async () => pendingActivities((await describe(run.runId)).raw),
     modelRequest: async () =>
       await modelRequest((await describe(run.runId)).raw, loadedDataConverter),
   };
 }
-
-type Describe = (runId: string) => Promise<WorkflowExecutionDescription>;
 
 /** One run of the turn. */
 interface Run {
@@ -91,26 +138,32 @@ interface Run {
 async function openRun(
   client: Client,
   { turnId, runId }: { turnId: string; runId: string },
-  describe: Describe,
+  describe: (runId: string) => Promise<WorkflowExecutionDescription>,
 ): Promise<Run> {
   const { historySize } = await describe(runId);
   return { runId, history: new HistoryReader(client, { workflowId: turnId, runId }, historySize) };
 }
 
-/** The run in which this one goes on, if it does. */
+/** The run in which this one continues, if it does. */
 function continuedIn(events: readonly HistoryEvent[]): string | undefined {
   return (
     events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId || undefined
   );
 }
 
-/** Events count from 1 in each run; and a run that goes on in another has not closed the turn. */
+/** Each run counts its events from 1, and a run that continues in another has not closed the turn. */
 function ofTurn(event: TurnEvent, runId: string, next: string | undefined): TurnEvent[] {
-  if ('key' in event) return [{ ...event, key: `${runId}/${event.key}` }];
-  return event.type === 'turnClosed' && next !== undefined ? [] : [event];
+  switch (event.type) {
+    case 'turnStarted':
+      return [event];
+    case 'turnClosed':
+      return next === undefined ? [event] : [];
+    default:
+      return [{ ...event, key: `${runId}/${event.key}` }];
+  }
 }
 
-/** Asks again while the server is away; the SDK has tried for some seconds each time. */
+/** Asks again while the server is away. The SDK has tried for some seconds each time. */
 async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
   const since = Date.now();
   for (;;) {
@@ -123,5 +176,56 @@ async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Pro
       }
     }
     await sleep(PAUSE_MS, undefined, { signal });
+  }
+}
+
+/**
+ * Fetches the model's replies from the storage, into the events of one run: a stream must have a reply
+ * whole, however large it is. Results of tools stay where they are.
+ */
+function replyFetcher(client: Client): (events: HistoryEvent[]) => Promise<void> {
+  const requests = new Set<string>();
+  const options = extstoreInboundOptions(client.options.loadedDataConverter.externalStorage);
+  return async (events) => {
+    for (const { eventId, activityTaskScheduledEventAttributes: scheduled } of events) {
+      if (scheduled?.activityType?.name === CALL_MODEL) requests.add(String(eventId));
+    }
+    const replies = events.filter(({ activityTaskCompletedEventAttributes: completed }) =>
+      requests.delete(String(completed?.scheduledEventId)),
+    );
+    try {
+      const page = { history: { events: replies } };
+      await visit(page, walkGetWorkflowExecutionHistoryResponse, options);
+    } catch (error) {
+      throw new StorageUnavailableError(
+        `A reply of the model lies in a storage and cannot be read: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,
+        { cause: error },
+      );
+    }
+  };
+}
+
+/** Marks a rejection as handled. The next caller that awaits the promise still gets it. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+type Arrival<T> = { type: 'late' } | { type: 'arrived'; value: T };
+
+async function beforeDeadline<T>(
+  promise: Promise<T>,
+  deadline: number | undefined,
+): Promise<Arrival<T>> {
+  const arrived = promise.then((value): Arrival<T> => ({ type: 'arrived', value }));
+  if (deadline === undefined) return await arrived;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Arrival<T>>((resolve) => {
+    timer = setTimeout(resolve, deadline - Date.now(), { type: 'late' });
+  });
+  try {
+    return await Promise.race([arrived, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,49 +1,57 @@
-import type { Client } from '@temporalio/client';
-import { ServiceError } from '@temporalio/client';
+import type { Client, WorkflowClient } from '@temporalio/client';
+import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { defined, isRecord } from '../../core/json.ts';
-import { historyPageSize } from './history-page.ts';
+import { defined } from '../../core/json.ts';
+import { GRPC, grpcStatus } from '../temporal-errors.ts';
 
-/** gRPC: a page that is larger than a message may be. */
-const TOO_LARGE = 8;
-/** gRPC: a long poll that ran into a deadline, and a server that is away for a moment. */
-const ASK_AGAIN = new Set<unknown>([4, 14]);
+export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** Between a long poll that has failed and the next. */
+/** Between a long poll that has failed and the next one. */
 export const PAUSE_MS = 200;
 
-/** Reads the history of one run, page by page, and waits by long poll for what comes to it. */
+/** What fits into one gRPC message of 4 MB, with room for its envelope. */
+const MESSAGE_BYTES = 3_500_000;
+
+/**
+ * How many events to ask for at once; 0 leaves it to the server. The server counts events and not
+ * bytes, and a page above 4 MB never arrives, so a large history is read event by event.
+ */
+export function historyPageSize(historyBytes: number | undefined): number {
+  return historyBytes !== undefined && historyBytes > MESSAGE_BYTES ? 1 : 0;
+}
+
+export interface Execution {
+  workflowId: string;
+  runId: string;
+}
+
+/** Reads the history of one run, page by page, and waits by long poll for more. */
 export class HistoryReader {
-  /** Whether its last event has been read. */
+  /** Whether the run's last event has been read. */
   ended = false;
   private readonly client: Client;
-  private readonly execution: { workflowId: string; runId: string };
+  private readonly execution: Execution;
   private maximumPageSize: number;
   private nextPageToken: Uint8Array | undefined;
 
-  /** @param historySize in bytes, as far as it is known */
-  constructor(
-    client: Client,
-    execution: { workflowId: string; runId: string },
-    historySize: number | undefined,
-  ) {
+  /** @param historySize in bytes, where it is known */
+  constructor(client: Client, execution: Execution, historySize: number | undefined) {
     this.client = client;
     this.execution = execution;
     this.maximumPageSize = historyPageSize(historySize);
   }
 
-  /** Rejects with what the SDK's service does; the same page can be asked for again. */
-  async readPage(
-    signal: AbortSignal | undefined,
-  ): Promise<temporal.api.history.v1.IHistoryEvent[]> {
+  /** Rejects with what the SDK's service throws; then the same page can be read again. */
+  async readPage(signal: AbortSignal | undefined): Promise<HistoryEvent[]> {
     try {
       const page = await abortable(this.client, signal, () => this.request());
       this.nextPageToken = page.nextPageToken;
       this.ended = page.nextPageToken.length === 0;
       return page.history?.events ?? [];
     } catch (error) {
-      // It has grown meanwhile.
-      if (codeOf(error) !== TOO_LARGE || this.maximumPageSize === 1) throw error;
+      // The history has grown above a page since its size was known.
+      const isTooLarge = grpcStatus(error)?.code === GRPC.resourceExhausted;
+      if (!isTooLarge || this.maximumPageSize === 1) throw error;
       this.maximumPageSize = 1;
       return await this.readPage(signal);
     }
@@ -60,21 +68,18 @@ export class HistoryReader {
   }
 }
 
-/** Whether a long poll that has failed like this may go on. */
+/** Whether a long poll that failed like this may go on: it reached a deadline, or the server is away. */
 export function mayAskAgain(error: unknown): boolean {
-  return ASK_AGAIN.has(codeOf(error));
+  const code = grpcStatus(error)?.code;
+  return code === GRPC.deadlineExceeded || code === GRPC.unavailable;
 }
 
-/** As the SDK's own clients would reject. */
+/** The error in the form that the SDK's own clients throw. */
 export function asServiceError(error: unknown): unknown {
   return error instanceof Error ? new ServiceError(error.message, { cause: error }) : error;
 }
 
-function codeOf(error: unknown): unknown {
-  return isRecord(error) ? error['code'] : undefined;
-}
-
-/** With a signal of its own: the SDK's connection never takes its listener off one again. */
+/** Gives the request a signal of its own: the SDK's connection never removes its listener from one. */
 export async function abortable<T>(
   client: Client,
   signal: AbortSignal | undefined,
@@ -88,5 +93,49 @@ export async function abortable<T>(
     return await client.withAbortSignal(own.signal, request);
   } finally {
     signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** A wrapper of every request. */
+type Ask = <T>(request: () => Promise<T>) => Promise<T>;
+
+/**
+ * The runs of a turn that the server still has, the oldest first: a turn continues in a new run when
+ * its history is long. They are found from the newest backwards, since a reset replaces one of them.
+ */
+export async function turnRuns(
+  client: WorkflowClient,
+  turnId: string,
+  ask: Ask = (request) => request(),
+): Promise<[string, ...string[]]> {
+  const { runId } = await ask(() => client.getHandle(turnId).describe());
+  const runs: [string, ...string[]] = [runId];
+  for (;;) {
+    const execution = { workflowId: turnId, runId: runs[0] };
+    const before = await ask(() => runBefore(client, execution));
+    if (before === undefined) return runs;
+    runs.unshift(before);
+  }
+}
+
+/** `undefined` where there was no run before, or where its retention is over. */
+async function runBefore(
+  client: WorkflowClient,
+  execution: Execution,
+): Promise<string | undefined> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    execution,
+    maximumPageSize: 1,
+  });
+  const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+  const before = started?.continuedExecutionRunId;
+  if (!before) return undefined;
+  try {
+    await client.getHandle(execution.workflowId, before).describe();
+    return before;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
   }
 }

@@ -1,17 +1,18 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
+import type { TurnStatus } from './events.ts';
 
 /**
- * Where a model request or a tool call stands.
+ * The state of a model request or a tool call.
  *
- * - `scheduled`: asked for, and no worker has taken it yet
+ * - `scheduled`: no worker has taken it yet
  * - `waiting`: for a person, or to be completed from outside; `message` says which
  * - `running`: an attempt runs
  * - `retrying`: an attempt failed, and the next one has not begun; `message` says why
  * - `paused`: an operator paused it
  * - `cancelling`: it was asked to stop and has not stopped yet
  *
- * The others are outcomes and do not change any more.
+ * The others are outcomes, which do not change any more.
  */
 export type ActivityState =
   | 'scheduled'
@@ -24,16 +25,16 @@ export type ActivityState =
 
 export interface ActivitySnapshot {
   state: ActivityState;
-  /** From 1: the attempt that runs, that comes next, or that was the last. 0 if there was none. */
+  /** From 1: the attempt that runs, that comes next, or that was the last. 0 where there was none. */
   attempt: number;
   /**
-   * When the first attempt began; when it was scheduled, if it has not begun or had to be retried.
-   * Milliseconds since the epoch.
+   * When the first attempt began; when the activity was scheduled, where no attempt has begun or it was
+   * retried. Milliseconds since the epoch.
    */
   start?: number;
   /** Milliseconds since the epoch. */
   end?: number;
-  /** Why it did not succeed, why its last attempt did not, or what it waits for. */
+  /** Why it did not succeed, why its last attempt failed, or what it waits for. */
   message?: string;
 }
 
@@ -52,16 +53,6 @@ export interface RoundSnapshot {
   model: ActivitySnapshot;
   calls: CallSnapshot[];
 }
-
-/** How a turn's workflow run stands. A turn that was cancelled by its client is `completed`. */
-export type TurnStatus =
-  | 'running'
-  | 'completed'
-  | 'failed'
-  | 'cancelled'
-  | 'terminated'
-  | 'timedOut'
-  | 'continuedAsNew';
 
 /** A turn at one moment. JSON. */
 export interface TurnSnapshot {

@@ -1,9 +1,9 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
-import type { TurnStatus } from './snapshot.ts';
+import type { TurnStatus } from './events.ts';
 
-/** What `stream()` tells of a turn. Rounds count from 1: one model reply, and its calls. */
+/** An event of `stream()`. Rounds count from 1; a round is one model reply and its calls. */
 export type TurnStreamEvent =
   | TextDelta
   | ThinkingDelta
@@ -15,7 +15,7 @@ export type TurnStreamEvent =
   | CallFinished
   | TurnEnded;
 
-/** The next piece of the reply's text. Nothing of it counts before `replyCommitted`. */
+/** The next piece of the reply's text. It may still be dropped before `replyCommitted`. */
 export interface TextDelta {
   type: 'textDelta';
   round: number;
@@ -24,7 +24,7 @@ export interface TextDelta {
   text: string;
 }
 
-/** The next piece of what the model thinks, where the API shows it. */
+/** The next piece of the model's thinking, where the API shows it. */
 export interface ThinkingDelta {
   type: 'thinkingDelta';
   round: number;
@@ -32,7 +32,7 @@ export interface ThinkingDelta {
   thinking: string;
 }
 
-/** The model writes a call; told again as its input grows. It may come to nothing. */
+/** The model is writing a call; comes again as the input grows. The call may still be dropped. */
 export interface CallForming {
   type: 'callForming';
   round: number;
@@ -42,19 +42,19 @@ export interface CallForming {
   inputLength: number;
 }
 
-/** Drop what was told of this round: the model is asked again, and begins anew. */
+/** Drop the pieces of this round: the model is asked again, and its reply starts from the beginning. */
 export interface AttemptRestarted {
   type: 'attemptRestarted';
   round: number;
-  /** From 1, of the model request. The same as before where a reply could not be used. */
+  /** The attempt of the model request, from 1. The same as before where a reply could not be used. */
   attempt: number;
   /** Why, where it is known. */
   reason?: string;
 }
 
 /**
- * The reply is part of the conversation for good. The pieces of its text since the round began, or
- * since the last `attemptRestarted`, are exactly its text.
+ * The reply is now part of the conversation. Its text is exactly the pieces since the round began, or
+ * since the last `attemptRestarted`.
  */
 export interface ReplyCommitted {
   type: 'replyCommitted';
@@ -62,7 +62,7 @@ export interface ReplyCommitted {
   reply: ModelReply;
 }
 
-/** A call of a committed reply will run as soon as nothing stands in its way. */
+/** A call of a committed reply runs as soon as it can. */
 export interface CallScheduled {
   type: 'callScheduled';
   round: number;
@@ -84,7 +84,7 @@ export interface CallWaiting {
   message: string;
 }
 
-/** A call has ended; with the message of what went wrong, unless it succeeded. */
+/** A call has ended. `message` says what went wrong, unless it succeeded. */
 export interface CallFinished {
   type: 'callFinished';
   round: number;
@@ -95,7 +95,7 @@ export interface CallFinished {
 }
 
 /**
- * The last event. What was told of a round without `replyCommitted` is no part of the conversation.
+ * The last event. The pieces of a round without `replyCommitted` are not part of the conversation.
  * `result()` has the whole result.
  */
 export interface TurnEnded {

@@ -5,11 +5,10 @@ import { OUTCOMES } from './outcome.ts';
  * What one failing call does to the other calls of its reply.
  *
  * - `report`: nothing; the model reads mixed results
- * - `cancelSiblings`: the first failure cancels what still runs, and what has not started never does
+ * - `cancelSiblings`: the first failure cancels what still runs, and what has not started never starts
  * - `failTurn`: the others finish, then the turn ends with stop reason `tool_failure`
  *
- * A failure is a call that failed, timed out or ended in a way nobody knows; not one that a person
- * denied.
+ * A failure is a call that failed, timed out or whose outcome is unknown; not one that a person denied.
  */
 export type OnToolFailure = 'report' | 'cancelSiblings' | 'failTurn';
 
@@ -20,7 +19,7 @@ export interface BatchPolicy {
   onToolFailure: OnToolFailure;
   /**
    * Limit for all calls of one reply together, in milliseconds. What runs then is cancelled and
-   * answered as timed out, what has not started never does.
+   * answered as timed out; what has not started never starts.
    */
   batchTimeout?: number;
 }
@@ -36,7 +35,7 @@ export function isFailure(outcome: ToolOutcome): outcome is ToolOutcome & { type
   return OUTCOMES[outcome.type].isFailure;
 }
 
-/** The first call that failed, for a turn that ends because of it. */
+/** The index of the first call that failed, for a turn that ends because of it. */
 export function findFailure(settled: readonly SettledCall[]): number | undefined {
   const index = settled.findIndex(({ outcome }) => isFailure(outcome));
   return index === -1 ? undefined : index;
@@ -44,7 +43,7 @@ export function findFailure(settled: readonly SettledCall[]): number | undefined
 
 type OutOfTime = Extract<BatchStop, { milliseconds: number }>;
 
-/** Which limit of time is up first for calls that start now, and in how many milliseconds. */
+/** Which time limit is up first for calls that start now, and in how many milliseconds. */
 export function firstTimeout(
   { batchTimeout }: BatchPolicy,
   turn: { limit: number; left: number } | undefined,

@@ -1,4 +1,4 @@
-/** What one call takes of a gate. */
+/** What one open call uses up. */
 export interface LimiterUse {
   tool: string;
   /** What starting it adds to one workflow task. */
@@ -6,30 +6,30 @@ export interface LimiterUse {
 }
 
 export interface LimiterLimits {
-  /** Calls that may be started and not settled. */
+  /** How many calls may be open. */
   calls: number;
   bytes: number;
-  /** The same for the calls of one tool; `undefined` where only the limit for all holds. */
+  /** How many calls of one tool may be open; `undefined` where only the limit for all holds. */
   callsOf: (tool: string) => number | undefined;
 }
 
 /**
- * Lets so many calls through at once, counted in calls, in calls of one tool and in bytes. First come
- * first served, except that a call which waits for its tool holds up no other tool.
+ * Limits how many calls are open at once: in all, in bytes, and of each tool. They start in the order
+ * in which they come, except that a call which waits for its own tool does not hold up other tools.
  *
  * Above some 1,000 activities at once the server force-fails workflow tasks, above 2,000 the run is
- * stuck, and commands of more than 4 MB in one workflow task terminate it. A call leaves the gate
- * when it has settled, so no workflow task ever carries more than the gate holds.
+ * stuck, and commands of more than 4 MB in one workflow task terminate it. A call is released when its
+ * activity has ended, so no workflow task ever carries more than the limits.
  */
 export class Limiter {
   private calls = 0;
   private bytes = 0;
   private readonly callsByTool = new Map<string, number>();
-  /** Somebody waits for room for all: nobody may overtake, or a large call would wait for ever. */
+  /** A call waits for room in all: none may overtake it, or a large call would wait for ever. */
   private isCrowded = false;
   private isAdmitting = false;
-  /** Somebody left while others were let in, so there may be room for more. */
-  private hasLeft = false;
+  /** A call was released while others were admitted, so there may be room for more. */
+  private hasReleased = false;
   private waiting: { use: LimiterUse; start: () => void }[] = [];
   private readonly limits: LimiterLimits;
 
@@ -37,8 +37,8 @@ export class Limiter {
     this.limits = limits;
   }
 
-  /** Calls `start` as soon as there is room. A call larger than the gate goes through alone. */
-  pass(use: LimiterUse, start: () => void): void {
+  /** Calls `start` as soon as there is room. A call above the limit in bytes starts alone. */
+  acquire(use: LimiterUse, start: () => void): void {
     this.isCrowded ||= this.isFull(use);
     if (this.isCrowded || this.isToolFull(use.tool)) this.waiting.push({ use, start });
     else {
@@ -47,25 +47,25 @@ export class Limiter {
     }
   }
 
-  /** Gives back what a started call took. */
-  leave({ tool, bytes }: LimiterUse): void {
+  /** Gives back what a started call has used up. */
+  release({ tool, bytes }: LimiterUse): void {
     this.calls -= 1;
     this.bytes -= bytes;
     this.callsByTool.set(tool, this.callsOf(tool) - 1);
-    this.hasLeft = true;
-    // A call that was answered while it waited leaves as soon as it starts. Thousands of those, one
-    // inside the other, would not fit on the stack.
+    this.hasReleased = true;
+    // A call that was answered while it waited is released as soon as it starts. Thousands of those,
+    // one inside the other, would not fit on the stack.
     if (this.isAdmitting) return;
     this.isAdmitting = true;
     try {
-      while (this.hasLeft) this.admitWaiting();
+      while (this.hasReleased) this.admitWaiting();
     } finally {
       this.isAdmitting = false;
     }
   }
 
   private admitWaiting(): void {
-    this.hasLeft = false;
+    this.hasReleased = false;
     const admitted: (() => void)[] = [];
     const held: typeof this.waiting = [];
     let next = 0;

@@ -33,12 +33,12 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
   const answer = {
     type: 'tool_result',
     tool_use_id: id,
-    // The API refuses a result that does not name the toolset of its call.
+    // The API rejects a result that does not name the toolset of its call.
     ...(typeof toolset === 'string' ? { toolset_name: toolset } : {}),
   } as const;
-  // The API refuses anything but text in a result that is an error.
+  // The API rejects anything but text in a result that is an error.
   if (outcome.type !== 'succeeded') {
-    // It refuses an error without a text as well.
+    // It rejects an error without a text as well.
     const content = outcome.message.trim() === '' ? NO_MESSAGE : outcome.message;
     return { ...answer, content, is_error: true };
   }
@@ -55,9 +55,9 @@ const SHORTEST_MESSAGE = 80;
 
 /**
  * Without a storage the whole conversation has to fit into one payload. What does not fit any more
- * is cut, the largest first: results are replaced by an error that says so, messages are shortened
- * and keep their kind, since an unknown outcome must not become a failure. The others stay as they are.
- * Where that is not enough, an outcome is told in a few words.
+ * is cut, the largest first: a result is replaced by an error that says so, a message is shortened and
+ * keeps its kind, since an unknown outcome must not become a failure. The others stay as they are.
+ * Where that is not enough, an outcome is put in a few words.
  */
 export function fitOutcomes(outcomes: readonly ToolOutcome[], roomBytes: number): ToolOutcome[] {
   return cutLargest(shortest, cutLargest(short, outcomes, roomBytes), roomBytes);
@@ -84,7 +84,7 @@ function cutLargest(
   return fitted;
 }
 
-/** A result stands in the conversation, a message in the record of the call as well. */
+/** A result stands in the conversation; a message stands in the record of the call as well. */
 function costOf(outcome: ToolOutcome): number {
   const bytes = jsonBytes(outcome);
   return outcome.type === 'succeeded' ? bytes : 2 * bytes;

@@ -20,14 +20,14 @@ interface Numbered {
   occurrence: number;
 }
 
-/** The number of a call whose input was edited, which no other call has that is now equal to it. */
+/** The number of a call whose input was edited: one that no equal call has. */
 export function nextOccurrence(
   { name, input }: Omit<Numbered, 'occurrence'>,
   others: readonly Numbered[],
 ): number {
   const same = canonicalJson(input);
-  const taken = others
+  const used = others
     .filter((other) => other.name === name && canonicalJson(other.input) === same)
     .map(({ occurrence }) => occurrence);
-  return Math.max(-1, ...taken) + 1;
+  return Math.max(-1, ...used) + 1;
 }

@@ -32,7 +32,7 @@ export function conflicts(a: Access | undefined, b: Access | undefined): boolean
  * For each call all earlier ones that it conflicts with, ascending: it starts when they have
  * settled, and at once where there are none.
  *
- * All of them and not only the last, since what became of each decides whether the call runs.
+ * It waits for all of them and not only for the last, since the outcome of each decides whether it runs.
  */
 export function planOrder(accesses: Accesses): number[][] {
   // Most batches have nothing to order, and must not pay for those that do.
@@ -62,12 +62,12 @@ export function planOrder(accesses: Accesses): number[][] {
 
 /**
  * The plan after an approver has edited a call, with the accesses as they are now. What has started
- * is not called back, so it goes first: a call that has not started also waits for every later one
- * that has and that it conflicts with.
+ * goes on, so it goes first: a call that has not started also waits for every later one that has
+ * started and that it conflicts with.
  *
- * There is no cycle: what has started waits for nothing, and the others otherwise only for earlier
- * ones. The calls that were edited need not be known: without an edit nothing starts before an
- * earlier call that it conflicts with has settled.
+ * There is no cycle: what has started waits for nothing, and the others otherwise wait only for
+ * earlier ones. It does not matter which calls were edited: without an edit no call starts before an
+ * earlier one that it conflicts with has settled.
  */
 export function planAgain(accesses: Accesses, hasStarted: (index: number) => boolean): number[][] {
   const plan = planOrder(accesses);
@@ -117,7 +117,7 @@ function merged(lists: readonly (readonly number[])[], limit: number): number[] 
 
 /** Why a call does not run. */
 export interface Blocker {
-  /** The call because of which. */
+  /** The call because of which it does not run. */
   index: number;
   /** How that one ended. */
   because: BlockingOutcome;
@@ -132,8 +132,8 @@ export interface Blocker {
  *   asked for in the belief that it would.
  * - one whose outcome is unknown, where this one writes. It may still be at work.
  *
- * After anything else order only means "after it has settled". `exclusive` is no key: a call that
- * fails says nothing about what the others touch.
+ * After any other outcome the call runs. `exclusive` is not a key: a call that fails says nothing about
+ * what the others touch.
  */
 export function findBlocker(
   index: number,
@@ -192,8 +192,8 @@ interface Waiting {
 }
 
 /**
- * The order of the calls of one reply while they run: `order.ts` plans who waits for whom, and this
- * remembers who still does, as calls settle one by one and approvers edit them.
+ * The order of the calls of one reply while they run. The functions above plan which call waits for
+ * which; this remembers which still do, as calls settle one by one and approvers edit them.
  */
 export class CallOrder {
   private accesses: (Access | undefined)[];
@@ -217,15 +217,15 @@ export class CallOrder {
     return (this.waiting.get(index)?.open ?? 0) > 0;
   }
 
-  /** Why a call that is held no more must not run, where it must not. */
+  /** Why a call that is not held any more must not run; `undefined` where it may. */
   blocker(index: number): Blocker | undefined {
     const others = this.waiting.get(index)?.others ?? [];
     return findBlocker(index, this.accesses, others, this.outcomeOf);
   }
 
   /**
-   * A call has settled. Calls `released` for each that waited for it, as soon as it is let go and
-   * before the next is: what is done with one may settle others.
+   * A call has settled. Calls `released` for each call that waited for it, one after the other: what is
+   * done with one may settle others.
    */
   release(index: number, released: (index: number) => void): void {
     for (const held of this.heldBy.get(index) ?? []) {
@@ -234,7 +234,7 @@ export class CallOrder {
     }
   }
 
-  /** An approver has changed what a call touches. What has started is not called back. */
+  /** An approver has changed what a call touches. What has started goes on. */
   edit(index: number, access: Access | undefined, hasStarted: (index: number) => boolean): void {
     this.accesses = this.accesses.with(index, access);
     this.follow(planAgain(this.accesses, hasStarted));

@@ -1,5 +1,5 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
-import type { StoredResult } from './stored-result.ts';
+import { object, record, text, whole } from '../shape.ts';
 
 /**
  * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
@@ -8,21 +8,6 @@ import type { StoredResult } from './stored-result.ts';
 export type ToolOutcome =
   | { type: 'succeeded'; content: ToolResultContent }
   | { type: Exclude<OutcomeType, 'succeeded'>; message: string };
-
-export type OutcomeType =
-  | 'succeeded'
-  /** The tool, or the call itself, was wrong; the message is the root cause. */
-  | 'failed'
-  /** A time limit ended it. */
-  | 'timedOut'
-  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
-  | 'unknown'
-  /** A person denied it, or nobody decided in time. */
-  | 'denied'
-  /** It was asked to stop. */
-  | 'cancelled'
-  /** It never started. */
-  | 'skipped';
 
 interface OutcomeRules {
   /** Whether it is a failure to the batch policy. */
@@ -36,18 +21,29 @@ interface OutcomeRules {
   blocks: 'none' | 'users' | 'writers';
 }
 
-/** What follows from each outcome. Its words are in `texts.ts`. */
+/**
+ * Each outcome, and what follows from it. A new one is a row here; the compiler then asks for its words
+ * in `texts.ts`.
+ */
 export const OUTCOMES = {
   succeeded: { isFailure: false, isCounted: true, blocks: 'none' },
+  /** The tool, or the call itself, was wrong; the message is the root cause. */
   failed: { isFailure: true, isCounted: true, blocks: 'users' },
+  /** A time limit ended it. */
   timedOut: { isFailure: true, isCounted: true, blocks: 'users' },
+  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
   unknown: { isFailure: true, isCounted: true, blocks: 'writers' },
+  /** A person denied it, or nobody decided in time. */
   denied: { isFailure: false, isCounted: true, blocks: 'users' },
+  /** It was asked to stop. */
   cancelled: { isFailure: false, isCounted: true, blocks: 'none' },
+  /** It never started. */
   skipped: { isFailure: false, isCounted: false, blocks: 'users' },
-} as const satisfies Record<OutcomeType, OutcomeRules>;
+} as const satisfies Record<string, OutcomeRules>;
 
 type Outcomes = typeof OUTCOMES;
+
+export type OutcomeType = keyof Outcomes;
 
 export type FailureType = {
   [T in OutcomeType]: Outcomes[T]['isFailure'] extends true ? T : never;
@@ -85,3 +81,25 @@ export interface SettledCall {
   /** Where the rest of a result lies that was cut for the model. */
   stored?: StoredResult;
 }
+
+/**
+ * Where the full text of a result lies that was cut for the model. Data that the workflow keeps, so that
+ * `read_result` finds the text by the id of the call.
+ */
+export interface StoredResult {
+  /** The call whose result it is. */
+  callId: string;
+  /** SHA-256 of what was stored, in hex. */
+  digest: string;
+  /** What the storage driver needs to find it again. */
+  claim: Record<string, string>;
+  /** Length of the text in UTF-8. */
+  bytes: number;
+}
+
+export const STORED_RESULT = object<StoredResult>({
+  callId: text(),
+  digest: text(),
+  claim: record(text()),
+  bytes: whole(),
+});

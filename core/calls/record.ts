@@ -11,7 +11,7 @@ export interface CallRecord {
   /** As the model wrote it; `approval.input` is what a person made of it. */
   input: unknown;
   outcome: OutcomeType;
-  /** What the model was told, for every outcome but `succeeded`. */
+  /** What the model reads, for every outcome but `succeeded`. */
   message?: string;
   /** The round whose reply asked for it, from 1. */
   round: number;

@@ -5,8 +5,9 @@ import type { Blocker } from './order.ts';
 import type { BlockingOutcome, OutcomeType } from './outcome.ts';
 
 // Every sentence of Plait's that the model reads, in the order in which a call may meet them. The
-// workflow, the workers and the agents' declarations take them from here. Not here are the words of
-// tools, of people, of schemas and of the API, which some of these sentences quote.
+// workflow, the workers and the agents' declarations take them from here. Some of them quote what stands
+// elsewhere: words of tools, people, schemas and the API, and clauses about budgets and files that people
+// read as well.
 
 /** Ends every answer about a tool that is not safe to repeat and may have been at work. */
 export const MAY_HAVE_HAPPENED =

@@ -1,7 +1,7 @@
 import { PlaitError } from '../errors.ts';
 import { isRecord, shorten } from '../json.ts';
 
-/** The call that somebody outside may complete, in the text that a tool hands out for it. */
+/** What the token of a call holds: the text by which somebody outside may complete it. */
 export interface CallToken {
   turnId: string;
   callId: string;
@@ -9,13 +9,13 @@ export interface CallToken {
   key: string;
 }
 
-/** The text is not a token of a call. The message says what one looks like. */
+/** The text is not the token of a tool call. The message says what a token looks like. */
 export class InvalidCallTokenError extends PlaitError {
   override readonly name = 'InvalidCallTokenError' as const;
   override readonly code = 'INVALID_CALL_TOKEN' as const;
 }
 
-/** The form of what follows. A later form gets another letter, and tokens that are out stay good. */
+/** Names the form of what follows. Another form gets another letter, so that old tokens stay valid. */
 const VERSION = 'A';
 const TOKEN = /^A[A-Za-z0-9_-]+$/;
 
@@ -36,7 +36,7 @@ export function decodeCallToken(token: unknown): CallToken {
   }
   const shown = JSON.stringify(shorten(text, 40));
   throw new InvalidCallTokenError(
-    `${shown} is no token of a tool call. A token begins with ${VERSION} and goes on in letters, digits, - and _. Pass on all of it, as the tool has handed it out.`,
+    `${shown} is not the token of a tool call. A token starts with ${VERSION}, followed by letters, digits, - and _. Pass all of it, as ctx.later() returned it.`,
   );
 }
 

@@ -4,8 +4,8 @@ import { isAttemptReport } from '../failures.ts';
 import type { Shape } from '../shape.ts';
 import { either, fits, list, number, object, optional, text } from '../shape.ts';
 import type { CallOrigin } from './origin.ts';
-import type { StoredResult } from './stored-result.ts';
-import { STORED_RESULT } from './stored-result.ts';
+import type { StoredResult } from './outcome.ts';
+import { STORED_RESULT } from './outcome.ts';
 
 // What the activity of a tool is given beside the model's input, and what it returns. Both stand in
 // histories, so their fields keep their names.
@@ -43,8 +43,8 @@ export interface ReturnedLater {
 
 /**
  * The one door for what an activity returned; `undefined` where somebody has completed it by hand, with
- * whatever they had. Histories hold results without a type, which were recorded before there was one:
- * the fields tell those apart.
+ * whatever they had. Histories hold results that were recorded before there was a type: their fields say
+ * which they are.
  */
 export function readToolReturn(value: unknown): ToolReturn | undefined {
   if (!isAttemptReport(value)) return undefined;

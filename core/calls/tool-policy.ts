@@ -30,8 +30,8 @@ export type ToolPolicyOverrides = Partial<Omit<ToolPolicy, 'repeatable' | 'retry
 };
 
 /**
- * How long a call waits for a person, or to be completed from outside. A week: long enough for a
- * holiday, and an end to what everybody has forgotten.
+ * How long a call waits for a person, or to be completed. A week: long enough for a holiday, and an end
+ * to what everybody has forgotten.
  */
 export const DEFAULT_WAIT = 7 * 24 * 3_600_000;
 
@@ -43,15 +43,15 @@ export const DEFAULT_WAIT = 7 * 24 * 3_600_000;
  * - `heartbeatTimeout` 10 seconds: a killed worker, a cancel and a pause are noticed in seconds. The
  *   wrapper heartbeats, so a tool has nothing to do for it but to leave the event loop free.
  * - no `scheduleToCloseTimeout`: waiting for a free worker is not failing.
- * - 3 attempts for a repeatable tool: what two repetitions a few seconds apart do not heal, the
- *   model should hear about.
+ * - 3 attempts for a repeatable tool: what two more attempts a few seconds apart do
+ *   not heal, the model should read.
  * - 5 attempts for any other: they are spent only on attempts that never reached `run` (a worker
  *   that does not know the tool yet), since whatever happens after `run` began is final.
  */
 export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = {}): ToolPolicy {
   const { retry, ...times } = defined(declared);
   const declaredRetry = defined(retry ?? {});
-  // The SDK refuses a longest wait that is shorter than the first, also where only one is declared.
+  // The SDK rejects a longest wait that is shorter than the first, also where only one is declared.
   const initialInterval = Math.min(1_000, declaredRetry.maximumInterval ?? 1_000);
   const maximumInterval = Math.max(30_000, declaredRetry.initialInterval ?? 0);
   return {

@@ -1,5 +1,5 @@
-import { defined } from '../json.ts';
 import type { BetaCompact20260112Edit } from '@anthropic-ai/sdk/resources/beta/messages';
+import { defined } from '../json.ts';
 import type { Message } from './messages.ts';
 import type { Segment } from './transcript.ts';
 

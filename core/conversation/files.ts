@@ -1,6 +1,6 @@
-import { base64Bytes, fileKind, IMAGE_TYPES, isBase64, PDF_TYPE } from './file-kind.ts';
-import type { FileKind } from './file-kind.ts';
 import { isRecord } from '../json.ts';
+import type { FileKind } from './file-kind.ts';
+import { base64Bytes, fileKind, IMAGE_TYPES, isBase64, PDF_TYPE } from './file-kind.ts';
 import { isStoredData } from './stored-data.ts';
 
 // What the API is known to reject of images and documents. It would reject every later request of their

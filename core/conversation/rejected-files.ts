@@ -1,5 +1,5 @@
-import type { ModelErrorReport } from '../failures.ts';
 import { leftOutText } from '../calls/texts.ts';
+import type { ModelErrorReport } from '../failures.ts';
 import { shorten } from '../json.ts';
 import type { InputBlock, Message, ToolResultBlock } from './messages.ts';
 import type { Transcript } from './transcript.ts';

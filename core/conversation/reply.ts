@@ -1,9 +1,9 @@
 import { hasLoneSurrogate, isRecord } from '../json.ts';
+import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
+import type { Usage } from '../turn/usage.ts';
 import type { ModelStopReason, ReplyBlock, ToolUse } from './messages.ts';
 import { toolUses } from './messages.ts';
-import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
 import type { Container } from './server-calls.ts';
-import type { Usage } from '../turn/usage.ts';
 
 /** One whole reply of the model, as the Messages API sent it. */
 export interface ModelReply {

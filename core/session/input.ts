@@ -2,8 +2,7 @@ import type { Message } from '../conversation/messages.ts';
 import type { Shape } from '../shape.ts';
 import { anything, argument, bool, closed, misfit, oneOf, optional, text } from '../shape.ts';
 import { findInputProblem, findOpeningProblem, SHARED_FIELDS } from '../turn/input.ts';
-import type { Close } from './messages.ts';
-import type { Send, SessionArgs, SessionInput } from './protocol.ts';
+import type { Close, Send, SessionArgs, SessionInput } from './protocol.ts';
 import { WHEN_BUSY } from './protocol.ts';
 
 const whenBusy = optional(oneOf(...WHEN_BUSY));

@@ -6,7 +6,7 @@ import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../failures.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { defined, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from '../turn/steering.ts';
-import type { Close } from './messages.ts';
+import type { Close } from './protocol.ts';
 import type {
   EndedTurn,
   Send,

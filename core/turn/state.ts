@@ -1,10 +1,9 @@
 import type { PinnedAgent } from '../agent-spec.ts';
 import { answersAfterEnd, answersAfterFailure } from '../calls/answers.ts';
 import { fitOutcomes, mergeOutcomes } from '../calls/merge-outcomes.ts';
-import type { SettledCall, ToolOutcome } from '../calls/outcome.ts';
+import type { SettledCall, StoredResult, ToolOutcome } from '../calls/outcome.ts';
 import type { CallRecord } from '../calls/record.ts';
 import { callRecord } from '../calls/record.ts';
-import type { StoredResult } from '../calls/stored-result.ts';
 import type { Message, ToolUse } from '../conversation/messages.ts';
 import { textOf } from '../conversation/messages.ts';
 import type { RefusalAnswer, ReplyAnswer } from '../conversation/model-call.ts';

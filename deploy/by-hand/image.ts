@@ -4,13 +4,13 @@ import { dirname, join } from 'node:path';
 import { ROOT } from '../compose-file.ts';
 import { run } from './process.ts';
 
-/** The one that comes with Node 22, and so with the base image. */
+/** The version that comes with Node 22, and so with the base image. */
 const NPM = ['npx', '--yes', 'npm@10'];
 
 /**
- * Does what the Dockerfile does and returns the directory that is /app in the image: its build
- * context without what .dockerignore leaves out, `npm ci`, the build, and then the production's
- * modules beside the compiled program.
+ * Does what the Dockerfile does: copies the build context, without what .dockerignore leaves out, runs
+ * `npm ci` and the build, and puts the production modules beside the compiled program. Returns the
+ * directory that is /app in the image.
  */
 export async function buildImage(work: string, npmCache: string): Promise<string> {
   const build = join(work, 'build');
@@ -20,7 +20,7 @@ export async function buildImage(work: string, npmCache: string): Promise<string
     await cp(join(ROOT, file), join(build, file));
   }
   const ci = [...NPM, 'ci', '--ignore-scripts', '--cache', npmCache];
-  // Tools of this machine, with its settings.
+  // npm of this machine needs this machine's environment.
   const { env } = process;
   await run('npm ci', ci, { cwd: build, env });
   await run('npm run build', [...NPM, 'run', 'build'], { cwd: build, env });
@@ -36,7 +36,7 @@ export async function buildImage(work: string, npmCache: string): Promise<string
   return app;
 }
 
-/** The files that Docker would send to the build, of those that git knows or would add. */
+/** The files that Docker would send to the build, out of those that git tracks or would add. */
 async function buildContext(): Promise<string[]> {
   const command = ['git', 'ls-files', '--cached', '--others', '--exclude-standard'];
   const files = (await run('git', command, { cwd: ROOT, env: process.env }))
@@ -46,7 +46,7 @@ async function buildContext(): Promise<string[]> {
   return files.filter((file) => {
     const last = rules.findLast(({ pattern }) => pattern.test(file));
     const isSent = last === undefined || last.isException;
-    // Git also lists what was deleted and not committed yet.
+    // Git also lists deleted files until the deletion is committed.
     return isSent && existsSync(join(ROOT, file));
   });
 }
@@ -56,7 +56,7 @@ interface IgnoreRule {
   isException: boolean;
 }
 
-/** As much of the language of .dockerignore as ours speaks: names, one star, exceptions. */
+/** Supports the parts of .dockerignore that ours uses: names, one star, exceptions. */
 async function ignoreRules(): Promise<IgnoreRule[]> {
   const lines = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
   return lines

@@ -12,16 +12,16 @@ export interface User {
 export interface StartOptions {
   env?: Readonly<NodeJS.ProcessEnv>;
   cwd?: string;
-  /** @default who runs this script */
+  /** @default the user of this script */
   user?: User | undefined;
 }
 
-/** A program that runs, or has run. */
+/** A running or ended program. */
 export interface Program {
   readonly name: string;
-  /** All lines of both its outputs so far. */
+  /** All lines of stdout and stderr so far. */
   readonly output: readonly string[];
-  /** What it has written to standard output so far. */
+  /** Its standard output so far. */
   readonly stdout: () => string;
   /** Resolves to the exit code, or the signal. */
   readonly ended: Promise<number | NodeJS.Signals>;
@@ -31,8 +31,8 @@ export interface Program {
 const running = new Map<Program, ChildProcess>();
 
 /**
- * The user of this name when root asks, since none of these programs should run as root and
- * PostgreSQL refuses to; else nobody but whoever asks.
+ * The user of this name, if this script runs as root: PostgreSQL does not run as root, and no program
+ * should. Otherwise `undefined`, which is the user of this script.
  */
 export function plainUser(name: string): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -40,7 +40,7 @@ export function plainUser(name: string): User | undefined {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-/** Starts a program in an environment that holds nothing but PATH and what is given. */
+/** Starts a program. Its environment has PATH and the given variables only. */
 export function start(
   name: string,
   [command = '', ...args]: readonly string[],
@@ -50,7 +50,7 @@ export function start(
     cwd,
     env: { PATH: process.env['PATH'] ?? '', ...env },
     ...user,
-    // Ctrl-C reaches this script only, which then ends them in order.
+    // Ctrl-C reaches this script only, which then ends the programs in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -70,7 +70,7 @@ export function start(
       resolve(code ?? signal ?? 1);
     });
   });
-  // Whoever waits for it hears of it; the others find it in the output.
+  // For callers that do not await `ended`, the error is in the output.
   ended.catch((error: unknown) => output.push(String(error)));
   const kill = (signal: NodeJS.Signals) => void child.kill(signal);
   const program = { name, output, stdout: () => stdout, ended, kill };
@@ -90,7 +90,7 @@ export async function run(
   return program.stdout();
 }
 
-/** Waits for something to become true while a program runs. Throws when it ends before, or later. */
+/** Waits until `isSo`. Throws when the program ends first, or when it takes too long. */
 export async function until(
   program: Program,
   what: string,
@@ -100,13 +100,11 @@ export async function until(
   const deadline = Date.now() + timeoutMs;
   while (!(await isSo())) {
     const problem = !running.has(program)
-      ? 'has ended'
+      ? `${program.name} ended before`
       : Date.now() > deadline
-        ? `is still not, after ${timeoutMs / 1000} s`
+        ? `${program.name} took more than ${timeoutMs / 1000} s until`
         : undefined;
-    if (problem !== undefined) {
-      throw new Error(`${program.name} ${problem}: ${what}\n${newest(program)}`);
-    }
+    if (problem !== undefined) throw new Error(`${problem} ${what}\n${newest(program)}`);
     await sleep(100);
   }
 }
@@ -120,7 +118,7 @@ export async function end(
   return await program.ended;
 }
 
-/** Ends whatever still runs, the newest first. */
+/** Ends all running programs, the newest first. */
 export async function endAll(): Promise<void> {
   for (const program of [...running.keys()].toReversed()) {
     const timer = setTimeout(() => program.kill('SIGKILL'), 15_000);

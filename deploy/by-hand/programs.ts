@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { run } from './process.ts';
 
-/** A program of an image, which is also a Go module. */
+/** A program of an image that can be built from a Go module. */
 interface GoProgram {
   /** Its name in the image. */
   name: string;
@@ -19,9 +19,9 @@ export interface Images {
 }
 
 /**
- * Puts the programs of Temporal's images into a directory, in the versions of the images' tags. They
- * are built from the Go modules that the images are built from, once, and then kept in
- * ~/.cache/plait-deploy; the `temporal` command is the one that Plait finds or downloads.
+ * Puts the programs of Temporal's images into a directory, in the versions of the images' tags. It builds
+ * them once from the same Go modules as the images, and keeps them in ~/.cache/plait-deploy. The `temporal`
+ * command is the one that Plait finds or downloads.
  */
 export async function installPrograms(
   directory: string,
@@ -53,7 +53,7 @@ export async function installPrograms(
   await copyFile(path, join(directory, 'temporal'));
 }
 
-/** Where the Go module of Temporal's UI lies, for its configuration, which the image has as well. */
+/** The configuration of Temporal's UI, from its Go module; it is the same as that in the image. */
 export async function uiConfigDirectory(image: string): Promise<string> {
   const module = `github.com/temporalio/ui-server/v2@v${tagOf(image)}`;
   const json = await run('go', ['go', 'mod', 'download', '-json', module], { env: process.env });
@@ -64,10 +64,10 @@ async function built(program: GoProgram, say: (sentence: string) => void): Promi
   const directory = join(homedir(), '.cache', 'plait-deploy', `${program.name}-${program.version}`);
   const path = join(directory, program.name);
   if (await exists(path)) return path;
-  say(`building ${program.name} ${program.version}, which takes minutes`);
+  say(`building ${program.name} ${program.version}; this takes minutes`);
   await mkdir(directory, { recursive: true });
   await run('go', ['nice', 'go', 'install', `${program.package}@v${program.version}`], {
-    // One compiler at a time: the others on this machine want to work too.
+    // One compiler at a time, so that this machine stays usable.
     env: { ...process.env, GOBIN: directory, GOFLAGS: '-p=1 -buildvcs=false' },
   });
   await rename(join(directory, program.package.split('/').at(-1) ?? ''), path);

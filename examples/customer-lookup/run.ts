@@ -3,7 +3,7 @@
 import { argv } from 'node:process';
 import { pathToFileURL } from 'node:url';
 import type { TurnResult } from 'plait';
-import { onSignals } from '../../cli/run-worker.ts';
+import { onSignals } from '../../cli/signals.ts';
 import { say } from '../../cli/say.ts';
 import { showTurn, treeText } from '../../cli/show-turn.ts';
 import { styleFor } from '../../cli/style.ts';

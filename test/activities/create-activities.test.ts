@@ -63,7 +63,7 @@ describe('the activities of a worker', () => {
     (modelIdleTimeout) => {
       expect(() => createActivities({ agents: [], modelIdleTimeout })).toThrow(
         new DeclarationError(
-          `modelIdleTimeout: ${JSON.stringify(modelIdleTimeout)} must be a duration of at most 280 s: Node's fetch gives up after 300 s of silence`,
+          `modelIdleTimeout must be a duration of at most 280 s, since Node's fetch gives up after 300 s of silence; got ${JSON.stringify(modelIdleTimeout)}`,
         ),
       );
     },

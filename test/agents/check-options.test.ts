@@ -111,13 +111,13 @@ describe('options', () => {
     expect(() => check(options)).toThrow(new DeclarationError(`subject: ${problem}`));
   });
 
-  test('are reported with every problem in its own line when there are several', () => {
+  test('are reported with every problem in a numbered line when there are several', () => {
     expect(() => check({ size: 'x', other: 1 })).toThrow(
       new DeclarationError(
         [
           'subject:',
-          'size must be a number; got "x"',
-          'unknown option other; known options: size, list, deep, count, share, mode',
+          '1. size must be a number; got "x"',
+          '2. unknown option other; known options: size, list, deep, count, share, mode',
         ].join('\n  '),
       ),
     );

@@ -277,16 +277,16 @@ describe('a declaration of an agent is invalid', () => {
     [
       'with everything that is wrong with it at once',
       { name: '', model: '' },
-      `\n  ${NAME} ""\n  ${MODEL} ""`,
+      `\n  1. ${NAME} ""\n  2. ${MODEL} ""`,
     ],
     [
       'with everything that does not go together at once',
       { model: 'claude-haiku-4-5', tools: [tool('a'), tool('a')], compaction: {}, effort: 'low' },
       [
         '',
-        'tools: two are named a; each needs its own name',
-        'compaction: the API does not compact for claude-haiku-4-5; use Claude 4.6 or later',
-        "effort 'low': this model does not take effort",
+        '1. tools: two are named a; each needs its own name',
+        '2. compaction: the API does not compact for claude-haiku-4-5; use Claude 4.6 or later',
+        "3. effort 'low': this model does not take effort",
       ].join('\n  '),
     ],
   ] as const)('%s', ([, changes, problem]) => {

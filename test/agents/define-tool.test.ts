@@ -245,9 +245,9 @@ describe('a declaration of a tool is invalid', () => {
       { name: 'get orders', description: '', activity: { retry: { maximumAttempts: 0 } } },
       [
         '',
-        `${NAME} "get orders"`,
-        `${DESCRIPTION} ""`,
-        'activity.retry.maximumAttempts must be a whole number from 1 to 2147483647; got 0',
+        `1. ${NAME} "get orders"`,
+        `2. ${DESCRIPTION} ""`,
+        '3. activity.retry.maximumAttempts must be a whole number from 1 to 2147483647; got 0',
       ].join('\n  '),
     ],
   ] as const)('%s', ([, changes, problem]) => {

@@ -4,7 +4,7 @@ import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { specFor } from '../../core/turn/fallback.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 import { reader } from '../fixtures/tools.ts';
 
 const prices = { input: 4, output: 20 };
@@ -17,7 +17,7 @@ const declare = (options: Partial<AgentOptions<unknown>>) =>
   });
 
 describe('a fallback', () => {
-  test('stands in for an overloaded model and for one that declines, with the agent’s options', () => {
+  test('takes over from an overloaded model and from one that declines, with the agent’s options', () => {
     const { spec } = declare({ effort: 'high', fallbacks: [{ model: 'claude-opus-4-8' }] });
     expect(spec.fallbacks).toEqual([{ model: 'claude-opus-4-8', on: ['overloaded', 'refusal'] }]);
   });
@@ -51,7 +51,7 @@ describe('a fallback', () => {
     expect(sonnet).toMatchObject({ max_tokens: 32_000, output_config: { effort: 'max' } });
     expect(sonnet).not.toHaveProperty('thinking');
     for (const params of [ask('claude-opus-5-5'), haiku, sonnet]) {
-      expect(refusal({ ...params })).toBeUndefined();
+      expect(rejection({ ...params })).toBeUndefined();
     }
     expect(fallbackPrices).toEqual([
       ['claude-haiku-4-5', { input: 1, output: 5 }],

@@ -6,7 +6,7 @@ import type { AgentOptions } from '../../agents/define-agent.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { defineTool } from '../../agents/define-tool.ts';
 import type { AgentModelOptions } from '../../agents/model-options.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 
 const look = defineTool({
   name: 'look',
@@ -59,7 +59,7 @@ describe('the options of the model become fields of the request', () => {
   ])('%o', ([options, fields]) => {
     const params = ask('claude-opus-5-5', options);
     expect(params).toMatchObject(fields);
-    expect(refusal({ ...params })).toBeUndefined();
+    expect(rejection({ ...params })).toBeUndefined();
   });
 
   test('a budget for thinking', () => {
@@ -142,7 +142,7 @@ describe('a declaration is invalid exactly when the API would reject the request
   function apiProblem(model: string, options: AgentModelOptions) {
     const { thinking, effort, toolChoice } = options;
     const budget = thinking?.type === 'enabled' ? { budget_tokens: thinking.budgetTokens } : {};
-    return refusal({
+    return rejection({
       model,
       max_tokens: MAX_TOKENS,
       tools: [look.spec],

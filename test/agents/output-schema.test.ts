@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { OutputOption } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 
 const compile = (schema: OutputOption) => compileOutput('test', schema);
 
@@ -46,7 +46,7 @@ describe('an output schema is sent in a form that the API accepts', () => {
       messages: [{ role: 'user', content: 'Hello' }],
       output_config: compile(schema).config,
     };
-    expect(refusal(body)).toBeUndefined();
+    expect(rejection(body)).toBeUndefined();
   });
 });
 

@@ -20,7 +20,7 @@ const done = counter();
 let environment: TestEnvironment;
 
 beforeAll(async () => {
-  // A server of its own: `plait approvals` lists what waits on all of it.
+  // It needs its own server: `plait approvals` lists the calls of all turns on it.
   environment = await startTestEnvironment({
     agents: [cashier(done)],
     script: cashierScript,
@@ -34,7 +34,7 @@ function run(...args: string[]): Promise<Ended> {
   return plait(args, { env: { TEMPORAL_ADDRESS: environment.temporal.address } });
 }
 
-/** A turn with so many calls that wait. */
+/** A turn with one or two calls that wait. */
 async function waitingTurn(turnId: string, text: 'one' | 'two') {
   const turn = await environment.agents.start('cashier', text, { turnId });
   const calls = await waitingCalls(turn, text === 'one' ? 1 : 2);
@@ -99,14 +99,14 @@ describe('plait approve and deny', () => {
     });
   });
 
-  it('take the call, the name and another input', async () => {
+  it('accept the id of the call, a name and another input', async () => {
     const { turn, ids } = await waitingTurn('ticket-4', 'two');
     const [first = '', second = ''] = ids;
     const input = { order: 'A-17', cents: 7 };
 
     const several = await run('approve', 'ticket-4');
     expect(several.stderr).toBe(
-      `plait: 2 calls of turn ticket-4 wait, so name the one you mean: ${first} refund(order: A-17, cents: 12000); ${second} refund(order: B-4, cents: 50).\n`,
+      `plait: 2 calls of turn ticket-4 wait for approval. Name one: ${first} refund(order: A-17, cents: 12000); ${second} refund(order: B-4, cents: 50).\n`,
     );
     expect(several.code).toBe(2);
 
@@ -120,7 +120,7 @@ describe('plait approve and deny', () => {
     expect(done.refunds).toContainEqual(input);
   });
 
-  it('say in one line why a decision is refused', async () => {
+  it('say in one line why a decision is rejected', async () => {
     const { turn, ids } = await waitingTurn('ticket-5', 'one');
 
     const wrong = await run('approve', 'ticket-5', '--input', '{"order":"A-17","cents":"all"}');
@@ -141,12 +141,16 @@ describe('plait approve and deny', () => {
 
   it.each([
     [['approve'], /missing required argument 'turn-id'/, 2],
-    [['approve', 't', '--input', '{'], /It is no JSON/, 2],
+    [['approve', 't', '--input', '{'], /It must be JSON, such as/, 2],
     [['deny', 't', '--input', '{}'], /unknown option '--input'/, 2],
-    [['deny', 't', '--by', ' '], /--by <name>' argument ' ' is invalid\. It is empty\./, 2],
+    [
+      ['deny', 't', '--by', ' '],
+      /--by <name>' argument ' ' is invalid\. It must not be blank\./,
+      2,
+    ],
     [['approve', 'nothing'], /There is no turn nothing in namespace default\./, 2],
     [['deny', 'nothing', 'toolu_1'], /There is no turn nothing in namespace default\./, 2],
-  ])('tell wrong input in one line: plait %s', async (args, says, code) => {
+  ])('report wrong input in one line: plait %s', async (args, says, code) => {
     const ended = await run(...args);
     expect(ended.stderr).toMatch(says);
     expect(ended.stderr).toMatch(/^plait: .*\n$/);
@@ -159,7 +163,7 @@ describe('the table of calls that wait', () => {
   const draw = (calls: WaitingCall[], columns?: number) =>
     drawWaiting(calls, { columns, now, style: PLAIN });
 
-  it('has the calls under their turns, the longest waiting first', () => {
+  it('lists the calls under their turns, the longest waiting first', () => {
     const calls = [
       call({}),
       call({ turnId: 't-2', agent: undefined, requestedAt: '2026-01-08T10:00:00Z' }),
@@ -175,7 +179,7 @@ describe('the table of calls that wait', () => {
     ]);
   });
 
-  it('cuts the arguments to the terminal, and never an id', () => {
+  it('cuts the arguments to the width of the terminal, and never an id', () => {
     const callId = `toolu_${'0'.repeat(24)}`;
     const long = call({ callId, input: { note: 'a'.repeat(39), more: 'b'.repeat(39) } });
     const [, , wide] = draw([long], 100);
@@ -198,7 +202,7 @@ describe('the table of calls that wait', () => {
     [3_600_000, '1 h'],
     [3_661_000, '1 h 1 min'],
     [604_799_000, '6 d 23 h'],
-  ])('says %d milliseconds as %s', (milliseconds, text) => {
+  ])('writes %d milliseconds as %s', (milliseconds, text) => {
     expect(spanText(milliseconds)).toBe(text);
   });
 });

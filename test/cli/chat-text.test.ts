@@ -28,10 +28,10 @@ describe('a line in the chat', () => {
   });
 
   it.each([
-    ['/steer ', 'Write what to tell the running turn'],
-    ['/close now', '/close stands alone'],
+    ['/steer ', 'Write the message for the running turn'],
+    ['/close now', '/close takes no text'],
     ['/etc/hosts is what?', 'There is no command /etc/hosts'],
-  ])('%j is told to be wrong', (typed, message) => {
+  ])('%j is wrong', (typed, message) => {
     const input = readInput(typed);
     expect(input.type === 'wrong' && input.message).toContain(message);
   });
@@ -51,17 +51,17 @@ describe('an answer about a call', () => {
     expect(readAnswer(step, typed)).toEqual(answered);
   });
 
-  it('that is none leads to the same question', () => {
+  it('that is invalid leads to the same question', () => {
     expect(readAnswer('decide', 'yes please')).toMatchObject({
       step: 'decide',
       problem: /y, n, e/,
     });
-    expect(readAnswer('edit', '{')).toMatchObject({ step: 'edit', problem: /no JSON/ });
+    expect(readAnswer('edit', '{')).toMatchObject({ step: 'edit', problem: /not JSON/ });
   });
 });
 
 describe('the history of a conversation', () => {
-  it('has what was said, and a line for each call', () => {
+  it('has the texts, and a line for each call', () => {
     expect(
       lines(
         { role: 'user', content: 'Refund it.\nAll of it.' },
@@ -96,7 +96,7 @@ describe('the history of a conversation', () => {
     ]);
   });
 
-  it('names an image and prints nothing of its data', () => {
+  it('mentions an image without its data', () => {
     const image = imageBlock(png({ bytes: 100_000 }));
     const shown = lines(
       { role: 'user', content: [image, { type: 'text', text: 'What is this?' }] },
@@ -126,7 +126,7 @@ describe('the history of a conversation', () => {
     expect(shown.join('')).not.toMatch(/\p{Cc}/u);
   });
 
-  it('breaks prose at words and leaves code alone', () => {
+  it('breaks prose at words, and does not change code', () => {
     const code = `  const one = ${'1 + '.repeat(20)}1;`;
     expect(lines({ role: 'assistant', content: `${'word '.repeat(12)}\n${code}` })).toEqual([
       '',
@@ -140,12 +140,12 @@ describe('the history of a conversation', () => {
 describe('the turn that the chat shows next', () => {
   const now = { running: undefined, waiting: [], sent: new Map(), shown: new Set<string>() };
 
-  it('is the one that runs, whoever began it', () => {
+  it('is the one that runs, no matter who began it', () => {
     expect(nextTurn({ ...now, running: 's.turn-3' })).toEqual({ type: 'show', turnId: 's.turn-3' });
     expect(nextTurn(now)).toEqual({ type: 'nothing' });
   });
 
-  it('is first one of ours that has ended unseen', () => {
+  it('is first one of this chat that has ended without being shown', () => {
     const turns = { ...now, sent: sent('1', '2', '3'), running: '2', waiting: ['3'] };
     expect(nextTurn(turns)).toEqual({ type: 'show', turnId: '1' });
     expect(nextTurn({ ...turns, sent: sent('2', '3') })).toEqual({ type: 'show', turnId: '2' });
@@ -159,7 +159,7 @@ describe('the turn that the chat shows next', () => {
     expect(nextTurn({ ...turns, shown: new Set('1') })).toEqual({ type: 'show', turnId: '2' });
   });
 
-  it('is not known while the session has not noticed the end of the last', () => {
+  it('is not known until the session knows that the last one has ended', () => {
     const turns = { ...now, running: '1', shown: new Set('1') };
     expect(nextTurn(turns)).toEqual({ type: 'nothing' });
     expect(nextTurn({ ...turns, sent: sent('2'), waiting: ['2'] })).toEqual({ type: 'ask again' });
@@ -170,7 +170,7 @@ describe('the bottom of the screen', () => {
   const options = { columns: 20, rows: 10, now: 2_000, style: PLAIN };
   const state = { turn: undefined, waiting: [], status: undefined, prompt: '› ' };
 
-  it('is the prompt with the cursor behind what is typed', () => {
+  it('is the prompt with the cursor after the typed text', () => {
     expect(chatFrame({ ...state, typed: typed('hallo') }, options)).toEqual({
       lines: ['', '› hallo'],
       cursor: { row: 1, column: 7 },
@@ -186,7 +186,7 @@ describe('the bottom of the screen', () => {
     expect(pasted.lines).toEqual(['', '› one', '   two']);
   });
 
-  it('fits, however much there is', () => {
+  it('fits, no matter how much there is', () => {
     const call = { state: 'running' as const, attempt: 1, start: 0, name: 'look', summary: 'x' };
     const calls = Array.from({ length: 40 }, (_, i) => ({ ...call, id: `${i}` }));
     const model = { state: 'succeeded' as const, attempt: 1, start: 0, end: 900 };
@@ -210,7 +210,7 @@ describe('the bottom of the screen', () => {
 });
 
 describe('the live region of a terminal', () => {
-  it('is overwritten in place, and stands below what is printed', () => {
+  it('is overwritten in place, and stays below what is printed', () => {
     const terminal = new FakeTerminal();
     const region = new LiveRegion(terminal);
     region.print(['first']);
@@ -224,18 +224,18 @@ describe('the live region of a terminal', () => {
     expect(terminal.text).toBe('first\nsecond\nthird\n');
   });
 
-  it('writes nothing where nothing has changed, and never leaves a blank in between', () => {
+  it('writes nothing when nothing has changed, and never erases before it writes', () => {
     const terminal = new FakeTerminal();
     const region = new LiveRegion(terminal);
     region.draw(frame('a', '>'));
     const { written } = terminal;
     region.draw(frame('a', '>'));
     expect(terminal.written).toBe(written);
-    // Each line is erased behind its new text; what is below only after the last.
+    // Each line is erased after its new text, and the rest after the last line.
     expect(written).not.toMatch(/\[J.*a/s);
   });
 
-  it('finds its first line again in a terminal that has become narrower', () => {
+  it('finds its first line in a terminal that has become narrower', () => {
     const terminal = Object.assign(new FakeTerminal(), { columns: 20 });
     const region = new LiveRegion(terminal);
     region.draw(frame('a'.repeat(15), 'b', '>'));

@@ -33,7 +33,7 @@ function chat(input: string, ...args: string[]): Promise<Ended> {
 }
 
 describe.concurrent('plait chat through a pipe', () => {
-  it('sends each line, waits for its answer, and can come back', async ({ expect }) => {
+  it('sends each line, waits for its answer, and can come back later', async ({ expect }) => {
     const id = newId();
     const first = await chat(`${FULL_PICTURE}\n\nHello.\n`, 'support-desk', '--session', id);
     expect(first.code).toBe(0);
@@ -59,7 +59,7 @@ describe.concurrent('plait chat through a pipe', () => {
     expect(third.stderr).toContain(`Session ${id} is closed and takes no more messages`);
   });
 
-  it('interrupts the turn with Ctrl-C, and tells in its code that it did not end well', async ({
+  it('interrupts the turn with Ctrl-C, and its exit code says that the turn did not end well', async ({
     expect,
   }) => {
     const env = { TEMPORAL_ADDRESS: inject('temporalAddress') };
@@ -73,7 +73,7 @@ describe.concurrent('plait chat through a pipe', () => {
     expect(code).toBe(5);
   });
 
-  it('tells which agent a session has, and that there is no such session', async ({ expect }) => {
+  it('says which agent a session has, and that a session does not exist', async ({ expect }) => {
     const id = newId();
     await environment.agents.openSession(supportDesk, id).send('Hello.');
     const other = await chat('', 'nobody', '--session', id);
@@ -84,27 +84,27 @@ describe.concurrent('plait chat through a pipe', () => {
     expect(none.code).toBe(2);
   });
 
-  it('begins nothing when no worker polls the task queue', async ({ expect }) => {
+  it('starts nothing when no worker polls the task queue', async ({ expect }) => {
     const { code, stderr } = await chat('Hello.\n', 'support-desk', '-q', 'empty');
     expect(stderr).toMatch(/^plait: No worker polls task queue empty .*\n$/);
     expect(code).toBe(3);
   });
 
-  it('tells why a turn of an unknown agent failed', async ({ expect }) => {
+  it('says why a turn of an unknown agent failed', async ({ expect }) => {
     const { code, stderr } = await chat('Hello.\n', 'nobody');
     expect(stderr).toMatch(/The turn failed: .*nobody.*support-desk/);
     expect(code).toBe(6);
   });
 });
 
-it('plait chat --demo needs nothing', async () => {
+it('plait chat --demo brings everything it needs', async () => {
   const { code, stdout, stderr } = await plait(['chat', '--demo'], { input: `${FULL_PICTURE}\n` });
   expect(stdout).toMatch(/^Ada Martin .*\n$/);
   expect(stderr).toMatch(/UI +http:\/\/.*\/workflows\/support-desk-/);
   expect(code).toBe(0);
 });
 
-/** A chat on a screen that can be looked at. */
+/** A chat on a screen that the test can read. */
 async function openChat(session: SessionHandle, { client } = environment.agents) {
   const { terminal, type, input, output } = fakeTty();
   const options = { client, session, by: 'ana', said: [], style: PLAIN, input, output };
@@ -125,7 +125,7 @@ function newSession(): SessionHandle {
 }
 
 describe.concurrent('plait chat in a terminal', () => {
-  it('prints the turn and its answer above the prompt, and leaves nothing behind', async ({
+  it('prints the turn and its answer above the prompt, and clears the prompt at the end', async ({
     expect,
   }) => {
     const { terminal, type, ended } = await openChat(newSession());
@@ -135,7 +135,7 @@ describe.concurrent('plait chat in a terminal', () => {
     await terminal.shows('› half a li');
     await terminal.shows(/tokens in[^]*› half a li$/);
     type('\u0003');
-    await terminal.shows(/Ctrl-C again leaves\.\n\n›$/);
+    await terminal.shows(/Press Ctrl-C again to leave\.\n\n›$/);
     type('\u0003');
     await ended;
 
@@ -149,7 +149,7 @@ describe.concurrent('plait chat in a terminal', () => {
     expect(terminal.text).not.toContain('half');
   });
 
-  it('asks about a call, takes an edited input only where it fits, and sends the decision', async ({
+  it('asks about a call, rejects an edited input that does not fit, and sends the decision', async ({
     expect,
   }) => {
     const session = newSession();
@@ -161,7 +161,7 @@ describe.concurrent('plait chat in a terminal', () => {
     type('e\r');
     await terminal.shows('input › {"order":"A-1093","cents":12900}');
     type('\u0015{"order":"A-1093","cents":"all"}\r');
-    await terminal.shows(/Not taken: .*schema[^]*approve\?/);
+    await terminal.shows(/Rejected: .*schema[^]*approve\?/);
     type('e\r');
     await terminal.shows(/input › {.*12900}/);
     type('\u007F\u007F\u007F\u007F0}\r');
@@ -174,7 +174,7 @@ describe.concurrent('plait chat in a terminal', () => {
     expect(calls[0]?.approval).toMatchObject({ decision: 'approved', by: 'ana' });
   });
 
-  it('comes back to a turn that waits, with what was said before', async ({ expect }) => {
+  it('comes back to a turn that waits, and shows what was said before', async ({ expect }) => {
     const session = newSession();
     const before = await openChat(session);
     before.type('Hello.\r');
@@ -206,9 +206,9 @@ describe.concurrent('plait chat in a terminal', () => {
     type(`${REFUND}\r`);
     await terminal.shows('approve?');
     type('l\r');
-    await terminal.shows('1 call waits for you: /approvals asks again.');
+    await terminal.shows('1 call waits for you. Type /approvals to decide.');
     type('Next, please.\r/steer Faster.\r');
-    await terminal.shows(/waits: Next, please\.\n {2}steers: Faster\./);
+    await terminal.shows(/waiting: Next, please\.\n {2}steering: Faster\./);
     type('\u0003');
     await terminal.shows('The turn ended with cancelled');
     await terminal.shows(/› Faster\.\n[^]*› Next, please\.\n[^]*tokens in/);
@@ -225,7 +225,7 @@ describe.concurrent('plait chat in a terminal', () => {
     type('l\r');
     await terminal.shows('1 call waits for you');
     type('/steer Be quick.\r');
-    await terminal.shows('steers: Be quick.');
+    await terminal.shows('steering: Be quick.');
     type('/approvals\r');
     await terminal.shows(/approve\? .*$/);
     type('y\r');
@@ -251,7 +251,7 @@ describe.concurrent('plait chat in a terminal', () => {
   });
 });
 
-it('a chat says that the server is away, and goes on when it is back', async () => {
+it('a chat says that the server does not answer, and goes on when it answers again', async () => {
   const server = await startTemporalServer();
   try {
     await using own = await startTestEnvironment({
@@ -260,7 +260,7 @@ it('a chat says that the server is away, and goes on when it is back', async () 
       temporal: { address: server.address },
       workflowBundle: { codePath: inject('workflowBundle') },
     });
-    // Not closed with the environment: a request that the SDK tries again would throw out of its timer.
+    // Its own connection, which is never closed: a retry of the SDK would throw from a timer.
     const connection = await Connection.connect({ address: server.address });
     const agents = new AgentClient({
       client: new Client({ connection }),

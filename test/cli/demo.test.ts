@@ -19,13 +19,13 @@ it('plait demo shows, measures and checks three calls at once, without a key', a
 
   expect(stdout).toMatch(/├ ✖ get_orders .*━/);
   expect(stdout).toContain('is_error: The orders could not be read: connect ECONNREFUSED');
-  // Pages that end with it are not linked to.
+  // It does not link to pages that end with it.
   expect(stdout).toMatch(/With --keep the turns can be looked at in the Temporal UI\.\n$/);
   expect(stdout).not.toContain('/workflows/');
   expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
 });
 
-it('plait demo --keep stays, so that the links to its turns work', async () => {
+it('plait demo --keep keeps running, so that the links to its turns work', async () => {
   const demo = startPlait(['demo', '--keep']);
   await demo.says('Press Ctrl-C to stop.');
   demo.interrupt();

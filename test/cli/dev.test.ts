@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, inject, it } from 'vitest';
 import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { Client, Connection } from '@temporalio/client';
-import { temporalIsListening } from '../../testing/find-temporal.ts';
+import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { freePorts } from '../../testing/free-ports.ts';
 import type { MessagesServer } from '../../testing/messages-server.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
@@ -25,9 +25,7 @@ afterAll(async () => {
 });
 
 describe.concurrent('plait dev', () => {
-  it('starts a server where there is none, says so, and takes it down again', async ({
-    expect,
-  }) => {
+  it('starts a server when there is none, says so, and stops it again', async ({ expect }) => {
     const [port, uiPort] = await freePorts(2);
     const ports = ['--port', String(port), '--ui-port', String(uiPort)];
     const dev = startPlait(['dev', EXAMPLE, ...ports], { cwd });
@@ -45,7 +43,7 @@ describe.concurrent('plait dev', () => {
     expect(await temporalIsListening(`127.0.0.1:${port}`)).toBe(false);
   });
 
-  it('lets the calls that run end before it does', async ({ expect }) => {
+  it('waits for running calls before it ends', async ({ expect }) => {
     const address = inject('temporalAddress');
     const dev = startPlait(['dev', EXAMPLE, '--task-queue', 'draining'], {
       cwd,
@@ -73,7 +71,7 @@ describe.concurrent('plait dev', () => {
 
     const { events } = await turn.workflow.fetchHistory();
     const ended = (events ?? []).filter((event) => event.activityTaskCompletedEventAttributes);
-    // The model's reply and all three calls: none was lost.
+    // The model's reply and all three calls.
     expect(ended).toHaveLength(4);
     await turn.workflow.terminate();
     await connection.close();

@@ -25,7 +25,7 @@ describe('the tree of a turn', () => {
     ]);
   });
 
-  it('says below a call why it did not succeed, at most in two lines', () => {
+  it('says below a call why it did not succeed, in two lines at most', () => {
     const message = `The orders could not be read: ${'connect ECONNREFUSED orders-db:5432, '.repeat(9)}`;
     const lines = draw(turnWith([call('get_orders', { state: 'failed', attempt: 3, message })]));
     expect(lines).toHaveLength(5);
@@ -34,7 +34,7 @@ describe('the tree of a turn', () => {
     expect(lines[3]).toMatch(/…$/);
   });
 
-  it('shows what runs, is tried again, waits, and never began', () => {
+  it('shows steps that run, are retried, wait, and never began', () => {
     const calls = [
       open('a', { state: 'running' }),
       open('b', { state: 'retrying', attempt: 2, message: 'refused' }),
@@ -64,7 +64,7 @@ describe('the tree of a turn', () => {
     }
   });
 
-  it('lets nobody who writes arguments or errors move the cursor', () => {
+  it('does not let the text of arguments or errors move the cursor', () => {
     const evil = '\u001B[2J\u0007gone\r\n';
     const lines = draw(turnWith([call('a', { summary: evil, state: 'failed', message: evil })]));
     expect(lines.join('')).not.toMatch(/\p{Cc}/u);
@@ -78,7 +78,10 @@ describe('colours', () => {
     [true, { NO_COLOR: '1' }, false],
     [true, { NO_COLOR: '' }, true],
     [true, { TERM: 'dumb' }, false],
-  ])('are for a terminal that wants them: terminal %s, %o', (isTTY, env, coloured) => {
-    expect(styleFor({ isTTY }, env) !== PLAIN).toBe(coloured);
-  });
+  ])(
+    'are for a terminal, unless the environment says no: terminal %s, %o',
+    (isTTY, env, coloured) => {
+      expect(styleFor({ isTTY }, env) !== PLAIN).toBe(coloured);
+    },
+  );
 });

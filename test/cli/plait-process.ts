@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { inject } from 'vitest';
 
-const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const main = join(inject('compiled'), 'cli/main.js');
 
-export const EXAMPLE = fileURLToPath(
-  new URL('../../examples/customer-lookup/agent.ts', import.meta.url),
-);
+export const EXAMPLE = join(inject('compiled'), 'examples/customer-lookup/agent.js');
 
 export interface Ended {
   code: number | string;
@@ -16,8 +13,8 @@ export interface Ended {
 }
 
 export interface PlaitProcess {
-  /** Resolves when the output so far holds the text; rejects when the process ends before. */
-  says(text: string): Promise<void>;
+  /** Resolves to the output so far when it contains the text; rejects when the process ends first. */
+  says(text: string): Promise<string>;
   interrupt(): void;
   ended: Promise<Ended>;
 }
@@ -29,12 +26,17 @@ export interface PlaitOptions {
   input?: string;
 }
 
-/** The command line in a process of its own, with no settings but those given. */
+/** The command line in a new process, with only the given settings. */
 export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
-  const child = spawn(process.execPath, ['--import', tsx, '--conditions=source', main, ...args], {
+  return startNode([main, ...args], options);
+}
+
+/** Another program, with the arguments of `node`. */
+export function startNode(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
+  const child = spawn(process.execPath, args, {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    // A test that gives up, after 180 s, must not leave a process behind.
+    // A test that times out, after 180 s, must not leave a process running.
     timeout: 170_000,
     killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
@@ -59,7 +61,8 @@ export function startPlait(args: readonly string[], options: PlaitOptions = {}):
     says: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          if ((output.stdout + output.stderr).includes(text)) resolve();
+          const said = output.stdout + output.stderr;
+          if (said.includes(text)) resolve(said);
         };
         listeners.add(look);
         look();

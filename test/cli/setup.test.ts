@@ -20,7 +20,7 @@ describe.concurrent('plait setup', () => {
       code: 0,
       stdout: [
         `Search attributes of namespace ${namespace.name} at ${inject('temporalAddress')}:`,
-        '  PlaitAgent       Keyword  exists already',
+        '  PlaitAgent       Keyword  already exists',
         '  PlaitUser        Keyword  registered',
         '  PlaitStatus      Keyword  registered',
         '  PlaitStopReason  Keyword  registered',
@@ -36,13 +36,11 @@ describe.concurrent('plait setup', () => {
 
     const second = await setup(namespace.name);
     expect(second.stdout).not.toMatch(/ registered\n/);
-    expect(second.stdout.match(/exists already\n/g)).toHaveLength(4);
+    expect(second.stdout.match(/already exists\n/g)).toHaveLength(4);
     expect(second.code).toBe(0);
   });
 
-  it('changes nothing where one has another type, and says how to remove it', async ({
-    expect,
-  }) => {
+  it('changes nothing when one has another type, and says how to remove it', async ({ expect }) => {
     await using namespace = await newNamespace(inject('temporalAddress'), { PlaitUser: 'Int' });
     const { code, stdout, stderr } = await setup(namespace.name);
     expect(stderr).toMatch(
@@ -57,7 +55,7 @@ describe.concurrent('plait setup', () => {
     expect(Object.keys(customAttributes)).toEqual(['PlaitUser']);
   });
 
-  it('says that a store in SQL has no room for more', async ({ expect }) => {
+  it('says that an SQL store has no room for more', async ({ expect }) => {
     const others = Array.from({ length: 8 }, (_, i) => [`Other${i}`, 'Keyword'] as const);
     await using namespace = await newNamespace(
       inject('temporalAddress'),
@@ -73,7 +71,7 @@ describe.concurrent('plait setup', () => {
     expect(Object.keys(customAttributes)).toHaveLength(8);
   });
 
-  it('names a namespace that is missing, and a server that does not answer', async ({ expect }) => {
+  it('names a missing namespace, and a server that does not answer', async ({ expect }) => {
     const missing = await setup('nowhere');
     expect(missing.stderr).toMatch(/^plait: .* has no namespace nowhere\. .*\n$/);
     expect(missing.code).toBe(4);
@@ -83,14 +81,14 @@ describe.concurrent('plait setup', () => {
   });
 });
 
-const refusal = (code: number, message: string) => Object.assign(new Error(message), { code });
+const grpcError = (code: number, message: string) => Object.assign(new Error(message), { code });
 
-describe('a server that does not let this client do it', () => {
+describe('the error of a server that does not register them', () => {
   const here = { address: 'temporal.example:7233', namespace: 'support' };
 
-  it.each([7, 16])('is told to be asked by an administrator (gRPC code %i)', (code) => {
-    expect(whatIsWrong(refusal(code, 'Request unauthorized.'), here)).toMatch(
-      /may not register .* namespace support at temporal\.example:7233 \(.*unauthorized.*\)\. It takes an administrator/,
+  it.each([7, 16])('says to use the credentials of an administrator (gRPC code %i)', (code) => {
+    expect(whatIsWrong(grpcError(code, 'Request unauthorized.'), here)).toMatch(
+      /may not register .* namespace support at temporal\.example:7233 \(.*unauthorized.*\)\. Run this command with the credentials of an administrator/,
     );
   });
 
@@ -98,13 +96,13 @@ describe('a server that does not let this client do it', () => {
     ['eu-west-1.aws.api.temporal.io:7233', 7],
     ['support.a1b2c.tmprl.cloud:7233', 7],
     ['temporal.example:7233', 12],
-  ])('is Temporal Cloud, or like it: %s', (address, code) => {
-    expect(whatIsWrong(refusal(code, 'no'), { ...here, address })).toContain(
+  ])('says how an administrator does it in Temporal Cloud: %s', (address, code) => {
+    expect(whatIsWrong(grpcError(code, 'no'), { ...here, address })).toContain(
       'tcld namespace search-attributes add --namespace support --search-attribute "PlaitAgent=Keyword"',
     );
   });
 
-  it('is quoted where nothing is known about it', () => {
-    expect(whatIsWrong(refusal(13, 'disk full'), here)).toMatch(/support: .*disk full/);
+  it('quotes an unknown error', () => {
+    expect(whatIsWrong(grpcError(13, 'disk full'), here)).toMatch(/support: .*disk full/);
   });
 });

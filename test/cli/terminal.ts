@@ -3,13 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * A terminal as far as the chat uses one: what is written comes to stand on a screen that never
- * scrolls away, and a cursor moves over it.
+ * The part of a terminal that the chat uses: a screen that never scrolls, with a cursor.
  */
 export class FakeTerminal {
   readonly rows: string[][] = [[]];
   cursor = { row: 0, column: 0 };
-  /** All that was written. */
+  /** Everything that was written. */
   written = '';
 
   write(text: string): true {
@@ -19,7 +18,7 @@ export class FakeTerminal {
     return true;
   }
 
-  /** What one sees, without the empty end of lines. */
+  /** The visible text, without spaces at the end of lines. */
   get text(): string {
     return this.rows
       .map((row) =>
@@ -30,14 +29,14 @@ export class FakeTerminal {
       .join('\n');
   }
 
-  /** Resolves when it can be seen; rejects with what can be seen instead. */
+  /** Resolves when the screen shows it; rejects with what the screen shows instead. */
   async shows(text: string | RegExp): Promise<void> {
     const isThere = (): boolean =>
       typeof text === 'string' ? this.text.includes(text) : text.test(this.text);
     const giveUpAt = Date.now() + 30_000;
     while (!isThere()) {
       if (Date.now() > giveUpAt)
-        throw new Error(`${String(text)} is not to be seen:\n${this.text}`);
+        throw new Error(`The screen does not show ${String(text)}:\n${this.text}`);
       await sleep(20);
     }
   }
@@ -66,7 +65,7 @@ export class FakeTerminal {
   }
 }
 
-/** Both ends of a terminal, for what wants streams. */
+/** A fake terminal, with the streams to write to it and to type. */
 export function fakeTty(columns = 80, rows = 24) {
   const terminal = new FakeTerminal();
   const keys = Object.assign(new PassThrough(), {

@@ -14,13 +14,13 @@ export function call(name: string, about: Partial<CallSnapshot> = {}): CallSnaps
   };
 }
 
-/** The same, not ended. */
+/** The same call while it runs. */
 export function open(name: string, about: Partial<CallSnapshot>): CallSnapshot {
   const { end: _, ...rest } = call(name, about);
   return rest;
 }
 
-/** A turn with one round of these calls and, when it has ended, a second model request. */
+/** A turn with one round of these calls, and a second model request if it has ended. */
 export function turnWith(calls: CallSnapshot[], ended = true): TurnSnapshot {
   const last = {
     round: 2,

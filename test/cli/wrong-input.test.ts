@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
 import { EXAMPLE, plait } from './plait-process.ts';
 
@@ -8,6 +9,8 @@ const MODULES = {
   'throws.mjs': "throw new RangeError('boom');",
   'empty.mjs': 'export const one = 1, two = 2;',
   'missing.mjs': "import './not-there.mjs';",
+  'declares.mjs': `import { defineTool } from ${JSON.stringify(pathToFileURL(join(inject('compiled'), 'index.js')).href)};
+defineTool({ name: 'a b', description: '', run: () => 1 });`,
 };
 let cwd: string;
 
@@ -30,14 +33,20 @@ interface Case {
 const cases: Case[] = [
   { args: ['rn'], code: 2, says: /unknown command 'rn' \(Did you mean run\?\)/ },
   { args: ['run', 'a'], code: 2, says: /missing required argument 'text'/ },
-  { args: ['run', 'a', 'b', '--context', '{'], code: 2, says: /It is no JSON/ },
-  { args: ['run', 'a', 'b', '--timeout', 'soon'], code: 2, says: /like 30s or 2m/ },
-  { args: ['dev', 'no.ts'], code: 2, says: /There is no file .*no\.ts/ },
-  { args: ['dev', 'no-such-package'], code: 2, says: /neither a file nor an installed package/ },
+  { args: ['run', 'a', 'b', '--context', '{'], code: 2, says: /It must be JSON/ },
+  { args: ['run', 'a', 'b', '--timeout', 'soon'], code: 2, says: /such as 30s or 2m/ },
+  { args: ['dev', 'no.ts'], code: 2, says: /no\.ts does not exist/ },
+  { args: ['dev', '.'], code: 2, says: /is not a file/ },
+  { args: ['dev', 'no-such-package'], code: 2, says: /No file and no installed package is named/ },
   {
     args: ['dev', 'throws.mjs'],
     code: 2,
     says: /cannot be loaded: RangeError: boom \(at .*:1:7\)/,
+  },
+  {
+    args: ['dev', 'declares.mjs'],
+    code: 2,
+    says: /: defineTool\("a b"\): 1\. name must be .* got "a b" 2\. description .* 3\. inputSchema/,
   },
   { args: ['worker', 'missing.mjs'], code: 2, says: /cannot be loaded: .*not-there\.mjs/ },
   {
@@ -48,25 +57,29 @@ const cases: Case[] = [
   {
     args: ['worker', EXAMPLE, '--max-concurrent-model-calls', '1.5'],
     code: 2,
-    says: /--max-concurrent-model-calls <number>' argument '1.5' is invalid. It must be a whole number from 1/,
+    says: /--max-concurrent-model-calls <number>' argument '1.5' is invalid. It must be a whole number of at least 1/,
   },
   {
     args: ['worker', EXAMPLE, '--max-model-calls-per-second', 'five'],
     code: 2,
     says: /argument 'five' is invalid. It must be a number above 0/,
   },
-  { args: ['worker', 'empty.mjs'], code: 2, says: /no agent \(it exports: one, two\)/ },
+  {
+    args: ['worker', 'empty.mjs'],
+    code: 2,
+    says: /does not export an agent; it exports one, two/,
+  },
   { args: ['dev', EXAMPLE, '--port', '99999'], code: 2, says: /from 1 to 65535/ },
   { args: ['dev', EXAMPLE, '--db', 'x'], code: 2, says: /--db would have no effect/, env: nobody },
   {
     args: ['run', 'a', 'b', '--storage', 'mysql://x'],
     code: 2,
-    says: /no storage of the kind mysql/,
+    says: /begins with mysql:, which is not a kind of storage/,
   },
   {
     args: ['approvals'],
     code: 2,
-    says: /unknown parameter, regoin/,
+    says: /unknown parameter regoin/,
     env: { PLAIT_STORAGE: 's3://bucket?regoin=x' },
   },
   { args: ['storage', 'gc'], code: 2, says: /Name it with --storage or PLAIT_STORAGE/ },
@@ -77,9 +90,10 @@ const cases: Case[] = [
   },
   { args: ['demo', '--live'], code: 2, says: /set ANTHROPIC_API_KEY/ },
   { args: ['run', 'a', 'b'], code: 4, says: /No Temporal server answers at 127/, env: nobody },
-  { args: ['chat'], code: 2, says: /Say with whom: plait chat <agent>, or --session/ },
+  { args: ['storage', 'gc', '--older-than', '2h'], code: 2, says: /at least 1 d, .*; got 2 h/ },
+  { args: ['chat'], code: 2, says: /Name an agent \(plait chat <agent>\) or an existing session/ },
   { args: ['chat', 'a', '--demo'], code: 2, says: /--demo brings its own agent/ },
-  { args: ['chat', 'a', '--history', '-1'], code: 2, says: /It must be a number from 0 on/ },
+  { args: ['chat', 'a', '--history', '-1'], code: 2, says: /a whole number of at least 0/ },
   { args: ['chat', 'a', '--dev', EXAMPLE], code: 2, says: /has no agent a\. Name one of: custom/ },
   { args: ['chat', 'a'], code: 4, says: /No Temporal server answers at 127/, env: nobody },
   { args: ['worker', EXAMPLE], code: 4, says: /plait dev <module>/, env: nobody },
@@ -87,7 +101,7 @@ const cases: Case[] = [
 
 describe.concurrent('wrong input', () => {
   it.for(cases)(
-    'is told in one line: plait $args',
+    'is reported in one line: plait $args',
     async ({ args, code, says, env }, { expect }) => {
       const ended = await plait(args, { cwd, ...(env === undefined ? {} : { env }) });
       expect(ended.stderr).toMatch(says);
@@ -96,19 +110,19 @@ describe.concurrent('wrong input', () => {
     },
   );
 
-  it('names a namespace that is missing', async ({ expect }) => {
+  it('names a missing namespace', async ({ expect }) => {
     const env = { TEMPORAL_ADDRESS: inject('temporalAddress'), TEMPORAL_NAMESPACE: 'nowhere' };
     const { code, stderr } = await plait(['worker', EXAMPLE], { env });
     expect(stderr).toContain('has no namespace nowhere. Set TEMPORAL_NAMESPACE');
     expect(code).toBe(4);
   });
 
-  it('has a stack trace only for those who ask for it', async ({ expect }) => {
+  it('is printed with a stack trace when PLAIT_DEBUG=1', async ({ expect }) => {
     const { stderr } = await plait(['dev', 'throws.mjs'], { cwd, env: { PLAIT_DEBUG: '1' } });
     expect(stderr).toMatch(/\n\s+at /);
   });
 
-  it('is nothing at all: then there is help, with the exit codes', async ({ expect }) => {
+  it('without a command prints the help, with the exit codes', async ({ expect }) => {
     const { code, stderr } = await plait([]);
     expect(stderr).toContain('Exit codes:\n  0 ');
     expect(code).toBe(2);

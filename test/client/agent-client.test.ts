@@ -50,7 +50,7 @@ describe('a turn id names one turn', () => {
     expect(plait.model.requests).toHaveLength(2);
   });
 
-  test('with another agent, input or context it is refused', async () => {
+  test('with another agent, input or context it is an error', async () => {
     await using plait = await start();
     const turnId = `ticket-${randomUUID()}`;
     const turn = await plait.agents.start(agent, 'go', { turnId });
@@ -180,7 +180,7 @@ test('input is a text, content blocks, or a conversation', async () => {
   }
 });
 
-test('a wrong input is refused before anything is started', async () => {
+test('a wrong input is an error before anything is started', async () => {
   await using plait = await start();
   const turnId = `never-${randomUUID()}`;
   const dangling = [
@@ -239,7 +239,7 @@ test('an agent that no worker has fails the turn and names the ones there are', 
   expect((error as TurnFailedError).type).toBe('plait.AgentNotRegistered');
 });
 
-test('what is not there is said to be not there', async () => {
+test('a turn that does not exist is an error that says so', async () => {
   await using plait = await start();
   const handle = plait.agents.getTurn(`nothing-${randomUUID()}`);
 
@@ -260,7 +260,7 @@ test('a terminated turn is a failed turn', async () => {
   await expect(turn.result()).rejects.toThrow(/was terminated: enough/);
 });
 
-test('a server that is not there, or has no such namespace, is said plainly', async () => {
+test('a server that does not answer, or has no such namespace, is an error that says so', async () => {
   const nobody = new AgentClient({
     client: new Client({
       connection: Connection.lazy({

@@ -68,7 +68,7 @@ describe('a call that waits for a person', () => {
     expect(done.refunds).toEqual([{ order: 'A-17', cents: 12_000 }]);
   });
 
-  test('runs on the input of who approves it', async () => {
+  test('runs on the input that the approval gives', async () => {
     const done = counter();
     await using plait = await start(done);
     const turn = await plait.agents.start('cashier', 'one');
@@ -114,7 +114,7 @@ describe('a call that waits for a person', () => {
   });
 });
 
-describe('a decision is refused', () => {
+describe('a decision is rejected', () => {
   test('for a call that does not wait, and the error names the turn and the call', async () => {
     await using plait = await start();
     const turn = await plait.agents.start('cashier', 'one');
@@ -123,13 +123,13 @@ describe('a decision is refused', () => {
     const error: unknown = await turn.approve('toolu_other', { by }).catch((e: unknown) => e);
 
     expect(error).toBeInstanceOf(DecisionRejectedError);
-    const refused = error as DecisionRejectedError;
-    expect(refused).toMatchObject({ turnId: turn.turnId, callId: 'toolu_other' });
-    expect(refused.message).toBe(
-      `Call toolu_other of turn ${turn.turnId} was not approved: ${refused.reason}`,
+    const rejected = error as DecisionRejectedError;
+    expect(rejected).toMatchObject({ turnId: turn.turnId, callId: 'toolu_other' });
+    expect(rejected.message).toBe(
+      `Call toolu_other of turn ${turn.turnId} was not approved: ${rejected.reason}`,
     );
-    expect(refused.reason).toContain(call?.callId);
-    expect(refused.cause).toBeInstanceOf(Error);
+    expect(rejected.reason).toContain(call?.callId);
+    expect(rejected.cause).toBeInstanceOf(Error);
     await expect(turn.deny('x'.repeat(5_000), { by })).rejects.toThrow(DecisionRejectedError);
   });
 
@@ -211,7 +211,7 @@ describe('a decision is refused', () => {
       await expect(turn.deny('toolu_1', { by: nobody as string })).rejects.toThrow(TypeError);
     }
     await expect(turn.approve('toolu_1', { by, input: { cents: 1n } })).rejects.toThrow(
-      /What is sent for call toolu_1 must be JSON: .*BigInt/,
+      /What you send for call toolu_1 must be JSON: .*BigInt/,
     );
   });
 
@@ -260,7 +260,7 @@ test('the calls of all turns that wait are listed, with their turns and agents',
   await Promise.all([one, two, parcel].map((turn) => turn.cancel()));
 });
 
-test('a query that the server cannot read is told with what is wrong with it', async () => {
+test('a query that the server cannot read is an error that says what is wrong', async () => {
   await using plait = await start();
   const asking = plait.agents.approvals({ query: 'TaskQueue =' }).next();
   await expect(asking).rejects.toThrow(/cannot read the query "TaskQueue =": .*invalid/);
@@ -298,9 +298,9 @@ test('without a worker the wait has an end, and the decision can be sent again',
     expect(error).toBeInstanceOf(WorkerUnavailableError);
   }
   expect((approving as Error).message).toMatch(
-    new RegExp(`No worker has answered for turn ${turn.turnId} .*task queue ${taskQueue}`),
+    new RegExp(`No worker answered for turn ${turn.turnId} .*task queue ${taskQueue}`),
   );
-  expect((listing as Error).message).toContain('25 turns with calls that wait');
+  expect((listing as Error).message).toContain('25 turns with waiting calls');
   expect((listing as WorkerUnavailableError).turnIds.toSorted()).toEqual(
     turns.map(({ turnId }) => turnId).toSorted(),
   );
@@ -362,7 +362,7 @@ describe('a call that is completed from outside', () => {
     await plait.agents.completeToolCall(token, 'here');
     await turn.result();
 
-    const error: unknown = await plait.agents.completeToolCall(token, 'there').catch(refusal);
+    const error: unknown = await plait.agents.completeToolCall(token, 'there').catch(rejection);
 
     expect(error).toMatchObject({
       name: 'CompletionRejectedError',
@@ -371,16 +371,16 @@ describe('a call that is completed from outside', () => {
     });
   });
 
-  test('is not completed by what is no token, or the token of another call', async () => {
+  test('is not completed by a garbled token, or by that of another call', async () => {
     const done = counter();
     await using plait = await start(done);
     const { agents } = plait;
     const { turn, token } = await parcel(plait, done);
     const { turnId } = turn;
 
-    const garbled = await agents.completeToolCall(token.slice(0, -5), 1).catch(refusal);
+    const garbled = await agents.completeToolCall(token.slice(0, -5), 1).catch(rejection);
     expect(garbled).toMatchObject({ turnId: undefined, callId: undefined });
-    expect((garbled as Error).message).toMatch(/was not completed: "Aey.*" is no token/);
+    expect((garbled as Error).message).toMatch(/was not completed: "Aey.*" is not the token/);
 
     const unknown = encodeCallToken({ turnId: 'nothing', callId: 'toolu_1', key: 'k' });
     await expect(agents.completeToolCall(unknown, 1)).rejects.toThrow(
@@ -405,7 +405,7 @@ async function parcel(
   return { turn, token };
 }
 
-function refusal(error: unknown): unknown {
+function rejection(error: unknown): unknown {
   expect(error).toBeInstanceOf(CompletionRejectedError);
   return error;
 }

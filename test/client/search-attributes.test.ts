@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { WorkflowStartInput } from '@temporalio/client';
 import { Client } from '@temporalio/client';
 import { describe, expect, inject, test, vi } from 'vitest';
-import type { ListTurnsOptions, TurnHandle } from '../../client/index.ts';
+import type { TurnHandle } from '../../client/index.ts';
+import type { ListTurnsOptions } from '../../client/lists.ts';
 import { AgentClient, InvalidTurnError, SearchAttributesMissingError } from '../../client/index.ts';
 import { registerSearchAttributes, untilKnown } from '../../client/register-search-attributes.ts';
 import { SEARCH_ATTRIBUTES } from '../../core/search-attributes.ts';
@@ -222,7 +223,7 @@ test('a client notices within minutes that they have been registered', async () 
 });
 
 test.each(['', 'x'.repeat(256), 'a\nb'])(
-  'a user that cannot be stored is refused: %j',
+  'a user that cannot be stored is an error: %j',
   async (user) => {
     await using namespace = await newNamespace(inject('temporalAddress'));
     const agents = new AgentClient({ client: namespace.client });

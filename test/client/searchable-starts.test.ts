@@ -4,9 +4,8 @@ import { Client, Connection, WithStartWorkflowOperation } from '@temporalio/clie
 import { NativeConnection } from '@temporalio/worker';
 import { describe, expect, inject, test } from 'vitest';
 import { SearchAttributesMissingError } from '../../client/errors.ts';
-import { listed } from '../../client/listed.ts';
-import { SearchableStarts } from '../../client/searchable-starts.ts';
-import { keyword } from '../../client/visibility-query.ts';
+import { keyword, listWorkflows } from '../../client/lists.ts';
+import { SearchableStarts } from '../../client/start.ts';
 import type { KeywordKey } from '../../core/search-attributes.ts';
 
 const UNKNOWN: KeywordKey = { name: 'NobodyRegisteredThis', type: 'KEYWORD' };
@@ -19,7 +18,7 @@ async function connect(type: string): Promise<ConnectionLike> {
 }
 
 describe.each(['grpc-js', 'native'])('with a %s connection', (type) => {
-  test('a start without search attributes follows one that was refused, and other errors stay', async () => {
+  test('a start without search attributes follows one that was rejected, and other errors stay', async () => {
     const connection = await connect(type);
     const { workflow } = new Client({ connection });
     const offered: boolean[] = [];
@@ -41,7 +40,7 @@ describe.each(['grpc-js', 'native'])('with a %s connection', (type) => {
     await connection.close();
   });
 
-  test('an Update-with-Start is refused and repeated like a start', async () => {
+  test('an Update-with-Start is rejected and repeated like a start', async () => {
     const connection = await connect(type);
     const { workflow } = new Client({ connection });
     const offered: boolean[] = [];
@@ -65,10 +64,10 @@ describe.each(['grpc-js', 'native'])('with a %s connection', (type) => {
 
   test('a list that needs an attribute says that it is missing', async () => {
     const connection = await connect(type);
-    const list = listed(new Client({ connection }), 'nothing', keyword(UNKNOWN, 'x'));
+    const list = listWorkflows(new Client({ connection }), 'nothing', keyword(UNKNOWN, 'x'));
     await expect(list.next()).rejects.toThrow(SearchAttributesMissingError);
     await expect(
-      listed(new Client({ connection }), 'nothing', keyword(UNKNOWN, 'x')).next(),
+      listWorkflows(new Client({ connection }), 'nothing', keyword(UNKNOWN, 'x')).next(),
     ).rejects.toThrow(/NobodyRegisteredThis/);
     await connection.close();
   });

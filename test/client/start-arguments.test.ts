@@ -8,7 +8,7 @@ import {
 } from '../../client/start-arguments.ts';
 import type { OpenSessionOptions } from '../../client/options.ts';
 
-describe('wrong options are told as those of what is started:', () => {
+describe('wrong options are an error of what is started, a turn or a session:', () => {
   test.for<[what: string, options: OpenSessionOptions, problem: RegExp]>([
     [
       'a time for all calls that is none',

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import type { OutcomeType, ToolOutcome } from '../../core/calls/outcome.ts';
+import { OUTCOMES } from '../../core/calls/outcome.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 
 // Values that the properties of core/ are tried with.
@@ -51,14 +52,10 @@ export function batch(maxLength = 8): fc.Arbitrary<ToolUse[]> {
     );
 }
 
-export const failureType = fc.constantFrom<Exclude<OutcomeType, 'succeeded'>>(
-  'failed',
-  'timedOut',
-  'unknown',
-  'denied',
-  'cancelled',
-  'skipped',
-);
+const OUTCOME_TYPES = Object.keys(OUTCOMES) as OutcomeType[];
+
+/** Every outcome but success. */
+export const failureType = fc.constantFrom(...OUTCOME_TYPES.filter((type) => type !== 'succeeded'));
 
 const resultBlock = fc.record({
   type: fc.constant('text' as const),

@@ -15,7 +15,7 @@ import { openStorage } from '../../storage/index.ts';
 const SECRETS = { POSTGRES_PASSWORD: 'the password', ANTHROPIC_API_KEY: 'the key' };
 const SECRET_NAME = /PASS|PWD|KEY|SECRET|TOKEN|CREDENTIAL/;
 
-const reason = findCompose() === undefined ? ' (skipped: there is no docker-compose here)' : '';
+const reason = findCompose() === undefined ? ' (skipped: docker-compose is not installed)' : '';
 
 describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
   let services: Record<string, ComposeService>;
@@ -37,7 +37,7 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     ]);
   });
 
-  test.each(Object.keys(SECRETS))('is refused without %s, with a hint', (missing) => {
+  test.each(Object.keys(SECRETS))('is rejected without %s, with a hint', (missing) => {
     const others = Object.fromEntries(Object.entries(SECRETS).filter(([name]) => name !== missing));
     expect(() => readComposeFile(others)).toThrow(/is missing, see \.env\.example/);
   });
@@ -55,7 +55,7 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     );
   });
 
-  test('keeps long conversations in PostgreSQL, in a database of their own that is made', () => {
+  test('keeps long conversations in PostgreSQL, in a separate database that a script creates', () => {
     const { PLAIT_STORAGE = '', PGPASSWORD } = services['worker']?.environment ?? {};
     expect(openStorage(PLAIT_STORAGE ?? '').name).toBe('plait-postgres');
     const { hostname, username, pathname, password } = new URL(PLAIT_STORAGE ?? '');
@@ -67,20 +67,20 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     expect(script).toContain(`temporal-sql-tool --db ${pathname.slice(1)} create`);
   });
 
-  test('names a version of every image, and never the latest', () => {
+  test('pins a version of every image', () => {
     for (const [name, { image }] of entries) {
       expect(image, name).toMatch(/:[^:/]+$/);
       expect(image, name).not.toMatch(/:latest$/);
     }
   });
 
-  test('uses one version of Temporal for the server and for its tools', () => {
+  test('uses the same version of Temporal for the server and for its tools', () => {
     const names = ['temporal', 'temporal-schema', 'temporal-namespace'];
     const versions = names.map((name) => services[name]?.image?.split(':').at(-1));
     expect(new Set(versions).size).toBe(1);
   });
 
-  test('restarts what runs for long, and checks its health', () => {
+  test('restarts long-running services, and checks their health', () => {
     const running = entries.filter(([, { restart }]) => restart === 'unless-stopped');
     expect(running.map(([name]) => name).toSorted()).toEqual([
       'postgresql',

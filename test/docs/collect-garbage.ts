@@ -1,7 +1,6 @@
 import type { Client } from '@temporalio/client';
-import { liveKeys } from 'plait/client';
 import type { CollectableStorage, SweepReport } from 'plait/storage';
-import { sweep } from 'plait/storage';
+import { liveKeys, sweep } from 'plait/storage';
 
 /** `client` needs the codecs of the workers, because encrypted payloads name objects too. */
 export async function collectGarbage(

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import { directoryStorage, postgresTable } from 'plait/storage';
+import { directoryStorage } from 'plait/storage';
+import { postgresTable } from '../../storage/postgres.ts';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { testGuide } from '../fixtures/guide.ts';
 import { plait } from '../cli/plait-process.ts';
@@ -53,7 +54,7 @@ describe('collecting garbage', () => {
     const client = new Client({ connection, namespace: 'temporal-system' });
 
     await expect(collectGarbage(client, directoryStorage(directory))).rejects.toThrow(
-      'everything old would be removed',
+      'everything old in it would be removed',
     );
     expect(await left()).toBe(1);
   });
@@ -64,21 +65,21 @@ describe('collecting garbage', () => {
       plait(['storage', 'gc', '--storage', directory, ...options], { env });
 
     const refused = await gc();
-    expect(refused.stderr).toMatch(/everything old would be removed.*add --remove-all\.\n$/);
+    expect(refused.stderr).toMatch(/everything old in it would be removed.*add --remove-all\.\n$/);
     expect(refused.code).toBe(8);
     const young = await gc('--older-than', '2h');
     expect(young).toMatchObject({ code: 2 });
-    expect(young.stderr).toContain('a day at least');
+    expect(young.stderr).toContain('--older-than must be at least 1 d');
     const dry = await gc('--remove-all', '--dry-run');
     expect(dry.stdout).toMatch(
-      /Would remove 1 object \(1 kB\): written before .*Z, and named by nothing/,
+      /Would remove 1 object \(1 kB\): written before .*Z, and needed by no workflow/,
     );
     expect(await left()).toBe(1);
 
     const { code, stdout } = await gc('--remove-all');
     expect(stdout).toContain('Removed 1 object (1 kB)');
     // The check of the command itself has left a young one.
-    expect(stdout).toContain('Kept 0 objects (0 kB) that workflows name, and 1 object');
+    expect(stdout).toContain('Kept 0 objects (0 kB) that workflows need, and 1 object');
     expect(code).toBe(0);
     expect(await left()).toBe(0);
   });

@@ -5,7 +5,6 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
@@ -120,8 +119,8 @@ interface PlantedWorker extends AsyncDisposable {
 async function plantedWorker(way: string, gateway: string): Promise<PlantedWorker> {
   const taskQueue = `planted-${randomUUID()}`;
   const directory = await mkdtemp(join(tmpdir(), 'plait-planted-'));
-  const main = fileURLToPath(new URL('../fixtures/planted-main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=source', main], {
+  const main = join(inject('compiled'), 'test/fixtures/planted-main.js');
+  const child = spawn(process.execPath, [main], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,

@@ -28,7 +28,7 @@ async function filesIn(path: string): Promise<string[]> {
 }
 
 describe('a directory', () => {
-  test('gives back what it was given, with its metadata', async () => {
+  test('returns what was stored, with its metadata', async () => {
     const storage = directoryStorage(directory);
     const given = {
       ...payload({ text: 'Grüße 🧵' }),
@@ -43,7 +43,7 @@ describe('a directory', () => {
     expect(valueOf(back)).toEqual({ text: 'Grüße 🧵' });
   });
 
-  test('gives back many in the order of their claims', async () => {
+  test('returns many payloads in the order of their claims', async () => {
     const storage = directoryStorage(directory);
     const values = Array.from({ length: 30 }, (_, i) => `value ${i}`);
 
@@ -53,7 +53,7 @@ describe('a directory', () => {
     expect(back.map(valueOf)).toEqual(values.toReversed());
   });
 
-  test('gives back any bytes', async () => {
+  test('returns any bytes', async () => {
     const storage = directoryStorage(directory);
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), async (data) => {
@@ -65,7 +65,7 @@ describe('a directory', () => {
     );
   });
 
-  test('is read by whoever has the same one', async () => {
+  test('is shared by all storages of the same path', async () => {
     const claims = await directoryStorage(directory).store({}, [payload('shared')]);
 
     const [back] = await directoryStorage(directory).retrieve({}, claims);
@@ -73,7 +73,7 @@ describe('a directory', () => {
     expect(valueOf(back)).toBe('shared');
   });
 
-  test('is made when the first payload is stored, and not before', async () => {
+  test('is created when the first payload is stored, and not before', async () => {
     const later = join(directory, 'not', 'yet');
     const storage = directoryStorage(later);
 
@@ -84,7 +84,7 @@ describe('a directory', () => {
 });
 
 describe('a payload', () => {
-  test('lies in one file that is named after its content', async () => {
+  test('is one file that is named after its content', async () => {
     const storage = directoryStorage(directory);
 
     const [first] = await storage.store({}, [payload('a')]);
@@ -99,7 +99,7 @@ describe('a payload', () => {
     expect(await filesIn(directory)).toContain(join(key.slice(0, 2), key));
   });
 
-  test('survives many who write it at once, and leaves no drafts', async () => {
+  test('may be written by many at once, who leave no drafts', async () => {
     const large = payload('x'.repeat(300_000));
 
     const written = await Promise.all(
@@ -136,22 +136,22 @@ describe('a claim', () => {
     ['that is too short', 'a'.repeat(63)],
     ['that is too long', 'a'.repeat(65)],
     ['that ends with a line break', `${'a'.repeat(64)}\n`],
-    ['without anything', ''],
-  ] as const)('%s is refused before any file is read', async ([, key]) => {
+    ['that is empty', ''],
+  ] as const)('%s is rejected before any file is read', async ([, key]) => {
     await writeFile(join(directory, 'x'), 'secret');
 
     await expect(directoryStorage(directory).retrieve({}, [claimOf(key)])).rejects.toThrow(
-      `${JSON.stringify(key)} is no key of a directory storage`,
+      `${JSON.stringify(key)} is not a key of a directory storage`,
     );
   });
 
-  test('without a key is refused', async () => {
+  test('without a key is rejected', async () => {
     await expect(
       directoryStorage(directory).retrieve({}, [new StorageDriverClaim({})]),
-    ).rejects.toThrow('"" is no key of a directory storage');
+    ).rejects.toThrow('"" is not a key of a directory storage');
   });
 
-  test('whose payload is missing names the file that is not there', async () => {
+  test('whose payload is missing names the missing file', async () => {
     const key = 'a'.repeat(64);
 
     await expect(directoryStorage(directory).retrieve({}, [claimOf(key)])).rejects.toThrow(
@@ -161,7 +161,7 @@ describe('a claim', () => {
 });
 
 describe('a file that was changed', () => {
-  test('is not what was stored', async () => {
+  test('is reported as damaged', async () => {
     const storage = directoryStorage(directory);
     const claims = await storage.store({}, [payload('a')]);
     const [file = ''] = await filesIn(directory);
@@ -170,6 +170,6 @@ describe('a file that was changed', () => {
 
     const changed = storage.retrieve({}, claims).then(([back]) => valueOf(back));
 
-    await expect(changed).rejects.toThrow();
+    await expect(changed).rejects.toThrow('is damaged: its content is not what was stored');
   });
 });

@@ -26,9 +26,9 @@ beforeAll(async () => {
 afterAll(() => stores.stop());
 
 interface Kind {
-  /** The setting of an empty storage. */
+  /** The setting that opens an empty storage. */
   setting(name: string): string;
-  /** Makes an object look as if it had been written some days ago. */
+  /** Makes an object look as if it was written some days ago. */
   age(name: string, key: string, days: number): Promise<unknown>;
 }
 
@@ -93,14 +93,14 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
   };
 
   beforeEach(async () => {
-    // No two runs share one, also where the server stays.
+    // No two runs share one, even on the same server.
     name = `objects_${process.pid}_${(names += 1)}`;
     storage = open();
     await storage.prepare();
   });
   afterAll(() => Promise.all(storages.map((storage) => storage.close())));
 
-  test('gives back what it was given, with its metadata', async () => {
+  test('returns what was stored, with its metadata', async () => {
     const given = {
       ...payload({ text: 'Grüße 🧵' }),
       metadata: { encoding: Buffer.from('json/plain'), own: Buffer.from('x') },
@@ -114,7 +114,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(valueOf(back)).toEqual({ text: 'Grüße 🧵' });
   });
 
-  test('gives back any bytes', async () => {
+  test('returns any bytes', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), async (data) => {
         const claims = await storage.store({}, [{ metadata: {}, data }]);
@@ -125,7 +125,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     );
   });
 
-  test('gives back some hundred in the order of their claims, the same one several times', async () => {
+  test('returns hundreds in the order of their claims, with repeated ones', async () => {
     const values = Array.from({ length: 250 }, (_, i) => `value ${i % 200}`);
 
     const claims = await storage.store({}, values.map(payload));
@@ -135,7 +135,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(await listed(storage)).toHaveLength(200);
   });
 
-  test('takes large payloads', async () => {
+  test('stores large payloads', async () => {
     const values = ['a', 'b', 'c'].map((letter) => letter.repeat(8_000_000));
 
     const claims = await storage.store({}, values.map(payload));
@@ -143,13 +143,13 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(values);
   });
 
-  test('takes nothing and gives nothing', async () => {
+  test('stores an empty list', async () => {
     expect(await storage.store({}, [])).toEqual([]);
     expect(await storage.retrieve({}, [])).toEqual([]);
     expect(await listed(storage)).toEqual([]);
   });
 
-  test('is written by many at once, in any order', async () => {
+  test('may be written by many at once, in any order', async () => {
     const values = Array.from({ length: 20 }, (_, i) => payload(`value ${i}`));
     const others = [open(), open(), open()];
 
@@ -163,7 +163,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(await listed(storage)).toHaveLength(20);
   });
 
-  test('says of an object that is lost what is missing, and that trying again is of no use', async () => {
+  test('says which object is lost, and that trying again does not help', async () => {
     const claims = await storage.store({}, [payload('there')]);
     const key = 'a'.repeat(64);
 
@@ -173,15 +173,15 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     await expect(read).rejects.toThrow(/^Nothing is stored at .*a{64}/);
   });
 
-  test('refuses a claim that is none of its own', async () => {
+  test('rejects a claim whose key is not one of its keys', async () => {
     for (const key of ['../../etc/passwd', 'A'.repeat(64), `${'a'.repeat(64)}\n`, '']) {
       await expect(storage.retrieve({}, [claimOf(key)])).rejects.toThrow(
-        `${JSON.stringify(key)} is no key of a`,
+        `${JSON.stringify(key)} is not a key of a`,
       );
     }
   });
 
-  test('does not begin what was aborted', async () => {
+  test('does not start what is already aborted', async () => {
     const aborted = { abortSignal: AbortSignal.abort(new Error('not now')) };
     const claims = await storage.store({}, [payload('there')]);
 
@@ -190,7 +190,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(await listed(storage)).toHaveLength(1);
   });
 
-  test('goes on after an abort in the midst of its work', async () => {
+  test('works after an abort in the middle of a write', async () => {
     const controller = new AbortController();
     const values = Array.from({ length: 30 }, (_, i) => payload(`${i}`.repeat(200_000)));
     const writing = storage.store({ abortSignal: controller.signal }, values);
@@ -201,7 +201,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['afterwards']);
   });
 
-  test('can be prepared by several at once, and passes its check', async () => {
+  test('may be prepared by several workers at once, and passes its check', async () => {
     name = `${name}_new`;
     const workers = [open(), open(), open(), open()];
 
@@ -222,7 +222,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(Math.abs(Date.now() - Number(object?.writtenAt))).toBeLessThan(DAY);
   });
 
-  test('loses in a sweep what is old and needed by nobody', async () => {
+  test('loses in a sweep what is old and not needed', async () => {
     const claims = await storage.store({}, ['old', 'needed', 'young'].map(payload));
     const [old, needed, young] = claims.map(keyOf) as [string, string, string];
     await kind.age(name, old, 8);
@@ -259,7 +259,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['again']);
   });
 
-  test('keeps an old object that is written again in the midst of a sweep', async () => {
+  test('keeps an old object that is written again during a sweep', async () => {
     const claims = await storage.store({}, [payload('again'), payload('gone')]);
     for (const claim of claims) await kind.age(name, keyOf(claim), 8);
     async function* writesAgain(): AsyncGenerator<string> {
@@ -277,7 +277,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect((await storage.retrieve({}, claims.slice(0, 1))).map(valueOf)).toEqual(['again']);
   });
 
-  test('does not lose everything because the wrong server was asked', async () => {
+  test('keeps everything when nothing in it is needed, as with the wrong server', async () => {
     const claims = await storage.store({}, ['old', 'young'].map(payload));
     const [old, young] = claims.map(keyOf) as [string, string];
     await kind.age(name, old, 8);
@@ -289,7 +289,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(await listed(storage)).toHaveLength(1);
   });
 
-  test('loses nothing where it is not known what is needed', async () => {
+  test('keeps everything when the needed keys cannot be read', async () => {
     const claims = await storage.store({}, [payload('old')]);
     await kind.age(name, keyOf(claims[0]), 8);
     const swept = sweep(storage, { live: fails, writtenBefore: daysAgo(7) });

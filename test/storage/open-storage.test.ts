@@ -7,9 +7,10 @@ import { expect, onTestFinished, test } from 'vitest';
 import { checkStorage } from '../../storage/check-storage.ts';
 import { InvalidStorageError } from '../../storage/errors.ts';
 import { openStorage } from '../../storage/open-storage.ts';
-import { optionalPackage } from '../../storage/optional-package.ts';
+
 import type { PostgresPool } from '../../storage/postgres.ts';
 import { postgresStorage, postgresTable } from '../../storage/postgres.ts';
+import { optionalPackage } from '../../storage/s3.ts';
 import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
 
 test.each([
@@ -22,30 +23,33 @@ test.each([
   ['s3://bucket', 'plait-s3', 's3://bucket'],
   ['s3://bucket/a/b/?region=eu-central-1', 'plait-s3', 's3://bucket/a/b'],
   ['s3://my_bucket.x/a%20b', 'plait-s3', 's3://my_bucket.x/a b'],
-])('%s is a storage, told without its password', (setting, name, location) => {
+])('%s is a storage, and its location has no password', (setting, name, location) => {
   expect(openStorage(setting)).toMatchObject({ name, location });
 });
 
 test.each([
-  ['', /The storage is empty: give a directory, postgres:/],
-  ['mysql://db/plait', /no storage of the kind mysql/],
-  ['https://bucket.s3.amazonaws.com', /no storage of the kind https/],
-  ['postgres:db/plait', /begins with postgres: and is no URL/],
-  ['postgres://ana:pass#word@db:x/plait', /and is no URL.*escaped/],
-  ['postgres://db/plait?table=a-b', /table "a-b" must be lower-case letters/],
-  ['postgres://db/plait?schema=Upper', /schema "Upper" must be lower-case letters/],
-  ['s3://', /bucket is missing|is no URL/],
-  ['s3://key:secret@bucket', /credentials in its s3: URL.*AWS_ACCESS_KEY_ID/],
-  ['s3://bucket?regoin=x', /unknown parameter, regoin; there are region, endpoint and pathStyle/],
-  ['s3://bucket?endpoint=minio:9000', /endpoint of the storage must be a URL/],
-])('%j is refused, and no password is repeated', (setting, message) => {
+  ['', /The storage setting is empty\. Give a directory, postgres:/],
+  ['mysql://db/plait', /begins with mysql:, which is not a kind of storage/],
+  ['https://bucket.s3.amazonaws.com', /begins with https:, which is not a kind of storage/],
+  ['postgres:db/plait', /begins with postgres: but is not a URL/],
+  ['postgres://ana:pass#word@db:x/plait', /but is not a URL.*escaped/],
+  ['postgres://db/plait?table=a-b', /table must be .* lower-case letters.*; got "a-b"/],
+  ['postgres://db/plait?schema=Upper', /schema must be .* lower-case letters.*; got "Upper"/],
+  ['s3://', /bucket must not be empty|is not a URL/],
+  ['s3://key:secret@bucket', /must not hold credentials.*AWS_ACCESS_KEY_ID/],
+  [
+    's3://bucket?regoin=x',
+    /unknown parameter regoin; known parameters: region, endpoint, pathStyle/,
+  ],
+  ['s3://bucket?endpoint=minio:9000', /endpoint of the storage must be a URL.*; got "minio:9000"/],
+])('%j is invalid, and the error does not repeat the password', (setting, message) => {
   const open = () => openStorage(setting);
   expect(open).toThrow(InvalidStorageError);
   expect(open).toThrow(message);
   expect(open).not.toThrow(/pass|secret/);
 });
 
-test('a package that is not installed is named with the command that installs it', async () => {
+test('the error for a missing package has the command that installs it', async () => {
   const name: string = 'no-such-package';
 
   await expect(optionalPackage(name, () => import(name))).rejects.toThrow(
@@ -56,7 +60,7 @@ test('a package that is not installed is named with the command that installs it
   ).rejects.toThrow('it is broken');
 });
 
-test('a role that may not make tables writes into one that was made for it', async () => {
+test('a role that may not create tables writes into one that was created for it', async () => {
   const server = await startEmbeddedPostgres();
   onTestFinished(() => server.stop());
   await server.run('CREATE SCHEMA plait');
@@ -69,11 +73,11 @@ test('a role that may not make tables writes into one that was made for it', asy
   const storage = postgresStorage({ pool, schema: 'plait', table: 'parts' });
 
   await expect(checkStorage(storage)).rejects.toThrow(
-    /permission denied for schema plait.* the role may write the table, or create it/,
+    /permission denied for schema plait.* The role must be allowed to write the table, or to create it/,
   );
   await pool.query('RESET ROLE');
   await expect(storage.store({}, [defaultPayloadConverter.toPayload(1)])).rejects.toThrow(
-    /has no table plait\.parts\. .* run: CREATE TABLE IF NOT EXISTS plait\.parts \( key text/,
+    /has no table plait\.parts\. .* Otherwise run: CREATE TABLE IF NOT EXISTS plait\.parts \( key text/,
   );
   await server.run(postgresTable({ schema: 'plait', table: 'parts' }));
   await server.run('GRANT SELECT, INSERT, UPDATE, DELETE ON plait.parts TO worker');
@@ -83,7 +87,7 @@ test('a role that may not make tables writes into one that was made for it', asy
   expect(await server.run('SELECT count(*)::int AS n FROM plait.parts')).toEqual([{ n: 1 }]);
 });
 
-test('an abort closes the connection whose statement it ends, and the pool stays the caller’s', async () => {
+test('an abort closes the connection of the running statement, and close() leaves the caller’s pool open', async () => {
   const released: unknown[] = [];
   let ended = false;
   const pool: PostgresPool = {
@@ -116,6 +120,6 @@ test('a directory that is a file is reported before any turn', async () => {
   await writeFile(join(root, 'file'), '');
 
   await expect(checkStorage(openStorage(join(root, 'file')))).rejects.toThrow(
-    /cannot be used: EEXIST.*The directory must be one that this process may write/,
+    /cannot be used: EEXIST.*Use a directory that this process may write/,
   );
 });

@@ -1,13 +1,14 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { checkStorage, openStorage } from '../../storage/index.ts';
+import { openStorage } from '../../storage/index.ts';
+import { checkStorage } from '../../storage/check-storage.ts';
 import { plait } from '../cli/plait-process.ts';
 
 const PASSWORD = 'planted-password';
 
-describe('a password in the name of a storage is not told', () => {
+describe('no error repeats a password from the setting of a storage', () => {
   test.for([
-    ['when nobody listens', `postgres://ada:${PASSWORD}@127.0.0.1:9/plait`, /ECONNREFUSED/],
+    ['when nothing listens', `postgres://ada:${PASSWORD}@127.0.0.1:9/plait`, /ECONNREFUSED/],
     [
       'when there is no such host',
       `postgres://ada:${PASSWORD}@nowhere.invalid/plait`,
@@ -18,17 +19,21 @@ describe('a password in the name of a storage is not told', () => {
       `postgres://ada:${PASSWORD}@127.0.0.1:9/plait?sslmode=verify-full&sslrootcert=/nowhere`,
       /nowhere/,
     ],
-    ['when it is no URL', `postgres://ada:${PASSWORD}@127.0.0.1:nine/plait`, /is no URL/],
+    ['when it is not a URL', `postgres://ada:${PASSWORD}@127.0.0.1:nine/plait`, /is not a URL/],
     [
-      'when it is no kind of storage',
+      'when it is not a kind of storage',
       `mysql://ada:${PASSWORD}@127.0.0.1/plait`,
-      /no storage of the kind mysql/,
+      /begins with mysql:, which is not a kind of storage/,
     ],
-    ['when S3 takes none', `s3://ada:${PASSWORD}@bucket/prefix`, /credentials in its s3: URL/],
+    [
+      'when S3 takes no password',
+      `s3://ada:${PASSWORD}@bucket/prefix`,
+      /must not hold credentials/,
+    ],
   ] as const)('%s', async ([, setting, reason]) => {
     const error: unknown = await checked(setting).catch((thrown: unknown) => thrown);
 
-    // The search would find it.
+    // Proves that `inspect` shows a cause.
     expect(inspect(new Error('control', { cause: setting }))).toContain(PASSWORD);
     expect((error as Error).message).toMatch(reason);
     expect(inspect(error, { depth: 10 })).not.toContain(PASSWORD);
@@ -42,7 +47,7 @@ describe('a password in the name of a storage is not told', () => {
   });
 });
 
-test("the command line does not tell Temporal's key", async () => {
+test("the command line does not print Temporal's key", async () => {
   const { code, stdout, stderr } = await plait(['run', 'tester', 'go'], {
     env: {
       TEMPORAL_ADDRESS: '127.0.0.1:9',

@@ -6,9 +6,10 @@ import type { PayloadCodec, StorageDriver } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { liveKeys, TurnFailedError } from '../../client/index.ts';
+import { TurnFailedError } from '../../client/index.ts';
 import { STORAGE_FAILED } from '../../core/failures.ts';
 import { directoryStorage } from '../../storage/directory.ts';
+import { liveKeys } from '../../storage/live-keys.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import type { PlaitStorage } from '../../storage/plait-storage.ts';
 import { postgresStorage } from '../../storage/postgres.ts';
@@ -54,7 +55,7 @@ async function connect(): Promise<Connection> {
   return connection;
 }
 
-/** All that is in it is named by one storage. */
+/** A namespace for one storage alone. */
 async function newNamespace(connection: Connection): Promise<string> {
   const namespace = `storage-${randomUUID()}`;
   await connection.workflowService.registerNamespace({
@@ -91,7 +92,7 @@ async function collected(keys: AsyncIterable<string>): Promise<Set<string>> {
   return all;
 }
 
-/** The tool of one of two workers, which each take two calls at once: none of three can end alone. */
+/** A tool for two workers that run two calls each: three calls only end together, so on both workers. */
 function meeting() {
   const workers = new Set<string>();
   let waiting: (() => void)[] = [];
@@ -114,7 +115,7 @@ function meeting() {
 }
 
 describe.each(Object.entries(settings))('with a storage of the kind %s', (_, setting) => {
-  test('two workers lead a long conversation with large results, and all that it names is found', async () => {
+  test('two workers run a long conversation with large results, and everything it needs is found', async () => {
     const storages: PlaitStorage[] = [];
     const open = (): PlaitStorage => {
       const storage = openStorage(setting());
@@ -169,7 +170,7 @@ describe.each(Object.entries(settings))('with a storage of the kind %s', (_, set
     await vi.waitUntil(async () => (await client.workflow.count()).count === 1, WAIT);
     const live = await collected(liveKeys(client));
     expect(stored.length).toBeGreaterThan(10);
-    // Only the probe of the workers' start is named by nothing.
+    // Only the object of the workers' check is not needed.
     expect(stored.filter((key) => !live.has(key))).toHaveLength(1);
 
     const future = new Date(Date.now() + 86_400_000);
@@ -179,14 +180,14 @@ describe.each(Object.entries(settings))('with a storage of the kind %s', (_, set
   });
 });
 
-/** Does not fit into history, and is tried again often enough. */
+/** Its results do not fit into history, and its calls are tried again often enough. */
 const large = reader('read', ({ part }) => `${String(part)}:${'x'.repeat(300_000)}`, {
   maxResultBytes: 2_000_000,
   activity: { retry: { initialInterval: '10ms', maximumAttempts: 20 } },
 });
 const page = reader('read', ({ part }) => `${String(part)}:${'x'.repeat(9_000)}`);
 
-/** A storage that loses what it holds, or goes away, when it is told to. */
+/** A storage that loses everything once it is `broken`. */
 function breakable(storage: PlaitStorage) {
   const state = { broken: false, reads: 0 };
   const driver: StorageDriver = {
@@ -204,18 +205,18 @@ function breakable(storage: PlaitStorage) {
   return { state, driver };
 }
 
-test('a lost part of the conversation fails the turn soon, with what to do, and with its calls answered', async () => {
+test('a lost part of the conversation soon fails the turn, and the error says what to do', async () => {
   const { state, driver } = breakable(directoryStorage(join(root, randomUUID())));
   const agent = agentWith([page], { rounds: 100 });
   const left = new AbortController();
   const released = once(left.signal, 'abort');
   const script: Script = async (request) => {
-    // In the midst of it the first worker leaves.
+    // The first worker leaves during this round.
     if (request.round === 5) await released;
     return await rounds(20)(request);
   };
   await using plait = await startPlait({ agents: [agent], script, storage: driver });
-  // Another worker, whose memory holds nothing, takes over.
+  // Another worker with an empty cache takes over.
   const turn = await plait.agents.start(agent, 'read', { turnId: randomUUID() });
   await vi.waitUntil(() => plait.model.requests.length > 5, { timeout: 60_000 });
   plait.worker.shutdown();
@@ -225,7 +226,7 @@ test('a lost part of the conversation fails the turn soon, with what to do, and 
   onTestFinished(() => connection.close());
   const second = await createWorker({
     agents: [agent],
-    storage: { ...driver, retrieve: refuseProbe(driver, state) },
+    storage: { ...driver, retrieve: brokenAfterCheck(driver, state) },
     connection,
     taskQueue: plait.taskQueue,
     anthropic: { baseURL: plait.model.url, apiKey: 'test' },
@@ -240,15 +241,18 @@ test('a lost part of the conversation fails the turn soon, with what to do, and 
 
   expect(failed).toBeInstanceOf(TurnFailedError);
   expect(failed.message).toMatch(
-    // Both are read at once.
+    // Both are read at once, so either may fail first.
     /Cannot read (a part of the conversation|the agent) from the storage: Nothing is stored at .*Give every worker of the task queue the same `storage`/,
   );
   expect(failed).toMatchObject({ type: STORAGE_FAILED });
   expect(state.reads).toBeLessThanOrEqual(12);
 });
 
-/** The check of the worker's start reads what it has just written. */
-function refuseProbe(driver: StorageDriver, state: { broken: boolean }): StorageDriver['retrieve'] {
+/** Lets the check at the worker's start pass: the first read works. */
+function brokenAfterCheck(
+  driver: StorageDriver,
+  state: { broken: boolean },
+): StorageDriver['retrieve'] {
   let started = false;
   return async (context, claims) => {
     if (started) return await driver.retrieve(context, claims);
@@ -260,7 +264,7 @@ function refuseProbe(driver: StorageDriver, state: { broken: boolean }): Storage
   };
 }
 
-test('a storage that is away for a while is asked again, and the turn goes on', async () => {
+test('a storage that is down for a while is tried again, and the turn goes on', async () => {
   const server = await startEmbeddedPostgres();
   const storage = postgresStorage({ connectionString: server.url });
   onTestFinished(async () => {
@@ -297,7 +301,7 @@ test('a storage that is away for a while is asked again, and the turn goes on', 
   expect(failures.length).toBeGreaterThanOrEqual(4);
 });
 
-test('without a storage, a conversation that outgrows a payload ends validly and names the setting', async () => {
+test('without a storage, a conversation that outgrows a payload ends validly, and stopDetails names the setting', async () => {
   const big = reader('read', () => 'x'.repeat(250_000), { maxResultBytes: 2_000_000 });
   const agent = agentWith([big], { rounds: 100 });
   await using plait = await startPlait({ agents: [agent], script: rounds(20) });
@@ -324,11 +328,11 @@ test('a worker whose storage cannot be written does not start, and says what to 
     /^The storage s3:\/\/no-such-bucket cannot be used: .*NoSuchBucket: .* Check the bucket/,
   );
   await expect(start('/dev/null/nowhere')).rejects.toThrow(
-    /^The storage \/dev\/null\/nowhere cannot be used: .* The directory must be one that this process may write/,
+    /^The storage \/dev\/null\/nowhere cannot be used: .* Use a directory that this process may write/,
   );
 });
 
-describe('what is named', () => {
+describe('the keys that workflows need', () => {
   const encoding = Buffer.from('binary/hidden');
   const hidden: PayloadCodec = {
     encode: (payloads) =>
@@ -348,7 +352,7 @@ describe('what is named', () => {
       ),
   };
 
-  test('is not guessed where it cannot be read, and is found with the codecs of the workers', async () => {
+  test('are found with the codecs of the workers, and without them an error says so', async () => {
     const connection = await connect();
     const namespace = await newNamespace(connection);
     const storage = directoryStorage(join(root, randomUUID()));
@@ -366,11 +370,11 @@ describe('what is named', () => {
 
     const found = await collected(liveKeys(client([hidden])));
     expect(found).toContain(key);
-    // It stands in a payload that lies in the storage itself.
+    // This one is in a payload that is in the storage itself.
     expect(found).toContain('d'.repeat(64));
     for (const stored of await keysOf(storage)) expect(found).toContain(stored);
     await expect(collected(liveKeys(client([])))).rejects.toMatchObject({
-      message: 'Cannot tell what workflow w names in the storage',
+      message: 'Cannot find out which stored objects workflow w needs',
       cause: { message: expect.stringContaining('the codecs of the workers') as string },
     });
     await client([]).workflow.getHandle('w').terminate();

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from '@temporalio/worker';
 import { describe, expect, onTestFinished, inject, test, vi } from 'vitest';
-import { temporalIsListening } from '../../testing/find-temporal.ts';
+import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { startTestEnvironment } from '../../testing/environment.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
@@ -16,7 +16,7 @@ const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
 const temporal = { address: inject('temporalAddress') };
 
 describe('a test environment', () => {
-  test('brings a Temporal server of its own, which ends with it', async () => {
+  test('starts a Temporal server, which ends with it', async () => {
     const plait = await startTestEnvironment({
       agents: [agent],
       script,
@@ -33,7 +33,7 @@ describe('a test environment', () => {
     expect(await temporalIsListening(address)).toBe(false);
   });
 
-  test('uses a server and a namespace that are there, and leaves them there', async () => {
+  test('uses a given server and namespace, and leaves them running', async () => {
     await using server = await startTemporalServer({ namespace: 'acme' });
     for (const text of ['first', 'second']) {
       await using plait = await startTestEnvironment({ agents: [agent], script, temporal: server });
@@ -44,7 +44,7 @@ describe('a test environment', () => {
     expect(await temporalIsListening(server.address)).toBe(true);
   });
 
-  test('has a model whose window is as long as it is said to be', async () => {
+  test('rejects prompts that are longer than contextWindow', async () => {
     await using plait = await startTestEnvironment({
       agents: [agent],
       script,
@@ -98,7 +98,7 @@ describe('a test environment', () => {
     expect(performance.now() - since).toBeLessThan(10_000);
   });
 
-  test('tells of a tool that ignores its signal, and ends its server all the same', async () => {
+  test('reports a tool that ignores its signal, and still ends its server', async () => {
     const release = new AbortController();
     const deaf = withToolFaults(agent, {
       look: () => sleep(60_000, undefined, { signal: release.signal }),
@@ -106,7 +106,7 @@ describe('a test environment', () => {
     const plait = await startTestEnvironment({ agents: [deaf], script });
     await startCalling(plait);
 
-    await expect(plait.close()).rejects.toThrow(/run on: look/);
+    await expect(plait.close()).rejects.toThrow(/still run: look/);
 
     expect(await temporalIsListening(plait.temporal.address)).toBe(false);
     release.abort();

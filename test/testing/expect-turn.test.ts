@@ -56,7 +56,7 @@ const result: TurnResult = {
   calls,
 };
 
-/** The first line of the failure; the others tell the calls, which is checked here for all of them. */
+/** The first line of the failure. The others list the calls, which is checked here for every failure. */
 function failure(assertion: () => unknown): string {
   try {
     assertion();
@@ -71,7 +71,7 @@ The turn of support ended with end_turn after 4 rounds. Its calls:
   round 3  refund {"order":"A-17"} -> unknown: may or may not have`);
     return first;
   }
-  throw new Error('it did not fail');
+  throw new Error('The assertion should have failed.');
 }
 
 test('a turn that did what is expected passes every assertion in one chain', () => {
@@ -90,13 +90,13 @@ test('a turn that did what is expected passes every assertion in one chain', () 
     .answeredEveryCall();
 });
 
-test('ended() tells how it did end', () => {
+test('ended() says how the turn did end', () => {
   expect(failure(() => expectTurn(result).ended('max_rounds'))).toBe(
     'expected the turn to end with max_rounds, but it ended with end_turn.',
   );
 });
 
-test('ended() tells that a turn failed: its progress has no stop reason', () => {
+test('ended() says that a turn failed: its progress has no stop reason', () => {
   const { stopReason: _, ...progress } = result;
   expect(() => expectTurn({ ...progress, calls: [], rounds: 1 }).ended('end_turn')).toThrow(
     'expected the turn to end with end_turn, but it failed.\n\nThe turn of support failed after 1 round, without any call.',
@@ -104,7 +104,7 @@ test('ended() tells that a turn failed: its progress has no stop reason', () => 
 });
 
 describe('called() and neverCalled()', () => {
-  test('tell which tool was not called', () => {
+  test('say which tool was not called', () => {
     expect(failure(() => expectTurn(result).called('get_tickets'))).toBe(
       'expected a call of get_tickets, but there was none.',
     );
@@ -119,7 +119,7 @@ describe('called() and neverCalled()', () => {
     );
   });
 
-  test('count the calls that should not have been', () => {
+  test('count the unexpected calls', () => {
     expect(failure(() => expectTurn(result).neverCalled('get_orders'))).toBe(
       'expected no call of get_orders, but there were 2.',
     );
@@ -127,13 +127,13 @@ describe('called() and neverCalled()', () => {
 });
 
 describe('calledTogether()', () => {
-  test('wants them in one round', () => {
+  test('requires them in one round', () => {
     expect(failure(() => expectTurn(result).calledTogether('get_customer', 'refund'))).toBe(
       'expected get_customer and refund to be called in one round, but no round has all of them.',
     );
   });
 
-  test('wants a call of its own for each', () => {
+  test('requires a different call for each', () => {
     expect(failure(() => expectTurn(result).calledTogether('get_orders', 'get_orders'))).toContain(
       'no round has all of them',
     );
@@ -146,7 +146,7 @@ describe('calledTogether()', () => {
 });
 
 describe('calledInOrder()', () => {
-  test('wants each in a later round than the one before', () => {
+  test('requires each in a later round than the one before', () => {
     expect(failure(() => expectTurn(result).calledInOrder('refund', 'get_customer'))).toBe(
       'expected a call of get_customer in a round after refund (round 3), but there was none later.',
     );
@@ -155,7 +155,7 @@ describe('calledInOrder()', () => {
     );
   });
 
-  test('does not take two calls of one round for an order', () => {
+  test('does not count two calls of one round as an order', () => {
     const first = ['get_orders', { customer_id: 7 }] as const;
     expect(failure(() => expectTurn(result).calledInOrder('get_customer', first))).toContain(
       'but there was none later',
@@ -164,13 +164,13 @@ describe('calledInOrder()', () => {
 });
 
 describe('outcome() and attempts()', () => {
-  test('tell how the call ended', () => {
+  test('say how the call ended', () => {
     expect(failure(() => expectTurn(result).outcome('refund', 'succeeded'))).toBe(
       'expected refund to end with succeeded, but it ended with unknown.',
     );
   });
 
-  test('speak of every call that matches', () => {
+  test('hold for every call that matches', () => {
     expect(failure(() => expectTurn(result).outcome('get_orders', 'succeeded'))).toBe(
       'expected get_orders to end with succeeded, but it ended with failed.',
     );
@@ -179,16 +179,16 @@ describe('outcome() and attempts()', () => {
     );
   });
 
-  test('tell what the model was told', () => {
+  test('say what the model reads as the result', () => {
     expect(failure(() => expectTurn(result).outcome('refund', 'unknown', /timed out/))).toBe(
-      'expected the answer to refund to contain /timed out/, but it is "may or may not have".',
+      'expected the result of refund to contain /timed out/, but it is "may or may not have".',
     );
     expect(failure(() => expectTurn(result).outcome('get_customer', 'succeeded', 'Ada'))).toBe(
-      'expected the answer to get_customer to contain "Ada", but it is "order A-17".',
+      'expected the result of get_customer to contain "Ada", but it is "order A-17".',
     );
   });
 
-  test('want at least one call', () => {
+  test('require at least one call', () => {
     expect(failure(() => expectTurn(result).outcome('get_tickets', 'failed'))).toBe(
       'expected a call of get_tickets, but there was none.',
     );
@@ -198,7 +198,7 @@ describe('outcome() and attempts()', () => {
   });
 });
 
-/** What is said of the turn with another conversation. */
+/** The failure for a turn with these messages. */
 function broken(...changed: Message[]): string {
   return failure(() =>
     expectTurn({ ...result, messages: [hello, ...changed] }).answeredEveryCall(),
@@ -220,22 +220,22 @@ describe('answeredEveryCall()', () => {
       `expected every call to be answered once, but ${calls[3]?.id} has no answer.`,
     );
     expect(broken(ask(...calls.slice(0, 2)), hello, ...rest)).toContain(
-      `messages[2] (user) answers nothing, where ${ids} was asked for`,
+      `messages[2] (user) answers nothing; it should answer ${ids}`,
     );
   });
 
-  test('finds answers in another order, or given twice', () => {
+  test('finds answers in the wrong order, and answers given twice', () => {
     const swapped = answer(...calls.slice(0, 2).toReversed());
     expect(broken(ask(...calls.slice(0, 2)), swapped, ...rest)).toContain(
-      `messages[2] (user) answers ${second?.id}, ${first?.id}, where ${ids} was asked for`,
+      `messages[2] (user) answers ${second?.id}, ${first?.id}; it should answer ${ids}`,
     );
     expect(broken(...messages, ...messages.slice(4))).toContain('a second time');
     expect(broken(...messages.slice(0, 2), answered ?? hello, ...rest)).toContain(
-      `answers ${ids}, where nothing was asked for`,
+      `answers ${ids}; it should answer nothing`,
     );
   });
 
-  test('finds words among the results of the turn, which a caller may have brought along', () => {
+  test('finds words among the results of the turn, and allows them after those that the caller gave', () => {
     const words = { type: 'text' as const, text: 'And hurry!' };
     const given = calls.slice(0, 2).map(({ id }) => ({
       type: 'tool_result' as const,
@@ -250,7 +250,7 @@ describe('answeredEveryCall()', () => {
     expectTurn(brought).answeredEveryCall();
     const before = [ask(...calls.slice(0, 2)), user(words, ...given), ...rest];
     expect(() => expectTurn({ ...brought, messages: before }).answeredEveryCall()).toThrow(
-      'messages[1] (user) has words before results',
+      'messages[1] (user) has words before its results',
     );
   });
 

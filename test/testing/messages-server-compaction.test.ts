@@ -6,7 +6,7 @@ import type {
 import { describe, expect, test } from 'vitest';
 import { callTools, compact, reply, say, stopWith, think } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
-import { ask, rejection, start } from './messages-server-fixture.ts';
+import { ask, errorOf, start } from './messages-server-fixture.ts';
 
 const QUESTION = 'What about customer 1234?';
 const SUMMARY = 'The customer is known; the orders are asked for.';
@@ -46,7 +46,7 @@ function answered(request: Request, { content }: BetaMessage): Request {
   return { ...request, messages };
 }
 
-/** The request after the API has compacted, and the reply that did it. */
+/** The reply with the summary, and the requests before and after it. */
 async function compacted(client: Anthropic) {
   const first = answered(beta(), await streamed(client, beta()));
   const message = await streamed(client, first);
@@ -54,7 +54,7 @@ async function compacted(client: Anthropic) {
 }
 
 describe('the scripted server', () => {
-  test('gives a summary before the reply, and goes on from it, however much is sent', async () => {
+  test('puts a summary before the reply, and reads nothing before it in the next request', async () => {
     const { client } = await start(compacting);
     const { message, request } = await compacted(client);
 
@@ -70,7 +70,7 @@ describe('the scripted server', () => {
     expect(all.usage.input_tokens).toBe(few.usage.input_tokens);
   });
 
-  test('counts the compaction apart from the reply', async () => {
+  test('counts the compaction separately from the reply', async () => {
     const { client } = await start(compacting);
     const { message, first } = await compacted(client);
     const plain = await streamed(client, beta());
@@ -89,7 +89,7 @@ describe('the scripted server', () => {
     expect(compaction?.input_tokens).toBe(counted);
   });
 
-  test('pauses behind the summary, and goes on when it comes back', async () => {
+  test('pauses after the summary, and goes on when it comes back', async () => {
     const { client } = await start(
       script(
         conversation(QUESTION, [stopWith('compaction', compact(SUMMARY))]),
@@ -108,7 +108,7 @@ describe('the scripted server', () => {
     });
   });
 
-  test('takes the trace of a compaction that failed', async () => {
+  test('accepts the block of a compaction that failed', async () => {
     const { client } = await start(
       conversation(QUESTION, [
         reply(compact(null), callTools({ get_customer: {} })),
@@ -123,20 +123,20 @@ describe('the scripted server', () => {
     });
   });
 
-  test('says so where the script compacts and nobody asked for it', async () => {
+  test('says so when the script compacts and the request did not ask for it', async () => {
     const { client } = await start(conversation(QUESTION, [reply(compact('x'), say('y'))]));
 
-    expect((await rejection(client.messages.create(ask(QUESTION)))).message).toContain(
-      'The script compacts a conversation, and the request has no `compact_20260112` edit.',
+    expect((await errorOf(client.messages.create(ask(QUESTION)))).message).toContain(
+      'The script compacts the conversation, but the request has no `compact_20260112` edit.',
     );
   });
 });
 
-describe('the scripted server refuses', () => {
+describe('the scripted server rejects', () => {
   const trigger = (value: unknown) =>
     ({ context_management: { edits: [{ ...EDIT, trigger: value }] } }) as Partial<Request>;
   const place = 'context_management.edits.0.compact_20260112';
-  const told = (message: unknown) => [{ role: 'assistant', content: [message] }] as Message[];
+  const replied = (block: unknown) => [{ role: 'assistant', content: [block] }] as Message[];
   const greeting: Message = { role: 'user', content: 'Hello' };
 
   test.for<[string, Partial<Request>, string]>([
@@ -156,7 +156,7 @@ describe('the scripted server refuses', () => {
       `${place}.trigger.value: Input should be greater than or equal to 50000`,
     ],
     [
-      'a trigger that is no number',
+      'a trigger whose value is a text',
       trigger({ type: 'input_tokens', value: 'many' }),
       `${place}.trigger.value: Input should be a valid integer`,
     ],
@@ -172,7 +172,7 @@ describe('the scripted server refuses', () => {
       `${place}.after: Extra inputs are not permitted`,
     ],
     [
-      'a model that cannot',
+      'compaction for a model that does not support it',
       { model: 'claude-haiku-4-5' },
       'compaction is not supported on this model',
     ],
@@ -182,34 +182,32 @@ describe('the scripted server refuses', () => {
       'messages.0: `compaction` blocks can only be in `assistant` messages',
     ],
     [
-      'a summary where the edit is missing',
+      'a summary without the edit',
       {
         context_management: null,
-        messages: [...told({ type: 'compaction', content: 'x' }), greeting],
+        messages: [...replied({ type: 'compaction', content: 'x' }), greeting],
       },
       'messages.0.content.0: `compaction` blocks require a `compact_20260112` edit',
     ],
     [
       'an empty summary',
-      { messages: [...told({ type: 'compaction', content: '' }), greeting] },
+      { messages: [...replied({ type: 'compaction', content: '' }), greeting] },
       'messages.0.content.0.compaction.content: String should have at least 1 character',
     ],
     [
-      'a summary that is no text',
-      { messages: [...told({ type: 'compaction', content: [] }), greeting] },
+      'a summary that is not a text',
+      { messages: [...replied({ type: 'compaction', content: [] }), greeting] },
       'messages.0.content.0.compaction.content: Input should be a valid string',
     ],
     [
       'a summary with fields of a text',
-      { messages: [...told({ type: 'compaction', content: 'x', text: null }), greeting] },
+      { messages: [...replied({ type: 'compaction', content: 'x', text: null }), greeting] },
       'messages.0.content.0.compaction.text: Extra inputs are not permitted',
     ],
   ])('%s', async ([, changes, message]) => {
     const { client } = await start(compacting);
 
-    expect((await rejection(client.beta.messages.create(beta(changes)))).message).toContain(
-      message,
-    );
+    expect((await errorOf(client.beta.messages.create(beta(changes)))).message).toContain(message);
   });
 
   /** The request with other blocks in place of the summary. */
@@ -231,17 +229,17 @@ describe('the scripted server refuses', () => {
       { ...summary, content: 'Nothing is owed.' },
     ]);
 
-    expect((await rejection(client.beta.messages.create(altered))).message).toContain(
+    expect((await errorOf(client.beta.messages.create(altered))).message).toContain(
       'messages.3.content.0: `compaction` blocks cannot be modified',
     );
   });
 
-  test('thinking behind a summary that was left out', async () => {
+  test('thinking after a summary that was left out', async () => {
     const { client } = await start(compacting);
     const { request } = await compacted(client);
     const without = withSummary(request, () => []);
 
-    expect((await rejection(client.beta.messages.create(without))).message).toContain(
+    expect((await errorOf(client.beta.messages.create(without))).message).toContain(
       'The block is bound to a different conversation',
     );
   });

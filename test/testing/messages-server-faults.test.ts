@@ -19,7 +19,7 @@ import {
 } from '../../testing/replies.ts';
 import { conversation, type Script } from '../../testing/script.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
-import { answered, ask, rejection, start } from './messages-server-fixture.ts';
+import { answered, ask, errorOf, start } from './messages-server-fixture.ts';
 
 const QUESTION = 'Go on';
 const always = (answer: Reply): Script => conversation(QUESTION, [answer]);
@@ -60,16 +60,16 @@ describe('an error status', () => {
       client.messages.create(ask(QUESTION)),
       client.messages.stream(ask(QUESTION)).finalMessage(),
     ]) {
-      const error = await rejection(attempt);
+      const error = await errorOf(attempt);
       expect(error).toMatchObject(expected);
     }
   });
 
-  test('brings its headers', async () => {
+  test('has the headers of the script', async () => {
     const { client } = await start(
       always(fault.rateLimited({ retryAfter: 7, headers: { 'x-should-retry': 'false' } })),
     );
-    const error = await rejection(client.messages.create(ask(QUESTION)));
+    const error = await errorOf(client.messages.create(ask(QUESTION)));
     expect(error).toBeInstanceOf(RateLimitError);
     const headers = 'headers' in error && error.headers instanceof Headers ? error.headers : null;
     expect(headers?.get('retry-after')).toBe('7');
@@ -77,8 +77,8 @@ describe('an error status', () => {
   });
 });
 
-describe('a fault that passes', () => {
-  test('strikes the first arrivals of the very same request only', async () => {
+describe('a fault with times()', () => {
+  test('affects only the first arrivals of the very same request', async () => {
     const { server, client } = await start(
       conversation(QUESTION, [
         times(2, fault.overloaded(), callTools({ get_customer: {} })),
@@ -91,13 +91,13 @@ describe('a fault that passes', () => {
     expect(server.requests.map(({ status }) => status)).toEqual([529, 529, 200, 500, 200]);
   });
 
-  test('spoils the reply that comes afterwards', async () => {
+  test('interrupts the reply that comes whole later', async () => {
     const { client } = await start(
       always(times(1, fault.reset({ afterEvents: 4 }), say('All of this is one short reply.'))),
     );
     const seen: string[] = [];
     const broken = client.messages.stream(ask(QUESTION)).on('text', (text) => seen.push(text));
-    await rejection(broken.finalMessage());
+    await errorOf(broken.finalMessage());
     expect(seen).toEqual(['All of this is o']);
     const whole = await client.messages.stream(ask(QUESTION)).finalText();
     expect(whole).toBe('All of this is one short reply.');
@@ -105,16 +105,16 @@ describe('a fault that passes', () => {
 });
 
 describe('in the middle of a stream', () => {
-  test('silence before the headers ends with the reply', async () => {
+  test('the reply comes after silence before the headers', async () => {
     const { client } = await start(always(fault.stallBeforeHeaders(50, say('At last.'))));
     const began = performance.now();
     await expect(client.messages.stream(ask(QUESTION)).finalText()).resolves.toBe('At last.');
     expect(performance.now() - began).toBeGreaterThan(40);
   });
 
-  test('silence before the headers outlasts the client', async () => {
+  test('the client gives up during silence before the headers', async () => {
     const { server, client } = await start(always(fault.stallBeforeHeaders()));
-    const error = await rejection(client.messages.create(ask(QUESTION), { timeout: 60 }));
+    const error = await errorOf(client.messages.create(ask(QUESTION), { timeout: 60 }));
     expect(error).toBeInstanceOf(APIConnectionTimeoutError);
     await expect
       .poll(() => server.requests[0])
@@ -124,7 +124,7 @@ describe('in the middle of a stream', () => {
       });
   });
 
-  test('silence is not noticed by the client', async () => {
+  test('the client does not notice silence', async () => {
     const { client } = await start(
       always(fault.stallMidStream(1_500, { reply: say('Here I am.') })),
     );
@@ -134,36 +134,36 @@ describe('in the middle of a stream', () => {
 
   test('an error event is an error without a status', async () => {
     const { client } = await start(always(fault.midStreamError('api_error', { message: 'Boom' })));
-    const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
+    const error = await errorOf(client.messages.stream(ask(QUESTION)).finalMessage());
     expect(error).toBeInstanceOf(APIError);
     expect(error).not.toBeInstanceOf(InternalServerError);
     expect(error).toMatchObject({ status: undefined, type: 'api_error' });
   });
 
-  test('an event of an unknown type does not disturb', async () => {
+  test('the client ignores an event of an unknown type', async () => {
     const { client } = await start(always(fault.unknownEvent({ reply: say('Here I am.') })));
     await expect(client.messages.stream(ask(QUESTION)).finalText()).resolves.toBe('Here I am.');
   });
 
-  test('a clean end before message_stop is an error for the helper', async () => {
+  test('a clean end before message_stop is an error for the stream helper', async () => {
     const { client } = await start(always(fault.earlyEnd()));
-    const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
+    const error = await errorOf(client.messages.stream(ask(QUESTION)).finalMessage());
     expect(error.message).toContain('stream ended without producing a Message');
   });
 
-  test('a clean end after message_delta is still one', async () => {
+  test('a clean end after message_delta is an error too', async () => {
     const lastButOne = { reply: say('Yes.'), afterEvents: 6 };
     const { client } = await start(always(fault.earlyEnd(lastButOne)));
     const types: string[] = [];
     const events = await client.messages.create({ ...ask(QUESTION), stream: true });
     for await (const { type } of events) types.push(type);
     expect(types.at(-1)).toBe('message_delta');
-    await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
+    await errorOf(client.messages.stream(ask(QUESTION)).finalMessage());
   });
 
   test('a dead connection is an error', async () => {
     const { server, client } = await start(always(fault.reset()));
-    const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
+    const error = await errorOf(client.messages.stream(ask(QUESTION)).finalMessage());
     expect(error.message).toContain('terminated');
     await expect.poll(() => server.requests[0]?.endedAt).toBeDefined();
     expect(server.requests[0]).toMatchObject({ closedEarly: false, status: 200 });
@@ -171,7 +171,7 @@ describe('in the middle of a stream', () => {
 });
 
 describe('in the middle of a plain response', () => {
-  test('silence ends with the rest', async () => {
+  test('the rest comes after silence', async () => {
     const { client } = await start(always(fault.stallMidStream(20, { reply: say('Here.') })));
     await expect(client.messages.create(ask(QUESTION))).resolves.toMatchObject({
       content: [{ text: 'Here.' }],
@@ -179,19 +179,19 @@ describe('in the middle of a plain response', () => {
   });
 
   test.for([
-    ['an error event is the status of its type', fault.midStreamError(), { status: 529 }],
-    ['a clean end leaves no JSON', fault.earlyEnd(), {}],
-    ['a dead connection leaves nothing', fault.reset(), {}],
+    ['an error event becomes the status of its type', fault.midStreamError(), { status: 529 }],
+    ['a clean end is an error', fault.earlyEnd(), {}],
+    ['a dead connection is an error', fault.reset(), {}],
   ] as const)('%s', async ([, answer, expected]) => {
     const { client } = await start(always(answer));
-    expect(await rejection(client.messages.create(ask(QUESTION)))).toMatchObject(expected);
+    expect(await errorOf(client.messages.create(ask(QUESTION)))).toMatchObject(expected);
   });
 });
 
 describe('a call', () => {
   const input = { customer_id: 1234, reason: 'The order was lost.' };
 
-  test('that was cut has a smaller input, and max_tokens says so', async () => {
+  test('that was cut off has a smaller input and the stop reason max_tokens', async () => {
     const { client } = await start(always(fault.truncatedToolUse('get_customer', input)));
     const cut = await client.messages.stream(ask(QUESTION)).finalMessage();
     expect(cut.stop_reason).toBe('max_tokens');
@@ -199,9 +199,9 @@ describe('a call', () => {
     expect(JSON.stringify(cut.content)).not.toContain('lost');
   });
 
-  test('whose input is no JSON fails in the helper', async () => {
+  test('whose input is not valid JSON fails in the stream helper', async () => {
     const { client } = await start(always(fault.invalidJsonInput('get_customer', '{"a": }')));
-    const error = await rejection(client.messages.stream(ask(QUESTION)).finalMessage());
+    const error = await errorOf(client.messages.stream(ask(QUESTION)).finalMessage());
     expect(error).toBeInstanceOf(AnthropicError);
     expect(error.message).toContain('JSON');
   });
@@ -209,8 +209,8 @@ describe('a call', () => {
 
 describe('the model stops', () => {
   test('with a refusal', async () => {
-    const refused = refuse({ category: 'cyber' }, reply(say('I'), callTools({ get_orders: {} })));
-    const { client } = await start(always(refused));
+    const refusal = refuse({ category: 'cyber' }, reply(say('I'), callTools({ get_orders: {} })));
+    const { client } = await start(always(refusal));
     const message = await client.messages.stream(ask(QUESTION)).finalMessage();
     expect(message.content).toHaveLength(2);
     expect(message).toMatchObject({
@@ -231,13 +231,13 @@ describe('the model stops', () => {
     expect(resumed.content).toMatchObject([{ text: 'It rains.' }]);
   });
 
-  test('without a word', async () => {
+  test('without any content', async () => {
     const { client } = await start(always(sayNothing()));
     const message = await client.messages.stream(ask(QUESTION)).finalMessage();
     expect(message).toMatchObject({ content: [], stop_reason: 'end_turn' });
   });
 
-  test('for a reason nobody knows', async () => {
+  test('for an unknown reason', async () => {
     const { client } = await start(
       always(stopWith('tired', reply(think('Hm.'), say('Good night.')))),
     );

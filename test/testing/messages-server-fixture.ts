@@ -1,11 +1,12 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resources/messages';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   startMessagesServer,
   type MessagesServer,
   type MessagesServerOptions,
 } from '../../testing/messages-server.ts';
+import { say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 
 interface Scripted {
@@ -13,7 +14,7 @@ interface Scripted {
   readonly client: Anthropic;
 }
 
-/** A scripted server, until the test is over, and a real client of it that never retries by itself. */
+/** A scripted server that runs until the test ends, and a real client for it, without retries. */
 export async function start(
   script: Script,
   options: Partial<MessagesServerOptions> = {},
@@ -41,7 +42,7 @@ export function ask(text: string): MessageCreateParamsNonStreaming {
   };
 }
 
-/** The same request after this reply, every call of it answered. */
+/** The request that follows this reply, with every call answered. */
 export function answered(
   request: MessageCreateParamsNonStreaming,
   reply: Anthropic.Message,
@@ -64,12 +65,40 @@ export function answered(
   };
 }
 
-/** What a promise was rejected with. */
-export async function rejection(promise: PromiseLike<unknown>): Promise<Error> {
+/** The error that a promise rejects with. */
+export async function errorOf(promise: PromiseLike<unknown>): Promise<Error> {
   try {
     await promise;
   } catch (error) {
     if (error instanceof Error) return error;
   }
-  throw new Error('It was to be rejected with an error.');
+  throw new Error('The promise should have been rejected with an error.');
+}
+
+/** A rule, a request that breaks it, and the API's text for that. */
+export type Row = readonly [rule: string, body: object, message: string];
+
+export const invalidRequest = (message: string) => ({
+  status: 400,
+  type: 'invalid_request_error',
+  apiMessage: message,
+});
+
+/** A test for each rule. */
+export function testRules(rules: readonly Row[]): void {
+  test.for(rules)('%s', async ([, body, message]) => {
+    const { client } = await start(() => say('Not rejected'));
+    const request = body as MessageCreateParamsNonStreaming;
+    const error = await errorOf(client.messages.create(request, { timeout: 5_000 }));
+    expect(error).toMatchObject(invalidRequest(message));
+  });
+}
+
+/** A test for each request that breaks no rule. */
+export function testAccepted(requests: readonly (readonly [why: string, body: object])[]): void {
+  test.for(requests)('%s', async ([, body]) => {
+    const { client } = await start(() => say('Accepted'));
+    const answer = await client.messages.create(body as MessageCreateParamsNonStreaming);
+    expect(answer).toMatchObject({ content: [{ text: 'Accepted' }] });
+  });
 }

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 import { say } from '../../testing/replies.ts';
-import { rejection, start } from './messages-server-fixture.ts';
+import {
+  errorOf,
+  invalidRequest,
+  start,
+  testAccepted,
+  testRules,
+} from './messages-server-fixture.ts';
+import type { Row } from './messages-server-fixture.ts';
 import {
   assistant,
   base,
@@ -15,8 +22,6 @@ import {
   tools,
   user,
 } from './requests.ts';
-import { invalidRequest, testRules, testTaken } from './refused.ts';
-import type { Row } from './refused.ts';
 import { imageBlock, png as aPng } from '../fixtures/images.ts';
 
 const on = (model: string, more: object) => ({ ...base, model, ...more });
@@ -51,7 +56,7 @@ const SOURCES: readonly Row[] = [
     "messages.0.content.0.image.source: Input tag 'path' found using 'type' does not match any of the expected tags: 'base64', 'file', 'url'",
   ],
   [
-    'an image is of four media types',
+    'an image is of one of four media types',
     pictured({ ...png, media_type: 'image/bmp' }),
     "messages.0.content.0.image.source.base64.media_type: Input should be 'image/jpeg', 'image/png', 'image/gif' or 'image/webp'",
   ],
@@ -66,7 +71,7 @@ const SOURCES: readonly Row[] = [
     'messages.0.content.0.image.source.url.url: Input should be a valid string',
   ],
   [
-    'an image has no field of its own',
+    'the source of an image has no other fields',
     pictured({ ...png, name: 'a.png' }),
     'messages.0.content.0.image.source.base64.name: Extra inputs are not permitted',
   ],
@@ -81,7 +86,7 @@ const SOURCES: readonly Row[] = [
     "messages.0.content.0.document.source.text.media_type: Input should be 'text/plain'",
   ],
   [
-    'an image in a result obeys the same rules',
+    'the same rules hold for an image in a result',
     talk(
       hello,
       assistant(call('a')),
@@ -108,7 +113,7 @@ const OPTIONS: readonly Row[] = [
     'stop_sequences: Input should be a valid array',
   ],
   [
-    'a budget of thinking is named',
+    'thinking of type enabled has a budget',
     on('claude-haiku-4-5', { max_tokens: 4_000, thinking: { type: 'enabled' } }),
     'thinking.enabled.budget_tokens: Field required',
   ],
@@ -134,7 +139,7 @@ const OPTIONS: readonly Row[] = [
     '"thinking.type.between_tools" is not supported for this model.',
   ],
   [
-    'a kind of thinking is known',
+    'thinking is of a known type',
     { ...base, thinking: { type: 'deep' } },
     "thinking: Input tag 'deep' found using 'type' does not match any of the expected tags: 'adaptive', 'between_tools', 'disabled', 'enabled'",
   ],
@@ -169,7 +174,7 @@ const OPTIONS: readonly Row[] = [
     "This model does not support effort level 'xhigh'. Supported levels: high, low, max, medium.",
   ],
   [
-    'an effort is for models that have one',
+    'an effort is only for models that have one',
     on('claude-haiku-4-5', { output_config: { effort: 'low' } }),
     'This model does not support the effort parameter.',
   ],
@@ -179,12 +184,12 @@ const OPTIONS: readonly Row[] = [
     "cache_control.type: Input should be 'ephemeral'",
   ],
   [
-    'a breakpoint holds for five minutes or an hour',
+    'a breakpoint lasts five minutes or an hour',
     talk(user(marked({ type: 'ephemeral', ttl: '1d' }))),
     "cache_control.ephemeral.ttl: Input should be '5m' or '1h'",
   ],
   [
-    'the automatic breakpoint holds as long as that of the last block',
+    'the automatic breakpoint lasts as long as that of the last block',
     {
       ...talk(user(marked({ type: 'ephemeral', ttl: '1h' }))),
       cache_control: { type: 'ephemeral', ttl: '5m' },
@@ -202,17 +207,17 @@ const OPTIONS: readonly Row[] = [
     'tools.0.custom.input_schema: JSON schema is invalid. It must match JSON Schema draft 2020-12 (https://json-schema.org/draft/2020-12).',
   ],
   [
-    'twenty tools may be strict',
+    'at most twenty tools may be strict',
     tools(...Array.from({ length: 21 }, (_, i) => tool({ name: `x${i}`, strict: true }))),
     'tools: at most 20 tools may be strict',
   ],
   [
-    'a block of the prompt has a text',
+    'a block of the prompt has a text that is not empty',
     { ...base, system: [text('Be brief.'), text('')] },
     'system: text content blocks must be non-empty',
   ],
   [
-    'a block of the prompt has a text that can be seen',
+    'a block of the prompt has a text that is not blank',
     { ...base, system: [text(' ')] },
     'system: text content blocks must contain non-whitespace text',
   ],
@@ -231,14 +236,14 @@ describe('a rule about options:', () => {
   testRules(OPTIONS);
 
   test('a prompt is not longer than the window of the model', async () => {
-    const { client } = await start(() => say('Taken'), { contextWindow: 1_000 });
+    const { client } = await start(() => say('Accepted'), { contextWindow: 1_000 });
     const send = (block: object) => client.messages.create(talk(user(block)) as never);
     const picture = {
       type: 'image',
       source: { ...png, data: aPng({ bytes: 9_000 }).toString('base64') },
     };
 
-    expect(await rejection(send(text('x'.repeat(9_000))))).toMatchObject(
+    expect(await errorOf(send(text('x'.repeat(9_000))))).toMatchObject(
       invalidRequest('prompt is too long: 2257 tokens > 1000 maximum'),
     );
     await expect(send(picture)).resolves.toBeDefined();
@@ -246,24 +251,24 @@ describe('a rule about options:', () => {
 
   test('a conversation has 100,000 messages at most', () => {
     const messages = Array.from({ length: 100_001 }, () => hello);
-    expect(refusal({ ...base, messages })?.message).toBe(
+    expect(rejection({ ...base, messages })?.message).toBe(
       'messages: at most 100000 messages may be given',
     );
-    expect(refusal({ ...base, messages: messages.slice(1) })).toBeUndefined();
+    expect(rejection({ ...base, messages: messages.slice(1) })).toBeUndefined();
   });
 });
 
 const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ['a picture in base64', pictured(png)],
   [
-    'a picture with something behind its end',
+    'a picture with other data after its end',
     pictured({
       ...png,
       data: Buffer.concat([aPng(), Buffer.alloc(4_000)]).toString('base64'),
     }),
   ],
   [
-    'a photo with a film behind its end',
+    'a photo with a film after its end',
     pictured({
       type: 'base64',
       media_type: 'image/jpeg',
@@ -293,14 +298,14 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ],
 ];
 
-describe('the API takes', () => {
-  testTaken(ACCEPTED);
+describe('the API accepts', () => {
+  testAccepted(ACCEPTED);
 });
 
-test('tokens are counted under the same rules', async () => {
+test('a request to count tokens obeys the same rules', async () => {
   const { client } = await start(() => say('Not asked'));
   const { max_tokens: _, ...body } = talk(hello, assistant(call('a')), user(text('So')));
-  expect(await rejection(client.messages.countTokens(body as never))).toMatchObject({
+  expect(await errorOf(client.messages.countTokens(body as never))).toMatchObject({
     status: 400,
   });
 });

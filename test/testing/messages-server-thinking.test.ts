@@ -3,7 +3,7 @@ import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resource
 import { describe, expect, test } from 'vitest';
 import { callTools, reply, say, think, thinkRedacted } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
-import { answered, ask, rejection, start } from './messages-server-fixture.ts';
+import { answered, ask, errorOf, start } from './messages-server-fixture.ts';
 
 const QUESTION = 'What about customer 1234?';
 const thoughtful = conversation(QUESTION, [
@@ -27,7 +27,7 @@ async function afterTwoRounds(client: Anthropic, request = ask(QUESTION)): Promi
   return answered(first, await client.messages.create(first));
 }
 
-/** The request with one block put through `change`; the block goes when nothing comes back. */
+/** The request with one block changed; `undefined` from `change` removes the block. */
 function changed(
   request: Request,
   at: readonly [message: number, block: number],
@@ -43,7 +43,7 @@ function changed(
   return { ...request, messages };
 }
 
-describe('thinking is taken back', () => {
+describe('thinking that comes back is accepted', () => {
   test('when nothing before it changed', async () => {
     const { client } = await start(thoughtful);
     const request = await afterTwoRounds(client);
@@ -52,7 +52,7 @@ describe('thinking is taken back', () => {
     });
   });
 
-  test('by another server of the same script, since nothing is remembered', async () => {
+  test('by another server with the same script, since a server remembers nothing', async () => {
     const [{ client }, { client: other }] = [await start(thoughtful), await start(thoughtful)];
     const request = await afterTwoRounds(client);
     await expect(other.messages.create(request)).resolves.toBeDefined();
@@ -69,7 +69,7 @@ describe('thinking is taken back', () => {
     ).resolves.toBeDefined();
   });
 
-  test('when a leading run of thinking was removed', async () => {
+  test('when the first thinking was removed', async () => {
     const { client } = await start(thoughtful);
     const request = changed(await afterTwoRounds(client), [1, 0], () => undefined);
     await expect(client.messages.create(request)).resolves.toBeDefined();
@@ -88,7 +88,7 @@ describe('thinking is taken back', () => {
     ).resolves.toBeDefined();
   });
 
-  test('after a change, by a model that binds nothing', async () => {
+  test('after a change, by a model that does not bind thinking to its prefix', async () => {
     const { client } = await start(thoughtful);
     const request = await afterTwoRounds(client);
     const edited = { ...request, system: 'You helped.', model: 'claude-opus-5' };
@@ -115,7 +115,7 @@ describe('thinking is taken back', () => {
   });
 });
 
-describe('thinking is refused', () => {
+describe('thinking that comes back is rejected', () => {
   const edits: readonly (readonly [string, (request: Request) => Request, string])[] = [
     [
       'after another system prompt',
@@ -153,7 +153,7 @@ describe('thinking is refused', () => {
       `messages.3.content.0: ${BOUND}`,
     ],
     [
-      'when a block between others is gone',
+      'when a block between others is missing',
       (request) => changed(request, [3, 0], () => undefined),
       `messages.3.content.0: ${BOUND}`,
     ],
@@ -200,7 +200,7 @@ describe('thinking is refused', () => {
       messages: [{ role: 'user', content: [{ type: 'text', text: QUESTION }] }],
     };
     const request = edit(await afterTwoRounds(client, string as Request));
-    const error = await rejection(client.messages.create(request));
+    const error = await errorOf(client.messages.create(request));
     expect(error).toMatchObject({ status: 400, apiMessage: message });
   });
 });

@@ -2,7 +2,8 @@ import type { MessageCreateParamsNonStreaming } from '@anthropic-ai/sdk/resource
 import { describe, expect, test } from 'vitest';
 import { reply, say } from '../../testing/replies.ts';
 import type { MessageReply } from '../../testing/messages/reply.ts';
-import { start } from './messages-server-fixture.ts';
+import { invalidRequest, start, testAccepted, testRules } from './messages-server-fixture.ts';
+import type { Row } from './messages-server-fixture.ts';
 import {
   assistant,
   call,
@@ -16,8 +17,6 @@ import {
   tools,
   user,
 } from './requests.ts';
-import { invalidRequest, testRules, testTaken } from './refused.ts';
-import type { Row } from './refused.ts';
 
 const code = { type: 'code_execution_20260120', name: 'code_execution' };
 
@@ -55,7 +54,7 @@ const TOOLSETS: readonly Row[] = [
     `${at}.toolset_name: must be "browser", as in the corresponding \`tool_use\` block`,
   ],
   [
-    'the result of another call names no toolset',
+    'the result of an ordinary call names no toolset',
     talk(hello, assistant(call('a')), user(result('a', { toolset_name: 'browser' }))),
     `${at}.toolset_name: must be null, as in the corresponding \`tool_use\` block`,
   ],
@@ -65,7 +64,7 @@ const TOOLSETS: readonly Row[] = [
     `${at}.content: \`browser_state\` is only allowed for the browser toolset`,
   ],
   [
-    'another call has no browser_state',
+    'the result of an ordinary call has no browser_state',
     talk(hello, assistant(call('a')), user(result('a', { content: [state] }))),
     `${at}.content: \`browser_state\` is only allowed for the browser toolset`,
   ],
@@ -103,7 +102,7 @@ const CODE: readonly Row[] = [
     'tools.0.custom: `strict` is not supported with programmatic tool calling',
   ],
   [
-    'parallel calls stay on beside a tool for code',
+    'parallel calls cannot be turned off beside a tool for code',
     {
       ...tools(tool(byCode), code),
       tool_choice: { type: 'auto', disable_parallel_tool_use: true },
@@ -116,7 +115,7 @@ const CODE: readonly Row[] = [
     'messages.1: `web_search` tool use with id `srvtoolu_1` was found without a corresponding `web_search_tool_result` block, but no `web_search` tool was provided',
   ],
   [
-    'both kinds of tool search answer by one kind of result',
+    'both kinds of tool search have the same kind of result',
     {
       ...talk(
         hello,
@@ -142,11 +141,11 @@ const ACCEPTED: readonly (readonly [why: string, body: object])[] = [
   ['a tool for code beside code execution', tools(tool(byCode), code)],
 ];
 
-describe('the API takes', () => {
-  testTaken(ACCEPTED);
+describe('the API accepts', () => {
+  testAccepted(ACCEPTED);
 });
 
-/** The answer to what follows a reply, with the calls answered. */
+/** The API's answer to the request that follows a reply, with every call answered. */
 async function goOn(first: MessageReply, change: object): Promise<unknown> {
   const { client } = await start(({ round }) => (round === 0 ? first : say('Gone on')));
   const begun = { ...tools(web, tool({})), messages: [hello] } as MessageCreateParamsNonStreaming;
@@ -179,7 +178,7 @@ describe('a server remembers', () => {
     ],
   };
 
-  test('the tools that were there when one of its own began to work', async () => {
+  test('the tools of the request whose reply left one of its own tools without a result', async () => {
     expect(await goOn(asks, {})).toMatchObject({ content: [{ text: 'Gone on' }] });
     expect(await goOn(asks, { tools: [web, tool({ name: 'y' })] })).toMatchObject(
       invalidRequest(
@@ -188,7 +187,7 @@ describe('a server remembers', () => {
     );
   });
 
-  test('the sandboxes that it has begun, and when they end', async () => {
+  test('the sandboxes that it issued, and when they expire', async () => {
     const later = new Date(Date.now() + 600_000).toISOString();
     const container = 'container_1';
 

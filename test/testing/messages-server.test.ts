@@ -9,7 +9,7 @@ import { fault } from '../../testing/faults.ts';
 import { callTools, paced, reply, say, think, thinkRedacted } from '../../testing/replies.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
 import { conversation, script } from '../../testing/script.ts';
-import { answered, ask, rejection, start } from './messages-server-fixture.ts';
+import { answered, ask, errorOf, start } from './messages-server-fixture.ts';
 
 const QUESTION = 'How is customer 1234?';
 const customers = script(
@@ -31,7 +31,7 @@ const customers = script(
 const block = (...deltas: string[]) => ['content_block_start', ...deltas, 'content_block_stop'];
 
 describe('a reply', () => {
-  test('is the same plain, streamed by hand and through the stream helper', async () => {
+  test('is the same without streaming and through the stream helper', async () => {
     const { client } = await start(customers);
     const plain = await client.messages.create(ask(QUESTION));
     const helped = await client.messages.stream(ask(QUESTION)).finalMessage();
@@ -78,7 +78,7 @@ describe('a reply', () => {
     expect(JSON.stringify(elsewhere.content)).toBe(JSON.stringify(first.content));
   });
 
-  test('goes on when every call of it is answered', async () => {
+  test('is followed by the next reply when every call of it is answered', async () => {
     const { client } = await start(customers);
     const first = await client.messages.stream(ask(QUESTION)).finalMessage();
     const last = await client.messages.create(answered(ask(QUESTION), first, () => 'all shipped'));
@@ -89,7 +89,7 @@ describe('a reply', () => {
     expect(last.id).not.toBe(first.id);
   });
 
-  test('carries the whole usage, and reads what an earlier prefix wrote', async () => {
+  test('has the whole usage, and reads from the cache what an earlier prefix wrote', async () => {
     const { client } = await start(customers);
     const request = { ...ask(QUESTION), cache_control: { type: 'ephemeral' as const } };
     const first = await client.messages.create(request);
@@ -107,13 +107,13 @@ describe('a reply', () => {
     expect(second.usage.input_tokens).toBe(0);
   });
 
-  test('has no content when only the prompt cache is to be filled', async () => {
+  test('has no content when max_tokens is 0, which only fills the prompt cache', async () => {
     const { client } = await start(customers);
     const warmed = await client.messages.create({ ...ask(QUESTION), max_tokens: 0 });
     expect(warmed).toMatchObject({ content: [], stop_reason: 'max_tokens' });
   });
 
-  test('keeps its pace', async () => {
+  test('comes at its pace', async () => {
     const { client } = await start(
       conversation('Slowly', [paced({ firstByteMs: 60 }, say('Yes'))]),
     );
@@ -131,18 +131,18 @@ describe('the other paths', () => {
     expect(counted.input_tokens).toBeGreaterThan(10);
   });
 
-  test('list models and tell about one', async () => {
+  test('list models and describe one', async () => {
     const { client } = await start(customers);
     const ids: string[] = [];
     for await (const { id } of client.models.list()) ids.push(id);
     expect(ids).toContain('claude-opus-5-5');
     const model = await client.models.retrieve('claude-opus-5-5');
     expect(model).toMatchObject({ display_name: 'Claude Opus 5.5', max_tokens: 128_000 });
-    const unknown = await rejection(client.models.retrieve('gpt-1'));
+    const unknown = await errorOf(client.models.retrieve('gpt-1'));
     expect(unknown).toBeInstanceOf(NotFoundError);
   });
 
-  test('are not found when the API has none', async () => {
+  test('are not found when the API does not have them', async () => {
     const { server } = await start(customers);
     const response = await fetch(`${server.url}/v1/nothing`);
     expect(response.status).toBe(404);
@@ -155,17 +155,17 @@ describe('the other paths', () => {
   });
 });
 
-describe('before the body is judged', () => {
-  test('another key than the one that is set is refused', async () => {
+describe('before the body is checked', () => {
+  test('another key than the right one is rejected', async () => {
     const { server, client } = await start(customers, { apiKey: 'right' });
-    const wrong = await rejection(client.messages.create(ask(QUESTION)));
+    const wrong = await errorOf(client.messages.create(ask(QUESTION)));
     expect(wrong).toBeInstanceOf(AuthenticationError);
     expect(wrong).toMatchObject({ type: 'authentication_error', requestID: 'req_000001' });
     const right = new Anthropic({ apiKey: 'right', baseURL: server.url, maxRetries: 0 });
     await expect(right.messages.create(ask(QUESTION))).resolves.toBeDefined();
   });
 
-  test('what is no JSON, or names no version, is refused', async () => {
+  test('a body that is not JSON, or a request without a version, is rejected', async () => {
     const { server } = await start(customers);
     const post = async (body: string, headers: Record<string, string>) => {
       const url = `${server.url}/v1/messages`;
@@ -181,15 +181,15 @@ describe('before the body is judged', () => {
     ]);
   });
 
-  test('more than 32 MB is refused', async () => {
+  test('a body of more than 32 MB is rejected', async () => {
     const { client } = await start(customers);
-    const error = await rejection(client.messages.create(ask('x'.repeat(33 * 1024 * 1024))));
+    const error = await errorOf(client.messages.create(ask('x'.repeat(33 * 1024 * 1024))));
     expect(error).toMatchObject({ status: 413, type: 'request_too_large' });
   });
 });
 
 describe('the record of requests', () => {
-  test('tells what came and what was answered', async () => {
+  test('says what came and what was answered', async () => {
     const { server, client } = await start(customers);
     await client.messages.create(ask(QUESTION));
     expect(server.requests).toMatchObject([
@@ -198,19 +198,19 @@ describe('the record of requests', () => {
     expect(server.requests[0]?.headers['anthropic-version']).toBe('2026-10-21');
   });
 
-  test('tells that the client closed the connection early', async () => {
+  test('says that the client closed the connection early', async () => {
     const { server, client } = await start(conversation('Wait', [fault.stallMidStream()]));
     const abort = new AbortController();
     const stream = client.messages.stream(ask('Wait'), { signal: abort.signal });
     stream.once('streamEvent', () => abort.abort());
-    await rejection(stream.finalMessage());
+    await errorOf(stream.finalMessage());
     await expect.poll(() => server.requests[0]?.closedEarly).toBe(true);
   });
 });
 
-test('closing the server ends what is stalled', async () => {
+test('closing the server ends stalled responses', async () => {
   const { server, client } = await start(conversation('Wait', [fault.stallBeforeHeaders()]));
-  const waiting = rejection(client.messages.create(ask('Wait')));
+  const waiting = errorOf(client.messages.create(ask('Wait')));
   await expect.poll(() => server.requests.length).toBe(1);
   await server.close();
   expect(await waiting).toBeInstanceOf(APIConnectionError);
@@ -218,7 +218,7 @@ test('closing the server ends what is stalled', async () => {
   await server.close();
 });
 
-test('what was asked is not remembered where nobody wants to know', async () => {
+test('requests are not kept without keepRequests', async () => {
   await using server = await startMessagesServer({
     script: conversation('Hello', [say('Hi.')]),
     keepRequests: false,

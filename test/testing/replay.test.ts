@@ -43,7 +43,7 @@ describe('replayHistories', () => {
     expect(await replayHistories(join(folder, 'a.json'), options)).toHaveLength(1);
   });
 
-  test('takes a bare list of events, and the newest first, as the Temporal UI shows them', async () => {
+  test('reads a bare list of events, and events with the newest first, as the Temporal UI shows them', async () => {
     const { events } = JSON.parse(threeCalls) as { events: unknown[] };
     const folder = folderWith({
       'list.json': JSON.stringify(events),
@@ -52,7 +52,7 @@ describe('replayHistories', () => {
     expect(await replayHistories(folder, options)).toHaveLength(2);
   });
 
-  test('takes what `temporal workflow show` writes', async () => {
+  test('reads what `temporal workflow show` writes', async () => {
     await using plait = await startPlait({ agents: [agentWith([])], script: () => say('Hello.') });
     const turn = await plait.agents.start('tester', 'hello');
     await turn.result();
@@ -83,7 +83,7 @@ describe('replayHistories', () => {
     expect(await replayHistories(folder, { workflowsPath })).toHaveLength(1);
   });
 
-  test('names every history that cannot go on, and the reason, after all were tried', async () => {
+  test('names every history that does not replay, with the reason, after all were tried', async () => {
     const folder = folderWith({ 'a.json': other, 'b.json': threeCalls, 'c.json': other });
     const error: unknown = await replayHistories(folder, options).catch(
       (thrown: unknown) => thrown,
@@ -93,29 +93,31 @@ describe('replayHistories', () => {
     expect(failures.map(({ file }) => file)).toEqual(['a.json', 'c.json']);
     expect(cause).toBeInstanceOf(DeterminismViolationError);
     expect(message).toMatch(
-      /^2 of 3 histories cannot go on with these workflows:\n {2}a\.json: .*other.*\n {2}c\.json: /,
+      /^2 of 3 histories do not replay with these workflows:\n {2}a\.json: .*other.*\n {2}c\.json: /,
     );
   });
 
-  test('does not pass because there is nothing to replay', async () => {
+  test('fails when there is nothing to replay', async () => {
     const folder = folderWith({ 'notes.txt': 'none' });
     await expect(replayHistories(folder, options)).rejects.toThrow(
       `No histories (*.json) in ${folder}`,
     );
-    await expect(replayHistories([], options)).rejects.toThrow('No histories');
+    await expect(replayHistories([], options)).rejects.toThrow(
+      'No histories (*.json) in an empty list of files',
+    );
     await expect(replayHistories(join(folder, 'nowhere'), options)).rejects.toThrow('ENOENT');
   });
 
-  test('says which file holds no history', async () => {
+  test('says which file is not a history', async () => {
     const folder = folderWith({ 'package.json': '{"name": "x"}' });
     await expect(replayHistories(folder, options)).rejects.toThrow(
-      `${join(folder, 'package.json')} holds no history`,
+      `${join(folder, 'package.json')} is not a history: it has no events`,
     );
   });
 });
 
 describe('recordHistory', () => {
-  test('writes a history that replays, with nothing in it of where it was recorded', async () => {
+  test('writes a history that replays, without host names, paths and stack traces', async () => {
     const agent = withToolFaults(agentWith([reader('look', () => 'seen')]), {
       look: alwaysFail('broken'),
     });

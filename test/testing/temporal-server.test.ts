@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { registerSearchAttributes } from '../../client/register-search-attributes.ts';
-import { temporalIsListening } from '../../testing/find-temporal.ts';
+import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import type { TemporalServer, TemporalServerOptions } from '../../testing/temporal-server.ts';
@@ -45,7 +45,7 @@ async function withClient<T>(server: TemporalServer, use: (client: Client) => Pr
   }
 }
 
-/** How many milliseconds pass until a workflow that may begin after 20 ms has its first task. */
+/** How many milliseconds pass until a workflow with a start delay of 20 ms has its first task. */
 function timeOfShortTimer(server: TemporalServer): Promise<number> {
   return withClient(server, async ({ workflow, connection }) => {
     const since = performance.now();
@@ -78,7 +78,7 @@ async function occupiedPort(): Promise<{ port: number; release: () => void }> {
 }
 
 describe('startTemporalServer', () => {
-  it('starts a server that answers at once, with the namespace and search attributes asked for', async () => {
+  it('starts a server that answers at once, with the given namespace and search attributes', async () => {
     const server = await start({
       namespace: 'weather',
       searchAttributes: { AgentName: 'Keyword', Rounds: 'Int' },
@@ -132,7 +132,7 @@ describe('startTemporalServer', () => {
     expect(type).toBe('agentTurn');
   });
 
-  it('adds a search attribute to a file that has none yet, and refuses to change its type', async () => {
+  it('adds a search attribute to an existing file, and does not change its type', async () => {
     const db = join(root, 'attributes.db');
     await (await start({ db })).stop();
     const second = await start({ db, searchAttributes: { AgentName: 'Keyword' } });
@@ -146,7 +146,7 @@ describe('startTemporalServer', () => {
     );
   });
 
-  it('has Plait’s search attributes, and starts all the same when one has another type', async () => {
+  it('has Plait’s search attributes, and starts even when one has another type', async () => {
     const db = join(root, 'other-type.db');
     const namespace = 'default';
     const first = await start({ db });
@@ -167,7 +167,7 @@ describe('startTemporalServer', () => {
     const progress: string[] = [];
     await start({ db, onProgress: (sentence) => progress.push(sentence) });
     expect(progress).toEqual([
-      'Turns cannot be found by agent or user: The search attribute PlaitUser exists in namespace default with another type than Keyword, and Temporal cannot change it.',
+      'You cannot search turns by agent or user: The search attribute PlaitUser exists in namespace default with another type than Keyword, and Temporal cannot change it.',
     ]);
   });
 
@@ -184,23 +184,25 @@ describe('startTemporalServer', () => {
     async (option) => {
       const { port, release } = await occupiedPort();
       await expect(start({ [option]: port })).rejects.toThrow(
-        new RegExp(`^Port ${port} is in use by another process.* as \`${option}\`\\.$`),
+        new RegExp(
+          `^Cannot start a Temporal server: port ${port} is in use by another process.* as \`${option}\`\\.$`,
+        ),
       );
       release();
     },
   );
 
-  it('tells what the server wrote when it ends before it is ready', async () => {
+  it('reports what the server wrote when it ends before it is ready', async () => {
     await expect(start({ db: root })).rejects.toThrow(
       /^The Temporal server ended before it was ready\. Its last output:\n[^]*unable to open database file/,
     );
   });
 
   it.skipIf(process.platform === 'win32')(
-    'tries other ports when somebody takes one in the moment before the start',
+    'tries other ports when another process takes one just before the start',
     async () => {
       const { path } = await findTemporalBinary();
-      const mark = join(root, 'was-refused');
+      const mark = join(root, 'tried-once');
       await writeFile(
         join(root, 'temporal'),
         `#!/bin/sh
@@ -217,12 +219,12 @@ describe('startTemporalServer', () => {
       const server = await start({ onProgress: (message) => progress.push(message) });
       expect(server.binary).toMatchObject({ path: join(root, 'temporal'), source: 'PATH' });
       expect(progress).toEqual([
-        'Somebody took a port while the Temporal server started; trying other ports.',
+        'Another process took a port while the Temporal server started; trying others.',
       ]);
     },
   );
 
-  it('is not misled by the settings of a client', async () => {
+  it('ignores the settings of a client', async () => {
     vi.stubEnv('TEMPORAL_PROFILE', 'no-such-profile');
     vi.stubEnv('TEMPORAL_ADDRESS', 'localhost:1');
     vi.stubEnv('http_proxy', 'http://127.0.0.1:1');
@@ -232,13 +234,13 @@ describe('startTemporalServer', () => {
   it.skipIf(process.platform === 'win32').each(['SIGKILL', 'SIGTERM', undefined] as const)(
     'does not outlive the process that started it (%s)',
     async (signal) => {
-      const module = new URL('../../testing/temporal-server.ts', import.meta.url).href;
+      const module = join(inject('compiled'), 'testing/temporal-server.js');
       const script = `
         const { startTemporalServer } = await import(${JSON.stringify(module)});
         const { address } = await startTemporalServer();
         console.log(address);
         ${signal === undefined ? '' : 'setInterval(() => undefined, 1000);'}`;
-      const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+      const args = ['--input-type=module', '--eval', script];
       const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
       const lines = createInterface({ input: parent.stdout });
       const [address] = (await once(lines, 'line')) as [string];
@@ -252,7 +254,7 @@ describe('startTemporalServer', () => {
 });
 
 describe('temporalIsListening', () => {
-  it('is false where nothing listens, or something else, or what is no address', async () => {
+  it('is false when nothing listens, when something else does, and when it is not an address', async () => {
     const { port, release } = await occupiedPort();
     expect(await temporalIsListening(`127.0.0.1:${port}`, 500)).toBe(false);
     release();

@@ -33,7 +33,7 @@ function work(name: string) {
   };
 }
 
-/** `look` may be repeated, `pay` may not, and `tell` is never at fault. */
+/** `look` may be repeated, `pay` may not, and `tell` always works. */
 function newAgent(): Agent {
   ran = [];
   return agentWith([
@@ -59,7 +59,7 @@ async function turnWith(faults: Record<string, ToolFault>): Promise<TurnResult> 
 }
 
 describe('an agent with faulty tools', () => {
-  test('has the same name, prompt, tools and policies, and the agent itself is left as it was', () => {
+  test('has the same name, prompt, tools and policies, and the agent itself does not change', () => {
     const agent = newAgent();
     const broken = withToolFaults(agent, { look: alwaysFail('broken') });
 
@@ -73,14 +73,14 @@ describe('an agent with faulty tools', () => {
 
   test('cannot have a fault for a tool that it does not have', () => {
     expect(() => withToolFaults(newAgent(), { lok: hang() })).toThrow(
-      new TypeError('withToolFaults: tester has no tool lok (it has: look, pay, tell)'),
+      new TypeError('withToolFaults: agent tester has no tool lok; its tools: look, pay, tell'),
     );
   });
 });
 
 test('a tool that fails a few times works afterwards, and one that is not repeatable has no second attempt', async () => {
-  const refused = failTimes(2, new Error('connection refused'));
-  expectTurn(await turnWith({ look: refused, pay: refused }))
+  const failing = failTimes(2, new Error('connection refused'));
+  expectTurn(await turnWith({ look: failing, pay: failing }))
     .outcome('look', 'succeeded', 'look done')
     .attempts('look', 3)
     .outcome('pay', 'failed', 'connection refused')
@@ -88,7 +88,7 @@ test('a tool that fails a few times works afterwards, and one that is not repeat
   expect(ran.toSorted()).toEqual(['look 3', 'tell 1']);
 });
 
-test('a tool that always fails is tried as often as its policy says, or as its ToolError says', async () => {
+test('a tool that always fails is tried as often as its policy or its ToolError says', async () => {
   const final = new ToolError('no such order', { retryable: false });
   expectTurn(await turnWith({ look: alwaysFail('down'), pay: alwaysFail(final) }))
     .outcome('look', 'failed', 'down (after 3 attempts)')
@@ -96,7 +96,7 @@ test('a tool that always fails is tried as often as its policy says, or as its T
   expectTurn(await turnWith({ look: alwaysFail(final) })).attempts('look', 1);
 });
 
-test('a tool that hangs runs into its time limit', async () => {
+test('a tool that hangs ends at its time limit', async () => {
   expectTurn(await turnWith({ look: firstAttempts(1, hang()), pay: hang() }))
     .outcome('look', 'succeeded')
     .attempts('look', 2)
@@ -120,14 +120,14 @@ test('a tool that hangs stops when its turn is cancelled', async () => {
     .outcome('look', 'cancelled');
 });
 
-test('a tool that is delayed works, only later', async () => {
+test('a tool that is delayed works later', async () => {
   const { calls } = await turnWith({ look: delay(300) });
   const [look] = calls;
   expect(Date.parse(look?.end ?? '') - Date.parse(look?.start ?? '')).toBeGreaterThanOrEqual(290);
   expect(ran).toContain('look 1');
 });
 
-test('garbage becomes an answer that the API takes', async () => {
+test('garbage becomes a result that the API accepts', async () => {
   expectTurn(await turnWith({ look: garbage('oversized'), pay: garbage('unserialisable') }))
     .outcome('look', 'succeeded', 'of 3,000,000 bytes are left out here')
     .outcome('pay', 'failed', 'cannot be turned into JSON')
@@ -139,7 +139,7 @@ test('garbage becomes an answer that the API takes', async () => {
   );
 });
 
-test('a worker that dies is noticed by its silence, and only a repeatable call begins again', async () => {
+test('a worker that dies is noticed by missing heartbeats, and only a repeatable call starts again', async () => {
   expectTurn(await turnWith({ look: firstAttempts(1, workerDies()), pay: workerDies() }))
     .outcome('look', 'succeeded', 'look done')
     .attempts('look', 2)

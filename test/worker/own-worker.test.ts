@@ -14,7 +14,7 @@ import { agentWith, reader } from '../fixtures/tools.ts';
 
 const agent = agentWith([reader('look', () => 'seen')]);
 
-test('a worker that a team already has runs turns beside its own workflows', async () => {
+test('an existing worker runs turns beside its own workflows', async () => {
   await using model = await startMessagesServer({
     script: conversation('go', [callTools({ look: {} }), say('Done.')]),
   });
@@ -47,7 +47,7 @@ test('a worker that a team already has runs turns beside its own workflows', asy
   await connection.close();
 });
 
-test('a worker refuses agents and activities that do not fit together', async () => {
+test('createWorker throws for agents, activities and options that contradict each other', async () => {
   const other = agentWith([]);
   await expect(createWorker({ agents: [agent, other] })).rejects.toThrow(
     'two agents are named tester',

@@ -15,7 +15,7 @@ import { agentWith, reader } from '../fixtures/tools.ts';
 
 const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
 
-/** Names of the turns' queue and of one that a tool has for itself. */
+/** Names for the queue of the turns and for that of a tool. */
 function names() {
   return { turns: `turns-${randomUUID()}`, crm: `crm-${randomUUID()}` };
 }
@@ -28,7 +28,7 @@ function agentOn(taskQueue: string, look: () => unknown = () => 'seen'): Agent {
 const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } =
   proto.temporal.api.enums.v1.TaskQueueType;
 
-/** Until this many workers poll a queue for workflows, and this many for activities. */
+/** Waits until this many workers poll a queue for workflows, and this many for activities. */
 async function waitForPollers(
   { workflowService, options: { namespace } }: Client,
   name: string,
@@ -45,7 +45,7 @@ async function waitForPollers(
   await vi.waitFor(counted, { timeout: 60_000, interval: 50 });
 }
 
-/** A worker that has not been started, on a connection that only it uses if none is given. */
+/** A worker that is not running yet. By default it has its own connection. */
 async function makeWorker(
   options: Pick<CreateWorkerOptions, 'agents'> & Partial<CreateWorkerOptions>,
 ) {
@@ -61,7 +61,7 @@ async function makeWorker(
   return { worker, connection };
 }
 
-test('a tool with a task queue of its own needs no other worker', async () => {
+test('one worker serves the turns and a tool with its own task queue', async () => {
   const { turns, crm } = names();
   const seen: unknown[] = [];
   const agent = agentOn(crm, () => {
@@ -73,7 +73,7 @@ test('a tool with a task queue of its own needs no other worker', async () => {
   const { calls } = await env.agents.execute(agent, 'go');
 
   expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
-  // What the worker says of running calls is what a drain will wait for.
+  // A drain waits for the running calls that the worker reports.
   expect(seen).toEqual([crm, 1]);
 });
 
@@ -84,7 +84,7 @@ test('a tool may name the queue of the turns, which is served once', async () =>
   expect(await env.agents.execute(agent, 'go')).toMatchObject({ stopReason: 'end_turn' });
 });
 
-test('a worker of a tool’s queue leaves turns to another, and that one leaves the tool to it', async () => {
+test('one worker serves only the queue of a tool, and another only that of the turns', async () => {
   const { turns, crm } = names();
   const ran: string[] = [];
   const on = (worker: string) => agentOn(crm, () => void ran.push(worker));
@@ -127,7 +127,7 @@ test('a call waits without failing until a worker serves its queue', async () =>
   expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
 });
 
-test('calls above the limit of a queue wait for their turn, over all of its workers', async () => {
+test('calls above the rate limit of a queue wait, over all of its workers', async () => {
   const { turns, crm } = names();
   const agent = agentOn(crm);
   const batch = Array.from({ length: 15 }, () => ['look', {}] as const);
@@ -150,7 +150,7 @@ test('calls above the limit of a queue wait for their turn, over all of its work
   expect(Math.max(...starts) - Math.min(...starts)).toBeGreaterThan(1_500);
 });
 
-test('a limit is for the queues of tools, and for that of the turns only without them', async () => {
+test('a rate limit holds for the queues of tools, and for that of the turns only without them', async () => {
   const { turns, crm } = names();
   const limits = new Map<string, number | undefined>();
   const limitsWith = async (agent: Agent) => {
@@ -177,13 +177,15 @@ test('a limit is for the queues of tools, and for that of the turns only without
   expect(await limitsWith(agentOn(turns))).toEqual({ [turns]: 5 });
 });
 
-test('a worker refuses queues that none of its tools has', async () => {
+test('createWorker throws for queues that its agents do not use', async () => {
   const options = { agents: [agentOn('crm')], taskQueue: 'turns' };
   const unknown = expect(createWorker({ ...options, taskQueues: ['crm', 'mail'] })).rejects;
   await unknown.toThrow(DeclarationError);
-  await unknown.toThrow('use mail (known: turns, crm)');
+  await unknown.toThrow(
+    'createWorker: taskQueues: these agents do not use mail; their queues: turns, crm',
+  );
   await expect(createWorker({ ...options, taskQueues: [] })).rejects.toThrow(
-    'taskQueues: is empty',
+    'createWorker: taskQueues must not be empty: leave the option out to serve all queues (turns, crm)',
   );
 });
 
@@ -195,7 +197,7 @@ test('the shutdown of a worker ends its work on every queue', async () => {
   expect(worker.getState()).toBe('RUNNING');
   worker.shutdown();
   await running;
-  // Temporal refuses to close a connection that a worker still uses.
+  // Temporal does not close a connection that a worker still uses.
   await connection.close();
 });
 
@@ -219,7 +221,7 @@ test.each(['turns', 'crm'] as const)('a crash on the queue %s ends the others', 
         name: 'breaks-down',
         async runWorker(one, next) {
           if (one.options.taskQueue !== queues[broken]) return next(one);
-          // The SDK does the same with an error that it cannot go on after.
+          // The SDK does the same after an error that it cannot recover from.
           const running = next(one);
           one.shutdown();
           await running;
@@ -232,7 +234,7 @@ test.each(['turns', 'crm'] as const)('a crash on the queue %s ends the others', 
   await connection.close();
 });
 
-test('a worker that cannot have one of its queues leaves nothing behind', async () => {
+test('a worker that cannot serve one of its queues does not keep the others', async () => {
   const { turns, crm } = names();
   const other = `other-${randomUUID()}`;
   const { worker, connection } = await makeWorker({ agents: [agentOn(crm)], taskQueue: turns });
@@ -246,7 +248,7 @@ test('a worker that cannot have one of its queues leaves nothing behind', async 
 const on = (modelTaskQueue: string, tools: Tool[] = []) => agentWith(tools, { modelTaskQueue });
 
 describe('the limits of model calls', () => {
-  test('hold for the queue of the models alone, and those of tools do not', async () => {
+  test('hold for the queue of model calls only, where the limits of tools do not', async () => {
     const { turns, crm } = names();
     const models = `models-${randomUUID()}`;
     const tool = reader('look', () => 'seen', { activity: { taskQueue: crm } });
@@ -281,34 +283,44 @@ describe('the limits of model calls', () => {
 
   test.for<[string, Agent[], Partial<CreateWorkerOptions>, string]>([
     [
-      'where no agent has such a queue',
+      'when no agent has such a queue',
       [agentWith([])],
       { maxConcurrentModelCalls: 1, maxModelCallsPerSecond: 1 },
       'maxConcurrentModelCalls, maxModelCallsPerSecond: no agent has a `modelTaskQueue`',
     ],
     [
-      'where it is that of the turns',
+      'when it is that of the turns',
       [on('turns')],
       { taskQueue: 'turns', maxModelCallsPerSecond: 1 },
       'maxModelCallsPerSecond: no agent has a `modelTaskQueue`',
     ],
     [
-      'where the worker serves no such queue',
+      'when the worker serves no such queue',
       [on('models')],
       { taskQueue: 'turns', taskQueues: ['turns'], maxConcurrentModelCalls: 1 },
-      'maxConcurrentModelCalls: this worker serves none of the queues for model calls (models)',
+      'maxConcurrentModelCalls: this worker serves no queue of model calls (models)',
     ],
-    ['of no calls', [on('models')], { maxConcurrentModelCalls: 0 }, 'is no whole number from 1'],
-    ['of no rate', [on('models')], { maxModelCallsPerSecond: 0 }, 'is no number above 0'],
+    [
+      'of 0 calls at once',
+      [on('models')],
+      { maxConcurrentModelCalls: 0 },
+      'createWorker: maxConcurrentModelCalls must be a whole number of at least 1; got 0',
+    ],
+    [
+      'of 0 calls per second',
+      [on('models')],
+      { maxModelCallsPerSecond: 0 },
+      'createWorker: maxModelCallsPerSecond must be a number above 0; got 0',
+    ],
     [
       'for a queue that a tool has too',
       [on('crm', [reader('look', () => 'seen', { activity: { taskQueue: 'crm' } })])],
       {},
       'modelTaskQueue: a tool has the task queue crm too',
     ],
-  ])('are refused %s', async ([, agents, options, problem]) => {
-    const refused = expect(createWorker({ agents, ...options })).rejects;
-    await refused.toThrow(DeclarationError);
-    await refused.toThrow(problem);
+  ])('are invalid %s', async ([, agents, options, problem]) => {
+    const creating = expect(createWorker({ agents, ...options })).rejects;
+    await creating.toThrow(DeclarationError);
+    await creating.toThrow(problem);
   });
 });

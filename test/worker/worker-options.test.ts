@@ -25,12 +25,12 @@ async function workerWith(options: Partial<CreateWorkerOptions>) {
   return worker;
 }
 
-test('a tuner takes the place of the default number of calls at once', async () => {
+test('a tuner replaces the default number of calls at once', async () => {
   const tuner = { tunerOptions: { targetMemoryUsage: 0.8, targetCpuUsage: 0.9 } };
   expect((await workerWith({ tuner })).getState()).toBe('INITIALIZED');
 });
 
-test('the workflows are loaded once and not again for every turn', async () => {
+test('the workflows are loaded once, not for every turn', async () => {
   const { options } = await workerWith({
     workflowsPath: WORKFLOWS,
     bundlerOptions: { preloadModules: ['@temporalio/common'] },
@@ -38,12 +38,12 @@ test('the workflows are loaded once and not again for every turn', async () => {
   expect(options.bundlerOptions?.preloadModules).toEqual(['@temporalio/common', WORKFLOWS]);
 });
 
-test('a longer grace is not cut short by the default for forcing the end', async () => {
+test('a longer grace time moves the forced end as well', async () => {
   const { options } = await workerWith({ shutdownGraceTime: '60s' });
   expect([options.shutdownGraceTimeMs, options.shutdownForceTimeMs]).toEqual([60_000, 70_000]);
 });
 
-test('a broken profile does not matter to a worker that was given its connection', async () => {
+test('a broken profile does not matter to a worker with a given connection', async () => {
   vi.stubEnv('TEMPORAL_PROFILE', 'nope');
   onTestFinished(() => void vi.unstubAllEnvs());
   expect((await workerWith({})).getState()).toBe('INITIALIZED');

@@ -11,7 +11,7 @@ import {
   SessionClosedError,
   SessionNotFoundError,
 } from '../../client/index.ts';
-import type { ListSessionsOptions } from '../../client/index.ts';
+import type { ListSessionsOptions } from '../../client/lists.ts';
 import type { ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';

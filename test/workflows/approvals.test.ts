@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { DecisionRejectedError, WorkerUnavailableError } from '../../client/index.ts';
-import type { AnnouncedApproval, Tool } from '../../index.ts';
+import type { Tool } from '../../index.ts';
+import type { AnnouncedApproval } from '../../agents/define-agent.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
@@ -13,9 +14,9 @@ import {
   approvalsInMemo,
   begin,
   latch,
-  refusal,
+  rejection,
   stopWorker,
-} from '../fixtures/parked-turns.ts';
+} from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { startWorkerProcesses } from '../fixtures/worker-processes.ts';
@@ -25,7 +26,7 @@ const always = { approval: 'always' } as const;
 const ok = () => 'ok';
 
 /** Writes a file, and asks for those that say so. `begun` gets the text that it was to write. */
-function fileWriter(begun: unknown[], gates: Record<string, Promise<void>> = {}): Tool {
+function fileWriter(begun: unknown[], holds: Record<string, Promise<void>> = {}): Tool {
   return defineTool({
     name: 'write',
     description: 'Writes a file.',
@@ -34,14 +35,14 @@ function fileWriter(begun: unknown[], gates: Record<string, Promise<void>> = {})
     approval: ({ ask }) => ask === true,
     run: async ({ path, text }) => {
       begun.push(text);
-      await gates[text];
+      await holds[text];
       return `${text} is in ${path}`;
     },
   });
 }
 
 describe('while a call waits', () => {
-  test('its siblings run and end, and nothing of it costs a worker', async () => {
+  test('its siblings run and end, and the waiting costs no worker', async () => {
     const { plait, turn } = await begin(
       [writer('pay', ok, always), reader('look', ok)],
       [
@@ -91,14 +92,14 @@ describe('while a call waits', () => {
     const requested = (await turn.approvals())[0];
     await stopWorker(plait);
 
-    // Decided while nobody is there: taken as soon as somebody is.
+    // Decided while there is no worker: processed as soon as there is one.
     const approve = (): Promise<void> =>
       turn.approve('toolu_pay', { by, reason: 'checked' }).catch((error: unknown) => {
-        // On a busy machine it takes longer until somebody comes than a client waits.
+        // On a busy machine it takes longer until a worker comes than a client waits.
         if (error instanceof WorkerUnavailableError) return approve();
         throw error;
       });
-    const approved = refusal(approve());
+    const approved = rejection(approve());
     await sleep(1_000);
     const second = await startPlait({
       agents: [agentWith(tools('second'))],
@@ -200,7 +201,7 @@ describe('while a call waits', () => {
 });
 
 describe('a decision', () => {
-  test('that denies is told to the model with its reason, and stands in history and in the result', async () => {
+  test('that denies is read by the model with its reason, and stands in history and in the result', async () => {
     const { plait, turn } = await begin(
       [writer('pay', ok, always), reader('look', ok)],
       [
@@ -234,7 +235,7 @@ describe('a decision', () => {
     expect(updates).toMatchObject([{ by, reason: 'Not before Friday.' }, { by: 'bob' }]);
   });
 
-  test('that comes with nine others, in any order and doubled, counts once', async () => {
+  test('that comes with nine others, in any order and twice, counts once', async () => {
     const runs: unknown[] = [];
     const names = 'abcdefghij'.split('');
     const { plait, turn } = await begin(
@@ -254,7 +255,7 @@ describe('a decision', () => {
         const request = approves
           ? turn.approve(`toolu_${n}`, options)
           : turn.deny(`toolu_${n}`, options);
-        return { n, who, approves, error: await refusal(request) };
+        return { n, who, approves, error: await rejection(request) };
       }),
     );
     const { calls } = await turn.result();
@@ -281,7 +282,7 @@ describe('a decision', () => {
   });
 
   const rivals = ['its expiry', 'a cancel', 'the batch timeout'] as const;
-  test.each(rivals)('that races with %s is taken or refused, never both', async (rival) => {
+  test.each(rivals)('that races with %s is accepted or rejected, never both', async (rival) => {
     const runs: unknown[] = [];
     const pay = writer('pay', ({ n }) => runs.push(n), {
       ...always,
@@ -301,7 +302,7 @@ describe('a decision', () => {
         if (rival !== 'a cancel') await sleep(Math.max(0, left - 30 + n * 5));
         const edited = n % 3 === 0 ? { input: { n: String(n), edited: true } } : {};
         const [error] = await Promise.all([
-          refusal(turn.approve('toolu_pay', { by, ...edited })),
+          rejection(turn.approve('toolu_pay', { by, ...edited })),
           rival === 'a cancel' ? turn.cancel() : undefined,
         ]);
         const { calls } = await turn.result();
@@ -320,7 +321,7 @@ describe('a decision', () => {
     );
   });
 
-  test('whose edited input has been checked in the task that ends its time is refused', async () => {
+  test('whose edited input has been checked in the task that ends its time is rejected', async () => {
     const runs: unknown[] = [];
     const checked = latch();
     const checking = latch();
@@ -341,7 +342,7 @@ describe('a decision', () => {
       environment: { shutdownGraceTime: '30s' },
     });
     await waitingCalls(turn, 1);
-    const refused = refusal(turn.approve('toolu_pay', { by, input: { cents: 1 } }));
+    const rejected = rejection(turn.approve('toolu_pay', { by, input: { cents: 1 } }));
     await checking.opened;
     // A worker that leaves ends what it does, and leaves the task after it to another.
     const stopped = stopWorker(plait);
@@ -357,7 +358,7 @@ describe('a decision', () => {
       taskQueue: plait.taskQueue,
     });
 
-    expect((await refused)?.message).toContain('no longer waits: its time to be decided was up.');
+    expect((await rejected)?.message).toContain('no longer waits: its time to be decided was up.');
     expect(await turn.result()).toMatchObject({
       calls: [{ outcome: 'denied', approval: { decision: 'expired' } }],
     });
@@ -365,7 +366,7 @@ describe('a decision', () => {
     await plait.close();
   });
 
-  test('that nobody takes in time is a no', async () => {
+  test('that nobody makes in time counts as a denial', async () => {
     const runs: unknown[] = [];
     const pay = writer('pay', () => runs.push(1), { ...always, approvalTimeout: 300 });
     const { plait, turn } = await begin([pay], [['pay', {}, 'toolu_pay']]);
@@ -381,11 +382,11 @@ describe('a decision', () => {
     expect(result.text).toBe('Done.');
   });
 
-  test('that comes after its time is refused with what became of the call', async () => {
+  test('that comes after its time is rejected with what became of the call', async () => {
     const pay = writer('pay', ok, { ...always, approvalTimeout: 300 });
-    const gate = latch();
+    const held = latch();
     const { plait, turn } = await begin(
-      [pay, reader('look', () => gate.opened)],
+      [pay, reader('look', () => held.opened)],
       [
         ['pay', {}, 'toolu_pay'],
         ['look', {}],
@@ -395,18 +396,18 @@ describe('a decision', () => {
     await waitingCalls(turn, 1);
     await waitingCalls(turn, 0);
 
-    const error = await refusal(turn.approve('toolu_pay', { by }));
-    gate.open();
+    const error = await rejection(turn.approve('toolu_pay', { by }));
+    held.open();
 
     expect(error?.message).toContain('no longer waits: its time to be decided was up.');
     await turn.result();
   });
 
-  test('that denies is no failure for the policies of a batch', async () => {
+  test('that denies is not a failure for the policies of a batch', async () => {
     for (const onToolFailure of ['cancelSiblings', 'failTurn'] as const) {
-      const gate = latch();
+      const held = latch();
       const { plait, turn } = await begin(
-        [writer('pay', ok, { ...always }), reader('look', () => gate.opened)],
+        [writer('pay', ok, { ...always }), reader('look', () => held.opened)],
         [
           ['pay', {}, 'toolu_pay'],
           ['look', {}],
@@ -416,7 +417,7 @@ describe('a decision', () => {
       await waitingCalls(turn, 1);
       await turn.deny('toolu_pay', { by });
       await aMoment();
-      gate.open();
+      held.open();
       const result = await turn.result();
 
       expect(result).toMatchObject({
@@ -427,7 +428,7 @@ describe('a decision', () => {
     }
   });
 
-  test('of the wrong shape is refused, and the turn goes on', async () => {
+  test('of the wrong shape is rejected, and the turn goes on', async () => {
     const { plait, turn } = await begin([writer('pay', ok, always)], [['pay', {}, 'toolu_pay']]);
     await using _ = plait;
     await waitingCalls(turn, 1);
@@ -444,7 +445,7 @@ describe('a decision', () => {
       ['deny', { callId: 'constructor', by }],
     ] as const;
     for (const [update, argument] of wrong) {
-      const error = await refusal(turn.workflow.executeUpdate(update, { args: [argument] }));
+      const error = await rejection(turn.workflow.executeUpdate(update, { args: [argument] }));
       expect(error?.name, JSON.stringify(argument)).toBe('WorkflowUpdateFailedError');
     }
     expect(await turn.approvals()).toHaveLength(1);
@@ -456,7 +457,7 @@ describe('a decision', () => {
 });
 
 describe('an edited input', () => {
-  test('is what the call runs with, and the model is told in the result', async () => {
+  test('is what the call runs with, and the model reads that in the result', async () => {
     const pay = defineTool({
       name: 'pay',
       description: 'Pays.',
@@ -468,7 +469,7 @@ describe('an edited input', () => {
     await using _ = plait;
     await waitingCalls(turn, 1);
 
-    const error = await refusal(turn.approve('toolu_pay', { by, input: { cents: 'all' } }));
+    const error = await rejection(turn.approve('toolu_pay', { by, input: { cents: 'all' } }));
     expect(error?.message).toMatch(/does not match the schema of pay.*cents/s);
     expect(await turn.approvals()).toHaveLength(1);
     await turn.approve('toolu_pay', { by, reason: 'half', input: { cents: 4_500 } });
@@ -486,7 +487,7 @@ describe('an edited input', () => {
     });
   });
 
-  test('that is what the model wrote is no edit', async () => {
+  test('that equals what the model wrote does not count as edited', async () => {
     const { plait, turn } = await begin(
       [writer('pay', ok, always)],
       [['pay', { a: 1, b: 2 }, 'toolu_pay']],
@@ -500,7 +501,7 @@ describe('an edited input', () => {
     expect(result.calls[0]?.approval).not.toHaveProperty('input');
   });
 
-  test('is planned again: the call waits for what it meets now, and what it met before goes on', async () => {
+  test('is planned again: the call waits for what it conflicts with now, and what it held before goes on', async () => {
     const begun: unknown[] = [];
     const first = latch();
     const { plait, turn } = await begin(
@@ -531,7 +532,7 @@ describe('an edited input', () => {
     expect(calls.map(({ outcome }) => outcome)).toEqual(Array(3).fill('succeeded'));
   });
 
-  test('meets a later call that already runs, and is not begun beside it', async () => {
+  test('that conflicts with a later call that already runs is not begun beside it', async () => {
     const begun: unknown[] = [];
     const second = latch();
     const { plait, turn } = await begin(
@@ -600,14 +601,14 @@ describe('an edited input', () => {
     expect(new Set(keys).size).toBe(3);
   });
 
-  test('that is too large for a turn without a storage is refused, and a large one is not repeated to the model at length', async () => {
+  test('that is too large for a turn without a storage is rejected, and the model reads only the beginning of a large one', async () => {
     const { plait, turn } = await begin(
       [writer('save', ({ text }) => String(text).length, always)],
       [['save', { text: 'small' }, 'toolu_save']],
     );
     await using _ = plait;
     await waitingCalls(turn, 1);
-    const error = await refusal(
+    const error = await rejection(
       turn.approve('toolu_save', { by, input: { text: 'x'.repeat(1_400_000) } }),
     );
     expect(error?.message).toMatch(/1400011 bytes, and there is room for \d+\./);
@@ -665,7 +666,7 @@ describe('a call that waits for a person and for another call', () => {
     first.open();
     await waitingCalls(turn, 1);
 
-    const error = await refusal(turn.approve('toolu_two', { by }));
+    const error = await rejection(turn.approve('toolu_two', { by }));
     expect(error?.message).toContain('toolu_two no longer waits: it was answered as skipped.');
     expect(await approvalsInMemo(turn)).toBe(1);
     await turn.approve('toolu_three', { by });
@@ -736,7 +737,7 @@ describe('approval as a function', () => {
   });
   const hows = Object.keys(decisions);
 
-  test('lets a call run only by a clear no, and knows the context', async () => {
+  test('lets a call run unasked only with a clear no, and is given the context', async () => {
     const contextSchema = z.object({ trusted: z.boolean(), tenant: z.string().default('acme') });
     const agent = defineAgent({
       name: 'tester',

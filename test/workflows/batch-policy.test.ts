@@ -74,7 +74,7 @@ function messageOf({ calls }: TurnResult, tool: string): string {
   return calls.find(({ name }) => name === tool)?.message ?? '';
 }
 
-/** The scripted API refuses a conversation that is not valid. */
+/** The scripted API rejects a conversation that is not valid. */
 async function goesOn({ agents }: TestEnvironment, agent: Agent, { messages }: TurnResult) {
   const next = await agents.execute(agent, [...messages, { role: 'user', content: 'go on' }]);
   expect(next.text).toBe('I go on.');
@@ -144,7 +144,7 @@ function everyKind(log: Log, extras: Parameters<typeof agentWith>[1] = {}) {
 }
 
 describe.concurrent('cancelSiblings', () => {
-  test('the first failure cancels what runs, and what has not started never does', async () => {
+  test('the first failure cancels what runs, and what has not started never starts', async () => {
     const log = new Log();
     const { agent, calls } = everyKind(log, { onToolFailure: 'cancelSiblings' });
     await using env = await start(agent, calls);
@@ -197,7 +197,7 @@ describe.concurrent('cancelSiblings', () => {
     const tools = [
       writer('ask', log.quick('ask'), { approval: 'always' }),
       writer('pay', log.quick('pay')),
-      { ...reader('strict', log.quick('strict')), parse: refuseInput },
+      { ...reader('strict', log.quick('strict')), parse: rejectInput },
     ];
     const agent = agentWith(tools, {
       onToolFailure: 'cancelSiblings',
@@ -218,7 +218,7 @@ describe.concurrent('cancelSiblings', () => {
     expect(memo?.['approvals'] ?? 0).toBe(0);
   });
 
-  test('a call that a person denied is no failure', async () => {
+  test('a call that a person denied is not a failure', async () => {
     const log = new Log();
     const agent = agentWith(
       [writer('ask', log.quick('ask'), { approval: 'always' }), reader('look', () => sleep(700))],
@@ -234,13 +234,13 @@ describe.concurrent('cancelSiblings', () => {
     expect(outcomes(await turn.result())).toEqual(['ask denied', 'look succeeded']);
   });
 
-  test('a call that is completed from outside is withdrawn, and its token refused', async () => {
+  test('a call that waits to be completed is withdrawn, and its token rejected', async () => {
     const log = new Log();
     const tokens: string[] = [];
     const agent = agentWith(
       [
-        writer('hand_over', (_input, ctx) => {
-          log.lines.push('begin hand_over');
+        writer('deliver', (_input, ctx) => {
+          log.lines.push('begin deliver');
           const later = ctx.later();
           tokens.push(later.token);
           return later;
@@ -249,7 +249,7 @@ describe.concurrent('cancelSiblings', () => {
           'broken',
           async () => {
             await log
-              .failAfter('hand_over')()
+              .failAfter('deliver')()
               .catch(() => undefined);
             await sleep(300);
             throw new Error('no');
@@ -259,10 +259,10 @@ describe.concurrent('cancelSiblings', () => {
       ],
       { onToolFailure: 'cancelSiblings' },
     );
-    await using env = await start(agent, { hand_over: {}, broken: {} });
+    await using env = await start(agent, { deliver: {}, broken: {} });
     const result = await env.agents.execute(agent, 'go');
-    expect(outcomes(result)).toEqual(['hand_over cancelled', 'broken failed']);
-    expect(messageOf(result, 'hand_over')).toContain('may or may not have taken effect');
+    expect(outcomes(result)).toEqual(['deliver cancelled', 'broken failed']);
+    expect(messageOf(result, 'deliver')).toContain('may or may not have taken effect');
     await expect(env.agents.completeToolCall(tokens[0] ?? '', 'late')).rejects.toThrow();
   });
 });
@@ -344,7 +344,7 @@ function lateKinds(log: Log, extras: Parameters<typeof agentWith>[1] = {}) {
       writer('ask', log.quick('ask'), { approval: 'always' }),
       writer('elsewhere', log.quick('elsewhere'), { activity: { taskQueue: nobody } }),
       reader('read_elsewhere', log.quick('elsewhere'), { activity: { taskQueue: nobody } }),
-      writer('hand_over', (_input, ctx) => ctx.later()),
+      writer('deliver', (_input, ctx) => ctx.later()),
     ],
     extras,
   );
@@ -357,7 +357,7 @@ function lateKinds(log: Log, extras: Parameters<typeof agentWith>[1] = {}) {
     ['ask', {}],
     ['elsewhere', {}],
     ['read_elsewhere', {}],
-    ['hand_over', {}],
+    ['deliver', {}],
   ];
   return { agent, calls, nobody };
 }
@@ -380,7 +380,7 @@ describe.concurrent('batchTimeout', () => {
       ['ask', 'skipped', NEVER],
       ['elsewhere', 'skipped', NEVER],
       ['read_elsewhere', 'skipped', expect.stringContaining('(batchTimeout) was up')],
-      ['hand_over', 'timedOut', `${RAN} ${CAVEAT}`],
+      ['deliver', 'timedOut', `${RAN} ${CAVEAT}`],
     ]);
     expect(log.lines.toSorted()).toEqual([
       'abort look',
@@ -391,7 +391,7 @@ describe.concurrent('batchTimeout', () => {
     ]);
   }
 
-  test('what runs is cancelled, what has not started never does, and the turn goes on', async () => {
+  test('what runs is cancelled, what has not started never starts, and the turn goes on', async () => {
     const log = new Log();
     const { agent, calls, nobody } = lateKinds(log, { batchTimeout: '3s' });
     const turns = `turns-${randomUUID()}`;
@@ -502,7 +502,7 @@ describe.concurrent('batchTimeout', () => {
     await goesOn(env, agent, result);
   });
 
-  test('a cancel of the turn before the deadline is told as what it is', async () => {
+  test('a cancel of the turn before the deadline is answered as what it is', async () => {
     const log = new Log();
     const agent = agentWith([writer('pay', log.hang('pay'))], {
       batchTimeout: '1h',
@@ -543,7 +543,7 @@ test('without these options a batch adds no events, and a failure changes nothin
   expect(types[0]).not.toContain(TIMER_STARTED);
 });
 
-describe('a wrong choice is refused', () => {
+describe('an invalid choice is rejected', () => {
   const agent = agentWith([]);
 
   test.each([
@@ -559,9 +559,9 @@ describe('a wrong choice is refused', () => {
     [{ batchTimeout: {} }, /batchTimeout/],
   ] as const)('by the client: %o', async (options, message) => {
     await using agents = new AgentClient();
-    const refused = expect(agents.start(agent, 'go', options as object)).rejects;
-    await refused.toThrow(InvalidTurnError);
-    await refused.toThrow(message);
+    const rejected = expect(agents.start(agent, 'go', options as object)).rejects;
+    await rejected.toThrow(InvalidTurnError);
+    await rejected.toThrow(message);
   });
 
   test('by a turn that a plain Temporal client starts', async () => {
@@ -599,4 +599,4 @@ describe('a wrong choice is refused', () => {
   );
 });
 
-const refuseInput: Tool['parse'] = () => Promise.resolve({ ok: false, problem: 'n is no number' });
+const rejectInput: Tool['parse'] = () => Promise.resolve({ ok: false, problem: 'n is no number' });

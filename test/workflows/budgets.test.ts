@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { StartTurnOptions, TurnResult } from '../../client/index.ts';
+import type { StartTurnOptions } from '../../client/index.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import type { Agent } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';

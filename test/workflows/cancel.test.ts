@@ -140,7 +140,7 @@ test('a turn that is cancelled while the model is asked ends without its reply',
   expect(await turn.result()).toMatchObject({ stopReason: 'cancelled', calls: [] });
 });
 
-test('a terminate is heard by running tools with their next heartbeat', async () => {
+test('running tools notice a terminated turn with their next heartbeat', async () => {
   const { env, turn, lines } = await underWay();
   await using _ = env;
   await turn.workflow.terminate('enough');

@@ -6,7 +6,7 @@ import type { StorageDriver } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../../core/conversation/messages.ts';
 import { directoryStorage } from '../../storage/index.ts';
-import { answerProblems } from '../../testing/answers.ts';
+import { answerProblems } from '../../testing/observed-turn.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, compact, reply, say, stopWith, think } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';

@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, inject, test } from 'vitest';
 import type { TurnHandle, TurnSnapshot } from '../../client/index.ts';
-import { readEvent } from '../../client/follow/read-event.ts';
-import { turnRuns } from '../../client/follow/runs.ts';
-import { turnSnapshot } from '../../client/follow/tree.ts';
+import { readEvent } from '../../client/follow/events.ts';
+import { turnRuns } from '../../client/follow/history.ts';
+import { turnSnapshot } from '../../client/follow/build-snapshot.ts';
 import type { Agent, Tool, TurnResult } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { expectTurn, replayHistories, recordHistory } from '../../testing/index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, pauseTurn, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
-import { answerText } from '../../testing/answers.ts';
+import { answerText } from '../../testing/observed-turn.ts';
 import { until } from '../fixtures/approvals-agent.ts';
-import { refusal } from '../fixtures/parked-turns.ts';
+import { rejection } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { startWorkerProcesses } from '../fixtures/worker-processes.ts';
@@ -156,7 +156,7 @@ describe('in a turn that goes on in many runs', () => {
     }
     const result = await turn.result();
 
-    expect(String(await refusal(turn.approve('toolu_4_refund', { by: 'eve' })))).toMatch(
+    expect(String(await rejection(turn.approve('toolu_4_refund', { by: 'eve' })))).toMatch(
       /has ended/,
     );
     expectTurn(result).answeredEveryCall();
@@ -217,7 +217,7 @@ describe('in a turn that goes on in many runs', () => {
         const [before, text] = [round - 2, round % 2 === 1 ? 'late' : 'early'];
         await plait.agents.completeToolCall(tokens[before] ?? '', `${text} ${before}`);
         const other = plait.agents.completeToolCall(tokens[before] ?? '', 'other');
-        expect(String(await refusal(other))).toMatch(/waits to be completed|no longer waits/);
+        expect(String(await rejection(other))).toMatch(/waits to be completed|no longer waits/);
       }
     }
     const result = await turn.result();

@@ -17,7 +17,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { pinned } from '../core/turn/decide-fixture.ts';
 import { until, waitingCalls } from '../fixtures/approvals-agent.ts';
-import { latch } from '../fixtures/parked-turns.ts';
+import { latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 

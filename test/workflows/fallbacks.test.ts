@@ -7,7 +7,7 @@ import { fault } from '../../testing/faults.ts';
 import type { FaultReply, MessageReply } from '../../testing/messages/reply.ts';
 import type { MessagesServer } from '../../testing/messages-server.ts';
 import type { ScriptRequest } from '../../testing/messages/request.ts';
-import { refusal } from '../../testing/refusals.ts';
+import { rejection } from '../../testing/rejections.ts';
 import { callTools, paced, reply, say, stopWith, think } from '../../testing/replies.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { newSessionId, refusals } from '../fixtures/sessions.ts';
@@ -132,7 +132,7 @@ describe('an overloaded model', () => {
     expect(asked(plait.model).join(' ')).toBe(turns.join(' '));
     // Had the thinking of the other model been left out, the API would refuse what came after it.
     const { body } = plait.model.requests.at(-1) ?? {};
-    expect(refusal({ ...body })).toBeUndefined();
+    expect(rejection({ ...body })).toBeUndefined();
     const without = body?.messages.map((message) =>
       message.role === 'assistant' && Array.isArray(message.content)
         ? {
@@ -143,7 +143,7 @@ describe('an overloaded model', () => {
           }
         : message,
     );
-    expect(refusal({ ...body, messages: without })?.message).toMatch(
+    expect(rejection({ ...body, messages: without })?.message).toMatch(
       'The block is bound to a different conversation',
     );
   });

@@ -6,12 +6,7 @@ import { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import {
-  InvalidSessionError,
-  InvalidTurnError,
-  liveKeys,
-  TurnFailedError,
-} from '../../client/index.ts';
+import { InvalidSessionError, InvalidTurnError, TurnFailedError } from '../../client/index.ts';
 import { fault } from '../../testing/faults.ts';
 import { jsonBytes } from '../../core/json.ts';
 import type { InputBlock, Message } from '../../core/conversation/messages.ts';
@@ -19,6 +14,7 @@ import type { SessionTranscript } from '../../core/session/protocol.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { withStorage } from '../../storage/data-converter.ts';
 import { directoryStorage } from '../../storage/directory.ts';
+import { liveKeys } from '../../storage/live-keys.ts';
 import type { PlaitStorage } from '../../storage/plait-storage.ts';
 import { sweep } from '../../storage/sweep.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';

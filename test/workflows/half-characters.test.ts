@@ -3,7 +3,7 @@ import { ToolError } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { until, waitingCalls } from '../fixtures/approvals-agent.ts';
-import { latch } from '../fixtures/parked-turns.ts';
+import { latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { newSessionId, refusals } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';

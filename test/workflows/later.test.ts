@@ -6,14 +6,22 @@ import { Client, Connection } from '@temporalio/client';
 import { describe, expect, inject, test } from 'vitest';
 import { AgentClient, CompletionRejectedError } from '../../client/index.ts';
 import { decodeCallToken, encodeCallToken } from '../../core/calls/token.ts';
-import type { LaterOptions, Tool, ToolContext } from '../../index.ts';
+import type { Tool, ToolContext } from '../../index.ts';
+import type { LaterOptions } from '../../agents/define-tool.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
 import { until } from '../fixtures/approvals-agent.ts';
-import type { BeginOptions, Begun } from '../fixtures/parked-turns.ts';
-import { aMoment, answers, begin, latch, refusal, stopWorker } from '../fixtures/parked-turns.ts';
+import type { BeginOptions, Begun } from '../fixtures/waiting-turns.ts';
+import {
+  aMoment,
+  answers,
+  begin,
+  latch,
+  rejection,
+  stopWorker,
+} from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { startWorkerProcesses } from '../fixtures/worker-processes.ts';
@@ -22,14 +30,14 @@ const PARCEL = 'toolu_parcel';
 
 function parcel(tokens: string[], options?: LaterOptions): Tool {
   return writer('parcel', (_input, { later }) => {
-    const handedOver = later(options);
-    tokens.push(handedOver.token);
-    return handedOver;
+    const pending = later(options);
+    tokens.push(pending.token);
+    return pending;
   });
 }
 
-/** A turn whose only call is handed over, as soon as its activity has ended. */
-async function parked(
+/** A turn whose only call waits to be completed, as soon as its activity has ended. */
+async function turnThatWaits(
   options: BeginOptions & { later?: LaterOptions } = {},
 ): Promise<Begun & { token: string }> {
   const tokens: string[] = [];
@@ -47,7 +55,7 @@ async function parked(
 
 describe('a call that is completed from outside', () => {
   test('costs nothing while it waits, and may be completed by another client when its worker is long gone', async () => {
-    const { plait, turn, token } = await parked();
+    const { plait, turn, token } = await turnThatWaits();
     const { taskQueue } = plait;
     await aMoment();
     const before = await turn.workflow.describe();
@@ -59,7 +67,7 @@ describe('a call that is completed from outside', () => {
 
     const connection = await Connection.connect({ address: inject('temporalAddress') });
     await using other = new AgentClient({ client: new Client({ connection }) });
-    const completing = refusal(other.completeToolCall(token, 'Left with the neighbour.'));
+    const completing = rejection(other.completeToolCall(token, 'Left with the neighbour.'));
     await sleep(500);
     const next = await startPlait({
       agents: [agentWith([parcel([])])],
@@ -109,14 +117,14 @@ describe('a call that is completed from outside', () => {
     ['nothing', undefined, 'The tool finished and returned nothing.'],
     ['an empty text', '  ', 'The tool finished and returned nothing.'],
     ['half an emoji', 'no \ud83d', 'no \ufffd'],
-  ])('is told like the result of a tool: %s', async (_name, value, told) => {
-    const { plait, turn, token } = await parked();
+  ])('is read like the result of a tool: %s', async (_name, value, text) => {
+    const { plait, turn, token } = await turnThatWaits();
     await using _ = plait;
     await plait.agents.completeToolCall(token, value);
     const result = await turn.result();
 
     expect(result.text).toBe('Done.');
-    expect(answers(result)).toEqual([{ id: PARCEL, text: told }]);
+    expect(answers(result)).toEqual([{ id: PARCEL, text }]);
   });
 
   test('is cut when it is long, and kept with a storage', async () => {
@@ -124,21 +132,21 @@ describe('a call that is completed from outside', () => {
     const text = `begin${'x'.repeat(1_900_000)}end`;
     for (const environment of [{}, { storage }]) {
       const context = { note: 'c'.repeat(150_000) };
-      const { plait, turn, token } = await parked({ environment, turn: { context } });
+      const { plait, turn, token } = await turnThatWaits({ environment, turn: { context } });
       await plait.agents.completeToolCall(token, text);
       const result = await turn.result();
 
-      const told = answers(result)[0]?.text ?? '';
+      const read = answers(result)[0]?.text ?? '';
       expect(result.text).toBe('Done.');
-      expect(told.length).toBeLessThan(101_000);
-      expect(told).toMatch(/^beginx.*bytes are left out here.*xend$/s);
-      expect(told.includes('read_result')).toBe('storage' in environment);
+      expect(read.length).toBeLessThan(101_000);
+      expect(read).toMatch(/^beginx.*bytes are left out here.*xend$/s);
+      expect(read.includes('read_result')).toBe('storage' in environment);
       await plait.close();
     }
   });
 
-  test('fails at once with what no result can hold', async () => {
-    const { plait, turn, token } = await parked();
+  test('fails at once when no result can hold the value', async () => {
+    const { plait, turn, token } = await turnThatWaits();
     await using _ = plait;
     await plait.agents.completeToolCall(token, [imageBlock(png({ bytes: 1_499_000 }))]);
     const result = await turn.result();
@@ -148,8 +156,8 @@ describe('a call that is completed from outside', () => {
     expect(result.calls[0]?.message).toMatch(/bytes/);
   });
 
-  test('may be failed, and the model reads why, not at any length', async () => {
-    const { plait, turn, token } = await parked({ turn: { onToolFailure: 'failTurn' } });
+  test('may be failed, and the model reads why, up to a limit', async () => {
+    const { plait, turn, token } = await turnThatWaits({ turn: { onToolFailure: 'failTurn' } });
     await using _ = plait;
     await plait.agents.failToolCall(token, `Lost \ud83d ${'x'.repeat(100_000)}`);
     const result = await turn.result();
@@ -161,13 +169,13 @@ describe('a call that is completed from outside', () => {
   });
 
   test('may be completed before its tool has returned', async () => {
-    const gate = latch();
+    const held = latch();
     const tokens: string[] = [];
     const slow = writer('parcel', async (_input, { later }) => {
-      const handedOver = later();
-      tokens.push(handedOver.token);
-      await gate.opened;
-      return handedOver;
+      const pending = later();
+      tokens.push(pending.token);
+      await held.opened;
+      return pending;
     });
     const { plait, turn } = await begin([slow], [['parcel', {}, PARCEL]]);
     await using _ = plait;
@@ -179,8 +187,8 @@ describe('a call that is completed from outside', () => {
     const stale = encodeCallToken({ ...decodeCallToken(token), key: 'of an earlier run' });
     await plait.agents.completeToolCall(stale, 'stale');
     await plait.agents.completeToolCall(token, 'early');
-    const twice = await refusal(plait.agents.completeToolCall(token, 'again'));
-    gate.open();
+    const twice = await rejection(plait.agents.completeToolCall(token, 'again'));
+    held.open();
 
     expect(twice).toBeInstanceOf(CompletionRejectedError);
     expect(twice?.message).toContain('no longer waits: it has been completed.');
@@ -190,10 +198,10 @@ describe('a call that is completed from outside', () => {
   test('has one token for all attempts', async () => {
     const tokens: string[] = [];
     const tool = reader('parcel', (_input, { later, attempt }) => {
-      const handedOver = later();
-      tokens.push(handedOver.token);
+      const pending = later();
+      tokens.push(pending.token);
       if (attempt === 1) throw new Error('after the token was out');
-      return handedOver;
+      return pending;
     });
     const { plait, turn } = await begin([tool], [['parcel', {}, PARCEL]]);
     await using _ = plait;
@@ -226,10 +234,10 @@ async function besideAnother(
   return { ...stage, tokens };
 }
 
-describe('a completion is refused', () => {
+describe('a completion is rejected', () => {
   test('for a call that was completed, and by a wrong key', async () => {
-    const gate = latch();
-    const { plait, turn, tokens } = await besideAnother({ open: gate.opened });
+    const held = latch();
+    const { plait, turn, tokens } = await besideAnother({ open: held.opened });
     await using _ = plait;
     await until(
       () => turn.describe(),
@@ -237,10 +245,10 @@ describe('a completion is refused', () => {
     );
     const [token = ''] = tokens;
     const wrong = encodeCallToken({ ...decodeCallToken(token), key: 'other' });
-    const byWrong = await refusal(plait.agents.completeToolCall(wrong, 'x'));
+    const byWrong = await rejection(plait.agents.completeToolCall(wrong, 'x'));
     await plait.agents.completeToolCall(token, 'first');
-    const second = await refusal(plait.agents.failToolCall(token, 'second'));
-    gate.open();
+    const second = await rejection(plait.agents.failToolCall(token, 'second'));
+    held.open();
 
     expect(byWrong?.message).toContain('belongs to another call');
     expect(second).toBeInstanceOf(CompletionRejectedError);
@@ -248,19 +256,19 @@ describe('a completion is refused', () => {
     expect(answers(await turn.result())[0]?.text).toBe('first');
   });
 
-  test('after its time is up, and the model is told', async () => {
-    const gate = latch();
+  test('after its time is up, which the model reads', async () => {
+    const held = latch();
     const { plait, turn, tokens } = await besideAnother({
       later: { timeout: '300ms' },
-      open: gate.opened,
+      open: held.opened,
     });
     await using _ = plait;
     await until(
       async () => (await turn.workflow.fetchHistory()).events ?? [],
       (events) => events.some((event) => event.timerFiredEventAttributes != null),
     );
-    const late = await refusal(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
-    gate.open();
+    const late = await rejection(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
+    held.open();
     const result = await turn.result();
 
     expect(late?.message).toContain('no longer waits: it was answered as timedOut.');
@@ -270,20 +278,20 @@ describe('a completion is refused', () => {
     );
   });
 
-  test('after the time for all calls is up, and the model is told', async () => {
-    const { plait, turn, token } = await parked({ turn: { batchTimeout: 700 } });
+  test('after the time for all calls is up, which the model reads', async () => {
+    const { plait, turn, token } = await turnThatWaits({ turn: { batchTimeout: 700 } });
     await using _ = plait;
     const result = await turn.result();
 
     expect(result.text).toBe('Done.');
     expect(result.calls[0]).toMatchObject({ outcome: 'timedOut', attempts: 1 });
     expect(result.calls[0]?.message).toMatch(/batchTimeout.*may or may not/);
-    const late = await refusal(plait.agents.completeToolCall(token, 'late'));
+    const late = await rejection(plait.agents.completeToolCall(token, 'late'));
     expect(late?.message).toContain('the turn has ended');
   });
 
   test('after the turn was cancelled', async () => {
-    const { plait, turn, token } = await parked();
+    const { plait, turn, token } = await turnThatWaits();
     await using _ = plait;
     await turn.cancel();
     const result = await turn.result();
@@ -291,12 +299,12 @@ describe('a completion is refused', () => {
     expect(result.stopReason).toBe('cancelled');
     expect(result.calls[0]).toMatchObject({ outcome: 'cancelled', attempts: 1 });
     expect(result.calls[0]?.message).toMatch(/may or may not/);
-    const late = await refusal(plait.agents.completeToolCall(token, 'late'));
+    const late = await rejection(plait.agents.completeToolCall(token, 'late'));
     expect(late).toBeInstanceOf(CompletionRejectedError);
   });
 
   test('when it has the wrong shape, and the turn goes on', async () => {
-    const { plait, turn, token } = await parked();
+    const { plait, turn, token } = await turnThatWaits();
     await using _ = plait;
     const { callId, key } = decodeCallToken(token);
     const wrong: unknown[] = [
@@ -310,19 +318,19 @@ describe('a completion is refused', () => {
     ];
     for (const argument of wrong) {
       const update = turn.workflow.executeUpdate('completeToolCall', { args: [argument] });
-      expect((await refusal(update))?.name).toBe('WorkflowUpdateFailedError');
+      expect((await rejection(update))?.name).toBe('WorkflowUpdateFailedError');
     }
     await plait.agents.completeToolCall(token, 'fine');
     expect(await turn.result()).toMatchObject({ text: 'Done.', calls: [{ outcome: 'succeeded' }] });
   });
 });
 
-test('a completion that races with a cancel or a timeout is taken or refused, and the call answered once', async () => {
+test('a completion that races with a cancel or a timeout is accepted or rejected, and the call answered once', async () => {
   const tokens = new Map<string, string>();
   const tool = writer('parcel', ({ n }, { later }) => {
-    const handedOver = later({ timeout: '1s' });
-    tokens.set(String(n), handedOver.token);
-    return handedOver;
+    const pending = later({ timeout: '1s' });
+    tokens.set(String(n), pending.token);
+    return pending;
   });
   const agent = agentWith([tool]);
   await using plait = await startPlait({
@@ -340,7 +348,7 @@ test('a completion that races with a cancel or a timeout is taken or refused, an
       );
       await sleep(i % 2 === 0 ? 990 + i * 3 : 100);
       const [error] = await Promise.all([
-        refusal(plait.agents.completeToolCall(tokens.get(n) ?? '', n)),
+        rejection(plait.agents.completeToolCall(tokens.get(n) ?? '', n)),
         i % 2 === 0 ? undefined : turn.cancel(),
       ]);
       const { calls } = await turn.result();
@@ -356,18 +364,18 @@ test('a completion that races with a cancel or a timeout is taken or refused, an
 describe('a tool that uses later() wrongly', () => {
   const runs: [string, (ctx: ToolContext) => unknown, RegExp][] = [
     [
-      'a timeout that is none',
+      'a timeout that is not a duration',
       ({ later }) => later({ timeout: 'soon' }),
-      /ctx\.later\(\): timeout must be a duration from 1 ms .*; got "soon"/,
+      /timeout must be a duration.*; got "soon"$/,
     ],
     ['a timeout of another type', ({ later }) => later({ timeout: 5n as never }), /milliseconds/],
     [
       'a timeout without end',
       ({ later }) => later({ timeout: Infinity }),
-      /timeout must be a duration from 1 ms/,
+      /must be a duration.*; got Infinity$/,
     ],
     ['an unknown option', ({ later }) => later({ timeOut: '1s' } as never), /timeOut/],
-    ['an option that is no object', ({ later }) => later('1s' as never), /later\(\).*object/s],
+    ['options that are not an object', ({ later }) => later('1s' as never), /later\(\).*object/s],
   ];
   test.each(runs)('by %s gets a clear error', async (_name, run, message) => {
     const { plait, turn } = await begin(
@@ -382,15 +390,15 @@ describe('a tool that uses later() wrongly', () => {
     expect(result.calls[0]?.message).toMatch(/^ctx\.later\(\): /);
   });
 
-  test('by not returning what it returned has ended with what it returned', async () => {
+  test('and returns something else has ended with that', async () => {
     const tokens: string[] = [];
-    const gate = latch();
+    const held = latch();
     const forgetful = writer('parcel', (_input, { later }) => {
       tokens.push(later().token);
       return 'done already';
     });
     const { plait, turn } = await begin(
-      [forgetful, reader('look', () => gate.opened)],
+      [forgetful, reader('look', () => held.opened)],
       [
         ['parcel', {}, PARCEL],
         ['look', {}],
@@ -401,8 +409,8 @@ describe('a tool that uses later() wrongly', () => {
       () => turn.describe(),
       ({ pendingCalls }) => pendingCalls.length === 1 && tokens.length === 1,
     );
-    const late = await refusal(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
-    gate.open();
+    const late = await rejection(plait.agents.completeToolCall(tokens[0] ?? '', 'late'));
+    held.open();
 
     expect(late?.message).toContain('no longer waits: it was answered as succeeded.');
     expect(answers(await turn.result())[0]?.text).toBe('done already');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { TurnResult } from '../../client/index.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import type { Agent } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';

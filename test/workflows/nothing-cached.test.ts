@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TurnHandle } from '../../client/index.ts';
 import { until } from '../fixtures/approvals-agent.ts';
-import { begin, latch } from '../fixtures/parked-turns.ts';
+import { begin, latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { echo, newSessionId } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';

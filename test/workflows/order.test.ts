@@ -3,7 +3,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
 import { expect, test } from 'vitest';
-import type { AgentClient, TurnResult } from '../../client/index.ts';
+import type { AgentClient } from '../../client/index.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import { OUTCOME_UNKNOWN } from '../../core/failures.ts';
 import type { Tool } from '../../index.ts';
@@ -21,8 +22,8 @@ type Calls = Extract<ScriptedCalls, readonly unknown[]>;
 
 interface Ended {
   result: TurnResult;
-  /** What the model was told of each call that did not succeed. */
-  told: (string | undefined)[];
+  /** What the model read of each call that did not succeed. */
+  messages: (string | undefined)[];
   scheduled: ScheduledActivity[];
   events: temporal.api.history.v1.IHistoryEvent[];
 }
@@ -45,7 +46,7 @@ async function turnOf(
   const { events } = await turn.workflow.fetchHistory();
   return {
     result,
-    told: result.calls.map(({ message }) => message),
+    messages: result.calls.map(({ message }) => message),
     scheduled: await eventsOf(turn, 'activityTaskScheduledEventAttributes'),
     events: events ?? [],
   };
@@ -83,7 +84,7 @@ test('writers of one key run in the order of the calls and never overlap, others
   expect(seen.overlap('a1', 'free')).toBe(true);
 });
 
-test('readers of one key share it, and a writer waits for all of them and they for it', async () => {
+test('readers of one key share it, a writer waits for all of them, and later readers wait for the writer', async () => {
   const seen = new Intervals();
   await turnOf(files(seen), [
     ['read', { path: '/a', name: 'early 1', ms: 200 }],
@@ -132,7 +133,7 @@ test('an exclusive call runs alone, between those before and after it', async ()
   }
 });
 
-test('tools meet on a key of several fields, by field or by function, in any order of the names', async () => {
+test('tools conflict on a key of several fields, by field or by function, in any order of the names', async () => {
   const seen = new Intervals();
   const inputSchema = z.object({
     sheet: z.string(),
@@ -193,7 +194,7 @@ test('a call that moves something from one key to another waits for both', async
   expect(seen.overlap('move', 'read')).toBe(false);
 });
 
-test('after a failed write what relied on it is skipped, and the model reads which call it was', async () => {
+test('after a failed write the calls that rely on it are skipped, and the model reads which call failed', async () => {
   const ran: string[] = [];
   const note = ({ name }: Record<string, unknown>) => ran.push(String(name));
   const tools = [
@@ -202,7 +203,7 @@ test('after a failed write what relied on it is skipped, and the model reads whi
     reader('read', note, { access: { reads: 'path' } }),
     writer('alone', note, { access: 'exclusive' }),
   ];
-  const { result, told } = await turnOf(tools, [
+  const { result, messages } = await turnOf(tools, [
     ['read', { path: '/a', name: 'before' }],
     ['write', { path: '/a' }, 'toolu_write'],
     ['read', { path: '/a', name: 'after' }, 'toolu_read'],
@@ -223,7 +224,7 @@ test('after a failed write what relied on it is skipped, and the model reads whi
   const skipped =
     'Not executed: write (toolu_write) failed before it, and both touch path "/a". ' +
     'Deal with that first; then call this again if it is still needed.';
-  expect(told).toEqual([undefined, 'disk full', skipped, skipped, undefined, undefined]);
+  expect(messages).toEqual([undefined, 'disk full', skipped, skipped, undefined, undefined]);
   expect(result.messages[2]).toMatchObject({
     content: [
       {},
@@ -236,14 +237,14 @@ test('after a failed write what relied on it is skipped, and the model reads whi
   });
 });
 
-test('after a denied write what relied on it is skipped, as soon as it is denied', async () => {
+test('the calls that rely on a write are skipped as soon as it is denied', async () => {
   const ran: string[] = [];
   const note = ({ name }: Record<string, unknown>) => ran.push(String(name));
   const tools = [
     writer('write', note, { access: { writes: 'path' }, approval: 'always' }),
     reader('read', note, { access: { reads: 'path' } }),
   ];
-  const { result, told } = await turnOf(
+  const { result, messages } = await turnOf(
     tools,
     [
       ['write', { path: '/a', name: 'denied' }, 'toolu_write'],
@@ -261,7 +262,7 @@ test('after a denied write what relied on it is skipped, as soon as it is denied
 
   expect(ran).toEqual(['other']);
   expect(outcomes(result)).toEqual(['denied', 'skipped', 'succeeded']);
-  expect(told[1]).toBe(
+  expect(messages[1]).toBe(
     'Not executed: write (toolu_write) was denied before it, and both touch path "/a". Call this again only if it makes sense without that call.',
   );
 });
@@ -282,7 +283,7 @@ test('after a write whose outcome is unknown writes are skipped and reads run', 
     writer('refund', note, { access: { writes: 'account' } }),
     writer('close_books', note, { access: 'exclusive' }),
   ];
-  const { result, told } = await turnOf(
+  const { result, messages } = await turnOf(
     tools,
     [
       ['pay', { account: 7 }, 'toolu_pay'],
@@ -307,10 +308,10 @@ test('after a write whose outcome is unknown writes are skipped and reads run', 
   // The first two start at once.
   expect(ran.toSorted()).toEqual(['balance', 'other', 'pay']);
   expect(ran.at(-1)).toBe('balance');
-  expect(told[2]).toBe(
+  expect(messages[2]).toBe(
     'Not executed: pay (toolu_pay) may or may not have taken effect before it, and both touch account 7. Check that first; then call this again if it is still needed.',
   );
-  expect(told[4]).toContain(
+  expect(messages[4]).toContain(
     'pay (toolu_pay) may or may not have taken effect before it, and the two must not overlap.',
   );
 });
@@ -327,17 +328,17 @@ test('after a write that timed out both reads and writes of its key are skipped'
     }),
     reader('read', () => ran.push('read'), { access: { reads: 'path' } }),
   ];
-  const { result, told } = await turnOf(tools, [
+  const { result, messages } = await turnOf(tools, [
     ['write', { path: '/a' }],
     ['read', { path: '/a' }],
   ]);
 
   expect(outcomes(result)).toEqual(['timedOut', 'skipped']);
-  expect(told[1]).toContain('timed out before it, and both touch path "/a"');
+  expect(messages[1]).toContain('timed out before it, and both touch path "/a"');
   expect(ran).toEqual([]);
 });
 
-test('a failed read holds up nobody', async () => {
+test('a failed read does not stop any other call', async () => {
   const tools = [
     reader('read', () => Promise.reject(new Error('gone')), {
       access: { reads: 'path' },

@@ -137,6 +137,6 @@ test("whatever a random batch does, every call is answered once, in order, and n
     }),
     { numRuns: 25 },
   );
-  // The scripted API refuses a conversation that breaks its rules, so none of these did.
+  // The scripted API rejects a conversation that breaks its rules, so none of these did.
   expect(plait.model.requests.filter(({ status }) => status !== 200)).toEqual([]);
 });

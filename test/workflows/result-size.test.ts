@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { expect, test } from 'vitest';
-import type { TurnResult } from '../../client/index.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import type { ScriptRequest } from '../../testing/messages/request.ts';

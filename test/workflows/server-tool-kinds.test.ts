@@ -1,7 +1,7 @@
 import type { ServerToolUsage } from '@anthropic-ai/sdk/resources/messages';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import type { ServerTool } from '../../index.ts';
+import type { ServerTool } from '../../agents/server-tools.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import type { ScriptedBlock } from '../../testing/messages/reply.ts';
 import { callTools, reply, say } from '../../testing/replies.ts';

@@ -7,7 +7,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { withToolFaults, workerDies } from '../../testing/tool-faults.ts';
 import { until } from '../fixtures/approvals-agent.ts';
-import { latch } from '../fixtures/parked-turns.ts';
+import { latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 

@@ -9,9 +9,9 @@ export function blocksOf(content: unknown): readonly unknown[] {
   return Array.isArray(content) ? content : [];
 }
 
-/** A block, a tool or a system prompt as it counts for prefixes: a moved `cache_control` is no change. */
+/** A block, a tool or a system prompt as it counts for prefixes: `cache_control` does not count. */
 export function canonicalBlock(block: unknown): string {
-  // Keys are sorted because a streamed and a plain reply carry theirs in another order.
+  // Keys are sorted, because a streamed and a plain reply have them in a different order.
   return canonicalJson(withoutMarks(block));
 }
 
@@ -30,7 +30,7 @@ export function canonicalTools({ tools }: JsonObject): string {
   return Array.isArray(tools) ? tools.map(canonicalBlock).join() : '';
 }
 
-/** What stands before the first message: the tools, then the system prompt. */
+/** What comes before the first message: the tools, then the system prompt. */
 export function canonicalPreamble(body: JsonObject): string {
   const system = body['system'] === undefined ? [] : blocksOf(body['system']);
   return `tools:${canonicalTools(body)}\nsystem:${system.map(canonicalBlock).join()}\n`;
@@ -42,7 +42,7 @@ export function sha256(...parts: readonly string[]): Hash {
   return hash;
 }
 
-/** A digest of a growing text that can be read at any point without ending it. */
+/** The digest of what the hash has read; you may go on updating the hash. */
 export function digestSoFar(hash: Hash): string {
   return hash.copy().digest('base64url');
 }

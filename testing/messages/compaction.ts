@@ -1,7 +1,7 @@
 import { isRecord } from '../../core/json.ts';
 import { blocksOf, type JsonObject, sha256 } from './canonical.ts';
 
-/** Begins the opaque part of every summary made here, so that one from elsewhere is told apart. */
+/** Every summary that this server issues begins its opaque part so. One from elsewhere does not. */
 const ISSUER = 'plaitSum1';
 
 export interface Summary extends JsonObject {
@@ -9,12 +9,12 @@ export interface Summary extends JsonObject {
   readonly content: string;
 }
 
-/** A block without a summary stands for a compaction that failed, and changes nothing. */
+/** A block without content stands for a compaction that failed. It is not a summary. */
 export function isSummary(block: unknown): block is Summary {
   return isRecord(block) && block['type'] === 'compaction' && typeof block['content'] === 'string';
 }
 
-/** Where the request asks to be compacted: the edit and its place among all. */
+/** The edit that asks for compaction, and its index among all edits. */
 export function compactionEdit(body: JsonObject): { edit: JsonObject; at: number } | undefined {
   const management = body['context_management'];
   const edits = isRecord(management) ? blocksOf(management['edits']) : [];
@@ -23,7 +23,7 @@ export function compactionEdit(body: JsonObject): { edit: JsonObject; at: number
   return isRecord(edit) ? { edit, at } : undefined;
 }
 
-/** What the API reads of the messages: the last summary and all behind it. */
+/** The messages that the API reads: the last summary and everything after it. */
 export function sinceSummary<Message extends { readonly content: unknown }>(
   messages: readonly Message[],
 ): Message[] {
@@ -39,7 +39,7 @@ export function sealSummary(content: string): string {
   return `${ISSUER}.${sha256('summary', content).digest('base64url')}`;
 }
 
-/** Whether a summary that was made here came back with another text. */
+/** Whether this server issued the summary and it came back with another text. */
 export function isAltered({ content, encrypted_content: seal }: Summary): boolean {
   return typeof seal === 'string' && seal.startsWith(ISSUER) && seal !== sealSummary(content);
 }

@@ -1,7 +1,7 @@
-import { defined } from '../../core/json.ts';
 import type { Hash } from 'node:crypto';
 import type { BetaIterationsUsage } from '@anthropic-ai/sdk/resources/beta/messages';
 import type { MessageCreateParams, StopReason } from '@anthropic-ai/sdk/resources/messages';
+import { defined } from '../../core/json.ts';
 import { UnscriptedError } from '../script.ts';
 import { blocksOf, canonicalBlock, canonicalPreamble, digestSoFar, sha256 } from './canonical.ts';
 import { compactionEdit, isSummary, sealSummary } from './compaction.ts';
@@ -9,7 +9,7 @@ import type { MessageReply, ScriptedBlock, ServedBlock, ServedMessage } from './
 import { ThinkingSeals } from './thinking.ts';
 import { estimateInputTokens, estimateTokens, outputUsage, type PromptCache } from './usage.ts';
 
-/** The whole message, and what a stream sends instead of the input of single blocks, by index. */
+/** The whole message. `rawInputs` has, by index, what a stream sends in place of a block's input. */
 export interface ComposedMessage {
   readonly message: ServedMessage;
   readonly rawInputs: ReadonlyMap<number, string>;
@@ -18,8 +18,8 @@ export interface ComposedMessage {
 /**
  * Fills in what the script left out: ids, signatures, the stop reason and the usage.
  *
- * Ids and signatures come from the conversation so far, so a retried request is answered byte for
- * byte the same, except for the cache's share of the usage.
+ * Ids and signatures are made from the conversation so far. So a retried request gets the same answer,
+ * byte for byte, except for the cache's share of the usage.
  */
 export function composeMessage(
   reply: MessageReply,
@@ -44,7 +44,7 @@ export function composeMessage(
   const compacts = compactionEdit({ ...body }) !== undefined;
   if (!compacts && content.some(({ type }) => type === 'compaction')) {
     throw new UnscriptedError(
-      'The script compacts a conversation, and the request has no `compact_20260112` edit.',
+      'The script compacts the conversation, but the request has no `compact_20260112` edit. Give the agent `compaction`, or take `compact()` out of the script.',
     );
   }
   const own = { ...cache.measure(continued(body, content)), ...outputUsage(content) };
@@ -72,7 +72,7 @@ export function composeMessage(
         inference_geo: null,
         speed: null,
         ...reply.usage,
-        ...(compacts ? { iterations: iterations(body, content, { ...own, ...reply.usage }) } : {}),
+        ...(compacts && { iterations: iterations(body, content, { ...own, ...reply.usage }) }),
       },
     },
     rawInputs: new Map(
@@ -121,7 +121,7 @@ function wholeBlock(
   }
 }
 
-/** What the model goes on from: where the API compacts, its summary instead of the messages. */
+/** What the model reads: when the API has compacted, the summary instead of the messages. */
 function continued(
   body: MessageCreateParams,
   content: readonly ServedBlock[],
@@ -141,7 +141,7 @@ type Counts = Pick<
   | 'cache_read_input_tokens'
 >;
 
-/** With the beta the API counts each compaction, and what it sampled otherwise, by itself. */
+/** With the beta, the API counts each compaction separately, and the reply as well. */
 function iterations(
   body: MessageCreateParams,
   content: readonly ServedBlock[],

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
-import { frame, messageEvents } from '../sse.ts';
 import type { ComposedMessage } from './compose.ts';
 import { pause, sendError, sendJson } from './http.ts';
 import type { Pace, StreamFault } from './reply.ts';
+import { frame, messageEvents } from './sse.ts';
 
 export interface Delivery {
   readonly response: ServerResponse;
@@ -15,7 +15,7 @@ export interface Delivery {
   readonly gone: AbortSignal;
 }
 
-/** Sends a message, as a stream or in one piece, and lets go wrong what is to go wrong. */
+/** Sends a message, as a stream or in one piece, with the fault if there is one. */
 export async function deliver(delivery: Delivery): Promise<void> {
   const { pace, gone, stream } = delivery;
   await pause(pace.firstByteMs ?? 0, gone);
@@ -44,7 +44,7 @@ async function strike(
   response: ServerResponse,
   gone: AbortSignal,
 ): Promise<'goes on' | 'over'> {
-  switch (fault.kind) {
+  switch (fault.type) {
     case 'stall':
       response.flushHeaders();
       await pause(fault.forMs, gone);
@@ -66,11 +66,11 @@ async function strike(
 
 async function sendWhole(delivery: Delivery): Promise<void> {
   const { response, composed, fault, gone, requestId } = delivery;
-  if (fault === undefined || fault.kind === 'unknownEvent') {
+  if (fault === undefined || fault.type === 'unknownEvent') {
     sendJson(response, 200, composed.message);
     return;
   }
-  if (fault.kind === 'error') {
+  if (fault.type === 'error') {
     sendError(response, STATUS_OF_TYPE.get(fault.error.type) ?? 500, fault.error, requestId);
     return;
   }
@@ -94,7 +94,7 @@ const STATUS_OF_TYPE: ReadonlyMap<string, number> = new Map([
   ['overloaded_error', 529],
 ]);
 
-/** Ends the connection without ending the response, after what was written has left. */
+/** Ends the connection in the middle of the response, once everything written has been sent. */
 async function destroy(response: ServerResponse): Promise<void> {
   await new Promise<void>((resolve) => {
     response.flushHeaders();

@@ -1,10 +1,10 @@
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
-import { spoiltReply } from '../faults.ts';
-import { refusal } from '../refusals.ts';
-import { windowRefusal } from '../refusals/window.ts';
-import { scriptedReply, settleReply, UnscriptedError, type Script } from '../script.ts';
 import { COMPACTION_BETA } from '../../core/conversation/compaction.ts';
 import { isRecord } from '../../core/json.ts';
+import { spoiltReply } from '../faults.ts';
+import { rejection } from '../rejections.ts';
+import { windowRejection } from '../rejections/window.ts';
+import { scriptedReply, settleReply, UnscriptedError, type Script } from '../script.ts';
 import { sha256 } from './canonical.ts';
 import { composeMessage } from './compose.ts';
 import { deliver } from './deliver.ts';
@@ -23,7 +23,7 @@ export interface EndpointOptions {
   readonly contextWindow?: number;
 }
 
-/** What the API's paths answer. Holds what a server remembers: its prompt cache, the arrivals, what it gave out. */
+/** Answers the API's paths. Holds what the server remembers: prompt cache, arrivals, what it issued. */
 export class MessagesEndpoints {
   readonly #options: EndpointOptions;
   readonly #cache = new PromptCache();
@@ -87,7 +87,7 @@ export class MessagesEndpoints {
     try {
       await this.#reply(exchange, scripted);
     } catch (error) {
-      // The script's mistake is a 4xx: a client would retry a 5xx and hide it.
+      // A mistake in the script is a 400: a client would retry a 5xx, and hide the mistake.
       if (exchange.response.headersSent) throw error;
       const message =
         error instanceof UnscriptedError ? error.message : `The script failed: ${String(error)}`;
@@ -99,7 +99,7 @@ export class MessagesEndpoints {
     const { response, gone, record } = exchange;
     let reply = await scriptedReply(this.#options.script, request);
     let fault: StreamFault | undefined;
-    while ('fault' in reply) {
+    while (reply.type === 'fault') {
       const struck = await this.#strikeBefore(exchange, reply);
       if (struck === 'answered' || gone.aborted) return;
       fault ??= struck;
@@ -107,7 +107,7 @@ export class MessagesEndpoints {
     }
     const composed = composeMessage(reply, request.body, this.#cache);
     this.#issued.remember(composed.message, request.body);
-    exchange.cutByServer = fault?.kind === 'reset';
+    exchange.cutByServer = fault?.type === 'reset';
     await deliver({
       response,
       gone,
@@ -119,16 +119,16 @@ export class MessagesEndpoints {
     });
   }
 
-  /** Faults that come before the response; gives back one that strikes within it. */
+  /** Handles a fault that comes before the response; returns one that comes within it. */
   async #strikeBefore(
     exchange: Exchange,
     { fault }: FaultReply,
   ): Promise<StreamFault | 'answered' | undefined> {
-    if (fault.kind === 'stallBeforeHeaders') {
+    if (fault.type === 'stallBeforeHeaders') {
       await pause(fault.forMs, exchange.gone);
       return undefined;
     }
-    if (fault.kind !== 'status') return fault;
+    if (fault.type !== 'status') return fault;
     for (const [name, value] of Object.entries(fault.headers)) {
       exchange.response.setHeader(name, value);
     }
@@ -137,7 +137,7 @@ export class MessagesEndpoints {
   }
 }
 
-/** The body, when the API would take it; otherwise the refusal is answered here. */
+/** The body, when the API would accept it. Otherwise sends the rejection and returns `undefined`. */
 function acceptedBody(
   exchange: Exchange,
   text: string,
@@ -152,22 +152,22 @@ function acceptedBody(
   if (isRecord(body) && !(body instanceof Error)) {
     exchange.record.body = body as unknown as MessageCreateParams;
   }
-  const refused =
+  const rejected =
     body instanceof Error
       ? badRequest(`The request body is not valid JSON: ${body.message}`)
       : headers['anthropic-version'] === undefined
         ? badRequest('anthropic-version: header is required')
-        : (refusal(body, {
+        : (rejection(body, {
             endpoint,
             issued,
             beta: betas.length > 0,
             compaction: betas.includes(COMPACTION_BETA),
           }) ??
           (endpoint === 'messages'
-            ? windowRefusal(exchange.record.body, text, contextWindow)
+            ? windowRejection(exchange.record.body, text, contextWindow)
             : undefined));
-  if (refused === undefined) return exchange.record.body;
-  const { status, type, message } = refused;
+  if (rejected === undefined) return exchange.record.body;
+  const { status, type, message } = rejected;
   answerError(exchange, status, { type, message });
   return undefined;
 }

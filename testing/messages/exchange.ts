@@ -1,22 +1,22 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 
-/** One request that came, refused ones included. Filled in further while it is answered. */
+/** A request that arrived, whether the API accepts it or not. It is updated until it is answered. */
 export interface RecordedRequest {
   readonly method: string;
-  /** With the query. */
+  /** Includes the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
-  /** The parsed body. Of a refused request it may have any shape; nothing when it was no JSON object. */
+  /** The parsed body; `undefined` when it is not a JSON object. Rejected ones may have any shape. */
   readonly body: MessageCreateParams | undefined;
   readonly requestId: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
-  /** Milliseconds since the epoch; nothing while it is being answered. */
+  /** Milliseconds since the epoch; `undefined` until it is answered. */
   readonly endedAt: number | undefined;
-  /** The response's status; nothing before its headers were sent. */
+  /** The response's status; `undefined` until its headers are sent. */
   readonly status: number | undefined;
-  /** The error text that was answered, if one was. */
+  /** The text of the error that was answered, if any. */
   readonly error: string | undefined;
   /** The client closed the connection before the response was complete. */
   readonly closedEarly: boolean;
@@ -24,18 +24,18 @@ export interface RecordedRequest {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A request, its response and what is known of both. */
+/** A request, its response, and the record of both. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly record: Writable<RecordedRequest>;
-  /** Fires when the response is over, whoever ended it. */
+  /** Fires when the response is over, no matter who ended it. */
   readonly gone: AbortSignal;
-  /** Set when it is the server that breaks the connection. */
+  /** Set when the server itself breaks the connection. */
   cutByServer: boolean;
 }
 
-/** Follows an exchange from its first byte to its last. `closing` says whether the server ends it all. */
+/** Records an exchange from its first byte to its last. `closing`: the server is being closed. */
 export function openExchange(
   request: IncomingMessage,
   response: ServerResponse,
@@ -65,7 +65,7 @@ export function openExchange(
     cutByServer: false,
   };
   response.setHeader('request-id', record.requestId);
-  // A response that is cut off has nobody to report its errors to.
+  // Nobody can do anything about an error of a response that was cut off.
   response.on('error', () => undefined);
   response.on('close', () => {
     record.endedAt = Date.now();

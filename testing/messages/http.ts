@@ -3,13 +3,13 @@ import type { ApiError } from './reply.ts';
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-/** The body as text; nothing when it is larger than the API takes. Always read to its end. */
+/** The body as text; `undefined` when it is larger than the API accepts. Always reads to the end. */
 export async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength;
-    // A client that is still writing does not see an early answer, so the rest is read and dropped.
+    // A client that still writes would not see an early answer, so the rest is read and dropped.
     if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
     else chunks.length = 0;
   }
@@ -34,7 +34,7 @@ export function sendError(
   sendJson(response, status, { type: 'error', error, request_id: requestId });
 }
 
-/** Why the request may not come in; nothing when it may. Without a key everybody may. */
+/** The 401 for a wrong or missing key. Without an `apiKey` every request is accepted. */
 export function authenticationError(
   request: IncomingMessage,
   apiKey: string | undefined,
@@ -52,7 +52,7 @@ export function authenticationError(
   return { type: 'authentication_error', message };
 }
 
-/** Resolves after the time, or at once when `signal` fires; infinite times wait for the signal. */
+/** Resolves after the time, or when `signal` fires. With an infinite time it waits for the signal. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted || ms <= 0) return resolve();

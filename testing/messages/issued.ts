@@ -2,7 +2,7 @@ import type { MessageCreateParams } from '@anthropic-ai/sdk/resources/messages';
 import { canonicalTools } from './canonical.ts';
 import type { ServedMessage } from './reply.ts';
 
-/** What a server remembers of its replies, because the requests after them have to fit. */
+/** What a server remembers of its replies, to check the requests that follow them. */
 export class Issued {
   readonly #containers = new Map<string, string>();
   readonly #tools = new Map<string, string>();
@@ -18,12 +18,12 @@ export class Issued {
     }
   }
 
-  /** When a sandbox expires, in ISO 8601; nothing for one that this server has not begun. */
+  /** When a sandbox expires, in ISO 8601; `undefined` for one that this server did not issue. */
   expiryOf(container: string): string | undefined {
     return this.#containers.get(container);
   }
 
-  /** The tools that the request had which a call of the API's own tools was left open in. */
+  /** The tools of the request whose reply left this call of the API's own tools without a result. */
   toolsOf(serverToolUse: string): string | undefined {
     return this.#tools.get(serverToolUse);
   }

@@ -1,18 +1,18 @@
 import type { ModelInfo, ModelLine } from '@anthropic-ai/sdk/resources/models';
 
-/** What the API accepts differs by model. A name that is not understood is taken for the newest. */
+/** What the API accepts differs by model. An unknown name is treated as the newest model. */
 export interface ModelRules {
-  /** A thinking block is refused once anything before it changed. */
+  /** The API rejects a thinking block when anything before it has changed. */
   readonly bindsThinking: boolean;
-  /** The API replaces what the model has read by a summary. */
+  /** The API replaces earlier messages by a summary. */
   readonly compaction: boolean;
   /** `tool_choice` of type `any` or `tool`. */
   readonly forcedToolChoice: boolean;
-  /** A last message of the assistant's, to be continued. */
+  /** The last message may be the assistant's, which the model continues. */
   readonly prefill: boolean;
   /** Messages with the role `system`. */
   readonly systemMessages: boolean;
-  /** In the order in which the API lists them; none where it takes no effort. */
+  /** In the order in which the API lists them; empty for a model without effort. */
   readonly effortLevels: readonly string[];
   readonly thinkingAdaptive: boolean;
   readonly thinkingBetweenTools: boolean;

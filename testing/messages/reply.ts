@@ -18,15 +18,15 @@ export interface ScriptedToolUse {
   readonly type: 'tool_use';
   readonly name: string;
   readonly input: unknown;
-  /** Default: made from the conversation, the same at every retry. */
+  /** @default made from the conversation, so the same at every retry */
   readonly id?: string;
   readonly caller?: ToolUseBlock['caller'];
   readonly toolset_name?: string;
-  /** What a stream sends as the input's JSON instead of `input`, valid or not. */
+  /** What a stream sends in place of the JSON of `input`; it need not be valid. */
   readonly rawInput?: string;
 }
 
-/** The API compacts the conversation; without a summary it tries to and fails. */
+/** The API compacts the conversation to `content`; with `null` it tries and fails. */
 export interface ScriptedCompaction {
   readonly type: 'compaction';
   readonly content: string | null;
@@ -40,7 +40,7 @@ export interface ServedMessage extends Omit<Message, 'content' | 'usage'> {
 
 export type ServedBlock = ContentBlock | BetaCompactionBlock;
 
-/** A content block as a script writes it: what is left out is filled in by the server. */
+/** A content block as a script writes it. The server fills in what is left out. */
 export type ScriptedBlock =
   | { readonly type: 'text'; readonly text: string; readonly citations?: TextBlock['citations'] }
   | { readonly type: 'thinking'; readonly thinking: string; readonly signature?: string }
@@ -59,36 +59,37 @@ export interface Pace {
 
 /** A whole reply of the model. */
 export interface MessageReply {
+  readonly type?: 'message';
   readonly content: readonly ScriptedBlock[];
-  /** Default: `tool_use` with any `tool_use` block, else `end_turn`. */
+  /** @default `tool_use` with any `tool_use` block, else `end_turn` */
   readonly stop_reason?: StopReason | (string & {});
   readonly stop_sequence?: string;
   readonly stop_details?: RefusalStopDetails;
-  /** The sandbox that the reply has begun or gone on with. */
+  /** The sandbox that the reply started or used again. */
   readonly container?: { readonly id: string; readonly expires_at: string };
-  /** Overrides single fields of the estimate. */
+  /** Replaces single fields of the estimate. */
   readonly usage?: Partial<Usage>;
-  /** Overrides the server's pace. */
+  /** Replaces the server's pace. */
   readonly pace?: Pace;
 }
 
-/** What goes wrong with one response. Positions count the events of the stream. */
+/** What goes wrong with one response. `afterEvents` counts the events of the stream. */
 export type Fault =
   | {
-      readonly kind: 'status';
+      readonly type: 'status';
       readonly status: number;
       readonly error: ApiError;
       readonly headers: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'stallBeforeHeaders'; readonly forMs: number }
+  | { readonly type: 'stallBeforeHeaders'; readonly forMs: number }
   | StreamFault;
 
 export type StreamFault =
-  | { readonly kind: 'stall'; readonly forMs: number; readonly afterEvents?: number }
-  | { readonly kind: 'error'; readonly error: ApiError; readonly afterEvents?: number }
-  | { readonly kind: 'unknownEvent'; readonly afterEvents?: number }
-  | { readonly kind: 'end'; readonly afterEvents?: number }
-  | { readonly kind: 'reset'; readonly afterEvents?: number };
+  | { readonly type: 'stall'; readonly forMs: number; readonly afterEvents?: number }
+  | { readonly type: 'error'; readonly error: ApiError; readonly afterEvents?: number }
+  | { readonly type: 'unknownEvent'; readonly afterEvents?: number }
+  | { readonly type: 'end'; readonly afterEvents?: number }
+  | { readonly type: 'reset'; readonly afterEvents?: number };
 
 export interface ApiError {
   readonly type: string;
@@ -97,12 +98,13 @@ export interface ApiError {
 }
 
 export interface FaultReply {
+  readonly type: 'fault';
   readonly fault: Fault;
-  /** The reply that the fault spoils. */
+  /** The reply that the fault interrupts. */
   readonly reply?: Reply;
 }
 
-/** A reply, a fault, or a function that decides by the request (and by nothing else). */
+/** A reply, a fault, or a function that decides by the request and by nothing else. */
 export type Reply =
   | MessageReply
   | FaultReply

@@ -7,22 +7,22 @@ import type {
 } from '@anthropic-ai/sdk/resources/messages';
 import { isSummary, sinceSummary } from './compaction.ts';
 
-/** A request as a script sees it. It has already passed every check of the API. */
+/** A request as a script sees it. The API has already accepted it. */
 export interface ScriptRequest {
   readonly body: MessageCreateParams;
   readonly headers: IncomingHttpHeaders;
   /**
-   * The last text that a user wrote: what began this turn. Tool results do not count. Where the API
-   * has replaced it by a summary, the summary.
+   * The last text that a user wrote, which began this turn; tool results do not count. When the API has
+   * replaced it by a summary, the summary.
    */
   readonly userText: string;
-  /** How many assistant messages stand after that text: 0 for the first reply of a turn. */
+  /** How many assistant messages follow that text: 0 for the first reply of a turn. */
   readonly round: number;
   /** The tool results sent since the last assistant message, in the order of the request. */
   readonly toolResults: readonly ToolResultBlockParam[];
-  /** The text of the result for the last message's call of this tool, the first one if it has several. */
+  /** The text of the result for the first call of this tool in the last assistant message. */
   readonly resultOf: (toolName: string) => string | undefined;
-  /** How often this very same request has come by now, this time included: 1, and more for a retry. */
+  /** How often this very same request has arrived: 1 for the first time, more for retries. */
   readonly arrival: number;
 }
 

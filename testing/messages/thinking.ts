@@ -1,24 +1,24 @@
 import type { Hash } from 'node:crypto';
-import { canonicalBlock, canonicalPreamble, digestSoFar, sha256 } from './canonical.ts';
-import { isSummary } from './compaction.ts';
 import { isRecord } from '../../core/json.ts';
+import { canonicalBlock, canonicalPreamble, digestSoFar, sha256 } from './canonical.ts';
 import type { JsonObject } from './canonical.ts';
+import { isSummary } from './compaction.ts';
 
-/** Begins every signature issued here, so that a signature from elsewhere is told apart and accepted. */
+/** Every signature that this server issues begins so. One from elsewhere does not, and is accepted. */
 const ISSUER = 'plaitSig1';
 
 /**
- * What a signature says about a thinking block that came back: `intact`; `altered`, when the block
- * itself changed; `moved`, when something before it did; `foreign`, when it was not issued here.
+ * What a signature says about a thinking block that came back: `intact`; `altered`, the block itself has
+ * changed; `moved`, something before it has; `foreign`, this server did not issue it.
  */
 export type SignatureVerdict = 'intact' | 'altered' | 'moved' | 'foreign';
 
 /**
- * Walks a conversation block by block and signs or checks thinking blocks on the way, with no state
- * between requests: a signature holds a digest of everything before its block.
+ * Walks a conversation block by block, and signs or checks its thinking blocks. It needs no state between
+ * requests: a signature holds a digest of everything before its block.
  *
- * Thinking blocks are left out of that digest and chained by their signatures instead, because the
- * API lets a client drop a leading run of them, but none from the middle.
+ * Thinking blocks are not part of that digest. They are chained by their signatures instead, because the
+ * API lets a client drop the first ones, but none from the middle.
  */
 export class ThinkingSeals {
   readonly #preamble: string;
@@ -32,7 +32,7 @@ export class ThinkingSeals {
 
   add(role: string, block: unknown): void {
     if (isSummary(block)) {
-      // What comes behind a summary was thought without what the summary has replaced.
+      // The model never read what is before the summary.
       this.#prefix = sha256(this.#preamble);
       this.#previous = '';
     }
@@ -47,7 +47,7 @@ export class ThinkingSeals {
     return [ISSUER, prefix, this.#previous, ownDigest(prefix, this.#previous, text)].join('.');
   }
 
-  /** Whether `signature` fits `text` here. `bound` is whether the model binds thinking to its prefix. */
+  /** Checks `signature` for `text` at this point. `bound`: the model binds thinking to its prefix. */
   check(signature: string, text: string, bound: boolean): SignatureVerdict {
     if (!signature.startsWith(ISSUER)) return 'foreign';
     const [, prefix = '', previous = '', own = ''] = signature.split('.');
@@ -59,7 +59,7 @@ export class ThinkingSeals {
   }
 }
 
-/** The signature of a thinking block or the data of a redacted one; nothing for other blocks. */
+/** The signature of a thinking block, or the data of a redacted one. */
 function sealOf(block: unknown): string | undefined {
   if (!isRecord(block)) return undefined;
   if (block['type'] === 'thinking') return String(block['signature']);

@@ -1,10 +1,10 @@
 import type { MessageCreateParams, Usage } from '@anthropic-ai/sdk/resources/messages';
 import { isRecord } from '../../core/json.ts';
+import { blocksOf, canonicalBlock, digestSoFar, sha256 } from './canonical.ts';
 import { sinceSummary } from './compaction.ts';
 import type { ServedBlock } from './reply.ts';
-import { blocksOf, canonicalBlock, digestSoFar, sha256 } from './canonical.ts';
 
-/** How many blocks before a breakpoint the API looks for an entry that was written earlier. */
+/** How many blocks before a breakpoint the API searches for an earlier entry. */
 const LOOKBACK_BLOCKS = 20;
 
 type InputUsage = Pick<
@@ -12,7 +12,7 @@ type InputUsage = Pick<
   'input_tokens' | 'cache_creation' | 'cache_creation_input_tokens' | 'cache_read_input_tokens'
 >;
 
-/** Four characters a token: near enough for budgets, and the same every time. */
+/** Four characters a token: close enough for budgets, and the same every time. */
 export function estimateTokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
@@ -22,8 +22,8 @@ export function estimateInputTokens(body: Pick<MessageCreateParams, 'messages'>)
 }
 
 /**
- * The prompt cache, modelled simply: an entry is a prefix that ended at a `cache_control` of an
- * earlier request to this server. No minimum size, no expiry.
+ * A simple model of the prompt cache: an entry is a prefix that ended at a `cache_control` of an earlier
+ * request to this server. It has no minimum size and never expires.
  */
 export class PromptCache {
   readonly #entries = new Set<string>();
@@ -63,7 +63,7 @@ export class PromptCache {
   }
 }
 
-/** Tokens of a reply, thinking counted in and summaries not, as the API does. */
+/** Tokens of a reply, with thinking and without summaries, as the API counts them. */
 export function outputUsage(
   content: readonly ServedBlock[],
 ): Pick<Usage, 'output_tokens' | 'output_tokens_details'> {

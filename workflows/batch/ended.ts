@@ -6,10 +6,7 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { AttemptReport } from '../../core/failures.ts';
 import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
-import { attemptReport, heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
-import { defined } from '../../core/json.ts';
 import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
 import {
   afterAttempts,
@@ -21,10 +18,13 @@ import {
   noWorkerText,
   unreadableResultText,
 } from '../../core/calls/texts.ts';
-import { Unreadable } from '../../core/shape.ts';
 import type { ToolReturn } from '../../core/calls/tool-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
+import type { AttemptReport } from '../../core/failures.ts';
+import { attemptReport, heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { defined } from '../../core/json.ts';
+import { Unreadable } from '../../core/shape.ts';
 
 /** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
 const NOT_REGISTERED = 'NotFoundError';
@@ -49,7 +49,7 @@ export type CallEnd =
       type: 'awaits completion';
       key: string;
       timeout: number;
-      /** How the tool ran that will have no more activity. */
+      /** How its tool ran. */
       begun: Pick<SettledCall, 'attempts' | 'start'>;
     };
 

@@ -79,23 +79,17 @@ class BatchRun {
   constructor(
     batch: Batch,
     outside: Outside,
-    {
-      resolve,
-      reject,
-    }: {
-      resolve: (settled: SettledCall[]) => void;
-      reject: (error: unknown) => void;
-    },
+    ended: { resolve: (settled: SettledCall[]) => void; reject: (error: unknown) => void },
   ) {
     this.batch = batch;
     this.outside = outside;
-    this.resolve = resolve;
+    this.resolve = ended.resolve;
     const { agent, policy } = batch;
     this.timeout = firstTimeout(policy, batch.turnTime);
     this.scope = new BatchScope({
       ofItsOwn: policy.onToolFailure === 'cancelSiblings' || this.timeout !== undefined,
       done: () => this.showWhatIsOpen(),
-      failed: reject,
+      failed: ended.reject,
     });
     const policies = new Map(agent.policies);
     this.limiter = new Limiter({
@@ -198,18 +192,18 @@ class BatchRun {
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
     const use = { tool: call.use.name, bytes: commandBytes(call, this.contextBytes) };
-    this.limiter.pass(use, () => {
+    this.limiter.acquire(use, () => {
       // It was answered while it was queued.
-      if (this.isSettled(call) || this.stop !== undefined) this.limiter.leave(use);
-      else this.run(call, () => this.limiter.leave(use));
+      if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
+      else this.run(call, () => this.limiter.release(use));
     });
   }
 
-  private run(call: BatchCall, leaveLimiter: () => void): void {
+  private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
     this.outside.completions.expect(call.use.id);
     runCall(this.batch, call, (end) => {
-      leaveLimiter();
+      release();
       this.end(call, end);
     });
   }

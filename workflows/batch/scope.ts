@@ -4,8 +4,8 @@ import { MAX_DURATION } from '../../core/duration.ts';
 /**
  * Where the callbacks of a batch run: an activity that ended, a decision, a timer, a cancelled turn.
  *
- * What they schedule belongs to the batch and can be cancelled with it, and a defect in them fails the
- * turn, where it is told; unhandled, it would stop the turn without a word.
+ * What they schedule belongs to the batch and can be cancelled with it. A defect in them fails the turn,
+ * with its message; unhandled, it would stop the turn silently.
  */
 export class BatchScope {
   private readonly scope: CancellationScope;

@@ -1,5 +1,5 @@
-import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
 import { describe, expect, test } from 'vitest';
+import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
 import { assembleReply } from '../../../activities/model/assemble-reply.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
 import { block, messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';

@@ -2,7 +2,7 @@ import type { MessageParam } from '@anthropic-ai/sdk/resources/messages';
 import { expect, test } from 'vitest';
 import { requestParams } from '../../../activities/model/request-params.ts';
 import type { AgentSpec } from '../../../core/agent-spec.ts';
-import { refusal } from '../../../testing/refusals.ts';
+import { rejection } from '../../../testing/rejections.ts';
 
 const MARK = { type: 'ephemeral' as const };
 const HOUR = { type: 'ephemeral' as const, ttl: '1h' as const };
@@ -78,7 +78,7 @@ test('marks in the messages are left out, so that there are never too many', () 
   const messages = [question, ...ids.flatMap((id) => [call(id), result(id, MARK)])];
   const before = JSON.stringify(messages);
   const params = requestParams({ ...SPEC, cache: { ttl: '1h' } }, messages);
-  expect(refusal({ ...params, stream: true })).toBeUndefined();
+  expect(rejection({ ...params, stream: true })).toBeUndefined();
   expect(JSON.stringify(params).match(/"cache_control"/g)).toHaveLength(3);
   expect(params).toMatchObject({ cache_control: HOUR });
   expect(JSON.stringify(messages)).toBe(before);

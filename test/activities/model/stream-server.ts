@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { MessagesEvent } from '../../../testing/sse.ts';
-import { frame } from '../../../testing/sse.ts';
+import type { MessagesEvent } from '../../../testing/messages/sse.ts';
+import { frame } from '../../../testing/messages/sse.ts';
 import type { Loopback } from '../../fixtures/loopback.ts';
 import { onLoopback } from '../../fixtures/loopback.ts';
 

@@ -8,9 +8,9 @@ import { requestParams } from '../../../activities/model/request-params.ts';
 import { requestReply } from '../../../activities/model/request-reply.ts';
 import { createSecrets } from '../../../activities/model/secrets.ts';
 import type { ReplyBlock } from '../../../core/conversation/messages.ts';
-import { beginTurn, commitReply } from '../../../core/turn/state.ts';
 import { allMessages } from '../../../core/conversation/transcript.ts';
-import { frame, messageEvents } from '../../../testing/sse.ts';
+import { frame, messageEvents } from '../../../testing/messages/sse.ts';
+import { beginTurn, commitReply } from '../../../core/turn/state.ts';
 import { onLoopback } from '../../fixtures/loopback.ts';
 
 const SPEC = { model: 'claude-opus-5-5', max_tokens: 1_000 };

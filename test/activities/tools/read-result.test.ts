@@ -5,10 +5,10 @@ import { createReadResult } from '../../../activities/tools/read-result.ts';
 import { presentResult } from '../../../activities/tools/result.ts';
 import type { KeptText } from '../../../activities/transcript/store.ts';
 import { pageOf, readResultTool } from '../../../agents/read-result.ts';
-import { READ_RESULT } from '../../../core/names.ts';
+import type { StoredResult } from '../../../core/calls/outcome.ts';
 import { DEFAULT_RESULT_BYTES, utf8Bytes } from '../../../core/conversation/cut-result.ts';
 import { INVALID_TOOL_INPUT, STORAGE_FAILED } from '../../../core/failures.ts';
-import type { StoredResult } from '../../../core/calls/stored-result.ts';
+import { READ_RESULT } from '../../../core/names.ts';
 
 /** A storage of one text. */
 function storeOf(text: string) {

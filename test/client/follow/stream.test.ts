@@ -24,7 +24,7 @@ async function listen(turn: TurnHandle, afterReply = 0): Promise<TurnStreamEvent
   return events;
 }
 
-/** What a consumer holds of each round that does as it is told. */
+/** What a consumer holds of each round that follows the events. */
 function texts(events: readonly TurnStreamEvent[]): string[] {
   const held: string[] = [];
   for (const event of events) {
@@ -42,7 +42,7 @@ const outline = (events: readonly TurnStreamEvent[]) =>
   typesOf(events).filter((type, i, all) => type !== all[i - 1]);
 
 describe('stream', () => {
-  test('tells text while the model writes it, and adds no event to the history', async () => {
+  test('has text while the model writes it, and adds no event to the history', async () => {
     const agent = agentWith([look]);
     const script = conversation('slow', [slowly(say(ANSWER))]);
     await using plait = await startPlait({
@@ -75,7 +75,7 @@ describe('stream', () => {
     expect(typesOf(await listen(turn))).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
   });
 
-  test('tells thinking, calls that form, run beside each other and end, and the next reply', async () => {
+  test('has thinking, calls that grow, run beside each other and end, and the next reply', async () => {
     const broken = reader('broken', () => {
       throw new Error('no such order');
     });
@@ -118,7 +118,7 @@ describe('stream', () => {
     });
   });
 
-  test('says that the model is asked again after a torn reply, and tells the new one whole', async () => {
+  test('says that the model is asked again after a torn reply, and has the new one whole', async () => {
     const agent = agentWith([]);
     const torn = fault.stallMidStream(60_000, { reply: say(ANSWER) });
     const script = conversation(/./, [times(1, torn, slowly(say(`Again: ${ANSWER}`)))]);
@@ -181,7 +181,7 @@ describe('stream', () => {
     expect(texts(events)[1]).toBe(ANSWER);
   });
 
-  test('tells two consumers the same, each at its own pace', async () => {
+  test('is the same for two consumers, each at its own pace', async () => {
     const agent = agentWith([look]);
     const script = conversation(/./, [
       slowly(callTools([['look', { id: 1 }]], { text: ANSWER })),
@@ -195,7 +195,7 @@ describe('stream', () => {
     expect(all.at(-1)).toEqual(few.at(-1));
   });
 
-  test('tells a reply that is longer than what heartbeats hold', async () => {
+  test('has a reply whole that is longer than what heartbeats hold', async () => {
     const long = Array.from({ length: 8_000 }, (_, i) => `naïve ${i} 🙂`).join('\n');
     const agent = agentWith([]);
     const script = conversation(/./, [slowly(say(long))]);
@@ -209,7 +209,7 @@ describe('stream', () => {
     expect(texts(await listen(turn))).toEqual([long]);
   });
 
-  test('fetches a reply from the storage, and says so where it has none', async () => {
+  test('fetches a reply from the storage, and throws where the client has none', async () => {
     const long = 'All work and no play. '.repeat(20_000);
     const storage = directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));
     const large = reader('large', () => 'x'.repeat(400_000));
@@ -287,7 +287,7 @@ describe('stream', () => {
     expect((await turn.describe()).status).toBe('RUNNING');
   });
 
-  test('follows a turn that goes on in new runs, and tells each round once', async () => {
+  test('follows a turn that continues in new runs, and has each round once', async () => {
     const agent = agentWith([look], { historyEvents: 20 });
     const script = conversation(/./, [
       ...Array.from({ length: 4 }, (_, i) =>

@@ -32,7 +32,7 @@ describe('a failure for the batch policy', () => {
   });
 });
 
-describe('the first limit of time that is up', () => {
+describe('the first time limit that is up', () => {
   const ofTurn = { type: 'turn timeout', milliseconds: 9_000 } as const;
   const ofBatch = { type: 'batch timeout', milliseconds: 500 } as const;
   const policy = { onToolFailure: 'report' } as const;

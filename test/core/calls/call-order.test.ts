@@ -7,7 +7,7 @@ const A = '{"path":"/a"}';
 const B = '{"path":"/b"}';
 const writes = (key: string): Access => ({ writes: [key] });
 
-/** Calls that settle with `settle`, which returns those that are let go by it, in turn. */
+/** Calls that settle with `settle`, which returns those that it releases, in turn. */
 function follow(accesses: readonly (Access | undefined)[]) {
   const outcomes = new Map<number, OutcomeType>();
   const order = new CallOrder(accesses, (index) => outcomes.get(index));
@@ -24,7 +24,7 @@ function follow(accesses: readonly (Access | undefined)[]) {
 }
 
 describe('a call', () => {
-  test('that conflicts with no earlier one is never held', () => {
+  test('that does not conflict with an earlier one is never held', () => {
     expect(follow([writes(A), undefined, writes(B)]).held()).toEqual([]);
   });
 
@@ -48,7 +48,7 @@ describe('a call', () => {
     expect(order.blocker(2)).toBeUndefined();
   });
 
-  test('is let go before the next one is, so that what comes of it is seen by that one', () => {
+  test('is released before the next one, which sees what became of it', () => {
     const { order, outcomes } = follow([writes(A), writes(A), writes(A)]);
     const seen: string[] = [];
     outcomes.set(0, 'failed');
@@ -66,14 +66,14 @@ describe('a call', () => {
 const nothingHasStarted = () => false;
 
 describe('an edit', () => {
-  test('lets calls go that the edited one does not meet any more', () => {
+  test('releases calls that the edited one does not conflict with any more', () => {
     const { order, held } = follow([writes(A), writes(A), writes(A)]);
     order.edit(1, writes(B), nothingHasStarted);
 
     expect(held()).toEqual([2]);
   });
 
-  test('holds a call for what has settled no more, and remembers how that ended', () => {
+  test('does not hold a call for what has settled, and remembers how that ended', () => {
     const { order, held, settle } = follow([writes(A), writes(B)]);
     settle(0, 'denied');
     order.edit(1, writes(A), (index) => index === 0);

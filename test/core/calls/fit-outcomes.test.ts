@@ -57,7 +57,7 @@ describe('outcomes that have to fit into the room that is left', () => {
     expect(fitOutcomes([text(3_000_000)], Number.POSITIVE_INFINITY)).toEqual([text(3_000_000)]);
   });
 
-  test('stay of their kind where they are no results, and lose the end of a long message', () => {
+  test('keep their kind where they are not results, and lose the end of a long message', () => {
     const unknown: ToolOutcome = {
       type: 'unknown',
       message: `${workerLostText(10_000)} ${MAY_HAVE_HAPPENED}`,
@@ -70,7 +70,7 @@ describe('outcomes that have to fit into the room that is left', () => {
     expect(fitted[1]).toEqual({ type: 'failed', message: `E42 ${'x'.repeat(295)}…` });
   });
 
-  test('are told in a few words where even that does not fit, and stay of their kind', () => {
+  test('are put in a few words where even that does not fit, and keep their kind', () => {
     const long = 'E42 é" '.repeat(100);
     const types = [
       'failed',

@@ -8,109 +8,109 @@ const free = { calls: 100, bytes: 1_000, callsOf: () => undefined };
 
 const oneSlow = (tool: string) => (tool === 'slow' ? 1 : undefined);
 
-/** Passes all at once; what has started and not left, and what started in which order. */
-function passAll(gate: Limiter, uses: readonly LimiterUse[]) {
-  const inside: LimiterUse[] = [];
+/** Acquires all at once; what is open, and what has started in which order. */
+function acquireAll(limiter: Limiter, uses: readonly LimiterUse[]) {
+  const open: LimiterUse[] = [];
   const started: LimiterUse[] = [];
   for (const one of uses) {
-    gate.pass(one, () => {
-      inside.push(one);
+    limiter.acquire(one, () => {
+      open.push(one);
       started.push(one);
     });
   }
-  const leave = (index: number) => {
-    for (const one of inside.splice(index, 1)) gate.leave(one);
+  const release = (index: number) => {
+    for (const one of open.splice(index, 1)) limiter.release(one);
   };
-  return { inside, started, leave };
+  return { open, started, release };
 }
 
-describe('a gate', () => {
-  test('lets everything through at once while there is room', () => {
-    const { inside } = passAll(new Limiter(free), [use('a'), use('b'), use('a')]);
+describe('a limiter', () => {
+  test('starts every call at once while there is room', () => {
+    const { open } = acquireAll(new Limiter(free), [use('a'), use('b'), use('a')]);
 
-    expect(inside).toHaveLength(3);
+    expect(open).toHaveLength(3);
   });
 
-  test('holds what is above the number of calls, first come first served', () => {
+  test('holds the calls above the limit, first come first served', () => {
     const uses = ['a', 'b', 'c', 'd'].map((tool) => use(tool));
-    const { started, leave } = passAll(new Limiter({ ...free, calls: 2 }), uses);
+    const { started, release } = acquireAll(new Limiter({ ...free, calls: 2 }), uses);
 
     expect(started).toEqual(uses.slice(0, 2));
-    leave(0);
+    release(0);
     expect(started).toEqual(uses.slice(0, 3));
-    leave(0);
+    release(0);
     expect(started).toEqual(uses);
   });
 
-  test('lets a call that is larger than the gate through alone', () => {
+  test('starts a call above the limit in bytes alone', () => {
     const uses = [use('a', 600), use('large', 5_000), use('b', 1)];
-    const { inside, leave } = passAll(new Limiter(free), uses);
+    const { open, release } = acquireAll(new Limiter(free), uses);
 
-    expect(inside).toEqual([uses[0]]);
-    leave(0);
-    expect(inside).toEqual([uses[1]]);
-    leave(0);
-    expect(inside).toEqual([uses[2]]);
+    expect(open).toEqual([uses[0]]);
+    release(0);
+    expect(open).toEqual([uses[1]]);
+    release(0);
+    expect(open).toEqual([uses[2]]);
   });
 
-  test('lets nobody overtake a call that waits for room', () => {
+  test('lets no call overtake one that waits for room', () => {
     const uses = [use('a', 600), use('b', 600), use('small', 1)];
-    const { started } = passAll(new Limiter(free), uses);
+    const { started } = acquireAll(new Limiter(free), uses);
 
     expect(started).toEqual([uses[0]]);
   });
 
-  test('lets every other tool overtake a call that waits for its own', () => {
+  test('lets calls of other tools overtake one that waits for its own', () => {
     const uses = [use('slow'), use('slow'), use('quick'), use('slow'), use('quick')];
-    const { started, leave } = passAll(new Limiter({ ...free, callsOf: oneSlow }), uses);
+    const { started, release } = acquireAll(new Limiter({ ...free, callsOf: oneSlow }), uses);
 
     expect(started.map(({ tool }) => tool)).toEqual(['slow', 'quick', 'quick']);
-    leave(0);
-    leave(started.length - 2);
+    release(0);
+    release(started.length - 2);
     expect(started.filter(({ tool }) => tool === 'slow')).toHaveLength(3);
   });
 
-  test('does not nest calls that leave as soon as they start', () => {
-    const gate = new Limiter({ ...free, calls: 1 });
+  test('does not nest calls that are released as soon as they start', () => {
+    const limiter = new Limiter({ ...free, calls: 1 });
     let done = 0;
     const first = use('first');
-    gate.pass(first, () => undefined);
+    limiter.acquire(first, () => undefined);
     for (let i = 0; i < 5_000; i++) {
       const next = use('next');
-      gate.pass(next, () => {
+      limiter.acquire(next, () => {
         done += 1;
-        gate.leave(next);
+        limiter.release(next);
       });
     }
 
-    gate.leave(first);
+    limiter.release(first);
 
     expect(done).toBe(5_000);
   });
 
   test('goes on after a start that threw', () => {
-    const gate = new Limiter({ ...free, calls: 1 });
+    const limiter = new Limiter({ ...free, calls: 1 });
     const [first, broken, last] = [use('first'), use('broken'), use('last')];
     let ran = false;
-    gate.pass(first, () => undefined);
-    gate.pass(broken, () => {
+    limiter.acquire(first, () => undefined);
+    limiter.acquire(broken, () => {
       throw new Error('broken');
     });
-    gate.pass(last, () => {
+    limiter.acquire(last, () => {
       ran = true;
     });
 
-    expect(() => gate.leave(first)).toThrow('broken');
-    gate.leave(broken);
+    expect(() => limiter.release(first)).toThrow('broken');
+    limiter.release(broken);
     expect(ran).toBe(true);
   });
 });
 
-describe('whatever passes and leaves', () => {
+describe('whatever is acquired and released', () => {
   const tool = fc.constantFrom('a', 'b', 'c');
   const scenario = fc.record({
     uses: fc.array(fc.record({ tool, bytes: fc.integer({ min: 0, max: 60 }) }), { maxLength: 40 }),
-    /** Which of those inside leaves next, and whether another call comes first. */
+    /** Which open call is released next, and whether another one comes first. */
     turns: fc.infiniteStream(fc.record({ index: fc.nat(), arrives: fc.boolean() })),
     calls: fc.integer({ min: 1, max: 6 }),
     bytes: fc.integer({ min: 1, max: 100 }),
@@ -122,20 +122,20 @@ describe('whatever passes and leaves', () => {
     fc.assert(
       fc.property(scenario, ({ uses, turns, calls, bytes, ofA, ofB }) => {
         const callsOf = (name: string) => ({ a: ofA, b: ofB })[name];
-        const gate = new Limiter({ calls, bytes, callsOf });
-        const inside: number[] = [];
+        const limiter = new Limiter({ calls, bytes, callsOf });
+        const open: number[] = [];
         const started: number[] = [];
         const check = (arrived: number) => {
-          const used = inside.map((i) => uses[i] as LimiterUse);
+          const used = open.map((i) => uses[i] as LimiterUse);
           const size = used.reduce((sum, one) => sum + one.bytes, 0);
-          expect(inside.length).toBeLessThanOrEqual(calls);
-          expect(size <= bytes || inside.length === 1).toBe(true);
+          expect(open.length).toBeLessThanOrEqual(calls);
+          expect(size <= bytes || open.length === 1).toBe(true);
           for (const name of ['a', 'b']) {
             const ofTool = used.filter((one) => one.tool === name).length;
             expect(ofTool).toBeLessThanOrEqual(callsOf(name) ?? calls);
           }
           const waiting = [...Array(arrived).keys()].filter((i) => !started.includes(i));
-          if (waiting.length > 0) expect(inside.length).toBeGreaterThan(0);
+          if (waiting.length > 0) expect(open.length).toBeGreaterThan(0);
           // First come first served among the calls of one tool.
           for (const i of started) {
             const overtaken = waiting.find((j) => j < i && uses[j]?.tool === uses[i]?.tool);
@@ -143,17 +143,17 @@ describe('whatever passes and leaves', () => {
           }
         };
         let arrived = 0;
-        while (arrived < uses.length || inside.length > 0) {
+        while (arrived < uses.length || open.length > 0) {
           const { index, arrives } = turns.next().value as { index: number; arrives: boolean };
-          if (arrived < uses.length && (arrives || inside.length === 0)) {
+          if (arrived < uses.length && (arrives || open.length === 0)) {
             const i = arrived++;
-            gate.pass(uses[i] as LimiterUse, () => {
-              inside.push(i);
+            limiter.acquire(uses[i] as LimiterUse, () => {
+              open.push(i);
               started.push(i);
             });
           } else {
-            const [i = 0] = inside.splice(index % inside.length, 1);
-            gate.leave(uses[i] as LimiterUse);
+            const [i = 0] = open.splice(index % open.length, 1);
+            limiter.release(uses[i] as LimiterUse);
           }
           check(arrived);
         }

@@ -93,7 +93,7 @@ describe('the message that answers a reply', () => {
     );
   });
 
-  test('is refused for any calls and outcomes that differ in number', () => {
+  test('is never made for any calls and outcomes that differ in number', () => {
     fc.assert(
       fc.property(batch(5), fc.array(outcome, { maxLength: 5 }), (calls, outcomes) => {
         fc.pre(calls.length !== outcomes.length);

@@ -1,8 +1,8 @@
 import type { Access, AccessKeys } from '../../../core/calls/order.ts';
 import type { OutcomeType } from '../../../core/calls/outcome.ts';
 
-// What the order of calls means, without any waiting: they run one after another. Knows nothing of
-// core/order.ts.
+// What the order of calls means, without any waiting: they run one after another. Independent of
+// core/calls/order.ts.
 
 /** A call, and how it ends if it runs. */
 export interface PlannedCall {
@@ -19,13 +19,17 @@ export interface Ran {
   writers: Map<string, number[]>;
 }
 
-const BAD_WRITES: readonly (OutcomeType | undefined)[] = [
-  'failed',
-  'timedOut',
-  'denied',
-  'skipped',
-  undefined,
-];
+/** After which outcomes of a write nobody may rely on it. */
+const IS_BAD_WRITE: Record<OutcomeType, boolean> = {
+  succeeded: false,
+  failed: true,
+  timedOut: true,
+  // Looked at by itself: the write may still be at work.
+  unknown: false,
+  denied: true,
+  cancelled: false,
+  skipped: true,
+};
 
 /** Runs the calls one after another, each on what the earlier ones left behind. */
 export function runInSequence(calls: readonly PlannedCall[]): Ran {
@@ -54,7 +58,7 @@ export function runInSequence(calls: readonly PlannedCall[]): Ran {
     if (ended !== undefined) recordRun(ran, i, access);
     ran.outcomes.push(ended);
     const { reads = [], writes = [] } = typeof access === 'object' ? access : {};
-    if (BAD_WRITES.includes(ended)) for (const key of writes) badlyWritten.add(key);
+    if (ended === undefined || IS_BAD_WRITE[ended]) for (const key of writes) badlyWritten.add(key);
     if (ended !== 'unknown') continue;
     maybeAnything = true;
     maybeEverything ||= access === 'exclusive';

@@ -125,7 +125,7 @@ describe('the order of calls, whatever they touch,', () => {
     );
   });
 
-  test('is about pairs that conflict, in either direction', () => {
+  test('depends on pairs that conflict, in either direction', () => {
     fc.assert(
       fc.property(access, access, (a, b) => {
         expect(conflicts(a, b)).toBe(areInConflict(a, b));
@@ -153,7 +153,7 @@ describe('the order of calls, whatever they touch,', () => {
     );
   });
 
-  test('lets every call start at once that conflicts with no earlier one', () => {
+  test('lets every call that does not conflict with an earlier one start at once', () => {
     fc.assert(
       fc.property(calls, choices, (planned, stream) => {
         const simulation = new Simulation(planned);

@@ -179,11 +179,14 @@ describe('a call runs', () => {
     expect(blockerAfter([{ reads: [A], writes: [B] }, outcome], [writes(A)])).toBeUndefined();
   });
 
-  test.for(NOT_DONE)('after an exclusive call that ended as %s, for that is no key', (outcome) => {
-    expect(blockerAfter(['exclusive', outcome], [writes(A)])).toBeUndefined();
-    expect(blockerAfter(['exclusive', outcome], ['exclusive'])).toBeUndefined();
-    expect(blockerAfter([writes(A), outcome], ['exclusive'])).toBeUndefined();
-  });
+  test.for(NOT_DONE)(
+    'after an exclusive call that ended as %s, since that is not a key',
+    (outcome) => {
+      expect(blockerAfter(['exclusive', outcome], [writes(A)])).toBeUndefined();
+      expect(blockerAfter(['exclusive', outcome], ['exclusive'])).toBeUndefined();
+      expect(blockerAfter([writes(A), outcome], ['exclusive'])).toBeUndefined();
+    },
+  );
 
   test('after an unknown outcome when it only reads', () => {
     expect(blockerAfter([writes(A), 'unknown'], [reads(A)])).toBeUndefined();

@@ -9,7 +9,7 @@ import {
 const call = { turnId: 'ticket-88', callId: 'toolu_01', key: 'k' };
 
 describe('the token of a call', () => {
-  it('is a word that survives every address and header, and comes back as what it was', () => {
+  it('survives every address and header, and is read as what it was', () => {
     const text = fc.string({ unit: 'binary' });
     fc.assert(
       fc.property(text, text, text, (turnId, callId, key) => {
@@ -20,13 +20,13 @@ describe('the token of a call', () => {
     );
   });
 
-  it('keeps its form, since tokens are out for weeks', () => {
+  it('keeps its form, since tokens stay valid for weeks', () => {
     const token = 'AeyJ0dXJuSWQiOiJ0aWNrZXQtODgiLCJjYWxsSWQiOiJ0b29sdV8wMSIsImtleSI6ImsifQ';
     expect(encodeCallToken(call)).toBe(token);
     expect(decodeCallToken(token)).toEqual(call);
   });
 
-  it('is refused where it is something else, with what a token looks like', () => {
+  it('is not anything else, and the error says what a token looks like', () => {
     const token = encodeCallToken(call);
     const others = [
       '',
@@ -49,8 +49,8 @@ describe('the token of a call', () => {
       expect(() => decodeCallToken(other)).toThrow(InvalidCallTokenError);
     }
     expect(() => decodeCallToken('toolu_01')).toThrow(
-      '"toolu_01" is no token of a tool call. A token begins with A',
+      '"toolu_01" is not the token of a tool call. A token starts with A',
     );
-    expect(() => decodeCallToken('x'.repeat(500))).toThrow(/^"x{39}…" is no token/);
+    expect(() => decodeCallToken('x'.repeat(500))).toThrow(/^"x{39}…" is not the token/);
   });
 });

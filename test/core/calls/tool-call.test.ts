@@ -28,6 +28,9 @@ test.for([
   ['a time that no date has', { ...result, endedAt: 1e300 }],
   ['an attempt that is none', { ...result, attempt: Number.NaN }],
   ['a later without a key', { ...report, type: 'later' }],
-] as const)('what a person completed the activity with is not taken for it: %s', ([, value]) => {
-  expect(readToolReturn(value)).toBeUndefined();
-});
+] as const)(
+  'what an activity was completed with by hand is not a return of a tool: %s',
+  ([, value]) => {
+    expect(readToolReturn(value)).toBeUndefined();
+  },
+);

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isRecord } from '../../../core/json.ts';
 import { findInputProblem, findOpeningProblem, openingMessages } from '../../../core/turn/input.ts';
-import { refusal } from '../../../testing/refusals.ts';
+import { rejection } from '../../../testing/rejections.ts';
 import { imageBlock, png } from '../../fixtures/images.ts';
 
 // What people begin a turn or a session with is checked by rules of core/, and the scripted server has the
@@ -19,7 +19,7 @@ const TOOLS = [
 
 function rejectedByServer(messages: readonly unknown[]): string | undefined {
   const body = { model: 'claude-opus-5-5', max_tokens: 1_000, tools: TOOLS, messages };
-  return refusal(body)?.message;
+  return rejection(body)?.message;
 }
 
 const next = { role: 'user', content: 'and then' };

@@ -7,8 +7,8 @@ import {
   resultText,
   utf8Bytes,
 } from '../../../core/conversation/cut-result.ts';
-import { hasLoneSurrogate } from '../../../core/json.ts';
 import type { ToolResultBlock, ToolResultContent } from '../../../core/conversation/messages.ts';
+import { hasLoneSurrogate } from '../../../core/json.ts';
 
 const text = (words: string): ToolResultBlock => ({ type: 'text', text: words });
 const image: ToolResultBlock = {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import type { ModelErrorReport } from '../../../core/failures.ts';
 import type { Message, ToolResultBlock } from '../../../core/conversation/messages.ts';
 import {
   isAboutFiles,
@@ -8,6 +7,7 @@ import {
   withoutRejected,
 } from '../../../core/conversation/rejected-files.ts';
 import { append, EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
+import type { ModelErrorReport } from '../../../core/failures.ts';
 import { imageBlock, pdf, pdfBlock, png } from '../../fixtures/images.ts';
 
 const report = (change: Partial<ModelErrorReport> = {}): ModelErrorReport => ({

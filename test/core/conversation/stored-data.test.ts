@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fingerprint } from '../../../core/fingerprint.ts';
 import type { StoredData } from '../../../core/conversation/stored-data.ts';
 import {
   isStoredData,
@@ -11,6 +10,7 @@ import {
   storedData,
   takeOutData,
 } from '../../../core/conversation/stored-data.ts';
+import { fingerprint } from '../../../core/fingerprint.ts';
 
 /** Keeps what it is given, under a claim that is another one each time. */
 function memory() {

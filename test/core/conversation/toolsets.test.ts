@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { originOf, resultProblem } from '../../../core/calls/origin.ts';
 import { mergeOutcomes } from '../../../core/calls/merge-outcomes.ts';
+import { originOf, resultProblem } from '../../../core/calls/origin.ts';
 import type {
   ToolResultBlock,
   ToolResultContent,

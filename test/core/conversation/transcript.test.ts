@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonBytes } from '../../../core/json.ts';
 import type { Message } from '../../../core/conversation/messages.ts';
 import type { Segment } from '../../../core/conversation/transcript.ts';
 import {
@@ -15,6 +14,7 @@ import {
   SEGMENT_BYTES,
   segmentsToAbsorb,
 } from '../../../core/conversation/transcript.ts';
+import { jsonBytes } from '../../../core/json.ts';
 
 const says = (text: string): Message => ({ role: 'user', content: text });
 const segment = (bytes: number): Segment => ({ claim: {}, digest: '', messages: 1, bytes });

@@ -1,0 +1,204 @@
+import type { Client } from '@temporalio/client';
+import type { PayloadCodec, StorageDriver } from '@temporalio/common';
+import { findFileProblem, largestFile } from '../core/conversation/files.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import type { StoredData } from '../core/conversation/stored-data.ts';
+import {
+  largeData,
+  putBackData,
+  storedData,
+  takeOutData,
+} from '../core/conversation/stored-data.ts';
+import type { Segment, Transcript } from '../core/conversation/transcript.ts';
+import { INLINE_BYTES } from '../core/conversation/transcript.ts';
+import { causeChain } from '../core/failures.ts';
+import { jsonBytes } from '../core/json.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
+import type {
+  SessionTurnProgress,
+  SessionTurnResult,
+  TurnProgress,
+  TurnResult,
+} from '../core/turn/result.ts';
+import { isSessionProgress } from '../core/turn/result.ts';
+import { StorageUnavailableError } from '../storage/errors.ts';
+import { partDigest, readPart, writePart } from '../storage/stored-part.ts';
+import { TurnFailedError } from './errors.ts';
+
+// What a client writes to the storage and reads from it: the messages of a conversation, and the data of
+// its images and documents. Both lie outside of any history.
+
+interface ClientStorage {
+  driver: StorageDriver;
+  codecs: readonly PayloadCodec[];
+}
+
+function storageOf(client: Client): ClientStorage | undefined {
+  const { externalStorage, payloadCodecs: codecs } = client.options.loadedDataConverter;
+  const driver = externalStorage?.drivers[0];
+  return driver === undefined ? undefined : { driver, codecs };
+}
+
+/**
+ * What to send in place of these messages or blocks: the data of large images and documents goes to
+ * the storage. `path` is the caller's name for them.
+ *
+ * Throws an `InvalidTurnError` for an image or a document that the API would reject, and for large ones
+ * where there is no storage; a `StorageUnavailableError` where the storage cannot be written.
+ */
+export async function withoutFiles<T>(client: Client, value: T, path: string): Promise<T> {
+  const problem = findFileProblem(value, path);
+  if (problem !== undefined) throw new InvalidTurnError(`${problem}.`);
+  const isInline = storageOf(client) === undefined && largeData(value).length > 0;
+  const bytes = isInline ? jsonBytes(value) : 0;
+  if (bytes > INLINE_BYTES) {
+    throw new InvalidTurnError(
+      `${path} has ${bytes} bytes with its images and documents (${largestFile(value, path)}), and without a \`storage\` at most ${INLINE_BYTES} fit. Give the client and the workers one, or upload the file with Anthropic's Files API and send its id.`,
+    );
+  }
+  return await storedFiles(client, value);
+}
+
+/** The same without a check; large data stays inline where there is no storage. */
+export async function storedFiles<T>(client: Client, value: T): Promise<T> {
+  const storage = storageOf(client);
+  if (storage === undefined) return value;
+  try {
+    return await takeOutData(value, (data) => storeFile(storage, data));
+  } catch (error) {
+    throw new StorageUnavailableError(
+      `Images or documents cannot be written to storage ${storage.driver.name}: ${causeChain(error)}. Nothing was sent.`,
+      { cause: error },
+    );
+  }
+}
+
+/** As workers do it. */
+async function storeFile({ driver, codecs }: ClientStorage, data: string): Promise<StoredData> {
+  const claim = await writePart(driver, { data }, codecs);
+  const digest = partDigest(JSON.stringify({ data }));
+  return { type: 'plait.stored', digest, claim, bytes: Buffer.byteLength(data) };
+}
+
+/** The same messages or blocks with the data of their images and documents. */
+export async function withFiles<T>(client: Client, value: T): Promise<T> {
+  if (storedData(value).length === 0) return value;
+  return await fromStorage(client, FILES, (read) =>
+    putBackData(value, async ({ claim }) => (await read<{ data: string }>(claim)).data),
+  );
+}
+
+export interface MessageRange {
+  /** Index of the first message. @default 0 */
+  from?: number;
+  /** Most messages. @default all */
+  limit?: number;
+}
+
+/** Messages of a conversation. Fetches only the segments that hold them. */
+export async function readMessages(
+  client: Client,
+  { segments, tail }: Transcript,
+  { from = 0, limit = Number.POSITIVE_INFINITY }: MessageRange = {},
+): Promise<Message[]> {
+  const to = from + limit;
+  let start = 0;
+  const parts: Promise<Message[]>[] = [];
+  for (const segment of segments) {
+    const first = start;
+    start += segment.messages;
+    if (start <= from || first >= to) continue;
+    parts.push(readSegment(client, segment).then((all) => cut(all, first, from, to)));
+  }
+  const messages = [...(await Promise.all(parts)).flat(), ...cut(tail, start, from, to)];
+  return await withFiles(client, messages);
+}
+
+/** The messages of the range, out of a list that begins at index `first`. */
+function cut(messages: Message[], first: number, from: number, to: number): Message[] {
+  return messages.slice(Math.max(0, from - first), Math.max(0, to - first));
+}
+
+function readSegment(client: Client, { claim }: Segment): Promise<Message[]> {
+  return fromStorage(client, CONVERSATION, (read) => read<Message[]>(claim));
+}
+
+/**
+ * The result with its messages. A turn of a session returns where its messages lie instead, so that
+ * no history grows with the conversation.
+ */
+export async function wholeResult(
+  client: Client,
+  result: TurnResult | SessionTurnResult,
+): Promise<TurnResult> {
+  if ('end' in result) return await withMessages(client, result);
+  return { ...result, messages: await withFiles(client, result.messages) };
+}
+
+/** The same failure, with the messages of its progress. */
+export async function wholeFailure(
+  client: Client,
+  failure: TurnFailedError,
+): Promise<TurnFailedError> {
+  const { turnId, message, type, progress, model, cause } = failure;
+  if (progress === undefined) return failure;
+  // A storage that fails must not hide why the turn failed.
+  const whole: TurnProgress = isSessionProgress(progress)
+    ? await withMessages<SessionTurnProgress>(client, progress).catch(() => ({
+        ...progress,
+        messages: progress.end.transcript.tail,
+      }))
+    : {
+        ...progress,
+        messages: await withFiles(client, progress.messages).catch(() => progress.messages),
+      };
+  return new TurnFailedError(turnId, message, { type, progress: whole, model, cause });
+}
+
+async function withMessages<Progress extends SessionTurnProgress>(
+  client: Client,
+  { end, ...rest }: Progress,
+) {
+  const messages = await readMessages(client, end.transcript, { from: end.before });
+  return { ...rest, messages };
+}
+
+/** What is read, in the words of the error message. */
+interface StoredThing {
+  /** As in "The conversation lies in a storage". */
+  lies: string;
+  /** As in "Cannot read a part of the conversation". */
+  part: string;
+}
+
+const FILES: StoredThing = {
+  lies: 'Images or documents of the conversation lie',
+  part: 'an image or a document',
+};
+const CONVERSATION: StoredThing = {
+  lies: 'The conversation lies',
+  part: 'a part of the conversation',
+};
+
+/** Throws a `StorageUnavailableError` where the client has no storage, or cannot read from it. */
+async function fromStorage<T>(
+  client: Client,
+  { lies, part }: StoredThing,
+  work: (read: <Part extends object>(claim: Record<string, string>) => Promise<Part>) => Promise<T>,
+): Promise<T> {
+  const storage = storageOf(client);
+  if (storage === undefined) {
+    throw new StorageUnavailableError(
+      `${lies} in a storage, and this client has none. Give it the \`storage\` of the workers.`,
+    );
+  }
+  const { driver, codecs } = storage;
+  try {
+    return await work((claim) => readPart(driver, claim, codecs));
+  } catch (error) {
+    throw new StorageUnavailableError(
+      `Cannot read ${part} from storage ${driver.name}: ${causeChain(error)}. Give the client the \`storage\` of the workers.`,
+      { cause: error },
+    );
+  }
+}

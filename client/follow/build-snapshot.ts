@@ -1,0 +1,345 @@
+import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
+import type { OutcomeType } from '../../core/calls/outcome.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { CallRecord } from '../../core/calls/record.ts';
+import { afterAttempts } from '../../core/calls/texts.ts';
+import { readToolReturn } from '../../core/calls/tool-call.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
+import type {
+  ModelCallResult,
+  RecordedModelCall,
+  ReplyAnswer,
+} from '../../core/conversation/model-call.ts';
+import { modelAnswer } from '../../core/conversation/model-call.ts';
+import { toolCalls } from '../../core/conversation/toolsets.ts';
+import type { AttemptReport } from '../../core/failures.ts';
+import { heartbeatRecord } from '../../core/failures.ts';
+import { isRecord } from '../../core/json.ts';
+import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
+import type { StopReason } from '../../core/turn/stop-reason.ts';
+import type { PendingActivity } from './description.ts';
+import type { Ending, ScheduledLimits, TurnEvent } from './events.ts';
+import type { ActivitySnapshot, CallSnapshot, TurnSnapshot } from './snapshot.ts';
+import { isSettled } from './snapshot.ts';
+
+/** An activity in history. `snapshot` is its place in the turn's snapshot. */
+interface Activity {
+  snapshot: ActivitySnapshot;
+  limits: ScheduledLimits;
+  isModel: boolean;
+}
+
+/** A snapshot that is being built, with what the next event needs. */
+export interface SnapshotDraft {
+  turn: TurnSnapshot;
+  /** By the id of the event that scheduled them. */
+  activities: Map<string, Activity>;
+  /** By their own id. */
+  byId: Map<string, Activity>;
+}
+
+/**
+ * The snapshot of a turn: from its history so far and, for open activities, from a description, which
+ * knows more of them. Pure: the same history makes the same snapshot, during the turn and years later.
+ */
+export function turnSnapshot(
+  turnId: string,
+  events: readonly TurnEvent[],
+  pending: readonly PendingActivity[] = [],
+): TurnSnapshot {
+  const draft = newDraft(turnId);
+  for (const event of events) applyEvent(draft, event);
+  for (const activity of pending) applyPending(draft.byId.get(activity.id)?.snapshot, activity);
+  return draft.turn;
+}
+
+export function newDraft(turnId: string): SnapshotDraft {
+  const turn: TurnSnapshot = { turnId, agent: undefined, status: 'running', rounds: [] };
+  return { turn, activities: new Map(), byId: new Map() };
+}
+
+/** Adds what the event says. */
+export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
+  switch (event.type) {
+    case 'turnStarted':
+      start(draft.turn, event);
+      break;
+    case 'scheduled':
+      schedule(draft, event);
+      break;
+    case 'started': {
+      const snapshot = draft.activities.get(event.key)?.snapshot;
+      if (snapshot === undefined) break;
+      snapshot.attempt = event.attempt;
+      if (event.attempt === 1) snapshot.start = event.at;
+      break;
+    }
+    case 'cancelRequested': {
+      const snapshot = draft.activities.get(event.key)?.snapshot;
+      if (snapshot !== undefined) snapshot.state = 'cancelling';
+      break;
+    }
+    case 'ended':
+      end(draft, event);
+      break;
+    case 'turnClosed':
+      close(draft, event);
+      break;
+  }
+}
+
+/**
+ * Every run has this event. What the events of an earlier run said stays. Where its history is gone, the
+ * arguments of this run say it.
+ */
+function start(turn: TurnSnapshot, event: Extract<TurnEvent, { type: 'turnStarted' }>): void {
+  const { agent, at, earlier } = event;
+  turn.agent ??= agent;
+  turn.start ??= at;
+  if (earlier === undefined || turn.rounds.length > 0) return;
+  for (let round = 1; round <= earlier.rounds; round += 1) {
+    turn.rounds.push({ round, model: { state: 'succeeded', attempt: 1 }, calls: [] });
+  }
+  for (const record of earlier.calls) {
+    applyRecord(turn.rounds[record.round - 1]?.calls ?? [], record);
+  }
+  const { calls, prepared } = earlier.open;
+  turn.rounds.at(-1)?.calls.push(...askedFor(calls, prepared, at));
+}
+
+function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'scheduled' }>): void {
+  const { id, activityType, limits, at } = event;
+  const isModel = activityType === CALL_MODEL;
+  if (activityType === PRESENT_RESULT) {
+    // It makes the result of a call that was completed from outside.
+    const call = draft.byId.get(id.replace(/^result\./, ''));
+    if (call !== undefined) draft.activities.set(event.key, call);
+    return;
+  }
+  // Plait's other activities only prepare or store something: a snapshot leaves them out.
+  if (!isModel && activityType.includes('.')) return;
+  const { rounds } = draft.turn;
+  const asked = isModel ? draft.byId.get(id) : undefined;
+  if (asked !== undefined) {
+    // The same round: another task queue asks the model, or another model is asked after a refusal.
+    asked.snapshot.state = 'scheduled';
+    draft.activities.set(event.key, asked);
+    return;
+  }
+  if (isModel) answerCalls(draft, at);
+  const snapshot: ActivitySnapshot = isModel ? newActivity(at) : callIn(draft.turn, event);
+  if (isModel) rounds.push({ round: rounds.length + 1, model: snapshot, calls: [] });
+  const activity = { snapshot, limits, isModel };
+  draft.activities.set(event.key, activity);
+  draft.byId.set(id, activity);
+}
+
+/** The model is asked again, so every call has an answer, also a call without an activity. */
+function answerCalls(draft: SnapshotDraft, at: number): void {
+  for (const call of draft.turn.rounds.at(-1)?.calls ?? []) {
+    const hasActivity = draft.byId.has(call.id);
+    if (call.state === 'waiting') {
+      setState(call, hasActivity ? 'failed' : 'denied', 'The turn went on without it.');
+      call.end = at;
+    } else if (!hasActivity && !isSettled(call.state)) {
+      setState(call, 'skipped', 'It was not executed.');
+      call.end = at;
+    }
+  }
+}
+
+function newActivity(at: number): ActivitySnapshot {
+  return { state: 'scheduled', attempt: 1, start: at };
+}
+
+/** The snapshot of the call. It exists where the reply could be read. */
+function callIn(
+  { rounds }: TurnSnapshot,
+  { id, activityType, summary, at }: Extract<TurnEvent, { type: 'scheduled' }>,
+): CallSnapshot {
+  const calls = rounds.at(-1)?.calls ?? [];
+  const known = calls.find((call) => call.id === id);
+  // The Temporal UI shows the round in the summary; a snapshot has it above the call.
+  const about = { summary: summary.replace(/^round \d+( · )?/, ''), start: at };
+  if (known !== undefined) {
+    if (known.state === 'waiting') setState(known, 'scheduled');
+    return Object.assign(known, { ...about, attempt: 1 });
+  }
+  const call: CallSnapshot = { id, name: activityType, ...newActivity(at), ...about };
+  calls.push(call);
+  return call;
+}
+
+function end(
+  draft: SnapshotDraft,
+  { key, at, ending }: Extract<TurnEvent, { type: 'ended' }>,
+): void {
+  const activity = draft.activities.get(key);
+  if (activity === undefined) return;
+  const { snapshot, limits, isModel } = activity;
+  const answer = isModel ? answerOf(ending) : undefined;
+  if (answer !== undefined && answer.type !== 'reply') {
+    // Another task queue or another model is asked, and the round goes on.
+    setState(snapshot, 'scheduled');
+    return;
+  }
+  if (awaitsCompletion(ending)) {
+    setState(snapshot, 'waiting', 'waits to be completed from outside');
+    return;
+  }
+  const { state, message, report } = endedActivity(ending, limits, snapshot.attempt);
+  setState(snapshot, state, message);
+  snapshot.end = report?.endedAt ?? at;
+  if (report !== undefined) snapshot.attempt = report.attempt;
+  if (report?.attempt === 1) snapshot.start = report.startedAt;
+  if (answer !== undefined) draft.turn.rounds.at(-1)?.calls.push(...callsOf(answer, at));
+}
+
+/** How a model request or a tool call ended. */
+interface EndedActivity {
+  state: OutcomeType;
+  message?: string;
+  /** The number and the times that the last attempt reported, where it could. */
+  report?: AttemptReport;
+}
+
+/** `attempt` is the last one in history. */
+function endedActivity(ending: Ending, limits: ScheduledLimits, attempt: number): EndedActivity {
+  switch (ending.type) {
+    case 'completed':
+      return { state: 'succeeded', ...reportIn(ending.result) };
+    case 'cancelled':
+      return { state: 'cancelled', ...reportIn(ending.details?.[0]) };
+    case 'failed': {
+      const message = ending.message + afterAttempts(attempt);
+      return {
+        state: failureOutcome(ending.failureType),
+        message,
+        ...reportIn(ending.details?.[0]),
+      };
+    }
+    default:
+      return timedOut(ending, limits, attempt);
+  }
+}
+
+function timedOut(
+  { timeout, heartbeat }: Extract<Ending, { type: 'timedOut' }>,
+  limits: ScheduledLimits,
+  attempt: number,
+): EndedActivity {
+  // Only a tool that is not safe to repeat is scheduled with this type; see core/calls/tool-policy.ts.
+  const repeatable = !limits.nonRetryableErrorTypes.includes('TemporalTimeout:Heartbeat');
+  const begun = heartbeatRecord(heartbeat) !== undefined;
+  const { type, message } = timeoutOutcome(timeout, limits, { repeatable, begun });
+  // A call that no worker took had no attempt.
+  const counts = repeatable && timeout !== 'SCHEDULE_TO_START';
+  return { state: type, message: counts ? message + afterAttempts(attempt) : message };
+}
+
+function reportIn(value: unknown): { report?: AttemptReport } {
+  return isRecord(value) &&
+    typeof value['attempt'] === 'number' &&
+    typeof value['startedAt'] === 'number' &&
+    typeof value['endedAt'] === 'number'
+    ? { report: value as unknown as AttemptReport }
+    : {};
+}
+
+/** What a model request answered; `undefined` where it failed, or its result cannot be read here. */
+export function answerOf(ending: Ending): ModelCallResult | undefined {
+  const result = ending.type === 'completed' ? ending.result : undefined;
+  return isRecord(result) ? modelAnswer(result as unknown as RecordedModelCall) : undefined;
+}
+
+/** Whether the tool returned `ctx.later()`. */
+function awaitsCompletion(ending: Ending): boolean {
+  return ending.type === 'completed' && readToolReturn(ending.result)?.type === 'later';
+}
+
+function setState(
+  snapshot: ActivitySnapshot,
+  state: ActivitySnapshot['state'],
+  message?: string,
+): void {
+  snapshot.state = state;
+  delete snapshot.message;
+  if (message !== undefined) snapshot.message = message;
+}
+
+/** All calls of a reply, including those that cannot run and those that have to wait. */
+function callsOf({ reply, prepared }: ReplyAnswer, at: number): CallSnapshot[] {
+  if (reply.stopReason !== 'tool_use') return [];
+  return askedFor(toolCalls(reply.content), prepared, at);
+}
+
+function askedFor(
+  calls: readonly ToolUse[],
+  prepared: readonly (PreparedCall | MissingCall)[],
+  at: number,
+): CallSnapshot[] {
+  return calls.map(({ id, name }, i) => {
+    const decided = prepared[i];
+    const summary = decided?.type === 'ready' ? decided.summary : '';
+    const call: CallSnapshot = { id, name, summary, ...newActivity(at) };
+    if (decided?.type === 'ready' && decided.approval === true) {
+      return { ...call, state: 'waiting', attempt: 0, message: 'waits for approval' };
+    }
+    if (decided?.type !== 'invalid') return call;
+    return { ...call, state: 'failed', attempt: 0, end: at, message: decided.message };
+  });
+}
+
+function close(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'turnClosed' }>): void {
+  const { turn } = draft;
+  const { status, at, ending } = event;
+  turn.status = status;
+  turn.end = at;
+  if (ending.type === 'failed') turn.message = ending.message;
+  const { stopReason, calls: given } = finalReport(ending);
+  if (typeof stopReason === 'string') turn.stopReason = stopReason as StopReason;
+  const records = (Array.isArray(given) ? given : []) as CallRecord[];
+  for (const { round, model, calls } of turn.rounds) {
+    if (!isSettled(model.state)) Object.assign(model, { state: 'cancelled', end: at });
+    for (const call of calls) endOpenCall(draft, call, at);
+    for (const record of records) if (record.round === round) applyRecord(calls, record);
+  }
+}
+
+/** The turn's result, or its progress when it failed: both have a record of every call. */
+function finalReport(ending: Ending): Record<string, unknown> {
+  const result = ending.type === 'completed' ? ending.result : undefined;
+  const progress = ending.type === 'failed' ? ending.details?.[0] : undefined;
+  const report = result ?? progress;
+  return isRecord(report) ? report : {};
+}
+
+/** Ends a call that was open when its turn was terminated, or timed out. */
+function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void {
+  if (isSettled(call.state)) return;
+  const hasActivity = draft.byId.has(call.id);
+  const ended = call.state === 'cancelling' ? 'cancelled' : 'unknown';
+  setState(call, hasActivity ? ended : 'skipped', 'The turn ended before the call did.');
+  call.end = at;
+}
+
+function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
+  const { id, name, outcome, attempts, message, start, end } = record;
+  const known = calls.find((call) => call.id === id);
+  const call: CallSnapshot = known ?? { id, name, summary: '', ...newActivity(0) };
+  if (known === undefined) calls.push(call);
+  setState(call, outcome, message);
+  Object.assign(call, { attempt: attempts, start: Date.parse(start), end: Date.parse(end) });
+}
+
+/** Where a description and history disagree about the end, history is newer. */
+function applyPending(snapshot: ActivitySnapshot | undefined, pending: PendingActivity): void {
+  if (snapshot === undefined || isSettled(snapshot.state)) return;
+  const { attempt, state, startedAt, lastFailure } = pending;
+  snapshot.attempt = attempt;
+  if (snapshot.state !== 'cancelling') {
+    snapshot.state = state === 'scheduled' && attempt > 1 ? 'retrying' : state;
+  }
+  if (state === 'running' && attempt === 1 && startedAt !== undefined) snapshot.start = startedAt;
+  if (attempt > 1 && lastFailure !== undefined) snapshot.message = lastFailure;
+}

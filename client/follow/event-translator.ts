@@ -1,0 +1,99 @@
+import { defined } from '../../core/json.ts';
+import { CALL_MODEL } from '../../core/names.ts';
+import { answerOf, applyEvent, newDraft } from './build-snapshot.ts';
+import type { ModelRequest } from './description.ts';
+import type { TurnEvent } from './events.ts';
+import { ReplyDeltas } from './reply-deltas.ts';
+import type { CallSnapshot } from './snapshot.ts';
+import { isSettled } from './snapshot.ts';
+import type { TurnStreamEvent } from './stream-events.ts';
+
+/** The model request that is open. */
+interface OpenRequest {
+  key: string;
+  activityId: string;
+  deltas: ReplyDeltas;
+  attempt: number;
+}
+
+/** Translates the history of a turn, and what descriptions say of its model requests, into stream events. */
+export class EventTranslator {
+  private readonly draft;
+  /** The last event of each call, by its id. */
+  private readonly reported = new Map<string, 'scheduled' | 'waiting' | 'finished'>();
+  /** Index of the first round that may have calls that have not finished. */
+  private firstOpenRound = 0;
+  private request: OpenRequest | undefined;
+
+  constructor(turnId: string) {
+    this.draft = newDraft(turnId);
+  }
+
+  /** Whether a model request is open, of which a description says more than history. */
+  get asksModel(): boolean {
+    return this.request !== undefined;
+  }
+
+  fromDescription({ activityId, attempt, lastFailure, partial }: ModelRequest): TurnStreamEvent[] {
+    // History decides which request is open: a description may be older or newer than what was read.
+    if (this.request?.activityId !== activityId) return [];
+    const { deltas } = this.request;
+    const events = deltas.startAttempt(attempt, lastFailure);
+    return partial === undefined ? events : [...events, ...deltas.add(partial)];
+  }
+
+  fromHistory(event: TurnEvent): TurnStreamEvent[] {
+    applyEvent(this.draft, event);
+    const events = [...this.ofModel(event), ...this.ofCalls()];
+    if (event.type !== 'turnClosed') return events;
+    const { stopReason, message } = this.draft.turn;
+    const { status } = event;
+    return [...events, { type: 'turnEnded', status, ...defined({ stopReason, message }) }];
+  }
+
+  private ofModel(event: TurnEvent): TurnStreamEvent[] {
+    if (event.type === 'scheduled' && event.activityType === CALL_MODEL) {
+      const deltas = new ReplyDeltas(this.draft.turn.rounds.length);
+      this.request = { key: event.key, activityId: event.id, deltas, attempt: 1 };
+      return [];
+    }
+    const { request } = this;
+    if (request === undefined) return [];
+    if (event.type === 'started' && event.key === request.key) request.attempt = event.attempt;
+    if (event.type !== 'ended' || event.key !== request.key) return [];
+    this.request = undefined;
+    const answer = answerOf(event.ending);
+    if (answer === undefined) return [];
+    return answer.type === 'reply'
+      ? request.deltas.commit(answer.reply, request.attempt)
+      : request.deltas.discard();
+  }
+
+  private ofCalls(): TurnStreamEvent[] {
+    const { rounds } = this.draft.turn;
+    const events: TurnStreamEvent[] = [];
+    for (const { round, calls } of rounds.slice(this.firstOpenRound)) {
+      for (const call of calls) events.push(...this.ofCall(round, call));
+      const isOpen = calls.some(({ id }) => this.reported.get(id) !== 'finished');
+      if (!isOpen && round < rounds.length && round === this.firstOpenRound + 1) {
+        this.firstOpenRound = round;
+      }
+    }
+    return events;
+  }
+
+  private ofCall(round: number, call: CallSnapshot): TurnStreamEvent[] {
+    const { id: callId, name, summary, state, message } = call;
+    const now = isSettled(state) ? 'finished' : state === 'waiting' ? 'waiting' : 'scheduled';
+    const before = this.reported.get(callId);
+    if (now === before || before === 'finished') return [];
+    this.reported.set(callId, now);
+    const about = { round, callId, name };
+    if (isSettled(state)) {
+      return [{ type: 'callFinished', ...about, outcome: state, ...defined({ message }) }];
+    }
+    return now === 'waiting'
+      ? [{ type: 'callWaiting', ...about, summary, message: message ?? '' }]
+      : [{ type: 'callScheduled', ...about, summary }];
+  }
+}

@@ -1,0 +1,236 @@
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { TypedSearchAttributes } from '@temporalio/common';
+import { defined } from '../core/json.ts';
+import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
+import type { KeywordKey } from '../core/search-attributes.ts';
+import {
+  AGENT_ATTRIBUTE,
+  NOT_STOPPED,
+  STATUS_ATTRIBUTE,
+  STOP_REASON_ATTRIBUTE,
+  USER_ATTRIBUTE,
+} from '../core/search-attributes.ts';
+import type { SessionStatus } from '../core/session/protocol.ts';
+import type { StopReason } from '../core/turn/stop-reason.ts';
+import { SearchAttributesMissingError } from './errors.ts';
+import type { TurnStatus } from './follow/events.ts';
+import { aboutServer, invalidArgument } from './temporal-errors.ts';
+
+/** A list has the last run of a turn, never one that has continued as new. */
+export type ListedStatus = Exclude<TurnStatus, 'continuedAsNew'>;
+
+export interface ListTurnsOptions {
+  /** Name of the agent. @default any */
+  agent?: string;
+  /** The `user` that the turn was started with. @default any */
+  user?: string;
+  /** Why the turn ended; finds completed turns only. @default any, and none */
+  stopReason?: StopReason;
+  /** The status of the turn. @default any */
+  status?: ListedStatus;
+}
+
+export interface ListedTurn {
+  turnId: string;
+  /** Known where the turn was started by an `AgentClient`. */
+  agent: string | undefined;
+  /** `undefined` also where the search attributes were not registered when the turn was started. */
+  user: string | undefined;
+  status: ListedStatus;
+  /** Of a completed turn that was started with search attributes. */
+  stopReason?: StopReason;
+  startTime: Date;
+  closeTime?: Date;
+}
+
+export interface ListSessionsOptions {
+  /** Name of the agent. @default any */
+  agent?: string;
+  /** The `user` that the session was created with. @default any */
+  user?: string;
+  /** What the session is doing. @default any */
+  status?: SessionStatus;
+}
+
+export interface ListedSession {
+  sessionId: string;
+  /** Known where the session was created by an `AgentClient`. */
+  agent: string | undefined;
+  /** `undefined` also where the search attributes were not registered when the session was created. */
+  user: string | undefined;
+  /** Also `closed` for a session that was cancelled or terminated; `undefined` as for `user`. */
+  status: SessionStatus | undefined;
+  /** When the session's newest run began: shortly before its newest turn, or when it became idle. */
+  startTime: Date;
+  closeTime?: Date;
+}
+
+/** What Temporal's lists call each status. */
+const STATUS_NAMES: Record<ListedStatus, string> = {
+  running: 'Running',
+  completed: 'Completed',
+  failed: 'Failed',
+  cancelled: 'Canceled',
+  terminated: 'Terminated',
+  timedOut: 'TimedOut',
+};
+
+/** The turns of the namespace, those of sessions included. */
+export async function* listTurns(
+  client: Client,
+  { agent, user, stopReason, status }: ListTurnsOptions,
+): AsyncGenerator<ListedTurn, void, undefined> {
+  const wanted = [
+    ...keyword(AGENT_ATTRIBUTE, agent),
+    ...keyword(USER_ATTRIBUTE, user),
+    ...keyword(STOP_REASON_ATTRIBUTE, stopReason),
+  ];
+  const executionStatus = status === undefined ? undefined : STATUS_NAMES[status];
+  for await (const run of listWorkflows(client, TURN_WORKFLOW, wanted, executionStatus)) {
+    yield listedTurn(run);
+  }
+}
+
+/** The sessions of the namespace. */
+export async function* listSessions(
+  client: Client,
+  { agent, user, status }: ListSessionsOptions,
+): AsyncGenerator<ListedSession, void, undefined> {
+  const wanted = [...keyword(AGENT_ATTRIBUTE, agent), ...keyword(USER_ATTRIBUTE, user)];
+  // A session that was terminated could not set its status to `closed`.
+  const isOpen = status !== undefined && status !== 'closed';
+  const runs = listWorkflows(
+    client,
+    SESSION_WORKFLOW,
+    isOpen ? [...wanted, ...keyword(STATUS_ATTRIBUTE, status)] : wanted,
+    isOpen ? 'Running' : undefined,
+  );
+  for await (const run of runs) {
+    const session = listedSession(run);
+    if (status === undefined || session.status === status) yield session;
+  }
+}
+
+function listedTurn(run: WorkflowExecutionInfo): ListedTurn {
+  const { startTime, closeTime, typedSearchAttributes } = run;
+  const value = typedSearchAttributes.get(STOP_REASON_ATTRIBUTE);
+  const stopReason = value === NOT_STOPPED ? undefined : (value as StopReason | undefined);
+  return {
+    turnId: run.workflowId,
+    agent: agentOf(run),
+    user: typedSearchAttributes.get(USER_ATTRIBUTE),
+    status: turnStatus(run),
+    ...defined({ stopReason }),
+    startTime,
+    ...defined({ closeTime }),
+  };
+}
+
+function listedSession(run: WorkflowExecutionInfo): ListedSession {
+  const { startTime, closeTime, typedSearchAttributes } = run;
+  const status = typedSearchAttributes.get(STATUS_ATTRIBUTE) as SessionStatus | undefined;
+  return {
+    sessionId: run.workflowId,
+    agent: agentOf(run),
+    user: typedSearchAttributes.get(USER_ATTRIBUTE),
+    status: closeTime === undefined ? status : 'closed',
+    startTime,
+    ...defined({ closeTime }),
+  };
+}
+
+function agentOf({ memo, typedSearchAttributes }: WorkflowExecutionInfo): string | undefined {
+  const agent = typedSearchAttributes.get(AGENT_ATTRIBUTE) ?? memo?.['agent'];
+  return typeof agent === 'string' ? agent : undefined;
+}
+
+function turnStatus({ status: { name } }: WorkflowExecutionInfo): ListedStatus {
+  switch (name) {
+    case 'COMPLETED':
+      return 'completed';
+    case 'FAILED':
+      return 'failed';
+    case 'CANCELLED':
+      return 'cancelled';
+    case 'TERMINATED':
+      return 'terminated';
+    case 'TIMED_OUT':
+      return 'timedOut';
+    default:
+      return 'running';
+  }
+}
+
+/**
+ * The workflows of a type that have the wanted keywords: first those that run, then the newest end.
+ *
+ * Throws a `SearchAttributesMissingError`, a `TemporalUnavailableError`.
+ */
+export async function* listWorkflows(
+  client: Client,
+  type: string,
+  wanted: Wanted,
+  executionStatus?: string,
+): AsyncGenerator<WorkflowExecutionInfo, void, undefined> {
+  const { namespace } = client.options;
+  const query = visibilityQuery(type, wanted, executionStatus);
+  const found = client.workflow.list({ query })[Symbol.asyncIterator]();
+  for (;;) {
+    let next: IteratorResult<WorkflowExecutionInfo>;
+    try {
+      next = await found.next();
+    } catch (error) {
+      const problem = invalidArgument(error);
+      if (problem === undefined || wanted.length === 0) throw aboutServer(error, namespace);
+      throw new SearchAttributesMissingError(namespace, problem, { cause: error });
+    }
+    if (next.done === true) return;
+    if (hasWanted(next.value.typedSearchAttributes, wanted)) yield next.value;
+  }
+}
+
+/** Keywords that a listed workflow must have. */
+export type Wanted = readonly { key: KeywordKey; value: string }[];
+
+/** The keyword that an option asks for; none where the option is left out. */
+export function keyword(key: KeywordKey, value: string | undefined): Wanted {
+  return value === undefined ? [] : [{ key, value }];
+}
+
+/**
+ * The query for workflows of a type, in the language of Temporal's lists. It finds all that have the
+ * wanted keywords, and maybe others: check each with `hasWanted`.
+ */
+export function visibilityQuery(type: string, wanted: Wanted, status?: string): string {
+  return [
+    `WorkflowType = ${literal(type)}`,
+    // A run that continues as new is not the end of its workflow.
+    `ExecutionStatus ${status === undefined ? '!= "ContinuedAsNew"' : `= ${literal(status)}`}`,
+    ...wanted.map(({ key, value }) => condition(key.name, value)),
+  ].join(' AND ');
+}
+
+/**
+ * Whether a listed workflow has exactly the wanted keywords. Some databases ignore upper and lower
+ * case, and a query cannot ask for every value.
+ */
+export function hasWanted(attributes: TypedSearchAttributes, wanted: Wanted): boolean {
+  return wanted.every(({ key, value }) => attributes.get(key) === value);
+}
+
+/**
+ * The server escapes these characters a second time, compares with the escaped text, and drops a quote
+ * at either end. So the query asks only for the text before the first of them.
+ */
+const UNSAFE = /['"\\\p{Cc}]/u;
+
+function condition(name: string, value: string): string {
+  const safe = value.slice(0, UNSAFE.exec(value)?.index);
+  if (safe === value) return `${name} = ${literal(value)}`;
+  return safe === '' ? `${name} IS NOT NULL` : `${name} STARTS_WITH ${literal(safe)}`;
+}
+
+/** `text` must hold nothing to escape. */
+function literal(text: string): string {
+  return `'${text}'`;
+}

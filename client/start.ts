@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto';
+import type { Client, WorkflowStartOptions } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { SearchAttributePair } from '@temporalio/common';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import type { Agent } from '../agents/define-agent.ts';
+import { areMessages } from '../core/conversation/acceptable.ts';
+import type { Message } from '../core/conversation/messages.ts';
+import { withoutThinking } from '../core/conversation/sendable.ts';
+import { causeChain } from '../core/failures.ts';
+import { defined, shorten } from '../core/json.ts';
+import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
+import type { SessionArgs } from '../core/session/protocol.ts';
+import type { TurnInput } from '../core/turn/input.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
+import type { SessionStart } from './ask-session.ts';
+import { withoutFiles } from './client-storage.ts';
+import { digestOf } from './digest.ts';
+import { InvalidSessionError, SessionIdInUseError, TurnIdInUseError } from './errors.ts';
+import type { OpenSessionOptions, StartSessionOptions, StartTurnOptions } from './options.ts';
+import {
+  attributesOfSession,
+  attributesOfTurn,
+  nameOf,
+  sessionArgs,
+  summaryOf,
+  turnArgs,
+  turnDigest,
+} from './start-arguments.ts';
+import { aboutServer, aboutTurn } from './temporal-errors.ts';
+
+/** What an `AgentClient` starts turns and sessions with. */
+export interface Starter {
+  client: Client;
+  /** Where a turn or a session starts whose options do not say. */
+  taskQueue: string;
+  requestEagerStart: boolean;
+  searchable: SearchableStarts;
+}
+
+/** Starts a turn, unless the same turn exists, and returns its id. */
+export async function startTurn(
+  { client, taskQueue: queue, requestEagerStart, searchable }: Starter,
+  agent: Agent | string,
+  input: TurnInput,
+  options: StartTurnOptions,
+): Promise<string> {
+  const args = turnArgs(agent, input, options);
+  const { agent: name } = args;
+  const { taskQueue = queue, user } = options;
+  if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
+  const attributes = attributesOfTurn(name, user);
+  const turnId = options.turnId ?? `${name}-${randomUUID()}`;
+  const inputDigest = turnDigest(args);
+  const sent = { ...args, input: await withoutFiles(client, input, 'input') };
+  await aboutTurn(turnId, client.options.namespace, async () => {
+    try {
+      await searchable.start(attributes, (registered) =>
+        client.workflow.start(TURN_WORKFLOW, {
+          workflowId: turnId,
+          taskQueue,
+          args: [sent],
+          // An id names one turn for ever, not the latest of several.
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          memo: { agent: name, inputDigest },
+          ...registered,
+          ...defined({ requestEagerStart: requestEagerStart || undefined }),
+          staticSummary: summaryOf(name, input),
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      const existing = await digestOfTurn(client, turnId);
+      if (existing !== inputDigest) throw new TurnIdInUseError(turnId);
+    }
+  });
+  return turnId;
+}
+
+/** Starts a session, unless the same session exists, and returns its id. */
+export async function startSession(
+  starter: Starter,
+  agent: Agent | string,
+  options: StartSessionOptions,
+): Promise<string> {
+  const { client, searchable } = starter;
+  const name = nameOf(agent);
+  const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
+  const given = options.messages ?? [];
+  // What are no messages at all is for the check to say.
+  const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
+  const args = sessionArgs(agent, options, messages);
+  const inputDigest = digestOf(args);
+  const sent = await withoutFilesOf(client, args);
+  const { memo, ...start } = sessionStart(starter, sessionId, sent, options.taskQueue);
+  try {
+    await searchable.start(attributesOfSession(name, options.user), (attributes) =>
+      client.workflow.start(SESSION_WORKFLOW, {
+        ...start,
+        ...attributes,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        memo: { ...memo, inputDigest },
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
+      throw aboutServer(error, client.options.namespace);
+    }
+    const { memo: known } = await client.workflow.getHandle(sessionId).describe();
+    if (known?.['inputDigest'] !== inputDigest) throw new SessionIdInUseError(sessionId);
+  }
+  return sessionId;
+}
+
+/** How the first message creates a session. */
+export interface SessionCreation {
+  agent: string;
+  start: SessionStart;
+  attributes: SearchAttributePair[];
+  searchable: SearchableStarts;
+}
+
+/** Makes no request. Throws an `InvalidSessionError` for wrong options. */
+export function sessionCreation(
+  starter: Starter,
+  agent: Agent | string,
+  sessionId: string,
+  options: OpenSessionOptions,
+): SessionCreation {
+  const args = sessionArgs(agent, options);
+  return {
+    agent: args.agent,
+    attributes: attributesOfSession(args.agent, options.user),
+    start: sessionStart(starter, sessionId, args, options.taskQueue),
+    searchable: starter.searchable,
+  };
+}
+
+/** Temporal's limit for an id is 255 on some servers, and a turn's id is longer than its session's. */
+const MAX_SESSION_ID = 200;
+
+function sessionStart(
+  { client, taskQueue: queue }: Starter,
+  sessionId: string,
+  args: SessionArgs,
+  taskQueue = queue,
+) {
+  if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
+    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
+  }
+  const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
+  return {
+    workflowId: sessionId,
+    taskQueue,
+    args: [hasStorage ? { ...args, storage: true } : args] as [SessionArgs],
+    memo: { agent: args.agent },
+    staticSummary: shorten(`${args.agent}: session`, 200),
+  };
+}
+
+async function withoutFilesOf(client: Client, args: SessionArgs): Promise<SessionArgs> {
+  if (args.messages === undefined) return args;
+  try {
+    return { ...args, messages: await withoutFiles(client, args.messages, 'messages') };
+  } catch (error) {
+    throw error instanceof InvalidTurnError ? new InvalidSessionError(error.message) : error;
+  }
+}
+
+/**
+ * The digest of the arguments of a turn that exists: from its memo, or, where a plain Temporal client
+ * started it, from the first event of its history. `undefined` where the workflow is not a turn.
+ */
+async function digestOfTurn(client: Client, turnId: string): Promise<string | undefined> {
+  const description = await client.workflow.getHandle(turnId).describe();
+  const digest = description.memo?.['inputDigest'];
+  if (typeof digest === 'string') return digest;
+  const { history } = await client.workflowService.getWorkflowExecutionHistory({
+    namespace: client.options.namespace,
+    // The arguments of a later run are only what the first run left to do.
+    execution: {
+      workflowId: turnId,
+      runId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
+    },
+    maximumPageSize: 1,
+  });
+  const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+  const [args] = await decodeArrayFromPayloads(
+    client.options.loadedDataConverter,
+    started?.input?.payloads,
+  );
+  return args === undefined ? undefined : turnDigest(args);
+}
+
+type Attributes = Pick<WorkflowStartOptions, 'typedSearchAttributes'>;
+
+/** How long to leave out search attributes after the server rejected them. */
+const REJECTED_MS = 5 * 60_000;
+
+/**
+ * Starts workflows with search attributes, and without them where the namespace lacks them: they only
+ * help to find a workflow, which runs just as well without.
+ */
+export class SearchableStarts {
+  private rejectedUntil = 0;
+
+  async start<T>(
+    attributes: SearchAttributePair[],
+    request: (attributes: Attributes) => Promise<T>,
+  ): Promise<T> {
+    if (Date.now() >= this.rejectedUntil) {
+      try {
+        return await request({ typedSearchAttributes: attributes });
+      } catch (error) {
+        if (!rejectsAttributes(error)) throw error;
+        this.rejectedUntil = Date.now() + REJECTED_MS;
+      }
+    }
+    return await request({});
+  }
+}
+
+/**
+ * Whether a search attribute is not registered, or has another type; then nothing was started. Only the
+ * text says so: the SDK keeps nothing else of a rejected Update-with-Start.
+ */
+function rejectsAttributes(error: unknown): boolean {
+  return REJECTION.test(causeChain(error));
+}
+
+const REJECTION =
+  /no mapping defined for search attribute|search attribute \S+ is not defined|invalid value for search attribute/i;

@@ -1,0 +1,394 @@
+import { readFile } from 'node:fs/promises';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { describe, expect, it } from 'vitest';
+import type { PendingActivity } from '../../../client/follow/description.ts';
+import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
+import { readEvent } from '../../../client/follow/events.ts';
+import type { CallSnapshot, TurnSnapshot } from '../../../client/follow/snapshot.ts';
+import { turnSnapshot } from '../../../client/follow/build-snapshot.ts';
+import type { CallRecord } from '../../../core/calls/record.ts';
+import { CALL_MODEL, PRESENT_RESULT, READ_TRANSCRIPT } from '../../../core/names.ts';
+import {
+  ended,
+  LIMITS,
+  modelAsks,
+  NOT_REPEATABLE,
+  scheduled,
+  started,
+} from './turn-events-fixture.ts';
+
+const asked = [started, ...modelAsks(1, 1_200, [{ id: 'a' }, { id: 'b' }])];
+const report = { attempt: 1, startedAt: 1_310, endedAt: 1_800 };
+
+function callOf(turn: TurnSnapshot, id: string): CallSnapshot | undefined {
+  return turn.rounds.flatMap(({ calls }) => calls).find((call) => call.id === id);
+}
+
+function statesOf(events: readonly TurnEvent[], pending?: readonly PendingActivity[]) {
+  const { rounds } = turnSnapshot('t', events, pending);
+  return rounds.map(({ model, calls }) => [model.state, ...calls.map(({ state }) => state)]);
+}
+
+describe('a turn that has continued in a new run', () => {
+  const record: CallRecord = {
+    id: 'a',
+    name: 'get_a',
+    input: {},
+    outcome: 'failed',
+    message: 'refused',
+    round: 1,
+    attempts: 2,
+    start: new Date(1_000).toISOString(),
+    end: new Date(2_000).toISOString(),
+  };
+  const goneOn: TurnEvent = {
+    type: 'turnStarted',
+    at: 5_000,
+    agent: 'lookup',
+    earlier: {
+      rounds: 2,
+      calls: [record],
+      open: {
+        calls: [
+          { type: 'tool_use', id: 'b', name: 'get_b', input: {}, caller: { type: 'direct' } },
+        ],
+        prepared: [{ type: 'ready', summary: 'id: 1' }],
+      },
+    },
+  };
+
+  it('keeps what its earlier runs said', () => {
+    const whole = turnSnapshot('t', [...asked, goneOn, scheduled('b', { at: 5_100 })]);
+    expect(whole.start).toBe(1_000);
+    expect(whole.rounds).toHaveLength(1);
+    expect(callOf(whole, 'b')).toMatchObject({ state: 'scheduled', start: 5_100 });
+  });
+
+  it('has its rounds from its arguments, where the earlier history is gone', () => {
+    const turn = turnSnapshot('t', [goneOn, ...modelAsks(3, 6_000, [])]);
+    expect(turn.rounds.map(({ round, model }) => [round, model.state])).toEqual([
+      [1, 'succeeded'],
+      [2, 'succeeded'],
+      [3, 'succeeded'],
+    ]);
+    expect(callOf(turn, 'a')).toMatchObject({ state: 'failed', message: 'refused', attempt: 2 });
+    expect(turn.rounds[1]?.calls).toMatchObject([{ id: 'b', name: 'get_b', summary: 'id: 1' }]);
+  });
+});
+
+describe('a model request that brings no reply', () => {
+  const first = scheduled('model.1', { at: 1_100, type: CALL_MODEL });
+  const again = { ...scheduled('model.1', { at: 1_300, type: CALL_MODEL }), key: '9' } as TurnEvent;
+  const reply = { content: [], stopReason: 'end_turn' };
+  const answered: TurnEvent = {
+    type: 'ended',
+    key: '9',
+    at: 1_500,
+    ending: { type: 'completed', result: { reply, prepared: [] } },
+  };
+  const states = (...events: TurnEvent[]) => statesOf([started, first, ...events]);
+
+  it('goes on in the same round, where it ran on another task queue or with another model', () => {
+    const without = ended('model.1', 1_200, { type: 'completed', result: { pinned: {} } });
+    expect(states(without)).toEqual([['scheduled']]);
+    expect(states(without, again)).toEqual([['scheduled']]);
+    expect(states(without, again, answered)).toEqual([['succeeded']]);
+    const { rounds } = turnSnapshot('t', [started, first, without, again, answered]);
+    expect(rounds).toMatchObject([{ round: 1, model: { start: 1_100, end: 1_500 } }]);
+  });
+
+  it('does so too where its result cannot be read', () => {
+    const unread = ended('model.1', 1_200, { type: 'completed' });
+    expect(states(unread, again)).toEqual([['scheduled']]);
+    expect(states(unread, again, answered)).toEqual([['succeeded']]);
+  });
+});
+
+describe('a turn that runs', () => {
+  it('has no round before the model is asked', () => {
+    expect(turnSnapshot('t', [started])).toEqual({
+      turnId: 't',
+      agent: 'lookup',
+      status: 'running',
+      start: 1_000,
+      rounds: [],
+    });
+  });
+
+  it('has every call of a reply at once, in the model’s order, also one that cannot run', () => {
+    const calls = [{ id: 'b' }, { id: 'x', invalid: 'There is no tool named get_x.' }, { id: 'a' }];
+    const turn = turnSnapshot('t', [
+      started,
+      ...modelAsks(1, 1_200, calls),
+      scheduled('a', { at: 1_250, summary: 'round 1 · id: 7' }),
+    ]);
+    expect(turn.rounds[0]?.model).toEqual({
+      state: 'succeeded',
+      attempt: 1,
+      start: 1_110,
+      end: 1_200,
+    });
+    expect(turn.rounds[0]?.calls).toMatchObject([
+      { id: 'b', name: 'get_b', state: 'scheduled', summary: 'id: 1' },
+      { id: 'x', state: 'failed', attempt: 0, message: 'There is no tool named get_x.' },
+      { id: 'a', state: 'scheduled', summary: 'id: 7', start: 1_250 },
+    ]);
+  });
+
+  it('counts rounds and leaves out what Plait does for itself', () => {
+    const events = [
+      ...asked,
+      ...modelAsks(2, 3_000, []),
+      scheduled('agent', { at: 3_100, type: READ_TRANSCRIPT }),
+    ];
+    expect(turnSnapshot('t', events).rounds.map(({ round }) => round)).toEqual([1, 2]);
+    // The model would not have been asked again before every call was answered.
+    expect(statesOf(events)).toEqual([['succeeded', 'skipped', 'skipped'], ['succeeded']]);
+  });
+
+  it('shows calls whose reply this client cannot read, as soon as they are scheduled', () => {
+    const events: TurnEvent[] = [
+      started,
+      scheduled('model.1', { at: 1_100, type: CALL_MODEL }),
+      ended('model.1', 1_200, { type: 'completed' }),
+      scheduled('a', { at: 1_300, summary: 'round 1 · id: 7' }),
+    ];
+    expect(turnSnapshot('t', events).rounds[0]?.calls).toMatchObject([
+      { id: 'a', name: 'get_a', summary: 'id: 7', state: 'scheduled' },
+    ]);
+  });
+
+  it('shows calls that wait for a person, until they are scheduled or the model is asked again', () => {
+    const asks = [
+      started,
+      ...modelAsks(1, 1_200, [
+        { id: 'a', approval: true },
+        { id: 'b', approval: true },
+      ]),
+    ];
+    expect(turnSnapshot('t', asks).rounds[0]?.calls).toMatchObject([
+      { id: 'a', state: 'waiting', attempt: 0, message: 'waits for approval' },
+      { id: 'b', state: 'waiting' },
+    ]);
+
+    const approved = [...asks, scheduled('a', { at: 9_000 })];
+    expect(turnSnapshot('t', approved).rounds[0]?.calls).toMatchObject([
+      { id: 'a', state: 'scheduled', attempt: 1, start: 9_000 },
+      { id: 'b', state: 'waiting' },
+    ]);
+
+    const completed = { type: 'completed', result: 'done' } as const;
+    const goesOn = [...approved, ended('a', 9_100, completed), ...modelAsks(2, 9_300, [])];
+    expect(statesOf(goesOn)[0]).toEqual(['succeeded', 'succeeded', 'denied']);
+  });
+
+  it('shows a call that was handed over as waiting, until its result comes from outside', () => {
+    const later = { later: { key: 'k', timeout: 1 }, attempt: 1, startedAt: 1_310, endedAt: 1_320 };
+    const parked = [
+      started,
+      ...modelAsks(1, 1_200, [{ id: 'a' }]),
+      scheduled('a', { at: 1_300 }),
+      ended('a', 1_320, { type: 'completed', result: later }),
+    ];
+    expect(turnSnapshot('t', parked).rounds[0]?.calls).toMatchObject([
+      { id: 'a', state: 'waiting', message: 'waits to be completed from outside' },
+    ]);
+
+    const done = [
+      ...parked,
+      scheduled('result.a', { at: 8_000, type: PRESENT_RESULT }),
+      ended('result.a', 8_100, { type: 'completed', result: { content: 'done' } }),
+    ];
+    expect(statesOf(done)).toEqual([['succeeded', 'succeeded']]);
+    const elsewhere = [...parked, ...modelAsks(2, 9_300, [])];
+    expect(statesOf(elsewhere)[0]).toEqual(['succeeded', 'failed']);
+  });
+
+  it('learns from a description what runs, is tried again, or is paused', () => {
+    const events = [...asked, scheduled('a', { at: 1_300 }), scheduled('b', { at: 1_300 })];
+    const running = { id: 'a', type: 'a', attempt: 1, state: 'running', startedAt: 1_310 } as const;
+    const retrying = {
+      id: 'b',
+      type: 'b',
+      attempt: 2,
+      state: 'scheduled',
+      lastFailure: 'refused',
+    } as const;
+    const turn = turnSnapshot('t', events, [running, retrying]);
+    expect(callOf(turn, 'a')).toMatchObject({ state: 'running', attempt: 1, start: 1_310 });
+    expect(callOf(turn, 'b')).toMatchObject({
+      state: 'retrying',
+      attempt: 2,
+      start: 1_300,
+      message: 'refused',
+    });
+    const paused = { id: 'b', type: 'b', attempt: 2, state: 'paused' } as const;
+    expect(statesOf(events, [paused])).toEqual([['succeeded', 'scheduled', 'paused']]);
+  });
+
+  it('does not let an older description undo what history says', () => {
+    const events = [
+      ...asked,
+      scheduled('a', { at: 1_300 }),
+      scheduled('b', { at: 1_300 }),
+      ended('a', 1_900, { type: 'completed', result: { content: 'x', ...report } }),
+      { type: 'cancelRequested', key: 'b' } as const,
+    ];
+    const before = ['a', 'b'].map((id) => ({
+      id,
+      type: id,
+      attempt: 1,
+      state: 'running' as const,
+    }));
+    expect(statesOf(events, before)).toEqual([['succeeded', 'succeeded', 'cancelling']]);
+  });
+});
+
+function end(ending: Ending, limits = LIMITS, attempt = 1): CallSnapshot | undefined {
+  const turn = turnSnapshot('t', [
+    ...asked,
+    scheduled('a', { at: 1_300, limits }),
+    { type: 'started', at: 1_305, key: 'a', attempt },
+    ended('a', 1_900, ending),
+  ]);
+  return callOf(turn, 'a');
+}
+
+describe('how a call ended', () => {
+  it('has the times of its own report, which history does not know', () => {
+    expect(end({ type: 'completed', result: { content: 'x', ...report } })).toMatchObject({
+      state: 'succeeded',
+      attempt: 1,
+      start: 1_310,
+      end: 1_800,
+    });
+  });
+
+  it('has the times of history where its result cannot be read', () => {
+    expect(end({ type: 'completed' })).toMatchObject({ start: 1_305, end: 1_900 });
+  });
+
+  it('begins with the first scheduling when it had to be retried', () => {
+    const details = [{ ...report, attempt: 3 }];
+    const ending = { type: 'failed', message: 'refused', details } as const;
+    expect(end(ending, LIMITS, 3)).toMatchObject({
+      state: 'failed',
+      attempt: 3,
+      start: 1_300,
+      end: 1_800,
+      message: 'refused (after 3 attempts)',
+    });
+  });
+
+  it.each([
+    ['plait.OutcomeUnknown', 'unknown'],
+    ['plait.ToolTimedOut', 'timedOut'],
+    ['TypeError', 'failed'],
+  ])('follows from the type of its failure: %s is %s', (failureType, state) => {
+    expect(end({ type: 'failed', message: 'm', failureType })?.state).toBe(state);
+  });
+
+  const begun = { begun: true, attempt: 1 };
+  it.each([
+    ['START_TO_CLOSE', LIMITS, undefined, 'timedOut', 'within 2 minutes'],
+    ['HEARTBEAT', LIMITS, begun, 'timedOut', 'no heartbeat for 10 s'],
+    ['HEARTBEAT', NOT_REPEATABLE, begun, 'unknown', 'may or may not'],
+    ['HEARTBEAT', NOT_REPEATABLE, undefined, 'failed', 'no effect'],
+    ['SCHEDULE_TO_START', LIMITS, undefined, 'timedOut', 'no worker took the call'],
+    ['SCHEDULE_TO_CLOSE', LIMITS, undefined, 'timedOut', 'Timed out'],
+  ])('follows from the kind of its timeout: %s', (timeout, limits, heartbeat, state, text) => {
+    const call = end({ type: 'timedOut', timeout, heartbeat }, limits);
+    expect(call?.state).toBe(state);
+    expect(call?.message).toContain(text);
+  });
+
+  it('is cancelled when it was asked to stop and did', () => {
+    expect(end({ type: 'cancelled', details: [report] })).toMatchObject({
+      state: 'cancelled',
+      end: 1_800,
+    });
+  });
+});
+
+describe('a turn that is closed', () => {
+  const open = [...asked, scheduled('a', { at: 1_300 })];
+
+  it('has the word of its result on every call', () => {
+    const record = {
+      id: 'b',
+      name: 'get_b',
+      input: {},
+      outcome: 'skipped',
+      message: 'Not executed.',
+      round: 1,
+      attempts: 0,
+      start: new Date(1_400).toISOString(),
+      end: new Date(1_400).toISOString(),
+    };
+    const ending = { type: 'completed', result: { stopReason: 'max_rounds', calls: [record] } };
+    const turn = turnSnapshot('t', [
+      ...open,
+      { type: 'turnClosed', at: 2_000, status: 'completed', ending } as TurnEvent,
+    ]);
+    expect(turn).toMatchObject({ status: 'completed', stopReason: 'max_rounds', end: 2_000 });
+    expect(callOf(turn, 'b')).toMatchObject({
+      state: 'skipped',
+      attempt: 0,
+      start: 1_400,
+      message: 'Not executed.',
+    });
+  });
+
+  it('leaves nothing open when it was terminated', () => {
+    const turn = turnSnapshot('t', [
+      ...open,
+      ...modelAsks(2, 1_800, []).slice(0, 1),
+      {
+        type: 'turnClosed',
+        at: 2_000,
+        status: 'terminated',
+        ending: { type: 'failed', message: 'by an operator' },
+      },
+    ]);
+    expect(turn).toMatchObject({ status: 'terminated', message: 'by an operator' });
+    expect(callOf(turn, 'a')).toMatchObject({ state: 'unknown', end: 2_000 });
+    expect(callOf(turn, 'b')).toMatchObject({ state: 'skipped' });
+    expect(turn.rounds[1]?.model).toMatchObject({ state: 'cancelled', end: 2_000 });
+  });
+});
+
+describe('recorded histories', () => {
+  const converter = loadDataConverter(undefined);
+  async function recorded(name: string): Promise<TurnSnapshot> {
+    const path = new URL(`../../histories/${name}.json`, import.meta.url);
+    const history = historyFromJSON(JSON.parse(await readFile(path, 'utf8')));
+    const events = await Promise.all(
+      (history.events ?? []).map((event) => readEvent(event, converter)),
+    );
+    return turnSnapshot(
+      name,
+      events.filter((event) => event !== undefined),
+    );
+  }
+
+  it('draw the tree of three calls', async () => {
+    const { rounds, ...turn } = await recorded('three-calls');
+    expect(turn).toMatchObject({ status: 'completed', stopReason: 'end_turn' });
+    expect(rounds.map(({ calls }) => calls.map(({ state }) => state))).toEqual([
+      ['succeeded', 'succeeded', 'succeeded'],
+      [],
+    ]);
+    for (const { start = 0, end = 0 } of rounds.flatMap(({ calls }) => calls)) {
+      expect(end).toBeGreaterThanOrEqual(start);
+    }
+  });
+
+  it('draw mixed results, a cancel, and a turn that failed', async () => {
+    const mixed = (await recorded('mixed-results')).rounds.flatMap(({ calls }) => calls);
+    expect(new Set(mixed.map(({ state }) => state)).size).toBeGreaterThan(1);
+    expect(await recorded('cancelled')).toMatchObject({ stopReason: 'cancelled' });
+    const refused = await recorded('model-refused');
+    expect(refused.status === 'failed' || refused.stopReason === 'refusal').toBe(true);
+  });
+});

@@ -1,0 +1,49 @@
+import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
+import { CALL_MODEL } from '../../../core/names.ts';
+
+/** Repeatable tools are scheduled with this, others with `NOT_REPEATABLE`. */
+export const LIMITS = {
+  startToCloseTimeout: 120_000,
+  heartbeatTimeout: 10_000,
+  nonRetryableErrorTypes: ['PayloadsTooLarge'],
+};
+export const NOT_REPEATABLE = {
+  ...LIMITS,
+  nonRetryableErrorTypes: ['TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'],
+};
+
+export const started: TurnEvent = { type: 'turnStarted', at: 1_000, agent: 'lookup' };
+
+/** An activity: keyed by its own id, which is enough where no id comes twice. */
+export function scheduled(
+  id: string,
+  about: { at: number; type?: string; summary?: string; limits?: typeof LIMITS },
+): TurnEvent {
+  const { at, type = `get_${id}`, summary = 'round 1', limits = LIMITS } = about;
+  return { type: 'scheduled', at, key: id, id, activityType: type, summary, limits };
+}
+
+export function ended(id: string, at: number, ending: Ending): TurnEvent {
+  return { type: 'ended', at, key: id, ending };
+}
+
+/** A model request that ended with a reply that asks for these calls. */
+export function modelAsks(
+  round: number,
+  at: number,
+  calls: { id: string; invalid?: string; approval?: true }[],
+): TurnEvent[] {
+  const content = calls.map(({ id }) => ({ type: 'tool_use', id, name: `get_${id}`, input: {} }));
+  const prepared = calls.map(({ invalid, approval }) =>
+    invalid === undefined
+      ? { type: 'ready', summary: 'id: 1', ...(approval === undefined ? {} : { approval }) }
+      : { type: 'invalid', message: invalid },
+  );
+  const stopReason = calls.length === 0 ? 'end_turn' : 'tool_use';
+  const result = { reply: { content, stopReason }, prepared };
+  return [
+    scheduled(`model.${round}`, { at: at - 100, type: CALL_MODEL }),
+    { type: 'started', at: at - 90, key: `model.${round}`, attempt: 1 },
+    ended(`model.${round}`, at, { type: 'completed', result }),
+  ];
+}
