@@ -3,6 +3,7 @@ import { msToNumber } from '@temporalio/common/lib/time.js';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Budget } from '../core/turn/budget.ts';
+import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, shorten } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';
@@ -121,12 +122,17 @@ function milliseconds(
   Invalid: InvalidError,
 ): number | undefined {
   if (given === undefined) return undefined;
+  const parsed = toMilliseconds(given);
+  // Of a budget nothing may be left.
+  if (isDuration(parsed) || (parsed === 0 && option.startsWith('limits.'))) return parsed;
+  throw new Invalid(`${option} must be ${DURATION}; got ${shorten(JSON.stringify(given), 100)}`);
+}
+
+function toMilliseconds(given: Duration): number | undefined {
   try {
     return msToNumber(given as Parameters<typeof msToNumber>[0]);
   } catch {
-    throw new Invalid(
-      `${option}: ${JSON.stringify(given)} is not a duration; write milliseconds, or a text like '30s'`,
-    );
+    return undefined;
   }
 }
 

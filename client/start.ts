@@ -4,6 +4,8 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { Agent } from '../agents/define-agent.ts';
+import { areMessages } from '../core/conversation/acceptable.ts';
+import type { Message } from '../core/conversation/messages.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, shorten } from '../core/json.ts';
@@ -84,7 +86,9 @@ export async function startSession(
   const { client, searchable } = starter;
   const name = nameOf(agent);
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  const messages = withoutThinking(options.messages ?? []);
+  const given = options.messages ?? [];
+  // What are no messages at all is for the check to say.
+  const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);
   const sent = await withoutFilesOf(client, args);

@@ -56,6 +56,23 @@ export interface AttemptReport {
   endedAt: number;
 }
 
+/** A time that can be written as a date. Failures and results may have been given by hand, with anything in them. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= 8.64e15;
+}
+
+/** The report of an attempt in the details of its failure. */
+export function attemptReport(details: unknown): AttemptReport | undefined {
+  const report: unknown = Array.isArray(details) ? details[0] : undefined;
+  return isAttemptReport(report) ? report : undefined;
+}
+
+export function isAttemptReport(value: unknown): value is AttemptReport {
+  if (!isRecord(value)) return false;
+  const { attempt, startedAt, endedAt } = value;
+  return Number.isSafeInteger(attempt) && isTime(startedAt) && isTime(endedAt);
+}
+
 /** The heartbeat details of every tool call: Plait's mark, and the tool's own details inside. */
 export interface HeartbeatRecord {
   attempt: number;
@@ -67,7 +84,7 @@ export interface HeartbeatRecord {
 /** The mark in heartbeat details, which come alone or as the only item of a list. */
 export function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
   const record: unknown = Array.isArray(details) ? details[0] : details;
-  return isRecord(record) && record['begun'] === true
+  return isRecord(record) && record['begun'] === true && Number.isSafeInteger(record['attempt'])
     ? (record as unknown as HeartbeatRecord)
     : undefined;
 }

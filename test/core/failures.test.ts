@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { causeChain, heartbeatRecord, isOverloaded } from '../../core/failures.ts';
+import { attemptReport, causeChain, heartbeatRecord, isOverloaded } from '../../core/failures.ts';
 
 const chain = (...texts: string[]): Error | undefined =>
   texts.reduceRight<Error | undefined>(
@@ -135,4 +135,19 @@ test.for([
   [503, 'api_error', false],
 ] as const)('%s %s is an overload: %s', ([status, type, overloaded]) => {
   expect(isOverloaded({ status, type, errorCode: null, requestId: null })).toBe(overloaded);
+});
+
+test('the report of an attempt is read where it is one', () => {
+  const report = { attempt: 2, startedAt: 10, endedAt: 20 };
+  expect(attemptReport([report])).toBe(report);
+  for (const details of [
+    undefined,
+    report,
+    [],
+    [null],
+    [{ attempt: 2 }],
+    [{ ...report, attempt: 1.5 }],
+  ]) {
+    expect(attemptReport(details)).toBeUndefined();
+  }
 });

@@ -16,13 +16,15 @@ import {
   COMPLETED_WITHOUT_RESULT,
   NO_TIME_LEFT,
   noWorkerText,
+  unreadableResultText,
 } from '../../core/calls/texts.ts';
 import type { ToolReturn } from '../../core/calls/tool-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
-import { defined, isRecord } from '../../core/json.ts';
+import { attemptReport, heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { defined } from '../../core/json.ts';
+import { Unreadable } from '../../core/shape.ts';
 
 /** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
 const NOT_REGISTERED = 'NotFoundError';
@@ -51,7 +53,10 @@ export type CallEnd =
       begun: Pick<SettledCall, 'attempts' | 'start'>;
     };
 
-export function returned(value: unknown, scheduled: number): CallEnd {
+export function returned(value: unknown, scheduled: number, repeatable: boolean): CallEnd {
+  if (value instanceof Unreadable || ArrayBuffer.isView(value)) {
+    return { type: 'settled', settled: unreadable(value, scheduled, repeatable) };
+  }
   const result = readToolReturn(value) ?? completedByHand(value, scheduled);
   const { attempt, startedAt, endedAt } = result;
   if (result.type === 'later') {
@@ -77,6 +82,16 @@ function completedByHand(value: unknown, scheduled: number): ToolReturn {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   const content = text.trim() === '' ? COMPLETED_WITHOUT_RESULT : text;
   return { type: 'result', content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
+}
+
+/** The same, with what cannot be read. What the tool has done nobody knows. */
+function unreadable(value: unknown, scheduled: number, repeatable: boolean): SettledCall {
+  const message = unreadableResultText(
+    value instanceof Unreadable ? value.why : 'bytes',
+    repeatable,
+  );
+  const type = repeatable ? 'failed' : 'unknown';
+  return { outcome: { type, message }, attempts: 1, start: scheduled, end: Date.now() };
 }
 
 /** Turns every way in which a call can fail into an outcome. */
@@ -158,11 +173,4 @@ function attemptsOf(error: unknown, policy: ToolPolicy): number {
   const exhausted =
     error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED';
   return exhausted ? policy.retry.maximumAttempts : 1;
-}
-
-function attemptReport(details: unknown): AttemptReport | undefined {
-  const first: unknown = Array.isArray(details) ? details[0] : undefined;
-  return isRecord(first) && typeof first['attempt'] === 'number'
-    ? (first as unknown as AttemptReport)
-    : undefined;
 }

@@ -201,6 +201,14 @@ describe('the sentences of the workers', () => {
     [texts.noActionText('computer'), 'The call of computer names no action, so nothing was done.'],
     [texts.toolGoneText('pay'), 'The tool pay is no longer available.'],
     [texts.toolMissingHereText('support', 'pay'), 'Agent support has no tool pay on this worker.'],
+    [
+      texts.unreadableResultText('bytes', true),
+      'The call was completed by hand with a result that cannot be read (bytes).',
+    ],
+    [
+      texts.unreadableResultText('Unknown encoding: x', false),
+      'The call was completed by hand with a result that cannot be read (Unknown encoding: x). It may or may not have taken effect; check before calling it again.',
+    ],
     [texts.noWorkerText('pay'), 'No worker of this task queue runs pay; the call had no effect.'],
     [texts.interruptedText(2), 'Attempt 2 began and was interrupted.'],
     [
