@@ -151,9 +151,11 @@ export function kindOf(value: object): string {
     read(value, Symbol.toStringTag),
   ];
   // The classes of iterators and generators are called Object and GeneratorFunction.
-  const isName = (one: unknown): one is string =>
-    typeof one === 'string' && /^[\w$. ]{1,100}$/.test(one) && !NO_KIND.has(one);
-  return names.find(isName) ?? 'Object';
+  return names.find(isKind) ?? 'Object';
+}
+
+function isKind(name: unknown): name is string {
+  return typeof name === 'string' && /^\S.{0,99}$/.test(name) && !NO_KIND.has(name);
 }
 
 const NO_KIND: ReadonlySet<string> = new Set([

@@ -21,6 +21,8 @@ import {
 } from '../../core/failures.ts';
 import { jsonBytes } from '../../core/json.ts';
 import { keepAlive } from '../heartbeat.ts';
+import type { Secrets } from '../model/secrets.ts';
+import { redactJson } from './redact.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 const STOP_GRACE_MS = 5_000;
@@ -59,6 +61,7 @@ export async function beginAttempt(
   activity: Context,
   repeatable: boolean,
   abandoned: Set<AbandonedTool>,
+  secrets: Secrets,
 ): Promise<ToolAttempt> {
   const { attempt, startToCloseTimeoutMs } = activity.info;
   const startedAt = Date.now();
@@ -109,7 +112,7 @@ export async function beginAttempt(
     heartbeatDetails: earlier?.details,
     heartbeat(details) {
       rejectLargeDetails(details);
-      record = { attempt, begun: true, details };
+      record = { attempt, begun: true, details: redactJson(details, secrets.redactOwn) };
       activity.heartbeat(record);
     },
     report,
