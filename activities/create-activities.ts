@@ -29,6 +29,7 @@ import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
+import { withinTurns } from './within-turn.ts';
 
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */
@@ -91,7 +92,7 @@ export function buildActivities(options: ActivitiesOptions, abandoned: Set<Aband
     idleTimeoutMs: idleTimeout(options),
   };
   const runTool = createRunTool(registry, store, abandoned, secrets);
-  return {
+  return withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model),
@@ -102,7 +103,7 @@ export function buildActivities(options: ActivitiesOptions, abandoned: Set<Aband
     [PREPARE_CALL]: createPrepareCall(registry),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
     [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
-  };
+  });
 }
 
 /** With what the worker reaches the model and Temporal, as their SDKs read it from the environment. */

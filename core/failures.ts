@@ -40,6 +40,8 @@ export const TIME_IS_UP = 'plait.TimeIsUp';
 export const DECISION_REJECTED = 'plait.DecisionRejected';
 /** A result from outside was refused; the call was not touched. */
 export const COMPLETION_REJECTED = 'plait.CompletionRejected';
+/** Something other than a turn or a session scheduled an activity of Plait, which did not run. */
+export const OUTSIDE_OF_TURN = 'plait.OutsideOfTurn';
 /** A defect of Plait itself. */
 export const INTERNAL_ERROR = 'plait.InternalError';
 /** A stored part of the conversation could not be read. */
