@@ -52,7 +52,10 @@ export function createRunTool(
         throw notBegun(error, activity, secrets);
       },
     );
-    const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned, secrets);
+    const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned, {
+      secrets,
+      before: args.earlier,
+    });
     try {
       const ctx = toolContext(activity, attempt, { input, args, context, secrets });
       const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));

@@ -31,7 +31,7 @@ export function toolContext(
     get idempotencyKey() {
       return key();
     },
-    attempt: activity.info.attempt,
+    attempt: attempt.report().attempt,
     get signal() {
       return attempt.signal;
     },

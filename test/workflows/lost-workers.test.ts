@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { AgentClient } from '../../client/index.ts';
@@ -131,4 +132,35 @@ test('a SIGTERM lets a tool finish that ends within the grace', async () => {
 
   expect(result.calls).toMatchObject([{ name: 'pay', outcome: 'succeeded', attempts: 1 }]);
   expect(journal.lines('begin pay')).toHaveLength(1);
+});
+
+test('attempts that are lost with a worker do not use up those of the tool itself', async () => {
+  const { agents, journal, start } = await stage([['step', {}]]);
+  let worker = await start();
+  const turn = await agents.start('tester', 'go');
+  for (const begun of [1, 3, 4]) {
+    await journal.waitFor('begin step', begun);
+    // Its details have reached the server.
+    await until(
+      () => turn.describe(),
+      ({ pendingCalls }) => pendingCalls.length === 1,
+    );
+    await sleep(1_500);
+    worker.kill(begun === 4 ? 'SIGTERM' : 'SIGKILL');
+    await worker.ended;
+    worker = await start();
+  }
+  const result = await turn.result();
+
+  expect(result.calls).toMatchObject([{ name: 'step', outcome: 'succeeded', attempts: 5 }]);
+  const lines = journal.lines('begin step').map((line) => line.split(' '));
+  expect(lines.map((words) => words.slice(-3).join(' '))).toEqual([
+    '1 after 0',
+    '2 after 1',
+    '3 after 2',
+    '4 after 3',
+    '5 after 4',
+  ]);
+  expect(new Set(lines.map((words) => words.at(-4))).size).toBe(1);
+  expect(JSON.stringify(result.messages)).toContain('went on after page 4');
 });
