@@ -294,6 +294,11 @@ export function noJsonText(problem: string): string {
   return `The tool ran, but its result cannot be turned into JSON: ${problem}`;
 }
 
+/** Stands in the data of a tool where an image or a document stood, which follows as a block. */
+export function fileBelowText(type: string, number: number): string {
+  return `[${type} ${number} of this result: see below]`;
+}
+
 /** @param problem a clause about an image or a document: "result[0] is …" */
 export function cannotBeShownText(problem: string): string {
   return `The tool ran, but what it returned cannot be shown to you: ${problem}.`;

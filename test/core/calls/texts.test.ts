@@ -49,6 +49,10 @@ describe('what the model reads of a call', () => {
     );
   });
 
+  test('whose image stands elsewhere is where', () => {
+    expect(texts.fileBelowText('image', 2)).toBe('[image 2 of this result: see below]');
+  });
+
   test('that was tried more than once is how often', () => {
     expect([0, 1, 2, 3].map(texts.afterAttempts)).toEqual([
       '',
