@@ -15,7 +15,7 @@ import { showTurn } from '../show-turn.ts';
 import { styleFor } from '../style.ts';
 import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
-import { durationText, oneLine, printable } from '../text.ts';
+import { durationText, oneLine, printable, visibleJson } from '../text.ts';
 
 export interface RunOptions {
   taskQueue: string;
@@ -66,7 +66,7 @@ async function follow(
   const left = new Promise<typeof LEFT>((resolve) => {
     leaving.signal.addEventListener('abort', () => resolve(LEFT));
   });
-  const goesOn = `The turn goes on. To wait for it again, run the same command with --turn-id ${turn.turnId}`;
+  const goesOn = `The turn goes on. To wait for it again, run the same command with --turn-id ${oneLine(turn.turnId)}`;
   const stopListening = onSignals(
     () => {
       sayAside(
@@ -74,7 +74,9 @@ async function follow(
       );
       turn
         .cancel()
-        .catch((error: unknown) => sayAside(`Could not cancel the turn: ${String(error)}`));
+        .catch((error: unknown) =>
+          sayAside(`Could not cancel the turn: ${oneLine(String(error))}`),
+        );
     },
     () => {
       sayAside(goesOn);
@@ -82,7 +84,7 @@ async function follow(
     },
   );
   const timer = timeout === undefined ? undefined : setTimeout(() => leaving.abort(), timeout);
-  sayAside(style.dim(`turn ${turn.turnId}`));
+  sayAside(style.dim(`turn ${oneLine(turn.turnId)}`));
   try {
     const shown = showTurn(turn.watch({ signal: leaving.signal }), process.stderr, style);
     const result = turn.result();
@@ -101,15 +103,15 @@ async function follow(
 function report(result: TurnResult, json: boolean): ExitCode {
   const answer = process.stdout.isTTY ? printable(result.text) : result.text;
   const shown = { ...result, messages: withoutLargeData(result.messages) };
-  const text = json ? JSON.stringify(shown, null, 2) : answer;
+  const text = json ? visibleJson(shown, 2) : answer;
   // Separates the tree from the answer when both go to a terminal.
   if (process.stdout.isTTY && process.stderr.isTTY) sayAside('');
   if (text !== '') say(text);
   const { stopReason, stopDetails } = result;
   if (stopReason === 'end_turn' || stopReason === 'stop_sequence') return EXIT_CODES.ok;
-  const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : JSON.stringify(stopDetails);
+  const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : visibleJson(stopDetails);
   const details = stopDetails === undefined ? '' : `: ${said}`;
-  sayAside(`The turn ended with ${stopReason}${details}`);
+  sayAside(`The turn ended with ${oneLine(stopReason)}${details}`);
   return EXIT_CODES.stoppedEarly;
 }
 
