@@ -25,7 +25,12 @@ import type { SessionStart } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
 import type { MessageRange } from './client-storage.ts';
 import { readMessages, withoutFiles } from './client-storage.ts';
-import { SessionBusyError, SessionClosedError, TurnFailedError } from './errors.ts';
+import {
+  SendRejectedError,
+  SessionBusyError,
+  SessionClosedError,
+  TurnFailedError,
+} from './errors.ts';
 import type { TurnSnapshot } from './follow/snapshot.ts';
 import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { StreamOptions } from './follow/stream.ts';
@@ -33,6 +38,7 @@ import { waitForTurn } from './follow/wait-for-turn.ts';
 import type { WatchOptions } from './follow/watch.ts';
 import type { ParseOutput } from './parse-output.ts';
 import type { SessionCreation } from './start.ts';
+import { sizeProblem } from './start-arguments.ts';
 import { aboutServer } from './temporal-errors.ts';
 import { TurnHandle } from './turn-handle.ts';
 
@@ -114,6 +120,8 @@ export class SessionHandle<Output = unknown> {
       idempotencyKey,
       ...defined({ agent, whenBusy }),
     };
+    const problem = sizeProblem(this.client, argument);
+    if (problem !== undefined) throw new SendRejectedError(this.sessionId, `${problem}.`);
     // The server answers an id that it knows without asking the session, so the id has the message too.
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;
     const update = { name: SEND_UPDATE, argument, id };
