@@ -130,7 +130,7 @@ function budgetOf(limits: TurnLimitOptions | undefined, Invalid: InvalidError): 
   return { ...Object.fromEntries(counts), ...defined({ wallTime }) };
 }
 
-function milliseconds(
+export function milliseconds(
   option: string,
   given: Duration | undefined,
   Invalid: InvalidError,

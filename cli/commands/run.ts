@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { AgentClient } from '../../client/agent-client.ts';
+import { TemporalUnavailableError, WorkerUnavailableError } from '../../client/errors.ts';
 import type { StartTurnOptions } from '../../client/options.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { Message } from '../../core/conversation/messages.ts';
@@ -53,7 +55,8 @@ function startTurn(
   { taskQueue, turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
   const options: StartTurnOptions = defined({ turnId, context });
-  return new AgentClient({ client, taskQueue }).start(agent, text, options);
+  const onWarning = (message: string): void => sayAside(oneLine(message));
+  return new AgentClient({ client, taskQueue, onWarning }).start(agent, text, options);
 }
 
 /** Shows the turn until it ends or the time is up. */
@@ -72,11 +75,14 @@ async function follow(
       sayAside(
         'Cancelling the turn and waiting for its result. Press Ctrl-C again to stop waiting.',
       );
-      turn
-        .cancel()
-        .catch((error: unknown) =>
-          sayAside(`Could not cancel the turn: ${oneLine(String(error))}`),
-        );
+      turn.cancel().catch((error: unknown) => {
+        sayAside(`Could not cancel the turn: ${oneLine(String(error))}`);
+      });
+      void whyNotCancelled(turn).then((reason) => {
+        if (reason === undefined) return;
+        sayAside(`${reason} ${goesOn}`);
+        process.exit(EXIT_CODES.interrupted);
+      });
     },
     () => {
       sayAside(goesOn);
@@ -98,6 +104,23 @@ async function follow(
     clearTimeout(timer);
     stopListening();
   }
+}
+
+/** How long the workers may take to cancel a turn, and then to answer whether they are there. */
+const CANCEL_MS = 3_000;
+
+/** Why the turn will not end soon; `undefined` where a worker answers for it, or it has ended. */
+async function whyNotCancelled(turn: TurnHandle): Promise<string | undefined> {
+  await sleep(CANCEL_MS, undefined, { ref: false });
+  const silent = 'No worker answers. The turn is cancelled as soon as one is there.';
+  const asked = turn.approvals().then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof TemporalUnavailableError) return error.message;
+      return error instanceof WorkerUnavailableError ? silent : undefined;
+    },
+  );
+  return await Promise.race([asked, sleep(CANCEL_MS, silent, { ref: false })]);
 }
 
 function report(result: TurnResult, json: boolean): ExitCode {
