@@ -23,11 +23,12 @@ import {
   attributesOfTurn,
   nameOf,
   sessionArgs,
+  sizeProblem,
   summaryOf,
   turnArgs,
   turnDigest,
 } from './start-arguments.ts';
-import { aboutServer, aboutTurn } from './temporal-errors.ts';
+import { aboutServer, aboutTurn, invalidRequest } from './temporal-errors.ts';
 
 /** What an `AgentClient` starts turns and sessions with. */
 export interface Starter {
@@ -53,6 +54,8 @@ export async function startTurn(
   const turnId = options.turnId ?? `${name}-${randomUUID()}`;
   const inputDigest = turnDigest(args);
   const sent = { ...args, input: await withoutFiles(client, input, 'input') };
+  const problem = sizeProblem(client, sent);
+  if (problem !== undefined) throw new InvalidTurnError(problem);
   await aboutTurn(turnId, client.options.namespace, async () => {
     try {
       await searchable.start(attributes, (registered) =>
@@ -69,6 +72,8 @@ export async function startTurn(
         }),
       );
     } catch (error) {
+      const invalid = invalidRequest(error);
+      if (invalid !== undefined) throw new InvalidTurnError(invalid, { cause: error });
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       const existing = await digestOfTurn(client, turnId);
       if (existing !== inputDigest) throw new TurnIdInUseError(turnId);
@@ -103,6 +108,8 @@ export async function startSession(
       }),
     );
   } catch (error) {
+    const invalid = invalidRequest(error);
+    if (invalid !== undefined) throw new InvalidSessionError(invalid, { cause: error });
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
       throw aboutServer(error, client.options.namespace);
     }
@@ -148,6 +155,8 @@ function sessionStart(
   if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
     throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
   }
+  const problem = sizeProblem(client, args);
+  if (problem !== undefined) throw new InvalidSessionError(problem);
   const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
   return {
     workflowId: sessionId,

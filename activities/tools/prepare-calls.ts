@@ -147,7 +147,7 @@ export function summarize(input: unknown): string {
   if (!isRecord(input)) return '';
   const fields = Object.entries(input).map(([key, value]) => {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return `${key}: ${shorten(text.replaceAll(/\s+/g, ' '), 40)}`;
+    return `${key}: ${shorten(text.replaceAll(/[\t\n\v\f\r ]+/g, ' '), 40)}`;
   });
   return shorten(fields.join(', '), 120);
 }
