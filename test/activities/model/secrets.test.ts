@@ -92,7 +92,7 @@ describe('what looks like a credential is blotted out, sent or not:', () => {
 
 test('tokens in a text are those that a pattern finds, in a time that grows with the text alone', () => {
   const secrets = createSecrets();
-  const unit = fc.constantFrom(...['eyJ', 'a', '-', '_', '.', ' ', 'ey', 'J', '/', '***']);
+  const unit = fc.constantFrom('eyJ', 'a', '-', '_', '.', ' ', 'ey', 'J', '/', '***');
   fc.assert(
     fc.property(fc.string({ unit }), (text) => {
       const expected = text.replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '***');
