@@ -80,7 +80,7 @@ export function wrongOptions(subject: string, problems: readonly string[]): Decl
   );
 }
 
-/** How a wrong value stands in an error. */
+/** How an error shows a wrong value. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value, 100));
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'an array';
@@ -88,7 +88,7 @@ export function shown(value: unknown): string {
   return isRecord(value) ? 'an object' : String(value);
 }
 
-/** What zod says in words of its own, where the schema has none. */
+/** Replaces zod's own texts, for schemas that have none. */
 function endOfSentence(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return `must be ${TYPES[issue.expected] ?? issue.expected}`;
   return issue.code === 'invalid_value' ? `must be ${oneOf(issue.values)}` : undefined;
@@ -123,7 +123,7 @@ function problemOf(issue: z.core.$ZodIssue, schema: z.ZodObject, options: unknow
   return `${where === '' ? 'the options' : where} ${issue.message}; got ${shown(given)}`;
 }
 
-/** As one writes it in code: `fallbacks[0].on`. */
+/** As in code: `fallbacks[0].on`. */
 function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))

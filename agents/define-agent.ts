@@ -390,13 +390,13 @@ function agentSpec(options: CheckedAgent, output: CompiledOutput | undefined): A
   return {
     model: options.model,
     max_tokens: options.maxTokens,
-    ...(system === '' ? {} : { system }),
-    ...(specs.length === 0 ? {} : { tools: specs }),
+    ...(system !== '' && { system }),
+    ...(specs.length > 0 && { tools: specs }),
     ...model,
     ...(outputConfig === undefined && output === undefined
       ? {}
       : { output_config: { ...outputConfig, ...output?.config } }),
-    ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
+    ...(options.compaction && compactionParams(options.compaction)),
     ...fallbackSpecs(options),
   };
 }

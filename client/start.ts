@@ -6,7 +6,7 @@ import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-wor
 import type { Agent } from '../agents/define-agent.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
-import { shorten } from '../core/json.ts';
+import { defined, shorten } from '../core/json.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
@@ -62,7 +62,7 @@ export async function startTurn(
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
           memo: { agent: name, inputDigest },
           ...registered,
-          ...(requestEagerStart ? { requestEagerStart: true } : {}),
+          ...defined({ requestEagerStart: requestEagerStart || undefined }),
           staticSummary: summaryOf(name, input),
         }),
       );

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import { STORED_OBJECT_LOST } from '../core/failures.ts';
-import { isRecord } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 
 export interface LiveKeysOptions {
@@ -10,7 +10,7 @@ export interface LiveKeysOptions {
   namespaces?: readonly string[];
 }
 
-/** gRPC: the retention of the workflow is over. */
+/** gRPC status: the server has deleted the workflow, because its retention time is over. */
 const NOT_FOUND = 5;
 
 /** Temporal's WORKFLOW_EXECUTION_STATUS_RUNNING. */
@@ -20,11 +20,12 @@ const RUNNING = 1;
 const CONCURRENT = 8;
 
 /**
- * The keys of all stored objects that the namespaces still name, for `sweep`. It looks in the history of
- * every workflow that the server still has, in the pending activities of those that run, and in schedules.
+ * The keys of all stored objects that workflows of the namespaces need, for `sweep`. It searches the
+ * history of every workflow that the server still has, the pending activities of running ones, and
+ * schedules.
  *
- * The client needs the codecs of the workers, and the storage (`withStorage`). Throws where it cannot read
- * a payload, since the payload may name any object.
+ * The client needs the codecs of the workers, and the storage (`withStorage`). Throws when it cannot read
+ * a payload, because the payload may name any object.
  */
 export async function* liveKeys(
   client: Client,
@@ -37,7 +38,7 @@ export async function* liveKeys(
         sources.map(async ({ what, read }) => {
           const value = await unlessGone(read());
           return await reader.keysIn(value).catch((error: unknown) => {
-            const message = `Cannot find out what ${what} names in the storage`;
+            const message = `Cannot find out which stored objects ${what} needs`;
             throw new Error(message, { cause: error });
           });
         }),
@@ -50,7 +51,7 @@ export async function* liveKeys(
 interface Source {
   /** As in "workflow x". */
   what: string;
-  /** An answer of the server, with payloads anywhere in it. */
+  /** Returns an answer of the server, with payloads anywhere in it. */
   read: () => Promise<unknown>;
 }
 
@@ -60,7 +61,7 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
     const what = `workflow ${workflowId}`;
     yield { what, read: () => readHistory(client, namespace, execution) };
     if (!isRunning) continue;
-    // No history has the heartbeats and the failures of attempts.
+    // Heartbeats and failed attempts are not in the history.
     const service = client.workflowService;
     yield {
       what,
@@ -78,7 +79,7 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
   }
 }
 
-/** Not with the client's own list, which decodes memos: the histories have those too. */
+/** Not with the client's own list, which decodes memos. The histories have the memos too. */
 async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
   const pages = pagesOf((page) =>
     client.workflowService.listWorkflowExecutions({ namespace, ...page }),
@@ -117,13 +118,13 @@ async function readHistory(
   return events;
 }
 
-/** The pages of an answer that the server gives page by page. */
+/** All pages of an answer of the server. */
 async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null }>(
   request: (page: { nextPageToken?: Uint8Array }) => Promise<Page>,
 ): AsyncGenerator<Page> {
   let nextPageToken: Uint8Array | undefined;
   do {
-    const page = await request(nextPageToken === undefined ? {} : { nextPageToken });
+    const page = await request(defined({ nextPageToken }));
     yield page;
     nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
   } while (nextPageToken !== undefined);
@@ -150,12 +151,12 @@ async function* chunks<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
 }
 
 /**
- * Every SHA-256 in hex, anywhere in a payload. Claims are among them. The digest of something else does
- * no harm here, but a claim that was overlooked would cost a conversation.
+ * Every SHA-256 in hex, anywhere in a payload, which includes all claims. Other digests do no harm here,
+ * but a missed claim would cost a conversation.
  */
 const KEYS = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g;
 
-/** What can be searched as text, once the codecs have decoded it. */
+/** Encodings that can be searched as text, once the codecs have decoded the payload. */
 const READABLE = new Set([
   'json/plain',
   'json/protobuf',
@@ -164,7 +165,7 @@ const READABLE = new Set([
   'binary/null',
 ]);
 
-/** In a segment that names objects itself. */
+/** The JSON of a segment that names other objects contains this. */
 const HOLDS_FILES = '"files":true';
 
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
@@ -172,7 +173,7 @@ const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
 class KeyReader {
   private readonly codecs;
   private readonly storage: ExternalStorage | undefined;
-  /** The keys in objects that have been read: the content of a key never changes. */
+  /** The keys in objects that were already read. The content of a key never changes. */
   private readonly stored = new Map<string, Promise<string[]>>();
 
   constructor(client: Client) {
@@ -196,9 +197,11 @@ class KeyReader {
     const { driverName, claimData } = JSON.parse(text) as Reference;
     const driver = this.storage?.getDriver(driverName);
     if (driver === undefined || driver === null) {
-      throw new Error(`it names an object of ${driverName}, and the client has no such storage`);
+      throw new Error(
+        `it needs an object of the storage driver ${driverName}, and the client has no such storage; use withStorage`,
+      );
     }
-    return [...keysInText(payload), ...(await this.keysBehind(driver, claimData))];
+    return [...keysInText(payload), ...(await this.keysInObject(driver, claimData))];
   }
 
   /** The keys in a payload, and in the segments that it names, which name images and documents. */
@@ -209,12 +212,12 @@ class KeyReader {
     const isJson = metadataOf(payload, 'encoding') === 'json/plain';
     if (driver === undefined || !isJson || !text.includes(HOLDS_FILES)) return found;
     const segments = segmentsWithFiles(JSON.parse(text));
-    const behind = segments.map(({ claim }) => this.keysBehind(driver, claim));
-    return [...found, ...(await Promise.all(behind)).flat()];
+    const inSegments = segments.map(({ claim }) => this.keysInObject(driver, claim));
+    return [...found, ...(await Promise.all(inSegments)).flat()];
   }
 
-  /** The keys in an object: large payloads and segments are objects that name others. */
-  private keysBehind(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
+  /** The keys in an object. Large payloads and segments are objects that name others. */
+  private keysInObject(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
     const place = JSON.stringify([driver.name, claim]);
     const known = this.stored.get(place) ?? this.readKeys(driver, claim);
     this.stored.set(place, known);
@@ -227,7 +230,7 @@ class KeyReader {
       const payloads = await Promise.all(stored.map((payload) => this.decoded(payload)));
       return (await Promise.all(payloads.map((payload) => this.keysWithin(payload)))).flat();
     } catch (error) {
-      // The object is gone, and so is what it named.
+      // The object is lost, so nothing can need the objects that it named.
       if (error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST) return [];
       throw error;
     }
@@ -240,7 +243,7 @@ class KeyReader {
     const encoding = metadataOf(decoded, 'encoding');
     if (READABLE.has(encoding)) return decoded;
     throw new Error(
-      `a payload has the encoding ${JSON.stringify(encoding)}: give the client the codecs of the workers`,
+      `cannot read a payload with the encoding ${JSON.stringify(encoding)}: give the client the codecs of the workers`,
     );
   }
 }
