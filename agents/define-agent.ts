@@ -24,6 +24,7 @@ import {
 import type { Tool } from './define-tool.ts';
 import type { ModelFallback } from './fallbacks.ts';
 import { fallbackPrices, fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
+import { zodParser } from './input-schema.ts';
 import { compactsConversations } from './model-features.ts';
 import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
@@ -347,14 +348,24 @@ export function defineAgent<Context = unknown, Output = unknown>(
       ...defined({ batchTimeout: checked.batchTimeout }),
     },
     onApproval: checked.onApproval,
-    async parseContext(context) {
-      if (contextSchema === undefined) return context;
-      const parsed = await z.safeParseAsync(contextSchema, context);
-      if (parsed.success) return parsed.data;
-      throw new TypeError(
-        `context of agent ${checked.name} does not match its contextSchema:\n${z.prettifyError(parsed.error)}`,
-      );
-    },
+    parseContext: contextParser(checked.name, contextSchema),
+  };
+}
+
+function contextParser(
+  name: string,
+  schema: z.core.$ZodType | undefined,
+): AgentDefinition['parseContext'] {
+  if (schema === undefined) return (context) => Promise.resolve(context);
+  const parse = zodParser(schema);
+  return async (context) => {
+    const parsed = await parse(context);
+    if (parsed.ok) return parsed.value;
+    throw new TypeError(
+      parsed.givenUpAfter === undefined
+        ? `context of agent ${name} does not match its contextSchema:\n${parsed.problem}`
+        : `context of agent ${name} could not be checked against its contextSchema within ${parsed.givenUpAfter} ms; give a smaller or simpler one`,
+    );
   };
 }
 

@@ -136,7 +136,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   description: string;
   /**
    * A zod schema, whose output is what `run` gets, or a JSON Schema of an object. Input that does not
-   * match it never reaches `run`: the model reads what is wrong.
+   * match it, or cannot be checked within 100 ms, never reaches `run`: the model reads what is wrong.
    */
   inputSchema: Schema;
   /** Without `readOnlyHint` or `idempotentHint`, `run` is never started twice for a call. @default {} */
@@ -154,8 +154,9 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   concurrency?: number;
   /**
    * Whether a person must allow a call before it runs. A function decides when the model's reply is
-   * there: only `false` lets the call run without a person; when the function throws, a person is asked.
-   * The other calls of the reply do not wait. @default 'never'
+   * there: only `false` lets the call run without a person. When the function throws, holds the process
+   * up for 100 ms, or does not answer within 10 seconds, a person is asked. The other calls of the reply
+   * do not wait for the person. @default 'never'
    */
   approval?:
     | 'always'

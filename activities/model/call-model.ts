@@ -40,7 +40,7 @@ export function createCallModel(
     try {
       // Find the agent. The first call of a turn pins it.
       const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
-      const ownSchema = ownOutput(args.output);
+      const ownSchema = await ownOutput(args.output);
 
       // Load the conversation.
       const [spec, messages] = await Promise.all([
@@ -92,6 +92,7 @@ export function createCallModel(
       const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
+        log: activity.log,
       });
       const output = await checkOutput(reply, { spec, agent, own: ownSchema });
       return {
