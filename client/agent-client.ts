@@ -2,13 +2,12 @@ import { Client, Connection } from '@temporalio/client';
 import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Agent } from '../agents/define-agent.ts';
-import type { Json } from '../core/json.ts';
 import { defined } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { storedFiles } from './client-storage.ts';
+import { storedResult } from './client-storage.ts';
 import { completeCall } from './complete-call.ts';
 import type { ListedSession, ListedTurn, ListSessionsOptions, ListTurnsOptions } from './lists.ts';
 import { listSessions, listTurns } from './lists.ts';
@@ -211,8 +210,7 @@ export class AgentClient {
    * `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
   async completeToolCall(token: string, result: unknown): Promise<void> {
-    // JSON has no `undefined`.
-    const value = (await storedFiles(this.client, result ?? null)) as Json;
+    const value = await storedResult(this.client, result);
     await completeCall(this.client, token, { type: 'succeeded', value });
   }
 

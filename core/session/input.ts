@@ -1,3 +1,4 @@
+import { storedData } from '../conversation/stored-data.ts';
 import { isRecord } from '../json.ts';
 import { WHEN_BUSY } from './protocol.ts';
 import {
@@ -35,7 +36,18 @@ export function checkSessionArgs(args: unknown): string | undefined {
   }
   if (storage !== undefined && typeof storage !== 'boolean') return 'storage must be true or false';
   const problem = messages === undefined ? undefined : findOpeningProblem(messages);
-  return problem === undefined ? checkWhenBusy(whenBusy) : `messages: ${problem}`;
+  return problem === undefined
+    ? (findReferenceProblem(args) ?? checkWhenBusy(whenBusy))
+    : `messages: ${problem}`;
+}
+
+/**
+ * A message whose image cannot be read is forgotten with its turn, and what a session begins with stays. So
+ * references count there only where who starts it says that it has a storage, as Plait's client does.
+ */
+function findReferenceProblem({ messages, storage }: Record<string, unknown>): string | undefined {
+  if (storage === true || storedData(messages).length === 0) return undefined;
+  return 'messages refer to data in a storage, and the session is started without `storage: true`: give the data itself';
 }
 
 export function checkSend(send: unknown): string | undefined {

@@ -309,7 +309,7 @@ describe('a segment that cannot be read', () => {
 
     await expect(load).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: false });
     await expect(load).rejects.toThrow(
-      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`, and check that it is up\.$/,
+      /^Cannot read a part of the conversation from the storage: .*\. Give every worker of the task queue the same `storage`, and restore the object from a backup if it was lost\.$/,
     );
   });
 
@@ -441,7 +441,7 @@ describe('the full text of a result', () => {
     await expect(
       inActivity(() => createTranscriptStore(freshStorage()).readKept(lost)),
     ).rejects.toThrow(
-      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`, and check that it is up\.$/,
+      /^Cannot read the rest of a result from the storage: .*\. Give every worker of the task queue the same `storage`, and restore the object from a backup if it was lost\.$/,
     );
   });
 });
