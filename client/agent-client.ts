@@ -9,6 +9,7 @@ import type { TurnResult } from '../core/turn/result.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { storedResult } from './client-storage.ts';
 import { completeCall } from './complete-call.ts';
+import { withRoom } from './connection-options.ts';
 import type { ListedSession, ListedTurn, ListSessionsOptions, ListTurnsOptions } from './lists.ts';
 import { listSessions, listTurns } from './lists.ts';
 import type {
@@ -61,7 +62,7 @@ export class AgentClient {
     if (options.client === undefined) {
       const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
       const dataConverter = withStorage(options.dataConverter, options.storage);
-      this.owned = Connection.lazy(connectionOptions);
+      this.owned = Connection.lazy(withRoom(connectionOptions));
       this.client = new Client({
         connection: this.owned,
         namespace,
