@@ -237,6 +237,11 @@ function addStorage(program: Command, exitWith: ExitWith): void {
       'all namespaces that use the storage, separated by commas (default: the configured one)',
       list,
     )
+    .option(
+      '--ignore-unreadable <types>',
+      'leave out what cannot be read of workflows of these types, separated by commas',
+      list,
+    )
     .option('--remove-all', 'remove even when no workflow needs anything in the storage')
     .option('--dry-run', 'remove nothing, and print what would be removed')
     .action(async (options: StorageGcOptions) => {

@@ -48,6 +48,8 @@ export const INTERNAL_ERROR = 'plait.InternalError';
 export const STORAGE_FAILED = 'plait.StorageFailed';
 /** The storage can be reached and does not have what history names. */
 export const STORED_OBJECT_LOST = 'plait.StoredObjectLost';
+/** The storage has it, and its content is not what was stored. */
+export const STORED_OBJECT_DAMAGED = 'plait.StoredObjectDamaged';
 
 /** What a failed attempt tells of itself, in the details of its failure. */
 export interface AttemptReport {
