@@ -89,7 +89,8 @@ export function returned(value: unknown, scheduled: number, repeatable: boolean)
   const { attempt, startedAt, endedAt } = result;
   if (result.type === 'later') {
     const { key, timeout } = result.later;
-    const begun = { attempts: attempt, start: startedAt };
+    // Its end will be by the server's clock.
+    const begun = { attempts: attempt, start: scheduled };
     return { type: 'awaits completion', key, timeout, begun };
   }
   const { content, stored } = result;
@@ -98,11 +99,20 @@ export function returned(value: unknown, scheduled: number, repeatable: boolean)
     settled: {
       outcome: { type: 'succeeded', content },
       attempts: attempt,
-      start: attempt === 1 ? startedAt : scheduled,
-      end: endedAt,
+      ...timesOf({ attempt, startedAt, endedAt }, scheduled),
       ...defined({ stored }),
     },
   };
+}
+
+/**
+ * By one clock: that of the worker where it has seen all of the call, and otherwise that of the server. The
+ * two may be minutes apart.
+ */
+function timesOf(report: AttemptReport | undefined, scheduled: number) {
+  return report?.attempt === 1
+    ? { start: report.startedAt, end: report.endedAt }
+    : { start: scheduled, end: Date.now() };
 }
 
 /** Somebody has completed the activity without our client, with whatever they had. */
@@ -130,8 +140,7 @@ export function failed(error: unknown, { tool, policy, scheduled, earlier }: Fai
     settled: {
       outcome,
       attempts,
-      start: report?.attempt === 1 ? report.startedAt : scheduled,
-      end: report?.endedAt ?? Date.now(),
+      ...timesOf(report, scheduled),
     },
   };
 }
