@@ -373,7 +373,7 @@ describe('the keys that workflows need', () => {
     expect(found).toContain('d'.repeat(64));
     for (const stored of await keysOf(storage)) expect(found).toContain(stored);
     await expect(collected(liveKeys(client([])))).rejects.toMatchObject({
-      message: 'Cannot find out what workflow w names in the storage',
+      message: 'Cannot find out which stored objects workflow w needs',
       cause: { message: expect.stringContaining('the codecs of the workers') as string },
     });
     await client([]).workflow.getHandle('w').terminate();

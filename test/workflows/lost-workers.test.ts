@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { turnRuns } from '../../client/follow/history.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
@@ -101,6 +102,34 @@ test.concurrent('a SIGTERM lets a tool finish that ends within the grace', async
 
   expect(result.calls).toMatchObject([{ name: 'pay', outcome: 'succeeded', attempts: 1 }]);
   expect(journal.lines('begin pay')).toHaveLength(1);
+});
+
+test.concurrent('attempts that are lost with a worker do not use up those of the tool itself', async () => {
+  await using processes = await workersFor({ step: {} }, '500ms');
+  const { agents, journal, start } = processes;
+  let worker = await start();
+  const turn = await agents.start('tester', 'go');
+  for (const begun of [1, 3, 4]) {
+    await journal.waitFor('begin step', begun);
+    // Its details reach the server with the heartbeat of every second.
+    await sleep(1_500);
+    worker.kill(begun === 4 ? 'SIGTERM' : 'SIGKILL');
+    await worker.ended;
+    worker = await start();
+  }
+  const result = await turn.result();
+
+  expect(result.calls).toMatchObject([{ name: 'step', outcome: 'succeeded', attempts: 5 }]);
+  const lines = journal.lines('begin step').map((line) => line.split(' '));
+  expect(lines.map((words) => words.slice(-3).join(' '))).toEqual([
+    '1 after 0',
+    '2 after 1',
+    '3 after 2',
+    '4 after 3',
+    '5 after 4',
+  ]);
+  expect(new Set(lines.map((words) => words.at(-4))).size).toBe(1);
+  expect(answers(result)[0]?.text).toBe('went on after page 4');
 });
 
 test.concurrent('kill -9 changes nothing about calls that wait for a person', async () => {

@@ -63,7 +63,7 @@ describe.concurrent('the model reads which limit ended a call, and after how man
     const text =
       'The worker that ran the call was lost: no heartbeat for 700 ms (heartbeatTimeout).';
     expect(result.calls).toMatchObject([
-      { outcome: 'timedOut', attempts: 2, message: `${text} (after 2 attempts)` },
+      { outcome: 'timedOut', attempts: 11, message: `${text} (after 11 attempts)` },
       { outcome: 'unknown', attempts: 1, message: `${text} ${CAVEAT}` },
     ]);
   });
