@@ -4,13 +4,14 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { Agent } from '../agents/define-agent.ts';
+import { optionalTextProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, shorten } from '../core/json.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
-import { InvalidTurnError } from '../core/turn/input.ts';
+import { findOpeningProblem, InvalidTurnError } from '../core/turn/input.ts';
 import type { SessionStart } from './ask-session.ts';
 import { withoutFiles } from './client-storage.ts';
 import { digestOf } from './digest.ts';
@@ -47,7 +48,6 @@ export async function startTurn(
   const args = turnArgs(agent, input, options);
   const { agent: name } = args;
   const { taskQueue = queue, user } = options;
-  if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
   const attributes = attributesOfTurn(name, user);
   const turnId = options.turnId ?? `${name}-${randomUUID()}`;
   const inputDigest = turnDigest(args);
@@ -87,9 +87,15 @@ export async function startSession(
   options: StartSessionOptions,
 ): Promise<string> {
   const { client, searchable } = starter;
-  const name = nameOf(agent);
+  const name = nameOf(agent, InvalidSessionError);
+  rejectIf(InvalidSessionError, recordProblem('options', options));
+  const { messages: given = [] } = options;
+  const isEmpty = Array.isArray(given) && given.length === 0;
+  const problem = isEmpty ? undefined : findOpeningProblem(given);
+  if (problem !== undefined) throw new InvalidSessionError(`messages: ${problem}`);
+  rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  const messages = withoutThinking(options.messages ?? []);
+  const messages = withoutThinking(given);
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);
   const sent = await withoutFilesOf(client, args);
@@ -148,9 +154,7 @@ function sessionStart(
   args: SessionArgs,
   taskQueue = queue,
 ) {
-  if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
-    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
-  }
+  checkSessionId(sessionId);
   const problem = sizeProblem(client, args);
   if (problem !== undefined) throw new InvalidSessionError(problem);
   const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
@@ -161,6 +165,14 @@ function sessionStart(
     memo: { agent: args.agent },
     staticSummary: shorten(`${args.agent}: session`, 200),
   };
+}
+
+/** Throws an `InvalidSessionError` for what no session can have as its id. */
+export function checkSessionId(sessionId: unknown): void {
+  if (typeof sessionId === 'string' && (sessionId === '' || sessionId.length > MAX_SESSION_ID)) {
+    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
+  }
+  rejectIf(InvalidSessionError, textProblem('sessionId', sessionId));
 }
 
 async function withoutFilesOf(client: Client, args: SessionArgs): Promise<SessionArgs> {

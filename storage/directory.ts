@@ -1,3 +1,5 @@
+import { rejectIf, textProblem } from '../core/arguments.ts';
+import { InvalidStorageError } from './errors.ts';
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -15,6 +17,7 @@ const FILE_PATTERN = /^[0-9a-f]{64}(\.[0-9a-f-]{36})?$/;
  * workers that share a volume. `plait storage gc` deletes files that no workflow needs any more.
  */
 export function directoryStorage(directory: string): PlaitStorage {
+  rejectIf(InvalidStorageError, textProblem('directoryStorage: the directory', directory, 4_096));
   const root = resolve(directory);
   const pathOf = (key: string) => join(root, key.slice(0, 2), key);
 

@@ -1,3 +1,5 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { InvalidStorageError } from './errors.ts';
 import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
@@ -29,8 +31,14 @@ const CONCURRENT = 8;
  */
 export async function* liveKeys(
   client: Client,
-  { namespaces = [client.options.namespace] }: LiveKeysOptions = {},
+  options: LiveKeysOptions = {},
 ): AsyncGenerator<string> {
+  rejectIf(
+    InvalidStorageError,
+    recordProblem('liveKeys: the client', client),
+    recordProblem('liveKeys: the options', options),
+  );
+  const { namespaces = [client.options.namespace] } = options;
   const reader = new KeyReader(client);
   for (const namespace of namespaces) {
     for await (const sources of chunks(sourcesOf(client, namespace))) {
