@@ -11,7 +11,7 @@ import { defined, isRecord } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { preloaded, WORKFLOWS } from './bundler-options.ts';
+import { preloaded, requireWorkflows, WORKFLOWS } from './bundler-options.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker. What you give replaces Plait's defaults. */
@@ -97,6 +97,8 @@ function workflowsOf({
   bundlerOptions,
 }: Partial<WorkerOptions>): Partial<WorkerOptions> {
   if (workflowBundle !== undefined) return { workflowBundle };
+  // They are preloaded beside your own, too.
+  requireWorkflows();
   return { workflowsPath, bundlerOptions: preloaded(bundlerOptions) };
 }
 
@@ -144,12 +146,13 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const converter = withStorage(dataConverter, storage);
   // Otherwise the first long conversation would find out.
   if (storage !== undefined) await checkStorage(storage);
+  const workflows = workflowsOf(temporal);
   const { connection, namespace, owned } = await connect(temporal);
   try {
     const forAll = {
       ...defaultsFor(temporal),
       ...temporal,
-      ...workflowsOf(temporal),
+      ...workflows,
       connection,
       namespace,
       activities: merged(activities, plait),
