@@ -1,6 +1,6 @@
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
-import { createAgentRegistry } from '../agents/agent-registry.ts';
+import { agentsOf, createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
@@ -78,9 +78,10 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
 
 /** `abandoned` always holds the tools that still run although their calls have ended. */
 export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
+  const agents = agentsOf(options);
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(
-    [...new Set(options.agents)].map((agent) => withReadResult(agent, store)),
+    [...new Set(agents)].map((agent) => withReadResult(agent, store)),
   );
   const secrets = createSecrets();
   const model = {

@@ -67,8 +67,11 @@ export function compileAnySchema(names: SchemaNames, schema: InputSchema): Compi
   return isZod(schema) ? compileZod(about, schema) : compileJsonSchema(about, names.value, schema);
 }
 
-function isZod(schema: InputSchema): schema is z.core.$ZodType {
-  return '_zod' in schema;
+/** By its shape: it may come from another copy of zod. */
+export function isZod(schema: unknown): schema is z.core.$ZodType {
+  return (
+    isRecord(schema) && isRecord(schema['_zod']) && typeof schema['_zod']['run'] === 'function'
+  );
 }
 
 function compileZod(about: string, schema: z.core.$ZodType): CompiledSchema {

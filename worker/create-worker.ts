@@ -5,6 +5,7 @@ import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporali
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
 import type { AbandonedTool } from '../activities/tools/attempt.ts';
+import { agentsOf } from '../agents/agent-registry.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { defined } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
@@ -114,8 +115,9 @@ function workflowsOf({
  * when a tool ignored its signal and still runs after the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
+  const agents = agentsOf(options);
   const {
-    agents,
+    agents: _,
     anthropic,
     storage,
     modelIdleTimeout,
