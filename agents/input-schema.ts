@@ -84,9 +84,20 @@ function compileZod(about: string, schema: z.core.$ZodType): CompiledSchema {
   return { jsonSchema, parse: zodParser(schema) };
 }
 
+/**
+ * Synchronous as long as that is possible: what comes after a promise cannot be interrupted. Without zod's
+ * compiled code, which takes the promise of a transform for a value.
+ */
 export function zodParser(schema: z.core.$ZodType): CompiledSchema['parse'] {
+  let isAsync = false;
+  const parseNow = (input: unknown) =>
+    isAsync ? z.safeParseAsync(schema, input) : z.safeParse(schema, input, { jitless: true });
   return safely(async (input) => {
-    const parsed = await inTime(() => z.safeParseAsync(schema, input));
+    const parsed = await inTime(() => parseNow(input)).catch(async (error: unknown) => {
+      if (isAsync || !meetsPromise(error)) throw error;
+      isAsync = true;
+      return await inTime(() => parseNow(input));
+    });
     if (parsed.success) return { ok: true, value: parsed.data };
     return { ok: false, problem: await inTime(() => zodProblem(parsed.error)) };
   });
@@ -142,6 +153,13 @@ function safely(parse: (input: unknown) => Promise<ParsedInput>): CompiledSchema
       };
     }
   };
+}
+
+/** By its words: it may come from another copy of zod. */
+function meetsPromise(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message.startsWith('Encountered Promise during synchronous')
+  );
 }
 
 /** Where V8 says so: in zod and Ajv, which go down into a value by calling themselves. */
