@@ -15,9 +15,11 @@ import {
   checkOptions,
   declaring,
   duration,
+  halfProblems,
   isJson,
   isNotGenerator,
   NOT_A_GENERATOR,
+  queueName,
   someText,
   subjectOf,
   wholeNumber,
@@ -263,7 +265,7 @@ const agentOptions = z.strictObject({
     .optional(),
   onLimit: z.enum(ON_LIMIT).default('stop'),
   fallbacks: fallbacksOption,
-  modelTaskQueue: z.string().min(1, 'must not be empty').optional(),
+  modelTaskQueue: queueName.optional(),
   output: z
     .custom<OutputOption>(
       (value) => typeof value === 'object' && value !== null,
@@ -336,6 +338,8 @@ export function defineAgent<Context = unknown, Output = unknown>(
     const { contextSchema } = checked;
     const output =
       checked.output === undefined ? undefined : compileOutput(subject, checked.output);
+    const half = halfProblems({ ...textsOf(checked), output: output?.config.format.schema });
+    if (half.length > 0) throw wrongOptions(subject, half);
     return {
       name: checked.name,
       spec: agentSpec(checked, output),
@@ -379,6 +383,18 @@ function contextParser(
 }
 
 type CheckedAgent = z.output<typeof agentOptions>;
+
+/** What stands in requests as it was written; the tools have been checked by themselves. */
+function textsOf({
+  model,
+  system,
+  stopSequences,
+  compaction,
+  serverTools,
+  fallbacks,
+}: CheckedAgent) {
+  return { model, system, stopSequences, compaction, serverTools, fallbacks };
+}
 
 function agentProblems({ tools, model, compaction, limits, prices }: CheckedAgent): string[] {
   const names = tools.map(({ name }) => name);

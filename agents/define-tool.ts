@@ -13,8 +13,10 @@ import {
   checkOptions,
   declaring,
   duration,
+  halfProblems,
   isNotGenerator,
   NOT_A_GENERATOR,
+  queueName,
   someOf,
   someText,
   subjectOf,
@@ -226,7 +228,13 @@ export function isTool(value: unknown): value is Tool {
   );
 }
 
+/** Temporal's number: one above it becomes negative, and the server rejects the whole workflow task. */
+const MAX_INT32 = 2 ** 31 - 1;
+
 const hint = z.boolean().optional();
+/** Names of Temporal's own queries, which no activity may have. */
+const RESERVED = new Set(['__stack_trace', '__enhanced_stack_trace']);
+
 const toolOptions = z.strictObject({
   name: z
     .string()
@@ -234,7 +242,8 @@ const toolOptions = z.strictObject({
     .refine(
       (name) => !name.startsWith('__temporal_'),
       'must not begin with "__temporal_", which Temporal reserves',
-    ),
+    )
+    .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve'),
   description: someText('the model chooses tools by it'),
   inputSchema: z.custom<InputSchema>(
     (value) => typeof value === 'object' && value !== null,
@@ -255,10 +264,10 @@ const toolOptions = z.strictObject({
       heartbeatTimeout: duration.optional(),
       scheduleToStartTimeout: duration.optional(),
       scheduleToCloseTimeout: duration.optional(),
-      taskQueue: z.string().min(1, 'must not be empty').optional(),
+      taskQueue: queueName.optional(),
       retry: z
         .strictObject({
-          maximumAttempts: wholeNumber(1).optional(),
+          maximumAttempts: wholeNumber(1, MAX_INT32).optional(),
           initialInterval: duration.optional(),
           maximumInterval: duration.optional(),
           backoffCoefficient: z.number().min(1, 'must be at least 1').optional(),
@@ -321,7 +330,10 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
     const { name, description, annotations = {} } = checked;
     const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
     const { concurrency, approvalTimeout, allowedCallers } = checked;
-    const problems = fieldProblems(checked.access, jsonSchema);
+    const problems = [
+      ...fieldProblems(checked.access, jsonSchema),
+      ...halfProblems({ description, inputSchema: jsonSchema }),
+    ];
     if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
       problems.push(
         'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',

@@ -18,7 +18,7 @@ import { prepareCalls } from '../tools/prepare-calls.ts';
 import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
-import { turnDeadline } from '../turn/deadline.ts';
+import { stopwatch, turnDeadline } from '../turn/deadline.ts';
 import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agent.ts';
 import type { ModelOptions } from './ask-model.ts';
 import { askModel } from './ask-model.ts';
@@ -34,6 +34,7 @@ export function createCallModel(
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
+    const elapsed = stopwatch();
     const activity = Context.current();
     const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
@@ -54,7 +55,10 @@ export function createCallModel(
       }
 
       // Ask. The tail is sealed beside the request, so that sealing costs no time.
-      if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
+      if (args.begun !== undefined) {
+        const { wallTime } = agent.limits;
+        deadline = turnDeadline(activity.info, args.begun.at, wallTime, elapsed());
+      }
       const { model: asked = spec.model } = args;
       const first = { model: asked, messages, leftOut: [] };
       const own: OwnParams = {

@@ -170,7 +170,7 @@ function lineOf(value: unknown): string {
   // Of a text of megabytes, what is shown stands at the beginning.
   return (typeof value === 'string' ? value : jsonOf(value))
     .slice(0, 1_000)
-    .replaceAll(/\s+/g, ' ');
+    .replaceAll(/[\t\n\v\f\r ]+/g, ' ');
 }
 
 function jsonOf(value: unknown): string {

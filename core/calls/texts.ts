@@ -312,8 +312,19 @@ export const NOTHING_RETURNED = 'The tool finished and returned nothing.';
 /** Somebody has completed the activity by hand, without our client. */
 export const COMPLETED_WITHOUT_RESULT = 'The call was completed without a result.';
 
+/** The same, with what no worker can decode. */
+export function unreadableResultText(why: string, repeatable: boolean): string {
+  const text = `The call was completed by hand with a result that cannot be read (${why}).`;
+  return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
+}
+
 export function noJsonText(problem: string): string {
   return `The tool ran, but its result cannot be turned into JSON: ${problem}`;
+}
+
+/** Stands in the data of a tool where an image or a document stood, which follows as a block. */
+export function fileBelowText(type: string, number: number): string {
+  return `[${type} ${number} of this result: see below]`;
 }
 
 /** @param problem a clause about an image or a document: "result[0] is …" */

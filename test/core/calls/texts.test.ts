@@ -49,6 +49,10 @@ describe('what the model reads of a call', () => {
     );
   });
 
+  test('whose image stands elsewhere is where', () => {
+    expect(texts.fileBelowText('image', 2)).toBe('[image 2 of this result: see below]');
+  });
+
   test('that was tried more than once is how often', () => {
     expect([0, 1, 2, 3].map(texts.afterAttempts)).toEqual([
       '',
@@ -218,6 +222,14 @@ describe('the sentences of the workers', () => {
     [texts.noActionText('computer'), 'The call of computer names no action, so nothing was done.'],
     [texts.toolGoneText('pay'), 'The tool pay is no longer available.'],
     [texts.toolMissingHereText('support', 'pay'), 'Agent support has no tool pay on this worker.'],
+    [
+      texts.unreadableResultText('bytes', true),
+      'The call was completed by hand with a result that cannot be read (bytes).',
+    ],
+    [
+      texts.unreadableResultText('Unknown encoding: x', false),
+      'The call was completed by hand with a result that cannot be read (Unknown encoding: x). It may or may not have taken effect; check before calling it again.',
+    ],
     [texts.noWorkerText('pay'), 'No worker of this task queue runs pay; the call had no effect.'],
     [texts.interruptedText(2), 'Attempt 2 began and was interrupted.'],
     [
