@@ -48,6 +48,8 @@ export const INTERNAL_ERROR = 'plait.InternalError';
 export const STORAGE_FAILED = 'plait.StorageFailed';
 /** The storage can be reached and does not have what history names. */
 export const STORED_OBJECT_LOST = 'plait.StoredObjectLost';
+/** The storage has it, and its content is not what was stored. */
+export const STORED_OBJECT_DAMAGED = 'plait.StoredObjectDamaged';
 
 /** What a failed attempt tells of itself, in the details of its failure. */
 export interface AttemptReport {
@@ -56,6 +58,23 @@ export interface AttemptReport {
   startedAt: number;
   /** Milliseconds since the epoch. */
   endedAt: number;
+}
+
+/** A time that can be written as a date. Failures and results may have been given by hand, with anything in them. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= 8.64e15;
+}
+
+/** The report of an attempt in the details of its failure. */
+export function attemptReport(details: unknown): AttemptReport | undefined {
+  const report: unknown = Array.isArray(details) ? details[0] : undefined;
+  return isAttemptReport(report) ? report : undefined;
+}
+
+export function isAttemptReport(value: unknown): value is AttemptReport {
+  if (!isRecord(value)) return false;
+  const { attempt, startedAt, endedAt } = value;
+  return Number.isSafeInteger(attempt) && isTime(startedAt) && isTime(endedAt);
 }
 
 /** The heartbeat details of every tool call: Plait's mark, and the tool's own details inside. */
@@ -69,7 +88,7 @@ export interface HeartbeatRecord {
 /** The mark in heartbeat details, which come alone or as the only item of a list. */
 export function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
   const record: unknown = Array.isArray(details) ? details[0] : details;
-  return isRecord(record) && record['begun'] === true
+  return isRecord(record) && record['begun'] === true && Number.isSafeInteger(record['attempt'])
     ? (record as unknown as HeartbeatRecord)
     : undefined;
 }

@@ -12,6 +12,7 @@ import {
   timedOutText,
   WORKER_SHUT_DOWN,
 } from '../../core/calls/texts.ts';
+import { MAX_TIMER } from '../../core/duration.ts';
 import type { EarlierAttempts } from '../../core/calls/tool-call.ts';
 import type { AttemptReport, HeartbeatRecord } from '../../core/failures.ts';
 import {
@@ -27,9 +28,6 @@ import { redactJson } from './redact.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 const STOP_GRACE_MS = 5_000;
-
-/** A longer timer fires at once in Node. The server's own timeout holds for such tools. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may
@@ -98,8 +96,9 @@ export async function beginAttempt(
     stop?.();
   };
   const isStopped = () => overdue || cancellationSignal.aborted;
+  // Beyond that the server's own timeout holds alone.
   const deadline =
-    startToCloseTimeoutMs > MAX_TIMER_MS
+    startToCloseTimeoutMs > MAX_TIMER
       ? undefined
       : setTimeout(() => {
           overdue = true;

@@ -7,7 +7,7 @@ import type { Tool, ToolContext } from '../../agents/define-tool.ts';
 import { isToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
 import type { StoredResult } from '../../core/calls/outcome.ts';
-import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
+import { inputProblemText, toolMissingHereText } from '../../core/calls/texts.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import {
@@ -133,10 +133,12 @@ async function parse(
 ): Promise<[input: unknown, context: unknown]> {
   const parsed = await tool.parse(input);
   if (!parsed.ok) {
-    throw ApplicationFailure.nonRetryable(
-      invalidInputText(tool.name, parsed.problem),
-      INVALID_TOOL_INPUT,
-    );
+    throw ApplicationFailure.create({
+      message: inputProblemText(tool.name, parsed),
+      type: INVALID_TOOL_INPUT,
+      // The input was checked with the reply: this worker has no time just now.
+      nonRetryable: parsed.givenUpAfter === undefined,
+    });
   }
   return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
 }

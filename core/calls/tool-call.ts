@@ -1,8 +1,11 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
 import type { AttemptReport } from '../failures.ts';
-import { isRecord } from '../json.ts';
+import { isAttemptReport } from '../failures.ts';
+import type { Shape } from '../shape.ts';
+import { either, fits, list, number, object, optional, text } from '../shape.ts';
 import type { CallOrigin } from './origin.ts';
 import type { StoredResult } from './outcome.ts';
+import { STORED_RESULT } from './outcome.ts';
 
 // What the activity of a tool is given beside the model's input, and what it returns. Both stand in
 // histories, so their fields keep their names.
@@ -55,8 +58,18 @@ export interface ReturnedLater {
  * which they are.
  */
 export function readToolReturn(value: unknown): ToolReturn | undefined {
-  if (!isRecord(value) || typeof value['attempt'] !== 'number') return undefined;
-  const type = value['type'] ?? ('later' in value ? 'later' : 'result');
-  const isWhole = type === 'later' ? isRecord(value['later']) : 'content' in value;
-  return isWhole ? ({ ...value, type } as ToolReturn) : undefined;
+  if (!isAttemptReport(value)) return undefined;
+  const given: AttemptReport & Record<string, unknown> = { ...value };
+  const { type = 'later' in given ? 'later' : 'result' } = given;
+  const isWhole = type === 'later' ? fits(LATER, given) : fits(RESULT, given);
+  return isWhole ? ({ ...given, type } as ToolReturn) : undefined;
 }
+
+const LATER = object<Omit<ReturnedLater, 'type'>>({
+  later: object<ReturnedLater['later']>({ key: text(), timeout: number(0) }),
+});
+
+const RESULT = object<Omit<ReturnedResult, 'type'>>({
+  content: either(text(), list(object({ type: text() }))) as Shape<ToolResultContent>,
+  stored: optional(STORED_RESULT),
+});

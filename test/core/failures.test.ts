@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   aKindOf,
+  attemptReport,
   causeChain,
   heartbeatRecord,
   isErrorValue,
@@ -216,4 +217,19 @@ test.for([
   [503, 'api_error', false],
 ] as const)('%s %s is an overload: %s', ([status, type, overloaded]) => {
   expect(isOverloaded({ status, type, errorCode: null, requestId: null })).toBe(overloaded);
+});
+
+test('the report of an attempt is read where it is one', () => {
+  const report = { attempt: 2, startedAt: 10, endedAt: 20 };
+  expect(attemptReport([report])).toBe(report);
+  for (const details of [
+    undefined,
+    report,
+    [],
+    [null],
+    [{ attempt: 2 }],
+    [{ ...report, attempt: 1.5 }],
+  ]) {
+    expect(attemptReport(details)).toBeUndefined();
+  }
 });

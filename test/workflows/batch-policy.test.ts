@@ -549,7 +549,7 @@ describe('an invalid choice is rejected', () => {
   test.each([
     [{ onToolFailure: 'ignore' }, /report, cancelSiblings, failTurn/],
     [{ onToolFailure: null }, /report, cancelSiblings, failTurn/],
-    [{ batchTimeout: 'soon' }, /batchTimeout: "soon" is not a duration/],
+    [{ batchTimeout: 'soon' }, /batchTimeout must be a duration from 1 ms.*; got "soon"/],
     [{ batchTimeout: 0 }, /batchTimeout/],
     [{ batchTimeout: -1 }, /batchTimeout/],
     [{ batchTimeout: '0s' }, /batchTimeout/],
@@ -571,7 +571,10 @@ describe('an invalid choice is rejected', () => {
         { onToolFailure: 'ignore' },
         'onToolFailure must be one of report, cancelSiblings, failTurn',
       ],
-      [{ batchTimeout: '30s' }, 'batchTimeout must be a number of milliseconds above 0'],
+      [
+        { batchTimeout: '30s' },
+        'batchTimeout must be a number of milliseconds from 1 to 3153600000000',
+      ],
       [{ batchTimeout: 0 }, 'batchTimeout must be a number'],
       [{ timeout: 5 }, 'unknown field timeout'],
     ] as const;

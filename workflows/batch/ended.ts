@@ -17,13 +17,20 @@ import {
   COMPLETED_WITHOUT_RESULT,
   NO_TIME_LEFT,
   noWorkerText,
+  unreadableResultText,
 } from '../../core/calls/texts.ts';
 import type { EarlierAttempts, ToolReturn } from '../../core/calls/tool-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import { heartbeatRecord, TOOL_NOT_REGISTERED, WORKER_SHUTDOWN } from '../../core/failures.ts';
+import {
+  attemptReport,
+  heartbeatRecord,
+  TOOL_NOT_REGISTERED,
+  WORKER_SHUTDOWN,
+} from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
+import { Unreadable } from '../../core/shape.ts';
 
 /** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
 const NOT_REGISTERED = 'NotFoundError';
@@ -74,12 +81,16 @@ export type CallEnd =
       begun: Pick<SettledCall, 'attempts' | 'start'>;
     };
 
-export function returned(value: unknown, scheduled: number): CallEnd {
+export function returned(value: unknown, scheduled: number, repeatable: boolean): CallEnd {
+  if (value instanceof Unreadable || ArrayBuffer.isView(value)) {
+    return { type: 'settled', settled: unreadable(value, scheduled, repeatable) };
+  }
   const result = readToolReturn(value) ?? completedByHand(value, scheduled);
   const { attempt, startedAt, endedAt } = result;
   if (result.type === 'later') {
     const { key, timeout } = result.later;
-    const begun = { attempts: attempt, start: startedAt };
+    // Its end will be by the server's clock.
+    const begun = { attempts: attempt, start: scheduled };
     return { type: 'awaits completion', key, timeout, begun };
   }
   const { content, stored } = result;
@@ -88,11 +99,20 @@ export function returned(value: unknown, scheduled: number): CallEnd {
     settled: {
       outcome: { type: 'succeeded', content },
       attempts: attempt,
-      start: attempt === 1 ? startedAt : scheduled,
-      end: endedAt,
+      ...timesOf({ attempt, startedAt, endedAt }, scheduled),
       ...defined({ stored }),
     },
   };
+}
+
+/**
+ * By one clock: that of the worker where it has seen all of the call, and otherwise that of the server. The
+ * two may be minutes apart.
+ */
+function timesOf(report: AttemptReport | undefined, scheduled: number) {
+  return report?.attempt === 1
+    ? { start: report.startedAt, end: report.endedAt }
+    : { start: scheduled, end: Date.now() };
 }
 
 /** Somebody has completed the activity without our client, with whatever they had. */
@@ -100,6 +120,16 @@ function completedByHand(value: unknown, scheduled: number): ToolReturn {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   const content = text.trim() === '' ? COMPLETED_WITHOUT_RESULT : text;
   return { type: 'result', content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
+}
+
+/** The same, with what cannot be read. What the tool has done nobody knows. */
+function unreadable(value: unknown, scheduled: number, repeatable: boolean): SettledCall {
+  const message = unreadableResultText(
+    value instanceof Unreadable ? value.why : 'bytes',
+    repeatable,
+  );
+  const type = repeatable ? 'failed' : 'unknown';
+  return { outcome: { type, message }, attempts: 1, start: scheduled, end: Date.now() };
 }
 
 /** Turns every way in which a call can fail into an outcome. */
@@ -110,8 +140,7 @@ export function failed(error: unknown, { tool, policy, scheduled, earlier }: Fai
     settled: {
       outcome,
       attempts,
-      start: report?.attempt === 1 ? report.startedAt : scheduled,
-      end: report?.endedAt ?? Date.now(),
+      ...timesOf(report, scheduled),
     },
   };
 }
@@ -198,11 +227,4 @@ function attemptsOf(error: unknown, policy: ToolPolicy): number {
   const exhausted =
     error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED';
   return exhausted ? policy.retry.maximumAttempts : 1;
-}
-
-function attemptReport(details: unknown): AttemptReport | undefined {
-  const first: unknown = Array.isArray(details) ? details[0] : undefined;
-  return isRecord(first) && typeof first['attempt'] === 'number'
-    ? (first as unknown as AttemptReport)
-    : undefined;
 }

@@ -58,7 +58,7 @@ export function runCall(
     activityId: use.id,
     summary: prepared.summary === '' ? `round ${round}` : `round ${round} · ${prepared.summary}`,
   }).then(
-    (value) => ended(returned(value, scheduled)),
+    (value) => ended(returned(value, scheduled, policy.repeatable)),
     (error: unknown) => {
       if (lookups > 1 && isNotRegistered(error)) {
         const next = { scheduled, lookups: lookups - 1, losses, earlier, policy };
@@ -101,7 +101,7 @@ export function presentCompletion(
     startToCloseTimeout: '1m',
     retry: { maximumAttempts: 5, maximumInterval: '30s' },
   }).then(
-    (result) => ended(returned(result, scheduled)),
+    (result) => ended(returned(result, scheduled, policy.repeatable)),
     (error: unknown) => ended(failed(error, { tool: use.name, policy, scheduled })),
   );
 }
