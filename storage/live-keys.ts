@@ -131,7 +131,7 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
   }
 }
 
-async function* only(answer: Promise<unknown>): AsyncGenerator<unknown> {
+async function* only(answer: Promise<unknown>): AsyncGenerator {
   yield await answer;
 }
 
@@ -183,7 +183,7 @@ async function* recordedOf(
   client: Client,
   namespace: string,
   { workflowId, runId, isRunning, historyBytes: bytes }: ListedWorkflow,
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const execution = { workflowId, runId };
   const service = client.workflowService;
   let historyBytes = bytes;
