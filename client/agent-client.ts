@@ -3,7 +3,6 @@ import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
-import type { Json } from '../core/json.ts';
 import { defined, isRecord } from '../core/json.ts';
 import { CompletionRejectedError, InvalidSessionError } from './errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
@@ -19,8 +18,9 @@ import {
 } from '../core/arguments.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { storedFiles } from './client-storage.ts';
+import { storedResult } from './client-storage.ts';
 import { completeCall } from './complete-call.ts';
+import { withRoom } from './connection-options.ts';
 import type { ListedSession, ListedTurn, ListSessionsOptions, ListTurnsOptions } from './lists.ts';
 import { listSessions, listTurns } from './lists.ts';
 import type {
@@ -113,7 +113,7 @@ export class AgentClient {
     if (options.client === undefined) {
       const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
       const dataConverter = withStorage(options.dataConverter, options.storage);
-      this.owned = Connection.lazy(connectionOptions);
+      this.owned = Connection.lazy(withRoom(connectionOptions));
       this.client = new Client({
         connection: this.owned,
         namespace,
@@ -290,8 +290,7 @@ export class AgentClient {
   async completeToolCall(token: string, result: unknown): Promise<void> {
     const problem = jsonProblem('the result', result);
     if (problem !== undefined) throw new CompletionRejectedError(undefined, problem);
-    // JSON has no `undefined`.
-    const value = (await storedFiles(this.client, result ?? null)) as Json;
+    const value = await storedResult(this.client, result);
     await completeCall(this.client, token, { type: 'succeeded', value });
   }
 

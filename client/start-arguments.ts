@@ -11,6 +11,7 @@ import {
   recordProblem,
   rejectIf,
 } from '../core/arguments.ts';
+import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, isRecord, jsonBytes, shorten } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';
@@ -158,12 +159,17 @@ export function milliseconds(
   Invalid: InvalidError,
 ): number | undefined {
   if (duration === undefined) return undefined;
+  const parsed = toMilliseconds(duration);
+  // Of a budget nothing may be left.
+  if (isDuration(parsed) || (parsed === 0 && option.startsWith('limits.'))) return parsed;
+  throw new Invalid(`${option} must be ${DURATION}; got ${given(duration)}`);
+}
+
+function toMilliseconds(duration: Duration): number | undefined {
   try {
     return msToNumber(duration as Parameters<typeof msToNumber>[0]);
   } catch {
-    throw new Invalid(
-      `${option}: ${given(duration)} is not a duration; write milliseconds, or a text like '30s'`,
-    );
+    return undefined;
   }
 }
 

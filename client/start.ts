@@ -5,13 +5,15 @@ import type { SearchAttributePair } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { Agent } from '../agents/define-agent.ts';
 import { optionalTextProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
+import { areMessages } from '../core/conversation/acceptable.ts';
+import type { Message } from '../core/conversation/messages.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, shorten } from '../core/json.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
-import { findOpeningProblem, InvalidTurnError } from '../core/turn/input.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
 import type { SessionStart } from './ask-session.ts';
 import { withoutFiles } from './client-storage.ts';
 import { digestOf } from './digest.ts';
@@ -90,12 +92,13 @@ export async function startSession(
   const name = nameOf(agent, InvalidSessionError);
   rejectIf(InvalidSessionError, recordProblem('options', options));
   const { messages: given = [] } = options;
-  const isEmpty = Array.isArray(given) && given.length === 0;
-  const problem = isEmpty ? undefined : findOpeningProblem(given);
-  if (problem !== undefined) throw new InvalidSessionError(`messages: ${problem}`);
+  if (!Array.isArray(given as unknown)) {
+    throw new InvalidSessionError('messages: messages must be a list of messages');
+  }
   rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  const messages = withoutThinking(given);
+  // What are no messages at all is for the check to say.
+  const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);
   const sent = await withoutFilesOf(client, args);

@@ -7,6 +7,7 @@ import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import { mapData, STORED_FROM } from '../../core/conversation/stored-data.ts';
 import { defined } from '../../core/json.ts';
+import { MAX_TIMER } from '../../core/duration.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -92,7 +93,10 @@ async function follow(
       process.exit(EXIT_CODES.interrupted);
     },
   );
-  const timer = timeout === undefined ? undefined : setTimeout(() => leaving.abort(), timeout);
+  const timer =
+    timeout === undefined || timeout > MAX_TIMER
+      ? undefined
+      : setTimeout(() => leaving.abort(), timeout);
   sayAside(style.dim(`turn ${oneLine(turn.turnId)}`));
   try {
     const shown = showTurn(turn.watch({ signal: leaving.signal }), process.stderr, style);

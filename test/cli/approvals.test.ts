@@ -6,13 +6,8 @@ import { PLAIN } from '../../cli/style.ts';
 import { spanText } from '../../cli/text.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { startTestEnvironment } from '../../testing/environment.ts';
-import {
-  cashier,
-  cashierScript,
-  counter,
-  until,
-  waitingCalls,
-} from '../fixtures/approvals-agent.ts';
+import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/approvals-agent.ts';
+import { until } from '../fixtures/until.ts';
 import type { Ended } from './plait-process.ts';
 import { plait } from './plait-process.ts';
 
