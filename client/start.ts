@@ -92,7 +92,8 @@ export async function startSession(
   const name = nameOf(agent, InvalidSessionError);
   rejectIf(InvalidSessionError, recordProblem('options', options));
   const { messages: given = [] } = options;
-  if (!Array.isArray(given as unknown)) {
+  const list: unknown = given;
+  if (!Array.isArray(list)) {
     throw new InvalidSessionError('messages: messages must be a list of messages');
   }
   rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
