@@ -1,6 +1,9 @@
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { z } from 'zod';
-import { isRecord, shorten } from '../core/json.ts';
+import { DURATION, isDuration } from '../core/duration.ts';
+import { causeChain } from '../core/failures.ts';
+import { isRecord, placeOfHalf, shorten } from '../core/json.ts';
+import { findQueueNameProblem } from '../core/names.ts';
 import { DeclarationError } from './declaration-error.ts';
 
 // The texts in this file and in the schemas of options are ends of sentences: `checkOptions` puts the
@@ -9,10 +12,9 @@ import { DeclarationError } from './declaration-error.ts';
 /** Milliseconds, or a string that the `ms` package reads: `'500ms'`, `'30s'`, `'2 minutes'`. */
 export type Duration = number | string;
 
-const NOT_A_DURATION =
-  "must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'";
+const NOT_A_DURATION = `must be ${DURATION}`;
 
-/** A positive duration; becomes milliseconds. */
+/** A duration within Temporal's bounds; becomes milliseconds. */
 export const duration = z
   // Not `z.number()`, which rejects Infinity and NaN with a text of its own.
   .custom<Duration>(
@@ -29,7 +31,7 @@ export const duration = z
 function toMilliseconds(value: Duration): number | undefined {
   try {
     const milliseconds = msToNumber(value as Parameters<typeof msToNumber>[0]);
-    return Number.isFinite(milliseconds) && milliseconds > 0 ? milliseconds : undefined;
+    return isDuration(milliseconds) ? milliseconds : undefined;
   } catch {
     return undefined;
   }
@@ -51,6 +53,23 @@ export function someOf<Item extends z.ZodType>(item: Item) {
   return z.array(item).min(1, `must not be empty: ${LEAVE_OUT}`);
 }
 
+/** For `refine`: whether calling the value runs it. Calling a generator function makes a generator. */
+export function isNotGenerator(value: unknown): boolean {
+  return typeof value !== 'function' || !/Generator/.test(Object.prototype.toString.call(value));
+}
+
+export const NOT_A_GENERATOR =
+  'must not be a generator function, whose body would never run; use a function that returns a value or a promise';
+
+/** For `refine`: whether it can be a part of a request. */
+export function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 const LEAVE_OUT = 'leave the option out instead';
 
 /**
@@ -70,6 +89,29 @@ export function checkOptions<Schema extends z.ZodObject>(
   );
 }
 
+/**
+ * What `make` throws is a `DeclarationError`, whatever the options are: a getter may throw, a proxy may be
+ * revoked.
+ */
+export function declaring<T>(subject: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof DeclarationError) throw error;
+    throw new DeclarationError(`${subject}: the options cannot be read: ${causeChain(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** `defineTool("pay")`. */
+export function subjectOf(declare: string, options: unknown): string {
+  return declaring(
+    declare,
+    () => `${declare}(${shown((options as { name?: unknown } | undefined)?.name)})`,
+  );
+}
+
 /** Several problems are numbered, a line for each; they can be told apart in one line as well. */
 export function wrongOptions(subject: string, problems: readonly string[]): DeclarationError {
   const lines = [...new Set(problems)];
@@ -79,6 +121,22 @@ export function wrongOptions(subject: string, problems: readonly string[]): Decl
       : [`${subject}:`, ...lines.map((line, i) => `${i + 1}. ${line}`)].join('\n  '),
   );
 }
+
+/** What is wrong with texts that go into every request, by the options that they come from: at most one. */
+export function halfProblems(texts: object): string[] {
+  const place = placeOfHalf(texts, '');
+  return place === undefined
+    ? []
+    : [
+        `${place.toWellFormed()} holds half of an emoji or of another pair of characters, which the API rejects: was it cut with slice()?`,
+      ];
+}
+
+/** The name of a task queue as the server takes it: with another no call could be scheduled, and its turn would be stuck. */
+export const queueName = z.string().check(({ value, issues }) => {
+  const problem = findQueueNameProblem(value);
+  if (problem !== undefined) issues.push({ code: 'custom', input: value, message: problem });
+});
 
 /** How an error shows a wrong value. */
 export function shown(value: unknown): string {

@@ -4,17 +4,22 @@ import { z } from 'zod';
 import type { ToolPolicy, ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
 import { toolPolicy } from '../core/calls/tool-policy.ts';
 import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
-import { defined } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import { TOOL_NAME_PATTERN } from '../core/names.ts';
 import type { AccessOption } from './access-option.ts';
 import { accessOption, fieldProblems } from './access-option.ts';
 import type { Duration } from './check-options.ts';
 import {
   checkOptions,
+  declaring,
   duration,
-  shown,
+  halfProblems,
+  isNotGenerator,
+  NOT_A_GENERATOR,
+  queueName,
   someOf,
   someText,
+  subjectOf,
   wholeNumber,
   wrongOptions,
 } from './check-options.ts';
@@ -134,7 +139,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   description: string;
   /**
    * A zod schema, whose output is what `run` gets, or a JSON Schema of an object. Input that does not
-   * match it never reaches `run`: the model reads what is wrong.
+   * match it, or cannot be checked within 100 ms, never reaches `run`: the model reads what is wrong.
    */
   inputSchema: Schema;
   /** Without `readOnlyHint` or `idempotentHint`, `run` is never started twice for a call. @default {} */
@@ -152,8 +157,9 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   concurrency?: number;
   /**
    * Whether a person must allow a call before it runs. A function decides when the model's reply is
-   * there: only `false` lets the call run without a person; when the function throws, a person is asked.
-   * The other calls of the reply do not wait. @default 'never'
+   * there: only `false` lets the call run without a person. When the function throws, holds the process
+   * up for 100 ms, or does not answer within 10 seconds, a person is asked. The other calls of the reply
+   * do not wait for the person. @default 'never'
    */
   approval?:
     | 'always'
@@ -210,7 +216,25 @@ export interface Tool<Context = unknown> {
   readonly run: (input: unknown, ctx: ToolContext<Context>) => unknown;
 }
 
+/** By its shape: it may come from another copy of Plait. */
+export function isTool(value: unknown): value is Tool {
+  return (
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    isRecord(value['spec']) &&
+    isRecord(value['policy']) &&
+    typeof value['parse'] === 'function' &&
+    typeof value['run'] === 'function'
+  );
+}
+
+/** Temporal's number: one above it becomes negative, and the server rejects the whole workflow task. */
+const MAX_INT32 = 2 ** 31 - 1;
+
 const hint = z.boolean().optional();
+/** Names of Temporal's own queries, which no activity may have. */
+const RESERVED = new Set(['__stack_trace', '__enhanced_stack_trace']);
+
 const toolOptions = z.strictObject({
   name: z
     .string()
@@ -218,7 +242,8 @@ const toolOptions = z.strictObject({
     .refine(
       (name) => !name.startsWith('__temporal_'),
       'must not begin with "__temporal_", which Temporal reserves',
-    ),
+    )
+    .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve'),
   description: someText('the model chooses tools by it'),
   inputSchema: z.custom<InputSchema>(
     (value) => typeof value === 'object' && value !== null,
@@ -239,10 +264,10 @@ const toolOptions = z.strictObject({
       heartbeatTimeout: duration.optional(),
       scheduleToStartTimeout: duration.optional(),
       scheduleToCloseTimeout: duration.optional(),
-      taskQueue: z.string().min(1, 'must not be empty').optional(),
+      taskQueue: queueName.optional(),
       retry: z
         .strictObject({
-          maximumAttempts: wholeNumber(1).optional(),
+          maximumAttempts: wholeNumber(1, MAX_INT32).optional(),
           initialInterval: duration.optional(),
           maximumInterval: duration.optional(),
           backoffCoefficient: z.number().min(1, 'must be at least 1').optional(),
@@ -263,6 +288,7 @@ const toolOptions = z.strictObject({
       (value) => value === 'always' || value === 'never' || typeof value === 'function',
       'must be "always", "never" or a function of the input',
     )
+    .refine(isNotGenerator, NOT_A_GENERATOR)
     .default('never'),
   approvalTimeout: duration.optional(),
   maxResultBytes: wholeNumber(1_000).default(DEFAULT_RESULT_BYTES),
@@ -275,7 +301,9 @@ const toolOptions = z.strictObject({
       'code_execution_20260521',
     ]),
   ).optional(),
-  run: z.custom<Tool['run']>((value) => typeof value === 'function', 'must be a function'),
+  run: z
+    .custom<Tool['run']>((value) => typeof value === 'function', 'must be a function')
+    .refine(isNotGenerator, NOT_A_GENERATOR),
 });
 
 /**
@@ -296,35 +324,40 @@ const toolOptions = z.strictObject({
 export function defineTool<Schema extends InputSchema, Context = unknown>(
   options: ToolOptions<Schema, Context>,
 ): Tool<Context> {
-  const subject = `defineTool(${shown((options as { name?: unknown } | undefined)?.name)})`;
-  const checked = checkOptions(subject, toolOptions, options);
-  const { name, description, annotations = {} } = checked;
-  const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
-  const { concurrency, approvalTimeout, allowedCallers } = checked;
-  const problems = fieldProblems(checked.access, jsonSchema);
-  if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
-    problems.push(
-      'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
-    );
-  }
-  if (problems.length > 0) throw wrongOptions(subject, problems);
-  const overrides = { ...checked.activity, concurrency, approvalTimeout };
-  const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
-  return {
-    name,
-    spec: {
+  const subject = subjectOf('defineTool', options);
+  return declaring(subject, () => {
+    const checked = checkOptions(subject, toolOptions, options);
+    const { name, description, annotations = {} } = checked;
+    const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
+    const { concurrency, approvalTimeout, allowedCallers } = checked;
+    const problems = [
+      ...fieldProblems(checked.access, jsonSchema),
+      ...halfProblems({ description, inputSchema: jsonSchema }),
+    ];
+    if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
+      problems.push(
+        'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
+      );
+    }
+    if (problems.length > 0) throw wrongOptions(subject, problems);
+    const overrides = { ...checked.activity, concurrency, approvalTimeout };
+    const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
+    return {
       name,
-      description,
-      input_schema: jsonSchema,
-      ...(checked.deferLoading && { defer_loading: true }),
-      ...defined({ allowed_callers: allowedCallers }),
-    },
-    annotations: annotations as ToolAnnotations,
-    policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
-    access: checked.access,
-    approval: checked.approval,
-    maxResultBytes: checked.maxResultBytes,
-    parse,
-    run: options.run as Tool<Context>['run'],
-  };
+      spec: {
+        name,
+        description,
+        input_schema: jsonSchema,
+        ...(checked.deferLoading && { defer_loading: true }),
+        ...defined({ allowed_callers: allowedCallers }),
+      },
+      annotations: annotations as ToolAnnotations,
+      policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
+      access: checked.access,
+      approval: checked.approval,
+      maxResultBytes: checked.maxResultBytes,
+      parse,
+      run: checked.run,
+    };
+  });
 }

@@ -282,7 +282,7 @@ function positive(text: string): number {
 function milliseconds(text: string): number {
   const parsed = duration.safeParse(/^\d+$/.test(text) ? Number(text) : text);
   if (parsed.success) return parsed.data;
-  throw new InvalidArgumentError('It must be a duration, such as 30s or 2m.');
+  throw new InvalidArgumentError('It must be a duration, such as 30s or 2m, of at most 36500d.');
 }
 
 function list(text: string): string[] {

@@ -7,7 +7,7 @@ import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/w
 import type { Script } from 'plait/testing';
 import { startMessagesServer, startTemporalServer } from 'plait/testing';
 
-const note = (text: string) => process.stderr.write(`${text}\n`);
+const print = (text: string) => process.stderr.write(`${text}\n`);
 
 async function run(name: string | undefined, live: boolean): Promise<void> {
   const names = readdirSync(import.meta.dirname).filter((folder) =>
@@ -18,21 +18,21 @@ async function run(name: string | undefined, live: boolean): Promise<void> {
   }
   if (live && !env['ANTHROPIC_API_KEY']) throw new Error('--live needs ANTHROPIC_API_KEY.');
 
-  await using temporal = await startTemporalServer({ onProgress: note });
+  await using temporal = await startTemporalServer({ onProgress: print });
   useTemporal(temporal.address);
   await using model = live
     ? undefined
     : await startMessagesServer({ script: await scriptOf(name) });
   if (model) Object.assign(env, { ANTHROPIC_BASE_URL: model.url, ANTHROPIC_API_KEY: 'scripted' });
-  note(`(Temporal at ${temporal.address}, ${live ? 'the real' : 'a scripted'} model)\n`);
+  print(`(Temporal at ${temporal.address}, ${live ? 'the real' : 'a scripted'} model)\n`);
   await import(`./${name}/main.ts`);
 }
 
-/** And no other: a profile of yours may name a server, a key and a certificate. */
+/** Your own profiles and variables may name another server, a key or a certificate: leave them out. */
 function useTemporal(address: string): void {
   for (const key of Object.keys(env)) if (key.startsWith('TEMPORAL_')) delete env[key];
   Object.assign(env, { TEMPORAL_ADDRESS: address, TEMPORAL_CONFIG_FILE: '/no/such/file' });
-  // The workers' log is not what an example shows.
+  // Leave out the workers' log, so that you see what the example prints.
   const logging = { filter: makeTelemetryFilterString({ core: 'ERROR' }), forward: {} };
   Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging } });
 }
@@ -53,6 +53,6 @@ try {
   await run(name, options.includes('--live'));
 } catch (error) {
   if (interrupted) process.exit(130);
-  note(`example: ${error instanceof Error ? error.message : String(error)}`);
+  print(`example: ${error instanceof Error ? error.message : String(error)}`);
   process.exit(1);
 }

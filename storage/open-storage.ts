@@ -20,6 +20,10 @@ const KINDS = 'a directory, postgres://user@host/database or s3://bucket/prefix'
  * Throws an `InvalidStorageError` for anything else.
  */
 export function openStorage(setting: string): PlaitStorage {
+  // The error must not repeat the setting, which may hold a password.
+  if (typeof setting !== 'string') {
+    throw new InvalidStorageError(`The storage setting must be a text. Give ${KINDS}.`);
+  }
   const scheme = /^([a-z][a-z0-9+.-]+):(\/\/)?/i.exec(setting);
   if (scheme === null) {
     if (setting.trim() === '') {

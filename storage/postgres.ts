@@ -1,3 +1,4 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined, isRecord } from '../core/json.ts';
 import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
@@ -56,6 +57,7 @@ const TOUCH_AFTER = "interval '1 hour'";
  * Throws an `InvalidStorageError` for an invalid name of the table or the schema.
  */
 export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStorage {
+  rejectIf(InvalidStorageError, recordProblem('postgresStorage: the options', options));
   const table = qualifiedName(options);
   const location = locationOf(options.connectionString);
   const own = new Opened(() => openPool(options.connectionString));

@@ -1,22 +1,29 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { inTime, OutOfTimeError } from '../../agents/in-time.ts';
 import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
-import { notJsonText } from '../../core/calls/texts.ts';
+import { EMPTY_ANSWER, notJsonText } from '../../core/calls/texts.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
 
 /** The schema that a turn was started with. */
-export function ownOutput(schema: OutputSchema | undefined): CompiledOutput | undefined {
+export async function ownOutput(
+  schema: OutputSchema | undefined,
+): Promise<CompiledOutput | undefined> {
   if (schema === undefined) return undefined;
   try {
-    return compileOutput('the turn', schema as JsonSchema);
+    return await inTime(() => compileOutput('the turn', schema as JsonSchema));
   } catch (error) {
-    throw error instanceof DeclarationError ? invalidTurn(error.message) : error;
+    if (error instanceof DeclarationError) throw invalidTurn(error.message);
+    if (!(error instanceof OutOfTimeError)) throw error;
+    throw invalidTurn(
+      `the turn: output could not be read within ${error.milliseconds} ms; give a smaller schema`,
+    );
   }
 }
 
@@ -35,9 +42,11 @@ export async function checkOutput(
   if (UNFINISHED.has(stopReason)) return undefined;
   const output = outputOf(source);
   if (output === undefined) return undefined;
+  const text = textOf(content);
+  if (text.trim() === '') return { type: 'invalid', problem: EMPTY_ANSWER };
   let value: unknown;
   try {
-    value = JSON.parse(textOf(content));
+    value = JSON.parse(text);
   } catch (error) {
     return { type: 'invalid', problem: notJsonText((error as Error).message) };
   }

@@ -177,7 +177,10 @@ function retryAfter(headers: Headers | undefined, now: number): number | undefin
   const inSeconds = positive(after);
   if (inSeconds !== undefined) return inSeconds * 1_000;
   const at = Date.parse(after ?? '');
-  return at > now ? at - now : undefined;
+  // By the clock of the machine that has said when, where it says what time it is.
+  const said = Date.parse(headers?.get('date') ?? '');
+  const from = Number.isNaN(said) ? now : said;
+  return at > from ? at - from : undefined;
 }
 
 function positive(text: string | null | undefined): number | undefined {

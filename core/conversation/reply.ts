@@ -1,7 +1,7 @@
 import { hasLoneSurrogate, isRecord } from '../json.ts';
 import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
 import type { Usage } from '../turn/usage.ts';
-import type { ModelStopReason, ReplyBlock } from './messages.ts';
+import type { ModelStopReason, ReplyBlock, ToolUse } from './messages.ts';
 import { toolUses } from './messages.ts';
 import type { Container } from './server-calls.ts';
 
@@ -46,6 +46,14 @@ export function findReplyProblem(
     return 'it paused while it asked for tools';
   }
   if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';
+  return findCallProblem(calls, earlierIds);
+}
+
+/** Why these calls cannot be run, or `undefined`. Their ids become those of activities. */
+export function findCallProblem(
+  calls: readonly ToolUse[],
+  earlierIds: ReadonlySet<string>,
+): string | undefined {
   const seen = new Set(earlierIds);
   for (const { id, name, input } of calls) {
     if (typeof id !== 'string' || !TOOL_USE_ID_PATTERN.test(id) || id.length > TOOL_USE_ID_LIMIT) {

@@ -6,8 +6,7 @@ export default conversation(/^Refund/, [
     ['refund_order', { order: 'A-18', cents: 12_900 }],
     ['refund_order', { order: 'A-19', cents: 480_000 }],
   ]),
-  ({ toolResults }) => {
-    const results = toolResults.map(({ content }) => `- ${content as string}`);
-    return say(['The results that I have read:', ...results].join('\n'));
-  },
+  say(
+    'A-17 is refunded in full, and A-18 in part. A-19 is not refunded: the board has to be asked first.',
+  ),
 ]);

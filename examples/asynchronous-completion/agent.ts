@@ -13,7 +13,7 @@ const makeReport = defineTool({
       signal,
     });
     if (!response.ok) throw new Error(`The report service answered ${response.status}.`);
-    return report; // the attempt ends here, and the call waits for its token
+    return report; // the attempt ends here, and the call waits to be completed
   },
 });
 

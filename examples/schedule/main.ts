@@ -1,5 +1,4 @@
-// A report on every weekday morning: a Temporal schedule starts the turns, and Plait is not needed
-// for that.
+// A report on every weekday morning: a Temporal schedule starts the turns.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';

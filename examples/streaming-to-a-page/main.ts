@@ -1,4 +1,4 @@
-// The page asks by itself in a browser. Here the same is done without one, and checked.
+// In a browser the page does this itself. Here it is done without a browser, and checked.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

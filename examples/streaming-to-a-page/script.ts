@@ -1,6 +1,6 @@
 import { callTools, conversation, paced, say } from 'plait/testing';
 
-const pace = { firstByteMs: 250, betweenEventsMs: 60 };
+const pace = { firstByteMs: 250, betweenEventsMs: 100 };
 const towns = [
   ['get_weather', { town: 'Oslo' }],
   ['get_weather', { town: 'Lisbon' }],
@@ -15,7 +15,8 @@ export default conversation(/./, [
       say(
         `In Oslo there are ${oslo}, so take a coat, a cap and boots. ` +
           `In Lisbon there are ${lisbon}: a shirt and a light jacket will do. ` +
-          'For both, pack layers, and keep the coat on top of the suitcase.',
+          'For both, pack layers, and keep the coat on top of the suitcase: you will want it first. ' +
+          'An umbrella can stay at home, since no rain is expected in either town.',
       ),
     );
   },

@@ -6,7 +6,7 @@ import { TurnNotFoundError } from 'plait/client';
 import type { AgentClient } from 'plait/client';
 import { traveller } from './agent.ts';
 
-/** `GET /` is the page, `POST /turns` starts a turn, `GET /turns/<id>/events` tells it. */
+/** `GET /` is the page, `POST /turns` starts a turn, `GET /turns/<id>/events` sends its events. */
 export function createPageServer(agents: AgentClient): Server {
   return createServer((request, response) => {
     handle(agents, request, response)

@@ -297,14 +297,6 @@ const block = (data: unknown) => ({
   source: { type: 'base64', media_type: 'image/png', data },
 });
 
-/** A driver of somebody else, which fails. */
-const driver = (error: Error): StorageDriver => ({
-  name: 'theirs',
-  type: 'theirs',
-  store: () => Promise.reject(error),
-  retrieve: () => Promise.reject(error),
-});
-
 describe('what only looks like a reference to an image', () => {
   const key = 'a'.repeat(64);
   const reference = { type: 'plait.stored', digest: key, claim: { key }, bytes: 9_000 };
@@ -346,6 +338,13 @@ describe('what only looks like a reference to an image', () => {
       await expect(read(data)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
     }
   });
+});
+
+const driver = (error: Error): StorageDriver => ({
+  name: 'theirs',
+  type: 'theirs',
+  store: () => Promise.reject(error),
+  retrieve: () => Promise.reject(error),
 });
 
 describe('a segment that cannot be read', () => {
