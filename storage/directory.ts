@@ -106,7 +106,7 @@ export function directoryStorage(directory: string): PlaitStorage {
       if (!hasCode(error, 'ENOENT')) throw error;
       const problem = await findProblem();
       if (problem === undefined) return undefined;
-      throw new Error(`Cannot read ${pathOf(key)}`, { cause: problem });
+      throw new Error(`Cannot read ${pathOf(key)}`, { cause: error });
     }
   }
 

@@ -1,7 +1,7 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { StorageDriverClaim } from '@temporalio/common';
-import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { isClaim, isDigest } from '../core/conversation/stored-data.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 import { causeChain } from '../core/failures.ts';
@@ -134,7 +134,7 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
   }
 }
 
-async function* only(answer: Promise<unknown>): AsyncGenerator<unknown> {
+async function* only(answer: Promise<unknown>): AsyncGenerator {
   yield await answer;
 }
 
@@ -186,7 +186,7 @@ async function* recordedOf(
   client: Client,
   namespace: string,
   { workflowId, runId, isRunning, historyBytes: bytes }: ListedWorkflow,
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const execution = { workflowId, runId };
   const service = client.workflowService;
   let historyBytes = bytes;

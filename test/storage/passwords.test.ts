@@ -41,9 +41,25 @@ describe('no error repeats a password from the setting of a storage', () => {
 
   // Each has `planted` before the character that should have been escaped, or `word` behind it.
   test.for([
-    ...['p@planted/w#word', 'planted/word', 'planted#word', 'planted?word', '12/word', '12#word'],
-    ...['12?word', '/word', '?word', '#word', '12@/word', 'planted%word/x', '%e4planted-word'],
-    ...['planted%', '@planted/word@', 'planted word/', 'planted', 'planted@word', 'planted:word'],
+    'p@planted/w#word',
+    'planted/word',
+    'planted#word',
+    'planted?word',
+    '12/word',
+    '12#word',
+    '12?word',
+    '/word',
+    '?word',
+    '#word',
+    '12@/word',
+    'planted%word/x',
+    '%e4planted-word',
+    'planted%',
+    '@planted/word@',
+    'planted word/',
+    'planted',
+    'planted@word',
+    'planted:word',
   ])('when it is not escaped: %s', async (password) => {
     for (const setting of [
       `postgres://ada:${password}@db.invalid/plait`,
