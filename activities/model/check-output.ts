@@ -6,7 +6,7 @@ import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
-import { notJsonText } from '../../core/calls/texts.ts';
+import { EMPTY_ANSWER, notJsonText } from '../../core/calls/texts.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
@@ -42,9 +42,11 @@ export async function checkOutput(
   if (UNFINISHED.has(stopReason)) return undefined;
   const output = outputOf(source);
   if (output === undefined) return undefined;
+  const text = textOf(content);
+  if (text.trim() === '') return { type: 'invalid', problem: EMPTY_ANSWER };
   let value: unknown;
   try {
-    value = JSON.parse(textOf(content));
+    value = JSON.parse(text);
   } catch (error) {
     return { type: 'invalid', problem: notJsonText((error as Error).message) };
   }
