@@ -7,6 +7,7 @@ import { WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { specFor } from '../../core/turn/fallback.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
+import { UnusableReplyError } from './assemble-reply.ts';
 import { classifyModelError, withoutSecrets } from './classify-error.ts';
 import type { ModelClient } from './client.ts';
 import type { OwnParams, RequestParams } from './request-params.ts';
@@ -58,13 +59,17 @@ export async function sendRequest(
   try {
     reply = await requestReply(client(), params, { secrets, ...options });
   } catch (error) {
+    if (error instanceof UnusableReplyError) {
+      const { message, usage, requestId } = error;
+      return { type: 'invalid reply', problem: secrets.redact(message), usage, requestId };
+    }
     const verdict = withoutSecrets(classifyModelError(error), secrets);
     return { type: 'failure', ...verdict, staleCredentials: hasStaleCredentials(error, client) };
   }
   const problem = findReplyProblem(reply, earlierIds);
-  return problem === undefined
-    ? { type: 'reply', reply }
-    : { type: 'invalid reply', reply, problem };
+  if (problem === undefined) return { type: 'reply', reply };
+  const { usage, requestId } = reply;
+  return { type: 'invalid reply', problem: secrets.redact(problem), usage, requestId };
 }
 
 /** A request that was ended from here has not failed. */

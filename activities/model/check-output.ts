@@ -5,7 +5,13 @@ import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
-import { notJsonText } from '../../core/calls/texts.ts';
+import { inexactText, notJsonText, tooDeepText } from '../../core/calls/texts.ts';
+import {
+  exactText,
+  findInexact,
+  isNestedDeeper,
+  MAX_NESTING,
+} from '../../core/conversation/exact-json.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
@@ -35,12 +41,17 @@ export async function checkOutput(
   if (UNFINISHED.has(stopReason)) return undefined;
   const output = outputOf(source);
   if (output === undefined) return undefined;
+  const text = textOf(content);
   let value: unknown;
   try {
-    value = JSON.parse(textOf(content));
+    value = JSON.parse(text);
   } catch (error) {
     return { type: 'invalid', problem: notJsonText((error as Error).message) };
   }
+  // The caller would get something else than what the model has written, or nothing could be made of it.
+  if (isNestedDeeper(value)) return { type: 'invalid', problem: tooDeepText(MAX_NESTING) };
+  const inexact = exactText(text, value) === undefined ? undefined : findInexact(text);
+  if (inexact !== undefined) return { type: 'invalid', problem: inexactText(inexact) };
   const parsed = await output.parse(value);
   return parsed.ok ? { type: 'valid' } : { type: 'invalid', problem: parsed.problem };
 }

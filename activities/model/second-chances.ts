@@ -35,11 +35,13 @@ export interface ModelRequest {
 }
 
 /** What came back for a request. */
-export type ModelResponse =
-  | { type: 'reply'; reply: ModelReply }
-  /** It cannot be committed. */
-  | { type: 'invalid reply'; reply: ModelReply; problem: string }
-  | Failure;
+export type ModelResponse = { type: 'reply'; reply: ModelReply } | InvalidReply | Failure;
+
+/** What came cannot be committed, or is not a reply of the API at all. */
+export interface InvalidReply extends Pick<ModelReply, 'usage' | 'requestId'> {
+  type: 'invalid reply';
+  problem: string;
+}
 
 export interface Failure extends ModelErrorVerdict {
   type: 'failure';
@@ -122,7 +124,7 @@ export const SECOND_CHANCES: readonly SecondChance[] = [
     next({ response, request, times }) {
       if (response.type !== 'invalid reply') return undefined;
       const log = invalidReply(response.problem, times + 1);
-      return { change: { paid: costSoFar(request, response.reply) }, log };
+      return { change: { paid: costSoFar(request, response) }, log };
     },
   },
   {
@@ -179,7 +181,7 @@ function invalidReply(problem: string, asked: number): LogEntry {
 }
 
 /** What is thrown away is paid for too. */
-function costSoFar({ paid }: ModelRequest, { usage }: ModelReply): Usage {
+function costSoFar({ paid }: ModelRequest, { usage }: Pick<ModelReply, 'usage'>): Usage {
   return paid === undefined ? usage : addUsage(paid, usage);
 }
 
@@ -240,11 +242,11 @@ export async function askWithSecondChances(
       continue;
     }
     if (response.type === 'failure') throw modelCallFailed(response);
-    const { reply } = response;
     if (response.type === 'invalid reply') {
       write(log, invalidReply(response.problem, MAX_INVALID_REPLIES));
-      throw cannotBeUsed(response.problem, reply);
+      throw cannotBeUsed(response);
     }
+    const { reply } = response;
     const usage = costSoFar(request, reply);
     return { reply: { ...reply, usage }, by: request.model, leftOut: request.leftOut };
   }
@@ -264,7 +266,7 @@ function modelCallFailed({ message, report, retryable, delayMs }: Failure): Appl
   });
 }
 
-function cannotBeUsed(problem: string, { requestId }: ModelReply): ApplicationFailure {
+function cannotBeUsed({ problem, requestId }: InvalidReply): ApplicationFailure {
   const report: ModelErrorReport = {
     type: 'invalid_reply',
     status: null,

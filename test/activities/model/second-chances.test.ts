@@ -74,7 +74,12 @@ function reply(change: Partial<ModelReply> = {}): ModelReply {
 
 const whole: ModelResponse = { type: 'reply', reply: reply() };
 const cutOff: ModelResponse = { type: 'reply', reply: reply({ stopReason: 'max_tokens' }) };
-const invalid: ModelResponse = { type: 'invalid reply', reply: reply(), problem: 'it is odd' };
+const invalid: ModelResponse = {
+  type: 'invalid reply',
+  problem: 'it is odd',
+  usage: usage(1),
+  requestId: 'req_1',
+};
 
 function failure(
   message: string,
