@@ -59,9 +59,7 @@ export function shorten(text: string, limit: number): string {
 }
 
 /** The first words of what came from outside, in one line, for an error that must stay short. */
-export function beginningOf(text: string): string {
-  const words = text.slice(0, 2 * BEGINNING).replaceAll(/[\s\p{Cc}]+/gu, ' ');
-  return shorten(words.trim().toWellFormed(), BEGINNING);
+export function beginningOf(text: string, limit = 200): string {
+  const words = text.slice(0, 2 * limit).replaceAll(/[\s\p{Cc}]+/gu, ' ');
+  return shorten(words.trim().toWellFormed(), limit);
 }
-
-const BEGINNING = 200;

@@ -185,17 +185,20 @@ function withHint(text: string, hint: string | undefined): string {
 
 /** `retry-after-ms`, else `retry-after` in seconds or as a date; in milliseconds. */
 function retryAfter(headers: Headers | undefined, now: number): number | undefined {
-  const milliseconds = positive(headers?.get('retry-after-ms'));
+  const milliseconds = count(headers?.get('retry-after-ms'));
   if (milliseconds !== undefined) return milliseconds;
-  const after = headers?.get('retry-after');
-  const inSeconds = positive(after);
-  if (inSeconds !== undefined) return inSeconds * 1_000;
-  const at = Date.parse(after ?? '');
-  return at > now ? at - now : undefined;
+  const after = headers?.get('retry-after')?.trim() ?? '';
+  const seconds = count(after);
+  if (seconds !== undefined) return seconds * 1_000;
+  if (!/^[a-z]{3,9},? /i.test(after)) return undefined;
+  // By the server's clock, which may not be the worker's.
+  const clock = Date.parse(headers?.get('date') ?? '');
+  const wait = Date.parse(after) - (Number.isNaN(clock) ? now : clock);
+  return wait > 0 ? wait : undefined;
 }
 
-function positive(text: string | null | undefined): number | undefined {
-  const value =
-    text === null || text === undefined || text.trim() === '' ? Number.NaN : Number(text);
-  return value > 0 ? value : undefined;
+/** Digits alone: `Number` reads `1e300`, `0x10` and `Infinity` too, and no server means them. */
+function count(text: string | null | undefined): number | undefined {
+  const value = /^\s*\d+(?:\.\d+)?\s*$/.test(text ?? '') ? Number(text) : 0;
+  return value > 0 && Number.isFinite(value * 1_000) ? value : undefined;
 }

@@ -4,6 +4,7 @@ import type { AgentSpec } from '../../core/agent-spec.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import type { RejectedFile } from '../../core/conversation/rejected-files.ts';
 import {
+  earlierFileText,
   isAboutFiles,
   rejectedFiles,
   withoutRejected,
@@ -56,6 +57,8 @@ export interface Circumstances {
   first: ModelRequest;
   /** How many of the last messages, or more, are the tail. */
   tailLength: number;
+  /** How many messages came before, which a summary has replaced. */
+  dropped: number;
   /** Of the activity, from 1. */
   attempt: number;
 }
@@ -241,7 +244,9 @@ export async function askWithSecondChances(
       asking = next.asking;
       continue;
     }
-    if (response.type === 'failure') throw modelCallFailed(response);
+    if (response.type === 'failure') {
+      throw modelCallFailed(withPlace(response, request, circumstances));
+    }
     if (response.type === 'invalid reply') {
       write(log, invalidReply(response.problem, MAX_INVALID_REPLIES));
       throw cannotBeUsed(response);
@@ -254,6 +259,21 @@ export async function askWithSecondChances(
 
 function write(log: Pick<Logger, 'info' | 'warn'>, [level, message, fields]: LogEntry): void {
   log[level](message, fields);
+}
+
+/** The API names a file by an index that nobody sees. */
+function withPlace(
+  failure: Failure,
+  { messages }: ModelRequest,
+  { dropped }: Circumstances,
+): Failure {
+  const { report, message } = failure;
+  const place = isAboutFiles(report, message)
+    ? earlierFileText(messages, message, dropped)
+    : undefined;
+  return place === undefined
+    ? failure
+    : { ...failure, message: `${message.replace(/\.?$/, '.')} ${place}` };
 }
 
 function modelCallFailed({ message, report, retryable, delayMs }: Failure): ApplicationFailure {

@@ -3,6 +3,8 @@ import { TIME_IS_UP } from '../../core/failures.ts';
 
 export interface TurnDeadline {
   signal: AbortSignal;
+  /** How much of it is left, in milliseconds; for ever, where it has no limit. */
+  left: () => number;
   stop: () => void;
 }
 
@@ -15,13 +17,13 @@ const LONGEST_MS = 3_600_000;
  */
 export function turnDeadline(begunAt: number, wallTime: number | undefined): TurnDeadline {
   const controller = new AbortController();
-  if (wallTime === undefined) return { signal: controller.signal, stop: () => undefined };
-  const left = begunAt + wallTime - Date.now();
+  const left = () => (wallTime === undefined ? Infinity : begunAt + wallTime - Date.now());
+  if (wallTime === undefined) return { signal: controller.signal, left, stop: () => undefined };
   const up = () =>
     controller.abort(
       ApplicationFailure.nonRetryable('The time for the turn is up.', TIME_IS_UP, wallTime),
     );
-  if (left <= 0) up();
-  const timer = setTimeout(up, Math.min(left, LONGEST_MS));
-  return { signal: controller.signal, stop: () => clearTimeout(timer) };
+  if (left() <= 0) up();
+  const timer = setTimeout(up, Math.min(left(), LONGEST_MS));
+  return { signal: controller.signal, left, stop: () => clearTimeout(timer) };
 }

@@ -49,7 +49,7 @@ const textsFirst = [
 ];
 
 const first: ModelRequest = { model: OWN, messages, leftOut: [] };
-const circumstances: Circumstances = { spec, first, tailLength: 2, attempt: 1 };
+const circumstances: Circumstances = { spec, first, tailLength: 2, dropped: 0, attempt: 1 };
 
 const usage = (output: number) => ({
   input_tokens: 0,
