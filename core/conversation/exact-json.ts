@@ -79,6 +79,13 @@ export type Inexact =
   /** Of two values only the last would arrive. */
   | { type: 'duplicate key'; path: string };
 
+/** Why a value that was read from JSON is not what stands there. */
+export function inexactOf(text: string, value: unknown): Inexact | undefined {
+  return isNestedDeeper(value) || exactText(text, value) === undefined
+    ? undefined
+    : findInexact(text);
+}
+
 /** The first such place in a JSON text. */
 export function findInexact(text: string): Inexact | undefined {
   let found: Inexact | undefined;

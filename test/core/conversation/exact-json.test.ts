@@ -4,6 +4,7 @@ import {
   compactJson,
   exactText,
   findInexact,
+  inexactOf,
   isNestedDeeper,
   memberTexts,
   trustedTexts,
@@ -117,6 +118,15 @@ describe('a key that comes twice', () => {
     expect(findInexact('{"a":1e999,"a":2}')).toMatchObject({ type: 'number' });
     expect(findInexact('{"a":1,"a":2,"b":1e999}')).toMatchObject({ type: 'duplicate key' });
   });
+});
+
+test('a text and what was read from it are the same, or one says why not', () => {
+  const of = (text: string) => inexactOf(text, JSON.parse(text));
+
+  expect(of('{"a": 1}')).toBeUndefined();
+  expect(of('{"a": 1.0}')).toBeUndefined();
+  expect(of('{"a": 1e400}')).toMatchObject({ path: 'a' });
+  expect(of(nested(5_000))).toBeUndefined();
 });
 
 describe('the members of an object in a text', () => {
