@@ -18,6 +18,7 @@ import {
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
+import type { Secrets } from './model/secrets.ts';
 import { createSecrets } from './model/secrets.ts';
 import { createAnnounceApproval } from './tools/announce-approval.ts';
 import type { AbandonedTool } from './tools/attempt.ts';
@@ -28,6 +29,7 @@ import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
+import { withinTurns } from './within-turn.ts';
 
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */
@@ -83,13 +85,14 @@ export function buildActivities(options: ActivitiesOptions, abandoned: Set<Aband
     [...new Set(options.agents)].map((agent) => withReadResult(agent, store)),
   );
   const secrets = createSecrets();
+  rememberCredentials(secrets, options.anthropic);
   const model = {
     client: modelClient(options.anthropic, secrets),
     secrets,
     idleTimeoutMs: idleTimeout(options),
   };
-  const runTool = createRunTool(registry, store, abandoned);
-  return {
+  const runTool = createRunTool(registry, store, abandoned, secrets);
+  return withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model),
@@ -99,8 +102,33 @@ export function buildActivities(options: ActivitiesOptions, abandoned: Set<Aband
     [CANCEL_TURN]: cancelTurn,
     [PREPARE_CALL]: createPrepareCall(registry),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
-    [PRESENT_RESULT]: createPresentResult(registry, store),
-  };
+    [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
+  });
+}
+
+/** With what the worker reaches the model and Temporal, as their SDKs read it from the environment. */
+const CREDENTIALS = [
+  'ANTHROPIC_API_KEY',
+  'ANTHROPIC_AUTH_TOKEN',
+  'ANTHROPIC_FOUNDRY_API_KEY',
+  'ANTHROPIC_AWS_API_KEY',
+  'AWS_BEARER_TOKEN_BEDROCK',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'TEMPORAL_API_KEY',
+] as const;
+
+/** A tool may run on a worker that has not asked the model yet. */
+function rememberCredentials(secrets: Secrets, given: ActivitiesOptions['anthropic']): void {
+  const { apiKey, authToken } = given ?? {};
+  const headers = (process.env['ANTHROPIC_CUSTOM_HEADERS'] ?? '').split('\n');
+  const values = [
+    apiKey,
+    authToken,
+    ...CREDENTIALS.map((name) => process.env[name]),
+    ...headers.map((line) => /^[^:]*(?:auth|key|token|secret)[^:]*:(.*)$/i.exec(line)?.[1]?.trim()),
+  ];
+  for (const value of values) if (typeof value === 'string') secrets.add(value);
 }
 
 /** Plait's own activities; tools have activity types of their own beside them. */

@@ -1,6 +1,8 @@
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { z } from 'zod';
-import { isRecord, shorten } from '../core/json.ts';
+import { DURATION, isDuration } from '../core/duration.ts';
+import { isRecord, placeOfHalf, shorten } from '../core/json.ts';
+import { findQueueNameProblem } from '../core/names.ts';
 import { DeclarationError } from './declaration-error.ts';
 
 // The texts in this file and in the schemas of options are ends of sentences: `checkOptions` puts the
@@ -9,10 +11,9 @@ import { DeclarationError } from './declaration-error.ts';
 /** Milliseconds, or a string that the `ms` package reads: `'500ms'`, `'30s'`, `'2 minutes'`. */
 export type Duration = number | string;
 
-const NOT_A_DURATION =
-  "must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'";
+const NOT_A_DURATION = `must be ${DURATION}`;
 
-/** A positive duration; becomes milliseconds. */
+/** A duration within Temporal's bounds; becomes milliseconds. */
 export const duration = z
   // Not `z.number()`, which rejects Infinity and NaN with a text of its own.
   .custom<Duration>(
@@ -29,7 +30,7 @@ export const duration = z
 function toMilliseconds(value: Duration): number | undefined {
   try {
     const milliseconds = msToNumber(value as Parameters<typeof msToNumber>[0]);
-    return Number.isFinite(milliseconds) && milliseconds > 0 ? milliseconds : undefined;
+    return isDuration(milliseconds) ? milliseconds : undefined;
   } catch {
     return undefined;
   }
@@ -80,7 +81,23 @@ export function wrongOptions(subject: string, problems: readonly string[]): Decl
   );
 }
 
-/** How a wrong value stands in an error. */
+/** What is wrong with texts that go into every request, by the options that they come from: at most one. */
+export function halfProblems(texts: object): string[] {
+  const place = placeOfHalf(texts, '');
+  return place === undefined
+    ? []
+    : [
+        `${place.toWellFormed()} holds half of an emoji or of another pair of characters, which the API rejects: was it cut with slice()?`,
+      ];
+}
+
+/** The name of a task queue as the server takes it: with another no call could be scheduled, and its turn would be stuck. */
+export const queueName = z.string().check(({ value, issues }) => {
+  const problem = findQueueNameProblem(value);
+  if (problem !== undefined) issues.push({ code: 'custom', input: value, message: problem });
+});
+
+/** How an error shows a wrong value. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(shorten(value, 100));
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'an array';
@@ -88,7 +105,7 @@ export function shown(value: unknown): string {
   return isRecord(value) ? 'an object' : String(value);
 }
 
-/** What zod says in words of its own, where the schema has none. */
+/** Replaces zod's own texts, for schemas that have none. */
 function endOfSentence(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return `must be ${TYPES[issue.expected] ?? issue.expected}`;
   return issue.code === 'invalid_value' ? `must be ${oneOf(issue.values)}` : undefined;
@@ -123,7 +140,7 @@ function problemOf(issue: z.core.$ZodIssue, schema: z.ZodObject, options: unknow
   return `${where === '' ? 'the options' : where} ${issue.message}; got ${shown(given)}`;
 }
 
-/** As one writes it in code: `fallbacks[0].on`. */
+/** As in code: `fallbacks[0].on`. */
 function pathText(path: readonly PropertyKey[]): string {
   return path
     .map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`))

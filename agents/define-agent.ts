@@ -14,6 +14,8 @@ import type { Duration } from './check-options.ts';
 import {
   checkOptions,
   duration,
+  halfProblems,
+  queueName,
   shown,
   someText,
   wholeNumber,
@@ -22,6 +24,7 @@ import {
 import type { Tool } from './define-tool.ts';
 import type { ModelFallback } from './fallbacks.ts';
 import { fallbackPrices, fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
+import { zodParser } from './input-schema.ts';
 import { compactsConversations } from './model-features.ts';
 import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
@@ -258,7 +261,7 @@ const agentOptions = z.strictObject({
     .optional(),
   onLimit: z.enum(ON_LIMIT).default('stop'),
   fallbacks: fallbacksOption,
-  modelTaskQueue: z.string().min(1, 'must not be empty').optional(),
+  modelTaskQueue: queueName.optional(),
   output: z
     .custom<OutputOption>(
       (value) => typeof value === 'object' && value !== null,
@@ -331,6 +334,8 @@ export function defineAgent<Context = unknown, Output = unknown>(
   if (problems.length > 0) throw wrongOptions(subject, problems);
   const { contextSchema } = checked;
   const output = checked.output === undefined ? undefined : compileOutput(subject, checked.output);
+  const half = halfProblems({ ...textsOf(checked), output: output?.config.format.schema });
+  if (half.length > 0) throw wrongOptions(subject, half);
   return {
     name: checked.name,
     spec: agentSpec(checked, output),
@@ -352,18 +357,40 @@ export function defineAgent<Context = unknown, Output = unknown>(
       ...defined({ batchTimeout: checked.batchTimeout }),
     },
     onApproval: checked.onApproval,
-    async parseContext(context) {
-      if (contextSchema === undefined) return context;
-      const parsed = await z.safeParseAsync(contextSchema, context);
-      if (parsed.success) return parsed.data;
-      throw new TypeError(
-        `context of agent ${checked.name} does not match its contextSchema:\n${z.prettifyError(parsed.error)}`,
-      );
-    },
+    parseContext: contextParser(checked.name, contextSchema),
+  };
+}
+
+function contextParser(
+  name: string,
+  schema: z.core.$ZodType | undefined,
+): AgentDefinition['parseContext'] {
+  if (schema === undefined) return (context) => Promise.resolve(context);
+  const parse = zodParser(schema);
+  return async (context) => {
+    const parsed = await parse(context);
+    if (parsed.ok) return parsed.value;
+    throw new TypeError(
+      parsed.givenUpAfter === undefined
+        ? `context of agent ${name} does not match its contextSchema:\n${parsed.problem}`
+        : `context of agent ${name} could not be checked against its contextSchema within ${parsed.givenUpAfter} ms; give a smaller or simpler one`,
+    );
   };
 }
 
 type CheckedAgent = z.output<typeof agentOptions>;
+
+/** What stands in requests as it was written; the tools have been checked by themselves. */
+function textsOf({
+  model,
+  system,
+  stopSequences,
+  compaction,
+  serverTools,
+  fallbacks,
+}: CheckedAgent) {
+  return { model, system, stopSequences, compaction, serverTools, fallbacks };
+}
 
 function agentProblems({ tools, model, compaction, limits, prices }: CheckedAgent): string[] {
   const names = tools.map(({ name }) => name);
@@ -388,13 +415,13 @@ function agentSpec(options: CheckedAgent, output: CompiledOutput | undefined): A
   return {
     model: options.model,
     max_tokens: options.maxTokens,
-    ...(system === '' ? {} : { system }),
-    ...(specs.length === 0 ? {} : { tools: specs }),
+    ...(system !== '' && { system }),
+    ...(specs.length > 0 && { tools: specs }),
     ...model,
     ...(outputConfig === undefined && output === undefined
       ? {}
       : { output_config: { ...outputConfig, ...output?.config } }),
-    ...(options.compaction === undefined ? {} : compactionParams(options.compaction)),
+    ...(options.compaction && compactionParams(options.compaction)),
     ...fallbackSpecs(options),
   };
 }

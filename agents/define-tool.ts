@@ -12,6 +12,8 @@ import type { Duration } from './check-options.ts';
 import {
   checkOptions,
   duration,
+  halfProblems,
+  queueName,
   shown,
   someOf,
   someText,
@@ -134,7 +136,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   description: string;
   /**
    * A zod schema, whose output is what `run` gets, or a JSON Schema of an object. Input that does not
-   * match it never reaches `run`: the model reads what is wrong.
+   * match it, or cannot be checked within 100 ms, never reaches `run`: the model reads what is wrong.
    */
   inputSchema: Schema;
   /** Without `readOnlyHint` or `idempotentHint`, `run` is never started twice for a call. @default {} */
@@ -152,8 +154,9 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   concurrency?: number;
   /**
    * Whether a person must allow a call before it runs. A function decides when the model's reply is
-   * there: only `false` lets the call run without a person; when the function throws, a person is asked.
-   * The other calls of the reply do not wait. @default 'never'
+   * there: only `false` lets the call run without a person. When the function throws, holds the process
+   * up for 100 ms, or does not answer within 10 seconds, a person is asked. The other calls of the reply
+   * do not wait for the person. @default 'never'
    */
   approval?:
     | 'always'
@@ -210,7 +213,13 @@ export interface Tool<Context = unknown> {
   readonly run: (input: unknown, ctx: ToolContext<Context>) => unknown;
 }
 
+/** Temporal's number: one above it becomes negative, and the server rejects the whole workflow task. */
+const MAX_INT32 = 2 ** 31 - 1;
+
 const hint = z.boolean().optional();
+/** Names of Temporal's own queries, which no activity may have. */
+const RESERVED = new Set(['__stack_trace', '__enhanced_stack_trace']);
+
 const toolOptions = z.strictObject({
   name: z
     .string()
@@ -218,7 +227,8 @@ const toolOptions = z.strictObject({
     .refine(
       (name) => !name.startsWith('__temporal_'),
       'must not begin with "__temporal_", which Temporal reserves',
-    ),
+    )
+    .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve'),
   description: someText('the model chooses tools by it'),
   inputSchema: z.custom<InputSchema>(
     (value) => typeof value === 'object' && value !== null,
@@ -239,10 +249,10 @@ const toolOptions = z.strictObject({
       heartbeatTimeout: duration.optional(),
       scheduleToStartTimeout: duration.optional(),
       scheduleToCloseTimeout: duration.optional(),
-      taskQueue: z.string().min(1, 'must not be empty').optional(),
+      taskQueue: queueName.optional(),
       retry: z
         .strictObject({
-          maximumAttempts: wholeNumber(1).optional(),
+          maximumAttempts: wholeNumber(1, MAX_INT32).optional(),
           initialInterval: duration.optional(),
           maximumInterval: duration.optional(),
           backoffCoefficient: z.number().min(1, 'must be at least 1').optional(),
@@ -301,7 +311,10 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
   const { name, description, annotations = {} } = checked;
   const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
   const { concurrency, approvalTimeout, allowedCallers } = checked;
-  const problems = fieldProblems(checked.access, jsonSchema);
+  const problems = [
+    ...fieldProblems(checked.access, jsonSchema),
+    ...halfProblems({ description, inputSchema: jsonSchema }),
+  ];
   if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
     problems.push(
       'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',

@@ -1,10 +1,12 @@
+import type Anthropic from '@anthropic-ai/sdk';
+import type { Message, MessageParam, ToolUseBlock } from '@anthropic-ai/sdk/resources/messages';
 import { defineAgent, defineTool } from 'plait';
 import { z } from 'zod';
 import { lookUp, TOOL_NAMES } from './work.ts';
 
 const inputSchema = z.object({ ms: z.number(), bytes: z.number(), key: z.string() });
 
-/** The agent. The other contenders send the model the same request, made from its `spec`. */
+/** The agent of Plait. The other contenders make the same requests from its `spec`. */
 export const agent = defineAgent({
   name: 'bench',
   model: 'claude-opus-5-5',
@@ -20,3 +22,12 @@ export const agent = defineAgent({
   ),
   limits: { rounds: 1_001 },
 });
+
+/** A request of the other contenders: the same model, prompt and tools, streamed. */
+export async function askModel(client: Anthropic, messages: MessageParam[]): Promise<Message> {
+  return await client.messages.stream({ ...agent.spec, messages }).finalMessage();
+}
+
+export function callsIn({ content }: Message): ToolUseBlock[] {
+  return content.filter((block) => block.type === 'tool_use');
+}

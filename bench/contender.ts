@@ -7,9 +7,9 @@ export interface Contender {
   readonly name: string;
   /** Runs one turn on the user's text, and returns the whole conversation. */
   runTurn(text: string, id: string): Promise<MessageParam[]>;
-  /** Where the histories of its turns are; absent where there are none. */
+  /** For the histories of its turns, if it has any. */
   readonly temporal?: Client;
-  /** Whether one measurement is enough, without a warm-up. @default never */
+  /** Whether one measurement is enough, without a warm-up. @default always false */
   isSteady?(scenario: Scenario): boolean;
   close(): Promise<void>;
 }

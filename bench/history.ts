@@ -12,10 +12,10 @@ export async function readHistory(client: Client, workflowId: string): Promise<H
   return { events: historyLength, bytes: historySize };
 }
 
-/** The model's activity, under the names that the contenders give it. */
+/** The contenders name the activity of the model `plait.callModel` and `callModel`. */
 const MODEL_ACTIVITY = /callModel$/;
 
-/** How large history was when the model was asked, for each time it was. */
+/** The size of history at each model request. */
 export async function sizesByRound(client: Client, workflowId: string): Promise<number[]> {
   const sizes: number[] = [];
   let size = 0;
@@ -28,7 +28,7 @@ export async function sizesByRound(client: Client, workflowId: string): Promise<
   return sizes;
 }
 
-/** Not by `fetchHistory`, whose pages may be larger than a message. */
+/** A page of `fetchHistory` may be larger than a gRPC message allows. */
 async function allEvents(client: Client, workflowId: string) {
   const { historySize } = await client.workflow.getHandle(workflowId).describe();
   const request = {

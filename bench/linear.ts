@@ -8,7 +8,7 @@ import { kilobytes, row, whole } from './text.ts';
 import { rightAnswer } from './work.ts';
 import { Workers } from './workers.ts';
 
-/** How many workers do the turn, and after how many rounds each is replaced by a new one. */
+/** How many workers run the turn, and after how many rounds a new one replaces the oldest. */
 interface Setup {
   readonly title: string;
   readonly workers: number;
@@ -21,7 +21,7 @@ const SETUPS: readonly Setup[] = [
   { title: 'three workers', workers: 3 },
 ];
 
-/** What a turn has left in history, in all its runs, before its result. */
+/** The history of a turn, over all its runs, before its result. */
 export interface LinearResult {
   readonly setup: string;
   readonly rounds: number;
@@ -29,11 +29,11 @@ export interface LinearResult {
   readonly runs: number;
   readonly events: number;
   readonly bytes: number;
-  /** What the model said where it should have said something else. Must never be. */
+  /** The model's answer, if it is wrong. It never should be. */
   readonly wrongAnswer?: string;
 }
 
-/** Long turns, whose history must grow by the same with each round. */
+/** Measures long turns, whose history must grow by the same amount with each round. */
 export async function measureLinear(
   table: 'linear' | 'thousand',
   model: Model,
@@ -81,7 +81,7 @@ async function measureTurn(
     const described = await Promise.all(
       runs.map((run) => client.workflow.getHandle(turn.turnId, run).describe()),
     );
-    // Up to the last request: then comes the result, which is small enough for history or is not there.
+    // Up to the last request, because the result after it is in history or in the storage, by its size.
     const untilAsked = (await sizesByRound(client, turn.turnId)).at(-1) ?? 0;
     return {
       setup: setup.title,
@@ -90,7 +90,7 @@ async function measureTurn(
       runs: runs.length,
       events: sum(described.map(({ historyLength }) => historyLength)),
       bytes: sum(described.slice(0, -1).map(({ historySize = 0 }) => historySize)) + untilAsked,
-      ...(text === rightAnswer(scenario) ? {} : { wrongAnswer: text }),
+      ...(text !== rightAnswer(scenario) && { wrongAnswer: text }),
     };
   } finally {
     await workers.close();

@@ -7,24 +7,24 @@ import { Workers } from './workers.ts';
 
 const TURNS = 1_000;
 const EARLY = 20;
-/** The newest messages, which is what a person sees first. */
+/** How many of the newest messages to read: those that a person sees first. */
 const PAGE = 20;
 const OPENINGS = 20;
-/** Longer than a session waits until it goes on in a new run, with an empty history. */
+/** Longer than an idle session waits before it continues as new, with an empty history. */
 const IDLE_MS = 12_000;
 
 /** A session at one moment. */
 export interface SessionMoment {
   readonly when: string;
-  /** To describe it and read its newest messages; the median. */
+  /** Median time to describe the session and read its newest messages. */
   readonly openMs: number;
-  /** Of the run that goes on. */
+  /** Of the current run. */
   readonly events: number;
   readonly bytes: number;
   readonly messages: number;
 }
 
-/** A session of a thousand turns, which must be as small and as quick to open as a young one. */
+/** Measures a session of a thousand turns, which must be as small and as quick to open as a new one. */
 export async function measureSession(
   model: Model,
   address: string,
@@ -44,7 +44,8 @@ export async function measureSession(
     show(['', row(title, []), row('', ['to open', 'messages', 'ratio', '', 'events', 'history'])]);
     for (let turn = 1; turn <= TURNS; turn += 1) {
       const { text } = await (await session.send(`turn ${turn}`)).result();
-      if (text !== `This was turn ${turn}.`) throw new Error(`turn ${turn} was answered: ${text}`);
+      if (text !== `This was turn ${turn}.`)
+        throw new Error(`turn ${turn} got the answer: ${text}`);
       if (turn === EARLY) await add(`  after ${EARLY} turns`);
     }
     await add(`  after ${whole(TURNS)} turns`);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { defined } from '../core/json.ts';
 import type { Contender } from './contender.ts';
 import type { History } from './history.ts';
 import { sizesByRound } from './history.ts';
@@ -9,14 +10,14 @@ import type { Scenario } from './scenarios.ts';
 import type { Summary } from './statistics.ts';
 import { summarize } from './statistics.ts';
 
-/** What one contender took for one scenario. */
+/** The result of one contender for one scenario. */
 export interface Measurement {
   readonly contender: string;
-  /** Milliseconds of a run, over the runs that ended. Absent where none did. */
+  /** Milliseconds of a run, over the runs that ended, if any did. */
   readonly time?: Summary;
-  /** Of one turn of the last run. */
+  /** Of the first turn of the last run. */
   readonly history?: History;
-  /** How large that history was each time the model was asked; only where there are rounds to compare. */
+  /** The size of that history at each model request, for scenarios of several rounds. */
   readonly sizes?: readonly number[];
   readonly terminated?: NonNullable<Run['terminated']>;
   readonly wrongAnswer?: string;
@@ -31,16 +32,16 @@ export interface ScenarioResult {
 export interface Setting {
   readonly contenders: readonly Contender[];
   readonly model: Model;
-  /** Instead of each scenario's own. */
+  /** @default each scenario's own */
   readonly repetitions?: number;
 }
 
-/** Lets what a run leaves to do, to the server or the garbage collector, be done before the next. */
+/** Time for the server and the garbage collector to finish with one run before the next. */
 const BREATHER_MS = 200;
 
 /**
- * Runs a scenario with all contenders in turn, again and again, so that noise hits all alike. Every
- * other time in the opposite order, so that nobody always runs after the same one.
+ * Runs a scenario with one contender after the other, again and again, so that noise affects all alike.
+ * Every other time the order is reversed, so that no contender always follows the same one.
  */
 export async function measure(scenario: Scenario, setting: Setting): Promise<Measurement[]> {
   const runs = new Map(setting.contenders.map((contender) => [contender, [] as Run[]]));
@@ -72,10 +73,12 @@ async function measurementOf(
   const hasRounds = scenario.rounds > 1 && temporal !== undefined && last !== undefined;
   return {
     contender: name,
-    ...(ended.length === 0 ? {} : { time: summarize(ended.map(({ ms }) => ms)) }),
-    ...(last?.history === undefined ? {} : { history: last.history }),
-    ...(hasRounds ? { sizes: await sizesByRound(temporal, last.firstTurn) } : {}),
-    ...(terminated === undefined ? {} : { terminated }),
-    ...(wrong === undefined ? {} : { wrongAnswer: wrong }),
+    ...defined({
+      time: ended.length === 0 ? undefined : summarize(ended.map(({ ms }) => ms)),
+      history: last?.history,
+      sizes: hasRounds ? await sizesByRound(temporal, last.firstTurn) : undefined,
+      terminated,
+      wrongAnswer: wrong,
+    }),
   };
 }

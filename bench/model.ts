@@ -7,7 +7,7 @@ import type { Script } from '../testing/script.ts';
 import { LONG_SCENARIOS, SCENARIOS } from './scenarios.ts';
 import { answerTo, callsOf } from './work.ts';
 
-/** The scripted model, and the one client through which every contender asks it. */
+/** The scripted model, and the client with which every contender asks it. */
 export class Model {
   readonly client = new Anthropic({
     baseURL: 'http://127.0.0.1:1',
@@ -19,7 +19,7 @@ export class Model {
   /** Requests since the last start. */
   calls = 0;
 
-  /** A new server for every run: one remembers what it was ever sent, for the cache of its prompts. */
+  /** Starts a new server, because a server remembers all prompts for its prompt cache. */
   async restart(): Promise<void> {
     await this.close();
     this.calls = 0;
@@ -38,12 +38,12 @@ export class Model {
 
 const script: Script = (request) => {
   const { userText } = request;
-  // A session's turn, which is small.
+  // A small turn of a session.
   if (userText.startsWith('turn ')) return say(`This was ${userText}.`);
   const scenario = [...SCENARIOS, ...LONG_SCENARIOS].find(({ name }) => name === userText);
   if (scenario === undefined) return undefined;
   if (request.round < scenario.rounds) return callTools(callsOf(scenario, request.round));
-  // It answers from what it was sent, so that a result that was lost or mixed up is seen.
+  // The answer depends on the results it was sent, so a lost or swapped result makes it wrong.
   return say(answerTo(resultTexts(request)));
 };
 

@@ -4,9 +4,9 @@ import { SCENARIOS } from './scenarios.ts';
 
 export interface Options {
   readonly scenarios: readonly Scenario[];
-  /** What is measured of Plait alone. */
+  /** Measurements of Plait alone. */
   readonly tables: readonly Table[];
-  /** Instead of each scenario's own. */
+  /** @default each scenario's own */
   readonly repetitions?: number;
   readonly json: boolean;
   readonly defaultServerSettings: boolean;
@@ -15,7 +15,7 @@ export interface Options {
 export type Table = (typeof TABLES)[number];
 const TABLES = ['linear', 'thousand', 'session'] as const;
 
-/** Throws an error whose message is all there is to say. */
+/** Throws an error whose message is for the user. */
 export function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
@@ -29,7 +29,7 @@ export function readOptions(args: string[]): Options {
   });
   return {
     ...chosen(values.only),
-    ...(values.repetitions === undefined ? {} : { repetitions: count(values.repetitions) }),
+    ...(values.repetitions !== undefined && { repetitions: count(values.repetitions) }),
     json: values.json,
     defaultServerSettings: values['default-server-settings'],
   };
@@ -39,12 +39,12 @@ function chosen(only: readonly string[]): Pick<Options, 'scenarios' | 'tables'> 
   const names = [...SCENARIOS.map(({ name }) => name), ...TABLES];
   const unknown = only.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
-    throw new Error(`There is no scenario ${unknown.join(', ')}; there are ${names.join(', ')}.`);
+    throw new Error(`--only must be one of ${names.join(', ')}; got ${unknown.join(', ')}`);
   }
   const isChosen = (name: string) => only.length === 0 || only.includes(name);
   return {
     scenarios: SCENARIOS.filter(({ name }) => isChosen(name)),
-    // Minutes, in which the scripted model does most of the work.
+    // `thousand` only on request: it takes minutes, most of them for the scripted model.
     tables: TABLES.filter((name) => isChosen(name) && (only.length > 0 || name !== 'thousand')),
   };
 }
@@ -52,5 +52,5 @@ function chosen(only: readonly string[]): Pick<Options, 'scenarios' | 'tables'> 
 function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1) return value;
-  throw new Error(`--repetitions must be a whole number from 1, not ${text}.`);
+  throw new Error(`--repetitions must be a whole number of at least 1; got ${text}`);
 }

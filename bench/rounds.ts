@@ -4,7 +4,7 @@ import { kilobytes } from './text.ts';
 /** How many rounds are averaged at the beginning and at the end of a turn. */
 const SPAN = 10;
 
-/** What a round adds to history: the same at the beginning and the end, or not. */
+/** What a round adds to history, at the beginning and at the end of a turn. */
 export function roundLines(results: readonly (readonly Measurement[])[]): string[] {
   const [short, long] = results.filter((one) => one.some(({ sizes }) => sizes !== undefined));
   const lines = (long ?? short ?? []).flatMap((measurement) => {
@@ -28,7 +28,7 @@ function growth(sizes: readonly number[]): number {
   return ((sizes.at(-1) ?? 0) - (sizes[0] ?? 0)) / (sizes.length - 1);
 }
 
-/** From the two whole histories; nothing where one was cut short. */
+/** From the two whole histories; `undefined` if one was terminated. */
 function slope(short: Measurement | undefined, long: Measurement): number | undefined {
   if (short?.history === undefined || long.history === undefined) return undefined;
   if (long.terminated !== undefined) return undefined;

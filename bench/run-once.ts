@@ -1,6 +1,7 @@
 import type { MessageParam } from '@anthropic-ai/sdk/resources/messages';
 import { WorkflowFailedError } from '@temporalio/client';
 import { TerminatedFailure } from '@temporalio/common';
+import { defined } from '../core/json.ts';
 import type { Contender } from './contender.ts';
 import type { History } from './history.ts';
 import { readHistory } from './history.ts';
@@ -12,12 +13,12 @@ import { rightAnswer } from './work.ts';
 export interface Run {
   /** From the start of the turns to the last result. */
   readonly ms: number;
-  /** Of the first turn, where it has one. */
   readonly firstTurn: string;
+  /** Of the first turn, if the contender has histories. */
   readonly history?: History;
-  /** The server ended a turn: why, and how often the model had been asked. */
+  /** The server terminated a turn: why, and after how many model requests. */
   readonly terminated?: { readonly reason: string; readonly modelCalls: number };
-  /** What the model said where it should have said something else. Must never be. */
+  /** The model's answer, if it is wrong. It never should be. */
   readonly wrongAnswer?: string;
 }
 
@@ -36,27 +37,32 @@ export async function runOnce(
   );
   const ms = performance.now() - start;
   const { temporal } = contender;
-  const history = temporal === undefined ? {} : { history: await readHistory(temporal, firstTurn) };
-  if (typeof outcome === 'string') {
-    return { ms, firstTurn, ...history, terminated: { reason: outcome, modelCalls: model.calls } };
+  const history = temporal === undefined ? undefined : await readHistory(temporal, firstTurn);
+  const run = { ms, firstTurn, ...defined({ history }) };
+  if (outcome.type === 'terminated') {
+    return { ...run, terminated: { reason: outcome.reason, modelCalls: model.calls } };
   }
-  const wrong = outcome.map(answerIn).find((answer) => answer !== right);
-  return { ms, firstTurn, ...history, ...(wrong === undefined ? {} : { wrongAnswer: wrong }) };
+  const wrongAnswer = outcome.conversations.map(answerIn).find((answer) => answer !== right);
+  return { ...run, ...defined({ wrongAnswer }) };
 }
 
-/** The reason, where the server terminated a turn; any other failure is the benchmark's own. */
-async function outcomeOf<T>(work: () => Promise<T>): Promise<T | string> {
+type Outcome =
+  | { readonly type: 'ended'; readonly conversations: MessageParam[][] }
+  | { readonly type: 'terminated'; readonly reason: string };
+
+/** Throws when anything else than a termination by the server goes wrong. */
+async function outcomeOf(work: () => Promise<MessageParam[][]>): Promise<Outcome> {
   try {
-    return await work();
+    return { type: 'ended', conversations: await work() };
   } catch (error) {
     if (error instanceof WorkflowFailedError && error.cause instanceof TerminatedFailure) {
-      return error.cause.message;
+      return { type: 'terminated', reason: error.cause.message };
     }
     throw error;
   }
 }
 
-/** The text of the last message, which says what the model was sent. */
+/** The text of the last message: the model's answer. */
 function answerIn(conversation: MessageParam[]): string {
   const content = conversation.at(-1)?.content ?? '';
   if (typeof content === 'string') return content;

@@ -1,4 +1,4 @@
-// The benchmark: `npm run bench`. Needs neither a key nor a server; docs/benchmarks.md explains it.
+// The benchmark: `npm run bench`. It needs neither a key nor a server. docs/benchmarks.md explains it.
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { startTemporalServer } from '../testing/temporal-server.ts';
 import type { Contender } from './contender.ts';
@@ -17,7 +17,7 @@ import { readOptions } from './options.ts';
 import type { ScenarioResult } from './measure.ts';
 import { closingLines, findProblems, headerLine, scenarioLines } from './report.ts';
 
-/** Temporal's own settings where Plait's development server has others. */
+/** Temporal's own values of the settings that Plait's development server changes. */
 const SERVER_DEFAULTS = {
   'history.transferProcessorMaxPollRPS': '20',
   'history.maximumBufferedEventsBatch': '100',
@@ -75,7 +75,7 @@ function print(lines: readonly string[]): void {
   for (const line of lines) process.stdout.write(`${line}\n`);
 }
 
-// A run in which the server terminates a workflow is a result here, not news.
+// No warnings: a workflow that the server terminates is a result here.
 Runtime.install({
   logger: new DefaultLogger('ERROR'),
   telemetryOptions: {

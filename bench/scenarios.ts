@@ -1,9 +1,9 @@
-/** One piece of work that every contender does. */
+/** Work that every contender does. */
 export interface Scenario {
-  /** For `--only`; also the user's text, by which the scripted model knows what to do. */
+  /** For `--only`. It is also the user's text, from which the scripted model knows the scenario. */
   readonly name: string;
   readonly title: string;
-  /** Replies of the model that call tools; one more answers. */
+  /** Replies of the model that call tools. One more reply is the answer. */
   readonly rounds: number;
   /** How long each call of a round takes, in milliseconds. */
   readonly waits: readonly number[];
@@ -11,9 +11,9 @@ export interface Scenario {
   readonly bytes: number;
   /** Turns that start at once. */
   readonly turns: number;
-  /** How often it is measured, unless the command line says otherwise. */
+  /** How often it is measured, without `--repetitions`. */
   readonly repetitions: number;
-  /** Whether a first run that does not count goes before. */
+  /** Whether to run it once more before, which does not count. */
   readonly warmUp: boolean;
 }
 
@@ -47,7 +47,7 @@ export const SCENARIOS: readonly Scenario[] = [
     bytes: 4_096,
     turns: 1,
     repetitions: rounds === 20 ? 5 : 3,
-    // The same code as with 20 rounds, and a minute for all contenders together.
+    // Not for 100 rounds: the code is warm from 20, and all contenders together take a minute.
     warmUp: rounds === 20,
   })),
   {
@@ -62,20 +62,20 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** What only Plait does: turns whose history has to grow evenly. */
+/** For Plait alone: turns whose history has to grow evenly. */
 export const LONG_SCENARIOS: readonly Scenario[] = [10, 100, 300, 1_000].map((rounds) => ({
   name: `linear-${rounds}`,
   title: `${rounds} rounds of 3 calls`,
   rounds,
   waits: [0, 0, 0],
-  // A thousand times 24 KB are more than a model takes.
+  // A thousand rounds of 24 KB are more than a model's context window.
   bytes: rounds === 1_000 ? 100 : 8_192,
   turns: 1,
   repetitions: 1,
   warmUp: false,
 }));
 
-/** What the calls alone take when each waits for the one before it. */
+/** The time of the calls when each waits for the one before. */
 export function callTime({ rounds, waits }: Scenario): number {
   return rounds * waits.reduce((sum, ms) => sum + ms, 0);
 }

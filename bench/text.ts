@@ -1,4 +1,4 @@
-/** Of the columns behind the name; a line stays below 100 columns. */
+/** The widths of the columns after the name. A line stays below 100 columns. */
 const WIDTHS = [11, 19, 8, 9, 8, 13] as const;
 const NAME_WIDTH = 24;
 

@@ -2,25 +2,25 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Scenario } from './scenarios.ts';
 
-// The work itself, the same for every contender: what the tools do, and what they are asked to do.
+// The work, the same for every contender: the calls, what the tools do, and the right answer.
 
-/** What a tool is called with. */
+/** The input of a tool. */
 export interface LookupInput {
   ms: number;
   bytes: number;
-  /** Different for every call of a turn, and with it the result. */
+  /** Different for every call of a turn, so that the results differ. */
   key: string;
 }
 
 export const TOOL_NAMES = ['get_customer', 'get_orders', 'get_tickets'] as const;
 
-/** What every tool does: waits, as for a service, and returns a text that follows from its input. */
+/** What every tool does: waits, as if for a service, and returns a text made from its input. */
 export async function lookUp({ ms, bytes, key }: LookupInput): Promise<string> {
   await sleep(ms);
   return resultOf({ bytes, key });
 }
 
-/** Hex digits, since a text of one letter would compress to nothing on its way to the server. */
+/** Hex digits, because a text of one letter would compress to nothing on its way to the server. */
 function resultOf({ bytes, key }: Omit<LookupInput, 'ms'>): string {
   let text = '';
   for (let i = 0; text.length < bytes; i += 1) text += digestOf(`${key}/${i}`);
@@ -38,12 +38,12 @@ export function callsOf(
   ]);
 }
 
-/** The answer of a model that was sent these results, in this order. */
+/** The answer of a model that reads these results, in this order. */
 export function answerTo(results: readonly string[]): string {
   return `${results.length} results, ${digestOf(results.join('\n'))}`;
 }
 
-/** The answer to a turn in which nothing was lost, doubled or mixed up. */
+/** The answer when no result is lost, doubled or swapped. */
 export function rightAnswer(scenario: Scenario): string {
   const rounds = Array.from({ length: scenario.rounds }, (_, round) => callsOf(scenario, round));
   return answerTo(rounds.flat().map(([, input]) => resultOf(input)));

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
+import { defined } from '../core/json.ts';
 import { AgentClient } from 'plait/client';
 import { directoryStorage, withStorage } from 'plait/storage';
 import { createWorker } from 'plait/worker';
 import { agent } from './agent.ts';
 import type { Model } from './model.ts';
 
-/** Workers of one queue that share a storage, each with caches of its own. */
+/** Workers of one queue that share a storage. Each has its own caches. */
 export class Workers {
   readonly agents: AgentClient;
   private readonly stops: (() => Promise<void>)[] = [];
@@ -32,10 +33,7 @@ export class Workers {
     this.directory = directory;
     this.taskQueue = taskQueue;
     const dataConverter = withStorage(undefined, directoryStorage(directory));
-    const client = new Client({
-      connection,
-      ...(dataConverter === undefined ? {} : { dataConverter }),
-    });
+    const client = new Client({ connection, ...defined({ dataConverter }) });
     this.agents = new AgentClient({ client, taskQueue });
   }
 
@@ -49,7 +47,7 @@ export class Workers {
   }
 
   async add(): Promise<void> {
-    // The SDK takes one worker of a queue for each connection.
+    // The SDK allows one worker of a queue for each connection.
     const connection = await NativeConnection.connect({ address: this.address });
     const worker = await createWorker({
       agents: [agent],
@@ -66,7 +64,7 @@ export class Workers {
     });
   }
 
-  /** Another one takes its place, and finds nothing in its caches. */
+  /** Replaces the oldest worker by a new one, whose caches are empty. */
   async replace(): Promise<void> {
     await this.add();
     await this.stops.shift()?.();

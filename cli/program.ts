@@ -239,6 +239,11 @@ function addStorage(program: Command, exitWith: ExitWith): void {
       'all namespaces that use the storage, separated by commas (default: the configured one)',
       list,
     )
+    .option(
+      '--ignore-unreadable <types>',
+      'leave out what cannot be read of workflows of these types, separated by commas',
+      list,
+    )
     .option('--remove-all', 'remove even when no workflow needs anything in the storage')
     .option('--dry-run', 'remove nothing, and print what would be removed')
     .action(async (options: StorageGcOptions) => {
@@ -279,7 +284,7 @@ function positive(text: string): number {
 function milliseconds(text: string): number {
   const parsed = duration.safeParse(/^\d+$/.test(text) ? Number(text) : text);
   if (parsed.success) return parsed.data;
-  throw new InvalidArgumentError('It must be a duration, such as 30s or 2m.');
+  throw new InvalidArgumentError('It must be a duration, such as 30s or 2m, of at most 36500d.');
 }
 
 function list(text: string): string[] {

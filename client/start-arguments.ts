@@ -1,16 +1,19 @@
+import type { Client } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Budget } from '../core/turn/budget.ts';
+import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
-import { defined, shorten } from '../core/json.ts';
+import { defined, jsonBytes, shorten } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session/input.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn/input.ts';
 import type { TurnArgs, TurnInput } from '../core/turn/input.ts';
+import { MAX_RESULT_BYTES } from '../core/turn/payload-room.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
 import type { OpenSessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';
@@ -100,6 +103,19 @@ export function turnDigest(args: unknown): string {
   }
 }
 
+/**
+ * Why these arguments cannot be sent, or `undefined`: without a storage, the server takes at most 2 MB of
+ * them. It would reject more only after the client has tried for half a minute.
+ */
+export function sizeProblem(client: Client, args: object): string | undefined {
+  if (client.options.loadedDataConverter.externalStorage !== undefined) return undefined;
+  const bytes = jsonBytes(args);
+  if (bytes <= MAX_RESULT_BYTES) return undefined;
+  const sizes = Object.entries(args).map(([name, value]) => ({ name, bytes: jsonBytes(value) }));
+  const [largest] = sizes.toSorted((a, b) => b.bytes - a.bytes);
+  return `${largest?.name} has ${largest?.bytes} bytes, and without a \`storage\` at most ${MAX_RESULT_BYTES} fit (${bytes} with everything beside it). Give the client and the workers a \`storage\`, or send less`;
+}
+
 /** Where only the agent's name is known, the worker checks this when the turn begins. */
 function priceProblem(agent: Agent | string, limits: Budget | undefined): string | undefined {
   if (limits?.costUSD === undefined || typeof agent === 'string') return undefined;
@@ -115,18 +131,23 @@ function budgetOf(limits: TurnLimitOptions | undefined, Invalid: InvalidError): 
   return { ...Object.fromEntries(counts), ...defined({ wallTime }) };
 }
 
-function milliseconds(
+export function milliseconds(
   option: string,
   given: Duration | undefined,
   Invalid: InvalidError,
 ): number | undefined {
   if (given === undefined) return undefined;
+  const parsed = toMilliseconds(given);
+  // Of a budget nothing may be left.
+  if (isDuration(parsed) || (parsed === 0 && option.startsWith('limits.'))) return parsed;
+  throw new Invalid(`${option} must be ${DURATION}; got ${shorten(JSON.stringify(given), 100)}`);
+}
+
+function toMilliseconds(given: Duration): number | undefined {
   try {
     return msToNumber(given as Parameters<typeof msToNumber>[0]);
   } catch {
-    throw new Invalid(
-      `${option}: ${JSON.stringify(given)} is not a duration; write milliseconds, or a text like '30s'`,
-    );
+    return undefined;
   }
 }
 

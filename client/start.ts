@@ -4,9 +4,11 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { Agent } from '../agents/define-agent.ts';
+import { areMessages } from '../core/conversation/acceptable.ts';
+import type { Message } from '../core/conversation/messages.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
-import { shorten } from '../core/json.ts';
+import { defined, shorten } from '../core/json.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
@@ -21,11 +23,12 @@ import {
   attributesOfTurn,
   nameOf,
   sessionArgs,
+  sizeProblem,
   summaryOf,
   turnArgs,
   turnDigest,
 } from './start-arguments.ts';
-import { aboutServer, aboutTurn } from './temporal-errors.ts';
+import { aboutServer, aboutTurn, invalidRequest } from './temporal-errors.ts';
 
 /** What an `AgentClient` starts turns and sessions with. */
 export interface Starter {
@@ -51,6 +54,8 @@ export async function startTurn(
   const turnId = options.turnId ?? `${name}-${randomUUID()}`;
   const inputDigest = turnDigest(args);
   const sent = { ...args, input: await withoutFiles(client, input, 'input') };
+  const problem = sizeProblem(client, sent);
+  if (problem !== undefined) throw new InvalidTurnError(problem);
   await aboutTurn(turnId, client.options.namespace, async () => {
     try {
       await searchable.start(attributes, (registered) =>
@@ -62,11 +67,13 @@ export async function startTurn(
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
           memo: { agent: name, inputDigest },
           ...registered,
-          ...(requestEagerStart ? { requestEagerStart: true } : {}),
+          ...defined({ requestEagerStart: requestEagerStart || undefined }),
           staticSummary: summaryOf(name, input),
         }),
       );
     } catch (error) {
+      const invalid = invalidRequest(error);
+      if (invalid !== undefined) throw new InvalidTurnError(invalid, { cause: error });
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       const existing = await digestOfTurn(client, turnId);
       if (existing !== inputDigest) throw new TurnIdInUseError(turnId);
@@ -84,7 +91,9 @@ export async function startSession(
   const { client, searchable } = starter;
   const name = nameOf(agent);
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  const messages = withoutThinking(options.messages ?? []);
+  const given = options.messages ?? [];
+  // What are no messages at all is for the check to say.
+  const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);
   const sent = await withoutFilesOf(client, args);
@@ -99,6 +108,8 @@ export async function startSession(
       }),
     );
   } catch (error) {
+    const invalid = invalidRequest(error);
+    if (invalid !== undefined) throw new InvalidSessionError(invalid, { cause: error });
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
       throw aboutServer(error, client.options.namespace);
     }
@@ -144,6 +155,8 @@ function sessionStart(
   if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
     throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
   }
+  const problem = sizeProblem(client, args);
+  if (problem !== undefined) throw new InvalidSessionError(problem);
   const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
   return {
     workflowId: sessionId,

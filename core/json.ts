@@ -41,6 +41,37 @@ export function hasLoneSurrogate(value: unknown): boolean {
 }
 
 /**
+ * The value with a replacement character in place of every half of a pair, in texts and in keys; the same
+ * value where there is none.
+ */
+export function wellFormed<T>(value: T): T {
+  if (typeof value === 'string') return value.toWellFormed() as T;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const items = value as unknown[];
+    const mended = items.map((item) => wellFormed(item));
+    return mended.every((item, i) => item === items[i]) ? value : (mended as T);
+  }
+  const fields = Object.entries(value as Record<string, unknown>);
+  const mended = fields.map(([key, inner]) => [key.toWellFormed(), wellFormed(inner)] as const);
+  return mended.every(([key, inner], i) => key === fields[i]?.[0] && inner === fields[i][1])
+    ? value
+    : (Object.fromEntries(mended) as T);
+}
+
+/** Where half an emoji stands in a value: `inputSchema.title`. `undefined` where there is none. */
+export function placeOfHalf(value: unknown, path: string): string | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : path;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const at = Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`;
+    const place = key.isWellFormed() ? placeOfHalf(inner, at) : at;
+    if (place !== undefined) return place;
+  }
+  return undefined;
+}
+
+/**
  * JSON with sorted keys: two values with the same content have the same text. `stand` says what to write
  * for a value within, in place of it.
  */

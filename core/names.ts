@@ -32,3 +32,31 @@ export const TOOL_USE_ID_PATTERN = /^[a-zA-Z0-9_-]+$/;
 
 /** Temporal refuses activity ids above a limit that servers set to 255 or 1,000 characters. */
 export const TOOL_USE_ID_LIMIT = 200;
+
+/** Of a workflow id, in bytes of UTF-8: the server's own limit, where nobody has changed it. */
+export const WORKFLOW_ID_LIMIT = 1_000;
+
+/** Behind the id of a session, in the ids of its turns: `.turn-1234567`. */
+const TURN_SUFFIX_LIMIT = 20;
+
+/** Why this cannot be the id of a turn, as the end of a sentence, or `undefined`. */
+export function findTurnIdProblem(id: unknown): string | undefined {
+  return findIdProblem(id, WORKFLOW_ID_LIMIT);
+}
+
+/** The same of a session, whose turns have longer ids. */
+export function findSessionIdProblem(id: unknown): string | undefined {
+  return findIdProblem(id, WORKFLOW_ID_LIMIT - TURN_SUFFIX_LIMIT);
+}
+
+/** The same of a task queue. */
+export function findQueueNameProblem(name: unknown): string | undefined {
+  return findIdProblem(name, WORKFLOW_ID_LIMIT);
+}
+
+function findIdProblem(id: unknown, limit: number): string | undefined {
+  if (typeof id !== 'string' || id === '') return 'must be a text that is not empty';
+  if (!id.isWellFormed()) return 'must not hold half of an emoji or of another pair of characters';
+  const bytes = new TextEncoder().encode(id).length;
+  return bytes > limit ? `must have at most ${limit} bytes; it has ${bytes}` : undefined;
+}

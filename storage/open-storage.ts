@@ -51,8 +51,8 @@ function parsed(setting: string, scheme: string, slashes: string): URL {
 }
 
 function openPostgres(url: URL): PlaitStorage {
-  const table = taken(url, 'table');
-  const schema = taken(url, 'schema');
+  const table = takeParameter(url, 'table');
+  const schema = takeParameter(url, 'schema');
   return postgresStorage({
     connectionString: url.href,
     ...defined({ table, schema }),
@@ -65,9 +65,9 @@ function openS3(url: URL): PlaitStorage {
       'The s3: URL of the storage must not hold credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile.',
     );
   }
-  const region = taken(url, 'region');
-  const endpoint = taken(url, 'endpoint');
-  const pathStyle = taken(url, 'pathStyle');
+  const region = takeParameter(url, 'region');
+  const endpoint = takeParameter(url, 'endpoint');
+  const pathStyle = takeParameter(url, 'pathStyle');
   const [unknown] = url.searchParams.keys();
   if (unknown !== undefined) {
     throw new InvalidStorageError(
@@ -92,7 +92,7 @@ function openS3(url: URL): PlaitStorage {
 }
 
 /** Takes one of our parameters out of the URL: the database must not see it. */
-function taken(url: URL, parameter: string): string | undefined {
+function takeParameter(url: URL, parameter: string): string | undefined {
   const value = url.searchParams.get(parameter) ?? undefined;
   url.searchParams.delete(parameter);
   return value;

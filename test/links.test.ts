@@ -7,7 +7,7 @@ const pagesIn = (folder: string) =>
   readdirSync(join(root, folder))
     .filter((file) => file.endsWith('.md'))
     .map((file) => join(folder, file));
-const pages = ['', 'docs', 'docs/decisions'].flatMap(pagesIn);
+const pages = ['', 'docs', 'docs/decisions', 'examples'].flatMap(pagesIn);
 
 /** As GitHub makes it of a heading. */
 const anchorOf = (heading: string) =>
@@ -52,7 +52,8 @@ test('every page is reached from the README', () => {
   for (const page of reached) {
     for (const { to } of page.endsWith('.md') ? linksOf(page) : []) reached.add(to);
   }
-  const guides = pages.filter((page) => dirname(page) !== 'docs/decisions');
+  // Examples are not published, so that no published page can link to them.
+  const guides = pages.filter((page) => !['docs/decisions', 'examples'].includes(dirname(page)));
   expect(guides.filter((page) => !reached.has(page))).toEqual([]);
 });
 

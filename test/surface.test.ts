@@ -90,6 +90,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'InvalidStorageError',
       'NothingNeededError',
       'StorageUnavailableError',
+      'UnreadableHistoryError',
       'directoryStorage',
       'liveKeys',
       'openStorage',

@@ -29,8 +29,8 @@ export const fault = {
     message: string,
     { headers = {}, errorCode }: Omit<StatusFaultOptions, 'message'> = {},
   ): FaultReply {
-    const details = errorCode === undefined ? {} : { details: { error_code: errorCode } };
-    const error = { type, message, ...details };
+    const details = errorCode === undefined ? undefined : { error_code: errorCode };
+    const error = { type, message, ...defined({ details }) };
     return { type: 'fault', fault: { type: 'status', status, error, headers } };
   },
 
@@ -41,7 +41,7 @@ export const fault = {
     headers = {},
     ...options
   }: StatusFaultOptions & { readonly retryAfter?: number } = {}): FaultReply {
-    const wait = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) };
+    const wait = defined({ 'retry-after': retryAfter?.toString() });
     return fault.status(429, 'rate_limit_error', message, {
       ...options,
       headers: { ...wait, ...headers },

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { registerSearchAttributes, untilKnown } from '../client/register-search-attributes.ts';
 import { causeChain } from '../core/failures.ts';
+import { defined } from '../core/json.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import { freePorts, LOCAL_HOST, whyNotFree } from './free-ports.ts';
 import { findTemporalBinary } from './temporal-binary.ts';
@@ -54,7 +55,7 @@ export async function startTemporalServer(
   options: TemporalServerOptions = {},
 ): Promise<TemporalServer> {
   const { onProgress } = options;
-  const binary = await findTemporalBinary(onProgress === undefined ? {} : { onProgress });
+  const binary = await findTemporalBinary(defined({ onProgress }));
   if (options.db !== undefined) await mkdir(dirname(resolve(options.db)), { recursive: true });
   for (let attempt = 1; ; attempt += 1) {
     const ports = await choosePorts(options);

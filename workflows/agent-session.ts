@@ -1,7 +1,8 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, setWorkflowOptions } from '@temporalio/workflow';
 import type { SessionMemory } from '../core/session/memory.ts';
 import type { SessionArgs, SessionState } from '../core/session/protocol.ts';
-import { Session } from './session.ts';
+import { openSession } from './session.ts';
+import { readingAll } from './unreadable.ts';
 import { allAnswered } from './updates.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function agentSession(
   args: SessionArgs,
   carried?: SessionMemory,
 ): Promise<SessionState> {
-  const session = new Session(args, carried);
+  const session = openSession(args, carried);
   try {
     for (let isOpen = true; isOpen;) {
       await allAnswered();
@@ -45,3 +46,5 @@ export async function agentSession(
   session.publish();
   return session.describe();
 }
+
+setWorkflowOptions(readingAll, agentSession);

@@ -1,3 +1,4 @@
+import { setWorkflowOptions } from '@temporalio/workflow';
 import { afterLastWord, afterReply, afterResults } from '../core/turn/decide.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
@@ -6,7 +7,8 @@ import { askLastWord, askModel } from './ask-model.ts';
 import { continueInNewRun, isContinuing } from './continue-as-new.ts';
 import { endTurn, stopAfter, turnFailure } from './end-turn.ts';
 import { runTools } from './run-tools.ts';
-import { Turn } from './turn.ts';
+import { openTurn } from './turn.ts';
+import { readingAll } from './unreadable.ts';
 
 /**
  * One turn of an agent: ask the model, run every tool call of its reply at once, give it all the
@@ -24,7 +26,7 @@ export async function agentTurn(
   args: TurnArgs,
   beginning?: TurnBeginning,
 ): Promise<TurnResult | SessionTurnResult> {
-  const turn = new Turn(args, beginning);
+  const turn = openTurn(args, beginning);
   try {
     for (let next = turn.begin(); ;) {
       switch (next.type) {
@@ -57,3 +59,5 @@ export async function agentTurn(
     throw await turnFailure(turn, error);
   }
 }
+
+setWorkflowOptions(readingAll, agentTurn);

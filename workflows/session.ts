@@ -10,7 +10,9 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { INVALID_SESSION, SEND_REJECTED } from '../core/failures.ts';
-import { checkSend, checkSessionArgs } from '../core/session/input.ts';
+import { findSessionIdProblem } from '../core/names.ts';
+import { findCarriedProblem } from '../core/session/carried.ts';
+import { checkClose, checkSend, checkSessionArgs } from '../core/session/input.ts';
 import type { Close } from '../core/session/protocol.ts';
 import {
   CLOSE_UPDATE,
@@ -43,7 +45,7 @@ import { updateAttributes } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
-const closeUpdate = defineUpdate<void, [Close?]>(CLOSE_UPDATE);
+const closeUpdate = defineUpdate<void, [Close | null | undefined]>(CLOSE_UPDATE);
 const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
 const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
 
@@ -56,8 +58,6 @@ export class Session {
   private published: SessionStatus = 'idle';
 
   constructor(args: SessionArgs, carried: SessionMemory | undefined) {
-    const problem = checkSessionArgs(args);
-    if (problem !== undefined) throw ApplicationFailure.nonRetryable(problem, INVALID_SESSION);
     this.args = args;
     this.memory = carried ?? beginSession(args);
     setHandler(sendUpdate, (send) => this.send(send), {
@@ -71,7 +71,12 @@ export class Session {
         throw ApplicationFailure.nonRetryable(refusal.reason, refusal.type);
       },
     });
-    setHandler(closeUpdate, (close) => this.close(close));
+    setHandler(closeUpdate, (close) => this.close(close ?? {}), {
+      validator: (close) => {
+        const problem = checkClose(close);
+        if (problem !== undefined) throw ApplicationFailure.nonRetryable(problem, SEND_REJECTED);
+      },
+    });
     setHandler(describeQuery, () => this.describe());
     setHandler(transcriptQuery, () => this.transcript());
   }
@@ -155,4 +160,23 @@ export class Session {
       memory,
     );
   }
+}
+
+/**
+ * A session with what it was started with, which may be anything: a plain client can start it. Fails the
+ * run, where the SDK would retry its first task for ever.
+ */
+export function openSession(args: unknown, carried: unknown): Session {
+  const problem = findStartProblem(args, carried);
+  if (problem !== undefined) throw ApplicationFailure.nonRetryable(problem, INVALID_SESSION);
+  return new Session(args as SessionArgs, (carried ?? undefined) as SessionMemory | undefined);
+}
+
+function findStartProblem(args: unknown, carried: unknown): string | undefined {
+  const idProblem = findSessionIdProblem(workflowInfo().workflowId);
+  if (idProblem !== undefined) return `the session id ${idProblem}`;
+  const problem = checkSessionArgs(args);
+  if (problem !== undefined) return problem;
+  // `null` is how the clients of other languages leave an argument out.
+  return carried === undefined || carried === null ? undefined : findCarriedProblem(carried);
 }

@@ -3,22 +3,23 @@ import {
   CancellationScope,
   defineQuery,
   defineSignal,
+  log,
   rootCause,
   setCurrentDetails,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PinnedAgent } from '../core/agent-spec.ts';
-import type { Message } from '../core/conversation/messages.ts';
 import { INVALID_TURN } from '../core/failures.ts';
 import { defined } from '../core/json.ts';
 import { waitingFor } from '../core/turn/current-details.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
-import { continuedTurn } from '../core/turn/beginning.ts';
+import { continuedTurn, findBeginningProblem } from '../core/turn/beginning.ts';
 import type { Circumstances, Decision, NextStep } from '../core/turn/decide.ts';
 import { atBeginning, budgetOf } from '../core/turn/decide.ts';
+import { findSteeringProblem } from '../core/turn/doors.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
-import { openingMessages } from '../core/turn/input.ts';
+import { findArgsProblem, InvalidTurnError, openingMessages } from '../core/turn/input.ts';
 import { NO_STORAGE } from '../core/turn/payload-room.ts';
 import { STEER_SIGNAL, TURN_STATE_QUERY } from '../core/turn/protocol.ts';
 import type { SessionTurnProgress } from '../core/turn/result.ts';
@@ -31,7 +32,7 @@ import { AsyncCompletions } from './batch/async-completions.ts';
 import { SeenUpdates } from './updates.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
-const steerSignal = defineSignal<[SteeringMessage]>(STEER_SIGNAL);
+const steerSignal = defineSignal<[unknown]>(STEER_SIGNAL);
 
 /** One turn in one run: what it remembers, and the doors through which others reach it meanwhile. */
 export class Turn {
@@ -56,14 +57,12 @@ export class Turn {
     this.agent = beginning?.type === 'too large' ? undefined : beginning?.agent;
     this.begunAt = carried?.begunAt ?? workflowInfo().startTime.getTime();
     const conversation = beginning?.type === 'session' ? beginning : undefined;
-    this.state = carried?.state ?? beginTurn(checkedMessages(args), conversation);
+    this.state = carried?.state ?? beginTurn(openingMessages(args), conversation);
     this.seen = new SeenUpdates(carried?.seen);
     this.approvals = new Approvals(this.seen);
     this.completions = new AsyncCompletions(this.seen);
     // A run cannot end with a signal that it has not seen: the server has it decide again.
-    setHandler(steerSignal, (message) => {
-      this.state = addSteering(this.state, message);
-    });
+    setHandler(steerSignal, (message) => this.steer(message));
     setHandler(stateQuery, () => this.progress());
   }
 
@@ -105,6 +104,13 @@ export class Turn {
     return { limit: wallTime, left: Math.max(1, wallTime - this.now().elapsed) };
   }
 
+  /** Nobody waits for an answer to a Signal: what is wrong with one only the log can say. */
+  private steer(message: unknown): void {
+    const problem = findSteeringProblem(this.state, message);
+    if (problem === undefined) this.state = addSteering(this.state, message as SteeringMessage);
+    else log.warn(`Ignored the Signal ${STEER_SIGNAL}: ${problem}.`);
+  }
+
   /** What its session takes over if it ends here. */
   progress(): SessionTurnProgress {
     const state = answerLostCalls(this.state, Date.now());
@@ -118,10 +124,18 @@ export class Turn {
   }
 }
 
-/** The messages that the turn begins with. Fails the run, instead of retrying its task for ever. */
-function checkedMessages(args: unknown): Message[] {
+/**
+ * A turn with what it was started with, which may be anything: a plain client can start it. Fails the run,
+ * where the SDK would retry its first task for ever.
+ */
+export function openTurn(args: unknown, beginning: unknown): Turn {
   try {
-    return openingMessages(args);
+    // `null` is how the clients of other languages leave an argument out.
+    const given = beginning ?? undefined;
+    const problem =
+      findArgsProblem(args) ?? (given === undefined ? undefined : findBeginningProblem(given));
+    if (problem !== undefined) throw new InvalidTurnError(problem);
+    return new Turn(args as TurnArgs, given as TurnBeginning | undefined);
   } catch (error) {
     throw ApplicationFailure.nonRetryable(rootCause(error), INVALID_TURN);
   }

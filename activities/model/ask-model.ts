@@ -55,7 +55,9 @@ export async function askModel(
       ...specFor(spec, request.model),
       ...defined({ max_tokens: request.maxTokens }),
     };
-    const params = requestParams(toAsk, request.messages, own);
+    const { container: _, ...others } = own;
+    const asked = request.withoutContainer === true ? others : own;
+    const params = requestParams(toAsk, request.messages, asked);
     const response = await sendRequest({ ...model, signal }, params, earlierIds);
     if (response.type !== 'failure') return response;
     throwIfStopped(activity, deadline);

@@ -18,7 +18,7 @@ import { prepareCalls } from '../tools/prepare-calls.ts';
 import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
-import { turnDeadline } from '../turn/deadline.ts';
+import { stopwatch, turnDeadline } from '../turn/deadline.ts';
 import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agent.ts';
 import type { ModelOptions } from './ask-model.ts';
 import { askModel } from './ask-model.ts';
@@ -34,13 +34,14 @@ export function createCallModel(
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
+    const elapsed = stopwatch();
     const activity = Context.current();
     const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
     try {
       // Find the agent. The first call of a turn pins it.
       const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
-      const ownSchema = ownOutput(args.output);
+      const ownSchema = await ownOutput(args.output);
 
       // Load the conversation.
       const [spec, messages] = await Promise.all([
@@ -54,7 +55,10 @@ export function createCallModel(
       }
 
       // Ask. The tail is sealed beside the request, so that sealing costs no time.
-      if (args.begun !== undefined) deadline = turnDeadline(args.begun.at, agent.limits.wallTime);
+      if (args.begun !== undefined) {
+        const { wallTime } = agent.limits;
+        deadline = turnDeadline(activity.info, args.begun.at, wallTime, elapsed());
+      }
       const { model: asked = spec.model } = args;
       const first = { model: asked, messages, leftOut: [] };
       const own: OwnParams = {
@@ -97,6 +101,7 @@ export function createCallModel(
       const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
+        log: activity.log,
       });
       const output = await checkOutput(reply, { spec, agent, own: ownSchema });
       return {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { inTime, OutOfTimeError } from '../../agents/in-time.ts';
 import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
@@ -12,12 +13,18 @@ import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts
 import { invalidTurn } from '../turn/pin-agent.ts';
 
 /** The schema that a turn was started with. */
-export function ownOutput(schema: OutputSchema | undefined): CompiledOutput | undefined {
+export async function ownOutput(
+  schema: OutputSchema | undefined,
+): Promise<CompiledOutput | undefined> {
   if (schema === undefined) return undefined;
   try {
-    return compileOutput('the turn', schema as JsonSchema);
+    return await inTime(() => compileOutput('the turn', schema as JsonSchema));
   } catch (error) {
-    throw error instanceof DeclarationError ? invalidTurn(error.message) : error;
+    if (error instanceof DeclarationError) throw invalidTurn(error.message);
+    if (!(error instanceof OutOfTimeError)) throw error;
+    throw invalidTurn(
+      `the turn: output could not be read within ${error.milliseconds} ms; give a smaller schema`,
+    );
   }
 }
 

@@ -33,13 +33,22 @@ export function requestParams(
     ...params,
     ...defined({ tool_choice: toolChoice }),
     ...(output === undefined ? {} : { output_config: { ...params.output_config, ...output } }),
-    // The API would reject one that has expired.
-    ...(container !== undefined && Date.parse(container.expires_at) > Date.now()
-      ? { container: container.id }
-      : {}),
+    ...(container === undefined || isLongGone(container) ? {} : { container: container.id }),
     messages,
   };
   return withBreakpoints(request, cache);
+}
+
+/** No two clocks are so far apart. */
+const MAX_CLOCK_SKEW_MS = 3_600_000;
+
+/**
+ * The API would reject a sandbox that has expired, and ends the code that waits in one that it is not
+ * given. Only its own clock says when; so this leaves out what is certainly gone, and a second chance the
+ * others.
+ */
+function isLongGone({ expires_at: expiresAt }: Container): boolean {
+  return Date.parse(expiresAt) + MAX_CLOCK_SKEW_MS < Date.now();
 }
 
 function toolChoiceOf(

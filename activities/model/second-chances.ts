@@ -31,6 +31,8 @@ export interface ModelRequest {
   maxTokens?: number;
   /** Files in the newest results that the API has rejected. Texts stand in their place. */
   leftOut: readonly RejectedFile[];
+  /** The sandbox of the turn is left out: the API does not have it any more. */
+  withoutContainer?: true;
   /** What replies have cost that led to this request and were thrown away. */
   paid?: Usage;
 }
@@ -121,6 +123,16 @@ export const SECOND_CHANCES: readonly SecondChance[] = [
     },
   },
   {
+    name: 'leave out the sandbox',
+    reason: "it has expired by the API's clock, which may not be that of the worker",
+    limit: 1,
+    next({ response }) {
+      if (response.type !== 'failure' || !isAboutContainer(response)) return undefined;
+      const text = 'The API no longer has the sandbox of the conversation; asking without it';
+      return { change: { withoutContainer: true }, log: ['info', text] };
+    },
+  },
+  {
     name: 'ask for a valid reply',
     reason: 'an invalid reply would make every later request of the conversation a 400',
     limit: MAX_INVALID_REPLIES - 1,
@@ -178,6 +190,13 @@ export const SECOND_CHANCES: readonly SecondChance[] = [
     },
   },
 ];
+
+/** That none was given, where code waits in one, is another error, and leaving it out is no cure for it. */
+function isAboutContainer({ report, message }: Failure): boolean {
+  const { status } = report;
+  const isRejected = status === 400 || status === 404;
+  return isRejected && /\bcontainer\b/i.test(message) && !/\brequired\b/i.test(message);
+}
 
 function invalidReply(problem: string, asked: number): LogEntry {
   return ['warn', 'The reply of the model cannot be used', { problem, asked }];

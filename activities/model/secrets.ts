@@ -10,7 +10,12 @@ export interface Secrets {
   /** Ignores texts of fewer than 8 characters: too much else would be blotted out. */
   add(value: string): void;
   /** The same text with `***` for every secret, and for what looks like one. */
-  redact(text: string): string;
+  readonly redact: (text: string) => string;
+  /**
+   * The same for the worker's own credentials alone. For what a tool returns: other users, passwords and
+   * tokens in it may be what was asked for.
+   */
+  readonly redactOwn: (text: string) => string;
 }
 
 const MIN_LENGTH = 8;
@@ -20,18 +25,27 @@ const MAX_KEPT = 200;
 const SENSITIVE_HEADER =
   /auth|key|token|secret|passw|cookie|credential|session|signature|assertion|jwt|otp/i;
 
+const ANTHROPIC_KEY = /\bsk-ant-[\w-]{8,}/g;
+
 /** What is secret wherever it stands. Google's tokens, for example, are not known here before they are sent. */
 const PATTERNS: readonly [RegExp, string][] = [
-  [/\bsk-ant-[\w-]{8,}/g, '***'],
   [/\bya29\.[\w-]+/g, '***'],
-  [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '***'],
   [/\b(Bearer|Basic) +[\w.~+/=-]{16,}/gi, '$1 ***'],
   [/:\/\/[^\s/?#@]*@/g, '://***@'],
 ];
 
 export function createSecrets(): Secrets {
   const kept = new Map<string, readonly string[]>();
+  const redactOwn = (text: string) => {
+    let clean = text;
+    // The longest first: one may hold another.
+    for (const form of [...kept.values()].flat().toSorted((a, b) => b.length - a.length)) {
+      clean = clean.replaceAll(form, '***');
+    }
+    return clean.replace(ANTHROPIC_KEY, '***');
+  };
   return {
+    redactOwn,
     add(value) {
       for (const text of plainForms(value)) {
         if (text.length < MIN_LENGTH) continue;
@@ -45,15 +59,27 @@ export function createSecrets(): Secrets {
       }
     },
     redact(text) {
-      let clean = text;
-      // The longest first: one may hold another.
-      for (const form of [...kept.values()].flat().toSorted((a, b) => b.length - a.length)) {
-        clean = clean.replaceAll(form, '***');
-      }
+      let clean = redactOwn(text);
       for (const [pattern, instead] of PATTERNS) clean = clean.replace(pattern, instead);
-      return clean;
+      return clean.includes('eyJ') ? clean.replace(DOTTED, withoutJwt) : clean;
     },
   };
+}
+
+/** A JSON Web Token may be in it. Found in two steps: in one, each "eyJ" of a long text is read to its end. */
+const DOTTED = /[\w.-]{10,}/g;
+
+function withoutJwt(run: string): string {
+  const parts = run.split('.');
+  const clean: string[] = [];
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as string;
+    const start = part.search(/\beyJ[\w-]/);
+    const isToken = start >= 0 && Boolean(parts[i + 1]) && Boolean(parts[i + 2]);
+    clean.push(isToken ? `${part.slice(0, start)}***` : part);
+    if (isToken) i += 2;
+  }
+  return clean.join('.');
 }
 
 /** A credential without its scheme, and a password without its user. */

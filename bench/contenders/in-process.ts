@@ -3,13 +3,13 @@ import type {
   ToolResultBlockParam,
   ToolUseBlock,
 } from '@anthropic-ai/sdk/resources/messages';
-import { askModel, callsIn } from '../ask-model.ts';
+import { askModel, callsIn } from '../agent.ts';
 import type { Contender } from '../contender.ts';
 import type { Model } from '../model.ts';
 import type { LookupInput } from '../work.ts';
 import { lookUp } from '../work.ts';
 
-/** The limit of what can be reached: all calls at once, and all is lost when the process dies. */
+/** The fastest possible: all calls at once in this process. Everything is lost when the process dies. */
 export function inProcess(model: Model): Contender {
   return {
     name: 'in process',
@@ -18,7 +18,7 @@ export function inProcess(model: Model): Contender {
   };
 }
 
-/** The plain loop; `runCalls` answers the calls of one reply, in their order. */
+/** The plain loop. `runCalls` returns the results of the calls of one reply, in their order. */
 export async function runLoop(
   { client }: Model,
   text: string,

@@ -4,7 +4,7 @@ import type { Model } from '../model.ts';
 import { callTime } from '../scenarios.ts';
 import { runCall, runLoop } from './in-process.ts';
 
-/** In process as well, but each call waits for the one before it. */
+/** Also in this process, but each call waits for the one before. */
 export function oneAfterAnother(model: Model): Contender {
   return {
     name: 'one after another',
@@ -14,7 +14,7 @@ export function oneAfterAnother(model: Model): Contender {
         for (const call of calls) results.push(await runCall(call));
         return results;
       }),
-    // A minute of sleeps does not vary, and would be most of what the whole run takes.
+    // A minute of sleeps does not vary, and would take most of the benchmark's time.
     isSteady: (scenario) => callTime(scenario) > 5_000,
     close: async () => undefined,
   };

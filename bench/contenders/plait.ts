@@ -6,12 +6,13 @@ import { NativeConnection } from '@temporalio/worker';
 import { AgentClient } from 'plait/client';
 import { directoryStorage, withStorage } from 'plait/storage';
 import { createWorker } from 'plait/worker';
+import { defined } from '../../core/json.ts';
 import { agent } from '../agent.ts';
 import type { Contender } from '../contender.ts';
 import type { Model } from '../model.ts';
 
 /**
- * Plait as it comes, with a directory for its storage as `plait dev` has it. Its client shares the
+ * Plait with its defaults, and a directory for its storage, as with `plait dev`. Its client shares the
  * worker's connection, so that turns start eagerly.
  */
 export async function plait(model: Model, address: string): Promise<Contender> {
@@ -26,10 +27,7 @@ export async function plait(model: Model, address: string): Promise<Contender> {
   });
   const running = worker.run();
   const dataConverter = withStorage(undefined, storage);
-  const client = new Client({
-    connection: native,
-    ...(dataConverter === undefined ? {} : { dataConverter }),
-  });
+  const client = new Client({ connection: native, ...defined({ dataConverter }) });
   const agents = new AgentClient({ client, requestEagerStart: true });
 
   return {

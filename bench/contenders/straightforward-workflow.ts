@@ -1,7 +1,7 @@
 import type { Message, MessageParam } from '@anthropic-ai/sdk/resources/messages';
 import { proxyActivities } from '@temporalio/workflow';
 
-/** What the worker of this contender registers. */
+/** The activities of this contender's worker. */
 export interface Activities {
   callModel(messages: MessageParam[]): Promise<Message>;
   callTool(name: string, input: unknown): Promise<string>;
@@ -12,7 +12,7 @@ const { callModel, callTool } = proxyActivities<Activities>({
   retry: { maximumAttempts: 5 },
 });
 
-/** The loop as one writes it in an afternoon: the whole conversation goes to every model call. */
+/** The loop that you write in an afternoon: every model call gets the whole conversation. */
 export async function straightforwardTurn(text: string): Promise<MessageParam[]> {
   const messages: MessageParam[] = [{ role: 'user', content: text }];
   for (;;) {

@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { askModel } from '../ask-model.ts';
+import { askModel } from '../agent.ts';
 import type { Contender } from '../contender.ts';
 import type { Model } from '../model.ts';
 import type { LookupInput } from '../work.ts';
 import { lookUp } from '../work.ts';
 import type { Activities, straightforwardTurn } from './straightforward-workflow.ts';
 
-/** A loop on Temporal without any tuning: an activity for each call, and the SDK's defaults. */
+/** A loop on Temporal without tuning: an activity for each call, and the SDK's defaults. */
 export async function straightforward(model: Model, address: string): Promise<Contender> {
   const taskQueue = 'straightforward';
   const native = await NativeConnection.connect({ address });

@@ -3,7 +3,8 @@ import { inexactText } from '../../core/calls/texts.ts';
 import { inexactOf } from '../../core/conversation/exact-json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { Style } from '../style.ts';
-import { oneLine, printable } from '../text.ts';
+import { oneLine } from '../text.ts';
+import { inputLines } from '../waiting-table.ts';
 
 /** A call that waits for a person, and its turn. */
 export interface WaitingRequest {
@@ -69,9 +70,5 @@ function decision(text: string): Answered {
 /** The call with its whole input, for the person who decides. Pure. */
 export function requestLines({ request }: WaitingRequest, style: Style): string[] {
   const { tool, input } = request;
-  const json = printable(JSON.stringify(input, null, 2) ?? '').split('\n');
-  return [
-    style.yellow(`  ‖ ${oneLine(tool)} waits for your approval`),
-    ...json.map((line) => `    ${line}`),
-  ];
+  return [style.yellow(`  ‖ ${oneLine(tool)} waits for your approval`), ...inputLines(input)];
 }

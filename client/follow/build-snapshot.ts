@@ -1,11 +1,16 @@
 import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
 import type { OutcomeType } from '../../core/calls/outcome.ts';
-import type { MissingCall, RecordedPreparedCall } from '../../core/calls/prepared-call.ts';
-import { readPreparedCall } from '../../core/calls/prepared-call.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
 import { afterAttempts } from '../../core/calls/texts.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
+import type {
+  ModelCallResult,
+  RecordedModelCall,
+  ReplyAnswer,
+} from '../../core/conversation/model-call.ts';
+import { modelAnswer } from '../../core/conversation/model-call.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import { heartbeatRecord } from '../../core/failures.ts';
@@ -172,7 +177,9 @@ function end(
   const activity = draft.activities.get(key);
   if (activity === undefined) return;
   const { snapshot, limits, isModel } = activity;
-  if (isModel && bringsNoReply(ending)) {
+  const answer = isModel ? answerOf(ending) : undefined;
+  if (answer !== undefined && answer.type !== 'reply') {
+    // Another task queue or another model is asked, and the round goes on.
     setState(snapshot, 'scheduled');
     return;
   }
@@ -185,10 +192,7 @@ function end(
   snapshot.end = report?.endedAt ?? at;
   if (report !== undefined) snapshot.attempt = report.attempt;
   if (report?.attempt === 1) snapshot.start = report.startedAt;
-  const round = draft.turn.rounds.at(-1);
-  if (isModel && round !== undefined && ending.type === 'completed') {
-    round.calls.push(...callsOf(ending.result, at));
-  }
+  if (answer !== undefined) draft.turn.rounds.at(-1)?.calls.push(...callsOf(answer, at));
 }
 
 /** How a model request or a tool call ended. */
@@ -242,12 +246,10 @@ function reportIn(value: unknown): { report?: AttemptReport } {
     : {};
 }
 
-/**
- * Whether a model request ended without a reply: it only said which task queue or which model to ask.
- * Known only where the result can be read here.
- */
-export function bringsNoReply(ending: Ending): boolean {
-  return ending.type === 'completed' && isRecord(ending.result) && !('reply' in ending.result);
+/** What a model request answered; `undefined` where it failed, or its result cannot be read here. */
+export function answerOf(ending: Ending): ModelCallResult | undefined {
+  const result = ending.type === 'completed' ? ending.result : undefined;
+  return isRecord(result) ? modelAnswer(result as unknown as RecordedModelCall) : undefined;
 }
 
 /** Whether the tool returned `ctx.later()`. */
@@ -266,25 +268,18 @@ function setState(
 }
 
 /** All calls of a reply, including those that cannot run and those that have to wait. */
-function callsOf(result: unknown, at: number): CallSnapshot[] {
-  if (!isRecord(result) || !isRecord(result['reply'])) return [];
-  const { content, stopReason } = result['reply'];
-  if (stopReason !== 'tool_use' || !Array.isArray(content)) return [];
-  const prepared = (Array.isArray(result['prepared']) ? result['prepared'] : []) as (
-    | RecordedPreparedCall
-    | MissingCall
-  )[];
-  return askedFor(toolCalls(content as { type: string }[]), prepared, at);
+function callsOf({ reply, prepared }: ReplyAnswer, at: number): CallSnapshot[] {
+  if (reply.stopReason !== 'tool_use') return [];
+  return askedFor(toolCalls(reply.content), prepared, at);
 }
 
 function askedFor(
   calls: readonly ToolUse[],
-  prepared: readonly (RecordedPreparedCall | MissingCall)[],
+  prepared: readonly (PreparedCall | MissingCall)[],
   at: number,
 ): CallSnapshot[] {
   return calls.map(({ id, name }, i) => {
-    const recorded = prepared[i];
-    const decided = recorded === undefined ? undefined : readPreparedCall(recorded);
+    const decided = prepared[i];
     const summary = decided?.type === 'ready' ? decided.summary : '';
     const call: CallSnapshot = { id, name, summary, ...newActivity(at) };
     if (decided?.type === 'ready' && decided.approval === true) {

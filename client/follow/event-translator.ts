@@ -1,9 +1,8 @@
-import type { ModelReply } from '../../core/conversation/reply.ts';
-import { defined, isRecord } from '../../core/json.ts';
+import { defined } from '../../core/json.ts';
 import { CALL_MODEL } from '../../core/names.ts';
-import { applyEvent, bringsNoReply, newDraft } from './build-snapshot.ts';
+import { answerOf, applyEvent, newDraft } from './build-snapshot.ts';
 import type { ModelRequest } from './description.ts';
-import type { Ending, TurnEvent } from './events.ts';
+import type { TurnEvent } from './events.ts';
 import { ReplyDeltas } from './reply-deltas.ts';
 import type { CallSnapshot } from './snapshot.ts';
 import { isSettled } from './snapshot.ts';
@@ -63,9 +62,11 @@ export class EventTranslator {
     if (event.type === 'started' && event.key === request.key) request.attempt = event.attempt;
     if (event.type !== 'ended' || event.key !== request.key) return [];
     this.request = undefined;
-    if (bringsNoReply(event.ending)) return request.deltas.discard();
-    const reply = replyIn(event.ending);
-    return reply === undefined ? [] : request.deltas.commit(reply, request.attempt);
+    const answer = answerOf(event.ending);
+    if (answer === undefined) return [];
+    return answer.type === 'reply'
+      ? request.deltas.commit(answer.reply, request.attempt)
+      : request.deltas.discard();
   }
 
   private ofCalls(): TurnStreamEvent[] {
@@ -95,10 +96,4 @@ export class EventTranslator {
       ? [{ type: 'callWaiting', ...about, summary, message: message ?? '' }]
       : [{ type: 'callScheduled', ...about, summary }];
   }
-}
-
-function replyIn(ending: Ending): ModelReply | undefined {
-  const result = ending.type === 'completed' ? ending.result : undefined;
-  const reply = isRecord(result) ? result['reply'] : undefined;
-  return isRecord(reply) ? (reply as unknown as ModelReply) : undefined;
 }

@@ -7,6 +7,7 @@ import {
 import type { temporal } from '@temporalio/proto';
 import type { TimeLimits } from '../../core/calls/ending.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import { readPreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { lastCalls } from '../../core/conversation/transcript.ts';
@@ -190,7 +191,11 @@ function earlierRounds(beginning: unknown): EarlierRounds | undefined {
   if (!isRecord(beginning) || beginning['type'] !== 'continued') return undefined;
   const { state, prepared = [] } = beginning as unknown as ContinuedTurn;
   const { rounds, calls, transcript } = state;
-  return { rounds, calls, open: { calls: lastCalls(transcript), prepared } };
+  const open = {
+    calls: lastCalls(transcript),
+    prepared: prepared.map((call) => readPreparedCall(call)),
+  };
+  return { rounds, calls, open };
 }
 
 function keyOf(attributes: { scheduledEventId?: unknown }): string {

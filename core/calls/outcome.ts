@@ -1,4 +1,5 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
+import { object, record, text, whole } from '../shape.ts';
 
 /**
  * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
@@ -95,3 +96,10 @@ export interface StoredResult {
   /** Length of the text in UTF-8. */
   bytes: number;
 }
+
+export const STORED_RESULT = object<StoredResult>({
+  callId: text(),
+  digest: text(),
+  claim: record(text()),
+  bytes: whole(),
+});

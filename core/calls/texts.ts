@@ -41,6 +41,34 @@ export function inexactText(inexact: Inexact): string {
   return `${path} is ${number}, a number that cannot be passed on exactly. Send it as a text instead, in quotation marks.`;
 }
 
+/** @param givenUpAfter where the check did not end, so that nobody knows whether the input is valid */
+export function inputProblemText(
+  tool: string,
+  { problem, givenUpAfter }: { problem: string; givenUpAfter?: number },
+): string {
+  if (givenUpAfter === undefined) return invalidInputText(tool, problem);
+  return `The input could not be checked against the schema of ${tool} within ${duration(givenUpAfter)}, so the tool did not run. ${SIMPLER}`;
+}
+
+/** The same, of a value that is not the input of a tool. */
+export function notCheckedText(milliseconds: number): string {
+  return `It could not be checked within ${duration(milliseconds)}. ${SIMPLER}`;
+}
+
+const SIMPLER = 'Send a shorter or simpler one.';
+
+export const TOO_LARGE_TO_CHECK = `It is too large or too deeply nested to be checked. ${SIMPLER}`;
+
+/** More than these say nothing new. */
+const MAX_PROBLEMS = 50;
+
+/** What is wrong with a value, one after another. */
+export function problemList<T>(problems: readonly T[], textOf: (problem: T) => string): string {
+  const lines = problems.slice(0, MAX_PROBLEMS).map(textOf);
+  const left = problems.length - lines.length;
+  return [...lines, ...(left === 0 ? [] : [`… and ${left} more`])].join('\n');
+}
+
 /** The API takes a toolset's calls apart into actions, unless it does not understand one. */
 export function noActionText(toolset: string): string {
   return `The call of ${toolset} names no action, so nothing was done.`;
@@ -298,8 +326,19 @@ export const NOTHING_RETURNED = 'The tool finished and returned nothing.';
 /** Somebody has completed the activity by hand, without our client. */
 export const COMPLETED_WITHOUT_RESULT = 'The call was completed without a result.';
 
+/** The same, with what no worker can decode. */
+export function unreadableResultText(why: string, repeatable: boolean): string {
+  const text = `The call was completed by hand with a result that cannot be read (${why}).`;
+  return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
+}
+
 export function noJsonText(problem: string): string {
   return `The tool ran, but its result cannot be turned into JSON: ${problem}`;
+}
+
+/** Stands in the data of a tool where an image or a document stood, which follows as a block. */
+export function fileBelowText(type: string, number: number): string {
+  return `[${type} ${number} of this result: see below]`;
 }
 
 /** @param problem a clause about an image or a document: "result[0] is …" */

@@ -1,8 +1,11 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
 import type { AttemptReport } from '../failures.ts';
-import { isRecord } from '../json.ts';
+import { isAttemptReport } from '../failures.ts';
+import type { Shape } from '../shape.ts';
+import { either, fits, list, number, object, optional, text } from '../shape.ts';
 import type { CallOrigin } from './origin.ts';
 import type { StoredResult } from './outcome.ts';
+import { STORED_RESULT } from './outcome.ts';
 
 // What the activity of a tool is given beside the model's input, and what it returns. Both stand in
 // histories, so their fields keep their names.
@@ -17,8 +20,19 @@ export interface ToolCallArgs extends CallOrigin {
   /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
   maxTextBytes?: number;
   context?: unknown;
+  /** What came before, where the call is scheduled again because its worker was lost. */
+  earlier?: EarlierAttempts;
   /** The result that a call of `read_result` asks for, where there is one. */
   stored?: StoredResult;
+}
+
+/** The attempts of a call in its earlier activities, each of which ended with the loss of its worker. */
+export interface EarlierAttempts {
+  attempts: number;
+  /** How many of them were failures of the tool itself. */
+  failures: number;
+  /** Heartbeat details, for the tool to go on from. */
+  details?: unknown;
 }
 
 /** With its attempt and times: neither the workflow nor history knows them otherwise. */
@@ -44,8 +58,18 @@ export interface ReturnedLater {
  * which they are.
  */
 export function readToolReturn(value: unknown): ToolReturn | undefined {
-  if (!isRecord(value) || typeof value['attempt'] !== 'number') return undefined;
-  const type = value['type'] ?? ('later' in value ? 'later' : 'result');
-  const isWhole = type === 'later' ? isRecord(value['later']) : 'content' in value;
-  return isWhole ? ({ ...value, type } as ToolReturn) : undefined;
+  if (!isAttemptReport(value)) return undefined;
+  const given: AttemptReport & Record<string, unknown> = { ...value };
+  const { type = 'later' in given ? 'later' : 'result' } = given;
+  const isWhole = type === 'later' ? fits(LATER, given) : fits(RESULT, given);
+  return isWhole ? ({ ...given, type } as ToolReturn) : undefined;
 }
+
+const LATER = object<Omit<ReturnedLater, 'type'>>({
+  later: object<ReturnedLater['later']>({ key: text(), timeout: number(0) }),
+});
+
+const RESULT = object<Omit<ReturnedResult, 'type'>>({
+  content: either(text(), list(object({ type: text() }))) as Shape<ToolResultContent>,
+  stored: optional(STORED_RESULT),
+});

@@ -2,7 +2,7 @@ import { beginningOf, hasLoneSurrogate, isRecord } from '../json.ts';
 import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
 import type { Usage } from '../turn/usage.ts';
 import { isNestedDeeper, MAX_NESTING } from './exact-json.ts';
-import type { ModelStopReason, ReplyBlock } from './messages.ts';
+import type { ModelStopReason, ReplyBlock, ToolUse } from './messages.ts';
 import { toolUses } from './messages.ts';
 import type { Container } from './server-calls.ts';
 
@@ -54,6 +54,14 @@ export function findReplyProblem(
   if (torn !== undefined) {
     return `${callName(torn)} holds half of a surrogate pair: ${beginningOf(JSON.stringify(torn))}`;
   }
+  return findCallProblem(calls, earlierIds);
+}
+
+/** Why these calls cannot be run, or `undefined`. Their ids become those of activities. */
+export function findCallProblem(
+  calls: readonly ToolUse[],
+  earlierIds: ReadonlySet<string>,
+): string | undefined {
   const seen = new Set(earlierIds);
   for (const { id, name, input } of calls) {
     if (typeof id !== 'string' || !TOOL_USE_ID_PATTERN.test(id) || id.length > TOOL_USE_ID_LIMIT) {

@@ -1,4 +1,4 @@
-import { jsonBytes } from '../json.ts';
+import { jsonBytes, wellFormed } from '../json.ts';
 import type { Message, ToolUse } from './messages.ts';
 import { toolCalls } from './toolsets.ts';
 
@@ -50,7 +50,12 @@ const KEEP_BYTES = 256 * 1024;
 /** Without a storage, all that a turn remembers stays under this: one payload is at most 2 MB. */
 export const INLINE_BYTES = 1_500_000;
 
-export function append(transcript: Transcript, ...messages: readonly Message[]): Transcript {
+/**
+ * Adds messages. Half an emoji, which people cut with `slice()`, would make every later request a 400: here
+ * every word enters a conversation, and so it is made well-formed here.
+ */
+export function append(transcript: Transcript, ...given: readonly Message[]): Transcript {
+  const messages = given.map((message) => wellFormed(message));
   return {
     ...transcript,
     tail: [...transcript.tail, ...messages],

@@ -1,58 +1,73 @@
-import { isRecord } from '../json.ts';
+import type { Message } from '../conversation/messages.ts';
+import { storedData } from '../conversation/stored-data.ts';
+import type { Shape } from '../shape.ts';
+import { anything, argument, bool, closed, misfit, oneOf, optional, text } from '../shape.ts';
+import { findInputProblem, findOpeningProblem, SHARED_FIELDS } from '../turn/input.ts';
+import type { Close, Send, SessionArgs, SessionInput } from './protocol.ts';
 import { WHEN_BUSY } from './protocol.ts';
-import {
-  checkBatchPolicy,
-  checkLimits,
-  findInputProblem,
-  findOpeningProblem,
-} from '../turn/input.ts';
 
-const ARGS = [
-  'agent',
-  'context',
-  'whenBusy',
-  'messages',
-  'onToolFailure',
-  'batchTimeout',
-  'storage',
-  'limits',
-  'onLimit',
-];
-const SEND = ['input', 'idempotencyKey', 'agent', 'whenBusy'];
+const whenBusy = optional(oneOf(...WHEN_BUSY));
+
+const MESSAGES: Shape<Message[]> = (value, at) => {
+  const problem = findOpeningProblem(value);
+  return problem === undefined ? undefined : `${at}: ${problem}`;
+};
+
+const ARGS = argument(
+  'agentSession takes one argument: { agent, context?, whenBusy?, … }',
+  closed<SessionArgs>('a session', {
+    agent: SHARED_FIELDS.agent,
+    context: SHARED_FIELDS.context,
+    whenBusy,
+    messages: optional(MESSAGES),
+    onToolFailure: SHARED_FIELDS.onToolFailure,
+    batchTimeout: SHARED_FIELDS.batchTimeout,
+    storage: optional(bool),
+    limits: SHARED_FIELDS.limits,
+    onLimit: SHARED_FIELDS.onLimit,
+  }),
+);
+
+const INPUT: Shape<SessionInput> = (value) => findInputProblem(value);
+
+const SEND = argument(
+  'send takes one argument: { input, idempotencyKey, … }',
+  closed<Send>('send', {
+    input: INPUT,
+    // Of any length: what is wrong with a text is for the memory to say, which compares it.
+    idempotencyKey: anything as Shape<string>,
+    agent: optional(text()),
+    whenBusy,
+  }),
+);
+
+const CLOSE = argument(
+  'close takes nothing, or one argument: { interrupt }',
+  closed<Close>('close', { interrupt: optional(bool) }),
+);
 
 /** What is wrong with what a plain client may have sent, or `undefined`. */
 export function checkSessionArgs(args: unknown): string | undefined {
-  if (!isRecord(args)) return 'agentSession takes one argument: { agent, context?, whenBusy?, … }';
-  const { agent, whenBusy, messages, storage } = args;
-  const unknown = unknownFields(args, ARGS);
-  if (unknown !== undefined) return `unknown field ${unknown}; a session takes ${ARGS.join(', ')}`;
-  if (typeof agent !== 'string' || agent === '') return 'agent must be the name of an agent';
-  try {
-    checkBatchPolicy(args);
-    checkLimits(args);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  if (storage !== undefined && typeof storage !== 'boolean') return 'storage must be true or false';
-  const problem = messages === undefined ? undefined : findOpeningProblem(messages);
-  return problem === undefined ? checkWhenBusy(whenBusy) : `messages: ${problem}`;
+  const problem = misfit(ARGS, args, 'the argument of agentSession');
+  return problem ?? findReferenceProblem(args as SessionArgs);
+}
+
+/**
+ * A message whose image cannot be read is forgotten with its turn, and what a session begins with stays. So
+ * references count there only where who starts it says that it has a storage, as Plait's client does.
+ */
+function findReferenceProblem({ messages, storage }: SessionArgs): string | undefined {
+  if (storage === true || storedData(messages).length === 0) return undefined;
+  return 'messages refer to data in a storage, and the session is started without `storage: true`: give the data itself';
 }
 
 export function checkSend(send: unknown): string | undefined {
-  if (!isRecord(send)) return 'send takes one argument: { input, idempotencyKey, … }';
-  const unknown = unknownFields(send, SEND);
-  if (unknown !== undefined) return `unknown field ${unknown}; send takes ${SEND.join(', ')}`;
-  return findInputProblem(send['input']) ?? checkWhenBusy(send['whenBusy']);
+  return misfit(SEND, send, 'the argument of send');
 }
 
-function unknownFields(given: object, known: readonly string[]): string | undefined {
-  const unknown = Object.keys(given).filter((key) => !known.includes(key));
-  return unknown.length === 0 ? undefined : unknown.join(', ');
-}
-
-function checkWhenBusy(whenBusy: unknown): string | undefined {
-  if (whenBusy === undefined || (WHEN_BUSY as readonly unknown[]).includes(whenBusy)) {
-    return undefined;
-  }
-  return `whenBusy must be one of ${WHEN_BUSY.join(', ')}`;
+/** Nothing at all is a close as well, and `null` is how other languages' clients write it. */
+export function checkClose(close: unknown): string | undefined {
+  return close === undefined || close === null
+    ? undefined
+    : misfit(CLOSE, close, 'the argument of close');
 }

@@ -37,7 +37,7 @@ export interface WaitingTurn {
 }
 
 /** A message that was taken: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
-type Receipt = [key: string, message: string, turnId: string, joins?: string];
+export type Receipt = [key: string, message: string, turnId: string, joins?: string];
 
 /** All that a session remembers. Every function here returns a new one. */
 export interface SessionMemory extends Conversation {

@@ -1,7 +1,12 @@
 import type { PinnedAgent } from '../agent-spec.ts';
 import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
 import { readPreparedCall } from '../calls/prepared-call.ts';
+import { findCallProblem } from '../conversation/reply.ts';
+import { lastCalls } from '../conversation/transcript.ts';
 import { defined } from '../json.ts';
+import type { Shape } from '../shape.ts';
+import { bool, byType, list, misfitCarried, number, optional, text } from '../shape.ts';
+import { CONVERSATION_FIELDS, PINNED_AGENT, PREPARED_CALL, STATE, STEERINGS } from './carried.ts';
 import type { Conversation, TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 
@@ -35,6 +40,34 @@ type RecordedTurn = Omit<ContinuedTurn, 'state' | 'prepared' | 'seen'> & {
   notes?: SteeringMessage[];
   taken?: string[];
 };
+
+const BEGINNING: Shape<TurnBeginning> = byType<TurnBeginning>({
+  session: { ...CONVERSATION_FIELDS, agent: optional(PINNED_AGENT) },
+  'too large': {},
+  continued: {
+    state: STATE,
+    agent: PINNED_AGENT,
+    ofSession: bool,
+    begunAt: number(0),
+    prepared: optional(list(PREPARED_CALL)),
+    seen: optional(list(text())),
+    notes: optional(STEERINGS),
+    taken: optional(list(text())),
+  },
+});
+
+/** Why this cannot be the beginning of a turn, or `undefined`: a plain client may have given it. */
+export function findBeginningProblem(beginning: unknown): string | undefined {
+  const problem = misfitCarried(BEGINNING, beginning, 'beginning');
+  if (problem !== undefined) return problem;
+  const turn = beginning as TurnBeginning;
+  if (turn.type !== 'continued' || turn.prepared === undefined) return undefined;
+  const calls = lastCalls(turn.state.transcript);
+  if (turn.prepared.length !== calls.length) {
+    return `beginning.prepared must have one item for each of the ${calls.length} calls of the last reply`;
+  }
+  return findCallProblem(calls, new Set());
+}
 
 /** What an earlier run has handed on, whichever version of Plait it had. */
 export function continuedTurn(recorded: RecordedTurn): ContinuedTurn {

@@ -1,3 +1,4 @@
+import { MAX_DURATION } from '../duration.ts';
 import { defined, isRecord } from '../json.ts';
 import type { OutcomeType } from '../calls/outcome.ts';
 import { OUTCOMES } from '../calls/outcome.ts';
@@ -222,6 +223,9 @@ export function findBudgetProblem(limits: unknown): string | undefined {
     }
     if (name !== 'costUSD' && name !== 'wallTime' && !Number.isInteger(limit)) {
       return `has a ${name} that is not a whole number`;
+    }
+    if (name === 'wallTime' && limit > MAX_DURATION) {
+      return `has a ${name} of more than ${MAX_DURATION} milliseconds, which is 36,500 days`;
     }
   }
   return undefined;

@@ -1,12 +1,25 @@
 import type { OutputSchema } from '../agent-spec.ts';
 import type { BatchPolicy } from '../calls/batch-policy.ts';
-import { PlaitError } from '../errors.ts';
 import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
-import { isRecord } from '../json.ts';
+import { findConversationProblem, withoutBlankTexts } from '../conversation/acceptable.ts';
+import type { InputBlock, Message } from '../conversation/messages.ts';
+import { isDuration, MILLISECONDS } from '../duration.ts';
+import { PlaitError } from '../errors.ts';
+import { hasLoneSurrogate, isRecord } from '../json.ts';
+import type { Fields, Shape } from '../shape.ts';
+import {
+  anything,
+  argument,
+  closed,
+  misfit,
+  oneOf,
+  optional,
+  said,
+  someText,
+  that,
+} from '../shape.ts';
 import type { Budget, OnLimit } from './budget.ts';
 import { findBudgetProblem, ON_LIMIT } from './budget.ts';
-import type { InputBlock, Message } from '../conversation/messages.ts';
-import { toolUses } from '../conversation/messages.ts';
 
 /**
  * What a turn begins with: a text, content blocks of one user message (texts, images, documents), or a
@@ -41,64 +54,64 @@ export class InvalidTurnError extends PlaitError {
   override readonly code = 'INVALID_TURN' as const;
 }
 
-const FIELDS = [
-  'agent',
-  'input',
-  'context',
-  'onToolFailure',
-  'batchTimeout',
-  'limits',
-  'onLimit',
-  'output',
-];
+const NAME_LIMIT = 1_000;
+
+const LIMITS: Shape<Budget> = (value, at) => {
+  const problem = findBudgetProblem(value);
+  return problem === undefined ? undefined : `${at} ${problem}`;
+};
+
+const OUTPUT: Shape<OutputSchema> = (value, at) => {
+  if (!isRecord(value)) return `${at} must be a JSON Schema`;
+  return hasLoneSurrogate(value)
+    ? `${at} holds half of an emoji or of another pair of characters, which the API rejects`
+    : undefined;
+};
+
+/** What turns and sessions are started with alike. */
+export const SHARED_FIELDS: Fields<
+  Pick<TurnArgs, 'agent' | 'context' | 'limits' | 'onLimit' | keyof BatchPolicy>
+> = {
+  agent: said('be the name of an agent', someText(NAME_LIMIT)),
+  context: anything,
+  onToolFailure: optional(oneOf(...ON_TOOL_FAILURE)),
+  batchTimeout: optional(that(`be ${MILLISECONDS}`, isDuration)),
+  limits: optional(LIMITS),
+  onLimit: optional(oneOf(...ON_LIMIT)),
+};
+
+const ARGS = argument(
+  'agentTurn takes one argument: { agent, input, context?, … }',
+  closed<TurnArgs>('a turn', {
+    agent: SHARED_FIELDS.agent,
+    // Checked by itself: what continues a turn has none.
+    input: anything as Shape<TurnInput>,
+    context: SHARED_FIELDS.context,
+    onToolFailure: SHARED_FIELDS.onToolFailure,
+    batchTimeout: SHARED_FIELDS.batchTimeout,
+    limits: SHARED_FIELDS.limits,
+    onLimit: SHARED_FIELDS.onLimit,
+    output: optional(OUTPUT),
+  }),
+);
+
+/** What is wrong with the arguments of a turn, but for its input, or `undefined`. */
+export function findArgsProblem(args: unknown): string | undefined {
+  return misfit(ARGS, args, 'the argument of agentTurn');
+}
 
 /** Checks what a plain client may have sent, and returns the conversation that the turn begins with. */
 export function openingMessages(args: unknown): Message[] {
-  if (!isRecord(args)) {
-    throw new InvalidTurnError('agentTurn takes one argument: { agent, input, context?, … }');
-  }
-  const unknown = Object.keys(args).filter((key) => !FIELDS.includes(key));
-  if (unknown.length > 0) {
-    throw new InvalidTurnError(
-      `unknown field ${unknown.join(', ')}; a turn takes ${FIELDS.join(', ')}`,
-    );
-  }
-  if (typeof args['agent'] !== 'string' || args['agent'] === '') {
-    throw new InvalidTurnError('agent must be the name of an agent');
-  }
-  checkBatchPolicy(args);
-  checkLimits(args);
-  return toMessages(args['input']);
-}
-
-export function checkBatchPolicy({ onToolFailure, batchTimeout }: Record<string, unknown>): void {
-  if (
-    onToolFailure !== undefined &&
-    !(ON_TOOL_FAILURE as readonly unknown[]).includes(onToolFailure)
-  ) {
-    throw new InvalidTurnError(`onToolFailure must be one of ${ON_TOOL_FAILURE.join(', ')}`);
-  }
-  if (batchTimeout === undefined) return;
-  if (typeof batchTimeout !== 'number' || !Number.isFinite(batchTimeout) || batchTimeout <= 0) {
-    throw new InvalidTurnError('batchTimeout must be a number of milliseconds above 0');
-  }
-}
-
-export function checkLimits({ limits, onLimit, output }: Record<string, unknown>): void {
-  const problem = limits === undefined ? undefined : findBudgetProblem(limits);
-  if (problem !== undefined) throw new InvalidTurnError(`limits ${problem}`);
-  if (onLimit !== undefined && !(ON_LIMIT as readonly unknown[]).includes(onLimit)) {
-    throw new InvalidTurnError(`onLimit must be one of ${ON_LIMIT.join(', ')}`);
-  }
-  if (output !== undefined && !isRecord(output)) {
-    throw new InvalidTurnError('output must be a JSON Schema');
-  }
+  const problem = findArgsProblem(args);
+  if (problem !== undefined) throw new InvalidTurnError(problem);
+  return toMessages((args as TurnArgs).input);
 }
 
 function toMessages(input: unknown): Message[] {
   if (typeof input === 'string') {
-    if (input.trim() === '')
-      throw new InvalidTurnError('input is empty: the API refuses empty text');
+    if (input.trim() === '') {
+      throw new InvalidTurnError('input is empty: the API rejects empty text');
+    }
     return [{ role: 'user', content: input }];
   }
   if (!Array.isArray(input) || input.length === 0 || !input.every(isRecord)) {
@@ -131,69 +144,13 @@ export function findOpeningProblem(messages: unknown): string | undefined {
   if (!Array.isArray(messages) || !messages.every((one) => isRecord(one) && 'role' in one)) {
     return 'messages must be a list of messages';
   }
-  const empty = messages.findIndex(({ content }) => isEmpty(content));
-  if (empty !== -1) return `messages[${empty}] is empty, which the API refuses`;
   const next: Message = { role: 'user', content: 'and then' };
-  return findConversationProblem([...(messages as Message[]), next]);
+  return findConversationProblem([...withoutBlankTexts(messages), next]);
 }
 
-/** The rest of each block is checked by the API. */
-function checked(messages: Message[]): Message[] {
+function checked(given: Message[]): Message[] {
+  const messages = withoutBlankTexts(given);
   const problem = findConversationProblem(messages);
   if (problem !== undefined) throw new InvalidTurnError(`input: ${problem}`);
-  return messages;
-}
-
-const ROLES = new Set<unknown>(['user', 'assistant', 'system']);
-
-/**
- * Why the API would refuse this conversation for ever, or `undefined`. An unanswered `tool_use`
- * cannot be repaired later, so it is refused before anything is started.
- */
-function findConversationProblem(messages: readonly Message[]): string | undefined {
-  const open = new Set<string>();
-  const asked = new Set<string>();
-  for (const [i, { role, content }] of messages.entries()) {
-    if (!ROLES.has(role)) return `messages[${i}].role must be user, assistant or system`;
-    if (typeof content !== 'string' && !(Array.isArray(content) && content.every(isRecord))) {
-      return `messages[${i}].content must be a text or content blocks`;
-    }
-    if (role !== 'assistant' && role !== 'system' && messages[i - 1]?.role === 'system') {
-      return `messages[${i}] follows a message with the role system, which only the assistant may do`;
-    }
-    const blocks = typeof content === 'string' ? [] : content;
-    for (const [j, block] of blocks.entries()) {
-      if (block.type !== 'tool_result') continue;
-      if (j > 0 && blocks[j - 1]?.type !== 'tool_result') {
-        return `messages[${i}] has a tool_result behind other content; results must come first`;
-      }
-      if (role !== 'user') return `messages[${i}] has a tool_result, which only the user can give`;
-      if (!open.delete(block.tool_use_id)) {
-        return `messages[${i}] answers ${block.tool_use_id}, which the message before it did not ask for`;
-      }
-    }
-    if (open.size > 0) return unanswered(i - 1, open);
-    for (const { id } of toolUses(blocks)) {
-      if (role !== 'assistant')
-        return `messages[${i}] has a tool_use, which only the assistant can ask for`;
-      if (asked.has(id)) return `messages[${i}] uses the tool_use id ${id} a second time`;
-      asked.add(id);
-      open.add(id);
-    }
-  }
-  if (open.size > 0) return unanswered(messages.length - 1, open);
-  // A system message may follow the user's, and speaks to the same reply.
-  return messages.at(-1)?.role === 'assistant'
-    ? 'the last message must be from the user'
-    : undefined;
-}
-
-function isEmpty(content: unknown): boolean {
-  return typeof content === 'string'
-    ? content.trim() === ''
-    : Array.isArray(content) && content.length === 0;
-}
-
-function unanswered(index: number, ids: ReadonlySet<string>): string {
-  return `messages[${index}] asks for ${[...ids].join(', ')}, and the next message has no tool_result for it`;
+  return messages as Message[];
 }

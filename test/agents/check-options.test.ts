@@ -4,12 +4,13 @@ import { checkOptions, duration, wholeNumber } from '../../agents/check-options.
 import { DeclarationError } from '../../agents/declaration-error.ts';
 
 const NOT_A_DURATION =
-  "must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'";
+  "must be a duration from 1 ms to 36,500 days: a number of milliseconds, or a text like '30s' or '2m'";
 
 describe('a duration', () => {
   test.for([
     [1, 1],
-    [0.5, 0.5],
+    [1.5, 1.5],
+    ['36500d', 3_153_600_000_000],
     [86_400_000, 86_400_000],
     ['500ms', 500],
     ['30s', 30_000],
@@ -22,6 +23,11 @@ describe('a duration', () => {
 
   test.for([
     [0, '0'],
+    [0.5, '0.5'],
+    [3_153_600_000_001, '3153600000001'],
+    [1e300, '1e+300'],
+    ['100y', '"100y"'],
+    ['99999999999999y', '"99999999999999y"'],
     [-1, '-1'],
     [Number.NaN, 'NaN'],
     [Number.POSITIVE_INFINITY, 'Infinity'],

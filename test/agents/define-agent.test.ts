@@ -200,9 +200,19 @@ describe('a declaration of an agent is invalid', () => {
       `maxRetryAfter must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'; got 0`,
     ],
     [
+      'with half an emoji in its prompt',
+      { system: 'You are \ud83d' },
+      'system holds half of an emoji or of another pair of characters, which the API rejects: was it cut with slice()?',
+    ],
+    [
+      'with half an emoji in the schema of its answers',
+      { output: { type: 'object', properties: { a: { type: 'string', description: '\udc00' } } } },
+      'output.properties.a.description holds half of an emoji or of another pair of characters, which the API rejects: was it cut with slice()?',
+    ],
+    [
       'with no time',
       { limits: { wallTime: '0s' } },
-      `limits.wallTime must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'; got "0s"`,
+      `limits.wallTime must be a duration from 1 ms to 36,500 days: a number of milliseconds, or a text like '30s' or '2m'; got "0s"`,
     ],
     [
       'with a limit of no dollars',

@@ -107,7 +107,7 @@ describe('a declared tool', () => {
 });
 
 const noDuration = (value: string) =>
-  `must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'; got ${value}`;
+  `must be a duration from 1 ms to 36,500 days: a number of milliseconds, or a text like '30s' or '2m'; got ${value}`;
 
 describe('a declaration of a tool is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_" and "-"; got';
@@ -130,6 +130,36 @@ describe('a declaration of a tool is invalid', () => {
       'with a name that Temporal reserves',
       { name: '__temporal_x' },
       'name must not begin with "__temporal_", which Temporal reserves; got "__temporal_x"',
+    ],
+    [
+      'with the name of a query of Temporal',
+      { name: '__stack_trace' },
+      'name must be another, which Temporal does not reserve; got "__stack_trace"',
+    ],
+    [
+      'with half an emoji in its description',
+      { description: 'Reads \ud83d' },
+      'description holds half of an emoji or of another pair of characters, which the API rejects: was it cut with slice()?',
+    ],
+    [
+      'with half an emoji in its schema',
+      { inputSchema: { type: 'object', properties: { a: { description: 'cut \ud83d' } } } },
+      'inputSchema.properties.a.description holds half of an emoji or of another pair of characters, which the API rejects: was it cut with slice()?',
+    ],
+    [
+      'with a task queue that the server does not take',
+      { activity: { taskQueue: 'x'.repeat(1_001) } },
+      `activity.taskQueue must have at most 1000 bytes; it has 1001; got "${'x'.repeat(99)}…"`,
+    ],
+    [
+      'with more attempts than Temporal counts',
+      { activity: { retry: { maximumAttempts: 3_000_000_000 } } },
+      'activity.retry.maximumAttempts must be a whole number from 1 to 2147483647; got 3000000000',
+    ],
+    [
+      'with a time that nobody lives to see',
+      { approvalTimeout: '99999999999999y' },
+      `approvalTimeout ${noDuration('"99999999999999y"')}`,
     ],
     [
       'without a description',
@@ -188,12 +218,12 @@ describe('a declaration of a tool is invalid', () => {
     [
       'with no attempts',
       { activity: { retry: { maximumAttempts: 0 } } },
-      'activity.retry.maximumAttempts must be a whole number of at least 1; got 0',
+      'activity.retry.maximumAttempts must be a whole number from 1 to 2147483647; got 0',
     ],
     [
       'with half an attempt',
       { activity: { retry: { maximumAttempts: 1.5 } } },
-      'activity.retry.maximumAttempts must be a whole number of at least 1; got 1.5',
+      'activity.retry.maximumAttempts must be a whole number from 1 to 2147483647; got 1.5',
     ],
     [
       'with waits that become shorter',
@@ -217,7 +247,7 @@ describe('a declaration of a tool is invalid', () => {
         '',
         `1. ${NAME} "get orders"`,
         `2. ${DESCRIPTION} ""`,
-        '3. activity.retry.maximumAttempts must be a whole number of at least 1; got 0',
+        '3. activity.retry.maximumAttempts must be a whole number from 1 to 2147483647; got 0',
       ].join('\n  '),
     ],
   ] as const)('%s', ([, changes, problem]) => {

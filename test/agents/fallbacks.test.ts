@@ -17,7 +17,7 @@ const declare = (options: Partial<AgentOptions<unknown>>) =>
   });
 
 describe('a fallback', () => {
-  test('stands in for an overloaded model and for one that declines, with the agent’s options', () => {
+  test('takes over from an overloaded model and from one that declines, with the agent’s options', () => {
     const { spec } = declare({ effort: 'high', fallbacks: [{ model: 'claude-opus-4-8' }] });
     expect(spec.fallbacks).toEqual([{ model: 'claude-opus-4-8', on: ['overloaded', 'refusal'] }]);
   });

@@ -13,8 +13,8 @@ export interface Ended {
 }
 
 export interface PlaitProcess {
-  /** Resolves when the output contains the text; rejects when the process ends first. */
-  says(text: string): Promise<void>;
+  /** Resolves to the output so far when it contains the text; rejects when the process ends first. */
+  says(text: string): Promise<string>;
   interrupt(): void;
   ended: Promise<Ended>;
 }
@@ -28,7 +28,12 @@ export interface PlaitOptions {
 
 /** The command line in a new process, with only the given settings. */
 export function startPlait(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
-  const child = spawn(process.execPath, [main, ...args], {
+  return startNode([main, ...args], options);
+}
+
+/** Another program, with the arguments of `node`. */
+export function startNode(args: readonly string[], options: PlaitOptions = {}): PlaitProcess {
+  const child = spawn(process.execPath, args, {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     // A test that times out, after 180 s, must not leave a process running.
@@ -56,7 +61,8 @@ export function startPlait(args: readonly string[], options: PlaitOptions = {}):
     says: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          if ((output.stdout + output.stderr).includes(text)) resolve();
+          const said = output.stdout + output.stderr;
+          if (said.includes(text)) resolve(said);
         };
         listeners.add(look);
         look();

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
 import { EXAMPLE, plait } from './plait-process.ts';
 
@@ -8,7 +9,7 @@ const MODULES = {
   'throws.mjs': "throw new RangeError('boom');",
   'empty.mjs': 'export const one = 1, two = 2;',
   'missing.mjs': "import './not-there.mjs';",
-  'declares.mjs': `import { defineTool } from ${JSON.stringify(new URL('../../index.ts', import.meta.url).href)};
+  'declares.mjs': `import { defineTool } from ${JSON.stringify(pathToFileURL(join(inject('compiled'), 'index.js')).href)};
 defineTool({ name: 'a b', description: '', run: () => 1 });`,
 };
 let cwd: string;

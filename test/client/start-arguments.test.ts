@@ -10,7 +10,21 @@ import type { OpenSessionOptions } from '../../client/options.ts';
 
 describe('wrong options are an error of what is started, a turn or a session:', () => {
   test.for<[what: string, options: OpenSessionOptions, problem: RegExp]>([
-    ['a time for all calls that is none', { batchTimeout: 'soon' }, /batchTimeout: "soon"/],
+    [
+      'a time for all calls that is none',
+      { batchTimeout: 'soon' },
+      /batchTimeout must be a duration from 1 ms to 36,500 days.*; got "soon"/,
+    ],
+    [
+      'a time that no timer has',
+      { batchTimeout: '99999999999999y' },
+      /batchTimeout must be a duration/,
+    ],
+    [
+      'a limit of time without end',
+      { limits: { wallTime: 1e300 } },
+      /limits\.wallTime must be a dur/,
+    ],
     ['a limit of time that is none', { limits: { wallTime: 'a bit' } }, /limits\.wallTime/],
     ['a limit below nothing', { limits: { toolCalls: -1 } }, /toolCalls/],
     ['a policy that is none', { onToolFailure: 'ignore' as never }, /onToolFailure/],

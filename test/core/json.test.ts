@@ -7,7 +7,9 @@ import {
   hasLoneSurrogate,
   isRecord,
   jsonBytes,
+  placeOfHalf,
   shorten,
+  wellFormed,
 } from '../../core/json.ts';
 
 /** Any string, half surrogate pairs included. */
@@ -177,5 +179,34 @@ describe('the beginning of what came from outside', () => {
     expect(beginningOf('a'.repeat(1_000))).toBe(`${'a'.repeat(199)}…`);
     expect(beginningOf(`${'a'.repeat(399)}🧵`)).toHaveLength(200);
     expect(beginningOf('\ud83d')).toBe('\ufffd');
+  });
+});
+
+describe('half an emoji', () => {
+  test.for<[value: unknown, place: string | undefined, mended: unknown]>([
+    ['cut \ud83d', 'it', 'cut \ufffd'],
+    ['whole 🧵', undefined, 'whole 🧵'],
+    [{ a: [1, { b: '\udc00' }] }, 'it.a[1].b', { a: [1, { b: '\ufffd' }] }],
+    [{ 'k\ud83d': 1 }, 'it.k\ud83d', { 'k\ufffd': 1 }],
+    [null, undefined, null],
+    [7, undefined, 7],
+  ])('is found and replaced: %j', ([value, place, mended]) => {
+    expect(placeOfHalf(value, 'it')).toBe(place);
+    expect(wellFormed(value)).toEqual(mended);
+  });
+
+  test('has a place that begins with the first name', () => {
+    expect(placeOfHalf({ system: '\ud83d' }, '')).toBe('system');
+  });
+
+  test('is nowhere afterwards, and a value without one stays the same', () => {
+    fc.assert(
+      fc.property(anyJson, (value) => {
+        const mended = wellFormed(value);
+        expect(hasLoneSurrogate(mended)).toBe(false);
+        expect(placeOfHalf(mended, 'it')).toBeUndefined();
+        if (!hasLoneSurrogate(value)) expect(mended).toBe(value);
+      }),
+    );
   });
 });

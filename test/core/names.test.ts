@@ -28,3 +28,24 @@ describe('the name of a tool', () => {
     }
   });
 });
+
+describe('the id of a turn or a session', () => {
+  const { findSessionIdProblem, findTurnIdProblem } = names;
+
+  test.for<[id: unknown, problem: string | undefined]>([
+    ['ticket-88', undefined],
+    ['x'.repeat(1_000), undefined],
+    ['', 'must be a text that is not empty'],
+    [7n, 'must be a text that is not empty'],
+    ['half \ud83d', 'must not hold half of an emoji or of another pair of characters'],
+    ['x'.repeat(2_000), 'must have at most 1000 bytes; it has 2000'],
+    ['€'.repeat(400), 'must have at most 1000 bytes; it has 1200'],
+  ])('%o', ([id, problem]) => {
+    expect(findTurnIdProblem(id)).toBe(problem);
+  });
+
+  test('leaves room for the ids of its turns', () => {
+    expect(findSessionIdProblem('x'.repeat(980))).toBeUndefined();
+    expect(findSessionIdProblem('x'.repeat(981))).toBe('must have at most 980 bytes; it has 981');
+  });
+});

@@ -54,7 +54,7 @@ describe('collecting garbage', () => {
     const client = new Client({ connection, namespace: 'temporal-system' });
 
     await expect(collectGarbage(client, directoryStorage(directory))).rejects.toThrow(
-      'everything old would be removed',
+      'everything old in it would be removed',
     );
     expect(await left()).toBe(1);
   });
@@ -65,11 +65,11 @@ describe('collecting garbage', () => {
       plait(['storage', 'gc', '--storage', directory, ...options], { env });
 
     const refused = await gc();
-    expect(refused.stderr).toMatch(/everything old would be removed.*add --remove-all\.\n$/);
+    expect(refused.stderr).toMatch(/everything old in it would be removed.*add --remove-all\.\n$/);
     expect(refused.code).toBe(8);
     const young = await gc('--older-than', '2h');
     expect(young).toMatchObject({ code: 2 });
-    expect(young.stderr).toContain('a day at least');
+    expect(young.stderr).toContain('--older-than must be at least 1 d');
     const dry = await gc('--remove-all', '--dry-run');
     expect(dry.stdout).toMatch(
       /Would remove 1 object \(1 kB\): written before .*Z, and needed by no workflow/,
@@ -79,7 +79,7 @@ describe('collecting garbage', () => {
     const { code, stdout } = await gc('--remove-all');
     expect(stdout).toContain('Removed 1 object (1 kB)');
     // The check of the command itself has left a young one.
-    expect(stdout).toContain('Kept 0 objects (0 kB) that workflows name, and 1 object');
+    expect(stdout).toContain('Kept 0 objects (0 kB) that workflows need, and 1 object');
     expect(code).toBe(0);
     expect(await left()).toBe(0);
   });

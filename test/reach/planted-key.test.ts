@@ -221,7 +221,7 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     );
     const overloaded = await worker.agents.start(agent, 'overload');
     await expect
-      .poll(async () => (await recordOf(overloaded))['description'], { timeout: 10_000 })
+      .poll(async () => (await recordOf(overloaded))['description'])
       .toMatch(PENDING_FAILURE);
     for (const [part, text] of Object.entries(await recordOf(overloaded))) {
       evidence[`overload, pending: ${part}`] = text;

@@ -119,7 +119,7 @@ describe('called() and neverCalled()', () => {
     );
   });
 
-  test('count the calls that should not have been', () => {
+  test('count the unexpected calls', () => {
     expect(failure(() => expectTurn(result).neverCalled('get_orders'))).toBe(
       'expected no call of get_orders, but there were 2.',
     );

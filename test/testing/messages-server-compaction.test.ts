@@ -136,7 +136,7 @@ describe('the scripted server rejects', () => {
   const trigger = (value: unknown) =>
     ({ context_management: { edits: [{ ...EDIT, trigger: value }] } }) as Partial<Request>;
   const place = 'context_management.edits.0.compact_20260112';
-  const told = (message: unknown) => [{ role: 'assistant', content: [message] }] as Message[];
+  const replied = (block: unknown) => [{ role: 'assistant', content: [block] }] as Message[];
   const greeting: Message = { role: 'user', content: 'Hello' };
 
   test.for<[string, Partial<Request>, string]>([
@@ -185,23 +185,23 @@ describe('the scripted server rejects', () => {
       'a summary without the edit',
       {
         context_management: null,
-        messages: [...told({ type: 'compaction', content: 'x' }), greeting],
+        messages: [...replied({ type: 'compaction', content: 'x' }), greeting],
       },
       'messages.0.content.0: `compaction` blocks require a `compact_20260112` edit',
     ],
     [
       'an empty summary',
-      { messages: [...told({ type: 'compaction', content: '' }), greeting] },
+      { messages: [...replied({ type: 'compaction', content: '' }), greeting] },
       'messages.0.content.0.compaction.content: String should have at least 1 character',
     ],
     [
       'a summary that is not a text',
-      { messages: [...told({ type: 'compaction', content: [] }), greeting] },
+      { messages: [...replied({ type: 'compaction', content: [] }), greeting] },
       'messages.0.content.0.compaction.content: Input should be a valid string',
     ],
     [
       'a summary with fields of a text',
-      { messages: [...told({ type: 'compaction', content: 'x', text: null }), greeting] },
+      { messages: [...replied({ type: 'compaction', content: 'x', text: null }), greeting] },
       'messages.0.content.0.compaction.text: Extra inputs are not permitted',
     ],
   ])('%s', async ([, changes, message]) => {

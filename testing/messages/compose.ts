@@ -72,7 +72,7 @@ export function composeMessage(
         inference_geo: null,
         speed: null,
         ...reply.usage,
-        ...(compacts ? { iterations: iterations(body, content, { ...own, ...reply.usage }) } : {}),
+        ...(compacts && { iterations: iterations(body, content, { ...own, ...reply.usage }) }),
       },
     },
     rawInputs: new Map(

@@ -1,4 +1,5 @@
 import type { ReplyEvent } from '../../activities/model/assemble-reply.ts';
+import { defined } from '../../core/json.ts';
 import type { ServedBlock, ServedMessage } from './reply.ts';
 
 /** One event of a Messages stream. Pings are events too, although the SDK hides them. */
@@ -23,7 +24,6 @@ export function messageEvents(
 ): MessagesEvent[] {
   const { content, stop_reason, stop_sequence, stop_details } = message;
   const { iterations, ...usage } = message.usage;
-  const last = iterations === undefined ? {} : { iterations };
   const blocks = content.flatMap((block, index): MessagesEvent[] => [
     { type: 'content_block_start', index, content_block: openBlock(block) },
     ...deltas(block, rawInputs.get(index)).map((delta): MessagesEvent => ({
@@ -57,7 +57,7 @@ export function messageEvents(
         cache_read_input_tokens: usage.cache_read_input_tokens,
         output_tokens_details: usage.output_tokens_details,
         server_tool_use: usage.server_tool_use,
-        ...last,
+        ...defined({ iterations }),
       },
     },
     { type: 'message_stop' },

@@ -14,9 +14,11 @@ import {
 import type { ApprovalRecord } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
+import { MAX_DURATION } from '../../core/duration.ts';
 import { DECISION_REJECTED } from '../../core/failures.ts';
-import { canonicalJson, defined, isRecord, jsonBytes } from '../../core/json.ts';
+import { canonicalJson, defined, jsonBytes } from '../../core/json.ts';
 import { ANNOUNCE_APPROVAL } from '../../core/names.ts';
+import { findApproveProblem, findDenyProblem } from '../../core/turn/doors.ts';
 import type { ApprovalRequest, Approve, Deny } from '../../core/turn/protocol.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
 import type { SeenUpdates } from '../updates.ts';
@@ -51,9 +53,6 @@ interface Waiting {
   scope: CancellationScope;
 }
 
-/** Who decides and why is for people; what the model may read of it is shorter still. */
-const MAX_TEXT = 10_000;
-
 const ANNOUNCEMENT: ActivityOptions = {
   startToCloseTimeout: '1m',
   retry: { maximumAttempts: 5, maximumInterval: '30s' },
@@ -76,12 +75,14 @@ export class Approvals {
     setHandler(approvalsQuery, () => [...this.waiting.values()].map(({ request }) => request));
     setHandler(approveUpdate, (approve) => this.approve(approve), {
       validator: (approve: Approve) => {
+        rejectMisfit(findApproveProblem(approve));
         if (seen.has(APPROVE_UPDATE, approve)) return;
         rejectTooLarge(approve.input, this.find(approve).question);
       },
     });
     setHandler(denyUpdate, (deny) => this.deny(deny), {
       validator: (deny: Deny) => {
+        rejectMisfit(findDenyProblem(deny));
         if (!seen.has(DENY_UPDATE, deny)) this.find(deny);
       },
     });
@@ -101,12 +102,13 @@ export class Approvals {
       input: call.input,
       round,
       requestedAt: new Date(now).toISOString(),
-      expiresAt: new Date(now + timeout).toISOString(),
+      // A turn may have begun with an agent that had no limit.
+      expiresAt: new Date(now + Math.min(timeout, MAX_DURATION)).toISOString(),
     };
     const scope = new CancellationScope();
     this.waiting.set(call.id, { question, request, scope });
     scope
-      .run(() => sleep(timeout))
+      .run(() => sleep(Math.min(timeout, MAX_DURATION)))
       .then(
         () => this.close(call.id, { decision: 'expired' }, 'its time to be decided was up'),
         // Decided, withdrawn, or the turn was cancelled, which withdraws it.
@@ -147,14 +149,7 @@ export class Approvals {
 
   /** Throws where a decision must be rejected. Also the validator, so that rejecting leaves no trace. */
   private find(decision: Approve | Deny): Waiting {
-    const { callId, by } = isRecord(decision) ? decision : ({} as Partial<Deny>);
-    if (typeof callId !== 'string') throw rejected('callId must be the id of a tool_use block.');
-    if (!isText(by) || by.trim() === '') {
-      throw rejected(`by must say who decides about ${callId}.`);
-    }
-    if (decision.reason !== undefined && !isText(decision.reason)) {
-      throw rejected(`reason must be a text of at most ${MAX_TEXT} characters.`);
-    }
+    const { callId } = decision;
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) {
       this.rejectClosed(callId);
@@ -235,8 +230,9 @@ export class Approvals {
   }
 }
 
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= MAX_TEXT;
+/** An Update that our client has not sent may hold anything. */
+function rejectMisfit(problem: string | undefined): void {
+  if (problem !== undefined) throw rejected(`${problem}.`);
 }
 
 function rejectTooLarge(input: unknown, { roomForInput }: ApprovalQuestion): void {

@@ -5,9 +5,10 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow';
+import { MAX_DURATION } from '../../core/duration.ts';
 import { COMPLETION_REJECTED } from '../../core/failures.ts';
-import { isRecord } from '../../core/json.ts';
-import type { Completion, CompletionResult } from '../../core/turn/protocol.ts';
+import { findCompletionProblem } from '../../core/turn/doors.ts';
+import type { Completion } from '../../core/turn/protocol.ts';
 import { COMPLETE_CALL_UPDATE } from '../../core/turn/protocol.ts';
 import type { SeenUpdates } from '../updates.ts';
 import { othersFirst } from '../updates.ts';
@@ -44,6 +45,8 @@ export class AsyncCompletions {
     this.seen = seen;
     setHandler(completeUpdate, (completion) => this.complete(completion), {
       validator: (completion: Completion) => {
+        const problem = findCompletionProblem(completion);
+        if (problem !== undefined) throw rejected(`${problem}.`);
         if (!seen.has(COMPLETE_CALL_UPDATE, completion)) this.find(completion);
       },
     });
@@ -72,7 +75,7 @@ export class AsyncCompletions {
     }
     const timer = new CancellationScope();
     this.expected.set(callId, { state: 'awaitingCompletion', key, timer, completed });
-    timer.run(() => sleep(timeout)).then(expired, () => undefined);
+    timer.run(() => sleep(Math.min(timeout, MAX_DURATION))).then(expired, () => undefined);
   }
 
   /** The call was answered: a completion of it is rejected from now on. */
@@ -86,13 +89,7 @@ export class AsyncCompletions {
 
   /** Throws where a completion must be rejected. Also the validator, so that rejecting leaves no trace. */
   private find(completion: Completion): Expected {
-    const { callId, key, result } = isRecord(completion) ? completion : ({} as Partial<Completion>);
-    if (typeof callId !== 'string' || typeof key !== 'string') {
-      throw rejected('The token is not one of a call that waits to be completed.');
-    }
-    if (!isResult(result)) {
-      throw rejected(`The result of ${callId} must be a value, or say why it failed.`);
-    }
+    const { callId, key } = completion;
     const expected = this.expected.get(callId);
     if (expected === undefined) {
       const because = this.closed.get(callId);
@@ -122,15 +119,6 @@ export class AsyncCompletions {
     this.forget(completion.callId, COMPLETED);
     expected.completed(completion);
   }
-}
-
-/** An Update that our client has not sent may hold anything. */
-function isResult(result: unknown): result is CompletionResult {
-  if (!isRecord(result)) return false;
-  const { type, message } = result;
-  return type === 'failed'
-    ? typeof message === 'string' && message.trim() !== ''
-    : type === 'succeeded';
 }
 
 function rejected(message: string): ApplicationFailure {

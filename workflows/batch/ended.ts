@@ -6,6 +6,7 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import type { Loss } from '../../core/calls/lost-attempts.ts';
 import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
 import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
 import {
@@ -16,13 +17,20 @@ import {
   COMPLETED_WITHOUT_RESULT,
   NO_TIME_LEFT,
   noWorkerText,
+  unreadableResultText,
 } from '../../core/calls/texts.ts';
-import type { ToolReturn } from '../../core/calls/tool-call.ts';
+import type { EarlierAttempts, ToolReturn } from '../../core/calls/tool-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import { heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import {
+  attemptReport,
+  heartbeatRecord,
+  TOOL_NOT_REGISTERED,
+  WORKER_SHUTDOWN,
+} from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
+import { Unreadable } from '../../core/shape.ts';
 
 /** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
 const NOT_REGISTERED = 'NotFoundError';
@@ -40,6 +48,28 @@ export function isNotRegistered(error: unknown): boolean {
   );
 }
 
+/** Whether the worker of a call was lost, or shut down before the call had ended; `undefined` if not. */
+export function lossOf(error: unknown): Loss | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure && cause.timeoutType === 'HEARTBEAT') {
+    const record = heartbeatRecord(cause.lastHeartbeatDetails);
+    const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
+    return {
+      attempt: record?.attempt,
+      failedAttempt: attemptReport(before?.details)?.attempt,
+      details: record?.details,
+    };
+  }
+  if (cause instanceof ApplicationFailure && cause.type === WORKER_SHUTDOWN) {
+    return {
+      attempt: attemptReport(cause.details)?.attempt,
+      failedAttempt: undefined,
+      details: cause.details?.[1],
+    };
+  }
+  return undefined;
+}
+
 /** How an activity of a call ended: with an outcome, or its tool has returned `ctx.later()`. */
 export type CallEnd =
   | { type: 'settled'; settled: SettledCall }
@@ -51,12 +81,16 @@ export type CallEnd =
       begun: Pick<SettledCall, 'attempts' | 'start'>;
     };
 
-export function returned(value: unknown, scheduled: number): CallEnd {
+export function returned(value: unknown, scheduled: number, repeatable: boolean): CallEnd {
+  if (value instanceof Unreadable || ArrayBuffer.isView(value)) {
+    return { type: 'settled', settled: unreadable(value, scheduled, repeatable) };
+  }
   const result = readToolReturn(value) ?? completedByHand(value, scheduled);
   const { attempt, startedAt, endedAt } = result;
   if (result.type === 'later') {
     const { key, timeout } = result.later;
-    const begun = { attempts: attempt, start: startedAt };
+    // Its end will be by the server's clock.
+    const begun = { attempts: attempt, start: scheduled };
     return { type: 'awaits completion', key, timeout, begun };
   }
   const { content, stored } = result;
@@ -65,11 +99,20 @@ export function returned(value: unknown, scheduled: number): CallEnd {
     settled: {
       outcome: { type: 'succeeded', content },
       attempts: attempt,
-      start: attempt === 1 ? startedAt : scheduled,
-      end: endedAt,
+      ...timesOf({ attempt, startedAt, endedAt }, scheduled),
       ...defined({ stored }),
     },
   };
+}
+
+/**
+ * By one clock: that of the worker where it has seen all of the call, and otherwise that of the server. The
+ * two may be minutes apart.
+ */
+function timesOf(report: AttemptReport | undefined, scheduled: number) {
+  return report?.attempt === 1
+    ? { start: report.startedAt, end: report.endedAt }
+    : { start: scheduled, end: Date.now() };
 }
 
 /** Somebody has completed the activity without our client, with whatever they had. */
@@ -79,21 +122,36 @@ function completedByHand(value: unknown, scheduled: number): ToolReturn {
   return { type: 'result', content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
 }
 
+/** The same, with what cannot be read. What the tool has done nobody knows. */
+function unreadable(value: unknown, scheduled: number, repeatable: boolean): SettledCall {
+  const message = unreadableResultText(
+    value instanceof Unreadable ? value.why : 'bytes',
+    repeatable,
+  );
+  const type = repeatable ? 'failed' : 'unknown';
+  return { outcome: { type, message }, attempts: 1, start: scheduled, end: Date.now() };
+}
+
 /** Turns every way in which a call can fail into an outcome. */
-export function failed(
-  error: unknown,
-  { tool, policy, scheduled }: { tool: string; policy: ToolPolicy; scheduled: number },
-): CallEnd {
-  const { outcome, attempts, report } = explain(tool, error, policy);
+export function failed(error: unknown, { tool, policy, scheduled, earlier }: FailedCall): CallEnd {
+  const { outcome, attempts, report } = explain(tool, error, policy, earlier?.attempts ?? 0);
   return {
     type: 'settled',
     settled: {
       outcome,
       attempts,
-      start: report?.attempt === 1 ? report.startedAt : scheduled,
-      end: report?.endedAt ?? Date.now(),
+      ...timesOf(report, scheduled),
     },
   };
+}
+
+interface FailedCall {
+  tool: string;
+  /** That of its last activity. */
+  policy: ToolPolicy;
+  scheduled: number;
+  /** The attempts of its earlier activities. */
+  earlier?: EarlierAttempts | undefined;
 }
 
 interface Explained {
@@ -102,9 +160,9 @@ interface Explained {
   report?: AttemptReport | undefined;
 }
 
-function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
+function explain(tool: string, error: unknown, policy: ToolPolicy, before: number): Explained {
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy);
+  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy, before);
   if (cause instanceof CancelledFailure || isCancellation(error)) {
     return explainCancel(cause, policy);
   }
@@ -116,7 +174,7 @@ function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
     if (report === undefined && cause.type === NOT_REGISTERED) {
       return { outcome: { type: 'failed', message: noWorkerText(tool) }, attempts: 0 };
     }
-    const attempts = report?.attempt ?? attemptsOf(error, policy);
+    const attempts = report?.attempt ?? before + attemptsOf(error, policy);
     const type = failureOutcome(cause.type);
     const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
     const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
@@ -127,16 +185,27 @@ function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
     };
   }
   const message = rootCause(error) ?? String(error);
-  return { outcome: { type: 'failed', message }, attempts: attemptsOf(error, policy) };
+  return { outcome: { type: 'failed', message }, attempts: before + attemptsOf(error, policy) };
 }
 
-function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolicy): Explained {
+function explainTimeout(
+  error: unknown,
+  cause: TimeoutFailure,
+  policy: ToolPolicy,
+  earlierAttempts: number,
+): Explained {
   const begun = heartbeatRecord(cause.lastHeartbeatDetails);
   const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
   // Heartbeat details may be those of an earlier attempt, and so is the failure.
-  const earlier = Math.max(begun?.attempt ?? 0, attemptReport(before?.details)?.attempt ?? 0);
+  const earlier = Math.max(
+    earlierAttempts,
+    begun?.attempt ?? 0,
+    attemptReport(before?.details)?.attempt ?? 0,
+  );
   const waited = cause.timeoutType === 'SCHEDULE_TO_START';
-  const attempts = waited ? earlier : Math.max(earlier, attemptsOf(error, policy));
+  const attempts = waited
+    ? earlier
+    : Math.max(earlier, earlierAttempts + attemptsOf(error, policy));
   const { repeatable } = policy;
   const { type, message } = timeoutOutcome(cause.timeoutType, policy, {
     repeatable,
@@ -158,11 +227,4 @@ function attemptsOf(error: unknown, policy: ToolPolicy): number {
   const exhausted =
     error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED';
   return exhausted ? policy.retry.maximumAttempts : 1;
-}
-
-function attemptReport(details: unknown): AttemptReport | undefined {
-  const first: unknown = Array.isArray(details) ? details[0] : undefined;
-  return isRecord(first) && typeof first['attempt'] === 'number'
-    ? (first as unknown as AttemptReport)
-    : undefined;
 }

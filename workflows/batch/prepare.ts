@@ -1,4 +1,4 @@
-import { scheduleActivity } from '@temporalio/workflow';
+import { ApplicationFailure, scheduleActivity } from '@temporalio/workflow';
 import type { PrepareCallArgs } from '../../activities/tools/prepare-calls.ts';
 import type {
   MissingCall,
@@ -8,7 +8,10 @@ import type {
 import { readPreparedCall } from '../../core/calls/prepared-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { shorten } from '../../core/json.ts';
+import { INTERNAL_ERROR } from '../../core/failures.ts';
 import { PREPARE_CALL } from '../../core/names.ts';
+import { fits } from '../../core/shape.ts';
+import { PREPARED_CALL } from '../../core/turn/carried.ts';
 import { MODEL_RETRY } from '../retry.ts';
 
 // A worker prepares the calls of a reply together with it. These are the calls that it has to prepare
@@ -42,7 +45,7 @@ export async function prepareMissing(
         startToCloseTimeout: '30s',
         retry: MODEL_RETRY,
       });
-      return readPreparedCall(recorded);
+      return checked(recorded);
     }),
   );
 }
@@ -63,5 +66,14 @@ export async function prepareEdited(
     retry: { maximumAttempts: 5, maximumInterval: '10s' },
     cancellationType: 'TRY_CANCEL',
   });
-  return readPreparedCall(recorded);
+  return checked(recorded);
+}
+
+/** Somebody may have completed the activity by hand. An Update fails with this, and not the workflow task. */
+function checked(recorded: RecordedPreparedCall): PreparedCall {
+  if (fits(PREPARED_CALL, recorded)) return readPreparedCall(recorded);
+  throw ApplicationFailure.nonRetryable(
+    'What was returned for the call does not say whether it may run.',
+    INTERNAL_ERROR,
+  );
 }

@@ -1,4 +1,5 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
+import { MAX_DURATION } from '../../core/duration.ts';
 
 /**
  * Where the callbacks of a batch run: an activity that ended, a decision, a timer, a cancelled turn.
@@ -47,7 +48,7 @@ export class BatchScope {
   onTimeout(after: number, work: () => void): void {
     this.timer = new CancellationScope();
     this.timer
-      .run(() => sleep(after))
+      .run(() => sleep(Math.min(after, MAX_DURATION)))
       .then(
         () => this.guard(work),
         // All calls have ended, or the turn was cancelled.

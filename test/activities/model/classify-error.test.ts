@@ -84,6 +84,14 @@ describe('an answer of the API is final or worth another attempt:', () => {
       AGAIN,
     ],
     [
+      '429 with a date of a machine whose clock is two minutes behind: retryable, waits as long as it means',
+      rateLimited({
+        date: new Date(NOW - 120_000).toUTCString(),
+        'retry-after': new Date(NOW - 30_000).toUTCString(),
+      }),
+      again(90_000),
+    ],
+    [
       '429 with retry-after-ms: retryable, waits as the API says',
       rateLimited({ 'retry-after-ms': '250' }),
       again(250),

@@ -103,6 +103,7 @@ const misordered = failure(
   'messages.1: `tool_use` ids were found without `tool_result` blocks immediately after: toolu_1.',
   badRequest,
 );
+const noContainer = failure('container: container_1 has expired', badRequest);
 const overloaded = failure('Overloaded', { status: 529 }, { retryable: true });
 const overloadedForGood = failure('Overloaded', { status: 529 });
 const badFile = (part: number) =>
@@ -133,10 +134,11 @@ test(`the model is asked again, in this order: ${rows.map(({ name }) => name).jo
   expect(rows.map(({ row }) => row)).toEqual([
     '1. fetch new credentials (at most 1): the key may have been rotated',
     '2. send texts before calls (at most 1): the API rejects a text between a call and its result',
-    '3. ask for a valid reply (at most 2): an invalid reply would make every later request of the conversation a 400',
-    '4. give the reply more room (at most 1): it was cut off by max_tokens, and the agent has maxTokensRetry',
-    '5. ask the fallback model (at most one for each fallback): the model is still overloaded after 2 attempts, or no attempt follows',
-    '6. leave out files (at most one for each file): a file in the newest results that the API rejects would make every later request a 400',
+    "3. leave out the sandbox (at most 1): it has expired by the API's clock, which may not be that of the worker",
+    '4. ask for a valid reply (at most 2): an invalid reply would make every later request of the conversation a 400',
+    '5. give the reply more room (at most 1): it was cut off by max_tokens, and the agent has maxTokensRetry',
+    '6. ask the fallback model (at most one for each fallback): the model is still overloaded after 2 attempts, or no attempt follows',
+    '7. leave out files (at most one for each file): a file in the newest results that the API rejects would make every later request a 400',
   ]);
 });
 
@@ -144,6 +146,7 @@ test(`the model is asked again, in this order: ${rows.map(({ name }) => name).jo
 const takes: Record<string, { responses: ModelResponse[]; change: object; attempt?: number }> = {
   'fetch new credentials': { responses: [stale], change: {} },
   'send texts before calls': { responses: [misordered], change: { messages: textsFirst } },
+  'leave out the sandbox': { responses: [noContainer], change: { withoutContainer: true } },
   'ask for a valid reply': { responses: [invalid, invalid], change: { paid: usage(1) } },
   'give the reply more room': {
     responses: [cutOff],
@@ -199,6 +202,11 @@ describe('the model is not asked again', () => {
       },
     ],
     ['for a file in what a person has said', badFile(0), { first: withPhoto(), tailLength: 1 }],
+    [
+      'for code that waits in a sandbox that was not given',
+      failure('container_id is required when there are pending tool uses', badRequest),
+      {},
+    ],
     ['after another failure', failure('Boom', {}, { retryable: true }), { attempt: 3 }],
   ])('%s', ([, response, change]) => {
     const given = { ...circumstances, ...change };

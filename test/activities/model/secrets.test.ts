@@ -1,4 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { classifyModelError, withoutSecrets } from '../../../activities/model/classify-error.ts';
 import { modelClient } from '../../../activities/model/client.ts';
@@ -189,6 +190,21 @@ describe('what looks like a credential is blotted out, sent or not:', () => {
   ] as const)('%s', ([said, told]) => {
     expect(createSecrets().redact(said)).toBe(told);
   });
+});
+
+test('tokens in a text are those that a pattern finds, in a time that grows with the text alone', () => {
+  const secrets = createSecrets();
+  const unit = fc.constantFrom('eyJ', 'a', '-', '_', '.', ' ', 'ey', 'J', '/', '***');
+  fc.assert(
+    fc.property(fc.string({ unit }), (text) => {
+      const expected = text.replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '***');
+      expect(secrets.redact(text)).toBe(expected);
+    }),
+  );
+  // With the pattern alone, the first of these takes some five minutes.
+  for (const text of ['eyJ-', 'eyJ-a.', 'eyJa.-', 'sk-ant-', 'Bearer ', '://']) {
+    expect(secrets.redact(text.repeat(250_000))).toBeTypeOf('string');
+  }
 });
 
 test('a key that cannot be a header fails at once and is not repeated', async () => {

@@ -49,6 +49,10 @@ describe('what the model reads of a call', () => {
     );
   });
 
+  test('whose image stands elsewhere is where', () => {
+    expect(texts.fileBelowText('image', 2)).toBe('[image 2 of this result: see below]');
+  });
+
   test('that was tried more than once is how often', () => {
     expect([0, 1, 2, 3].map(texts.afterAttempts)).toEqual([
       '',
@@ -210,9 +214,34 @@ describe('the sentences of the workers', () => {
       texts.inexactInputText('pay', { type: 'duplicate key', path: 'order.id' }),
       'pay did not run: order.id comes twice. Send each key once.',
     ],
+    [
+      texts.inputProblemText('pay', { problem: 'cents: missing' }),
+      'The input does not match the schema of pay, so the tool did not run:\ncents: missing',
+    ],
+    [
+      texts.inputProblemText('pay', { problem: 'too slow', givenUpAfter: 100 }),
+      'The input could not be checked against the schema of pay within 100 ms, so the tool did not run. Send a shorter or simpler one.',
+    ],
+    [
+      texts.notCheckedText(10_000),
+      'It could not be checked within 10 s. Send a shorter or simpler one.',
+    ],
+    [
+      texts.TOO_LARGE_TO_CHECK,
+      'It is too large or too deeply nested to be checked. Send a shorter or simpler one.',
+    ],
+    [texts.problemList(['a', 'b'], (problem) => `- ${problem}`), '- a\n- b'],
     [texts.noActionText('computer'), 'The call of computer names no action, so nothing was done.'],
     [texts.toolGoneText('pay'), 'The tool pay is no longer available.'],
     [texts.toolMissingHereText('support', 'pay'), 'Agent support has no tool pay on this worker.'],
+    [
+      texts.unreadableResultText('bytes', true),
+      'The call was completed by hand with a result that cannot be read (bytes).',
+    ],
+    [
+      texts.unreadableResultText('Unknown encoding: x', false),
+      'The call was completed by hand with a result that cannot be read (Unknown encoding: x). It may or may not have taken effect; check before calling it again.',
+    ],
     [texts.noWorkerText('pay'), 'No worker of this task queue runs pay; the call had no effect.'],
     [texts.interruptedText(2), 'Attempt 2 began and was interrupted.'],
     [
@@ -252,6 +281,14 @@ describe('the sentences of the workers', () => {
     [texts.tooDeepText(200), 'It is nested more than 200 levels deep.'],
   ] as const)('%s', ([text, expected]) => {
     expect(text).toBe(expected);
+  });
+
+  test('list fifty problems', () => {
+    const problems = Array.from({ length: 51 }, (_, i) => i);
+
+    const lines = texts.problemList(problems, String).split('\n');
+
+    expect(lines).toEqual([...problems.slice(0, 50).map(String), '… and 1 more']);
   });
 
   test('quote 2,000 characters of what is wrong with an input', () => {

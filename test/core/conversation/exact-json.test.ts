@@ -121,12 +121,11 @@ describe('a key that comes twice', () => {
 });
 
 test('a text and what was read from it are the same, or one says why not', () => {
-  const of = (text: string) => inexactOf(text, JSON.parse(text));
-
-  expect(of('{"a": 1}')).toBeUndefined();
-  expect(of('{"a": 1.0}')).toBeUndefined();
-  expect(of('{"a": 1e400}')).toMatchObject({ path: 'a' });
-  expect(of(nested(5_000))).toBeUndefined();
+  for (const text of ['{"a": 1}', '{"a": 1.0}', nested(5_000)]) {
+    expect(inexactOf(text, JSON.parse(text))).toBeUndefined();
+  }
+  const text = '{"a": 1e400}';
+  expect(inexactOf(text, JSON.parse(text))).toMatchObject({ path: 'a' });
 });
 
 describe('the members of an object in a text', () => {

@@ -211,3 +211,10 @@ describe('a tail that is sealed', () => {
     );
   });
 });
+
+test('what is said with half an emoji becomes part of the conversation without it', () => {
+  const said: Message = { role: 'user', content: 'cut \ud83d' };
+  const { tail, tailBytes } = append(EMPTY_TRANSCRIPT, said);
+  expect(tail).toEqual([{ role: 'user', content: 'cut \ufffd' }]);
+  expect(tailBytes).toBe(jsonBytes(tail[0]));
+});

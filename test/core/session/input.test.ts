@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { checkSend, checkSessionArgs } from '../../../core/session/input.ts';
+import { findCarriedProblem } from '../../../core/session/carried.ts';
+import { checkClose, checkSend, checkSessionArgs } from '../../../core/session/input.ts';
+import { beginSession } from '../../../core/session/memory.ts';
 
 const says = (role: string, content: unknown) => ({ role, content });
 const asks = says('assistant', [{ type: 'tool_use', id: 'toolu_1', name: 'look', input: {} }]);
@@ -70,4 +72,30 @@ describe('a message is', () => {
   ] as const)('not %s', ([, send, problem]) => {
     expect(checkSend(send)).toMatch(problem);
   });
+});
+
+test.for<[close: unknown, problem: string | undefined]>([
+  [undefined, undefined],
+  [null, undefined],
+  [{}, undefined],
+  [{ interrupt: true }, undefined],
+  [{ interrupt: 'yes' }, 'interrupt must be true or false'],
+  [{ now: true }, 'unknown field now; close takes interrupt'],
+  [42, 'close takes nothing, or one argument: { interrupt }'],
+  [[], 'close takes nothing, or one argument: { interrupt }'],
+])('a close may be, or not: %j', ([close, problem]) => {
+  expect(checkClose(close)).toBe(problem);
+});
+
+const waiting = (turnId: unknown) => [{ turnId, input: 'Hello' }];
+
+test('what an earlier run hands on is recognized', () => {
+  const memory = beginSession({ agent: 'tester' });
+  expect(findCarriedProblem(memory)).toBeUndefined();
+  expect(findCarriedProblem({ ...memory, waiting: waiting('chat.turn-1') })).toBeUndefined();
+  expect(findCarriedProblem({ ...memory, waiting: waiting('') })).toBe(
+    'carried.waiting[0].turnId must be a text that is not empty',
+  );
+  expect(findCarriedProblem({ ...memory, usage: null })).toBe('carried.usage must be an object');
+  expect(findCarriedProblem(7)).toBe('carried must be an object');
 });

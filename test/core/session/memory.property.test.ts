@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { findCarriedProblem } from '../../../core/session/carried.ts';
 import type { RunningTurn, SessionMemory, TurnOutcome } from '../../../core/session/memory.ts';
 import {
   beginSession,
@@ -87,6 +88,7 @@ class Model {
       case 'continues as new':
         if (this.running === undefined) {
           this.memory = JSON.parse(JSON.stringify(this.memory)) as SessionMemory;
+          expect(findCarriedProblem(this.memory)).toBeUndefined();
         }
         break;
       case 'closes': {

@@ -148,6 +148,11 @@ describe('limits that somebody gives', () => {
     [{ costUSD: '1' }, 'has a costUSD that is not a number of at least 0'],
     [{ wallTime: Number.NaN }, 'has a wallTime that is not a number of at least 0'],
     [{ toolCalls: 1.5 }, 'has a toolCalls that is not a whole number'],
+    [{ wallTime: 3_153_600_000_000 }, undefined],
+    [
+      { wallTime: 3_153_600_000_001 },
+      'has a wallTime of more than 3153600000000 milliseconds, which is 36,500 days',
+    ],
   ] as const)('%j: %s', ([limits, problem]) => {
     expect(findBudgetProblem(limits)).toBe(problem);
   });

@@ -3,7 +3,10 @@ import type { Message } from '../../../core/conversation/messages.ts';
 import { InvalidTurnError, openingMessages } from '../../../core/turn/input.ts';
 
 const opening = (input: unknown): Message[] => openingMessages({ agent: 'support', input });
-const user = (...content: unknown[]) => ({ role: 'user', content });
+const user = (...content: unknown[]) => ({
+  role: 'user',
+  content: content.length === 0 ? 'customer 1234' : content,
+});
 const assistant = (...content: unknown[]) => ({ role: 'assistant', content });
 const asks = (id: string) => ({ type: 'tool_use', id, name: 'get_orders', input: {} });
 const answers = (id: string) => ({ type: 'tool_result', tool_use_id: id, content: 'none' });
@@ -65,7 +68,7 @@ describe('a turn begins', () => {
 const ONE_ARGUMENT = 'agentTurn takes one argument: { agent, input, context?, … }';
 const NO_AGENT = 'agent must be the name of an agent';
 const NO_INPUT = 'input must be a text, content blocks, or messages';
-const EMPTY = 'input is empty: the API refuses empty text';
+const EMPTY = 'input is empty: the API rejects empty text';
 const MIXED = 'input mixes messages (with a role) and content blocks (with a type)';
 
 describe('a turn is refused', () => {
@@ -94,6 +97,11 @@ describe('a turn is refused', () => {
       'an output that is no schema',
       { agent: 'a', input: 'x', output: 'json' },
       'output must be a JSON Schema',
+    ],
+    [
+      'half an emoji in a schema',
+      { agent: 'a', input: 'x', output: { description: 'cut \ud83d' } },
+      'output holds half of an emoji or of another pair of characters, which the API rejects',
     ],
     ['an agent that is not named by a text', { agent: { name: 'a' }, input: 'Hello' }, NO_AGENT],
   ] as const)('with %s', ([, args, message]) => {
@@ -247,9 +255,12 @@ describe('what a turn says of its batches', () => {
       { onToolFailure: 'stop' },
       'onToolFailure must be one of report, cancelSiblings, failTurn',
     ] as const,
-    ...['30s', 0, -1, Number.NaN, Number.POSITIVE_INFINITY, null].map(
+    ...['30s', 0, 0.5, -1, Number.NaN, Number.POSITIVE_INFINITY, 3.2e12, null].map(
       (batchTimeout) =>
-        [{ batchTimeout }, 'batchTimeout must be a number of milliseconds above 0'] as const,
+        [
+          { batchTimeout },
+          'batchTimeout must be a number of milliseconds from 1 to 3153600000000, which is 36,500 days',
+        ] as const,
     ),
   ])('must not be %o', ([policy, message]) => {
     expect(() => beginning(policy)).toThrow(new InvalidTurnError(message));

@@ -4,6 +4,7 @@ import type { PinnedAgent } from '../../../core/agent-spec.ts';
 import type { SettledCall, ToolOutcome } from '../../../core/calls/outcome.ts';
 import { toolUses } from '../../../core/conversation/messages.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
+import { findBeginningProblem } from '../../../core/turn/beginning.ts';
 import type { Circumstances, Decision, NextStep } from '../../../core/turn/decide.ts';
 import {
   afterLastWord,
@@ -209,12 +210,28 @@ function play(about: Settings, happenings: readonly Happening[]): Played {
         break;
       }
       case 'continue as new':
+        expect(findBeginningProblem(carriedBy(state, next))).toBeUndefined();
         if (!event.carries) take({ state, next: withoutNewRun(next, now) });
         else if (next.next.type === 'ask model') take(atBeginning(state, { agent }, now));
         else take(atBeginning(state, { agent, prepared: next.next.prepared }, now));
         break;
     }
   }
+}
+
+/** What the next run is started with, as JSON brings it there. */
+function carriedBy(state: TurnState, { agent, next }: NextStep & { type: 'continue as new' }) {
+  const prepared = next.type === 'run tools' ? next.prepared : undefined;
+  const turn = {
+    type: 'continued',
+    state,
+    agent,
+    ofSession: false,
+    begunAt: 1,
+    prepared,
+    seen: [],
+  };
+  return JSON.parse(JSON.stringify(turn)) as unknown;
 }
 
 const INVALID = { output: { type: 'invalid', problem: 'stars: missing' } } as const;

@@ -1,0 +1,44 @@
+import { findTurnIdProblem } from '../names.ts';
+import type { Shape } from '../shape.ts';
+import { list, misfitCarried, object, oneOf, optional, text, tuple, whole } from '../shape.ts';
+import { CONVERSATION_FIELDS, INPUT, PINNED_AGENT, SPENT, USAGE } from '../turn/carried.ts';
+import type { Receipt, SessionMemory, WaitingTurn } from './memory.ts';
+import type { EndedTurn } from './protocol.ts';
+
+const TURN_ID: Shape<string> = (value, at) => {
+  const problem = findTurnIdProblem(value);
+  return problem === undefined ? undefined : `${at} ${problem}`;
+};
+
+const WAITING = object<WaitingTurn>({
+  turnId: TURN_ID,
+  input: INPUT,
+  urgent: optional(oneOf(true)),
+});
+
+const RECEIPT = tuple<Receipt>(text(), text(), text(), optional(text()) as Shape<string>);
+
+const ENDED = object<EndedTurn>({
+  turnId: text(),
+  stopReason: text() as Shape<EndedTurn['stopReason']>,
+  endedAt: text(),
+  message: optional(text()),
+});
+
+const MEMORY = object<SessionMemory>({
+  ...CONVERSATION_FIELDS,
+  agent: optional(PINNED_AGENT),
+  next: whole(1),
+  waiting: list(WAITING),
+  receipts: list(RECEIPT),
+  turns: whole(),
+  usage: USAGE,
+  spent: SPENT,
+  last: optional(ENDED),
+  closing: optional(oneOf(true)),
+});
+
+/** Why this cannot be what an earlier run of a session hands on, or `undefined`. */
+export function findCarriedProblem(carried: unknown): string | undefined {
+  return misfitCarried(MEMORY, carried, 'carried');
+}

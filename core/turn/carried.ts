@@ -1,0 +1,251 @@
+import type { AgentLimits, AgentSpec, PinnedAgent, PinnedSpec } from '../agent-spec.ts';
+import { FALLBACK_REASONS } from '../agent-spec.ts';
+import type { BatchPolicy } from '../calls/batch-policy.ts';
+import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
+import type { Access } from '../calls/order.ts';
+import type { ApprovalRecord, OutcomeType } from '../calls/outcome.ts';
+import { OUTCOMES, STORED_RESULT } from '../calls/outcome.ts';
+import type { MissingCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import type { CallRecord } from '../calls/record.ts';
+import type { ToolPolicy } from '../calls/tool-policy.ts';
+import type { Message } from '../conversation/messages.ts';
+import type { Container } from '../conversation/server-calls.ts';
+import type { Segment, Transcript } from '../conversation/transcript.ts';
+import { WORKFLOW_ID_LIMIT } from '../names.ts';
+import type { Shape } from '../shape.ts';
+import {
+  anything,
+  bool,
+  byType,
+  either,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  someText,
+  text,
+  tuple,
+  whole,
+} from '../shape.ts';
+import type { Spent } from './budget.ts';
+import { ON_LIMIT } from './budget.ts';
+import type { TakenFallback } from './fallback.ts';
+import type { Prices } from './prices.ts';
+import type { TurnState } from './state.ts';
+import type { SteeringMessage } from './steering.ts';
+import type { CacheCreation, ServerToolUsage, Usage } from './usage.ts';
+
+// The shapes of what one run hands on to another: a session to its turns, a run to the next one. A plain
+// client may start a workflow with anything in their place. No stricter than what an older version of Plait
+// may have handed on, since a session would end with it; strict enough that no function of core/ trips.
+
+const count = whole();
+const amount = number(0);
+const time = number(0);
+
+const CLAIM = record(text());
+
+const BLOCK: Shape<Record<string, unknown>> = (value, at) => {
+  const block = object<{ type: string }>({ type: text() });
+  const problem = block(value, at);
+  if (problem !== undefined) return problem;
+  switch ((value as { type: string }).type) {
+    case 'text':
+      return object<{ text: string }>({ text: text() })(value, at);
+    case 'tool_use':
+      return object<{ id: string; name: string }>({ id: text(), name: text() })(value, at);
+    default:
+      return undefined;
+  }
+};
+
+const MESSAGE = object<{ role: string; content: unknown }>({
+  role: oneOf('user', 'assistant', 'system'),
+  content: either(text(), list(BLOCK)),
+}) as Shape<Message>;
+
+const SEGMENT = object<Segment>({
+  claim: CLAIM,
+  digest: text(),
+  messages: count,
+  bytes: count,
+  compacted: optional(oneOf(true)),
+  files: optional(oneOf(true)),
+});
+
+const TRANSCRIPT = object<Transcript>({
+  segments: list(SEGMENT),
+  tail: list(MESSAGE),
+  tailBytes: count,
+  sealedMessages: optional(list(MESSAGE)),
+});
+
+const FALLBACK = object<TakenFallback>({ model: text(), because: oneOf(...FALLBACK_REASONS) });
+
+const CONTAINER = object<Container>({ id: text(), expires_at: text() });
+
+export const USAGE = object<Usage>({
+  input_tokens: amount,
+  output_tokens: amount,
+  cache_creation_input_tokens: amount,
+  cache_read_input_tokens: amount,
+  cache_creation: optional(
+    object<CacheCreation>({
+      ephemeral_5m_input_tokens: amount,
+      ephemeral_1h_input_tokens: amount,
+    }),
+  ),
+  server_tool_use: optional(
+    object<ServerToolUsage>({ web_search_requests: amount, web_fetch_requests: amount }),
+  ),
+});
+
+const APPROVAL = object<ApprovalRecord>({
+  decision: oneOf('approved', 'denied', 'expired'),
+  by: optional(text()),
+  reason: optional(text()),
+  input: anything,
+  at: text(),
+});
+
+const CALL = object<CallRecord>({
+  id: text(),
+  name: text(),
+  input: anything,
+  outcome: oneOf(...(Object.keys(OUTCOMES) as OutcomeType[])),
+  message: optional(text()),
+  round: count,
+  attempts: amount,
+  start: text(),
+  end: text(),
+  approval: optional(APPROVAL),
+});
+
+export const INPUT = either(text(), list(BLOCK)) as Shape<SteeringMessage['input']>;
+
+const STEERING = object<SteeringMessage>({ turnId: text(), input: INPUT });
+
+const PRICES = object<Prices>({
+  input: amount,
+  output: amount,
+  cacheWrite5m: optional(amount),
+  cacheWrite1h: optional(amount),
+  cacheRead: optional(amount),
+});
+
+/** The server rejects another, and the whole workflow task with it. */
+const QUEUE = someText(WORKFLOW_ID_LIMIT);
+
+/** Longer than any other is allowed: an agent may have been pinned before there was a limit. */
+const duration = number(Number.MIN_VALUE);
+
+const BATCH = object<BatchPolicy>({
+  onToolFailure: oneOf(...ON_TOOL_FAILURE),
+  batchTimeout: optional(duration),
+});
+
+const POLICY = object<ToolPolicy>({
+  repeatable: bool,
+  startToCloseTimeout: duration,
+  heartbeatTimeout: duration,
+  scheduleToStartTimeout: optional(duration),
+  scheduleToCloseTimeout: optional(duration),
+  taskQueue: optional(QUEUE),
+  // With none a call would wait for ever.
+  concurrency: optional(whole(1)),
+  approvalTimeout: optional(duration),
+  retry: object<ToolPolicy['retry']>({
+    maximumAttempts: count,
+    initialInterval: duration,
+    maximumInterval: duration,
+    backoffCoefficient: number(1),
+    nonRetryableErrorTypes: list(text()),
+  }),
+});
+
+const LIMITS = object<AgentLimits>({
+  rounds: amount,
+  concurrency: whole(1),
+  historyEvents: optional(amount),
+  toolCalls: optional(amount),
+  inputTokens: optional(amount),
+  outputTokens: optional(amount),
+  costUSD: optional(amount),
+  wallTime: optional(amount),
+});
+
+const SPEC = byType<PinnedSpec>({
+  stored: { digest: text(), claim: CLAIM },
+  inline: { digest: text(), spec: record(anything) as Shape<unknown> as Shape<AgentSpec> },
+});
+
+export const PINNED_AGENT = object<PinnedAgent>({
+  name: text(),
+  spec: SPEC,
+  policies: list(tuple<[string, ToolPolicy]>(text(), POLICY)),
+  limits: LIMITS,
+  batch: BATCH,
+  announcesApprovals: optional(oneOf(true)),
+  onLimit: optional(oneOf(...ON_LIMIT)),
+  prices: optional(PRICES),
+  fallbackPrices: optional(list(tuple<[string, Prices]>(text(), PRICES))),
+  modelTaskQueue: optional(QUEUE),
+  outputRepairs: optional(count),
+  notes: optional(oneOf('system', 'user')),
+});
+
+const ACCESS: Shape<Access> = either(
+  oneOf('exclusive'),
+  object<Exclude<Access, string>>({
+    reads: optional(list(text())),
+    writes: optional(list(text())),
+  }),
+);
+
+/** The server rejects a long one, and the whole workflow task with it. */
+const MAX_SUMMARY = 1_000;
+
+export const PREPARED_CALL = byType<RecordedPreparedCall | MissingCall>({
+  ready: { summary: text(MAX_SUMMARY), access: optional(ACCESS), approval: optional(oneOf(true)) },
+  invalid: { message: text(), access: optional(ACCESS) },
+  refused: { message: text(), access: optional(ACCESS) },
+  missing: {},
+});
+
+export const CONVERSATION_FIELDS = {
+  transcript: TRANSCRIPT,
+  stored: list(STORED_RESULT),
+  fallback: optional(FALLBACK),
+  container: optional(CONTAINER),
+};
+
+/** Without its steering messages, which may stand beside it in histories. */
+export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringMessage[] }>({
+  ...CONVERSATION_FIELDS,
+  rounds: count,
+  text: text(),
+  usage: USAGE,
+  calls: list(CALL),
+  callBytes: count,
+  before: count,
+  steering: optional(list(STEERING)),
+  joined: list(text()),
+  unread: count,
+  repairs: count,
+  output: anything,
+  costUSD: optional(amount),
+  refusalFallback: optional(FALLBACK),
+});
+
+export const STEERINGS = list(STEERING);
+
+export const SPENT = object<Spent>({
+  rounds: amount,
+  toolCalls: amount,
+  inputTokens: amount,
+  outputTokens: amount,
+  wallTime: time,
+  costUSD: optional(amount),
+});

@@ -1,0 +1,81 @@
+import type { Json } from '../json.ts';
+import type { Shape } from '../shape.ts';
+import {
+  anything,
+  argument,
+  byType,
+  misfit,
+  object,
+  optional,
+  said,
+  someText,
+  text,
+} from '../shape.ts';
+import { TOOL_USE_ID_LIMIT, WORKFLOW_ID_LIMIT } from '../names.ts';
+import { findInputProblem } from './input.ts';
+import type { Approve, Completion, CompletionResult, Deny } from './protocol.ts';
+import type { TurnState } from './state.ts';
+import type { SteeringMessage } from './steering.ts';
+
+// What may come to a running turn. Anyone who can reach the namespace may send anything, with any client.
+
+/** Who decides and why is for people; what the model may read of it is shorter still. */
+const MAX_TEXT = 10_000;
+
+const callId = said('be the id of a tool_use block', someText(TOOL_USE_ID_LIMIT));
+const decision = {
+  callId,
+  by: said('say who decides', someText(MAX_TEXT)),
+  reason: optional(text(MAX_TEXT)),
+};
+
+const APPROVE = argument(
+  'approve takes one argument: { callId, by, reason?, input? }',
+  object<Approve>({ ...decision, input: anything }),
+);
+const DENY = argument('deny takes one argument: { callId, by, reason? }', object<Deny>(decision));
+
+const RESULT = said(
+  'be a value, or say why the call failed',
+  byType<CompletionResult>({
+    succeeded: { value: anything as Shape<Json> },
+    failed: { message: someText(Number.POSITIVE_INFINITY) },
+  }),
+);
+
+const COMPLETION = argument(
+  'completeToolCall takes one argument: { callId, key, result }',
+  object<Completion>({ callId, key: text(MAX_TEXT), result: RESULT }),
+);
+
+const STEERING = argument(
+  'note takes one argument: { turnId, input }',
+  object<SteeringMessage>({
+    turnId: said('be the id of a turn', someText(WORKFLOW_ID_LIMIT)),
+    input: (value) => findInputProblem(value),
+  }),
+);
+
+export function findApproveProblem(approve: unknown): string | undefined {
+  return misfit(APPROVE, approve, 'the argument of approve');
+}
+
+export function findDenyProblem(deny: unknown): string | undefined {
+  return misfit(DENY, deny, 'the argument of deny');
+}
+
+export function findCompletionProblem(completion: unknown): string | undefined {
+  return misfit(COMPLETION, completion, 'the argument of completeToolCall');
+}
+
+/** More messages than anybody waits for: a session keeps what its turn does not take in. */
+const MAX_STEERING = 100;
+
+export function findSteeringProblem(
+  { steering }: Pick<TurnState, 'steering'>,
+  message: unknown,
+): string | undefined {
+  return steering.length >= MAX_STEERING
+    ? `${MAX_STEERING} messages wait already`
+    : misfit(STEERING, message, 'the argument of note');
+}
