@@ -3,6 +3,8 @@ import type { StorageDriver } from '@temporalio/common';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
+import { given, recordProblem, rejectIf } from '../core/arguments.ts';
+import { isRecord } from '../core/json.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
@@ -80,6 +82,7 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
 
 /** `abandoned` always holds the tools that still run although their calls have ended. */
 export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
+  rejectIf(DeclarationError, optionsProblem(options));
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(
     [...new Set(options.agents)].map((agent) => withReadResult(agent, store)),
@@ -129,6 +132,29 @@ function rememberCredentials(secrets: Secrets, given: ActivitiesOptions['anthrop
     ...headers.map((line) => /^[^:]*(?:auth|key|token|secret)[^:]*:(.*)$/i.exec(line)?.[1]?.trim()),
   ];
   for (const value of values) if (typeof value === 'string') secrets.add(value);
+}
+
+function optionsProblem(options: ActivitiesOptions): string | undefined {
+  const problem = recordProblem('the options of a worker', options);
+  if (problem !== undefined) return problem;
+  const { agents, storage, anthropic } = options;
+  if (!Array.isArray(agents)) return `agents must be a list of agents; got ${given(agents)}`;
+  const wrong = agents.findIndex((agent: unknown) => !isAgent(agent));
+  if (wrong !== -1) {
+    return `agents[${wrong}] must be what defineAgent returns; got ${given(agents[wrong])}`;
+  }
+  if (storage !== undefined && !isStorage(storage)) {
+    return `storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`;
+  }
+  return anthropic === undefined ? undefined : recordProblem('anthropic', anthropic);
+}
+
+function isAgent(agent: unknown): boolean {
+  return isRecord(agent) && typeof agent['name'] === 'string' && agent['tools'] instanceof Map;
+}
+
+function isStorage(storage: unknown): boolean {
+  return isRecord(storage) && typeof storage['store'] === 'function';
 }
 
 /** Plait's own activities; tools have activity types of their own beside them. */

@@ -3,10 +3,19 @@ import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
-import { defined } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
+import { CompletionRejectedError, InvalidSessionError } from './errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
+import {
+  given,
+  jsonProblem,
+  optionalTextProblem,
+  recordProblem,
+  rejectIf,
+  textProblem,
+} from '../core/arguments.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { storedResult } from './client-storage.ts';
@@ -67,6 +76,30 @@ export interface AgentClientOptions {
   workerTimeout?: Duration;
 }
 
+function optionsProblem(options: AgentClientOptions): string | undefined {
+  const problem = recordProblem('AgentClient: the options', options);
+  if (problem !== undefined) return problem;
+  const { client, taskQueue, onWarning } = options;
+  if (client !== undefined && !isClient(client)) {
+    return `AgentClient: client must be a Client of @temporalio/client; got ${given(client)}`;
+  }
+  if (onWarning !== undefined && typeof onWarning !== 'function') {
+    return `AgentClient: onWarning must be a function; got ${given(onWarning)}`;
+  }
+  return optionalTextProblem('AgentClient: taskQueue', taskQueue);
+}
+
+function timeLimit(workerTimeout: Duration | undefined): number | undefined {
+  const limit = milliseconds('AgentClient: workerTimeout', workerTimeout, InvalidTurnError);
+  if (limit === undefined || limit > 0) return limit;
+  throw new InvalidTurnError(`AgentClient: workerTimeout must be above 0; got ${limit}`);
+}
+
+/** Not by its class: a program may have two copies of the package. */
+function isClient(client: unknown): boolean {
+  return isRecord(client) && isRecord(client['workflow']) && isRecord(client['options']);
+}
+
 /** Starts turns and sessions, and finds them again. Cheap to make; one per process is enough. */
 export class AgentClient {
   /** Temporal's client, for everything that is not here. */
@@ -76,6 +109,7 @@ export class AgentClient {
   private readonly patience: Patience;
 
   constructor(options: AgentClientOptions = {}) {
+    rejectIf(InvalidTurnError, optionsProblem(options));
     if (options.client === undefined) {
       const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
       const dataConverter = withStorage(options.dataConverter, options.storage);
@@ -90,7 +124,7 @@ export class AgentClient {
     }
     this.patience = new Patience(this.client, {
       onWarning: options.onWarning ?? ((message) => process.emitWarning(message, 'PlaitWarning')),
-      workerTimeout: milliseconds('workerTimeout', options.workerTimeout, InvalidTurnError),
+      workerTimeout: timeLimit(options.workerTimeout),
     });
     this.starter = {
       client: this.client,
@@ -148,8 +182,15 @@ export class AgentClient {
    */
   getTurn<Output = unknown>(
     turnId: string,
-    { agent, output }: GetTurnOptions<Output> = {},
+    options: GetTurnOptions<Output> = {},
   ): TurnHandle<Output> {
+    rejectIf(
+      InvalidTurnError,
+      textProblem('turnId', turnId),
+      recordProblem('options', options),
+      options?.agent === undefined ? undefined : recordProblem('agent', options.agent),
+    );
+    const { agent, output } = options;
     const { patience } = this;
     return new TurnHandle<Output>(this.client, turnId, {
       parse: parserOf(agent, output),
@@ -199,6 +240,7 @@ export class AgentClient {
    * no such session, the first use of the handle throws a `SessionNotFoundError`.
    */
   getSession(sessionId: string): SessionHandle {
+    rejectIf(InvalidSessionError, textProblem('sessionId', sessionId));
     return new SessionHandle(this.client, sessionId, { patience: this.patience });
   }
 
@@ -246,6 +288,8 @@ export class AgentClient {
    * `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
   async completeToolCall(token: string, result: unknown): Promise<void> {
+    const problem = jsonProblem('the result', result);
+    if (problem !== undefined) throw new CompletionRejectedError(undefined, problem);
     const value = await storedResult(this.client, result);
     await completeCall(this.client, token, { type: 'succeeded', value });
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { jsonProblem, optionalTextProblem, recordProblem } from '../core/arguments.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { messageCount } from '../core/conversation/transcript.ts';
 import { fingerprint } from '../core/fingerprint.ts';
@@ -20,6 +21,7 @@ import {
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
 } from '../core/session/protocol.ts';
+import { findInputProblem } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import type { SessionStart } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
@@ -112,6 +114,8 @@ export class SessionHandle<Output = unknown> {
    * await session.send('Only those of May.', { whenBusy: 'steer' });
    */
   async send(input: SessionInput, options: SendOptions = {}): Promise<SessionTurnHandle<Output>> {
+    const problem = sendProblem(input, options);
+    if (problem !== undefined) throw new SendRejectedError(this.sessionId, `${problem}.`);
     const { idempotencyKey = randomUUID(), whenBusy } = options;
     const { creation } = this;
     const agent = creation?.agent;
@@ -120,8 +124,8 @@ export class SessionHandle<Output = unknown> {
       idempotencyKey,
       ...defined({ agent, whenBusy }),
     };
-    const problem = sizeProblem(this.client, argument);
-    if (problem !== undefined) throw new SendRejectedError(this.sessionId, `${problem}.`);
+    const size = sizeProblem(this.client, argument);
+    if (size !== undefined) throw new SendRejectedError(this.sessionId, `${size}.`);
     // The server answers an id that it knows without asking the session, so the id has the message too.
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;
     const update = { name: SEND_UPDATE, argument, id };
@@ -193,6 +197,16 @@ export class SessionHandle<Output = unknown> {
       if (isSettled || Date.now() > giveUpAt) return answer;
     }
   }
+}
+
+/** What a session would reject too, after a request. */
+function sendProblem(input: unknown, options: SendOptions): string | undefined {
+  return (
+    recordProblem('options', options) ??
+    optionalTextProblem('idempotencyKey', options.idempotencyKey) ??
+    jsonProblem('input', input) ??
+    findInputProblem(input)
+  );
 }
 
 async function hasEnded(client: Client, turnId: string): Promise<boolean> {

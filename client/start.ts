@@ -6,6 +6,7 @@ import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-wor
 import type { Agent } from '../agents/define-agent.ts';
 import { areMessages } from '../core/conversation/acceptable.ts';
 import type { Message } from '../core/conversation/messages.ts';
+import { optionalTextProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, shorten } from '../core/json.ts';
@@ -49,7 +50,6 @@ export async function startTurn(
   const args = turnArgs(agent, input, options);
   const { agent: name } = args;
   const { taskQueue = queue, user } = options;
-  if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
   const attributes = attributesOfTurn(name, user);
   const turnId = options.turnId ?? `${name}-${randomUUID()}`;
   const inputDigest = turnDigest(args);
@@ -89,9 +89,11 @@ export async function startSession(
   options: StartSessionOptions,
 ): Promise<string> {
   const { client, searchable } = starter;
-  const name = nameOf(agent);
+  const name = nameOf(agent, InvalidSessionError);
+  rejectIf(InvalidSessionError, recordProblem('options', options));
+  const { messages: given = [] } = options;
+  rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  const given = options.messages ?? [];
   // What are no messages at all is for the check to say.
   const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
   const args = sessionArgs(agent, options, messages);
@@ -152,9 +154,7 @@ function sessionStart(
   args: SessionArgs,
   taskQueue = queue,
 ) {
-  if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
-    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
-  }
+  checkSessionId(sessionId);
   const problem = sizeProblem(client, args);
   if (problem !== undefined) throw new InvalidSessionError(problem);
   const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
@@ -165,6 +165,14 @@ function sessionStart(
     memo: { agent: args.agent },
     staticSummary: shorten(`${args.agent}: session`, 200),
   };
+}
+
+/** Throws an `InvalidSessionError` for what no session can have as its id. */
+export function checkSessionId(sessionId: unknown): void {
+  if (typeof sessionId === 'string' && (sessionId === '' || sessionId.length > MAX_SESSION_ID)) {
+    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
+  }
+  rejectIf(InvalidSessionError, textProblem('sessionId', sessionId));
 }
 
 async function withoutFilesOf(client: Client, args: SessionArgs): Promise<SessionArgs> {

@@ -1,4 +1,5 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { given, jsonProblem, recordProblem, textProblem } from '../core/arguments.ts';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
 import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
@@ -158,12 +159,25 @@ export class TurnHandle<Output = unknown> {
    * `TemporalUnavailableError`.
    */
   async approve(callId: string, options: ApproveOptions): Promise<void> {
+    this.check('approved', callId, options);
     await this.decide('approved', APPROVE_UPDATE, { ...options, callId });
   }
 
   /** Answers a call that waits for a person as denied. Throws what `approve` throws. */
   async deny(callId: string, options: DenyOptions): Promise<void> {
+    this.check('denied', callId, options);
     await this.decide('denied', DENY_UPDATE, { ...options, callId });
+  }
+
+  private check(decision: 'approved' | 'denied', callId: unknown, options: unknown): void {
+    const { turnId } = this;
+    const reason =
+      textProblem('callId', callId) ??
+      recordProblem('the decision', options) ??
+      jsonProblem('the decision', options);
+    if (reason === undefined) return;
+    const shown = typeof callId === 'string' ? callId : given(callId);
+    throw new DecisionRejectedError({ turnId, callId: shown, reason: `${reason}.`, decision });
   }
 
   private async decide(

@@ -1,3 +1,5 @@
+import { rejectIf, textProblem } from '../core/arguments.ts';
+import { InvalidStorageError } from './errors.ts';
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
@@ -24,6 +26,7 @@ const OTHERS = 0o007;
  * What it creates is for the user of the process alone, and counts as stored once the disk has it.
  */
 export function directoryStorage(directory: string): PlaitStorage {
+  rejectIf(InvalidStorageError, textProblem('directoryStorage: the directory', directory, 4_096));
   const root = resolve(directory);
   const folderOf = (key: string) => join(root, key.slice(0, 2));
   const pathOf = (key: string) => join(folderOf(key), key);
@@ -103,7 +106,7 @@ export function directoryStorage(directory: string): PlaitStorage {
       if (!hasCode(error, 'ENOENT')) throw error;
       const problem = await findProblem();
       if (problem === undefined) return undefined;
-      throw new Error(`Cannot read ${pathOf(key)}`, { cause: problem });
+      throw new Error(`Cannot read ${pathOf(key)}`, { cause: error });
     }
   }
 

@@ -1,3 +1,4 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { StorageDriverClaim } from '@temporalio/common';
@@ -7,7 +8,7 @@ import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import { isGone } from './content.ts';
 import type { UnreadableHistory } from './errors.ts';
-import { UnreadableHistoryError } from './errors.ts';
+import { InvalidStorageError, UnreadableHistoryError } from './errors.ts';
 
 export interface LiveKeysOptions {
   /** All namespaces whose clients and workers write to the storage. @default the client's */
@@ -49,12 +50,14 @@ const MESSAGE_BYTES = 3_500_000;
  */
 export async function* liveKeys(
   client: Client,
-  {
-    namespaces = [client.options.namespace],
-    ignoreUnreadable = [],
-    onUnreadable,
-  }: LiveKeysOptions = {},
+  options: LiveKeysOptions = {},
 ): AsyncGenerator<string> {
+  rejectIf(
+    InvalidStorageError,
+    recordProblem('liveKeys: the client', client),
+    recordProblem('liveKeys: the options', options),
+  );
+  const { namespaces = [client.options.namespace], ignoreUnreadable = [], onUnreadable } = options;
   const reader = new KeyReader(client);
   for (const namespace of namespaces) {
     for await (const sources of chunks(sourcesOf(client, namespace))) {
@@ -131,7 +134,7 @@ async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Sou
   }
 }
 
-async function* only(answer: Promise<unknown>): AsyncGenerator<unknown> {
+async function* only(answer: Promise<unknown>): AsyncGenerator {
   yield await answer;
 }
 
@@ -183,7 +186,7 @@ async function* recordedOf(
   client: Client,
   namespace: string,
   { workflowId, runId, isRunning, historyBytes: bytes }: ListedWorkflow,
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const execution = { workflowId, runId };
   const service = client.workflowService;
   let historyBytes = bytes;

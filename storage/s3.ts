@@ -1,3 +1,4 @@
+import { recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { setMaxListeners } from 'node:events';
 import type * as S3 from '@aws-sdk/client-s3';
 import { defined, isRecord } from '../core/json.ts';
@@ -49,10 +50,12 @@ const CONCURRENT = 50;
  * tells a missing object from a forbidden one. `plait storage gc` needs s3:DeleteObject too.
  */
 export function s3Storage(options: S3StorageOptions): PlaitStorage {
+  rejectIf(InvalidStorageError, recordProblem('s3Storage: the options', options));
   const { bucket } = options;
   const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
   const location = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`}`;
   if (bucket === '') throw new InvalidStorageError('s3Storage: bucket must not be empty');
+  rejectIf(InvalidStorageError, textProblem('s3Storage: bucket', bucket));
   const place = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
   const opened = new Opened(() => openClient(options));
 

@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Agent } from '../agents/define-agent.ts';
@@ -33,6 +35,11 @@ export function withToolFaults<Context>(
   agent: Agent<Context>,
   faults: Readonly<Record<string, ToolFault>>,
 ): Agent<Context> {
+  rejectIf(
+    DeclarationError,
+    recordProblem('withToolFaults: the agent', agent),
+    recordProblem('withToolFaults: the faults', faults),
+  );
   const tools = new Map(agent.tools);
   for (const [name, fault] of Object.entries(faults)) {
     const tool = tools.get(name);

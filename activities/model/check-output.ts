@@ -6,7 +6,7 @@ import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
-import { inexactText, notJsonText, tooDeepText } from '../../core/calls/texts.ts';
+import { EMPTY_ANSWER, inexactText, notJsonText, tooDeepText } from '../../core/calls/texts.ts';
 import { inexactOf, isNestedDeeper, MAX_NESTING } from '../../core/conversation/exact-json.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
@@ -44,6 +44,7 @@ export async function checkOutput(
   const output = outputOf(source);
   if (output === undefined) return undefined;
   const text = textOf(content);
+  if (text.trim() === '') return { type: 'invalid', problem: EMPTY_ANSWER };
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -49,6 +49,10 @@ export async function runCommand(
   }
 }
 
+function sayWarning(message: string): void {
+  sayAside(oneLine(message));
+}
+
 function startTurn(
   client: Client,
   agent: string,
@@ -56,8 +60,7 @@ function startTurn(
   { taskQueue, turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
   const options: StartTurnOptions = defined({ turnId, context });
-  const onWarning = (message: string): void => sayAside(oneLine(message));
-  return new AgentClient({ client, taskQueue, onWarning }).start(agent, text, options);
+  return new AgentClient({ client, taskQueue, onWarning: sayWarning }).start(agent, text, options);
 }
 
 /** Shows the turn until it ends or the time is up. */

@@ -445,6 +445,8 @@ export function repairText(problem: string): string {
   return `Your reply does not match the required output format:\n${problem}\n\nReply again with the whole corrected JSON and nothing else.`;
 }
 
+export const EMPTY_ANSWER = 'It is empty.';
+
 export function notJsonText(problem: string): string {
   return `It is not valid JSON: ${problem}`;
 }

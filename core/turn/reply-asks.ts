@@ -37,8 +37,8 @@ export function replyAsks(
   const asks = byStopReason(reply);
   if (asks.type !== 'stop' || checked?.type !== 'invalid') return asks;
   const ended = reply.stopReason === 'end_turn' || reply.stopReason === 'stop_sequence';
-  const mayGoOn = (ended || reply.stopReason === 'max_tokens') && endsWithText(reply);
-  if (mayGoOn && repairs < maxRepairs) return { type: 'repair output', problem: checked.problem };
+  if (mayAnswerAgain(reply, ended) && repairs < maxRepairs)
+    return { type: 'repair output', problem: checked.problem };
   if (!ended) return asks;
   const problem = shorten(checked.problem, MAX_PROBLEM);
   const asked = repairs === 0 ? '' : `, asked ${repairs + 1} times`;
@@ -75,9 +75,14 @@ function byStopReason(reply: ModelReply): { type: 'run tools' } | { type: 'ask a
   }
 }
 
-/** The last block of a reply that was cut off may be thinking, which the API takes back only while the turn goes on. */
-function endsWithText({ content }: ModelReply): boolean {
-  return toolUses(content).length === 0 && sendableContent(content).at(-1)?.type === 'text';
+/**
+ * A model that has ended without a word, or with thinking alone, may have an answer. One that was cut off
+ * while it thought would be cut off again.
+ */
+function mayAnswerAgain({ stopReason, content }: ModelReply, ended: boolean): boolean {
+  if (toolUses(content).length > 0) return false;
+  const endsWithText = sendableContent(content).at(-1)?.type === 'text';
+  return ended || (stopReason === 'max_tokens' && endsWithText);
 }
 
 /** Asks for the answer again. */

@@ -10,7 +10,7 @@ import type { RefusalAnswer, ReplyAnswer } from '../conversation/model-call.ts';
 import type { RejectedFile } from '../conversation/rejected-files.ts';
 import { leaveOut } from '../conversation/rejected-files.ts';
 import type { CheckedOutput, ModelReply } from '../conversation/reply.ts';
-import { sendableContent } from '../conversation/sendable.ts';
+import { closeConversation, sendableContent } from '../conversation/sendable.ts';
 import type { Container } from '../conversation/server-calls.ts';
 import type { Segment, Transcript } from '../conversation/transcript.ts';
 import {
@@ -243,10 +243,19 @@ export function commitOutput(state: TurnState, checked: CheckedOutput | undefine
   return checked?.type === 'valid' ? { ...rest, output: JSON.parse(state.text) as unknown } : rest;
 }
 
-/** Asks for the answer again. */
+/**
+ * Asks for the answer again, in a message of the user: the model has ended its turn. Thinking at the end of
+ * its reply is left out, since the API does not take that back before another message. After a reply without
+ * a word the question follows what was asked before, or the results of its calls.
+ */
 export function commitRepair(state: TurnState, problem: string): TurnState {
-  const transcript = append(state.transcript, repairMessage(problem));
-  return { ...state, transcript, repairs: state.repairs + 1 };
+  const { transcript } = state;
+  const closed = withTail(transcript, closeConversation(transcript.tail));
+  return {
+    ...state,
+    transcript: append(closed, repairMessage(problem)),
+    repairs: state.repairs + 1,
+  };
 }
 
 /** Answers every call of the reply that was just committed. */

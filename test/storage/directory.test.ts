@@ -147,9 +147,9 @@ describe('a payload', () => {
   });
 });
 
-describe.skipIf(process.platform === 'win32')('who may read it', () => {
-  const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
 
+describe.skipIf(process.platform === 'win32')('who may read it', () => {
   test('is the user of the process alone, whatever the umask', async () => {
     const later = join(directory, 'store');
     const [claim] = await directoryStorage(later).store({}, [payload('private')]);

@@ -66,7 +66,7 @@ async function keysIn(client: Client, options?: LiveKeysOptions): Promise<Set<st
 }
 
 async function store(storage: PlaitStorage, value: unknown): Promise<string> {
-  const [claim] = await storage.store({}, [defaultPayloadConverter.toPayload(value) as Payload]);
+  const [claim] = await storage.store({}, [defaultPayloadConverter.toPayload<unknown>(value)]);
   return claim?.claimData['key'] ?? '';
 }
 

@@ -177,6 +177,50 @@ describe('an answer by the schema of the agent', () => {
     }
   });
 
+  const silent: MessageReply = { ...say('Nothing.'), content: [] };
+
+  test.for<[what: string, replies: MessageReply[], roles: string]>([
+    ['without a word', [silent, silent, json(good)], 'user user user assistant'],
+    ['with thinking alone', [think('Three.'), json(good)], 'user user assistant'],
+    [
+      'without a word behind the results of its calls',
+      [callTools({ look: {} }), silent, json(good)],
+      'user assistant user user assistant',
+    ],
+    [
+      'without a word behind an answer that did not match',
+      [json({}), silent, json(good)],
+      'user assistant user user assistant',
+    ],
+  ])('is asked for again where the model ends %s', async ([, replies, roles]) => {
+    let asked = 0;
+    await using plait = await startReviewer(({ userText }) => {
+      if (userText === 'go on') return json(good);
+      asked += 1;
+      return replies[asked - 1];
+    });
+
+    const result = await plait.agents.execute(reviewer, 'go');
+
+    expect(result).toMatchObject({ stopReason: 'end_turn', output: { stars: 3 } });
+    expect(result.messages.map(({ role }) => role).join(' ')).toBe(roles);
+    expect(plait.model.requests.map(({ status }) => status)).toEqual(replies.map(() => 200));
+    const next = [...result.messages, { role: 'user' as const, content: 'go on' }];
+    expect(await plait.agents.execute(reviewer, next)).toMatchObject({ output: { stars: 3 } });
+  });
+
+  test('that is never there ends the turn after as many questions as the agent allows', async () => {
+    await using plait = await startReviewer(() => silent);
+
+    const result = await plait.agents.execute(reviewer, 'go');
+
+    expect(result).toMatchObject({
+      stopReason: 'invalid_output',
+      stopDetails: 'The reply does not match the output schema, asked 3 times: It is empty.',
+      rounds: 3,
+    });
+  });
+
   test('may be the last word of a turn that has reached a limit', async () => {
     const short = defineAgent({ ...options, limits: { rounds: 1 }, onLimit: 'lastWord' });
     await using plait = await startPlait({

@@ -29,7 +29,7 @@ import {
   TOOL_NOT_REGISTERED,
   WORKER_SHUTDOWN,
 } from '../../core/failures.ts';
-import { defined, isRecord } from '../../core/json.ts';
+import { defined } from '../../core/json.ts';
 import { Unreadable } from '../../core/shape.ts';
 
 /** The SDK's type for an activity that this worker does not have; its text lists all that it has. */

@@ -292,13 +292,14 @@ describe('a sealed tail', () => {
   });
 });
 
+const block = (data: unknown) => ({
+  type: 'image',
+  source: { type: 'base64', media_type: 'image/png', data },
+});
+
 describe('what only looks like a reference to an image', () => {
   const key = 'a'.repeat(64);
   const reference = { type: 'plait.stored', digest: key, claim: { key }, bytes: 9_000 };
-  const block = (data: unknown) => ({
-    type: 'image',
-    source: { type: 'base64', media_type: 'image/png', data },
-  });
 
   test('is a text where a tool or the model has given it', async () => {
     const store = createTranscriptStore(freshStorage());
@@ -337,6 +338,13 @@ describe('what only looks like a reference to an image', () => {
       await expect(read(data)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
     }
   });
+});
+
+const driver = (error: Error): StorageDriver => ({
+  name: 'theirs',
+  type: 'theirs',
+  store: () => Promise.reject(error),
+  retrieve: () => Promise.reject(error),
 });
 
 describe('a segment that cannot be read', () => {
@@ -404,12 +412,6 @@ describe('a segment that cannot be read', () => {
   });
 
   test('is soon not asked for again where a driver of somebody else says that it is gone', async () => {
-    const driver = (error: Error): StorageDriver => ({
-      name: 'theirs',
-      type: 'theirs',
-      store: () => Promise.reject(error),
-      retrieve: () => Promise.reject(error),
-    });
     const gone = driver(ApplicationFailure.nonRetryable('there is no such blob', 'TheirType'));
     const away = driver(ApplicationFailure.retryable('503', 'TheirType'));
 

@@ -29,7 +29,8 @@ const REPLIES = {
   cut: replyWith({ stopReason: 'max_tokens' }),
   'cut in a call': replyWith({ content: CALLS, stopReason: 'max_tokens' }),
   refusal: replyWith({ content: CALLS, stopReason: 'refusal' }),
-  'no answer': replyWith({ content: [] }),
+  'no word': replyWith({ content: [] }),
+  'no word, cut': replyWith({ content: [], stopReason: 'max_tokens' }),
 } satisfies Record<string, ModelReply>;
 
 type Kind = keyof typeof REPLIES;
@@ -160,7 +161,12 @@ describe('after a reply', () => {
     ['end', { output: 'invalid' }, 'ask model'],
     ['cut', { output: 'invalid' }, 'ask model'],
     ['end', { output: 'invalid again' }, 'stop: invalid_output'],
-    ['no answer', { output: 'invalid' }, 'stop: invalid_output'],
+    ['no word', { output: 'invalid' }, 'ask model'],
+    ['no word', { output: 'invalid again' }, 'stop: invalid_output'],
+    ['no word', { output: 'invalid', budget: 'rounds' }, 'stop: max_rounds'],
+    ['no word', {}, 'stop: end_turn'],
+    ['no word, cut', { output: 'invalid' }, 'stop: max_tokens'],
+    ['cut in a call', { output: 'invalid' }, 'stop: max_tokens'],
     ['refusal', { output: 'invalid' }, 'stop: refusal'],
     ['tools', { output: 'invalid' }, 'run tools'],
     ['end', { output: 'invalid', steering: true }, 'ask model'],

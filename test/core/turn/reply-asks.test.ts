@@ -74,15 +74,25 @@ describe('an answer that does not match its schema', () => {
     });
   });
 
+  const blank = { type: 'text' as const, text: ' ', citations: null };
+  const thought = { type: 'thinking' as const, thinking: '', signature: 's' };
+
   test.for([
-    ['is empty', { content: [] }],
-    ['asks for tools', { content: [call('toolu_1')] }],
-    [
-      'ends in a text that cannot be sent back',
-      { content: [{ type: 'text', text: ' ', citations: null }] },
-    ],
-  ] as const)('ends the turn where the reply %s', ([, parts]) => {
-    expect(stepAfter(replyWith({ ...parts, content: [...parts.content] }))).toMatchObject({
+    ['is empty', []],
+    ['is a text that cannot be sent back', [blank]],
+    ['is thinking alone', [thought]],
+  ] as const)('is asked for again where the reply %s, unless it was cut off', ([, content]) => {
+    const parts = { content: [...content] };
+    expect(stepAfter(replyWith(parts)).type).toBe('repair output');
+    expect(stepAfter(replyWith({ ...parts, stopReason: 'max_tokens' }))).toMatchObject({
+      type: 'stop',
+      reason: 'max_tokens',
+    });
+    expect(stepAfter(replyWith(parts), 2)).toMatchObject({ reason: 'invalid_output' });
+  });
+
+  test('is not asked for again where the reply asks for tools', () => {
+    expect(stepAfter(replyWith({ content: [call('toolu_1')] }))).toMatchObject({
       reason: 'invalid_output',
     });
   });

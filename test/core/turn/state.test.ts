@@ -339,6 +339,16 @@ describe('an answer', () => {
     });
   });
 
+  test('is asked for again behind the question, where the reply has no word that can go back', () => {
+    const thought = { type: 'thinking' as const, thinking: '', signature: 's' };
+    for (const content of [[], [thought]]) {
+      const silent = commitReply(beginTurn(HELLO), replyWith({ content }));
+      const { tail, tailBytes } = commitRepair(silent, 'It is empty.').transcript;
+      expect(tail.map(({ role }) => role)).toEqual(['user', 'user']);
+      expect(tailBytes).toBe(tail.reduce((sum, message) => sum + jsonBytes(message), 0));
+    }
+  });
+
   test('has a price where the agent has prices', () => {
     const priced = commitCost(replied, answer, { input: 4, output: 20 });
 
