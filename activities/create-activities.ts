@@ -1,6 +1,6 @@
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
-import { createAgentRegistry } from '../agents/agent-registry.ts';
+import { agentsOf, createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
 import { given, recordProblem, rejectIf } from '../core/arguments.ts';
@@ -83,9 +83,10 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
 /** `abandoned` always holds the tools that still run although their calls have ended. */
 export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
   rejectIf(DeclarationError, optionsProblem(options));
+  const agents = agentsOf(options);
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(
-    [...new Set(options.agents)].map((agent) => withReadResult(agent, store)),
+    [...new Set(agents)].map((agent) => withReadResult(agent, store)),
   );
   const secrets = createSecrets();
   rememberCredentials(secrets, options.anthropic);

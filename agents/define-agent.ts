@@ -13,18 +13,23 @@ import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { Duration } from './check-options.ts';
 import {
   checkOptions,
+  declaring,
   duration,
   halfProblems,
+  isJson,
+  isNotGenerator,
+  NOT_A_GENERATOR,
   queueName,
-  shown,
   someText,
+  subjectOf,
   wholeNumber,
   wrongOptions,
 } from './check-options.ts';
 import type { Tool } from './define-tool.ts';
+import { isTool } from './define-tool.ts';
 import type { ModelFallback } from './fallbacks.ts';
 import { fallbackPrices, fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
-import { zodParser } from './input-schema.ts';
+import { isZod, zodParser } from './input-schema.ts';
 import { compactsConversations } from './model-features.ts';
 import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
@@ -225,6 +230,20 @@ export interface Agent<Context = unknown, Output = unknown> extends AgentDefinit
   readonly [outputType]?: Output;
 }
 
+/** By its shape: it may come from another copy of Plait. */
+export function isAgent(value: unknown): value is AgentDefinition {
+  return (
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    isRecord(value['spec']) &&
+    value['tools'] instanceof Map &&
+    [...value['tools'].values()].every(isTool) &&
+    isRecord(value['limits']) &&
+    isRecord(value['batch']) &&
+    typeof value['parseContext'] === 'function'
+  );
+}
+
 /** Above some 1,000 activities at once the server force-fails workflow tasks of the turn. */
 const MAX_CONCURRENCY = 500;
 
@@ -237,14 +256,7 @@ const agentOptions = z.strictObject({
     .regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "-" and "."'),
   model: z.string(NO_MODEL).min(1, NO_MODEL),
   system: someText().optional(),
-  tools: z
-    .array(
-      z.custom<Tool>(
-        (tool) => typeof tool === 'object' && tool !== null && 'policy' in tool,
-        'must come from defineTool',
-      ),
-    )
-    .default([]),
+  tools: z.array(z.custom<Tool>(isTool, 'must come from defineTool')).default([]),
   maxTokens: wholeNumber(1).default(32_000),
   maxRetryAfter: duration.default(600_000),
   limits: z
@@ -276,13 +288,9 @@ const agentOptions = z.strictObject({
       (value) => typeof value === 'function',
       'must be a function',
     )
+    .refine(isNotGenerator, NOT_A_GENERATOR)
     .optional(),
-  contextSchema: z
-    .custom<z.core.$ZodType>(
-      (value) => typeof value === 'object' && value !== null && '_zod' in value,
-      'must be a zod 4 schema',
-    )
-    .optional(),
+  contextSchema: z.custom<z.core.$ZodType>(isZod, 'must be a zod 4 schema').optional(),
   compaction: z
     .strictObject({
       triggerTokens: wholeNumber(MIN_TRIGGER_TOKENS).optional(),
@@ -294,13 +302,15 @@ const agentOptions = z.strictObject({
   ...modelOptions,
   serverTools: z
     .array(
-      z.custom<ServerTool>(
-        (tool) =>
-          isRecord(tool) &&
-          typeof tool['type'] === 'string' &&
-          'name' in tool === (toolsetOf(tool) === undefined),
-        'must be a tool as the Messages API takes it: { type, name }, or { type } for a toolset',
-      ),
+      z
+        .custom<ServerTool>(
+          (tool) =>
+            isRecord(tool) &&
+            typeof tool['type'] === 'string' &&
+            'name' in tool === (toolsetOf(tool) === undefined),
+          'must be a tool as the Messages API takes it: { type, name }, or { type } for a toolset',
+        )
+        .refine(isJson, 'must be JSON'),
     )
     .default([]),
 });
@@ -323,42 +333,45 @@ const agentOptions = z.strictObject({
 export function defineAgent<Context = unknown, Output = unknown>(
   options: AgentOptions<Context, Output>,
 ): Agent<Context, Output> {
-  const subject = `defineAgent(${shown((options as { name?: unknown } | undefined)?.name)})`;
-  const checked = checkOptions(subject, agentOptions, options);
-  const problems = [
-    ...agentProblems(checked),
-    ...modelProblems(checked),
-    ...fallbackProblems(checked),
-    ...serverToolProblems(checked.serverTools, checked.tools),
-  ];
-  if (problems.length > 0) throw wrongOptions(subject, problems);
-  const { contextSchema } = checked;
-  const output = checked.output === undefined ? undefined : compileOutput(subject, checked.output);
-  const half = halfProblems({ ...textsOf(checked), output: output?.config.format.schema });
-  if (half.length > 0) throw wrongOptions(subject, half);
-  return {
-    name: checked.name,
-    spec: agentSpec(checked, output),
-    tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
-    limits: {
-      ...defined(checked.limits ?? {}),
-      rounds: checked.limits?.rounds ?? 50,
-      concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
-    },
-    onLimit: checked.onLimit,
-    prices: checked.prices === undefined ? undefined : defined(checked.prices),
-    fallbackPrices: fallbackPrices(checked),
-    maxRetryAfter: checked.maxRetryAfter,
-    modelTaskQueue: checked.modelTaskQueue,
-    output,
-    outputRepairs: checked.outputRepairs,
-    batch: {
-      onToolFailure: checked.onToolFailure,
-      ...defined({ batchTimeout: checked.batchTimeout }),
-    },
-    onApproval: checked.onApproval,
-    parseContext: contextParser(checked.name, contextSchema),
-  };
+  const subject = subjectOf('defineAgent', options);
+  return declaring(subject, () => {
+    const checked = checkOptions(subject, agentOptions, options);
+    const problems = [
+      ...agentProblems(checked),
+      ...modelProblems(checked),
+      ...fallbackProblems(checked),
+      ...serverToolProblems(checked.serverTools, checked.tools),
+    ];
+    if (problems.length > 0) throw wrongOptions(subject, problems);
+    const { contextSchema } = checked;
+    const output =
+      checked.output === undefined ? undefined : compileOutput(subject, checked.output);
+    const half = halfProblems({ ...textsOf(checked), output: output?.config.format.schema });
+    if (half.length > 0) throw wrongOptions(subject, half);
+    return {
+      name: checked.name,
+      spec: agentSpec(checked, output),
+      tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
+      limits: {
+        ...defined(checked.limits ?? {}),
+        rounds: checked.limits?.rounds ?? 50,
+        concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
+      },
+      onLimit: checked.onLimit,
+      prices: checked.prices === undefined ? undefined : defined(checked.prices),
+      fallbackPrices: fallbackPrices(checked),
+      maxRetryAfter: checked.maxRetryAfter,
+      modelTaskQueue: checked.modelTaskQueue,
+      output,
+      outputRepairs: checked.outputRepairs,
+      batch: {
+        onToolFailure: checked.onToolFailure,
+        ...defined({ batchTimeout: checked.batchTimeout }),
+      },
+      onApproval: checked.onApproval,
+      parseContext: contextParser(checked.name, contextSchema),
+    };
+  });
 }
 
 function contextParser(

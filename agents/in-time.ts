@@ -86,7 +86,7 @@ function interruptibly<T>(check: () => T): T {
     return script.runInContext(context, { timeout: MAX_BLOCKING_MS, displayErrors: false }) as T;
   } catch (error) {
     stop();
-    if (isInterruption(error)) forget(promises);
+    forget(promises);
     throw error;
   } finally {
     stop();
@@ -94,7 +94,7 @@ function interruptibly<T>(check: () => T): T {
   }
 }
 
-/** Of what was interrupted, nobody waits any more: a rejection that nobody handles would end the process. */
+/** Nobody waits for what a failed check has begun, and a rejection that nobody handles would end the process. */
 function forget(promises: readonly Promise<unknown>[]): void {
   for (const promise of promises) promise.catch(() => undefined);
 }

@@ -67,8 +67,11 @@ export function compileAnySchema(names: SchemaNames, schema: InputSchema): Compi
   return isZod(schema) ? compileZod(about, schema) : compileJsonSchema(about, names.value, schema);
 }
 
-function isZod(schema: InputSchema): schema is z.core.$ZodType {
-  return '_zod' in schema;
+/** By its shape: it may come from another copy of zod. */
+export function isZod(schema: unknown): schema is z.core.$ZodType {
+  return (
+    isRecord(schema) && isRecord(schema['_zod']) && typeof schema['_zod']['run'] === 'function'
+  );
 }
 
 function compileZod(about: string, schema: z.core.$ZodType): CompiledSchema {
@@ -81,9 +84,20 @@ function compileZod(about: string, schema: z.core.$ZodType): CompiledSchema {
   return { jsonSchema, parse: zodParser(schema) };
 }
 
+/**
+ * Synchronous as long as that is possible: what comes after a promise cannot be interrupted. Without zod's
+ * compiled code, which takes the promise of a transform for a value.
+ */
 export function zodParser(schema: z.core.$ZodType): CompiledSchema['parse'] {
+  let isAsync = false;
+  const parseNow = (input: unknown) =>
+    isAsync ? z.safeParseAsync(schema, input) : z.safeParse(schema, input, { jitless: true });
   return safely(async (input) => {
-    const parsed = await inTime(() => z.safeParseAsync(schema, input));
+    const parsed = await inTime(() => parseNow(input)).catch(async (error: unknown) => {
+      if (isAsync || !meetsPromise(error)) throw error;
+      isAsync = true;
+      return await inTime(() => parseNow(input));
+    });
     if (parsed.success) return { ok: true, value: parsed.data };
     return { ok: false, problem: await inTime(() => zodProblem(parsed.error)) };
   });
@@ -139,6 +153,13 @@ function safely(parse: (input: unknown) => Promise<ParsedInput>): CompiledSchema
       };
     }
   };
+}
+
+/** By its words: it may come from another copy of zod. */
+function meetsPromise(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message.startsWith('Encountered Promise during synchronous')
+  );
 }
 
 /** Where V8 says so: in zod and Ajv, which go down into a value by calling themselves. */

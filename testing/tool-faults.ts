@@ -104,7 +104,7 @@ export function garbage(kind: 'oversized' | 'unserialisable' | 'nothing'): ToolF
       case 'oversized':
         return 'x'.repeat(OVERSIZED_BYTES);
       case 'unserialisable':
-        return { total: 1n };
+        return { total: () => 1 };
       case 'nothing':
         return undefined;
     }

@@ -5,6 +5,7 @@ import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporali
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
 import type { AbandonedTool } from '../activities/tools/attempt.ts';
+import { agentsOf } from '../agents/agent-registry.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { given, optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined, isRecord } from '../core/json.ts';
@@ -118,8 +119,9 @@ function workflowsOf({
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
   rejectIf(DeclarationError, optionsProblem(options));
+  const agents = agentsOf(options);
   const {
-    agents,
+    agents: _,
     anthropic,
     storage,
     modelIdleTimeout,

@@ -25,7 +25,7 @@ export function withBreakpoints<Params extends Cached>(
   params: Params,
   cache: CacheSpec = DEFAULT_CACHE,
 ): Params {
-  if (cache === false) return params;
+  if (cache === false) return { ...params, messages: newestMarks(params.messages) };
   const mark: CacheControlEphemeral =
     cache.ttl === '5m' ? { type: 'ephemeral' } : { type: 'ephemeral', ttl: cache.ttl };
   return {
@@ -97,6 +97,47 @@ function withoutMarks(message: Message): Message {
   const { content } = message;
   if (typeof content === 'string' || !content.some(hasMark)) return message;
   return { ...message, content: content.map((block) => withoutMark(block)) } as Message;
+}
+
+/** Of all breakpoints of a request. */
+const MAX_MARKS = 4;
+
+/**
+ * The messages with the newest of their own breakpoints. People may have set some in each of many messages,
+ * and the API takes four, none that lives an hour behind one that lives five minutes.
+ */
+function newestMarks(messages: Message[]): Message[] {
+  let left = MAX_MARKS;
+  let mayBeShort = true;
+  return messages
+    .toReversed()
+    .map((message) => {
+      const marks = marksOf(message);
+      left -= marks.length;
+      const misplaced = !mayBeShort && marks.some(({ ttl }) => ttl !== '1h');
+      if (left < 0 || misplaced) {
+        left = 0;
+        return withoutMarks(message);
+      }
+      mayBeShort &&= !marks.some(({ ttl }) => ttl === '1h');
+      return message;
+    })
+    .toReversed();
+}
+
+function marksOf({ content }: Message): CacheControlEphemeral[] {
+  if (typeof content === 'string') return [];
+  return content.flatMap((block) => [
+    ...markOf(block),
+    ...('content' in block && Array.isArray(block.content)
+      ? block.content.flatMap((part: object) => markOf(part))
+      : []),
+  ]);
+}
+
+function markOf(block: object): CacheControlEphemeral[] {
+  const { cache_control: mark } = block as { cache_control?: CacheControlEphemeral | null };
+  return mark === undefined || mark === null ? [] : [mark];
 }
 
 function hasMark(block: object): boolean {

@@ -11,7 +11,7 @@ export class NotDataError extends Error {
 }
 
 /** More values than these take longer than a worker may stand still for one call. */
-const MAX_VALUES = 150_000;
+const MAX_VALUES = 100_000;
 /** In characters of all texts. Nothing longer can be kept, and no model reads so much. */
 const MAX_CHARACTERS = 20_000_000;
 /** Deeper data is a mistake, and overflows the stack of whatever walks through it later. */

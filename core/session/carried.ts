@@ -1,14 +1,15 @@
-import { findTurnIdProblem } from '../names.ts';
 import type { Shape } from '../shape.ts';
 import { list, misfitCarried, object, oneOf, optional, text, tuple, whole } from '../shape.ts';
-import { CONVERSATION_FIELDS, INPUT, PINNED_AGENT, SPENT, USAGE } from '../turn/carried.ts';
+import {
+  CONVERSATION_FIELDS,
+  INPUT,
+  PINNED_AGENT,
+  SPENT,
+  TURN_ID,
+  USAGE,
+} from '../turn/carried.ts';
 import type { Receipt, SessionMemory, WaitingTurn } from './memory.ts';
 import type { EndedTurn } from './protocol.ts';
-
-const TURN_ID: Shape<string> = (value, at) => {
-  const problem = findTurnIdProblem(value);
-  return problem === undefined ? undefined : `${at} ${problem}`;
-};
 
 const WAITING = object<WaitingTurn>({
   turnId: TURN_ID,

@@ -11,7 +11,7 @@ import type { ToolPolicy } from '../calls/tool-policy.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { Container } from '../conversation/server-calls.ts';
 import type { Segment, Transcript } from '../conversation/transcript.ts';
-import { WORKFLOW_ID_LIMIT } from '../names.ts';
+import { findTurnIdProblem, WORKFLOW_ID_LIMIT } from '../names.ts';
 import type { Shape } from '../shape.ts';
 import {
   anything,
@@ -122,6 +122,12 @@ const CALL = object<CallRecord>({
   end: text(),
   approval: optional(APPROVAL),
 });
+
+/** It becomes, or became, the id of a workflow. */
+export const TURN_ID: Shape<string> = (value, at) => {
+  const problem = findTurnIdProblem(value);
+  return problem === undefined ? undefined : `${at} ${problem}`;
+};
 
 export const INPUT = either(text(), list(BLOCK)) as Shape<SteeringMessage['input']>;
 

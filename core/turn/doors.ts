@@ -11,7 +11,8 @@ import {
   someText,
   text,
 } from '../shape.ts';
-import { TOOL_USE_ID_LIMIT, WORKFLOW_ID_LIMIT } from '../names.ts';
+import { TOOL_USE_ID_LIMIT } from '../names.ts';
+import { TURN_ID } from './carried.ts';
 import { findInputProblem } from './input.ts';
 import type { Approve, Completion, CompletionResult, Deny } from './protocol.ts';
 import type { TurnState } from './state.ts';
@@ -51,7 +52,7 @@ const COMPLETION = argument(
 const STEERING = argument(
   'note takes one argument: { turnId, input }',
   object<SteeringMessage>({
-    turnId: said('be the id of a turn', someText(WORKFLOW_ID_LIMIT)),
+    turnId: TURN_ID,
     input: (value) => findInputProblem(value),
   }),
 );

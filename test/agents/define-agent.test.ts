@@ -135,6 +135,16 @@ describe('the context of a turn', () => {
   });
 });
 
+test.for([
+  [7n, 'defineAgent(7): name must be a text; got 7'],
+  [Symbol('a'), 'defineAgent(Symbol(a)): name must be a text; got Symbol(a)'],
+  [new Map(), 'defineAgent(an object): name must be a text; got an object'],
+] as const)('an agent cannot be named %s', ([name, problem]) => {
+  expect(() => defineAgent({ name, model: 'claude-opus-5-5' } as never)).toThrow(
+    new DeclarationError(problem),
+  );
+});
+
 describe('a declaration of an agent is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_", "-" and "."; got';
   const MODEL = 'model must name a model; there is no default; got';
@@ -146,6 +156,25 @@ describe('a declaration of an agent is invalid', () => {
     ['with a space in its name', { name: 'my agent' }, `${NAME} "my agent"`],
     ['with a name that is too long', { name: 'x'.repeat(65) }, `${NAME} "${'x'.repeat(65)}"`],
     ['without a model', { model: undefined }, `${MODEL} undefined`],
+    [
+      'with what only looks like a tool',
+      { tools: [{ policy: 1 }] },
+      'tools[0] must come from defineTool; got an object',
+    ],
+    [
+      'with a server tool that cannot be sent',
+      { serverTools: [{ type: 'web_search_20250305', name: 'web_search', max_uses: 7n }] },
+      'serverTools[0] must be JSON; got an object',
+    ],
+    [
+      'with a generator as onApproval',
+      {
+        onApproval: function* () {
+          yield 'never';
+        },
+      },
+      'onApproval must not be a generator function, whose body would never run; use a function that returns a value or a promise; got a function',
+    ],
     ['with an empty model', { model: '' }, `${MODEL} ""`],
     [
       'with a trigger that the API does not take',

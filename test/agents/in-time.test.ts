@@ -109,6 +109,12 @@ describe('a check', () => {
     await sleep(10);
   });
 
+  test('leaves no rejection behind when it throws', async () => {
+    await expect(inTime(() => [fails(), JSON.parse('{') as unknown])).rejects.toThrow(SyntaxError);
+
+    await sleep(10);
+  });
+
   test('runs again where the machine had no time for it', async () => {
     let attempts = 0;
     const cpuUsage = vi.spyOn(process, 'cpuUsage').mockReturnValue({ user: 0, system: 0 });

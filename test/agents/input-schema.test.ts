@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
+import * as mini from 'zod/mini';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { InputSchema } from '../../agents/input-schema.ts';
 import { compileSchema } from '../../agents/input-schema.ts';
@@ -59,6 +61,22 @@ describe('a zod schema', () => {
 
     expect(await compile(schema).parse({ id: 8 })).toEqual({ ok: true, value: { id: 8 } });
     expect(await problemOf(schema, { id: 7 })).toContain('no customer has it');
+  });
+
+  test('leaves no rejection behind when it turns out to be asynchronous', async () => {
+    const schema = z.object({
+      id: mini.pipe(
+        mini.number(),
+        mini.transform(async (id: number) => {
+          await sleep(1);
+          throw new Error(`no customer ${id}`);
+        }),
+      ),
+    });
+
+    expect(await problemOf(schema, { id: 7 })).toBe('no customer 7');
+
+    await sleep(10);
   });
 
   test.for([
@@ -414,6 +432,16 @@ describe('an input that cannot be checked in time', () => {
     [
       'the message of an error',
       z.object({ a: z.number({ error: ({ input }) => String(backtrack(String(input))) }) }),
+      LETTERS,
+    ],
+    [
+      'what comes after a transform of zod/mini',
+      mini.object({
+        a: mini.pipe(
+          mini.pipe(mini.string(), mini.transform(String)),
+          mini.string().check(mini.regex(BACKTRACKS)),
+        ),
+      }),
       LETTERS,
     ],
     ['a lazy schema', z.object({ a: z.lazy(() => text.regex(BACKTRACKS)) }), LETTERS],

@@ -88,3 +88,23 @@ test('with caching off, the request has no marks', () => {
   const messages = [question, call('t1'), result('t1', MARK)];
   expect(requestParams({ ...SPEC, cache: false }, messages)).toEqual({ ...SPEC, messages });
 });
+
+/** Which of the messages are sent with a mark. */
+function sent(messages: MessageParam[]): boolean[] {
+  const params = requestParams({ ...SPEC, cache: false }, messages);
+  expect(rejection({ ...params, stream: true })).toBeUndefined();
+  return params.messages.map((message) => JSON.stringify(message).includes('cache_control'));
+}
+
+test('with caching off, the newest marks of the messages stay, as many as the API takes', () => {
+  const marked = (mark: object): MessageParam => ({
+    role: 'user',
+    content: [{ type: 'text', text: 'x', cache_control: mark as typeof MARK }],
+  });
+  expect(sent(Array.from({ length: 9 }, () => marked(MARK)))).toEqual([
+    ...Array<boolean>(5).fill(false),
+    ...Array<boolean>(4).fill(true),
+  ]);
+  expect(sent([marked(HOUR), marked(MARK), question])).toEqual([true, true, false]);
+  expect(sent([marked(HOUR), marked(MARK), marked(HOUR)])).toEqual([false, false, true]);
+});

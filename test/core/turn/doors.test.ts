@@ -63,15 +63,16 @@ describe('a steering message', () => {
     [{ ...message, input: [{ type: 'text', text: 'Be quick.' }] }, undefined],
     [null, 'note takes one argument: { turnId, input }'],
     [42, 'note takes one argument: { turnId, input }'],
-    [{}, 'turnId must be the id of a turn'],
-    [{ ...message, turnId: 'x'.repeat(1_001) }, 'turnId must be the id of a turn'],
+    [{}, 'turnId must be a text that is not empty'],
+    [{ ...message, turnId: 7n }, 'turnId must be a text that is not empty'],
+    [{ ...message, turnId: 'x'.repeat(2_000) }, 'turnId must have at most 1000 bytes; it has 2000'],
     [{ turnId: 'x' }, 'input must be a text, content blocks, or messages'],
     [{ ...message, input: ' ' }, 'input is empty: the API rejects empty text'],
     [
       { ...message, input: [{ role: 'user', content: 'a' }] },
       'input must be a text or content blocks; a session has its messages',
     ],
-  ])('%j', ([given, problem]) => {
+  ])('%o', ([given, problem]) => {
     expect(findSteeringProblem({ steering: [] }, given)).toBe(problem);
   });
 
