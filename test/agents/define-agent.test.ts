@@ -226,7 +226,7 @@ describe('a declaration of an agent is invalid', () => {
     [
       'that does not wait at all',
       { maxRetryAfter: 0 },
-      `maxRetryAfter must be a duration above 0: a number of milliseconds, or a text like '30s' or '2m'; got 0`,
+      `maxRetryAfter must be a duration from 1 ms to 36,500 days: a number of milliseconds, or a text like '30s' or '2m'; got 0`,
     ],
     [
       'with half an emoji in its prompt',

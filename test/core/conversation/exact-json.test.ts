@@ -189,7 +189,8 @@ describe('nesting', () => {
   });
 });
 
-describe('texts of megabytes take milliseconds:', () => {
+// A time that grew with the square of the text would outlast the test.
+describe('texts of megabytes are read to their end:', () => {
   const million = 1_000_000;
   test.for([
     ['digits', `{"a":${'9'.repeat(million)}}`],
@@ -200,10 +201,8 @@ describe('texts of megabytes take milliseconds:', () => {
     ['keys', `{${Array.from({ length: 100_000 }, (_, i) => `"k${i}":1`).join(',')}}`],
     ['brackets', `{"a":${nested(million / 2)}}`],
   ] as const)('%s', ([, text]) => {
-    const began = performance.now();
     findInexact(text);
-    compactJson(text);
-    memberTexts(text, ['a']);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(compactJson(text).length).toBeLessThanOrEqual(text.length);
+    expect(memberTexts(text, ['a'])).toBeDefined();
   });
 });
