@@ -265,9 +265,7 @@ export function findConversationProblem(messages: readonly unknown[]): string | 
     findPairingProblem(checked) ??
     findOrderProblem(checked) ??
     findServerCallProblem(checked) ??
-    findMarkProblem(checked) ??
-    findFileProblem(checked, 'messages') ??
-    findFileOfAssistantProblem(checked)
+    findMarkProblem(checked)
   );
 }
 
@@ -375,8 +373,9 @@ function findToolsetProblem(result: ToolResultBlockParam, call: ToolUse): string
 
 /** Where messages with the role `system` may stand, and how the assistant's and the whole may end. */
 function findOrderProblem(messages: readonly Message[]): string | undefined {
+  /** The last one with another role. */
+  let before: Message | undefined;
   for (const [i, message] of messages.entries()) {
-    const before = messages.slice(0, i).findLast(({ role }) => role !== 'system');
     if (message.role === 'user' && messages[i - 1]?.role === 'system') {
       return `messages[${i}] follows a message with the role system, which only the assistant may do`;
     }
@@ -394,11 +393,10 @@ function findOrderProblem(messages: readonly Message[]): string | undefined {
     if (message.role === 'assistant' && (last === 'thinking' || last === 'redacted_thinking')) {
       return `messages[${i}] ends with thinking, and the API takes it only before something else`;
     }
+    if (message.role !== 'system') before = message;
   }
   // A system message may follow the user's, and speaks to the same reply.
-  return messages.findLast(({ role }) => role !== 'system')?.role === 'user'
-    ? undefined
-    : 'the last message must be from the user';
+  return before?.role === 'user' ? undefined : 'the last message must be from the user';
 }
 
 function endsWithServerResult(message: Message): boolean {
@@ -434,16 +432,6 @@ function findServerCallProblem(messages: readonly Message[]): string | undefined
     : `the call ${byCode.id} was made by code in a sandbox of the API, which does not wait for it any more: leave the call and its result out`;
 }
 
-/** What the model has said is its own business elsewhere; here a person says that it has said it. */
-function findFileOfAssistantProblem(messages: readonly Message[]): string | undefined {
-  for (const [i, { role, content }] of messages.entries()) {
-    const problem =
-      role === 'assistant' ? findFileProblem(content, `messages[${i}].content`) : undefined;
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
 function findMarkProblem(messages: readonly Message[]): string | undefined {
   const blocks = messages.flatMap(blocksOf);
   const parts = blocks.flatMap((part) =>
@@ -463,6 +451,21 @@ type Marked = { cache_control?: CacheControlEphemeral | null };
 
 function marksOf(blocks: readonly object[]): CacheControlEphemeral[] {
   return (blocks as readonly Marked[]).flatMap(({ cache_control: mark }) => mark ?? []);
+}
+
+/**
+ * Why the API would reject the messages or blocks that a person gives for one of their files. What the model
+ * has said is left alone elsewhere; here a person says that it has said it.
+ */
+export function findGivenFileProblem(given: unknown, path: string): string | undefined {
+  const problem = findFileProblem(given, path);
+  if (problem !== undefined || !areMessages(given)) return problem;
+  for (const [i, { role, content }] of given.entries()) {
+    const said = role === 'assistant' ? content : undefined;
+    const spoilt = findFileProblem(said, `${path}[${i}].content`);
+    if (spoilt !== undefined) return spoilt;
+  }
+  return undefined;
 }
 
 /** Whether a list looks like messages, whatever is wrong with them: enough to walk their blocks. */
