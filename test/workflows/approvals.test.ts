@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { DecisionRejectedError, WorkerUnavailableError } from '../../client/index.ts';
+import { DecisionRejectedError } from '../../client/index.ts';
 import type { Tool } from '../../index.ts';
 import type { AnnouncedApproval } from '../../agents/define-agent.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
-import { until, untilItIsNeeded, untilItWaits } from '../fixtures/until.ts';
+import { insist, until, untilItIsNeeded, untilItWaits } from '../fixtures/until.ts';
 import {
   answers,
   approvalsInMemo,
@@ -97,13 +97,8 @@ describe('while a call waits', () => {
     await stopWorker(plait);
 
     // Decided while there is no worker: processed as soon as there is one.
-    const approve = (): Promise<void> =>
-      turn.approve('toolu_pay', { by, reason: 'checked' }).catch((error: unknown) => {
-        // On a busy machine it takes longer until a worker comes than a client waits.
-        if (error instanceof WorkerUnavailableError) return approve();
-        throw error;
-      });
-    const approved = rejection(approve());
+    const decision = { by, reason: 'checked' };
+    const approved = rejection(insist(() => turn.approve('toolu_pay', decision)));
     await untilItIsNeeded(turn);
     const second = await startPlait({
       agents: [agentWith(tools('second'))],
@@ -599,10 +594,10 @@ describe('an edited input', () => {
     await using _ = plait;
     await waitingCalls(turn, 1);
     const error = await rejection(
-      turn.approve('toolu_save', { by, input: { text: 'x'.repeat(1_400_000) } }),
+      insist(() => turn.approve('toolu_save', { by, input: { text: 'x'.repeat(1_400_000) } })),
     );
     expect(error?.message).toMatch(/1400011 bytes, and there is room for \d+\./);
-    await turn.approve('toolu_save', { by, input: { text: 'y'.repeat(100_000) } });
+    await insist(() => turn.approve('toolu_save', { by, input: { text: 'y'.repeat(100_000) } }));
     const result = await turn.result();
 
     expect(result.text).toBe('Done.');

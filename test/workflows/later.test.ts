@@ -12,7 +12,7 @@ import { directoryStorage } from '../../storage/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
-import { until, untilItIsNeeded, untilItWaits } from '../fixtures/until.ts';
+import { insist, until, untilItIsNeeded, untilItWaits } from '../fixtures/until.ts';
 import type { BeginOptions, Begun } from '../fixtures/waiting-turns.ts';
 import { answers, begin, latch, rejection, stopWorker } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
@@ -109,7 +109,7 @@ describe('a call that is completed from outside', () => {
     for (const environment of [{}, { storage }]) {
       const context = { note: 'c'.repeat(150_000) };
       const { plait, turn, token } = await turnThatWaits({ environment, turn: { context } });
-      await plait.agents.completeToolCall(token, text);
+      await insist(() => plait.agents.completeToolCall(token, text));
       const result = await turn.result();
 
       const read = answers(result)[0]?.text ?? '';
@@ -124,7 +124,8 @@ describe('a call that is completed from outside', () => {
   test('fails at once when no result can hold the value', async () => {
     const { plait, turn, token } = await turnThatWaits();
     await using _ = plait;
-    await plait.agents.completeToolCall(token, [imageBlock(png({ bytes: 1_499_000 }))]);
+    const value = [imageBlock(png({ bytes: 1_499_000 }))];
+    await insist(() => plait.agents.completeToolCall(token, value));
     const result = await turn.result();
 
     expect(result.text).toBe('Done.');

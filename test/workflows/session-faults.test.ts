@@ -12,7 +12,7 @@ import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { asked, echo, newSessionId, refusals, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith } from '../fixtures/tools.ts';
-import { until } from '../fixtures/until.ts';
+import { insist, until } from '../fixtures/until.ts';
 import { workerProcesses } from '../fixtures/worker-processes.ts';
 
 /** A session, and workers that come and go as processes. */
@@ -23,16 +23,9 @@ async function stage(turns: Script, temporalAddress = inject('temporalAddress'))
 
 type Stage = Awaited<ReturnType<typeof stage>>;
 
-/** As a client does it whose answer did not come: with the same key. */
-async function sendUntilTaken(session: SessionHandle, input: string) {
-  for (;;) {
-    try {
-      return await session.send(input, { idempotencyKey: input });
-    } catch (error) {
-      if (!(error instanceof WorkerUnavailableError)) throw error;
-    }
-  }
-}
+/** As a client sends it whose answer did not come: again, with the same key. */
+const send = (session: SessionHandle, input: string) =>
+  insist(() => session.send(input, { idempotencyKey: input }));
 
 const users = ({ model }: Stage) =>
   (asked(model).at(-1) ?? []).filter((line) => line.startsWith('user: "'));
@@ -101,7 +94,7 @@ describe('after kill -9 of the worker a session goes on', () => {
     await untilIdle(session);
     await killOldest();
     await start();
-    const turns = [await sendUntilTaken(session, 'a'), await sendUntilTaken(session, 'b')];
+    const turns = [await send(session, 'a'), await send(session, 'b')];
     // The session has taken them; whether a turn has begun, nobody knows.
     await killOldest();
     await start();
@@ -120,7 +113,7 @@ describe('after kill -9 of the worker a session goes on', () => {
     const { runId } = await session.workflow.describe();
     await killOldest();
     // The message waits for a worker, and is then taken with whatever else has happened.
-    const [again] = await Promise.all([sendUntilTaken(session, 'b'), start()]);
+    const [again] = await Promise.all([send(session, 'b'), start()]);
     expect(await again.result()).toMatchObject({ text: 'You said: b' });
     expect(users(plait)).toEqual(['user: "a"', 'user: "b"']);
 
@@ -134,9 +127,9 @@ describe('after kill -9 of the worker a session goes on', () => {
     expect(events?.length).toBeLessThanOrEqual(4);
     await killOldest();
     await start();
-    const after = await sendUntilTaken(session, 'b');
+    const after = await send(session, 'b');
     expect(after.turnId).toBe(again.turnId);
-    expect(await (await sendUntilTaken(session, 'c')).result()).toMatchObject({
+    expect(await (await send(session, 'c')).result()).toMatchObject({
       text: 'You said: c',
     });
     expect(await session.describe()).toMatchObject({ turns: 3, messages: 6 });
