@@ -81,8 +81,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   maxTokens?: number;
   /**
-   * Longest wait that the API may ask for with `retry-after`. If it asks for more, its fallback is asked, or
-   * the turn fails at once, with the wait in its message. @default '10m'
+   * Longest wait that the API may ask for with `retry-after`. If it asks for more, an overloaded model's
+   * fallback is asked; otherwise the turn fails at once, with the wait in its message. @default '10m'
    */
   maxRetryAfter?: Duration;
   /**

@@ -232,10 +232,13 @@ function begun(
   // What is too deep is not kept, and found when the reply is whole.
   if (data === undefined || !hasJson(block) || isNestedDeeper(block)) return block;
   for (const [field, text] of memberTexts(data, path)) {
-    if (field in block) keepExact(block, field, text);
+    if (field in block && text.length <= MAX_EXACT) keepExact(block, field, text);
   }
   return block;
 }
+
+/** A file of megabytes, which the API's own tools find, is not kept twice for a number beside it. */
+const MAX_EXACT = 256 * 1024;
 
 /** The fields that a block of this type must have, as texts. */
 const TEXTS: Readonly<Record<string, readonly string[]>> = {
