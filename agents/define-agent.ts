@@ -81,6 +81,11 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   maxTokens?: number;
   /**
+   * Longest wait that the API may ask for with `retry-after`. If it asks for more, its fallback is asked, or
+   * the turn fails at once, with the wait in its message. @default '10m'
+   */
+  maxRetryAfter?: Duration;
+  /**
    * What one turn may spend. When it reaches a limit, what runs is brought to its end, open calls are
    * answered, and the turn ends with a stop reason that names the limit; see `onLimit`. A turn may be
    * started with limits of its own; the tighter one holds.
@@ -206,6 +211,8 @@ export interface AgentDefinition {
   /** Those of its fallbacks that have prices. */
   readonly fallbackPrices: [model: string, prices: Prices][] | undefined;
   readonly modelTaskQueue: string | undefined;
+  /** In milliseconds. */
+  readonly maxRetryAfter: number;
   readonly output: CompiledOutput | undefined;
   readonly outputRepairs: number | undefined;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
@@ -251,6 +258,7 @@ const agentOptions = z.strictObject({
   system: someText().optional(),
   tools: z.array(z.custom<Tool>(isTool, 'must come from defineTool')).default([]),
   maxTokens: wholeNumber(1).default(32_000),
+  maxRetryAfter: duration.default(600_000),
   limits: z
     .strictObject({
       rounds: wholeNumber(1).optional(),
@@ -352,6 +360,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
       onLimit: checked.onLimit,
       prices: checked.prices === undefined ? undefined : defined(checked.prices),
       fallbackPrices: fallbackPrices(checked),
+      maxRetryAfter: checked.maxRetryAfter,
       modelTaskQueue: checked.modelTaskQueue,
       output,
       outputRepairs: checked.outputRepairs,

@@ -4,7 +4,6 @@ import { msToNumber } from '@temporalio/common/lib/time.js';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Budget } from '../core/turn/budget.ts';
-import { DURATION, isDuration } from '../core/duration.ts';
 import {
   given,
   jsonProblem,
@@ -12,6 +11,7 @@ import {
   recordProblem,
   rejectIf,
 } from '../core/arguments.ts';
+import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, isRecord, jsonBytes, shorten } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';

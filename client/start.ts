@@ -4,9 +4,9 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { Agent } from '../agents/define-agent.ts';
+import { optionalTextProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { areMessages } from '../core/conversation/acceptable.ts';
 import type { Message } from '../core/conversation/messages.ts';
-import { optionalTextProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined, shorten } from '../core/json.ts';
@@ -92,6 +92,10 @@ export async function startSession(
   const name = nameOf(agent, InvalidSessionError);
   rejectIf(InvalidSessionError, recordProblem('options', options));
   const { messages: given = [] } = options;
+  const list: unknown = given;
+  if (!Array.isArray(list)) {
+    throw new InvalidSessionError('messages: messages must be a list of messages');
+  }
   rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
   // What are no messages at all is for the check to say.

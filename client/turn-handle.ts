@@ -174,7 +174,7 @@ export class TurnHandle<Output = unknown> {
     const reason =
       textProblem('callId', callId) ??
       recordProblem('the decision', options) ??
-      jsonProblem('the decision', options);
+      jsonProblem(`What you send for call ${String(callId)}`, options);
     if (reason === undefined) return;
     const shown = typeof callId === 'string' ? callId : given(callId);
     throw new DecisionRejectedError({ turnId, callId: shown, reason: `${reason}.`, decision });

@@ -33,13 +33,11 @@ export function directoryStorage(directory: string): PlaitStorage {
   /** The directory that this process has used. Another one in its place has other objects, or none. */
   let used: Stats | undefined;
 
-  const away = (what: string): Error =>
-    new Error(
-      `The directory ${root} ${what}: check that its volume is mounted, and that all workers have the same one`,
-    );
+  const away = (what: string): string =>
+    `The directory ${root} ${what}: check that its volume is mounted, and that all workers have the same one`;
 
   /** What is wrong with the directory where it is not there: then nothing is known about any object. */
-  async function findProblem(): Promise<Error | undefined> {
+  async function findProblem(): Promise<string | undefined> {
     const now = await statOf(root);
     if (now === undefined) return away('is missing');
     if (used !== undefined && !isSame(used, now)) return away('is not the one that it was');
@@ -55,7 +53,7 @@ export function directoryStorage(directory: string): PlaitStorage {
   /** Creates the directory where nobody has used it yet. One that was used and is missing will come back. */
   async function makeRoot(): Promise<void> {
     const problem = used === undefined ? undefined : await findProblem();
-    if (problem !== undefined) throw problem;
+    if (problem !== undefined) throw new Error(problem);
     await mkdir(root, { recursive: true, mode: FOLDER_MODE });
     await sync(dirname(root));
   }
@@ -72,7 +70,7 @@ export function directoryStorage(directory: string): PlaitStorage {
     if (used !== undefined && !isSame(used, await stat(root))) {
       // Not below the place of a volume that is not mounted: nobody would find it there.
       await rmdir(folder).catch(() => undefined);
-      throw away('is not the one that it was');
+      throw new Error(away('is not the one that it was'));
     }
     await sync(root);
   }
@@ -106,12 +104,12 @@ export function directoryStorage(directory: string): PlaitStorage {
       if (!hasCode(error, 'ENOENT')) throw error;
       const problem = await findProblem();
       if (problem === undefined) return undefined;
-      throw new Error(`Cannot read ${pathOf(key)}`, { cause: error });
+      throw new Error(`Cannot read ${pathOf(key)}. ${problem}`, { cause: error });
     }
   }
 
   async function* list(): AsyncGenerator<StoredObject> {
-    if ((await statOf(root)) === undefined) throw away('is missing');
+    if ((await statOf(root)) === undefined) throw new Error(away('is missing'));
     for (const folder of await namesIn(root)) {
       if (!FOLDER_PATTERN.test(folder)) continue;
       for (const name of await namesIn(join(root, folder))) {

@@ -22,8 +22,9 @@ export interface LiveKeysOptions {
   onUnreadable?: (left: UnreadableHistory) => void;
 }
 
-/** Codes of gRPC. */
+/** gRPC status: the server has deleted the workflow, because its retention time is over. */
 const NOT_FOUND = 5;
+/** gRPC status: among others, a message is larger than the client takes. */
 const RESOURCE_EXHAUSTED = 8;
 
 /** Temporal's WORKFLOW_EXECUTION_STATUS_RUNNING. */
@@ -42,11 +43,12 @@ const LOOKED_INTO = 8;
 const MESSAGE_BYTES = 3_500_000;
 
 /**
- * The keys of all stored objects that the namespaces still name, for `sweep`. It looks in the history of
- * every workflow that the server still has, in the pending activities of those that run, and in schedules.
+ * The keys of all stored objects that workflows of the namespaces need, for `sweep`. It searches the
+ * history of every workflow that the server still has, the pending activities of running ones, and
+ * schedules.
  *
  * The client needs the codecs of the workers, and the storage (`withStorage`). Throws an
- * `UnreadableHistoryError` where it cannot read a payload, since the payload may name any object.
+ * `UnreadableHistoryError` when it cannot read a payload, because the payload may name any object.
  */
 export async function* liveKeys(
   client: Client,
@@ -112,7 +114,7 @@ interface Source {
   /** As in "workflow x". */
   what: string;
   workflowType: string;
-  /** Answers of the server, with payloads anywhere in them. */
+  /** Returns answers of the server, with payloads anywhere in them. */
   read: () => AsyncIterable<unknown>;
 }
 
@@ -147,7 +149,7 @@ interface ListedWorkflow {
   isRunning: boolean;
 }
 
-/** Not with the client's own list, which decodes memos: the histories have those too. */
+/** Not with the client's own list, which decodes memos. The histories have the memos too. */
 async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
   const pages = pagesOf(
     (nextPageToken, pageSize) =>
@@ -181,7 +183,7 @@ async function* schedulesOf(
   }
 }
 
-/** Its history, and what no history has: the heartbeats and the failures of attempts that are pending. */
+/** Its history, and the heartbeats and failed attempts of a running one, which are not in the history. */
 async function* recordedOf(
   client: Client,
   namespace: string,
@@ -253,12 +255,12 @@ async function* chunks<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
 }
 
 /**
- * Every SHA-256 in hex, anywhere in a payload. Claims are among them. The digest of something else does
- * no harm here, but a claim that was overlooked would cost a conversation.
+ * Every SHA-256 in hex, anywhere in a payload, which includes all claims. Other digests do no harm here,
+ * but a missed claim would cost a conversation.
  */
 const KEYS = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g;
 
-/** What can be searched as text, once the codecs have decoded it. */
+/** Encodings that can be searched as text, once the codecs have decoded the payload. */
 const READABLE = new Set([
   'json/plain',
   'json/protobuf',
@@ -267,7 +269,7 @@ const READABLE = new Set([
   'binary/null',
 ]);
 
-/** In a segment that names objects itself. */
+/** The JSON of a segment that names other objects contains this. */
 const HOLDS_FILES = '"files":true';
 
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
@@ -279,7 +281,7 @@ const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
 class KeyReader {
   private readonly codecs;
   private readonly storage: ExternalStorage | undefined;
-  /** The keys in objects that have been read: the content of a key never changes. */
+  /** The keys in objects that were already read. The content of a key never changes. */
   private readonly stored = new Map<string, Promise<string[]>>();
 
   constructor(client: Client) {
@@ -295,9 +297,11 @@ class KeyReader {
     const { driverName, claim } = reference;
     const driver = this.storage?.getDriver(driverName);
     if (driver === undefined || driver === null) {
-      throw new Error(`it names an object of ${driverName}, and the client has no such storage`);
+      throw new Error(
+        `it needs an object of the storage driver ${driverName}, and the client has no such storage; use withStorage`,
+      );
     }
-    return await this.keysBehind(driver, claim);
+    return await this.keysInObject(driver, claim);
   }
 
   /** The keys in a payload, and in the segments that it names, which name images and documents. */
@@ -310,14 +314,14 @@ class KeyReader {
     const claims = claimsOfSegments(parsed(text));
     for (let from = 0; from < claims.length; from += LOOKED_INTO) {
       const some = claims.slice(from, from + LOOKED_INTO);
-      const behind = await Promise.all(some.map((claim) => this.keysBehind(driver, claim)));
-      for (const keys of behind) found.push(...keys);
+      const inObjects = await Promise.all(some.map((claim) => this.keysInObject(driver, claim)));
+      for (const keys of inObjects) found.push(...keys);
     }
     return found;
   }
 
-  /** The keys in an object: large payloads and segments are objects that name others. */
-  private keysBehind(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
+  /** The keys in an object. Large payloads and segments are objects that name others. */
+  private keysInObject(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
     const place = JSON.stringify([driver.name, claim]);
     const known = this.stored.get(place) ?? this.readKeys(driver, claim);
     this.stored.set(place, known);
@@ -329,7 +333,7 @@ class KeyReader {
     try {
       stored = await driver.retrieve({}, [new StorageDriverClaim(claim)]);
     } catch (error) {
-      // The object is gone, and so is what it named.
+      // The object is lost, so nothing can need the objects that it named.
       if (isGone(error)) return [];
       throw error;
     }
@@ -344,7 +348,7 @@ class KeyReader {
     const encoding = metadataOf(decoded, 'encoding');
     if (READABLE.has(encoding)) return decoded;
     throw new Error(
-      `a payload has the encoding ${JSON.stringify(encoding)}: give the client the codecs of the workers`,
+      `cannot read a payload with the encoding ${JSON.stringify(encoding)}: give the client the codecs of the workers`,
     );
   }
 }

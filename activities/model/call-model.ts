@@ -70,8 +70,13 @@ export function createCallModel(
         askModel(
           activity,
           { ...model, onReply: announcement.begin },
-          { spec, first, tailLength: args.tail.length },
-          { own, deadline },
+          {
+            spec,
+            first,
+            tailLength: args.tail.length,
+            dropped: countOf(args) - messages.length,
+          },
+          { agent, own, deadline },
         ),
         sealTail(activity, store, args),
       ]);
@@ -143,6 +148,10 @@ async function loadMessages(
 ): Promise<Message[]> {
   const earlier = await store.load(segmentsSinceCompaction(segments, tail));
   return await store.putBack(sinceCompaction([...earlier, ...tail]));
+}
+
+function countOf({ segments, tail }: ModelCallArgs): number {
+  return segments.reduce((sum, segment) => sum + segment.messages, tail.length);
 }
 
 /** The API reads a summary only where the request says that it may compact. */

@@ -6,7 +6,8 @@ import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
-import { EMPTY_ANSWER, notJsonText } from '../../core/calls/texts.ts';
+import { EMPTY_ANSWER, inexactText, notJsonText, tooDeepText } from '../../core/calls/texts.ts';
+import { inexactOf, isNestedDeeper, MAX_NESTING } from '../../core/conversation/exact-json.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
@@ -50,6 +51,10 @@ export async function checkOutput(
   } catch (error) {
     return { type: 'invalid', problem: notJsonText((error as Error).message) };
   }
+  // The caller would get something else than what the model has written, or nothing could be made of it.
+  if (isNestedDeeper(value)) return { type: 'invalid', problem: tooDeepText(MAX_NESTING) };
+  const inexact = inexactOf(text, value);
+  if (inexact !== undefined) return { type: 'invalid', problem: inexactText(inexact) };
   const parsed = await output.parse(value);
   return parsed.ok ? { type: 'valid' } : { type: 'invalid', problem: parsed.problem };
 }

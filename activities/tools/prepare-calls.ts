@@ -10,11 +10,14 @@ import type { Access } from '../../core/calls/order.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import {
   CODE_CANNOT_WAIT_FOR_APPROVAL,
+  inexactInputText,
   inputProblemText,
   noActionText,
   toolGoneText,
   unknownToolText,
 } from '../../core/calls/texts.ts';
+import type { Inexact, WithExactTexts } from '../../core/conversation/exact-json.ts';
+import { findInexact } from '../../core/conversation/exact-json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
@@ -60,7 +63,8 @@ export function createPrepareCall(registry: AgentRegistry) {
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing } = args;
     const agent = registeredAgent(registry, args.agent);
-    if (missing === undefined) return (await prepareCall(agent, call)).prepared;
+    // What a person has written is not what the model's JSON says.
+    if (missing === undefined) return (await prepareCall(agent, withoutTexts(call))).prepared;
     if (agent.tools.has(call.name)) {
       return await prepareNewCall(agent, call, { ...missing, log });
     }
@@ -107,6 +111,8 @@ async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Prepa
   if (action !== undefined && call.toolset_name !== call.name) {
     return invalid(noActionText(call.name), action);
   }
+  const inexact = inexactIn(call);
+  if (inexact !== undefined) return invalid(inexactInputText(call.name, inexact), action);
   const parsed = await tool.parse(call.input);
   if (!parsed.ok) return invalid(inputProblemText(call.name, parsed), action);
   const access = action ?? (await accessInTime(tool.access, parsed.value));
@@ -119,6 +125,16 @@ async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Prepa
       ...defined({ access }),
     },
   };
+}
+
+function inexactIn({ plait_json: texts }: ToolUse & WithExactTexts): Inexact | undefined {
+  const text = texts?.['input'];
+  return text === undefined ? undefined : findInexact(text);
+}
+
+function withoutTexts(call: ToolUse & WithExactTexts): ToolUse {
+  const { plait_json: _, ...rest } = call;
+  return rest;
 }
 
 /**

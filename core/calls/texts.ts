@@ -1,3 +1,4 @@
+import type { Inexact } from '../conversation/exact-json.ts';
 import { isRecord, shorten } from '../json.ts';
 import { READ_RESULT } from '../names.ts';
 import type { BatchStop } from './batch-policy.ts';
@@ -25,6 +26,19 @@ export function unknownToolText(tool: string, available?: readonly string[]): st
 
 export function invalidInputText(tool: string, problem: string): string {
   return `The input does not match the schema of ${tool}, so the tool did not run:\n${shorten(problem, 2_000)}`;
+}
+
+/** What JavaScript would make of the input is not what the model has written. */
+export function inexactInputText(tool: string, inexact: Inexact): string {
+  return `${tool} did not run: ${inexactText(inexact)}`;
+}
+
+/** Also of an answer that has a schema. */
+export function inexactText(inexact: Inexact): string {
+  const path = shorten(inexact.path, MAX_KEY);
+  if (inexact.type === 'duplicate key') return `${path} comes twice. Send each key once.`;
+  const number = shorten(inexact.literal, MAX_KEY);
+  return `${path} is ${number}, a number that cannot be passed on exactly. Send it as a text instead, in quotation marks.`;
 }
 
 /** @param givenUpAfter where the check did not end, so that nobody knows whether the input is valid */
@@ -435,6 +449,10 @@ export const EMPTY_ANSWER = 'It is empty.';
 
 export function notJsonText(problem: string): string {
   return `It is not valid JSON: ${problem}`;
+}
+
+export function tooDeepText(levels: number): string {
+  return `It is nested more than ${levels} levels deep.`;
 }
 
 export const TURN_WAS_LOST =

@@ -36,6 +36,8 @@ import {
   text,
   that,
 } from '../shape.ts';
+import type { WithExactTexts } from './exact-json.ts';
+import { EXACT_FIELD, trustedTexts } from './exact-json.ts';
 import { findFileProblem } from './files.ts';
 import { IMAGE_TYPES, PDF_TYPE } from './file-kind.ts';
 import type { InputBlock, Message, ToolUse } from './messages.ts';
@@ -64,8 +66,18 @@ function block<T extends { type: string }>(
   type: T['type'],
   fields: Fields<Omit<T, 'type'>>,
 ): [type: string, shape: Shape<unknown>] {
-  const named = { type: anything, ...fields } as unknown as Fields<T>;
-  return [type, closed<T>(`a ${type} block`, named)];
+  const named = { type: anything, [EXACT_FIELD]: anything, ...fields } as unknown as Fields<T>;
+  const shape = closed<T>(`a ${type} block`, named);
+  return [type, (value, at) => shape(value, at) ?? findExactProblem(value as object, at)];
+}
+
+/** Plait takes its own field off before it asks the API, and goes by it only where it is the same value. */
+function findExactProblem(part: object, at: string): string | undefined {
+  const given = (part as WithExactTexts)[EXACT_FIELD];
+  if (given === undefined) return undefined;
+  return isRecord(given) && trustedTexts(part).length === Object.keys(given).length
+    ? undefined
+    : `${at}.${EXACT_FIELD} does not say the same as the block: leave it out where you change a block`;
 }
 
 const visibleText: Shape<string> = that(
@@ -253,9 +265,7 @@ export function findConversationProblem(messages: readonly unknown[]): string | 
     findPairingProblem(checked) ??
     findOrderProblem(checked) ??
     findServerCallProblem(checked) ??
-    findMarkProblem(checked) ??
-    findFileProblem(checked, 'messages') ??
-    findFileOfAssistantProblem(checked)
+    findMarkProblem(checked)
   );
 }
 
@@ -363,8 +373,9 @@ function findToolsetProblem(result: ToolResultBlockParam, call: ToolUse): string
 
 /** Where messages with the role `system` may stand, and how the assistant's and the whole may end. */
 function findOrderProblem(messages: readonly Message[]): string | undefined {
+  /** The last one with another role. */
+  let before: Message | undefined;
   for (const [i, message] of messages.entries()) {
-    const before = messages.slice(0, i).findLast(({ role }) => role !== 'system');
     if (message.role === 'user' && messages[i - 1]?.role === 'system') {
       return `messages[${i}] follows a message with the role system, which only the assistant may do`;
     }
@@ -382,11 +393,10 @@ function findOrderProblem(messages: readonly Message[]): string | undefined {
     if (message.role === 'assistant' && (last === 'thinking' || last === 'redacted_thinking')) {
       return `messages[${i}] ends with thinking, and the API takes it only before something else`;
     }
+    if (message.role !== 'system') before = message;
   }
   // A system message may follow the user's, and speaks to the same reply.
-  return messages.findLast(({ role }) => role !== 'system')?.role === 'user'
-    ? undefined
-    : 'the last message must be from the user';
+  return before?.role === 'user' ? undefined : 'the last message must be from the user';
 }
 
 function endsWithServerResult(message: Message): boolean {
@@ -422,16 +432,6 @@ function findServerCallProblem(messages: readonly Message[]): string | undefined
     : `the call ${byCode.id} was made by code in a sandbox of the API, which does not wait for it any more: leave the call and its result out`;
 }
 
-/** What the model has said is its own business elsewhere; here a person says that it has said it. */
-function findFileOfAssistantProblem(messages: readonly Message[]): string | undefined {
-  for (const [i, { role, content }] of messages.entries()) {
-    const problem =
-      role === 'assistant' ? findFileProblem(content, `messages[${i}].content`) : undefined;
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
 function findMarkProblem(messages: readonly Message[]): string | undefined {
   const blocks = messages.flatMap(blocksOf);
   const parts = blocks.flatMap((part) =>
@@ -451,6 +451,21 @@ type Marked = { cache_control?: CacheControlEphemeral | null };
 
 function marksOf(blocks: readonly object[]): CacheControlEphemeral[] {
   return (blocks as readonly Marked[]).flatMap(({ cache_control: mark }) => mark ?? []);
+}
+
+/**
+ * Why the API would reject the messages or blocks that a person gives for one of their files. What the model
+ * has said is left alone elsewhere; here a person says that it has said it.
+ */
+export function findGivenFileProblem(given: unknown, path: string): string | undefined {
+  const problem = findFileProblem(given, path);
+  if (problem !== undefined || !areMessages(given)) return problem;
+  for (const [i, { role, content }] of given.entries()) {
+    const said = role === 'assistant' ? content : undefined;
+    const spoilt = findFileProblem(said, `${path}[${i}].content`);
+    if (spoilt !== undefined) return spoilt;
+  }
+  return undefined;
 }
 
 /** Whether a list looks like messages, whatever is wrong with them: enough to walk their blocks. */

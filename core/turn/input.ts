@@ -1,7 +1,11 @@
 import type { OutputSchema } from '../agent-spec.ts';
 import type { BatchPolicy } from '../calls/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
-import { findConversationProblem, withoutBlankTexts } from '../conversation/acceptable.ts';
+import {
+  findConversationProblem,
+  findGivenFileProblem,
+  withoutBlankTexts,
+} from '../conversation/acceptable.ts';
 import type { InputBlock, Message } from '../conversation/messages.ts';
 import { isDuration, MILLISECONDS } from '../duration.ts';
 import { PlaitError } from '../errors.ts';
@@ -118,10 +122,10 @@ function toMessages(input: unknown): Message[] {
     throw new InvalidTurnError('input must be a text, content blocks, or messages');
   }
   if (input.every((item) => typeof item['role'] === 'string')) {
-    return checked(input as unknown as Message[]);
+    return checked(input as unknown as Message[], input);
   }
   if (input.every((item) => typeof item['type'] === 'string')) {
-    return checked([{ role: 'user', content: input as unknown as InputBlock[] }]);
+    return checked([{ role: 'user', content: input as unknown as InputBlock[] }], input);
   }
   throw new InvalidTurnError('input mixes messages (with a role) and content blocks (with a type)');
 }
@@ -145,12 +149,17 @@ export function findOpeningProblem(messages: unknown): string | undefined {
     return 'messages must be a list of messages';
   }
   const next: Message = { role: 'user', content: 'and then' };
-  return findConversationProblem([...withoutBlankTexts(messages), next]);
+  return (
+    findConversationProblem([...withoutBlankTexts(messages), next]) ??
+    findGivenFileProblem(messages, 'messages')
+  );
 }
 
-function checked(given: Message[]): Message[] {
+function checked(given: Message[], input: unknown): Message[] {
   const messages = withoutBlankTexts(given);
   const problem = findConversationProblem(messages);
   if (problem !== undefined) throw new InvalidTurnError(`input: ${problem}`);
+  const file = findGivenFileProblem(input, 'input');
+  if (file !== undefined) throw new InvalidTurnError(`${file}.`);
   return messages as Message[];
 }

@@ -149,7 +149,7 @@ describe('a declaration of an agent is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_", "-" and "."; got';
   const MODEL = 'model must name a model; there is no default; got';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onLimit, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, prices, serverTools';
+    'name, model, system, tools, maxTokens, maxRetryAfter, limits, onLimit, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, prices, serverTools';
 
   test.for([
     ['without a name', { name: undefined }, 'name must be a text; got undefined'],
@@ -222,6 +222,11 @@ describe('a declaration of an agent is invalid', () => {
       'with half a tool call',
       { limits: { toolCalls: 0.5 } },
       'limits.toolCalls must be a whole number of at least 0; got 0.5',
+    ],
+    [
+      'that does not wait at all',
+      { maxRetryAfter: 0 },
+      `maxRetryAfter must be a duration from 1 ms to 36,500 days: a number of milliseconds, or a text like '30s' or '2m'; got 0`,
     ],
     [
       'with half an emoji in its prompt',

@@ -141,6 +141,11 @@ describe('plait approve and deny', () => {
   it.each([
     [['approve'], /missing required argument 'turn-id'/, 2],
     [['approve', 't', '--input', '{'], /It must be JSON, such as/, 2],
+    [
+      ['approve', 't', '--input', '{"id":9100200300400500601}'],
+      /id is 9100200300400500601, a number that cannot be passed on exactly/,
+      2,
+    ],
     [['deny', 't', '--input', '{}'], /unknown option '--input'/, 2],
     [
       ['deny', 't', '--by', ' '],

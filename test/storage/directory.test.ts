@@ -242,10 +242,7 @@ describe('a directory that this process has used', () => {
     // Somebody else has put one in its place.
     await directoryStorage(path).store({}, [payload('c')]);
     const missing = storage.retrieve({}, [claimOf(claim?.claimData['key'] ?? '')]);
-    await expect(missing).rejects.toThrow('Cannot read ');
-    await expect(missing).rejects.toMatchObject({
-      cause: { message: expect.stringContaining('is not the one that it was') as string },
-    });
+    await expect(missing).rejects.toThrow(/^Cannot read .*is not the one that it was/);
     await rm(path, { recursive: true });
     await mkdir(path);
     await expect(storage.store({}, [payload('b')])).rejects.toThrow('is not the one that it was');

@@ -225,7 +225,7 @@ describe('a payload that cannot be read', () => {
 
     expect(error).toBeInstanceOf(UnreadableHistoryError);
     expect((error as Error).message).toBe(
-      `Cannot find out what workflow ${workflowId} of type "Order Process" in namespace ${own.name} names in the storage: a payload has the encoding "binary/hidden": give the client the codecs of the workers. If workflows of this type do not use the storage, leave out what cannot be read of them: --ignore-unreadable "Order Process", or in a program ignoreUnreadable: ["Order Process"].`,
+      `Cannot find out which stored objects workflow ${workflowId} of type "Order Process" in namespace ${own.name} needs: cannot read a payload with the encoding "binary/hidden": give the client the codecs of the workers. If workflows of this type do not use the storage, leave out what cannot be read of them: --ignore-unreadable "Order Process", or in a program ignoreUnreadable: ["Order Process"].`,
     );
   });
 
@@ -253,7 +253,7 @@ describe('a payload that cannot be read', () => {
         workflowType: 'Order',
         namespace: own.name,
         reason:
-          'a payload has the encoding "binary/hidden": give the client the codecs of the workers',
+          'cannot read a payload with the encoding "binary/hidden": give the client the codecs of the workers',
       },
     ]);
     await expect(keysIn(client, { ignoreUnreadable: ['Other'] })).rejects.toThrow('"Order"');
@@ -283,7 +283,8 @@ describe('a payload that cannot be read', () => {
     left.length = 0;
     await ignoring('Moved', 'Nightly');
 
-    const reason = 'it names an object of somewhere-else, and the client has no such storage';
+    const reason =
+      'it needs an object of the storage driver somewhere-else, and the client has no such storage; use withStorage';
     expect(new Set(left.map((one) => `${one.workflowType}: ${one.reason}`))).toEqual(
       new Set([`Moved: ${reason}`, `Nightly: ${reason}`]),
     );

@@ -417,6 +417,31 @@ const placeOf = (block: number) =>
 const tooMany: Script = ({ round }) =>
   round === 0 ? callTools({ peek: {} }) : fault.badRequest('messages: too many documents');
 
+test('a picture that is rejected for an old one of its session fails with which that is', async () => {
+  const plain = agentWith([]);
+  await using plait = await startPlait({
+    agents: [plain],
+    script: conversation(/./, [say('I see.')]),
+    storage: await newStorage(),
+  });
+  const session = plait.agents.openSession(plain, newSessionId());
+  const small = imageBlock(png());
+  const large = imageBlock(png({ width: 2_500, height: 10 }));
+
+  await (await session.send('Hello')).result();
+  await (await session.send([large, words('My invoice')])).result();
+  await (
+    await session.send([...Array.from({ length: 19 }, () => small), words('And these')])
+  ).result();
+  const failed = (await session.send([small, words('One more')])).result();
+
+  await expect(failed).rejects.toThrow(
+    /messages\.2\.content\.0\.image.* 2000 pixels.*\. It means an image that a person sent earlier, in message 3 of 7 of the conversation \("My invoice"\), and not what was sent last\. Go on without sending more files, or begin a new conversation without that one\.$/,
+  );
+  expect((await (await session.send('Thanks')).result()).text).toBe('I see.');
+  await session.close();
+});
+
 describe('what only the API sees', () => {
   const broken = imageBlock(brokenPng({ bytes: 20_000 }));
   const peek = reader('peek', () => [words('The page:'), broken]);

@@ -76,6 +76,67 @@ test('retry-after is waited for', async () => {
   expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(1_990);
 });
 
+describe('retry-after that is longer than the agent waits', () => {
+  test.for([
+    ['31536000', undefined, /It asks to wait 365 days before the next request, and agent tester/],
+    ['601', undefined, /agent tester waits at most 10 minutes \(maxRetryAfter\)\.$/],
+    ['3', '2s', /It asks to wait 3 s .* waits at most 2 s \(maxRetryAfter\)\.$/],
+  ] as const)('fails the turn at once: %s', async ([retryAfter, maxRetryAfter, message]) => {
+    const patient = agentWith([], maxRetryAfter === undefined ? {} : { maxRetryAfter });
+    await using plait = await startPlait({
+      agents: [patient],
+      script: conversation('go', [fault.overloaded({ headers: { 'retry-after': retryAfter } })]),
+    });
+
+    const error: unknown = await plait.agents
+      .execute(patient, 'go')
+      .catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(TurnFailedError);
+    expect((error as TurnFailedError).message).toMatch(message);
+    expect((error as TurnFailedError).message).toMatch(/^The Messages API answered 529 /);
+    expect(plait.model.requests).toHaveLength(1);
+  });
+
+  test('leads to the fallback at once', async () => {
+    const next = 'claude-sonnet-5-5';
+    const withFallback = agentWith([], { fallbacks: [{ model: next }] });
+    await using plait = await startPlait({
+      agents: [withFallback],
+      script: conversation('go', [
+        ({ body }) =>
+          body.model === next
+            ? say('Done.')
+            : fault.overloaded({ headers: { 'retry-after': '86400' } }),
+      ]),
+    });
+
+    expect(await plait.agents.execute(withFallback, 'go')).toMatchObject({ text: 'Done.' });
+    expect(plait.model.requests).toHaveLength(2);
+  });
+
+  test.for([
+    ['31536000', 'fails'],
+    ['500', 'is out of time'],
+    ['1e300', 'goes on'],
+  ] as const)('or than the turn may take: after %s it %s', async ([retryAfter, ending]) => {
+    const hasty = agentWith([], { limits: { wallTime: '4s' } });
+    await using plait = await startPlait({
+      agents: [hasty],
+      script: conversation('go', [
+        times(1, fault.rateLimited({ headers: { 'retry-after': retryAfter } }), say('Done.')),
+      ]),
+    });
+
+    const ended = await plait.agents.execute(hasty, 'go').then(
+      ({ stopReason }) => (stopReason === 'end_turn' ? 'goes on' : stopReason),
+      () => 'fails',
+    );
+
+    expect(ended).toBe(ending === 'is out of time' ? 'max_wall_time' : ending);
+  });
+});
+
 describe('what will not pass fails the turn at once, with a message to act on', () => {
   const final: [string, Reply, Partial<TurnFailedError['model']>, RegExp][] = [
     [

@@ -203,6 +203,18 @@ describe('the sentences of the workers', () => {
       'The input does not match the schema of pay, so the tool did not run:\ncents: missing',
     ],
     [
+      texts.inexactInputText('pay', {
+        type: 'number',
+        path: 'order.id',
+        literal: '9100200300400500601',
+      }),
+      'pay did not run: order.id is 9100200300400500601, a number that cannot be passed on exactly. Send it as a text instead, in quotation marks.',
+    ],
+    [
+      texts.inexactInputText('pay', { type: 'duplicate key', path: 'order.id' }),
+      'pay did not run: order.id comes twice. Send each key once.',
+    ],
+    [
       texts.inputProblemText('pay', { problem: 'cents: missing' }),
       'The input does not match the schema of pay, so the tool did not run:\ncents: missing',
     ],
@@ -266,6 +278,7 @@ describe('the sentences of the workers', () => {
       'No kept result has the id "toolu_9". Only results that were cut are kept, each under the id of its call: use the id that stands in the notice where something is left out.',
     ],
     [texts.notJsonText('unexpected end'), 'It is not valid JSON: unexpected end'],
+    [texts.tooDeepText(200), 'It is nested more than 200 levels deep.'],
   ] as const)('%s', ([text, expected]) => {
     expect(text).toBe(expected);
   });

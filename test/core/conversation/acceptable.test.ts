@@ -46,6 +46,25 @@ const answered = (...asked: object[]) => [
   assistant(text('Done.')),
 ];
 
+const exact = (plait_json: unknown) =>
+  findOpeningProblem(answered(call('toolu_1', { input: { a: 1 }, plait_json })));
+
+describe("Plait's own field of a block", () => {
+  test('may stand there where it says the same as the block', () => {
+    expect(exact({ input: '{"a":1.0}' })).toBeUndefined();
+    expect(exact({})).toBeUndefined();
+  });
+
+  test.for([{ input: '{"a":2}' }, { input: '{"a":1' }, { output: '1' }, 'x', null])(
+    'is invalid where it says something else: %j',
+    (plait_json) => {
+      expect(exact(plait_json)).toBe(
+        'messages[1].content[1].plait_json does not say the same as the block: leave it out where you change a block',
+      );
+    },
+  );
+});
+
 describe('a session cannot begin with what the API rejects', () => {
   test.for<[what: string, messages: unknown, problem: RegExp]>([
     ['null', null, /must be a list of messages/],
@@ -206,7 +225,7 @@ describe('a session cannot begin with what the API rejects', () => {
     [
       'an image that is none',
       [user({ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AA==' } })],
-      /messages\[0\]\.content\[0\] is declared as image\/png/,
+      /\[0\]\.content\[0\] is declared as image\/png/,
     ],
     [
       'five marks of the cache',
@@ -274,7 +293,7 @@ describe('a session cannot begin with what the API rejects', () => {
           text('b'),
         ),
       ],
-      /messages\[1\]\.content\[0\] is declared as image\/png/,
+      /\[1\]\.content\[0\] is declared as image\/png/,
     ],
     [
       'more messages than the API takes',
@@ -291,6 +310,17 @@ describe('a session cannot begin with what the API rejects', () => {
       openingMessages({ agent: 'a', input: [...(messages as unknown[]), next] }),
     ).toThrow(problem);
   });
+});
+
+test('a long conversation is checked in no time', () => {
+  const messages = Array.from({ length: 60_000 }, (_, i) => ({
+    role: i % 2 === 0 ? 'user' : 'assistant',
+    content: [text('Go on.')],
+  }));
+  const began = performance.now();
+  expect(findOpeningProblem(messages)).toBeUndefined();
+  // Where each message was compared with all before it, this took a quarter of a minute.
+  expect(performance.now() - began).toBeLessThan(3_000);
 });
 
 test('a blank text that the API has sent beside a call is left out', () => {
