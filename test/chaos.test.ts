@@ -27,7 +27,7 @@ test('killed workers, a killed server and a flapping model cost time and nothing
   expect(requestsBy(model.requests, 500)).toHaveLength(struck.serverError);
   expect(requestsBy(model.requests, 529)).toHaveLength(struck.overloaded);
 
-  // No history was refused.
+  // No conversation was rejected.
   expect(requestsBy(model.requests, 400)).toEqual([]);
 
   for (const [number, result] of turns.entries()) {
@@ -72,7 +72,7 @@ function requestsBy<Request extends { status: number | undefined }>(
   return requests.filter((request) => request.status === status);
 }
 
-/** What the tools wrote down, against what the model was told. */
+/** What the tools wrote down, against what the model read. */
 function checkBegins(turns: readonly TurnResult[], journal: Journal): void {
   const begun = journal.lines('begin ').map((line) => {
     const [, , key = '', , id = ''] = line.split(' ');

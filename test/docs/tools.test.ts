@@ -12,7 +12,7 @@ import type { TestEnvironment } from 'plait/testing';
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { until } from '../fixtures/until.ts';
+import { until, untilRecorded } from '../fixtures/until.ts';
 import { createCrmWorker } from './crm-worker.ts';
 import { decideAll } from './decide.ts';
 import { office } from './office.ts';
@@ -195,15 +195,13 @@ test('a long job goes on where its earlier attempt was', async () => {
     type: 'check_ledger',
     identity: 'operator',
   };
-  const activity = async () => (await turn.workflow.describe()).raw.pendingActivities?.[0];
-  // It has recorded some pages.
-  await until(async () => {
-    const [payload] = (await activity())?.heartbeatDetails?.payloads ?? [];
-    return /"done":[1-9]/.test(Buffer.from(payload?.data ?? []).toString());
-  });
+  await untilRecorded(turn, /"done":[1-9]/);
   await env.agents.client.workflowService.pauseActivity(request);
   // It hears of it with its next heartbeat, and stops.
-  await until(async () => (await activity())?.state === PENDING_ACTIVITY_STATE_PAUSED);
+  await until(async () => {
+    const { raw } = await turn.workflow.describe();
+    return raw.pendingActivities?.[0]?.state === PENDING_ACTIVITY_STATE_PAUSED;
+  });
   expect((await turn.describe()).pendingCalls[0]?.state).toBe('paused');
   await env.agents.client.workflowService.unpauseActivity(request);
 

@@ -278,7 +278,7 @@ test('a storage that is down for a while is tried again, and the turn goes on', 
     store: (context, payloads) =>
       storage.store(context, payloads).catch((error: unknown) => {
         failures.push(error);
-        if (failures.length === 4) server.refuse(false);
+        if (failures.length === 4) server.goAway(false);
         throw error;
       }),
   };
@@ -287,7 +287,7 @@ test('a storage that is down for a while is tried again, and the turn goes on', 
   await using plait = await startPlait({
     agents: [agent],
     script: (request) => {
-      if (request.round === 1 && failures.length === 0) server.refuse(true);
+      if (request.round === 1 && failures.length === 0) server.goAway(true);
       return rounds(3)(request);
     },
     storage: watched,

@@ -71,7 +71,7 @@ describe('a session', () => {
     );
   });
 
-  test('takes a message once that is sent twice with one key, also in a new run', async () => {
+  test('processes a message once that is sent twice with one key, also in a new run', async () => {
     const agent = agentWith([], { historyEvents: 20 });
     await using plait = await startPlait({ agents: [agent], script: echo });
     const session = plait.agents.openSession(agent, newId());
@@ -90,7 +90,7 @@ describe('a session', () => {
     expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);
   });
 
-  test('that is closed refuses messages, and does not begin anew', async () => {
+  test('that is closed rejects messages, and does not begin again', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
     const session = plait.agents.openSession(agent, newId());
@@ -179,7 +179,7 @@ describe('a message that is sent while a turn runs', () => {
     expect((await session.describe()).turns).toBe(1);
   });
 
-  test('takes the place of the running turn when it interrupts, whose calls are answered', async () => {
+  test('that interrupts replaces the running turn, whose calls are answered', async () => {
     const { plait, session, turn, log } = await busy();
     await using _ = plait;
     const waiting = await session.send('later');
@@ -194,7 +194,7 @@ describe('a message that is sent while a turn runs', () => {
     expect(log).toEqual(['begin', 'aborted']);
   });
 
-  test('is refused when it says so', async () => {
+  test('is rejected when it asks for that', async () => {
     const { plait, session, turn, release } = await busy();
     await using _ = plait;
     await expect(session.send('now', { whenBusy: 'reject' })).rejects.toThrow(SessionBusyError);

@@ -150,7 +150,7 @@ test('a result can be continued: its messages are a valid beginning of the next 
   expect(second.messages).toHaveLength(first.messages.length + 2);
 });
 
-test('a text that the model writes behind its calls is kept there, also where the API refuses it', async () => {
+test('a text that the model writes behind its calls is kept there, also where the API rejects it', async () => {
   const agent = agentWith([reader('look', () => 'seen')]);
   await using plait = await startPlait({
     agents: [agent],
@@ -165,7 +165,7 @@ test('a text that the model writes behind its calls is kept there, also where th
 
   expect(stopReason).toBe('end_turn');
   expect(messages[1]?.content).toMatchObject([{ type: 'tool_use' }, { type: 'text' }]);
-  // Refused, and asked again with the text before the call.
+  // Rejected, and asked again with the text before the call.
   expect(plait.model.requests.map(({ status }) => status)).toEqual([200, 400, 200, 400, 200]);
   expect(plait.model.requests.at(-1)?.body?.messages[1]?.content).toMatchObject([
     { type: 'text' },

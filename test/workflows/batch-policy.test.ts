@@ -18,7 +18,7 @@ type Calls = Parameters<typeof callTools>[0];
 class Log {
   readonly lines: string[] = [];
 
-  /** A tool body that lasts until it is told to stop. */
+  /** A tool body that lasts until its signal aborts. */
   readonly hang = (name: string) => async (_input: unknown, ctx: ToolContext) => {
     this.lines.push(`begin ${name}`);
     await sleep(30_000, undefined, { signal: ctx.signal, ref: false }).catch((error: unknown) => {
@@ -477,7 +477,7 @@ describe.concurrent('batchTimeout', () => {
     expect(result.calls[0]?.message).not.toContain('before this call started');
   });
 
-  test('a tool that ends its work when it is told to stop keeps its result', async () => {
+  test('a tool that ends its work when its signal aborts keeps its result', async () => {
     const careful = writer('careful', async (_input, { signal }) => {
       await sleep(30_000, undefined, { signal, ref: false }).catch(() => undefined);
       return 'half of it';

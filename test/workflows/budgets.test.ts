@@ -30,7 +30,7 @@ const prices = { input: 4, output: 20 };
 
 type Inspect = (plait: TestEnvironment, turnId: string) => Promise<void>;
 
-/** Ends a turn, and then goes on from its conversation: the scripted API refuses one that is not valid. */
+/** Ends a turn, and then goes on from its conversation: the scripted API rejects one that is not valid. */
 async function endAndGoOn(
   agent: Agent,
   replies: readonly Reply[],
@@ -339,7 +339,7 @@ describe.concurrent('when the time of a turn is up', () => {
   });
 });
 
-test('a limit in dollars without prices is refused before anything is asked', async () => {
+test('a limit in dollars without prices is invalid, and nothing is asked', async () => {
   const agent = agentWith([look]);
   await using plait = await startPlait({ agents: [agent], script: () => say('Never.') });
   const options = { limits: { costUSD: 1 } };

@@ -221,7 +221,7 @@ describe('a conversation that the API compacts', () => {
     });
   });
 
-  test('is told how and when by the agent', async () => {
+  test('happens as the agent says, and when it says', async () => {
     const agent = compacting({
       compaction: { triggerTokens: 60_000, instructions: 'Keep every place.' },
     });
@@ -263,7 +263,7 @@ describe('an agent without compaction', () => {
     expect(request?.body).not.toHaveProperty('context_management');
   });
 
-  test('refuses a conversation that was compacted, before it asks the model', async () => {
+  test('rejects a conversation that was compacted, before it asks the model', async () => {
     await using plait = await startPlait({ agents: [plain], script: journey });
     const summary = { type: 'compaction', content: FIRST, encrypted_content: null };
     const messages = [

@@ -165,7 +165,7 @@ describe('in a turn that goes on in many runs', () => {
     expect((await runsOf(plait, turn)).length).toBeGreaterThan(3);
   });
 
-  test('a decision is taken that is made as soon as the call can be seen', async () => {
+  test('a decision is accepted that is made as soon as the call can be seen', async () => {
     const refund = writer('refund', () => 'paid', { approval: 'always' });
     const agent = agentWith([refund, note], limits);
     const { plait, turn } = await start(agent, everyRound(4, 'refund', 'note'));
@@ -374,7 +374,7 @@ describe('in a turn that goes on in many runs', () => {
     expect(alone.rounds.every(({ model }) => model.state === 'succeeded')).toBe(true);
   });
 
-  test('the time of the turn does not begin anew', async () => {
+  test('the time of the turn does not begin again', async () => {
     const work = reader('work', ({ round }, { signal }) =>
       Number(round) < 12 ? 'quick' : sleep(60_000, 'late', { signal }),
     );

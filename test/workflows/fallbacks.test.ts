@@ -10,7 +10,7 @@ import type { ScriptRequest } from '../../testing/messages/request.ts';
 import { rejection } from '../../testing/rejections.ts';
 import { callTools, paced, reply, say, stopWith, think } from '../../testing/replies.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { newSessionId, refusals } from '../fixtures/sessions.ts';
+import { newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 
 const OWN = 'claude-opus-5-5';
@@ -127,10 +127,10 @@ describe('an overloaded model', () => {
     expect(await say1('two')).toMatchObject({ text: `${NEXT} is done.`, rounds: 3 });
     expect(await say1('three')).toMatchObject({ text: `${OWN} is done.`, rounds: 3 });
 
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
     const turns = [`${OWN} ${OWN} ${OWN}`, `${OWN} ${OWN} ${NEXT} ${NEXT}`, `${OWN} ${OWN} ${OWN}`];
     expect(asked(plait.model).join(' ')).toBe(turns.join(' '));
-    // Had the thinking of the other model been left out, the API would refuse what came after it.
+    // Without the thinking of the other model the API would reject what came after it.
     const { body } = plait.model.requests.at(-1) ?? {};
     expect(rejection({ ...body })).toBeUndefined();
     const without = body?.messages.map((message) =>
@@ -170,7 +170,7 @@ describe('a refusal', () => {
     expect(result).toMatchObject({
       stopReason: 'end_turn',
       text: 'Here.',
-      // It is no round: the model was asked for its first reply twice.
+      // It does not count as a round: the model was asked for its first reply twice.
       rounds: 1,
       calls: [],
       fallback: { model: NEXT, because: 'refusal' },
@@ -238,7 +238,7 @@ describe('a refusal', () => {
       fallback: { model: NEXT, because: 'refusal' },
     });
     expect(asked(plait.model)).toEqual([OWN, OWN, NEXT]);
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test('of every model ends the turn, and none was asked twice', async () => {
@@ -284,7 +284,7 @@ describe('a refusal', () => {
     expect(await say1('one')).toMatchObject({ text: `${NEXT} is done.`, rounds: 3 });
     const fallback = { model: NEXT, because: 'refusal' };
     expect(await say1('two')).toMatchObject({ text: `${NEXT} is done.`, fallback });
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
     expect(asked(plait.model)).toEqual([OWN, OWN, NEXT, NEXT, NEXT, NEXT, NEXT]);
   });
 

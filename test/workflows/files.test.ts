@@ -26,7 +26,7 @@ import { conversation } from '../../testing/script.ts';
 import { brokenPng, imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
 import { newNamespace } from '../fixtures/namespace.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { asked, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -326,7 +326,7 @@ describe('without a storage', () => {
     expect(plain.messages).toEqual(result.messages);
   });
 
-  test('what does not fit is refused before anything is started, with the block and what to do', async () => {
+  test('what does not fit is rejected before anything is started, with the block and what to do', async () => {
     await using plait = await startPlait({ agents: [agent], script: looking });
     const session = plait.agents.openSession(agent, newSessionId());
     const messages: Message[] = [{ role: 'user', content: question }];
@@ -366,7 +366,7 @@ function photoOf(bytes: number) {
 }
 
 describe('an image that cannot be read', () => {
-  test('is refused before anything is started, and named', async () => {
+  test('is rejected before anything is started, and named', async () => {
     await using plait = await startPlait({ agents: [agent], script: looking });
     const bad = {
       ...photoOf(100),
@@ -469,7 +469,7 @@ describe('what only the API sees', () => {
 
     expect(stopReason).toBe('end_turn');
     expect(next.stopReason).toBe('end_turn');
-    expect(refusals(plait.model).slice(0, 2)).toEqual([placeOf(1), placeOf(2)]);
+    expect(rejectedRequests(plait.model).slice(0, 2)).toEqual([placeOf(1), placeOf(2)]);
     const leftOut = (block: number) =>
       words(
         `[The API has refused to read what stood here, so it was left out: The Messages API answered 400 invalid_request_error: ${placeOf(block)}]`,
@@ -481,7 +481,7 @@ describe('what only the API sees', () => {
     ]);
     expect((await session.transcript()).messages.slice(0, 3)).toEqual(messages.slice(0, 3));
     // Once in each turn that looks: what is left out is not tried again.
-    expect(refusals(plait.model)).toHaveLength(4);
+    expect(rejectedRequests(plait.model)).toHaveLength(4);
     await session.close();
   });
 
@@ -550,7 +550,7 @@ describe('what only the API sees', () => {
     await session.close();
   });
 
-  test('fails a turn for good where something else is refused', async () => {
+  test('fails a turn for good where the API rejects something else', async () => {
     const fine = agentWith([reader('peek', () => [photoOf(100)])]);
     await using plait = await startPlait({ agents: [fine], script: tooMany });
 

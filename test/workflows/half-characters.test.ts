@@ -6,7 +6,7 @@ import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { until } from '../fixtures/until.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { newSessionId, refusals } from '../fixtures/sessions.ts';
+import { newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 // `text.slice(0, n)` cuts an emoji in two. The API rejects a request with half of one, and every later request
@@ -67,7 +67,7 @@ test('half an emoji of a person or a tool reaches the model as a replacement cha
 
   const { text, messages } = await turn.result();
   expect(text).toBe('Done.');
-  expect(refusals(plait.model)).toEqual([]);
+  expect(rejectedRequests(plait.model)).toEqual([]);
   const sent = JSON.stringify(plait.model.requests.at(-1)?.body?.messages);
   expect(sent.split(MENDED).length).toBeGreaterThan(6);
   expect(sent.isWellFormed()).toBe(true);

@@ -162,7 +162,7 @@ test.for(storages)(
   },
 );
 
-test('the calls that start in one workflow task stay far below what the server takes', async () => {
+test('the calls that start in one workflow task stay far below what the server accepts', async () => {
   const agent = agentWith([reader('write', ({ text }) => String(text).length)]);
   const context = { tenant: 'z'.repeat(15_000) };
   const calls = many(120, 'write', { text: 'y'.repeat(1_000) });

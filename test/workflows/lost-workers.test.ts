@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { turnRuns } from '../../client/follow/history.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
@@ -6,7 +5,7 @@ import type { ScriptedCalls } from '../../testing/replies.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
-import { until } from '../fixtures/until.ts';
+import { until, untilRecorded } from '../fixtures/until.ts';
 import { answers } from '../fixtures/waiting-turns.ts';
 import type { WorkerProcesses } from '../fixtures/worker-processes.ts';
 import { workerProcesses } from '../fixtures/worker-processes.ts';
@@ -111,8 +110,7 @@ test.concurrent('attempts that are lost with a worker do not use up those of the
   const turn = await agents.start('tester', 'go');
   for (const begun of [1, 3, 4]) {
     await journal.waitFor('begin step', begun);
-    // Its details reach the server with the heartbeat of every second.
-    await sleep(1_500);
+    await untilRecorded(turn, `"details":${begun}`);
     worker.kill(begun === 4 ? 'SIGTERM' : 'SIGKILL');
     await worker.ended;
     worker = await start();

@@ -199,7 +199,7 @@ describe('what will not pass fails the turn at once, with a message to act on', 
     expect(failed.message).toMatch(message);
     const requestId = expect.stringMatching(/^req_/) as string;
     expect(failed.model).toEqual({ ...model, requestId });
-    // The same stands in the failure of the activity, for whoever reads history.
+    // The same stands in the failure of the activity, for those who read history.
     const { events } = await turn.workflow.fetchHistory();
     const [failure] = (events ?? []).flatMap(
       ({ activityTaskFailedEventAttributes: ended }) => ended?.failure ?? [],

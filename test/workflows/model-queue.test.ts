@@ -54,7 +54,7 @@ describe('model calls with a task queue of their own', () => {
       `model.2 on ${models}`,
     ]);
     expect(plait.model.requests).toHaveLength(2);
-    // Whoever watches sees two rounds and not three.
+    // A watcher sees two rounds and not three.
     const { rounds = [] } = (await listOf(turn.watch())).at(-1) ?? {};
     expect(rounds.map(({ model, calls }) => [model.state, calls.length])).toEqual([
       ['succeeded', 1],

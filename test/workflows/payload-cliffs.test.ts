@@ -50,7 +50,7 @@ test('an error page of megabytes fails the turn with its beginning', async () =>
   expect(error.message.length).toBeLessThan(5_000);
 });
 
-test('a call that somebody completes by hand is answered with what they gave', async () => {
+test('a call that an operator completes by hand is answered with their value', async () => {
   const begun: string[] = [];
   const agent = agentWith([
     writer('wait', async (_input, { signal }) => {
@@ -89,7 +89,7 @@ test('data of a tool that only looks like a content block reaches the model as J
   });
 });
 
-test('a storage that only half of a worker knows is refused when a turn begins', async () => {
+test('a storage that only half of a worker has fails a turn when it begins', async () => {
   const agent = agentWith([]);
   await using plait = await startPlait({ agents: [], script: () => say('Never.') });
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });

@@ -7,10 +7,10 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
-import { until, untilHandedOut } from '../fixtures/until.ts';
+import { until, untilHandedOut, untilRecorded } from '../fixtures/until.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
 
-/** A tool body that waits, at most a minute, until it is told to stop or to end. */
+/** A tool body that waits, at most a minute, until its signal aborts or it is released. */
 function waiting() {
   const begun: ToolContext[] = [];
   const { promise: released, resolve: release } = withResolvers();
@@ -212,11 +212,7 @@ test('heartbeat details of one attempt reach the next', async () => {
   await using _ = plait;
   for (const [i, { open }] of heard.entries()) {
     // Details travel with the heartbeat, which may wait for its turn.
-    await until(async () => {
-      const { raw } = await turn.workflow.describe();
-      const [payload] = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads ?? [];
-      return Buffer.from(payload?.data ?? []).includes(`"page":${(i + 1) * 10}`);
-    });
+    await untilRecorded(turn, `"page":${(i + 1) * 10}`);
     open();
   }
 

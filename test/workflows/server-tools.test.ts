@@ -64,7 +64,7 @@ const byCode = (at: number, name = 'look'): MessageReply => ({
   ],
 });
 
-test('the API is told of its own tools as they are declared, behind the others', async () => {
+test('tools of the API stand in the request as they are declared, behind the others', async () => {
   const agent = agentOf({ tools: [look] });
   await using plait = await startPlait({ agents: [agent], script: () => say('Hello.') });
   await plait.agents.execute(agent, 'go');
@@ -121,7 +121,7 @@ describe('calls by code', () => {
     expect(sent).toEqual([undefined, 'container_1']);
   });
 
-  test('are told that they cannot read what is no text', async () => {
+  test('fail with a text where a result is not a text', async () => {
     const { result } = await runCode(9);
     expect(result.messages[2]?.content).toMatchObject([
       { is_error: true, content: expect.stringContaining('only be given text') as string },
@@ -129,7 +129,7 @@ describe('calls by code', () => {
     expect(result.text).toBe('Counted.');
   });
 
-  /** What code is told that calls this tool. */
+  /** What code reads that calls this tool. */
   async function callByCode(tool: Tool) {
     const agent = agentOf({ tools: [look, tool] });
     await using plait = await startPlait({
@@ -173,7 +173,7 @@ describe('calls by code', () => {
     ['runs where nobody has to be asked', false],
   ] as const)('of a tool that asks by its input %s', async ([, asks]) => {
     const paid: number[] = [];
-    // The model may know it from before it had an approval; a declaration with both is refused.
+    // The model may know it from before it had an approval; a declaration with both is invalid.
     const pay = defineTool({
       name: 'pay',
       description: 'Pays.',
@@ -278,7 +278,7 @@ test('a turn that ends while a server tool is at work leaves a conversation that
 describe('a declaration is invalid', () => {
   test.for<[string, Partial<AgentOptions<unknown>>, string]>([
     [
-      'with memory that nobody runs',
+      'with memory that no tool runs',
       { serverTools: [{ type: 'memory_20250818', name: 'memory' }] },
       'serverTools: memory_20250818 runs in your worker; give the agent a tool named memory',
     ],

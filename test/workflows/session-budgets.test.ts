@@ -70,7 +70,7 @@ test('what a session has spent is carried into its next run', async () => {
   expect(execution?.runId).not.toBe(firstRunId);
 });
 
-test('a session whose limits need prices is refused', async () => {
+test('a session whose limits need prices is invalid', async () => {
   const agent = agentWith([look]);
   await using plait = await startPlait({ agents: [agent], script: looksTwice });
 

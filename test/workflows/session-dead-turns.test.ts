@@ -11,7 +11,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, refusals, untilIdle } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, rejectedRequests, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -41,11 +41,11 @@ describe('a turn that is terminated', () => {
   test.concurrent('leaves its rounds to the session, and its open calls answered as unknown', async () => {
     const { plait, session, turn } = await paying();
     await using _ = plait;
-    const note = await session.send('be quick', { whenBusy: 'steer' });
+    const steering = await session.send('be quick', { whenBusy: 'steer' });
     await turn.workflow.terminate('by an operator');
 
     await expect(turn.result()).rejects.toThrow(/was terminated: by an operator/);
-    expect(await note.result()).toMatchObject({ text: 'You said: be quick' });
+    expect(await steering.result()).toMatchObject({ text: 'You said: be quick' });
     const request = asked(plait.model).at(-1) ?? [];
     expect(request).toHaveLength(6);
     expect(request[1]).toMatch(/I look/);
@@ -55,10 +55,10 @@ describe('a turn that is terminated', () => {
       messages: 7,
       usage: { output_tokens: expect.any(Number) as number },
     });
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('is told by describe', async () => {
+  test.concurrent('is shown by describe', async () => {
     const { plait, session, turn } = await paying();
     await using _ = plait;
     await turn.workflow.terminate('by an operator');
@@ -90,7 +90,7 @@ describe('a turn that is terminated', () => {
   });
 });
 
-test.concurrent('a turn that was deleted is told to the model as lost', async () => {
+test.concurrent('a turn that was deleted is lost, as the model reads', async () => {
   const { plait, session, turn } = await paying();
   await using _ = plait;
   const { client } = plait.agents;
@@ -104,7 +104,7 @@ test.concurrent('a turn that was deleted is told to the model as lost', async ()
   const request = asked(plait.model).at(-1) ?? [];
   expect(request[0]).toMatch(/work/);
   expect(request.join('\n')).toMatch(/was lost.*not known|may or may not/);
-  expect(refusals(plait.model)).toEqual([]);
+  expect(rejectedRequests(plait.model)).toEqual([]);
 });
 
 describe('a turn that fails', () => {
@@ -173,10 +173,10 @@ describe('a turn that fails', () => {
     const session = plait.agents.openSession(agent, newSessionId());
     const failed = await session.send('work');
     await door.reached();
-    const note = await session.send('be quick', { whenBusy: 'steer' });
+    const steering = await session.send('be quick', { whenBusy: 'steer' });
     door.open();
     await expect(failed.result()).rejects.toThrow(/prompt is too long/);
-    expect(await note.result()).toMatchObject({ text: 'You said: be quick' });
+    expect(await steering.result()).toMatchObject({ text: 'You said: be quick' });
     expect(asked(plait.model).at(-1)?.at(-1)).toBe('user: "be quick"');
   });
 

@@ -10,7 +10,7 @@ import { conversation, script } from '../../testing/script.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, refusals, untilIdle } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, rejectedRequests, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith } from '../fixtures/tools.ts';
 import { insist, until } from '../fixtures/until.ts';
 import { workerProcesses } from '../fixtures/worker-processes.ts';
@@ -72,7 +72,7 @@ describe('after kill -9 of the worker a session goes on', () => {
     expect(journal.lines('begin pay')).toHaveLength(1);
     expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
     expect(users(plait)).toEqual(['user: "slow"', 'user: "work"', 'user: "next"']);
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test.concurrent('while it waits for a person, between turns, and right after a message', async () => {
@@ -95,13 +95,13 @@ describe('after kill -9 of the worker a session goes on', () => {
     await killOldest();
     await start();
     const turns = [await send(session, 'a'), await send(session, 'b')];
-    // The session has taken them; whether a turn has begun, nobody knows.
+    // The session has accepted them; a turn may have begun or not.
     await killOldest();
     await start();
     for (const one of turns) expect(await one.result()).toMatchObject({ stopReason: 'end_turn' });
     expect(users(plait)).toEqual(['user: "refund"', 'user: "a"', 'user: "b"']);
     expect(await session.describe()).toMatchObject({ turns: 3, messages: 8 });
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test.concurrent('in a new run, where the worker dies while the session goes on in it', async () => {
@@ -112,7 +112,7 @@ describe('after kill -9 of the worker a session goes on', () => {
     await untilIdle(session);
     const { runId } = await session.workflow.describe();
     await killOldest();
-    // The message waits for a worker, and is then taken with whatever else has happened.
+    // The message waits for a worker, and is then processed with all else that has happened.
     const [again] = await Promise.all([send(session, 'b'), start()]);
     expect(await again.result()).toMatchObject({ text: 'You said: b' });
     expect(users(plait)).toEqual(['user: "a"', 'user: "b"']);
@@ -136,7 +136,7 @@ describe('after kill -9 of the worker a session goes on', () => {
   });
 });
 
-test.concurrent('a message that is sent while no worker runs is taken once, when one is back', async () => {
+test.concurrent('a message that is sent while no worker runs is processed once, when one is back', async () => {
   await using plait = await stage(echo);
   const { session, start } = plait;
   const send = () => session.send('Hello', { idempotencyKey: 'first' });
@@ -177,7 +177,7 @@ test.concurrent('a Temporal server that is killed and restarted on its file lose
       text: 'You said: after',
     });
     expect((await sleeping.transcript()).total).toBe(4);
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   } finally {
     await server.kill();
   }
@@ -235,6 +235,6 @@ describe('several clients', () => {
     }
     const { raw, runId } = await session.workflow.describe();
     expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, refusals, untilIdle } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, rejectedRequests, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 
 /** As the button of the Temporal UI does it: back to the end of a workflow task, by its number. */
@@ -56,7 +56,7 @@ async function goesOn(stage: Stage, text = 'next') {
   const next = await session.send(text);
   expect(await next.result()).toMatchObject({ text: `You said: ${text}` });
   await untilIdle(session);
-  expect(refusals(plait.model)).toEqual([]);
+  expect(rejectedRequests(plait.model)).toEqual([]);
   return (asked(plait.model).at(-1) ?? []).filter((line) => line.startsWith('user'));
 }
 
@@ -77,7 +77,7 @@ describe('a session that is reset', () => {
     expect(asked(plait.model)).toHaveLength(7);
   });
 
-  test.concurrent('while a turn runs takes its result', async () => {
+  test.concurrent('while a turn runs uses its result', async () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session, door } = stage;
@@ -106,7 +106,7 @@ describe('a session that is reset', () => {
   });
 });
 
-test.concurrent('a session leaves a workflow alone that has the id of its turn and is none', async () => {
+test.concurrent('a session leaves a workflow alone that has the id of its turn and is not a turn', async () => {
   const stage = await waiting();
   await using plait = stage.plait;
   const { session, door } = stage;
@@ -126,7 +126,7 @@ test.concurrent('a session leaves a workflow alone that has the id of its turn a
 });
 
 describe('a turn that is reset', () => {
-  test.concurrent('while it runs goes on, and its session takes its result', async () => {
+  test.concurrent('while it runs goes on, and its session uses its result', async () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session, door } = stage;
@@ -139,7 +139,7 @@ describe('a turn that is reset', () => {
     expect(await session.describe()).toMatchObject({ turns: 3 });
   });
 
-  test.concurrent('after it has ended tells its session nothing', async () => {
+  test.concurrent('after it has ended changes nothing for its session', async () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session, door } = stage;

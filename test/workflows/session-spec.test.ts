@@ -7,7 +7,7 @@ import { callTools, reply, say, think } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 type Plait = Awaited<ReturnType<typeof startPlait>>;
@@ -21,7 +21,7 @@ const calls: Script = conversation(/^call /, [
 ]);
 const model = script(calls, echo);
 
-/** What the model was told about the agent with the newest request. */
+/** What the model read about the agent in the newest request. */
 function told({ model }: Plait) {
   const { system, model: name, tools } = model.requests.at(-1)?.body ?? {};
   // Behind the agent's own words stand Plait's.
@@ -76,7 +76,7 @@ test.concurrent('a worker with another version of the agent goes on with the old
   expect(told(plait)).toEqual(pinned);
   await say1(plait, newSessionId(), 'Hello');
   expect(told(plait)).toEqual(['claude-sonnet-5-5', 'You are new.', ['look', 'more']]);
-  expect(refusals(plait.model)).toEqual([]);
+  expect(rejectedRequests(plait.model)).toEqual([]);
 });
 
 const pay = (inputSchema: z.ZodObject) =>
@@ -142,7 +142,7 @@ test.concurrent('workers of two versions on one queue serve sessions of both', a
   const ofNew = ['look succeeded', 'before failed', 'after succeeded'];
   expect(results.slice(0, 2)).toEqual([ofOld, ofOld]);
   for (const result of results.slice(2)) expect([ofOld, ofNew]).toContainEqual(result);
-  expect([...refusals(old.model), ...refusals(renewed.model)]).toEqual([]);
+  expect([...rejectedRequests(old.model), ...rejectedRequests(renewed.model)]).toEqual([]);
 });
 
 describe('a session that begins with messages', () => {
@@ -183,10 +183,10 @@ describe('a session that begins with messages', () => {
     });
     expect(told(plait)).toEqual(['claude-opus-5-5', 'You are old.', ['look']]);
     expect((await fork.transcript()).total).toBe(6);
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('is refused before it begins when they would be refused for ever', async () => {
+  test.concurrent('is rejected before it begins when they would be rejected for ever', async () => {
     await using plait = await startPlait({ agents: [agent([])], script: model });
     const asks = [{ type: 'tool_use', id: 'toolu_1', name: 'look', input: {} }];
     for (const [messages, problem] of [

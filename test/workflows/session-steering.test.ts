@@ -18,7 +18,7 @@ import type { Reply } from '../../testing/messages/reply.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { until } from '../fixtures/until.ts';
-import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, rejectedRequests } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
 
@@ -81,7 +81,7 @@ describe('a steering message reaches the model', () => {
     expect(asked(plait.model).at(-1)?.at(-1)).toMatch(/^system: .*be quick/);
     expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
     expect(await turn.result()).toEqual(await message.result());
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test.concurrent('as the user’s next message, when the model ends its turn meanwhile', async () => {
@@ -104,7 +104,7 @@ describe('a steering message reaches the model', () => {
     });
     expect(asked(plait.model).at(-1)?.slice(-2)).toEqual(['user: "be quick"', 'user: "and neat"']);
     expect((await session.describe()).turns).toBe(1);
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test.concurrent('as a turn of its own, when the turn has ended', async () => {
@@ -133,7 +133,7 @@ describe('a steering message reaches the model', () => {
     expect(requests[1]?.at(-1)).toMatch(/^user: .*tool_result/);
     expect(requests[2]?.at(-2)).toMatch(/^user: .*like this.*image/);
     expect(requests[2]?.at(-1)).toBe('user: "or this"');
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test.concurrent('when it has ended its turn, where the model takes no system messages', async () => {
@@ -149,7 +149,7 @@ describe('a steering message reaches the model', () => {
     expect(await message.result()).toMatchObject({ text: 'You said: be quick', rounds: 3 });
     expect(asked(plait.model)[1]?.at(-1)).toMatch(/^user: .*tool_result/);
     expect(asked(plait.model)[2]?.at(-1)).toBe('user: "be quick"');
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test.concurrent('not while a tool of the API is open', async () => {
@@ -181,7 +181,7 @@ describe('a steering message reaches the model', () => {
     const requests = asked(plait.model);
     expect(requests[1]?.at(-1)).toMatch(/^assistant: .*server_tool_use/);
     expect(requests[2]?.at(-1)).toBe('user: "in Rome"');
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 });
 
@@ -203,7 +203,7 @@ describe('a steering message that stands behind results', () => {
     expect(await turn.result()).not.toHaveProperty('joined');
     expect(await message.result()).toMatchObject({ text: 'You said: be quick' });
     expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   const unsaid: Record<string, Reply> = {
@@ -225,7 +225,7 @@ describe('a steering message that stands behind results', () => {
         expect.stringMatching(/^user: .*be quick/),
         'user: "next"',
       ]);
-      expect(refusals(plait.model)).toEqual([]);
+      expect(rejectedRequests(plait.model)).toEqual([]);
     },
   );
 });
@@ -255,7 +255,7 @@ describe('an interrupt', () => {
         expect(await first.result()).toMatchObject({ stopReason: 'cancelled' });
       }),
     );
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
   test.concurrent('and another one, and a steering message, are read in their order', async () => {
@@ -281,7 +281,7 @@ describe('an interrupt', () => {
       'stop!',
       'waits',
     ]);
-    expect(refusals(plait.model)).toEqual([]);
+    expect(rejectedRequests(plait.model)).toEqual([]);
   });
 });
 

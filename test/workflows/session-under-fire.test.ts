@@ -13,7 +13,7 @@ import { agentWith, reader, writer } from '../fixtures/tools.ts';
 const CLIENTS = 3;
 const MESSAGES = 30;
 
-/** Every tenth message needs a person, every tenth somebody outside, and every tenth a tool. */
+/** Every tenth message needs a person, every tenth a completion from outside, and every tenth a tool. */
 const script: Script = ({ userText, round }) => {
   if (round === 0 && /[37]$/.test(userText)) return callTools({ look: {} });
   if (round === 0 && userText.endsWith('4')) return callTools({ refund: {}, look: {} });
@@ -46,7 +46,7 @@ test('a session that goes on in new runs all the time loses no message of severa
   const sessionId = `fire-${randomUUID()}`;
   const session = plait.agents.openSession(agent, sessionId);
 
-  // Whoever decides and delivers does it while others send.
+  // Decisions and deliveries are made while others send.
   const over = new AbortController();
   const decidedWhile = (async () => {
     while (!over.signal.aborted) {

@@ -73,7 +73,7 @@ describe('an answer by the schema of the agent', () => {
           properties: { stars: { type: 'number', description: '{minimum: 1, maximum: 5}' } },
         },
       });
-      // Whoever knows only the id reads what the model wrote, unless the agent is at hand.
+      // A client that knows only the id reads what the model wrote, unless it has the agent.
       expect((await plait.agents.getTurn(turn.turnId).result()).output).toEqual(good);
       const again = await plait.agents.getTurn(turn.turnId, { agent: reviewer }).result();
       expect(again.output?.on.getUTCFullYear()).toBe(2026);
@@ -149,7 +149,7 @@ describe('an answer by the schema of the agent', () => {
     expect(result.output?.stars).toBe(3);
   });
 
-  test('is not asked for again where the model refuses', async () => {
+  test('is not asked for again after a refusal', async () => {
     await using plait = await startReviewer(inTurn(refuse()));
 
     const result = await plait.agents.execute(reviewer, 'go');
@@ -272,7 +272,7 @@ describe('an answer by the schema of the run', () => {
     expect(result.output).toEqual({ ok: true });
   });
 
-  test('that a refinement refuses is told to who reads it', async () => {
+  test('that a refinement rejects is an error for those who read it', async () => {
     await using plait = await startPlait({
       agents: [plain],
       script: inTurn(json({ ok: false })),
@@ -290,7 +290,7 @@ describe('an answer by the schema of the run', () => {
     });
   });
 
-  test('that the API would refuse fails the turn before anything is asked', async () => {
+  test('that the API would reject fails the turn before anything is asked', async () => {
     await using plait = await startPlait({ agents: [plain], script: inTurn() });
     const output = z.record(z.string(), z.number());
 

@@ -166,7 +166,7 @@ test('after an action that failed the others of its toolset are skipped, in the 
   ]);
 });
 
-test('an action whose input is wrong, or a call that names none, stops those after it as well', async () => {
+test('an action whose input is wrong, or a call without an action, stops those after it as well', async () => {
   const done: string[] = [];
   for (const [asked, problem] of [
     [act('computer', ['key', { fails: 'no' }], ['screenshot']), 'does not match the schema'],
@@ -216,7 +216,7 @@ const run = () => 1;
 describe('a declaration is invalid', () => {
   test.for<[string, () => unknown, string]>([
     [
-      'with a toolset that nobody runs',
+      'with a toolset that no tool runs',
       () => agentOf('browser'),
       'serverTools: browser_toolset_20260801 runs in your worker; give the agent a tool named browser',
     ],

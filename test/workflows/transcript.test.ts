@@ -119,7 +119,7 @@ test('without a storage, a conversation that outgrows a payload ends validly and
   expect(next.text).toBe('I go on.');
 });
 
-test('without a storage, an input that fills a payload is refused before any work', async () => {
+test('without a storage, an input that fills a payload fails the turn before any work', async () => {
   const agent = agentWith([]);
   await using plait = await startPlait({ agents: [agent], script: () => say('Never.') });
   const turn = await plait.agents.start(agent, 'x'.repeat(1_800_000));

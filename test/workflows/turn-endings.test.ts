@@ -21,7 +21,7 @@ import { until } from '../fixtures/until.ts';
 let ran = 0;
 const look = reader('look', () => (ran += 1));
 
-/** Every ending must leave a conversation that can go on: the scripted API refuses any other. */
+/** Every ending must leave a conversation that can go on: the scripted API rejects any other. */
 async function endAndGoOn(replies: readonly Reply[], rounds?: number): Promise<TurnResult> {
   const agent = agentWith([look], rounds === undefined ? {} : { rounds });
   await using plait = await startPlait({
@@ -61,7 +61,7 @@ describe('a turn completes with the reason why it ended', () => {
   });
 });
 
-describe('what the API sends and would refuse to read again is left out of the conversation', () => {
+describe('what the API sends and would reject in the next request is left out of the conversation', () => {
   const poisonous: [string, readonly Reply[], number?][] = [
     ['an empty text', [say('')]],
     ['a blank text before a call', [reply(say(' \n'), callTools({ look: {} })), say('Done.')]],
