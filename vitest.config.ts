@@ -5,11 +5,11 @@ import { BaseSequencer } from 'vitest/node';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Where tests wait for workers and servers that they kill: long, and small files. */
-const KILLS =
-  /chaos|(lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns)\.test/;
+/** Long, and small files: they wait for workers and servers that they kill, or have thousands of calls. */
+const LONG =
+  /chaos|(lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns|drivers|limits|transcript|random-\w+-\w+|random-batches|planted-key)\.test/;
 
-const kills = ({ moduleId }: TestSpecification) => KILLS.test(moduleId);
+const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
 
 /** The longest files first, so that the run does not end with one that runs alone. */
 class LongestFirst extends BaseSequencer {
@@ -17,7 +17,7 @@ class LongestFirst extends BaseSequencer {
     // The largest, or those that took longest the last time.
     // oxlint-disable-next-line unicorn/no-array-sort -- not that of an array
     const sorted = await super.sort(files);
-    return [...sorted.filter(kills), ...sorted.filter((file) => !kills(file))];
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
   }
 }
 
@@ -38,13 +38,13 @@ export default defineConfig({
     // To load the SDK for every file took longer than most of them: what a file changes for all, such
     // as the environment and spies, it puts back.
     isolate: false,
-    // Most tests wait most of the time.
-    maxWorkers: 3,
+    // Most tests wait most of the time, so two cores are enough for more.
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // Patience, for machines that are busy or slow. No test waits so long where all goes well.
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
     projects: [
       { extends: true, test: { name: 'pure', include: PURE } },
       {

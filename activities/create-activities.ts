@@ -1,8 +1,10 @@
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
-import { createAgentRegistry } from '../agents/agent-registry.ts';
+import { agentsOf, createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
+import { given, recordProblem, rejectIf } from '../core/arguments.ts';
+import { isRecord } from '../core/json.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
@@ -18,6 +20,7 @@ import {
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
 import { modelClient } from './model/client.ts';
+import type { Secrets } from './model/secrets.ts';
 import { createSecrets } from './model/secrets.ts';
 import { createAnnounceApproval } from './tools/announce-approval.ts';
 import type { AbandonedTool } from './tools/attempt.ts';
@@ -28,6 +31,7 @@ import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
+import { withinTurns } from './within-turn.ts';
 
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */
@@ -78,18 +82,21 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
 
 /** `abandoned` always holds the tools that still run although their calls have ended. */
 export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
+  rejectIf(DeclarationError, optionsProblem(options));
+  const agents = agentsOf(options);
   const store = createTranscriptStore(options.storage);
   const registry = createAgentRegistry(
-    [...new Set(options.agents)].map((agent) => withReadResult(agent, store)),
+    [...new Set(agents)].map((agent) => withReadResult(agent, store)),
   );
   const secrets = createSecrets();
+  rememberCredentials(secrets, options.anthropic);
   const model = {
     client: modelClient(options.anthropic, secrets),
     secrets,
     idleTimeoutMs: idleTimeout(options),
   };
-  const runTool = createRunTool(registry, store, abandoned);
-  return {
+  const runTool = createRunTool(registry, store, abandoned, secrets);
+  return withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model),
@@ -99,8 +106,56 @@ export function buildActivities(options: ActivitiesOptions, abandoned: Set<Aband
     [CANCEL_TURN]: cancelTurn,
     [PREPARE_CALL]: createPrepareCall(registry),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
-    [PRESENT_RESULT]: createPresentResult(registry, store),
-  };
+    [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
+  });
+}
+
+/** With what the worker reaches the model and Temporal, as their SDKs read it from the environment. */
+const CREDENTIALS = [
+  'ANTHROPIC_API_KEY',
+  'ANTHROPIC_AUTH_TOKEN',
+  'ANTHROPIC_FOUNDRY_API_KEY',
+  'ANTHROPIC_AWS_API_KEY',
+  'AWS_BEARER_TOKEN_BEDROCK',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'TEMPORAL_API_KEY',
+] as const;
+
+/** A tool may run on a worker that has not asked the model yet. */
+function rememberCredentials(secrets: Secrets, given: ActivitiesOptions['anthropic']): void {
+  const { apiKey, authToken } = given ?? {};
+  const headers = (process.env['ANTHROPIC_CUSTOM_HEADERS'] ?? '').split('\n');
+  const values = [
+    apiKey,
+    authToken,
+    ...CREDENTIALS.map((name) => process.env[name]),
+    ...headers.map((line) => /^[^:]*(?:auth|key|token|secret)[^:]*:(.*)$/i.exec(line)?.[1]?.trim()),
+  ];
+  for (const value of values) if (typeof value === 'string') secrets.add(value);
+}
+
+function optionsProblem(options: ActivitiesOptions): string | undefined {
+  const problem = recordProblem('the options of a worker', options);
+  if (problem !== undefined) return problem;
+  const { agents, storage, anthropic } = options;
+  if (!Array.isArray(agents)) return `agents must be a list of agents; got ${given(agents)}`;
+  const wrong = agents.findIndex((agent: unknown) => !isAgent(agent));
+  if (wrong !== -1) {
+    return `agents[${wrong}] must be what defineAgent returns; got ${given(agents[wrong])}`;
+  }
+  if (storage !== undefined && !isStorage(storage)) {
+    return `storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`;
+  }
+  return anthropic === undefined ? undefined : recordProblem('anthropic', anthropic);
+}
+
+function isAgent(agent: unknown): boolean {
+  return isRecord(agent) && typeof agent['name'] === 'string' && agent['tools'] instanceof Map;
+}
+
+function isStorage(storage: unknown): boolean {
+  return isRecord(storage) && typeof storage['store'] === 'function';
 }
 
 /** Plait's own activities; tools have activity types of their own beside them. */

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import type { Access, AccessKeys } from '../core/calls/order.ts';
 import { canonicalJson, defined, isRecord } from '../core/json.ts';
+import { isNotGenerator, NOT_A_GENERATOR } from './check-options.ts';
+import { inTime } from './in-time.ts';
 
 /**
  * What a call of the tool touches. Calls of one reply run at once, unless one of them writes what
@@ -12,8 +14,9 @@ import { canonicalJson, defined, isRecord } from '../core/json.ts';
  *   `{ reads: 'path' }` of another, equal paths are the same file.
  * - a function of the input, for what fields cannot say: `{ writes: 'path' }` is short for
  *   `({ path }) => ({ writes: { path } })`. It may return an array of keys. It is called once, when the
- *   model's reply is there. It must be pure and return at once. When it throws, or returns anything else
- *   (a promise, for example), the call is `'exclusive'`, since nobody knows what it touches.
+ *   model's reply is there. It must be pure and return within 100 ms. When it throws, does not
+ *   return, or returns anything else (a promise, for example), the call is `'exclusive'`, since nobody
+ *   knows what it touches.
  */
 export type AccessOption<Input = Record<string, unknown>> =
   | 'exclusive'
@@ -37,10 +40,12 @@ export type DeclaredAccess =
 export type Key = Readonly<Record<string, unknown>>;
 
 /** `fieldProblems` checks the rest, which needs the tool's schema. */
-export const accessOption = z.custom<AccessOption>(
-  (value) => value === 'exclusive' || typeof value === 'function' || isFieldsByUse(value),
-  'must be "exclusive", { reads, writes } with names of fields, or a function',
-);
+export const accessOption = z
+  .custom<AccessOption>(
+    (value) => value === 'exclusive' || typeof value === 'function' || isFieldsByUse(value),
+    'must be "exclusive", { reads, writes } with names of fields, or a function',
+  )
+  .refine(isNotGenerator, NOT_A_GENERATOR);
 
 function isFieldsByUse(value: unknown): boolean {
   return isKeysByUse(value) && Object.values(value).every(isFields);
@@ -87,6 +92,15 @@ function closedFields({
 
 function fieldNames(fields: Fields<Record<string, unknown>> | undefined): readonly string[] {
   return typeof fields === 'string' ? [fields] : (fields ?? []);
+}
+
+/** As `accessOf`, and `'exclusive'` when a function does not return in time. Does not reject. */
+export async function accessInTime(
+  option: AccessOption | undefined,
+  input: unknown,
+): Promise<Access | undefined> {
+  if (typeof option !== 'function') return accessOf(option, input);
+  return await inTime(() => accessOf(option, input)).catch((): Access => 'exclusive');
 }
 
 /** What a call with this input touches; `undefined` for nothing. Never throws, to not lose the reply. */

@@ -1,5 +1,8 @@
+import { isRecord } from '../core/json.ts';
+import { declaring, shown } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import type { AgentDefinition } from './define-agent.ts';
+import { isAgent } from './define-agent.ts';
 
 /** The agents of one worker. */
 export interface AgentRegistry {
@@ -7,6 +10,22 @@ export interface AgentRegistry {
   /** The names of all their tools, each once. */
   readonly toolNames: readonly string[];
   agent(name: string): AgentDefinition | undefined;
+}
+
+/** The agents among the options of a worker. Throws a `DeclarationError` where there are none. */
+export function agentsOf(options: unknown): readonly AgentDefinition[] {
+  return declaring('agents', () => {
+    const agents = isRecord(options) ? options['agents'] : undefined;
+    if (!Array.isArray(agents)) {
+      throw new DeclarationError(
+        `agents must be an array of what defineAgent returns; got ${shown(agents)}`,
+      );
+    }
+    return Array.from(agents, (agent: unknown, i) => {
+      if (isAgent(agent)) return agent;
+      throw new DeclarationError(`agents[${i}] must come from defineAgent; got ${shown(agent)}`);
+    });
+  });
 }
 
 export function createAgentRegistry(agents: readonly AgentDefinition[]): AgentRegistry {

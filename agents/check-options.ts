@@ -1,6 +1,7 @@
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { z } from 'zod';
 import { DURATION, isDuration } from '../core/duration.ts';
+import { causeChain } from '../core/failures.ts';
 import { isRecord, placeOfHalf, shorten } from '../core/json.ts';
 import { findQueueNameProblem } from '../core/names.ts';
 import { DeclarationError } from './declaration-error.ts';
@@ -52,6 +53,23 @@ export function someOf<Item extends z.ZodType>(item: Item) {
   return z.array(item).min(1, `must not be empty: ${LEAVE_OUT}`);
 }
 
+/** For `refine`: whether calling the value runs it. Calling a generator function makes a generator. */
+export function isNotGenerator(value: unknown): boolean {
+  return typeof value !== 'function' || !/Generator/.test(Object.prototype.toString.call(value));
+}
+
+export const NOT_A_GENERATOR =
+  'must not be a generator function, whose body would never run; use a function that returns a value or a promise';
+
+/** For `refine`: whether it can be a part of a request. */
+export function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 const LEAVE_OUT = 'leave the option out instead';
 
 /**
@@ -68,6 +86,29 @@ export function checkOptions<Schema extends z.ZodObject>(
   throw wrongOptions(
     subject,
     checked.error.issues.map((issue) => problemOf(issue, schema, options)),
+  );
+}
+
+/**
+ * What `make` throws is a `DeclarationError`, whatever the options are: a getter may throw, a proxy may be
+ * revoked.
+ */
+export function declaring<T>(subject: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof DeclarationError) throw error;
+    throw new DeclarationError(`${subject}: the options cannot be read: ${causeChain(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** `defineTool("pay")`. */
+export function subjectOf(declare: string, options: unknown): string {
+  return declaring(
+    declare,
+    () => `${declare}(${shown((options as { name?: unknown } | undefined)?.name)})`,
   );
 }
 

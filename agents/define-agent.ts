@@ -13,17 +13,23 @@ import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { Duration } from './check-options.ts';
 import {
   checkOptions,
+  declaring,
   duration,
   halfProblems,
+  isJson,
+  isNotGenerator,
+  NOT_A_GENERATOR,
   queueName,
-  shown,
   someText,
+  subjectOf,
   wholeNumber,
   wrongOptions,
 } from './check-options.ts';
 import type { Tool } from './define-tool.ts';
+import { isTool } from './define-tool.ts';
 import type { ModelFallback } from './fallbacks.ts';
 import { fallbackPrices, fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
+import { isZod, zodParser } from './input-schema.ts';
 import { compactsConversations } from './model-features.ts';
 import type { AgentModelOptions } from './model-options.ts';
 import { modelOptions, modelProblems, modelSpec } from './model-options.ts';
@@ -74,6 +80,11 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    * @default 32000
    */
   maxTokens?: number;
+  /**
+   * Longest wait that the API may ask for with `retry-after`. If it asks for more, an overloaded model's
+   * fallback is asked; otherwise the turn fails at once, with the wait in its message. @default '10m'
+   */
+  maxRetryAfter?: Duration;
   /**
    * What one turn may spend. When it reaches a limit, what runs is brought to its end, open calls are
    * answered, and the turn ends with a stop reason that names the limit; see `onLimit`. A turn may be
@@ -200,6 +211,8 @@ export interface AgentDefinition {
   /** Those of its fallbacks that have prices. */
   readonly fallbackPrices: [model: string, prices: Prices][] | undefined;
   readonly modelTaskQueue: string | undefined;
+  /** In milliseconds. */
+  readonly maxRetryAfter: number;
   readonly output: CompiledOutput | undefined;
   readonly outputRepairs: number | undefined;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
@@ -217,6 +230,20 @@ export interface Agent<Context = unknown, Output = unknown> extends AgentDefinit
   readonly [outputType]?: Output;
 }
 
+/** By its shape: it may come from another copy of Plait. */
+export function isAgent(value: unknown): value is AgentDefinition {
+  return (
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    isRecord(value['spec']) &&
+    value['tools'] instanceof Map &&
+    [...value['tools'].values()].every(isTool) &&
+    isRecord(value['limits']) &&
+    isRecord(value['batch']) &&
+    typeof value['parseContext'] === 'function'
+  );
+}
+
 /** Above some 1,000 activities at once the server force-fails workflow tasks of the turn. */
 const MAX_CONCURRENCY = 500;
 
@@ -229,15 +256,9 @@ const agentOptions = z.strictObject({
     .regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "-" and "."'),
   model: z.string(NO_MODEL).min(1, NO_MODEL),
   system: someText().optional(),
-  tools: z
-    .array(
-      z.custom<Tool>(
-        (tool) => typeof tool === 'object' && tool !== null && 'policy' in tool,
-        'must come from defineTool',
-      ),
-    )
-    .default([]),
+  tools: z.array(z.custom<Tool>(isTool, 'must come from defineTool')).default([]),
   maxTokens: wholeNumber(1).default(32_000),
+  maxRetryAfter: duration.default(600_000),
   limits: z
     .strictObject({
       rounds: wholeNumber(1).optional(),
@@ -267,13 +288,9 @@ const agentOptions = z.strictObject({
       (value) => typeof value === 'function',
       'must be a function',
     )
+    .refine(isNotGenerator, NOT_A_GENERATOR)
     .optional(),
-  contextSchema: z
-    .custom<z.core.$ZodType>(
-      (value) => typeof value === 'object' && value !== null && '_zod' in value,
-      'must be a zod 4 schema',
-    )
-    .optional(),
+  contextSchema: z.custom<z.core.$ZodType>(isZod, 'must be a zod 4 schema').optional(),
   compaction: z
     .strictObject({
       triggerTokens: wholeNumber(MIN_TRIGGER_TOKENS).optional(),
@@ -285,13 +302,15 @@ const agentOptions = z.strictObject({
   ...modelOptions,
   serverTools: z
     .array(
-      z.custom<ServerTool>(
-        (tool) =>
-          isRecord(tool) &&
-          typeof tool['type'] === 'string' &&
-          'name' in tool === (toolsetOf(tool) === undefined),
-        'must be a tool as the Messages API takes it: { type, name }, or { type } for a toolset',
-      ),
+      z
+        .custom<ServerTool>(
+          (tool) =>
+            isRecord(tool) &&
+            typeof tool['type'] === 'string' &&
+            'name' in tool === (toolsetOf(tool) === undefined),
+          'must be a tool as the Messages API takes it: { type, name }, or { type } for a toolset',
+        )
+        .refine(isJson, 'must be JSON'),
     )
     .default([]),
 });
@@ -314,47 +333,61 @@ const agentOptions = z.strictObject({
 export function defineAgent<Context = unknown, Output = unknown>(
   options: AgentOptions<Context, Output>,
 ): Agent<Context, Output> {
-  const subject = `defineAgent(${shown((options as { name?: unknown } | undefined)?.name)})`;
-  const checked = checkOptions(subject, agentOptions, options);
-  const problems = [
-    ...agentProblems(checked),
-    ...modelProblems(checked),
-    ...fallbackProblems(checked),
-    ...serverToolProblems(checked.serverTools, checked.tools),
-  ];
-  if (problems.length > 0) throw wrongOptions(subject, problems);
-  const { contextSchema } = checked;
-  const output = checked.output === undefined ? undefined : compileOutput(subject, checked.output);
-  const half = halfProblems({ ...textsOf(checked), output: output?.config.format.schema });
-  if (half.length > 0) throw wrongOptions(subject, half);
-  return {
-    name: checked.name,
-    spec: agentSpec(checked, output),
-    tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
-    limits: {
-      ...defined(checked.limits ?? {}),
-      rounds: checked.limits?.rounds ?? 50,
-      concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
-    },
-    onLimit: checked.onLimit,
-    prices: checked.prices === undefined ? undefined : defined(checked.prices),
-    fallbackPrices: fallbackPrices(checked),
-    modelTaskQueue: checked.modelTaskQueue,
-    output,
-    outputRepairs: checked.outputRepairs,
-    batch: {
-      onToolFailure: checked.onToolFailure,
-      ...defined({ batchTimeout: checked.batchTimeout }),
-    },
-    onApproval: checked.onApproval,
-    async parseContext(context) {
-      if (contextSchema === undefined) return context;
-      const parsed = await z.safeParseAsync(contextSchema, context);
-      if (parsed.success) return parsed.data;
-      throw new TypeError(
-        `context of agent ${checked.name} does not match its contextSchema:\n${z.prettifyError(parsed.error)}`,
-      );
-    },
+  const subject = subjectOf('defineAgent', options);
+  return declaring(subject, () => {
+    const checked = checkOptions(subject, agentOptions, options);
+    const problems = [
+      ...agentProblems(checked),
+      ...modelProblems(checked),
+      ...fallbackProblems(checked),
+      ...serverToolProblems(checked.serverTools, checked.tools),
+    ];
+    if (problems.length > 0) throw wrongOptions(subject, problems);
+    const { contextSchema } = checked;
+    const output =
+      checked.output === undefined ? undefined : compileOutput(subject, checked.output);
+    const half = halfProblems({ ...textsOf(checked), output: output?.config.format.schema });
+    if (half.length > 0) throw wrongOptions(subject, half);
+    return {
+      name: checked.name,
+      spec: agentSpec(checked, output),
+      tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
+      limits: {
+        ...defined(checked.limits ?? {}),
+        rounds: checked.limits?.rounds ?? 50,
+        concurrency: checked.limits?.concurrency ?? MAX_CONCURRENCY,
+      },
+      onLimit: checked.onLimit,
+      prices: checked.prices === undefined ? undefined : defined(checked.prices),
+      fallbackPrices: fallbackPrices(checked),
+      maxRetryAfter: checked.maxRetryAfter,
+      modelTaskQueue: checked.modelTaskQueue,
+      output,
+      outputRepairs: checked.outputRepairs,
+      batch: {
+        onToolFailure: checked.onToolFailure,
+        ...defined({ batchTimeout: checked.batchTimeout }),
+      },
+      onApproval: checked.onApproval,
+      parseContext: contextParser(checked.name, contextSchema),
+    };
+  });
+}
+
+function contextParser(
+  name: string,
+  schema: z.core.$ZodType | undefined,
+): AgentDefinition['parseContext'] {
+  if (schema === undefined) return (context) => Promise.resolve(context);
+  const parse = zodParser(schema);
+  return async (context) => {
+    const parsed = await parse(context);
+    if (parsed.ok) return parsed.value;
+    throw new TypeError(
+      parsed.givenUpAfter === undefined
+        ? `context of agent ${name} does not match its contextSchema:\n${parsed.problem}`
+        : `context of agent ${name} could not be checked against its contextSchema within ${parsed.givenUpAfter} ms; give a smaller or simpler one`,
+    );
   };
 }
 

@@ -4,19 +4,22 @@ import { z } from 'zod';
 import type { ToolPolicy, ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
 import { toolPolicy } from '../core/calls/tool-policy.ts';
 import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
-import { defined } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
 import { TOOL_NAME_PATTERN } from '../core/names.ts';
 import type { AccessOption } from './access-option.ts';
 import { accessOption, fieldProblems } from './access-option.ts';
 import type { Duration } from './check-options.ts';
 import {
   checkOptions,
+  declaring,
   duration,
   halfProblems,
+  isNotGenerator,
+  NOT_A_GENERATOR,
   queueName,
-  shown,
   someOf,
   someText,
+  subjectOf,
   wholeNumber,
   wrongOptions,
 } from './check-options.ts';
@@ -136,7 +139,7 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   description: string;
   /**
    * A zod schema, whose output is what `run` gets, or a JSON Schema of an object. Input that does not
-   * match it never reaches `run`: the model reads what is wrong.
+   * match it, or cannot be checked within 100 ms, never reaches `run`: the model reads what is wrong.
    */
   inputSchema: Schema;
   /** Without `readOnlyHint` or `idempotentHint`, `run` is never started twice for a call. @default {} */
@@ -154,8 +157,9 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   concurrency?: number;
   /**
    * Whether a person must allow a call before it runs. A function decides when the model's reply is
-   * there: only `false` lets the call run without a person; when the function throws, a person is asked.
-   * The other calls of the reply do not wait. @default 'never'
+   * there: only `false` lets the call run without a person. When the function throws, holds the process
+   * up for 100 ms, or does not answer within 10 seconds, a person is asked. The other calls of the reply
+   * do not wait for the person. @default 'never'
    */
   approval?:
     | 'always'
@@ -210,6 +214,18 @@ export interface Tool<Context = unknown> {
   readonly maxResultBytes: number;
   readonly parse: (input: unknown) => Promise<ParsedInput>;
   readonly run: (input: unknown, ctx: ToolContext<Context>) => unknown;
+}
+
+/** By its shape: it may come from another copy of Plait. */
+export function isTool(value: unknown): value is Tool {
+  return (
+    isRecord(value) &&
+    typeof value['name'] === 'string' &&
+    isRecord(value['spec']) &&
+    isRecord(value['policy']) &&
+    typeof value['parse'] === 'function' &&
+    typeof value['run'] === 'function'
+  );
 }
 
 /** Temporal's number: one above it becomes negative, and the server rejects the whole workflow task. */
@@ -272,6 +288,7 @@ const toolOptions = z.strictObject({
       (value) => value === 'always' || value === 'never' || typeof value === 'function',
       'must be "always", "never" or a function of the input',
     )
+    .refine(isNotGenerator, NOT_A_GENERATOR)
     .default('never'),
   approvalTimeout: duration.optional(),
   maxResultBytes: wholeNumber(1_000).default(DEFAULT_RESULT_BYTES),
@@ -284,7 +301,9 @@ const toolOptions = z.strictObject({
       'code_execution_20260521',
     ]),
   ).optional(),
-  run: z.custom<Tool['run']>((value) => typeof value === 'function', 'must be a function'),
+  run: z
+    .custom<Tool['run']>((value) => typeof value === 'function', 'must be a function')
+    .refine(isNotGenerator, NOT_A_GENERATOR),
 });
 
 /**
@@ -305,38 +324,40 @@ const toolOptions = z.strictObject({
 export function defineTool<Schema extends InputSchema, Context = unknown>(
   options: ToolOptions<Schema, Context>,
 ): Tool<Context> {
-  const subject = `defineTool(${shown((options as { name?: unknown } | undefined)?.name)})`;
-  const checked = checkOptions(subject, toolOptions, options);
-  const { name, description, annotations = {} } = checked;
-  const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
-  const { concurrency, approvalTimeout, allowedCallers } = checked;
-  const problems = [
-    ...fieldProblems(checked.access, jsonSchema),
-    ...halfProblems({ description, inputSchema: jsonSchema }),
-  ];
-  if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
-    problems.push(
-      'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
-    );
-  }
-  if (problems.length > 0) throw wrongOptions(subject, problems);
-  const overrides = { ...checked.activity, concurrency, approvalTimeout };
-  const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
-  return {
-    name,
-    spec: {
+  const subject = subjectOf('defineTool', options);
+  return declaring(subject, () => {
+    const checked = checkOptions(subject, toolOptions, options);
+    const { name, description, annotations = {} } = checked;
+    const { jsonSchema, parse } = compileSchema(subject, checked.inputSchema);
+    const { concurrency, approvalTimeout, allowedCallers } = checked;
+    const problems = [
+      ...fieldProblems(checked.access, jsonSchema),
+      ...halfProblems({ description, inputSchema: jsonSchema }),
+    ];
+    if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
+      problems.push(
+        'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
+      );
+    }
+    if (problems.length > 0) throw wrongOptions(subject, problems);
+    const overrides = { ...checked.activity, concurrency, approvalTimeout };
+    const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
+    return {
       name,
-      description,
-      input_schema: jsonSchema,
-      ...(checked.deferLoading && { defer_loading: true }),
-      ...defined({ allowed_callers: allowedCallers }),
-    },
-    annotations: annotations as ToolAnnotations,
-    policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
-    access: checked.access,
-    approval: checked.approval,
-    maxResultBytes: checked.maxResultBytes,
-    parse,
-    run: options.run as Tool<Context>['run'],
-  };
+      spec: {
+        name,
+        description,
+        input_schema: jsonSchema,
+        ...(checked.deferLoading && { defer_loading: true }),
+        ...defined({ allowed_callers: allowedCallers }),
+      },
+      annotations: annotations as ToolAnnotations,
+      policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
+      access: checked.access,
+      approval: checked.approval,
+      maxResultBytes: checked.maxResultBytes,
+      parse,
+      run: checked.run,
+    };
+  });
 }

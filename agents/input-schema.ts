@@ -1,11 +1,13 @@
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
-import type { ErrorObject } from 'ajv/dist/2020.js';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
+import { notCheckedText, problemList, TOO_LARGE_TO_CHECK } from '../core/calls/texts.ts';
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import { shown } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
+import { inTime, OutOfTimeError } from './in-time.ts';
+import { compileValidator } from './json-schema.ts';
+import { describeZod } from './zod-schema.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
 export interface JsonSchema {
@@ -20,11 +22,19 @@ export type InputOf<Schema extends InputSchema> = Schema extends z.core.$ZodType
   ? z.output<Schema>
   : Record<string, unknown>;
 
-export type ParsedInput = { ok: true; value: unknown } | { ok: false; problem: string };
+export type ParsedInput = { ok: true; value: unknown } | InvalidInput;
+
+export interface InvalidInput {
+  ok: false;
+  problem: string;
+  /** The check was given up after so many milliseconds: nobody knows whether the input is valid. */
+  givenUpAfter?: number;
+}
 
 /** A schema in its two uses: the model reads it, and what the model sends is checked by it. */
 export interface CompiledSchema {
   readonly jsonSchema: ApiTool.InputSchema;
+  /** Does not reject, and does not hold the process up, whatever the input and the schema are. */
   readonly parse: (input: unknown) => Promise<ParsedInput>;
 }
 
@@ -48,95 +58,119 @@ export interface SchemaNames {
 
 /** Whether the API takes the schema is not checked. Throws a `DeclarationError` if it is not a schema. */
 export function compileAnySchema(names: SchemaNames, schema: InputSchema): CompiledSchema {
-  return isZod(schema) ? compileZod(names, schema) : compileJsonSchema(names, schema);
-}
-
-function isZod(schema: InputSchema): schema is z.core.$ZodType {
-  return '_zod' in schema;
-}
-
-function compileZod({ subject, option }: SchemaNames, schema: z.core.$ZodType): CompiledSchema {
-  let jsonSchema: Record<string, unknown>;
-  try {
-    // What the model writes is what goes into the schema, before defaults and transforms.
-    jsonSchema = z.toJSONSchema(schema, { io: 'input' });
-  } catch (error) {
-    throw new DeclarationError(
-      `${subject}: ${option} cannot be turned into a JSON Schema: ${messageOf(error)}`,
-      { cause: error },
-    );
-  }
-  delete jsonSchema['$schema'];
-  return {
-    jsonSchema: jsonSchema as unknown as ApiTool.InputSchema,
-    async parse(input) {
-      try {
-        const parsed = await z.safeParseAsync(schema, input);
-        return parsed.success
-          ? { ok: true, value: parsed.data }
-          : { ok: false, problem: z.prettifyError(parsed.error) };
-      } catch (error) {
-        // The input is wrong when a transform or a refinement throws, such as `JSON.parse`.
-        return { ok: false, problem: causeChain(error) };
-      }
-    },
-  };
-}
-
-function compileJsonSchema(
-  { subject, option, value }: SchemaNames,
-  schema: JsonSchema,
-): CompiledSchema {
+  const about = `${names.subject}: ${names.option}`;
   if (!isRecord(schema)) {
     throw new DeclarationError(
-      `${subject}: ${option} must be a zod 4 schema or a JSON Schema; got ${shown(schema)}`,
+      `${about} must be a zod 4 schema or a JSON Schema; got ${shown(schema)}`,
     );
   }
+  return isZod(schema) ? compileZod(about, schema) : compileJsonSchema(about, names.value, schema);
+}
+
+/** By its shape: it may come from another copy of zod. */
+export function isZod(schema: unknown): schema is z.core.$ZodType {
+  return (
+    isRecord(schema) && isRecord(schema['_zod']) && typeof schema['_zod']['run'] === 'function'
+  );
+}
+
+function compileZod(about: string, schema: z.core.$ZodType): CompiledSchema {
+  let jsonSchema: ApiTool.InputSchema;
+  try {
+    jsonSchema = asJson(describeZod(schema)) as ApiTool.InputSchema;
+  } catch (error) {
+    throw new DeclarationError(`${about} ${messageOf(error)}`, { cause: error });
+  }
+  return { jsonSchema, parse: zodParser(schema) };
+}
+
+/**
+ * Synchronous as long as that is possible: what comes after a promise cannot be interrupted. Without zod's
+ * compiled code, which takes the promise of a transform for a value.
+ */
+export function zodParser(schema: z.core.$ZodType): CompiledSchema['parse'] {
+  let isAsync = false;
+  const parseNow = (input: unknown) =>
+    isAsync ? z.safeParseAsync(schema, input) : z.safeParse(schema, input, { jitless: true });
+  return safely(async (input) => {
+    const parsed = await inTime(() => parseNow(input)).catch(async (error: unknown) => {
+      if (isAsync || !meetsPromise(error)) throw error;
+      isAsync = true;
+      return await inTime(() => parseNow(input));
+    });
+    if (parsed.success) return { ok: true, value: parsed.data };
+    return { ok: false, problem: await inTime(() => zodProblem(parsed.error)) };
+  });
+}
+
+function compileJsonSchema(about: string, value: string, schema: JsonSchema): CompiledSchema {
   if ('_def' in schema) {
-    throw new DeclarationError(`${subject}: ${option} is a zod 3 schema; import zod 4 instead`);
+    throw new DeclarationError(`${about} is a zod 3 schema; import zod 4 instead`);
   }
   if ('$async' in schema) {
-    throw new DeclarationError(`${subject}: ${option} must not have $async; remove it`);
+    throw new DeclarationError(`${about} must not have $async; remove it`);
   }
   // Many schemas name an older draft. The API accepts that, and Ajv does not.
-  const { $schema: _, ...jsonSchema } = schema;
-  const ajv = new Ajv2020({
-    allErrors: true,
-    strict: false,
-    logger: false,
-    validateFormats: false,
-  });
-  let validate: ReturnType<typeof ajv.compile>;
+  const { $schema: _, ...rest } = schema;
   try {
-    validate = ajv.compile(jsonSchema);
+    const jsonSchema = asJson(rest) as JsonSchema;
+    const findProblem = compileValidator(value, jsonSchema);
+    return {
+      jsonSchema,
+      parse: safely(async (input) => {
+        const problem = await inTime(() => findProblem(input));
+        return problem === undefined ? { ok: true, value: input } : { ok: false, problem };
+      }),
+    };
   } catch (error) {
-    throw new DeclarationError(
-      `${subject}: ${option} is not a valid JSON Schema (draft 2020-12): ${messageOf(error)}`,
-      { cause: error },
-    );
+    throw new DeclarationError(`${about} ${messageOf(error)}`, { cause: error });
   }
-  return {
-    jsonSchema,
-    parse: (input) =>
-      Promise.resolve(
-        validate(input)
-          ? { ok: true, value: input }
-          : {
-              ok: false,
-              problem: (validate.errors ?? [])
-                .map((error) => describeError(value, error))
-                .join('\n'),
-            },
-      ),
+}
+
+/** It goes into requests as JSON. A copy, so that nobody can change it later. */
+function asJson(schema: object): unknown {
+  try {
+    return JSON.parse(JSON.stringify(schema));
+  } catch (error) {
+    throw new Error(`cannot be written as JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** A check that throws, or does not end, is a problem of this one input. */
+function safely(parse: (input: unknown) => Promise<ParsedInput>): CompiledSchema['parse'] {
+  return async (input) => {
+    try {
+      return await parse(input);
+    } catch (error) {
+      if (error instanceof OutOfTimeError) {
+        const { milliseconds } = error;
+        return { ok: false, problem: notCheckedText(milliseconds), givenUpAfter: milliseconds };
+      }
+      // The input is wrong when a transform or a refinement throws, such as `JSON.parse`.
+      return {
+        ok: false,
+        problem: isStackOverflow(error) ? TOO_LARGE_TO_CHECK : causeChain(error),
+      };
+    }
   };
 }
 
-/** Ajv's text, with the names or values that it leaves out and a model needs to correct its input. */
-function describeError(value: string, { instancePath, message, params }: ErrorObject): string {
-  const { additionalProperty, allowedValues } = params as Record<string, unknown>;
-  const named = additionalProperty ?? allowedValues;
-  const detail = named === undefined ? '' : `: ${JSON.stringify(named)}`;
-  return `${value}${instancePath} ${message ?? 'is not valid'}${detail}`;
+/** By its words: it may come from another copy of zod. */
+function meetsPromise(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message.startsWith('Encountered Promise during synchronous')
+  );
+}
+
+/** Where V8 says so: in zod and Ajv, which go down into a value by calling themselves. */
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message.includes('call stack');
+}
+
+/** Those of the whole before those of its parts, as `prettifyError` has them. */
+function zodProblem({ issues }: z.core.$ZodError): string {
+  const sorted = issues.toSorted((a, b) => a.path.length - b.path.length);
+  return problemList(sorted, (issue) => z.prettifyError({ issues: [issue] }));
 }
 
 /** https://platform.claude.com/docs/en/agents-and-tools/tool-use/define-tools */
@@ -153,6 +187,8 @@ function findRejectedSchema(schema: Record<string, unknown>): string | undefined
   return undefined;
 }
 
+/** The first line: V8 draws a circle over several. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  return line;
 }

@@ -44,22 +44,24 @@ function findRejectedOutput(
   schema: unknown,
   root: OutputSchema,
   inside: readonly string[] = [],
+  fine = new Set<string>(),
 ): string | undefined {
-  if (Array.isArray(schema)) {
-    return firstOf(schema, (item) => findRejectedOutput(item, root, inside));
-  }
+  const find = (part: unknown) => findRejectedOutput(part, root, inside, fine);
+  if (Array.isArray(schema)) return firstOf(schema, find);
   if (!isRecord(schema)) return undefined;
   const { $ref, additionalProperties } = schema;
   if (additionalProperties !== undefined && additionalProperties !== false) return UNNAMED;
   if (typeof $ref === 'string') {
     if (inside.includes($ref)) return `is recursive (${$ref}), which the API rejects`;
-    return findRejectedOutput(resolve($ref, root), root, [...inside, $ref]);
+    // Once is enough: definitions that refer to others twice each would double the work with each step.
+    if (fine.has($ref)) return undefined;
+    const found = findRejectedOutput(resolve($ref, root), root, [...inside, $ref], fine);
+    fine.add($ref);
+    return found;
   }
   return firstOf(Object.entries(schema), ([keyword, value]) => {
-    if (keyword === 'properties' && isRecord(value)) {
-      return firstOf(Object.values(value), (one) => findRejectedOutput(one, root, inside));
-    }
-    return SCHEMAS.has(keyword) ? findRejectedOutput(value, root, inside) : undefined;
+    if (keyword === 'properties' && isRecord(value)) return firstOf(Object.values(value), find);
+    return SCHEMAS.has(keyword) ? find(value) : undefined;
   });
 }
 

@@ -1,3 +1,5 @@
+import { isErrorValue } from '../core/failures.ts';
+
 export interface ToolErrorOptions {
   /**
    * Whether another attempt may help. Only matters for a tool that is safe to repeat
@@ -19,7 +21,9 @@ export interface ToolErrorOptions {
  * of this class.
  */
 export function isToolError(error: unknown): error is ToolError {
-  return error instanceof Error && error.name === 'ToolError' && 'retryable' in error;
+  return (
+    isErrorValue(error) && 'retryable' in error && 'name' in error && error.name === 'ToolError'
+  );
 }
 
 /**

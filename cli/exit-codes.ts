@@ -25,7 +25,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   turnFailed: 'the turn failed',
   stillRunning: 'the time to wait is up; the turn goes on',
   rejected:
-    'rejected by the turn, the session or the server; or `storage gc` would remove everything',
+    'rejected by the turn, the session or the server; or `storage gc` would remove what may be needed',
   storageUnavailable: 'the storage cannot be written and read',
   interrupted: 'ended by a second Ctrl-C',
 };

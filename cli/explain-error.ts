@@ -15,7 +15,11 @@ import {
 } from '../client/errors.ts';
 import { causeChain } from '../core/failures.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
-import { InvalidStorageError, StorageUnavailableError } from '../storage/errors.ts';
+import {
+  InvalidStorageError,
+  StorageUnavailableError,
+  UnreadableHistoryError,
+} from '../storage/errors.ts';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { oneLine } from './text.ts';
@@ -37,7 +41,13 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
   return { exitCode, message: known ? text : `${text} (PLAIT_DEBUG=1 shows the stack trace)` };
 }
 
-const REJECTED = [DecisionRejectedError, SendRejectedError, SessionBusyError, SessionClosedError];
+const REJECTED = [
+  DecisionRejectedError,
+  SendRejectedError,
+  SessionBusyError,
+  SessionClosedError,
+  UnreadableHistoryError,
+];
 const WRONG_INPUT = [
   DeclarationError,
   InvalidSessionError,

@@ -97,7 +97,7 @@ function rowOf(call: CallSnapshot, last: boolean): Row {
   const { name, summary } = call;
   const guide = last ? '└ ' : '├ ';
   const below = last ? '    ' : '│   ';
-  return { guide, name, detail: oneLine(summary), step: call, model: false, below };
+  return { guide, name: oneLine(name), detail: oneLine(summary), step: call, model: false, below };
 }
 
 /** Why it did not succeed, in two lines at most, because the root cause comes last. */

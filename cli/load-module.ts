@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import { isAgent } from '../agents/define-agent.ts';
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
@@ -98,16 +99,6 @@ async function registerTsx(url: string, specifier: string): Promise<void> {
   }
   throw wrong(
     `Node ${process.versions.node} cannot run the TypeScript of ${specifier}. Install tsx in its project (npm install --save-dev tsx), or compile it and give the .js file.`,
-  );
-}
-
-/** Checks the shape, because the module may use another copy of Plait than this command. */
-function isAgent(value: unknown): value is AgentDefinition {
-  return (
-    isRecord(value) &&
-    typeof value['name'] === 'string' &&
-    typeof value['parseContext'] === 'function' &&
-    value['tools'] instanceof Map
   );
 }
 

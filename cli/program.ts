@@ -1,5 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { duration } from '../agents/check-options.ts';
+import { inexactText } from '../core/calls/texts.ts';
+import { inexactOf } from '../core/conversation/exact-json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
 import type { ChatCommandOptions } from './commands/chat.ts';
@@ -237,6 +239,11 @@ function addStorage(program: Command, exitWith: ExitWith): void {
       'all namespaces that use the storage, separated by commas (default: the configured one)',
       list,
     )
+    .option(
+      '--ignore-unreadable <types>',
+      'leave out what cannot be read of workflows of these types, separated by commas',
+      list,
+    )
     .option('--remove-all', 'remove even when no workflow needs anything in the storage')
     .option('--dry-run', 'remove nothing, and print what would be removed')
     .action(async (options: StorageGcOptions) => {
@@ -285,9 +292,13 @@ function list(text: string): string[] {
 }
 
 function json(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new InvalidArgumentError('It must be JSON, such as \'{"tenant":"acme"}\'.');
   }
+  const inexact = inexactOf(text, value);
+  if (inexact !== undefined) throw new InvalidArgumentError(inexactText(inexact));
+  return value;
 }

@@ -1,5 +1,3 @@
-import { stripVTControlCharacters } from 'node:util';
-
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const WIDE =
   /\p{Emoji_Presentation}|\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}/u;
@@ -30,18 +28,56 @@ export function cutTo(text: string, columns: number): string {
 }
 
 /**
- * On one line and without control characters: the text of a model or a tool must not move the cursor of
- * the terminal.
+ * What a terminal does not show as it is: control and format characters (also those of C1 and of tags),
+ * half emoji, characters for private use, and what looks like nothing or like an ordinary space.
  */
-export function oneLine(text: string): string {
-  return stripVTControlCharacters(text)
-    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
-    .trim();
+const HIDDEN = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{1680}\u{2000}-\u{200A}\u{205F}\u{2800}]`;
+// Emoji are made of such characters. A sequence that Unicode lists can hide nothing. TypeScript allows
+// the flag in a literal only for a later target.
+const EMOJI_OR_HIDDEN = new RegExp(String.raw`\p{RGI_Emoji}|${HIDDEN}`, 'gv');
+const ONLY_HIDDEN = new RegExp(`^${HIDDEN}$`, 'v');
+
+function replaceHidden(text: string, replacement: (character: string) => string): string {
+  return text.replaceAll(EMOJI_OR_HIDDEN, (found) =>
+    ONLY_HIDDEN.test(found) ? replacement(found) : found,
+  );
 }
 
-/** Without control characters except line breaks and tabs. */
+/**
+ * Every character of a text can be seen: a control, format or invisible one is written as its number, such
+ * as `\u{202E}`. The words of a model, a tool or a person must neither move the cursor of the terminal
+ * nor hide from the person who decides.
+ */
+export function visible(text: string): string {
+  return replaceHidden(text, (one) => `\\u{${one.codePointAt(0)?.toString(16).toUpperCase()}}`);
+}
+
+/** The same on one line: line breaks and tabs become spaces. */
+export function oneLine(text: string): string {
+  return visible(text.replaceAll(/[\t\n\v\f\r ]+/g, ' ').trim());
+}
+
+/** The same with its line breaks and tabs. */
 export function printable(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/[^\P{Cc}\n\t]/gu, '');
+  return replaceHidden(text.replaceAll('\r\n', '\n'), (one) =>
+    one === '\n' || one === '\t' ? one : visible(one),
+  );
+}
+
+/**
+ * A value as JSON in which every character can be seen: what is hidden stands as an escape of JSON, so
+ * the text still means the same value.
+ */
+export function visibleJson(value: unknown, indent?: number): string {
+  const json = JSON.stringify(value, undefined, indent) ?? '';
+  return replaceHidden(json, (one) =>
+    // Line breaks within texts are escaped already.
+    one === '\n' ? one : one.split('').map(jsonEscape).join(''),
+  );
+}
+
+function jsonEscape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 /** Broken at spaces into lines of at most `columns`. */

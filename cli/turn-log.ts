@@ -22,7 +22,11 @@ export function turnChanges(turn: TurnSnapshot, logged: Logged): TurnChanges {
       { key: `${round}`, name: 'model', step: model },
       ...calls.map((call) => {
         const summary = oneLine(call.summary);
-        return { key: `${round}/${call.id}`, name: `${call.name}(${summary})`, step: call };
+        return {
+          key: `${round}/${call.id}`,
+          name: `${oneLine(call.name)}(${summary})`,
+          step: call,
+        };
       }),
     ];
     for (const { key, name, step } of steps) {

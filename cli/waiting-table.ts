@@ -1,7 +1,7 @@
 import { summarize } from '../activities/tools/prepare-calls.ts';
 import type { WaitingCall } from '../client/waiting-calls.ts';
 import type { Style } from './style.ts';
-import { columnsOf, cutTo, fit, oneLine, spanText } from './text.ts';
+import { columnsOf, cutTo, fit, oneLine, spanText, visibleJson } from './text.ts';
 
 export interface TableOptions {
   /** Width of the terminal; `undefined` without one. */
@@ -62,6 +62,13 @@ function widthsOf(rows: Iterable<readonly string[]>, columns: number): number[] 
   const free = columns - MARGIN.length - others - 1;
   const given = Math.max(ARGUMENTS_COLUMNS, free);
   return widths.map((width, i) => (i === ARGUMENTS ? Math.min(width, given) : width));
+}
+
+/** The whole input of a call, for the person who decides. */
+export function inputLines(input: unknown): string[] {
+  return visibleJson(input, 2)
+    .split('\n')
+    .map((line) => `    ${line}`);
 }
 
 /** A call in a few words: `toolu_01 refund(cents: 12000)`. */

@@ -1,15 +1,26 @@
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
-import type { Json } from '../core/json.ts';
-import { defined } from '../core/json.ts';
+import { defined, isRecord } from '../core/json.ts';
+import { CompletionRejectedError, InvalidSessionError } from './errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { TurnInput } from '../core/turn/input.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
+import {
+  given,
+  jsonProblem,
+  optionalTextProblem,
+  recordProblem,
+  rejectIf,
+  textProblem,
+} from '../core/arguments.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { storedFiles } from './client-storage.ts';
+import { storedResult } from './client-storage.ts';
 import { completeCall } from './complete-call.ts';
+import { withRoom } from './connection-options.ts';
 import type { ListedSession, ListedTurn, ListSessionsOptions, ListTurnsOptions } from './lists.ts';
 import { listSessions, listTurns } from './lists.ts';
 import type {
@@ -20,9 +31,11 @@ import type {
   StartTurnOptions,
 } from './options.ts';
 import { parserOf } from './parse-output.ts';
+import { Patience } from './patience.ts';
 import { SessionHandle } from './session-handle.ts';
 import type { Starter } from './start.ts';
 import { SearchableStarts, sessionCreation, startSession, startTurn } from './start.ts';
+import { milliseconds } from './start-arguments.ts';
 import { TurnHandle } from './turn-handle.ts';
 import type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
 import { waitingCalls } from './waiting-calls.ts';
@@ -49,6 +62,42 @@ export interface AgentClientOptions {
   storage?: StorageDriver;
   /** Codecs and converters for the connection that Plait makes. No effect with `client`. */
   dataConverter?: DataConverter;
+  /**
+   * Called when a start or a result waits, some seconds after it began to: the server does not answer, or
+   * no worker takes what the turn has to do. Once a minute for each task queue.
+   * @default a warning of the process, of the type `PlaitWarning`
+   */
+  onWarning?: (message: string) => void;
+  /**
+   * Longest time that `start`, `execute` and `result` wait for a worker or for the server. Then they throw
+   * a `WorkerUnavailableError` or a `TemporalUnavailableError`; the turn goes on. Waiting for a person, for
+   * the model or for a tool that runs does not count. @default no limit
+   */
+  workerTimeout?: Duration;
+}
+
+function optionsProblem(options: AgentClientOptions): string | undefined {
+  const problem = recordProblem('AgentClient: the options', options);
+  if (problem !== undefined) return problem;
+  const { client, taskQueue, onWarning } = options;
+  if (client !== undefined && !isClient(client)) {
+    return `AgentClient: client must be a Client of @temporalio/client; got ${given(client)}`;
+  }
+  if (onWarning !== undefined && typeof onWarning !== 'function') {
+    return `AgentClient: onWarning must be a function; got ${given(onWarning)}`;
+  }
+  return optionalTextProblem('AgentClient: taskQueue', taskQueue);
+}
+
+function timeLimit(workerTimeout: Duration | undefined): number | undefined {
+  const limit = milliseconds('AgentClient: workerTimeout', workerTimeout, InvalidTurnError);
+  if (limit === undefined || limit > 0) return limit;
+  throw new InvalidTurnError(`AgentClient: workerTimeout must be above 0; got ${limit}`);
+}
+
+/** Not by its class: a program may have two copies of the package. */
+function isClient(client: unknown): boolean {
+  return isRecord(client) && isRecord(client['workflow']) && isRecord(client['options']);
 }
 
 /** Starts turns and sessions, and finds them again. Cheap to make; one per process is enough. */
@@ -57,12 +106,14 @@ export class AgentClient {
   readonly client: Client;
   private readonly starter: Starter;
   private readonly owned?: Connection;
+  private readonly patience: Patience;
 
   constructor(options: AgentClientOptions = {}) {
+    rejectIf(InvalidTurnError, optionsProblem(options));
     if (options.client === undefined) {
       const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
       const dataConverter = withStorage(options.dataConverter, options.storage);
-      this.owned = Connection.lazy(connectionOptions);
+      this.owned = Connection.lazy(withRoom(connectionOptions));
       this.client = new Client({
         connection: this.owned,
         namespace,
@@ -71,6 +122,10 @@ export class AgentClient {
     } else {
       this.client = options.client;
     }
+    this.patience = new Patience(this.client, {
+      onWarning: options.onWarning ?? ((message) => process.emitWarning(message, 'PlaitWarning')),
+      workerTimeout: timeLimit(options.workerTimeout),
+    });
     this.starter = {
       client: this.client,
       taskQueue: options.taskQueue ?? DEFAULT_TASK_QUEUE,
@@ -100,8 +155,12 @@ export class AgentClient {
     input: TurnInput,
     ...[options = {}]: OptionsOf<Context, StartTurnOptions<Context, Output>>
   ): Promise<TurnHandle<Output>> {
-    const turnId = await startTurn(this.starter, agent, input, options);
-    return new TurnHandle<Output>(this.client, turnId, parserOf(agent, options.output));
+    const started = startTurn(this.starter, agent, input, options);
+    const turnId = await this.patience.over(undefined, started);
+    return new TurnHandle<Output>(this.client, turnId, {
+      parse: parserOf(agent, options.output),
+      patience: this.patience,
+    });
   }
 
   /**
@@ -123,9 +182,20 @@ export class AgentClient {
    */
   getTurn<Output = unknown>(
     turnId: string,
-    { agent, output }: GetTurnOptions<Output> = {},
+    options: GetTurnOptions<Output> = {},
   ): TurnHandle<Output> {
-    return new TurnHandle<Output>(this.client, turnId, parserOf(agent, output));
+    rejectIf(
+      InvalidTurnError,
+      textProblem('turnId', turnId),
+      recordProblem('options', options),
+      options?.agent === undefined ? undefined : recordProblem('agent', options.agent),
+    );
+    const { agent, output } = options;
+    const { patience } = this;
+    return new TurnHandle<Output>(this.client, turnId, {
+      parse: parserOf(agent, output),
+      patience,
+    });
   }
 
   /**
@@ -140,7 +210,9 @@ export class AgentClient {
     ...[options = {}]: OptionsOf<Context, StartSessionOptions<Context>>
   ): Promise<SessionHandle<Output>> {
     const sessionId = await startSession(this.starter, agent, options);
-    return new SessionHandle<Output>(this.client, sessionId, { parse: parserOf(agent, undefined) });
+    const { patience } = this;
+    const parse = parserOf(agent, undefined);
+    return new SessionHandle<Output>(this.client, sessionId, { parse, patience });
   }
 
   /**
@@ -156,7 +228,11 @@ export class AgentClient {
   ): SessionHandle<Output> {
     const creation = sessionCreation(this.starter, agent, sessionId, options);
     const parse = parserOf(agent, undefined);
-    return new SessionHandle<Output>(this.client, sessionId, { creation, parse });
+    return new SessionHandle<Output>(this.client, sessionId, {
+      creation,
+      parse,
+      patience: this.patience,
+    });
   }
 
   /**
@@ -164,7 +240,8 @@ export class AgentClient {
    * no such session, the first use of the handle throws a `SessionNotFoundError`.
    */
   getSession(sessionId: string): SessionHandle {
-    return new SessionHandle(this.client, sessionId);
+    rejectIf(InvalidSessionError, textProblem('sessionId', sessionId));
+    return new SessionHandle(this.client, sessionId, { patience: this.patience });
   }
 
   /**
@@ -211,8 +288,9 @@ export class AgentClient {
    * `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
   async completeToolCall(token: string, result: unknown): Promise<void> {
-    // JSON has no `undefined`.
-    const value = (await storedFiles(this.client, result ?? null)) as Json;
+    const problem = jsonProblem('the result', result);
+    if (problem !== undefined) throw new CompletionRejectedError(undefined, problem);
+    const value = await storedResult(this.client, result);
     await completeCall(this.client, token, { type: 'succeeded', value });
   }
 

@@ -11,8 +11,10 @@ import { rootCause } from '@temporalio/common';
 import { causeChain } from '../core/failures.ts';
 import { jsonBytes, shorten } from '../core/json.ts';
 import { MAX_RESULT_BYTES } from '../core/turn/payload-room.ts';
+import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
 import { digestOf } from './digest.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
+import { inTurn, whileBusy } from './in-flight.ts';
 import { aboutTurn, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-errors.ts';
 
 // A worker answers Queries and Updates, and the server waits for one for ever. Every request here has
@@ -20,6 +22,8 @@ import { aboutTurn, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-
 
 /** How long a worker may take to answer: some seconds where the one that had the turn was killed. */
 const ANSWER_MS = 10_000;
+/** How long it may take to show that it is there at all. */
+const PROBE_MS = 3_000;
 /** How long an accepted Update may take. It may have to check an edited input in an activity. */
 const OUTCOME_MS = 30_000;
 /** How long the server may take to describe the turn. */
@@ -33,7 +37,12 @@ const CLOCK_SLACK_MS = 100;
  *
  * Throws a `TurnNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
  */
-export async function queryTurn(client: Client, turnId: string, query: string): Promise<unknown> {
+export async function queryTurn(
+  client: Client,
+  turnId: string,
+  query: string,
+  milliseconds = ANSWER_MS,
+): Promise<unknown> {
   // A turn that was terminated would answer with what it waited for.
   const running = new WorkflowClient({
     ...client.workflow.options,
@@ -42,7 +51,9 @@ export async function queryTurn(client: Client, turnId: string, query: string): 
     queryRejectCondition: 'NOT_OPEN',
   });
   try {
-    return await answered(client, turnId, ANSWER_MS, () => running.getHandle(turnId).query(query));
+    return await answered(client, turnId, milliseconds, () =>
+      running.getHandle(turnId).query(query),
+    );
   } catch (error) {
     if (error instanceof QueryRejectedError) return undefined;
     if (error instanceof QueryNotRegisteredError) {
@@ -105,7 +116,7 @@ export async function updateTurn(
     };
   }
   try {
-    await send(client, turnId, update);
+    await inTurn(client, turnId, () => send(client, turnId, update));
     return undefined;
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {
@@ -124,9 +135,14 @@ async function send(client: Client, turnId: string, update: TurnUpdate): Promise
     const turn = client.workflow.getHandle(turnId);
     const { name, argument } = update;
     const options = { args: [argument] as [unknown], updateId };
-    const accepted = await answered(client, turnId, ANSWER_MS, () =>
-      turn.startUpdate(name, { ...options, waitForStage: 'ACCEPTED' }),
-    );
+    const start = () =>
+      answered(client, turnId, ANSWER_MS, () =>
+        turn.startUpdate(name, { ...options, waitForStage: 'ACCEPTED' }),
+      );
+    const accepted = await whileBusy(turnId, start, {
+      isLate: (error) => error instanceof WorkerUnavailableError && ranOutOfTime(error),
+      answers: () => answers(client, turnId),
+    });
     await answered(client, turnId, OUTCOME_MS, () => accepted.result());
   };
   try {
@@ -139,6 +155,16 @@ async function send(client: Client, turnId: string, update: TurnUpdate): Promise
     // old run; where the new run rejects one, the server has no answer for its id at all. In both
     // cases nothing was done, so send it under a new id. The turn rejects what it has already done.
     await execute(randomUUID());
+  }
+}
+
+/** Whether a worker answers for the turn now, although an Update got no answer. */
+async function answers(client: Client, turnId: string): Promise<boolean> {
+  try {
+    await queryTurn(client, turnId, APPROVALS_QUERY, PROBE_MS);
+    return true;
+  } catch {
+    return false;
   }
 }
 

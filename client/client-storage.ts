@@ -4,6 +4,7 @@ import { findFileProblem, largestFile } from '../core/conversation/files.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import type { StoredData } from '../core/conversation/stored-data.ts';
 import {
+  findLookAlike,
   largeData,
   putBackData,
   storedData,
@@ -12,6 +13,7 @@ import {
 import type { Segment, Transcript } from '../core/conversation/transcript.ts';
 import { INLINE_BYTES } from '../core/conversation/transcript.ts';
 import { causeChain } from '../core/failures.ts';
+import type { Json } from '../core/json.ts';
 import { jsonBytes } from '../core/json.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import type {
@@ -47,6 +49,13 @@ function storageOf(client: Client): ClientStorage | undefined {
  * where there is no storage; a `StorageUnavailableError` where the storage cannot be written.
  */
 export async function withoutFiles<T>(client: Client, value: T, path: string): Promise<T> {
+  // What a person sends cannot be a reference to what somebody else has stored.
+  const lookAlike = findLookAlike(value, path);
+  if (lookAlike !== undefined) {
+    throw new InvalidTurnError(
+      `${lookAlike} is an image or a document whose source.data is not a text: give the data itself.`,
+    );
+  }
   const problem = findFileProblem(value, path);
   if (problem !== undefined) throw new InvalidTurnError(`${problem}.`);
   const isInline = storageOf(client) === undefined && largeData(value).length > 0;
@@ -59,8 +68,19 @@ export async function withoutFiles<T>(client: Client, value: T, path: string): P
   return await storedFiles(client, value);
 }
 
-/** The same without a check; large data stays inline where there is no storage. */
-export async function storedFiles<T>(client: Client, value: T): Promise<T> {
+/**
+ * What to send as the result of a call. It is not checked, because the worker does that as for every
+ * result; large data stays inline where there is no storage.
+ */
+export async function storedResult(client: Client, result: unknown): Promise<Json> {
+  // JSON has no `undefined`.
+  const value = (result ?? null) as Json;
+  // No block has such a source, so the model would read the value as JSON: it is sent as that.
+  if (findLookAlike(value, 'result') !== undefined) return JSON.stringify(value);
+  return await storedFiles(client, value);
+}
+
+async function storedFiles<T>(client: Client, value: T): Promise<T> {
   const storage = storageOf(client);
   if (storage === undefined) return value;
   try {

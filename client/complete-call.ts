@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { textProblem } from '../core/arguments.ts';
 import type { CallToken } from '../core/calls/token.ts';
 import { decodeCallToken, InvalidCallTokenError } from '../core/calls/token.ts';
 import type { Completion, CompletionResult } from '../core/turn/protocol.ts';
@@ -32,7 +33,9 @@ export async function completeCall(
   }
 }
 
-function decode(token: string): CallToken {
+function decode(token: unknown): CallToken {
+  const problem = textProblem('token', token, Number.POSITIVE_INFINITY);
+  if (problem !== undefined) throw new CompletionRejectedError(undefined, `${problem}.`);
   try {
     return decodeCallToken(token);
   } catch (error) {

@@ -1,6 +1,8 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { TypedSearchAttributes } from '@temporalio/common';
+import { optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { KeywordKey } from '../core/search-attributes.ts';
 import {
@@ -12,7 +14,7 @@ import {
 } from '../core/search-attributes.ts';
 import type { SessionStatus } from '../core/session/protocol.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
-import { SearchAttributesMissingError } from './errors.ts';
+import { InvalidSessionError, SearchAttributesMissingError } from './errors.ts';
 import type { TurnStatus } from './follow/events.ts';
 import { aboutServer, invalidArgument } from './temporal-errors.ts';
 
@@ -78,8 +80,10 @@ const STATUS_NAMES: Record<ListedStatus, string> = {
 /** The turns of the namespace, those of sessions included. */
 export async function* listTurns(
   client: Client,
-  { agent, user, stopReason, status }: ListTurnsOptions,
+  options: ListTurnsOptions,
 ): AsyncGenerator<ListedTurn, void, undefined> {
+  checkTexts(options, InvalidTurnError);
+  const { agent, user, stopReason, status } = options;
   const wanted = [
     ...keyword(AGENT_ATTRIBUTE, agent),
     ...keyword(USER_ATTRIBUTE, user),
@@ -94,8 +98,10 @@ export async function* listTurns(
 /** The sessions of the namespace. */
 export async function* listSessions(
   client: Client,
-  { agent, user, status }: ListSessionsOptions,
+  options: ListSessionsOptions,
 ): AsyncGenerator<ListedSession, void, undefined> {
+  checkTexts(options, InvalidSessionError);
+  const { agent, user, status } = options;
   const wanted = [...keyword(AGENT_ATTRIBUTE, agent), ...keyword(USER_ATTRIBUTE, user)];
   // A session that was terminated could not set its status to `closed`.
   const isOpen = status !== undefined && status !== 'closed';
@@ -108,6 +114,14 @@ export async function* listSessions(
   for await (const run of runs) {
     const session = listedSession(run);
     if (status === undefined || session.status === status) yield session;
+  }
+}
+
+/** Every option of a list is a text. An empty one finds nothing. */
+function checkTexts(options: object, Invalid: new (message: string) => Error): void {
+  rejectIf(Invalid, recordProblem('options', options));
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== '') rejectIf(Invalid, optionalTextProblem(name, value));
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { jsonProblem, optionalTextProblem, recordProblem } from '../core/arguments.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { messageCount } from '../core/conversation/transcript.ts';
 import { fingerprint } from '../core/fingerprint.ts';
@@ -20,20 +21,27 @@ import {
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
 } from '../core/session/protocol.ts';
+import { findInputProblem } from '../core/turn/input.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import type { SessionStart } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
 import type { MessageRange } from './client-storage.ts';
 import { readMessages, withoutFiles } from './client-storage.ts';
-import { SessionBusyError, SessionClosedError, TurnFailedError } from './errors.ts';
+import {
+  SendRejectedError,
+  SessionBusyError,
+  SessionClosedError,
+  TurnFailedError,
+} from './errors.ts';
 import type { TurnSnapshot } from './follow/snapshot.ts';
 import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { StreamOptions } from './follow/stream.ts';
 import { waitForTurn } from './follow/wait-for-turn.ts';
 import type { WatchOptions } from './follow/watch.ts';
-import type { ParseOutput } from './parse-output.ts';
 import type { SessionCreation } from './start.ts';
+import { sizeProblem } from './start-arguments.ts';
 import { aboutServer } from './temporal-errors.ts';
+import type { HandleOptions } from './turn-handle.ts';
 import { TurnHandle } from './turn-handle.ts';
 
 /** The id of an Update may have as many characters as a workflow id. The session checks the key. */
@@ -74,19 +82,19 @@ export class SessionHandle<Output = unknown> {
   /** Temporal's own handle, for everything that is not here. */
   readonly workflow: WorkflowHandle;
   private readonly client: Client;
-  private readonly parse: ParseOutput | undefined;
+  private readonly options: HandleOptions;
   /** How the first message creates the session; `undefined` where a message must not. */
   private readonly creation: SessionCreation | undefined;
 
   constructor(
     client: Client,
     sessionId: string,
-    { creation, parse }: { creation?: SessionCreation; parse?: ParseOutput | undefined } = {},
+    { creation, ...options }: HandleOptions & { creation?: SessionCreation } = {},
   ) {
     this.client = client;
     this.sessionId = sessionId;
     this.creation = creation;
-    this.parse = parse;
+    this.options = options;
     this.workflow = client.workflow.getHandle(sessionId);
   }
 
@@ -106,6 +114,8 @@ export class SessionHandle<Output = unknown> {
    * await session.send('Only those of May.', { whenBusy: 'steer' });
    */
   async send(input: SessionInput, options: SendOptions = {}): Promise<SessionTurnHandle<Output>> {
+    const problem = sendProblem(input, options);
+    if (problem !== undefined) throw new SendRejectedError(this.sessionId, `${problem}.`);
     const { idempotencyKey = randomUUID(), whenBusy } = options;
     const { creation } = this;
     const agent = creation?.agent;
@@ -114,6 +124,8 @@ export class SessionHandle<Output = unknown> {
       idempotencyKey,
       ...defined({ agent, whenBusy }),
     };
+    const size = sizeProblem(this.client, argument);
+    if (size !== undefined) throw new SendRejectedError(this.sessionId, `${size}.`);
     // The server answers an id that it knows without asking the session, so the id has the message too.
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;
     const update = { name: SEND_UPDATE, argument, id };
@@ -125,7 +137,7 @@ export class SessionHandle<Output = unknown> {
         : creation.searchable.start(creation.attributes, (attributes) =>
             request({ ...creation.start, ...attributes }),
           ));
-      return new SessionTurnHandle<Output>(this.client, this.sessionId, receipt, this.parse);
+      return new SessionTurnHandle<Output>(this.client, this.sessionId, receipt, this.options);
     } catch (error) {
       if (!(error instanceof SessionBusyError)) throw error;
       // A caller that has seen a turn's result may know of its end before the session does.
@@ -187,6 +199,16 @@ export class SessionHandle<Output = unknown> {
   }
 }
 
+/** What a session would reject too, after a request. */
+function sendProblem(input: unknown, options: SendOptions): string | undefined {
+  return (
+    recordProblem('options', options) ??
+    optionalTextProblem('idempotencyKey', options.idempotencyKey) ??
+    jsonProblem('input', input) ??
+    findInputProblem(input)
+  );
+}
+
 async function hasEnded(client: Client, turnId: string): Promise<boolean> {
   try {
     return (await client.workflow.getHandle(turnId).describe()).closeTime !== undefined;
@@ -210,9 +232,9 @@ export class SessionTurnHandle<Output = unknown> extends TurnHandle<Output> {
     client: Client,
     sessionId: string,
     { turnId, joins }: SendReceipt,
-    parse?: ParseOutput,
+    options?: HandleOptions,
   ) {
-    super(client, turnId, parse);
+    super(client, turnId, options);
     this.sessionId = sessionId;
     this.joins = joins;
   }
@@ -253,7 +275,7 @@ export class SessionTurnHandle<Output = unknown> extends TurnHandle<Output> {
   /** The result of the turn that read the message; `undefined` where none did. */
   private async joinedResult(): Promise<TurnResult<Output> | undefined> {
     if (this.joins === undefined) return undefined;
-    const running = new TurnHandle<Output>(this.client, this.joins, this.parse);
+    const running = new TurnHandle<Output>(this.client, this.joins, this.options);
     try {
       const result = await running.result();
       return result.joined?.includes(this.turnId) === true ? result : undefined;

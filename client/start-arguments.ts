@@ -1,17 +1,26 @@
+import type { Client } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import type { Duration } from '../agents/check-options.ts';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Budget } from '../core/turn/budget.ts';
+import {
+  given,
+  jsonProblem,
+  optionalTextProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
-import { defined, shorten } from '../core/json.ts';
+import { defined, isRecord, jsonBytes, shorten } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session/input.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import { InvalidTurnError, openingMessages } from '../core/turn/input.ts';
 import type { TurnArgs, TurnInput } from '../core/turn/input.ts';
+import { MAX_RESULT_BYTES } from '../core/turn/payload-room.ts';
 import { digestOf } from './digest.ts';
 import { InvalidSessionError } from './errors.ts';
 import type { OpenSessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';
@@ -25,9 +34,15 @@ export function turnArgs(
   input: TurnInput,
   options: StartTurnOptions,
 ): TurnArgs {
-  const { output } = options;
+  rejectIf(InvalidTurnError, recordProblem('options', options));
+  const { output, turnId, taskQueue } = options;
+  rejectIf(
+    InvalidTurnError,
+    optionalTextProblem('turnId', turnId),
+    optionalTextProblem('taskQueue', taskQueue),
+  );
   const args: TurnArgs = {
-    agent: nameOf(agent),
+    agent: nameOf(agent, InvalidTurnError),
     input,
     ...shared(options, InvalidTurnError),
     ...defined({ output: output === undefined ? undefined : outputSchema(output) }),
@@ -44,19 +59,26 @@ export function sessionArgs(
   options: OpenSessionOptions,
   messages: Message[] = [],
 ): SessionArgs {
-  const { whenBusy } = options;
+  rejectIf(InvalidSessionError, recordProblem('options', options));
+  const { whenBusy, taskQueue } = options;
+  rejectIf(InvalidSessionError, optionalTextProblem('taskQueue', taskQueue));
   const args: SessionArgs = {
-    agent: nameOf(agent),
+    agent: nameOf(agent, InvalidSessionError),
     ...shared(options, InvalidSessionError),
     ...defined({ whenBusy, messages: messages.length === 0 ? undefined : messages }),
   };
-  const problem = checkSessionArgs(args) ?? priceProblem(agent, args.limits);
+  const problem =
+    jsonProblem('the options of a session', args) ??
+    checkSessionArgs(args) ??
+    priceProblem(agent, args.limits);
   if (problem !== undefined) throw new InvalidSessionError(problem);
   return args;
 }
 
-export function nameOf(agent: Agent | string): string {
-  return typeof agent === 'string' ? agent : agent.name;
+export function nameOf(agent: Agent | string, Invalid: InvalidError): string {
+  const name: unknown = isRecord(agent) ? agent['name'] : agent;
+  if (typeof name === 'string' && name !== '') return name;
+  throw new Invalid(`agent must be an agent or the name of an agent; got ${given(agent)}`);
 }
 
 /** The arguments that turns and sessions have in common. */
@@ -92,6 +114,7 @@ function checkedUser(user: string | undefined, Invalid: InvalidError): string | 
 }
 
 export function turnDigest(args: unknown): string {
+  rejectIf(InvalidTurnError, jsonProblem('input and context', args));
   try {
     return digestOf(args);
   } catch (error) {
@@ -99,6 +122,19 @@ export function turnDigest(args: unknown): string {
       cause: error,
     });
   }
+}
+
+/**
+ * Why these arguments cannot be sent, or `undefined`: without a storage, the server takes at most 2 MB of
+ * them. It would reject more only after the client has tried for half a minute.
+ */
+export function sizeProblem(client: Client, args: object): string | undefined {
+  if (client.options.loadedDataConverter.externalStorage !== undefined) return undefined;
+  const bytes = jsonBytes(args);
+  if (bytes <= MAX_RESULT_BYTES) return undefined;
+  const sizes = Object.entries(args).map(([name, value]) => ({ name, bytes: jsonBytes(value) }));
+  const [largest] = sizes.toSorted((a, b) => b.bytes - a.bytes);
+  return `${largest?.name} has ${largest?.bytes} bytes, and without a \`storage\` at most ${MAX_RESULT_BYTES} fit (${bytes} with everything beside it). Give the client and the workers a \`storage\`, or send less`;
 }
 
 /** Where only the agent's name is known, the worker checks this when the turn begins. */
@@ -110,27 +146,28 @@ function priceProblem(agent: Agent | string, limits: Budget | undefined): string
 
 function budgetOf(limits: TurnLimitOptions | undefined, Invalid: InvalidError): Budget | undefined {
   if (limits === undefined) return undefined;
+  rejectIf(Invalid, recordProblem('limits', limits));
   const { wallTime: given, ...others } = limits;
   const wallTime = milliseconds('limits.wallTime', given, Invalid);
   const counts = Object.entries(others).filter(([, limit]) => limit !== undefined);
   return { ...Object.fromEntries(counts), ...defined({ wallTime }) };
 }
 
-function milliseconds(
+export function milliseconds(
   option: string,
-  given: Duration | undefined,
+  duration: Duration | undefined,
   Invalid: InvalidError,
 ): number | undefined {
-  if (given === undefined) return undefined;
-  const parsed = toMilliseconds(given);
+  if (duration === undefined) return undefined;
+  const parsed = toMilliseconds(duration);
   // Of a budget nothing may be left.
   if (isDuration(parsed) || (parsed === 0 && option.startsWith('limits.'))) return parsed;
-  throw new Invalid(`${option} must be ${DURATION}; got ${shorten(JSON.stringify(given), 100)}`);
+  throw new Invalid(`${option} must be ${DURATION}; got ${given(duration)}`);
 }
 
-function toMilliseconds(given: Duration): number | undefined {
+function toMilliseconds(duration: Duration): number | undefined {
   try {
-    return msToNumber(given as Parameters<typeof msToNumber>[0]);
+    return msToNumber(duration as Parameters<typeof msToNumber>[0]);
   } catch {
     return undefined;
   }

@@ -4,6 +4,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
 import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { Agent } from '../agents/define-agent.ts';
+import { optionalTextProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { areMessages } from '../core/conversation/acceptable.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
@@ -23,11 +24,12 @@ import {
   attributesOfTurn,
   nameOf,
   sessionArgs,
+  sizeProblem,
   summaryOf,
   turnArgs,
   turnDigest,
 } from './start-arguments.ts';
-import { aboutServer, aboutTurn } from './temporal-errors.ts';
+import { aboutServer, aboutTurn, invalidRequest } from './temporal-errors.ts';
 
 /** What an `AgentClient` starts turns and sessions with. */
 export interface Starter {
@@ -48,11 +50,12 @@ export async function startTurn(
   const args = turnArgs(agent, input, options);
   const { agent: name } = args;
   const { taskQueue = queue, user } = options;
-  if (options.turnId === '') throw new InvalidTurnError('turnId is empty');
   const attributes = attributesOfTurn(name, user);
   const turnId = options.turnId ?? `${name}-${randomUUID()}`;
   const inputDigest = turnDigest(args);
   const sent = { ...args, input: await withoutFiles(client, input, 'input') };
+  const problem = sizeProblem(client, sent);
+  if (problem !== undefined) throw new InvalidTurnError(problem);
   await aboutTurn(turnId, client.options.namespace, async () => {
     try {
       await searchable.start(attributes, (registered) =>
@@ -69,6 +72,8 @@ export async function startTurn(
         }),
       );
     } catch (error) {
+      const invalid = invalidRequest(error);
+      if (invalid !== undefined) throw new InvalidTurnError(invalid, { cause: error });
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       const existing = await digestOfTurn(client, turnId);
       if (existing !== inputDigest) throw new TurnIdInUseError(turnId);
@@ -84,9 +89,15 @@ export async function startSession(
   options: StartSessionOptions,
 ): Promise<string> {
   const { client, searchable } = starter;
-  const name = nameOf(agent);
+  const name = nameOf(agent, InvalidSessionError);
+  rejectIf(InvalidSessionError, recordProblem('options', options));
+  const { messages: given = [] } = options;
+  const list: unknown = given;
+  if (!Array.isArray(list)) {
+    throw new InvalidSessionError('messages: messages must be a list of messages');
+  }
+  rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  const given = options.messages ?? [];
   // What are no messages at all is for the check to say.
   const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
   const args = sessionArgs(agent, options, messages);
@@ -103,6 +114,8 @@ export async function startSession(
       }),
     );
   } catch (error) {
+    const invalid = invalidRequest(error);
+    if (invalid !== undefined) throw new InvalidSessionError(invalid, { cause: error });
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) {
       throw aboutServer(error, client.options.namespace);
     }
@@ -145,9 +158,9 @@ function sessionStart(
   args: SessionArgs,
   taskQueue = queue,
 ) {
-  if (sessionId === '' || sessionId.length > MAX_SESSION_ID) {
-    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
-  }
+  checkSessionId(sessionId);
+  const problem = sizeProblem(client, args);
+  if (problem !== undefined) throw new InvalidSessionError(problem);
   const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
   return {
     workflowId: sessionId,
@@ -156,6 +169,14 @@ function sessionStart(
     memo: { agent: args.agent },
     staticSummary: shorten(`${args.agent}: session`, 200),
   };
+}
+
+/** Throws an `InvalidSessionError` for what no session can have as its id. */
+export function checkSessionId(sessionId: unknown): void {
+  if (typeof sessionId === 'string' && (sessionId === '' || sessionId.length > MAX_SESSION_ID)) {
+    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
+  }
+  rejectIf(InvalidSessionError, textProblem('sessionId', sessionId));
 }
 
 async function withoutFilesOf(client: Client, args: SessionArgs): Promise<SessionArgs> {

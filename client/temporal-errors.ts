@@ -41,6 +41,17 @@ export function invalidArgument(error: unknown): string | undefined {
   return status?.code === GRPC.invalidArgument ? status.details : undefined;
 }
 
+/**
+ * Why the server does not take what a request says: it is invalid, or larger than a message or a payload
+ * may be. Asking again does not help.
+ */
+export function invalidRequest(error: unknown): string | undefined {
+  const status = grpcStatus(error);
+  const isTooLarge =
+    status?.code === GRPC.resourceExhausted && /larger than max/i.test(status.details);
+  return isTooLarge ? status.details : invalidArgument(error);
+}
+
 /** The server's reason why no worker can answer, where that is the error. */
 export function noWorker(error: unknown): string | undefined {
   const status = grpcStatus(error);

@@ -1,4 +1,5 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import { given, jsonProblem, recordProblem, textProblem } from '../core/arguments.ts';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
 import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
@@ -19,12 +20,20 @@ import { streamTurn } from './follow/stream.ts';
 import type { WatchOptions } from './follow/watch.ts';
 import { watchTurn } from './follow/watch.ts';
 import type { ParseOutput } from './parse-output.ts';
+import type { Patience } from './patience.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import { approvalRequests } from './waiting-calls.ts';
 
 /** A person's decision about a call, without the call. */
 export type ApproveOptions = Omit<Approve, 'callId'>;
 export type DenyOptions = Omit<Deny, 'callId'>;
+
+export interface HandleOptions {
+  /** The schema of the answer. */
+  parse?: ParseOutput | undefined;
+  /** Says what `result` waits for. */
+  patience?: Patience | undefined;
+}
 
 /**
  * One turn, running or ended. It holds only the id, and the schema of the answer where there is one, so
@@ -36,11 +45,11 @@ export class TurnHandle<Output = unknown> {
   /** Temporal's own handle, for everything that is not here. */
   readonly workflow: WorkflowHandle;
   protected readonly client: Client;
-  protected readonly parse: ParseOutput | undefined;
+  protected readonly options: HandleOptions;
 
-  constructor(client: Client, turnId: string, parse?: ParseOutput) {
+  constructor(client: Client, turnId: string, options: HandleOptions = {}) {
     this.client = client;
-    this.parse = parse;
+    this.options = options;
     this.turnId = turnId;
     this.workflow = client.workflow.getHandle(turnId);
   }
@@ -50,7 +59,8 @@ export class TurnHandle<Output = unknown> {
    *
    * Throws a `TurnFailedError` when the turn failed (its `progress` holds what was done), a
    * `TurnNotFoundError`, a `StorageUnavailableError`, and an `InvalidOutputError` when the answer does
-   * not match the `output` schema of this handle. A worker checks an agent's own schema wholly, and a
+   * not match the `output` schema of this handle. With `workerTimeout`, also a `WorkerUnavailableError` and
+   * a `TemporalUnavailableError`. A worker checks an agent's own schema wholly, and a
    * turn's schema as far as JSON Schema can say it; this handle checks the rest.
    */
   async result(): Promise<TurnResult<Output>> {
@@ -62,7 +72,8 @@ export class TurnHandle<Output = unknown> {
 
   private async whole(): Promise<TurnResult> {
     try {
-      const result: unknown = await this.about(() => this.workflow.result());
+      const waiting = this.about(() => this.workflow.result());
+      const result: unknown = await (this.options.patience?.over(this.turnId, waiting) ?? waiting);
       return await wholeResult(this.client, result as TurnResult | SessionTurnResult);
     } catch (error) {
       throw error instanceof TurnFailedError ? await wholeFailure(this.client, error) : error;
@@ -70,8 +81,9 @@ export class TurnHandle<Output = unknown> {
   }
 
   private async parsed(result: TurnResult): Promise<unknown> {
-    if (this.parse === undefined) return result.output;
-    const parsed = await this.parse(result.output);
+    const { parse } = this.options;
+    if (parse === undefined) return result.output;
+    const parsed = await parse(result.output);
     if (parsed.ok) return parsed.value;
     throw new InvalidOutputError(this.turnId, parsed.problem, result);
   }
@@ -147,12 +159,25 @@ export class TurnHandle<Output = unknown> {
    * `TemporalUnavailableError`.
    */
   async approve(callId: string, options: ApproveOptions): Promise<void> {
+    this.check('approved', callId, options);
     await this.decide('approved', APPROVE_UPDATE, { ...options, callId });
   }
 
   /** Answers a call that waits for a person as denied. Throws what `approve` throws. */
   async deny(callId: string, options: DenyOptions): Promise<void> {
+    this.check('denied', callId, options);
     await this.decide('denied', DENY_UPDATE, { ...options, callId });
+  }
+
+  private check(decision: 'approved' | 'denied', callId: unknown, options: unknown): void {
+    const { turnId } = this;
+    const reason =
+      textProblem('callId', callId) ??
+      recordProblem('the decision', options) ??
+      jsonProblem(`What you send for call ${String(callId)}`, options);
+    if (reason === undefined) return;
+    const shown = typeof callId === 'string' ? callId : given(callId);
+    throw new DecisionRejectedError({ turnId, callId: shown, reason: `${reason}.`, decision });
   }
 
   private async decide(

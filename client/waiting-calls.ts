@@ -1,7 +1,9 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
+import { InvalidTurnError } from '../core/turn/input.ts';
 import { queryTurn } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
 import { aboutServer, invalidArgument, ranOutOfTime } from './temporal-errors.ts';
@@ -38,6 +40,11 @@ export async function* waitingCalls(
   client: Client,
   options: ApprovalsOptions,
 ): AsyncGenerator<WaitingCall, void, undefined> {
+  rejectIf(
+    InvalidTurnError,
+    recordProblem('options', options),
+    options?.query === '' ? undefined : optionalTextProblem('query', options?.query),
+  );
   const unanswered: { turnId: string; error: WorkerUnavailableError }[] = [];
   const silent = new SilentQueues();
   const ask = async (turn: WorkflowExecutionInfo): Promise<WaitingCall[]> => {

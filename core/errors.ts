@@ -22,6 +22,7 @@ export type PlaitErrorCode =
   | 'TURN_FAILED'
   | 'TURN_ID_IN_USE'
   | 'TURN_NOT_FOUND'
+  | 'UNREADABLE_HISTORY'
   | 'UNSCRIPTED'
   | 'WORKER_UNAVAILABLE';
 

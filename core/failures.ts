@@ -1,4 +1,4 @@
-import { isRecord } from './json.ts';
+import { isRecord, shorten } from './json.ts';
 
 // Types of the failures that Plait raises, as the Temporal UI and a caller see them.
 
@@ -40,12 +40,16 @@ export const TIME_IS_UP = 'plait.TimeIsUp';
 export const DECISION_REJECTED = 'plait.DecisionRejected';
 /** A result from outside was refused; the call was not touched. */
 export const COMPLETION_REJECTED = 'plait.CompletionRejected';
+/** Something other than a turn or a session scheduled an activity of Plait, which did not run. */
+export const OUTSIDE_OF_TURN = 'plait.OutsideOfTurn';
 /** A defect of Plait itself. */
 export const INTERNAL_ERROR = 'plait.InternalError';
 /** A stored part of the conversation could not be read. */
 export const STORAGE_FAILED = 'plait.StorageFailed';
 /** The storage can be reached and does not have what history names. */
 export const STORED_OBJECT_LOST = 'plait.StoredObjectLost';
+/** The storage has it, and its content is not what was stored. */
+export const STORED_OBJECT_DAMAGED = 'plait.StoredObjectDamaged';
 
 /** What a failed attempt tells of itself, in the details of its failure. */
 export interface AttemptReport {
@@ -110,37 +114,175 @@ export function isOverloaded({ status, type }: ModelErrorReport): boolean {
   return status === 529 || OVERLOADED.has(type);
 }
 
+/** Of a chain of causes, and of the text of each: a worker must not stand still for an error. */
+const MAX_CAUSES = 20;
+const MAX_TEXT = 10_000;
+/** Of a thrown object, how many values are shown, and how deep. */
+const MAX_SHOWN = 200;
+const MAX_DEPTH = 6;
+
 /**
  * A message with those of its causes, outermost first: "fetch failed: connect ECONNREFUSED …". The
- * innermost text is what helps, and it is what wrappers hide.
+ * innermost text is what helps, and it is what wrappers hide. Anything can be thrown: this never throws,
+ * is never empty, and takes no longer for a large value.
  */
 export function causeChain(error: unknown): string {
   const texts: string[] = [];
   const seen = new Set<unknown>();
   let current = error;
-  while (current instanceof Error && !seen.has(current)) {
+  while (isErrorValue(current) && !seen.has(current) && seen.size < MAX_CAUSES) {
     seen.add(current);
-    // Node reports a refused connection to several addresses as an AggregateError without a text.
-    const inner: unknown = current instanceof AggregateError ? current.errors[0] : undefined;
     // Some libraries put an object there, and this must not fail while it explains a failure.
-    const text = thrownText(current.message).trim();
+    const text = thrownText(read(current, 'message')).trim();
     const said = texts.some((earlier) => earlier.includes(text));
     if (text !== '' && !said) texts.push(text);
-    current = current.cause ?? inner;
+    // Node reports a refused connection to several addresses as an AggregateError without a text.
+    current = read(current, 'cause') ?? read(read(current, 'errors'), 0);
   }
-  if (current !== undefined && current !== null && !(current instanceof Error)) {
+  if (current !== undefined && current !== null && !isErrorValue(current)) {
     texts.push(thrownText(current));
   }
   const last = texts.length - 1;
   const chain = texts.map((text, i) => (i < last ? text.replace(/\.$/, '') : text)).join(': ');
-  return chain || (error instanceof Error ? error.name : 'unknown error');
+  return chain || (isErrorValue(error) ? kindOf(error) : 'unknown error');
+}
+
+/**
+ * Whether it is an error, of this realm or another: `instanceof` does not know those of `vm` and of test
+ * runners. What has a message and a stack is one as well, for example after it crossed a thread.
+ */
+export function isErrorValue(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return (
+      value instanceof Error ||
+      Object.prototype.toString.call(value) === '[object Error]' ||
+      (typeof read(value, 'message') === 'string' && typeof read(value, 'stack') === 'string')
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** What an object is, in a word: the name of an error, of a class, or of what the language calls it. */
+export function kindOf(value: object): string {
+  const names = [
+    isErrorValue(value) ? read(value, 'name') : undefined,
+    read(read(value, 'constructor'), 'name'),
+    read(value, Symbol.toStringTag),
+  ];
+  // The classes of iterators and generators are called Object and GeneratorFunction.
+  return names.find(isKind) ?? 'Object';
+}
+
+function isKind(name: unknown): name is string {
+  return typeof name === 'string' && /^\S.{0,99}$/.test(name) && !NO_KIND.has(name);
+}
+
+const NO_KIND: ReadonlySet<string> = new Set([
+  'Object',
+  'GeneratorFunction',
+  'AsyncGeneratorFunction',
+]);
+
+/** With its article: "an Error", "a Map". */
+export function aKindOf(value: object): string {
+  const kind = kindOf(value);
+  return `${/^[AEIO]/i.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
+/** `undefined` where it cannot be read: a getter may throw, and so may a proxy. */
+function read(value: unknown, key: PropertyKey): unknown {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
+    return undefined;
+  try {
+    return (value as Record<PropertyKey, unknown>)[key];
+  } catch {
+    return undefined;
+  }
 }
 
 function thrownText(thrown: unknown): string {
-  if (typeof thrown === 'string') return thrown;
-  try {
-    return JSON.stringify(thrown) ?? String(thrown);
-  } catch {
-    return Object.prototype.toString.call(thrown);
+  switch (typeof thrown) {
+    case 'undefined':
+      return '';
+    case 'string':
+      return shorten(thrown, MAX_TEXT);
+    case 'function':
+      return 'a function';
+    case 'bigint':
+      return bigintText(thrown);
+    case 'object':
+      return thrown === null ? '' : objectText(thrown);
+    default:
+      return shorten(String(thrown), MAX_TEXT);
   }
+}
+
+/** To write out all digits takes the square of their number. */
+function bigintText(value: bigint): string {
+  return BigInt.asIntN(4_000, value) === value ? String(value) : 'a very large bigint';
+}
+
+/** What is left to be shown of an object, and the objects around the current value. */
+interface Shown {
+  values: number;
+  around: Set<object>;
+}
+
+/** Its JSON, or its kind where that says nothing. */
+function objectText(thrown: object): string {
+  try {
+    const shown = shownOf(thrown, MAX_DEPTH, { values: MAX_SHOWN, around: new Set() });
+    const text = typeof shown === 'string' ? shown : JSON.stringify(shown);
+    return shorten(text, MAX_TEXT);
+  } catch {
+    return '[object Object]';
+  }
+}
+
+/** A small copy. Throws for an object that holds itself. */
+function shownOf(value: unknown, depth: number, left: Shown): unknown {
+  if (typeof value === 'string') return shorten(value, MAX_TEXT);
+  if (typeof value === 'bigint') return bigintText(value);
+  if (typeof value !== 'object' || value === null) return value;
+  left.values -= 1;
+  if (depth === 0 || left.values < 0) return '…';
+  if (isErrorValue(value)) return thrownText(read(value, 'message')) || kindOf(value);
+  // The names of its fields would be as many as its bytes or letters.
+  if (ArrayBuffer.isView(value)) return aKindOf(value);
+  if (Object.prototype.toString.call(value) === '[object String]') return String(value);
+  const toJSON = read(value, 'toJSON');
+  if (typeof toJSON === 'function') return shownOf(toJSON.call(value), depth - 1, left);
+  const around = left.around;
+  if (around.has(value)) throw new TypeError('it holds itself');
+  around.add(value);
+  const shown = Array.isArray(value) ? listOf(value, depth, left) : fieldsOf(value, depth, left);
+  around.delete(value);
+  return shown;
+}
+
+function listOf(list: readonly unknown[], depth: number, left: Shown): unknown[] {
+  const shown: unknown[] = [];
+  for (let i = 0; i < list.length; i++) {
+    if (left.values < 0) return [...shown, '…'];
+    left.values -= 1;
+    shown.push(shownOf(read(list, i), depth - 1, left));
+  }
+  return shown;
+}
+
+function fieldsOf(value: object, depth: number, left: Shown): unknown {
+  const names = Object.keys(value);
+  if (names.length === 0 && kindOf(value) !== 'Object') return aKindOf(value);
+  const shown: [string, unknown][] = [];
+  for (const name of names) {
+    if (left.values < 0) {
+      shown.push(['…', '…']);
+      break;
+    }
+    left.values -= 1;
+    shown.push([name, shownOf(read(value, name), depth - 1, left)]);
+  }
+  return Object.fromEntries(shown);
 }

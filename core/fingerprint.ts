@@ -1,5 +1,5 @@
-import { canonicalJson } from './json.ts';
-import { isStoredData } from './conversation/stored-data.ts';
+import { isStoredData, mapData } from './conversation/stored-data.ts';
+import { canonicalJson, isRecord } from './json.ts';
 
 const PRIME = 0x01000193;
 
@@ -21,5 +21,6 @@ export function fingerprint(value: unknown): string {
 }
 
 function byDigest(inner: unknown): unknown {
-  return isStoredData(inner) ? inner.digest : inner;
+  const isFile = isRecord(inner) && (inner['type'] === 'image' || inner['type'] === 'document');
+  return isFile ? mapData(inner, (data) => (isStoredData(data) ? data.digest : data)) : inner;
 }

@@ -88,3 +88,9 @@ export function canonicalJson(value: unknown, stand = (inner: unknown): unknown 
 export function shorten(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1).toWellFormed()}…`;
 }
+
+/** The first words of what came from outside, in one line, for an error that must stay short. */
+export function beginningOf(text: string, limit = 200): string {
+  const words = text.slice(0, 2 * limit).replaceAll(/[\s\p{Cc}]+/gu, ' ');
+  return shorten(words.trim().toWellFormed(), limit);
+}

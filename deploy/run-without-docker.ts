@@ -38,7 +38,9 @@ import {
   startPostgres,
   startTemporal,
   startUi,
+  databaseUrl,
   storageUrl,
+  succeeds,
   untilHealthy,
 } from './by-hand/services.ts';
 import { ROOT } from './compose-file.ts';
@@ -84,6 +86,30 @@ async function turnWith(
   return result;
 }
 
+/** Tries what the workers' role may do, and what it must not. */
+async function checkRole(machine: Machine): Promise<void> {
+  const { PGPASSWORD = '' } = environmentOf('worker', {});
+  const env = { PATH: machine.path, PGPASSWORD };
+  const tried = (database: string, statement: string) =>
+    succeeds(['psql', databaseUrl(machine, database), '-Atc', statement], { env });
+  assert.ok(await tried('plait', 'CREATE TABLE tried (); DROP TABLE tried'));
+  for (const database of ['temporal', 'temporal_visibility', 'postgres', 'template1']) {
+    assert.equal(await tried(database, 'SELECT 1'), false, `the role must not reach ${database}`);
+  }
+  for (const statement of [
+    'CREATE ROLE other',
+    'CREATE DATABASE other',
+    'SET ROLE temporal',
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    "SELECT pg_read_file('/etc/passwd')",
+    'SELECT rolpassword FROM pg_authid',
+    'ALTER ROLE plait SUPERUSER',
+    'DROP DATABASE plait',
+  ]) {
+    assert.equal(await tried('plait', statement), false, `the role must not: ${statement}`);
+  }
+}
+
 async function main(work: string): Promise<void> {
   const bin = join(work, 'bin');
   const machine: Machine = {
@@ -92,7 +118,8 @@ async function main(work: string): Promise<void> {
     ports: await choosePorts(),
     path: [bin, postgresBin(), process.env['PATH'] ?? ''].join(':'),
   };
-  for (const path of ['setup-schema.sh', 'create-namespace.sh', 'dynamicconfig']) {
+  const scripts = ['setup-schema.sh', 'storage-role.sh', 'create-namespace.sh'];
+  for (const path of [...scripts, 'dynamicconfig']) {
     await cp(join(ROOT, 'deploy', path), join(work, path), { recursive: true });
   }
 
@@ -121,6 +148,11 @@ async function main(work: string): Promise<void> {
       machine,
     ),
   );
+  await step('the role of the workers reaches their database, and no other', async () => {
+    const here = { PGHOST: LOCAL_HOST, PGPORT: String(machine.ports.postgresql) };
+    await runTwice('storage-role.sh', environmentOf('storage-role', here), machine);
+    await checkRole(machine);
+  });
   let server = await step(`${imageOf('temporal')} is healthy`, () => startTemporal(machine));
   await step('the namespace exists', () =>
     runTwice(

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Creates Temporal's two databases, brings their schemas to the version of the tool, and creates an empty
-# database for the storage of the workers. Changes nothing that is up to date. temporal-sql-tool reads the
-# SQL_ variables itself.
+# Creates Temporal's two databases and brings their schemas to the version of the tool. Changes nothing that
+# is up to date. temporal-sql-tool reads the SQL_ variables itself.
 set -eu
 
 set_up() {
@@ -14,6 +13,4 @@ set_up() {
 
 set_up temporal postgresql/v12/temporal
 set_up temporal_visibility postgresql/v12/visibility
-# The first worker creates the table.
-temporal-sql-tool --db plait create
 echo 'The schemas are up to date.'

@@ -2,7 +2,7 @@ import type { StorageDriver } from '@temporalio/common';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { causeChain } from '../core/failures.ts';
 import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
-import type { PlaitStorage } from './plait-storage.ts';
+import type { CollectableStorage, PlaitStorage } from './plait-storage.ts';
 
 /** Limit for the whole check. */
 const CHECK_MS = 30_000;
@@ -17,14 +17,35 @@ const PROBE = 'plait: this storage can be written and read';
  * Throws a `StorageUnavailableError` that says what is wrong and what to configure.
  */
 export async function checkStorage(storage: StorageDriver): Promise<void> {
-  const { location = storage.name, prepare } = storage as Partial<PlaitStorage> & StorageDriver;
-  const abortSignal = AbortSignal.timeout(CHECK_MS);
-  try {
+  const { prepare } = storage as Partial<PlaitStorage> & StorageDriver;
+  await checked(storage, async (abortSignal) => {
     await prepare?.();
     const claims = await storage.store({ abortSignal }, [defaultPayloadConverter.toPayload(PROBE)]);
     const [payload] = await storage.retrieve({ abortSignal }, claims);
     const back = payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload);
     if (back !== PROBE) throw new Error('it did not return the object that was written');
+  });
+}
+
+/**
+ * Checks that the objects of a storage can be listed. Writes nothing: where a volume is not mounted, its
+ * place must stay empty.
+ *
+ * Throws a `StorageUnavailableError` that says what is wrong and what to configure.
+ */
+export async function checkListing(storage: CollectableStorage): Promise<void> {
+  await checked(storage, async () => {
+    for await (const _ of storage.list()) return;
+  });
+}
+
+async function checked(
+  storage: StorageDriver,
+  check: (abortSignal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { location = storage.name } = storage as Partial<PlaitStorage> & StorageDriver;
+  try {
+    await check(AbortSignal.timeout(CHECK_MS));
   } catch (error) {
     if (error instanceof InvalidStorageError) throw error;
     const what = causeChain(error).replace(/\.$/, '');

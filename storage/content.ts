@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Payload, StorageDriver } from '@temporalio/common';
 import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { STORED_OBJECT_LOST } from '../core/failures.ts';
+import { STORED_OBJECT_DAMAGED, STORED_OBJECT_LOST } from '../core/failures.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
@@ -21,7 +21,10 @@ export interface KeyedContent {
   kind: string;
   /** Writes contents of different keys. Writing an existing one again makes it young for `remove`. */
   put: (contents: Content[], signal: AbortSignal | undefined) => Promise<void>;
-  /** Reads what is stored under the keys, which are all different. Missing ones are left out. */
+  /**
+   * Reads what is stored under the keys, which are all different. Missing ones are left out. Rejects where
+   * the storage itself is missing: then nothing is known about any object.
+   */
   get: (keys: string[], signal: AbortSignal | undefined) => Promise<Map<string, Uint8Array>>;
   /** Where the object of a key is, for people to read. */
   placeOf: (key: string) => string;
@@ -34,6 +37,23 @@ export function storeByContent({
   get,
   placeOf,
 }: KeyedContent): Pick<StorageDriver, 'store' | 'retrieve'> {
+  /** Reads what is damaged once more: the mistake may have been one of the way from there to here. */
+  async function getWhole(
+    keys: string[],
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, Uint8Array>> {
+    const found = await get(keys, signal);
+    const damaged = [...found].flatMap(([key, bytes]) => (digestOf(bytes) === key ? [] : [key]));
+    if (damaged.length === 0) return found;
+    const again = await get(damaged, signal);
+    for (const key of damaged) {
+      const bytes = again.get(key);
+      if (bytes === undefined || digestOf(bytes) !== key) throw damagedObject(placeOf(key));
+      found.set(key, bytes);
+    }
+    return found;
+  }
+
   return {
     async store({ abortSignal }, payloads) {
       const contents = payloads.map(contentOf);
@@ -46,14 +66,22 @@ export function storeByContent({
 
     async retrieve({ abortSignal }, claims) {
       const keys = claims.map((claim) => keyOf(claim, kind));
-      const found = await get([...new Set(keys)], abortSignal);
+      const found = await getWhole([...new Set(keys)], abortSignal);
       return keys.map((key) => {
         const bytes = found.get(key);
         if (bytes === undefined) throw lostObject(placeOf(key));
-        return payloadOf({ key, bytes });
+        return PayloadMessage.decode(bytes);
       });
     },
   };
+}
+
+/**
+ * Whether an error of a storage driver says that an object is gone for good. The SDK's drivers say so by a
+ * failure that must not be retried; anything else may mean that the storage is away, and it may come back.
+ */
+export function isGone(error: unknown): error is ApplicationFailure {
+  return error instanceof ApplicationFailure && error.nonRetryable === true;
 }
 
 function contentOf(payload: Payload): Content {
@@ -61,21 +89,23 @@ function contentOf(payload: Payload): Content {
   return { key: digestOf(bytes), bytes };
 }
 
-function payloadOf({ key, bytes }: Content): Payload {
-  if (digestOf(bytes) === key) return PayloadMessage.decode(bytes);
-  throw new Error(`The object ${key} is damaged: its content is not what was stored.`);
-}
-
+/** Nothing was ever stored under another claim, so it is as good as lost. */
 function keyOf(claim: StorageDriverClaim, kind: string): string {
   const key = claim.claimData['key'] ?? '';
   if (KEY_PATTERN.test(key)) return key;
-  throw new Error(`${JSON.stringify(key)} is not a key of a ${kind} storage`);
+  const message = `${JSON.stringify(key)} is not a key of a ${kind} storage`;
+  throw ApplicationFailure.nonRetryable(message, STORED_OBJECT_LOST);
 }
 
 /** Not retryable: trying again for minutes would not bring the object back. */
 function lostObject(where: string): ApplicationFailure {
   const message = `Nothing is stored at ${where}: it was deleted, or written to another storage`;
   return ApplicationFailure.nonRetryable(message, STORED_OBJECT_LOST);
+}
+
+function damagedObject(where: string): ApplicationFailure {
+  const message = `The object ${where} is damaged: its content is not what was stored`;
+  return ApplicationFailure.nonRetryable(message, STORED_OBJECT_DAMAGED);
 }
 
 function digestOf(bytes: Uint8Array): string {

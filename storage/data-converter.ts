@@ -1,3 +1,5 @@
+import { given } from '../core/arguments.ts';
+import { InvalidStorageError } from './errors.ts';
 import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { ExternalStorage } from '@temporalio/common';
 
@@ -9,6 +11,14 @@ export function withStorage(
   converter: DataConverter | undefined,
   storage: StorageDriver | undefined,
 ): DataConverter | undefined {
+  if (
+    storage !== undefined &&
+    typeof (storage as Partial<StorageDriver> | null)?.store !== 'function'
+  ) {
+    throw new InvalidStorageError(
+      `withStorage: the storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`,
+    );
+  }
   if (storage === undefined || converter?.externalStorage !== undefined) return converter;
   return { ...converter, externalStorage: new ExternalStorage({ drivers: [storage] }) };
 }

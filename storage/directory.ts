@@ -1,7 +1,9 @@
+import { rejectIf, textProblem } from '../core/arguments.ts';
+import { InvalidStorageError } from './errors.ts';
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { isRecord } from '../core/json.ts';
 import type { Content } from './content.ts';
 import { storeByContent } from './content.ts';
@@ -9,37 +11,107 @@ import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
 /** A key, or a draft of one that a killed process has left. */
 const FILE_PATTERN = /^[0-9a-f]{64}(\.[0-9a-f-]{36})?$/;
+const FOLDER_PATTERN = /^[0-9a-f]{2}$/;
+
+// Conversations are for the user of the workers alone.
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+/** The permissions of everybody else. */
+const OTHERS = 0o007;
 
 /**
  * Keeps payloads as files in a directory, named after their content: for development, and for
  * workers that share a volume. `plait storage gc` deletes files that no workflow needs any more.
+ *
+ * What it creates is for the user of the process alone, and counts as stored once the disk has it.
  */
 export function directoryStorage(directory: string): PlaitStorage {
+  rejectIf(InvalidStorageError, textProblem('directoryStorage: the directory', directory, 4_096));
   const root = resolve(directory);
-  const pathOf = (key: string) => join(root, key.slice(0, 2), key);
+  const folderOf = (key: string) => join(root, key.slice(0, 2));
+  const pathOf = (key: string) => join(folderOf(key), key);
+  /** The directory that this process has used. Another one in its place has other objects, or none. */
+  let used: Stats | undefined;
+
+  const away = (what: string): string =>
+    `The directory ${root} ${what}: check that its volume is mounted, and that all workers have the same one`;
+
+  /** What is wrong with the directory where it is not there: then nothing is known about any object. */
+  async function findProblem(): Promise<string | undefined> {
+    const now = await statOf(root);
+    if (now === undefined) return away('is missing');
+    if (used !== undefined && !isSame(used, now)) return away('is not the one that it was');
+    // The place of a volume that is not mounted. A storage has at least the object of a worker's check.
+    const names = await namesIn(root);
+    return names.some((name) => FOLDER_PATTERN.test(name)) ? undefined : away('is empty');
+  }
+
+  async function remember(): Promise<void> {
+    used ??= await statOf(root);
+  }
+
+  /** Creates the directory where nobody has used it yet. One that was used and is missing will come back. */
+  async function makeRoot(): Promise<void> {
+    const problem = used === undefined ? undefined : await findProblem();
+    if (problem !== undefined) throw new Error(problem);
+    await mkdir(root, { recursive: true, mode: FOLDER_MODE });
+    await sync(dirname(root));
+  }
+
+  async function makeFolder(folder: string): Promise<void> {
+    try {
+      await mkdir(folder, { mode: FOLDER_MODE });
+    } catch (error) {
+      if (hasCode(error, 'EEXIST')) return;
+      if (!hasCode(error, 'ENOENT')) throw error;
+      await makeRoot();
+      return await makeFolder(folder);
+    }
+    if (used !== undefined && !isSame(used, await stat(root))) {
+      // Not below the place of a volume that is not mounted: nobody would find it there.
+      await rmdir(folder).catch(() => undefined);
+      throw new Error(away('is not the one that it was'));
+    }
+    await sync(root);
+  }
 
   /** An existing file is written again, which makes it young for `remove`. */
-  async function put({ key, bytes }: Content, signal: AbortSignal | undefined): Promise<void> {
-    const path = pathOf(key);
+  async function write({ key, bytes }: Content, signal: AbortSignal | undefined): Promise<void> {
     // Written beside it and renamed, so that nobody reads half a file.
-    const draft = `${path}.${randomUUID()}`;
-    await mkdir(join(root, key.slice(0, 2)), { recursive: true });
-    await writeFile(draft, bytes, { signal });
-    await rename(draft, path);
+    const draft = `${pathOf(key)}.${randomUUID()}`;
+    signal?.throwIfAborted();
+    await makeFolder(folderOf(key));
+    try {
+      const file = await open(draft, 'wx', FILE_MODE);
+      try {
+        await file.writeFile(bytes, { signal });
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(draft, pathOf(key));
+    } catch (error) {
+      // A full disk has no room for half a file.
+      await rm(draft, { force: true }).catch(() => undefined);
+      throw error;
+    }
   }
 
   async function get(key: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
     try {
       return await readFile(pathOf(key), { signal });
     } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
+      if (!hasCode(error, 'ENOENT')) throw error;
+      const problem = await findProblem();
+      if (problem === undefined) return undefined;
+      throw new Error(`Cannot read ${pathOf(key)}. ${problem}`, { cause: error });
     }
   }
 
   async function* list(): AsyncGenerator<StoredObject> {
+    if ((await statOf(root)) === undefined) throw new Error(away('is missing'));
     for (const folder of await namesIn(root)) {
-      if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+      if (!FOLDER_PATTERN.test(folder)) continue;
       for (const name of await namesIn(join(root, folder))) {
         const file = FILE_PATTERN.test(name) ? await statOf(pathOf(name)) : undefined;
         if (file !== undefined) yield { key: name, bytes: file.size, writtenAt: file.mtime };
@@ -55,6 +127,16 @@ export function directoryStorage(directory: string): PlaitStorage {
     return true;
   }
 
+  /** Folders of earlier versions were open to everybody. */
+  async function closeFolders(): Promise<void> {
+    for (const name of await namesIn(root)) {
+      const folder = join(root, name);
+      const { uid, mode } = (FOLDER_PATTERN.test(name) && (await statOf(folder))) || {};
+      if (mode === undefined || (mode & OTHERS) === 0 || uid !== process.getuid?.()) continue;
+      await chmod(folder, mode & 0o777 & ~OTHERS);
+    }
+  }
+
   return {
     name: 'plait-directory',
     type: 'plait.directory',
@@ -65,7 +147,12 @@ export function directoryStorage(directory: string): PlaitStorage {
       placeOf: pathOf,
 
       async put(contents, signal) {
-        await Promise.all(contents.map((content) => put(content, signal)));
+        if (contents.length === 0) return;
+        const ends = await Promise.allSettled(contents.map((content) => write(content, signal)));
+        for (const end of ends) if (end.status === 'rejected') throw end.reason;
+        // The names of the files.
+        await Promise.all([...new Set(contents.map(({ key }) => folderOf(key)))].map(sync));
+        await remember();
       },
 
       async get(keys, signal) {
@@ -75,6 +162,7 @@ export function directoryStorage(directory: string): PlaitStorage {
           if (bytes !== undefined) found.set(key, bytes);
         };
         await Promise.all(keys.map(read));
+        if (found.size > 0) await remember();
         return found;
       },
     }),
@@ -85,20 +173,44 @@ export function directoryStorage(directory: string): PlaitStorage {
       for (const key of keys) if (await removeOne(key, writtenBefore)) removed.push(key);
       return removed;
     },
-    prepare: async () => void (await mkdir(root, { recursive: true })),
+    async prepare() {
+      await makeRoot();
+      await closeFolders();
+    },
     close: () => Promise.resolve(),
   };
 }
 
-function isMissing(error: unknown): boolean {
-  return isRecord(error) && error['code'] === 'ENOENT';
+function isSame(one: Stats, other: Stats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+/** File systems that cannot do this for a folder keep its names in another way, and Windows opens none. */
+const CANNOT_SYNC = ['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EBADF', 'EACCES'];
+
+/** Waits until the disk has the names in a folder. */
+async function sync(folder: string): Promise<void> {
+  try {
+    const opened = await open(folder, 'r');
+    try {
+      await opened.sync();
+    } finally {
+      await opened.close();
+    }
+  } catch (error) {
+    if (!CANNOT_SYNC.some((code) => hasCode(error, code))) throw error;
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return isRecord(error) && error['code'] === code;
 }
 
 async function namesIn(path: string): Promise<string[]> {
   try {
     return await readdir(path);
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
 }
@@ -107,7 +219,7 @@ async function statOf(path: string): Promise<Stats | undefined> {
   try {
     return await stat(path);
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
   }
 }

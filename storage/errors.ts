@@ -23,3 +23,31 @@ export class NothingNeededError extends PlaitError {
     );
   }
 }
+
+/** A workflow or a schedule of which something cannot be read, so that nobody knows which objects it needs. */
+export interface UnreadableHistory {
+  /** As in "workflow order-17" and "schedule nightly". */
+  what: string;
+  /** Of the workflow, or of those that the schedule starts. */
+  workflowType: string;
+  namespace: string;
+  /** Why, in words. */
+  reason: string;
+}
+
+/** Which stored objects a workflow needs cannot be found out, so nothing may be removed. */
+export class UnreadableHistoryError extends PlaitError {
+  override readonly name = 'UnreadableHistoryError' as const;
+  override readonly code = 'UNREADABLE_HISTORY' as const;
+  readonly unreadable: UnreadableHistory;
+
+  constructor(unreadable: UnreadableHistory, options?: ErrorOptions) {
+    const { what, workflowType, namespace, reason } = unreadable;
+    const named = JSON.stringify(workflowType);
+    super(
+      `Cannot find out which stored objects ${what} of type ${named} in namespace ${namespace} needs: ${reason.replace(/\.$/, '')}. If workflows of this type do not use the storage, leave out what cannot be read of them: --ignore-unreadable ${/^[\w.-]+$/.test(workflowType) ? workflowType : named}, or in a program ignoreUnreadable: [${named}].`,
+      options,
+    );
+    this.unreadable = unreadable;
+  }
+}

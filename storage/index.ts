@@ -13,4 +13,9 @@ export { liveKeys } from './live-keys.ts';
 export { sweep } from './sweep.ts';
 export type { SweepReport } from './sweep.ts';
 
-export { InvalidStorageError, NothingNeededError, StorageUnavailableError } from './errors.ts';
+export {
+  InvalidStorageError,
+  NothingNeededError,
+  StorageUnavailableError,
+  UnreadableHistoryError,
+} from './errors.ts';

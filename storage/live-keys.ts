@@ -1,46 +1,79 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
-import { ApplicationFailure, StorageDriverClaim } from '@temporalio/common';
-import { STORED_OBJECT_LOST } from '../core/failures.ts';
-import { defined, isRecord } from '../core/json.ts';
+import { StorageDriverClaim } from '@temporalio/common';
+import { isClaim, isDigest } from '../core/conversation/stored-data.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
+import { causeChain } from '../core/failures.ts';
+import { isRecord } from '../core/json.ts';
+import { isGone } from './content.ts';
+import type { UnreadableHistory } from './errors.ts';
+import { InvalidStorageError, UnreadableHistoryError } from './errors.ts';
 
 export interface LiveKeysOptions {
   /** All namespaces whose clients and workers write to the storage. @default the client's */
   namespaces?: readonly string[];
+  /**
+   * Workflow types of other applications, which do not use this storage. What cannot be read of their
+   * workflows, and of schedules that start them, is left out. @default none: it is an error
+   */
+  ignoreUnreadable?: readonly string[];
+  /** Called for each workflow or schedule of which something was left out. */
+  onUnreadable?: (left: UnreadableHistory) => void;
 }
 
 /** gRPC status: the server has deleted the workflow, because its retention time is over. */
 const NOT_FOUND = 5;
+/** gRPC status: among others, a message is larger than the client takes. */
+const RESOURCE_EXHAUSTED = 8;
 
 /** Temporal's WORKFLOW_EXECUTION_STATUS_RUNNING. */
 const RUNNING = 1;
 
-/** How many histories are read at the same time. */
+/** How many workflows are read at the same time. */
 const CONCURRENT = 8;
+
+/** How many objects of one payload are looked into at the same time. */
+const LOOKED_INTO = 8;
+
+/**
+ * What fits into one message of 4 MB, which is what the SDK's connections take. The server counts events
+ * and not bytes, so a history above that is read in the smallest pages that there are.
+ */
+const MESSAGE_BYTES = 3_500_000;
 
 /**
  * The keys of all stored objects that workflows of the namespaces need, for `sweep`. It searches the
  * history of every workflow that the server still has, the pending activities of running ones, and
  * schedules.
  *
- * The client needs the codecs of the workers, and the storage (`withStorage`). Throws when it cannot read
- * a payload, because the payload may name any object.
+ * The client needs the codecs of the workers, and the storage (`withStorage`). Throws an
+ * `UnreadableHistoryError` when it cannot read a payload, because the payload may name any object.
  */
 export async function* liveKeys(
   client: Client,
-  { namespaces = [client.options.namespace] }: LiveKeysOptions = {},
+  options: LiveKeysOptions = {},
 ): AsyncGenerator<string> {
+  rejectIf(
+    InvalidStorageError,
+    recordProblem('liveKeys: the client', client),
+    recordProblem('liveKeys: the options', options),
+  );
+  const { namespaces = [client.options.namespace], ignoreUnreadable = [], onUnreadable } = options;
   const reader = new KeyReader(client);
   for (const namespace of namespaces) {
     for await (const sources of chunks(sourcesOf(client, namespace))) {
       const found = await Promise.all(
-        sources.map(async ({ what, read }) => {
-          const value = await unlessGone(read());
-          return await reader.keysIn(value).catch((error: unknown) => {
-            const message = `Cannot find out which stored objects ${what} needs`;
-            throw new Error(message, { cause: error });
+        sources.map(async (source) => {
+          const { what, workflowType } = source;
+          let left: UnreadableHistory | undefined;
+          const keys = await readSource(reader, source, (error) => {
+            left ??= { what, workflowType, namespace, reason: reasonOf(error) };
+            if (ignoreUnreadable.includes(workflowType)) return;
+            throw new UnreadableHistoryError(left, { cause: error });
           });
+          if (left !== undefined) onUnreadable?.(left);
+          return keys;
         }),
       );
       for (const keys of found) yield* keys;
@@ -48,95 +81,166 @@ export async function* liveKeys(
   }
 }
 
+/** All keys that can be read. Calls `unreadable` for what cannot be, and rejects where the server is at fault. */
+async function readSource(
+  reader: KeyReader,
+  { read }: Source,
+  unreadable: (error: unknown) => void,
+): Promise<Set<string>> {
+  const keys = new Set<string>();
+  try {
+    for await (const answer of read()) {
+      for (const payload of payloadsIn(answer)) {
+        // Also of what cannot be looked into.
+        for (const key of keysInText(payload)) keys.add(key);
+        const behind = await reader.keysOf(payload).catch(unreadable);
+        for (const key of behind ?? []) keys.add(key);
+      }
+    }
+  } catch (error) {
+    if (isTooLarge(error)) unreadable(error);
+    else if (codeOf(error) !== NOT_FOUND) throw error;
+  }
+  return keys;
+}
+
+function reasonOf(error: unknown): string {
+  return isTooLarge(error)
+    ? `an event is larger than the connection takes (${causeChain(error)}); give the connection the channelArgs { 'grpc.max_receive_message_length': 134217728 }`
+    : causeChain(error);
+}
+
 interface Source {
   /** As in "workflow x". */
   what: string;
-  /** Returns an answer of the server, with payloads anywhere in it. */
-  read: () => Promise<unknown>;
+  workflowType: string;
+  /** Returns answers of the server, with payloads anywhere in them. */
+  read: () => AsyncIterable<unknown>;
 }
 
 async function* sourcesOf(client: Client, namespace: string): AsyncGenerator<Source> {
-  for await (const { workflowId, runId, isRunning } of workflowsOf(client, namespace)) {
-    const execution = { workflowId, runId };
-    const what = `workflow ${workflowId}`;
-    yield { what, read: () => readHistory(client, namespace, execution) };
-    if (!isRunning) continue;
-    // Heartbeats and failed attempts are not in the history.
-    const service = client.workflowService;
+  for await (const workflow of workflowsOf(client, namespace)) {
     yield {
-      what,
-      read: async (): Promise<unknown> =>
-        await service.describeWorkflowExecution({ namespace, execution }),
+      what: `workflow ${workflow.workflowId}`,
+      workflowType: workflow.type,
+      read: () => recordedOf(client, namespace, workflow),
     };
   }
-  for await (const scheduleId of schedulesOf(client, namespace)) {
-    const what = `schedule ${scheduleId}`;
-    const service = client.workflowService;
+  for await (const { scheduleId, type } of schedulesOf(client, namespace)) {
+    const request = { namespace, scheduleId };
     yield {
-      what,
-      read: async (): Promise<unknown> => await service.describeSchedule({ namespace, scheduleId }),
+      what: `schedule ${scheduleId}`,
+      workflowType: type,
+      read: () => only(client.workflowService.describeSchedule(request)),
     };
   }
 }
 
-/** Not with the client's own list, which decodes memos. The histories have the memos too. */
-async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
-  const pages = pagesOf((page) =>
-    client.workflowService.listWorkflowExecutions({ namespace, ...page }),
-  );
-  for await (const { executions } of pages) {
-    for (const { execution, status } of executions ?? []) {
-      const { workflowId, runId } = execution ?? {};
-      if (workflowId && runId) yield { workflowId, runId, isRunning: Number(status) === RUNNING };
-    }
-  }
+async function* only(answer: Promise<unknown>): AsyncGenerator {
+  yield await answer;
 }
 
 interface ListedWorkflow {
   workflowId: string;
   runId: string;
+  type: string;
+  /** Of one that has ended. */
+  historyBytes: number;
   isRunning: boolean;
 }
 
-async function* schedulesOf(client: Client, namespace: string): AsyncGenerator<string> {
-  const pages = pagesOf((page) => client.workflowService.listSchedules({ namespace, ...page }));
-  for await (const { schedules } of pages) {
-    for (const { scheduleId } of schedules ?? []) if (scheduleId) yield scheduleId;
+/** Not with the client's own list, which decodes memos. The histories have the memos too. */
+async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
+  const pages = pagesOf(
+    (nextPageToken, pageSize) =>
+      client.workflowService.listWorkflowExecutions({ namespace, pageSize, nextPageToken }),
+    { smaller: 10 },
+  );
+  for await (const { executions } of pages) {
+    for (const { execution, status, type, historySizeBytes } of executions ?? []) {
+      const { workflowId, runId } = execution ?? {};
+      if (!workflowId || !runId) continue;
+      const historyBytes = Number(historySizeBytes ?? 0);
+      const isRunning = Number(status) === RUNNING;
+      yield { workflowId, runId, type: type?.name ?? '', historyBytes, isRunning };
+    }
   }
 }
 
-async function readHistory(
+async function* schedulesOf(
   client: Client,
   namespace: string,
-  execution: { workflowId: string; runId: string },
-): Promise<unknown[]> {
-  const pages = pagesOf((page) =>
-    client.workflowService.getWorkflowExecutionHistory({ namespace, execution, ...page }),
+): AsyncGenerator<{ scheduleId: string; type: string }> {
+  const pages = pagesOf(
+    (nextPageToken, maximumPageSize) =>
+      client.workflowService.listSchedules({ namespace, maximumPageSize, nextPageToken }),
+    { smaller: 10 },
   );
-  const events: unknown[] = [];
-  for await (const { history } of pages) events.push(history?.events);
-  return events;
-}
-
-/** All pages of an answer of the server. */
-async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null }>(
-  request: (page: { nextPageToken?: Uint8Array }) => Promise<Page>,
-): AsyncGenerator<Page> {
-  let nextPageToken: Uint8Array | undefined;
-  do {
-    const page = await request(defined({ nextPageToken }));
-    yield page;
-    nextPageToken = page.nextPageToken?.length ? page.nextPageToken : undefined;
-  } while (nextPageToken !== undefined);
-}
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (isRecord(error) && error['code'] === NOT_FOUND) return undefined;
-    throw error;
+  for await (const { schedules } of pages) {
+    for (const { scheduleId, info } of schedules ?? []) {
+      if (scheduleId) yield { scheduleId, type: info?.workflowType?.name ?? '' };
+    }
   }
+}
+
+/** Its history, and the heartbeats and failed attempts of a running one, which are not in the history. */
+async function* recordedOf(
+  client: Client,
+  namespace: string,
+  { workflowId, runId, isRunning, historyBytes: bytes }: ListedWorkflow,
+): AsyncGenerator {
+  const execution = { workflowId, runId };
+  const service = client.workflowService;
+  let historyBytes = bytes;
+  if (isRunning) {
+    const description = await service.describeWorkflowExecution({ namespace, execution });
+    historyBytes = Number(description.workflowExecutionInfo?.historySizeBytes ?? 0);
+    yield description;
+  }
+  const pages = pagesOf(
+    (nextPageToken, maximumPageSize) =>
+      service.getWorkflowExecutionHistory({
+        namespace,
+        execution,
+        maximumPageSize,
+        nextPageToken,
+      }),
+    { size: historyBytes > MESSAGE_BYTES ? 1 : 0, smaller: 1 },
+  );
+  for await (const { history } of pages) yield history?.events;
+}
+
+/**
+ * The pages of an answer that the server gives page by page, of at most `size` items; 0 leaves that to the
+ * server. A page that is larger than a message is asked for again with fewer items.
+ */
+async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null }>(
+  request: (nextPageToken: Uint8Array, size: number) => Promise<Page>,
+  { size = 0, smaller }: { size?: number; smaller: number },
+): AsyncGenerator<Page> {
+  let nextPageToken: Uint8Array = new Uint8Array();
+  for (let pageSize = size; ;) {
+    const page = await request(nextPageToken, pageSize).catch((error: unknown) => {
+      if (!isTooLarge(error) || pageSize === smaller) throw error;
+      return undefined;
+    });
+    if (page === undefined) {
+      pageSize = smaller;
+      continue;
+    }
+    yield page;
+    if (!page.nextPageToken?.length) return;
+    ({ nextPageToken } = page as { nextPageToken: Uint8Array });
+  }
+}
+
+/** The SDK's connections have asked several times by then. */
+function isTooLarge(error: unknown): boolean {
+  return codeOf(error) === RESOURCE_EXHAUSTED && /larger than max/i.test(causeChain(error));
+}
+
+function codeOf(error: unknown): unknown {
+  return isRecord(error) ? error['code'] : undefined;
 }
 
 async function* chunks<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
@@ -170,6 +274,10 @@ const HOLDS_FILES = '"files":true';
 
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
 
+/**
+ * Finds keys in payloads, whoever has written them. What only looks like a reference names nothing, or a key
+ * too many, which keeps an object; it is never an error.
+ */
 class KeyReader {
   private readonly codecs;
   private readonly storage: ExternalStorage | undefined;
@@ -182,38 +290,34 @@ class KeyReader {
     this.storage = externalStorage;
   }
 
-  /** All keys in all payloads of an answer. */
-  async keysIn(answer: unknown): Promise<string[]> {
-    const keys: string[] = [];
-    for (const payload of payloadsIn(answer)) keys.push(...(await this.keysOf(payload)));
-    return keys;
-  }
-
-  private async keysOf(payload: Payload): Promise<string[]> {
-    if (metadataOf(payload, 'messageType') !== REFERENCE) {
-      return await this.keysWithin(await this.decoded(payload));
-    }
-    const text = Buffer.from(payload.data ?? []).toString();
-    const { driverName, claimData } = JSON.parse(text) as Reference;
+  /** Rejects where nobody can know what the payload names. */
+  async keysOf(payload: Payload): Promise<string[]> {
+    const reference = referenceIn(payload);
+    if (reference === undefined) return await this.keysWithin(await this.decoded(payload));
+    const { driverName, claim } = reference;
     const driver = this.storage?.getDriver(driverName);
     if (driver === undefined || driver === null) {
       throw new Error(
         `it needs an object of the storage driver ${driverName}, and the client has no such storage; use withStorage`,
       );
     }
-    return [...keysInText(payload), ...(await this.keysInObject(driver, claimData))];
+    return await this.keysInObject(driver, claim);
   }
 
   /** The keys in a payload, and in the segments that it names, which name images and documents. */
   private async keysWithin(payload: Payload): Promise<string[]> {
     const found = keysInText(payload);
     const [driver] = this.storage?.drivers ?? [];
-    const text = Buffer.from(payload.data ?? []).toString();
-    const isJson = metadataOf(payload, 'encoding') === 'json/plain';
-    if (driver === undefined || !isJson || !text.includes(HOLDS_FILES)) return found;
-    const segments = segmentsWithFiles(JSON.parse(text));
-    const inSegments = segments.map(({ claim }) => this.keysInObject(driver, claim));
-    return [...found, ...(await Promise.all(inSegments)).flat()];
+    if (driver === undefined || metadataOf(payload, 'encoding') !== 'json/plain') return found;
+    const text = textOf(payload);
+    if (!text.includes(HOLDS_FILES)) return found;
+    const claims = claimsOfSegments(parsed(text));
+    for (let from = 0; from < claims.length; from += LOOKED_INTO) {
+      const some = claims.slice(from, from + LOOKED_INTO);
+      const inObjects = await Promise.all(some.map((claim) => this.keysInObject(driver, claim)));
+      for (const keys of inObjects) found.push(...keys);
+    }
+    return found;
   }
 
   /** The keys in an object. Large payloads and segments are objects that name others. */
@@ -225,15 +329,16 @@ class KeyReader {
   }
 
   private async readKeys(driver: StorageDriver, claim: Record<string, string>): Promise<string[]> {
+    let stored: Payload[];
     try {
-      const stored = await driver.retrieve({}, [new StorageDriverClaim(claim)]);
-      const payloads = await Promise.all(stored.map((payload) => this.decoded(payload)));
-      return (await Promise.all(payloads.map((payload) => this.keysWithin(payload)))).flat();
+      stored = await driver.retrieve({}, [new StorageDriverClaim(claim)]);
     } catch (error) {
       // The object is lost, so nothing can need the objects that it named.
-      if (error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST) return [];
+      if (isGone(error)) return [];
       throw error;
     }
+    const payloads = await Promise.all(stored.map((payload) => this.decoded(payload)));
+    return (await Promise.all(payloads.map((payload) => this.keysWithin(payload)))).flat();
   }
 
   private async decoded(payload: Payload): Promise<Payload> {
@@ -248,18 +353,50 @@ class KeyReader {
   }
 }
 
-interface Reference {
-  driverName: string;
-  claimData: Record<string, string>;
+/** As the SDK writes them; something else in this place names nothing. */
+function referenceIn(
+  payload: Payload,
+): { driverName: string; claim: Record<string, string> } | undefined {
+  if (metadataOf(payload, 'messageType') !== REFERENCE) return undefined;
+  const reference = parsed(textOf(payload));
+  if (!isRecord(reference)) return undefined;
+  const { driverName, claimData } = reference;
+  return typeof driverName === 'string' && driverName !== '' && isClaim(claimData)
+    ? { driverName, claim: claimData }
+    : undefined;
 }
 
-function segmentsWithFiles(value: unknown): Pick<Segment, 'claim'>[] {
-  if (Array.isArray(value)) return value.flatMap(segmentsWithFiles);
-  if (!isRecord(value)) return [];
-  const isSegment = value['files'] === true && isRecord(value['claim']) && 'digest' in value;
-  return isSegment
-    ? [value as unknown as Segment]
-    : Object.values(value).flatMap(segmentsWithFiles);
+/** Where the segments lie that name images and documents, anywhere in a value. */
+function claimsOfSegments(value: unknown): Record<string, string>[] {
+  const claims = new Map<string, Record<string, string>>();
+  for (const inner of valuesIn(value)) {
+    if (isSegmentWithFiles(inner)) claims.set(JSON.stringify(inner.claim), inner.claim);
+  }
+  return [...claims.values()];
+}
+
+function isSegmentWithFiles(value: Record<string, unknown>): value is SegmentRecord {
+  return (
+    value['files'] === true &&
+    isClaim(value['claim']) &&
+    isDigest(value['digest']) &&
+    Number.isSafeInteger(value['messages']) &&
+    Number.isSafeInteger(value['bytes'])
+  );
+}
+
+type SegmentRecord = Record<string, unknown> & Pick<Segment, 'claim'>;
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf({ data }: Payload): string {
+  return Buffer.from(data ?? []).toString();
 }
 
 function keysInText({ data }: Payload): string[] {
@@ -275,10 +412,29 @@ function metadataOf({ metadata }: Payload, name: string): string {
 }
 
 function* payloadsIn(value: unknown): Generator<Payload> {
-  if (Array.isArray(value)) {
-    for (const item of value) yield* payloadsIn(item);
-  } else if (isRecord(value) && !(value instanceof Uint8Array)) {
-    if (value['data'] instanceof Uint8Array && isRecord(value['metadata'])) yield value;
-    else for (const item of Object.values(value)) yield* payloadsIn(item);
+  for (const inner of valuesIn(value, isPayload)) if (isPayload(inner)) yield inner;
+}
+
+function isPayload(value: Record<string, unknown>): value is Record<string, unknown> & Payload {
+  return value['data'] instanceof Uint8Array && isRecord(value['metadata']);
+}
+
+/**
+ * All objects in a value, but for what is in a `leaf`. Without recursion: what strangers write may be deeper
+ * than a stack.
+ */
+function* valuesIn(
+  value: unknown,
+  leaf: (value: Record<string, unknown>) => boolean = () => false,
+): Generator<Record<string, unknown>> {
+  const left = [value];
+  while (left.length > 0) {
+    const inner = left.pop();
+    if (Array.isArray(inner)) {
+      for (const item of inner) left.push(item);
+    } else if (isRecord(inner) && !(inner instanceof Uint8Array)) {
+      yield inner;
+      if (!leaf(inner)) for (const item of Object.values(inner)) left.push(item);
+    }
   }
 }

@@ -5,6 +5,7 @@ import { InvalidStorageError } from './errors.ts';
 import type { PlaitStorage } from './plait-storage.ts';
 import { postgresStorage } from './postgres.ts';
 import { s3Storage } from './s3.ts';
+import { authorityOf, unambiguousUrl } from './url.ts';
 
 const KINDS = 'a directory, postgres://user@host/database or s3://bucket/prefix';
 
@@ -19,10 +20,20 @@ const KINDS = 'a directory, postgres://user@host/database or s3://bucket/prefix'
  * Throws an `InvalidStorageError` for anything else.
  */
 export function openStorage(setting: string): PlaitStorage {
+  // The error must not repeat the setting, which may hold a password.
+  if (typeof setting !== 'string') {
+    throw new InvalidStorageError(`The storage setting must be a text. Give ${KINDS}.`);
+  }
   const scheme = /^([a-z][a-z0-9+.-]+):(\/\/)?/i.exec(setting);
   if (scheme === null) {
     if (setting.trim() === '') {
       throw new InvalidStorageError(`The storage setting is empty. Give ${KINDS}.`);
+    }
+    // A URL in quotes or behind a space, or the settings of libpq: as a directory they would be printed.
+    if (/:\/\/|\bpassword\s*=/i.test(setting)) {
+      throw new InvalidStorageError(
+        `The storage setting is neither a directory nor a URL that can be read. Give ${KINDS}, without quotes and spaces.`,
+      );
     }
     return directoryStorage(setting);
   }
@@ -32,9 +43,9 @@ export function openStorage(setting: string): PlaitStorage {
       return directoryStorage(fileURLToPath(parsed(setting, name, slashes)));
     case 'postgres':
     case 'postgresql':
-      return openPostgres(parsed(setting, name, slashes));
+      return openPostgres(parsed(setting, name, slashes, unambiguousUrl));
     case 's3':
-      return openS3(parsed(setting, name, slashes));
+      return openS3(parsed(setting, name, slashes, urlWithoutCredentials));
     default:
       throw new InvalidStorageError(
         `The storage setting begins with ${name}:, which is not a kind of storage. Give ${KINDS}.`,
@@ -42,12 +53,28 @@ export function openStorage(setting: string): PlaitStorage {
   }
 }
 
-function parsed(setting: string, scheme: string, slashes: string): URL {
-  if (slashes !== '' && URL.canParse(setting)) return new URL(setting);
+function parsed(
+  setting: string,
+  scheme: string,
+  slashes: string,
+  parse = (text: string): URL | undefined => (URL.canParse(text) ? new URL(text) : undefined),
+): URL {
+  const url = slashes === '' ? undefined : parse(setting);
+  if (url !== undefined) return url;
   // The error must not repeat the setting, which may hold a password.
   throw new InvalidStorageError(
-    `The storage setting begins with ${scheme}: but is not a URL. Give ${KINDS}, with special characters escaped (@ as %40).`,
+    `The storage setting begins with ${scheme}: but is not a URL. Give ${KINDS}, with special characters escaped (@ as %40, / as %2F, # as %23, ? as %3F).`,
   );
+}
+
+/** A bucket has no port, so a colon comes before a secret. */
+function urlWithoutCredentials(setting: string): URL | undefined {
+  if (/[@:]/.test(authorityOf(setting))) {
+    throw new InvalidStorageError(
+      'The s3: URL of the storage must not hold credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile.',
+    );
+  }
+  return URL.canParse(setting) ? new URL(setting) : undefined;
 }
 
 function openPostgres(url: URL): PlaitStorage {
@@ -60,11 +87,6 @@ function openPostgres(url: URL): PlaitStorage {
 }
 
 function openS3(url: URL): PlaitStorage {
-  if (url.username !== '' || url.password !== '') {
-    throw new InvalidStorageError(
-      'The s3: URL of the storage must not hold credentials. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile.',
-    );
-  }
   const region = takeParameter(url, 'region');
   const endpoint = takeParameter(url, 'endpoint');
   const pathStyle = takeParameter(url, 'pathStyle');
@@ -76,7 +98,7 @@ function openS3(url: URL): PlaitStorage {
   }
   if (endpoint !== undefined && !/^https?:\/\//.test(endpoint)) {
     throw new InvalidStorageError(
-      `The endpoint of the storage must be a URL, such as https://minio.example.com; got ${JSON.stringify(endpoint)}.`,
+      `The endpoint of the storage must be a URL, such as https://minio.example.com${endpoint.includes('@') ? '' : `; got ${JSON.stringify(endpoint)}`}.`,
     );
   }
   const prefix = decodeURIComponent(url.pathname).replaceAll(/^\/+|\/+$/g, '');

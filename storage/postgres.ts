@@ -1,8 +1,10 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined, isRecord } from '../core/json.ts';
 import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError } from './errors.ts';
 import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
+import { unambiguousUrl } from './url.ts';
 
 /** The part of a `pg` connection that is used. */
 export interface PostgresClient {
@@ -55,6 +57,7 @@ const TOUCH_AFTER = "interval '1 hour'";
  * Throws an `InvalidStorageError` for an invalid name of the table or the schema.
  */
 export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStorage {
+  rejectIf(InvalidStorageError, recordProblem('postgresStorage: the options', options));
   const table = qualifiedName(options);
   const location = locationOf(options.connectionString);
   const own = new Opened(() => openPool(options.connectionString));
@@ -253,13 +256,15 @@ async function openPool(connectionString: string | undefined): Promise<PostgresP
 
 function locationOf(connectionString: string | undefined): string {
   if (connectionString === undefined) return 'postgres://';
-  if (!URL.canParse(connectionString)) {
+  const isPostgres = /^(postgres|postgresql|socket):\//i.test(connectionString);
+  const url = isPostgres ? unambiguousUrl(connectionString) : undefined;
+  if (url === undefined) {
     // The error must not repeat the string, which may hold a password.
     throw new InvalidStorageError(
-      'The connection string of PostgreSQL is not a URL. Write postgres://user@host:5432/database, escape special characters (@ as %40), or put the password into PGPASSWORD.',
+      'The connection string of PostgreSQL is not a URL. Write postgres://user@host:5432/database, escape special characters (@ as %40, / as %2F, # as %23, ? as %3F), or put the password into PGPASSWORD.',
     );
   }
-  const { protocol, username, host, pathname } = new URL(connectionString);
+  const { protocol, username, host, pathname } = url;
   return `${protocol}//${username === '' ? '' : `${username}@`}${host}${pathname}`;
 }
 

@@ -1,3 +1,4 @@
+import { recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { setMaxListeners } from 'node:events';
 import type * as S3 from '@aws-sdk/client-s3';
 import { defined, isRecord } from '../core/json.ts';
@@ -49,10 +50,12 @@ const CONCURRENT = 50;
  * tells a missing object from a forbidden one. `plait storage gc` needs s3:DeleteObject too.
  */
 export function s3Storage(options: S3StorageOptions): PlaitStorage {
+  rejectIf(InvalidStorageError, recordProblem('s3Storage: the options', options));
   const { bucket } = options;
   const prefix = options.prefix === undefined || options.prefix === '' ? '' : `${options.prefix}/`;
   const location = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`}`;
   if (bucket === '') throw new InvalidStorageError('s3Storage: bucket must not be empty');
+  rejectIf(InvalidStorageError, textProblem('s3Storage: bucket', bucket));
   const place = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
   const opened = new Opened(() => openClient(options));
 
@@ -82,11 +85,12 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
     return (await object.Body?.transformToByteArray()) ?? new Uint8Array();
   }
 
-  async function writtenAt(key: string): Promise<Date | undefined> {
+  async function writtenAt(key: string, signal?: AbortSignal): Promise<Date | undefined> {
     const { Bucket, Key } = place(key);
     // Unlike HEAD, listing needs no permission that `list` does not need.
     const { Contents } = await send<S3.ListObjectsV2CommandOutput>(
       (s3) => new s3.ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }),
+      signal,
     );
     return Contents?.find((found) => found.Key === Key)?.LastModified;
   }
@@ -104,8 +108,9 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
       async get(keys, signal) {
         const found = new Map<string, Uint8Array>();
         const read = async (key: string, each: AbortSignal) => {
-          const bytes = await get(key, each).catch((error: unknown) => {
-            if (!isMissing(error)) throw error;
+          const bytes = await get(key, each).catch(async (error: unknown) => {
+            // The bucket may be away, or something in between may have answered for it.
+            if (!isMissing(error) || (await writtenAt(key, each)) !== undefined) throw error;
           });
           if (bytes !== undefined) found.set(key, bytes);
         };
@@ -223,12 +228,13 @@ function named(error: unknown): unknown {
   if (!(error instanceof Error) || status === undefined) return error;
   const { name, message } = error;
   const said = ['', 'UnknownError', name].includes(message) ? `HTTP status ${status}` : message;
-  return Object.assign(new Error(`${name}: ${said}`, { cause: error.cause }), { name });
+  return Object.assign(new Error(`${name}: ${said}`, { cause: error.cause }), { name, status });
 }
 
+/** Whether the answer is that there is no such object, in whatever words. */
 function isMissing(error: unknown): boolean {
   const cause = isRecord(error) ? error['cause'] : undefined;
-  return isRecord(cause) && cause['name'] === 'NoSuchKey';
+  return isRecord(cause) && cause['status'] === 404 && cause['name'] !== 'NoSuchBucket';
 }
 
 function statusOf(error: unknown): number | undefined {

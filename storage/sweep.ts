@@ -1,3 +1,5 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { InvalidStorageError } from './errors.ts';
 import { NothingNeededError } from './errors.ts';
 import type { CollectableStorage } from './plait-storage.ts';
 
@@ -44,8 +46,14 @@ const BATCH = 500;
  */
 export async function sweep(
   storage: CollectableStorage,
-  { live, writtenBefore, removeAll = false, dryRun = false }: SweepOptions,
+  options: SweepOptions,
 ): Promise<SweepReport> {
+  rejectIf(
+    InvalidStorageError,
+    recordProblem('sweep: the storage', storage),
+    recordProblem('sweep: the options', options),
+  );
+  const { live, writtenBefore, removeAll = false, dryRun = false } = options;
   const report = { removed: tally(), needed: tally(), young: tally() };
   // Listed before `live` is called: whatever is written from now on is young.
   const old = new Map<string, number>();

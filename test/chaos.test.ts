@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { TurnResult } from '../index.ts';
 import { expectTurn } from '../testing/expect-turn.ts';
@@ -12,12 +11,11 @@ import type { Journal } from './fixtures/journal.ts';
 const PLAN = { turns: 36, rounds: 3, callMs: 900, faultyOneOf: 3 };
 const WAVES = 4;
 const WORKERS = 2;
-const KILL_AFTER_MS = 2_000;
 const SERVER_DIES_IN_WAVE = 2;
 
 test('killed workers, a killed server and a flapping model cost time and nothing else', async () => {
   const struck = { overloaded: 0, serverError: 0, reset: 0 };
-  const stage = await chaosStage(chaosScript(PLAN, (kind) => (struck[kind] += 1)));
+  await using stage = await chaosStage(chaosScript(PLAN, (kind) => (struck[kind] += 1)));
   const { journal, model, seen } = stage;
 
   const { turns, runningAtKills } = await storm(stage);
@@ -42,7 +40,7 @@ test('killed workers, a killed server and a flapping model cost time and nothing
 });
 
 async function storm(stage: ChaosStage) {
-  await Promise.all(Array.from({ length: WORKERS }, () => stage.startWorker()));
+  await Promise.all(Array.from({ length: WORKERS }, () => stage.start()));
   const running = new Set<number>();
   const runningAtKills: number[] = [];
   const results: Promise<TurnResult>[] = [];
@@ -55,12 +53,14 @@ async function storm(stage: ChaosStage) {
   };
   for (let wave = 0; wave < WAVES; wave++) {
     const size = PLAN.turns / WAVES;
+    const begun = stage.journal.lines('begin').length;
     for (let i = 0; i < size; i++) startTurn(wave * size + i);
-    await sleep(KILL_AFTER_MS);
+    // In the midst of their calls.
+    await stage.journal.waitFor('begin', begun + 2 * size);
     if (wave + 1 === SERVER_DIES_IN_WAVE) await stage.restartTemporal();
     runningAtKills.push(running.size);
-    await stage.killOldestWorker();
-    await stage.startWorker();
+    await stage.killOldest();
+    await stage.start();
   }
   return { turns: await Promise.all(results), runningAtKills };
 }

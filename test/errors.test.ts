@@ -40,6 +40,15 @@ const ERRORS: readonly [code: string, error: PlaitError][] = [
   ['TURN_FAILED', new client.TurnFailedError('turn-1', 'why', { type: 'Any', cause: undefined })],
   ['TURN_ID_IN_USE', new client.TurnIdInUseError('turn-1')],
   ['TURN_NOT_FOUND', new client.TurnNotFoundError('turn-1', 'default')],
+  [
+    'UNREADABLE_HISTORY',
+    new storage.UnreadableHistoryError({
+      what: 'workflow order-17',
+      workflowType: 'Order',
+      namespace: 'default',
+      reason: 'why',
+    }),
+  ],
   ['UNSCRIPTED', new testing.UnscriptedError('why')],
   ['WORKER_UNAVAILABLE', new client.WorkerUnavailableError(['turn-1'], 'why')],
 ];

@@ -57,7 +57,7 @@ test('the first program of the README runs as it stands', async () => {
 
   const { stdout } = await execute(
     process.execPath,
-    ['--import', 'tsx', '--conditions=source', program],
+    ['--import', 'tsx', '--conditions=plait-source', program],
     {
       env: {
         ...process.env,

@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { functionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import type { LogLevel, Worker, WorkerOptions } from '@temporalio/worker';
@@ -63,6 +65,8 @@ export interface TestEnvironment extends AsyncDisposable {
 export async function startTestEnvironment(
   options: TestEnvironmentOptions,
 ): Promise<TestEnvironment> {
+  rejectIf(DeclarationError, recordProblem('startTestEnvironment: the options', options));
+  rejectIf(DeclarationError, functionProblem('startTestEnvironment: script', options.script));
   const { script, contextWindow, temporal: given, logLevel, ...workerOptions } = options;
   const cleanups: (() => Promise<void>)[] = [];
   const close = () => runAll(cleanups.splice(0).toReversed());

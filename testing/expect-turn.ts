@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { AssertionError } from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeType } from '../core/calls/outcome.ts';
@@ -18,6 +20,12 @@ export type CallMatch = string | readonly [name: string, input: unknown];
  * ```
  */
 export function expectTurn(turn: ObservedTurn): TurnExpectation {
+  rejectIf(DeclarationError, recordProblem('expectTurn: the turn', turn));
+  if (!Array.isArray(turn.calls)) {
+    throw new DeclarationError(
+      'expectTurn: give the result of a turn, or the progress of an error',
+    );
+  }
   return new TurnExpectation(turn);
 }
 

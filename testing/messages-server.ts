@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { functionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MessagesEndpoints, type EndpointOptions } from './messages/endpoints.ts';
@@ -40,6 +42,8 @@ export interface MessagesServer extends AsyncDisposable {
  * and rejects the requests that the API rejects, in the API's own words.
  */
 export async function startMessagesServer(options: MessagesServerOptions): Promise<MessagesServer> {
+  rejectIf(DeclarationError, recordProblem('startMessagesServer: the options', options));
+  rejectIf(DeclarationError, functionProblem('startMessagesServer: script', options.script));
   const requests: RecordedRequest[] = [];
   const { keepRequests = true } = options;
   let count = 0;

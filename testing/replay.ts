@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { given, recordProblem, rejectIf } from '../core/arguments.ts';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, parse } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +57,13 @@ export async function replayHistories(
   source: string | URL | readonly (string | URL)[],
   options: ReplayOptions = {},
 ): Promise<string[]> {
+  const sources: readonly unknown[] = Array.isArray(source) ? source : [source];
+  if (!sources.every((one) => typeof one === 'string' || one instanceof URL)) {
+    throw new DeclarationError(
+      `replayHistories: the source must be a folder or files; got ${given(source)}`,
+    );
+  }
+  rejectIf(DeclarationError, recordProblem('replayHistories: the options', options));
   const files = await historyFiles(source);
   const histories = await Promise.all(
     files.map(async (file) => {
@@ -90,9 +99,17 @@ export async function replayHistories(
  * @returns the files, in the order of the runs
  */
 export async function recordHistory(
-  { workflow }: { readonly workflow: WorkflowHandle },
+  turn: { readonly workflow: WorkflowHandle },
   file: string | URL,
 ): Promise<string[]> {
+  rejectIf(DeclarationError, recordProblem('recordHistory: the turn', turn));
+  const { workflow } = turn;
+  rejectIf(DeclarationError, recordProblem('recordHistory: workflow of the turn', workflow));
+  if (typeof file !== 'string' && !(file instanceof URL)) {
+    throw new DeclarationError(
+      `recordHistory: the file must be a path or a URL; got ${given(file)}`,
+    );
+  }
   const path = toPath(file);
   const { client, workflowId } = workflow;
   await mkdir(dirname(path), { recursive: true });

@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { functionProblem, given, rejectIf } from '../core/arguments.ts';
 import { PlaitError } from '../core/errors.ts';
 import type { MessageReply, FaultReply, Reply } from './messages/reply.ts';
 import type { ScriptRequest } from './messages/request.ts';
@@ -25,6 +27,15 @@ export class UnscriptedError extends PlaitError {
  * the first, and so on.
  */
 export function conversation(user: UserMatch, replies: readonly Reply[]): Script {
+  if (typeof user !== 'string' && typeof user !== 'function' && !isPattern(user)) {
+    throw new DeclarationError(
+      `conversation: the user must be a text, a pattern or a function; got ${given(user)}`,
+    );
+  }
+  const list: unknown = replies;
+  if (!Array.isArray(list)) {
+    throw new DeclarationError(`conversation: replies must be a list; got ${given(replies)}`);
+  }
   return (request) => {
     if (!matches(user, request)) return undefined;
     const reply = replies[request.round];
@@ -38,6 +49,7 @@ export function conversation(user: UserMatch, replies: readonly Reply[]): Script
 
 /** Combines scripts: the first one that has a reply answers. */
 export function script(...scripts: readonly Script[]): Script {
+  scripts.forEach((one, i) => rejectIf(DeclarationError, functionProblem(`script ${i + 1}`, one)));
   return async (request) => {
     for (const one of scripts) {
       const reply = await one(request);
@@ -67,6 +79,11 @@ export async function settleReply(
   let settled = reply;
   while (typeof settled === 'function') settled = await settled(request);
   return settled;
+}
+
+/** Of this realm or another. */
+function isPattern(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === '[object RegExp]';
 }
 
 function matches(user: UserMatch, request: ScriptRequest): boolean {

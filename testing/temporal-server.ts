@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,6 +56,7 @@ const ATTEMPTS = 5;
 export async function startTemporalServer(
   options: TemporalServerOptions = {},
 ): Promise<TemporalServer> {
+  rejectIf(DeclarationError, recordProblem('startTemporalServer: the options', options));
   const { onProgress } = options;
   const binary = await findTemporalBinary(defined({ onProgress }));
   if (options.db !== undefined) await mkdir(dirname(resolve(options.db)), { recursive: true });

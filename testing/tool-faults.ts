@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Agent } from '../agents/define-agent.ts';
@@ -33,6 +35,11 @@ export function withToolFaults<Context>(
   agent: Agent<Context>,
   faults: Readonly<Record<string, ToolFault>>,
 ): Agent<Context> {
+  rejectIf(
+    DeclarationError,
+    recordProblem('withToolFaults: the agent', agent),
+    recordProblem('withToolFaults: the faults', faults),
+  );
   const tools = new Map(agent.tools);
   for (const [name, fault] of Object.entries(faults)) {
     const tool = tools.get(name);
@@ -97,7 +104,7 @@ export function garbage(kind: 'oversized' | 'unserialisable' | 'nothing'): ToolF
       case 'oversized':
         return 'x'.repeat(OVERSIZED_BYTES);
       case 'unserialisable':
-        return { total: 1n };
+        return { total: () => 1 };
       case 'nothing':
         return undefined;
     }

@@ -1,10 +1,29 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
+import { DeclarationError } from '../agents/declaration-error.ts';
+
+const NOWHERE = 'the folder of plait/workflows';
 
 /** The workflows beside this folder: `.ts` in the repository, `.js` in the package. */
-export const WORKFLOWS = fileURLToPath(
-  new URL(`../workflows/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url),
-);
+export const WORKFLOWS = workflowsBeside(import.meta.url);
+
+/** In a program that is bundled into one CommonJS file, a module has no URL. */
+export function workflowsBeside(url: string | undefined): string {
+  if (url === undefined || !url.startsWith('file:')) return NOWHERE;
+  return fileURLToPath(new URL(`../workflows/index.${url.endsWith('.ts') ? 'ts' : 'js'}`, url));
+}
+
+/**
+ * Throws a `DeclarationError` where Plait's workflows are not where they should be. Temporal's own error
+ * would be one of webpack's, about a path that the program does not know.
+ */
+export function requireWorkflows(path: string = WORKFLOWS): void {
+  if (existsSync(path)) return;
+  throw new DeclarationError(
+    `createWorker: Plait's workflows are not at ${path}. A program that is bundled into one file does not have them, and a worker loads them from a file of their own. When you build the program, write \`(await bundleWorkflowCode({ workflowsPath: fileURLToPath(import.meta.resolve('plait/workflows')) })).code\` to a file, with bundleWorkflowCode from @temporalio/worker. Then give createWorker \`workflowBundle: { codePath: '<that file>' }\`. Or leave plait and @temporalio/* out of the bundle.`,
+  );
+}
 
 type BundlerOptions = NonNullable<WorkerOptions['bundlerOptions']>;
 

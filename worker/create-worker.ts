@@ -5,12 +5,14 @@ import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporali
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
 import type { AbandonedTool } from '../activities/tools/attempt.ts';
+import { agentsOf } from '../agents/agent-registry.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { defined } from '../core/json.ts';
+import { given, optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import { defined, isRecord } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { preloaded, WORKFLOWS } from './bundler-options.ts';
+import { preloaded, requireWorkflows, WORKFLOWS } from './bundler-options.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker. What you give replaces Plait's defaults. */
@@ -96,6 +98,8 @@ function workflowsOf({
   bundlerOptions,
 }: Partial<WorkerOptions>): Partial<WorkerOptions> {
   if (workflowBundle !== undefined) return { workflowBundle };
+  // They are preloaded beside your own, too.
+  requireWorkflows();
   return { workflowsPath, bundlerOptions: preloaded(bundlerOptions) };
 }
 
@@ -114,8 +118,10 @@ function workflowsOf({
  * when a tool ignored its signal and still runs after the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
+  rejectIf(DeclarationError, optionsProblem(options));
+  const agents = agentsOf(options);
   const {
-    agents,
+    agents: _,
     anthropic,
     storage,
     modelIdleTimeout,
@@ -142,12 +148,13 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const converter = withStorage(dataConverter, storage);
   // Otherwise the first long conversation would find out.
   if (storage !== undefined) await checkStorage(storage);
+  const workflows = workflowsOf(temporal);
   const { connection, namespace, owned } = await connect(temporal);
   try {
     const forAll = {
       ...defaultsFor(temporal),
       ...temporal,
-      ...workflowsOf(temporal),
+      ...workflows,
       connection,
       namespace,
       activities: merged(activities, plait),
@@ -164,6 +171,31 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     await owned?.close();
     throw error;
   }
+}
+
+/** What `buildActivities` and Temporal do not check, or say in other words. */
+function optionsProblem(options: CreateWorkerOptions): string | undefined {
+  const problem = recordProblem('createWorker: the options', options);
+  if (problem !== undefined) return problem;
+  const { taskQueue, taskQueues, activities, connection } = options;
+  if (taskQueues !== undefined && !isListOfTexts(taskQueues)) {
+    return `createWorker: taskQueues must be a list of names; got ${given(taskQueues)}`;
+  }
+  if (connection !== undefined && !hasClose(connection)) {
+    return `createWorker: connection must be a NativeConnection; got ${given(connection)}`;
+  }
+  if (activities !== undefined && !isRecord(activities)) {
+    return `createWorker: activities must be an object; got ${given(activities)}`;
+  }
+  return optionalTextProblem('createWorker: taskQueue', taskQueue);
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+function hasClose(connection: unknown): boolean {
+  return isRecord(connection) && typeof connection['close'] === 'function';
 }
 
 interface WorkerConnection {

@@ -1,5 +1,7 @@
 import type { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { duration } from '../../core/calls/texts.ts';
 import { blocksOf, toolUses } from '../../core/conversation/messages.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import { findReplyProblem } from '../../core/conversation/reply.ts';
@@ -7,13 +9,20 @@ import { WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { specFor } from '../../core/turn/fallback.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
+import { UnusableReplyError } from './assemble-reply.ts';
 import { classifyModelError, withoutSecrets } from './classify-error.ts';
 import type { ModelClient } from './client.ts';
 import type { OwnParams, RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
 import type { RequestOptions } from './request-reply.ts';
 import { hasStaleCredentials, requestReply } from './request-reply.ts';
-import type { Answered, Circumstances, ModelRequest, ModelResponse } from './second-chances.ts';
+import type {
+  Answered,
+  Circumstances,
+  Failure,
+  ModelRequest,
+  ModelResponse,
+} from './second-chances.ts';
 import { askWithSecondChances } from './second-chances.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -23,12 +32,19 @@ export interface ModelOptions {
   idleTimeoutMs: number;
 }
 
+/** Who asks. */
+interface Asker {
+  agent: Pick<AgentDefinition, 'name' | 'maxRetryAfter'>;
+  own: OwnParams;
+  deadline: TurnDeadline | undefined;
+}
+
 /** Asks for one whole, valid reply, as often as `SECOND_CHANCES` allow. */
 export async function askModel(
   activity: Context,
   model: ModelOptions & Required<Pick<RequestOptions, 'onReply'>>,
   question: Omit<Circumstances, 'attempt'>,
-  { own, deadline }: { own: OwnParams; deadline: TurnDeadline | undefined },
+  { own, deadline, agent }: Asker,
 ): Promise<Answered> {
   const { spec, first } = question;
   const earlierIds = new Set(toolUses(first.messages.flatMap(blocksOf)).map(({ id }) => id));
@@ -43,8 +59,9 @@ export async function askModel(
     const asked = request.withoutContainer === true ? others : own;
     const params = requestParams(toAsk, request.messages, asked);
     const response = await sendRequest({ ...model, signal }, params, earlierIds);
-    if (response.type === 'failure') throwIfStopped(activity, deadline);
-    return response;
+    if (response.type !== 'failure') return response;
+    throwIfStopped(activity, deadline);
+    return withinPatience(response, agent, deadline);
   };
   const circumstances = { ...question, attempt: activity.info.attempt };
   return await askWithSecondChances(send, circumstances, activity.log);
@@ -60,13 +77,34 @@ export async function sendRequest(
   try {
     reply = await requestReply(client(), params, { secrets, ...options });
   } catch (error) {
+    if (error instanceof UnusableReplyError) {
+      const { message, usage, requestId } = error;
+      return { type: 'invalid reply', problem: secrets.redact(message), usage, requestId };
+    }
     const verdict = withoutSecrets(classifyModelError(error), secrets);
     return { type: 'failure', ...verdict, staleCredentials: hasStaleCredentials(error, client) };
   }
   const problem = findReplyProblem(reply, earlierIds);
-  return problem === undefined
-    ? { type: 'reply', reply }
-    : { type: 'invalid reply', reply, problem };
+  if (problem === undefined) return { type: 'reply', reply };
+  const { usage, requestId } = reply;
+  return { type: 'invalid reply', problem: secrets.redact(problem), usage, requestId };
+}
+
+/** A turn is not kept for longer than its agent says, whatever the API asks for. */
+function withinPatience(
+  failure: Failure,
+  { name, maxRetryAfter }: Asker['agent'],
+  deadline: TurnDeadline | undefined,
+): Failure {
+  const { delayMs, message, ...rest } = failure;
+  if (delayMs === undefined) return failure;
+  if (delayMs > maxRetryAfter) {
+    const wait = `It asks to wait ${duration(delayMs)} before the next request, and agent ${name} waits at most ${duration(maxRetryAfter)} (maxRetryAfter).`;
+    return { ...rest, message: `${message.replace(/\.?$/, '.')} ${wait}`, retryable: false };
+  }
+  // The next attempt finds that the time of the turn is up.
+  const left = deadline?.left() ?? Infinity;
+  return { ...failure, delayMs: Math.max(1, Math.min(delayMs, left)) };
 }
 
 /** A request that was ended from here has not failed. */

@@ -6,16 +6,36 @@ import type {
   RawContentBlockDelta,
   RawMessageStreamEvent,
 } from '@anthropic-ai/sdk/resources/messages';
+import type { WithExactTexts } from '../../core/conversation/exact-json.ts';
+import {
+  EXACT_FIELD,
+  exactText,
+  isNestedDeeper,
+  MAX_NESTING,
+  memberTexts,
+} from '../../core/conversation/exact-json.ts';
 import type { ReplyBlock } from '../../core/conversation/messages.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
+import { callName } from '../../core/conversation/reply.ts';
 import type { Container } from '../../core/conversation/server-calls.ts';
-import { defined } from '../../core/json.ts';
+import { beginningOf, defined, isRecord } from '../../core/json.ts';
 import type { CacheCreation, ServerToolUsage, Usage } from '../../core/turn/usage.ts';
 import { addUsage, NO_USAGE } from '../../core/turn/usage.ts';
 
 /** The stream did not bring one whole reply, so nothing of it may be kept. Another attempt may. */
 export class TornReplyError extends Error {
   override readonly name = 'TornReplyError' as const;
+}
+
+/**
+ * The stream came to its end and did not bring a reply of the API. The next one may well be the same, so
+ * it is asked for again only a few times.
+ */
+export class UnusableReplyError extends Error {
+  override readonly name = 'UnusableReplyError' as const;
+  /** What it has cost, as far as the stream said so. */
+  usage: Usage = NO_USAGE;
+  requestId: string | null = null;
 }
 
 /** An event of a reply's stream, those of the compaction's beta included. */
@@ -32,12 +52,31 @@ export interface ReplyAssembly {
   readonly blocks: readonly (ReplyBlock | undefined)[];
   /** How many events have come. */
   readonly events: number;
-  add(event: ReplyEvent): void;
+  /** `message_stop` has come: whatever follows is not part of the reply. */
+  readonly isWhole: boolean;
+  /** What it has cost, as far as the stream has said so. */
+  readonly usage: Usage;
+  /**
+   * `data` is the JSON that the event was read from. Throws an `UnusableReplyError` for an event that is
+   * not one of the API's.
+   */
+  add(event: ReplyEvent, data?: string): void;
   /** Characters of a call's input that have come, as JSON. */
   readonly inputLength: (index: number) => number;
-  /** The whole reply. Throws a `TornReplyError` when it is not whole. */
+  /**
+   * The whole reply. Throws a `TornReplyError` when it is not whole, and an `UnusableReplyError` when it is
+   * not a reply.
+   */
   finish(requestId: string | null): ModelReply;
 }
+
+/** More than any model writes, in characters. Reading it takes time in which the worker does nothing else. */
+const MAX_INPUT = 4_000_000;
+/** More blocks than any reply has. */
+const MAX_BLOCKS = 10_000;
+
+/** How a reply ends in which no call is cut off. */
+const COMPLETE: ReadonlySet<string> = new Set(['tool_use', 'end_turn', 'pause_turn']);
 
 /** Without a split of the cached tokens: the API may not report it. */
 const UNKNOWN_USAGE: Usage = {
@@ -61,14 +100,78 @@ export function assembleReply(): ReplyAssembly {
   const blocks: ReplyBlock[] = [];
   const inputs = new Map<number, string>();
   const inputLengths = new Map<number, number>();
-  const cut = new Set<ReplyBlock>();
+  /** Blocks whose input cannot be used, and why. */
+  const cut = new Map<ReplyBlock, string>();
+
+  const total = (): Usage => (compactions === undefined ? usage : addUsage(usage, compactions));
 
   const close = (index: number): void => {
     const json = inputs.get(index);
     const block = blocks[index];
     inputs.delete(index);
     if (json === undefined || json === '' || block === undefined) return;
-    if (!setInput(block, json)) cut.add(block);
+    const problem = setInput(block, json);
+    if (problem !== undefined) cut.set(block, problem);
+  };
+
+  const take = (event: ReplyEvent, data: string | undefined): void => {
+    switch (event.type) {
+      case 'message_start': {
+        const { id, model, content, stop_reason: stopReason } = event.message;
+        head = { id, model };
+        // A gateway that asks again sends another message in the same stream.
+        blocks.length = 0;
+        inputs.clear();
+        cut.clear();
+        stop = undefined;
+        usage = merged(usage, event.message.usage);
+        compactions = compactionUsage(event.message.usage) ?? compactions;
+        container = containerOf(event.message) ?? container;
+        // A reply that was made before the stream began comes whole.
+        blocks.push(...content.map((block, i) => begun(block, data, ['message', 'content', i])));
+        if (stopReason !== null && stopReason !== undefined) stop = stopOf(event.message);
+        break;
+      }
+      case 'content_block_start': {
+        const { index } = event;
+        if (!Number.isInteger(index) || index < 0 || index > MAX_BLOCKS) {
+          throw new UnusableReplyError(`a content block has the index ${String(index)}`);
+        }
+        blocks[index] = begun(event.content_block, data, ['content_block']);
+        break;
+      }
+      case 'content_block_delta': {
+        const block = blocks[event.index];
+        if (block === undefined) throw new UnusableReplyError('a content block has no beginning');
+        if (event.delta.type === 'input_json_delta') {
+          const json = (inputs.get(event.index) ?? '') + textIn(event.delta, 'partial_json');
+          if (json.length > MAX_INPUT) {
+            throw new UnusableReplyError(
+              `${inputOf(block)} is longer than ${MAX_INPUT} characters`,
+            );
+          }
+          inputs.set(event.index, json);
+          inputLengths.set(event.index, json.length);
+        } else extend(block, event.delta);
+        break;
+      }
+      case 'content_block_stop':
+        close(event.index);
+        break;
+      case 'message_delta':
+        // A later delta may leave out what an earlier one has said.
+        stop = event.delta.stop_reason == null && stop !== undefined ? stop : stopOf(event.delta);
+        container = containerOf(event.delta) ?? container;
+        usage = merged(usage, event.usage);
+        compactions = compactionUsage(event.usage) ?? compactions;
+        break;
+      case 'message_stop':
+        whole = true;
+        break;
+      default:
+        // The API announces that it may add kinds of events.
+        break;
+    }
   };
 
   return {
@@ -76,72 +179,98 @@ export function assembleReply(): ReplyAssembly {
     get events() {
       return events;
     },
+    get isWhole() {
+      return whole;
+    },
+    get usage() {
+      return total();
+    },
     inputLength: (index) => inputLengths.get(index) ?? 0,
-    add(event) {
+    add(event, data) {
       events += 1;
-      switch (event.type) {
-        case 'message_start': {
-          const { id, model, content, stop_reason: stopReason } = event.message;
-          head = { id, model };
-          // A gateway that asks again sends another message in the same stream.
-          blocks.length = 0;
-          inputs.clear();
-          cut.clear();
-          stop = undefined;
-          usage = merged(usage, event.message.usage);
-          compactions = compactionUsage(event.message.usage) ?? compactions;
-          container = containerOf(event.message) ?? container;
-          // A reply that was made before the stream began comes whole.
-          blocks.push(...content);
-          if (stopReason !== null && stopReason !== undefined) stop = stopOf(event.message);
-          break;
-        }
-        case 'content_block_start':
-          blocks[event.index] = event.content_block;
-          break;
-        case 'content_block_delta': {
-          const block = blocks[event.index];
-          if (block === undefined) throw new TornReplyError('a content block has no beginning');
-          if (event.delta.type === 'input_json_delta') {
-            const json = (inputs.get(event.index) ?? '') + event.delta.partial_json;
-            inputs.set(event.index, json);
-            inputLengths.set(event.index, json.length);
-          } else extend(block, event.delta);
-          break;
-        }
-        case 'content_block_stop':
-          close(event.index);
-          break;
-        case 'message_delta':
-          // A later delta may leave out what an earlier one has said.
-          stop = event.delta.stop_reason == null && stop !== undefined ? stop : stopOf(event.delta);
-          container = containerOf(event.delta) ?? container;
-          usage = merged(usage, event.usage);
-          compactions = compactionUsage(event.usage) ?? compactions;
-          break;
-        case 'message_stop':
-          whole = true;
-          break;
-        default:
-          // The API announces that it may add kinds of events.
-          break;
+      try {
+        take(event, data);
+      } catch (error) {
+        if (error instanceof UnusableReplyError) throw error;
+        // A field is missing, or is of another type.
+        const shown = beginningOf(data ?? JSON.stringify(event));
+        throw new UnusableReplyError(`an event of its stream is not the API's: ${shown}`, {
+          cause: error,
+        });
       }
     },
     finish(requestId) {
-      if (!whole || head === undefined || stop === undefined) {
-        throw new TornReplyError('the stream ended before the reply was whole');
+      if (!whole) throw new TornReplyError('the stream ended before the reply was whole');
+      if (head === undefined || stop === undefined) {
+        const missing = head === undefined ? 'message_start' : 'message_delta';
+        throw new UnusableReplyError(`its stream has no ${missing}`);
       }
       // A block that was cut off may have no end.
       for (const index of inputs.keys()) close(index);
-      if (cut.size > 0 && stop.stopReason === 'tool_use') {
-        throw new TornReplyError('the input of a tool call is not valid JSON');
+      const [problem] = cut.values();
+      if (problem !== undefined && COMPLETE.has(stop.stopReason)) {
+        throw new UnusableReplyError(problem);
       }
       // A call that was cut off with its reply is left out: it has no input that could be sent back.
       const content = blocks.filter((block) => !cut.has(block));
-      const all = compactions === undefined ? usage : addUsage(usage, compactions);
-      return { ...head, content, ...stop, usage: all, ...defined({ container }), requestId };
+      return { ...head, content, ...stop, usage: total(), ...defined({ container }), requestId };
     },
   };
+}
+
+/** A block as it begins. Its fields of JSON may hold what JavaScript does not. */
+function begun(
+  given: ReplyBlock,
+  data: string | undefined,
+  path: readonly (string | number)[],
+): ReplyBlock {
+  // A field of ours that came from outside.
+  const { [EXACT_FIELD]: _, ...block } = given as ReplyBlock & WithExactTexts;
+  if (typeof block.type !== 'string') throw new UnusableReplyError('a content block has no type');
+  const texts = TEXTS[block.type] ?? [];
+  for (const field of texts) textIn(block, field);
+  // What is too deep is not kept, and found when the reply is whole.
+  if (data === undefined || !hasJson(block) || isNestedDeeper(block)) return block;
+  for (const [field, text] of memberTexts(data, path)) {
+    if (field in block && text.length <= MAX_EXACT) keepExact(block, field, text);
+  }
+  return block;
+}
+
+/** A file of megabytes, which the API's own tools find, is not kept twice for a number beside it. */
+const MAX_EXACT = 256 * 1024;
+
+/** The fields that a block of this type must have, as texts. */
+const TEXTS: Readonly<Record<string, readonly string[]>> = {
+  text: ['text'],
+  thinking: ['thinking'],
+  tool_use: ['id', 'name'],
+};
+
+function textIn(holder: object, field: string): string {
+  const text = (holder as Record<string, unknown>)[field];
+  if (typeof text === 'string') return text;
+  const type = (holder as { type?: unknown }).type;
+  throw new UnusableReplyError(`its ${String(type)} has no ${field}`);
+}
+
+/** Most blocks begin empty. */
+function hasJson(block: object): boolean {
+  return Object.values(block).some(
+    (value) =>
+      typeof value === 'number' ||
+      (Array.isArray(value) ? value.length > 0 : isRecord(value) && Object.keys(value).length > 0),
+  );
+}
+
+/** Keeps the JSON text of a field where JavaScript cannot hold its value. */
+function keepExact(block: ReplyBlock, field: string, text: string): void {
+  const holder = block as ReplyBlock & WithExactTexts;
+  const exact = exactText(text, (block as unknown as Record<string, unknown>)[field]);
+  const { [field]: _, ...others } = holder[EXACT_FIELD] ?? {};
+  const texts = { ...others, ...defined({ [field]: exact }) } as Record<string, string>;
+  if (Object.keys(texts).length > 0) holder[EXACT_FIELD] = texts;
+  else delete holder[EXACT_FIELD];
 }
 
 type Stop = Pick<ModelReply, 'stopReason' | 'stopSequence' | 'stopDetails'>;
@@ -160,7 +289,7 @@ function stopOf(
 function containerOf({ container }: { container?: Container | null }): Container | undefined {
   if (container === null || container === undefined) return undefined;
   const { id, expires_at } = container;
-  return { id, expires_at };
+  return typeof id === 'string' && typeof expires_at === 'string' ? { id, expires_at } : undefined;
 }
 
 type RawMessageDelta = Extract<RawMessageStreamEvent, { type: 'message_delta' }>['delta'];
@@ -168,13 +297,13 @@ type RawMessageDelta = Extract<RawMessageStreamEvent, { type: 'message_delta' }>
 function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_delta' }>): void {
   switch (delta.type) {
     case 'text_delta':
-      if (block.type === 'text') block.text += delta.text;
+      if (block.type === 'text') block.text += textIn(delta, 'text');
       break;
     case 'thinking_delta':
-      if (block.type === 'thinking') block.thinking += delta.thinking;
+      if (block.type === 'thinking') block.thinking += textIn(delta, 'thinking');
       break;
     case 'signature_delta':
-      if (block.type === 'thinking') block.signature = delta.signature;
+      if (block.type === 'thinking') block.signature = textIn(delta, 'signature');
       break;
     case 'citations_delta':
       if (block.type === 'text') block.citations = [...(block.citations ?? []), delta.citation];
@@ -195,7 +324,8 @@ function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_del
  */
 function extendUnknown(block: Record<string, unknown>, delta: object): void {
   for (const [key, value] of Object.entries(delta)) {
-    if (key === 'type') continue;
+    // Ours means nothing where it comes from outside.
+    if (key === 'type' || key === EXACT_FIELD) continue;
     const before = block[key];
     if (typeof before === 'string' && typeof value === 'string') block[key] = before + value;
     else if (Array.isArray(before) && Array.isArray(value)) block[key] = before.concat(value);
@@ -203,14 +333,25 @@ function extendUnknown(block: Record<string, unknown>, delta: object): void {
   }
 }
 
-function setInput(block: ReplyBlock, json: string): boolean {
-  if (block.type === 'text' || block.type === 'thinking') return true;
+/** Why the input cannot be used; `undefined` where it can. */
+function setInput(block: ReplyBlock, json: string): string | undefined {
+  if (block.type === 'text' || block.type === 'thinking') return undefined;
+  let input: unknown;
   try {
-    (block as { input?: unknown }).input = JSON.parse(json);
-    return true;
+    input = JSON.parse(json);
   } catch {
-    return false;
+    return `${inputOf(block)} is not valid JSON: ${beginningOf(json)}`;
   }
+  if (isNestedDeeper(input)) {
+    return `${inputOf(block)} is nested more than ${MAX_NESTING} deep: ${beginningOf(json)}`;
+  }
+  (block as { input?: unknown }).input = input;
+  keepExact(block, 'input', json);
+  return undefined;
+}
+
+function inputOf(block: ReplyBlock): string {
+  return `the input of ${callName(block)}`;
 }
 
 type Counts = Omit<Usage, 'cache_creation' | 'server_tool_use'>;
@@ -219,9 +360,16 @@ type UsageUpdate = { [Key in keyof Counts]?: number | null } & {
   server_tool_use?: ServerToolUsage | null;
 };
 
+/** A count that is not a number would spoil every sum that it goes into. */
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;
+}
+
 function onlyCounts(split: CacheCreation): CacheCreation {
-  const { ephemeral_5m_input_tokens, ephemeral_1h_input_tokens } = split;
-  return { ephemeral_5m_input_tokens, ephemeral_1h_input_tokens };
+  return {
+    ephemeral_5m_input_tokens: count(split.ephemeral_5m_input_tokens) ?? 0,
+    ephemeral_1h_input_tokens: count(split.ephemeral_1h_input_tokens) ?? 0,
+  };
 }
 
 /** Counts in the stream are cumulative, and a later event leaves out or nulls what did not change. */
@@ -229,11 +377,12 @@ function merged(usage: Usage, update: UsageUpdate | undefined): Usage {
   const split = update?.cache_creation ?? usage.cache_creation;
   const tools = update?.server_tool_use ?? usage.server_tool_use;
   return {
-    input_tokens: update?.input_tokens ?? usage.input_tokens,
-    output_tokens: update?.output_tokens ?? usage.output_tokens,
+    input_tokens: count(update?.input_tokens) ?? usage.input_tokens,
+    output_tokens: count(update?.output_tokens) ?? usage.output_tokens,
     cache_creation_input_tokens:
-      update?.cache_creation_input_tokens ?? usage.cache_creation_input_tokens,
-    cache_read_input_tokens: update?.cache_read_input_tokens ?? usage.cache_read_input_tokens,
+      count(update?.cache_creation_input_tokens) ?? usage.cache_creation_input_tokens,
+    cache_read_input_tokens:
+      count(update?.cache_read_input_tokens) ?? usage.cache_read_input_tokens,
     ...defined({ cache_creation: split && onlyCounts(split), server_tool_use: tools }),
   };
 }

@@ -41,7 +41,7 @@ export function createCallModel(
     try {
       // Find the agent. The first call of a turn pins it.
       const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
-      const ownSchema = ownOutput(args.output);
+      const ownSchema = await ownOutput(args.output);
 
       // Load the conversation.
       const [spec, messages] = await Promise.all([
@@ -70,8 +70,13 @@ export function createCallModel(
         askModel(
           activity,
           { ...model, onReply: announcement.begin },
-          { spec, first, tailLength: args.tail.length },
-          { own, deadline },
+          {
+            spec,
+            first,
+            tailLength: args.tail.length,
+            dropped: countOf(args) - messages.length,
+          },
+          { agent, own, deadline },
         ),
         sealTail(activity, store, args),
       ]);
@@ -96,6 +101,7 @@ export function createCallModel(
       const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
+        log: activity.log,
       });
       const output = await checkOutput(reply, { spec, agent, own: ownSchema });
       return {
@@ -142,6 +148,10 @@ async function loadMessages(
 ): Promise<Message[]> {
   const earlier = await store.load(segmentsSinceCompaction(segments, tail));
   return await store.putBack(sinceCompaction([...earlier, ...tail]));
+}
+
+function countOf({ segments, tail }: ModelCallArgs): number {
+  return segments.reduce((sum, segment) => sum + segment.messages, tail.length);
 }
 
 /** The API reads a summary only where the request says that it may compact. */

@@ -1,22 +1,30 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { inTime, OutOfTimeError } from '../../agents/in-time.ts';
 import type { JsonSchema } from '../../agents/input-schema.ts';
 import type { CompiledOutput } from '../../agents/output-schema.ts';
 import { compileOutput } from '../../agents/output-schema.ts';
 import type { AgentSpec, OutputSchema } from '../../core/agent-spec.ts';
-import { EMPTY_ANSWER, notJsonText } from '../../core/calls/texts.ts';
+import { EMPTY_ANSWER, inexactText, notJsonText, tooDeepText } from '../../core/calls/texts.ts';
+import { inexactOf, isNestedDeeper, MAX_NESTING } from '../../core/conversation/exact-json.ts';
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
 
 /** The schema that a turn was started with. */
-export function ownOutput(schema: OutputSchema | undefined): CompiledOutput | undefined {
+export async function ownOutput(
+  schema: OutputSchema | undefined,
+): Promise<CompiledOutput | undefined> {
   if (schema === undefined) return undefined;
   try {
-    return compileOutput('the turn', schema as JsonSchema);
+    return await inTime(() => compileOutput('the turn', schema as JsonSchema));
   } catch (error) {
-    throw error instanceof DeclarationError ? invalidTurn(error.message) : error;
+    if (error instanceof DeclarationError) throw invalidTurn(error.message);
+    if (!(error instanceof OutOfTimeError)) throw error;
+    throw invalidTurn(
+      `the turn: output could not be read within ${error.milliseconds} ms; give a smaller schema`,
+    );
   }
 }
 
@@ -43,6 +51,10 @@ export async function checkOutput(
   } catch (error) {
     return { type: 'invalid', problem: notJsonText((error as Error).message) };
   }
+  // The caller would get something else than what the model has written, or nothing could be made of it.
+  if (isNestedDeeper(value)) return { type: 'invalid', problem: tooDeepText(MAX_NESTING) };
+  const inexact = inexactOf(text, value);
+  if (inexact !== undefined) return { type: 'invalid', problem: inexactText(inexact) };
   const parsed = await output.parse(value);
   return parsed.ok ? { type: 'valid' } : { type: 'invalid', problem: parsed.problem };
 }

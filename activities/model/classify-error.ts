@@ -2,6 +2,7 @@ import type { APIError } from '@anthropic-ai/sdk';
 import type { ModelErrorReport } from '../../core/failures.ts';
 import { causeChain } from '../../core/failures.ts';
 import { defined, shorten } from '../../core/json.ts';
+import { WrongAddressError } from './address.ts';
 import { hintFor, isThreadCode } from './error-hints.ts';
 import { platformError, platformHint, requestIdOf } from './platform-errors.ts';
 import type { Secrets } from './secrets.ts';
@@ -35,6 +36,11 @@ const FINAL_TYPES = new Set([
   'resourceNotFoundException',
 ]);
 
+/** Whether an error of this type stays, however often the request is made. */
+export function isFinalType(type: string): boolean {
+  return FINAL_TYPES.has(type);
+}
+
 /** Retryable although the status says otherwise: Bedrock's 424 is the model's failure. */
 const PASSING_TYPES = new Set(['ModelErrorException']);
 
@@ -64,6 +70,14 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
   // Ended neither by the turn nor by its worker: that is handled before this.
   if (type === USER_ABORT) {
     return { retryable: false, message: `The client ended the request: ${text}`, report };
+  }
+  if (error instanceof WrongAddressError) {
+    const { status, requestId, message } = error;
+    return { retryable: false, message, report: { ...report, status, requestId } };
+  }
+  // The values of the request cannot be written as JSON: they are too deep, or too long.
+  if (error instanceof RangeError) {
+    return { retryable: false, message: `The request cannot be made: ${text}`, report };
   }
   if (isApiError(error)) return classifyApiError(error, now);
   if (text.startsWith(NO_CREDENTIALS)) {
@@ -135,7 +149,7 @@ function isRetryable(error: APIError): boolean {
   // In a stream that broke later, the header is about the request, which had succeeded.
   if (error.status !== undefined && shouldRetry === 'true') return true;
   if (error.status !== undefined && shouldRetry === 'false') return false;
-  if (error.status === undefined) return error.type === null || !FINAL_TYPES.has(error.type);
+  if (error.status === undefined) return error.type === null || !isFinalType(error.type);
   return (
     error.status === 408 || error.status === 409 || error.status === 429 || error.status >= 500
   );
@@ -171,20 +185,20 @@ function withHint(text: string, hint: string | undefined): string {
 
 /** `retry-after-ms`, else `retry-after` in seconds or as a date; in milliseconds. */
 function retryAfter(headers: Headers | undefined, now: number): number | undefined {
-  const milliseconds = positive(headers?.get('retry-after-ms'));
+  const milliseconds = count(headers?.get('retry-after-ms'));
   if (milliseconds !== undefined) return milliseconds;
-  const after = headers?.get('retry-after');
-  const inSeconds = positive(after);
-  if (inSeconds !== undefined) return inSeconds * 1_000;
-  const at = Date.parse(after ?? '');
-  // By the clock of the machine that has said when, where it says what time it is.
-  const said = Date.parse(headers?.get('date') ?? '');
-  const from = Number.isNaN(said) ? now : said;
-  return at > from ? at - from : undefined;
+  const after = headers?.get('retry-after')?.trim() ?? '';
+  const seconds = count(after);
+  if (seconds !== undefined) return seconds * 1_000;
+  if (!/^[a-z]{3,9},? /i.test(after)) return undefined;
+  // By the server's clock, which may not be the worker's.
+  const clock = Date.parse(headers?.get('date') ?? '');
+  const wait = Date.parse(after) - (Number.isNaN(clock) ? now : clock);
+  return wait > 0 ? wait : undefined;
 }
 
-function positive(text: string | null | undefined): number | undefined {
-  const value =
-    text === null || text === undefined || text.trim() === '' ? Number.NaN : Number(text);
-  return value > 0 ? value : undefined;
+/** Digits alone: `Number` reads `1e300`, `0x10` and `Infinity` too, and no server means them. */
+function count(text: string | null | undefined): number | undefined {
+  const value = /^\s*\d+(?:\.\d+)?\s*$/.test(text ?? '') ? Number(text) : 0;
+  return value > 0 && Number.isFinite(value * 1_000) ? value : undefined;
 }

@@ -1,12 +1,16 @@
 import type Anthropic from '@anthropic-ai/sdk';
-import { APIError } from '@anthropic-ai/sdk';
+import { AnthropicError, APIError } from '@anthropic-ai/sdk';
 import { Stream } from '@anthropic-ai/sdk/streaming';
+import { isNestedDeeper } from '../../core/conversation/exact-json.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
-import { isRecord } from '../../core/json.ts';
+import { beginningOf, isRecord } from '../../core/json.ts';
+import { doubledPathText, stayAtAddress } from './address.ts';
 import type { ReplyAssembly, ReplyEvent } from './assemble-reply.ts';
-import { assembleReply } from './assemble-reply.ts';
+import { assembleReply, UnusableReplyError } from './assemble-reply.ts';
 import { withoutAutomatic } from './cache-breakpoints.ts';
+import { isFinalType } from './classify-error.ts';
 import type { ModelClient } from './client.ts';
+import { markExactTexts, sendExactTexts } from './exact-request.ts';
 import { amazonErrorType, requestIdOf } from './platform-errors.ts';
 import type { RequestParams } from './request-params.ts';
 import type { Secrets } from './secrets.ts';
@@ -52,20 +56,22 @@ export async function requestReply(
     const response = await send(client, params, {
       signal: request.signal,
       maxRetries: 0,
-      middleware: [redactRejections(secrets)],
+      middleware: [redactRejections(secrets), stayAtAddress],
     });
     const reply = assembleReply();
     onReply?.(reply);
-    // The raw events and not the SDK's stream, which hides both pings and an abort.
-    for await (const { event, data } of Stream.rawEvents(response)) {
-      watchdog.refresh();
-      if (event === null || event === 'ping' || data === '') continue;
-      const parsed: unknown = JSON.parse(data);
-      if (event === 'error') throw streamError(parsed, response);
-      reply.add(parsed as ReplyEvent);
+    try {
+      await readReply(response, {
+        reply,
+        request,
+        secrets,
+        refresh: () => watchdog.refresh(),
+      });
+      request.signal.throwIfAborted();
+      return reply.finish(requestIdOf(response.headers));
+    } catch (error) {
+      throw asUnusable(error, reply, response);
     }
-    request.signal.throwIfAborted();
-    return reply.finish(requestIdOf(response.headers));
   } catch (error) {
     // fetch reports an abort in several ways; the reason of the signal says what happened.
     if (request.signal.aborted) throw request.signal.reason;
@@ -76,16 +82,167 @@ export async function requestReply(
   }
 }
 
+interface Reading {
+  reply: ReplyAssembly;
+  request: AbortController;
+  secrets: Secrets;
+  /** Called for every sign of life. */
+  refresh: () => void;
+}
+
+/** Reads up to the end of the reply, and not to that of the stream: a gateway may add to it. */
+async function readReply(
+  response: Response,
+  { reply, request, secrets, refresh }: Reading,
+): Promise<void> {
+  const answer = openAnswer(response);
+  // The raw events and not the SDK's stream, which hides both pings and an abort.
+  const events = Stream.rawEvents(answer.body);
+  let hasNamelessEvents = false;
+  try {
+    while (!reply.isWhole) {
+      const { done, value } = await events.next();
+      if (done === true) break;
+      refresh();
+      const { event, data } = value;
+      answer.isStream ||= event !== null;
+      hasNamelessEvents ||= event === null && data !== '';
+      if (event === null || event === 'ping' || data === '') continue;
+      // Before it is cut: the half of a credential would not be recognized.
+      if (event === 'error') throw streamError(parseEvent(event, secrets.redact(data)), response);
+      reply.add(parseEvent(event, data) as ReplyEvent, data);
+    }
+    if (!answer.isStream) {
+      rejectOtherAnswer(secrets.redact(answer.beginning()), hasNamelessEvents, response);
+    }
+  } catch (error) {
+    // Closes the connection.
+    await events.return(undefined).catch(() => undefined);
+    throw error;
+  }
+  if (reply.isWhole) void readToEnd(events, request);
+}
+
+function parseEvent(event: string, data: string): unknown {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(data);
+  } catch {
+    // An error may come in prose.
+    if (event === 'error') return { error: { message: data } };
+    throw new UnusableReplyError(`an event of its stream is not JSON: ${beginningOf(data)}`);
+  }
+  if (isRecord(parsed) && !(event === 'error' && isNestedDeeper(parsed))) return parsed;
+  throw new UnusableReplyError(`an event of its stream is not the API's: ${beginningOf(data)}`);
+}
+
+/** The body of a response while events are read from it. */
+interface Answer {
+  body: Response;
+  /** An event of the API has come. */
+  isStream: boolean;
+  beginning: () => string;
+}
+
+/** Of an answer that is not a stream so much is kept, in bytes, to say what it is. */
+const MAX_BEGINNING = 64 * 1024;
+/** No event of the API is as long. */
+const MAX_WITHOUT_EVENT = 32 * 1024 * 1024;
+
+function openAnswer({ body }: Response): Answer {
+  if (body === null) throw new UnusableReplyError('the answer is empty');
+  const kept: Uint8Array[] = [];
+  let bytes = 0;
+  async function* chunksOf(stream: ReadableStream<Uint8Array>) {
+    for await (const chunk of stream) {
+      if (bytes < MAX_BEGINNING) kept.push(chunk.subarray(0, MAX_BEGINNING - bytes));
+      bytes += chunk.byteLength;
+      if (!answer.isStream && bytes > MAX_WITHOUT_EVENT) return;
+      yield chunk;
+    }
+  }
+  const answer: Answer = {
+    // Of a response the SDK reads this field alone, and any iterable will do.
+    body: { body: chunksOf(body) } as unknown as Response,
+    isStream: false,
+    beginning: () => Buffer.concat(kept).toString(),
+  };
+  return answer;
+}
+
+/** A proxy answers with a page, or with an error although the status is 200. */
+function rejectOtherAnswer(
+  beginning: string,
+  hasNamelessEvents: boolean,
+  response: Response,
+): void {
+  const text = beginning.trim();
+  if (text === '') return;
+  // Cut off before its first event was whole.
+  if (/^(?:event|data|id|retry|:)/.test(text) && !hasNamelessEvents) return;
+  const body = parsedOrUndefined(text);
+  const error = isRecord(body) ? body['error'] : undefined;
+  if (isRecord(error) && isFinalType(String(error['type']))) throw streamError(body, response);
+  const hint = doubledPathText(response.url);
+  throw new UnusableReplyError(
+    `the answer has status ${response.status} and is not a stream of the Messages API: ${beginningOf(text)}${hint === undefined ? '' : `; ${hint}`}`,
+  );
+}
+
+function parsedOrUndefined(text: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return isNestedDeeper(parsed) ? undefined : parsed;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the client for Bedrock throws for an event that is not JSON. */
+const BEDROCK_CHUNK = 'Could not parse a Bedrock chunk into JSON: ';
+
+/** The error with what the reply has cost, where it came whole and is none. */
+function asUnusable(error: unknown, reply: ReplyAssembly, response: Response): unknown {
+  const isChunk = error instanceof AnthropicError && error.message.startsWith(BEDROCK_CHUNK);
+  const unusable = isChunk
+    ? new UnusableReplyError(
+        `an event of its stream is not JSON: ${beginningOf(error.message.slice(BEDROCK_CHUNK.length))}`,
+      )
+    : error;
+  if (!(unusable instanceof UnusableReplyError)) return error;
+  unusable.usage = reply.usage;
+  unusable.requestId = requestIdOf(response.headers);
+  return unusable;
+}
+
+/** How long a connection may take to become free for the next request, in milliseconds. */
+const MAX_REST_MS = 1_000;
+
+/** Reads what follows the reply, so that its connection serves the next request. None of it matters. */
+async function readToEnd(events: AsyncIterator<unknown>, request: AbortController): Promise<void> {
+  const timer = setTimeout(() => request.abort(), MAX_REST_MS).unref();
+  try {
+    while ((await events.next()).done !== true);
+  } catch {
+    // The reply is whole.
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function send(
   client: ModelClient,
   params: RequestParams,
   options: Anthropic.RequestOptions,
 ): Promise<Response> {
   const { betas, ...rest } = takesAutomaticCaching(client) ? params : withoutAutomatic(params);
-  const body = { ...rest, stream: true as const };
+  const { messages, marks } = markExactTexts(rest.messages);
+  const body = { ...rest, messages, stream: true as const };
+  const middleware = [...(options.middleware ?? []), ...sendExactTexts(client, marks)];
+  const withTexts = { ...options, middleware };
   return await (betas === undefined
-    ? client.messages.create(body, options).asResponse()
-    : client.beta.messages.create({ ...body, betas }, options).asResponse());
+    ? client.messages.create(body, withTexts).asResponse()
+    : client.beta.messages.create({ ...body, betas }, withTexts).asResponse());
 }
 
 /**

@@ -4,6 +4,7 @@ import type { AgentSpec } from '../../core/agent-spec.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import type { RejectedFile } from '../../core/conversation/rejected-files.ts';
 import {
+  earlierFileText,
   isAboutFiles,
   rejectedFiles,
   withoutRejected,
@@ -37,11 +38,13 @@ export interface ModelRequest {
 }
 
 /** What came back for a request. */
-export type ModelResponse =
-  | { type: 'reply'; reply: ModelReply }
-  /** It cannot be committed. */
-  | { type: 'invalid reply'; reply: ModelReply; problem: string }
-  | Failure;
+export type ModelResponse = { type: 'reply'; reply: ModelReply } | InvalidReply | Failure;
+
+/** What came cannot be committed, or is not a reply of the API at all. */
+export interface InvalidReply extends Pick<ModelReply, 'usage' | 'requestId'> {
+  type: 'invalid reply';
+  problem: string;
+}
 
 export interface Failure extends ModelErrorVerdict {
   type: 'failure';
@@ -56,6 +59,8 @@ export interface Circumstances {
   first: ModelRequest;
   /** How many of the last messages, or more, are the tail. */
   tailLength: number;
+  /** How many messages came before, which a summary has replaced. */
+  dropped: number;
   /** Of the activity, from 1. */
   attempt: number;
 }
@@ -134,7 +139,7 @@ export const SECOND_CHANCES: readonly SecondChance[] = [
     next({ response, request, times }) {
       if (response.type !== 'invalid reply') return undefined;
       const log = invalidReply(response.problem, times + 1);
-      return { change: { paid: costSoFar(request, response.reply) }, log };
+      return { change: { paid: costSoFar(request, response) }, log };
     },
   },
   {
@@ -198,7 +203,7 @@ function invalidReply(problem: string, asked: number): LogEntry {
 }
 
 /** What is thrown away is paid for too. */
-function costSoFar({ paid }: ModelRequest, { usage }: ModelReply): Usage {
+function costSoFar({ paid }: ModelRequest, { usage }: Pick<ModelReply, 'usage'>): Usage {
   return paid === undefined ? usage : addUsage(paid, usage);
 }
 
@@ -258,12 +263,14 @@ export async function askWithSecondChances(
       asking = next.asking;
       continue;
     }
-    if (response.type === 'failure') throw modelCallFailed(response);
-    const { reply } = response;
+    if (response.type === 'failure') {
+      throw modelCallFailed(withPlace(response, request, circumstances));
+    }
     if (response.type === 'invalid reply') {
       write(log, invalidReply(response.problem, MAX_INVALID_REPLIES));
-      throw cannotBeUsed(response.problem, reply);
+      throw cannotBeUsed(response);
     }
+    const { reply } = response;
     const usage = costSoFar(request, reply);
     return { reply: { ...reply, usage }, by: request.model, leftOut: request.leftOut };
   }
@@ -271,6 +278,21 @@ export async function askWithSecondChances(
 
 function write(log: Pick<Logger, 'info' | 'warn'>, [level, message, fields]: LogEntry): void {
   log[level](message, fields);
+}
+
+/** The API names a file by an index that nobody sees. */
+function withPlace(
+  failure: Failure,
+  { messages }: ModelRequest,
+  { dropped }: Circumstances,
+): Failure {
+  const { report, message } = failure;
+  const place = isAboutFiles(report, message)
+    ? earlierFileText(messages, message, dropped)
+    : undefined;
+  return place === undefined
+    ? failure
+    : { ...failure, message: `${message.replace(/\.?$/, '.')} ${place}` };
 }
 
 function modelCallFailed({ message, report, retryable, delayMs }: Failure): ApplicationFailure {
@@ -283,7 +305,7 @@ function modelCallFailed({ message, report, retryable, delayMs }: Failure): Appl
   });
 }
 
-function cannotBeUsed(problem: string, { requestId }: ModelReply): ApplicationFailure {
+function cannotBeUsed({ problem, requestId }: InvalidReply): ApplicationFailure {
   const report: ModelErrorReport = {
     type: 'invalid_reply',
     status: null,

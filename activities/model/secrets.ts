@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { ClientOptions } from '@anthropic-ai/sdk';
+import { isNestedDeeper } from '../../core/conversation/exact-json.ts';
 
 type Logger = NonNullable<ClientOptions['logger']>;
 type Middleware = NonNullable<ClientOptions['middleware']>[number];
@@ -9,63 +10,144 @@ export interface Secrets {
   /** Ignores texts of fewer than 8 characters: too much else would be blotted out. */
   add(value: string): void;
   /** The same text with `***` for every secret, and for what looks like one. */
-  redact(text: string): string;
+  readonly redact: (text: string) => string;
+  /**
+   * The same for the worker's own credentials alone. For what a tool returns: other users, passwords and
+   * tokens in it may be what was asked for.
+   */
+  readonly redactOwn: (text: string) => string;
 }
 
 const MIN_LENGTH = 8;
 /** A provider may make a new token every hour, and old ones are useless. */
 const MAX_KEPT = 200;
 
-const SENSITIVE_HEADER = /auth|key|token|secret|password|cookie/i;
+const SENSITIVE_HEADER =
+  /auth|key|token|secret|passw|cookie|credential|session|signature|assertion|jwt|otp/i;
+
+const ANTHROPIC_KEY = /\bsk-ant-[\w-]{8,}/g;
 
 /** What is secret wherever it stands. Google's tokens, for example, are not known here before they are sent. */
 const PATTERNS: readonly [RegExp, string][] = [
-  [/\bsk-ant-[\w-]{8,}/g, '***'],
   [/\bya29\.[\w-]+/g, '***'],
-  [/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '***'],
   [/\b(Bearer|Basic) +[\w.~+/=-]{16,}/gi, '$1 ***'],
   [/:\/\/[^\s/?#@]*@/g, '://***@'],
 ];
 
 export function createSecrets(): Secrets {
-  const kept = new Set<string>();
+  const kept = new Map<string, readonly string[]>();
+  const redactOwn = (text: string) => {
+    let clean = text;
+    // The longest first: one may hold another.
+    for (const form of [...kept.values()].flat().toSorted((a, b) => b.length - a.length)) {
+      clean = clean.replaceAll(form, '***');
+    }
+    return clean.replace(ANTHROPIC_KEY, '***');
+  };
   return {
+    redactOwn,
     add(value) {
-      for (const text of formsOf(value)) {
+      for (const text of plainForms(value)) {
         if (text.length < MIN_LENGTH) continue;
+        const forms = kept.get(text) ?? encodedForms(text);
         kept.delete(text);
-        kept.add(text);
+        kept.set(text, forms);
       }
-      for (const oldest of kept) {
+      for (const oldest of kept.keys()) {
         if (kept.size <= MAX_KEPT) break;
         kept.delete(oldest);
       }
     },
     redact(text) {
-      let clean = text;
-      // The longest first: one may hold another.
-      for (const secret of [...kept].toSorted((a, b) => b.length - a.length)) {
-        clean = clean.replaceAll(secret, '***');
-      }
+      let clean = redactOwn(text);
       for (const [pattern, instead] of PATTERNS) clean = clean.replace(pattern, instead);
-      return clean;
+      return clean.includes('eyJ') ? clean.replace(DOTTED, withoutJwt) : clean;
     },
   };
 }
 
-/** A credential without its scheme, a password without its user, and both as JSON and URLs have them. */
-function formsOf(value: string): string[] {
-  const [, scheme, rest = value] = /^(Bearer|Basic) +(.+)$/is.exec(value.trim()) ?? [];
-  const plain = [rest];
-  if (scheme?.toLowerCase() === 'basic') {
-    const userAndPassword = Buffer.from(rest, 'base64').toString();
-    plain.push(userAndPassword, userAndPassword.slice(userAndPassword.indexOf(':') + 1));
+/** A JSON Web Token may be in it. Found in two steps: in one, each "eyJ" of a long text is read to its end. */
+const DOTTED = /[\w.-]{10,}/g;
+
+function withoutJwt(run: string): string {
+  const parts = run.split('.');
+  const clean: string[] = [];
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as string;
+    const start = part.search(/\beyJ[\w-]/);
+    const isToken = start >= 0 && Boolean(parts[i + 1]) && Boolean(parts[i + 2]);
+    clean.push(isToken ? `${part.slice(0, start)}***` : part);
+    if (isToken) i += 2;
   }
-  return plain.flatMap((text) => [
+  return clean.join('.');
+}
+
+/** A credential without its scheme, and a password without its user. */
+function plainForms(value: string): string[] {
+  const [, scheme, rest = value] = /^(Bearer|Basic) +(.+)$/is.exec(value.trim()) ?? [];
+  if (scheme?.toLowerCase() !== 'basic') return [rest];
+  const userAndPassword = Buffer.from(rest, 'base64').toString();
+  return [rest, userAndPassword, userAndPassword.slice(userAndPassword.indexOf(':') + 1)];
+}
+
+/** A text as servers write it when they repeat it: in JSON, URLs and pages, in hex and in base64. */
+function encodedForms(secret: string): string[] {
+  const bytes = Buffer.from(secret);
+  const json = JSON.stringify(secret).slice(1, -1);
+  const url = encodeURIComponent(secret.toWellFormed());
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0'));
+  const units = secret.split('').map((unit) => unit.charCodeAt(0));
+  const unicode = units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+  const forms = [
+    secret,
+    json,
+    json.replaceAll('/', String.raw`\/`),
+    JSON.stringify(json).slice(1, -1),
+    url,
+    url.replaceAll('%20', '+'),
+    url.replaceAll(/%../g, (code) => code.toLowerCase()),
+    hex.map((code) => `%${code}`).join(''),
+    unicode,
+    hex.map((code) => String.raw`\x${code}`).join(''),
+    units.map((unit) => `&#${unit};`).join(''),
+    units.map((unit) => `&#x${unit.toString(16)};`).join(''),
+    secret.replaceAll(/[&<>"']/g, (mark) => ENTITIES[mark] as string),
+    hex.join(''),
+    ...[0, 1, 2].flatMap((before) => base64Forms(bytes, before)),
+  ];
+  const upper = forms.filter((form) => form !== secret).map(upperHex);
+  return [...new Set([...forms, ...upper])].filter((form) => form.length >= MIN_LENGTH);
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** The codes of a form in capitals, where it consists of codes. */
+function upperHex(form: string): string {
+  if (/^(?:[\da-f]{2})+$/.test(form)) return form.toUpperCase();
+  return form.replaceAll(/(?<=%|\\u|\\x|&#x)[\da-f]+/g, (code) => code.toUpperCase());
+}
+
+/**
+ * The base64 of a text that has so many bytes before it, modulo 3, such as a user and a colon: the
+ * characters that hold bytes of the text alone.
+ */
+function base64Forms(bytes: Buffer, before: number): string[] {
+  const all = Buffer.concat([Buffer.alloc(before), bytes]);
+  const from = Math.ceil((before * 8) / 6);
+  const to = Math.floor((all.length * 8) / 6);
+  const text = all.toString('base64').slice(from, to);
+  return [
     text,
-    JSON.stringify(text).slice(1, -1),
-    encodeURIComponent(text.toWellFormed()),
-  ]);
+    text.replaceAll('+', '-').replaceAll('/', '_'),
+    encodeURIComponent(text),
+    text.replaceAll('/', String.raw`\/`),
+  ];
 }
 
 /**
@@ -81,19 +163,44 @@ export function redactRejections(secrets: Secrets): Middleware {
     learn();
     const response = await next(request);
     if (response.ok) return response;
-    const text = await response.text().catch(String);
+    const text = await beginningOfBody(response).catch(String);
     // Again: where each request has a token of its own, newer ones may have replaced it meanwhile.
     learn();
     const headers = new Headers();
     for (const [name, value] of response.headers) headers.append(name, secrets.redact(value));
     // Some statuses must not have a body, not even an empty one.
     const body = text === '' ? null : secrets.redact(text);
-    return new Response(body, {
+    return new Response(body === null || isReadable(body) ? body : body.slice(0, MAX_PROSE), {
       status: response.status,
-      statusText: response.statusText,
+      statusText: secrets.redact(response.statusText),
       headers,
     });
   };
+}
+
+/** Of the body of an error, in characters. The API's own have some hundred. */
+const MAX_BODY = 64 * 1024;
+/** Of a body that cannot be read as JSON. Cut, it is not JSON, and the SDK takes it for prose. */
+const MAX_PROSE = 4_000;
+
+/** A proxy may answer with a page of megabytes, and searching it would hold up the whole worker. */
+async function beginningOfBody({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length >= MAX_BODY) break;
+  }
+  return text.slice(0, MAX_BODY);
+}
+
+/** The SDK writes the JSON of an error into its message, which fails where that is too deep. */
+function isReadable(body: string): boolean {
+  try {
+    return !isNestedDeeper(JSON.parse(body));
+  } catch {
+    return true;
+  }
 }
 
 /** The SDK's log, which hides the headers that it knows and no others. */

@@ -13,6 +13,7 @@ import {
   WORKER_SHUT_DOWN,
 } from '../../core/calls/texts.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
+import type { EarlierAttempts } from '../../core/calls/tool-call.ts';
 import type { AttemptReport, HeartbeatRecord } from '../../core/failures.ts';
 import {
   heartbeatRecord,
@@ -22,6 +23,8 @@ import {
 } from '../../core/failures.ts';
 import { jsonBytes } from '../../core/json.ts';
 import { keepAlive } from '../heartbeat.ts';
+import type { Secrets } from '../model/secrets.ts';
+import { redactJson } from './redact.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 const STOP_GRACE_MS = 5_000;
@@ -57,11 +60,18 @@ export async function beginAttempt(
   activity: Context,
   repeatable: boolean,
   abandoned: Set<AbandonedTool>,
+  { secrets, before }: { secrets: Secrets; before: EarlierAttempts | undefined },
 ): Promise<ToolAttempt> {
-  const { attempt, startToCloseTimeoutMs } = activity.info;
+  const { startToCloseTimeoutMs } = activity.info;
+  // Those of the activities that were lost with a worker are counted as well.
+  const attempt = activity.info.attempt + (before?.attempts ?? 0);
   const startedAt = Date.now();
   const earlier = heartbeatRecord(activity.info.heartbeatDetails);
-  let record: HeartbeatRecord = { attempt, begun: true, details: earlier?.details };
+  let record: HeartbeatRecord = {
+    attempt,
+    begun: true,
+    details: earlier?.details ?? before?.details,
+  };
 
   if (!repeatable) {
     // Pause, reset and unpause in the Temporal UI start another attempt whatever the retry policy says.
@@ -105,10 +115,10 @@ export async function beginAttempt(
       if (isStopped()) onStop();
       return stopped.signal;
     },
-    heartbeatDetails: earlier?.details,
+    heartbeatDetails: record.details,
     heartbeat(details) {
       rejectLargeDetails(details);
-      record = { attempt, begun: true, details };
+      record = { attempt, begun: true, details: redactJson(details, secrets.redactOwn) };
       activity.heartbeat(record);
     },
     report,
@@ -130,7 +140,8 @@ export async function beginAttempt(
         if (isStopped()) stop();
       });
     },
-    interruption: () => (isStopped() ? interruption(activity, repeatable, report()) : undefined),
+    interruption: () =>
+      isStopped() ? interruption(activity, repeatable, { report: report(), record }) : undefined,
     end() {
       clearTimeout(deadline);
       cancellationSignal.removeEventListener('abort', onStop);
@@ -166,7 +177,11 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
 }
 
 /** The failure of an interrupted attempt: it depends on what interrupted it. */
-function interruption(activity: Context, repeatable: boolean, report: AttemptReport): Error {
+function interruption(
+  activity: Context,
+  repeatable: boolean,
+  { report, record }: { report: AttemptReport; record: HeartbeatRecord },
+): Error {
   const { cancellationSignal, cancellationDetails } = activity;
   if (!cancellationSignal.aborted) {
     // Its own clock: the server's timeout may be up to a second late, and takes no report.
@@ -183,7 +198,8 @@ function interruption(activity: Context, repeatable: boolean, report: AttemptRep
       ? ApplicationFailure.create({
           message: WORKER_SHUT_DOWN,
           type: WORKER_SHUTDOWN,
-          details: [report],
+          // For the next attempt, which is another activity.
+          details: record.details === undefined ? [report] : [report, record.details],
         })
       : unknownOutcome(WORKER_SHUT_DOWN, report);
   }

@@ -13,7 +13,6 @@ const encoded = z.strictObject({
 const linked = z.strictObject({ type: z.literal('url'), url: z.string() });
 const uploaded = z.strictObject({ type: z.literal('file'), file_id: z.string() });
 const plain = z.strictObject({ type: z.literal('text'), media_type: z.string(), data: z.string() });
-const composed = z.strictObject({ type: z.literal('content'), content: z.unknown() });
 
 // The API rejects texts without any visible character as well.
 const text = z.strictObject({ type: z.literal('text'), text: z.string().regex(/\S/), ...extras });
@@ -22,6 +21,10 @@ const image = z.strictObject({
   source: z.union([encoded, linked, uploaded]),
   transformations: z.unknown().optional(),
   ...extras,
+});
+const composed = z.strictObject({
+  type: z.literal('content'),
+  content: z.union([z.string(), z.array(z.union([text, image]))]),
 });
 const document = z.strictObject({
   type: z.literal('document'),

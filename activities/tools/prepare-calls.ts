@@ -1,22 +1,27 @@
-import { activityInfo } from '@temporalio/activity';
+import { activityInfo, log } from '@temporalio/activity';
+import type { Logger } from '@temporalio/common';
 import { ApplicationFailure } from '@temporalio/common';
-import { accessOf } from '../../agents/access-option.ts';
+import { accessInTime } from '../../agents/access-option.ts';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
+import { inTime } from '../../agents/in-time.ts';
 import type { Access } from '../../core/calls/order.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import {
   CODE_CANNOT_WAIT_FOR_APPROVAL,
-  invalidInputText,
+  inexactInputText,
+  inputProblemText,
   noActionText,
   toolGoneText,
   unknownToolText,
 } from '../../core/calls/texts.ts';
+import type { Inexact, WithExactTexts } from '../../core/conversation/exact-json.ts';
+import { findInexact } from '../../core/conversation/exact-json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
-import { TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import { causeChain, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
 import { defined, isRecord, shorten } from '../../core/json.ts';
 import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agent.ts';
 
@@ -27,16 +32,22 @@ import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agen
 export async function prepareCalls(
   agent: AgentDefinition,
   calls: readonly ToolUse[],
-  { context, pinned }: { context?: unknown; pinned?: readonly string[] } = {},
+  { pinned, ...circumstances }: Circumstances & { pinned?: readonly string[] } = {},
 ): Promise<(PreparedCall | MissingCall)[]> {
   return await Promise.all(
     calls.map(async (call) => {
       if (!agent.tools.has(call.name) && pinned?.includes(call.name) === true) {
         return { type: 'missing' } as const;
       }
-      return await prepareNewCall(agent, call, context);
+      return await prepareNewCall(agent, call, circumstances);
     }),
   );
+}
+
+interface Circumstances {
+  /** That of the turn. */
+  context?: unknown;
+  log?: Pick<Logger, 'warn'>;
 }
 
 export interface PrepareCallArgs {
@@ -52,9 +63,10 @@ export function createPrepareCall(registry: AgentRegistry) {
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing } = args;
     const agent = registeredAgent(registry, args.agent);
-    if (missing === undefined) return (await prepareCall(agent, call)).prepared;
+    // What a person has written is not what the model's JSON says.
+    if (missing === undefined) return (await prepareCall(agent, withoutTexts(call))).prepared;
     if (agent.tools.has(call.name)) {
-      return await prepareNewCall(agent, call, missing.context);
+      return await prepareNewCall(agent, call, { ...missing, log });
     }
     const message = toolGoneText(call.name);
     if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
@@ -71,11 +83,11 @@ export function createPrepareCall(registry: AgentRegistry) {
 async function prepareNewCall(
   agent: AgentDefinition,
   call: ToolUse,
-  context?: unknown,
+  circumstances: Circumstances,
 ): Promise<PreparedCall> {
   const { tool, input, prepared } = await prepareCall(agent, call);
   if (prepared.type === 'invalid' || tool === undefined) return prepared;
-  const approval = await needsApproval(agent, tool, input, context);
+  const approval = await needsApproval(agent, tool, input, circumstances);
   if (!approval) return prepared;
   return isCalledByCode(call)
     ? { type: 'invalid', message: CODE_CANNOT_WAIT_FOR_APPROVAL }
@@ -99,9 +111,11 @@ async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Prepa
   if (action !== undefined && call.toolset_name !== call.name) {
     return invalid(noActionText(call.name), action);
   }
+  const inexact = inexactIn(call);
+  if (inexact !== undefined) return invalid(inexactInputText(call.name, inexact), action);
   const parsed = await tool.parse(call.input);
-  if (!parsed.ok) return invalid(invalidInputText(call.name, parsed.problem), action);
-  const access = action ?? accessOf(tool.access, parsed.value);
+  if (!parsed.ok) return invalid(inputProblemText(call.name, parsed), action);
+  const access = action ?? (await accessInTime(tool.access, parsed.value));
   return {
     tool,
     input: parsed.value,
@@ -111,6 +125,16 @@ async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Prepa
       ...defined({ access }),
     },
   };
+}
+
+function inexactIn({ plait_json: texts }: ToolUse & WithExactTexts): Inexact | undefined {
+  const text = texts?.['input'];
+  return text === undefined ? undefined : findInexact(text);
+}
+
+function withoutTexts(call: ToolUse & WithExactTexts): ToolUse {
+  const { plait_json: _, ...rest } = call;
+  return rest;
 }
 
 /**
@@ -126,28 +150,50 @@ function invalid(message: string, access?: Access): Preparation {
   return { prepared: { type: 'invalid', message, ...defined({ access }) } };
 }
 
-/** Only a clear no lets a call run without a person: a function that throws or returns nothing asks one. */
+/** Only a clear no lets a call run unseen: a function that throws, or does not answer, asks. */
 async function needsApproval(
   agent: AgentDefinition,
-  { approval }: Tool,
+  { name, approval }: Tool,
   input: unknown,
-  context?: unknown,
+  { context, log }: Circumstances,
 ): Promise<boolean> {
   if (approval === 'never') return false;
   if (approval === 'always') return true;
   try {
-    return (await approval(input, { context: await agent.parseContext(context) })) !== false;
-  } catch {
+    const parsed = await agent.parseContext(context);
+    return (await inTime(() => approval(input, { context: parsed }))) !== false;
+  } catch (error) {
+    const problem = causeChain(error);
+    log?.warn(`The approval function of ${name} failed, so a person is asked`, { problem });
     return true;
   }
 }
 
+const MAX_SUMMARY = 120;
+
 /** The arguments in a line: `customer_id: 1234, plan: pro`. */
 export function summarize(input: unknown): string {
   if (!isRecord(input)) return '';
-  const fields = Object.entries(input).map(([key, value]) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return `${key}: ${shorten(text.replaceAll(/\s+/g, ' '), 40)}`;
-  });
-  return shorten(fields.join(', '), 120);
+  let summary = '';
+  for (const [key, value] of Object.entries(input)) {
+    if (summary.length > MAX_SUMMARY) break;
+    summary += `${summary === '' ? '' : ', '}${key}: ${shorten(lineOf(value), 40)}`;
+  }
+  return shorten(summary, MAX_SUMMARY);
+}
+
+function lineOf(value: unknown): string {
+  // Of a text of megabytes, what is shown stands at the beginning.
+  return (typeof value === 'string' ? value : jsonOf(value))
+    .slice(0, 1_000)
+    .replaceAll(/[\t\n\v\f\r ]+/g, ' ');
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // It is nested too deeply.
+    return '…';
+  }
 }

@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import { INVALID_TOOL_RESULT } from '../../core/failures.ts';
+import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import { InvalidToolResultError } from './result.ts';
 import { present, registeredTool } from './run-tool.ts';
@@ -13,7 +14,11 @@ export interface PresentResultArgs extends ToolCallArgs {
   value: unknown;
 }
 
-export function createPresentResult(registry: AgentRegistry, store: TranscriptStore) {
+export function createPresentResult(
+  registry: AgentRegistry,
+  store: TranscriptStore,
+  secrets: Secrets,
+) {
   /** Shows a value from outside to the model as a tool's result is shown. */
   return async function presentCompletion(args: PresentResultArgs): Promise<ToolReturn> {
     const startedAt = Date.now();
@@ -24,6 +29,7 @@ export function createPresentResult(registry: AgentRegistry, store: TranscriptSt
         registry,
         tool,
         store,
+        secrets,
         callId: args.callId,
         args,
       });
@@ -31,7 +37,7 @@ export function createPresentResult(registry: AgentRegistry, store: TranscriptSt
     } catch (error) {
       if (!(error instanceof InvalidToolResultError)) throw error;
       // Another attempt would get the same value.
-      throw ApplicationFailure.nonRetryable(error.message, INVALID_TOOL_RESULT);
+      throw ApplicationFailure.nonRetryable(secrets.redact(error.message), INVALID_TOOL_RESULT);
     }
   };
 }

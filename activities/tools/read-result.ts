@@ -4,7 +4,7 @@ import type { Tool } from '../../agents/define-tool.ts';
 import type { ReadResultInput } from '../../agents/read-result.ts';
 import { pageOf, readResultTool } from '../../agents/read-result.ts';
 import type { StoredResult } from '../../core/calls/outcome.ts';
-import { invalidInputText, notKeptText } from '../../core/calls/texts.ts';
+import { inputProblemText, notKeptText } from '../../core/calls/texts.ts';
 import { DEFAULT_RESULT_BYTES } from '../../core/conversation/cut-result.ts';
 import { INVALID_TOOL_INPUT } from '../../core/failures.ts';
 import { READ_RESULT } from '../../core/names.ts';
@@ -49,7 +49,7 @@ export function createReadResult(store: Pick<TranscriptStore, 'readKept'>) {
     stored: StoredResult | undefined,
   ): Promise<string> {
     const parsed = await readResultTool.parse(input);
-    if (!parsed.ok) throw invalid(invalidInputText(READ_RESULT, parsed.problem));
+    if (!parsed.ok) throw invalid(inputProblemText(READ_RESULT, parsed));
     const { id, offset, limit } = parsed.value as ReadResultInput;
     if (stored === undefined) throw invalid(notKeptText(id));
     return pageOf(await store.readKept(stored), offset, limit);

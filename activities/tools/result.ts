@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { StoredResult } from '../../core/calls/outcome.ts';
 import {
   cannotBeShownText,
@@ -23,6 +24,9 @@ import { jsonBytes } from '../../core/json.ts';
 import { MAX_RESULT_BYTES } from '../../core/turn/payload-room.ts';
 import type { KeptText, TranscriptStore } from '../transcript/store.ts';
 import { isContentBlock } from './content-block.ts';
+import { liftFiles, mayHoldFiles } from './lift-files.ts';
+import { redactAll } from './redact.ts';
+import { NotDataError, toData } from './to-data.ts';
 
 /** The tool ran, but what it returned cannot be given to the model. */
 export class InvalidToolResultError extends Error {
@@ -35,6 +39,9 @@ export class InvalidToolResultError extends Error {
  * reject payloads above 50 MiB, and no model reads on through hundreds of pages.
  */
 export const MAX_KEPT_BYTES = 20_000_000;
+
+/** In characters. To measure and to cut a longer text would hold up the other calls of the worker. */
+const MAX_TEXT = 25_000_000;
 
 /** The call has succeeded, but its time limit runs on: it must not fail because a storage hangs. */
 const KEEP_TIMEOUT_MS = 10_000;
@@ -55,6 +62,8 @@ export interface PresentOptions {
   /** Limit for the text in bytes of JSON, where the results of a batch have to fit into one payload. */
   textLimit?: number | undefined;
   store: Pick<TranscriptStore, 'hasStorage' | 'keep' | 'takeOut'>;
+  /** Takes the worker's credentials out of a text. @default leaves it as it is */
+  redact?: (text: string) => string;
 }
 
 export interface PresentedResult {
@@ -78,14 +87,17 @@ export async function presentResult(
   const fits = (shown: ToolResultContent) =>
     jsonBytes(shown) <= payloadLimit &&
     (textLimit === Number.POSITIVE_INFINITY || jsonBytes(resultText(shown)) <= textLimit);
-  const content = await withoutData(checkedContent(value), options.store);
+  const checked = checkedContent(value);
+  const clean = options.redact === undefined ? checked : await redactAll(checked, options.redact);
+  const content = await withoutData(clean, options.store);
   const text = resultText(content);
+  await othersFirst(text);
   if (utf8Bytes(text) <= maxResultBytes && fits(content)) return { content };
 
-  const bytes = jsonBytes(content);
   const room = payloadLimit - jsonBytes(withoutTexts(content));
-  if (room < MIN_TEXT_BYTES) throw tooLarge(bytes, payloadLimit, content);
+  if (room < MIN_TEXT_BYTES) throw tooLarge(jsonBytes(content), payloadLimit, content);
   const { kept, tellRest } = await keepRest(text, options);
+  await othersFirst(text);
   // How much longer the text is as JSON, and how many notices come on top, shows only when it is cut.
   const most = Math.min(maxResultBytes, room, textLimit);
   for (let limit = most; limit >= 1; limit = Math.floor(limit * 0.9)) {
@@ -95,7 +107,12 @@ export async function presentResult(
       ? { content: shown }
       : { content: shown, stored: { callId: options.callId, ...kept } };
   }
-  throw tooLarge(bytes, payloadLimit, content);
+  throw tooLarge(jsonBytes(content), payloadLimit, content);
+}
+
+/** Large texts take several steps of a tenth of a second. Between them other calls have their turn. */
+async function othersFirst(text: string): Promise<void> {
+  if (text.length > 1_000_000) await setImmediate();
 }
 
 /** Where they cannot be stored, images and documents stay where they are, and have to fit. */
@@ -117,10 +134,16 @@ async function keepRest(
   { callId, store }: PresentOptions,
 ): Promise<{ kept?: KeptText; tellRest: (leftOut: Span) => string }> {
   if (!store.hasStorage) return { tellRest: () => REST_IS_LOST };
-  if (jsonBytes(text) > MAX_KEPT_BYTES) return { tellRest: () => REST_IS_TOO_LONG };
+  if (isTooLongToKeep(text)) return { tellRest: () => REST_IS_TOO_LONG };
   const kept = await inTime(store.keep(text));
   if (kept === undefined) return { tellRest: () => REST_WAS_NOT_KEPT };
   return { kept, tellRest: (leftOut) => readRestText(callId, leftOut) };
+}
+
+/** Measured only where it may matter: in JSON a character takes up to six bytes. */
+function isTooLongToKeep(text: string): boolean {
+  if (text.length * 6 < MAX_KEPT_BYTES) return false;
+  return text.length + 2 > MAX_KEPT_BYTES || jsonBytes(text) > MAX_KEPT_BYTES;
 }
 
 /** `undefined` where it fails or takes too long. */
@@ -165,24 +188,29 @@ function checkedContent(value: unknown): ToolResultContent {
   throw new InvalidToolResultError(cannotBeShownText(problem));
 }
 
-function toContent(value: unknown): ToolResultContent {
-  if (value === undefined || value === null) return NOTHING_RETURNED;
-  // The API rejects texts without any visible character.
-  if (typeof value === 'string')
-    return value.trim() === '' ? NOTHING_RETURNED : value.toWellFormed();
-  const json = toJson(value);
-  return isBlocks(value) ? wellFormed(json) : json.toWellFormed();
+/** The API rejects texts without any visible character. */
+function asText(text: string): string {
+  return text.trim() === '' ? NOTHING_RETURNED : text.toWellFormed();
 }
 
-function toJson(value: unknown): string {
-  let problem = `a ${typeof value} has no JSON`;
-  try {
-    const json = JSON.stringify(value) as string | undefined;
-    if (json !== undefined) return json;
-  } catch (error) {
-    problem = error instanceof Error ? error.message : String(error);
+function toContent(value: unknown): ToolResultContent {
+  if (value === undefined || value === null) return NOTHING_RETURNED;
+  if (typeof value === 'string') {
+    if (value.length > MAX_TEXT) throw tooLarge(value.length, MAX_TEXT, '');
+    return asText(value);
   }
-  throw new InvalidToolResultError(noJsonText(problem));
+  try {
+    const data = toData(value);
+    // A bigint, or a number such as NaN.
+    if (typeof value !== 'object' && typeof data === 'string') return asText(data);
+    const json = JSON.stringify(data);
+    if (isBlocks(data)) return wellFormed(json);
+    const blocks = mayHoldFiles(json) ? liftFiles(data) : undefined;
+    return blocks === undefined ? json.toWellFormed() : wellFormed(JSON.stringify(blocks));
+  } catch (error) {
+    if (!(error instanceof NotDataError)) throw error;
+    throw new InvalidToolResultError(noJsonText(error.message));
+  }
 }
 
 function isBlocks(value: unknown): value is ToolResultBlock[] {

@@ -7,22 +7,26 @@ import type { Tool, ToolContext } from '../../agents/define-tool.ts';
 import { isToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
 import type { StoredResult } from '../../core/calls/outcome.ts';
-import { invalidInputText, toolMissingHereText } from '../../core/calls/texts.ts';
+import { inputProblemText, toolMissingHereText } from '../../core/calls/texts.ts';
 import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import {
   causeChain,
   INVALID_TOOL_INPUT,
   INVALID_TOOL_RESULT,
+  isErrorValue,
+  kindOf,
   TOOL_NOT_REGISTERED,
 } from '../../core/failures.ts';
-import { shorten } from '../../core/json.ts';
+import { defined, shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
+import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
 import type { AbandonedTool } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
 import { isReadResult } from './read-result.ts';
+import { stackText } from './redact.ts';
 import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
 import { AsyncCompletion, toolContext } from './tool-context.ts';
@@ -34,6 +38,7 @@ export function createRunTool(
   registry: AgentRegistry,
   store: TranscriptStore,
   abandoned: Set<AbandonedTool>,
+  secrets: Secrets,
 ) {
   /**
    * The one function behind every tool's activity type: finds the tool by agent and name, parses the
@@ -42,20 +47,32 @@ export function createRunTool(
   return async function runTool(input: unknown, args: ToolCallArgs): Promise<ToolReturn> {
     const activity = Context.current();
     const tool = registeredTool(registry, args.agent, activity.info.activityType);
-    const [parsedInput, context] = await parse(registry, tool, input, args);
-    const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned);
+    const [parsedInput, context] = await parse(registry, tool, input, args).catch(
+      (error: unknown) => {
+        throw notBegun(error, activity, secrets);
+      },
+    );
+    const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned, {
+      secrets,
+      before: args.earlier,
+    });
     try {
-      const ctx = toolContext(activity, attempt, { input, args, context });
+      const ctx = toolContext(activity, attempt, { input, args, context, secrets });
       const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
       if (value instanceof AsyncCompletion) {
         const { key, timeout } = value;
         return { type: 'later', later: { key, timeout }, ...attempt.report() };
       }
+      // JSON would make `{}` of it, and nobody returns one for a success.
+      if (isErrorValue(value)) throw value;
       const callId = activity.info.activityId;
-      const presented = await present(value, { registry, tool, store, callId, args });
+      const presented = await present(value, { registry, tool, store, secrets, callId, args });
       return { type: 'result', ...presented, ...attempt.report() };
     } catch (error) {
-      throw attempt.interruption() ?? toolFailure(error, tool, attempt.report());
+      const interruption = attempt.interruption();
+      if (interruption !== undefined) throw interruption;
+      logStack(error, activity, secrets);
+      throw toolFailure(error, tool, { report: attempt.report(), secrets });
     } finally {
       attempt.end();
     }
@@ -66,6 +83,7 @@ interface PresentedCall {
   registry: AgentRegistry;
   tool: Tool;
   store: TranscriptStore;
+  secrets: Secrets;
   callId: string;
   args: ToolCallArgs;
 }
@@ -73,13 +91,14 @@ interface PresentedCall {
 /** What the model sees of a value, under the limits of the tool and of the batch. */
 export async function present(
   value: unknown,
-  { registry, tool, store, callId, args }: PresentedCall,
+  { registry, tool, store, secrets, callId, args }: PresentedCall,
 ): Promise<PresentedResult> {
   const presented = await presentResult(value, {
     callId,
     maxResultBytes: tool.maxResultBytes,
     payloadLimit: args.maxResultBytes,
     textLimit: args.maxTextBytes,
+    redact: secrets.redactOwn,
     store: mayBeKept(registeredAgent(registry, args.agent), tool)
       ? store
       : { ...store, hasStorage: false },
@@ -114,10 +133,12 @@ async function parse(
 ): Promise<[input: unknown, context: unknown]> {
   const parsed = await tool.parse(input);
   if (!parsed.ok) {
-    throw ApplicationFailure.nonRetryable(
-      invalidInputText(tool.name, parsed.problem),
-      INVALID_TOOL_INPUT,
-    );
+    throw ApplicationFailure.create({
+      message: inputProblemText(tool.name, parsed),
+      type: INVALID_TOOL_INPUT,
+      // The input was checked with the reply: this worker has no time just now.
+      nonRetryable: parsed.givenUpAfter === undefined,
+    });
   }
   return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
 }
@@ -132,13 +153,47 @@ async function start(
   return await (isReadResult(tool) ? tool.runStored(input, stored) : tool.run(input, ctx));
 }
 
+/** What the author of the tool needs. The model and history have the texts of the errors alone. */
+function logStack(error: unknown, { log, info }: Context, secrets: Secrets): void {
+  log.warn('A tool failed', {
+    tool: info.activityType,
+    turnId: info.workflowExecution?.workflowId,
+    callId: info.activityId,
+    attempt: info.attempt,
+    error: stackText(error, secrets.redact),
+  });
+}
+
+/** A schema or a context check of the agent threw. The failure may be retried: nothing has begun. */
+function notBegun(error: unknown, activity: Context, secrets: Secrets): ApplicationFailure {
+  const isOwn = error instanceof ApplicationFailure;
+  if (!isOwn) logStack(error, activity, secrets);
+  return ApplicationFailure.create({
+    message: failureText(error, secrets),
+    type: errorName(error),
+    nonRetryable: isOwn && error.nonRetryable === true,
+    ...defined({ nextRetryDelay: nextRetryDelay(error) }),
+  });
+}
+
+function failureText(error: unknown, secrets: Secrets): string {
+  return shorten(secrets.redact(causeChain(error)).toWellFormed(), MAX_MESSAGE);
+}
+
 /** Once a tool that is not repeatable has begun, every exit is final. */
-function toolFailure(error: unknown, tool: Tool, report: AttemptReport): ApplicationFailure {
+function toolFailure(
+  error: unknown,
+  tool: Tool,
+  { report, secrets }: { report: AttemptReport; secrets: Secrets },
+): ApplicationFailure {
   const final = !tool.policy.repeatable || isFinal(error);
   const delay = nextRetryDelay(error);
   return ApplicationFailure.create({
-    message: shorten(causeChain(error).toWellFormed(), MAX_MESSAGE),
-    type: error instanceof InvalidToolResultError ? INVALID_TOOL_RESULT : errorName(error),
+    message: failureText(error, secrets),
+    type:
+      error instanceof InvalidToolResultError
+        ? INVALID_TOOL_RESULT
+        : secrets.redact(errorName(error)),
     nonRetryable: final,
     details: [report],
     ...(delay === undefined || final ? {} : { nextRetryDelay: delay }),
@@ -160,5 +215,5 @@ function nextRetryDelay(error: unknown): number | undefined {
 
 function errorName(error: unknown): string {
   if (error instanceof ApplicationFailure) return error.type ?? 'ApplicationFailure';
-  return error instanceof Error ? error.name : typeof error;
+  return isErrorValue(error) ? kindOf(error) : typeof error;
 }

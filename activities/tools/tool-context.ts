@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Context } from '@temporalio/activity';
+import type { LogMetadata, Logger } from '@temporalio/common';
 import { z } from 'zod';
 import { checkOptions, duration } from '../../agents/check-options.ts';
 import type { Later, LaterOptions, ToolContext } from '../../agents/define-tool.ts';
@@ -8,28 +9,36 @@ import { CODE_CANNOT_WAIT_FOR_COMPLETION } from '../../core/calls/texts.ts';
 import { encodeCallToken } from '../../core/calls/token.ts';
 import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
+import { isErrorValue } from '../../core/failures.ts';
 import { canonicalJson } from '../../core/json.ts';
+import type { Secrets } from '../model/secrets.ts';
 import type { ToolAttempt } from './attempt.ts';
+import { redactJson, stackText } from './redact.ts';
 
 /** What `run` gets beside its input. */
 export function toolContext(
   activity: Context,
   attempt: ToolAttempt,
-  { input, args, context }: { input: unknown; args: ToolCallArgs; context: unknown },
+  {
+    input,
+    args,
+    context,
+    secrets,
+  }: { input: unknown; args: ToolCallArgs; context: unknown; secrets: Secrets },
 ): ToolContext {
   const key = () => keyOf(activity, input, args);
   return {
     get idempotencyKey() {
       return key();
     },
-    attempt: activity.info.attempt,
+    attempt: attempt.report().attempt,
     get signal() {
       return attempt.signal;
     },
     heartbeat: (details) => attempt.heartbeat(details),
     heartbeatDetails: attempt.heartbeatDetails,
     context,
-    log: activity.log,
+    log: redactedLog(activity.log, secrets),
     later(options) {
       // Before there is a token, so before anything outside can begin.
       if (args.byCode === true) {
@@ -38,6 +47,36 @@ export function toolContext(
       return new AsyncCompletion(activity, key(), options);
     },
   };
+}
+
+function redactedLog(log: Logger, secrets: Secrets): Logger {
+  const clean = (message: string, meta: LogMetadata | undefined): [string, LogMetadata?] => {
+    const text = secrets.redact(message);
+    return meta === undefined ? [text] : [text, cleanMeta(meta, secrets)];
+  };
+  return {
+    log: (level, message, meta) => void log.log(level, ...clean(message, meta)),
+    trace: (message, meta) => void log.trace(...clean(message, meta)),
+    debug: (message, meta) => void log.debug(...clean(message, meta)),
+    info: (message, meta) => void log.info(...clean(message, meta)),
+    warn: (message, meta) => void log.warn(...clean(message, meta)),
+    error: (message, meta) => void log.error(...clean(message, meta)),
+  };
+}
+
+/** An error is shown by its stacks, and what JSON cannot show is left to the logger. */
+function cleanMeta(meta: LogMetadata, secrets: Secrets): LogMetadata {
+  return Object.fromEntries<unknown>(
+    Reflect.ownKeys(meta).map((name) => {
+      const value: unknown = Reflect.get(meta, name);
+      if (isErrorValue(value)) return [name, stackText(value, secrets.redact)];
+      try {
+        return [name, redactJson(value, secrets.redact)];
+      } catch {
+        return [name, value];
+      }
+    }),
+  );
 }
 
 /** What a tool returns for a call that waits to be completed from outside. */

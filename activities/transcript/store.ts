@@ -7,15 +7,21 @@ import type { StoredResult } from '../../core/calls/outcome.ts';
 import { hasCompaction } from '../../core/conversation/compaction.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import type { StoredData } from '../../core/conversation/stored-data.ts';
-import { putBackData, storedData, takeOutData } from '../../core/conversation/stored-data.ts';
+import {
+  putBackData,
+  storedData,
+  takeOutData,
+  withoutLookAlikes,
+} from '../../core/conversation/stored-data.ts';
 import type { Segment } from '../../core/conversation/transcript.ts';
 import { segmentsToAbsorb } from '../../core/conversation/transcript.ts';
 import {
   causeChain,
   INVALID_TURN,
   STORAGE_FAILED,
-  STORED_OBJECT_LOST,
+  STORED_OBJECT_DAMAGED,
 } from '../../core/failures.ts';
+import { isGone } from '../../storage/content.ts';
 import { partDigest, readPart, writePart } from '../../storage/stored-part.ts';
 
 /** Where transcripts and specs lie outside of history. Without a storage, everything stays inline. */
@@ -33,7 +39,10 @@ export interface TranscriptStore {
   /** Keeps the full text of a result that is cut for the model. */
   keep(text: string): Promise<KeptText>;
   readKept(kept: KeptText): Promise<string>;
-  /** Messages or blocks whose images and documents lie in the storage, where they are large and there is one. */
+  /**
+   * Messages or blocks, as a tool or the model has given them, whose images and documents lie in the
+   * storage, where they are large and there is one. A reference in them is not Plait's, and becomes a text.
+   */
   takeOut<T>(value: T): Promise<T>;
   /** The same with the data in its place, byte for byte. */
   putBack<T>(value: T): Promise<T>;
@@ -53,8 +62,8 @@ const CACHE_BYTES = 64 * 1024 * 1024;
  */
 const WRITTEN_MS = 3_600_000;
 
-/** Attempts to read a lost object: a worker with another storage may have made the first ones. */
-const LOST_ATTEMPTS = 3;
+/** Attempts to read an object that is gone: a worker with another storage may have made the first ones. */
+const GONE_ATTEMPTS = 3;
 
 interface Stored {
   digest: string;
@@ -103,7 +112,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       if (storage === undefined) throw new Error('this worker has no storage');
       const value = await readPart<object>(storage, stored.claim, codecs());
       const json = JSON.stringify(value);
-      if (partDigest(json) !== stored.digest) throw new Error('its content has changed');
+      if (partDigest(json) !== stored.digest) throw changedContent(stored);
       cache.set(stored.digest, { value }, { size: Math.max(1, Buffer.byteLength(json)) });
       return value;
     } catch (error) {
@@ -131,8 +140,13 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     const { digest, claim } = await write(driver, { data }, 'an image or a document', files);
     return { type: 'plait.stored', digest, claim, bytes: Buffer.byteLength(data) };
   };
-  const readFile = async (stored: StoredData): Promise<string> =>
-    ((await read(stored, 'an image or a document', files)) as { data: string }).data;
+  const readFile = async (stored: StoredData): Promise<string> => {
+    const what = 'an image or a document';
+    const { data } = (await read(stored, what, files)) as { data?: unknown };
+    if (typeof data === 'string') return data;
+    // A plain client may give a reference to any other object.
+    throw storageFailed(`Cannot read ${what} from the storage`, changedContent(stored));
+  };
 
   return {
     hasStorage: storage !== undefined,
@@ -173,18 +187,29 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
       const value = await read(kept, 'the rest of a result', keptTexts);
       return (value as { text: string }).text;
     },
-    takeOut: async (value) =>
-      storage === undefined ? value : await takeOutData(value, (data) => storeFile(storage, data)),
+    async takeOut(value) {
+      const given = withoutLookAlikes(value);
+      if (storage === undefined) return given;
+      return await takeOutData(given, (data) => storeFile(storage, data));
+    },
     putBack: (value) => putBackData(value, readFile),
   };
 }
 
 function storageFailed(what: string, error: unknown): ApplicationFailure {
-  const lost = error instanceof ApplicationFailure && error.type === STORED_OBJECT_LOST;
-  // A storage that is away comes back. An object that it has lost does not.
-  const nonRetryable = lost && activityInfo().attempt >= LOST_ATTEMPTS;
-  const message = `${what}: ${causeChain(error)}. Give every worker of the task queue the same \`storage\`, and check that it is up.`;
+  // A storage that is away comes back. An object that is gone does not.
+  const gone = isGone(error);
+  const nonRetryable = gone && activityInfo().attempt >= GONE_ATTEMPTS;
+  const advice = gone
+    ? 'Give every worker of the task queue the same `storage`, and restore the object from a backup if it was lost.'
+    : 'Give every worker of the task queue the same `storage`, and check that it is up.';
+  const message = `${what}: ${causeChain(error).replace(/\.$/, '')}. ${advice}`;
   return ApplicationFailure.create({ message, type: STORAGE_FAILED, nonRetryable });
+}
+
+function changedContent({ claim }: Pick<Stored, 'claim'>): ApplicationFailure {
+  const message = `its content has changed (${Object.values(claim).join(', ')})`;
+  return ApplicationFailure.nonRetryable(message, STORED_OBJECT_DAMAGED);
 }
 
 /** Without a storage the spec travels with every model call, beside the conversation. */

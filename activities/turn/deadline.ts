@@ -4,6 +4,8 @@ import { TIME_IS_UP } from '../../core/failures.ts';
 
 export interface TurnDeadline {
   signal: AbortSignal;
+  /** How much of it is left, in milliseconds; for ever, where it has no limit. */
+  left: () => number;
   stop: () => void;
 }
 
@@ -36,13 +38,15 @@ export function turnDeadline(
   elapsed: number,
 ): TurnDeadline {
   const controller = new AbortController();
-  if (wallTime === undefined) return { signal: controller.signal, stop: () => undefined };
-  const left = wallTime - Math.max(0, scheduledAt - begunAt) - elapsed;
+  const before = Math.max(0, scheduledAt - begunAt) + elapsed;
+  const since = stopwatch();
+  const left = () => (wallTime ?? Infinity) - before - since();
+  if (wallTime === undefined) return { signal: controller.signal, left, stop: () => undefined };
   const up = () =>
     controller.abort(
       ApplicationFailure.nonRetryable('The time for the turn is up.', TIME_IS_UP, wallTime),
     );
-  if (left <= 0) up();
-  const timer = setTimeout(up, Math.min(left, LONGEST_MS));
-  return { signal: controller.signal, stop: () => clearTimeout(timer) };
+  if (left() <= 0) up();
+  const timer = setTimeout(up, Math.min(left(), LONGEST_MS));
+  return { signal: controller.signal, left, stop: () => clearTimeout(timer) };
 }

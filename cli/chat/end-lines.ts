@@ -3,7 +3,7 @@ import type { TurnResult } from '../../core/turn/result.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { Style } from '../style.ts';
-import { durationText, oneLine } from '../text.ts';
+import { durationText, oneLine, visibleJson } from '../text.ts';
 import type { TurnEnd } from './conversation.ts';
 import { inputTokens } from '../../core/turn/usage.ts';
 
@@ -35,8 +35,8 @@ function isRegular({ stopReason }: TurnResult): boolean {
 function stopLine(result: TurnResult, style: Style): string[] {
   if (isRegular(result)) return [];
   const { stopReason, stopDetails } = result;
-  const details = stopDetails === undefined ? '' : `: ${oneLine(JSON.stringify(stopDetails))}`;
-  return [style.yellow(`  The turn ended with ${stopReason}${details}`)];
+  const details = stopDetails === undefined ? '' : `: ${visibleJson(stopDetails)}`;
+  return [style.yellow(`  The turn ended with ${oneLine(stopReason)}${details}`)];
 }
 
 function costLine({ usage, rounds, calls }: TurnResult, last: TurnSnapshot | undefined): string {

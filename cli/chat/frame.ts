@@ -1,7 +1,7 @@
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { drawTree } from '../live-tree.ts';
 import type { Style } from '../style.ts';
-import { columnsOf, cutTo, oneLine } from '../text.ts';
+import { columnsOf, cutTo, oneLine, visible } from '../text.ts';
 import type { Typed } from './line-editor.ts';
 import type { Frame } from './live-region.ts';
 
@@ -38,7 +38,9 @@ export function chatFrame(state: ChatState, options: FrameOptions): Frame {
   const shownInput = input.rows.slice(first, Math.max(first + TYPED_ROWS, input.row + 1));
   const below = [
     ...waitingLines(state.waiting, room, style),
-    ...(state.status === undefined ? [] : [style.yellow(cutTo(`  ${state.status}`, room))]),
+    ...(state.status === undefined
+      ? []
+      : [style.yellow(cutTo(`  ${oneLine(state.status)}`, room))]),
   ];
   const gap = [''];
   // One row stays free, so that the screen does not scroll.
@@ -81,10 +83,10 @@ function typedRows(
   lines.forEach((line, i) => {
     const head = i === 0 ? prompt : margin;
     if (i === lines.length - 1) {
-      const upTo = broken(head + visible(before), room);
+      const upTo = broken(head + typedText(before), room);
       cursor = { row: rows.length + upTo.length - 1, column: columnsOf(upTo.at(-1) ?? '') };
     }
-    rows.push(...broken(head + visible(line), room));
+    rows.push(...broken(head + typedText(line), room));
   });
   // After a full row, the cursor is at the beginning of the next.
   if (cursor.column >= room) {
@@ -94,9 +96,9 @@ function typedRows(
   return { rows, ...cursor };
 }
 
-/** With spaces for tabs and other characters that would move the cursor. */
-function visible(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, ' ');
+/** A tab would move the cursor by more than one column. */
+function typedText(text: string): string {
+  return visible(text.replaceAll('\t', ' '));
 }
 
 function broken(text: string, room: number): string[] {

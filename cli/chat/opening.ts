@@ -64,7 +64,7 @@ export function openingLines(
   const { state, messages, earlier } = opening;
   const lines = [
     field('agent', style.bold(oneLine(about.agent)), style),
-    field('session', `${style.bold(about.sessionId)}, ${stateText(state)}`, style),
+    field('session', `${style.bold(oneLine(about.sessionId))}, ${stateText(state)}`, style),
     ...(about.link === undefined ? [] : [field('UI', style.cyan(about.link), style)]),
   ];
   const before = earlier === 0 ? [] : ['', style.dim(`  … ${count(earlier, 'earlier message')}`)];

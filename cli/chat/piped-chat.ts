@@ -9,10 +9,10 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { onSignals } from '../signals.ts';
 import { say, sayAside } from '../say.ts';
 import { PLAIN } from '../style.ts';
-import { printable } from '../text.ts';
+import { oneLine, printable } from '../text.ts';
 import { turnChanges } from '../turn-log.ts';
 import type { Logged } from '../turn-log.ts';
-import { callText } from '../waiting-table.ts';
+import { callText, inputLines } from '../waiting-table.ts';
 import { CHAT_HELP, readInput } from './chat-input.ts';
 import type { ChatView, TurnEnd } from './conversation.ts';
 import { Conversation } from './conversation.ts';
@@ -68,8 +68,9 @@ export class PipedChat implements ChatView {
 
   onApprovals({ turnId }: TurnHandle, requests: readonly ApprovalRequest[]): void {
     for (const request of requests) {
-      const ids = `${turnId} ${request.callId}`;
+      const ids = oneLine(`${turnId} ${request.callId}`);
       sayAside(`${callText(request)} waits: plait approve ${ids}, or plait deny ${ids}`);
+      for (const line of inputLines(request.input)) sayAside(line);
     }
   }
 
@@ -88,7 +89,7 @@ export class PipedChat implements ChatView {
   }
 
   onWaiting(reason: string | undefined): void {
-    sayAside(reason ?? 'Connected again.');
+    sayAside(reason === undefined ? 'Connected again.' : oneLine(reason));
   }
 
   private async readAll(): Promise<ExitCode> {
@@ -138,6 +139,8 @@ export class PipedChat implements ChatView {
     );
     turn
       .cancel()
-      .catch((error: unknown) => sayAside(`Could not interrupt the turn: ${String(error)}`));
+      .catch((error: unknown) =>
+        sayAside(`Could not interrupt the turn: ${oneLine(String(error))}`),
+      );
   }
 }

@@ -1,7 +1,10 @@
 import type { TurnHandle } from '../../client/turn-handle.ts';
+import { inexactText } from '../../core/calls/texts.ts';
+import { inexactOf } from '../../core/conversation/exact-json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { Style } from '../style.ts';
-import { oneLine, printable } from '../text.ts';
+import { oneLine } from '../text.ts';
+import { inputLines } from '../waiting-table.ts';
 
 /** A call that waits for a person, and its turn. */
 export interface WaitingRequest {
@@ -38,13 +41,22 @@ export function readAnswer(step: Question['step'], typed: string): Answered {
       return text === '' ? { type: 'deny' } : { type: 'deny', reason: text };
     case 'edit':
       if (text === '') return { type: 'ask', step: 'decide' };
-      try {
-        return { type: 'approve', input: JSON.parse(text) as unknown };
-      } catch {
-        const problem = 'This is not JSON. Enter an empty line to go back.';
-        return { type: 'ask', step: 'edit', problem };
-      }
+      return edited(text);
   }
+}
+
+function edited(text: string): Answered {
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch {
+    const problem = 'This is not JSON. Enter an empty line to go back.';
+    return { type: 'ask', step: 'edit', problem };
+  }
+  const inexact = inexactOf(text, input);
+  return inexact === undefined
+    ? { type: 'approve', input }
+    : { type: 'ask', step: 'edit', problem: inexactText(inexact) };
 }
 
 function decision(text: string): Answered {
@@ -58,9 +70,5 @@ function decision(text: string): Answered {
 /** The call with its whole input, for the person who decides. Pure. */
 export function requestLines({ request }: WaitingRequest, style: Style): string[] {
   const { tool, input } = request;
-  const json = printable(JSON.stringify(input, null, 2) ?? '').split('\n');
-  return [
-    style.yellow(`  ‖ ${oneLine(tool)} waits for your approval`),
-    ...json.map((line) => `    ${line}`),
-  ];
+  return [style.yellow(`  ‖ ${oneLine(tool)} waits for your approval`), ...inputLines(input)];
 }

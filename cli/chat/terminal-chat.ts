@@ -9,7 +9,8 @@ import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { explainError } from '../explain-error.ts';
 import { drawTree } from '../live-tree.ts';
 import type { Style } from '../style.ts';
-import { cutTo, oneLine, paragraphs, printable, wrap } from '../text.ts';
+import { cutTo, oneLine, paragraphs, printable, visibleJson, wrap } from '../text.ts';
+import { inputLines } from '../waiting-table.ts';
 import { CHAT_HELP, readInput } from './chat-input.ts';
 import type { ChatView, TurnEnd } from './conversation.ts';
 import { Conversation } from './conversation.ts';
@@ -186,7 +187,7 @@ export class TerminalChat implements ChatView {
   private ask(question: Question | undefined): void {
     this.question = question;
     this.editor.remembers = question === undefined;
-    const input = question?.step === 'edit' ? JSON.stringify(question.request.input) : '';
+    const input = question?.step === 'edit' ? visibleJson(question.request.input) : '';
     this.editor.set(input);
   }
 
@@ -210,8 +211,14 @@ export class TerminalChat implements ChatView {
         return this.ask(undefined);
       case 'approve': {
         const { input } = answer;
-        return await this.decide(question, 'Approved', () =>
-          turn.approve(callId, { by: this.by, ...defined({ input }) }),
+        // What was approved is what runs, not what the model asked for.
+        const approved = input === undefined ? request : { ...request, input };
+        const edited = input === undefined ? [] : inputLines(input);
+        return await this.decide(
+          { ...question, request: approved },
+          'Approved',
+          () => turn.approve(callId, { by: this.by, ...defined({ input }) }),
+          edited,
         );
       }
       case 'deny': {
@@ -227,6 +234,7 @@ export class TerminalChat implements ChatView {
     { turn, request }: Question,
     done: string,
     decision: () => Promise<void>,
+    details: readonly string[] = [],
   ): Promise<void> {
     this.isDeciding = true;
     this.ask(undefined);
@@ -234,6 +242,7 @@ export class TerminalChat implements ChatView {
       await this.conversation.whenAvailable(decision);
       this.requests = this.requests.filter((one) => one.request.callId !== request.callId);
       this.remark(`${done} ${callOf(request)}, as ${this.by}.`);
+      this.screen.print(details);
     } catch (error) {
       if (!(error instanceof DecisionRejectedError)) throw error;
       this.remark(`Rejected: ${oneLine(error.reason)}`);

@@ -6,6 +6,7 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { say, sayAside } from '../say.ts';
 import { styleFor } from '../style.ts';
+import { visibleJson } from '../text.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { drawWaiting } from '../waiting-table.ts';
 
@@ -27,7 +28,7 @@ export async function approvalsCommand(options: ApprovalsCommandOptions): Promis
       if (!(error instanceof WorkerUnavailableError)) throw error;
       silent = error;
     }
-    if (options.json === true) say(JSON.stringify(calls, null, 2));
+    if (options.json === true) say(visibleJson(calls, 2));
     else if (calls.length > 0) sayTable(calls);
     else if (silent === undefined) say('No call waits for approval.');
     if (silent !== undefined) throw silent;

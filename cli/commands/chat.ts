@@ -14,7 +14,7 @@ import type { ExitCode } from '../exit-codes.ts';
 import { sayAside } from '../say.ts';
 import type { Style } from '../style.ts';
 import { styleFor } from '../style.ts';
-import { wrap } from '../text.ts';
+import { oneLine, wrap } from '../text.ts';
 import { uiLink } from '../ui-link.ts';
 import { userName } from '../user-name.ts';
 
@@ -61,7 +61,7 @@ export async function chatCommand(
     const said = saidBefore(opening);
     const terminal = { style, input: stdin, output: stdout };
     await new TerminalChat({ client, session, by, said, ...terminal }).run(lines);
-    sayAside(style.dim(`\n  ${goodbye(found, backend, options)}`));
+    sayAside(style.dim(`\n  ${oneLine(goodbye(found, backend, options))}`));
     return EXIT_CODES.ok;
   } finally {
     await backend.close();

@@ -1,13 +1,15 @@
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import { defined } from '../../core/json.ts';
+import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { say } from '../say.ts';
+import { say, sayAside } from '../say.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
+import { oneLine } from '../text.ts';
 import { userName } from '../user-name.ts';
-import { callText } from '../waiting-table.ts';
+import { callText, inputLines } from '../waiting-table.ts';
 
 export interface DecisionOptions {
   by?: string;
@@ -45,31 +47,42 @@ export async function denyCommand(
 async function decide(
   turnId: string,
   callId: string | undefined,
-  { by = userName(), reason, storage }: DecisionOptions,
+  { by = userName(), reason, input, storage }: DecisionOptions,
   send: (turn: TurnHandle, call: string, who: { by: string; reason?: string }) => Promise<string>,
 ): Promise<ExitCode> {
   const client = await connectTo(configuredTarget(), clientStorage(storage));
   try {
     const turn = new AgentClient({ client }).getTurn(turnId);
-    const call = callId ?? (await onlyCall(turn));
+    const waiting = await turn.approvals();
+    const call = callId ?? onlyCall(turnId, waiting).callId;
+    const request = waiting.find((one) => one.callId === call);
+    if (request !== undefined) sayRequest(request, input);
     const done = await send(turn, call, { by, ...defined({ reason }) });
-    say(`${done} ${call} of turn ${turnId}, as ${by}.`);
+    say(oneLine(`${done} ${call} of turn ${turnId}, as ${by}.`));
     return EXIT_CODES.ok;
   } finally {
     await client.connection.close();
   }
 }
 
+/** The whole input, before the decision about it is sent. */
+function sayRequest(request: ApprovalRequest, edited: unknown): void {
+  sayAside(`${oneLine(request.tool)} waits for approval:`);
+  for (const line of inputLines(request.input)) sayAside(line);
+  if (edited === undefined) return;
+  sayAside('It will run with your input instead:');
+  for (const line of inputLines(edited)) sayAside(line);
+}
+
 /** Without a call id, the only call of the turn that waits. */
-async function onlyCall(turn: TurnHandle): Promise<string> {
-  const calls = await turn.approvals();
+function onlyCall(turnId: string, calls: readonly ApprovalRequest[]): ApprovalRequest {
   const [first, ...others] = calls;
   if (first === undefined) {
-    throw new CliError(EXIT_CODES.rejected, `No call of turn ${turn.turnId} waits for approval.`);
+    throw new CliError(EXIT_CODES.rejected, `No call of turn ${turnId} waits for approval.`);
   }
-  if (others.length === 0) return first.callId;
+  if (others.length === 0) return first;
   throw new CliError(
     EXIT_CODES.wrongInput,
-    `${calls.length} calls of turn ${turn.turnId} wait for approval. Name one: ${calls.map(callText).join('; ')}.`,
+    `${calls.length} calls of turn ${turnId} wait for approval. Name one: ${calls.map(callText).join('; ')}.`,
   );
 }

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { AgentClient } from '../../client/agent-client.ts';
+import { TemporalUnavailableError, WorkerUnavailableError } from '../../client/errors.ts';
 import type { StartTurnOptions } from '../../client/options.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { Message } from '../../core/conversation/messages.ts';
@@ -16,7 +18,7 @@ import { showTurn } from '../show-turn.ts';
 import { styleFor } from '../style.ts';
 import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
-import { durationText, oneLine, printable } from '../text.ts';
+import { durationText, oneLine, printable, visibleJson } from '../text.ts';
 
 export interface RunOptions {
   taskQueue: string;
@@ -47,6 +49,10 @@ export async function runCommand(
   }
 }
 
+function sayWarning(message: string): void {
+  sayAside(oneLine(message));
+}
+
 function startTurn(
   client: Client,
   agent: string,
@@ -54,7 +60,7 @@ function startTurn(
   { taskQueue, turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
   const options: StartTurnOptions = defined({ turnId, context });
-  return new AgentClient({ client, taskQueue }).start(agent, text, options);
+  return new AgentClient({ client, taskQueue, onWarning: sayWarning }).start(agent, text, options);
 }
 
 /** Shows the turn until it ends or the time is up. */
@@ -67,15 +73,20 @@ async function follow(
   const left = new Promise<typeof LEFT>((resolve) => {
     leaving.signal.addEventListener('abort', () => resolve(LEFT));
   });
-  const goesOn = `The turn goes on. To wait for it again, run the same command with --turn-id ${turn.turnId}`;
+  const goesOn = `The turn goes on. To wait for it again, run the same command with --turn-id ${oneLine(turn.turnId)}`;
   const stopListening = onSignals(
     () => {
       sayAside(
         'Cancelling the turn and waiting for its result. Press Ctrl-C again to stop waiting.',
       );
-      turn
-        .cancel()
-        .catch((error: unknown) => sayAside(`Could not cancel the turn: ${String(error)}`));
+      turn.cancel().catch((error: unknown) => {
+        sayAside(`Could not cancel the turn: ${oneLine(String(error))}`);
+      });
+      void whyNotCancelled(turn).then((reason) => {
+        if (reason === undefined) return;
+        sayAside(`${reason} ${goesOn}`);
+        process.exit(EXIT_CODES.interrupted);
+      });
     },
     () => {
       sayAside(goesOn);
@@ -86,7 +97,7 @@ async function follow(
     timeout === undefined || timeout > MAX_TIMER
       ? undefined
       : setTimeout(() => leaving.abort(), timeout);
-  sayAside(style.dim(`turn ${turn.turnId}`));
+  sayAside(style.dim(`turn ${oneLine(turn.turnId)}`));
   try {
     const shown = showTurn(turn.watch({ signal: leaving.signal }), process.stderr, style);
     const result = turn.result();
@@ -102,18 +113,35 @@ async function follow(
   }
 }
 
+/** How long the workers may take to cancel a turn, and then to answer whether they are there. */
+const CANCEL_MS = 3_000;
+
+/** Why the turn will not end soon; `undefined` where a worker answers for it, or it has ended. */
+async function whyNotCancelled(turn: TurnHandle): Promise<string | undefined> {
+  await sleep(CANCEL_MS, undefined, { ref: false });
+  const silent = 'No worker answers. The turn is cancelled as soon as one is there.';
+  const asked = turn.approvals().then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof TemporalUnavailableError) return error.message;
+      return error instanceof WorkerUnavailableError ? silent : undefined;
+    },
+  );
+  return await Promise.race([asked, sleep(CANCEL_MS, silent, { ref: false })]);
+}
+
 function report(result: TurnResult, json: boolean): ExitCode {
   const answer = process.stdout.isTTY ? printable(result.text) : result.text;
   const shown = { ...result, messages: withoutLargeData(result.messages) };
-  const text = json ? JSON.stringify(shown, null, 2) : answer;
+  const text = json ? visibleJson(shown, 2) : answer;
   // Separates the tree from the answer when both go to a terminal.
   if (process.stdout.isTTY && process.stderr.isTTY) sayAside('');
   if (text !== '') say(text);
   const { stopReason, stopDetails } = result;
   if (stopReason === 'end_turn' || stopReason === 'stop_sequence') return EXIT_CODES.ok;
-  const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : JSON.stringify(stopDetails);
+  const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : visibleJson(stopDetails);
   const details = stopDetails === undefined ? '' : `: ${said}`;
-  sayAside(`The turn ended with ${stopReason}${details}`);
+  sayAside(`The turn ended with ${oneLine(stopReason)}${details}`);
   return EXIT_CODES.stoppedEarly;
 }
 

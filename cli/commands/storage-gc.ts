@@ -1,6 +1,7 @@
 import { defined } from '../../core/json.ts';
 import { liveKeys } from '../../storage/live-keys.ts';
-import { checkStorage } from '../../storage/check-storage.ts';
+import { checkListing } from '../../storage/check-storage.ts';
+import type { UnreadableHistory } from '../../storage/errors.ts';
 import { NothingNeededError } from '../../storage/errors.ts';
 import type { SweepReport, Tally } from '../../storage/sweep.ts';
 import { sweep } from '../../storage/sweep.ts';
@@ -9,13 +10,15 @@ import type { ExitCode } from '../exit-codes.ts';
 import { say } from '../say.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
-import { spanText } from '../text.ts';
+import { oneLine, spanText } from '../text.ts';
 
 export interface StorageGcOptions {
   storage?: string;
   /** Milliseconds. */
   olderThan: number;
   namespaces?: readonly string[];
+  /** Workflow types. */
+  ignoreUnreadable?: readonly string[];
   removeAll?: boolean;
   dryRun?: boolean;
 }
@@ -28,7 +31,7 @@ const MIN_AGE_MS = 86_400_000;
 
 /** `plait storage gc`: removes objects from the storage that no workflow needs. */
 export async function storageGcCommand(options: StorageGcOptions): Promise<ExitCode> {
-  const { olderThan, namespaces, removeAll = false, dryRun = false } = options;
+  const { olderThan, namespaces, ignoreUnreadable, removeAll = false, dryRun = false } = options;
   if (olderThan < MIN_AGE_MS) {
     const message = `--older-than must be at least 1 d, because running calls may need newer objects; got ${spanText(olderThan)}`;
     throw new CliError(EXIT_CODES.wrongInput, message);
@@ -38,11 +41,14 @@ export async function storageGcCommand(options: StorageGcOptions): Promise<ExitC
     const message = 'No storage is configured. Name it with --storage or PLAIT_STORAGE.';
     throw new CliError(EXIT_CODES.wrongInput, message);
   }
-  await checkStorage(storage);
+  await checkListing(storage);
   const client = await connectTo(configuredTarget(), storage);
   try {
     const writtenBefore = new Date(Date.now() - olderThan);
-    const live = () => liveKeys(client, defined({ namespaces }));
+    const ignored: UnreadableHistory[] = [];
+    const onUnreadable = (left: UnreadableHistory) => void ignored.push(left);
+    const live = () =>
+      liveKeys(client, { onUnreadable, ...defined({ namespaces, ignoreUnreadable }) });
     const report = await sweep(storage, { live, writtenBefore, removeAll, dryRun }).catch(
       (error: unknown) => {
         if (!(error instanceof NothingNeededError)) throw error;
@@ -51,6 +57,7 @@ export async function storageGcCommand(options: StorageGcOptions): Promise<ExitC
       },
     );
     for (const line of reportLines(report, storage.location, writtenBefore, dryRun)) say(line);
+    for (const line of ignoredLines(ignored)) say(line);
     return EXIT_CODES.ok;
   } finally {
     await client.connection.close();
@@ -70,6 +77,17 @@ function reportLines(
     `${dryRun ? 'Would remove' : 'Removed'} ${objects(removed)}: written before ${day}, and needed by no workflow.`,
     `${dryRun ? 'Would keep' : 'Kept'} ${objects(needed)} that workflows need, and ${objects(young)} that are younger.`,
   ];
+}
+
+/** One line for each type: there may be thousands of workflows. */
+function ignoredLines(ignored: readonly UnreadableHistory[]): string[] {
+  const types = [...new Set(ignored.map(({ workflowType }) => workflowType))];
+  return types.map((type) => {
+    const those = ignored.filter(({ workflowType }) => workflowType === type);
+    const [{ what, reason } = { what: '', reason: '' }] = those;
+    const count = those.length === 1 ? what : `${those.length} of type ${type}, such as ${what}`;
+    return oneLine(`Left out what cannot be read of ${count}: ${reason}.`);
+  });
 }
 
 function objects({ objects, bytes }: Tally): string {

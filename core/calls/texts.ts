@@ -1,3 +1,4 @@
+import type { Inexact } from '../conversation/exact-json.ts';
 import { isRecord, shorten } from '../json.ts';
 import { READ_RESULT } from '../names.ts';
 import type { BatchStop } from './batch-policy.ts';
@@ -25,6 +26,47 @@ export function unknownToolText(tool: string, available?: readonly string[]): st
 
 export function invalidInputText(tool: string, problem: string): string {
   return `The input does not match the schema of ${tool}, so the tool did not run:\n${shorten(problem, 2_000)}`;
+}
+
+/** What JavaScript would make of the input is not what the model has written. */
+export function inexactInputText(tool: string, inexact: Inexact): string {
+  return `${tool} did not run: ${inexactText(inexact)}`;
+}
+
+/** Also of an answer that has a schema. */
+export function inexactText(inexact: Inexact): string {
+  const path = shorten(inexact.path, MAX_KEY);
+  if (inexact.type === 'duplicate key') return `${path} comes twice. Send each key once.`;
+  const number = shorten(inexact.literal, MAX_KEY);
+  return `${path} is ${number}, a number that cannot be passed on exactly. Send it as a text instead, in quotation marks.`;
+}
+
+/** @param givenUpAfter where the check did not end, so that nobody knows whether the input is valid */
+export function inputProblemText(
+  tool: string,
+  { problem, givenUpAfter }: { problem: string; givenUpAfter?: number },
+): string {
+  if (givenUpAfter === undefined) return invalidInputText(tool, problem);
+  return `The input could not be checked against the schema of ${tool} within ${duration(givenUpAfter)}, so the tool did not run. ${SIMPLER}`;
+}
+
+/** The same, of a value that is not the input of a tool. */
+export function notCheckedText(milliseconds: number): string {
+  return `It could not be checked within ${duration(milliseconds)}. ${SIMPLER}`;
+}
+
+const SIMPLER = 'Send a shorter or simpler one.';
+
+export const TOO_LARGE_TO_CHECK = `It is too large or too deeply nested to be checked. ${SIMPLER}`;
+
+/** More than these say nothing new. */
+const MAX_PROBLEMS = 50;
+
+/** What is wrong with a value, one after another. */
+export function problemList<T>(problems: readonly T[], textOf: (problem: T) => string): string {
+  const lines = problems.slice(0, MAX_PROBLEMS).map(textOf);
+  const left = problems.length - lines.length;
+  return [...lines, ...(left === 0 ? [] : [`… and ${left} more`])].join('\n');
 }
 
 /** The API takes a toolset's calls apart into actions, unless it does not understand one. */
@@ -294,6 +336,11 @@ export function noJsonText(problem: string): string {
   return `The tool ran, but its result cannot be turned into JSON: ${problem}`;
 }
 
+/** Stands in the data of a tool where an image or a document stood, which follows as a block. */
+export function fileBelowText(type: string, number: number): string {
+  return `[${type} ${number} of this result: see below]`;
+}
+
 /** @param problem a clause about an image or a document: "result[0] is …" */
 export function cannotBeShownText(problem: string): string {
   return `The tool ran, but what it returned cannot be shown to you: ${problem}.`;
@@ -402,6 +449,10 @@ export const EMPTY_ANSWER = 'It is empty.';
 
 export function notJsonText(problem: string): string {
   return `It is not valid JSON: ${problem}`;
+}
+
+export function tooDeepText(levels: number): string {
+  return `It is nested more than ${levels} levels deep.`;
 }
 
 export const TURN_WAS_LOST =

@@ -20,8 +20,19 @@ export interface ToolCallArgs extends CallOrigin {
   /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
   maxTextBytes?: number;
   context?: unknown;
+  /** What came before, where the call is scheduled again because its worker was lost. */
+  earlier?: EarlierAttempts;
   /** The result that a call of `read_result` asks for, where there is one. */
   stored?: StoredResult;
+}
+
+/** The attempts of a call in its earlier activities, each of which ended with the loss of its worker. */
+export interface EarlierAttempts {
+  attempts: number;
+  /** How many of them were failures of the tool itself. */
+  failures: number;
+  /** Heartbeat details, for the tool to go on from. */
+  details?: unknown;
 }
 
 /** With its attempt and times: neither the workflow nor history knows them otherwise. */

@@ -1,3 +1,4 @@
+import { WORKER_SHUTDOWN } from '../failures.ts';
 import { defined } from '../json.ts';
 import type { ActivityOptions } from '@temporalio/common';
 
@@ -79,9 +80,15 @@ export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = 
 
 /** The options under which a call of this tool is scheduled. */
 export function activityOptions(policy: ToolPolicy): ActivityOptions {
-  const { repeatable: _, concurrency: __, approvalTimeout: ___, ...options } = policy;
+  const { repeatable, concurrency: __, approvalTimeout: ___, ...options } = policy;
+  const { retry } = options;
+  // The workflow schedules such a call again, so that the loss does not count as a failure of the tool.
+  const nonRetryableErrorTypes = repeatable
+    ? [...retry.nonRetryableErrorTypes, 'TemporalTimeout:Heartbeat', WORKER_SHUTDOWN]
+    : retry.nonRetryableErrorTypes;
   return {
     ...options,
+    retry: { ...retry, nonRetryableErrorTypes },
     // The SDK's documentation names this as its default, but the default is TRY_CANCEL, which
     // would report a tool as cancelled while it still runs.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',

@@ -36,6 +36,8 @@ import {
   text,
   that,
 } from '../shape.ts';
+import type { WithExactTexts } from './exact-json.ts';
+import { EXACT_FIELD, trustedTexts } from './exact-json.ts';
 import { findFileProblem } from './files.ts';
 import { IMAGE_TYPES, PDF_TYPE } from './file-kind.ts';
 import type { InputBlock, Message, ToolUse } from './messages.ts';
@@ -64,8 +66,18 @@ function block<T extends { type: string }>(
   type: T['type'],
   fields: Fields<Omit<T, 'type'>>,
 ): [type: string, shape: Shape<unknown>] {
-  const named = { type: anything, ...fields } as unknown as Fields<T>;
-  return [type, closed<T>(`a ${type} block`, named)];
+  const named = { type: anything, [EXACT_FIELD]: anything, ...fields } as unknown as Fields<T>;
+  const shape = closed<T>(`a ${type} block`, named);
+  return [type, (value, at) => shape(value, at) ?? findExactProblem(value as object, at)];
+}
+
+/** Plait takes its own field off before it asks the API, and goes by it only where it is the same value. */
+function findExactProblem(part: object, at: string): string | undefined {
+  const given = (part as WithExactTexts)[EXACT_FIELD];
+  if (given === undefined) return undefined;
+  return isRecord(given) && trustedTexts(part).length === Object.keys(given).length
+    ? undefined
+    : `${at}.${EXACT_FIELD} does not say the same as the block: leave it out where you change a block`;
 }
 
 const visibleText: Shape<string> = that(

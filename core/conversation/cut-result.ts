@@ -68,8 +68,11 @@ export function cutResult(
   return { content: withCuts(content, cuts), cut: { totalBytes, shownBytes } };
 }
 
-/** Length of a text in UTF-8. Counted by hand because `Buffer` does not exist in the workflow sandbox. */
+const encoder = new TextEncoder();
+
+/** Length of a text in UTF-8. Short ones are counted by hand; `Buffer` does not exist in the workflow sandbox. */
 export function utf8Bytes(text: string): number {
+  if (text.length > 10_000) return encoder.encode(text).length;
   let bytes = 0;
   for (let i = 0; i < text.length; i++) bytes += unitBytes(text.charCodeAt(i));
   return bytes;

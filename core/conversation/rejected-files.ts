@@ -1,7 +1,8 @@
 import { leftOutText } from '../calls/texts.ts';
 import type { ModelErrorReport } from '../failures.ts';
-import { shorten } from '../json.ts';
+import { beginningOf, shorten } from '../json.ts';
 import type { InputBlock, Message, ToolResultBlock } from './messages.ts';
+import { blocksOf } from './messages.ts';
 import type { Transcript } from './transcript.ts';
 import { withTail } from './transcript.ts';
 
@@ -72,6 +73,35 @@ function filesOf({ content }: Message): { block: number; part: number }[] {
     );
   });
 }
+
+/**
+ * Which file the API means, in words, where it stood in the conversation before: `messages.4.content.0`
+ * says nothing to a person who has just sent another one. `dropped` messages came before those of the
+ * request.
+ */
+export function earlierFileText(
+  messages: readonly Message[],
+  rejection: string,
+  dropped: number,
+): string | undefined {
+  const [, at, block, part] =
+    /messages\.(\d+)\.content\.(\d+)(?:(?:\.tool_result)?\.content\.(\d+))?/.exec(rejection) ?? [];
+  const message = messages[Number(at)];
+  const reply = messages.findLastIndex(({ role }) => role === 'assistant');
+  if (message === undefined || Number(at) > reply) return undefined;
+  const blocks = blocksOf(message);
+  const found = blocks[Number(block)];
+  const parts = found?.type === 'tool_result' ? found.content : blocks;
+  const file = Array.isArray(parts) ? parts[Number(part ?? block)] : undefined;
+  if (file?.type !== 'image' && file?.type !== 'document') return undefined;
+  const kind = file.type === 'image' ? 'an image' : 'a document';
+  const by = found?.type === 'tool_result' ? 'a tool returned' : 'a person sent';
+  const text = blocks.find((one) => one.type === 'text')?.text;
+  const words = text === undefined ? '' : ` (${JSON.stringify(beginningOf(text, MAX_WORDS))})`;
+  return `It means ${kind} that ${by} earlier, in message ${Number(at) + dropped + 1} of ${messages.length + dropped} of the conversation${words}, and not what was sent last. Go on without sending more files, or begin a new conversation without that one.`;
+}
+
+const MAX_WORDS = 60;
 
 /** The same messages with texts in place of the rejected files. */
 export function withoutRejected(

@@ -1,6 +1,7 @@
-import { hasLoneSurrogate, isRecord } from '../json.ts';
+import { beginningOf, hasLoneSurrogate, isRecord } from '../json.ts';
 import { TOOL_USE_ID_LIMIT, TOOL_USE_ID_PATTERN, TOOL_USE_NAME_PATTERN } from '../names.ts';
 import type { Usage } from '../turn/usage.ts';
+import { isNestedDeeper, MAX_NESTING } from './exact-json.ts';
 import type { ModelStopReason, ReplyBlock, ToolUse } from './messages.ts';
 import { toolUses } from './messages.ts';
 import type { Container } from './server-calls.ts';
@@ -36,6 +37,10 @@ export function findReplyProblem(
   reply: ModelReply,
   earlierIds: ReadonlySet<string>,
 ): string | undefined {
+  // First, since all that comes after it is recursive. A block stands three levels deep in the reply.
+  if (isNestedDeeper(reply, MAX_NESTING + 3)) {
+    return `it is nested more than ${MAX_NESTING} deep`;
+  }
   const calls = toolUses(reply.content);
   if (reply.stopReason === 'tool_use' && calls.length === 0) {
     return 'it stopped for tool_use without asking for a tool';
@@ -45,7 +50,10 @@ export function findReplyProblem(
   if (pauses && calls.length > 0) {
     return 'it paused while it asked for tools';
   }
-  if (hasLoneSurrogate(reply.content)) return 'it holds half of a surrogate pair';
+  const torn = reply.content.find((block) => hasLoneSurrogate(block));
+  if (torn !== undefined) {
+    return `${callName(torn)} holds half of a surrogate pair: ${beginningOf(JSON.stringify(torn))}`;
+  }
   return findCallProblem(calls, earlierIds);
 }
 
@@ -63,8 +71,17 @@ export function findCallProblem(
     if (typeof name !== 'string' || !TOOL_USE_NAME_PATTERN.test(name)) {
       return `the tool name ${JSON.stringify(name)} of tool_use ${id} is not valid`;
     }
-    if (!isRecord(input)) return `the input of tool_use ${id} is not an object`;
+    if (!isRecord(input)) {
+      const shown = beginningOf(JSON.stringify(input) ?? 'nothing');
+      return `the input of ${name} (${id}) is not an object: ${shown}`;
+    }
     seen.add(id);
   }
   return undefined;
+}
+
+/** How errors name a block: `get_orders (toolu_1)`, or `a text`. */
+export function callName(block: ReplyBlock): string {
+  const { type } = block;
+  return 'name' in block && 'id' in block ? `${block.name} (${block.id})` : `a ${type}`;
 }

@@ -20,36 +20,65 @@ export interface StoredData {
 /** Data of this length or more is stored, in characters. Shorter data can be sealed with the conversation. */
 export const STORED_FROM = SEAL_BYTES;
 
+/**
+ * Whether this is a reference, field for field as Plait writes one. What a model, a tool or a person gives
+ * may look like one: it is data, and only in the source of an image or a document could it be taken for
+ * more. There the doors for what comes from outside reject it: the client for what people send, the worker
+ * for what tools return.
+ */
 export function isStoredData(value: unknown): value is StoredData {
   return (
     isRecord(value) &&
+    Object.keys(value).length === 4 &&
     value['type'] === 'plait.stored' &&
-    typeof value['digest'] === 'string' &&
-    isRecord(value['claim'])
+    isDigest(value['digest']) &&
+    isClaim(value['claim']) &&
+    Number.isSafeInteger(value['bytes'])
   );
 }
+
+/** SHA-256 in hex. */
+export function isDigest(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+}
+
+/** What a storage driver may return as a claim. */
+export function isClaim(value: unknown): value is Record<string, string> {
+  return isRecord(value) && Object.values(value).every((part) => typeof part === 'string');
+}
+
+/** Deeper than blocks of the API stand in one another, and not so deep that it overflows a stack. */
+const MAX_DEPTH = 32;
 
 /**
  * Messages or blocks with other data in the sources of their images and documents. A value in which
  * nothing changes stays the same object, and keys keep their order.
  */
 export function mapData<T>(value: T, change: (data: unknown) => unknown): T {
+  return mapWithin(value, change, MAX_DEPTH);
+}
+
+function mapWithin<T>(value: T, change: (data: unknown) => unknown, depth: number): T {
+  if (depth === 0) return value;
   if (Array.isArray(value)) {
     const items = value as unknown[];
-    const mapped = items.map((item) => mapData(item, change));
+    const mapped = items.map((item) => mapWithin(item, change, depth - 1));
     return mapped.every((item, i) => item === items[i]) ? value : (mapped as T);
   }
   if (!isRecord(value)) return value;
-  if (isSource(value)) return withField(value, 'data', change(value['data']));
   // Nowhere else: the input of a call may look like a source and is not one.
-  return HOLDERS.reduce<T & Record<string, unknown>>(
-    (holder, key) =>
-      key in holder ? withField(holder, key, mapData(holder[key], change)) : holder,
-    value,
-  );
+  const holder = withField(value, 'content', mapWithin(value['content'], change, depth - 1));
+  const { source } = holder as Record<string, unknown>;
+  if (!isFile(holder) || !isRecord(source)) return holder;
+  const changed = isSource(source)
+    ? withField(source, 'data', change(source['data']))
+    : withField(source, 'content', mapWithin(source['content'], change, depth - 1));
+  return withField(holder, 'source', changed);
 }
 
-const HOLDERS = ['content', 'source'] as const;
+function isFile({ type }: Record<string, unknown>): boolean {
+  return type === 'image' || type === 'document';
+}
 
 function isSource({ type, media_type, data }: Record<string, unknown>): boolean {
   return (
@@ -72,6 +101,34 @@ export function largeData(value: unknown): string[] {
 export function storedData(value: unknown): StoredData[] {
   const found = [...allData(value)].filter(isStoredData);
   return [...new Map(found.map((stored) => [stored.digest, stored])).values()];
+}
+
+/**
+ * Where a value that comes from outside has something in the source of an image or a document that is not
+ * data, in words such as `input[1]`; `undefined` where it has nothing of the kind. `path` is the name of
+ * the value.
+ */
+export function findLookAlike(value: unknown, path: string): string | undefined {
+  return lookAlikes(value, path, MAX_DEPTH).next().value;
+}
+
+function* lookAlikes(value: unknown, path: string, depth: number): Generator<string, undefined> {
+  if (depth === 0) return undefined;
+  if (Array.isArray(value)) {
+    for (const [i, item] of value.entries()) yield* lookAlikes(item, `${path}[${i}]`, depth - 1);
+  } else if (isRecord(value)) {
+    const { content, source } = value;
+    yield* lookAlikes(content, `${path}.content`, depth - 1);
+    if (!isFile(value) || !isRecord(source)) return undefined;
+    if (isSource(source) && typeof source['data'] !== 'string') yield path;
+    yield* lookAlikes(source['content'], `${path}.source.content`, depth - 1);
+  }
+  return undefined;
+}
+
+/** The same with such things as texts, which are no references wherever the value goes. */
+export function withoutLookAlikes<T>(value: T): T {
+  return mapData(value, (data) => (typeof data === 'string' ? data : JSON.stringify(data)));
 }
 
 function allData(value: unknown): Set<unknown> {

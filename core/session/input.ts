@@ -1,4 +1,5 @@
 import type { Message } from '../conversation/messages.ts';
+import { storedData } from '../conversation/stored-data.ts';
 import type { Shape } from '../shape.ts';
 import { anything, argument, bool, closed, misfit, oneOf, optional, text } from '../shape.ts';
 import { findInputProblem, findOpeningProblem, SHARED_FIELDS } from '../turn/input.ts';
@@ -47,7 +48,17 @@ const CLOSE = argument(
 
 /** What is wrong with what a plain client may have sent, or `undefined`. */
 export function checkSessionArgs(args: unknown): string | undefined {
-  return misfit(ARGS, args, 'the argument of agentSession');
+  const problem = misfit(ARGS, args, 'the argument of agentSession');
+  return problem ?? findReferenceProblem(args as SessionArgs);
+}
+
+/**
+ * A message whose image cannot be read is forgotten with its turn, and what a session begins with stays. So
+ * references count there only where who starts it says that it has a storage, as Plait's client does.
+ */
+function findReferenceProblem({ messages, storage }: SessionArgs): string | undefined {
+  if (storage === true || storedData(messages).length === 0) return undefined;
+  return 'messages refer to data in a storage, and the session is started without `storage: true`: give the data itself';
 }
 
 export function checkSend(send: unknown): string | undefined {

@@ -24,8 +24,9 @@ export interface TurnResult<Output = unknown> {
    */
   output?: Output;
   /**
-   * The whole conversation, the input included: valid as the beginning of the next request, every
-   * `tool_use` answered. Of a session's turn only what it has added, its input first. To a plain Temporal
+   * The whole conversation, the input included: valid as the beginning of the next turn, every `tool_use`
+   * answered. A block with a value that JavaScript cannot hold has its JSON in `plait_json`, which the API
+   * does not know. Of a session's turn only what it has added, its input first. To a plain Temporal
    * client large images and documents are `StoredData`.
    */
   messages: Message[];

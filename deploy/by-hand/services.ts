@@ -14,7 +14,11 @@ import { uiConfigDirectory } from './programs.ts';
 /** With characters that have a meaning in YAML and in URLs. */
 const PASSWORD = "p@ss:w/ord#1%?&'+";
 
-const compose = readComposeFile({ POSTGRES_PASSWORD: PASSWORD, ANTHROPIC_API_KEY: 'scripted' });
+const compose = readComposeFile({
+  POSTGRES_PASSWORD: PASSWORD,
+  PLAIT_STORAGE_PASSWORD: `${PASSWORD}"\\ of the workers`,
+  ANTHROPIC_API_KEY: 'scripted',
+});
 
 export function service(name: string): ComposeService {
   const found = compose.services[name];
@@ -178,6 +182,13 @@ export async function startUi(machine: Machine): Promise<void> {
 export function storageUrl({ ports }: Machine): string {
   const { PLAIT_STORAGE = '' } = environmentOf('worker', {});
   return PLAIT_STORAGE.replace('@postgresql:5432/', `@${LOCAL_HOST}:${ports.postgresql}/`);
+}
+
+/** Another database of the same server, for the same role. */
+export function databaseUrl(machine: Machine, database: string): string {
+  const url = new URL(storageUrl(machine));
+  url.pathname = `/${database}`;
+  return url.href;
 }
 
 export function addressOf({ ports }: Machine): string {

@@ -37,6 +37,13 @@ function agent(name: string, ...toolNames: readonly string[]) {
   return defineAgent({ name, model: 'claude-opus-5-5', tools });
 }
 
+test.for([undefined, null, {}, { agents: [null] }, { agents: 7n }])(
+  'activities need agents, and %s has none',
+  (options) => {
+    expect(() => createActivities(options as never)).toThrow(DeclarationError);
+  },
+);
+
 describe('the activities of a worker', () => {
   test("are Plait's own, and one for the name of every tool", () => {
     const activities = createActivities({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createAgentRegistry } from '../../agents/agent-registry.ts';
+import { agentsOf, createAgentRegistry } from '../../agents/agent-registry.ts';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import { defineAgent } from '../../agents/define-agent.ts';
 import { defineTool } from '../../agents/define-tool.ts';
@@ -17,6 +17,37 @@ function agent(name: string, ...toolNames: string[]) {
   );
   return defineAgent({ name, model: 'claude-opus-5-5', tools });
 }
+
+describe('the option agents of a worker', () => {
+  test('is an array of agents, also of another copy of Plait', () => {
+    const agents = [agent('support', 'get_orders'), { ...agent('sales') }];
+
+    expect(agentsOf({ agents })).toEqual(agents);
+  });
+
+  test.for([
+    [
+      'without options',
+      undefined,
+      'agents must be an array of what defineAgent returns; got undefined',
+    ],
+    ['without agents', {}, 'agents must be an array of what defineAgent returns; got undefined'],
+    [
+      'with one agent instead of an array',
+      { agents: agent('support') },
+      'agents must be an array of what defineAgent returns; got an object',
+    ],
+    ['with null', { agents: [null] }, 'agents[0] must come from defineAgent; got null'],
+    ['with a hole', { agents: Array(1) }, 'agents[0] must come from defineAgent; got undefined'],
+    [
+      'with the options of an agent',
+      { agents: [agent('support'), { name: 'sales', model: 'claude-opus-5-5' }] },
+      'agents[1] must come from defineAgent; got an object',
+    ],
+  ] as const)('is invalid %s', ([, options, problem]) => {
+    expect(() => agentsOf(options)).toThrow(new DeclarationError(problem));
+  });
+});
 
 describe('the agents of a worker', () => {
   test('are found by name, and their tools by the name of the agent and their own', () => {

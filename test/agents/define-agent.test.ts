@@ -135,17 +135,46 @@ describe('the context of a turn', () => {
   });
 });
 
+test.for([
+  [7n, 'defineAgent(7): name must be a text; got 7'],
+  [Symbol('a'), 'defineAgent(Symbol(a)): name must be a text; got Symbol(a)'],
+  [new Map(), 'defineAgent(an object): name must be a text; got an object'],
+] as const)('an agent cannot be named %s', ([name, problem]) => {
+  expect(() => defineAgent({ name, model: 'claude-opus-5-5' } as never)).toThrow(
+    new DeclarationError(problem),
+  );
+});
+
 describe('a declaration of an agent is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_", "-" and "."; got';
   const MODEL = 'model must name a model; there is no default; got';
   const KNOWN =
-    'name, model, system, tools, maxTokens, limits, onLimit, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, prices, serverTools';
+    'name, model, system, tools, maxTokens, maxRetryAfter, limits, onLimit, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onApproval, contextSchema, compaction, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, prices, serverTools';
 
   test.for([
     ['without a name', { name: undefined }, 'name must be a text; got undefined'],
     ['with a space in its name', { name: 'my agent' }, `${NAME} "my agent"`],
     ['with a name that is too long', { name: 'x'.repeat(65) }, `${NAME} "${'x'.repeat(65)}"`],
     ['without a model', { model: undefined }, `${MODEL} undefined`],
+    [
+      'with what only looks like a tool',
+      { tools: [{ policy: 1 }] },
+      'tools[0] must come from defineTool; got an object',
+    ],
+    [
+      'with a server tool that cannot be sent',
+      { serverTools: [{ type: 'web_search_20250305', name: 'web_search', max_uses: 7n }] },
+      'serverTools[0] must be JSON; got an object',
+    ],
+    [
+      'with a generator as onApproval',
+      {
+        onApproval: function* () {
+          yield 'never';
+        },
+      },
+      'onApproval must not be a generator function, whose body would never run; use a function that returns a value or a promise; got a function',
+    ],
     ['with an empty model', { model: '' }, `${MODEL} ""`],
     [
       'with a trigger that the API does not take',
@@ -193,6 +222,11 @@ describe('a declaration of an agent is invalid', () => {
       'with half a tool call',
       { limits: { toolCalls: 0.5 } },
       'limits.toolCalls must be a whole number of at least 0; got 0.5',
+    ],
+    [
+      'that does not wait at all',
+      { maxRetryAfter: 0 },
+      `maxRetryAfter must be a duration from 1 ms to 36,500 days: a number of milliseconds, or a text like '30s' or '2m'; got 0`,
     ],
     [
       'with half an emoji in its prompt',

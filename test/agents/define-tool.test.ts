@@ -109,6 +109,17 @@ describe('a declared tool', () => {
 const noDuration = (value: string) =>
   `must be a duration from 1 ms to 36,500 days: a number of milliseconds, or a text like '30s' or '2m'; got ${value}`;
 
+function* generator() {
+  yield 'never';
+}
+
+async function* asyncGenerator() {
+  yield 'never';
+}
+
+const NO_GENERATOR =
+  'must not be a generator function, whose body would never run; use a function that returns a value or a promise; got a function';
+
 describe('a declaration of a tool is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_" and "-"; got';
   const DESCRIPTION = 'description must not be blank: the model chooses tools by it; got';
@@ -170,6 +181,11 @@ describe('a declaration of a tool is invalid', () => {
     ['without a schema', { inputSchema: undefined }, `${SCHEMA} undefined`],
     ['with a text as its schema', { inputSchema: 'string' }, `${SCHEMA} "string"`],
     ['without run', { run: undefined }, 'run must be a function; got undefined'],
+    ['with a generator as run', { run: generator }, `run ${NO_GENERATOR}`],
+    ['with an asynchronous one', { run: asyncGenerator }, `run ${NO_GENERATOR}`],
+    ['with a bound one', { run: generator.bind(undefined) }, `run ${NO_GENERATOR}`],
+    ['with a generator as approval', { approval: generator }, `approval ${NO_GENERATOR}`],
+    ['with a generator as access', { access: asyncGenerator }, `access ${NO_GENERATOR}`],
     [
       'with an option that does not exist',
       { timeout: '5s' },

@@ -6,13 +6,8 @@ import { PLAIN } from '../../cli/style.ts';
 import { spanText } from '../../cli/text.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { startTestEnvironment } from '../../testing/environment.ts';
-import {
-  cashier,
-  cashierScript,
-  counter,
-  until,
-  waitingCalls,
-} from '../fixtures/approvals-agent.ts';
+import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/approvals-agent.ts';
+import { until } from '../fixtures/until.ts';
 import type { Ended } from './plait-process.ts';
 import { plait } from './plait-process.ts';
 
@@ -88,7 +83,8 @@ describe('plait approve and deny', () => {
 
     const { code, stdout, stderr } = await run('approve', 'ticket-3', '--reason', 'checked');
 
-    expect(stderr).toBe('');
+    const shown = ['refund waits for approval:', '    {', '      "order": "A-17",'];
+    expect(stderr).toBe([...shown, '      "cents": 12000', '    }', ''].join('\n'));
     const by = userInfo().username;
     expect(stdout).toBe(`Approved ${ids[0]} of turn ticket-3, as ${by}.\n`);
     expect(code).toBe(0);
@@ -111,7 +107,10 @@ describe('plait approve and deny', () => {
     expect(several.code).toBe(2);
 
     const edited = ['--by', 'ana', '--input', JSON.stringify(input)];
-    expect((await run('approve', 'ticket-4', first, ...edited)).stdout).toContain('as ana.');
+    const approved = await run('approve', 'ticket-4', first, ...edited);
+    expect(approved.stdout).toContain('as ana.');
+    expect(approved.stderr).toContain('It will run with your input instead:\n    {');
+    expect(approved.stderr).toContain('"cents": 7\n');
     const denied = await run('deny', 'ticket-4', second, '--by', 'bob', '--reason', 'no');
     expect(denied.stdout).toBe(`Denied ${second} of turn ticket-4, as bob.\n`);
 
@@ -125,7 +124,7 @@ describe('plait approve and deny', () => {
 
     const wrong = await run('approve', 'ticket-5', '--input', '{"order":"A-17","cents":"all"}');
     expect(wrong.stderr).toMatch(
-      new RegExp(`^plait: Call ${ids[0]} of turn ticket-5 was not approved: .*cents.*\n$`),
+      new RegExp(`\nplait: Call ${ids[0]} of turn ticket-5 was not approved: .*cents.*\n$`),
     );
     expect(wrong.code).toBe(8);
 
@@ -142,6 +141,11 @@ describe('plait approve and deny', () => {
   it.each([
     [['approve'], /missing required argument 'turn-id'/, 2],
     [['approve', 't', '--input', '{'], /It must be JSON, such as/, 2],
+    [
+      ['approve', 't', '--input', '{"id":9100200300400500601}'],
+      /id is 9100200300400500601, a number that cannot be passed on exactly/,
+      2,
+    ],
     [['deny', 't', '--input', '{}'], /unknown option '--input'/, 2],
     [
       ['deny', 't', '--by', ' '],
@@ -190,7 +194,7 @@ describe('the table of calls that wait', () => {
 
   it('does not let a model move the cursor', () => {
     const lines = draw([call({ input: { a: '\u001B[2Jb\n\rc' } })]);
-    expect(lines.join('\n')).toContain('a: b c');
+    expect(lines.join('\n')).toContain(String.raw`a: \u{1B}[2Jb c`);
     expect(lines).toHaveLength(3);
   });
 

@@ -57,6 +57,10 @@ describe('an answer about a call', () => {
       problem: /y, n, e/,
     });
     expect(readAnswer('edit', '{')).toMatchObject({ step: 'edit', problem: /not JSON/ });
+    expect(readAnswer('edit', '{"a":1,"a":2}')).toMatchObject({
+      step: 'edit',
+      problem: 'a comes twice. Send each key once.',
+    });
   });
 });
 

@@ -168,7 +168,7 @@ describe.concurrent('plait chat in a terminal', () => {
     await terminal.shows('Order A-1093: 1.20 EUR are on their way.');
     type('\u0004');
     await ended;
-    expect(terminal.text).toContain('Approved refund_order(order: A-1093, cents: 12900), as ana.');
+    expect(terminal.text).toContain('Approved refund_order(order: A-1093, cents: 120), as ana.');
     const { turnId } = (await session.describe()).lastTurn ?? { turnId: '' };
     const { calls } = await environment.agents.getTurn(turnId).result();
     expect(calls[0]?.approval).toMatchObject({ decision: 'approved', by: 'ana' });

@@ -36,8 +36,8 @@ export function startNode(args: readonly string[], options: PlaitOptions = {}): 
   const child = spawn(process.execPath, args, {
     env: { ...bareEnvironment(), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    // A test that times out, after 180 s, must not leave a process running.
-    timeout: 170_000,
+    // A test that times out, after 300 s, must not leave a process running.
+    timeout: 290_000,
     killSignal: 'SIGKILL',
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });

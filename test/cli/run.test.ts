@@ -4,6 +4,7 @@ import { customerLookup } from '../../examples/customer-lookup/agent.ts';
 import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
+import { stopWorker } from '../fixtures/waiting-turns.ts';
 import type { Ended, PlaitProcess } from './plait-process.ts';
 import { startPlait } from './plait-process.ts';
 
@@ -79,5 +80,23 @@ describe.concurrent('plait run', () => {
     expect(code).toBe(6);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/\nplait: The Messages API answered 400 .*\n$/);
+  });
+});
+
+describe('plait run without its worker', () => {
+  it('says so after some seconds, and ends with Ctrl-C', async ({ expect }) => {
+    const gone = await startEnvironment({ agents: [customerLookup], script: customerScript });
+    await using _ = gone;
+    const env = { TEMPORAL_ADDRESS: inject('temporalAddress') };
+    const args = ['run', '-q', gone.taskQueue, 'customer-lookup', FULL_PICTURE];
+    const process = startPlait(args, { env });
+    await process.says('get_tickets(customer_id: 1234)  running');
+    await stopWorker(gone);
+    await process.says('waits for a worker');
+    process.interrupt();
+    const { code, stderr } = await process.ended;
+    expect(stderr).toContain('No worker answers. The turn is cancelled as soon as one is there.');
+    expect(stderr).toContain('--turn-id');
+    expect(code).toBe(130);
   });
 });

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
+import { until } from '../fixtures/until.ts';
 
 /**
  * The part of a terminal that the chat uses: a screen that never scrolls, with a cursor.
@@ -33,12 +33,10 @@ export class FakeTerminal {
   async shows(text: string | RegExp): Promise<void> {
     const isThere = (): boolean =>
       typeof text === 'string' ? this.text.includes(text) : text.test(this.text);
-    const giveUpAt = Date.now() + 30_000;
-    while (!isThere()) {
-      if (Date.now() > giveUpAt)
-        throw new Error(`The screen does not show ${String(text)}:\n${this.text}`);
-      await sleep(20);
-    }
+    await until(
+      () => this.text,
+      () => isThere(),
+    );
   }
 
   private take(token: string): void {

@@ -13,13 +13,8 @@ import { defineAgent, defineTool } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
-import {
-  cashier,
-  cashierScript,
-  counter,
-  until,
-  waitingCalls,
-} from '../fixtures/approvals-agent.ts';
+import { cashier, cashierScript, counter, waitingCalls } from '../fixtures/approvals-agent.ts';
+import { until } from '../fixtures/until.ts';
 import type { Counter } from '../fixtures/approvals-agent.ts';
 import { startPlait } from '../fixtures/plait.ts';
 

@@ -82,8 +82,7 @@ describe('where the search attributes are registered', () => {
       PlaitUser: user,
       PlaitStopReason: 'end_turn',
     });
-    const find = (options: ListTurnsOptions) =>
-      expect.poll(() => listed(agents, options), { timeout: 60_000 });
+    const find = (options: ListTurnsOptions) => expect.poll(() => listed(agents, options));
     await find({ stopReason: 'end_turn' }).toEqual(['done']);
     await find({ stopReason: 'cancelled' }).toEqual(['stopped']);
     await find({ agent: 'tester' }).toEqual(['done', 'open', 'stopped']);
@@ -155,9 +154,7 @@ describe('where the search attributes are registered', () => {
       PlaitUser: 'ada',
       PlaitStopReason: 'end_turn',
     });
-    await expect
-      .poll(() => listed(agents, { user: 'ada', status: 'completed' }), { timeout: 60_000 })
-      .toEqual(['long']);
+    await expect.poll(() => listed(agents, { user: 'ada', status: 'completed' })).toEqual(['long']);
     expect(await listed(agents, {})).toEqual(['long']);
   });
 });
@@ -193,9 +190,7 @@ describe.each([
     expect(await again.result()).toMatchObject({ stopReason: 'end_turn' });
     expect(second.stopReason).toBe('end_turn');
     expect(await attributesOf(first)).toEqual({});
-    await expect
-      .poll(() => listed(agents, { status: 'completed' }), { timeout: 60_000 })
-      .toHaveLength(2);
+    await expect.poll(() => listed(agents, { status: 'completed' })).toHaveLength(2);
     await expect(listed(agents, { stopReason: 'cancelled' })).rejects.toThrow(
       SearchAttributesMissingError,
     );

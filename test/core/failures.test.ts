@@ -1,6 +1,15 @@
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { attemptReport, causeChain, heartbeatRecord, isOverloaded } from '../../core/failures.ts';
+import {
+  aKindOf,
+  attemptReport,
+  causeChain,
+  heartbeatRecord,
+  isErrorValue,
+  isOverloaded,
+  kindOf,
+} from '../../core/failures.ts';
 
 const chain = (...texts: string[]): Error | undefined =>
   texts.reduceRight<Error | undefined>(
@@ -67,7 +76,22 @@ describe('what is told of an error', () => {
     ['an object', { code: 42 }, '{"code":42}'],
     ['a number', 0, '0'],
     ['false', false, 'false'],
-    ['a BigInt', 1n, '[object BigInt]'],
+    ['a BigInt', 1n, '1'],
+    ['a BigInt within', { id: 9_007_199_254_740_993n }, '{"id":"9007199254740993"}'],
+    ['a BigInt of a million digits', 1n << 3_000_000n, 'a very large bigint'],
+    ['a function', () => 'its code', 'a function'],
+    ['a Map', new Map([['a', 1]]), 'a Map'],
+    ['a Response', new Response('gone'), 'a Response'],
+    ['bytes', new Uint8Array(50_000_000), 'a Uint8Array'],
+    ['a long text as an object', { text: Object('y') as unknown }, '{"text":"y"}'],
+    ['an iterator', [1].values(), 'an Array Iterator'],
+    ['a list', [1, [2, new Error('three')]], '[1,[2,"three"]]'],
+    ['a URL', new URL('https://a.example/'), 'https://a.example/'],
+    [
+      'something deep',
+      { a: { b: { c: { d: { e: { f: { g: 1 } } } } } } },
+      '{"a":{"b":{"c":{"d":{"e":{"f":"…"}}}}}}',
+    ],
     ['a symbol', Symbol('gone'), 'Symbol(gone)'],
     ['nothing', undefined, 'unknown error'],
     ['null', null, 'unknown error'],
@@ -93,6 +117,64 @@ describe('what is told of an error', () => {
     const error = Object.assign(new Error('will be replaced'), { message: { code: 'E1' } });
 
     expect(causeChain(error)).toBe('{"code":"E1"}');
+  });
+
+  test('is that of an error of another realm, as a cause too', () => {
+    const inner: unknown = runInNewContext(
+      "new RangeError('out of stock', { cause: new Error('shelf 7') })",
+    );
+
+    expect(inner).not.toBeInstanceOf(Error);
+    expect(causeChain(inner)).toBe('out of stock: shelf 7');
+    expect(causeChain(new Error('order', { cause: inner }))).toBe('order: out of stock: shelf 7');
+    expect(
+      causeChain(runInNewContext("new AggregateError([new Error('one'), new Error('two')])")),
+    ).toBe('one');
+    expect(causeChain(runInNewContext('new TypeError()'))).toBe('TypeError');
+    expect(causeChain({ message: 'from a thread', stack: 'Error: from a thread' })).toBe(
+      'from a thread',
+    );
+  });
+
+  test('does without what cannot be read', () => {
+    const throwing = Object.defineProperty(new Error('x'), 'message', {
+      get: () => {
+        throw new Error('no');
+      },
+    });
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+
+    expect(causeChain(throwing)).toBe('Error');
+    expect(causeChain(proxy)).toBe('[object Object]');
+    expect(causeChain(Object.assign(new RangeError('x'), { message: null }))).toBe('RangeError');
+    expect(causeChain({ reason: new RangeError() })).toBe('{"reason":"RangeError"}');
+    expect(causeChain({ a: null, b: undefined })).toBe('{"a":null}');
+    expect(causeChain(new Error('', { cause: null }))).toBe('Error');
+    expect(isErrorValue(proxy)).toBe(false);
+    expect(kindOf({ [Symbol.toStringTag]: 7 })).toBe('Object');
+    expect(aKindOf(proxy)).toBe('an Object');
+  });
+
+  test('is short, and found quickly, for whatever is large or has no end', () => {
+    const endless = (): Error => {
+      const error = new Error('again');
+      return Object.defineProperty(error, 'cause', { get: endless });
+    };
+    const wide = { rows: Array.from({ length: 300_000 }, (_, id) => ({ id })) };
+    const fields = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`f${i}`, i]));
+    let doubled: unknown = 'x';
+    for (let i = 0; i < 40; i++) doubled = [doubled, doubled];
+
+    for (const value of [endless(), wide, fields, doubled, new Error('x'.repeat(20_000_000))]) {
+      // The best of three, on a machine that does other things.
+      const times = [1, 2, 3].map(() => {
+        const begun = performance.now();
+        expect(causeChain(value).length).toBeLessThan(25_000);
+        return performance.now() - begun;
+      });
+      expect(Math.min(...times)).toBeLessThan(200);
+    }
   });
 
   test('is never empty and never throws, for anything that can be thrown', () => {

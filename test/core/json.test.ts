@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  beginningOf,
   canonicalJson,
   defined,
   hasLoneSurrogate,
@@ -169,6 +170,15 @@ describe('defined', () => {
       ['d', ''],
       ['e', false],
     ]);
+  });
+});
+
+describe('the beginning of what came from outside', () => {
+  test('is one short line, whatever came', () => {
+    expect(beginningOf(' <html>\r\n\u0007  <body>\u009b2J')).toBe('<html> <body> 2J');
+    expect(beginningOf('a'.repeat(1_000))).toBe(`${'a'.repeat(199)}…`);
+    expect(beginningOf(`${'a'.repeat(399)}🧵`)).toHaveLength(200);
+    expect(beginningOf('\ud83d')).toBe('\ufffd');
   });
 });
 

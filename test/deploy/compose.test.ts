@@ -12,7 +12,11 @@ import {
 } from '../../deploy/compose-file.ts';
 import { openStorage } from '../../storage/index.ts';
 
-const SECRETS = { POSTGRES_PASSWORD: 'the password', ANTHROPIC_API_KEY: 'the key' };
+const SECRETS = {
+  POSTGRES_PASSWORD: 'the password',
+  PLAIT_STORAGE_PASSWORD: 'the password of the workers',
+  ANTHROPIC_API_KEY: 'the key',
+};
 const SECRET_NAME = /PASS|PWD|KEY|SECRET|TOKEN|CREDENTIAL/;
 
 const reason = findCompose() === undefined ? ' (skipped: docker-compose is not installed)' : '';
@@ -29,6 +33,7 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
   test('is accepted by docker-compose when the secrets are set', () => {
     expect(Object.keys(services).toSorted()).toEqual([
       'postgresql',
+      'storage-role',
       'temporal',
       'temporal-namespace',
       'temporal-schema',
@@ -60,11 +65,31 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     expect(openStorage(PLAIT_STORAGE ?? '').name).toBe('plait-postgres');
     const { hostname, username, pathname, password } = new URL(PLAIT_STORAGE ?? '');
     expect(services).toHaveProperty(hostname);
-    expect(username).toBe(services[hostname]?.environment?.['POSTGRES_USER']);
     expect(password).toBe('');
-    expect(PGPASSWORD).toBe(SECRETS.POSTGRES_PASSWORD);
-    const script = readFileSync(join(ROOT, 'deploy/setup-schema.sh'), 'utf8');
-    expect(script).toContain(`temporal-sql-tool --db ${pathname.slice(1)} create`);
+    expect(PGPASSWORD).toBe(SECRETS.PLAIT_STORAGE_PASSWORD);
+    const script = readFileSync(join(ROOT, 'deploy/storage-role.sh'), 'utf8');
+    expect(script).toContain(`CREATE DATABASE ${pathname.slice(1)}`);
+    expect(script).toContain(`CREATE ROLE ${username}`);
+  });
+
+  test("gives the worker, which runs tools, nothing of Temporal's own database", () => {
+    const { environment = {} } = services['worker'] ?? {};
+    const superuser = services['postgresql']?.environment?.['POSTGRES_USER'] ?? '';
+    const settings = Object.values(environment).filter((value) => value !== null);
+    expect(superuser).not.toBe('');
+    for (const value of settings) {
+      expect(value).not.toBe(SECRETS.POSTGRES_PASSWORD);
+      expect(value).not.toMatch(new RegExp(`//${superuser}[:@]`));
+    }
+    const withSuperuser = entries.filter(([, { environment: own = {} }]) =>
+      Object.values(own).includes(SECRETS.POSTGRES_PASSWORD),
+    );
+    expect(withSuperuser.map(([name]) => name).toSorted()).toEqual([
+      'postgresql',
+      'storage-role',
+      'temporal',
+      'temporal-schema',
+    ]);
   });
 
   test('pins a version of every image', () => {

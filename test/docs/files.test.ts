@@ -10,6 +10,7 @@ import { testGuide } from '../fixtures/guide.ts';
 import { imageBlock, pdf, pdfBlock, png } from '../fixtures/images.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { bookkeeper, check } from './receipts.ts';
+import { until } from '../fixtures/until.ts';
 
 testGuide('docs/files.md', 1);
 
@@ -22,7 +23,7 @@ test('a statement and the scan that a tool returns are read by the model', async
     vi.unstubAllEnvs();
     await rm(directory, { recursive: true });
   });
-  await vi.waitUntil(() => archive.listening);
+  await until(() => archive.listening);
   vi.stubEnv('ARCHIVE_URL', `http://127.0.0.1:${(archive.address() as AddressInfo).port}`);
   const statement = join(directory, 'statement.pdf');
   await writeFile(statement, pdf(20_000));

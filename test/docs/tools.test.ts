@@ -6,18 +6,20 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkerUnavailableError } from 'plait/client';
-import { callTools, conversation, expectTurn, say } from 'plait/testing';
+import proto from '@temporalio/proto';
+import { callTools, conversation, expectTurn, say, startTestEnvironment } from 'plait/testing';
 import type { TestEnvironment } from 'plait/testing';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { until } from '../fixtures/until.ts';
 import { createCrmWorker } from './crm-worker.ts';
 import { decideAll } from './decide.ts';
 import { office } from './office.ts';
 import { delivered } from './print.ts';
 import { payAllOrStop } from './start-strict.ts';
+
+const { PENDING_ACTIVITY_STATE_PAUSED } = proto.temporal.api.enums.v1.PendingActivityState;
 
 const guide = testGuide('docs/tools.md', 9);
 
@@ -82,23 +84,25 @@ function start(...calls: Parameters<typeof callTools>[0][]): Promise<TestEnviron
 }
 
 test('a large payment waits for a person, and a reset pays nothing twice', async () => {
-  await using env = await start([
+  const calls = callTools([
     ['pay', { invoice: 'A', cents: 500 }],
     ['pay', { invoice: 'B', cents: 300_000 }],
     ['pay', { invoice: 'C', cents: 2_000_000 }],
   ]);
+  // A server of its own: the program decides about all that waits there.
+  await using env = await startTestEnvironment({
+    agents: [office],
+    script: conversation('go', [calls, say('Done.')]),
+    workflowBundle: { codePath: inject('workflowBundle') },
+  });
   const turn = await env.agents.start(office, 'go');
   const decide = async () => {
-    await vi.waitUntil(async () => (await turn.approvals()).length === 2, { timeout: 60_000 });
+    await until(async () => (await turn.approvals()).length === 2);
     // The list of all turns is up to a second behind.
-    const decideAgain = async () => {
-      // The server has turns of other tests too, whose workers may be gone.
-      await decideAll(env.agents, 'ana').catch((error: unknown) => {
-        if (!(error instanceof WorkerUnavailableError)) throw error;
-      });
-      expect(await turn.approvals()).toEqual([]);
-    };
-    await vi.waitFor(decideAgain, { timeout: 60_000, interval: 200 });
+    await until(async () => {
+      await decideAll(env.agents, 'ana');
+      return (await turn.approvals()).length === 0;
+    });
     return await turn.result();
   };
 
@@ -191,13 +195,16 @@ test('a long job goes on where its earlier attempt was', async () => {
     type: 'check_ledger',
     identity: 'operator',
   };
-  const state = async () => (await turn.describe()).pendingCalls[0]?.state;
-  await vi.waitUntil(async () => (await state()) === 'running', { timeout: 60_000 });
-  await sleep(800);
+  const activity = async () => (await turn.workflow.describe()).raw.pendingActivities?.[0];
+  // It has recorded some pages.
+  await until(async () => {
+    const [payload] = (await activity())?.heartbeatDetails?.payloads ?? [];
+    return /"done":[1-9]/.test(Buffer.from(payload?.data ?? []).toString());
+  });
   await env.agents.client.workflowService.pauseActivity(request);
-  // It hears of it with its next heartbeat.
-  await sleep(2_000);
-  expect(await state()).toBe('paused');
+  // It hears of it with its next heartbeat, and stops.
+  await until(async () => (await activity())?.state === PENDING_ACTIVITY_STATE_PAUSED);
+  expect((await turn.describe()).pendingCalls[0]?.state).toBe('paused');
   await env.agents.client.workflowService.unpauseActivity(request);
 
   const { calls, messages } = await turn.result();
@@ -209,7 +216,7 @@ test('a long job goes on where its earlier attempt was', async () => {
 test('a report is printed without a worker, and its delivery is the result', async () => {
   await using env = await start({ print_report: { report: 'Q3' } });
   const turn = await env.agents.start(office, 'go');
-  await vi.waitUntil(() => printing.length === 1, { timeout: 60_000 });
+  await until(() => printing.length === 1);
   await delivered(env.agents, printing[0]?.token ?? '', 12);
   const result = await turn.result();
   expectTurn(result).outcome('print_report', 'succeeded', /"pages":\s*12/);

@@ -19,13 +19,18 @@ import { conversation, script } from '../../testing/script.ts';
 import { plait } from '../cli/plait-process.ts';
 import type { HttpServer, ReceivedRequest } from '../fixtures/http-server.ts';
 import { answerJson, httpServer } from '../fixtures/http-server.ts';
-import { plantedAgent } from '../fixtures/planted-agent.ts';
+import { plantedAgent, unsent } from '../fixtures/planted-agent.ts';
 
 /** Has no beginning that would be known for one of a key. */
 const KEY = 'planted/key+0123456789abcdefghijklmnop';
 
 /** What somebody could find it by: itself, in a URL, in JSON, and in base64 wherever it stands there. */
-const FORMS = [KEY, encodeURIComponent(KEY), JSON.stringify(KEY).slice(1, -1), ...base64Forms(KEY)];
+const formsOf = (key: string) => [
+  key,
+  encodeURIComponent(key),
+  JSON.stringify(key).slice(1, -1),
+  ...base64Forms(key),
+];
 
 function base64Forms(text: string): string[] {
   return [0, 1, 2].map((before) => {
@@ -35,9 +40,10 @@ function base64Forms(text: string): string[] {
 }
 
 /** The names of what holds the key. */
-function leaksIn(evidence: Record<string, string>): string[] {
+function leaksIn(evidence: Record<string, string>, key = KEY): string[] {
+  const forms = formsOf(key);
   return Object.entries(evidence).flatMap(([name, text]) =>
-    FORMS.some((form) => text.includes(form)) ? [name] : [],
+    forms.some((form) => text.includes(form)) ? [name] : [],
   );
 }
 
@@ -201,7 +207,7 @@ async function recordOf(turn: TurnHandle): Promise<Record<string, string>> {
 const PENDING_FAILURE = /500/;
 
 describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (way) => {
-  test('stands nowhere but where a tool puts it', async () => {
+  test('stands nowhere, whoever repeats it', async () => {
     await using gateway = await hostileGateway();
     await using worker = await plantedWorker(way, gateway.url);
     const agent = plantedAgent(KEY);
@@ -221,7 +227,7 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     );
     const overloaded = await worker.agents.start(agent, 'overload');
     await expect
-      .poll(async () => (await recordOf(overloaded))['description'], { timeout: 10_000 })
+      .poll(async () => (await recordOf(overloaded))['description'])
       .toMatch(PENDING_FAILURE);
     for (const [part, text] of Object.entries(await recordOf(overloaded))) {
       evidence[`overload, pending: ${part}`] = text;
@@ -234,7 +240,7 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     evidence['command line'] = cli.stdout + cli.stderr;
     evidence['storage'] = await worker.stored();
 
-    // A control: the same search finds a key that a tool returns, in every kind of place.
+    // A control: the same search finds a key that the worker does not know, in every kind of place.
     const before = worker.output();
     const control: Record<string, string> = {};
     const turn = await worker.agents.start(agent, 'control');
@@ -245,7 +251,8 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     control['output'] = worker.output().slice(before.length);
     evidence['output'] = before;
 
-    expect(leaksIn(control)).toEqual([
+    expect(leaksIn(control)).toEqual([]);
+    expect(leaksIn(control, unsent(KEY))).toEqual([
       'result',
       'history',
       'history as base64',

@@ -1,10 +1,21 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { Payload } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 import * as fc from 'fast-check';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { directoryStorage } from '../../storage/directory.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'plait-directory-'));
@@ -19,6 +30,15 @@ const payload = (value: unknown): Payload => defaultPayloadConverter.toPayload(v
 const valueOf = (stored: Payload | undefined): unknown =>
   stored === undefined ? undefined : defaultPayloadConverter.fromPayload(stored);
 const claimOf = (key: string) => new StorageDriverClaim({ key });
+
+/** A disk of 64 KiB. */
+function mount(path: string): boolean {
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]);
+  return status === 0;
+}
+const probe = await mkdtemp(join(root, 'probe-'));
+const canMount = process.platform === 'linux' && mount(probe);
+if (canMount) spawnSync('umount', [probe]);
 
 async function filesIn(path: string): Promise<string[]> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
@@ -124,6 +144,118 @@ describe('a payload', () => {
     ]);
 
     for (const [back] of read) expect(valueOf(back)).toBe('x'.repeat(300_000));
+  });
+});
+
+const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
+
+describe.skipIf(process.platform === 'win32')('who may read it', () => {
+  test('is the user of the process alone, whatever the umask', async () => {
+    const later = join(directory, 'store');
+    const [claim] = await directoryStorage(later).store({}, [payload('private')]);
+    const key = claim?.claimData['key'] ?? '';
+
+    expect(await modeOf(later)).toBe('700');
+    expect(await modeOf(join(later, key.slice(0, 2)))).toBe('700');
+    expect(await modeOf(join(later, key.slice(0, 2), key))).toBe('600');
+  });
+
+  test('is so too after a worker has found what an earlier version has written', async () => {
+    const storage = directoryStorage(directory);
+    const [claim] = await storage.store({}, [payload('public')]);
+    const folder = join(directory, (claim?.claimData['key'] ?? '').slice(0, 2));
+    await chmod(folder, 0o755);
+    await mkdir(join(directory, 'not-ours'), { mode: 0o755 });
+    await chmod(join(directory, 'not-ours'), 0o755);
+    await chmod(directory, 0o755);
+
+    await storage.prepare();
+
+    expect(await modeOf(folder)).toBe('750');
+    expect(await modeOf(join(directory, 'not-ours'))).toBe('755');
+    expect(await modeOf(directory)).toBe('755');
+    expect(
+      (await storage.retrieve({}, [claimOf(claim?.claimData['key'] ?? '')])).map(valueOf),
+    ).toEqual(['public']);
+  });
+});
+
+describe('a write that fails', () => {
+  test('leaves nothing behind where the file cannot get its name', async () => {
+    const storage = directoryStorage(directory);
+    const [claim] = await storage.store({}, [payload('a')]);
+    const key = claim?.claimData['key'] ?? '';
+    const path = join(directory, key.slice(0, 2), key);
+    await rm(path);
+    await mkdir(join(path, 'in the way'), { recursive: true });
+
+    await expect(storage.store({}, [payload('a'), payload('b')])).rejects.toThrow(
+      /EISDIR|ENOTEMPTY/,
+    );
+
+    expect((await filesIn(directory)).filter((file) => file.includes('.'))).toEqual([]);
+  });
+
+  // As root, as in CI.
+  test.skipIf(!canMount)('leaves nothing behind where the disk is full', async () => {
+    const full = join(directory, 'full');
+    await mkdir(full);
+    mount(full);
+    onTestFinished(() => void spawnSync('umount', [full]));
+    const storage = directoryStorage(full);
+    const [small] = await storage.store({}, [payload('small')]);
+
+    for (const letter of ['a', 'b', 'c']) {
+      await expect(storage.store({}, [payload(letter.repeat(80_000))])).rejects.toThrow('ENOSPC');
+    }
+
+    expect(await filesIn(full)).toHaveLength(1);
+    const again = await storage.retrieve({}, [claimOf(small?.claimData['key'] ?? '')]);
+    expect(again.map(valueOf)).toEqual(['small']);
+    await storage.store({}, [payload('another')]);
+  });
+
+  test('leaves nothing behind where it is aborted', async () => {
+    const storage = directoryStorage(directory);
+    const controller = new AbortController();
+    const large = Array.from({ length: 8 }, (_, i) => payload(`${i}`.repeat(3_000_000)));
+    const writing = storage.store({ abortSignal: controller.signal }, large);
+    setTimeout(() => controller.abort(new Error('enough')), 3);
+    await writing.catch(() => undefined);
+
+    expect((await filesIn(directory)).filter((file) => file.includes('.'))).toEqual([]);
+  });
+});
+
+describe('a directory that this process has used', () => {
+  test('is not created again where it is missing, and a client that has not used it creates it', async () => {
+    const path = join(directory, 'store');
+    const storage = directoryStorage(path);
+    const [claim] = await storage.store({}, [payload('a')]);
+    await rename(path, `${path}.away`);
+
+    await expect(storage.store({}, [payload('b')])).rejects.toThrow(
+      `The directory ${path} is missing: check that its volume is mounted`,
+    );
+    await expect(storage.prepare()).rejects.toThrow('is missing');
+    expect(await readdir(directory)).toEqual(['store.away']);
+    // Somebody else has put one in its place.
+    await directoryStorage(path).store({}, [payload('c')]);
+    const missing = storage.retrieve({}, [claimOf(claim?.claimData['key'] ?? '')]);
+    await expect(missing).rejects.toThrow(/^Cannot read .*is not the one that it was/);
+    await rm(path, { recursive: true });
+    await mkdir(path);
+    await expect(storage.store({}, [payload('b')])).rejects.toThrow('is not the one that it was');
+    expect(await readdir(path)).toEqual([]);
+    await rm(path, { recursive: true });
+    await rename(`${path}.away`, path);
+    await storage.store({}, [payload('b')]);
+    expect(await filesIn(path)).toHaveLength(2);
+  });
+
+  test('is an error to list where it is missing', async () => {
+    const storage = directoryStorage(join(directory, 'missing'));
+    await expect(storage.list()[Symbol.asyncIterator]().next()).rejects.toThrow('is missing');
   });
 });
 

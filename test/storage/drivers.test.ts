@@ -1,10 +1,10 @@
-import { readdir, utimes } from 'node:fs/promises';
+import { readdir, rename, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Payload } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { STORED_OBJECT_LOST } from '../../core/failures.ts';
+import { STORED_OBJECT_DAMAGED, STORED_OBJECT_LOST } from '../../core/failures.ts';
 import { checkStorage } from '../../storage/check-storage.ts';
 import { directoryStorage } from '../../storage/directory.ts';
 import { NothingNeededError } from '../../storage/errors.ts';
@@ -28,6 +28,10 @@ afterAll(() => stores.stop());
 interface Kind {
   /** The setting that opens an empty storage. */
   setting(name: string): string;
+  /** Replaces the content of an object. */
+  damage(name: string, key: string): Promise<unknown>;
+  /** Takes the storage away, and returns what brings it back. */
+  takeAway(name: string): Promise<() => Promise<unknown>>;
   /** Makes an object look as if it was written some days ago. */
   age(name: string, key: string, days: number): Promise<unknown>;
 }
@@ -37,11 +41,22 @@ const daysAgo = (days: number) => new Date(Date.now() - days * DAY);
 const kinds: Record<string, Kind> = {
   directory: {
     setting: (name) => join(root, name),
+    damage: (name, key) => writeFile(join(root, name, key.slice(0, 2), key), 'damaged'),
+    async takeAway(name) {
+      await rename(join(root, name), join(root, `${name}.away`));
+      return () => rename(join(root, `${name}.away`), join(root, name));
+    },
     age: (name, key, days) =>
       utimes(join(root, name, key.slice(0, 2), key), daysAgo(days), daysAgo(days)),
   },
   PostgreSQL: {
     setting: (name) => `${postgres.url}?table=${name}`,
+    damage: (name, key) =>
+      postgres.run(`UPDATE ${name} SET content = 'damaged' WHERE key = $1`, [key]),
+    async takeAway(name) {
+      await postgres.run(`ALTER TABLE ${name} RENAME TO ${name}_away`);
+      return () => postgres.run(`ALTER TABLE ${name}_away RENAME TO ${name}`);
+    },
     age: (name, key, days) =>
       postgres.run(
         `UPDATE ${name} SET written_at = now() - $1::int * interval '1 day' WHERE key = $2`,
@@ -51,6 +66,16 @@ const kinds: Record<string, Kind> = {
   S3: {
     setting: (name) =>
       `s3://${s3.bucket}/${name}?region=eu-central-1&endpoint=${encodeURIComponent(s3.endpoint)}`,
+    async damage(name, key) {
+      const folder = join(s3.directory, s3.bucket, name);
+      const [file = ''] = (await readdir(folder)).filter((file) => file.startsWith(`${key}._`));
+      await writeFile(join(folder, file.replace(/_metadata.*$|_object.*$/, '_object')), 'damaged');
+    },
+    async takeAway() {
+      const bucket = join(s3.directory, s3.bucket);
+      await rename(bucket, `${bucket}.away`);
+      return () => rename(`${bucket}.away`, bucket);
+    },
     async age(name, key, days) {
       const names = await readdir(join(s3.directory, s3.bucket, name));
       for (const file of names.filter((file) => file.startsWith(key))) {
@@ -173,12 +198,48 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     await expect(read).rejects.toThrow(/^Nothing is stored at .*a{64}/);
   });
 
-  test('rejects a claim whose key is not one of its keys', async () => {
+  test('rejects a claim whose key is not one of its keys, and trying again does not help', async () => {
     for (const key of ['../../etc/passwd', 'A'.repeat(64), `${'a'.repeat(64)}\n`, '']) {
-      await expect(storage.retrieve({}, [claimOf(key)])).rejects.toThrow(
-        `${JSON.stringify(key)} is not a key of a`,
-      );
+      const read = storage.retrieve({}, [claimOf(key)]);
+      await expect(read).rejects.toThrow(`${JSON.stringify(key)} is not a key of a`);
+      await expect(read).rejects.toMatchObject({ nonRetryable: true });
     }
+  });
+
+  test('says which object is damaged, and that trying again does not help', async () => {
+    const claims = await storage.store({}, ['whole', 'damaged'].map(payload));
+    await kind.damage(name, keyOf(claims[1]));
+
+    const read = storage.retrieve({}, claims);
+
+    await expect(read).rejects.toMatchObject({ type: STORED_OBJECT_DAMAGED, nonRetryable: true });
+    await expect(read).rejects.toThrow(
+      new RegExp(`^The object .*${keyOf(claims[1])}.* is damaged`),
+    );
+    await storage.store({}, [payload('damaged')]);
+    if (storage.type !== 'plait.postgres') {
+      expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['whole', 'damaged']);
+    }
+  });
+
+  test('does not take itself for one that has lost everything while it is away', async () => {
+    const claims = await storage.store({}, [payload('there')]);
+    const missing = claimOf('a'.repeat(64));
+    const fresh = open();
+    const bringBack = await kind.takeAway(name);
+    for (const one of [storage, fresh]) {
+      for (const claim of [...claims, missing]) {
+        const error: unknown = await one.retrieve({}, [claim]).catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(Error);
+        expect(error).not.toMatchObject({ nonRetryable: true });
+      }
+    }
+    await expect(storage.store({}, [payload('lost on the way')])).rejects.toThrow();
+    await bringBack();
+
+    expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['there']);
+    await expect(storage.retrieve({}, [missing])).rejects.toMatchObject({ nonRetryable: true });
+    expect(await listed(storage)).toHaveLength(1);
   });
 
   test('does not start what is already aborted', async () => {
@@ -305,7 +366,6 @@ test('a draft that a killed process has left is swept from a directory', async (
   const [claim] = await storage.store({}, [payload('whole')]);
   const key = keyOf(claim);
   const draft = `${key}.${crypto.randomUUID()}`;
-  const { rename } = await import('node:fs/promises');
   await rename(join(path, key.slice(0, 2), key), join(path, key.slice(0, 2), draft));
   await utimes(join(path, key.slice(0, 2), draft), daysAgo(8), daysAgo(8));
 

@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { PayloadCodec, StorageDriver } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
 import { TurnFailedError } from '../../client/index.ts';
 import { STORAGE_FAILED } from '../../core/failures.ts';
 import { directoryStorage } from '../../storage/directory.ts';
@@ -23,6 +23,7 @@ import { startPlait } from '../fixtures/plait.ts';
 import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
 import { startStores, type Stores } from '../fixtures/stores.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
@@ -64,11 +65,9 @@ async function newNamespace(connection: Connection): Promise<string> {
   });
   // The server's other parts learn of it within seconds.
   const { workflow } = new Client({ connection, namespace });
-  await vi.waitUntil(() => workflow.count().then(isOne, () => false), WAIT);
+  await until(() => workflow.count().then(Boolean, () => false));
   return namespace;
 }
-const WAIT = { timeout: 60_000, interval: 200 };
-const isOne = () => true;
 
 function clientOf(
   connection: Connection,
@@ -167,7 +166,7 @@ describe.each(Object.entries(settings))('with a storage of the kind %s', (_, set
     const storage = open();
     const stored = await keysOf(storage);
     const client = clientOf(admin, namespace, storage);
-    await vi.waitUntil(async () => (await client.workflow.count()).count === 1, WAIT);
+    await until(async () => (await client.workflow.count()).count === 1);
     const live = await collected(liveKeys(client));
     expect(stored.length).toBeGreaterThan(10);
     // Only the object of the workers' check is not needed.
@@ -218,9 +217,9 @@ test('a lost part of the conversation soon fails the turn, and the error says wh
   await using plait = await startPlait({ agents: [agent], script, storage: driver });
   // Another worker with an empty cache takes over.
   const turn = await plait.agents.start(agent, 'read', { turnId: randomUUID() });
-  await vi.waitUntil(() => plait.model.requests.length > 5, { timeout: 60_000 });
+  await until(() => plait.model.requests.length > 5);
   plait.worker.shutdown();
-  await vi.waitUntil(() => plait.worker.getState() === 'STOPPED', { timeout: 60_000 });
+  await until(() => plait.worker.getState() === 'STOPPED');
   state.broken = true;
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
   onTestFinished(() => connection.close());
@@ -366,7 +365,7 @@ describe('the keys that workflows need', () => {
       // As every turn has one.
       memo: { agent: 'nobody' },
     });
-    await vi.waitUntil(async () => (await start.count()).count === 1, WAIT);
+    await until(async () => (await start.count()).count === 1);
 
     const found = await collected(liveKeys(client([hidden])));
     expect(found).toContain(key);
@@ -374,7 +373,9 @@ describe('the keys that workflows need', () => {
     expect(found).toContain('d'.repeat(64));
     for (const stored of await keysOf(storage)) expect(found).toContain(stored);
     await expect(collected(liveKeys(client([])))).rejects.toMatchObject({
-      message: 'Cannot find out which stored objects workflow w needs',
+      message: expect.stringContaining(
+        `Cannot find out which stored objects workflow w of type "nobody" in namespace ${namespace} needs`,
+      ) as string,
       cause: { message: expect.stringContaining('the codecs of the workers') as string },
     });
     await client([]).workflow.getHandle('w').terminate();

@@ -10,6 +10,7 @@ import { conversation } from '../../testing/script.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { hang, withToolFaults } from '../../testing/tool-faults.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 const agent = agentWith([reader('look', () => 'seen')]);
 const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
@@ -115,5 +116,5 @@ describe('a test environment', () => {
 
 async function startCalling({ agents }: TestEnvironment): Promise<void> {
   const turn = await agents.start(agent, 'go');
-  while ((await turn.describe()).pendingCalls[0]?.state !== 'running') await sleep(20);
+  await until(async () => (await turn.describe()).pendingCalls[0]?.state === 'running');
 }

@@ -13,6 +13,7 @@ import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import type { TemporalServer, TemporalServerOptions } from '../../testing/temporal-server.ts';
+import { until } from '../fixtures/until.ts';
 
 let root: string;
 const started: TemporalServer[] = [];
@@ -248,7 +249,7 @@ describe('startTemporalServer', () => {
         expect(await temporalIsListening(address)).toBe(true);
         parent.kill(signal);
       }
-      await vi.waitFor(async () => expect(await temporalIsListening(address)).toBe(false), 60_000);
+      await until(async () => !(await temporalIsListening(address)));
     },
   );
 });

@@ -20,11 +20,7 @@ import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 let ran: string[] = [];
 
-const activity = {
-  heartbeatTimeout: '1s',
-  startToCloseTimeout: '3s',
-  retry: { initialInterval: '10ms', maximumAttempts: 3 },
-};
+const retry = { initialInterval: '10ms', maximumAttempts: 3 };
 
 function work(name: string) {
   return (_input: unknown, { attempt }: ToolContext) => {
@@ -34,8 +30,9 @@ function work(name: string) {
 }
 
 /** `look` may be repeated, `pay` may not, and `tell` always works. */
-function newAgent(): Agent {
+function newAgent(limits: { heartbeatTimeout?: '1s'; startToCloseTimeout?: '3s' } = {}): Agent {
   ran = [];
+  const activity = { ...limits, retry };
   return agentWith([
     reader('look', work('look'), { activity }),
     writer('pay', work('pay'), { activity }),
@@ -43,8 +40,11 @@ function newAgent(): Agent {
   ]);
 }
 
-async function turnWith(faults: Record<string, ToolFault>): Promise<TurnResult> {
-  const agent = withToolFaults(newAgent(), faults);
+async function turnWith(
+  faults: Record<string, ToolFault>,
+  limits?: Parameters<typeof newAgent>[0],
+): Promise<TurnResult> {
+  const agent = withToolFaults(newAgent(limits), faults);
   await using plait = await startPlait({
     agents: [agent],
     script: conversation('go', [callTools({ look: {}, pay: {}, tell: {} }), say('I go on.')]),
@@ -97,7 +97,8 @@ test('a tool that always fails is tried as often as its policy or its ToolError 
 });
 
 test('a tool that hangs ends at its time limit', async () => {
-  expectTurn(await turnWith({ look: firstAttempts(1, hang()), pay: hang() }))
+  const limits = { startToCloseTimeout: '3s' } as const;
+  expectTurn(await turnWith({ look: firstAttempts(1, hang()), pay: hang() }, limits))
     .outcome('look', 'succeeded')
     .attempts('look', 2)
     .outcome('pay', 'timedOut', 'may or may not have taken effect');
@@ -140,7 +141,8 @@ test('garbage becomes a result that the API accepts', async () => {
 });
 
 test('a worker that dies is noticed by missing heartbeats, and only a repeatable call starts again', async () => {
-  expectTurn(await turnWith({ look: firstAttempts(1, workerDies()), pay: workerDies() }))
+  const limits = { heartbeatTimeout: '1s' } as const;
+  expectTurn(await turnWith({ look: firstAttempts(1, workerDies()), pay: workerDies() }, limits))
     .outcome('look', 'succeeded', 'look done')
     .attempts('look', 2)
     .outcome('pay', 'unknown', /no heartbeat for 1 s.*may or may not have taken effect/)

@@ -47,6 +47,13 @@ test('an existing worker runs turns beside its own workflows', async () => {
   await connection.close();
 });
 
+test.for([undefined, null, {}, { agents: [null] }])(
+  'createWorker needs agents, and %s has none',
+  async (options) => {
+    await expect(createWorker(options as never)).rejects.toBeInstanceOf(DeclarationError);
+  },
+);
+
 test('createWorker throws for agents, activities and options that contradict each other', async () => {
   const other = agentWith([]);
   await expect(createWorker({ agents: [agent, other] })).rejects.toThrow(

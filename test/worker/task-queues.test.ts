@@ -3,7 +3,7 @@ import { activityInfo } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
-import { describe, expect, inject, test, vi } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
 import type { Agent, Tool } from '../../index.ts';
 import { DeclarationError } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -12,6 +12,7 @@ import type { CreateWorkerOptions } from '../../worker/index.ts';
 import { createWorker } from '../../worker/index.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
 
@@ -38,11 +39,10 @@ async function waitForPollers(
     const request = { namespace, taskQueue: { name }, taskQueueType };
     return (await workflowService.describeTaskQueue(request)).pollers.length;
   };
-  const counted = async () => {
-    const found = [await count(TASK_QUEUE_TYPE_WORKFLOW), await count(TASK_QUEUE_TYPE_ACTIVITY)];
-    expect(found).toEqual(expected);
-  };
-  await vi.waitFor(counted, { timeout: 60_000, interval: 50 });
+  await until(
+    async () => [await count(TASK_QUEUE_TYPE_WORKFLOW), await count(TASK_QUEUE_TYPE_ACTIVITY)],
+    (found) => found.join() === expected.join(),
+  );
 }
 
 /** A worker that is not running yet. By default it has its own connection. */

@@ -263,7 +263,7 @@ test('sessions are found by agent, user and what they do, and their turns too', 
     }
     return ids;
   };
-  await expect.poll(() => idsOf({ status: 'closed' }), { timeout: 60_000 }).toEqual([two]);
+  await expect.poll(() => idsOf({ status: 'closed' })).toEqual([two]);
   expect(await idsOf({ status: 'idle', agent: 'tester' })).toEqual([one]);
   expect((await idsOf({})).toSorted()).toEqual([one, two].toSorted());
   expect(await idsOf({ agent: 'other' })).toEqual([]);

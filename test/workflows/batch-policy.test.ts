@@ -8,7 +8,7 @@ import { DeclarationError } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
-import { until } from '../fixtures/approvals-agent.ts';
+import { until, untilHandedOut } from '../fixtures/until.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
@@ -364,7 +364,7 @@ function lateKinds(log: Log, extras: Parameters<typeof agentWith>[1] = {}) {
 
 // They mostly wait.
 describe.concurrent('batchTimeout', () => {
-  const LIMIT = 'the time limit of 3 s for all calls of this reply (batchTimeout)';
+  const LIMIT = 'the time limit of 5 s for all calls of this reply (batchTimeout)';
   const RAN = `Timed out: ${LIMIT} was up while this call ran.`;
   const NEVER = `Not executed: ${LIMIT} was up before this call started.`;
   const CAVEAT = 'It may or may not have taken effect; check before calling it again.';
@@ -393,7 +393,7 @@ describe.concurrent('batchTimeout', () => {
 
   test('what runs is cancelled, what has not started never starts, and the turn goes on', async () => {
     const log = new Log();
-    const { agent, calls, nobody } = lateKinds(log, { batchTimeout: '3s' });
+    const { agent, calls, nobody } = lateKinds(log, { batchTimeout: '5s' });
     const turns = `turns-${randomUUID()}`;
     await using env = await start(agent, calls, { taskQueue: turns, taskQueues: [turns] });
     const turn = await env.agents.start(agent, 'go');
@@ -405,8 +405,8 @@ describe.concurrent('batchTimeout', () => {
     await goesOn(env, agent, result);
 
     // Somebody serves the queue at last, and the call is not there.
-    await using _ = await start(agent, calls, { taskQueue: turns, taskQueues: [nobody] });
-    await sleep(1_500);
+    await using late = await start(agent, calls, { taskQueue: turns, taskQueues: [nobody] });
+    await untilHandedOut(late.agents.client, nobody);
     expect(log.began('elsewhere')).toBe(0);
   });
 
@@ -425,11 +425,11 @@ describe.concurrent('batchTimeout', () => {
       taskQueues: [queueTwo],
     });
     const [byClient, byHand] = await Promise.all([
-      envOne.agents.execute(one.agent, 'go', { batchTimeout: '3s' }),
+      envOne.agents.execute(one.agent, 'go', { batchTimeout: '5s' }),
       envTwo.agents.client.workflow.execute('agentTurn', {
         workflowId: randomUUID(),
         taskQueue: queueTwo,
-        args: [{ agent: 'tester', input: 'go', batchTimeout: 3_000 }],
+        args: [{ agent: 'tester', input: 'go', batchTimeout: 5_000 }],
       }) as Promise<TurnResult>,
     ]);
     expectTimedOut(first, byClient);
@@ -437,7 +437,7 @@ describe.concurrent('batchTimeout', () => {
   });
 
   test('each round has the whole time, and a round that is in time leaves no timer', async () => {
-    const agent = agentWith([reader('look', () => sleep(700))], { batchTimeout: '2500ms' });
+    const agent = agentWith([reader('look', () => sleep(1_100))], { batchTimeout: '4s' });
     const look = callTools({ look: {} });
     await using env = await start(
       agent,

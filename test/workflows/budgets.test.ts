@@ -267,7 +267,8 @@ describe('a last word', () => {
   });
 });
 
-describe('when the time of a turn is up', () => {
+// They mostly wait.
+describe.concurrent('when the time of a turn is up', () => {
   const tools = [
     look,
     reader('read', hang),
@@ -277,24 +278,24 @@ describe('when the time of a turn is up', () => {
   const all = callTools({ look: {}, read: {}, write: {}, ask: {} });
 
   test('calls that run are cancelled and answered, others never start', async () => {
-    const agent = agentWith(tools, { limits: { wallTime: '2s' }, onLimit: 'lastWord' });
+    const agent = agentWith(tools, { limits: { wallTime: '4s' }, onLimit: 'lastWord' });
 
     const result = await endAndGoOn(agent, [all]);
 
     expect(result).toMatchObject({
       stopReason: 'max_wall_time',
-      stopDetails: 'The time limit of 2 s for the turn (wallTime) is up.',
+      stopDetails: 'The time limit of 4 s for the turn (wallTime) is up.',
       rounds: 1,
     });
     expect(outcomes(result)).toEqual(['succeeded', 'timedOut', 'timedOut', 'skipped']);
     expectTurn(result)
-      .outcome('read', 'timedOut', 'the time limit of 2 s for the turn (wallTime) was up')
+      .outcome('read', 'timedOut', 'the time limit of 4 s for the turn (wallTime) was up')
       .outcome('write', 'timedOut', 'may or may not have taken effect')
       .outcome('ask', 'skipped', 'wallTime');
   });
 
   test('a tighter limit for the batch lets the turn go on', async () => {
-    const agent = agentWith(tools, { limits: { wallTime: '1 minute' }, batchTimeout: '1s' });
+    const agent = agentWith(tools, { limits: { wallTime: '1 minute' }, batchTimeout: '3s' });
 
     const result = await endAndGoOn(agent, [all, say('Done.')]);
 
@@ -305,7 +306,7 @@ describe('when the time of a turn is up', () => {
   const silent = paced({ firstByteMs: 60_000 }, say('Too late.'));
 
   test('a request to the model is given up', async () => {
-    const agent = agentWith(tools, { limits: { wallTime: '3s' } });
+    const agent = agentWith(tools, { limits: { wallTime: '4s' } });
 
     const result = await endAndGoOn(agent, [callTools({ look: {} }), silent]);
 
@@ -330,7 +331,7 @@ describe('when the time of a turn is up', () => {
   );
 
   test('a model that is overloaded is not waited for', async () => {
-    const agent = agentWith(tools, { limits: { wallTime: '3s' } });
+    const agent = agentWith(tools, { limits: { wallTime: '4s' } });
 
     const result = await endAndGoOn(agent, [callTools({ look: {} }), fault.overloaded()]);
 

@@ -10,7 +10,7 @@ import { fault } from '../../testing/faults.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
-import { until } from '../fixtures/approvals-agent.ts';
+import { until, untilHandedOut } from '../fixtures/until.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
@@ -248,7 +248,7 @@ test('a call that is paused before a worker took it begins once, after it is unp
 
   await workflowService.pauseActivity(request);
   await using _ = await startPlait({ ...shared, taskQueues: [crm] });
-  await sleep(1_000);
+  await untilHandedOut(env.agents.client, crm);
   expect(begun).toBe(0);
   await workflowService.unpauseActivity(request);
   await workflowService.pauseActivity(request).catch(() => undefined);

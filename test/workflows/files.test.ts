@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { InvalidSessionError, InvalidTurnError, TurnFailedError } from '../../client/index.ts';
 import { fault } from '../../testing/faults.ts';
 import { jsonBytes } from '../../core/json.ts';
@@ -28,6 +28,7 @@ import { newNamespace } from '../fixtures/namespace.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { asked, newSessionId, refusals } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 const photo = imageBlock(png({ bytes: 3_000_000 }));
 const screenshot = imageBlock(png({ bytes: 2_000_000, seed: 2 }));
@@ -141,10 +142,7 @@ describe('with a storage', () => {
     expect(result.messages[0]).toEqual({ role: 'user', content: [photo, words('Look 1 times.')] });
     await (await session.send('Look 0 times.')).result();
     const { runId } = await session.workflow.describe();
-    await vi.waitUntil(async () => (await session.workflow.describe()).runId !== runId, {
-      timeout: 20_000,
-      interval: 100,
-    });
+    await until(async () => (await session.workflow.describe()).runId !== runId);
     const document = pdfBlock(pdf(300_000));
     const second = await session.send([document, words('Look 1 times more.')]);
     await second.result();
@@ -180,7 +178,7 @@ describe('with a storage', () => {
     });
 
     const turn = await plait.agents.start(photographer, 'Take a photo.');
-    await vi.waitUntil(() => token !== '', { timeout: 10_000 });
+    await until(() => token);
     await plait.agents.completeToolCall(token, [photo]);
     const { messages, text } = await turn.result();
 
@@ -419,6 +417,31 @@ const placeOf = (block: number) =>
 const tooMany: Script = ({ round }) =>
   round === 0 ? callTools({ peek: {} }) : fault.badRequest('messages: too many documents');
 
+test('a picture that is rejected for an old one of its session fails with which that is', async () => {
+  const plain = agentWith([]);
+  await using plait = await startPlait({
+    agents: [plain],
+    script: conversation(/./, [say('I see.')]),
+    storage: await newStorage(),
+  });
+  const session = plait.agents.openSession(plain, newSessionId());
+  const small = imageBlock(png());
+  const large = imageBlock(png({ width: 2_500, height: 10 }));
+
+  await (await session.send('Hello')).result();
+  await (await session.send([large, words('My invoice')])).result();
+  await (
+    await session.send([...Array.from({ length: 19 }, () => small), words('And these')])
+  ).result();
+  const failed = (await session.send([small, words('One more')])).result();
+
+  await expect(failed).rejects.toThrow(
+    /messages\.2\.content\.0\.image.* 2000 pixels.*\. It means an image that a person sent earlier, in message 3 of 7 of the conversation \("My invoice"\), and not what was sent last\. Go on without sending more files, or begin a new conversation without that one\.$/,
+  );
+  expect((await (await session.send('Thanks')).result()).text).toBe('I see.');
+  await session.close();
+});
+
 describe('what only the API sees', () => {
   const broken = imageBlock(brokenPng({ bytes: 20_000 }));
   const peek = reader('peek', () => [words('The page:'), broken]);
@@ -573,10 +596,7 @@ describe('collecting garbage', () => {
       writtenBefore: new Date(Date.now() - 86_400_000),
     });
     expect(young.removed.objects).toBe(0);
-    await vi.waitUntil(async () => (await missing(client, named)).length === 0, {
-      timeout: 10_000,
-      interval: 200,
-    });
+    await until(async () => (await missing(client, named)).length === 0);
     await sweep(storage, { live: () => liveKeys(client), writtenBefore: future });
 
     expect(new Set(await keysOf(storage))).toEqual(new Set(named));
@@ -611,10 +631,7 @@ describe('what is needed', () => {
     const large: string[] = [];
     for await (const { key, bytes } of storage.list()) if (bytes > 4_000_000) large.push(key);
     expect(large).toHaveLength(1);
-    await vi.waitUntil(async () => (await missing(client, large)).length === 0, {
-      timeout: 10_000,
-      interval: 200,
-    });
+    await until(async () => (await missing(client, large)).length === 0);
     await client.workflow.getHandle('w').terminate();
     await session.close();
   });

@@ -1,68 +1,35 @@
-import { randomUUID } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
-import { expect, inject, onTestFinished, test } from 'vitest';
-import { AgentClient } from '../../client/index.ts';
-import { startMessagesServer } from '../../testing/messages-server.ts';
-import type { MessagesServer } from '../../testing/messages-server.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { turnRuns } from '../../client/follow/history.ts';
+import { expectTurn } from '../../testing/expect-turn.ts';
+import type { ScriptedCalls } from '../../testing/replies.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
-import { until } from '../fixtures/approvals-agent.ts';
-import { Journal } from '../fixtures/journal.ts';
-import type { WorkerProcess } from '../fixtures/worker-process.ts';
-import { startWorkerProcess } from '../fixtures/worker-process.ts';
+import { waitingCalls } from '../fixtures/approvals-agent.ts';
+import { until } from '../fixtures/until.ts';
+import { answers } from '../fixtures/waiting-turns.ts';
+import type { WorkerProcesses } from '../fixtures/worker-processes.ts';
+import { workerProcesses } from '../fixtures/worker-processes.ts';
 
-interface Stage {
-  agents: AgentClient;
-  model: MessagesServer;
-  journal: Journal;
-  start: (shutdownGraceTime?: string) => Promise<WorkerProcess>;
-}
+// They mostly wait, until the server has noticed what is lost.
 
-/** A scripted model and a client; the workers come and go as processes. */
-async function stage(calls: Parameters<typeof callTools>[0]): Promise<Stage> {
-  const journal = new Journal(join(mkdtempSync(join(tmpdir(), 'plait-journal-')), 'journal'));
-  const model = await startMessagesServer({
-    script: conversation('go', [callTools(calls), say('I go on.')]),
-  });
-  const connection = await Connection.connect({ address: inject('temporalAddress') });
-  const workers: WorkerProcess[] = [];
-  onTestFinished(async () => {
-    for (const worker of workers) worker.kill('SIGKILL');
-    await Promise.all(workers.map(({ ended }) => ended));
-    await connection.close();
-    await model.close();
-  });
-  const taskQueue = `lost-${randomUUID()}`;
-  return {
-    agents: new AgentClient({ client: new Client({ connection }), taskQueue }),
-    model,
-    journal,
-    async start(shutdownGraceTime = '10s') {
-      const worker = await startWorkerProcess({
-        taskQueue,
-        modelUrl: model.url,
-        journal,
-        shutdownGraceTime,
-      });
-      workers.push(worker);
-      return worker;
-    },
-  };
+/** Workers for a turn whose model makes these calls and then goes on. */
+function workersFor(calls: ScriptedCalls, shutdownGraceTime = '10s'): Promise<WorkerProcesses> {
+  const script = conversation('go', [callTools(calls), say('I go on.')]);
+  return workerProcesses(script, { shutdownGraceTime });
 }
 
 const UNKNOWN = /may or may not have taken effect/;
 
-test('after kill -9 in the middle of a batch another worker finishes the turn, and nothing unsafe begins twice', async () => {
-  const { agents, journal, start } = await stage([
-    ['look', { ms: 2_500 }],
-    ['pay', { ms: 2_500 }],
+test.concurrent('after kill -9 in the middle of a batch another worker finishes the turn, and nothing unsafe begins twice', async () => {
+  await using processes = await workersFor([
+    ['look', { ms: 600_000 }],
+    ['pay', { ms: 600_000 }],
     ['pay', { ms: 0 }],
     ['look', { ms: 0 }],
   ]);
-  const first = await start();
+  const { agents, journal, start, killOldest } = processes;
+  await start();
   const turn = await agents.start('tester', 'go');
   await journal.waitFor('begin', 4);
   await journal.waitFor('end', 2);
@@ -71,8 +38,7 @@ test('after kill -9 in the middle of a batch another worker finishes the turn, a
     ({ pendingCalls }) => pendingCalls.length === 2,
   );
 
-  first.kill('SIGKILL');
-  expect(await first.ended).toBe('SIGKILL');
+  await killOldest();
   await start();
   const result = await turn.result();
 
@@ -92,18 +58,22 @@ test('after kill -9 in the middle of a batch another worker finishes the turn, a
   expect(journal.lines('begin look')).toHaveLength(3);
 });
 
-test('a SIGTERM past the grace ends the process, and the next worker finishes the turn', async () => {
-  const { agents, journal, start } = await stage([
-    ['look', { ms: 4_000 }],
-    ['pay', { ms: 60_000 }],
-    ['deaf_pay', { ms: 60_000 }],
-  ]);
-  const first = await start('500ms');
+test.concurrent('a SIGTERM past the grace ends the process, and the next worker finishes the turn', async () => {
+  await using processes = await workersFor(
+    [
+      ['look', { ms: 600_000 }],
+      ['pay', { ms: 600_000 }],
+      ['deaf_pay', { ms: 600_000 }],
+    ],
+    '500ms',
+  );
+  const { agents, journal, start } = processes;
+  const first = await start();
   const turn = await agents.start('tester', 'go');
   await journal.waitFor('begin', 3);
 
   first.kill('SIGTERM');
-  // The tool that ignored its signal would have kept it alive for a minute.
+  // The tool that ignored its signal would have kept it alive for ten minutes.
   expect(await first.ended).toBe(1);
   await start();
   const result = await turn.result();
@@ -118,9 +88,10 @@ test('a SIGTERM past the grace ends the process, and the next worker finishes th
   expect(journal.lines('begin deaf_pay')).toHaveLength(1);
 });
 
-test('a SIGTERM lets a tool finish that ends within the grace', async () => {
-  const { agents, journal, start } = await stage([['pay', { ms: 1_000 }]]);
-  const first = await start('10s');
+test.concurrent('a SIGTERM lets a tool finish that ends within the grace', async () => {
+  await using processes = await workersFor([['pay', { ms: 1_000 }]], '30s');
+  const { agents, journal, start } = processes;
+  const first = await start();
   const turn = await agents.start('tester', 'go');
   await journal.waitFor('begin', 1);
 
@@ -131,4 +102,112 @@ test('a SIGTERM lets a tool finish that ends within the grace', async () => {
 
   expect(result.calls).toMatchObject([{ name: 'pay', outcome: 'succeeded', attempts: 1 }]);
   expect(journal.lines('begin pay')).toHaveLength(1);
+});
+
+test.concurrent('attempts that are lost with a worker do not use up those of the tool itself', async () => {
+  await using processes = await workersFor({ step: {} }, '500ms');
+  const { agents, journal, start } = processes;
+  let worker = await start();
+  const turn = await agents.start('tester', 'go');
+  for (const begun of [1, 3, 4]) {
+    await journal.waitFor('begin step', begun);
+    // Its details reach the server with the heartbeat of every second.
+    await sleep(1_500);
+    worker.kill(begun === 4 ? 'SIGTERM' : 'SIGKILL');
+    await worker.ended;
+    worker = await start();
+  }
+  const result = await turn.result();
+
+  expect(result.calls).toMatchObject([{ name: 'step', outcome: 'succeeded', attempts: 5 }]);
+  const lines = journal.lines('begin step').map((line) => line.split(' '));
+  expect(lines.map((words) => words.slice(-3).join(' '))).toEqual([
+    '1 after 0',
+    '2 after 1',
+    '3 after 2',
+    '4 after 3',
+    '5 after 4',
+  ]);
+  expect(new Set(lines.map((words) => words.at(-4))).size).toBe(1);
+  expect(answers(result)[0]?.text).toBe('went on after page 4');
+});
+
+test.concurrent('kill -9 changes nothing about calls that wait for a person', async () => {
+  await using processes = await workersFor([
+    ['refund', { ms: 0 }, 'toolu_a'],
+    ['refund', { ms: 1 }, 'toolu_b'],
+    ['look', { ms: 0 }],
+  ]);
+  const { agents, journal, start, killOldest } = processes;
+  await start();
+  const turn = await agents.start('tester', 'go');
+  await waitingCalls(turn, 2);
+  await turn.approve('toolu_a', { by: 'ana' });
+  await journal.waitFor('end refund');
+  await journal.waitFor('end look');
+  await until(
+    () => turn.describe(),
+    ({ pendingCalls }) => pendingCalls.length === 0,
+  );
+
+  await killOldest();
+  await start();
+  await turn.deny('toolu_b', { by: 'ana', reason: 'too late' });
+  const { calls } = await turn.result();
+
+  expect(calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'denied', 'succeeded']);
+  expect(journal.lines('begin refund')).toHaveLength(1);
+});
+
+test.concurrent('a call that is completed from outside survives kill -9', async () => {
+  await using processes = await workersFor({ parcel: {}, look: { ms: 0 } });
+  const { agents, journal, start, killOldest } = processes;
+  await start();
+  const turn = await agents.start('tester', 'go');
+  await journal.waitFor('token');
+  await journal.waitFor('end look');
+  await until(
+    () => turn.describe(),
+    ({ pendingCalls }) => pendingCalls.length === 0,
+  );
+  await killOldest();
+  await start();
+
+  const [token = ''] = journal.lines('token ').map((line) => line.slice('token '.length));
+  await agents.completeToolCall(token, { delivered: true });
+  const result = await turn.result();
+
+  expect(result.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded']);
+  expect(answers(result)[0]?.text).toBe('{"delivered":true}');
+});
+
+test.concurrent('a worker that is killed while a turn goes on in new runs loses nothing and begins nothing twice', async () => {
+  const rounds = 12;
+  await using processes = await workerProcesses(
+    ({ round }) =>
+      round === rounds
+        ? say('Done.')
+        : callTools([
+            ['look', { ms: 5, id: `look-${round}` }, `toolu_${round}_look`],
+            ['pay', { ms: 5, id: `pay-${round}` }, `toolu_${round}_pay`],
+          ]),
+    { historyEvents: 20 },
+  );
+  const { agents, journal, start, killOldest } = processes;
+  await start();
+  const turn = await agents.start('tester', 'go');
+  for (const begun of [7, 15]) {
+    await journal.waitFor('begin', begun);
+    await killOldest();
+    await start();
+  }
+  const result = await turn.result();
+
+  expect(result).toMatchObject({ stopReason: 'end_turn', rounds: rounds + 1 });
+  expectTurn(result).answeredEveryCall();
+  const paid = journal.lines('begin pay');
+  const payments = paid.map((line) => line.split(' ')[2]);
+  expect(new Set(payments).size).toBe(payments.length);
+  expect(new Set(result.calls.map(({ id }) => id)).size).toBe(2 * rounds);
+  expect((await turnRuns(agents.client.workflow, turn.turnId)).length).toBeGreaterThan(3);
 });

@@ -1,32 +1,33 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import { TurnFailedError } from '../../client/index.ts';
 import { MODEL_CALL_FAILED } from '../../core/failures.ts';
-import type { TestEnvironment } from '../../testing/environment.ts';
 import { fault, times } from '../../testing/faults.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 const looks: string[] = [];
 const agent = agentWith([reader('look', () => looks.push('look'))]);
 
 /** A turn whose first reply is this one, and whose second says that it is done. */
-function startWith(first: Reply): Promise<TestEnvironment> {
+function startWith(first: Reply, options: { modelIdleTimeout?: '3s' } = {}) {
   return startPlait({
     agents: [agent],
     script: conversation('go', [first, say('Done.')]),
-    modelIdleTimeout: '500ms',
+    ...options,
   });
 }
 
 const call = callTools({ look: { id: 1 } });
 
 describe('what passes is asked again, and the turn does not notice', () => {
-  const passing: [string, Reply, number][] = [
+  // Silence is the last thing that a busy machine should notice where there is none.
+  const impatient = { modelIdleTimeout: '3s' } as const;
+  const passing: [string, Reply, number, object?][] = [
     ['529 overloaded', times(1, fault.overloaded(), call), 2],
     ['500', times(2, fault.serverError(), call), 3],
     ['429 with retry-after', times(1, fault.rateLimited({ retryAfter: 1 }), call), 2],
@@ -37,8 +38,8 @@ describe('what passes is asked again, and the turn does not notice', () => {
     ],
     ['a stream that ends early', times(1, fault.earlyEnd(), call), 2],
     ['a connection that breaks', times(1, fault.reset(), call), 2],
-    ['silence before the headers', times(1, fault.stallBeforeHeaders(), call), 2],
-    ['silence in the middle of the stream', times(1, fault.stallMidStream(), call), 2],
+    ['silence before the headers', times(1, fault.stallBeforeHeaders(), call), 2, impatient],
+    ['silence in the middle of the stream', times(1, fault.stallMidStream(), call), 2, impatient],
     ['a tool input that is no JSON', times(1, fault.invalidJsonInput('look'), call), 2],
     [
       'a reply with a repeated tool_use id',
@@ -53,8 +54,8 @@ describe('what passes is asked again, and the turn does not notice', () => {
       2,
     ],
   ];
-  test.each(passing)('%s', async (_name, first, requests) => {
-    await using plait = await startWith(first);
+  test.each(passing)('%s', async (_name, first, requests, options) => {
+    await using plait = await startWith(first, options);
     looks.length = 0;
 
     const result = await plait.agents.execute(agent, 'go');
@@ -73,6 +74,67 @@ test('retry-after is waited for', async () => {
 
   const [first, second] = plait.model.requests.map(({ startedAt }) => startedAt);
   expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(1_990);
+});
+
+describe('retry-after that is longer than the agent waits', () => {
+  test.for([
+    ['31536000', undefined, /It asks to wait 365 days before the next request, and agent tester/],
+    ['601', undefined, /agent tester waits at most 10 minutes \(maxRetryAfter\)\.$/],
+    ['3', '2s', /It asks to wait 3 s .* waits at most 2 s \(maxRetryAfter\)\.$/],
+  ] as const)('fails the turn at once: %s', async ([retryAfter, maxRetryAfter, message]) => {
+    const patient = agentWith([], maxRetryAfter === undefined ? {} : { maxRetryAfter });
+    await using plait = await startPlait({
+      agents: [patient],
+      script: conversation('go', [fault.overloaded({ headers: { 'retry-after': retryAfter } })]),
+    });
+
+    const error: unknown = await plait.agents
+      .execute(patient, 'go')
+      .catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(TurnFailedError);
+    expect((error as TurnFailedError).message).toMatch(message);
+    expect((error as TurnFailedError).message).toMatch(/^The Messages API answered 529 /);
+    expect(plait.model.requests).toHaveLength(1);
+  });
+
+  test('leads to the fallback at once', async () => {
+    const next = 'claude-sonnet-5-5';
+    const withFallback = agentWith([], { fallbacks: [{ model: next }] });
+    await using plait = await startPlait({
+      agents: [withFallback],
+      script: conversation('go', [
+        ({ body }) =>
+          body.model === next
+            ? say('Done.')
+            : fault.overloaded({ headers: { 'retry-after': '86400' } }),
+      ]),
+    });
+
+    expect(await plait.agents.execute(withFallback, 'go')).toMatchObject({ text: 'Done.' });
+    expect(plait.model.requests).toHaveLength(2);
+  });
+
+  test.for([
+    ['31536000', 'fails'],
+    ['500', 'is out of time'],
+    ['1e300', 'goes on'],
+  ] as const)('or than the turn may take: after %s it %s', async ([retryAfter, ending]) => {
+    const hasty = agentWith([], { limits: { wallTime: '4s' } });
+    await using plait = await startPlait({
+      agents: [hasty],
+      script: conversation('go', [
+        times(1, fault.rateLimited({ headers: { 'retry-after': retryAfter } }), say('Done.')),
+      ]),
+    });
+
+    const ended = await plait.agents.execute(hasty, 'go').then(
+      ({ stopReason }) => (stopReason === 'end_turn' ? 'goes on' : stopReason),
+      () => 'fails',
+    );
+
+    expect(ended).toBe(ending === 'is out of time' ? 'max_wall_time' : ending);
+  });
 });
 
 describe('what will not pass fails the turn at once, with a message to act on', () => {
@@ -188,15 +250,13 @@ test('a cancelled turn closes its request to the model', async () => {
     script: conversation('go', [fault.stallMidStream(Number.POSITIVE_INFINITY, { reply: call })]),
   });
   const turn = await plait.agents.start(agent, 'go');
-  while (plait.model.requests.length === 0) await sleep(20);
+  await until(() => plait.model.requests.length);
 
   await turn.cancel();
   const result = await turn.result();
 
   expect(result).toMatchObject({ stopReason: 'cancelled', rounds: 0, calls: [] });
-  const deadline = Date.now() + 10_000;
-  while (plait.model.requests[0]?.closedEarly !== true && Date.now() < deadline) await sleep(20);
-  expect(plait.model.requests[0]?.closedEarly).toBe(true);
+  await until(() => plait.model.requests[0]?.closedEarly === true);
 });
 
 test('the system prompt asks for parallel calls, and can do without', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { TurnHandle } from '../../client/index.ts';
-import { until } from '../fixtures/approvals-agent.ts';
+import { until, untilItWaits } from '../fixtures/until.ts';
 import { begin, latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { echo, newSessionId } from '../fixtures/sessions.ts';
@@ -16,7 +15,7 @@ describe('where no worker has it in its cache', () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo, maxCachedWorkflows: 0 });
     const session = await plait.agents.startSession(agent, { sessionId: newSessionId() });
-    await untilItWaits(session.workflow);
+    await untilItWaits(session);
 
     for (const text of ['one', 'two']) {
       expect(await (await session.send(text)).result()).toMatchObject({
@@ -32,7 +31,7 @@ describe('where no worker has it in its cache', () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo, maxCachedWorkflows: 0 });
     const session = await plait.agents.startSession(agent, { sessionId: newSessionId() });
-    await untilItWaits(session.workflow);
+    await untilItWaits(session);
 
     await session.close();
     await session.workflow.result();
@@ -74,6 +73,7 @@ describe('where no worker has it in its cache', () => {
         () => turn.describe(),
         ({ pendingCalls }) => pendingCalls.length === 2,
       );
+      await untilItWaits(turn);
       // Each result comes in a workflow task of its own, and after the first of them nothing is decided.
       for (const [name, gate] of Object.entries(gates)) {
         gate.open();
@@ -81,7 +81,7 @@ describe('where no worker has it in its cache', () => {
           () => turn.describe(),
           ({ pendingCalls }) => !pendingCalls.some((call) => call.name === name),
         );
-        await untilItWaits(turn.workflow);
+        await untilItWaits(turn);
       }
       if (decision === 'complete') await plait.agents.completeToolCall(token, 'completed');
       else await turn[decision]('toolu_waits', { by });
@@ -91,11 +91,3 @@ describe('where no worker has it in its cache', () => {
     },
   );
 });
-
-/** Until the worker has taken in all that has happened, and the workflow waits. */
-async function untilItWaits(workflow: Pick<TurnHandle['workflow'], 'fetchHistory'>): Promise<void> {
-  await until(
-    async () => (await workflow.fetchHistory()).events?.at(-1),
-    (last) => last?.workflowTaskCompletedEventAttributes != null,
-  );
-}

@@ -11,7 +11,7 @@ import type { Tool } from '../../index.ts';
 import { defineTool } from '../../index.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
 import { callTools, say } from '../../testing/replies.ts';
-import { until } from '../fixtures/approvals-agent.ts';
+import { until } from '../fixtures/until.ts';
 import type { ScheduledActivity } from '../fixtures/history.ts';
 import { eventsOf } from '../fixtures/history.ts';
 import { Intervals } from '../fixtures/intervals.ts';
@@ -277,7 +277,6 @@ test('after a write whose outcome is unknown writes are skipped and reads run', 
   const tools = [
     writer('pay', hang, {
       access: { writes: 'account' },
-      activity: { heartbeatTimeout: '1s' },
     }),
     reader('balance', note, { access: { reads: 'account' } }),
     writer('refund', note, { access: { writes: 'account' } }),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { defineAgent, defineTool, ToolError } from '../../index.ts';
@@ -160,6 +161,14 @@ test('whatever is thrown or returned becomes a clear result', async () => {
       // oxlint-disable-next-line no-throw-literal -- people do
       throw { code: 'E_LIMIT' };
     }),
+    writer('throws_bigint', () => {
+      // oxlint-disable-next-line no-throw-literal -- people do
+      throw 12n;
+    }),
+    writer('throws_in_another_realm', () => runInNewContext("throw new RangeError('no stock')")),
+    writer('returns_an_error', () => new TypeError('not an order')),
+    writer('returns_a_map', () => ({ customers: new Map([['a', 1]]) })),
+    writer('returns_a_response', () => ({ page: new Response('a') })),
     writer('returns_nothing', () => undefined),
     writer('returns_bigint', () => ({ id: 12n })),
     writer('returns_circular', () => circular),
@@ -173,10 +182,15 @@ test('whatever is thrown or returned becomes a clear result', async () => {
   expect(resultsOf(result).map(({ content }) => content)).toEqual([
     'plain text',
     '{"code":"E_LIMIT"}',
+    '12',
+    'no stock',
+    'not an order',
+    '{"customers":{"a":1}}',
+    'The tool ran, but its result cannot be turned into JSON: result.page is a Response, of which JSON has nothing: return plain data',
     'The tool finished and returned nothing.',
-    'The tool ran, but its result cannot be turned into JSON: Do not know how to serialize a BigInt',
+    '{"id":"12"}',
     expect.stringContaining(
-      'The tool ran, but its result cannot be turned into JSON: Converting circular structure',
+      'The tool ran, but its result cannot be turned into JSON: result.self holds itself',
     ),
     expect.stringMatching(/bytes are left out here\. The result is above the limit of this tool/),
     '\uFFFD',
@@ -186,8 +200,13 @@ test('whatever is thrown or returned becomes a clear result', async () => {
   expect(result.calls.map(({ outcome }) => outcome)).toEqual([
     'failed',
     'failed',
+    'failed',
+    'failed',
+    'failed',
     'succeeded',
     'failed',
+    'succeeded',
+    'succeeded',
     'failed',
     'succeeded',
     'succeeded',

@@ -8,6 +8,7 @@ import { fault } from '../../testing/faults.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 // Everything here once left a run stuck, terminated, or with an open call.
 
@@ -62,7 +63,7 @@ test('a call that somebody completes by hand is answered with what they gave', a
     script: ({ round }) => (round === 0 ? callTools([['wait', {}, 'toolu_hand']]) : say('Thanks.')),
   });
   const turn = await plait.agents.start(agent, 'go');
-  while (begun.length === 0) await sleep(20);
+  await until(() => begun.length);
 
   const activity = { workflowId: turn.turnId, activityId: 'toolu_hand' };
   await plait.agents.client.activity.complete(activity, { refunded: true });

@@ -4,11 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { TurnHandle } from '../../client/index.ts';
-import {
-  CompletionRejectedError,
-  DecisionRejectedError,
-  WorkerUnavailableError,
-} from '../../client/index.ts';
+import { CompletionRejectedError, DecisionRejectedError } from '../../client/index.ts';
 import type { OnToolFailure } from '../../core/calls/batch-policy.ts';
 import { defineTool } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
@@ -16,6 +12,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { answers, approvalsInMemo } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith } from '../fixtures/tools.ts';
+import { insist } from '../fixtures/until.ts';
 
 const RUNS = ['returns', 'throws', 'later completed', 'later failed', 'later never'] as const;
 const DECISIONS = ['not asked', 'approve', 'deny', 'edit', 'nobody'] as const;
@@ -95,11 +92,7 @@ async function settled(
   request: () => Promise<unknown>,
   rejection: typeof DecisionRejectedError | typeof CompletionRejectedError,
 ): Promise<void> {
-  await request().catch(async (error: unknown) => {
-    // On a busy machine the answer may take longer than a client waits. The same Update counts once.
-    if (error instanceof WorkerUnavailableError) await settled(request, rejection);
-    else expect(error).toBeInstanceOf(rejection);
-  });
+  await insist(request).catch((error: unknown) => expect(error).toBeInstanceOf(rejection));
 }
 
 async function decide(request: () => Promise<unknown>): Promise<void> {

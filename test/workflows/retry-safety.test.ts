@@ -7,8 +7,8 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
-
-const activity = { heartbeatTimeout: '2s', retry: { initialInterval: '10ms' } };
+import { until, untilHandedOut } from '../fixtures/until.ts';
+import { latch } from '../fixtures/waiting-turns.ts';
 
 /** A tool body that waits, at most a minute, until it is told to stop or to end. */
 function waiting() {
@@ -31,14 +31,6 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let settle: (() => void) | undefined;
   const promise = new Promise<void>((resolve) => (settle = resolve));
   return { promise, resolve: () => settle?.() };
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('it did not happen within 20 s');
-    await sleep(20);
-  }
 }
 
 /** What the buttons of the Temporal UI send. */
@@ -70,7 +62,7 @@ async function startCalling(tool: Tool) {
 
 test('pausing and unpausing a call that is not repeatable never begins it twice', async () => {
   const { run, begun } = waiting();
-  const { plait, turn, operator } = await startCalling(writer('pay', run, { activity }));
+  const { plait, turn, operator } = await startCalling(writer('pay', run));
   await using _ = plait;
   await until(() => begun.length === 1);
 
@@ -87,13 +79,18 @@ test('pausing and unpausing a call that is not repeatable never begins it twice'
 
 test('unpausing before the worker has noticed the pause never begins a call twice', async () => {
   const { run, begun, release } = waiting();
-  const { plait, turn, operator } = await startCalling(writer('pay', run, { activity }));
+  const { plait, turn, operator } = await startCalling(writer('pay', run));
   await using _ = plait;
   await until(() => begun.length === 1);
 
   await operator.pause();
   await operator.unpause();
-  await sleep(1_500);
+  const unpausedAt = Date.now();
+  await until(async () => {
+    const { raw } = await turn.workflow.describe();
+    const beat = raw.pendingActivities?.[0]?.lastHeartbeatTime?.seconds;
+    return begun[0]?.signal.aborted === true || Number(beat) * 1_000 > unpausedAt;
+  });
   release();
   const result = await turn.result();
 
@@ -103,7 +100,7 @@ test('unpausing before the worker has noticed the pause never begins a call twic
 
 test('resetting a call that is not repeatable never begins it twice', async () => {
   const { run, begun } = waiting();
-  const { plait, turn, operator } = await startCalling(writer('pay', run, { activity }));
+  const { plait, turn, operator } = await startCalling(writer('pay', run));
   await using _ = plait;
   await until(() => begun.length === 1);
 
@@ -116,7 +113,7 @@ test('resetting a call that is not repeatable never begins it twice', async () =
 
 test('a repeatable call that was paused goes on with another attempt when it is unpaused', async () => {
   const { run, begun } = waiting();
-  const { plait, turn, operator } = await startCalling(reader('look', run, { activity }));
+  const { plait, turn, operator } = await startCalling(reader('look', run));
   await using _ = plait;
   await until(() => begun.length === 1);
 
@@ -126,7 +123,7 @@ test('a repeatable call that was paused goes on with another attempt when it is 
       (await turn.describe()).pendingCalls[0]?.state === 'paused' &&
       begun[0]?.signal.aborted === true,
   );
-  await sleep(500);
+  await untilHandedOut(plait.agents.client, plait.taskQueue);
   expect(begun).toHaveLength(1);
   await operator.unpause();
   const result = await turn.result();
@@ -144,7 +141,7 @@ test('a tool that says it is idempotent is repeated with the same idempotency ke
         keys.push(`${name} ${ctx.idempotencyKey}`);
         throw new Error('no');
       },
-      { annotations, activity },
+      { annotations },
     );
   const tools = [
     once('idempotent', { idempotentHint: true }),
@@ -203,20 +200,25 @@ test('after a workflow reset to before the reply, the same call has the same ide
 
 test('heartbeat details of one attempt reach the next', async () => {
   const resumed: unknown[] = [];
-  const job = reader(
-    'job',
-    async (_input, ctx) => {
-      resumed.push(ctx.heartbeatDetails);
-      ctx.heartbeat({ page: ctx.attempt * 10 });
-      // Details travel with the heartbeat, which may wait for its turn.
-      await sleep(300);
-      if (ctx.attempt < 3) throw new Error('again');
-      return 'all pages';
-    },
-    { activity: { heartbeatTimeout: '1s', retry: { initialInterval: '10ms' } } },
-  );
+  const heard = [latch(), latch()];
+  const job = reader('job', async (_input, ctx) => {
+    resumed.push(ctx.heartbeatDetails);
+    ctx.heartbeat({ page: ctx.attempt * 10 });
+    if (ctx.attempt === 3) return 'all pages';
+    await heard[ctx.attempt - 1]?.opened;
+    throw new Error('again');
+  });
   const { plait, turn } = await startCalling(job);
   await using _ = plait;
+  for (const [i, { open }] of heard.entries()) {
+    // Details travel with the heartbeat, which may wait for its turn.
+    await until(async () => {
+      const { raw } = await turn.workflow.describe();
+      const [payload] = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads ?? [];
+      return Buffer.from(payload?.data ?? []).includes(`"page":${(i + 1) * 10}`);
+    });
+    open();
+  }
 
   const result = await turn.result();
 
@@ -228,10 +230,10 @@ test('Plait heartbeats for a tool that lasts longer than its heartbeat timeout',
   const long = writer(
     'long',
     async () => {
-      await sleep(3_500);
+      await sleep(4_500);
       return 'done';
     },
-    { activity: { heartbeatTimeout: '1s' } },
+    { activity: { heartbeatTimeout: '3s' } },
   );
   const { plait, turn } = await startCalling(long);
   await using _ = plait;

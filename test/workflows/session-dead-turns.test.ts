@@ -1,7 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StorageDriver } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
 import { TurnFailedError } from '../../client/index.ts';
@@ -12,8 +11,9 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, refusals, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 /** The second round of "work" pays and waits at the door. */
 async function paying() {
@@ -62,7 +62,7 @@ describe('a turn that is terminated', () => {
     const { plait, session, turn } = await paying();
     await using _ = plait;
     await turn.workflow.terminate('by an operator');
-    while ((await session.describe()).status === 'busy') await sleep(20);
+    await untilIdle(session);
     expect((await session.describe()).lastTurn).toMatchObject({
       turnId: turn.turnId,
       stopReason: 'failed',
@@ -263,7 +263,7 @@ test.concurrent('a storage that is away for a while delays a turn, and nothing e
   isAway = true;
   const turn = await session.send('next');
   await expect(session.transcript()).rejects.toThrow(/Cannot read a part .*connection refused/);
-  while (askedInVain.length < 3) await sleep(20);
+  await until(() => askedInVain.length >= 3);
   isAway = false;
 
   expect(await turn.result()).toMatchObject({ text: 'You said: next' });

@@ -1,79 +1,43 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
 import { describe, expect, inject, test } from 'vitest';
 import type { SessionHandle } from '../../client/index.ts';
-import { AgentClient, WorkerUnavailableError } from '../../client/index.ts';
-import { startMessagesServer } from '../../testing/messages-server.ts';
+import { WorkerUnavailableError } from '../../client/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { Door } from '../fixtures/door.ts';
-import { Journal } from '../fixtures/journal.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, refusals, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith } from '../fixtures/tools.ts';
-import type { WorkerProcess } from '../fixtures/worker-process.ts';
-import { startWorkerProcess } from '../fixtures/worker-process.ts';
+import { insist, until } from '../fixtures/until.ts';
+import { workerProcesses } from '../fixtures/worker-processes.ts';
 
-/** A scripted model, a client, and workers with the slow agent that come and go as processes. */
+/** A session, and workers that come and go as processes. */
 async function stage(turns: Script, temporalAddress = inject('temporalAddress')) {
-  const journal = new Journal(join(mkdtempSync(join(tmpdir(), 'plait-journal-')), 'journal'));
-  const model = await startMessagesServer({ script: script(turns, echo) });
-  const connection = await Connection.connect({ address: temporalAddress });
-  const taskQueue = newSessionId();
-  const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
-  const session = agents.openSession('tester', newSessionId());
-  const workers: WorkerProcess[] = [];
-  const start = async () => {
-    workers.push(
-      await startWorkerProcess({ taskQueue, modelUrl: model.url, journal, temporalAddress }),
-    );
-  };
-  const kill = async () => {
-    const oldest = workers.shift();
-    oldest?.kill('SIGKILL');
-    expect(await oldest?.ended).toBe('SIGKILL');
-  };
-  const close = async () => {
-    for (const worker of workers) worker.kill('SIGKILL');
-    await Promise.all(workers.map(({ ended }) => ended));
-    await connection.close();
-    await model.close();
-  };
-  return { agents, session, journal, model, start, kill, [Symbol.asyncDispose]: close };
+  const processes = await workerProcesses(script(turns, echo), { temporalAddress });
+  return { ...processes, session: processes.agents.openSession('tester', newSessionId()) };
 }
 
 type Stage = Awaited<ReturnType<typeof stage>>;
 
-async function idle(session: SessionHandle): Promise<void> {
-  while ((await session.describe()).status === 'busy') await sleep(50);
-}
-
-/** As a client does it whose answer did not come: with the same key. */
-async function sendUntilTaken(session: SessionHandle, input: string) {
-  for (;;) {
-    try {
-      return await session.send(input, { idempotencyKey: input });
-    } catch (error) {
-      if (!(error instanceof WorkerUnavailableError)) throw error;
-    }
-  }
-}
+/** As a client sends it whose answer did not come: again, with the same key. */
+const send = (session: SessionHandle, input: string) =>
+  insist(() => session.send(input, { idempotencyKey: input }));
 
 const users = ({ model }: Stage) =>
   (asked(model).at(-1) ?? []).filter((line) => line.startsWith('user: "'));
 
-const work = conversation('work', [
-  callTools([
-    ['look', { ms: 3_000 }],
-    ['pay', { ms: 3_000 }],
-  ]),
-  say('Worked.'),
-]);
+const worksFor = (ms: number) =>
+  conversation('work', [
+    callTools([
+      ['look', { ms }],
+      ['pay', { ms }],
+    ]),
+    say('Worked.'),
+  ]);
 
 describe('after kill -9 of the worker a session goes on', () => {
   test.concurrent('while the model answers and while tools run', async () => {
@@ -84,19 +48,19 @@ describe('after kill -9 of the worker a session goes on', () => {
         return say('Slow.');
       },
     ]);
-    await using plait = await stage(script(slow, work));
-    const { session, journal, start, kill } = plait;
+    await using plait = await stage(script(slow, worksFor(600_000)));
+    const { session, journal, start, killOldest } = plait;
     await start();
     const first = await session.send('slow');
     await door.reached();
-    await kill();
+    await killOldest();
     await start();
     door.open();
     expect(await first.result()).toMatchObject({ text: 'Slow.' });
 
     const second = await session.send('work');
     await journal.waitFor('begin', 2);
-    await kill();
+    await killOldest();
     await start();
     expect(await second.result()).toMatchObject({
       text: 'Worked.',
@@ -114,22 +78,25 @@ describe('after kill -9 of the worker a session goes on', () => {
   test.concurrent('while it waits for a person, between turns, and right after a message', async () => {
     const refund = conversation('refund', [callTools({ refund: { ms: 0 } }), say('Refunded.')]);
     await using plait = await stage(refund);
-    const { session, start, kill } = plait;
+    const { session, start, killOldest } = plait;
     await start();
     const turn = await session.send('refund');
-    while ((await turn.approvals().catch(() => [])).length === 0) await sleep(50);
-    const [waiting] = await turn.approvals();
-    await kill();
+    // The session may not have begun it yet.
+    const [waiting] = await until(
+      () => turn.approvals().catch(() => []),
+      ({ length }) => length === 1,
+    );
+    await killOldest();
     await start();
     await turn.approve(waiting?.callId ?? '', { by: 'ana' });
     expect(await turn.result()).toMatchObject({ text: 'Refunded.' });
 
-    await idle(session);
-    await kill();
+    await untilIdle(session);
+    await killOldest();
     await start();
-    const turns = [await sendUntilTaken(session, 'a'), await sendUntilTaken(session, 'b')];
+    const turns = [await send(session, 'a'), await send(session, 'b')];
     // The session has taken them; whether a turn has begun, nobody knows.
-    await kill();
+    await killOldest();
     await start();
     for (const one of turns) expect(await one.result()).toMatchObject({ stopReason: 'end_turn' });
     expect(users(plait)).toEqual(['user: "refund"', 'user: "a"', 'user: "b"']);
@@ -139,28 +106,30 @@ describe('after kill -9 of the worker a session goes on', () => {
 
   test.concurrent('in a new run, where the worker dies while the session goes on in it', async () => {
     await using plait = await stage(echo);
-    const { session, start, kill } = plait;
+    const { session, start, killOldest } = plait;
     await start();
     await (await session.send('a')).result();
-    await idle(session);
+    await untilIdle(session);
     const { runId } = await session.workflow.describe();
-    await kill();
+    await killOldest();
     // The message waits for a worker, and is then taken with whatever else has happened.
-    const [again] = await Promise.all([sendUntilTaken(session, 'b'), start()]);
+    const [again] = await Promise.all([send(session, 'b'), start()]);
     expect(await again.result()).toMatchObject({ text: 'You said: b' });
     expect(users(plait)).toEqual(['user: "a"', 'user: "b"']);
 
-    await idle(session);
-    const woken = async () => (await session.workflow.describe()).runId;
-    while ((await woken()) === runId) await sleep(200);
+    await untilIdle(session);
+    await until(
+      () => session.workflow.describe(),
+      (woken) => woken.runId !== runId,
+    );
     // An almost empty history, which any later version can replay: nothing was decided in it yet.
     const { events } = await session.workflow.fetchHistory();
     expect(events?.length).toBeLessThanOrEqual(4);
-    await kill();
+    await killOldest();
     await start();
-    const after = await sendUntilTaken(session, 'b');
+    const after = await send(session, 'b');
     expect(after.turnId).toBe(again.turnId);
-    expect(await (await sendUntilTaken(session, 'c')).result()).toMatchObject({
+    expect(await (await send(session, 'c')).result()).toMatchObject({
       text: 'You said: c',
     });
     expect(await session.describe()).toMatchObject({ turns: 3, messages: 6 });
@@ -180,7 +149,7 @@ test.concurrent('a message that is sent while no worker runs is taken once, when
   await start();
   const turn = await send();
   expect(await turn.result()).toMatchObject({ text: 'You said: Hello' });
-  await idle(session);
+  await untilIdle(session);
   expect(await session.describe()).toMatchObject({ turns: 1, messages: 2 });
 });
 
@@ -188,7 +157,7 @@ test.concurrent('a Temporal server that is killed and restarted on its file lose
   const db = join(mkdtempSync(join(tmpdir(), 'plait-restart-')), 'temporal.db');
   let server = await startTemporalServer({ db });
   try {
-    await using plait = await stage(work, server.address);
+    await using plait = await stage(worksFor(3_000), server.address);
     const { agents, session, journal, start } = plait;
     await start();
     const sleeping = agents.openSession('tester', newSessionId());
@@ -226,7 +195,7 @@ describe('several clients', () => {
     const results = await Promise.all(turns.map((turn) => turn.result()));
     expect(results.map(({ text }) => text)).toEqual(texts.map((text) => `You said: ${text}`));
     expect(new Set(turns.map(({ turnId }) => turnId)).size).toBe(texts.length);
-    await idle(plait.agents.getSession(id));
+    await untilIdle(plait.agents.getSession(id));
     expect(await plait.agents.getSession(id).describe()).toMatchObject({ turns: 12, messages: 24 });
   });
 

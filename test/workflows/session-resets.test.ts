@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
 import type { AgentClient } from '../../client/index.ts';
@@ -8,7 +7,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
+import { asked, echo, newSessionId, refusals, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 
 /** As the button of the Temporal UI does it: back to the end of a workflow task, by its number. */
@@ -56,13 +55,9 @@ async function goesOn(stage: Stage, text = 'next') {
   const { plait, session } = stage;
   const next = await session.send(text);
   expect(await next.result()).toMatchObject({ text: `You said: ${text}` });
-  await idle(stage);
+  await untilIdle(session);
   expect(refusals(plait.model)).toEqual([]);
   return (asked(plait.model).at(-1) ?? []).filter((line) => line.startsWith('user'));
-}
-
-async function idle({ session }: Stage): Promise<void> {
-  while ((await session.describe()).status === 'busy') await sleep(20);
 }
 
 const RESULT = expect.stringMatching(/^user: .*tool_result.*waited/) as string;
@@ -73,7 +68,7 @@ describe('a session that is reset', () => {
     await using plait = stage.plait;
     const { session } = stage;
     for (const text of ['a', 'b', 'c']) await (await session.send(text)).result();
-    await idle(stage);
+    await untilIdle(stage.session);
     await reset(plait.agents, session.workflow, 0);
 
     expect(await goesOn(stage)).toEqual(['user: "a"', 'user: "b"', 'user: "c"', 'user: "next"']);
@@ -120,7 +115,7 @@ test.concurrent('a session leaves a workflow alone that has the id of its turn a
   });
   await door.reached();
   await session.send('mine');
-  await idle(stage);
+  await untilIdle(stage.session);
   expect((await session.describe()).lastTurn).toMatchObject({
     stopReason: 'failed',
     message: expect.stringMatching(/is not a turn of this session/) as string,
@@ -151,7 +146,7 @@ describe('a turn that is reset', () => {
     door.open();
     const turn = await session.send('work');
     await turn.result();
-    await idle(stage);
+    await untilIdle(stage.session);
     await reset(plait.agents, turn.workflow, -1);
 
     expect(await turn.result()).toMatchObject({ text: 'Worked.' });

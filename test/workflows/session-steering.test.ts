@@ -13,9 +13,11 @@ import {
 } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { conversation, script } from '../../testing/script.ts';
+import type { TestEnvironment } from '../../testing/environment.ts';
 import type { Reply } from '../../testing/messages/reply.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { until } from '../fixtures/until.ts';
 import { asked, echo, newSessionId, refusals } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { imageBlock, png } from '../fixtures/images.ts';
@@ -48,7 +50,20 @@ const behind =
     return answer;
   };
 
-const steer = (session: SessionHandle, input: string) => session.send(input, { whenBusy: 'steer' });
+/** Sends a message to the running turn, and waits until the turn has it: its session hands it on later. */
+async function steer(plait: TestEnvironment, session: SessionHandle, input: string) {
+  const message = await session.send(input, { whenBusy: 'steer' });
+  const running = plait.agents.getTurn(message.joins ?? '');
+  await until(async () => {
+    const { events } = await running.workflow.fetchHistory();
+    return events?.some(({ workflowExecutionSignaledEventAttributes: signal }) =>
+      Buffer.from(signal?.input?.payloads?.[0]?.data ?? [])
+        .toString()
+        .includes(message.turnId),
+    );
+  });
+  return message;
+}
 
 describe('a steering message reaches the model', () => {
   test.concurrent('behind the results, when it comes before the first reply', async () => {
@@ -58,14 +73,14 @@ describe('a steering message reaches the model', () => {
     ]);
     await using _ = plait;
     await model.reached();
-    const note = await steer(session, 'be quick');
+    const message = await steer(plait, session, 'be quick');
     model.open();
     tool.open();
 
-    expect(await note.result()).toMatchObject({ text: 'Worked.', joined: [note.turnId] });
+    expect(await message.result()).toMatchObject({ text: 'Worked.', joined: [message.turnId] });
     expect(asked(plait.model).at(-1)?.at(-1)).toMatch(/^system: .*be quick/);
     expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
-    expect(await turn.result()).toEqual(await note.result());
+    expect(await turn.result()).toEqual(await message.result());
     expect(refusals(plait.model)).toEqual([]);
   });
 
@@ -75,13 +90,16 @@ describe('a steering message reaches the model', () => {
     ]);
     await using _ = plait;
     await model.reached();
-    const notes = [await steer(session, 'be quick'), await steer(session, 'and neat')];
+    const messages = [
+      await steer(plait, session, 'be quick'),
+      await steer(plait, session, 'and neat'),
+    ];
     model.open();
 
-    const result = await notes[1]?.result();
+    const result = await messages[1]?.result();
     expect(result).toMatchObject({
       text: 'You said: and neat',
-      joined: notes.map(({ turnId }) => turnId),
+      joined: messages.map(({ turnId }) => turnId),
       rounds: 2,
     });
     expect(asked(plait.model).at(-1)?.slice(-2)).toEqual(['user: "be quick"', 'user: "and neat"']);
@@ -95,7 +113,7 @@ describe('a steering message reaches the model', () => {
     await turn.result();
     // The session may still have to hear of it.
     while ((await session.describe()).status === 'busy');
-    const late = await steer(session, 'be quick');
+    const late = await session.send('be quick', { whenBusy: 'steer' });
     expect(late.joins).toBeUndefined();
     expect(await late.result()).toMatchObject({ text: 'You said: be quick' });
   });
@@ -107,7 +125,7 @@ describe('a steering message reaches the model', () => {
     const blocks = await session.send([{ type: 'text', text: 'like this' }, imageBlock(png())], {
       whenBusy: 'steer',
     });
-    const text = await steer(session, 'or this');
+    const text = await steer(plait, session, 'or this');
     tool.open();
 
     expect(await text.result()).toMatchObject({ joined: [blocks.turnId, text.turnId], rounds: 3 });
@@ -125,10 +143,10 @@ describe('a steering message reaches the model', () => {
     );
     await using _ = plait;
     await tool.reached();
-    const note = await session.send('be quick');
+    const message = await session.send('be quick');
     tool.open();
 
-    expect(await note.result()).toMatchObject({ text: 'You said: be quick', rounds: 3 });
+    expect(await message.result()).toMatchObject({ text: 'You said: be quick', rounds: 3 });
     expect(asked(plait.model)[1]?.at(-1)).toMatch(/^user: .*tool_result/);
     expect(asked(plait.model)[2]?.at(-1)).toBe('user: "be quick"');
     expect(refusals(plait.model)).toEqual([]);
@@ -156,10 +174,10 @@ describe('a steering message reaches the model', () => {
     ]);
     await using _ = plait;
     await model.reached();
-    const note = await steer(session, 'in Rome');
+    const message = await steer(plait, session, 'in Rome');
     model.open();
 
-    expect(await note.result()).toMatchObject({ text: 'You said: in Rome', rounds: 3 });
+    expect(await message.result()).toMatchObject({ text: 'You said: in Rome', rounds: 3 });
     const requests = asked(plait.model);
     expect(requests[1]?.at(-1)).toMatch(/^assistant: .*server_tool_use/);
     expect(requests[2]?.at(-1)).toBe('user: "in Rome"');
@@ -175,7 +193,7 @@ describe('a steering message that stands behind results', () => {
     ]);
     await using _ = plait;
     await tool.reached();
-    const note = await steer(session, 'be quick');
+    const message = await steer(plait, session, 'be quick');
     tool.open();
     await model.reached();
     expect(asked(plait.model).at(-1)?.at(-1)).toMatch(/^system: .*be quick/);
@@ -183,7 +201,7 @@ describe('a steering message that stands behind results', () => {
 
     expect(await turn.result()).toMatchObject({ stopReason: 'cancelled', rounds: 1 });
     expect(await turn.result()).not.toHaveProperty('joined');
-    expect(await note.result()).toMatchObject({ text: 'You said: be quick' });
+    expect(await message.result()).toMatchObject({ text: 'You said: be quick' });
     expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
     expect(refusals(plait.model)).toEqual([]);
   });
@@ -198,10 +216,10 @@ describe('a steering message that stands behind results', () => {
       const { plait, session, tool } = await working(() => [callTools({ wait: {} }), answer]);
       await using _ = plait;
       await tool.reached();
-      const note = await steer(session, 'be quick');
+      const message = await steer(plait, session, 'be quick');
       tool.open();
 
-      expect(await note.result()).toMatchObject({ joined: [note.turnId], rounds: 2 });
+      expect(await message.result()).toMatchObject({ joined: [message.turnId], rounds: 2 });
       expect(await (await session.send('next')).result()).toMatchObject({ text: 'You said: next' });
       expect(asked(plait.model).at(-1)?.slice(-2)).toEqual([
         expect.stringMatching(/^user: .*be quick/),
@@ -249,7 +267,7 @@ describe('an interrupt', () => {
       await session.send('stop', { whenBusy: 'interrupt' }),
       await session.send('stop!', { whenBusy: 'interrupt' }),
     ];
-    const last = await steer(session, 'and be quick');
+    const last = await session.send('and be quick', { whenBusy: 'steer' });
 
     expect(await turn.result()).toMatchObject({ stopReason: 'cancelled' });
     for (const one of turns) expect(await one.result()).toMatchObject({ stopReason: 'end_turn' });
@@ -291,13 +309,13 @@ describe('a session that is closed', () => {
     await using _ = plait;
     await tool.reached();
     const waiting = await session.send('a');
-    const note = await steer(session, 'be quick');
+    const message = await steer(plait, session, 'be quick');
     await session.close({ interrupt: true });
 
     expect(await turn.result()).toMatchObject({ stopReason: 'cancelled' });
     expect(await session.workflow.result()).toMatchObject({ status: 'closed', turns: 1 });
     await expect(waiting.result()).rejects.toThrow(TurnNotFoundError);
-    await expect(note.result()).rejects.toThrow(TurnNotFoundError);
+    await expect(message.result()).rejects.toThrow(TurnNotFoundError);
   });
 
   test.concurrent.for(['cancelled', 'terminated'] as const)(

@@ -16,6 +16,7 @@ import {
 import { conversation } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 let ran = 0;
 const look = reader('look', () => (ran += 1));
@@ -266,7 +267,10 @@ test('a cancel reaches running tools, every call is answered, and the turn compl
         : conversation('go', [callTools({ read: {}, write: {}, quick: {} })])(request),
   });
   const turn = await plait.agents.start(agent, 'go');
-  while (begun.length < 2 || (await turn.describe()).pendingCalls.length > 2) await sleep(20);
+  await until(
+    () => turn.describe(),
+    ({ pendingCalls }) => begun.length === 2 && pendingCalls.length === 2,
+  );
 
   await turn.cancel();
   const result = await turn.result();

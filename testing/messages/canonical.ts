@@ -11,9 +11,17 @@ export function blocksOf(content: unknown): readonly unknown[] {
 
 /** A block, a tool or a system prompt as it counts for prefixes: `cache_control` does not count. */
 export function canonicalBlock(block: unknown): string {
+  if (!isRecord(block)) return canonicalJson(block);
+  const known = canonical.get(block);
+  if (known !== undefined) return known;
   // Keys are sorted, because a streamed and a plain reply have them in a different order.
-  return canonicalJson(withoutMarks(block));
+  const text = canonicalJson(withoutMarks(block));
+  canonical.set(block, text);
+  return text;
 }
+
+/** Several rules ask for the same blocks of a request, and a long conversation has thousands. */
+const canonical = new WeakMap<object, string>();
 
 function withoutMarks(block: unknown): unknown {
   if (!isRecord(block)) return block;

@@ -14,13 +14,15 @@ export function openCallsRejection(
   body: JsonObject,
   { issued }: RejectionOptions,
 ): Rejection | undefined {
+  const open = new Map<unknown, PlacedBlock>();
+  const firstOpen = (): PlacedBlock | undefined => open.values().next().value;
   return firstRejection([
-    ...turns.map((turn, at) => () => {
-      const open = openCalls(turns.slice(0, at + 1));
-      return turn.role === 'user' ? besidesResultsRejection(turn, open[0]) : undefined;
+    ...turns.map((turn) => () => {
+      readCalls(turn, open);
+      return turn.role === 'user' ? besidesResultsRejection(turn, firstOpen()) : undefined;
     }),
     () => {
-      const [first] = turns.at(-1)?.role === 'user' ? openCalls(turns) : [];
+      const first = turns.at(-1)?.role === 'user' ? firstOpen() : undefined;
       return first === undefined ? undefined : toolsRejection(first, body, issued);
     },
     () => containerRejection(body, issued),
@@ -28,15 +30,13 @@ export function openCallsRejection(
   ]);
 }
 
-/** Calls of the API's own tools without a result, in order. */
-function openCalls(turns: readonly Turn[]): PlacedBlock[] {
-  const open = new Map<unknown, PlacedBlock>();
-  for (const placed of turns.flatMap(({ blocks }) => blocks)) {
+/** Keeps `open` what it is: the calls of the API's own tools without a result so far, in order. */
+function readCalls({ blocks }: Turn, open: Map<unknown, PlacedBlock>): void {
+  for (const placed of blocks) {
     const { block } = placed;
     if (block.type === 'server_tool_use') open.set(block['id'], placed);
     if (block.type.endsWith('_tool_result')) open.delete(block['tool_use_id']);
   }
-  return [...open.values()];
 }
 
 /** The user message may hold tool results only. */

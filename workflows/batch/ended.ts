@@ -6,6 +6,7 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import type { Loss } from '../../core/calls/lost-attempts.ts';
 import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
 import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
 import {
@@ -18,11 +19,16 @@ import {
   noWorkerText,
   unreadableResultText,
 } from '../../core/calls/texts.ts';
-import type { ToolReturn } from '../../core/calls/tool-call.ts';
+import type { EarlierAttempts, ToolReturn } from '../../core/calls/tool-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import { attemptReport, heartbeatRecord, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
+import {
+  attemptReport,
+  heartbeatRecord,
+  TOOL_NOT_REGISTERED,
+  WORKER_SHUTDOWN,
+} from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { Unreadable } from '../../core/shape.ts';
 
@@ -40,6 +46,28 @@ export function isNotRegistered(error: unknown): boolean {
     (cause.type === TOOL_NOT_REGISTERED ||
       (cause.type === NOT_REGISTERED && attemptReport(cause.details) === undefined))
   );
+}
+
+/** Whether the worker of a call was lost, or shut down before the call had ended; `undefined` if not. */
+export function lossOf(error: unknown): Loss | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure && cause.timeoutType === 'HEARTBEAT') {
+    const record = heartbeatRecord(cause.lastHeartbeatDetails);
+    const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
+    return {
+      attempt: record?.attempt,
+      failedAttempt: attemptReport(before?.details)?.attempt,
+      details: record?.details,
+    };
+  }
+  if (cause instanceof ApplicationFailure && cause.type === WORKER_SHUTDOWN) {
+    return {
+      attempt: attemptReport(cause.details)?.attempt,
+      failedAttempt: undefined,
+      details: cause.details?.[1],
+    };
+  }
+  return undefined;
 }
 
 /** How an activity of a call ended: with an outcome, or its tool has returned `ctx.later()`. */
@@ -105,11 +133,8 @@ function unreadable(value: unknown, scheduled: number, repeatable: boolean): Set
 }
 
 /** Turns every way in which a call can fail into an outcome. */
-export function failed(
-  error: unknown,
-  { tool, policy, scheduled }: { tool: string; policy: ToolPolicy; scheduled: number },
-): CallEnd {
-  const { outcome, attempts, report } = explain(tool, error, policy);
+export function failed(error: unknown, { tool, policy, scheduled, earlier }: FailedCall): CallEnd {
+  const { outcome, attempts, report } = explain(tool, error, policy, earlier?.attempts ?? 0);
   return {
     type: 'settled',
     settled: {
@@ -120,15 +145,24 @@ export function failed(
   };
 }
 
+interface FailedCall {
+  tool: string;
+  /** That of its last activity. */
+  policy: ToolPolicy;
+  scheduled: number;
+  /** The attempts of its earlier activities. */
+  earlier?: EarlierAttempts | undefined;
+}
+
 interface Explained {
   outcome: ToolOutcome;
   attempts: number;
   report?: AttemptReport | undefined;
 }
 
-function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
+function explain(tool: string, error: unknown, policy: ToolPolicy, before: number): Explained {
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy);
+  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy, before);
   if (cause instanceof CancelledFailure || isCancellation(error)) {
     return explainCancel(cause, policy);
   }
@@ -140,7 +174,7 @@ function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
     if (report === undefined && cause.type === NOT_REGISTERED) {
       return { outcome: { type: 'failed', message: noWorkerText(tool) }, attempts: 0 };
     }
-    const attempts = report?.attempt ?? attemptsOf(error, policy);
+    const attempts = report?.attempt ?? before + attemptsOf(error, policy);
     const type = failureOutcome(cause.type);
     const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
     const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
@@ -151,16 +185,27 @@ function explain(tool: string, error: unknown, policy: ToolPolicy): Explained {
     };
   }
   const message = rootCause(error) ?? String(error);
-  return { outcome: { type: 'failed', message }, attempts: attemptsOf(error, policy) };
+  return { outcome: { type: 'failed', message }, attempts: before + attemptsOf(error, policy) };
 }
 
-function explainTimeout(error: unknown, cause: TimeoutFailure, policy: ToolPolicy): Explained {
+function explainTimeout(
+  error: unknown,
+  cause: TimeoutFailure,
+  policy: ToolPolicy,
+  earlierAttempts: number,
+): Explained {
   const begun = heartbeatRecord(cause.lastHeartbeatDetails);
   const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
   // Heartbeat details may be those of an earlier attempt, and so is the failure.
-  const earlier = Math.max(begun?.attempt ?? 0, attemptReport(before?.details)?.attempt ?? 0);
+  const earlier = Math.max(
+    earlierAttempts,
+    begun?.attempt ?? 0,
+    attemptReport(before?.details)?.attempt ?? 0,
+  );
   const waited = cause.timeoutType === 'SCHEDULE_TO_START';
-  const attempts = waited ? earlier : Math.max(earlier, attemptsOf(error, policy));
+  const attempts = waited
+    ? earlier
+    : Math.max(earlier, earlierAttempts + attemptsOf(error, policy));
   const { repeatable } = policy;
   const { type, message } = timeoutOutcome(cause.timeoutType, policy, {
     repeatable,

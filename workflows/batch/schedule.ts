@@ -1,11 +1,15 @@
-import { scheduleActivity } from '@temporalio/workflow';
+import { patched, scheduleActivity } from '@temporalio/workflow';
 import type { PresentResultArgs } from '../../activities/tools/present-result.ts';
+import { attemptsUpTo, policyAfterLoss } from '../../core/calls/lost-attempts.ts';
+import type { EarlierAttempts } from '../../core/calls/tool-call.ts';
+import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { activityOptions } from '../../core/calls/tool-policy.ts';
+import { defined } from '../../core/json.ts';
 import { PRESENT_RESULT } from '../../core/names.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { toolCallArgs } from './call.ts';
 import type { CallEnd } from './ended.ts';
-import { failed, isNotRegistered, returned } from './ended.ts';
+import { failed, isNotRegistered, lossOf, returned } from './ended.ts';
 
 // The activities of a call. They report with a callback, since the SDK records a stack trace for every
 // promise of a workflow: an async function around each of many calls costs more than all the rest of
@@ -17,6 +21,17 @@ import { failed, isNotRegistered, returned } from './ended.ts';
  */
 const MAX_LOOKUPS = 5;
 
+const LOSSES_APART = 'plait.losses-apart';
+
+/** What a call that is scheduled again goes on with. */
+interface Tries {
+  scheduled: number;
+  lookups: number;
+  losses: number;
+  earlier: EarlierAttempts | undefined;
+  policy: ToolPolicy;
+}
+
 /**
  * Runs a call as an activity. The type is the tool's name and the id the `tool_use` id, so that
  * history and transcript can be laid side by side in the Temporal UI.
@@ -25,13 +40,20 @@ export function runCall(
   batch: Batch,
   call: BatchCall,
   ended: (end: CallEnd) => void,
-  { scheduled, lookups } = { scheduled: Date.now(), lookups: MAX_LOOKUPS },
+  { scheduled, lookups, losses, earlier, policy }: Tries = {
+    scheduled: Date.now(),
+    lookups: MAX_LOOKUPS,
+    losses: 0,
+    earlier: undefined,
+    policy: call.policy,
+  },
 ): void {
-  const { use, policy, input, prepared } = call;
+  const { use, input, prepared } = call;
   const { round } = batch;
+  const args = { ...toolCallArgs(batch, call), ...defined({ earlier }) };
   // Both ways are handled in the same tick. A promise that rejects before anything listens fails the
   // workflow task, and the run is stuck.
-  scheduleActivity<unknown>(use.name, [input, toolCallArgs(batch, call)], {
+  scheduleActivity<unknown>(use.name, [input, args], {
     ...activityOptions(policy),
     activityId: use.id,
     summary: prepared.summary === '' ? `round ${round}` : `round ${round} · ${prepared.summary}`,
@@ -39,10 +61,24 @@ export function runCall(
     (value) => ended(returned(value, scheduled, policy.repeatable)),
     (error: unknown) => {
       if (lookups > 1 && isNotRegistered(error)) {
-        runCall(batch, call, ended, { scheduled, lookups: lookups - 1 });
-      } else {
-        ended(failed(error, { tool: use.name, policy, scheduled }));
+        const next = { scheduled, lookups: lookups - 1, losses, earlier, policy };
+        runCall(batch, call, ended, next);
+        return;
       }
+      const loss = call.policy.repeatable ? lossOf(error) : undefined;
+      if (loss !== undefined) {
+        const all = attemptsUpTo(loss, earlier);
+        const elapsed = Date.now() - scheduled;
+        const state = { failures: all.failures, losses: losses + 1, elapsed };
+        const left = policyAfterLoss(call.policy, state);
+        // A recorded turn may have answered here.
+        if (left !== undefined && patched(LOSSES_APART)) {
+          const next = { scheduled, lookups, losses: losses + 1, earlier: all, policy: left };
+          runCall(batch, call, ended, next);
+          return;
+        }
+      }
+      ended(failed(error, { tool: use.name, policy, scheduled, earlier }));
     },
   );
 }

@@ -52,6 +52,22 @@ describe('an answer of the API is final or worth another attempt:', () => {
       rateLimited({ 'retry-after': '7' }),
       again(7_000),
     ],
+    ...['1e300', 'Infinity', '0x10', '+7', '1_000', '7s', '9'.repeat(400), '31536000 1970'].map(
+      (after) =>
+        [
+          `429 with the odd retry-after ${after.slice(0, 20)}: retryable, does not wait`,
+          rateLimited({ 'retry-after': after }),
+          AGAIN,
+        ] as const,
+    ),
+    [
+      '429 with a date that the server tells by its own clock: retryable, waits as long',
+      rateLimited({
+        'retry-after': new Date(NOW + 500_000).toUTCString(),
+        date: new Date(NOW + 490_000).toUTCString(),
+      }),
+      again(10_000),
+    ],
     [
       '429 with retry-after in half seconds: retryable, waits as the API says',
       rateLimited({ 'retry-after': '0.5' }),

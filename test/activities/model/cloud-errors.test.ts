@@ -29,7 +29,7 @@ async function verdictOn(
     secrets: createSecrets(),
   };
   const first = { model: PARAMS.model, messages: PARAMS.messages, leftOut: [] };
-  const circumstances = { spec: PARAMS, first, tailLength: 1, attempt: 1 };
+  const circumstances = { spec: PARAMS, first, tailLength: 1, dropped: 0, attempt: 1 };
   let asking: Asking | undefined = { request: first, used: [] };
   for (;;) {
     const response = await sendRequest(options, PARAMS);

@@ -189,9 +189,9 @@ describe('silence', () => {
 
   test('that is shorter than the limit is waited for, as often as it comes', async () => {
     // About eight events, and in all much longer than the limit.
-    await using server = await serve(paced({ betweenEventsMs: 100 }, say('I take my time.')));
+    await using server = await serve(paced({ betweenEventsMs: 350 }, say('I take my time.')));
 
-    const reply = await ask(server.url, { idleTimeoutMs: 400 });
+    const reply = await ask(server.url, { idleTimeoutMs: 2_000 });
 
     expect(reply.content).toMatchObject([{ text: 'I take my time.' }]);
   });
@@ -200,7 +200,7 @@ describe('silence', () => {
     await using server = await streamServer(async (send) => {
       send(messageStart);
       for (let sent = 0; sent < 8; sent += 1) {
-        await sleep(100);
+        await sleep(350);
         send({ type: 'ping' });
       }
       for (const event of [...text(0, 'At last.'), messageDelta('end_turn'), messageStop]) {
@@ -208,7 +208,7 @@ describe('silence', () => {
       }
     });
 
-    const reply = await ask(server.url, { idleTimeoutMs: 400 });
+    const reply = await ask(server.url, { idleTimeoutMs: 2_000 });
 
     expect(reply.content).toMatchObject([{ text: 'At last.' }]);
   });

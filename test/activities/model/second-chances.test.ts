@@ -49,7 +49,7 @@ const textsFirst = [
 ];
 
 const first: ModelRequest = { model: OWN, messages, leftOut: [] };
-const circumstances: Circumstances = { spec, first, tailLength: 2, attempt: 1 };
+const circumstances: Circumstances = { spec, first, tailLength: 2, dropped: 0, attempt: 1 };
 
 const usage = (output: number) => ({
   input_tokens: 0,
@@ -74,7 +74,12 @@ function reply(change: Partial<ModelReply> = {}): ModelReply {
 
 const whole: ModelResponse = { type: 'reply', reply: reply() };
 const cutOff: ModelResponse = { type: 'reply', reply: reply({ stopReason: 'max_tokens' }) };
-const invalid: ModelResponse = { type: 'invalid reply', reply: reply(), problem: 'it is odd' };
+const invalid: ModelResponse = {
+  type: 'invalid reply',
+  problem: 'it is odd',
+  usage: usage(1),
+  requestId: 'req_1',
+};
 
 function failure(
   message: string,

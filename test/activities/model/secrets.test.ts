@@ -1,4 +1,5 @@
 import Anthropic from '@anthropic-ai/sdk';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { classifyModelError, withoutSecrets } from '../../../activities/model/classify-error.ts';
 import { modelClient } from '../../../activities/model/client.ts';
@@ -55,6 +56,108 @@ describe('a credential that was sent is blotted out', () => {
   });
 });
 
+describe('a credential is recognized however it is written:', () => {
+  const key = 'planted-key/+&"7';
+  const bytes = Buffer.from(key);
+  const codes = (prefix: string, width: number) =>
+    [...bytes].map((byte) => prefix + byte.toString(16).padStart(width, '0')).join('');
+  const forms: [string, string][] = [
+    ['in base64', bytes.toString('base64')],
+    ['in base64 for URLs', bytes.toString('base64url')],
+    ['in base64 within a URL', encodeURIComponent(bytes.toString('base64'))],
+    ['in base64 behind one byte', Buffer.from(`:${key}`).toString('base64')],
+    ['in base64 behind a user', Buffer.from(`me:${key}`).toString('base64')],
+    ['in base64 within headers', Buffer.from(`x-api-key: ${key}\r\nhost: a`).toString('base64')],
+    ['in hex', bytes.toString('hex')],
+    ['in capital hex', bytes.toString('hex').toUpperCase()],
+    ['in a URL', encodeURIComponent(key)],
+    ['in a URL of small letters', encodeURIComponent(key).toLowerCase()],
+    ['in a form', new URLSearchParams({ key: 'planted key/7' }).toString()],
+    ['in a URL, every character', codes('%', 2)],
+    ['in JSON', JSON.stringify({ key })],
+    ['in JSON of PHP', JSON.stringify({ key }).replaceAll('/', String.raw`\/`)],
+    ['in JSON in JSON', JSON.stringify(JSON.stringify({ key }))],
+    ['in JSON, every character', codes(String.raw`\u`, 4)],
+    ['in a page', key.replaceAll('&', '&amp;').replaceAll('"', '&quot;')],
+    [
+      'in a page, every character',
+      codes('&#x', 2)
+        .replaceAll(/(?=&#|$)/g, ';')
+        .slice(1),
+    ],
+  ];
+
+  test.for(forms)('%s', ([, form]) => {
+    const secrets = createSecrets();
+    secrets.add(`Bearer ${key}`);
+    secrets.add('planted key/7');
+
+    const told = secrets.redact(`You sent ${form}, which is wrong.`);
+
+    expect(told).toMatch(/^You sent .*\*\*\*.*, which is wrong\.$/);
+    // Of base64, the ends hold some bits of their neighbors.
+    expect(told.length).toBeLessThan('You sent , which is wrong.'.length + 40);
+    expect(told).not.toContain('lanted');
+  });
+});
+
+test.for([
+  'authorization',
+  'x-api-key',
+  'x-goog-iap-jwt-assertion',
+  'cf-access-client-secret',
+  'x-credential',
+  'x-session-id',
+  'x-signature',
+])('what a header named %s holds is a credential', async (name) => {
+  const secrets = createSecrets();
+  await using server = await httpServer((request, response) => {
+    answerJson(response, 401, {
+      message: Buffer.from(String(request.headers[name])).toString('hex'),
+    });
+  });
+  const client = new Anthropic({
+    apiKey: 'a-key-for-tests',
+    baseURL: server.url,
+    defaultHeaders: { [name]: 'planted-value' },
+  });
+
+  const error: unknown = await requestReply(client, PARAMS, {
+    signal: new AbortController().signal,
+    idleTimeoutMs: 10_000,
+    secrets,
+  }).catch((thrown: unknown) => thrown);
+
+  expect((error as Error).message).toBe('401 ***');
+});
+
+test('the body of an error is read only as far as it is of use', async () => {
+  await using server = await httpServer((_request, response) => {
+    response.writeHead(500, { 'content-type': 'text/html' });
+    response.end(`planted-key ${'<p>'.repeat(10_000_000)}`);
+  });
+  const client = new Anthropic({ apiKey: 'planted-key', baseURL: server.url });
+
+  const error: unknown = await requestReply(client, PARAMS, {
+    signal: new AbortController().signal,
+    idleTimeoutMs: 10_000,
+    secrets: createSecrets(),
+  }).catch((thrown: unknown) => thrown);
+
+  expect((error as Error).message).toMatch(/^500 \*\*\* <p>/);
+  expect((error as Error).message.length).toBeLessThan(70_000);
+});
+
+test('fifty credentials are searched for in milliseconds', () => {
+  const secrets = createSecrets();
+  for (let i = 0; i < 50; i += 1) secrets.add(`planted-${i}-${'k'.repeat(200)}`);
+  const began = performance.now();
+
+  secrets.redact('planted-k '.repeat(6_500));
+
+  expect(performance.now() - began).toBeLessThan(2_000);
+});
+
 test('a credential stays secret while its request runs, however many others are sent', async () => {
   const secrets = createSecrets();
   await using server = await httpServer((request, response) => {
@@ -87,6 +190,21 @@ describe('what looks like a credential is blotted out, sent or not:', () => {
   ] as const)('%s', ([said, told]) => {
     expect(createSecrets().redact(said)).toBe(told);
   });
+});
+
+test('tokens in a text are those that a pattern finds, in a time that grows with the text alone', () => {
+  const secrets = createSecrets();
+  const unit = fc.constantFrom('eyJ', 'a', '-', '_', '.', ' ', 'ey', 'J', '/', '***');
+  fc.assert(
+    fc.property(fc.string({ unit }), (text) => {
+      const expected = text.replaceAll(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '***');
+      expect(secrets.redact(text)).toBe(expected);
+    }),
+  );
+  // With the pattern alone, the first of these takes some five minutes.
+  for (const text of ['eyJ-', 'eyJ-a.', 'eyJa.-', 'sk-ant-', 'Bearer ', '://']) {
+    expect(secrets.redact(text.repeat(250_000))).toBeTypeOf('string');
+  }
 });
 
 test('a key that cannot be a header fails at once and is not repeated', async () => {

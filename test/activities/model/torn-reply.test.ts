@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplyEvent } from '../../../activities/model/assemble-reply.ts';
-import { assembleReply, TornReplyError } from '../../../activities/model/assemble-reply.ts';
+import {
+  assembleReply,
+  TornReplyError,
+  UnusableReplyError,
+} from '../../../activities/model/assemble-reply.ts';
 import { messageDelta, messageStart, messageStop, text, toolUse } from './stream-events.ts';
 
 function assemble(events: readonly ReplyEvent[]) {
@@ -27,22 +31,25 @@ describe('a reply that did not come whole', () => {
     },
   );
 
-  test('is torn where its stream is empty, has no beginning or has no stop reason', () => {
-    for (const events of [
-      [],
-      EVENTS.slice(1),
-      EVENTS.filter(({ type }) => type !== 'message_delta'),
-    ]) {
-      expect(() => assemble(events)).toThrow(TornReplyError);
-    }
+  test('is torn where its stream is empty', () => {
+    expect(() => assemble([])).toThrow(TornReplyError);
   });
 
-  test('is torn where a block grows that never began', () => {
+  test('cannot be used where its stream has an end, and no beginning or no stop reason', () => {
+    expect(() => assemble(EVENTS.slice(1))).toThrow(
+      new UnusableReplyError('its stream has no message_start'),
+    );
+    expect(() => assemble(EVENTS.filter(({ type }) => type !== 'message_delta'))).toThrow(
+      new UnusableReplyError('its stream has no message_delta'),
+    );
+  });
+
+  test('cannot be used where a block grows that never began', () => {
     const reply = assembleReply();
 
     expect(() =>
       reply.add({ type: 'content_block_delta', index: 3, delta: { type: 'text_delta', text: '' } }),
-    ).toThrow(new TornReplyError('a content block has no beginning'));
+    ).toThrow(new UnusableReplyError('a content block has no beginning'));
   });
 
   test('is whole otherwise', () => {
@@ -81,11 +88,16 @@ describe('a call whose input was cut', () => {
     expect(reply.content).toMatchObject([{ id: 'toolu_0', input: { customer_id: 1234 } }]);
   });
 
-  test('tears a reply that says that it stopped for tools', () => {
-    const events = [messageStart, ...cut, messageDelta('tool_use'), messageStop];
+  test.for(['tool_use', 'end_turn', 'pause_turn'] as const)(
+    'makes a reply useless that says that it is complete: %s',
+    (stopReason) => {
+      const events = [messageStart, ...cut, messageDelta(stopReason), messageStop];
 
-    expect(() => assemble(events)).toThrow(
-      new TornReplyError('the input of a tool call is not valid JSON'),
-    );
-  });
+      expect(() => assemble(events)).toThrow(
+        new UnusableReplyError(
+          'the input of get_orders (toolu_1) is not valid JSON: {"customer_id": 12',
+        ),
+      );
+    },
+  );
 });

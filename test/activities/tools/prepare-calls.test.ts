@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { prepareCalls, summarize } from '../../../activities/tools/prepare-calls.ts';
+import type { AgentOptions } from '../../../agents/define-agent.ts';
 import { defineAgent } from '../../../agents/define-agent.ts';
+import type { ToolOptions } from '../../../agents/define-tool.ts';
 import { defineTool } from '../../../agents/define-tool.ts';
+import { defined } from '../../../core/json.ts';
 import { SPECIAL_NAMES } from '../../agents/tools.ts';
 import { call } from '../../core/arbitraries.ts';
 
@@ -87,6 +90,56 @@ describe('the calls of a reply', () => {
     });
   });
 
+  test('are checked one by one, whatever the others are', async () => {
+    let ticks = 0;
+    const timer = setInterval(() => (ticks += 1), 10);
+    const slow = defineTool({
+      name: 'search',
+      description: 'Searches.',
+      inputSchema: z.object({ text: z.string().regex(/^(\w+\s?)*$/) }),
+      run: () => 'done',
+    });
+    const agent = defineAgent({
+      name: 'support',
+      model: 'claude-opus-5-5',
+      tools: [slow, tool('get_orders')],
+    });
+    const bad = { text: `${'a'.repeat(33)}!` };
+
+    const prepared = await prepareCalls(agent, [
+      call('toolu_1', 'search', bad),
+      call('toolu_2', 'get_orders', { customer_id: 7 }),
+      call('toolu_3', 'search', { text: 'a b' }),
+      call('toolu_4', 'search', bad),
+    ]);
+    clearInterval(timer);
+
+    const message =
+      'The input could not be checked against the schema of search within 100 ms, so the tool did not run. Send a shorter or simpler one.';
+    expect(prepared).toEqual([
+      { type: 'invalid', message },
+      { type: 'ready', summary: 'customer_id: 7' },
+      { type: 'ready', summary: 'text: a b' },
+      { type: 'invalid', message },
+    ]);
+    expect(ticks).toBeGreaterThanOrEqual(3);
+  });
+
+  test('are ready where their input is nested as deep as JSON can be', async () => {
+    const any = defineTool({
+      name: 'any',
+      description: 'Takes anything.',
+      inputSchema: z.object({ a: z.any() }),
+      run: () => 'done',
+    });
+    const agent = defineAgent({ name: 'support', model: 'claude-opus-5-5', tools: [any] });
+    const a: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+
+    expect(await prepareCalls(agent, [call('toolu_1', 'any', { a })])).toEqual([
+      { type: 'ready', summary: 'a: …' },
+    ]);
+  });
+
   test('may be none', async () => {
     expect(await prepareCalls(agentWith('get_orders'), [])).toEqual([]);
   });
@@ -117,5 +170,93 @@ describe('the summary of a call', () => {
 
     expect(summarize(input)).toHaveLength(120);
     expect(summarize(input).startsWith('key_0: value, key_1: value, ')).toBe(true);
+  });
+});
+
+const LETTERS = `${'a'.repeat(33)}!`;
+const backtrack = (text: string) => /^(\w+\s?)*$/.test(text);
+
+/** A call of a tool with these options, prepared, and what was logged. */
+async function prepareWith(
+  options: Partial<ToolOptions<typeof TEXT, { user: string }>>,
+  { contextSchema }: Pick<AgentOptions<{ user: string }>, 'contextSchema'> = {},
+) {
+  const pay = defineTool({
+    name: 'pay',
+    description: 'Pays.',
+    inputSchema: TEXT,
+    run: () => 'done',
+    ...options,
+  });
+  const agent = defineAgent({
+    name: 'support',
+    model: 'claude-opus-5-5',
+    tools: [pay],
+    ...defined({ contextSchema }),
+  });
+  const log = { warn: vi.fn<(message: string, fields?: object) => void>() };
+  const calls = [call('toolu_1', 'pay', { text: LETTERS })];
+  const [prepared] = await prepareCalls(agent, calls, { context: { user: LETTERS }, log });
+  return { prepared, logged: log.warn.mock.calls };
+}
+
+const TEXT = z.object({ text: z.string() });
+const READY = { type: 'ready', summary: `text: ${LETTERS}` };
+
+describe('the functions of a tool', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test('say nothing of access in time: the call runs alone', async () => {
+    const { prepared } = await prepareWith({
+      access: ({ text }) => ({ writes: { is: backtrack(text) } }),
+    });
+
+    expect(prepared).toEqual({ ...READY, access: 'exclusive' });
+  });
+
+  test.for([
+    ['does not return', 'not done within 100 ms', ({ text }: { text: string }) => backtrack(text)],
+    [
+      'throws',
+      'no rates',
+      () => {
+        throw new Error('no rates');
+      },
+    ],
+    ['rejects', 'no rates', () => Promise.reject(new Error('no rates'))],
+  ] as const)('ask a person where approval %s', async ([, problem, approval]) => {
+    const { prepared, logged } = await prepareWith({ approval });
+
+    expect(prepared).toEqual({ ...READY, approval: true });
+    expect(logged).toEqual([
+      ['The approval function of pay failed, so a person is asked', { problem }],
+    ]);
+  });
+
+  test('ask a person where approval never answers', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const asked = prepareWith({ approval: () => new Promise<boolean>(() => undefined) });
+    while (vi.getTimerCount() === 0) await new Promise(setImmediate);
+    await vi.advanceTimersByTimeAsync(10_000);
+
+    const { prepared, logged } = await asked;
+
+    expect(prepared).toEqual({ ...READY, approval: true });
+    expect(logged[0]?.[1]).toEqual({ problem: 'not done within 10000 ms' });
+  });
+
+  test('ask a person where the context cannot be checked in time', async () => {
+    const { prepared, logged } = await prepareWith(
+      { approval: () => false },
+      { contextSchema: z.object({ user: z.string().refine(backtrack) }) },
+    );
+
+    expect(prepared).toEqual({ ...READY, approval: true });
+    expect(logged[0]?.[1]).toEqual({
+      problem:
+        'context of agent support could not be checked against its contextSchema within 100 ms; give a smaller or simpler one',
+    });
   });
 });

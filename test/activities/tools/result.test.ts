@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { PresentOptions } from '../../../activities/tools/result.ts';
@@ -18,6 +19,8 @@ import { imageBlock, png } from '../../fixtures/images.ts';
 
 const NOTHING = 'The tool finished and returned nothing.';
 const text = (words: string) => ({ type: 'text', text: words });
+/** A list of holes. */
+const withLength = (length: number): unknown[] => Object.assign([], { length });
 const circular: Record<string, unknown> = { name: 'a' };
 circular['self'] = circular;
 
@@ -36,14 +39,128 @@ describe('what a tool returns', () => {
     ['a list', [1, 'a', null], '[1,"a",null]'],
     ['a date', new Date(Date.UTC(2026, 10, 22)), '"2026-11-22T00:00:00.000Z"'],
     ['something with a JSON of its own', { toJSON: () => ({ a: 1 }) }, '{"a":1}'],
-    ['no number', Number.NaN, 'null'],
+    ['no number', Number.NaN, 'NaN'],
+    ['numbers that JSON does not have', { a: Number.POSITIVE_INFINITY }, '{"a":"Infinity"}'],
+    ['a BigInt', 9_007_199_254_740_993n, '9007199254740993'],
+    ['a BigInt within', { balance: 1n }, '{"balance":"1"}'],
+    ['a Map', new Map([['a', new Map([[1, 2n]])]]), '{"a":{"1":"2"}}'],
+    ['a Map of objects', new Map([[{ id: 1 }, 'one']]), '[[{"id":1},"one"]]'],
+    [
+      'a Map whose keys are the same as texts',
+      new Map<unknown, number>([
+        [1, 1],
+        ['1', 2],
+      ]),
+      '[[1,1],["1",2]]',
+    ],
+    ['a Map with a special key', new Map([['__proto__', 1]]), '{"__proto__":1}'],
+    ['a Set', { ids: new Set([1, 2]) }, '{"ids":[1,2]}'],
+    ['an Error within', { reason: new RangeError('too far') }, '{"reason":"RangeError: too far"}'],
+    ['an Error of another realm', [runInNewContext("new TypeError('x')")], '["TypeError: x"]'],
+    ['a Map of another realm', runInNewContext("new Map([['a', 1]])"), '{"a":1}'],
+    ['plain data of another realm', runInNewContext('({ a: {} })'), '{"a":{}}'],
+    ['a RegExp', [/a+/gi], '["/a+/gi"]'],
+    ['a URL', { url: new URL('https://example.com/a') }, '{"url":"https://example.com/a"}'],
+    ['search parameters', { query: new URLSearchParams({ a: '1' }) }, '{"query":"a=1"}'],
+    ['numbers in a typed array', new Float64Array([1, 2.5]), '[1,2.5]'],
+    ['BigInts in a typed array', new BigInt64Array([1n]), '["1"]'],
+    ['boxed values', [Object(1), Object('a'), Object(true), Object(2n)], '[1,"a",true,"2"]'],
+    ['a list with holes', Object.assign([], { 2: 'c' }), '[null,null,"c"]'],
+    ['fields without a value', { a: undefined, b: [undefined] }, '{"b":[null]}'],
+    ['a date within', { at: new Date(0) }, '{"at":"1970-01-01T00:00:00.000Z"}'],
+    [
+      'an instance with fields',
+      new (class Order {
+        id = 7;
+      })(),
+      '{"id":7}',
+    ],
+    [
+      'the same value twice',
+      [text('a'), text('a')].map((one) => ({ one, two: one })),
+      '[{"one":{"type":"text","text":"a"},"two":{"type":"text","text":"a"}},{"one":{"type":"text","text":"a"},"two":{"type":"text","text":"a"}}]',
+    ],
   ] as const)('is shown to the model: %s', ([, value, content]) => {
     expect(toolResultContent(value)).toBe(content);
   });
 
   test.for([
-    ['a BigInt', { balance: 1n }, 'Do not know how to serialize a BigInt'],
-    ['itself', circular, 'Converting circular structure to JSON'],
+    ['itself', circular, 'result.self holds itself'],
+    [
+      'a Response',
+      { page: new Response('a') },
+      'result.page is a Response, of which JSON has nothing',
+    ],
+    ['Headers', [new Headers({ a: 'b' })], 'result[0] is a Headers, of which JSON has nothing'],
+    ['a Promise', { orders: Promise.resolve([]) }, 'result.orders is a Promise'],
+    ['bytes', { 'a b': new ArrayBuffer(3) }, 'result["a b"] is an ArrayBuffer, which is bytes'],
+    ['a Buffer', { file: Buffer.from('a') }, 'result.file is a Buffer, which is bytes'],
+    ['a Blob', { file: new Blob(['a']) }, 'result.file is a Blob'],
+    ['a WeakMap', new WeakMap(), 'result is a WeakMap'],
+    [
+      'a generator',
+      (function* () {
+        yield 1;
+      })(),
+      'result is a Generator',
+    ],
+    [
+      'an async generator',
+      (async function* () {
+        yield 1;
+      })(),
+      'result is an AsyncGenerator',
+    ],
+    ['an iterator', new Map([[1, 2]]).values(), 'result is a Map Iterator'],
+    ['a method', { total: () => 5 }, 'result.total is a function'],
+    ['a symbol', [Symbol('a')], 'result[0] is a symbol'],
+    ['an invalid date', { at: new Date('soon') }, 'result.at is an invalid Date'],
+    [
+      'an instance with private state',
+      {
+        one: new (class Customer {
+          #id = 1;
+          get id() {
+            return this.#id;
+          }
+        })(),
+      },
+      'result.one is a Customer, of which JSON has nothing',
+    ],
+    ['a Proxy of a Map', new Proxy(new Map(), {}), 'result is a Map, of which JSON has nothing'],
+    [
+      'a list that is used as an object',
+      { byId: Object.assign([], { a7: 1 }) },
+      'result.byId is an empty list with the field "a7"',
+    ],
+    [
+      'a getter that throws',
+      {
+        a: [
+          {
+            get b() {
+              throw new Error('closed');
+            },
+          },
+        ],
+      },
+      'result.a[0].b cannot be read: closed',
+    ],
+    [
+      'a huge list',
+      { ids: Array.from({ length: 5 }, (): unknown => withLength(1e9)) },
+      'result.ids[0] is a list of 1000000000 values',
+    ],
+    ['a huge number', 1n << 4_000_000n, 'result is a bigint of more than'],
+    [
+      'a list without end',
+      (() => {
+        let deep: unknown[] = [];
+        for (let i = 0; i < 9_999; i++) deep = [deep];
+        return deep;
+      })(),
+      'result[0][0][0]',
+    ],
     [
       'a JSON that throws',
       {
@@ -51,7 +168,7 @@ describe('what a tool returns', () => {
           throw new Error('not loaded');
         },
       },
-      'not loaded',
+      'result cannot be read: not loaded',
     ],
   ] as const)('is invalid where it holds %s', ([, value, problem]) => {
     expect(() => toolResultContent(value)).toThrow(InvalidToolResultError);
@@ -66,7 +183,7 @@ describe('what a tool returns', () => {
   ] as const)('is invalid where it is %s', ([kind, value]) => {
     expect(() => toolResultContent(value)).toThrow(
       new InvalidToolResultError(
-        `The tool ran, but its result cannot be turned into JSON: ${kind} has no JSON`,
+        `The tool ran, but its result cannot be turned into JSON: result is ${kind}`,
       ),
     );
   });
@@ -104,6 +221,146 @@ describe('content blocks that a tool returns', () => {
   ] as const)('are data where they are not quite right: %s', ([, value]) => {
     expect(toolResultContent(value)).toBe(JSON.stringify(value));
   });
+});
+
+describe('an image or a document', () => {
+  const image = imageBlock(png());
+  const json = (value: unknown) => text(JSON.stringify(value));
+
+  test.for([
+    ['alone', image, [image]],
+    ['beside an empty text', [text(''), image], [image]],
+    ['beside a text', ['The page:', image], [text('The page:'), image]],
+    ['beside nothing', [null, image, undefined], [image]],
+    ['beside a text with other fields', [{ ...text('a'), extra: 1 }, image], [text('a'), image]],
+    ['beside data', [{ id: 1 }, image, 7], [json({ id: 1 }), image, text('7')]],
+    [
+      'within data',
+      { pages: [{ n: 1, shot: image }], cover: image },
+      [
+        json({
+          pages: [{ n: 1, shot: '[image 1 of this result: see below]' }],
+          cover: '[image 2 of this result: see below]',
+        }),
+        image,
+        image,
+      ],
+    ],
+    [
+      'of an MCP server',
+      { content: [{ type: 'image', mimeType: 'image/png', data: image.source.data }] },
+      [json({ content: ['[image 1 of this result: see below]'] }), image],
+    ],
+    [
+      'in a Map',
+      new Map([['shot', image]]),
+      [json({ shot: '[image 1 of this result: see below]' }), image],
+    ],
+  ] as const)('stays one %s', ([, value, blocks]) => {
+    expect(toolResultContent(value)).toEqual(blocks);
+  });
+
+  test.for([
+    [
+      'another field',
+      [{ ...image, alt: 'a' }],
+      'result[0] is an image with a field that the API does not take: alt',
+    ],
+    [
+      'another field in its source',
+      { a: { ...image, source: { ...image.source, url: 'x' } } },
+      'result.a is an image with a field that the API does not take: url',
+    ],
+    [
+      'no media type',
+      { type: 'image', source: { type: 'base64', data: 'AAAA' } },
+      'result is an image that the API does not take',
+    ],
+    [
+      'wrong bytes',
+      { a: [{ ...image, source: { ...image.source, data: 'AAAA' } }] },
+      'cannot be shown to you: ',
+    ],
+    [
+      'an MCP type that is none',
+      [{ type: 'image', mimeType: 'text/html', data: 'AAAA' }],
+      'cannot be shown to you: ',
+    ],
+  ] as const)('with %s fails in words', ([, value, words]) => {
+    expect(() => toolResultContent(value)).toThrow(InvalidToolResultError);
+    expect(() => toolResultContent(value)).toThrow(words);
+  });
+});
+
+test.for([
+  ['a list of holes', () => withLength(4e9)],
+  ['a typed array', () => new Float64Array(3_000_000)],
+  ['a long list', () => Array.from({ length: 400_000 }, (_, id) => id)],
+  ['many rows', () => Array.from({ length: 30_000 }, (_, id) => ({ id, name: `n${id}` }))],
+  ['a large Set', () => new Set(Array.from({ length: 300_000 }, (_, id) => id))],
+  [
+    'a list that grows with every level',
+    () => {
+      let doubled: unknown = 'x';
+      for (let i = 0; i < 60; i++) doubled = [doubled, doubled];
+      return doubled;
+    },
+  ],
+  ['a long text', () => 'x'.repeat(60_000_000)],
+  ['a Proxy that is endlessly long', () => new Proxy([], { get: () => Number.POSITIVE_INFINITY })],
+] as const)('a worker does not stand still for %s', ([, make]) => {
+  // The best of three, on a machine that does other things.
+  const times = [1, 2, 3].map(() => {
+    const value = make();
+    const begun = performance.now();
+    try {
+      toolResultContent(value);
+    } catch (error) {
+      expect(error).toBeInstanceOf(InvalidToolResultError);
+    }
+    return performance.now() - begun;
+  });
+  expect(Math.min(...times)).toBeLessThan(200);
+});
+
+test('whatever a tool returns is shown or rejected in words', () => {
+  const anything = fc.anything({
+    withBigInt: true,
+    withDate: true,
+    withMap: true,
+    withSet: true,
+    withTypedArray: true,
+    withSparseArray: true,
+    withNullPrototype: true,
+    withBoxedValues: true,
+    withObjectString: true,
+    maxDepth: 5,
+  });
+  const hostile = fc.oneof(
+    anything,
+    anything.map((value) => new Proxy(Object(value) as object, {})),
+    anything.map((value) => ({
+      get value() {
+        return value;
+      },
+    })),
+    anything.map((value) => ({ toJSON: () => value })),
+    anything.map((value) => new Error('failed', { cause: value })),
+  );
+  fc.assert(
+    fc.property(hostile, (value) => {
+      let words: unknown;
+      try {
+        words = toolResultContent(value);
+      } catch (error) {
+        expect(error).toBeInstanceOf(InvalidToolResultError);
+        words = (error as Error).message;
+        expect(words).toMatch(/^The tool ran, but /);
+      }
+      expect(JSON.stringify(words).length).toBeGreaterThan(2);
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 describe('half an emoji, for which the API would reject every request,', () => {

@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { Payload, PayloadCodec, StorageDriver } from '@temporalio/common';
+import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import * as fc from 'fast-check';
@@ -291,6 +292,61 @@ describe('a sealed tail', () => {
   });
 });
 
+const block = (data: unknown) => ({
+  type: 'image',
+  source: { type: 'base64', media_type: 'image/png', data },
+});
+
+describe('what only looks like a reference to an image', () => {
+  const key = 'a'.repeat(64);
+  const reference = { type: 'plait.stored', digest: key, claim: { key }, bytes: 9_000 };
+
+  test('is a text where a tool or the model has given it', async () => {
+    const store = createTranscriptStore(freshStorage());
+    const out = await inActivity(() => store.takeOut([block(reference)]));
+
+    expect(out).toEqual([block(JSON.stringify(reference))]);
+    expect(await inActivity(() => store.putBack(out))).toBe(out);
+  });
+
+  test('is data where it is not as Plait writes one', async () => {
+    const value = [
+      block({ ...reference, claim: { key: 7 } }),
+      block({ ...reference, digest: 'd' }),
+    ];
+    const store = createTranscriptStore(freshStorage());
+    expect(await inActivity(() => store.putBack(value))).toBe(value);
+  });
+
+  test('is soon given up where there is no such object, or another kind of object', async () => {
+    const storage = freshStorage();
+    const store = createTranscriptStore(storage);
+    const [segment] = await inActivity(() => seal(store, [], [says('Hello')]));
+    const { digest, claim } = segment as Segment;
+    const read = (data: unknown) =>
+      new MockActivityEnvironment({ attempt: 3 }, { client: lazyClient(), logger: quiet }).run(() =>
+        createTranscriptStore(storage).putBack([block(data)]),
+      );
+
+    for (const data of [
+      reference,
+      { ...reference, claim: { key: '../../etc/passwd' } },
+      { ...reference, claim: {} },
+      { ...reference, claim },
+      { ...reference, claim, digest },
+    ]) {
+      await expect(read(data)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
+    }
+  });
+});
+
+const driver = (error: Error): StorageDriver => ({
+  name: 'theirs',
+  type: 'theirs',
+  store: () => Promise.reject(error),
+  retrieve: () => Promise.reject(error),
+});
+
 describe('a segment that cannot be read', () => {
   const lost: Segment = {
     claim: { key: 'a'.repeat(64) },
@@ -314,8 +370,56 @@ describe('a segment that cannot be read', () => {
   });
 
   test('is soon not asked for again where it is lost for good', async () => {
-    await expect(loadLost(2)).rejects.toMatchObject({ nonRetryable: false });
-    await expect(loadLost(3)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
+    const storage = freshStorage();
+    await storage.store({}, [defaultPayloadConverter.toPayload('another object')]);
+
+    await expect(loadLost(2, storage)).rejects.toMatchObject({ nonRetryable: false });
+    await expect(loadLost(3, storage)).rejects.toMatchObject({
+      type: STORAGE_FAILED,
+      nonRetryable: true,
+      message: expect.stringMatching(
+        /^Cannot read a part of the conversation from the storage: Nothing is stored at .*a{64}: .*\. Give every worker of the task queue the same `storage`, and restore the object from a backup if it was lost\.$/,
+      ) as string,
+    });
+  });
+
+  test('is asked for again while a whole directory is missing or empty', async () => {
+    const storage = freshStorage();
+    await expect(loadLost(10, storage)).rejects.toMatchObject({ nonRetryable: false });
+    await storage.prepare();
+    await expect(loadLost(10, storage)).rejects.toMatchObject({
+      nonRetryable: false,
+      message: expect.stringContaining('is empty: check that its volume is mounted') as string,
+    });
+  });
+
+  test('is soon not asked for again where it is damaged, and named', async () => {
+    const storage = freshStorage();
+    const [segment] = await inActivity(() =>
+      seal(createTranscriptStore(storage), [], [says('Hello')]),
+    );
+    const key = segment?.claim['key'] ?? '';
+    const path = join(storage.location, key.slice(0, 2), key);
+    await writeFile(path, 'something else');
+    const load = (attempt: number) =>
+      new MockActivityEnvironment({ attempt }, { client: lazyClient(), logger: quiet }).run(() =>
+        createTranscriptStore(storage).load([segment as Segment]),
+      );
+
+    await expect(load(2)).rejects.toMatchObject({ nonRetryable: false });
+    await expect(load(3)).rejects.toMatchObject({ type: STORAGE_FAILED, nonRetryable: true });
+    await expect(load(3)).rejects.toThrow(`The object ${path} is damaged`);
+  });
+
+  test('is soon not asked for again where a driver of somebody else says that it is gone', async () => {
+    const gone = driver(ApplicationFailure.nonRetryable('there is no such blob', 'TheirType'));
+    const away = driver(ApplicationFailure.retryable('503', 'TheirType'));
+
+    await expect(loadLost(3, gone)).rejects.toMatchObject({ nonRetryable: true });
+    await expect(loadLost(10, away)).rejects.toMatchObject({ nonRetryable: false });
+    await expect(loadLost(10, driver(new Error('ETIMEDOUT')))).rejects.toMatchObject({
+      nonRetryable: false,
+    });
   });
 
   test('is asked for again for as long as the storage is away', async () => {

@@ -122,7 +122,7 @@ describe('stream', () => {
     const agent = agentWith([]);
     const torn = fault.stallMidStream(60_000, { reply: say(ANSWER) });
     const script = conversation(/./, [times(1, torn, slowly(say(`Again: ${ANSWER}`)))]);
-    await using plait = await startPlait({ agents: [agent], script, modelIdleTimeout: '2s' });
+    await using plait = await startPlait({ agents: [agent], script, modelIdleTimeout: '3s' });
     const events = await listen(await plait.agents.start(agent, 'go'));
 
     expect(plait.model.requests).toHaveLength(2);
@@ -136,7 +136,7 @@ describe('stream', () => {
     expect(events.find(({ type }) => type === 'attemptRestarted')).toMatchObject({
       round: 1,
       attempt: 2,
-      reason: expect.stringContaining('sent nothing for 2 s') as string,
+      reason: expect.stringContaining('sent nothing for 3 s') as string,
     });
     expect(texts(events)).toEqual([`Again: ${ANSWER}`]);
   });

@@ -19,7 +19,8 @@ const tools = [
       if (attempt < 3) throw new Error('refused');
       return 'done';
     },
-    { activity: { retry: { initialInterval: '400ms' } } },
+    // Long enough to be seen.
+    { activity: { retry: { initialInterval: '1s', backoffCoefficient: 1 } } },
   ),
   reader('large', () => 'x'.repeat(1_400_000)),
   reader('endless', (_input, { signal }) => sleep(600_000, 'done', { signal })),

@@ -49,6 +49,10 @@ describe('what the model reads of a call', () => {
     );
   });
 
+  test('whose image stands elsewhere is where', () => {
+    expect(texts.fileBelowText('image', 2)).toBe('[image 2 of this result: see below]');
+  });
+
   test('that was tried more than once is how often', () => {
     expect([0, 1, 2, 3].map(texts.afterAttempts)).toEqual([
       '',
@@ -198,6 +202,35 @@ describe('the sentences of the workers', () => {
       texts.invalidInputText('pay', 'cents: missing'),
       'The input does not match the schema of pay, so the tool did not run:\ncents: missing',
     ],
+    [
+      texts.inexactInputText('pay', {
+        type: 'number',
+        path: 'order.id',
+        literal: '9100200300400500601',
+      }),
+      'pay did not run: order.id is 9100200300400500601, a number that cannot be passed on exactly. Send it as a text instead, in quotation marks.',
+    ],
+    [
+      texts.inexactInputText('pay', { type: 'duplicate key', path: 'order.id' }),
+      'pay did not run: order.id comes twice. Send each key once.',
+    ],
+    [
+      texts.inputProblemText('pay', { problem: 'cents: missing' }),
+      'The input does not match the schema of pay, so the tool did not run:\ncents: missing',
+    ],
+    [
+      texts.inputProblemText('pay', { problem: 'too slow', givenUpAfter: 100 }),
+      'The input could not be checked against the schema of pay within 100 ms, so the tool did not run. Send a shorter or simpler one.',
+    ],
+    [
+      texts.notCheckedText(10_000),
+      'It could not be checked within 10 s. Send a shorter or simpler one.',
+    ],
+    [
+      texts.TOO_LARGE_TO_CHECK,
+      'It is too large or too deeply nested to be checked. Send a shorter or simpler one.',
+    ],
+    [texts.problemList(['a', 'b'], (problem) => `- ${problem}`), '- a\n- b'],
     [texts.noActionText('computer'), 'The call of computer names no action, so nothing was done.'],
     [texts.toolGoneText('pay'), 'The tool pay is no longer available.'],
     [texts.toolMissingHereText('support', 'pay'), 'Agent support has no tool pay on this worker.'],
@@ -245,8 +278,17 @@ describe('the sentences of the workers', () => {
       'No kept result has the id "toolu_9". Only results that were cut are kept, each under the id of its call: use the id that stands in the notice where something is left out.',
     ],
     [texts.notJsonText('unexpected end'), 'It is not valid JSON: unexpected end'],
+    [texts.tooDeepText(200), 'It is nested more than 200 levels deep.'],
   ] as const)('%s', ([text, expected]) => {
     expect(text).toBe(expected);
+  });
+
+  test('list fifty problems', () => {
+    const problems = Array.from({ length: 51 }, (_, i) => i);
+
+    const lines = texts.problemList(problems, String).split('\n');
+
+    expect(lines).toEqual([...problems.slice(0, 50).map(String), '… and 1 more']);
   });
 
   test('quote 2,000 characters of what is wrong with an input', () => {

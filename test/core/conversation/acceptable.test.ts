@@ -46,6 +46,25 @@ const answered = (...asked: object[]) => [
   assistant(text('Done.')),
 ];
 
+const exact = (plait_json: unknown) =>
+  findOpeningProblem(answered(call('toolu_1', { input: { a: 1 }, plait_json })));
+
+describe("Plait's own field of a block", () => {
+  test('may stand there where it says the same as the block', () => {
+    expect(exact({ input: '{"a":1.0}' })).toBeUndefined();
+    expect(exact({})).toBeUndefined();
+  });
+
+  test.for([{ input: '{"a":2}' }, { input: '{"a":1' }, { output: '1' }, 'x', null])(
+    'is invalid where it says something else: %j',
+    (plait_json) => {
+      expect(exact(plait_json)).toBe(
+        'messages[1].content[1].plait_json does not say the same as the block: leave it out where you change a block',
+      );
+    },
+  );
+});
+
 describe('a session cannot begin with what the API rejects', () => {
   test.for<[what: string, messages: unknown, problem: RegExp]>([
     ['null', null, /must be a list of messages/],

@@ -11,7 +11,7 @@ const good = imageBlock(png());
 const withSource = (change: object) => ({ ...good, source: { ...good.source, ...change } });
 const image = (source: object) => ({ type: 'image', source });
 const document = (source: object) => ({ type: 'document', source });
-const stored = { type: 'plait.stored', digest: 'd', claim: {}, bytes: 1 };
+const stored = { type: 'plait.stored', digest: 'd'.repeat(64), claim: {}, bytes: 9_000 };
 
 describe('images and documents that the API takes', () => {
   test.for([

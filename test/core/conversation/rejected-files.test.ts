@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Message, ToolResultBlock } from '../../../core/conversation/messages.ts';
 import {
+  earlierFileText,
   isAboutFiles,
   leaveOut,
   rejectedFiles,
@@ -124,5 +125,56 @@ describe('what is left out', () => {
     expect(JSON.stringify(left.tail[1])).not.toContain('"image"');
     expect(leaveOut(transcript, undefined)).toBe(transcript);
     expect(leaveOut(transcript, [])).toBe(transcript);
+  });
+});
+
+describe('a file that was in the conversation before is named in words', () => {
+  const asked: Message[] = [
+    { role: 'user', content: [image, { type: 'text', text: 'What is\n this?' }] },
+    ...messages.slice(1, 5),
+    { role: 'user', content: [pdfBlock(pdf())] },
+    reply,
+    { role: 'user', content: [image] },
+  ];
+  const words = (place: string, dropped = 0) =>
+    earlierFileText(asked, `The API answered 400: ${place}.source: too large`, dropped);
+
+  test.for([
+    [
+      'messages.0.content.0.image',
+      'an image that a person sent earlier, in message 1 of 8 of the conversation ("What is this?")',
+    ],
+    [
+      'messages.4.content.1.tool_result.content.1.image',
+      'an image that a tool returned earlier, in message 5 of 8 of the conversation',
+    ],
+    [
+      'messages.4.content.2.content.0.pdf',
+      'a document that a tool returned earlier, in message 5 of 8 of the conversation',
+    ],
+    [
+      'messages.5.content.0.pdf',
+      'a document that a person sent earlier, in message 6 of 8 of the conversation',
+    ],
+  ] as const)('%s', ([place, said]) => {
+    expect(words(place)).toBe(
+      `It means ${said}, and not what was sent last. Go on without sending more files, or begin a new conversation without that one.`,
+    );
+  });
+
+  test('by its place in the whole conversation, where a summary has replaced a part', () => {
+    expect(words('messages.0.content.0.image', 30)).toContain('in message 31 of 38 of');
+  });
+
+  test.for([
+    ['it is new', 'messages.7.content.0.image'],
+    ['there is no such message', 'messages.9.content.0.image'],
+    ['there is no such block', 'messages.0.content.5.image'],
+    ['the block is not a file', 'messages.0.content.1.text'],
+    ['the result holds no file', 'messages.4.content.0.tool_result.content.0.image'],
+    ['the message is a text', 'messages.1.content.0.text'],
+    ['no place is named', 'messages: too many documents'],
+  ])('and not where %s', ([, place]) => {
+    expect(words(place as string)).toBeUndefined();
   });
 });

@@ -7,6 +7,9 @@ import { batch, call, replyWith } from '../arbitraries.ts';
 const NO_IDS: ReadonlySet<string> = new Set();
 const asking = (...content: ToolUse[]) => replyWith({ content, stopReason: 'tool_use' });
 
+const nested = (depth: number): unknown =>
+  JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`) as unknown;
+
 describe('a reply', () => {
   test('that only says something has no problem', () => {
     expect(findReplyProblem(replyWith(), NO_IDS)).toBeUndefined();
@@ -81,17 +84,22 @@ describe('a reply', () => {
     [
       'has a list as its input',
       call('toolu_1', 'a', []),
-      'the input of tool_use toolu_1 is not an object',
+      'the input of a (toolu_1) is not an object: []',
     ],
     [
       'has a text as its input',
       call('toolu_1', 'a', '{}'),
-      'the input of tool_use toolu_1 is not an object',
+      'the input of a (toolu_1) is not an object: "{}"',
     ],
     [
       'has null as its input',
       call('toolu_1', 'a', null),
-      'the input of tool_use toolu_1 is not an object',
+      'the input of a (toolu_1) is not an object: null',
+    ],
+    [
+      'has no input',
+      { ...call('toolu_1', 'a'), input: undefined },
+      'the input of a (toolu_1) is not an object: nothing',
     ],
   ])('whose call %s is invalid', ([, block, problem]) => {
     // What the API sends is checked by nobody before.
@@ -99,14 +107,42 @@ describe('a reply', () => {
   });
 
   test.for([
-    ['the input of a call', asking(call('toolu_1', 'say', { text: 'thread \ud83e' }))],
-    ['a text', replyWith({ content: [{ type: 'text', text: '\uddf5', citations: null }] })],
+    [
+      'the input of a call',
+      'say (toolu_1)',
+      asking(call('toolu_1', 'say', { t: 'thread \ud83e' })),
+    ],
+    [
+      'a key of an input',
+      'say (toolu_1)',
+      asking(call('toolu_2'), call('toolu_1', 'say', { '\ud83e': 1 })),
+    ],
+    [
+      'a text',
+      'a text',
+      replyWith({ content: [{ type: 'text', text: '\uddf5', citations: null }] }),
+    ],
   ] as const)(
     'that holds half an emoji in %s is invalid, as the API would reject it later',
-    ([, reply]) => {
-      expect(findReplyProblem(reply, NO_IDS)).toBe('it holds half of a surrogate pair');
+    ([, where, reply]) => {
+      const problem = findReplyProblem(reply, NO_IDS);
+
+      expect(problem).toMatch(/ holds half of a surrogate pair: .*\\ud.*$/);
+      expect(problem?.startsWith(`${where} holds`)).toBe(true);
     },
   );
+
+  test.for([
+    ['an input', (deep: unknown) => asking(call('toolu_1', 'say', { deep }))],
+    [
+      'a block that nobody knows',
+      (deep: unknown) => replyWith({ content: [{ type: 'future', deep }] as unknown as ToolUse[] }),
+    ],
+    ['its stop details', (deep: unknown) => replyWith({ stopDetails: deep })],
+  ] as const)('that is nested too deep in %s is invalid', ([, reply]) => {
+    expect(findReplyProblem(reply(nested(190)), NO_IDS)).toBeUndefined();
+    expect(findReplyProblem(reply(nested(5_000)), NO_IDS)).toBe('it is nested more than 200 deep');
+  });
 
   test('whose calls are all different has no problem, for any batch', () => {
     fc.assert(

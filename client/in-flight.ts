@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import { WorkerUnavailableError } from './errors.ts';
+import { GRPC, grpcStatus } from './temporal-errors.ts';
+
+/** How many Updates of one workflow the server has in flight at most, from all clients together. */
+const SERVER_LIMIT = 10;
+/**
+ * How many of them one client takes: the rest is for other processes. A worker answers all that wait for
+ * it together, so more would hardly be faster.
+ */
+const AT_ONCE = 5;
+/** How long to try again while the server has too many Updates in flight and workers answer. */
+const GIVE_UP_MS = 120_000;
+/** Before another try, at random between the half of it and the whole, and longer each time. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2_000;
+
+interface Waiting {
+  begin: () => void;
+  giveUp: (error: WorkerUnavailableError) => void;
+}
+
+interface Lane {
+  running: number;
+  waiting: Waiting[];
+}
+
+/** By connection, and by namespace and workflow id: several clients may share a connection. */
+const connections = new WeakMap<object, Map<string, Lane>>();
+
+/**
+ * Runs a request that has an Update in flight until it settles. At most `AT_ONCE` of one workflow run at
+ * the same time; the others wait for their turn, in order. When no worker answers one of them, those that
+ * wait end with the same error, and not each after its own deadline.
+ */
+export async function inTurn<T>(
+  client: Client,
+  workflowId: string,
+  request: () => Promise<T>,
+): Promise<T> {
+  const lanes = connections.get(client.connection) ?? new Map<string, Lane>();
+  connections.set(client.connection, lanes);
+  const key = JSON.stringify([client.options.namespace, workflowId]);
+  const lane = lanes.get(key) ?? { running: 0, waiting: [] };
+  lanes.set(key, lane);
+  if (lane.running < AT_ONCE) lane.running += 1;
+  else {
+    // The one that ends hands its place over, so `running` stays.
+    await new Promise<void>((begin, giveUp) => lane.waiting.push({ begin, giveUp }));
+  }
+  try {
+    return await request();
+  } catch (error) {
+    if (error instanceof WorkerUnavailableError) {
+      for (const { giveUp } of lane.waiting.splice(0)) giveUp(alike(error));
+    }
+    throw error;
+  } finally {
+    const next = lane.waiting.shift();
+    if (next !== undefined) next.begin();
+    else {
+      lane.running -= 1;
+      if (lane.running === 0) lanes.delete(key);
+    }
+  }
+}
+
+/** Each caller gets an error of its own, whose stack may be its own too. */
+function alike({ turnIds, message, cause }: WorkerUnavailableError): WorkerUnavailableError {
+  return new WorkerUnavailableError(turnIds, message, { cause });
+}
+
+/**
+ * Runs the request again while the workflow has too many Updates in flight: from other processes, or from
+ * clients of other makes. The request must be safe to repeat.
+ *
+ * `answers` is asked when the request ran out of time, and says whether a worker answers the workflow. The
+ * SDK's connection tries a rejected request again by itself until its deadline, so this deadline alone
+ * does not say that no worker is there.
+ */
+export async function whileBusy<T>(
+  workflowId: string,
+  request: () => Promise<T>,
+  { isLate, answers }: { isLate: (error: unknown) => boolean; answers: () => Promise<boolean> },
+): Promise<T> {
+  const giveUpAt = Date.now() + GIVE_UP_MS;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!isBusy(error) && !(isLate(error) && (await answers()))) throw error;
+      if (Date.now() > giveUpAt) {
+        throw new WorkerUnavailableError(
+          [workflowId],
+          `The worker of ${workflowId} answers, but it did not get to this request within ${GIVE_UP_MS / 1_000} s. The server has at most ${SERVER_LIMIT} Updates of one workflow in flight, from all clients together. Send fewer at once, then send it again: nothing is done twice.`,
+          { cause: error },
+        );
+      }
+      await sleep(pause * (0.5 + Math.random() / 2));
+    }
+  }
+}
+
+/** A message that is too large has the same code. */
+function isBusy(error: unknown): boolean {
+  const status = grpcStatus(error);
+  return status?.code === GRPC.resourceExhausted && !/larger than max/i.test(status.details);
+}

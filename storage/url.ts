@@ -1,0 +1,29 @@
+/**
+ * A URL as its writer means it, or `undefined`. A character that should have been escaped in a password ends
+ * the place of the password early: what follows would be taken for a host or a path, tried, and printed.
+ */
+export function unambiguousUrl(text: string): URL | undefined {
+  if (!URL.canParse(text) || text.includes('#')) return undefined;
+  const url = new URL(text);
+  // The password ends at an @, so one behind the authority is the end of a password that was cut off.
+  return textAfterAuthority(text).includes('@') || !canDecode(url) ? undefined : url;
+}
+
+/** What stands between `//` and the path. */
+export function authorityOf(text: string): string {
+  return /^[^:]*:\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
+}
+
+function textAfterAuthority(text: string): string {
+  return text.replace(/^[^:]*:(\/\/[^/?#]*)?/, '');
+}
+
+/** The drivers decode them, and their errors do not say what is wrong. */
+function canDecode({ username, password, pathname }: URL): boolean {
+  try {
+    for (const part of [username, password, pathname]) decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}

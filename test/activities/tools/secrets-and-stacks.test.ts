@@ -1,0 +1,132 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { ApplicationFailure } from '@temporalio/common';
+import type { LogEntry } from '@temporalio/worker';
+import { DefaultLogger } from '@temporalio/worker';
+import { expect, test } from 'vitest';
+import { buildActivities } from '../../../activities/create-activities.ts';
+import { createSecrets } from '../../../activities/model/secrets.ts';
+import { redactAll, stackText } from '../../../activities/tools/redact.ts';
+import type { ToolReturn } from '../../../core/calls/tool-call.ts';
+import type { Tool } from '../../../index.ts';
+import { agentWith, reader } from '../../fixtures/tools.ts';
+
+const KEY = 'planted-key-0123456789abcdef';
+
+/** Runs a tool as a worker does that has this key. */
+async function runTool(tool: Tool) {
+  const logged: LogEntry[] = [];
+  const details: unknown[] = [];
+  const logger = new DefaultLogger('TRACE', (entry) => logged.push(entry));
+  const agent = agentWith([tool]);
+  const activities = buildActivities({ agents: [agent], anthropic: { apiKey: KEY } }, new Set());
+  const run = Reflect.get(activities, tool.name) as (...args: unknown[]) => Promise<ToolReturn>;
+  const environment = new MockActivityEnvironment(
+    {
+      activityType: tool.name,
+      activityId: 'toolu_1',
+      workflowType: 'agentTurn',
+      workflowExecution: { workflowId: 'turn-1', runId: 'r' },
+      attempt: 2,
+    },
+    { logger },
+  );
+  environment.on('heartbeat', (detail: unknown) => details.push(detail));
+  const args = { agent: agent.name, round: 1, occurrence: 0 };
+  const ended = await environment.run(run, {}, args).catch((error: unknown) => error);
+  const shown = ended instanceof ApplicationFailure ? ended.toString() : JSON.stringify(ended);
+  const log = JSON.stringify(logged.map(({ message, meta }) => [message, meta]));
+  return { ended, shown, log, details: JSON.stringify(details) };
+}
+
+test("a worker's key is in nothing that a tool returns, throws, logs or records", async () => {
+  const image = { type: 'image', source: { type: 'url', url: `https://example.com/${KEY}` } };
+  for (const value of [KEY, { env: { KEY } }, [{ type: 'text', text: KEY }], ['a', image]]) {
+    const { shown } = await runTool(reader('print_env', () => value));
+    expect(shown).toContain('***');
+    expect(shown).not.toContain(KEY);
+  }
+  const { shown, log, details } = await runTool(
+    reader('fails', (_input, ctx) => {
+      ctx.log.info(`with ${KEY}`, { KEY, error: new Error(KEY) });
+      ctx.heartbeat({ page: 1, KEY });
+      throw Object.assign(new Error(`401 for ${KEY}`, { cause: { header: KEY } }), { name: KEY });
+    }),
+  );
+  for (const text of [shown, log, details]) {
+    expect(text).toContain('***');
+    expect(text).not.toContain(KEY);
+  }
+  expect(details).toContain('"page":1');
+});
+
+test('other credentials in what a tool returns may be what was asked for', async () => {
+  const { shown } = await runTool(reader('look', () => 'git clone https://ada@example.com/x'));
+
+  expect(shown).toContain('https://ada@example.com/x');
+});
+
+test("the stack of a tool's error is in the worker's log alone", async () => {
+  const { ended, log } = await runTool(
+    reader('fails', () => {
+      throw new Error('no order', { cause: new RangeError('shelf 7') });
+    }),
+  );
+
+  expect(ended).toMatchObject({ message: 'no order: shelf 7', type: 'Error' });
+  expect(JSON.stringify(ended)).not.toContain('secrets-and-stacks');
+  // What Temporal records beside it.
+  expect((ended as Error).cause).toBeUndefined();
+  expect((ended as Error).stack).not.toContain('Object.run');
+  expect(log).toContain('secrets-and-stacks.test');
+  expect(log).toMatch(/Caused by: RangeError: shelf 7/);
+  for (const field of [
+    '"tool":"fails"',
+    '"turnId":"turn-1"',
+    '"callId":"toolu_1"',
+    '"attempt":2',
+  ]) {
+    expect(log).toContain(field);
+  }
+});
+
+test('a stack that cannot be read, or has no end, is short', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const endless = new Error('again', { cause: 7n });
+  Object.defineProperty(endless, 'cause', { get: () => endless });
+  const throwing = Object.defineProperty(new Error('x'), 'stack', {
+    get: () => {
+      throw new Error('no');
+    },
+  });
+  for (const error of [proxy, endless, throwing, 7n, undefined, new Map()]) {
+    expect(stackText(error, (text) => text).length).toBeLessThan(50_000);
+  }
+});
+
+test('a large result is searched in pieces, and no secret at their border is missed', async () => {
+  const secrets = createSecrets();
+  secrets.add(KEY);
+  const rows = Array.from({ length: 120_000 }, (_, i) => (i % 10 === 0 ? KEY : `row ${i}`));
+  const text = JSON.stringify(rows);
+  let longest = 0;
+  let last = performance.now();
+  const timer = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+
+  const clean = await redactAll(text, secrets.redactOwn);
+  clearInterval(timer);
+
+  expect(clean).toBe(text.replaceAll(KEY, '***'));
+  expect(longest).toBeLessThan(200);
+});
+
+test('texts that look like many tokens are searched as quickly as others', () => {
+  const begun = performance.now();
+
+  createSecrets().redact('eyJ-'.repeat(250_000));
+
+  expect(performance.now() - begun).toBeLessThan(200);
+});

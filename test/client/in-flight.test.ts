@@ -1,0 +1,114 @@
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { AgentClient, SendRejectedError, WorkerUnavailableError } from '../../client/index.ts';
+import { defineAgent, defineTool } from '../../index.ts';
+import type { TestEnvironment } from '../../testing/environment.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation, script } from '../../testing/script.ts';
+import { waitingCalls } from '../fixtures/approvals-agent.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { stopWorker } from '../fixtures/waiting-turns.ts';
+
+// The server has ten Updates of one workflow in flight. `PLAIT_MANY` makes these tests larger.
+const MANY = Number(process.env['PLAIT_MANY'] ?? 60);
+const by = 'ana';
+const tokens: string[] = [];
+
+const refund = defineTool({
+  name: 'refund',
+  description: 'Pays an order back.',
+  inputSchema: { type: 'object' },
+  approval: 'always',
+  run: () => 'refunded',
+});
+const send = defineTool({
+  name: 'send',
+  description: 'Sends a parcel.',
+  inputSchema: { type: 'object' },
+  run: (_input, { later }) => {
+    const handedOver = later();
+    tokens.push(handedOver.token);
+    return handedOver;
+  },
+});
+const clerk = defineAgent({ name: 'clerk', model: 'claude-opus-5-5', tools: [refund, send] });
+
+const many = (tool: string) =>
+  callTools(Array.from({ length: MANY }, (_, i) => [tool, { order: i }] as const));
+
+describe('many requests about one workflow at once', () => {
+  let plait: TestEnvironment;
+  let other: AgentClient;
+  let connection: Connection;
+
+  beforeAll(async () => {
+    plait = await startPlait({
+      agents: [clerk],
+      script: script(
+        conversation('refunds', [many('refund'), say('Done.')]),
+        conversation('parcels', [many('send'), say('Done.')]),
+        conversation(/./, [say('Yes.')]),
+      ),
+    });
+    // As in another process: what this one has in flight, the first does not know.
+    connection = await Connection.connect({ address: inject('temporalAddress') });
+    const { taskQueue } = plait;
+    other = new AgentClient({ client: new Client({ connection }), taskQueue });
+  });
+
+  afterAll(async () => {
+    await connection.close();
+    await plait.close();
+  });
+
+  test('decisions are all taken, from two processes', async () => {
+    const turn = await plait.agents.start(clerk, 'refunds');
+    const calls = await waitingCalls(turn, MANY);
+    const clients = [plait.agents, other];
+    await Promise.all(
+      calls.map(({ callId }, i) =>
+        (clients[i % 2] ?? other).getTurn(turn.turnId).approve(callId, { by }),
+      ),
+    );
+    const result = await turn.result();
+    expect(result.calls.filter(({ outcome }) => outcome === 'succeeded')).toHaveLength(MANY);
+  });
+
+  test('completions are all taken', async () => {
+    const turn = await plait.agents.start(clerk, 'parcels');
+    await expect.poll(() => tokens.length).toBe(MANY);
+    await Promise.all(tokens.map((token) => plait.agents.completeToolCall(token, 'there')));
+    const result = await turn.result();
+    expect(result.calls.filter(({ outcome }) => outcome === 'succeeded')).toHaveLength(MANY);
+  });
+
+  test('messages of a session are taken, or rejected because too many wait', async () => {
+    const session = plait.agents.openSession(clerk, `in-flight-${plait.taskQueue}`);
+    const sent = await Promise.allSettled(
+      Array.from({ length: MANY }, (_, i) => session.send(`message ${i}`)),
+    );
+    const errors = sent.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+    expect(errors.filter((error) => !(error instanceof SendRejectedError))).toEqual([]);
+    // The session holds 100 messages that wait.
+    expect(sent.length - errors.length).toBeGreaterThanOrEqual(Math.min(MANY, 100));
+    await session.close({ interrupt: true });
+  });
+});
+
+test('without a worker, all decisions fail together and not one after the other', async () => {
+  await using plait = await startPlait({
+    agents: [clerk],
+    script: conversation('refunds', [many('refund'), say('Done.')]),
+  });
+  const turn = await plait.agents.start(clerk, 'refunds');
+  const calls = await waitingCalls(turn, MANY);
+  await stopWorker(plait);
+
+  const decided = await Promise.allSettled(calls.map(({ callId }) => turn.approve(callId, { by })));
+
+  const errors = decided.map((one) => (one.status === 'rejected' ? (one.reason as Error) : one));
+  expect(errors.filter((error) => !(error instanceof WorkerUnavailableError))).toEqual([]);
+  expect((errors[0] as Error).message).toMatch(
+    /^No worker answered for turn .* Check that one runs on task queue /,
+  );
+});
