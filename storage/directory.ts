@@ -17,7 +17,7 @@ const FOLDER_PATTERN = /^[0-9a-f]{2}$/;
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 /** The permissions of everybody else. */
-const OTHERS = 0o007;
+const OTHERS = 0o077;
 
 /**
  * Keeps payloads as files in a directory, named after their content: for development, and for
@@ -133,7 +133,7 @@ export function directoryStorage(directory: string): PlaitStorage {
       const folder = join(root, name);
       const { uid, mode } = (FOLDER_PATTERN.test(name) && (await statOf(folder))) || {};
       if (mode === undefined || (mode & OTHERS) === 0 || uid !== process.getuid?.()) continue;
-      await chmod(folder, mode & 0o777 & ~OTHERS);
+      await chmod(folder, FOLDER_MODE);
     }
   }
 

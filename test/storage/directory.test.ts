@@ -171,7 +171,7 @@ describe.skipIf(process.platform === 'win32')('who may read it', () => {
 
     await storage.prepare();
 
-    expect(await modeOf(folder)).toBe('750');
+    expect(await modeOf(folder)).toBe('700');
     expect(await modeOf(join(directory, 'not-ours'))).toBe('755');
     expect(await modeOf(directory)).toBe('755');
     expect(
