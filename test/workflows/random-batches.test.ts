@@ -19,7 +19,7 @@ const BEHAVIOURS = [
   'throws final',
   'throws text',
   'flaky',
-  'bigint',
+  'not data',
   'hangs',
 ] as const;
 type Behaviour = (typeof BEHAVIOURS)[number];
@@ -62,8 +62,8 @@ async function behave(input: Record<string, unknown>, ctx: ToolContext): Promise
     case 'flaky':
       if (ctx.attempt === 1) throw new Error('first attempt');
       return 'second attempt';
-    case 'bigint':
-      return 1n;
+    case 'not data':
+      return () => 'a function';
     case 'hangs':
       await sleep(20_000, undefined, { signal: ctx.signal });
       return 'never';
@@ -79,7 +79,7 @@ function expected({ tool, behaviour }: PlannedCall): { outcome: string; attempts
     case 'throws text':
       return { outcome: 'failed', attempts };
     case 'throws final':
-    case 'bigint':
+    case 'not data':
       return { outcome: 'failed', attempts: 1 };
     case 'flaky':
       return { outcome: tool === 'read' ? 'succeeded' : 'failed', attempts };
