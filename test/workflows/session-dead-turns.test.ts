@@ -1,8 +1,10 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StorageDriver } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
+import { readTurn } from '../../activities/turn/read-turn.ts';
 import { TurnFailedError } from '../../client/index.ts';
 import type { ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
@@ -226,14 +228,8 @@ test.concurrent('a turn that a worker never had is known to have done nothing', 
     args: [{ agent: 'tester', input: 'Hello' }],
   });
   await turn.terminate();
-  const read = client.activity.execute('plait.readTurn', {
-    id: `read-${turnId}`,
-    taskQueue: plait.taskQueue,
-    startToCloseTimeout: '10s',
-    retry: { maximumAttempts: 1 },
-    args: [{ turnId }],
-  });
-  expect(await read).toMatchObject({ rounds: 0, end: { before: 0 } });
+  const activity = new MockActivityEnvironment({}, { client });
+  expect(await activity.run(readTurn, { turnId })).toMatchObject({ rounds: 0, end: { before: 0 } });
 });
 
 test.concurrent('a storage that is away for a while delays a turn, and nothing else', async () => {
