@@ -63,6 +63,11 @@ test('half an emoji of a person or a tool reaches the model as a replacement cha
     (length) => length === 1,
   );
   await plait.agents.completeToolCall(tokens[0] ?? '', { said: HALF });
+  // Later it would be read only after the model has ended its turn.
+  await until(
+    () => turn.workflow.fetchHistory(),
+    ({ events }) => (events ?? []).some((event) => event.workflowExecutionSignaledEventAttributes),
+  );
   hold.open();
 
   const { text, messages } = await turn.result();
