@@ -17,7 +17,10 @@ const names = readdirSync(folder, { withFileTypes: true })
 
 /** As `npm run example` does. */
 const startExample = (args: string[], options?: PlaitOptions) =>
-  startNode(['--import', 'tsx', '--conditions=plait-source', join(folder, 'run.ts'), ...args], options);
+  startNode(
+    ['--import', 'tsx', '--conditions=plait-source', join(folder, 'run.ts'), ...args],
+    options,
+  );
 
 /** Whether the example's own Temporal server still runs. */
 async function leavesServer(stderr: string): Promise<boolean> {
