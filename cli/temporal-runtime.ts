@@ -1,13 +1,13 @@
 import type { LogEntry } from '@temporalio/worker';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { Style } from './style.ts';
-import { oneLine } from './text.ts';
+import { oneLine, visible } from './text.ts';
 
 /**
  * Creates Temporal's native runtime for this process; call it before any worker is created. Its log is
  * short, and the command handles signals itself.
  *
- * `quiet` leaves out the workers' warnings. Lines of tools and workflows are always printed from INFO on.
+ * `quiet` leaves out the warnings of workers and of Plait. Lines of tools and workflows are always printed from INFO on.
  */
 export function installRuntime(style: Style, { quiet = false } = {}): void {
   const levels = quiet ? new Set(['ERROR']) : new Set(['WARN', 'ERROR']);
@@ -47,7 +47,8 @@ const SDK_FIELDS = new Set([
   'error',
 ]);
 
-function logLine({ level, timestampNanos, message, meta }: LogEntry, style: Style): string {
+/** One entry of the log; a stack that a tool left is on the lines below. */
+export function logLine({ level, timestampNanos, message, meta }: LogEntry, style: Style): string {
   const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString().slice(11, 23);
   const paint = level === 'ERROR' ? style.red : level === 'WARN' ? style.yellow : style.dim;
   const { activityType, attempt, workflowId, error } = meta ?? {};
@@ -59,5 +60,7 @@ function logLine({ level, timestampNanos, message, meta }: LogEntry, style: Styl
   ].filter((part) => part !== '');
   const place = about.length === 0 ? '' : style.dim(` (${about.join(', ')})`);
   const why = error instanceof Error ? `: ${oneLine(error.message)}` : '';
-  return `${style.dim(time)} ${paint(level.padEnd(5))} ${oneLine(message + fields)}${why}${place}`;
+  const line = `${style.dim(time)} ${paint(level.padEnd(5))} ${oneLine(message + fields)}${why}${place}`;
+  if (typeof error !== 'string') return line;
+  return [line, ...error.split('\n').map((row) => style.dim(`  ${visible(row)}`))].join('\n');
 }

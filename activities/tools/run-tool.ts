@@ -156,6 +156,8 @@ async function start(
 /** What the author of the tool needs. The model and history have the texts of the errors alone. */
 function logStack(error: unknown, { log, info }: Context, secrets: Secrets): void {
   log.warn('A tool failed', {
+    // Not `activity`, which stands for the lines of the tool itself.
+    sdkComponent: 'plait',
     tool: info.activityType,
     turnId: info.workflowExecution?.workflowId,
     callId: info.activityId,

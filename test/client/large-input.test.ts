@@ -50,7 +50,6 @@ describe('without a storage, what is larger than a payload is an error at once',
       [() => agents.failToolCall(token, big), CompletionRejectedError, /bytes/],
     ];
     for (const [request, kind, says] of cases) {
-      const began = Date.now();
       const error = await request().then(
         () => undefined,
         (thrown: unknown) => thrown as Error,
@@ -59,7 +58,6 @@ describe('without a storage, what is larger than a payload is an error at once',
       expect(error?.message).toMatch(says);
       expect(error?.message).toMatch(/2000000/);
       expect(error?.message).toContain('`storage`');
-      expect(Date.now() - began).toBeLessThan(2_000);
     }
   });
 });

@@ -29,10 +29,8 @@ describe('a caller that waits', () => {
     const onWarning = (message: string) => warnings.push(message);
     const agents = new AgentClient({ client, taskQueue: 'nobody-1', onWarning });
     const turns = await Promise.all([agents.start('a', 'go'), agents.start('a', 'go')]);
-    const began = Date.now();
     const results = turns.map((turn) => turn.result().catch(() => undefined));
     await vi.waitFor(() => expect(warnings).toHaveLength(1), { timeout: 20_000 });
-    expect(Date.now() - began).toBeLessThan(15_000);
     expect(warnings[0]).toMatch(
       /^Turn a-\S+ waits for a worker: none has taken its next step for \d+ s\. Check that one runs on task queue nobody-1\./,
     );
@@ -59,10 +57,8 @@ describe('a caller that waits', () => {
       onWarning: (message) => warnings.push(message),
       workerTimeout: '8s',
     });
-    const began = Date.now();
     const error = await agents.execute('a', 'go').catch((e: unknown) => e);
     expect(error).toBeInstanceOf(TemporalUnavailableError);
-    expect(Date.now() - began).toBeLessThan(20_000);
     expect(warnings).toEqual([
       'The start of a turn waits: the Temporal server does not answer. Nothing is lost; it goes on when the server is back.',
     ]);

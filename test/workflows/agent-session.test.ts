@@ -3,7 +3,6 @@ import { EventEmitter, once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import {
   SendRejectedError,
@@ -18,7 +17,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { agentWith, reader } from '../fixtures/tools.ts';
+import { aborted, agentWith, reader } from '../fixtures/tools.ts';
 
 const newId = () => `session-${randomUUID()}`;
 const textsOf = (messages: readonly { role: string; content: unknown }[]) =>
@@ -131,10 +130,7 @@ async function busy() {
   const wait = reader('wait', async (_input: unknown, { signal }: ToolContext) => {
     log.push('begin');
     gate.emit('begin');
-    await Promise.race([
-      released,
-      sleep(30_000, undefined, { signal, ref: false }).finally(() => log.push('aborted')),
-    ]);
+    await Promise.race([released, aborted(signal).finally(() => log.push('aborted'))]);
     return 'waited';
   });
   const agent = agentWith([wait]);

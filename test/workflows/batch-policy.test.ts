@@ -10,7 +10,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { until, untilHandedOut } from '../fixtures/until.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { aborted, agentWith, reader, writer } from '../fixtures/tools.ts';
 
 type Calls = Parameters<typeof callTools>[0];
 
@@ -21,7 +21,7 @@ class Log {
   /** A tool body that lasts until its signal aborts. */
   readonly hang = (name: string) => async (_input: unknown, ctx: ToolContext) => {
     this.lines.push(`begin ${name}`);
-    await sleep(30_000, undefined, { signal: ctx.signal, ref: false }).catch((error: unknown) => {
+    await aborted(ctx.signal).catch((error: unknown) => {
       this.lines.push(`abort ${name}`);
       throw error;
     });
@@ -479,7 +479,7 @@ describe.concurrent('batchTimeout', () => {
 
   test('a tool that ends its work when its signal aborts keeps its result', async () => {
     const careful = writer('careful', async (_input, { signal }) => {
-      await sleep(30_000, undefined, { signal, ref: false }).catch(() => undefined);
+      await aborted(signal).catch(() => undefined);
       return 'half of it';
     });
     const agent = agentWith([careful], { batchTimeout: '2s' });

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { TurnHandle } from '../../client/index.ts';
@@ -12,7 +11,7 @@ import { conversation, script } from '../../testing/script.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { until, untilHandedOut } from '../fixtures/until.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { aborted, agentWith, reader, writer } from '../fixtures/tools.ts';
 
 const CAVEAT = 'It may or may not have taken effect; check before calling it again.';
 
@@ -24,9 +23,7 @@ async function underWay() {
     (name: string) =>
     async (_input: unknown, { signal }: ToolContext) => {
       lines.push(`begin ${name}`);
-      await sleep(30_000, undefined, { signal, ref: false }).finally(() =>
-        lines.push(`abort ${name}`),
-      );
+      await aborted(signal).finally(() => lines.push(`abort ${name}`));
     };
   const quick = (name: string) => () => void lines.push(`begin ${name}`);
   const agent = agentWith([

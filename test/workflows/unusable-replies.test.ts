@@ -46,11 +46,10 @@ async function turnWith(answer: (response: ServerResponse) => void) {
     agents: [agent],
     anthropic: { apiKey: KEY, baseURL: model.url },
   });
-  const began = performance.now();
   const error: unknown = await plait.agents.execute(agent, 'go').catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(TurnFailedError);
   const { message } = error as TurnFailedError;
-  return { message, requests: model.requests.length, seconds: (performance.now() - began) / 1_000 };
+  return { message, requests: model.requests.length };
 }
 
 describe('a reply that cannot be used is asked for three times, and then its first words are told:', () => {
@@ -87,12 +86,11 @@ describe('a reply that cannot be used is asked for three times, and then its fir
       'is not JSON: [DONE]',
     ],
   ] as const)('%s', async ([, answer, words]) => {
-    const { message, requests, seconds } = await turnWith(answer);
+    const { message, requests } = await turnWith(answer);
 
     expect(message).toMatch(/^The model's reply cannot be used: .* \(asked 3 times\)\.$/s);
     expect(message).toContain(words);
     expect(requests).toBe(3);
-    expect(seconds).toBeLessThan(20);
     expect(looks).toBe(0);
   });
 });

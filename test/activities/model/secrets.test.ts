@@ -6,6 +6,7 @@ import { modelClient } from '../../../activities/model/client.ts';
 import { requestReply } from '../../../activities/model/request-reply.ts';
 import { createSecrets, redactLog } from '../../../activities/model/secrets.ts';
 import { answerJson, httpServer } from '../../fixtures/http-server.ts';
+import { timesTheUnit } from '../../fixtures/cpu.ts';
 
 const PARAMS = {
   model: 'claude-opus-5-5',
@@ -148,14 +149,11 @@ test('the body of an error is read only as far as it is of use', async () => {
   expect((error as Error).message.length).toBeLessThan(70_000);
 });
 
-test('fifty credentials are searched for in milliseconds', () => {
+test('fifty credentials are searched for quickly', () => {
   const secrets = createSecrets();
   for (let i = 0; i < 50; i += 1) secrets.add(`planted-${i}-${'k'.repeat(200)}`);
-  const began = performance.now();
 
-  secrets.redact('planted-k '.repeat(6_500));
-
-  expect(performance.now() - began).toBeLessThan(2_000);
+  expect(timesTheUnit(() => secrets.redact('planted-k '.repeat(6_500)))).toBeLessThan(60);
 });
 
 test('a credential stays secret while its request runs, however many others are sent', async () => {

@@ -110,12 +110,13 @@ test('a large result is searched in pieces, and no secret at their border is mis
   const rows = Array.from({ length: 120_000 }, (_, i) => (i % 10 === 0 ? KEY : `row ${i}`));
   const text = JSON.stringify(rows);
   let turns = 0;
-  const timer = setInterval(() => {
+  let others = setImmediate(function next() {
     turns += 1;
-  }, 0);
+    others = setImmediate(next);
+  });
 
   const clean = await redactAll(text, secrets.redactOwn);
-  clearInterval(timer);
+  clearImmediate(others);
 
   expect(clean).toBe(text.replaceAll(KEY, '***'));
   // Others of the worker had their turn meanwhile.
