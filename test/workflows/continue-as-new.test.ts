@@ -19,7 +19,7 @@ import { rejection } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
-const ROUNDS = 18;
+const ROUNDS = 12;
 const newStorage = () => directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));
 
 /** Rounds of three calls, the second of which fails now and then, and then an answer. */
