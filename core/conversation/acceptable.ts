@@ -468,11 +468,16 @@ export function findGivenFileProblem(given: unknown, path: string): string | und
   return undefined;
 }
 
-/** Whether a list looks like messages, whatever is wrong with them: enough to walk their blocks. */
+/**
+ * Whether a list looks like messages, whatever is wrong with them: enough to walk their blocks. Blank texts
+ * may be among them, which are left out later.
+ */
 export function areMessages(given: unknown): given is Message[] {
   return (
     Array.isArray(given) &&
-    given.every((one) => isRecord(one) && CONTENT(one['content'], '') === undefined)
+    withoutBlankTexts(given as Message[]).every(
+      (one) => isRecord(one) && CONTENT(one['content'], '') === undefined,
+    )
   );
 }
 

@@ -296,6 +296,17 @@ describe('a session cannot begin with what the API rejects', () => {
       /\[1\]\.content\[0\] is declared as image\/png/,
     ],
     [
+      'an image of the assistant that is none, behind a blank text',
+      [
+        user(text('a')),
+        assistant(text(' '), {
+          type: 'image',
+          source: { type: 'base64', media_type: 'image/png', data: 'AA==' },
+        }),
+      ],
+      /\[1\]\.content\[1\] is declared as image\/png/,
+    ],
+    [
       'more messages than the API takes',
       Array.from({ length: 100_001 }, () => next),
       /100002 messages are too many: the API takes 100000/,
