@@ -105,6 +105,16 @@ describe('a session cannot begin with what the API rejects', () => {
       /content\[0\]\.content must be/,
     ],
     [
+      'a compaction without a summary',
+      [user(text('a')), assistant({ type: 'compaction', content: '' }, text('b'))],
+      /content\[0\]\.content must not be empty/,
+    ],
+    [
+      'a result with a part that is no block',
+      [user(text('a')), assistant(call('toolu_1')), user(result('toolu_1', { content: [5] }))],
+      /content\[0\]\.content\[0\] must be a content block/,
+    ],
+    [
       'a result with a block that no result holds',
       [
         user(text('a')),

@@ -143,6 +143,7 @@ describe('the members of an object in a text', () => {
   test('are none where no object stands', () => {
     expect(memberTexts(text, ['x', 'y']).size).toBe(0);
     expect(memberTexts(text, ['z']).size).toBe(0);
+    expect([...memberTexts('{"a":1.0,"a":2.0}', [])]).toEqual([['a', '2.0']]);
   });
 });
 

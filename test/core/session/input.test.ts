@@ -54,6 +54,14 @@ describe('a session begins', () => {
   });
 });
 
+test('a session begins with references to stored data only where it has a storage', () => {
+  const data = { type: 'plait.stored', digest: 'a'.repeat(64), claim: { key: 'k' }, bytes: 9 };
+  const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data } };
+  const args = { agent: 'a', messages: [says('user', [image]), says('assistant', 'b')] };
+  expect(checkSessionArgs({ ...args, storage: true })).toBeUndefined();
+  expect(checkSessionArgs(args)).toMatch(/started without `storage: true`: give the data itself/);
+});
+
 describe('a message is', () => {
   test.for([
     ['a text', { input: 'Hello', idempotencyKey: 'k' }],
