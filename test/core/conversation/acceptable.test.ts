@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { areMessages } from '../../../core/conversation/acceptable.ts';
 import { isRecord } from '../../../core/json.ts';
 import { findInputProblem, findOpeningProblem, openingMessages } from '../../../core/turn/input.ts';
 import { rejection } from '../../../testing/rejections.ts';
@@ -331,6 +332,22 @@ describe('a session cannot begin with what the API rejects', () => {
       openingMessages({ agent: 'a', input: [...(messages as unknown[]), next] }),
     ).toThrow(problem);
   });
+});
+
+test('a session begins with a result that is a list of blocks', () => {
+  const read = result('toolu_1', { content: [text('seen'), text('twice')] });
+  const messages = [user(text('a')), assistant(call('toolu_1')), user(read), assistant(text('b'))];
+  expect(findOpeningProblem(messages)).toBeUndefined();
+  expect(rejectedByServer([...messages, next])).toBeUndefined();
+});
+
+test.for([
+  ['messages', [user(text('a')), assistant(text(' '), call('toolu_1'))], true],
+  ['blocks', [text('a')], false],
+  ['nothing', [null], false],
+  ['a text', 'a', false],
+] as const)('a list of messages is told from other input: %s', ([, given, are]) => {
+  expect(areMessages(given)).toBe(are);
 });
 
 test('a conversation of 60,000 messages is checked to its end', () => {
