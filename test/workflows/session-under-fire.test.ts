@@ -11,7 +11,7 @@ import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 const CLIENTS = 3;
-const MESSAGES = 30;
+const MESSAGES = 20;
 
 /** Every tenth message needs a person, every tenth a completion from outside, and every tenth a tool. */
 const script: Script = ({ userText, round }) => {
