@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -412,6 +413,41 @@ describe('a decision', () => {
       await plait.close();
     }
   });
+
+  test.each(['approve', 'deny'] as const)(
+    'that comes to a worker together with the reply that asks for the call is taken: %s',
+    async (decision) => {
+      const [turns, models] = [`turns-${randomUUID()}`, `models-${randomUUID()}`];
+      const agent = agentWith([writer('pay', ok, always)], { modelTaskQueue: models });
+      const serve = (queue: string) =>
+        startPlait({
+          agents: [agent],
+          script: conversation('go', [callTools([['pay', {}, 'toolu_pay']]), say('Done.')]),
+          taskQueue: turns,
+          taskQueues: [queue],
+        });
+      await using first = await serve(turns);
+      const turn = await first.agents.start(agent, 'go');
+      // The first pins the agent, and the second waits for a worker of the models.
+      await until(
+        async () => (await turn.workflow.fetchHistory()).events ?? [],
+        (events) => events.filter((event) => event.activityTaskScheduledEventAttributes).length > 1,
+      );
+      await stopWorker(first);
+
+      await using _ = await serve(models);
+      await untilItIsNeeded(turn);
+      const args = [{ callId: 'toolu_pay', by }] as [unknown];
+      const decided = turn.workflow.executeUpdate(decision, { args });
+      await using __ = await serve(turns);
+      await decided;
+
+      expect(await turn.result()).toMatchObject({
+        text: 'Done.',
+        calls: [{ outcome: decision === 'approve' ? 'succeeded' : 'denied' }],
+      });
+    },
+  );
 
   test('of the wrong shape is rejected, and the turn goes on', async () => {
     const { plait, turn } = await begin([writer('pay', ok, always)], [['pay', {}, 'toolu_pay']]);

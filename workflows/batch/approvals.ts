@@ -76,14 +76,14 @@ export class Approvals {
     setHandler(approveUpdate, (approve) => this.approve(approve), {
       validator: (approve: Approve) => {
         rejectMisfit(findApproveProblem(approve));
-        if (seen.has(APPROVE_UPDATE, approve)) return;
+        if (seen.has(APPROVE_UPDATE, approve) || this.mayCome(approve)) return;
         rejectTooLarge(approve.input, this.find(approve).question);
       },
     });
     setHandler(denyUpdate, (deny) => this.deny(deny), {
       validator: (deny: Deny) => {
         rejectMisfit(findDenyProblem(deny));
-        if (!seen.has(DENY_UPDATE, deny)) this.find(deny);
+        if (!seen.has(DENY_UPDATE, deny) && !this.mayCome(deny)) this.find(deny);
       },
     });
   }
@@ -147,6 +147,14 @@ export class Approvals {
     });
   }
 
+  /**
+   * The reply that asks for the call may have come together with the decision, as somebody who follows the
+   * turn sees it before a worker does. A validator would reject what its handler accepts.
+   */
+  private mayCome({ callId }: Approve | Deny): boolean {
+    return !this.waiting.has(callId) && !this.closed.has(callId);
+  }
+
   /** Throws where a decision must be rejected. Also the validator, so that rejecting leaves no trace. */
   private find(decision: Approve | Deny): Waiting {
     const { callId } = decision;
@@ -201,6 +209,7 @@ export class Approvals {
   ): Promise<ReadyCall> {
     const { question, scope } = waiting;
     const { agent, call } = question;
+    rejectTooLarge(input, question);
     waiting.deciding = by;
     try {
       const prepared = await scope.run(() => prepareEdited(agent, { ...call, input }, by));

@@ -47,7 +47,9 @@ export class AsyncCompletions {
       validator: (completion: Completion) => {
         const problem = findCompletionProblem(completion);
         if (problem !== undefined) throw rejected(`${problem}.`);
-        if (!seen.has(COMPLETE_CALL_UPDATE, completion)) this.find(completion);
+        if (!seen.has(COMPLETE_CALL_UPDATE, completion) && !this.mayCome(completion)) {
+          this.find(completion);
+        }
       },
     });
   }
@@ -85,6 +87,11 @@ export class AsyncCompletions {
     if (expected.state === 'awaitingCompletion') expected.timer.cancel();
     this.expected.delete(callId);
     this.closed.set(callId, because);
+  }
+
+  /** The reply that asks for the call may have come together with the completion. */
+  private mayCome({ callId }: Completion): boolean {
+    return !this.expected.has(callId) && !this.closed.has(callId);
   }
 
   /** Throws where a completion must be rejected. Also the validator, so that rejecting leaves no trace. */
