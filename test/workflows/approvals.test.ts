@@ -439,10 +439,10 @@ describe('a decision', () => {
       await untilItIsNeeded(turn);
       const args = [{ callId: 'toolu_pay', by }] as [unknown];
       const decided = turn.workflow.executeUpdate(decision, { args });
-      await using __ = await serve(turns);
+      await using second = await serve(turns);
       await decided;
 
-      expect(await turn.result()).toMatchObject({
+      expect(await second.agents.getTurn(turn.turnId).result()).toMatchObject({
         text: 'Done.',
         calls: [{ outcome: decision === 'approve' ? 'succeeded' : 'denied' }],
       });
