@@ -33,7 +33,16 @@ export interface TestEnvironmentOptions extends Omit<
    * `undefined`, as in `process.env['TEST_TEMPORAL']`; then the environment starts a server.
    * @default a new server in memory, which ends with the environment
    */
-  temporal?: { readonly address: string | undefined; readonly namespace?: string };
+  temporal?: {
+    readonly address: string | undefined;
+    readonly namespace?: string;
+    /**
+     * A connection to it, for workers of many environments. Closing it is up to you. Each connection that
+     * has run an activity makes every promise of the process a little slower, also when it is closed.
+     * @default one of its own
+     */
+    readonly connection?: NativeConnection;
+  };
   /**
    * What Temporal's workers log. There is one setting per process: that of the first environment, unless
    * you called `Runtime.install` before. @default 'ERROR', since tests let tools fail on purpose
@@ -81,8 +90,7 @@ export async function startTestEnvironment(
     });
     cleanups.push(() => model.close());
 
-    const native = await NativeConnection.connect({ address });
-    cleanups.push(() => native.close());
+    const native = given?.connection ?? (await ownConnection(address, cleanups));
     const worker = await createWorker({
       // No need to wait for tools when the test is over.
       shutdownGraceTime: 0,
@@ -123,6 +131,15 @@ export async function startTestEnvironment(
     await close().catch(() => undefined);
     throw error;
   }
+}
+
+async function ownConnection(
+  address: string,
+  cleanups: (() => Promise<void>)[],
+): Promise<NativeConnection> {
+  const connection = await NativeConnection.connect({ address });
+  cleanups.push(() => connection.close());
+  return connection;
 }
 
 async function ownServer(namespace: string, cleanups: (() => Promise<void>)[]): Promise<string> {
