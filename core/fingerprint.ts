@@ -12,8 +12,11 @@ const PRIME = 0x01000193;
 export function fingerprint(value: unknown): string {
   let a = 0x811c9dc5;
   let b = 0x050c5d1f;
-  for (const char of canonicalJson(value, byDigest) ?? '') {
-    const code = char.codePointAt(0) as number;
+  const text = canonicalJson(value, byDigest) ?? '';
+  // Inputs have megabytes, and the iterator of a text takes three times as long.
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.codePointAt(i) as number;
+    if (code > 0xffff) i += 1;
     a = Math.imul(a ^ code, PRIME);
     b = Math.imul(b ^ (code + 0x9e37), PRIME);
   }

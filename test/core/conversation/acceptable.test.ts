@@ -350,6 +350,13 @@ test.for([
   expect(areMessages(given)).toBe(are);
 });
 
+// What the API says of it is not known.
+test('an error that leaves its content out is rejected like an empty one', () => {
+  const failed = { type: 'tool_result', tool_use_id: 'toolu_1', is_error: true };
+  const messages = [user(text('a')), assistant(call('toolu_1')), user(failed)];
+  expect(findOpeningProblem(messages)).toMatch(/is an error without a content/);
+});
+
 test('a conversation of 60,000 messages is checked to its end', () => {
   const messages = Array.from({ length: 60_000 }, (_, i) => ({
     role: i % 2 === 0 ? 'user' : 'assistant',
