@@ -22,7 +22,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** What needs no server: decisions and declarations. `npm run check` runs these alone. */
-const PURE = ['test/{core,agents}/**/*.test.ts', 'test/{links,surface}.test.ts'];
+const PURE = ['test/{core,agents,testing/example}/**/*.test.ts', 'test/{links,surface}.test.ts'];
 
 export default defineConfig({
   resolve: {

@@ -17,14 +17,24 @@ export async function loadAgents(
   specifier: string,
   directory: string = process.cwd(),
 ): Promise<AgentDefinition[]> {
-  const url = await locate(specifier, directory);
-  const exported = await importModule(url, specifier);
+  const exported = await loadModule(specifier, { wanted: AGENTS_WANTED, directory });
   const agents = [...new Set(exportedValues(exported).flat())].filter(isAgent);
   if (agents.length > 0) return agents;
   const names = Object.keys(exported).join(', ') || 'nothing';
   throw wrong(
     `${specifier} does not export an agent; it exports ${names}. Export what defineAgent() returns.`,
   );
+}
+
+const AGENTS_WANTED = 'Give the module that exports your agents, for example ./agent.ts.';
+
+/** What a module exports. `wanted` is the end of the error for one that does not exist. */
+export async function loadModule(
+  specifier: string,
+  { wanted, directory = process.cwd() }: { wanted: string; directory?: string },
+): Promise<Exports> {
+  const url = await locate(specifier, directory, wanted);
+  return await importModule(url, specifier);
 }
 
 /** Includes the exports of a CommonJS module, which may all be in its default export. */
@@ -34,17 +44,17 @@ function exportedValues(exported: Exports): unknown[] {
   return [...Object.values(exported), ...inner];
 }
 
-async function locate(specifier: string, directory: string): Promise<string> {
+async function locate(specifier: string, directory: string, wanted: string): Promise<string> {
   const path = resolve(directory, specifier);
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile() === true) return pathToFileURL(path).href;
   const isPath = isAbsolute(specifier) || /^\.{0,2}[\\/]|\.[cm]?[jt]s$/.test(specifier);
-  if (found === undefined && !isPath) return resolvePackage(specifier, directory);
+  if (found === undefined && !isPath) return resolvePackage(specifier, directory, wanted);
   const problem = found === undefined ? 'does not exist' : 'is not a file';
-  throw wrong(`${path} ${problem}. Give the module that exports your agents.`);
+  throw wrong(`${path} ${problem}. ${wanted}`);
 }
 
-function resolvePackage(specifier: string, directory: string): string {
+function resolvePackage(specifier: string, directory: string, wanted: string): string {
   try {
     const resolved = createRequire(join(directory, 'plait.js')).resolve(specifier);
     return isAbsolute(resolved) ? pathToFileURL(resolved).href : resolved;
@@ -52,7 +62,7 @@ function resolvePackage(specifier: string, directory: string): string {
     // The package is installed, and only `import` can load it.
     if (codeOf(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return specifier;
     throw wrong(
-      `No file and no installed package is named ${JSON.stringify(specifier)}. Give the module that exports your agents, for example ./agent.ts.`,
+      `No file and no installed package is named ${JSON.stringify(specifier)}. ${wanted}`,
     );
   }
 }

@@ -6,6 +6,7 @@ import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
 import type { ChatCommandOptions } from './commands/chat.ts';
 import type { DecisionOptions } from './commands/decide.ts';
+import type { InitOptions } from './commands/init.ts';
 import type { StorageGcOptions } from './commands/storage-gc.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
@@ -34,6 +35,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .addHelpText('after', `\n${exitCodeHelp()}\n\n${ENVIRONMENT}`);
   addDemo(program, exitWith);
+  addInit(program, exitWith);
   addDev(program, exitWith);
   addWorker(program, exitWith);
   addRun(program, exitWith);
@@ -73,12 +75,28 @@ function addDemo(program: Command, exitWith: ExitWith): void {
     });
 }
 
+function addInit(program: Command, exitWith: ExitWith): void {
+  program
+    .command('init')
+    .description('write a project with an agent and a test')
+    .argument('[folder]', 'a new or an empty folder', '.')
+    .option(
+      '--plait <what>',
+      'version, tarball or folder of Plait to depend on (default: this version)',
+    )
+    .action(async (folder: string, options: InitOptions) => {
+      const { initCommand } = await import('./commands/init.ts');
+      await exitWith(initCommand(folder, options));
+    });
+}
+
 function addDev(program: Command, exitWith: ExitWith): void {
   program
     .command('dev')
     .description('run the agents of a module; starts a Temporal server if there is none')
     .argument('<module>', 'path or package that exports agents')
     .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
+    .option('--model <model>', '“scripted” or a script file, to go on without an API key', someText)
     .option('--port <number>', 'port of the Temporal server (default: 7233)', port)
     .option('--ui-port <number>', 'port of its web UI (default: 8233)', port)
     .option('--db <file>', 'file for the server’s data (default: in memory)')

@@ -7,6 +7,7 @@ import type { CreateWorkerOptions } from '../worker/create-worker.ts';
 import { createWorker } from '../worker/create-worker.ts';
 import { checkModelLimits, chosenQueues, queuesOf } from '../worker/serve-queues.ts';
 import { say } from './say.ts';
+import type { ScriptedModel } from './scripted-model.ts';
 import { runUntilSignal } from './signals.ts';
 import type { Style } from './style.ts';
 import { styleFor } from './style.ts';
@@ -25,6 +26,8 @@ export interface ServeOptions {
   limits?: Pick<CreateWorkerOptions, 'maxConcurrentModelCalls' | 'maxModelCallsPerSecond'>;
   /** A directory or a URL. */
   storage: string | undefined;
+  /** A model without a key. @default Claude, with the key of the environment */
+  model?: ScriptedModel | undefined;
   /** Printed when the worker polls. */
   ready: string;
   style: Style;
@@ -32,7 +35,7 @@ export interface ServeOptions {
 
 /** Runs a worker for these agents until a signal, and prints what it does. */
 export async function serveAgents(options: ServeOptions): Promise<void> {
-  const { target, agents, taskQueue, taskQueues, limits = {}, style } = options;
+  const { target, agents, taskQueue, taskQueues, limits = {}, model, style } = options;
   // Mistakes in the declarations are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = options.storage === undefined ? undefined : openStorage(options.storage);
@@ -45,7 +48,8 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   say(field('task queue', style.bold(queues.join(', ')), style));
   if (storage !== undefined) say(field('storage', storage.location, style));
   for (const line of agentFields(agents, style)) say(line);
-  if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
+  if (model !== undefined) say(field('model', model.description, style));
+  else if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
 
   // Only now: the native runtime keeps a process without a worker alive.
   installRuntime(styleFor(process.stderr));
@@ -58,7 +62,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
       ...limits,
       connection,
       namespace: target.namespace,
-      ...defined({ storage }),
+      ...defined({ storage, anthropic: model?.anthropic }),
     });
     say(`\n${options.ready}\nPress Ctrl-C to stop.`);
     await runUntilSignal(worker, () => {

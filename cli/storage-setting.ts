@@ -1,9 +1,18 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { openStorage } from '../storage/open-storage.ts';
 import type { PlaitStorage } from '../storage/plait-storage.ts';
+import { defaultCacheDir } from '../testing/temporal-binary.ts';
 
-/** `plait dev` keeps long conversations here, and the other commands look for them here. */
-export const DEV_STORAGE = '.plait/storage';
+/**
+ * `plait dev` keeps the long conversations of a directory here, and the other commands look for them here:
+ * beside the Temporal CLI, in the user's folder for caches.
+ */
+export function devStorage(directory: string = process.cwd()): string {
+  const digest = createHash('sha256').update(directory).digest('hex').slice(0, 8);
+  return join(defaultCacheDir(), 'dev', `${basename(directory)}-${digest}`, 'storage');
+}
 
 /** The storage of a worker: the option of the command, or PLAIT_STORAGE. */
 export function storageSetting(given: string | undefined): string | undefined {
@@ -15,6 +24,7 @@ export function storageSetting(given: string | undefined): string | undefined {
  * needs it to read what the workers wrote, and to send them large inputs.
  */
 export function clientStorage(given: string | undefined): PlaitStorage | undefined {
-  const setting = storageSetting(given) ?? (existsSync(DEV_STORAGE) ? DEV_STORAGE : undefined);
+  const dev = devStorage();
+  const setting = storageSetting(given) ?? (existsSync(dev) ? dev : undefined);
   return setting === undefined ? undefined : openStorage(setting);
 }

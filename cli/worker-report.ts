@@ -23,4 +23,4 @@ export function hasKey(env = process.env): boolean {
 }
 
 export const NO_KEY_WARNING =
-  'ANTHROPIC_API_KEY is not set: unless the Anthropic SDK finds other credentials, every turn will fail.';
+  'ANTHROPIC_API_KEY is not set. To go on without a key: plait dev <module> --model scripted';

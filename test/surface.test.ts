@@ -166,11 +166,15 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
 /** `plait/client` for `./client`. */
 const nameOf = (path: string) => path.replace(/^\./, 'plait');
 
+/** `package.json` says which version is installed. */
+const { './package.json': manifest, ...doors } = packageJson.exports;
+
 test('the package has these entry points', () => {
-  expect(Object.keys(packageJson.exports).map(nameOf)).toEqual(Object.keys(SURFACE));
+  expect(Object.keys(doors).map(nameOf)).toEqual(Object.keys(SURFACE));
+  expect(manifest).toBe('./package.json');
 });
 
-test.for(Object.entries(packageJson.exports))('%s exports these names and no others', (entry) => {
+test.for(Object.entries(doors))('%s exports these names and no others', (entry) => {
   const [path, { 'plait-source': source }] = entry;
   const code = readFileSync(new URL(`../${source}`, import.meta.url), 'utf8');
   const exported = { values: [] as string[], types: [] as string[] };

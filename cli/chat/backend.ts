@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { AgentClient } from '../../client/agent-client.ts';
-import { clientStorage, DEV_STORAGE, storageSetting } from '../storage-setting.ts';
+import { clientStorage, devStorage, storageSetting } from '../storage-setting.ts';
 import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
 import { requireWorker } from '../task-queue.ts';
@@ -83,7 +83,7 @@ async function openDev(
   { taskQueue, storage: given }: BackendOptions,
   onProgress: OnProgress,
 ): Promise<Backend> {
-  const storage = storageSetting(given) ?? DEV_STORAGE;
+  const storage = storageSetting(given) ?? devStorage();
   // Fails before anything is started.
   const agents = await loadAgents(module);
   const name = chosenAgent(agents, agent, module);

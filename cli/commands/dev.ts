@@ -1,8 +1,9 @@
 import type { DevServer, DevServerOptions } from '../dev-server.ts';
-import { DEV_STORAGE, storageSetting } from '../storage-setting.ts';
+import { devStorage, storageSetting } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
+import { startScriptedModel } from '../scripted-model.ts';
 import { say } from '../say.ts';
 import type { Style } from '../style.ts';
 import { styleFor } from '../style.ts';
@@ -10,14 +11,17 @@ import { field } from '../worker-report.ts';
 
 export interface DevOptions extends DevServerOptions {
   taskQueue: string;
+  /** `scripted`, or the path of a script. @default Claude */
+  model?: string;
 }
 
 /** `plait dev`: a Temporal server, if there is none, and a worker, until Ctrl-C. */
 export async function devCommand(module: string, options: DevOptions): Promise<ExitCode> {
   const style = styleFor(process.stdout);
-  const { taskQueue, ...serverOptions } = options;
+  const { taskQueue, model: asked, ...serverOptions } = options;
   // Fails before anything is loaded or started.
   const agents = await loadAgents(module);
+  const model = await startScriptedModel(asked);
   const { findOrStartServer } = await import('../dev-server.ts');
   const { serveAgents } = await import('../serve-agents.ts');
   const server = await findOrStartServer(serverOptions, (text) => say(style.dim(`  ${text}`)));
@@ -29,12 +33,14 @@ export async function devCommand(module: string, options: DevOptions): Promise<E
       target: server,
       agents,
       taskQueue,
-      storage: storageSetting(undefined) ?? DEV_STORAGE,
+      model,
+      storage: storageSetting(undefined) ?? devStorage(),
       ready,
       style,
     });
   } finally {
     await server.stop();
+    await model?.close();
   }
   return EXIT_CODES.ok;
 }
