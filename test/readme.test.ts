@@ -10,8 +10,11 @@ import { conversation } from '../testing/script.ts';
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const blocks = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? '');
+const programsOf = (page: string) =>
+  [...readFileSync(join(root, page), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
+    ([, code]) => code ?? '',
+  );
+const blocks = ['README.md', 'docs/basics.md'].flatMap(programsOf);
 
 /** A folder inside the project, so that the code finds the package by its name. */
 function newFolder(): string {
@@ -21,7 +24,7 @@ function newFolder(): string {
   return folder;
 }
 
-test('every program of the README compiles', async () => {
+test('every program of the README and of docs/basics.md compiles', async () => {
   const folder = newFolder();
   expect(blocks.length).toBeGreaterThanOrEqual(5);
   for (const [i, code] of blocks.entries()) writeFileSync(join(folder, `block-${i}.ts`), code);

@@ -29,6 +29,7 @@ test('a new project compiles, and its test passes', async () => {
     'agent.test.ts',
     'agent.ts',
     'package.json',
+    'pnpm-workspace.yaml',
     'tsconfig.json',
   ]);
   const project = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as unknown;
