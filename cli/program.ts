@@ -104,6 +104,15 @@ function addDev(program: Command, exitWith: ExitWith): void {
       const { devCommand } = await import('./commands/dev.ts');
       await exitWith(devCommand(module, options));
     });
+  // The process in which `dev` runs the agents.
+  program
+    .command('dev-worker', { hidden: true })
+    .argument('<module>')
+    .option('--model <model>')
+    .action(async (module: string, options: { model?: string }) => {
+      const { devWorkerCommand } = await import('./commands/dev-worker.ts');
+      await exitWith(devWorkerCommand(module, options));
+    });
 }
 
 function addWorker(program: Command, exitWith: ExitWith): void {

@@ -1,12 +1,13 @@
+import { deferred } from '../chat/deferred.ts';
 import type { DevServer, DevServerOptions } from '../dev-server.ts';
-import { devStorage, storageSetting } from '../storage-setting.ts';
-import { EXIT_CODES } from '../exit-codes.ts';
+import type { ServeMessage } from '../dev-worker-process.ts';
+import { DevWorkerProcess } from '../dev-worker-process.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { loadAgents } from '../load-module.ts';
-import { startScriptedModel } from '../scripted-model.ts';
 import { say } from '../say.ts';
+import { devStorage, storageSetting } from '../storage-setting.ts';
 import type { Style } from '../style.ts';
 import { styleFor } from '../style.ts';
+import { watchSources } from '../watch-sources.ts';
 import { field } from '../worker-report.ts';
 
 export interface DevOptions extends DevServerOptions {
@@ -15,34 +16,74 @@ export interface DevOptions extends DevServerOptions {
   model?: string;
 }
 
-/** `plait dev`: a Temporal server, if there is none, and a worker, until Ctrl-C. */
+/**
+ * `plait dev`: a Temporal server, if there is none, and a worker, until Ctrl-C. A change of a source file
+ * starts the worker again. Turns go on with the new one.
+ */
 export async function devCommand(module: string, options: DevOptions): Promise<ExitCode> {
   const style = styleFor(process.stdout);
-  const { taskQueue, model: asked, ...serverOptions } = options;
-  // Fails before anything is loaded or started.
-  const agents = await loadAgents(module);
-  const model = await startScriptedModel(asked);
-  const { findOrStartServer } = await import('../dev-server.ts');
-  const { serveAgents } = await import('../serve-agents.ts');
-  const server = await findOrStartServer(serverOptions, (text) => say(style.dim(`  ${text}`)));
+  const { taskQueue, model, ...serverOptions } = options;
+  const worker = new DevWorkerProcess(module, model);
+  let server: DevServer | undefined;
   try {
+    // Fails before anything is started.
+    const failed = await worker.loaded();
+    if (failed !== undefined) return failed;
+    const { findOrStartServer } = await import('../dev-server.ts');
+    server = await findOrStartServer(serverOptions, (text) => say(style.dim(`  ${text}`)));
     for (const line of serverFields(server, options.db, style)) say(line);
-    const example = agents[0]?.name ?? '';
-    const ready = `Ready. In another terminal: plait run ${example} "…"${taskQueueOption(taskQueue)}`;
-    await serveAgents({
-      target: server,
-      agents,
-      taskQueue,
-      model,
-      storage: storageSetting(undefined) ?? devStorage(),
-      ready,
-      style,
-    });
+    const { address } = server;
+    const storage = storageSetting(undefined) ?? devStorage();
+    return await serveChanging({ module, model, worker }, { address, taskQueue, storage });
   } finally {
-    await server.stop();
-    await model?.close();
+    worker.signal('SIGTERM');
+    await server?.stop();
   }
-  return EXIT_CODES.ok;
+}
+
+interface Served {
+  module: string;
+  model: string | undefined;
+  worker: DevWorkerProcess;
+}
+
+/** Serves the module until a signal or until its worker ends, and replaces the worker after a change. */
+async function serveChanging(
+  { module, model, worker: first }: Served,
+  message: ServeMessage,
+): Promise<ExitCode> {
+  let worker = first;
+  let next: DevWorkerProcess | undefined;
+  let changed = deferred<string>();
+  const stopWatching = watchSources(module, (file) => changed.resolve(file));
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  let stopping = false;
+  const pass = (signal: NodeJS.Signals): void => {
+    stopping = true;
+    worker.signal(signal);
+    next?.signal(signal);
+  };
+  for (const signal of signals) process.on(signal, pass);
+  try {
+    worker.serve(message);
+    for (;;) {
+      const event = await Promise.race([worker.ended, changed.promise]);
+      if (typeof event === 'number' || stopping) return await worker.ended;
+      changed = deferred<string>();
+      say(`\n${event} has changed. Loading the agents again.`);
+      next = new DevWorkerProcess(module, model);
+      if ((await next.loaded()) === undefined) {
+        worker.signal('SIGTERM');
+        await worker.ended;
+        worker = next;
+        worker.serve(message);
+      } else if (!stopping) say('The worker goes on with what it had. Correct the file.');
+      next = undefined;
+    }
+  } finally {
+    for (const signal of signals) process.off(signal, pass);
+    stopWatching();
+  }
 }
 
 function serverFields(server: DevServer, db: string | undefined, style: Style): string[] {
@@ -56,8 +97,4 @@ function serverFields(server: DevServer, db: string | undefined, style: Style): 
     field('Temporal', where, style),
     ...(server.uiUrl === undefined ? [] : [field('UI', style.bold(server.uiUrl), style)]),
   ];
-}
-
-function taskQueueOption(taskQueue: string): string {
-  return taskQueue === 'plait' ? '' : ` --task-queue ${taskQueue}`;
 }

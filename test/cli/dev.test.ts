@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
@@ -24,11 +24,14 @@ afterAll(async () => {
   await rm(cwd, { recursive: true });
 });
 
+/** Not in the cache of whoever runs the tests. */
+const storage = () => ({ PLAIT_STORAGE: join(cwd, 'storage') });
+
 describe.concurrent('plait dev', () => {
   it('starts a server when there is none, says so, and stops it again', async ({ expect }) => {
     const [port, uiPort] = await freePorts(2);
     const ports = ['--port', String(port), '--ui-port', String(uiPort)];
-    const dev = startPlait(['dev', EXAMPLE, ...ports], { cwd });
+    const dev = startPlait(['dev', EXAMPLE, ...ports], { cwd, env: storage() });
     await dev.says('Ready.');
     expect(await temporalIsListening(`127.0.0.1:${port}`)).toBe(true);
     dev.interrupt();
@@ -37,10 +40,38 @@ describe.concurrent('plait dev', () => {
     expect(stdout).toContain(`127.0.0.1:${port}, namespace default (in memory`);
     expect(stdout).toContain(`http://127.0.0.1:${uiPort}`);
     expect(stdout).toContain('customer-lookup with get_customer, get_orders, get_tickets');
-    expect(stdout).toContain('ANTHROPIC_API_KEY is not set');
+    expect(stdout).toContain(
+      'ANTHROPIC_API_KEY is not set. To go on without a key: plait dev <module> --model scripted',
+    );
     expect(stdout).toMatch(/Draining.*\nDrained\.\n$/s);
     expect(stderr).toBe('');
     expect(await temporalIsListening(`127.0.0.1:${port}`)).toBe(false);
+  });
+
+  it('loads the agents again when a file changes, and keeps them where it cannot', async ({
+    expect,
+  }) => {
+    const module = join(cwd, 'agent.mjs');
+    const agentNamed = (name: string) => `export { customerLookup } from '${EXAMPLE}';
+import { defineAgent } from '${join(inject('compiled'), 'index.js')}';
+export const second = defineAgent({ name: '${name}', model: 'claude-opus-5-5' });`;
+    await writeFile(module, agentNamed('before'));
+    const dev = startPlait(['dev', module, '--model', 'scripted', '--task-queue', 'changing'], {
+      cwd,
+      env: { ...storage(), TEMPORAL_ADDRESS: inject('temporalAddress') },
+    });
+    await dev.says('Ready.');
+    await writeFile(module, 'export const broken = ;');
+    await dev.says('The worker goes on with what it had.');
+    await writeFile(module, agentNamed('after'));
+    await dev.says('after with no tools');
+    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const agents = new AgentClient({ client: new Client({ connection }), taskQueue: 'changing' });
+    const { text } = await agents.execute('after', 'Hello');
+    expect(text).toBe('I am a scripted model. You said: Hello');
+    dev.interrupt();
+    expect(await dev.ended).toMatchObject({ code: 0 });
+    await connection.close();
   });
 
   it('waits for running calls before it ends', async ({ expect }) => {
@@ -48,6 +79,7 @@ describe.concurrent('plait dev', () => {
     const dev = startPlait(['dev', EXAMPLE, '--task-queue', 'draining'], {
       cwd,
       env: {
+        ...storage(),
         TEMPORAL_ADDRESS: address,
         ANTHROPIC_BASE_URL: model.url,
         ANTHROPIC_API_KEY: 'test',
