@@ -24,6 +24,12 @@ afterAll(async () => {
   await rm(cwd, { recursive: true });
 });
 
+/** A module with an agent of this name. */
+const agentNamed = (
+  name: string,
+) => `import { defineAgent } from '${join(inject('compiled'), 'index.js')}';
+export const agent = defineAgent({ name: '${name}', model: 'claude-opus-5-5' });`;
+
 /** Not in the cache of whoever runs the tests. */
 const storage = () => ({ PLAIT_STORAGE: join(cwd, 'storage') });
 
@@ -52,9 +58,6 @@ describe.concurrent('plait dev', () => {
     expect,
   }) => {
     const module = join(cwd, 'agent.mjs');
-    const agentNamed = (name: string) => `export { customerLookup } from '${EXAMPLE}';
-import { defineAgent } from '${join(inject('compiled'), 'index.js')}';
-export const second = defineAgent({ name: '${name}', model: 'claude-opus-5-5' });`;
     await writeFile(module, agentNamed('before'));
     const dev = startPlait(['dev', module, '--model', 'scripted', '--task-queue', 'changing'], {
       cwd,
