@@ -125,6 +125,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     anthropic,
     storage,
     modelIdleTimeout,
+    authorizeDecision,
     activities,
     dataConverter,
     taskQueue = DEFAULT_TASK_QUEUE,
@@ -137,7 +138,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const plait = buildActivities(
     {
       agents,
-      ...defined({ anthropic, storage, modelIdleTimeout }),
+      ...defined({ anthropic, storage, modelIdleTimeout, authorizeDecision }),
     },
     abandoned,
   );
