@@ -1,7 +1,5 @@
 import type { KeyObject } from 'node:crypto';
 import { sign, verify } from 'node:crypto';
-import { createWorker } from 'plait/worker';
-import { office } from './office.ts';
 
 interface Statement {
   turnId: string;
@@ -19,10 +17,7 @@ const bytesOf = ({ turnId, callId, decision, by, input }: Statement) =>
 export const proofOf = (statement: Statement, privateKey: KeyObject): string =>
   sign(null, bytesOf(statement), privateKey).toString('base64');
 
-/** For the workers: `true` accepts a decision, and a text says why not. */
+/** For `authorizeDecision` of the workers: `true` accepts a decision, and a text says why not. */
 export const acceptsSigned = (publicKey: KeyObject) => (decision: Statement & { proof?: string }) =>
   verify(null, bytesOf(decision), publicKey, Buffer.from(decision.proof ?? '', 'base64')) ||
   'Our approvals service has not signed this decision.';
-
-export const createOfficeWorker = (publicKey: KeyObject) =>
-  createWorker({ agents: [office], authorizeDecision: acceptsSigned(publicKey) });
