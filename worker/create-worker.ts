@@ -137,6 +137,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     anthropic,
     storage,
     modelIdleTimeout,
+    authorizeDecision,
     activities,
     dataConverter,
     taskQueue = DEFAULT_TASK_QUEUE,
@@ -149,7 +150,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const plait = buildActivities(
     {
       agents,
-      ...defined({ anthropic, storage, modelIdleTimeout }),
+      ...defined({ anthropic, storage, modelIdleTimeout, authorizeDecision }),
     },
     abandoned,
   );
