@@ -49,7 +49,10 @@ export async function askLastWord(turn: Turn): Promise<ModelAnswer | undefined> 
   }
 }
 
-function modelCallArgs({ args, state, agent, begunAt }: Turn, lastWord: boolean): ModelCallArgs {
+function modelCallArgs(
+  { args, state, agent, begunAt, owner }: Turn,
+  lastWord: boolean,
+): ModelCallArgs {
   const { agent: name, context, limits, output } = args;
   const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
@@ -62,6 +65,7 @@ function modelCallArgs({ args, state, agent, begunAt }: Turn, lastWord: boolean)
     ...(lastWord ? { lastWord: true } : {}),
     ...(rounds === 0 ? { first: true } : {}),
     ...defined({ container, context }),
+    ...owner,
     segments,
     tail,
     tailBytes,
