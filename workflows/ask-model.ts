@@ -3,6 +3,7 @@ import type { ModelCallArgs, RecordedModelCall } from '../core/conversation/mode
 import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
 import { CALL_MODEL } from '../core/names.ts';
+import { lastOutcomes } from '../core/turn/state.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
 import { MODEL_RETRY } from './retry.ts';
 import type { Turn } from './turn.ts';
@@ -69,5 +70,6 @@ function modelCallArgs(
     segments,
     tail,
     tailBytes,
+    ...defined({ outcomes: lastOutcomes(state) }),
   };
 }

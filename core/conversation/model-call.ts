@@ -1,5 +1,6 @@
 import type { OutputSchema, PinnedAgent, PinnedSpec } from '../agent-spec.ts';
 import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import type { OutcomeType } from '../calls/outcome.ts';
 import { readPreparedCall } from '../calls/prepared-call.ts';
 import type { TurnOwner } from '../calls/tool-call.ts';
 import type { Budget } from '../turn/budget.ts';
@@ -24,6 +25,11 @@ export interface ModelCallArgs extends TurnOwner {
   segments: Segment[];
   tail: Message[];
   tailBytes: number;
+  /**
+   * The outcomes of those calls of the reply before that have not succeeded, by their ids, for those who
+   * follow the turn. What the model reads of them stands in the tail.
+   */
+  outcomes?: Record<string, OutcomeType>;
   /** JSON Schema of the answer, where the turn has one of its own. */
   output?: OutputSchema;
   /** The model is to answer without calling tools. */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { defined } from '../../core/json.ts';
 import { turnAttributes } from '../../core/search-attributes.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
@@ -17,8 +18,7 @@ const only = ({ turnId, callId, agent, user, sessionId }: Seen): Seen => ({
   turnId,
   callId,
   agent,
-  ...(user === undefined ? {} : { user }),
-  ...(sessionId === undefined ? {} : { sessionId }),
+  ...defined({ user, sessionId }),
 });
 
 test('a tool, its approval function and onApproval learn of which call they are, of which turn, session and user', async () => {
@@ -36,8 +36,8 @@ test('a tool, its approval function and onApproval learn of which call they are,
   await using plait = await startPlait({ agents: [agent], script });
   const { agents, taskQueue } = plait;
   const wheres = (id: string) =>
-    seen.flatMap(([where, { turnId, callId: _, ...rest }]) =>
-      turnId === id ? [[where, rest] as const] : [],
+    seen.flatMap(([where, { turnId, agent: name, user, sessionId }]) =>
+      turnId === id ? [[where, defined({ agent: name, user, sessionId })]] : [],
     );
 
   const alone = await agents.start(agent, 'go', { user: 'ada' });
