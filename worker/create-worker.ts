@@ -1,4 +1,5 @@
 import { msToNumber } from '@temporalio/common/lib/time.js';
+import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
@@ -12,7 +13,12 @@ import { defined, isRecord } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { preloaded, requireWorkflows, WORKFLOWS } from './bundler-options.ts';
+import {
+  preloaded,
+  requireFailureConverter,
+  requireWorkflows,
+  WORKFLOWS,
+} from './bundler-options.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker. What you give replaces Plait's defaults. */
@@ -52,6 +58,12 @@ export interface CreateWorkerOptions
    * otherwise a `DeclarationError`. @default no limit
    */
   maxModelCallsPerSecond?: number;
+  /**
+   * Codecs and converters. Codecs alone leave what tools throw in clear text in history: use
+   * `encryptedBy(codec)` from `plait/storage`. With a `workflowBundle` that lacks its failure converter, a
+   * `DeclarationError`.
+   */
+  dataConverter?: DataConverter;
   /** Your own activities, registered beside the tools. @default none */
   activities?: object;
 }
@@ -125,6 +137,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     anthropic,
     storage,
     modelIdleTimeout,
+    authorizeDecision,
     activities,
     dataConverter,
     taskQueue = DEFAULT_TASK_QUEUE,
@@ -137,7 +150,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const plait = buildActivities(
     {
       agents,
-      ...defined({ anthropic, storage, modelIdleTimeout }),
+      ...defined({ anthropic, storage, modelIdleTimeout, authorizeDecision }),
     },
     abandoned,
   );
@@ -146,6 +159,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const limits = { maxConcurrentModelCalls, maxModelCallsPerSecond };
   checkModelLimits(limits, needed, queues);
   const converter = withStorage(dataConverter, storage);
+  await requireFailureConverter(options);
   // Otherwise the first long conversation would find out.
   if (storage !== undefined) await checkStorage(storage);
   const workflows = workflowsOf(temporal);

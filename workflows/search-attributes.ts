@@ -34,10 +34,12 @@ export function attributesOfTurn(): SearchAttributePair[] {
 }
 
 /** For whom this turn or session runs. A namespace without the attributes still has the memo. */
-export function ownerOf({ memo, typedSearchAttributes }: WorkflowInfo): TurnOwner {
+export function ownerOf({ memo, parent, typedSearchAttributes }: WorkflowInfo): TurnOwner {
+  // Another workflow may have started the turn as its child.
+  const isOfSession = parent !== undefined && memo?.['sessionId'] === parent.workflowId;
   return defined({
     user: asText(memo?.['user']) ?? typedSearchAttributes.get(USER_ATTRIBUTE),
-    sessionId: asText(memo?.['sessionId']),
+    sessionId: isOfSession ? parent.workflowId : undefined,
   });
 }
 

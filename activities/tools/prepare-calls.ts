@@ -49,6 +49,8 @@ interface Circumstances extends TurnOwner {
   turnId: string;
   /** That of the turn. */
   context?: unknown;
+  /** Whether the worker has an `authorizeDecision`. */
+  authorize?: boolean;
   log?: Pick<Logger, 'warn'>;
 }
 
@@ -60,7 +62,7 @@ export interface PrepareCallArgs {
   missing?: TurnOwner & { context?: unknown };
 }
 
-export function createPrepareCall(registry: AgentRegistry) {
+export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing } = args;
@@ -70,7 +72,7 @@ export function createPrepareCall(registry: AgentRegistry) {
     if (agent.tools.has(call.name)) {
       const { workflowExecution } = activityInfo();
       const turnId = workflowExecution?.workflowId ?? '';
-      return await prepareNewCall(agent, call, { ...missing, turnId, log });
+      return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log });
     }
     const message = toolGoneText(call.name);
     if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
@@ -95,7 +97,11 @@ async function prepareNewCall(
   if (!approval) return prepared;
   return isCalledByCode(call)
     ? { type: 'invalid', message: CODE_CANNOT_WAIT_FOR_APPROVAL }
-    : { ...prepared, approval: true };
+    : {
+        ...prepared,
+        approval: true,
+        ...(circumstances.authorize === true ? { authorize: true } : {}),
+      };
 }
 
 interface Preparation {

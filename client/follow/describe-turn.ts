@@ -47,7 +47,7 @@ export interface TurnDescription {
 
 export async function describeTurn(client: Client, turnId: string): Promise<TurnDescription> {
   const description = await client.workflow.getHandle(turnId).describe();
-  const pending = pendingActivities(description.raw);
+  const pending = await pendingActivities(description.raw, client.options.loadedDataConverter);
   const agent = description.memo?.['agent'];
   return {
     turnId: description.workflowId,

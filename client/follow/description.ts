@@ -1,6 +1,9 @@
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { LoadedDataConverter } from '@temporalio/common';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { defined, isRecord } from '../../core/json.ts';
@@ -36,17 +39,35 @@ const STATES: Record<number, PendingActivity['state']> = {
   5: 'paused',
 };
 
-export function pendingActivities(raw: RawDescription): PendingActivity[] {
-  return (raw.pendingActivities ?? []).map((activity) => ({
+export async function pendingActivities(
+  raw: RawDescription,
+  converter: LoadedDataConverter,
+): Promise<PendingActivity[]> {
+  const pending = (raw.pendingActivities ?? []).map(async (activity) => ({
     id: activity.activityId ?? '',
     type: activity.activityType?.name ?? '',
     attempt: activity.attempt ?? 1,
     state: STATES[activity.state ?? 0] ?? 'scheduled',
     ...defined({
       startedAt: optionalTsToMs(activity.lastStartedTime),
-      lastFailure: activity.lastFailure?.message ?? undefined,
+      lastFailure: await messageOf(activity.lastFailure, converter),
     }),
   }));
+  return await Promise.all(pending);
+}
+
+type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
+
+/** In clear text, also where the failure is encrypted and this client has the codecs. */
+async function messageOf(
+  failure: Failure,
+  converter: LoadedDataConverter,
+): Promise<string | undefined> {
+  if (!failure?.encodedAttributes) return failure?.message ?? undefined;
+  const error = await decodeOptionalFailureToOptionalError(converter, failure).catch(
+    () => undefined,
+  );
+  return error?.message ?? failure.message ?? undefined;
 }
 
 /** A model request that has not ended. */
@@ -73,7 +94,7 @@ export async function modelRequest(
     activityId: request.activityId ?? '',
     attempt: request.attempt ?? 1,
     ...defined({
-      lastFailure: request.lastFailure?.message ?? undefined,
+      lastFailure: await messageOf(request.lastFailure, converter),
       partial: isPartialReply(details) ? details : undefined,
     }),
   };
