@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AgentLimits, AgentSpec } from '../core/agent-spec.ts';
 import type { BatchPolicy, OnToolFailure } from '../core/calls/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../core/calls/batch-policy.ts';
+import type { TurnOwner } from '../core/calls/tool-call.ts';
 import { compactionParams, MIN_TRIGGER_TOKENS } from '../core/conversation/compaction.ts';
 import { toolsetOf } from '../core/conversation/toolsets.ts';
 import { defined, isRecord } from '../core/json.ts';
@@ -194,7 +195,7 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
 }
 
 /** A call that waits for a person, and where. */
-export interface AnnouncedApproval extends ApprovalRequest {
+export interface AnnouncedApproval extends ApprovalRequest, TurnOwner {
   agent: string;
   turnId: string;
 }

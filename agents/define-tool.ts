@@ -26,8 +26,25 @@ import {
 import type { InputOf, InputSchema, ParsedInput } from './input-schema.ts';
 import { compileSchema } from './input-schema.ts';
 
+/** Which call it is, and for whom. */
+interface CallContext {
+  /** Also the workflow id. */
+  readonly turnId: string;
+  /** The `tool_use` id, unique in its turn. */
+  readonly callId: string;
+  /** Name of the agent. */
+  readonly agent: string;
+  /**
+   * The `user` that the turn or its session was started with. `undefined` where there was none, and in
+   * turns that an earlier version of Plait started.
+   */
+  readonly user?: string;
+  /** The session whose turn it is. `undefined` for a turn by itself. */
+  readonly sessionId?: string;
+}
+
 /** What `run` gets besides its input. */
-export interface ToolContext<Context = unknown> {
+export interface ToolContext<Context = unknown> extends CallContext {
   /**
    * The same for every attempt of this call, also after a workflow reset, and different for every
    * call. Pass it to the system in which the call has its effect, so that another attempt does not
@@ -73,7 +90,7 @@ export interface Later {
 }
 
 /** What an approval function gets besides the input. */
-export interface ApprovalContext<Context = unknown> {
+export interface ApprovalContext<Context = unknown> extends CallContext {
   /** The turn's `context`. */
   readonly context: Context;
 }

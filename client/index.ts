@@ -8,7 +8,7 @@ export type { OpenSessionOptions, StartSessionOptions, StartTurnOptions } from '
 export type { TurnHandle } from './turn-handle.ts';
 export type { SessionHandle, SessionTurnHandle } from './session-handle.ts';
 export type { SendOptions, SessionDescription, TranscriptPage } from './session-handle.ts';
-export type { TurnDescription } from './follow/description.ts';
+export type { TurnDescription } from './follow/describe-turn.ts';
 export type {
   ActivitySnapshot,
   CallSnapshot,

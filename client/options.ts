@@ -18,9 +18,9 @@ interface StartOptions<Context> {
   context?: Context;
   /**
    * Who it is for: 1 to 255 characters by which `listTurns`, `listSessions` and Temporal's own lists
-   * find it. Neither the model nor the tools see it. The server keeps it as plain text, whatever codec
-   * the payloads have, so give an id and not a name or an address. Ignored where the search attributes
-   * are not registered.
+   * find it; tools have it as `ctx.user`. The model does not see it. The server keeps it as plain text,
+   * whatever codec the payloads have, so give an id and not a name or an address. Where the search
+   * attributes are not registered, no list finds by it.
    */
   user?: string;
   /** @default the client's */

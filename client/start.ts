@@ -65,7 +65,7 @@ export async function startTurn(
           args: [sent],
           // An id names one turn for ever, not the latest of several.
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          memo: { agent: name, inputDigest },
+          memo: { agent: name, inputDigest, ...defined({ user }) },
           ...registered,
           ...defined({ requestEagerStart: requestEagerStart || undefined }),
           staticSummary: summaryOf(name, input),
@@ -103,7 +103,7 @@ export async function startSession(
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);
   const sent = await withoutFilesOf(client, args);
-  const { memo, ...start } = sessionStart(starter, sessionId, sent, options.taskQueue);
+  const { memo, ...start } = sessionStart(starter, sessionId, sent, options);
   try {
     await searchable.start(attributesOfSession(name, options.user), (attributes) =>
       client.workflow.start(SESSION_WORKFLOW, {
@@ -144,7 +144,7 @@ export function sessionCreation(
   return {
     agent: args.agent,
     attributes: attributesOfSession(args.agent, options.user),
-    start: sessionStart(starter, sessionId, args, options.taskQueue),
+    start: sessionStart(starter, sessionId, args, options),
     searchable: starter.searchable,
   };
 }
@@ -156,7 +156,7 @@ function sessionStart(
   { client, taskQueue: queue }: Starter,
   sessionId: string,
   args: SessionArgs,
-  taskQueue = queue,
+  { taskQueue = queue, user }: OpenSessionOptions,
 ) {
   checkSessionId(sessionId);
   const problem = sizeProblem(client, args);
@@ -166,7 +166,7 @@ function sessionStart(
     workflowId: sessionId,
     taskQueue,
     args: [hasStorage ? { ...args, storage: true } : args] as [SessionArgs],
-    memo: { agent: args.agent },
+    memo: { agent: args.agent, ...defined({ user }) },
     staticSummary: shorten(`${args.agent}: session`, 200),
   };
 }

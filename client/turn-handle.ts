@@ -11,8 +11,8 @@ import {
   TurnFailedError,
   TurnNotFoundError,
 } from './errors.ts';
-import type { TurnDescription } from './follow/description.ts';
-import { describeTurn } from './follow/description.ts';
+import type { TurnDescription } from './follow/describe-turn.ts';
+import { describeTurn } from './follow/describe-turn.ts';
 import type { TurnSnapshot } from './follow/snapshot.ts';
 import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { StreamOptions } from './follow/stream.ts';
@@ -88,7 +88,10 @@ export class TurnHandle<Output = unknown> {
     throw new InvalidOutputError(this.turnId, parsed.problem, result);
   }
 
-  /** What the turn is doing now. Throws a `TurnNotFoundError`, a `TemporalUnavailableError`. */
+  /**
+   * What the turn is doing now, also without a worker: the calls that are scheduled, and those that wait
+   * for a person. Throws a `TurnNotFoundError`, a `TemporalUnavailableError`.
+   */
   async describe(): Promise<TurnDescription> {
     return await this.about(async () => await describeTurn(this.client, this.turnId));
   }

@@ -14,6 +14,8 @@ export interface ComposeService {
   environment?: Record<string, string | null>;
   ports?: unknown[];
   healthcheck?: { test: string[] };
+  profiles?: string[];
+  mem_limit?: number | string;
 }
 
 export interface ComposeFile {

@@ -12,6 +12,8 @@ export interface MessagesServerOptions extends EndpointOptions {
   readonly script: Script;
   /** @default a free port */
   readonly port?: number;
+  /** The address to listen on; `0.0.0.0` for other containers or machines. @default '127.0.0.1' */
+  readonly host?: string;
   /** How fast replies come, unless a reply has its own pace. @default as fast as possible */
   readonly pace?: Pace;
   /**
@@ -38,7 +40,7 @@ export interface MessagesServer extends AsyncDisposable {
 }
 
 /**
- * Starts a server on the loopback interface that speaks Anthropic's Messages API. It answers by a script
+ * Starts a server, on the loopback interface unless `host` says otherwise, that speaks Anthropic's Messages API. It answers by a script
  * and rejects the requests that the API rejects, in the API's own words.
  */
 export async function startMessagesServer(options: MessagesServerOptions): Promise<MessagesServer> {
@@ -59,7 +61,7 @@ export async function startMessagesServer(options: MessagesServerOptions): Promi
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port ?? 0, '127.0.0.1', () => resolve());
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', () => resolve());
   });
   const { port } = server.address() as AddressInfo;
 

@@ -3,6 +3,7 @@ import type { ModelCallArgs, RecordedModelCall } from '../core/conversation/mode
 import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
 import { CALL_MODEL } from '../core/names.ts';
+import { lastOutcomes } from '../core/turn/state.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
 import { MODEL_RETRY } from './retry.ts';
 import type { Turn } from './turn.ts';
@@ -49,7 +50,10 @@ export async function askLastWord(turn: Turn): Promise<ModelAnswer | undefined> 
   }
 }
 
-function modelCallArgs({ args, state, agent, begunAt }: Turn, lastWord: boolean): ModelCallArgs {
+function modelCallArgs(
+  { args, state, agent, begunAt, owner }: Turn,
+  lastWord: boolean,
+): ModelCallArgs {
   const { agent: name, context, limits, output } = args;
   const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
@@ -62,8 +66,10 @@ function modelCallArgs({ args, state, agent, begunAt }: Turn, lastWord: boolean)
     ...(lastWord ? { lastWord: true } : {}),
     ...(rounds === 0 ? { first: true } : {}),
     ...defined({ container, context }),
+    ...owner,
     segments,
     tail,
     tailBytes,
+    ...defined({ outcomes: lastOutcomes(state) }),
   };
 }

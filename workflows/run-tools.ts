@@ -12,11 +12,11 @@ export async function runTools(
   turn: Turn,
   { agent, calls, prepared }: RunTools,
 ): Promise<BatchResults> {
-  const { args, state, approvals, completions } = turn;
+  const { args, owner, state, approvals, completions } = turn;
   const { context, onToolFailure, batchTimeout } = args;
   const ready = areReady(prepared)
     ? prepared
-    : await prepareMissing(args.agent, calls, prepared, context);
+    : await prepareMissing(args.agent, calls, prepared, { context, ...owner });
   const { run } = callsAllowed(state, { agent, calls }, turn.now());
   const batch = {
     agent,
@@ -26,6 +26,7 @@ export async function runTools(
     calls: calls.slice(0, run),
     prepared: ready.slice(0, run),
     context,
+    owner,
     maxTextBytes: maxTextBytes(roomOf(agent), inlineBytes(state), calls),
     stored: state.stored,
   };

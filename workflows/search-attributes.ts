@@ -1,5 +1,8 @@
 import type { SearchAttributePair } from '@temporalio/common';
+import type { WorkflowInfo } from '@temporalio/workflow';
 import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { TurnOwner } from '../core/calls/tool-call.ts';
+import { defined } from '../core/json.ts';
 import {
   AGENT_ATTRIBUTE,
   stopAttributes,
@@ -28,6 +31,20 @@ export function attributesOfTurn(): SearchAttributePair[] {
   const agent = own.get(AGENT_ATTRIBUTE);
   const user = own.get(USER_ATTRIBUTE);
   return agent === undefined ? [] : turnAttributes({ agent, user }).filter(isPresent);
+}
+
+/** For whom this turn or session runs. A namespace without the attributes still has the memo. */
+export function ownerOf({ memo, parent, typedSearchAttributes }: WorkflowInfo): TurnOwner {
+  // Another workflow may have started the turn as its child.
+  const isOfSession = parent !== undefined && memo?.['sessionId'] === parent.workflowId;
+  return defined({
+    user: asText(memo?.['user']) ?? typedSearchAttributes.get(USER_ATTRIBUTE),
+    sessionId: isOfSession ? parent.workflowId : undefined,
+  });
+}
+
+function asText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function isPresent({ key }: SearchAttributePair): boolean {

@@ -31,7 +31,7 @@ import { isSessionProgress } from '../core/turn/result.ts';
 import { STEER_SIGNAL } from '../core/turn/protocol.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
 import { MODEL_RETRY } from './retry.ts';
-import { attributesOfTurn } from './search-attributes.ts';
+import { attributesOfTurn, ownerOf } from './search-attributes.ts';
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTurnResult>;
 
@@ -96,6 +96,7 @@ export class SessionTurn {
   }
 
   private async run(): Promise<SessionTurnResult> {
+    const info = workflowInfo();
     const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
     const { transcript, stored, container, agent: pinned, fallback, spent } = this.memory;
     const { turnId, input } = this.turn;
@@ -122,7 +123,7 @@ export class SessionTurn {
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',
         typedSearchAttributes: attributesOfTurn(),
-        memo: { agent, sessionId: workflowInfo().workflowId },
+        memo: { agent, ...ownerOf(info), sessionId: info.workflowId },
         staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
       });
     this.child = await start().catch(async (error: unknown) => {

@@ -10,6 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PinnedAgent } from '../core/agent-spec.ts';
+import type { TurnOwner } from '../core/calls/tool-call.ts';
 import { INVALID_TURN } from '../core/failures.ts';
 import { defined } from '../core/json.ts';
 import { waitingFor } from '../core/turn/current-details.ts';
@@ -29,6 +30,7 @@ import { addSteering, answerLostCalls, beginTurn } from '../core/turn/state.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
 import { Approvals } from './batch/approvals.ts';
 import { AsyncCompletions } from './batch/async-completions.ts';
+import { ownerOf } from './search-attributes.ts';
 import { SeenUpdates } from './updates.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
@@ -39,6 +41,7 @@ export class Turn {
   readonly args: TurnArgs;
   /** Its messages go to its session as references, and not to a caller. */
   readonly isOfSession: boolean;
+  readonly owner: TurnOwner;
   /** Of its first run, in milliseconds since the epoch. */
   readonly begunAt: number;
   state: TurnState;
@@ -52,6 +55,7 @@ export class Turn {
   constructor(args: TurnArgs, beginning: TurnBeginning | undefined) {
     const carried = beginning?.type === 'continued' ? continuedTurn(beginning) : undefined;
     this.args = args;
+    this.owner = ownerOf(workflowInfo());
     this.beginning = beginning;
     this.isOfSession = carried?.ofSession ?? beginning !== undefined;
     this.agent = beginning?.type === 'too large' ? undefined : beginning?.agent;

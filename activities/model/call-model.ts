@@ -100,6 +100,8 @@ export function createCallModel(
 
       // Prepare the calls, and check the answer.
       const prepared = await prepareCalls(agent, toolCalls(reply.content), {
+        turnId: activity.info.workflowExecution?.workflowId ?? '',
+        ...defined({ user: args.user, sessionId: args.sessionId }),
         context: args.context,
         pinned: toolNames(spec),
         authorize,

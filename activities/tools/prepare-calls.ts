@@ -16,6 +16,7 @@ import {
   toolGoneText,
   unknownToolText,
 } from '../../core/calls/texts.ts';
+import type { TurnOwner } from '../../core/calls/tool-call.ts';
 import type { Inexact, WithExactTexts } from '../../core/conversation/exact-json.ts';
 import { findInexact } from '../../core/conversation/exact-json.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
@@ -32,7 +33,7 @@ import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agen
 export async function prepareCalls(
   agent: AgentDefinition,
   calls: readonly ToolUse[],
-  { pinned, ...circumstances }: Circumstances & { pinned?: readonly string[] } = {},
+  { pinned, ...circumstances }: Circumstances & { pinned?: readonly string[] },
 ): Promise<(PreparedCall | MissingCall)[]> {
   return await Promise.all(
     calls.map(async (call) => {
@@ -44,7 +45,8 @@ export async function prepareCalls(
   );
 }
 
-interface Circumstances {
+interface Circumstances extends TurnOwner {
+  turnId: string;
   /** That of the turn. */
   context?: unknown;
   /** Whether the worker has an `authorizeDecision`. */
@@ -57,7 +59,7 @@ export interface PrepareCallArgs {
   /** With the input that it is to run with. */
   call: ToolUse;
   /** Set where the worker that had the reply has no such tool, so that the call is not prepared yet. */
-  missing?: { context?: unknown };
+  missing?: TurnOwner & { context?: unknown };
 }
 
 export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
@@ -68,7 +70,9 @@ export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
     // What a person has written is not what the model's JSON says.
     if (missing === undefined) return (await prepareCall(agent, withoutTexts(call))).prepared;
     if (agent.tools.has(call.name)) {
-      return await prepareNewCall(agent, call, { ...missing, authorize, log });
+      const { workflowExecution } = activityInfo();
+      const turnId = workflowExecution?.workflowId ?? '';
+      return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log });
     }
     const message = toolGoneText(call.name);
     if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
@@ -89,7 +93,7 @@ async function prepareNewCall(
 ): Promise<PreparedCall> {
   const { tool, input, prepared } = await prepareCall(agent, call);
   if (prepared.type === 'invalid' || tool === undefined) return prepared;
-  const approval = await needsApproval(agent, tool, input, circumstances);
+  const approval = await needsApproval(agent, { tool, input, callId: call.id }, circumstances);
   if (!approval) return prepared;
   return isCalledByCode(call)
     ? { type: 'invalid', message: CODE_CANNOT_WAIT_FOR_APPROVAL }
@@ -159,15 +163,16 @@ function invalid(message: string, access?: Access): Preparation {
 /** Only a clear no lets a call run unseen: a function that throws, or does not answer, asks. */
 async function needsApproval(
   agent: AgentDefinition,
-  { name, approval }: Tool,
-  input: unknown,
-  { context, log }: Circumstances,
+  { tool, input, callId }: { tool: Tool; input: unknown; callId: string },
+  { context, log, turnId, user, sessionId }: Circumstances,
 ): Promise<boolean> {
+  const { name, approval } = tool;
   if (approval === 'never') return false;
   if (approval === 'always') return true;
   try {
     const parsed = await agent.parseContext(context);
-    return (await inTime(() => approval(input, { context: parsed }))) !== false;
+    const about = { turnId, callId, agent: agent.name, ...defined({ user, sessionId }) };
+    return (await inTime(() => approval(input, { ...about, context: parsed }))) !== false;
   } catch (error) {
     const problem = causeChain(error);
     log?.warn(`The approval function of ${name} failed, so a person is asked`, { problem });

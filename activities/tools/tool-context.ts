@@ -10,7 +10,7 @@ import { encodeCallToken } from '../../core/calls/token.ts';
 import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import { isErrorValue } from '../../core/failures.ts';
-import { canonicalJson } from '../../core/json.ts';
+import { canonicalJson, defined } from '../../core/json.ts';
 import type { Secrets } from '../model/secrets.ts';
 import type { ToolAttempt } from './attempt.ts';
 import { redactJson, stackText } from './redact.ts';
@@ -31,6 +31,10 @@ export function toolContext(
     get idempotencyKey() {
       return key();
     },
+    turnId: turnIdOf(activity),
+    callId: activity.info.activityId,
+    agent: args.agent,
+    ...defined({ user: args.user, sessionId: args.sessionId }),
     attempt: attempt.report().attempt,
     get signal() {
       return attempt.signal;
@@ -47,6 +51,10 @@ export function toolContext(
       return new AsyncCompletion(activity, key(), options);
     },
   };
+}
+
+function turnIdOf({ info }: Context): string {
+  return info.workflowExecution?.workflowId ?? '';
 }
 
 function redactedLog(log: Logger, secrets: Secrets): Logger {
@@ -88,8 +96,11 @@ export class AsyncCompletion implements Later {
   readonly timeout: number;
 
   constructor(activity: Context, key: string, options: LaterOptions = {}) {
-    const turnId = activity.info.workflowExecution?.workflowId ?? '';
-    this.token = encodeCallToken({ turnId, callId: activity.info.activityId, key });
+    this.token = encodeCallToken({
+      turnId: turnIdOf(activity),
+      callId: activity.info.activityId,
+      key,
+    });
     this.key = key;
     this.timeout = checked(options).timeout ?? DEFAULT_WAIT;
   }
@@ -126,7 +137,8 @@ export function idempotencyKey(call: CallIdentity): string {
   return createHash('sha256').update(canonicalJson(call)).digest('hex');
 }
 
-function keyOf({ info }: Context, input: unknown, { round, occurrence }: ToolCallArgs): string {
-  const workflowId = info.workflowExecution?.workflowId ?? '';
-  return idempotencyKey({ workflowId, round, tool: info.activityType, input, occurrence });
+function keyOf(activity: Context, input: unknown, { round, occurrence }: ToolCallArgs): string {
+  const workflowId = turnIdOf(activity);
+  const tool = activity.info.activityType;
+  return idempotencyKey({ workflowId, round, tool, input, occurrence });
 }

@@ -2,7 +2,7 @@ import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
-import { afterAttempts } from '../../core/calls/texts.ts';
+import { afterAttempts, deniedText } from '../../core/calls/texts.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import type {
@@ -18,9 +18,9 @@ import { isRecord } from '../../core/json.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
-import type { Ending, ScheduledLimits, TurnEvent } from './events.ts';
+import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
 import type { ActivitySnapshot, CallSnapshot, TurnSnapshot } from './snapshot.ts';
-import { isSettled } from './snapshot.ts';
+import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
 
 /** An activity in history. `snapshot` is its place in the turn's snapshot. */
 interface Activity {
@@ -29,6 +29,8 @@ interface Activity {
   isModel: boolean;
 }
 
+type SentDecision = Extract<TurnEvent, { type: 'decisionSent' }>;
+
 /** A snapshot that is being built, with what the next event needs. */
 export interface SnapshotDraft {
   turn: TurnSnapshot;
@@ -36,6 +38,8 @@ export interface SnapshotDraft {
   activities: Map<string, Activity>;
   /** By their own id. */
   byId: Map<string, Activity>;
+  /** Decisions about calls, by the id of the event that sent them. */
+  decisions: Map<string, SentDecision>;
 }
 
 /**
@@ -55,7 +59,7 @@ export function turnSnapshot(
 
 export function newDraft(turnId: string): SnapshotDraft {
   const turn: TurnSnapshot = { turnId, agent: undefined, status: 'running', rounds: [] };
-  return { turn, activities: new Map(), byId: new Map() };
+  return { turn, activities: new Map(), byId: new Map(), decisions: new Map() };
 }
 
 /** Adds what the event says. */
@@ -79,6 +83,12 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
       if (snapshot !== undefined) snapshot.state = 'cancelling';
       break;
     }
+    case 'decisionSent':
+      draft.decisions.set(event.key, event);
+      break;
+    case 'decisionTaken':
+      decide(draft, event);
+      break;
     case 'ended':
       end(draft, event);
       break;
@@ -126,7 +136,7 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
     draft.activities.set(event.key, asked);
     return;
   }
-  if (isModel) answerCalls(draft, at);
+  if (isModel) answerCalls(draft, at, event.answers);
   const snapshot: ActivitySnapshot = isModel ? newActivity(at) : callIn(draft.turn, event);
   if (isModel) rounds.push({ round: rounds.length + 1, model: snapshot, calls: [] });
   const activity = { snapshot, limits, isModel };
@@ -135,17 +145,45 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
 }
 
 /** The model is asked again, so every call has an answer, also a call without an activity. */
-function answerCalls(draft: SnapshotDraft, at: number): void {
+function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): void {
   for (const call of draft.turn.rounds.at(-1)?.calls ?? []) {
-    const hasActivity = draft.byId.has(call.id);
-    if (call.state === 'waiting') {
-      setState(call, hasActivity ? 'failed' : 'denied', 'The turn went on without it.');
-      call.end = at;
-    } else if (!hasActivity && !isSettled(call.state)) {
-      setState(call, 'skipped', 'It was not executed.');
-      call.end = at;
+    const outcome = answers?.outcomes?.[call.id] ?? guessedOutcome(draft, call);
+    if (outcome === undefined) continue;
+    // Where the arguments of the request cannot be read here, there is no better word.
+    const message = answers?.messages.get(call.id) ?? call.message ?? 'It has no result.';
+    call.end = isSettled(call.state) ? (call.end ?? at) : at;
+    setState(call, outcome, message);
+    const decision = [...draft.decisions.values()].findLast(({ callId }) => callId === call.id);
+    if (outcome === 'denied' && decision?.approval.decision === 'denied') {
+      call.approval = decision.approval;
     }
   }
+}
+
+/** Of a call whose activity does not say how it was answered, in a turn that an earlier version ran. */
+function guessedOutcome(
+  draft: SnapshotDraft,
+  { id, state }: CallSnapshot,
+): OutcomeType | undefined {
+  const hasActivity = draft.byId.has(id);
+  if (state === 'waiting') return hasActivity ? 'failed' : 'denied';
+  if (state === 'cancelled') return state;
+  return hasActivity || isSettled(state) ? undefined : 'skipped';
+}
+
+/** A denied call ends at once; an approved one as soon as it may run. */
+function decide(
+  { turn, decisions }: SnapshotDraft,
+  { key, at }: Extract<TurnEvent, { type: 'decisionTaken' }>,
+): void {
+  const sent = decisions.get(key);
+  const call = turn.rounds.at(-1)?.calls.find(({ id }) => id === sent?.callId);
+  if (sent === undefined || call === undefined) return;
+  call.approval = sent.approval;
+  const { decision, reason } = sent.approval;
+  if (decision !== 'denied' || call.state !== 'waiting') return;
+  setState(call, 'denied', deniedText(reason));
+  call.end = at;
 }
 
 function newActivity(at: number): ActivitySnapshot {
@@ -283,7 +321,7 @@ function askedFor(
     const summary = decided?.type === 'ready' ? decided.summary : '';
     const call: CallSnapshot = { id, name, summary, ...newActivity(at) };
     if (decided?.type === 'ready' && decided.approval === true) {
-      return { ...call, state: 'waiting', attempt: 0, message: 'waits for approval' };
+      return { ...call, state: 'waiting', attempt: 0, message: WAITS_FOR_APPROVAL };
     }
     if (decided?.type !== 'invalid') return call;
     return { ...call, state: 'failed', attempt: 0, end: at, message: decided.message };
@@ -324,12 +362,15 @@ function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void
 }
 
 function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
-  const { id, name, outcome, attempts, message, start, end } = record;
+  const { id, name, outcome, attempts, message, start, end, approval } = record;
   const known = calls.find((call) => call.id === id);
   const call: CallSnapshot = known ?? { id, name, summary: '', ...newActivity(0) };
   if (known === undefined) calls.push(call);
   setState(call, outcome, message);
   Object.assign(call, { attempt: attempts, start: Date.parse(start), end: Date.parse(end) });
+  if (approval === undefined) return;
+  const { input: _, ...decision } = approval;
+  call.approval = decision;
 }
 
 /** Where a description and history disagree about the end, history is newer. */

@@ -1,5 +1,4 @@
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
 import type { LoadedDataConverter } from '@temporalio/common';
 import {
   decodeArrayFromPayloads,
@@ -8,7 +7,7 @@ import {
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { defined, isRecord } from '../../core/json.ts';
-import { CALL_MODEL, TOOL_NAME_PATTERN } from '../../core/names.ts';
+import { CALL_MODEL } from '../../core/names.ts';
 
 // What Temporal's description of a workflow says of a turn. History says nothing of an activity between
 // its start and its end: its attempts and heartbeats are only here.
@@ -103,65 +102,4 @@ export async function modelRequest(
 
 function isPartialReply(details: unknown): details is PartialReply {
   return isRecord(details) && Array.isArray(details['blocks']);
-}
-
-/** A call that has been scheduled and has not ended. Its `id` is the `tool_use` id. */
-export interface PendingCall extends Omit<PendingActivity, 'type' | 'startedAt'> {
-  name: string;
-}
-
-export interface TurnDescription {
-  turnId: string;
-  /** Known where the turn was started by an `AgentClient`. */
-  agent: string | undefined;
-  /** Temporal's name for the status: `RUNNING`, `COMPLETED`, `FAILED`, `TERMINATED`, … */
-  status: string;
-  startTime: Date;
-  closeTime?: Date;
-  /** The attempt of the model request that the turn waits for, where it waits for one. */
-  modelAttempt?: number;
-  pendingCalls: PendingCall[];
-  /** Events in the history of the newest run. */
-  historyEvents: number;
-  /** Size of the same history. `undefined` where the server does not say. */
-  historyBytes: number | undefined;
-}
-
-export async function describeTurn(client: Client, turnId: string): Promise<TurnDescription> {
-  const description = await client.workflow.getHandle(turnId).describe();
-  const pending = await pendingActivities(description.raw, client.options.loadedDataConverter);
-  const agent = description.memo?.['agent'];
-  return {
-    turnId: description.workflowId,
-    agent: typeof agent === 'string' ? agent : undefined,
-    status: description.status.name,
-    startTime: await startOf(client, description),
-    ...defined({
-      closeTime: description.closeTime,
-      modelAttempt: pending.find(({ type }) => type === CALL_MODEL)?.attempt,
-    }),
-    pendingCalls: pending.filter(({ type }) => TOOL_NAME_PATTERN.test(type)).map(pendingCall),
-    historyEvents: description.historyLength,
-    historyBytes: description.historySize,
-  };
-}
-
-/** When the turn's first run started; the newest run's time where the first one's retention is over. */
-async function startOf(
-  client: Client,
-  { workflowId, runId, startTime, raw }: WorkflowExecutionDescription,
-): Promise<Date> {
-  const firstRunId = raw.workflowExecutionInfo?.firstRunId;
-  if (!firstRunId || firstRunId === runId) return startTime;
-  try {
-    return (await client.workflow.getHandle(workflowId, firstRunId).describe()).startTime;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return startTime;
-    throw error;
-  }
-}
-
-function pendingCall(activity: PendingActivity): PendingCall {
-  const { type, startedAt: _, ...rest } = activity;
-  return { name: type, ...rest };
 }

@@ -83,14 +83,19 @@ export class EventTranslator {
   }
 
   private ofCall(round: number, call: CallSnapshot): TurnStreamEvent[] {
-    const { id: callId, name, summary, state, message } = call;
-    const now = isSettled(state) ? 'finished' : state === 'waiting' ? 'waiting' : 'scheduled';
+    const { id: callId, name, summary, state, message, approval } = call;
+    // Why it was cancelled, and whether that was a time limit, is known when all calls have ended.
+    const isFinished = isSettled(state) && !(state === 'cancelled' && message === undefined);
+    const now = isFinished ? 'finished' : state === 'waiting' ? 'waiting' : 'scheduled';
     const before = this.reported.get(callId);
     if (now === before || before === 'finished') return [];
+    if (now === 'scheduled' && before !== undefined && isSettled(state)) return [];
     this.reported.set(callId, now);
     const about = { round, callId, name };
-    if (isSettled(state)) {
-      return [{ type: 'callFinished', ...about, outcome: state, ...defined({ message }) }];
+    if (isFinished) {
+      return [
+        { type: 'callFinished', ...about, outcome: state, ...defined({ message, approval }) },
+      ];
     }
     return now === 'waiting'
       ? [{ type: 'callWaiting', ...about, summary, message: message ?? '' }]

@@ -9,7 +9,12 @@ import type { TimeLimits } from '../../core/calls/ending.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import { readPreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
-import type { ToolUse } from '../../core/conversation/messages.ts';
+import type { ApprovalRecord, OutcomeType } from '../../core/calls/outcome.ts';
+import type { Message, ToolResult, ToolUse } from '../../core/conversation/messages.ts';
+import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
+import { CALL_MODEL } from '../../core/names.ts';
+import type { Approve, Deny } from '../../core/turn/protocol.ts';
+import { APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
 import { lastCalls } from '../../core/conversation/transcript.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import type { ContinuedTurn } from '../../core/turn/beginning.ts';
@@ -28,6 +33,9 @@ export type TurnStatus =
   | 'timedOut'
   | 'continuedAsNew';
 
+/** A decision about a call, without the input of an edited one, which the turn's result has. */
+export type CallApproval = Omit<ApprovalRecord, 'input'>;
+
 /** How an activity or a run ended. What this client cannot decode is left out. */
 export type Ending =
   | { type: 'completed'; result?: unknown }
@@ -38,6 +46,14 @@ export type Ending =
 /** What an activity was scheduled with; times in milliseconds. */
 export interface ScheduledLimits extends TimeLimits {
   nonRetryableErrorTypes: readonly string[];
+}
+
+/** What a model request says of the calls of the reply before it, by their ids. */
+export interface CallAnswers {
+  /** What the model reads of those that have not succeeded. */
+  messages: ReadonlyMap<string, string>;
+  /** Absent in turns that an earlier version ran. */
+  outcomes?: Readonly<Record<string, OutcomeType>>;
 }
 
 /** What the arguments of a run say of the runs before it. */
@@ -68,9 +84,14 @@ export type TurnEvent =
       activityType: string;
       summary: string;
       limits: ScheduledLimits;
+      /** Of a model request: what it says of the calls before it. */
+      answers?: CallAnswers;
     }
   | { type: 'started'; at: number; key: string; attempt: number }
   | { type: 'cancelRequested'; key: string }
+  /** `key` is the id of this event. It counts once it is taken. */
+  | { type: 'decisionSent'; key: string; callId: string; approval: CallApproval }
+  | { type: 'decisionTaken'; key: string; at: number }
   | { type: 'ended'; at: number; key: string; ending: Ending }
   | { type: 'turnClosed'; at: number; status: Exclude<TurnStatus, 'running'>; ending: Ending };
 
@@ -81,7 +102,9 @@ export async function readEvent(
 ): Promise<TurnEvent | undefined> {
   const at = milliseconds(event.eventTime);
   return (
-    (await readActivityEvent(event, at, converter)) ?? (await readTurnEvent(event, at, converter))
+    (await readActivityEvent(event, at, converter)) ??
+    (await readDecision(event, at, converter)) ??
+    (await readTurnEvent(event, at, converter))
   );
 }
 
@@ -109,6 +132,7 @@ async function readActivityEvent(
     id: scheduled.activityId ?? '',
     activityType: scheduled.activityType?.name ?? '',
     summary: typeof text === 'string' ? text : '',
+    ...defined({ answers: await answersIn(scheduled, converter) }),
     limits: {
       startToCloseTimeout: milliseconds(scheduled.startToCloseTimeout),
       heartbeatTimeout: milliseconds(scheduled.heartbeatTimeout),
@@ -118,6 +142,59 @@ async function readActivityEvent(
       nonRetryableErrorTypes: scheduled.retryPolicy?.nonRetryableErrorTypes ?? [],
     },
   };
+}
+
+type Scheduled = NonNullable<HistoryEvent['activityTaskScheduledEventAttributes']>;
+
+async function answersIn(
+  { activityType, input }: Scheduled,
+  converter: LoadedDataConverter,
+): Promise<CallAnswers | undefined> {
+  if (activityType?.name !== CALL_MODEL) return undefined;
+  const [args] = await decode(input, converter);
+  if (!isRecord(args) || !Array.isArray(args['tail'])) return undefined;
+  const { tail, outcomes } = args as unknown as ModelCallArgs;
+  return { messages: errorsIn(tail), ...defined({ outcomes }) };
+}
+
+/** The newest results that are errors: what the model reads of calls that have not succeeded. */
+function errorsIn(tail: readonly Message[]): Map<string, string> {
+  const results = tail.flatMap(({ content }) =>
+    typeof content === 'string' ? [] : content.filter(({ type }) => type === 'tool_result'),
+  ) as ToolResult[];
+  return new Map(
+    results.flatMap(({ tool_use_id: id, content, is_error: isError }) =>
+      isError === true && typeof content === 'string' ? [[id, content]] : [],
+    ),
+  );
+}
+
+/** A person's decision about a call is an Update, which the workflow may still reject. */
+async function readDecision(
+  event: HistoryEvent,
+  at: number,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const {
+    workflowExecutionUpdateAcceptedEventAttributes: accepted,
+    workflowExecutionUpdateCompletedEventAttributes: completed,
+  } = event;
+  if (completed?.outcome?.success) {
+    return { type: 'decisionTaken', at, key: String(completed.acceptedEventId) };
+  }
+  const { name, args } = accepted?.acceptedRequest?.input ?? {};
+  if (name !== APPROVE_UPDATE && name !== DENY_UPDATE) return undefined;
+  const [given] = await decode(args, converter);
+  if (!isRecord(given)) return undefined;
+  const { callId, by, reason } = given as unknown as Approve | Deny;
+  const decision = name === APPROVE_UPDATE ? 'approved' : 'denied';
+  const approval = {
+    decision,
+    by,
+    ...defined({ reason }),
+    at: new Date(at).toISOString(),
+  } as const;
+  return { type: 'decisionSent', key: String(event.eventId), callId, approval };
 }
 
 async function readEnding(

@@ -1,6 +1,6 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
-import type { TurnStatus } from './events.ts';
+import type { CallApproval, TurnStatus } from './events.ts';
 
 /**
  * The state of a model request or a tool call.
@@ -44,6 +44,8 @@ export interface CallSnapshot extends ActivitySnapshot {
   name: string;
   /** The short arguments, as the Temporal UI shows them; empty for a call that cannot run. */
   summary: string;
+  /** What was decided about it, where a person was asked: who, when, and why. */
+  approval?: CallApproval;
 }
 
 /** One request to the model, and the calls that its reply asked for, in the model's order. */
@@ -70,6 +72,9 @@ export interface TurnSnapshot {
   end?: number;
   rounds: RoundSnapshot[];
 }
+
+/** The `message` of a call that waits for a person. */
+export const WAITS_FOR_APPROVAL = 'waits for approval';
 
 export function isSettled(state: ActivityState): state is OutcomeType {
   switch (state) {

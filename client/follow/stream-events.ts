@@ -1,7 +1,7 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
-import type { TurnStatus } from './events.ts';
+import type { CallApproval, TurnStatus } from './events.ts';
 
 /** An event of `stream()`. Rounds count from 1; a round is one model reply and its calls. */
 export type TurnStreamEvent =
@@ -92,6 +92,8 @@ export interface CallFinished {
   name: string;
   outcome: OutcomeType;
   message?: string;
+  /** What was decided about it, where a person was asked and the decision is known. */
+  approval?: CallApproval;
 }
 
 /**

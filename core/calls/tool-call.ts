@@ -10,7 +10,15 @@ import { STORED_RESULT } from './outcome.ts';
 // What the activity of a tool is given beside the model's input, and what it returns. Both stand in
 // histories, so their fields keep their names.
 
-export interface ToolCallArgs extends CallOrigin {
+/** For whom a turn runs. Turns that were recorded earlier do not say it. */
+export interface TurnOwner {
+  /** The `user` that the turn or its session was started with. */
+  user?: string;
+  /** The session whose turn it is. */
+  sessionId?: string;
+}
+
+export interface ToolCallArgs extends CallOrigin, TurnOwner {
   agent: string;
   round: number;
   /** How many calls before it in the same reply have the same tool and input. */

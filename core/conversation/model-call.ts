@@ -1,6 +1,8 @@
 import type { OutputSchema, PinnedAgent, PinnedSpec } from '../agent-spec.ts';
 import type { MissingCall, PreparedCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import type { OutcomeType } from '../calls/outcome.ts';
 import { readPreparedCall } from '../calls/prepared-call.ts';
+import type { TurnOwner } from '../calls/tool-call.ts';
 import type { Budget } from '../turn/budget.ts';
 import type { TakenFallback } from '../turn/fallback.ts';
 import type { Message } from './messages.ts';
@@ -12,17 +14,22 @@ import type { Segment } from './transcript.ts';
 // What a turn gives to the activity that asks the model, and what it gets back. Both stand in
 // histories, so their fields keep their names.
 
-export interface ModelCallArgs {
+export interface ModelCallArgs extends TurnOwner {
   agent: string;
   /** Absent in the first call of a turn, which pins the agent. */
   spec?: PinnedSpec;
   /** The fallback that is asked, where the turn has gone on to one. */
   model?: string;
-  /** The turn's, for approvals that depend on it. */
+  /** The turn's, for approvals that depend on it, as do `user` and `sessionId`. */
   context?: unknown;
   segments: Segment[];
   tail: Message[];
   tailBytes: number;
+  /**
+   * The outcomes of those calls of the reply before that have not succeeded, by their ids, for those who
+   * follow the turn. What the model reads of them stands in the tail.
+   */
+  outcomes?: Record<string, OutcomeType>;
   /** JSON Schema of the answer, where the turn has one of its own. */
   output?: OutputSchema;
   /** The model is to answer without calling tools. */

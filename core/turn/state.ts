@@ -1,7 +1,7 @@
 import type { PinnedAgent } from '../agent-spec.ts';
 import { answersAfterEnd, answersAfterFailure } from '../calls/answers.ts';
 import { fitOutcomes, mergeOutcomes } from '../calls/merge-outcomes.ts';
-import type { SettledCall, StoredResult, ToolOutcome } from '../calls/outcome.ts';
+import type { OutcomeType, SettledCall, StoredResult, ToolOutcome } from '../calls/outcome.ts';
 import type { CallRecord } from '../calls/record.ts';
 import { callRecord } from '../calls/record.ts';
 import type { Message, ToolUse } from '../conversation/messages.ts';
@@ -103,6 +103,16 @@ export function beginTurn(
 /** What travels with the turn and is in no storage, in bytes. */
 export function inlineBytes({ transcript, callBytes }: TurnState): number {
   return transcript.tailBytes + callBytes;
+}
+
+/** The outcomes of those calls of the last reply that have not succeeded, by their ids. */
+export function lastOutcomes({
+  calls,
+  rounds,
+}: TurnState): Record<string, OutcomeType> | undefined {
+  const last = calls.filter(({ round, outcome }) => round === rounds && outcome !== 'succeeded');
+  if (last.length === 0) return undefined;
+  return Object.fromEntries(last.map(({ id, outcome }) => [id, outcome]));
 }
 
 /** A person has sent something while the turn runs. */

@@ -14,6 +14,9 @@ const log: Logger = {
 /** The context of `run`, for tests that call it themselves. */
 export function toolContext<Context>(context: Context): ToolContext<Context> {
   return {
+    turnId: 'turn',
+    callId: 'toolu_1',
+    agent: 'support',
     idempotencyKey: 'workflow/1/toolu_1',
     attempt: 1,
     signal: new AbortController().signal,

@@ -26,13 +26,15 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
   let entries: [string, ComposeService][];
 
   beforeAll(() => {
-    ({ services } = readComposeFile(SECRETS));
+    // `docker compose` leaves out services of other profiles; Debian's docker-compose does not.
+    ({ services } = readComposeFile({ ...SECRETS, COMPOSE_PROFILES: 'scripted' }));
     entries = Object.entries(services);
   });
 
   test('is accepted by docker-compose when the secrets are set', () => {
     expect(Object.keys(services).toSorted()).toEqual([
       'postgresql',
+      'scripted-model',
       'storage-role',
       'temporal',
       'temporal-namespace',
@@ -40,6 +42,27 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
       'temporal-ui',
       'worker',
     ]);
+  });
+
+  test('has a scripted model, for those without a key, in a profile of its own', () => {
+    const withProfile = entries.filter(([, { profiles = [] }]) => profiles.length > 0);
+    expect(withProfile).toMatchObject([['scripted-model', { profiles: ['scripted'] }]]);
+    const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
+    const [, url = ''] = /^#ANTHROPIC_BASE_URL=(http.+)$/m.exec(example) ?? [];
+    const { hostname, port } = new URL(url);
+    expect(services).toHaveProperty(hostname);
+    expect(
+      readFileSync(join(ROOT, 'examples/customer-lookup/scripted-model.ts'), 'utf8'),
+    ).toContain(`port: ${port},`);
+  });
+
+  test('limits the memory of the worker, above the heap that it may have', () => {
+    const { mem_limit: limit, environment = {} } = services['worker'] ?? {};
+    const [, heap] = /--max-old-space-size=(\d+)/.exec(environment['NODE_OPTIONS'] ?? '') ?? [];
+    const bytes = limit === '2g' ? 2 * 1024 ** 3 : Number(limit);
+    expect(bytes).toBe(2 * 1024 ** 3);
+    expect(Number(heap) * 1024 ** 2).toBeLessThan(bytes);
+    expect(Number(heap)).toBeGreaterThan(0);
   });
 
   test.each(Object.keys(SECRETS))('is rejected without %s, with a hint', (missing) => {
@@ -51,7 +74,7 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     const settings = entries.flatMap(([service, { environment = {} }]) =>
       Object.entries(environment).map(([name, value]) => ({ service, name, value })),
     );
-    const secrets = settings.filter(({ name }) => SECRET_NAME.test(name));
+    const secrets = settings.filter(({ name, value }) => SECRET_NAME.test(name) && value !== null);
     expect(secrets.map(({ service }) => service)).toEqual(
       expect.arrayContaining(['postgresql', 'temporal-schema', 'temporal', 'worker']),
     );
@@ -109,6 +132,7 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     const running = entries.filter(([, { restart }]) => restart === 'unless-stopped');
     expect(running.map(([name]) => name).toSorted()).toEqual([
       'postgresql',
+      'scripted-model',
       'temporal',
       'temporal-ui',
       'worker',
@@ -141,7 +165,7 @@ describe('.env.example', () => {
     const filledIn = [...compose.matchAll(/\$\{([A-Z_]+)/g)].map(([, name]) => name);
     const passedOn = [...compose.matchAll(/^ {6}([A-Z_]+):$/gm)].map(([, name]) => name);
     const named = [...example.matchAll(/^#?([A-Z_]+)=/gm)].map(([, name]) => name);
-    expect(new Set(named)).toEqual(new Set([...filledIn, ...passedOn]));
+    expect(new Set(named)).toEqual(new Set([...filledIn, ...passedOn, 'COMPOSE_PROFILES']));
     for (const name of Object.keys(SECRETS)) expect(example).toMatch(new RegExp(`^${name}=$`, 'm'));
   });
 });

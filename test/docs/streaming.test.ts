@@ -1,12 +1,15 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TurnStreamEvent } from 'plait/client';
 import { callTools, conversation, fault, paced, say, times } from 'plait/testing';
 import { describe, expect, test } from 'vitest';
+import type { EventsOptions } from '../../examples/streaming-to-a-page/events.ts';
+import { answerEvents } from '../../examples/streaming-to-a-page/events.ts';
 import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
-import { eventSource } from './event-source.ts';
+import { latch } from '../fixtures/waiting-turns.ts';
 import { follow, Reply } from './reply-stream.ts';
 
 const ANSWER = 'There are three open orders, and one of them is late. '.repeat(8).trim();
@@ -42,22 +45,54 @@ describe('docs/streaming.md', () => {
     expect(new Set(shown).size).toBeGreaterThan(3);
   });
 
-  test('its server sends a turn to a browser, and goes on where the browser was', async () => {
-    const agent = agentWith([reader('look', () => 'three')]);
-    const script = conversation(/./, [callTools({ look: { id: 1 } }, { text: 'I look.' }), slowly]);
+  test('its server sends a turn to a browser, goes on where that was, ends for good, and shows no inputs', async () => {
+    const alive = latch();
+    const agent = agentWith([reader('look', async () => (await alive.opened, 'three'))]);
+    const secret = 'card 4111';
+    const script = conversation(/./, [
+      callTools({ look: { secret } }, { text: 'I look.' }),
+      slowly,
+    ]);
     await using plait = await startPlait({ agents: [agent], script });
     const { turnId } = await plait.agents.start(agent, 'What is open?');
-    const server = eventSource(plait.agents).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/turns/${turnId}/events`;
+    const serve = async (options?: EventsOptions) => {
+      const server = createServer((request, response) => {
+        void answerEvents(plait.agents, request, response, options);
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    };
+    const [plain, open] = [await serve({ keepAlive: 20 }), await serve({ inputs: true })];
+    const path = `/turns/${turnId}/events`;
+    const get = (path: string, id?: string) =>
+      fetch(plain.url + path, { headers: id === undefined ? {} : { 'last-event-id': id } });
 
-    const whole = await (await fetch(url)).text();
-    const rest = await (await fetch(url, { headers: { 'last-event-id': '1' } })).text();
-    server.close();
+    let whole = '';
+    const { body } = await get(path);
+    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      whole += chunk;
+      // The tool goes on only when a comment has come after the call.
+      if (/callScheduled[^]*^: keep-alive$/m.test(whole)) alive.open();
+    }
+    const rest = await (await get(path, '1')).text();
+    const statuses = await Promise.all([
+      get(path, 'ended'),
+      get('/turns/nobody/events'),
+      get('/turns/%/events'),
+      get('/turns'),
+      fetch(plain.url + path, { method: 'POST' }),
+    ]);
+    const withInputs = await (await fetch(open.url + path)).text();
+    for (const { server } of [plain, open]) server.close();
+
     expect(whole).toMatch(/^id: 1\ndata: \{"type":"replyCommitted"/m);
+    expect(whole).toMatch(/^id: ended\ndata: \{"type":"turnEnded".*\n\n$/m);
     expect(textOf(whole)).toBe(`I look.${ANSWER}`);
     expect(textOf(rest)).toBe(ANSWER);
     expect(rest).toContain('callFinished');
+    expect(statuses.map(({ status }) => status)).toEqual([204, 404, 404, 404, 404]);
+    expect(whole + rest).not.toContain(secret);
+    expect(withInputs.split(secret).length).toBeGreaterThan(2);
   });
 });
 

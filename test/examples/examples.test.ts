@@ -100,6 +100,8 @@ test('streaming-to-a-page prints what its README shows, then serves a page and i
   const whole = await (await fetch(events)).text();
   const rest = await (await fetch(events, { headers: { 'last-event-id': '1' } })).text();
   const unknown = await fetch(`${url}/turns/nobody/events`);
+  const again = await fetch(events, { headers: { 'last-event-id': 'ended' } });
+  const elsewhere = await fetch(`${url}/elsewhere`);
   example.interrupt();
   const { code, stdout, stderr } = await example.ended;
 
@@ -110,7 +112,7 @@ test('streaming-to-a-page prints what its README shows, then serves a page and i
   expect(rest).not.toContain('"type":"replyCommitted","round":1');
   expect(rest).toMatch(/^id: 2\ndata: \{"type":"replyCommitted","round":2/m);
   expect(rest).toMatch(/^data: \{"type":"turnEnded","status":"completed"/m);
-  expect(unknown.status).toBe(404);
+  expect([unknown.status, elsewhere.status, again.status]).toEqual([404, 404, 204]);
   expect(code).toBe(0);
   expect(await leavesServer(stderr)).toBe(false);
 });

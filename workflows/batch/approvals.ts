@@ -13,6 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { ApprovalRecord } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
+import type { TurnOwner } from '../../core/calls/tool-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { MAX_DURATION } from '../../core/duration.ts';
 import { DECISION_REJECTED } from '../../core/failures.ts';
@@ -33,6 +34,7 @@ const denyUpdate = defineUpdate<void, [Deny]>(DENY_UPDATE);
 /** A call that a person has to decide about. */
 export interface ApprovalQuestion {
   agent: string;
+  owner: TurnOwner;
   call: ToolUse;
   round: number;
   /** In milliseconds. */
@@ -137,8 +139,8 @@ export class Approvals {
     return true;
   }
 
-  private announce({ agent }: ApprovalQuestion, request: ApprovalRequest): void {
-    scheduleActivity(ANNOUNCE_APPROVAL, [agent, request], {
+  private announce({ agent, owner }: ApprovalQuestion, request: ApprovalRequest): void {
+    scheduleActivity(ANNOUNCE_APPROVAL, [agent, request, owner], {
       ...ANNOUNCEMENT,
       activityId: `approval.${request.callId}`,
       summary: `${request.tool} waits for a person`,

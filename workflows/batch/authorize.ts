@@ -7,12 +7,12 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { DECISION_REJECTED } from '../../core/failures.ts';
-import { defined, shorten } from '../../core/json.ts';
+import { shorten } from '../../core/json.ts';
 import { AUTHORIZE_DECISION } from '../../core/names.ts';
-import { USER_ATTRIBUTE } from '../../core/search-attributes.ts';
 import { fits } from '../../core/shape.ts';
 import { AUTHORIZATION } from '../../core/turn/doors.ts';
 import type { Authorization, ProposedDecision } from '../../core/turn/protocol.ts';
+import { ownerOf } from '../search-attributes.ts';
 
 /** The Temporal UI shows no more. */
 const MAX_SUMMARY = 200;
@@ -25,10 +25,11 @@ export async function findAuthorizationProblem(
   proposed: Omit<ProposedDecision, 'turnId' | 'sessionId' | 'user'>,
 ): Promise<string | undefined> {
   const { decision, tool, by } = proposed;
+  const about = { turnId: workflowInfo().workflowId, ...ownerOf(workflowInfo()) };
   try {
     const answer = await scheduleActivity<Authorization>(
       AUTHORIZE_DECISION,
-      [{ ...aboutTurn(), ...proposed }],
+      [{ ...about, ...proposed }],
       {
         summary: shorten(`${tool}: may it be ${decision} by ${by}?`, MAX_SUMMARY),
         startToCloseTimeout: '15s',
@@ -52,17 +53,4 @@ export async function findAuthorizationProblem(
 function isOwn(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
   return cause instanceof ApplicationFailure && cause.type === DECISION_REJECTED;
-}
-
-function aboutTurn(): Pick<ProposedDecision, 'turnId' | 'sessionId' | 'user'> {
-  const { workflowId: turnId, parent, memo, typedSearchAttributes } = workflowInfo();
-  // Another workflow may have started the turn as its child.
-  const isOfSession = parent !== undefined && memo?.['sessionId'] === parent.workflowId;
-  return {
-    turnId,
-    ...defined({
-      sessionId: isOfSession ? parent.workflowId : undefined,
-      user: typedSearchAttributes.get(USER_ATTRIBUTE),
-    }),
-  };
 }

@@ -5,7 +5,7 @@ import { originOf } from '../../core/calls/origin.ts';
 import type { ApprovalRecord, SettledCall, StoredResult } from '../../core/calls/outcome.ts';
 import type { PreparedCall, ReadyCall } from '../../core/calls/prepared-call.ts';
 import { unknownToolText } from '../../core/calls/texts.ts';
-import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
+import type { ToolCallArgs, TurnOwner } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
@@ -25,6 +25,7 @@ export interface Batch {
   prepared: readonly PreparedCall[];
   /** Given to every tool, never to the model. */
   context: unknown;
+  owner: TurnOwner;
   /** Limit for the text of each result, where that is lower than the tool's. */
   maxTextBytes: number | undefined;
   /** Results of earlier rounds that were cut, for `read_result`. */
@@ -89,7 +90,7 @@ export function approvalTimeout({ policy }: BatchCall): number {
 
 /** What the activity of a call is given beside its input. */
 export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall): ToolCallArgs {
-  const { agent, round, calls, context, stored, maxTextBytes } = batch;
+  const { agent, round, calls, context, owner, stored, maxTextBytes } = batch;
   const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
   const part = use.name === READ_RESULT ? stored.find(({ callId }) => callId === named) : undefined;
@@ -98,6 +99,7 @@ export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall
     round,
     occurrence,
     ...originOf(use),
+    ...owner,
     ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part }),
   };
 }

@@ -32,13 +32,13 @@ export async function prepareMissing(
   agent: string,
   calls: readonly ToolUse[],
   prepared: readonly (PreparedCall | MissingCall)[],
-  context: unknown,
+  missing: NonNullable<PrepareCallArgs['missing']>,
 ): Promise<PreparedCall[]> {
   return await Promise.all(
     prepared.map(async (one, i) => {
       if (one.type !== 'missing') return one;
       const call = calls[i] as ToolUse;
-      const args: PrepareCallArgs = { agent, call, missing: { context } };
+      const args: PrepareCallArgs = { agent, call, missing };
       const recorded = await scheduleActivity<RecordedPreparedCall>(PREPARE_CALL, [args], {
         activityId: `prepare.${call.id}`,
         summary: `${call.name}: is there a worker that has it?`,

@@ -132,9 +132,10 @@ class BatchRun {
   }
 
   private ask(call: BatchCall): void {
-    const { agent, round } = this.batch;
+    const { agent, owner, round } = this.batch;
     this.outside.approvals.ask({
       agent: agent.name,
+      owner,
       call: call.use,
       round,
       timeout: approvalTimeout(call),

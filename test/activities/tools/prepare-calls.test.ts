@@ -1,13 +1,20 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
-import { prepareCalls, summarize } from '../../../activities/tools/prepare-calls.ts';
-import type { AgentOptions } from '../../../agents/define-agent.ts';
+import {
+  prepareCalls as prepareCallsOf,
+  summarize,
+} from '../../../activities/tools/prepare-calls.ts';
+import type { AgentDefinition, AgentOptions } from '../../../agents/define-agent.ts';
 import { defineAgent } from '../../../agents/define-agent.ts';
 import type { ToolOptions } from '../../../agents/define-tool.ts';
 import { defineTool } from '../../../agents/define-tool.ts';
 import { defined } from '../../../core/json.ts';
 import { SPECIAL_NAMES } from '../../agents/tools.ts';
 import { call } from '../../core/arbitraries.ts';
+import type { ToolUse } from '../../../core/conversation/messages.ts';
+
+const prepareCalls = (agent: AgentDefinition, calls: ToolUse[]) =>
+  prepareCallsOf(agent, calls, { turnId: 'turn' });
 
 const tool = (name: string) =>
   defineTool({
@@ -196,7 +203,11 @@ async function prepareWith(
   });
   const log = { warn: vi.fn<(message: string, fields?: object) => void>() };
   const calls = [call('toolu_1', 'pay', { text: LETTERS })];
-  const [prepared] = await prepareCalls(agent, calls, { context: { user: LETTERS }, log });
+  const [prepared] = await prepareCallsOf(agent, calls, {
+    turnId: 'turn',
+    context: { user: LETTERS },
+    log,
+  });
   return { prepared, logged: log.warn.mock.calls };
 }
 

@@ -183,6 +183,52 @@ describe('a turn that runs', () => {
     expect(statesOf(goesOn)[0]).toEqual(['succeeded', 'succeeded', 'denied']);
   });
 
+  it('says of a denied call at once who denied it and why, unless the workflow rejects that', () => {
+    const asks = [started, ...modelAsks(1, 1_200, [{ id: 'a', approval: true }])];
+    const approval = { decision: 'denied', by: 'ana', reason: 'no', at: 'then' } as const;
+    const sent: TurnEvent = { type: 'decisionSent', key: '20', callId: 'a', approval };
+    const state = (...events: TurnEvent[]) => callOf(turnSnapshot('t', [...asks, ...events]), 'a');
+
+    expect(state(sent)).toMatchObject({ state: 'waiting' });
+    expect(state(sent, { type: 'decisionTaken', key: '20', at: 9_000 })).toMatchObject({
+      state: 'denied',
+      message: 'A person denied this call, so it did not run: no',
+      approval,
+      end: 9_000,
+    });
+    expect(state({ type: 'decisionTaken', key: '21', at: 9_000 })).toMatchObject({
+      state: 'waiting',
+    });
+  });
+
+  it('says of calls that no activity answered what the next model request says', () => {
+    const asks = [
+      started,
+      ...modelAsks(1, 1_200, [
+        { id: 'a', approval: true },
+        { id: 'b', approval: true },
+      ]),
+    ];
+    const messages = new Map([
+      ['a', 'Nobody decided.'],
+      ['b', 'Not executed.'],
+    ]);
+    const again = scheduled('model.2', { at: 9_000, type: CALL_MODEL }) as object;
+    const goesOn = (answers: object) =>
+      turnSnapshot('t', [...asks, { ...again, answers } as TurnEvent]);
+
+    const told = goesOn({ messages, outcomes: { a: 'denied', b: 'skipped' } });
+    expect(told.rounds[0]?.calls).toMatchObject([
+      { state: 'denied', message: 'Nobody decided.', end: 9_000 },
+      { state: 'skipped', message: 'Not executed.' },
+    ]);
+    // A turn of an earlier version has only the messages.
+    expect(callOf(goesOn({ messages }), 'a')).toMatchObject({
+      state: 'denied',
+      message: 'Nobody decided.',
+    });
+  });
+
   it('shows a call that was handed over as waiting, until its result comes from outside', () => {
     const later = { later: { key: 'k', timeout: 1 }, attempt: 1, startedAt: 1_310, endedAt: 1_320 };
     const parked = [

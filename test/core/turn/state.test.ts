@@ -17,6 +17,7 @@ import {
   commitReply,
   commitResults,
   inlineBytes,
+  lastOutcomes,
   withoutUnread,
 } from '../../../core/turn/state.ts';
 import type { Room } from '../../../core/turn/payload-room.ts';
@@ -152,6 +153,8 @@ describe('results that are committed', () => {
       },
     ]);
     expect(state.callBytes).toBe(jsonBytes(state.calls));
+    expect(lastOutcomes(state)).toEqual({ toolu_2: 'unknown' });
+    expect(lastOutcomes(commitReply(state, replyWith()))).toBeUndefined();
   });
 
   test('leave everything as it is where nothing was called', () => {
