@@ -13,7 +13,7 @@ import { styleFor } from './style.ts';
 import { installRuntime } from './temporal-runtime.ts';
 import type { TemporalTarget } from './temporal-target.ts';
 import { connectTo } from './temporal-target.ts';
-import { agentFields, field, hasKey, NO_KEY_WARNING } from './worker-report.ts';
+import { agentFields, field } from './worker-report.ts';
 
 export interface ServeOptions {
   target: TemporalTarget;
@@ -45,7 +45,6 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   say(field('task queue', style.bold(queues.join(', ')), style));
   if (storage !== undefined) say(field('storage', storage.location, style));
   for (const line of agentFields(agents, style)) say(line);
-  if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
 
   // Only now: the native runtime keeps a process without a worker alive.
   installRuntime(styleFor(process.stderr));
