@@ -40,7 +40,10 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
     .version(version(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
-    .addHelpText('after', `\n${exitCodeHelp()}\n\n${ENVIRONMENT}`);
+    .addHelpText('after', ({ error }) => {
+      const { columns } = error ? process.stderr : process.stdout;
+      return `\n${exitCodeHelp(columns)}\n\n${ENVIRONMENT}`;
+    });
   addDemo(program, exitWith);
   addDev(program, exitWith);
   addWorker(program, exitWith);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DescribedTurn } from '../../cli/description-text.ts';
 import { sessionLines, turnLines } from '../../cli/description-text.ts';
+import { exitCodeHelp } from '../../cli/exit-codes.ts';
 import { firstOf, progressOn } from '../../cli/progress.ts';
 import { PLAIN } from '../../cli/style.ts';
 import { tableLines } from '../../cli/table.ts';
@@ -177,6 +178,16 @@ describe('progress', () => {
     expect(await firstOf(numbers(), 2, 'numbers')).toEqual({ items: [1, 2], more: true });
     expect(await firstOf(numbers(), 3, 'numbers')).toEqual({ items: [1, 2, 3], more: false });
   });
+});
+
+it('the exit codes are wrapped between words', () => {
+  const lines = exitCodeHelp(40).split('\n');
+  expect(lines.slice(0, 4)).toEqual([
+    'Exit codes:',
+    '  0    done; for `run`: the turn ended',
+    '       with end_turn or stop_sequence',
+    '  1    unexpected error; PLAIT_DEBUG=1',
+  ]);
 });
 
 it('the version is that of the package', () => {
