@@ -41,7 +41,7 @@ export default defineConfig({
     // Garbage is collected less often than by default.
     execArgv: ['--max-semi-space-size=64'],
     // Most tests wait most of the time, so two cores are enough for more.
-    maxWorkers: 4,
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     // Patience, for machines that are busy or slow. No test waits so long where all goes well.
     testTimeout: 300_000,

@@ -3,13 +3,14 @@ import type { StorageDriver } from '@temporalio/common';
 import { agentsOf, createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
-import { given, recordProblem, rejectIf } from '../core/arguments.ts';
+import { functionProblem, given, recordProblem, rejectIf } from '../core/arguments.ts';
 import { isRecord } from '../core/json.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 import {
   ANNOUNCE_APPROVAL,
+  AUTHORIZE_DECISION,
   CALL_MODEL,
   CANCEL_TURN,
   PREPARE_CALL,
@@ -24,6 +25,8 @@ import type { Secrets } from './model/secrets.ts';
 import { createSecrets } from './model/secrets.ts';
 import { createAnnounceApproval } from './tools/announce-approval.ts';
 import type { AbandonedTool } from './tools/attempt.ts';
+import type { AuthorizeDecision } from './tools/authorize-decision.ts';
+import { createAuthorizeDecision } from './tools/authorize-decision.ts';
 import { createPrepareCall } from './tools/prepare-calls.ts';
 import { createPresentResult } from './tools/present-result.ts';
 import { withReadResult } from './tools/read-result.ts';
@@ -66,6 +69,28 @@ export interface ActivitiesOptions {
    * @default '2m'
    */
   modelIdleTimeout?: Duration;
+  /**
+   * Verifies each decision about a call that waits for a person, an approval or a denial, before it counts.
+   * Return `true` to accept it, or a text that says why not: the client throws a `DecisionRejectedError`
+   * with it, and the call waits on. `false` and everything else reject it, too.
+   *
+   * `by` is only what the client says. Verify `proof`, for example a signed token that names the person, the
+   * turn, the call and the input.
+   *
+   * When it throws, it is asked again, three times in all; then the decision is rejected. It has 10 s to
+   * answer, and may hold the process up for 100 ms. It may be asked more than once about one decision.
+   *
+   * Give it to every worker that runs turns or model calls: decisions about a call are verified when the
+   * worker that had the model's reply has it.
+   * @default every decision counts
+   * @example
+   * authorizeDecision: async ({ turnId, callId, by, proof }) => {
+   *   const claims = await verifyToken(proof);
+   *   if (claims.turnId !== turnId || claims.callId !== callId) return 'The token is for another call.';
+   *   return claims.email === by || `The token is for ${claims.email}.`;
+   * }
+   */
+  authorizeDecision?: AuthorizeDecision;
 }
 
 const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
@@ -95,18 +120,23 @@ export function buildActivities(options: ActivitiesOptions, abandoned: Set<Aband
     secrets,
     idleTimeoutMs: idleTimeout(options),
   };
+  const { authorizeDecision } = options;
+  const authorizes = authorizeDecision !== undefined;
   const runTool = createRunTool(registry, store, abandoned, secrets);
   return withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
-    [CALL_MODEL]: createCallModel(registry, store, model),
+    [CALL_MODEL]: createCallModel(registry, store, model, authorizes),
     // For the result of a turn.
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
-    [PREPARE_CALL]: createPrepareCall(registry),
+    [PREPARE_CALL]: createPrepareCall(registry, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
     [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
+    ...(authorizeDecision === undefined
+      ? {}
+      : { [AUTHORIZE_DECISION]: createAuthorizeDecision(authorizeDecision, secrets) }),
   });
 }
 
@@ -138,7 +168,7 @@ function rememberCredentials(secrets: Secrets, given: ActivitiesOptions['anthrop
 function optionsProblem(options: ActivitiesOptions): string | undefined {
   const problem = recordProblem('the options of a worker', options);
   if (problem !== undefined) return problem;
-  const { agents, storage, anthropic } = options;
+  const { agents, storage, anthropic, authorizeDecision } = options;
   if (!Array.isArray(agents)) return `agents must be a list of agents; got ${given(agents)}`;
   const wrong = agents.findIndex((agent: unknown) => !isAgent(agent));
   if (wrong !== -1) {
@@ -147,7 +177,12 @@ function optionsProblem(options: ActivitiesOptions): string | undefined {
   if (storage !== undefined && !isStorage(storage)) {
     return `storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`;
   }
-  return anthropic === undefined ? undefined : recordProblem('anthropic', anthropic);
+  return (
+    (anthropic === undefined ? undefined : recordProblem('anthropic', anthropic)) ??
+    (authorizeDecision === undefined
+      ? undefined
+      : functionProblem('authorizeDecision', authorizeDecision))
+  );
 }
 
 function isAgent(agent: unknown): boolean {

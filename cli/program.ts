@@ -301,6 +301,11 @@ function addDecision(command: Command): Command {
       someText,
     )
     .option('--by <name>', 'who decides (default: your user name)', someText)
+    .option(
+      '--proof <text>',
+      'a proof for the workers that verify decisions, such as a token',
+      someText,
+    )
     .option(...STORAGE_OPTION);
 }
 

@@ -60,7 +60,10 @@ export interface AgentClientOptions {
    * converter of that client `withStorage(...)` from `plait/storage`.
    */
   storage?: StorageDriver;
-  /** Codecs and converters for the connection that Plait makes. No effect with `client`. */
+  /**
+   * Codecs and converters for the connection that Plait makes, such as `encryptedBy(codec)` from
+   * `plait/storage`. No effect with `client`.
+   */
   dataConverter?: DataConverter;
   /**
    * Called when a start or a result waits, some seconds after it began to: the server does not answer, or

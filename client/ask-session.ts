@@ -66,10 +66,11 @@ export async function updateSession<T>(
           }),
         });
   return await inTurn(client, sessionId, () =>
-    whileBusy(sessionId, async () => (await askSession(client, sessionId, execute)) as T, {
-      isLate: (error) => error instanceof WorkerUnavailableError && ranOutOfTime(error),
-      answers: () => answers(client, sessionId),
-    }),
+    whileBusy(
+      sessionId,
+      async () => (await askSession(client, sessionId, execute)) as T,
+      () => answers(client, sessionId),
+    ),
   );
 }
 

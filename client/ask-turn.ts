@@ -139,10 +139,7 @@ async function send(client: Client, turnId: string, update: TurnUpdate): Promise
       answered(client, turnId, ANSWER_MS, () =>
         turn.startUpdate(name, { ...options, waitForStage: 'ACCEPTED' }),
       );
-    const accepted = await whileBusy(turnId, start, {
-      isLate: (error) => error instanceof WorkerUnavailableError && ranOutOfTime(error),
-      answers: () => answers(client, turnId),
-    });
+    const accepted = await whileBusy(turnId, start, () => answers(client, turnId));
     await answered(client, turnId, OUTCOME_MS, () => accepted.result());
   };
   try {

@@ -113,7 +113,8 @@ export class WorkerUnavailableError extends PlaitError {
 
 /**
  * The turn rejected a decision: it does not know the call, the call has been decided or no longer
- * waits, the turn has ended, or the edited input does not match the tool's schema. Nothing changed.
+ * waits, the turn has ended, the edited input does not match the tool's schema, or the worker's
+ * `authorizeDecision` does not accept it. Nothing changed.
  */
 export class DecisionRejectedError extends PlaitError {
   override readonly name = 'DecisionRejectedError' as const;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkerUnavailableError } from './errors.ts';
-import { GRPC, grpcStatus } from './temporal-errors.ts';
+import { GRPC, grpcStatus, ranOutOfTime, taskFailed } from './temporal-errors.ts';
 
 /** How many Updates of one workflow the server has in flight at most, from all clients together. */
 const SERVER_LIMIT = 10;
@@ -75,21 +75,22 @@ function alike({ turnIds, message, cause }: WorkerUnavailableError): WorkerUnava
  * Runs the request again while the workflow has too many Updates in flight: from other processes, or from
  * clients of other makes. The request must be safe to repeat.
  *
- * `answers` is asked when the request ran out of time, and says whether a worker answers the workflow. The
+ * `answers` is asked when it seems that no worker is there, and says whether one answers the workflow. The
  * SDK's connection tries a rejected request again by itself until its deadline, so this deadline alone
- * does not say that no worker is there.
+ * does not say so. Nor does a workflow task that failed: something came while a worker was ending the
+ * workflow, which then decides again.
  */
 export async function whileBusy<T>(
   workflowId: string,
   request: () => Promise<T>,
-  { isLate, answers }: { isLate: (error: unknown) => boolean; answers: () => Promise<boolean> },
+  answers: () => Promise<boolean>,
 ): Promise<T> {
   const giveUpAt = Date.now() + GIVE_UP_MS;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     try {
       return await request();
     } catch (error) {
-      if (!isBusy(error) && !(isLate(error) && (await answers()))) throw error;
+      if (!isBusy(error) && !(seemsUnanswered(error) && (await answers()))) throw error;
       if (Date.now() > giveUpAt) {
         throw new WorkerUnavailableError(
           [workflowId],
@@ -100,6 +101,10 @@ export async function whileBusy<T>(
       await sleep(pause * (0.5 + Math.random() / 2));
     }
   }
+}
+
+function seemsUnanswered(error: unknown): boolean {
+  return error instanceof WorkerUnavailableError && (ranOutOfTime(error) || taskFailed(error));
 }
 
 /** A message that is too large has the same code. */

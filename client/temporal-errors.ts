@@ -7,6 +7,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import { ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
+import { PlaitError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
 import { TemporalUnavailableError, TurnFailedError, TurnNotFoundError } from './errors.ts';
 
@@ -56,6 +57,12 @@ export function invalidRequest(error: unknown): string | undefined {
 export function noWorker(error: unknown): string | undefined {
   const status = grpcStatus(error);
   return status?.code === GRPC.failedPrecondition ? status.details : undefined;
+}
+
+/** Whether the workflow task failed that had the Update of the request, or of the one behind the error. */
+export function taskFailed(error: unknown): boolean {
+  const status = grpcStatus(error instanceof PlaitError ? error.cause : error);
+  return status?.code === GRPC.failedPrecondition && /workflow task failure/i.test(status.details);
 }
 
 /**

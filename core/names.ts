@@ -16,6 +16,7 @@ export const READ_TURN = 'plait.readTurn';
 export const CANCEL_TURN = 'plait.cancelTurn';
 export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
+export const AUTHORIZE_DECISION = 'plait.authorizeDecision';
 export const PRESENT_RESULT = 'plait.presentResult';
 
 /** Plait's own tool, which agents have beside theirs where there is a storage. */

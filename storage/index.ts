@@ -1,4 +1,5 @@
-// The entry point for where large data lies: the storages, and what removes from them what nothing needs.
+// The entry point for how data is kept: the storages for what is large, what removes from them what nothing
+// needs, and encryption.
 
 export { directoryStorage } from './directory.ts';
 export { postgresStorage } from './postgres.ts';
@@ -8,6 +9,7 @@ export type { S3StorageOptions } from './s3.ts';
 export { openStorage } from './open-storage.ts';
 export type { CollectableStorage, PlaitStorage } from './plait-storage.ts';
 export { withStorage } from './data-converter.ts';
+export { encryptedBy } from './encryption.ts';
 
 export { liveKeys } from './live-keys.ts';
 export { sweep } from './sweep.ts';

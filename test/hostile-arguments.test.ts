@@ -7,6 +7,7 @@ import { PlaitError } from '../core/errors.ts';
 import { defineAgent, defineTool } from '../index.ts';
 import {
   directoryStorage,
+  encryptedBy,
   liveKeys,
   openStorage,
   postgresStorage,
@@ -329,6 +330,7 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
     ['postgresStorage', (v) => postgresStorage(v as Any), NOT_OBJECTS],
     ['s3Storage', (v) => s3Storage(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['withStorage', (v) => withStorage(undefined, v as Any), [...NOT_OBJECTS, ['{}', {}]]],
+    ['encryptedBy', (v) => encryptedBy(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['sweep', (v) => sweep(v as Any, v as Any), NOT_OBJECTS],
     ['liveKeys', (v) => drain(liveKeys(v as Any, v as Any) as Any), NOT_OBJECTS],
     ['startTestEnvironment', (v) => startTestEnvironment(v as Any), [...NOT_OBJECTS, ['{}', {}]]],

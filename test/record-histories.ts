@@ -97,6 +97,14 @@ const turns = script(
     ]),
     say('Done.'),
   ]),
+  conversation('verified-decisions', [
+    callTools([
+      ['refund', { path: '/a' }, 'toolu_edited'],
+      ['refund', { path: '/b' }, 'toolu_approved'],
+      ['refund', { path: '/c' }, 'toolu_denied'],
+    ]),
+    say('Done.'),
+  ]),
   conversation('cancelled-while-parked', [callTools({ refund: {}, parcel: {} })]),
   conversation('last-word', [callTools({ look: {}, flaky: {} }), say('I saw one of two.')]),
   conversation('out-of-time', [callTools({ wait: {}, look: {} })]),
@@ -233,6 +241,24 @@ async function recordContinuedTurn({ agents }: TestEnvironment): Promise<void> {
   await save('turn-continued', turn);
 }
 
+async function recordVerifiedDecisions({ temporal }: TestEnvironment): Promise<void> {
+  await using verifying = await startTestEnvironment({
+    agents: [agent],
+    script: turns,
+    temporal,
+    taskQueue: 'recorded-verified',
+    authorizeDecision: ({ proof }) => proof === 'signed' || 'Sign it.',
+  });
+  const turn = await verifying.agents.start(agent, 'verified-decisions');
+  const signed = { by: 'ana', proof: 'signed' };
+  await allParked(turn, { waiting: 3, handedOver: 0 });
+  await turn.approve('toolu_approved', { by: 'eve' }).catch(() => undefined);
+  await turn.approve('toolu_edited', { ...signed, input: { path: '/b', edited: true } });
+  await turn.deny('toolu_denied', { ...signed, reason: 'Not before Friday.' });
+  await turn.approve('toolu_approved', signed);
+  await save('verified-decisions', turn);
+}
+
 async function record({ agents }: TestEnvironment): Promise<void> {
   const wanted = process.argv.slice(2);
   for (const [name, happens] of Object.entries(kinds)) {
@@ -256,6 +282,9 @@ try {
   if (wanted.length === 0 || wanted.includes('session')) await recordSession(environment);
   if (wanted.length === 0 || wanted.includes('turn-continued')) {
     await recordContinuedTurn(environment);
+  }
+  if (wanted.length === 0 || wanted.includes('verified-decisions')) {
+    await recordVerifiedDecisions(environment);
   }
 } finally {
   await environment.close();

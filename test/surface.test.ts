@@ -92,6 +92,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'StorageUnavailableError',
       'UnreadableHistoryError',
       'directoryStorage',
+      'encryptedBy',
       'liveKeys',
       'openStorage',
       'postgresStorage',

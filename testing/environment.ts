@@ -150,10 +150,10 @@ async function ownServer(namespace: string, cleanups: (() => Promise<void>)[]): 
 
 /** All environments of the process share one bundle, unless an option changes what is in it. */
 async function workflows(options: Partial<WorkerOptions>): Promise<Partial<WorkerOptions>> {
-  const { workflowBundle, interceptors, bundlerOptions, dataConverter, plugins } = options;
-  const own = [workflowBundle, interceptors, bundlerOptions, dataConverter, plugins];
+  const { workflowBundle, interceptors, bundlerOptions, plugins } = options;
+  const own = [workflowBundle, interceptors, bundlerOptions, plugins];
   if (own.some((option) => option !== undefined)) return {};
-  return { workflowBundle: await bundleOnce(options.workflowsPath) };
+  return { workflowBundle: await bundleOnce(options.workflowsPath, options.dataConverter) };
 }
 
 /** One after another, each also when one before it failed: the worker, its connections, the server. */

@@ -73,7 +73,8 @@ export async function replayHistories(
   );
   quietRuntime();
   const { workflowsPath, ...others } = options;
-  const workflowBundle = options.workflowBundle ?? (await bundleOnce(workflowsPath));
+  const workflowBundle =
+    options.workflowBundle ?? (await bundleOnce(workflowsPath, options.dataConverter));
   const failures: ReplayFailure[] = [];
   // They are replayed one after another, in their order.
   const tried = files.values();

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
 import { DeclarationError } from '../agents/declaration-error.ts';
+import { FAILURE_CONVERTER } from '../storage/encryption.ts';
+import { failureConverter } from '../storage/failure-converter.ts';
 
 const NOWHERE = 'the folder of plait/workflows';
 
@@ -22,6 +25,26 @@ export function requireWorkflows(path: string = WORKFLOWS): void {
   if (existsSync(path)) return;
   throw new DeclarationError(
     `createWorker: Plait's workflows are not at ${path}. A program that is bundled into one file does not have them, and a worker loads them from a file of their own. When you build the program, write \`(await bundleWorkflowCode({ workflowsPath: fileURLToPath(import.meta.resolve('plait/workflows')) })).code\` to a file, with bundleWorkflowCode from @temporalio/worker. Then give createWorker \`workflowBundle: { codePath: '<that file>' }\`. Or leave plait and @temporalio/* out of the bundle.`,
+  );
+}
+
+/**
+ * Throws a `DeclarationError` for a bundle without the failure converter of `encryptedBy`: what workflows
+ * throw would be in clear text in history, and nobody would notice.
+ */
+export async function requireFailureConverter({
+  workflowBundle,
+  dataConverter,
+}: Pick<WorkerOptions, 'workflowBundle' | 'dataConverter'>): Promise<void> {
+  const path = dataConverter?.failureConverterPath;
+  if (workflowBundle === undefined || path === undefined || path !== FAILURE_CONVERTER) return;
+  const code =
+    'code' in workflowBundle
+      ? workflowBundle.code
+      : await readFile(workflowBundle.codePath, 'utf8');
+  if (code.includes(failureConverter.mark)) return;
+  throw new DeclarationError(
+    'createWorker: workflowBundle has no failure converter, so the failures of workflows would be in clear text. Build it with `bundleWorkflowCode({ workflowsPath, failureConverterPath: encryptedBy(codec).failureConverterPath })`.',
   );
 }
 

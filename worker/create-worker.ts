@@ -1,4 +1,5 @@
 import { msToNumber } from '@temporalio/common/lib/time.js';
+import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Worker, WorkerOptions } from '@temporalio/worker';
 import { GracefulShutdownPeriodExpiredError, NativeConnection, Runtime } from '@temporalio/worker';
@@ -12,7 +13,12 @@ import { defined, isRecord } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
-import { preloaded, requireWorkflows, WORKFLOWS } from './bundler-options.ts';
+import {
+  preloaded,
+  requireFailureConverter,
+  requireWorkflows,
+  WORKFLOWS,
+} from './bundler-options.ts';
 import { asksModel, hasCredential, NO_CREDENTIAL } from './credential.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
@@ -53,6 +59,12 @@ export interface CreateWorkerOptions
    * otherwise a `DeclarationError`. @default no limit
    */
   maxModelCallsPerSecond?: number;
+  /**
+   * Codecs and converters. Codecs alone leave what tools throw in clear text in history: use
+   * `encryptedBy(codec)` from `plait/storage`. With a `workflowBundle` that lacks its failure converter, a
+   * `DeclarationError`.
+   */
+  dataConverter?: DataConverter;
   /** Your own activities, registered beside the tools. @default none */
   activities?: object;
 }
@@ -128,6 +140,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     anthropic,
     storage,
     modelIdleTimeout,
+    authorizeDecision,
     activities,
     dataConverter,
     taskQueue = DEFAULT_TASK_QUEUE,
@@ -140,7 +153,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const plait = buildActivities(
     {
       agents,
-      ...defined({ anthropic, storage, modelIdleTimeout }),
+      ...defined({ anthropic, storage, modelIdleTimeout, authorizeDecision }),
     },
     abandoned,
   );
@@ -149,6 +162,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const limits = { maxConcurrentModelCalls, maxModelCallsPerSecond };
   checkModelLimits(limits, needed, queues);
   const converter = withStorage(dataConverter, storage);
+  await requireFailureConverter(options);
   // Otherwise the first long conversation would find out.
   if (storage !== undefined) await checkStorage(storage);
   const workflows = workflowsOf(temporal);

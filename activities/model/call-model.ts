@@ -31,6 +31,7 @@ export function createCallModel(
   registry: AgentRegistry,
   store: TranscriptStore,
   model: ModelOptions,
+  authorize: boolean,
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
@@ -101,6 +102,7 @@ export function createCallModel(
       const prepared = await prepareCalls(agent, toolCalls(reply.content), {
         context: args.context,
         pinned: toolNames(spec),
+        authorize,
         log: activity.log,
       });
       const output = await checkOutput(reply, { spec, agent, own: ownSchema });

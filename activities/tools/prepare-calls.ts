@@ -47,6 +47,8 @@ export async function prepareCalls(
 interface Circumstances {
   /** That of the turn. */
   context?: unknown;
+  /** Whether the worker has an `authorizeDecision`. */
+  authorize?: boolean;
   log?: Pick<Logger, 'warn'>;
 }
 
@@ -58,7 +60,7 @@ export interface PrepareCallArgs {
   missing?: { context?: unknown };
 }
 
-export function createPrepareCall(registry: AgentRegistry) {
+export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing } = args;
@@ -66,7 +68,7 @@ export function createPrepareCall(registry: AgentRegistry) {
     // What a person has written is not what the model's JSON says.
     if (missing === undefined) return (await prepareCall(agent, withoutTexts(call))).prepared;
     if (agent.tools.has(call.name)) {
-      return await prepareNewCall(agent, call, { ...missing, log });
+      return await prepareNewCall(agent, call, { ...missing, authorize, log });
     }
     const message = toolGoneText(call.name);
     if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
@@ -91,7 +93,11 @@ async function prepareNewCall(
   if (!approval) return prepared;
   return isCalledByCode(call)
     ? { type: 'invalid', message: CODE_CANNOT_WAIT_FOR_APPROVAL }
-    : { ...prepared, approval: true };
+    : {
+        ...prepared,
+        approval: true,
+        ...(circumstances.authorize === true ? { authorize: true } : {}),
+      };
 }
 
 interface Preparation {

@@ -1,5 +1,5 @@
 import { AgentClient } from '../../client/agent-client.ts';
-import type { TurnHandle } from '../../client/turn-handle.ts';
+import type { DenyOptions, TurnHandle } from '../../client/turn-handle.ts';
 import { defined } from '../../core/json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { clientStorage } from '../storage-setting.ts';
@@ -16,6 +16,8 @@ export interface DecisionOptions {
   reason?: string;
   /** For an approval: the input that the call runs with. */
   input?: unknown;
+  /** For the workers' `authorizeDecision`. */
+  proof?: string;
   storage?: string;
 }
 
@@ -47,8 +49,8 @@ export async function denyCommand(
 async function decide(
   turnId: string,
   callId: string | undefined,
-  { by = userName(), reason, input, storage }: DecisionOptions,
-  send: (turn: TurnHandle, call: string, who: { by: string; reason?: string }) => Promise<string>,
+  { by = userName(), reason, input, proof, storage }: DecisionOptions,
+  send: (turn: TurnHandle, call: string, who: DenyOptions) => Promise<string>,
 ): Promise<ExitCode> {
   const client = await connectTo(configuredTarget(), clientStorage(storage));
   try {
@@ -57,7 +59,7 @@ async function decide(
     const call = callId ?? onlyCall(turnId, waiting).callId;
     const request = waiting.find((one) => one.callId === call);
     if (request !== undefined) sayRequest(request, input);
-    const done = await send(turn, call, { by, ...defined({ reason }) });
+    const done = await send(turn, call, { by, ...defined({ reason, proof }) });
     say(oneLine(`${done} ${call} of turn ${turnId}, as ${by}.`));
     return EXIT_CODES.ok;
   } finally {

@@ -1,7 +1,10 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { LoadedDataConverter } from '@temporalio/common';
-import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import {
+  decodeArrayFromPayloads,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { defined, isRecord } from '../../core/json.ts';
@@ -37,17 +40,35 @@ const STATES: Record<number, PendingActivity['state']> = {
   5: 'paused',
 };
 
-export function pendingActivities(raw: RawDescription): PendingActivity[] {
-  return (raw.pendingActivities ?? []).map((activity) => ({
+export async function pendingActivities(
+  raw: RawDescription,
+  converter: LoadedDataConverter,
+): Promise<PendingActivity[]> {
+  const pending = (raw.pendingActivities ?? []).map(async (activity) => ({
     id: activity.activityId ?? '',
     type: activity.activityType?.name ?? '',
     attempt: activity.attempt ?? 1,
     state: STATES[activity.state ?? 0] ?? 'scheduled',
     ...defined({
       startedAt: optionalTsToMs(activity.lastStartedTime),
-      lastFailure: activity.lastFailure?.message ?? undefined,
+      lastFailure: await messageOf(activity.lastFailure, converter),
     }),
   }));
+  return await Promise.all(pending);
+}
+
+type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
+
+/** In clear text, also where the failure is encrypted and this client has the codecs. */
+async function messageOf(
+  failure: Failure,
+  converter: LoadedDataConverter,
+): Promise<string | undefined> {
+  if (!failure?.encodedAttributes) return failure?.message ?? undefined;
+  const error = await decodeOptionalFailureToOptionalError(converter, failure).catch(
+    () => undefined,
+  );
+  return error?.message ?? failure.message ?? undefined;
 }
 
 /** A model request that has not ended. */
@@ -74,7 +95,7 @@ export async function modelRequest(
     activityId: request.activityId ?? '',
     attempt: request.attempt ?? 1,
     ...defined({
-      lastFailure: request.lastFailure?.message ?? undefined,
+      lastFailure: await messageOf(request.lastFailure, converter),
       partial: isPartialReply(details) ? details : undefined,
     }),
   };
@@ -108,7 +129,7 @@ export interface TurnDescription {
 
 export async function describeTurn(client: Client, turnId: string): Promise<TurnDescription> {
   const description = await client.workflow.getHandle(turnId).describe();
-  const pending = pendingActivities(description.raw);
+  const pending = await pendingActivities(description.raw, client.options.loadedDataConverter);
   const agent = description.memo?.['agent'];
   return {
     turnId: description.workflowId,

@@ -115,7 +115,7 @@ async function openFeed(
 
   let upcoming = quiet(nextEvents());
   return {
-    pending: pendingActivities(newest.raw),
+    pending: await pendingActivities(newest.raw, loadedDataConverter),
     next: async (deadline) => {
       const news = await beforeDeadline(upcoming, deadline);
       if (news.type === 'late') return news;
@@ -123,7 +123,8 @@ async function openFeed(
       upcoming = quiet(nextEvents());
       return { type: 'events', events: news.value };
     },
-    describe: async () => pendingActivities((await describe(run.runId)).raw),
+    describe: async () =>
+      await pendingActivities((await describe(run.runId)).raw, loadedDataConverter),
     modelRequest: async () =>
       await modelRequest((await describe(run.runId)).raw, loadedDataConverter),
   };

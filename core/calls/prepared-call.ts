@@ -14,6 +14,8 @@ export interface ReadyCall {
   access?: Access;
   /** It waits for a person. */
   approval?: true;
+  /** The worker has an `authorizeDecision`, which is asked about the person's decision. */
+  authorize?: true;
 }
 
 /** There is no such tool, or the input does not match its schema. */

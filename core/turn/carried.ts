@@ -214,7 +214,12 @@ const ACCESS: Shape<Access> = either(
 const MAX_SUMMARY = 1_000;
 
 export const PREPARED_CALL = byType<RecordedPreparedCall | MissingCall>({
-  ready: { summary: text(MAX_SUMMARY), access: optional(ACCESS), approval: optional(oneOf(true)) },
+  ready: {
+    summary: text(MAX_SUMMARY),
+    access: optional(ACCESS),
+    approval: optional(oneOf(true)),
+    authorize: optional(oneOf(true)),
+  },
   invalid: { message: text(), access: optional(ACCESS) },
   refused: { message: text(), access: optional(ACCESS) },
   missing: {},

@@ -14,7 +14,7 @@ import {
 import { TOOL_USE_ID_LIMIT } from '../names.ts';
 import { TURN_ID } from './carried.ts';
 import { findInputProblem } from './input.ts';
-import type { Approve, Completion, CompletionResult, Deny } from './protocol.ts';
+import type { Approve, Authorization, Completion, CompletionResult, Deny } from './protocol.ts';
 import type { TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 
@@ -28,13 +28,17 @@ const decision = {
   callId,
   by: said('say who decides', someText(MAX_TEXT)),
   reason: optional(text(MAX_TEXT)),
+  proof: optional(text(MAX_TEXT)),
 };
 
 const APPROVE = argument(
-  'approve takes one argument: { callId, by, reason?, input? }',
+  'approve takes one argument: { callId, by, reason?, input?, proof? }',
   object<Approve>({ ...decision, input: anything }),
 );
-const DENY = argument('deny takes one argument: { callId, by, reason? }', object<Deny>(decision));
+const DENY = argument(
+  'deny takes one argument: { callId, by, reason?, proof? }',
+  object<Deny>(decision),
+);
 
 const RESULT = said(
   'be a value, or say why the call failed',
@@ -56,6 +60,12 @@ const STEERING = argument(
     input: (value) => findInputProblem(value),
   }),
 );
+
+/** What the worker's `authorizeDecision` said. Somebody may have completed the activity by hand. */
+export const AUTHORIZATION = byType<Authorization>({
+  authorized: {},
+  rejected: { message: text() },
+});
 
 export function findApproveProblem(approve: unknown): string | undefined {
   return misfit(APPROVE, approve, 'the argument of approve');

@@ -38,6 +38,8 @@ export interface Approve {
   reason?: string;
   /** What the call should run with instead of what the model wrote. Checked against the schema. */
   input?: unknown;
+  /** For the worker's `authorizeDecision`, such as a signed token. It stands in history. */
+  proof?: string;
 }
 
 export interface Deny {
@@ -46,7 +48,32 @@ export interface Deny {
   by: string;
   /** Why; the model is told. */
   reason?: string;
+  /** For the worker's `authorizeDecision`, such as a signed token. It stands in history. */
+  proof?: string;
 }
+
+/** A decision that the worker's `authorizeDecision` is asked about. */
+export interface ProposedDecision {
+  turnId: string;
+  /** Of the session that the turn belongs to. */
+  sessionId?: string;
+  /** The `user` that the turn was started with, where search attributes are registered. */
+  user?: string;
+  agent: string;
+  callId: string;
+  tool: string;
+  /** What the call would run with: what the model wrote, or the approver's edited input. */
+  input: unknown;
+  decision: 'approved' | 'denied';
+  /** Who decides, as the client says. */
+  by: string;
+  reason?: string;
+  /** What the client sent along, unchecked. */
+  proof?: string;
+}
+
+/** What became of a proposed decision. */
+export type Authorization = { type: 'authorized' } | { type: 'rejected'; message: string };
 
 /** The end of a call whose tool has left it to somebody outside. */
 export interface Completion {

@@ -6,6 +6,7 @@ import { defineAgent } from '../../agents/define-agent.ts';
 import { defineTool } from '../../agents/define-tool.ts';
 import {
   ANNOUNCE_APPROVAL,
+  AUTHORIZE_DECISION,
   CALL_MODEL,
   CANCEL_TURN,
   PREPARE_CALL,
@@ -51,6 +52,17 @@ describe('the activities of a worker', () => {
     });
 
     expect(Object.keys(activities).toSorted()).toEqual(['get_orders', 'pay', ...OWN].toSorted());
+  });
+
+  test('have one more where decisions are verified', () => {
+    const options = { agents: [agent('support', 'pay')], authorizeDecision: () => true };
+
+    expect(Object.keys(createActivities(options)).toSorted()).toEqual(
+      ['pay', ...OWN, AUTHORIZE_DECISION].toSorted(),
+    );
+    expect(() => createActivities({ ...options, authorizeDecision: 'ana' as never })).toThrow(
+      new DeclarationError('authorizeDecision must be a function; got "ana"'),
+    );
   });
 
   test.for(SPECIAL_NAMES)('have one of their own for a tool that is named %s', (name) => {

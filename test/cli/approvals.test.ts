@@ -19,6 +19,7 @@ beforeAll(async () => {
   environment = await startTestEnvironment({
     agents: [cashier(done)],
     script: cashierScript,
+    authorizeDecision: ({ proof }) => proof !== 'forged' || 'The signature is wrong.',
     workflowBundle: { codePath: inject('workflowBundle') },
   });
 });
@@ -127,6 +128,9 @@ describe('plait approve and deny', () => {
       new RegExp(`\nplait: Call ${ids[0]} of turn ticket-5 was not approved: .*cents.*\n$`),
     );
     expect(wrong.code).toBe(8);
+    const forged = await run('approve', 'ticket-5', '--proof', 'forged');
+    expect(forged.stderr).toMatch(/\nplait: .* was not approved: The signature is wrong\.\n$/);
+    expect(forged.code).toBe(8);
 
     await turn.cancel();
     await turn.result();

@@ -170,6 +170,32 @@ describe('a decision is rejected', () => {
     expect((await turn.result()).calls[0]?.outcome).toBe('succeeded');
   });
 
+  test('where the worker verifies it and does not accept it, in the words of its hook', async () => {
+    await using plait = await startPlait({
+      agents: [cashier()],
+      script: cashierScript,
+      authorizeDecision: ({ by: who, proof }) =>
+        proof === `signed by ${who}` || `${who} has not signed this.`,
+    });
+    const turn = await plait.agents.start('cashier', 'two');
+    const [first, second] = await waitingCalls(turn, 2);
+    const [callId = '', other = ''] = [first?.callId, second?.callId];
+
+    for (const proof of [{}, { proof: 'signed by bob' }]) {
+      const error: unknown = await turn.approve(callId, { by, ...proof }).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(DecisionRejectedError);
+      expect(error).toMatchObject({ callId, reason: `${by} has not signed this.` });
+    }
+    await expect(turn.deny(callId, { by: 'eve' })).rejects.toThrow('eve has not signed this.');
+    await turn.approve(callId, { by, proof: `signed by ${by}` });
+    await turn.deny(other, { by, proof: `signed by ${by}` });
+
+    expect((await turn.result()).calls.map(({ approval }) => approval)).toEqual([
+      { decision: 'approved', by, at: expect.any(String) as string },
+      { decision: 'denied', by, at: expect.any(String) as string },
+    ]);
+  });
+
   test('for an input that no payload can hold, which would wedge the turn', async () => {
     await using plait = await start();
     const turn = await plait.agents.start('cashier', 'one');

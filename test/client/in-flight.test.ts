@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { AgentClient, SendRejectedError, WorkerUnavailableError } from '../../client/index.ts';
+import { whileBusy } from '../../client/in-flight.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -112,3 +113,25 @@ test('without a worker, all decisions fail together and not one after the other'
     /^No worker answered for turn .* Check that one runs on task queue /,
   );
 });
+function failedTask(): WorkerUnavailableError {
+  const details =
+    'Unable to perform workflow execution update due to unexpected workflow task failure.';
+  const cause = Object.assign(new Error(), { code: 9, details });
+  return new WorkerUnavailableError(['t'], 'No worker answered.', { cause });
+}
+
+test.each([true, false])(
+  'a request whose workflow task failed is sent again only where a worker answers: %s',
+  async (answers) => {
+    let sent = 0;
+    const request = () => {
+      sent += 1;
+      return sent < 3 ? Promise.reject(failedTask()) : Promise.resolve('taken');
+    };
+    const taken = whileBusy('t', request, () => Promise.resolve(answers));
+    expect(await taken.catch((error: unknown) => String(error))).toMatch(
+      answers ? /^taken$/ : /No worker answered/,
+    );
+    expect(sent).toBe(answers ? 3 : 1);
+  },
+);

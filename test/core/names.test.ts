@@ -22,6 +22,7 @@ describe('the name of a tool', () => {
       names.READ_TRANSCRIPT,
       names.PREPARE_CALL,
       names.ANNOUNCE_APPROVAL,
+      names.AUTHORIZE_DECISION,
       names.PRESENT_RESULT,
     ]) {
       expect(own).not.toMatch(names.TOOL_NAME_PATTERN);

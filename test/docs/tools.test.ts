@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -17,11 +17,12 @@ import { createCrmWorker } from './crm-worker.ts';
 import { decideAll } from './decide.ts';
 import { office } from './office.ts';
 import { delivered } from './print.ts';
+import { acceptsSigned, proofOf } from './signed-decisions.ts';
 import { payAllOrStop } from './start-strict.ts';
 
 const { PENDING_ACTIVITY_STATE_PAUSED } = proto.temporal.api.enums.v1.PendingActivityState;
 
-const guide = testGuide('docs/tools.md', 9);
+const guide = testGuide('docs/tools.md', 10);
 
 /** The bank, the CRM and the printer. */
 const payments = new Map<string, unknown>();
@@ -227,4 +228,24 @@ test('a turn may be started with another policy', async () => {
   expect(said).toMatch(
     /^stopped after 3 messages: .*The bank rejected the payment: \\"no money\\"/,
   );
+});
+
+test('a signature counts for one decision', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const accepts = acceptsSigned(publicKey);
+  const decision = {
+    turnId: 'turn-1',
+    callId: 'toolu_1',
+    decision: 'approved',
+    by: 'ana',
+    input: { cents: 5 },
+  } as const;
+  const proof = proofOf(decision, privateKey);
+
+  expect(accepts({ ...decision, proof })).toBe(true);
+  const others = [{ input: { cents: 6 } }, { by: 'eve' }, { decision: 'denied' as const }];
+  for (const other of [...others, { callId: 'toolu_2' }, { proof: '' }, { proof: 'x' }]) {
+    expect(accepts({ ...decision, proof, ...other })).toMatch(/not signed/);
+  }
+  expect(accepts(decision)).toMatch(/not signed/);
 });

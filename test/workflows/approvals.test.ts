@@ -253,49 +253,62 @@ describe('a decision', () => {
 
   const LIMIT_MS = 1_500;
   const rivals = ['its expiry', 'a cancel', 'the batch timeout'] as const;
-  test.each(rivals)('that races with %s is accepted or rejected, never both', async (rival) => {
-    const runs: unknown[] = [];
-    const pay = writer('pay', ({ n }) => runs.push(n), {
-      ...always,
-      ...(rival === 'its expiry' ? { approvalTimeout: LIMIT_MS } : {}),
-    });
-    const agent = agentWith([pay], rival === 'the batch timeout' ? { batchTimeout: LIMIT_MS } : {});
-    await using plait = await startPlait({
-      agents: [agent],
-      script: ({ userText, round }) =>
-        round > 0 ? say('Done.') : callTools([['pay', { n: userText }, 'toolu_pay']]),
-    });
-    await Promise.all(
-      Array.from({ length: 12 }, async (_unused, n) => {
-        const began = Date.now();
-        const turn = await plait.agents.start(agent, String(n));
-        const [call] = await until(
-          () => turn.approvals(),
-          // On a busy machine its time may be up before anybody has seen it.
-          (calls) => calls.length === 1 || Date.now() > began + LIMIT_MS,
-        );
-        const left = call === undefined ? 0 : Date.parse(call.requestedAt) + LIMIT_MS - Date.now();
-        if (rival !== 'a cancel') await sleep(Math.max(0, left - 30 + n * 5));
-        const edited = n % 3 === 0 ? { input: { n: String(n), edited: true } } : {};
-        const [error] = await Promise.all([
-          rejection(turn.approve('toolu_pay', { by, ...edited })),
-          rival === 'a cancel' ? turn.cancel() : undefined,
-        ]);
-        const { calls } = await turn.result();
-        const [{ outcome, approval } = { outcome: '', approval: undefined }] = calls;
-        if (error === undefined) {
-          expect(approval?.decision).toBe('approved');
-          expect(outcome).not.toBe('denied');
-        } else {
-          expect(error).toBeInstanceOf(DecisionRejectedError);
-          expect(error.message).not.toMatch(/activity/i);
-          expect(approval?.decision).not.toBe('approved');
-          expect(runs).not.toContain(String(n));
-        }
-        expect(await approvalsInMemo(turn)).toBe(0);
-      }),
-    );
-  });
+  const races = rivals.flatMap((rival) => [
+    [rival, 'as it is'] as const,
+    [rival, 'verified'] as const,
+  ]);
+  test.each(races)(
+    'that races with %s is accepted or rejected, never both: %s',
+    async (rival, how) => {
+      const runs: unknown[] = [];
+      const pay = writer('pay', ({ n }) => runs.push(n), {
+        ...always,
+        ...(rival === 'its expiry' ? { approvalTimeout: LIMIT_MS } : {}),
+      });
+      const agent = agentWith(
+        [pay],
+        rival === 'the batch timeout' ? { batchTimeout: LIMIT_MS } : {},
+      );
+      await using plait = await startPlait({
+        agents: [agent],
+        script: ({ userText, round }) =>
+          round > 0 ? say('Done.') : callTools([['pay', { n: userText }, 'toolu_pay']]),
+        ...(how === 'verified' ? { authorizeDecision: () => true } : {}),
+      });
+      await Promise.all(
+        Array.from({ length: 12 }, async (_unused, n) => {
+          const began = Date.now();
+          const turn = await plait.agents.start(agent, String(n));
+          const [call] = await until(
+            () => turn.approvals(),
+            // On a busy machine its time may be up before anybody has seen it.
+            (calls) => calls.length === 1 || Date.now() > began + LIMIT_MS,
+          );
+          const left =
+            call === undefined ? 0 : Date.parse(call.requestedAt) + LIMIT_MS - Date.now();
+          if (rival !== 'a cancel') await sleep(Math.max(0, left - 30 + n * 5));
+          const edited = n % 3 === 0 ? { input: { n: String(n), edited: true } } : {};
+          const [error] = await Promise.all([
+            rejection(turn.approve('toolu_pay', { by, ...edited })),
+            rival === 'a cancel' ? turn.cancel() : undefined,
+          ]);
+          const { calls } = await turn.result();
+          const [{ outcome, approval } = { outcome: '', approval: undefined }] = calls;
+          if (error === undefined) {
+            expect(approval?.decision).toBe('approved');
+            expect(outcome).not.toBe('denied');
+          } else {
+            expect(error).toBeInstanceOf(DecisionRejectedError);
+            expect(error.message).not.toMatch(/activity/i);
+            expect(approval?.decision).not.toBe('approved');
+            expect(runs).not.toContain(String(n));
+          }
+          // A decision that came with the reply was made before lists could show the call.
+          expect((await approvalsInMemo(turn)) ?? 0).toBe(0);
+        }),
+      );
+    },
+  );
 
   test('whose edited input has been checked in the task that ends its time is rejected', async () => {
     const runs: unknown[] = [];

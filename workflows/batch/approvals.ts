@@ -23,6 +23,7 @@ import type { ApprovalRequest, Approve, Deny } from '../../core/turn/protocol.ts
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
 import type { SeenUpdates } from '../updates.ts';
 import { othersFirst } from '../updates.ts';
+import { findAuthorizationProblem } from './authorize.ts';
 import { prepareEdited } from './prepare.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
@@ -38,6 +39,8 @@ export interface ApprovalQuestion {
   timeout: number;
   /** Whether the agent has an `onApproval`. */
   announce: boolean;
+  /** Whether a decision counts only if the worker's `authorizeDecision` accepts it. */
+  authorize: boolean;
   /** How large an edited input may be now, in bytes of JSON. */
   roomForInput: () => number;
   /** Called once, unless the question is withdrawn. `prepared` where the input was edited. */
@@ -47,9 +50,9 @@ export interface ApprovalQuestion {
 interface Waiting {
   question: ApprovalQuestion;
   request: ApprovalRequest;
-  /** Who is about to decide, while an edited input is checked. */
+  /** Who is about to decide, while an edited input or the decision itself is checked. */
   deciding?: string;
-  /** Of its timer, and of the check of an edited input: both end when the call waits no more. */
+  /** Of its timer, and of what is checked about a decision: they end when the call waits no more. */
   scope: CancellationScope;
 }
 
@@ -183,10 +186,18 @@ export class Approvals {
     const written = canonicalJson(waiting.request.input);
     // Forms send the whole input back, changed or not.
     const isEdited = input !== undefined && canonicalJson(input) !== written;
-    const prepared = isEdited ? await this.prepare(waiting, approve, input) : undefined;
-    // Its time may have been up in the same task in which the check came back.
-    this.rejectClosed(callId);
     const edited = isEdited ? input : undefined;
+    const { question } = waiting;
+    let prepared: ReadyCall | undefined;
+    if (isEdited || question.authorize) {
+      await this.whileDeciding(waiting, approve, async () => {
+        if (isEdited) prepared = await prepare(waiting, approve, input);
+        await authorize(waiting, 'approved', approve);
+      });
+    }
+    this.rejectClosed(callId);
+    // Others may have been edited meanwhile.
+    if (isEdited) rejectTooLarge(input, question);
     const record = { decision: 'approved', by, ...defined({ reason, input: edited }) } as const;
     this.seen.add(APPROVE_UPDATE, approve);
     this.close(callId, record, `it was approved by ${by}`, prepared);
@@ -195,28 +206,29 @@ export class Approvals {
   private async deny(deny: Deny): Promise<void> {
     await othersFirst();
     if (this.seen.has(DENY_UPDATE, deny)) return;
-    this.find(deny);
+    const waiting = this.find(deny);
+    if (waiting.question.authorize) {
+      await this.whileDeciding(waiting, deny, () => authorize(waiting, 'denied', deny));
+      this.rejectClosed(deny.callId);
+    }
     this.seen.add(DENY_UPDATE, deny);
     const { callId, by, reason } = deny;
     const record = { decision: 'denied', by, ...defined({ reason }) } as const;
     this.close(callId, record, `it was denied by ${by}`);
   }
 
-  private async prepare(
+  /**
+   * Checks a decision; others about the call are rejected meanwhile. Afterwards its time may be up all the
+   * same, in the task in which the check came back: look at `rejectClosed` again.
+   */
+  private async whileDeciding(
     waiting: Waiting,
-    { callId, by }: Approve,
-    input: unknown,
-  ): Promise<ReadyCall> {
-    const { question, scope } = waiting;
-    const { agent, call } = question;
-    rejectTooLarge(input, question);
+    { callId, by }: Approve | Deny,
+    check: () => Promise<void>,
+  ): Promise<void> {
     waiting.deciding = by;
     try {
-      const prepared = await scope.run(() => prepareEdited(agent, { ...call, input }, by));
-      if (prepared.type === 'invalid') throw rejected(prepared.message);
-      // Others may have been edited meanwhile.
-      rejectTooLarge(input, question);
-      return prepared;
+      await waiting.scope.run(check);
     } catch (error) {
       this.rejectClosed(callId);
       if (isCancellation(error)) throw rejected(`${callId} no longer waits: it was cancelled.`);
@@ -237,6 +249,33 @@ export class Approvals {
     this.withdraw(callId, because);
     waiting.question.decided({ ...decision, at: new Date().toISOString() }, prepared);
   }
+}
+
+async function prepare({ question }: Waiting, { by }: Approve, input: unknown): Promise<ReadyCall> {
+  rejectTooLarge(input, question);
+  const { agent, call } = question;
+  const prepared = await prepareEdited(agent, { ...call, input }, by);
+  if (prepared.type === 'invalid') throw rejected(prepared.message);
+  return prepared;
+}
+
+/** Throws when the worker's `authorizeDecision` does not accept a decision. */
+async function authorize(
+  { question, request }: Waiting,
+  decision: 'approved' | 'denied',
+  { by, reason, proof, input = request.input }: Approve,
+): Promise<void> {
+  if (!question.authorize) return;
+  const problem = await findAuthorizationProblem({
+    agent: question.agent,
+    callId: request.callId,
+    tool: request.tool,
+    input,
+    decision,
+    by,
+    ...defined({ reason, proof }),
+  });
+  if (problem !== undefined) throw rejected(problem);
 }
 
 /** An Update that our client has not sent may hold anything. */

@@ -139,6 +139,7 @@ class BatchRun {
       round,
       timeout: approvalTimeout(call),
       announce: agent.announcesApprovals === true,
+      authorize: call.prepared.authorize === true,
       roomForInput: () => this.roomForInput(),
       decided: (record, prepared) => this.scope.run(() => this.decide(call, record, prepared)),
     });

@@ -23,6 +23,8 @@ describe('a decision', () => {
       { ...decision, reason: 'x'.repeat(10_001) },
       'reason must be a text of at most 10000 characters',
     ],
+    [{ ...decision, proof: 'signed' }, undefined],
+    [{ ...decision, proof: { token: 'signed' } }, 'proof must be a text of at most 10000'],
   ])('%j', ([given, problem]) => {
     if (problem === undefined) {
       expect(findApproveProblem(given)).toBeUndefined();

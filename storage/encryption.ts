@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { DataConverter, PayloadCodec } from '@temporalio/common';
+import { given } from '../core/arguments.ts';
+import { isRecord } from '../core/json.ts';
+import { InvalidStorageError } from './errors.ts';
+
+/** The module beside this one: `.ts` in the repository, `.js` in the package. */
+export const FAILURE_CONVERTER = failureConverterBeside(import.meta.url);
+
+/** In a program that is bundled into one CommonJS file, a module has no URL. */
+export function failureConverterBeside(url: string | undefined): string | undefined {
+  if (url === undefined || !url.startsWith('file:')) return undefined;
+  const file = `./failure-converter.${url.endsWith('.ts') ? 'ts' : 'js'}`;
+  const path = fileURLToPath(new URL(file, url));
+  return existsSync(path) ? path : undefined;
+}
+
+/**
+ * The data converter for workers and clients that keep everything encrypted: the codecs encode every
+ * payload and, unlike codecs alone, the messages and stack traces of failures, so what tools throw is not
+ * in clear text in history. Several codecs encode in their order. docs/encryption.md says what stays in
+ * clear text.
+ *
+ * Give it to `createWorker`, to Temporal's `Client` or the `AgentClient`, to `startTestEnvironment` and
+ * `replayHistories`, and its `failureConverterPath` to `bundleWorkflowCode`. With a storage:
+ * `withStorage(encryptedBy(codec), storage)`.
+ *
+ * Throws an `InvalidStorageError` for what is not a codec, and in a program that is bundled into one file.
+ *
+ * @example
+ * const dataConverter = encryptedBy(codec);
+ * const worker = await createWorker({ agents: [support], dataConverter });
+ * const agents = new AgentClient({ dataConverter });
+ */
+export function encryptedBy(...codecs: PayloadCodec[]): DataConverter {
+  const wrong = codecs.findIndex((codec) => !isCodec(codec));
+  if (codecs.length === 0 || wrong !== -1) {
+    throw new InvalidStorageError(
+      `encryptedBy: give it one PayloadCodec or more, with encode and decode; got ${codecs.length === 0 ? 'none' : given(codecs[wrong])}`,
+    );
+  }
+  if (FAILURE_CONVERTER === undefined) throw new InvalidStorageError(BUNDLED);
+  return { payloadCodecs: codecs, failureConverterPath: FAILURE_CONVERTER };
+}
+
+const BUNDLED =
+  'encryptedBy: its failure converter is not beside it. A program that is bundled into one file does not have it, and a worker loads it from a file of its own. Leave plait and @temporalio/* out of the bundle.';
+
+function isCodec(codec: unknown): boolean {
+  return (
+    isRecord(codec) &&
+    typeof codec['encode'] === 'function' &&
+    typeof codec['decode'] === 'function'
+  );
+}
