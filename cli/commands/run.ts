@@ -47,13 +47,14 @@ export async function runCommand(
   const client = await connectTo(configuredTarget(), clientStorage(storage));
   try {
     if (start !== undefined) await requireWorker(client, taskQueue);
-    const turn =
+    const result =
       start === undefined
-        ? agentClient(client, taskQueue).getTurn(turnId)
-        : await startTurn(client, start.agent, start.text, options);
-    const result = await follow(turn, timeout, (snapshots) =>
-      withAgent(client, turn, taskQueue, snapshots),
-    );
+        ? await follow(agentClient(client, taskQueue).getTurn(turnId), timeout)
+        : await followNew(
+            client,
+            await startTurn(client, start.agent, start.text, options),
+            options,
+          );
     return result === LEFT ? EXIT_CODES.stillRunning : report(result, json);
   } finally {
     await client.connection.close();
@@ -78,11 +79,22 @@ function agentClient(client: Client, taskQueue: string): AgentClient {
   return new AgentClient({ client, taskQueue, onWarning: sayWarning });
 }
 
+/** `follow` for a turn that this command has started: where no worker can have its agent, it is cancelled. */
+function followNew(
+  client: Client,
+  turn: TurnHandle,
+  { taskQueue, timeout }: RunOptions,
+): Promise<TurnResult | typeof LEFT> {
+  return follow(turn, timeout, (snapshots) => withAgent(client, turn, taskQueue, snapshots));
+}
+
+type Checked = (snapshots: AsyncIterable<TurnSnapshot>) => AsyncIterable<TurnSnapshot>;
+
 /** Shows the turn until it ends or the time is up. */
 async function follow(
   turn: TurnHandle,
   timeout: number | undefined,
-  checked: (snapshots: AsyncIterable<TurnSnapshot>) => AsyncIterable<TurnSnapshot>,
+  checked: Checked = (snapshots) => snapshots,
 ): Promise<TurnResult | typeof LEFT> {
   const style = styleFor(process.stderr);
   const leaving = new AbortController();
