@@ -1,3 +1,5 @@
+import { wrap } from './text.ts';
+
 /** The exit codes of `plait`. Scripts rely on them, so a code never changes its meaning. */
 export const EXIT_CODES = {
   ok: 0,
@@ -30,13 +32,18 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   interrupted: 'ended by a second Ctrl-C',
 };
 
-/** For `plait --help`. */
-export function exitCodeHelp(): string {
-  const lines = (Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[]).map(
-    (name) => `  ${String(EXIT_CODES[name]).padEnd(5)}${MEANINGS[name]}`,
+/** For `plait --help`, wrapped for a terminal of so many columns; not for a pipe. */
+export function exitCodeHelp(columns: number = Number.POSITIVE_INFINITY): string {
+  const names = Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[];
+  const lines = names.flatMap((name) =>
+    wrap(MEANINGS[name], columns - INDENT - 1).map(
+      (line, i) => `  ${(i === 0 ? String(EXIT_CODES[name]) : '').padEnd(INDENT - 2)}${line}`,
+    ),
   );
   return ['Exit codes:', ...lines].join('\n');
 }
+
+const INDENT = 7;
 
 /**
  * A problem that the user can solve. It is printed as one line that says what to do, without a stack

@@ -3,6 +3,7 @@ import { DeclarationError } from '../agents/declaration-error.ts';
 import {
   DecisionRejectedError,
   InvalidSessionError,
+  SearchAttributesMissingError,
   SendRejectedError,
   SessionBusyError,
   SessionClosedError,
@@ -43,6 +44,7 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
 
 const REJECTED = [
   DecisionRejectedError,
+  SearchAttributesMissingError,
   SendRejectedError,
   SessionBusyError,
   SessionClosedError,

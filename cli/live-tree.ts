@@ -28,11 +28,14 @@ interface Row {
 }
 
 const MARGIN = '  ';
-/** The icon, the spaces between the parts, and the last column, which stays empty. */
-const ICON_AND_GAPS = 7;
+const GAP = '  ';
+/** The icon, the space behind it, and the last column, which stays empty. */
+const ICON_AND_LAST = 3;
 const TIME_COLUMNS = 9;
 const NAME_COLUMNS = 28;
 const DETAIL_COLUMNS = 24;
+/** Less would cut most words. */
+const DETAIL_LEAST = 12;
 /** Narrower bars show nothing useful. */
 const BAR_COLUMNS = 12;
 
@@ -54,31 +57,36 @@ export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
       colour(iconOf(state, row.model, now)),
       ' ',
       fit(row.name, layout.name - columnsOf(row.guide)),
-      '  ',
-      style.dim(fit(row.detail, layout.detail)),
-      '  ',
-      colour(bar(row.step, axis)),
-      timeOf(row.step, now).padStart(TIME_COLUMNS),
+      ...(layout.detail === 0 ? [] : [GAP, style.dim(fit(row.detail, layout.detail))]),
+      ...(layout.bar === 0 ? [] : [GAP, colour(bar(row.step, axis))]),
+      ...(layout.time === 0 ? [] : [timeOf(row.step, now).padStart(layout.time)]),
     ];
     return [line.join('').trimEnd(), ...messageLines(row, options, colour)];
   });
 }
 
-/** Columns of the parts of a line. In a narrow terminal, bars are left out first, then details. */
+/** Columns of the parts of a line. A narrow terminal lacks first bars, then details, then times: not names. */
 interface Layout {
   name: number;
   detail: number;
   bar: number;
+  time: number;
 }
 
 function layoutOf(rows: readonly Row[], columns: number): Layout {
-  const free = columns - MARGIN.length - ICON_AND_GAPS - TIME_COLUMNS;
-  const widestName = widest(rows, (row) => row.guide + row.name);
+  const free = columns - MARGIN.length - ICON_AND_LAST;
+  const widestName = Math.min(
+    NAME_COLUMNS,
+    widest(rows, (row) => row.guide + row.name),
+  );
   const widestDetail = widest(rows, (row) => row.detail);
-  const name = Math.min(NAME_COLUMNS, free, widestName);
-  const detail = Math.min(DETAIL_COLUMNS, free - name, widestDetail);
-  const bar = free - name - detail;
-  return { name, detail, bar: bar >= BAR_COLUMNS ? bar : 0 };
+  const time = widestName + TIME_COLUMNS <= free ? TIME_COLUMNS : 0;
+  const name = Math.min(widestName, free - time);
+  const afterName = free - time - name - GAP.length;
+  const showsDetail = afterName >= Math.min(widestDetail, DETAIL_LEAST);
+  const detail = showsDetail ? Math.min(DETAIL_COLUMNS, afterName, widestDetail) : 0;
+  const bar = afterName - (detail === 0 ? 0 : detail + GAP.length);
+  return { name, detail, bar: bar >= BAR_COLUMNS ? bar : 0, time };
 }
 
 function rowsOf({ round, model, calls }: RoundSnapshot): Row[] {
@@ -156,7 +164,7 @@ function axisOf(turn: TurnSnapshot, columns: number, now: number): Axis {
 }
 
 function bar({ start, end }: ActivitySnapshot, axis: Axis): string {
-  if (axis.columns === 0 || start === undefined) return ' '.repeat(axis.columns);
+  if (start === undefined) return ' '.repeat(axis.columns);
   const columnOf = (time: number): number => {
     const share = (time - axis.start) / (axis.end - axis.start);
     return Math.round(Math.min(1, Math.max(0, share)) * axis.columns);

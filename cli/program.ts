@@ -2,15 +2,22 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { duration } from '../agents/check-options.ts';
 import { inexactText } from '../core/calls/texts.ts';
 import { inexactOf } from '../core/conversation/exact-json.ts';
+import type { ListedStatus } from '../client/lists.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
+import type { SessionStatus } from '../core/session/protocol.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
 import type { ChatCommandOptions } from './commands/chat.ts';
 import type { DecisionOptions } from './commands/decide.ts';
+import type { DescribeOptions } from './commands/describe.ts';
 import type { InitOptions } from './commands/init.ts';
+import type { RunOptions } from './commands/run.ts';
+import type { SessionsCommandOptions } from './commands/sessions.ts';
 import type { StorageGcOptions } from './commands/storage-gc.ts';
+import type { TurnsCommandOptions } from './commands/turns.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
+import { version } from './version.ts';
 
 // Each command is imported when it runs: Temporal's worker is a large native library, and `--help` and
 // `run` do not need it.
@@ -31,15 +38,23 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   };
   const program = new Command('plait')
     .description('Claude agents whose every turn is a durable Temporal workflow.')
+    .version(version(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
-    .addHelpText('after', `\n${exitCodeHelp()}\n\n${ENVIRONMENT}`);
+    .addHelpText('after', ({ error }) => {
+      const { columns } = error ? process.stderr : process.stdout;
+      return `\n${exitCodeHelp(columns)}\n\n${ENVIRONMENT}`;
+    });
   addDemo(program, exitWith);
   addInit(program, exitWith);
   addDev(program, exitWith);
   addWorker(program, exitWith);
   addRun(program, exitWith);
   addChat(program, exitWith);
+  addTurns(program, exitWith);
+  addSessions(program, exitWith);
+  addDescribe(program, exitWith);
+  addCancel(program, exitWith);
   addApprovals(program, exitWith);
   addApprove(program, exitWith);
   addDeny(program, exitWith);
@@ -150,17 +165,22 @@ function addRun(program: Command, exitWith: ExitWith): void {
   program
     .command('run')
     .description('start a turn, show it, and print its answer')
-    .argument('<agent>', 'name of the agent')
-    .argument('<text>', 'what the user says')
+    .argument('[agent]', 'name of the agent; not needed for an existing turn')
+    .argument('[text]', 'what the user says')
     .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
     .option('--json', 'print the whole result as JSON')
     .option('--timeout <duration>', 'wait at most this long, for example 60s', milliseconds)
-    .option('--turn-id <id>', 'workflow id; with that of an existing turn, wait for it')
+    .option('--turn-id <id>', 'workflow id; alone, wait for the turn that has it', someText)
     .option('--context <json>', 'data for the tools, which the model does not see', json)
     .option(...STORAGE_OPTION)
-    .action(async (agent: string, text: string, options: { taskQueue: string }) => {
+    .action(async (agent: string | undefined, text: string | undefined, options: RunOptions) => {
+      const start = agent === undefined || text === undefined ? undefined : { agent, text };
+      if (start === undefined && (agent !== undefined || options.turnId === undefined)) {
+        const missing = agent === undefined ? 'agent' : 'text';
+        program.error(`error: missing required argument '${missing}'`);
+      }
       const { runCommand } = await import('./commands/run.ts');
-      await exitWith(runCommand(agent, text, options));
+      await exitWith(runCommand(start, options));
     });
 }
 
@@ -195,6 +215,68 @@ const STORAGE_OPTION = [
   '--storage <where>',
   'storage of the workers (default: PLAIT_STORAGE, or that of plait dev in this directory)',
 ] as const;
+
+function addTurns(program: Command, exitWith: ExitWith): void {
+  addList(program.command('turns').description('list the newest turns, those that run first'))
+    .option('--status <status>', 'such as running, completed, failed', oneOf(TURN_STATUSES))
+    .option('--stop-reason <reason>', 'such as end_turn, cancelled, max_rounds', someText)
+    .option(...STORAGE_OPTION)
+    .action(async (options: TurnsCommandOptions) => {
+      const { turnsCommand } = await import('./commands/turns.ts');
+      await exitWith(turnsCommand(options));
+    });
+}
+
+const TURN_STATUSES: readonly ListedStatus[] = [
+  'running',
+  'completed',
+  'failed',
+  'cancelled',
+  'terminated',
+  'timedOut',
+];
+const SESSION_STATUSES: readonly SessionStatus[] = ['idle', 'busy', 'closed'];
+
+function addSessions(program: Command, exitWith: ExitWith): void {
+  addList(program.command('sessions').description('list the sessions, the open ones first'))
+    .option('--status <status>', SESSION_STATUSES.join(', '), oneOf(SESSION_STATUSES))
+    .action(async (options: SessionsCommandOptions) => {
+      const { sessionsCommand } = await import('./commands/sessions.ts');
+      await exitWith(sessionsCommand(options));
+    });
+}
+
+function addList(command: Command): Command {
+  return command
+    .option('--agent <name>', 'only of this agent', someText)
+    .option('--user <name>', 'only for this user', someText)
+    .option('--limit <number>', 'how many at most', wholeNumber, 20)
+    .option('--json', 'print a JSON array');
+}
+
+function addDescribe(program: Command, exitWith: ExitWith): void {
+  program
+    .command('describe')
+    .description('say what a turn or a session is doing, and what it waits for')
+    .argument('<id>', 'the id of a turn or a session')
+    .option('--json', 'print all that is known as JSON')
+    .option(...STORAGE_OPTION)
+    .action(async (id: string, options: DescribeOptions) => {
+      const { describeCommand } = await import('./commands/describe.ts');
+      await exitWith(describeCommand(id, options));
+    });
+}
+
+function addCancel(program: Command, exitWith: ExitWith): void {
+  program
+    .command('cancel')
+    .description('ask a turn to stop, or the turn that a session runs')
+    .argument('<id>', 'the id of a turn or a session')
+    .action(async (id: string) => {
+      const { cancelCommand } = await import('./commands/cancel.ts');
+      await exitWith(cancelCommand(id));
+    });
+}
 
 function addApprovals(program: Command, exitWith: ExitWith): void {
   program
@@ -289,6 +371,13 @@ const WEEK_MS = 7 * 86_400_000;
 function someText(text: string): string {
   if (text.trim() !== '') return text;
   throw new InvalidArgumentError('It must not be blank.');
+}
+
+function oneOf(values: readonly string[]): (text: string) => string {
+  return (text) => {
+    if (values.includes(text)) return text;
+    throw new InvalidArgumentError(`It must be one of ${values.join(', ')}.`);
+  };
 }
 
 function port(text: string): number {

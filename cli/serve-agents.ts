@@ -14,7 +14,7 @@ import { styleFor } from './style.ts';
 import { installRuntime } from './temporal-runtime.ts';
 import type { TemporalTarget } from './temporal-target.ts';
 import { connectTo } from './temporal-target.ts';
-import { agentFields, field, hasKey, NO_KEY_WARNING } from './worker-report.ts';
+import { agentFields, field } from './worker-report.ts';
 
 export interface ServeOptions {
   target: TemporalTarget;
@@ -49,7 +49,6 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   if (storage !== undefined) say(field('storage', storage.location, style));
   for (const line of agentFields(agents, style)) say(line);
   if (model !== undefined) say(field('model', model.description, style));
-  else if (!hasKey()) say(field('warning', style.yellow(NO_KEY_WARNING), style));
 
   // Only now: the native runtime keeps a process without a worker alive.
   installRuntime(styleFor(process.stderr));

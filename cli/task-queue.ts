@@ -29,18 +29,33 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
   );
 }
 
+/** Whether one worker alone runs the activities of this task queue, so that no other can have an agent. */
+export async function hasOneWorker(client: Client, taskQueue: string): Promise<boolean> {
+  return (await pollersOf(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)) === 1;
+}
+
 async function hasPoller(
   client: Client,
   name: string,
   taskQueueType: TaskQueueType,
 ): Promise<boolean> {
+  return (await pollersOf(client, name, taskQueueType)) > 0;
+}
+
+/** The workers that poll, by their identities. */
+async function pollersOf(
+  client: Client,
+  name: string,
+  taskQueueType: TaskQueueType,
+): Promise<number> {
   const { namespace } = client.options;
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name },
     taskQueueType,
   });
-  return (pollers ?? []).some(
+  const live = (pollers ?? []).filter(
     ({ lastAccessTime }) => Date.now() - (optionalTsToMs(lastAccessTime) ?? 0) < LIVE_MS,
   );
+  return new Set(live.map(({ identity }) => identity)).size;
 }

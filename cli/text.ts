@@ -15,7 +15,7 @@ export function fit(text: string, columns: number): string {
   return cut + ' '.repeat(Math.max(0, columns - columnsOf(cut)));
 }
 
-/** Cut to the columns, with an ellipsis. */
+/** Cut to the columns, with an ellipsis: behind a whole word, unless that would cost half of the text. */
 export function cutTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   if (columns < 1) return '';
@@ -24,7 +24,8 @@ export function cutTo(text: string, columns: number): string {
     if (columnsOf(cut) + columnsOf(segment) > columns - 1) break;
     cut += segment;
   }
-  return `${cut.trimEnd()}…`;
+  const words = text[cut.length] === ' ' ? cut : cut.slice(0, cut.lastIndexOf(' ') + 1);
+  return `${(words.length * 2 > cut.length ? words : cut).trimEnd()}…`;
 }
 
 /**
@@ -101,11 +102,12 @@ export function paragraphs(text: string, columns: number): string[] {
     .flatMap((line) => (/^\s|\S\s{2,}\S|^[|`]/.test(line) ? [line] : wrap(line, columns - 1)));
 }
 
-/** `402 ms`, `1.51 s`, `2 min 5 s`. */
+/** `402 ms`, `1.51 s`, `2 min 5 s`, `3 h 20 min`. */
 export function durationText(milliseconds: number): string {
   const whole = Math.max(0, Math.round(milliseconds));
   if (whole < 1_000) return `${whole} ms`;
   if (whole < 60_000) return `${(whole / 1_000).toFixed(2)} s`;
+  if (whole >= 3_600_000) return spanText(whole);
   const seconds = Math.round(whole / 1_000);
   const rest = seconds % 60;
   return `${Math.floor(seconds / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;

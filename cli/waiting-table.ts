@@ -1,7 +1,7 @@
 import { summarize } from '../activities/tools/prepare-calls.ts';
 import type { WaitingCall } from '../client/waiting-calls.ts';
 import type { Style } from './style.ts';
-import { columnsOf, cutTo, fit, oneLine, spanText, visibleJson } from './text.ts';
+import { columnsOf, cutTo, fit, oneLine, spanText, visibleJson, wrap } from './text.ts';
 
 export interface TableOptions {
   /** Width of the terminal; `undefined` without one. */
@@ -32,6 +32,8 @@ export function drawWaiting(calls: readonly WaitingCall[], options: TableOptions
   for (const call of byAge) turns.set(call.turnId, [...(turns.get(call.turnId) ?? []), call]);
   const rows = new Map(byAge.map((call) => [call, cellsOf(call, options.now)]));
   const widths = widthsOf([HEADINGS, ...rows.values()], columns);
+  const width = widths.reduce((sum, one) => sum + one + GAP.length, 0);
+  const fits = MARGIN.length + width - GAP.length < columns;
   const lineOf = (cells: readonly string[]): string =>
     MARGIN +
     cells
@@ -41,10 +43,23 @@ export function drawWaiting(calls: readonly WaitingCall[], options: TableOptions
   const lines = [...turns].flatMap(([turnId, ofTurn]) => {
     const agent = ofTurn[0]?.agent;
     const about = agent === undefined ? '' : style.dim(`  ${oneLine(agent)}`);
-    const calls = ofTurn.map((call) => lineOf(rows.get(call) ?? []));
+    const calls = ofTurn.flatMap((call) => {
+      const cells = rows.get(call) ?? [];
+      return fits ? [lineOf(cells)] : blockOf(cells, columns);
+    });
     return [style.bold(oneLine(turnId)) + about, ...calls];
   });
-  return [style.dim(lineOf(HEADINGS)), ...lines];
+  return fits ? [style.dim(lineOf(HEADINGS)), ...lines] : lines;
+}
+
+/** The cells of a call below each other, for a terminal that is too narrow for a table. */
+function blockOf(
+  [callId = '', tool = '', input = '', waiting = '', expires = '']: readonly string[],
+  columns: number,
+): string[] {
+  const about = [`${tool}(${input})`, `waiting ${waiting}, expires in ${expires}`];
+  const lines = about.flatMap((text) => wrap(text, columns - MARGIN.length * 2 - 1));
+  return [MARGIN + callId, ...lines.map((line) => MARGIN + MARGIN + line)];
 }
 
 function cellsOf(call: WaitingCall, now: number): string[] {

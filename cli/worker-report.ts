@@ -16,11 +16,3 @@ export function agentFields(agents: readonly AgentDefinition[], style: Style): s
     return field('agent', `${style.bold(name)} with ${cutTo(names, 200)}`, style);
   });
 }
-
-/** Whether the environment has a key for the Messages API. */
-export function hasKey(env = process.env): boolean {
-  return ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'].some((name) => (env[name] ?? '') !== '');
-}
-
-export const NO_KEY_WARNING =
-  'ANTHROPIC_API_KEY is not set. To go on without a key: plait dev <module> --model scripted';

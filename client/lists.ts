@@ -1,6 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import type { TypedSearchAttributes } from '@temporalio/common';
-import { optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import { given, optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
@@ -14,8 +14,11 @@ import {
 } from '../core/search-attributes.ts';
 import type { SessionStatus } from '../core/session/protocol.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
+import type { Usage } from '../core/turn/usage.ts';
+import { endOfTurn } from './end-of-turn.ts';
 import { InvalidSessionError, SearchAttributesMissingError } from './errors.ts';
 import type { TurnStatus } from './follow/events.ts';
+import { inOrder } from './in-order.ts';
 import { aboutServer, invalidArgument } from './temporal-errors.ts';
 
 /** A list has the last run of a turn, never one that has continued as new. */
@@ -30,6 +33,11 @@ export interface ListTurnsOptions {
   stopReason?: StopReason;
   /** The status of the turn. @default any */
   status?: ListedStatus;
+  /**
+   * Also reads the end of each turn that has ended, for `usage`, `costUSD`, and a `stopReason` that needs no
+   * search attribute. One more request for each, and no Action. @default false
+   */
+  usage?: boolean;
 }
 
 export interface ListedTurn {
@@ -39,8 +47,12 @@ export interface ListedTurn {
   /** `undefined` also where the search attributes were not registered when the turn was started. */
   user: string | undefined;
   status: ListedStatus;
-  /** Of a completed turn that was started with search attributes. */
+  /** Of a completed turn that was started with search attributes, or that was listed with `usage`. */
   stopReason?: StopReason;
+  /** With the option `usage`, of a completed or failed turn whose result can be read here. */
+  usage?: Usage;
+  /** The same in USD, where the agent has `prices`. */
+  costUSD?: number;
   startTime: Date;
   closeTime?: Date;
 }
@@ -82,17 +94,31 @@ export async function* listTurns(
   client: Client,
   options: ListTurnsOptions,
 ): AsyncGenerator<ListedTurn, void, undefined> {
-  checkTexts(options, InvalidTurnError);
-  const { agent, user, stopReason, status } = options;
+  checkOptions(options, InvalidTurnError);
+  const { agent, user, stopReason, status, usage } = options;
+  if (usage !== undefined && typeof usage !== 'boolean') {
+    throw new InvalidTurnError(`usage must be true or false; got ${given(usage)}`);
+  }
   const wanted = [
     ...keyword(AGENT_ATTRIBUTE, agent),
     ...keyword(USER_ATTRIBUTE, user),
     ...keyword(STOP_REASON_ATTRIBUTE, stopReason),
   ];
   const executionStatus = status === undefined ? undefined : STATUS_NAMES[status];
-  for await (const run of listWorkflows(client, TURN_WORKFLOW, wanted, executionStatus)) {
-    yield listedTurn(run);
-  }
+  const runs = listWorkflows(client, TURN_WORKFLOW, wanted, executionStatus);
+  if (usage === true) yield* inOrder(runs, (run) => withEnd(client, listedTurn(run), run));
+  else for await (const run of runs) yield listedTurn(run);
+}
+
+async function withEnd(
+  client: Client,
+  turn: ListedTurn,
+  { runId }: WorkflowExecutionInfo,
+): Promise<ListedTurn> {
+  const { status, turnId } = turn;
+  if (status !== 'completed' && status !== 'failed') return turn;
+  const { stopReason, usage, costUSD } = (await endOfTurn(client, turnId, runId)) ?? {};
+  return { ...turn, ...defined({ stopReason, usage, costUSD }) };
 }
 
 /** The sessions of the namespace. */
@@ -100,7 +126,7 @@ export async function* listSessions(
   client: Client,
   options: ListSessionsOptions,
 ): AsyncGenerator<ListedSession, void, undefined> {
-  checkTexts(options, InvalidSessionError);
+  checkOptions(options, InvalidSessionError);
   const { agent, user, status } = options;
   const wanted = [...keyword(AGENT_ATTRIBUTE, agent), ...keyword(USER_ATTRIBUTE, user)];
   // A session that was terminated could not set its status to `closed`.
@@ -117,11 +143,11 @@ export async function* listSessions(
   }
 }
 
-/** Every option of a list is a text. An empty one finds nothing. */
-function checkTexts(options: object, Invalid: new (message: string) => Error): void {
+/** Every other option of a list is a text. An empty one finds nothing. */
+function checkOptions(options: object, Invalid: new (message: string) => Error): void {
   rejectIf(Invalid, recordProblem('options', options));
   for (const [name, value] of Object.entries(options)) {
-    if (value !== '') rejectIf(Invalid, optionalTextProblem(name, value));
+    if (value !== '' && name !== 'usage') rejectIf(Invalid, optionalTextProblem(name, value));
   }
 }
 

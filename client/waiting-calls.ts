@@ -6,6 +6,7 @@ import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import { queryTurn } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
+import { inOrder } from './in-order.ts';
 import { aboutServer, invalidArgument, ranOutOfTime } from './temporal-errors.ts';
 
 export interface ApprovalsOptions {
@@ -23,9 +24,6 @@ export interface WaitingCall extends ApprovalRequest {
   /** Known where the turn was started by an `AgentClient`. */
   agent: string | undefined;
 }
-
-/** How many turns are asked at the same time. */
-const AT_ONCE = 10;
 
 /** The calls of one turn that wait for a person; none when the turn has ended. */
 export async function approvalRequests(client: Client, turnId: string): Promise<ApprovalRequest[]> {
@@ -82,23 +80,6 @@ async function* waitingTurns(
       cause: error,
     });
   }
-}
-
-/** Works on up to `AT_ONCE` items at the same time, and yields the results in the items' order. */
-async function* inOrder<T, R>(
-  items: AsyncIterable<T>,
-  work: (item: T) => Promise<R>,
-): AsyncGenerator<R> {
-  const begun: Promise<R>[] = [];
-  for await (const item of items) {
-    const result = work(item);
-    // The loop awaits it later, and gets the rejection then.
-    result.catch(() => undefined);
-    begun.push(result);
-    const first = begun.length === AT_ONCE ? begun.shift() : undefined;
-    if (first !== undefined) yield await first;
-  }
-  for (const result of begun) yield await result;
 }
 
 /**

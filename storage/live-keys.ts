@@ -20,6 +20,8 @@ export interface LiveKeysOptions {
   ignoreUnreadable?: readonly string[];
   /** Called for each workflow or schedule of which something was left out. */
   onUnreadable?: (left: UnreadableHistory) => void;
+  /** Called again and again with how many workflows and schedules have been read. */
+  onProgress?: (read: number) => void;
 }
 
 /** gRPC status: the server has deleted the workflow, because its retention time is over. */
@@ -59,8 +61,10 @@ export async function* liveKeys(
     recordProblem('liveKeys: the client', client),
     recordProblem('liveKeys: the options', options),
   );
-  const { namespaces = [client.options.namespace], ignoreUnreadable = [], onUnreadable } = options;
+  const { namespaces = [client.options.namespace], ignoreUnreadable = [] } = options;
+  const { onUnreadable, onProgress } = options;
   const reader = new KeyReader(client);
+  let read = 0;
   for (const namespace of namespaces) {
     for await (const sources of chunks(sourcesOf(client, namespace))) {
       const found = await Promise.all(
@@ -73,6 +77,7 @@ export async function* liveKeys(
             throw new UnreadableHistoryError(left, { cause: error });
           });
           if (left !== undefined) onUnreadable?.(left);
+          onProgress?.((read += 1));
           return keys;
         }),
       );

@@ -21,6 +21,8 @@ export interface SweepOptions {
   removeAll?: boolean;
   /** Remove nothing, and report what would be removed. @default false */
   dryRun?: boolean;
+  /** Called again and again with how many objects have been listed, and then removed. */
+  onProgress?: (progress: { listed: number; removed: number }) => void;
 }
 
 export interface Tally {
@@ -53,7 +55,7 @@ export async function sweep(
     recordProblem('sweep: the storage', storage),
     recordProblem('sweep: the options', options),
   );
-  const { live, writtenBefore, removeAll = false, dryRun = false } = options;
+  const { live, writtenBefore, removeAll = false, dryRun = false, onProgress } = options;
   const report = { removed: tally(), needed: tally(), young: tally() };
   // Listed before `live` is called: whatever is written from now on is young.
   const old = new Map<string, number>();
@@ -64,7 +66,9 @@ export async function sweep(
       young.add(key);
       count(report.young, bytes);
     }
+    onProgress?.({ listed: old.size + young.size, removed: 0 });
   }
+  const listed = old.size + young.size;
   let needed = false;
   for await (const key of live()) {
     needed ||= young.has(key);
@@ -82,6 +86,7 @@ export async function sweep(
     for (const key of batch) {
       count(removed.has(key) ? report.removed : report.young, old.get(key) ?? 0);
     }
+    onProgress?.({ listed, removed: report.removed.objects });
   }
   return report;
 }

@@ -225,6 +225,15 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
         ['circular', circular],
       ],
     ],
+    [
+      'listTurns usage',
+      (v) => drain(agents.listTurns({ usage: v as Any })),
+      [
+        ['null', null],
+        ['5n', 5n],
+        ['circular', circular],
+      ],
+    ],
     ['listSessions', (v) => drain(agents.listSessions(v as Any)), NOT_OBJECTS],
     [
       'listSessions user',

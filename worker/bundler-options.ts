@@ -53,7 +53,40 @@ type BundlerOptions = NonNullable<WorkerOptions['bundlerOptions']>;
 /**
  * Makes a worker load the modules of Plait's workflows once instead of for every turn, so that their
  * functions stay compiled. The modules keep nothing in variables, so turns do not see each other.
+ *
+ * What webpack reports is one line, and its warnings and errors.
  */
-export function preloaded(options: BundlerOptions = {}): BundlerOptions {
-  return { ...options, preloadModules: [...(options.preloadModules ?? []), WORKFLOWS] };
+export function preloaded({
+  preloadModules = [],
+  webpackConfigHook = (config) => config,
+  ...others
+}: BundlerOptions = {}): BundlerOptions {
+  return {
+    ...others,
+    preloadModules: [...preloadModules, WORKFLOWS],
+    webpackConfigHook: (config) => {
+      const hooked = webpackConfigHook(config);
+      return { ...hooked, plugins: [...(hooked.plugins ?? []), shortReport] };
+    },
+  };
 }
+
+type WebpackConfig = Parameters<NonNullable<BundlerOptions['webpackConfigHook']>>[0];
+type WebpackPlugin = Extract<
+  NonNullable<WebpackConfig['plugins']>[number],
+  { apply: (...args: never[]) => void }
+>;
+
+/**
+ * The worker logs what `toString` of the report returns, some twenty lines about every module. It asks for
+ * them itself, and has no option for its logger, so only the report can be shorter.
+ */
+const shortReport: WebpackPlugin = {
+  apply(compiler) {
+    compiler.hooks.done.tap('plait', (stats) => {
+      const whole = stats.toString.bind(stats);
+      stats.toString = () =>
+        whole({ preset: 'errors-warnings', version: true, timings: true, errorDetails: true });
+    });
+  },
+};

@@ -2,7 +2,7 @@ import { msToNumber } from '@temporalio/common/lib/time.js';
 import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { Worker, WorkerOptions } from '@temporalio/worker';
-import { GracefulShutdownPeriodExpiredError, NativeConnection } from '@temporalio/worker';
+import { GracefulShutdownPeriodExpiredError, NativeConnection, Runtime } from '@temporalio/worker';
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
 import type { AbandonedTool } from '../activities/tools/attempt.ts';
@@ -19,6 +19,7 @@ import {
   requireWorkflows,
   WORKFLOWS,
 } from './bundler-options.ts';
+import { asksModel, hasCredential, NO_CREDENTIAL } from './credential.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
 /** Plait's options, and every option of Temporal's worker. What you give replaces Plait's defaults. */
@@ -124,6 +125,8 @@ function workflowsOf({
  * TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, profiles), by default to localhost:7233. To run your own workflows
  * too, give `workflowsPath`, and export `plait/workflows` from that file.
  *
+ * Warns, by the logger of Temporal's `Runtime`, when it is to ask the model and finds no credential.
+ *
  * Throws a `DeclarationError` for agents and options that contradict each other, a
  * `StorageUnavailableError` when it cannot write and read the storage, and Temporal's `TransportError`
  * when it cannot reach the server. `run()` rejects with Temporal's `GracefulShutdownPeriodExpiredError`
@@ -175,6 +178,9 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
       ...defined({ dataConverter: converter }),
     };
     const worker = await serveQueues(queues, needed, forAll, limits);
+    if (asksModel(agents, taskQueue, queues) && !hasCredential(anthropic)) {
+      Runtime.instance().logger.warn(NO_CREDENTIAL);
+    }
     afterRun(worker, async () => {
       // Nobody else can close it, and an open connection may keep the process alive for ever.
       await owned?.close();

@@ -6,6 +6,7 @@ import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { takesSystemMessages } from '../../agents/model-features.ts';
 import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
+import { closest } from '../../core/closest.ts';
 import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import type { Budget } from '../../core/turn/budget.ts';
@@ -111,5 +112,7 @@ export function agentOfTurn(registry: AgentRegistry, name: string): AgentDefinit
 
 function notRegistered(registry: AgentRegistry, name: string): string {
   const known = registry.names.join(', ') || 'none';
-  return `No agent is named ${JSON.stringify(name)} on the workers of task queue ${JSON.stringify(activityInfo().taskQueue)} (known: ${known}). Check the name, or start a worker that has it.`;
+  const meant = closest(name, registry.names);
+  const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
+  return `No agent is named ${JSON.stringify(name)} on the workers of task queue ${JSON.stringify(activityInfo().taskQueue)} (known: ${known}).${hint} Check the name, or start a worker that has it.`;
 }

@@ -8,7 +8,7 @@ import { requireWorker } from '../task-queue.ts';
 import type { TemporalTarget } from '../temporal-target.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { findUi } from '../ui-link.ts';
-import { hasKey, NO_KEY_WARNING } from '../worker-report.ts';
+import { hasCredential, NO_CREDENTIAL } from '../../worker/credential.ts';
 
 /** What a chat talks to: running workers, its own worker (`--dev`), or the example (`--demo`). */
 export interface Backend {
@@ -101,7 +101,7 @@ async function openDev(
     cleanups.push(async () => client.connection.close());
     const staysUp = server.origin !== 'started';
     const about = { agent: name, taskQueue, uiUrl: server.uiUrl, staysUp };
-    const hints = hasKey() ? [] : [NO_KEY_WARNING];
+    const hints = hasCredential() ? [] : [NO_CREDENTIAL];
     return { ...(await backendOf(client, server, about)), hints, close };
   } catch (error) {
     await close();

@@ -4,6 +4,7 @@ import type { WaitingCall } from '../../client/waiting-calls.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { progressOn } from '../progress.ts';
 import { say, sayAside } from '../say.ts';
 import { styleFor } from '../style.ts';
 import { visibleJson } from '../text.ts';
@@ -21,12 +22,18 @@ export async function approvalsCommand(options: ApprovalsCommandOptions): Promis
   try {
     const calls: WaitingCall[] = [];
     let silent: WorkerUnavailableError | undefined;
+    const progress = progressOn(process.stderr);
     try {
-      for await (const call of new AgentClient({ client }).approvals()) calls.push(call);
+      for await (const call of new AgentClient({ client }).approvals()) {
+        calls.push(call);
+        progress.show(`${calls.length} calls …`);
+      }
     } catch (error) {
       // The calls that other workers reported are printed first.
       if (!(error instanceof WorkerUnavailableError)) throw error;
       silent = error;
+    } finally {
+      progress.clear();
     }
     if (options.json === true) say(visibleJson(calls, 2));
     else if (calls.length > 0) sayTable(calls);

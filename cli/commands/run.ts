@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import { AgentClient } from '../../client/agent-client.ts';
 import { TemporalUnavailableError, WorkerUnavailableError } from '../../client/errors.ts';
 import type { StartTurnOptions } from '../../client/options.ts';
+import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { Message } from '../../core/conversation/messages.ts';
 import { mapData, STORED_FROM } from '../../core/conversation/stored-data.ts';
@@ -19,6 +20,8 @@ import { styleFor } from '../style.ts';
 import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { durationText, oneLine, printable, visibleJson } from '../text.ts';
+import { withAgent } from '../unknown-agent.ts';
+import { usageText } from '../usage-text.ts';
 
 export interface RunOptions {
   taskQueue: string;
@@ -32,18 +35,27 @@ export interface RunOptions {
 
 const LEFT = Symbol('left');
 
-/** `plait run`: starts a turn, shows it on stderr, and prints its text or its result on stdout. */
+/**
+ * `plait run`: starts a turn, or takes one that exists; shows it on stderr, and prints its text or its
+ * result on stdout.
+ */
 export async function runCommand(
-  agent: string,
-  text: string,
+  start: { agent: string; text: string } | undefined,
   options: RunOptions,
 ): Promise<ExitCode> {
-  const client = await connectTo(configuredTarget(), clientStorage(options.storage));
+  const { taskQueue, turnId = '', timeout, json = false, storage } = options;
+  const client = await connectTo(configuredTarget(), clientStorage(storage));
   try {
-    await requireWorker(client, options.taskQueue);
-    const turn = await startTurn(client, agent, text, options);
-    const result = await follow(turn, options.timeout);
-    return result === LEFT ? EXIT_CODES.stillRunning : report(result, options.json === true);
+    if (start !== undefined) await requireWorker(client, taskQueue);
+    const result =
+      start === undefined
+        ? await follow(agentClient(client, taskQueue).getTurn(turnId), timeout)
+        : await followNew(
+            client,
+            await startTurn(client, start.agent, start.text, options),
+            options,
+          );
+    return result === LEFT ? EXIT_CODES.stillRunning : report(result, json);
   } finally {
     await client.connection.close();
   }
@@ -60,20 +72,36 @@ function startTurn(
   { taskQueue, turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
   const options: StartTurnOptions = defined({ turnId, context });
-  return new AgentClient({ client, taskQueue, onWarning: sayWarning }).start(agent, text, options);
+  return agentClient(client, taskQueue).start(agent, text, options);
 }
+
+function agentClient(client: Client, taskQueue: string): AgentClient {
+  return new AgentClient({ client, taskQueue, onWarning: sayWarning });
+}
+
+/** `follow` for a turn that this command has started: where no worker can have its agent, it is cancelled. */
+function followNew(
+  client: Client,
+  turn: TurnHandle,
+  { taskQueue, timeout }: RunOptions,
+): Promise<TurnResult | typeof LEFT> {
+  return follow(turn, timeout, (snapshots) => withAgent(client, turn, taskQueue, snapshots));
+}
+
+type Checked = (snapshots: AsyncIterable<TurnSnapshot>) => AsyncIterable<TurnSnapshot>;
 
 /** Shows the turn until it ends or the time is up. */
 async function follow(
   turn: TurnHandle,
   timeout: number | undefined,
+  checked: Checked = (snapshots) => snapshots,
 ): Promise<TurnResult | typeof LEFT> {
   const style = styleFor(process.stderr);
   const leaving = new AbortController();
   const left = new Promise<typeof LEFT>((resolve) => {
     leaving.signal.addEventListener('abort', () => resolve(LEFT));
   });
-  const goesOn = `The turn goes on. To wait for it again, run the same command with --turn-id ${oneLine(turn.turnId)}`;
+  const goesOn = `The turn goes on. To wait for it again: plait run --turn-id ${oneLine(turn.turnId)}`;
   const stopListening = onSignals(
     () => {
       sayAside(
@@ -99,7 +127,8 @@ async function follow(
       : setTimeout(() => leaving.abort(), timeout);
   sayAside(style.dim(`turn ${oneLine(turn.turnId)}`));
   try {
-    const shown = showTurn(turn.watch({ signal: leaving.signal }), process.stderr, style);
+    const snapshots = checked(turn.watch({ signal: leaving.signal }));
+    const shown = showTurn(snapshots, process.stderr, style);
     const result = turn.result();
     // Awaited below, when the tree has shown how the turn ended.
     result.catch(() => undefined);
@@ -137,7 +166,8 @@ function report(result: TurnResult, json: boolean): ExitCode {
   // Separates the tree from the answer when both go to a terminal.
   if (process.stdout.isTTY && process.stderr.isTTY) sayAside('');
   if (text !== '') say(text);
-  const { stopReason, stopDetails } = result;
+  const { stopReason, stopDetails, usage, costUSD } = result;
+  sayAside(styleFor(process.stderr).dim(usageText(usage, costUSD)));
   if (stopReason === 'end_turn' || stopReason === 'stop_sequence') return EXIT_CODES.ok;
   const said = typeof stopDetails === 'string' ? oneLine(stopDetails) : visibleJson(stopDetails);
   const details = stopDetails === undefined ? '' : `: ${said}`;

@@ -7,6 +7,7 @@ import type { SweepReport, Tally } from '../../storage/sweep.ts';
 import { sweep } from '../../storage/sweep.ts';
 import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { progressOn } from '../progress.ts';
 import { say } from '../say.ts';
 import { clientStorage } from '../storage-setting.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
@@ -43,23 +44,37 @@ export async function storageGcCommand(options: StorageGcOptions): Promise<ExitC
   }
   await checkListing(storage);
   const client = await connectTo(configuredTarget(), storage);
+  const progress = progressOn(process.stderr);
   try {
     const writtenBefore = new Date(Date.now() - olderThan);
     const ignored: UnreadableHistory[] = [];
     const onUnreadable = (left: UnreadableHistory) => void ignored.push(left);
     const live = () =>
-      liveKeys(client, { onUnreadable, ...defined({ namespaces, ignoreUnreadable }) });
-    const report = await sweep(storage, { live, writtenBefore, removeAll, dryRun }).catch(
-      (error: unknown) => {
-        if (!(error instanceof NothingNeededError)) throw error;
-        const message = `${error.message} To remove it all anyway, add --remove-all.`;
-        throw new CliError(EXIT_CODES.rejected, message, { cause: error });
-      },
-    );
+      liveKeys(client, {
+        onUnreadable,
+        onProgress: (read) => progress.show(`${read} workflows read …`),
+        ...defined({ namespaces, ignoreUnreadable }),
+      });
+    const report = await sweep(storage, {
+      live,
+      writtenBefore,
+      removeAll,
+      dryRun,
+      onProgress: ({ listed, removed }) =>
+        progress.show(
+          removed === 0 ? `${listed} objects listed …` : `${removed} objects removed …`,
+        ),
+    }).catch((error: unknown) => {
+      if (!(error instanceof NothingNeededError)) throw error;
+      const message = `${error.message} To remove it all anyway, add --remove-all.`;
+      throw new CliError(EXIT_CODES.rejected, message, { cause: error });
+    });
+    progress.clear();
     for (const line of reportLines(report, storage.location, writtenBefore, dryRun)) say(line);
     for (const line of ignoredLines(ignored)) say(line);
     return EXIT_CODES.ok;
   } finally {
+    progress.clear();
     await client.connection.close();
     await storage.close();
   }

@@ -64,6 +64,14 @@ describe('the tree of a turn', () => {
     }
   });
 
+  it('keeps names whole in a narrow terminal, and leaves out the rest', () => {
+    const turn = turnWith([call('get_orders_of_last_year')]);
+    const [, wide] = draw(turn, 50);
+    expect(wide).toBe('  └ ✔ get_orders_of_last_year   500 ms');
+    const [, narrow] = draw(turn, 30);
+    expect(narrow).toBe('  └ ✔ get_orders_of_last_year');
+  });
+
   it('does not let the text of arguments or errors move the cursor', () => {
     const evil = '\u001B[2J\u0007gone\r\n';
     const lines = draw(turnWith([call('a', { summary: evil, state: 'failed', message: evil })]));

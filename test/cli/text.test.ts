@@ -19,6 +19,7 @@ describe('text for a terminal', () => {
     [1_512, '1.51 s'],
     [60_000, '1 min'],
     [125_400, '2 min 5 s'],
+    [12_000_000, '3 h 20 min'],
     [-3, '0 ms'],
   ])('writes %d milliseconds as %s', (milliseconds, text) => {
     expect(durationText(milliseconds)).toBe(text);
@@ -29,6 +30,12 @@ describe('text for a terminal', () => {
     expect(cutTo('顧客の名前', 6)).toBe('顧客…');
     expect(fit('顧客', 6)).toBe('顧客  ');
     expect(cutTo('short', 5)).toBe('short');
+  });
+
+  it('is cut behind a whole word, unless that would cost half of it', () => {
+    expect(cutTo('order: A-17, cents: 12000', 24)).toBe('order: A-17, cents:…');
+    expect(cutTo('one two three', 8)).toBe('one two…');
+    expect(cutTo('a very_long_word', 12)).toBe('a very_long…');
   });
 
   it('is broken into lines at spaces', () => {

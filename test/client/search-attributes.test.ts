@@ -105,6 +105,14 @@ describe('where the search attributes are registered', () => {
       startTime: expect.any(Date) as Date,
       closeTime: expect.any(Date) as Date,
     });
+    const { usage } = await done.result();
+    const withUsage = [];
+    for await (const turn of agents.listTurns({ usage: true })) withUsage.push(turn);
+    expect(withUsage).toEqual(all.map((turn) => expect.objectContaining(turn) as unknown));
+    const usages = Object.fromEntries(withUsage.map((turn) => [turn.turnId, turn.usage]));
+    expect(usages['done']).toEqual(usage);
+    expect(usages['lost']?.output_tokens).toBe(0);
+    expect(usages['open']).toBeUndefined();
     expect(all.find(({ turnId }) => turnId === 'open')).toEqual({
       turnId: 'open',
       agent: 'tester',

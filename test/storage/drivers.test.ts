@@ -292,8 +292,13 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
 
     const dry = await sweep(storage, { ...options, dryRun: true });
     expect(await listed(storage)).toHaveLength(3);
-    const report = await sweep(storage, options);
+    const progress: unknown[] = [];
+    const report = await sweep(storage, { ...options, onProgress: (one) => progress.push(one) });
 
+    expect(progress.slice(-2)).toEqual([
+      { listed: 3, removed: 0 },
+      { listed: 3, removed: 1 },
+    ]);
     expect(report).toEqual(dry);
     expect(report).toMatchObject({
       removed: { objects: 1 },

@@ -240,12 +240,16 @@ describe('a payload that cannot be read', () => {
     const needed = await store(storage, 'needed');
     await record(client, [{ claim: { key: needed } }]);
     const left: UnreadableHistory[] = [];
+    const progress: number[] = [];
 
     const live = await keysIn(client, {
       ignoreUnreadable: ['Other', 'Order'],
       onUnreadable: (one) => left.push(one),
+      onProgress: (read) => progress.push(read),
     });
 
+    expect(progress).toEqual(progress.map((_, i) => i + 1));
+    expect(progress.length).toBeGreaterThanOrEqual(2);
     expect(live).toEqual(new Set([needed, 'c'.repeat(64), 'd'.repeat(64)]));
     expect(left).toEqual([
       {

@@ -1,4 +1,4 @@
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, Runtime } from '@temporalio/worker';
 import { expect, inject, onTestFinished, test, vi } from 'vitest';
 import { WORKFLOWS } from '../../worker/bundler-options.ts';
 import { createWorker } from '../../worker/index.ts';
@@ -10,6 +10,7 @@ async function workerWith(options: Partial<CreateWorkerOptions>) {
   const connection = await NativeConnection.connect({ address: inject('temporalAddress') });
   const worker = await createWorker({
     agents: [agentWith([])],
+    anthropic: { apiKey: 'test' },
     connection,
     namespace: 'default',
     taskQueue: 'options',
@@ -30,12 +31,34 @@ test('a tuner replaces the default number of calls at once', async () => {
   expect((await workerWith({ tuner })).getState()).toBe('INITIALIZED');
 });
 
-test('the workflows are loaded once, not for every turn', async () => {
+test('the workflows are loaded once, not for every turn, and bundled with one line of report', async () => {
+  const info = vi.spyOn(Runtime.instance().logger, 'info');
+  onTestFinished(() => info.mockRestore());
+  const hooked: unknown[] = [];
   const { options } = await workerWith({
     workflowsPath: WORKFLOWS,
-    bundlerOptions: { preloadModules: ['@temporalio/common'] },
+    bundlerOptions: {
+      preloadModules: ['@temporalio/common'],
+      webpackConfigHook: (config) => (hooked.push(config), config),
+    },
   });
   expect(options.bundlerOptions?.preloadModules).toEqual(['@temporalio/common', WORKFLOWS]);
+  expect(hooked).toHaveLength(1);
+  const reports = info.mock.calls.map(([message]) => message);
+  expect(reports.filter((message) => message.includes('webpack'))).toEqual([
+    expect.stringMatching(/^webpack [\d.]+ compiled successfully in \d+ ms$/),
+  ]);
+});
+
+test('a worker without a credential warns, and one with a client does not', async () => {
+  const warn = vi.spyOn(Runtime.instance().logger, 'warn');
+  onTestFinished(() => warn.mockRestore());
+  vi.stubEnv('ANTHROPIC_API_KEY', '');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await workerWith({});
+  expect(warn).not.toHaveBeenCalled();
+  await workerWith({ taskQueue: 'credential', anthropic: {} });
+  expect(warn.mock.calls).toEqual([[expect.stringContaining('ANTHROPIC_API_KEY is not set')]]);
 });
 
 test('a longer grace time moves the forced end as well', async () => {
