@@ -45,20 +45,18 @@ async function sendEvents(
   turnId: string,
   { request, response, inputs = false, keepAlive = 15_000 }: Exchange,
 ): Promise<void> {
-  const write = (text: string) => {
-    if (!response.headersSent) {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
-    }
-    response.write(text);
-  };
   const gone = new AbortController();
   response.on('close', () => gone.abort());
-  const comments = setInterval(() => write(': keep-alive\n\n'), keepAlive);
+  const turn = agents.getTurn(turnId);
+  await turn.describe(); // throws for an unknown turn, while the answer can still be 404
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
+  response.flushHeaders();
+  const comments = setInterval(() => response.write(': keep-alive\n\n'), keepAlive);
   const afterReply = Number(request.headers['last-event-id']) || 0;
   try {
-    for await (const event of agents.getTurn(turnId).stream({ signal: gone.signal, afterReply })) {
+    for await (const event of turn.stream({ signal: gone.signal, afterReply })) {
       const data = JSON.stringify(inputs ? event : withoutInputs(event));
-      write(`${idOf(event)}data: ${data}\n\n`);
+      response.write(`${idOf(event)}data: ${data}\n\n`);
     }
   } finally {
     clearInterval(comments);
