@@ -350,6 +350,21 @@ test.for([
   expect(areMessages(given)).toBe(are);
 });
 
+test.for([
+  ['a text', 'no such order'] as const,
+  ['texts', [text('no such'), text('order')]] as const,
+])('a session begins with an error that is %s', ([, content]) => {
+  const failed = result('toolu_1', { is_error: true, content });
+  const messages = [
+    user(text('a')),
+    assistant(call('toolu_1')),
+    user(failed),
+    assistant(text('b')),
+  ];
+  expect(findOpeningProblem(messages)).toBeUndefined();
+  expect(rejectedByServer([...messages, next])).toBeUndefined();
+});
+
 // What the API says of it is not known.
 test('an error that leaves its content out is rejected like an empty one', () => {
   const failed = { type: 'tool_result', tool_use_id: 'toolu_1', is_error: true };
