@@ -1,19 +1,16 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { DataConverter, PayloadCodec } from '@temporalio/common';
 import { given } from '../core/arguments.ts';
 import { isRecord } from '../core/json.ts';
 import { InvalidStorageError } from './errors.ts';
+import { moduleBeside } from './module-beside.ts';
 
-/** The module beside this one: `.ts` in the repository, `.js` in the package. */
 export const FAILURE_CONVERTER = failureConverterBeside(import.meta.url);
 
-/** In a program that is bundled into one CommonJS file, a module has no URL. */
+/** `undefined` where it is not there: in a program that is bundled into one file. */
 export function failureConverterBeside(url: string | undefined): string | undefined {
-  if (url === undefined || !url.startsWith('file:')) return undefined;
-  const file = `./failure-converter.${url.endsWith('.ts') ? 'ts' : 'js'}`;
-  const path = fileURLToPath(new URL(file, url));
-  return existsSync(path) ? path : undefined;
+  const path = moduleBeside(url, './failure-converter');
+  return path !== undefined && existsSync(path) ? path : undefined;
 }
 
 /**

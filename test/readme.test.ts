@@ -1,31 +1,22 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, inject, onTestFinished, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { startMessagesServer } from '../testing/messages-server.ts';
 import { callTools, say } from '../testing/replies.ts';
 import { conversation } from '../testing/script.ts';
+import { folderInProject, PROJECT } from './fixtures/project-folder.ts';
 
 const execute = promisify(execFile);
-const root = fileURLToPath(new URL('..', import.meta.url));
 const programsOf = (page: string) =>
-  [...readFileSync(join(root, page), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
+  [...readFileSync(join(PROJECT, page), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
     ([, code]) => code ?? '',
   );
 const blocks = ['README.md', 'docs/basics.md'].flatMap(programsOf);
 
-/** A folder inside the project, so that the code finds the package by its name. */
-function newFolder(): string {
-  mkdirSync(join(root, '.plait'), { recursive: true });
-  const folder = mkdtempSync(join(root, '.plait', 'readme-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
 test('every program of the README and of docs/basics.md compiles', async () => {
-  const folder = newFolder();
+  const folder = folderInProject('readme');
   expect(blocks.length).toBeGreaterThanOrEqual(5);
   for (const [i, code] of blocks.entries()) writeFileSync(join(folder, `block-${i}.ts`), code);
   const agent =
@@ -39,7 +30,7 @@ test('every program of the README and of docs/basics.md compiles', async () => {
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config));
 
   await execute(process.execPath, [
-    join(root, 'node_modules/typescript/bin/tsc'),
+    join(PROJECT, 'node_modules/typescript/bin/tsc'),
     '-p',
     folder,
   ]).catch((error: unknown) => {
@@ -48,7 +39,7 @@ test('every program of the README and of docs/basics.md compiles', async () => {
 });
 
 test('the first program of the README runs as it stands', async () => {
-  const folder = newFolder();
+  const folder = folderInProject('readme');
   await using model = await startMessagesServer({
     script: conversation('What did customer 1234 order?', [
       callTools({ get_orders: { customer_id: 1234 } }),

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Agent } from '../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../agents/define-tool.ts';
+import { aborted } from './aborted.ts';
 
 /** One attempt of a call, which a fault handles instead of the tool. */
 export interface FaultyAttempt {
@@ -89,12 +90,7 @@ export function delay(milliseconds: number): ToolFault {
 
 /** Runs until its signal aborts: on a timeout, a cancel or a shutdown. */
 export function hang(): ToolFault {
-  return ({ ctx: { signal } }) =>
-    new Promise((_resolve, reject) => {
-      const stop = () => reject(signal.reason as Error);
-      if (signal.aborted) stop();
-      else signal.addEventListener('abort', stop, { once: true });
-    });
+  return ({ ctx: { signal } }) => aborted(signal);
 }
 
 /** Returns something that cannot be given to the model, or nothing. */

@@ -1,20 +1,18 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import type { WorkerOptions } from '@temporalio/worker';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { FAILURE_CONVERTER } from '../storage/encryption.ts';
 import { failureConverter } from '../storage/failure-converter.ts';
+import { moduleBeside } from '../storage/module-beside.ts';
 
 const NOWHERE = 'the folder of plait/workflows';
 
-/** The workflows beside this folder: `.ts` in the repository, `.js` in the package. */
+/** The workflows beside this folder. */
 export const WORKFLOWS = workflowsBeside(import.meta.url);
 
-/** In a program that is bundled into one CommonJS file, a module has no URL. */
 export function workflowsBeside(url: string | undefined): string {
-  if (url === undefined || !url.startsWith('file:')) return NOWHERE;
-  return fileURLToPath(new URL(`../workflows/index.${url.endsWith('.ts') ? 'ts' : 'js'}`, url));
+  return moduleBeside(url, '../workflows/index') ?? NOWHERE;
 }
 
 /**

@@ -14,7 +14,7 @@ import { modelAnswer } from '../../core/conversation/model-call.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import { heartbeatRecord } from '../../core/failures.ts';
-import { isRecord } from '../../core/json.ts';
+import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
@@ -153,11 +153,14 @@ function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): v
     const message = answers?.messages.get(call.id) ?? call.message ?? 'It has no result.';
     call.end = isSettled(call.state) ? (call.end ?? at) : at;
     setState(call, outcome, message);
-    const decision = [...draft.decisions.values()].findLast(({ callId }) => callId === call.id);
-    if (outcome === 'denied' && decision?.approval.decision === 'denied') {
-      call.approval = decision.approval;
-    }
+    if (outcome === 'denied') Object.assign(call, defined({ approval: denialOf(draft, call) }));
   }
+}
+
+/** The newest decision about the call, where it is a denial. */
+function denialOf({ decisions }: SnapshotDraft, { id }: CallSnapshot): CallSnapshot['approval'] {
+  const decision = [...decisions.values()].findLast(({ callId }) => callId === id);
+  return decision?.approval.decision === 'denied' ? decision.approval : undefined;
 }
 
 /** Of a call whose activity does not say how it was answered, in a turn that an earlier version ran. */

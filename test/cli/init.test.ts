@@ -1,26 +1,17 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { createProject, packageName } from '../../cli/commands/init.ts';
+import { folderInProject, PROJECT } from '../fixtures/project-folder.ts';
 
 const execute = promisify(execFile);
-const root = resolve(fileURLToPath(new URL('../..', import.meta.url)));
-
-/** A folder inside this project, so that a project in it finds zod and tsx. */
-function emptyFolder(): string {
-  mkdirSync(join(root, '.plait'), { recursive: true });
-  const folder = mkdtempSync(join(root, '.plait', 'init-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 test('a new project compiles, and its test passes', async () => {
-  const folder = emptyFolder();
-  await createProject(folder, { plait: root });
+  const folder = folderInProject('init');
+  await createProject(folder, { plait: PROJECT });
 
   const files = await readdir(folder);
   expect(files.toSorted()).toEqual([
@@ -35,12 +26,12 @@ test('a new project compiles, and its test passes', async () => {
   const project = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as unknown;
   expect(project).toMatchObject({
     name: basename(folder).toLowerCase(),
-    dependencies: { plait: `file:${root}` },
+    dependencies: { plait: `file:${PROJECT}` },
   });
 
   mkdirSync(join(folder, 'node_modules'));
-  symlinkSync(root, join(folder, 'node_modules/plait'), 'junction');
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  symlinkSync(PROJECT, join(folder, 'node_modules/plait'), 'junction');
+  const tsc = join(PROJECT, 'node_modules/typescript/bin/tsc');
   // Plait's own sources, which are compiled with it here, need the strict options.
   const strict = ['--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
   const fromSource = ['--customConditions', 'plait-source', ...strict];
@@ -56,7 +47,7 @@ test('a new project compiles, and its test passes', async () => {
 });
 
 test('a folder that is not empty is left as it is', async () => {
-  const folder = emptyFolder();
+  const folder = folderInProject('init');
   writeFileSync(join(folder, 'notes.txt'), 'mine');
   await expect(createProject(folder, {})).rejects.toThrow(
     `${folder} is not empty (notes.txt), and nothing was changed. Name a new folder: plait init my-agent`,

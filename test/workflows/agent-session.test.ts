@@ -17,7 +17,8 @@ import { callTools, say } from '../../testing/replies.ts';
 import type { Script } from '../../testing/script.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { aborted, agentWith, reader } from '../fixtures/tools.ts';
+import { aborted } from '../../testing/aborted.ts';
+import { agentWith, reader } from '../fixtures/tools.ts';
 
 const newId = () => `session-${randomUUID()}`;
 const textsOf = (messages: readonly { role: string; content: unknown }[]) =>

@@ -10,7 +10,8 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { until, untilHandedOut } from '../fixtures/until.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { aborted, agentWith, reader, writer } from '../fixtures/tools.ts';
+import { aborted } from '../../testing/aborted.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 type Calls = Parameters<typeof callTools>[0];
 

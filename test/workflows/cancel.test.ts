@@ -11,7 +11,8 @@ import { conversation, script } from '../../testing/script.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { until, untilHandedOut } from '../fixtures/until.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { aborted, agentWith, reader, writer } from '../fixtures/tools.ts';
+import { aborted } from '../../testing/aborted.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 const CAVEAT = 'It may or may not have taken effect; check before calling it again.';
 

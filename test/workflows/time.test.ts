@@ -9,7 +9,8 @@ import { withToolFaults, workerDies } from '../../testing/tool-faults.ts';
 import { until } from '../fixtures/until.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { aborted, agentWith, reader, writer } from '../fixtures/tools.ts';
+import { aborted } from '../../testing/aborted.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
 
 /** One turn that calls every tool of the agent once. Only its own queue is served. */
 async function callEach(agent: Agent): Promise<TurnResult> {

@@ -194,7 +194,7 @@ export class Approvals {
     if (isEdited || question.authorize) {
       await this.whileDeciding(waiting, approve, async () => {
         if (isEdited) prepared = await prepare(waiting, approve, input);
-        await authorize(waiting, 'approved', approve);
+        if (question.authorize) await authorize(waiting, 'approved', approve);
       });
     }
     this.rejectClosed(callId);
@@ -267,7 +267,6 @@ async function authorize(
   decision: 'approved' | 'denied',
   { by, reason, proof, input = request.input }: Approve,
 ): Promise<void> {
-  if (!question.authorize) return;
   const problem = await findAuthorizationProblem({
     agent: question.agent,
     callId: request.callId,

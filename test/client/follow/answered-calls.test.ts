@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { TurnStreamEvent } from '../../../client/index.ts';
 import { until } from '../../fixtures/until.ts';
 import { begin, stopWorker } from '../../fixtures/waiting-turns.ts';
-import { aborted, reader, writer } from '../../fixtures/tools.ts';
+import { aborted } from '../../../testing/aborted.ts';
+import { reader, writer } from '../../fixtures/tools.ts';
 
 test('a stream says of each call without a result what the record says: denied by whom and why, expired, skipped, failed or late', async () => {
   const tokens: string[] = [];
