@@ -7,7 +7,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Long, and small files: they wait for workers and servers that they kill, or have thousands of calls. */
 const LONG =
-  /chaos|(lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
+  /chaos|(examples|lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
 
 const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
 
@@ -22,7 +22,10 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** What needs no server: decisions and declarations. `npm run check` runs these alone. */
-const PURE = ['test/{core,agents,testing/example}/**/*.test.ts', 'test/{links,surface}.test.ts'];
+const PURE = [
+  'test/{core,agents,testing/example}/**/*.test.ts',
+  'test/{links,surface,testing/recent-lines}.test.ts',
+];
 
 export default defineConfig({
   resolve: {
@@ -48,7 +51,7 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 120_000 } },
     projects: [
-      { extends: true, test: { name: 'pure', include: PURE } },
+      { extends: true, test: { name: 'pure', include: PURE, maxWorkers: 2 } },
       {
         extends: true,
         test: {

@@ -3,9 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-
-/** How many of the newest output lines are kept, to say why a server died. */
-const KEPT_LINES = 50;
+import { RecentLines } from './recent-lines.ts';
 
 /** How long a server may take to close its database after SIGTERM. Measured: 1.2 s. */
 const GRACE_MS = 5_000;
@@ -13,7 +11,7 @@ const GRACE_MS = 5_000;
 /** A `temporal server start-dev` that cannot outlive this process. */
 export interface TemporalProcess {
   readonly pid: number;
-  /** The newest lines of its standard output and standard error, oldest first. */
+  /** The newest lines of its standard output and standard error, oldest first; of a crash, the first. */
   readonly output: readonly string[];
   /** False from the moment the process has ended. */
   readonly isRunning: () => boolean;
@@ -48,12 +46,9 @@ export async function startTemporalProcess(
   const pid = child.pid;
   if (pid === undefined) throw new Error(`${path} was started and has no process id.`);
 
-  const output: string[] = [];
+  const output = new RecentLines();
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (line) => {
-      if (line.trim() !== '') output.push(line);
-      if (output.length > KEPT_LINES) output.shift();
-    });
+    createInterface({ input: stream }).on('line', (line) => output.add(line));
     letExit(stream);
   }
   child.unref();
@@ -81,7 +76,7 @@ export async function startTemporalProcess(
   };
   return {
     pid,
-    output,
+    output: output.all,
     isRunning,
     terminate: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),

@@ -194,7 +194,7 @@ test('a tool can be declared from anything, or is a DeclarationError', () => {
       const tool = declared(() => defineTool(options() as typeof TOOL));
       if (tool !== undefined) expect(JSON.stringify(tool.spec)).toContain('"input_schema"');
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 
@@ -204,7 +204,7 @@ test('an agent can be declared from anything, or is a DeclarationError', () => {
       const agent = declared(() => defineAgent(options() as typeof AGENT));
       if (agent !== undefined) expect(JSON.stringify(agent.spec)).toContain('"model"');
     }),
-    { numRuns: 2_000 },
+    { numRuns: 1_000 },
   );
 });
 

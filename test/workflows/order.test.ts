@@ -37,7 +37,7 @@ async function turnOf(
   const agent = agentWith(tools);
   await using plait = await startPlait({
     agents: [agent],
-    debugMode: false,
+    debugMode: calls.length < 1_000,
     script: ({ round }) => (round === 0 ? callTools(calls) : say('Done.')),
   });
   const turn = await plait.agents.start(agent, 'go');
@@ -54,10 +54,10 @@ async function turnOf(
 
 const outcomes = ({ calls }: TurnResult) => calls.map(({ outcome }) => outcome);
 
-/** A file system whose calls last as long as their input says. */
+/** A file system whose calls last as long as their input says, and until those `beside` them have begun. */
 function files(intervals: Intervals) {
-  const work = ({ name, ms = 60 }: Record<string, unknown>) =>
-    intervals.work(String(name), Number(ms));
+  const work = ({ name, ms = 60, beside = [] }: Record<string, unknown>) =>
+    intervals.work(String(name), Number(ms), () => intervals.began(...(beside as string[])));
   return [
     writer('write', work, { access: { writes: 'path' } }),
     reader('read', work, { access: { reads: 'path' } }),
@@ -69,11 +69,11 @@ function files(intervals: Intervals) {
 test('writers of one key run in the order of the calls and never overlap, others do not wait', async () => {
   const seen = new Intervals();
   const { result } = await turnOf(files(seen), [
-    ['write', { path: '/a', name: 'a1', ms: 150 }],
-    ['write', { path: '/b', name: 'b1', ms: 150 }],
+    ['write', { path: '/a', name: 'a1', beside: ['b1', 'free'] }],
+    ['write', { path: '/b', name: 'b1' }],
     ['write', { path: '/a', name: 'a2', ms: 10 }],
     ['write', { path: '/a', name: 'a3', ms: 60 }],
-    ['free', { path: '/a', name: 'free', ms: 150 }],
+    ['free', { path: '/a', name: 'free' }],
     ['write', { path: '/a', name: 'a4', ms: 1 }],
   ]);
 
@@ -87,11 +87,11 @@ test('writers of one key run in the order of the calls and never overlap, others
 test('readers of one key share it, a writer waits for all of them, and later readers wait for the writer', async () => {
   const seen = new Intervals();
   await turnOf(files(seen), [
-    ['read', { path: '/a', name: 'early 1', ms: 200 }],
-    ['read', { path: '/a', name: 'early 2', ms: 200 }],
+    ['read', { path: '/a', name: 'early 1', beside: ['early 2'] }],
+    ['read', { path: '/a', name: 'early 2', beside: ['early 1'] }],
     ['write', { path: '/a', name: 'write' }],
-    ['read', { path: '/a', name: 'late 1', ms: 200 }],
-    ['read', { path: '/a', name: 'late 2', ms: 200 }],
+    ['read', { path: '/a', name: 'late 1', beside: ['late 2'] }],
+    ['read', { path: '/a', name: 'late 2', beside: ['late 1'] }],
   ]);
 
   expect(seen.names.indexOf('write')).toBe(2);
@@ -104,12 +104,10 @@ test('readers of one key share it, a writer waits for all of them, and later rea
 
 test('calls that have nothing to do with each other all run at the same time', async () => {
   const seen = new Intervals();
+  const beside = Array.from({ length: 12 }, (_, i) => `w${i}`);
   await turnOf(
     files(seen),
-    Array.from(
-      { length: 12 },
-      (_, i) => ['write', { path: `/${i}`, name: `w${i}`, ms: 400 }] as const,
-    ),
+    beside.map((name, i) => ['write', { path: `/${i}`, name, beside }] as const),
   );
 
   expect(seen.mostAtOnce()).toBe(12);
@@ -118,11 +116,11 @@ test('calls that have nothing to do with each other all run at the same time', a
 test('an exclusive call runs alone, between those before and after it', async () => {
   const seen = new Intervals();
   await turnOf(files(seen), [
-    ['free', { name: 'before 1', ms: 200 }],
-    ['read', { path: '/a', name: 'before 2', ms: 150 }],
+    ['free', { name: 'before 1', beside: ['before 2'] }],
+    ['read', { path: '/a', name: 'before 2', beside: ['before 1'] }],
     ['alone', { name: 'alone' }],
-    ['free', { name: 'after 1', ms: 200 }],
-    ['write', { path: '/a', name: 'after 2', ms: 200 }],
+    ['free', { name: 'after 1', beside: ['after 2'] }],
+    ['write', { path: '/a', name: 'after 2', beside: ['after 1'] }],
   ]);
 
   expect(seen.overlap('before 1', 'before 2')).toBe(true);
@@ -140,7 +138,13 @@ test('tools conflict on a key of several fields, by field or by function, in any
     row: z.coerce.number().default(1),
     name: z.string(),
   });
-  const run = ({ name }: z.output<typeof inputSchema>) => seen.work(name, 150);
+  const companions: Record<string, string[]> = {
+    'set A1': ['set A2', 'get B'],
+    'get A1': ['get A'],
+    'get A': ['get A1'],
+  };
+  const run = ({ name }: z.output<typeof inputSchema>) =>
+    seen.work(name, 20, () => seen.began(...(companions[name] ?? [])));
   const tools = [
     defineTool({
       name: 'set',
@@ -181,8 +185,8 @@ test('a call that moves something from one key to another waits for both', async
   await turnOf(
     [...files(seen), move],
     [
-      ['write', { path: '/a', name: 'a', ms: 100 }],
-      ['write', { path: '/b', name: 'b', ms: 200 }],
+      ['write', { path: '/a', name: 'a', beside: ['b'] }],
+      ['write', { path: '/b', name: 'b', beside: ['a'] }],
       ['move', { from: '/a', to: '/b', name: 'move' }],
       ['read', { path: '/b', name: 'read' }],
     ],

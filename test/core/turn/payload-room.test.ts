@@ -141,7 +141,7 @@ describe('thousands of calls in one reply', () => {
           expect(jsonBytes(result)).toBeLessThan(1_950_000);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
   });
 });
