@@ -27,6 +27,7 @@ import { createAnnounceApproval } from './tools/announce-approval.ts';
 import type { AbandonedTool } from './tools/attempt.ts';
 import type { AuthorizeDecision } from './tools/authorize-decision.ts';
 import { createAuthorizeDecision } from './tools/authorize-decision.ts';
+import { EarlyRuns, MAX_EARLY_RUNS } from './tools/early-runs.ts';
 import { createPrepareCall } from './tools/prepare-calls.ts';
 import { createPresentResult } from './tools/present-result.ts';
 import { withReadResult } from './tools/read-result.ts';
@@ -102,11 +103,16 @@ const MAX_IDLE_TIMEOUT_MS = 280_000;
  * registered under their names.
  */
 export function createActivities(options: ActivitiesOptions): PlaitActivities {
-  return buildActivities(options, new Set());
+  const abandoned = new Set<AbandonedTool>();
+  return buildActivities(options, abandoned, new EarlyRuns(MAX_EARLY_RUNS, abandoned));
 }
 
 /** `abandoned` always holds the tools that still run although their calls have ended. */
-export function buildActivities(options: ActivitiesOptions, abandoned: Set<AbandonedTool>) {
+export function buildActivities(
+  options: ActivitiesOptions,
+  abandoned: Set<AbandonedTool>,
+  earlyRuns: EarlyRuns,
+) {
   rejectIf(DeclarationError, optionsProblem(options));
   const agents = agentsOf(options);
   const store = createTranscriptStore(options.storage);
@@ -122,11 +128,14 @@ export function buildActivities(options: ActivitiesOptions, abandoned: Set<Aband
   };
   const { authorizeDecision } = options;
   const authorizes = authorizeDecision !== undefined;
-  const runTool = createRunTool(registry, store, abandoned, secrets);
+  const runTool = createRunTool(registry, store, { abandoned, earlyRuns }, secrets);
   return withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
-    [CALL_MODEL]: createCallModel(registry, store, model, authorizes),
+    [CALL_MODEL]: createCallModel(registry, store, model, {
+      authorize: authorizes,
+      earlyRuns,
+    }),
     // For the result of a turn.
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,

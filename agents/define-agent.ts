@@ -160,6 +160,14 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   onToolFailure?: OnToolFailure;
   /**
+   * Whether calls of tools with `readOnlyHint` start while the model's reply still comes; see the tool's
+   * option of the same name.
+   * @default true, unless the worker has activity interceptors or a rate limit, was made without
+   * `createWorker`, or the agent has a `modelTaskQueue`: there an early call would get around them, or run
+   * on another worker than its activity
+   */
+  startCallsEarly?: boolean;
+  /**
    * Limit for all calls of one reply together. When it is up, running calls are cancelled and answered as
    * timed out. Calls that have not started (queued, behind another call, waiting for a person) are skipped,
    * and the model goes on with what is there. A turn may be started with another limit.
@@ -216,6 +224,8 @@ export interface AgentDefinition {
   readonly maxRetryAfter: number;
   readonly output: CompiledOutput | undefined;
   readonly outputRepairs: number | undefined;
+  /** `undefined`: as the worker has it. */
+  readonly startCallsEarly: boolean | undefined;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
   /** The checked context, or an error whose message says what is wrong with it. */
   readonly parseContext: (context: unknown) => Promise<unknown>;
@@ -284,6 +294,7 @@ const agentOptions = z.strictObject({
   outputRepairs: wholeNumber(0, 20).optional(),
   onToolFailure: z.enum(ON_TOOL_FAILURE).default('report'),
   batchTimeout: duration.optional(),
+  startCallsEarly: z.boolean().optional(),
   onApproval: z
     .custom<AgentDefinition['onApproval']>(
       (value) => typeof value === 'function',
@@ -365,6 +376,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
       modelTaskQueue: checked.modelTaskQueue,
       output,
       outputRepairs: checked.outputRepairs,
+      startCallsEarly: checked.startCallsEarly,
       batch: {
         onToolFailure: checked.onToolFailure,
         ...defined({ batchTimeout: checked.batchTimeout }),

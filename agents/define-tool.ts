@@ -185,6 +185,13 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /** How long a call waits for a person before it is denied. @default '7d' */
   approvalTimeout?: Duration;
   /**
+   * Whether a call may start while the model's reply still comes, so that it is done sooner. `run` is then
+   * also called for replies that never become part of the conversation, because they are torn, refused or
+   * cut off; their `ctx.signal` aborts. Turn it off for a tool that costs money per call. Only with
+   * `readOnlyHint`. @default true with `readOnlyHint`, otherwise false
+   */
+  startCallsEarly?: boolean;
+  /**
    * Most text of a result that the model sees, in bytes of UTF-8. A longer text is cut in the middle,
    * with a notice. With a storage the model can read the rest with `read_result`. Images, documents and
    * search results do not count; with a storage they may be as large as the API takes them.
@@ -224,6 +231,7 @@ export interface Tool<Context = unknown> {
   readonly annotations: ToolAnnotations;
   readonly policy: ToolPolicy;
   readonly access: AccessOption | undefined;
+  readonly startCallsEarly: boolean;
   readonly approval:
     | 'always'
     | 'never'
@@ -308,6 +316,7 @@ const toolOptions = z.strictObject({
     .refine(isNotGenerator, NOT_A_GENERATOR)
     .default('never'),
   approvalTimeout: duration.optional(),
+  startCallsEarly: z.boolean().optional(),
   maxResultBytes: wholeNumber(1_000).default(DEFAULT_RESULT_BYTES),
   deferLoading: z.boolean().default(false),
   allowedCallers: someOf(
@@ -356,9 +365,15 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
         'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
       );
     }
+    const readOnly = annotations.readOnlyHint === true;
+    if (checked.startCallsEarly === true && !readOnly) {
+      problems.push(
+        'startCallsEarly: the reply may never be committed, so its calls must change nothing; say so with annotations.readOnlyHint, or leave it out',
+      );
+    }
     if (problems.length > 0) throw wrongOptions(subject, problems);
     const overrides = { ...checked.activity, concurrency, approvalTimeout };
-    const repeatable = annotations.readOnlyHint === true || annotations.idempotentHint === true;
+    const repeatable = readOnly || annotations.idempotentHint === true;
     return {
       name,
       spec: {
@@ -371,6 +386,7 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
       annotations: annotations as ToolAnnotations,
       policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
       access: checked.access,
+      startCallsEarly: checked.startCallsEarly ?? readOnly,
       approval: checked.approval,
       maxResultBytes: checked.maxResultBytes,
       parse,

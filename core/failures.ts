@@ -58,6 +58,8 @@ export interface AttemptReport {
   startedAt: number;
   /** Milliseconds since the epoch. */
   endedAt: number;
+  /** The tool began while the reply that asks for it was still coming. */
+  startedEarly?: true;
 }
 
 /** A time that can be written as a date. Failures and results may have been given by hand, with anything in them. */

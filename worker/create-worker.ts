@@ -6,6 +6,7 @@ import { GracefulShutdownPeriodExpiredError, NativeConnection, Runtime } from '@
 import type { ActivitiesOptions, PlaitActivities } from '../activities/create-activities.ts';
 import { buildActivities } from '../activities/create-activities.ts';
 import type { AbandonedTool } from '../activities/tools/attempt.ts';
+import { EarlyRuns, MAX_EARLY_RUNS } from '../activities/tools/early-runs.ts';
 import { agentsOf } from '../agents/agent-registry.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { given, optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
@@ -150,12 +151,14 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     ...temporal
   } = options;
   const abandoned = new Set<AbandonedTool>();
+  const earlyRuns = new EarlyRuns(mostEarlyRuns(temporal), abandoned);
   const plait = buildActivities(
     {
       agents,
       ...defined({ anthropic, storage, modelIdleTimeout, authorizeDecision }),
     },
     abandoned,
+    earlyRuns,
   );
   const needed = queuesOf(agents, taskQueue);
   const queues = chosenQueues(needed, taskQueues);
@@ -178,12 +181,14 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
       ...defined({ dataConverter: converter }),
     };
     const worker = await serveQueues(queues, needed, forAll, limits);
+    earlyRuns.byDefault = !holdsCallsBack(worker.options);
     if (asksModel(agents, taskQueue, queues) && !hasCredential(anthropic)) {
       Runtime.instance().logger.warn(NO_CREDENTIAL);
     }
     afterRun(worker, async () => {
       // Nobody else can close it, and an open connection may keep the process alive for ever.
       await owned?.close();
+      await earlyRuns.close();
       throwIfToolsRun(abandoned);
     });
     return worker;
@@ -236,6 +241,23 @@ async function connect(
   if (given.connection !== undefined) return { connection: given.connection, namespace };
   const owned = await NativeConnection.connect(config.connectionOptions);
   return { connection: owned, namespace, owned };
+}
+
+/** Early runs take no slot of an activity, so they may be half as many on top. */
+function mostEarlyRuns({
+  maxConcurrentActivityTaskExecutions: slots = DEFAULTS.maxConcurrentActivityTaskExecutions,
+}: Partial<WorkerOptions>): number {
+  return Math.min(MAX_EARLY_RUNS, Math.floor(slots / 2));
+}
+
+/** Whether an early run would get around something that activities do not: with plugins also theirs. */
+function holdsCallsBack({
+  interceptors,
+  maxActivitiesPerSecond,
+  maxTaskQueueActivitiesPerSecond,
+}: Worker['options']): boolean {
+  const limits = [maxActivitiesPerSecond, maxTaskQueueActivitiesPerSecond];
+  return interceptors.activity.length > 0 || limits.some((limit) => limit !== undefined);
 }
 
 function afterRun(worker: Worker, cleanUp: () => Promise<void>): void {

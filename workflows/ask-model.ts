@@ -4,7 +4,9 @@ import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import { lastOutcomes } from '../core/turn/state.ts';
+import { callsAtOnce, spentOf } from '../core/turn/budget.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
+import { budgetOf } from '../core/turn/decide.ts';
 import { MODEL_RETRY } from './retry.ts';
 import type { Turn } from './turn.ts';
 
@@ -50,10 +52,8 @@ export async function askLastWord(turn: Turn): Promise<ModelAnswer | undefined> 
   }
 }
 
-function modelCallArgs(
-  { args, state, agent, begunAt, owner }: Turn,
-  lastWord: boolean,
-): ModelCallArgs {
+function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
+  const { args, state, agent, begunAt, owner } = turn;
   const { agent: name, context, limits, output } = args;
   const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
@@ -63,7 +63,7 @@ function modelCallArgs(
       ? { begun: { at: begunAt, ...defined({ limits }) } }
       : { spec: agent.spec }),
     ...defined({ model: fallback?.model, output }),
-    ...(lastWord ? { lastWord: true } : {}),
+    ...(lastWord ? { lastWord: true } : { early: earlyCalls(turn) }),
     ...(rounds === 0 ? { first: true } : {}),
     ...defined({ container, context }),
     ...owner,
@@ -72,4 +72,11 @@ function modelCallArgs(
     tailBytes,
     ...defined({ outcomes: lastOutcomes(state) }),
   };
+}
+
+function earlyCalls({ args, state, agent }: Turn): NonNullable<ModelCallArgs['early']> {
+  const round = state.rounds + 1;
+  if (agent === undefined) return { round };
+  const { concurrency } = agent.limits;
+  return { round, calls: callsAtOnce(budgetOf(args, agent), spentOf(state, 0), concurrency) };
 }

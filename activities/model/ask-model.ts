@@ -42,7 +42,7 @@ interface Asker {
 /** Asks for one whole, valid reply, as often as `SECOND_CHANCES` allow. */
 export async function askModel(
   activity: Context,
-  model: ModelOptions & Required<Pick<RequestOptions, 'onReply'>>,
+  model: ModelOptions & Required<Pick<RequestOptions, 'onReply' | 'onBlock'>>,
   question: Omit<Circumstances, 'attempt'>,
   { own, deadline, agent }: Asker,
 ): Promise<Answered> {
@@ -69,7 +69,11 @@ export async function askModel(
 
 /** One request, and what came back for it. Does not reject. */
 export async function sendRequest(
-  { client, secrets, ...options }: ModelOptions & Pick<RequestOptions, 'signal' | 'onReply'>,
+  {
+    client,
+    secrets,
+    ...options
+  }: ModelOptions & Pick<RequestOptions, 'signal' | 'onReply' | 'onBlock'>,
   params: RequestParams,
   earlierIds: ReadonlySet<string> = new Set(),
 ): Promise<ModelResponse> {

@@ -61,6 +61,8 @@ export interface ReplyAssembly {
    * not one of the API's.
    */
   add(event: ReplyEvent, data?: string): void;
+  /** Whether the block has come whole, with an input that can be used. */
+  readonly isComplete: (index: number) => boolean;
   /** Characters of a call's input that have come, as JSON. */
   readonly inputLength: (index: number) => number;
   /**
@@ -100,6 +102,7 @@ export function assembleReply(): ReplyAssembly {
   const blocks: ReplyBlock[] = [];
   const inputs = new Map<number, string>();
   const inputLengths = new Map<number, number>();
+  const closed = new Set<ReplyBlock | undefined>();
   /** Blocks whose input cannot be used, and why. */
   const cut = new Map<ReplyBlock, string>();
 
@@ -157,6 +160,7 @@ export function assembleReply(): ReplyAssembly {
       }
       case 'content_block_stop':
         close(event.index);
+        closed.add(blocks[event.index]);
         break;
       case 'message_delta':
         // A later delta may leave out what an earlier one has said.
@@ -184,6 +188,10 @@ export function assembleReply(): ReplyAssembly {
     },
     get usage() {
       return total();
+    },
+    isComplete(index) {
+      const block = blocks[index];
+      return block !== undefined && closed.has(block) && !cut.has(block);
     },
     inputLength: (index) => inputLengths.get(index) ?? 0,
     add(event, data) {

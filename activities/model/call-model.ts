@@ -14,6 +14,7 @@ import { toolCalls, toolsetOf } from '../../core/conversation/toolsets.ts';
 import { defined } from '../../core/json.ts';
 import type { TakenFallback } from '../../core/turn/fallback.ts';
 import { nextFallback } from '../../core/turn/fallback.ts';
+import type { EarlyRuns } from '../tools/early-runs.ts';
 import { prepareCalls } from '../tools/prepare-calls.ts';
 import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
@@ -23,6 +24,8 @@ import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agen
 import type { ModelOptions } from './ask-model.ts';
 import { askModel } from './ask-model.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
+import type { EarlyStarts } from './early-starts.ts';
+import { earlyStarts } from './early-starts.ts';
 import { announceReply } from './partial-reply.ts';
 import type { OwnParams } from './request-params.ts';
 import type { Answered } from './second-chances.ts';
@@ -31,7 +34,7 @@ export function createCallModel(
   registry: AgentRegistry,
   store: TranscriptStore,
   model: ModelOptions,
-  authorize: boolean,
+  { authorize, earlyRuns }: { authorize: boolean; earlyRuns: EarlyRuns },
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
@@ -39,6 +42,7 @@ export function createCallModel(
     const activity = Context.current();
     const announcement = announceReply(activity);
     let deadline: TurnDeadline | undefined;
+    let early: EarlyStarts | undefined;
     try {
       // Find the agent. The first call of a turn pins it.
       const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
@@ -62,6 +66,7 @@ export function createCallModel(
       }
       const { model: asked = spec.model } = args;
       const first = { model: asked, messages, leftOut: [] };
+      early = earlyStarts(activity, earlyRuns, { agent, args, secrets: model.secrets });
       const own: OwnParams = {
         lastWord: args.lastWord === true,
         first: args.first === true,
@@ -70,7 +75,7 @@ export function createCallModel(
       const [answered, sealed] = await Promise.all([
         askModel(
           activity,
-          { ...model, onReply: announcement.begin },
+          { ...model, onReply: announcement.begin, onBlock: early.onBlock },
           {
             spec,
             first,
@@ -99,7 +104,8 @@ export function createCallModel(
       if (leftOut.length > 0) activity.log.warn('The API rejects files in results', { leftOut });
 
       // Prepare the calls, and check the answer.
-      const prepared = await prepareCalls(agent, toolCalls(reply.content), {
+      const calls = toolCalls(reply.content);
+      const prepared = await prepareCalls(agent, calls, {
         turnId: activity.info.workflowExecution?.workflowId ?? '',
         ...defined({ user: args.user, sessionId: args.sessionId }),
         context: args.context,
@@ -108,6 +114,7 @@ export function createCallModel(
         log: activity.log,
       });
       const output = await checkOutput(reply, { spec, agent, own: ownSchema });
+      if (reply.stopReason === 'tool_use') early.keep(calls, prepared);
       return {
         type: 'reply',
         reply,
@@ -119,6 +126,7 @@ export function createCallModel(
     } finally {
       deadline?.stop();
       announcement.stop();
+      early?.end();
     }
   };
 }

@@ -29,6 +29,8 @@ export interface RequestOptions {
   secrets: Secrets;
   /** Called when a reply begins, with what there is of it while it comes. */
   onReply?: (reply: ReplyAssembly) => void;
+  /** Called when a block of it has come whole. */
+  onBlock?: (reply: ReplyAssembly) => void;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface RequestOptions {
 export async function requestReply(
   client: ModelClient,
   params: RequestParams,
-  { signal, idleTimeoutMs, secrets, onReply }: RequestOptions,
+  { signal, idleTimeoutMs, secrets, onReply, onBlock }: RequestOptions,
 ): Promise<ModelReply> {
   // One controller for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
   const request = new AbortController();
@@ -65,6 +67,7 @@ export async function requestReply(
         reply,
         request,
         secrets,
+        onBlock,
         refresh: () => watchdog.refresh(),
       });
       request.signal.throwIfAborted();
@@ -86,6 +89,7 @@ interface Reading {
   reply: ReplyAssembly;
   request: AbortController;
   secrets: Secrets;
+  onBlock: RequestOptions['onBlock'];
   /** Called for every sign of life. */
   refresh: () => void;
 }
@@ -93,7 +97,7 @@ interface Reading {
 /** Reads up to the end of the reply, and not to that of the stream: a gateway may add to it. */
 async function readReply(
   response: Response,
-  { reply, request, secrets, refresh }: Reading,
+  { reply, request, secrets, onBlock, refresh }: Reading,
 ): Promise<void> {
   const answer = openAnswer(response);
   // The raw events and not the SDK's stream, which hides both pings and an abort.
@@ -111,6 +115,7 @@ async function readReply(
       // Before it is cut: the half of a credential would not be recognized.
       if (event === 'error') throw streamError(parseEvent(event, secrets.redact(data)), response);
       reply.add(parseEvent(event, data) as ReplyEvent, data);
+      if (event === 'content_block_stop') onBlock?.(reply);
     }
     if (!answer.isStream) {
       rejectOtherAnswer(secrets.redact(answer.beginning()), hasNamelessEvents, response);

@@ -27,7 +27,7 @@ import type { Secrets } from '../model/secrets.ts';
 import { redactJson } from './redact.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is abandoned. */
-const STOP_GRACE_MS = 5_000;
+export const STOP_GRACE_MS = 5_000;
 
 /**
  * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may
@@ -52,6 +52,13 @@ export interface AbandonedTool {
   callId: string;
 }
 
+/** The times of a tool that began before its attempt did, in milliseconds since the epoch. */
+interface BegunEarly {
+  readonly startedAt: number;
+  /** `undefined` while it runs. */
+  readonly endedAt: number | undefined;
+}
+
 /**
  * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its call
  * has ended is in `abandoned` until it stops.
@@ -60,7 +67,15 @@ export async function beginAttempt(
   activity: Context,
   repeatable: boolean,
   abandoned: Set<AbandonedTool>,
-  { secrets, before }: { secrets: Secrets; before: EarlierAttempts | undefined },
+  {
+    secrets,
+    before,
+    early,
+  }: {
+    secrets: Secrets;
+    before: EarlierAttempts | undefined;
+    early: BegunEarly | undefined;
+  },
 ): Promise<ToolAttempt> {
   const { startToCloseTimeoutMs } = activity.info;
   // Those of the activities that were lost with a worker are counted as well.
@@ -106,7 +121,15 @@ export async function beginAttempt(
         }, startToCloseTimeoutMs);
   cancellationSignal.addEventListener('abort', onStop);
   const stopBeating = keepAlive(activity, () => record);
-  const report = (): AttemptReport => ({ attempt, startedAt, endedAt: Date.now() });
+  const report = (): AttemptReport =>
+    early === undefined
+      ? { attempt, startedAt, endedAt: Date.now() }
+      : {
+          attempt,
+          startedAt: early.startedAt,
+          endedAt: early.endedAt ?? Date.now(),
+          startedEarly: true,
+        };
 
   return {
     // Made on first use: most tools are done before anything would abort them.
@@ -153,7 +176,7 @@ export async function beginAttempt(
 const MAX_DETAILS_BYTES = 1_000_000;
 
 /** Thrown here, so that the tool's author sees it: later it would cancel the call without a reason. */
-function rejectLargeDetails(details: unknown): void {
+export function rejectLargeDetails(details: unknown): void {
   const bytes = jsonBytes(details);
   if (bytes <= MAX_DETAILS_BYTES) return;
   throw new RangeError(

@@ -112,7 +112,7 @@ interface Preparation {
 }
 
 /** All but whether a person must be asked. */
-async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
+export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
     return invalid(unknownToolText(call.name, [...agent.tools.keys()]));

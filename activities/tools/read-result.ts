@@ -31,6 +31,8 @@ export function withReadResult(agent: AgentDefinition, store: TranscriptStore): 
     ...readResultTool,
     access: undefined,
     approval: 'never',
+    // Its activity knows where the results are.
+    startCallsEarly: false,
     maxResultBytes: DEFAULT_RESULT_BYTES,
     runStored,
     run: (input) => runStored(input, undefined),

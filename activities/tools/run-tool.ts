@@ -23,12 +23,15 @@ import { READ_RESULT } from '../../core/names.ts';
 import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
-import type { AbandonedTool } from './attempt.ts';
+import type { AbandonedTool, ToolAttempt } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
+import type { EarlyRun, EarlyRuns } from './early-runs.ts';
+import { earlyCall } from './early-runs.ts';
 import { isReadResult } from './read-result.ts';
 import { stackText } from './redact.ts';
 import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
+import type { RunningCall } from './tool-context.ts';
 import { AsyncCompletion, toolContext } from './tool-context.ts';
 
 /** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
@@ -37,7 +40,7 @@ const MAX_MESSAGE = 3_000;
 export function createRunTool(
   registry: AgentRegistry,
   store: TranscriptStore,
-  abandoned: Set<AbandonedTool>,
+  { abandoned, earlyRuns }: { abandoned: Set<AbandonedTool>; earlyRuns: EarlyRuns },
   secrets: Secrets,
 ) {
   /**
@@ -47,18 +50,18 @@ export function createRunTool(
   return async function runTool(input: unknown, args: ToolCallArgs): Promise<ToolReturn> {
     const activity = Context.current();
     const tool = registeredTool(registry, args.agent, activity.info.activityType);
-    const [parsedInput, context] = await parse(registry, tool, input, args).catch(
-      (error: unknown) => {
-        throw notBegun(error, activity, secrets);
-      },
-    );
+    const early = takeEarlyRun(activity, earlyRuns, input, args);
+    const begin =
+      early === undefined
+        ? await prepareRun(activity, registry, tool, { input, args, secrets })
+        : (joining: ToolAttempt) => early.join(joining);
     const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned, {
       secrets,
       before: args.earlier,
+      early,
     });
     try {
-      const ctx = toolContext(activity, attempt, { input, args, context, secrets });
-      const value = await attempt.race(start(tool, parsedInput, ctx, args.stored));
+      const value = await attempt.race(begin(attempt));
       if (value instanceof AsyncCompletion) {
         const { key, timeout } = value;
         return { type: 'later', later: { key, timeout }, ...attempt.report() };
@@ -123,6 +126,59 @@ export function registeredTool(registry: AgentRegistry, agentName: string, toolN
     message: toolMissingHereText(agent.name, toolName),
     type: TOOL_NOT_REGISTERED,
   });
+}
+
+/** Only for the first attempt: another one must not get what the one before it got. */
+function takeEarlyRun(
+  activity: Context,
+  runs: EarlyRuns,
+  input: unknown,
+  args: ToolCallArgs,
+): EarlyRun | undefined {
+  const { attempt, activityType, activityId } = activity.info;
+  if (attempt > 1 || args.earlier !== undefined || runs.isEmpty) return undefined;
+  const run = runs.find(earlyCall(activity, activityType, input, args));
+  run?.take(activityId);
+  return run;
+}
+
+interface CallInput {
+  input: unknown;
+  args: ToolCallArgs;
+  secrets: Secrets;
+}
+
+/** Parses what the tool gets. The returned function calls it. */
+async function prepareRun(
+  activity: Context,
+  registry: AgentRegistry,
+  tool: Tool,
+  { input, args, secrets }: CallInput,
+): Promise<(attempt: ToolAttempt) => Promise<unknown>> {
+  const parsing = parse(registry, tool, input, args);
+  const [parsedInput, context] = await parsing.catch((error: unknown) => {
+    throw notBegun(error, activity, secrets);
+  });
+  return async (attempt) => {
+    const call = runningCall(activity, attempt);
+    const ctx = toolContext(call, { input, args, context, secrets });
+    return await start(tool, parsedInput, ctx, args.stored);
+  };
+}
+
+function runningCall({ info, log }: Context, attempt: ToolAttempt): RunningCall {
+  return {
+    turnId: info.workflowExecution?.workflowId ?? '',
+    callId: info.activityId,
+    tool: info.activityType,
+    attempt: attempt.report().attempt,
+    get signal() {
+      return attempt.signal;
+    },
+    heartbeatDetails: attempt.heartbeatDetails,
+    heartbeat: (details) => attempt.heartbeat(details),
+    log,
+  };
 }
 
 async function parse(

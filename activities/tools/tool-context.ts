@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { Context } from '@temporalio/activity';
 import type { LogMetadata, Logger } from '@temporalio/common';
 import { z } from 'zod';
 import { checkOptions, duration } from '../../agents/check-options.ts';
@@ -12,49 +11,65 @@ import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import { isErrorValue } from '../../core/failures.ts';
 import { canonicalJson, defined } from '../../core/json.ts';
 import type { Secrets } from '../model/secrets.ts';
-import type { ToolAttempt } from './attempt.ts';
 import { redactJson, stackText } from './redact.ts';
+
+/** A call that runs: in its activity, or before its activity has begun. */
+export interface RunningCall {
+  readonly turnId: string;
+  readonly callId: string;
+  readonly tool: string;
+  /** From 1. */
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly heartbeatDetails: unknown;
+  heartbeat(details: unknown): void;
+  readonly log: Logger;
+  /** Throws where the call cannot be left to somebody else yet. */
+  readonly rejectLater?: () => void;
+}
 
 /** What `run` gets beside its input. */
 export function toolContext(
-  activity: Context,
-  attempt: ToolAttempt,
-  {
-    input,
-    args,
-    context,
-    secrets,
-  }: { input: unknown; args: ToolCallArgs; context: unknown; secrets: Secrets },
+  call: RunningCall,
+  { input, args, context, secrets }: ToolContextOptions,
 ): ToolContext {
-  const key = () => keyOf(activity, input, args);
+  const { turnId, tool } = call;
+  const { round, occurrence } = args;
+  const key = () => idempotencyKey({ workflowId: turnId, round, tool, input, occurrence });
   return {
     get idempotencyKey() {
       return key();
     },
-    turnId: turnIdOf(activity),
-    callId: activity.info.activityId,
+    turnId,
+    get callId() {
+      return call.callId;
+    },
     agent: args.agent,
     ...defined({ user: args.user, sessionId: args.sessionId }),
-    attempt: attempt.report().attempt,
+    attempt: call.attempt,
     get signal() {
-      return attempt.signal;
+      return call.signal;
     },
-    heartbeat: (details) => attempt.heartbeat(details),
-    heartbeatDetails: attempt.heartbeatDetails,
+    heartbeat: (details) => call.heartbeat(details),
+    heartbeatDetails: call.heartbeatDetails,
     context,
-    log: redactedLog(activity.log, secrets),
+    log: redactedLog(call.log, secrets),
     later(options) {
       // Before there is a token, so before anything outside can begin.
       if (args.byCode === true) {
         throw new ToolError(CODE_CANNOT_WAIT_FOR_COMPLETION, { retryable: false });
       }
-      return new AsyncCompletion(activity, key(), options);
+      call.rejectLater?.();
+      return new AsyncCompletion(call, key(), options);
     },
   };
 }
 
-function turnIdOf({ info }: Context): string {
-  return info.workflowExecution?.workflowId ?? '';
+export interface ToolContextOptions {
+  input: unknown;
+  args: Pick<ToolCallArgs, 'agent' | 'round' | 'occurrence' | 'byCode' | 'user' | 'sessionId'>;
+  context: unknown;
+  secrets: Secrets;
 }
 
 function redactedLog(log: Logger, secrets: Secrets): Logger {
@@ -95,12 +110,12 @@ export class AsyncCompletion implements Later {
   /** In milliseconds. */
   readonly timeout: number;
 
-  constructor(activity: Context, key: string, options: LaterOptions = {}) {
-    this.token = encodeCallToken({
-      turnId: turnIdOf(activity),
-      callId: activity.info.activityId,
-      key,
-    });
+  constructor(
+    { turnId, callId }: Pick<RunningCall, 'turnId' | 'callId'>,
+    key: string,
+    options: LaterOptions = {},
+  ) {
+    this.token = encodeCallToken({ turnId, callId, key });
     this.key = key;
     this.timeout = checked(options).timeout ?? DEFAULT_WAIT;
   }
@@ -135,10 +150,4 @@ export interface CallIdentity {
  */
 export function idempotencyKey(call: CallIdentity): string {
   return createHash('sha256').update(canonicalJson(call)).digest('hex');
-}
-
-function keyOf(activity: Context, input: unknown, { round, occurrence }: ToolCallArgs): string {
-  const workflowId = turnIdOf(activity);
-  const tool = activity.info.activityType;
-  return idempotencyKey({ workflowId, round, tool, input, occurrence });
 }

@@ -1,3 +1,5 @@
+import { jsonBytes } from '../json.ts';
+
 /** What one open call uses up. */
 export interface LimiterUse {
   tool: string;
@@ -11,6 +13,17 @@ export interface LimiterLimits {
   bytes: number;
   /** How many calls of one tool may be open; `undefined` where only the limit for all holds. */
   callsOf: (tool: string) => number | undefined;
+}
+
+/** What starting the open calls adds to a workflow task, in bytes. */
+export const MAX_OPEN_BYTES = 1_500_000;
+
+/** What a scheduled activity costs beside its input: ids, options, summary. */
+const COMMAND_BYTES = 1_000;
+
+/** What scheduling a call adds to a workflow task. */
+export function commandBytes(input: unknown, contextBytes: number): number {
+  return COMMAND_BYTES + jsonBytes(input) + contextBytes;
 }
 
 /**

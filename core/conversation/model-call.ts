@@ -38,6 +38,11 @@ export interface ModelCallArgs extends TurnOwner {
   container?: Container;
   /** The first call of its turn. */
   first?: true;
+  /**
+   * What starts calls while the reply comes: its round, and how many of its calls may run at once. The first
+   * call of a turn does not know how many, and turns that were recorded earlier say nothing.
+   */
+  early?: { round: number; calls?: number };
   /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
   begun?: { limits?: Budget; at: number };
 }

@@ -199,6 +199,16 @@ export function callsWithin(
   };
 }
 
+/** How many calls of the next reply may run at once, as far as that is known before the reply comes. */
+export function callsAtOnce(
+  { rounds = Infinity, toolCalls = Infinity }: Budget,
+  spent: Pick<Spent, 'rounds' | 'toolCalls'>,
+  concurrency: number,
+): number {
+  if (spent.rounds + 1 >= rounds) return 0;
+  return Math.min(concurrency, Math.max(0, toolCalls - spent.toolCalls));
+}
+
 /** The end of a turn whose model call was given up because its time was over. */
 export function outOfTime(wallTime: number) {
   const reason: BudgetReason = 'max_wall_time';

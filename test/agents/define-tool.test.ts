@@ -72,6 +72,19 @@ describe('a declared tool', () => {
     expect(policy.repeatable).toBe(repeatable);
   });
 
+  test.for([
+    ['only reads', { annotations: { readOnlyHint: true } }, true],
+    [
+      'only reads and says no',
+      { annotations: { readOnlyHint: true }, startCallsEarly: false },
+      false,
+    ],
+    ['may be repeated', { annotations: { idempotentHint: true } }, false],
+    ['has no hint', {}, false],
+  ] as const)('that %s starts calls early or not', ([, options, early]) => {
+    expect(declare(options).startCallsEarly).toBe(early);
+  });
+
   test('has the declared times in milliseconds', () => {
     const { policy } = defineTool({
       ...OPTIONS,
@@ -125,7 +138,7 @@ describe('a declaration of a tool is invalid', () => {
   const DESCRIPTION = 'description must not be blank: the model chooses tools by it; got';
   const SCHEMA = 'inputSchema must be a zod schema or a JSON Schema; got';
   const KNOWN =
-    'name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, maxResultBytes, deferLoading, allowedCallers, run';
+    'name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, startCallsEarly, maxResultBytes, deferLoading, allowedCallers, run';
   const KNOWN_TIMES =
     'startToCloseTimeout, heartbeatTimeout, scheduleToStartTimeout, scheduleToCloseTimeout, taskQueue, retry';
   const KNOWN_RETRY =
@@ -215,6 +228,11 @@ describe('a declaration of a tool is invalid', () => {
       'with a text for a hint',
       { annotations: { readOnlyHint: 'yes' } },
       'annotations.readOnlyHint must be true or false; got "yes"',
+    ],
+    [
+      'with early starts of a tool that may change something',
+      { startCallsEarly: true, annotations: { idempotentHint: true } },
+      'startCallsEarly: the reply may never be committed, so its calls must change nothing; say so with annotations.readOnlyHint, or leave it out',
     ],
     [
       'with a time that is not a duration',

@@ -49,12 +49,17 @@ export type ScriptedBlock =
   | ScriptedToolUse
   | Exclude<ContentBlock, { type: 'text' | 'thinking' | 'redacted_thinking' | 'tool_use' }>;
 
-/** How fast a reply comes. Milliseconds, all 0 by default. */
+/** How fast a reply comes. Times are in milliseconds, 0 by default. */
 export interface Pace {
   /** From the request to the first byte. */
   readonly firstByteMs?: number;
   /** Between two events of a stream. */
   readonly betweenEventsMs?: number;
+  /**
+   * Called after each block of a stream, with its index from 0: what follows comes when the promise has
+   * resolved. So a test can wait until a tool has begun early.
+   */
+  readonly afterBlock?: (index: number) => unknown;
 }
 
 /** A whole reply of the model. */

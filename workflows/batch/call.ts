@@ -9,7 +9,7 @@ import type { ToolCallArgs, TurnOwner } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
-import { defined, isRecord, jsonBytes } from '../../core/json.ts';
+import { defined, isRecord } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
@@ -102,12 +102,4 @@ export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall
     ...owner,
     ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part }),
   };
-}
-
-/** What a scheduled activity costs beside its input: ids, options, summary. */
-const COMMAND_BYTES = 1_000;
-
-/** What scheduling a call adds to a workflow task. */
-export function commandBytes({ input }: BatchCall, contextBytes: number): number {
-  return COMMAND_BYTES + jsonBytes(input) + contextBytes;
 }

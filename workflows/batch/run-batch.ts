@@ -12,7 +12,7 @@ import {
 import { roomForInput, withApproval } from '../../core/calls/approval.ts';
 import type { BatchStop } from '../../core/calls/batch-policy.ts';
 import { firstTimeout, isFailure } from '../../core/calls/batch-policy.ts';
-import { Limiter } from '../../core/calls/limiter.ts';
+import { commandBytes, Limiter, MAX_OPEN_BYTES } from '../../core/calls/limiter.ts';
 import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
@@ -24,7 +24,7 @@ import type { CompletionResult } from '../../core/turn/protocol.ts';
 import type { Approvals } from './approvals.ts';
 import type { AsyncCompletions } from './async-completions.ts';
 import type { Batch, BatchCall } from './call.ts';
-import { approvalTimeout, batchCalls, commandBytes, invalidText } from './call.ts';
+import { approvalTimeout, batchCalls, invalidText } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import { presentCompletion, runCall } from './schedule.ts';
 import { BatchScope } from './scope.ts';
@@ -45,9 +45,6 @@ export function runBatch(batch: Batch, outside: Outside): Promise<SettledCall[]>
     new BatchRun(batch, outside, { resolve, reject }).start();
   });
 }
-
-/** What starting the open calls adds to a workflow task, in bytes. */
-const MAX_OPEN_BYTES = 1_500_000;
 
 /**
  * Runs one batch. A call goes through these, in the order of the methods below:
@@ -193,7 +190,7 @@ class BatchRun {
     call.state = 'queued';
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
-    const use = { tool: call.use.name, bytes: commandBytes(call, this.contextBytes) };
+    const use = { tool: call.use.name, bytes: commandBytes(call.input, this.contextBytes) };
     this.limiter.acquire(use, () => {
       // It was answered while it was queued.
       if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);

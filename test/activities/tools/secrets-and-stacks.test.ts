@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { LogEntry } from '@temporalio/worker';
 import { DefaultLogger } from '@temporalio/worker';
 import { expect, test } from 'vitest';
-import { buildActivities } from '../../../activities/create-activities.ts';
+import { createActivities } from '../../../activities/create-activities.ts';
 import { createSecrets } from '../../../activities/model/secrets.ts';
 import { redactAll, stackText } from '../../../activities/tools/redact.ts';
 import type { ToolReturn } from '../../../core/calls/tool-call.ts';
@@ -18,7 +18,7 @@ async function runTool(tool: Tool) {
   const details: unknown[] = [];
   const logger = new DefaultLogger('TRACE', (entry) => logged.push(entry));
   const agent = agentWith([tool]);
-  const activities = buildActivities({ agents: [agent], anthropic: { apiKey: KEY } }, new Set());
+  const activities = createActivities({ agents: [agent], anthropic: { apiKey: KEY } });
   const run = Reflect.get(activities, tool.name) as (...args: unknown[]) => Promise<ToolReturn>;
   const environment = new MockActivityEnvironment(
     {

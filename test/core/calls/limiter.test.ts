@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LimiterUse } from '../../../core/calls/limiter.ts';
-import { Limiter } from '../../../core/calls/limiter.ts';
+import { commandBytes, Limiter } from '../../../core/calls/limiter.ts';
 
 const use = (tool: string, bytes = 1): LimiterUse => ({ tool, bytes });
 const free = { calls: 100, bytes: 1_000, callsOf: () => undefined };
@@ -161,4 +161,8 @@ describe('whatever is acquired and released', () => {
       }),
     );
   });
+});
+
+test('what a call adds to a workflow task is its input, the context and what Temporal needs', () => {
+  expect(commandBytes({ id: 7 }, 500)).toBe(1_508);
 });

@@ -3,6 +3,7 @@ import type { Budget, Spent } from '../../../core/turn/budget.ts';
 import {
   addSpent,
   budgetDetails,
+  callsAtOnce,
   callsWithin,
   findBudgetProblem,
   NOTHING_SPENT,
@@ -130,6 +131,18 @@ test('what several turns have spent is summed, their cost where it is known', ()
   expect(addSpent({ ...one, costUSD: 0.1 }, { ...one, costUSD: 0.2 }).costUSD).toBe(0.3);
   expect(addSpent({ ...one, costUSD: 0.1 }, one).costUSD).toBe(0.1);
   expect(addSpent(one, { ...one, costUSD: 0.1 }).costUSD).toBe(0.1);
+});
+
+test.each<[budget: Budget, spent: { rounds: number; toolCalls: number }, calls: number]>([
+  [{}, { rounds: 3, toolCalls: 9 }, 5],
+  [{ rounds: 3 }, { rounds: 1, toolCalls: 0 }, 5],
+  [{ rounds: 3 }, { rounds: 2, toolCalls: 0 }, 0],
+  [{ toolCalls: 10 }, { rounds: 0, toolCalls: 8 }, 2],
+  [{ toolCalls: 10 }, { rounds: 0, toolCalls: 10 }, 0],
+  [{ toolCalls: 10 }, { rounds: 0, toolCalls: 1 }, 5],
+])('of the next reply, with %j, %j spent and a concurrency of 5, %i calls may run', (...row) => {
+  const [budget, spent, calls] = row;
+  expect(callsAtOnce(budget, spent, 5)).toBe(calls);
 });
 
 describe('limits that somebody gives', () => {

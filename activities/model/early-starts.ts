@@ -1,0 +1,198 @@
+import type { Context } from '@temporalio/activity';
+import { LoggerWithComposedMetadata } from '@temporalio/common/lib/logger.js';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import type { Tool } from '../../agents/define-tool.ts';
+import { mayStartEarly, mayToolStartEarly } from '../../core/calls/early-start.ts';
+import { commandBytes, Limiter, MAX_OPEN_BYTES } from '../../core/calls/limiter.ts';
+import { occurrences } from '../../core/calls/occurrences.ts';
+import type { Access } from '../../core/calls/order.ts';
+import { originOf } from '../../core/calls/origin.ts';
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import type { ReplyBlock, ToolUse } from '../../core/conversation/messages.ts';
+import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
+import { toolCalls } from '../../core/conversation/toolsets.ts';
+import { jsonBytes } from '../../core/json.ts';
+import { callsAtOnce, NOTHING_SPENT, tighter } from '../../core/turn/budget.ts';
+import type { EarlyCall, EarlyRun, EarlyRuns } from '../tools/early-runs.ts';
+import { earlyCall } from '../tools/early-runs.ts';
+import { prepareCall } from '../tools/prepare-calls.ts';
+import { redactJson } from '../tools/redact.ts';
+import { toolContext } from '../tools/tool-context.ts';
+import type { ReplyAssembly } from './assemble-reply.ts';
+import type { Secrets } from './secrets.ts';
+
+/** Most calls of one reply that start early. The others start when it is whole. */
+const MAX_CALLS = 32;
+
+/** Starts calls of a reply while it comes. */
+export interface EarlyStarts {
+  /** A block has come whole. */
+  readonly onBlock: (reply: ReplyAssembly) => void;
+  /** The reply is whole and valid, and these of its calls run. The runs of other calls end. */
+  readonly keep: (
+    calls: readonly ToolUse[],
+    prepared: readonly (PreparedCall | MissingCall)[],
+  ) => void;
+  /** The activity ends, and with it every run that was not kept. */
+  readonly end: () => void;
+}
+
+const NONE: EarlyStarts = { onBlock: () => undefined, keep: () => undefined, end: () => undefined };
+
+interface Asking {
+  agent: AgentDefinition;
+  args: ModelCallArgs;
+  secrets: Secrets;
+}
+
+export function earlyStarts(activity: Context, runs: EarlyRuns, asking: Asking): EarlyStarts {
+  const limit = mostCalls(runs, asking);
+  return limit === 0 ? NONE : new ReplyCalls(activity, runs, asking, limit);
+}
+
+/** How many calls of the reply may start early. */
+function mostCalls(runs: EarlyRuns, { agent, args }: Asking): number {
+  const { early, begun } = args;
+  // Where another queue asks the model, another worker may well run the tools.
+  const { startCallsEarly = runs.byDefault && agent.modelTaskQueue === undefined } = agent;
+  if (early === undefined || !startCallsEarly) return 0;
+  if (![...agent.tools.values()].some(mayToolStartEarly)) return 0;
+  const { limits } = agent;
+  const atOnce = () =>
+    callsAtOnce(tighter(limits, begun?.limits ?? {}), NOTHING_SPENT, limits.concurrency);
+  return Math.min(MAX_CALLS, early.calls ?? atOnce());
+}
+
+/** What has come of one reply. */
+interface Coming {
+  blocks: ReplyBlock[];
+  calls: ToolUse[];
+  accesses: (Access | undefined)[];
+  limiter: Limiter;
+}
+
+class ReplyCalls implements EarlyStarts {
+  private readonly activity: Context;
+  private readonly runs: EarlyRuns;
+  private readonly asking: Asking;
+  private readonly limit: number;
+  private readonly contextBytes: number;
+  private readonly started = new Set<EarlyRun>();
+  private reply: ReplyAssembly | undefined;
+  private coming: Coming | undefined;
+  /** Calls are looked at one after the other, in call order. */
+  private looked: Promise<void> = Promise.resolve();
+
+  constructor(activity: Context, runs: EarlyRuns, asking: Asking, limit: number) {
+    this.activity = activity;
+    this.runs = runs;
+    this.asking = asking;
+    this.limit = limit;
+    this.contextBytes = jsonBytes(asking.args.context);
+  }
+
+  onBlock = (reply: ReplyAssembly): void => {
+    const coming = this.comingOf(reply);
+    while (reply.isComplete(coming.blocks.length)) {
+      const block = reply.blocks[coming.blocks.length] as ReplyBlock;
+      coming.blocks.push(block);
+      for (const call of toolCalls([block])) {
+        this.looked = this.looked.then(() => this.look(coming, call)).catch(() => undefined);
+      }
+    }
+  };
+
+  keep = (calls: readonly ToolUse[], prepared: readonly (PreparedCall | MissingCall)[]): void => {
+    this.coming = undefined;
+    if (this.started.size === 0) return;
+    const repeated = occurrences(calls);
+    for (const [i, call] of calls.entries()) {
+      const one = prepared[i];
+      if (one?.type !== 'ready' || one.approval === true) continue;
+      const run = this.runs.find(this.identify(call, repeated[i] ?? 0));
+      if (run === undefined || !this.started.delete(run)) continue;
+      run.keep();
+    }
+  };
+
+  end = (): void => {
+    this.coming = undefined;
+    for (const run of this.started) run.end('The reply that asked for the call does not count.');
+  };
+
+  /** Another request has another reply, and a gateway may begin a reply anew. */
+  private comingOf(reply: ReplyAssembly): Coming {
+    const last = (this.coming?.blocks.length ?? 0) - 1;
+    const isSame = reply === this.reply && reply.blocks[last] === this.coming?.blocks[last];
+    if (isSame && this.coming !== undefined) return this.coming;
+    this.reply = reply;
+    const { tools } = this.asking.agent;
+    const callsOf = (tool: string) => tools.get(tool)?.policy.concurrency;
+    const limiter = new Limiter({ calls: this.limit, bytes: MAX_OPEN_BYTES, callsOf });
+    this.coming = { blocks: [], calls: [], accesses: [], limiter };
+    return this.coming;
+  }
+
+  private async look(coming: Coming, call: ToolUse): Promise<void> {
+    if (coming !== this.coming || coming.calls.length >= this.limit) return;
+    const { agent, args } = this.asking;
+    const tool = agent.tools.get(call.name);
+    // What touches nothing holds up nothing.
+    const isNeeded =
+      mayToolStartEarly(tool) || tool?.access !== undefined || originOf(call).toolset !== undefined;
+    const { input, prepared } = isNeeded
+      ? // A copy: a tool may change its input, and what the model wrote goes back as it is.
+        await prepareCall(agent, structuredClone(call))
+      : { input: undefined, prepared: { type: 'invalid' as const, access: undefined } };
+    let hasRoom = false;
+    const bytes = commandBytes(call.input, this.contextBytes);
+    coming.limiter.acquire({ tool: call.name, bytes }, () => (hasRoom = true));
+    const { access } = prepared;
+    const starts = mayStartEarly({
+      origin: originOf(call),
+      tool,
+      valid: prepared.type === 'ready',
+      access,
+      before: coming.accesses,
+      hasRoom,
+    });
+    coming.accesses.push(access);
+    coming.calls.push(call);
+    if (!starts || tool === undefined) return;
+    const occurrence = occurrences(coming.calls).at(-1) ?? 0;
+    const context = await agent.parseContext(structuredClone(args.context));
+    if (coming !== this.coming) return;
+    this.start(tool, call, { input, occurrence, context });
+  }
+
+  private start(
+    tool: Tool,
+    call: ToolUse,
+    { input, occurrence, context }: { input: unknown; occurrence: number; context: unknown },
+  ): void {
+    const { args, secrets } = this.asking;
+    const identified = this.identify(call, occurrence);
+    const { round } = identified.identity;
+    const options = {
+      callId: call.id,
+      log: LoggerWithComposedMetadata.compose(this.activity.log, {
+        activityId: call.id,
+        activityType: tool.name,
+        attempt: 1,
+      }),
+      timeLimit: tool.policy.startToCloseTimeout,
+      clean: (details: unknown) => redactJson(details, secrets.redactOwn),
+    };
+    const about = { input: call.input, args: { ...args, round, occurrence }, context, secrets };
+    const run = this.runs.start(identified, options, (running) =>
+      tool.run(input, toolContext(running, about)),
+    );
+    if (run !== undefined) this.started.add(run);
+  }
+
+  private identify({ name, input }: ToolUse, occurrence: number): EarlyCall {
+    const { args } = this.asking;
+    const round = args.early?.round ?? 0;
+    return earlyCall(this.activity, name, input, { ...args, round, occurrence });
+  }
+}

@@ -1,0 +1,286 @@
+import { Context } from '@temporalio/activity';
+import { expect, test } from 'vitest';
+import type { Tool, ToolContext } from '../../index.ts';
+import type { ScriptedCalls } from '../../testing/replies.ts';
+import { callTools, paced, say } from '../../testing/replies.ts';
+import { conversation } from '../../testing/script.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentWith, reader, writer } from '../fixtures/tools.ts';
+import { until, untilRecorded } from '../fixtures/until.ts';
+import { answers, latch } from '../fixtures/waiting-turns.ts';
+
+type Environment = Partial<Parameters<typeof startPlait>[0]>;
+
+/** A turn whose model makes these calls, one after the other: `afterCall` holds up what follows each. */
+async function turnWith(
+  tools: readonly Tool[],
+  calls: ScriptedCalls,
+  afterCall: (index: number) => unknown,
+  {
+    agent: extras,
+    environment,
+  }: { agent?: Parameters<typeof agentWith>[1]; environment?: Environment } = {},
+) {
+  const agent = agentWith(tools, extras);
+  const script = conversation('go', [
+    paced({ afterBlock: afterCall }, callTools(calls)),
+    say('Done.'),
+  ]);
+  const plait = await startPlait({ agents: [agent], script, ...environment });
+  const turn = await plait.agents.start(agent, 'go');
+  return { plait, agent, turn };
+}
+
+test('a call that only reads runs while the reply comes, and its activity takes what it returned', async () => {
+  const ran = latch();
+  const contexts: ToolContext[] = [];
+  let whole = false;
+  const wholeAtBegin: boolean[] = [];
+  const look = reader('look', (input, ctx) => {
+    wholeAtBegin.push(whole);
+    contexts.push(ctx);
+    // What the tool does to its input does not change what the model wrote.
+    input['id'] = 'changed';
+    ran.open();
+    return 'seen';
+  });
+  const { plait, turn } = await turnWith([look], [['look', { id: 7 }, 'toolu_1']], async () => {
+    await ran.opened;
+    whole = true;
+  });
+  await using _ = plait;
+
+  const result = await turn.result();
+  expect(wholeAtBegin).toEqual([false]);
+  expect(result.calls).toMatchObject([
+    { id: 'toolu_1', input: { id: 7 }, outcome: 'succeeded', attempts: 1 },
+  ]);
+  expect(contexts[0]).toMatchObject({
+    turnId: turn.turnId,
+    callId: 'toolu_1',
+    agent: 'tester',
+    attempt: 1,
+    heartbeatDetails: undefined,
+  });
+  expect(result.messages[1]?.content).toMatchObject([{ input: { id: 7 } }]);
+});
+
+test('a slow call that outlives the reply runs once, under the limits of its activity', async () => {
+  const began = latch();
+  const cancelled = latch();
+  let runs = 0;
+  const look = reader('look', async (_, { signal }) => {
+    runs += 1;
+    began.open();
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve());
+    });
+    cancelled.open();
+    throw signal.reason;
+  });
+  const { plait, turn } = await turnWith([look], { look: {} }, () => began.opened);
+  await using _ = plait;
+  for await (const { rounds } of turn.watch()) {
+    if (rounds[0]?.calls[0]?.state === 'running') break;
+  }
+  await turn.cancel();
+
+  await cancelled.opened;
+  const result = await turn.result();
+  expect(runs).toBe(1);
+  expect(result.calls).toMatchObject([{ outcome: 'cancelled', attempts: 1 }]);
+});
+
+test('a call that fails early is forgotten: its activity runs the tool as its first attempt', async () => {
+  const failed = latch();
+  const attempts: number[] = [];
+  const look = reader('look', (_, { attempt }) => {
+    attempts.push(attempt);
+    if (attempts.length > 1) return 'seen';
+    failed.open();
+    throw new Error('not yet');
+  });
+  const { plait, turn } = await turnWith([look], { look: {} }, () => failed.opened);
+  await using _ = plait;
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect(attempts).toEqual([1, 1]);
+});
+
+test("the early run is outside of the model request's activity, so a tool that needs one runs in its own", async () => {
+  const ran = latch();
+  const found: string[] = [];
+  const look = reader('look', () => {
+    ran.open();
+    found.push('none');
+    found[found.length - 1] = Context.current().info.activityType;
+    return 'seen';
+  });
+  const { plait, turn } = await turnWith([look], { look: {} }, () => ran.opened);
+  await using _ = plait;
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect(found).toEqual(['none', 'look']);
+});
+
+test('a call that leaves its completion to others does so in its activity', async () => {
+  const ran = latch();
+  const tokens: string[] = [];
+  let runs = 0;
+  const look = reader('look', (_, ctx) => {
+    runs += 1;
+    ran.open();
+    const later = ctx.later();
+    tokens.push(later.token);
+    return later;
+  });
+  const { plait, turn } = await turnWith([look], { look: {} }, () => ran.opened);
+  await using _ = plait;
+  for await (const { rounds } of turn.watch()) {
+    if (rounds[0]?.calls[0]?.state === 'waiting') break;
+  }
+  await plait.agents.completeToolCall(tokens[0] ?? '', 'by hand');
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect({ runs, tokens: tokens.length }).toEqual({ runs: 2, tokens: 1 });
+});
+
+test('heartbeats before the join are kept, and sent when the activity has begun', async () => {
+  const began = latch();
+  const goOn = latch();
+  const look = reader('look', async (_, ctx) => {
+    ctx.heartbeat({ page: 7 });
+    began.open();
+    await goOn.opened;
+    return 'seen';
+  });
+  const { plait, turn } = await turnWith([look], { look: {} }, () => began.opened);
+  await using _ = plait;
+  await untilRecorded(turn, '"page":7');
+  goOn.open();
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+});
+
+test('the same call twice in one reply runs twice, each once', async () => {
+  const keys: string[] = [];
+  const both = latch();
+  const look = reader('look', (_, { idempotencyKey }) => {
+    keys.push(idempotencyKey);
+    if (keys.length === 2) both.open();
+    return `seen ${keys.length}`;
+  });
+  const { plait, turn } = await turnWith(
+    [look],
+    [
+      ['look', { id: 1 }],
+      ['look', { id: 1 }],
+    ],
+    (index) => (index === 1 ? both.opened : undefined),
+  );
+  await using _ = plait;
+
+  const result = await turn.result();
+  expect(new Set(keys).size).toBe(2);
+  expect(keys).toHaveLength(2);
+  expect(answers(result).map(({ text }) => text)).toEqual(['seen 1', 'seen 2']);
+});
+
+test('what would wait, or may change something, waits for the whole reply', async () => {
+  const early: string[] = [];
+  const first = latch();
+  let whole = false;
+  const run = (name: string) => (input: Record<string, unknown>) => {
+    if (!whole) early.push(`${name} ${String(input['id'])}`);
+    first.open();
+    return name;
+  };
+  const path = { access: { reads: 'path' } } as const;
+  const tools = [
+    reader('look', run('look')),
+    reader('read', run('read'), path),
+    reader('off', run('off'), { startCallsEarly: false }),
+    reader('single', run('single'), { concurrency: 1 }),
+    reader('elsewhere', run('elsewhere'), { activity: { taskQueue: `elsewhere-${Date.now()}` } }),
+    reader('asks', run('asks'), { approval: () => false }),
+    writer('write', run('write'), { access: { writes: 'path' } }),
+    writer('again', run('again'), { annotations: { idempotentHint: true } }),
+  ];
+  const { plait, turn } = await turnWith(
+    tools,
+    [
+      ['write', { path: 'a', id: 1 }],
+      ['read', { path: 'a', id: 2 }],
+      ['read', { path: 'b', id: 3 }],
+      ['off', { id: 4 }],
+      ['single', { id: 5 }],
+      ['single', { id: 6 }],
+      ['elsewhere', { id: 7 }],
+      ['asks', { id: 8 }],
+      ['again', { id: 9 }],
+      ['no_such_tool', { id: 10 }],
+      ['look', { id: 11 }],
+    ],
+    async (index) => {
+      if (index < 10) return;
+      await until(() => early.length === 3);
+      whole = true;
+    },
+  );
+  await using _ = plait;
+
+  const result = await turn.result();
+  expect(early).toEqual(['read 3', 'single 5', 'look 11']);
+  expect(result.calls.filter(({ outcome }) => outcome !== 'succeeded')).toMatchObject([
+    { name: 'no_such_tool' },
+  ]);
+});
+
+test.each([
+  ['the agent has switched it off', { agent: { startCallsEarly: false } }],
+  ['the reply is the last that the budget allows', { agent: { rounds: 1 } }],
+  ['the budget has no call left', { agent: { limits: { toolCalls: 0 } } }],
+  [
+    'the worker has activity interceptors',
+    { environment: { interceptors: { activity: [() => ({})] } } },
+  ],
+  ['the worker limits the rate of activities', { environment: { maxActivitiesPerSecond: 1_000 } }],
+] as const)('no call starts early where %s', async (...[, options]) => {
+  let whole = false;
+  const wholeAtBegin: boolean[] = [];
+  const look = reader('look', () => {
+    wholeAtBegin.push(whole);
+    return 'seen';
+  });
+  const { plait, turn } = await turnWith(
+    [look],
+    { look: {} },
+    async () => {
+      for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+      whole = true;
+    },
+    options as never,
+  );
+  await using _ = plait;
+  await turn.result();
+
+  expect(wholeAtBegin.every(Boolean)).toBe(true);
+});
+
+test('where the worker has activity interceptors, an agent may start its calls early all the same', async () => {
+  const ran = latch();
+  let runs = 0;
+  const look = reader('look', () => {
+    runs += 1;
+    ran.open();
+    return 'seen';
+  });
+  const { plait, turn } = await turnWith([look], { look: {} }, () => ran.opened, {
+    agent: { startCallsEarly: true },
+    environment: { interceptors: { activity: [() => ({})] } },
+  });
+  await using _ = plait;
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect(runs).toBe(1);
+});
