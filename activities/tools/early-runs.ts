@@ -153,6 +153,7 @@ export class EarlyRun implements RunningCall {
   private work: Promise<unknown> = Promise.resolve();
   private kept: { details: unknown } | undefined;
   private joined: ToolAttempt | undefined;
+  private stopping: Promise<void> | undefined;
 
   constructor(call: EarlyCall, options: EarlyRunOptions, owner: RunOwner) {
     this.call = call;
@@ -248,7 +249,12 @@ export class EarlyRun implements RunningCall {
   }
 
   /** Resolves when the tool has stopped, or is abandoned because it has not stopped in time. */
-  async stopped(): Promise<void> {
+  stopped(): Promise<void> {
+    this.stopping ??= this.untilStopped();
+    return this.stopping;
+  }
+
+  private async untilStopped(): Promise<void> {
     if (this.hasEnded) return;
     const { abandoned } = this.owner;
     const call = { tool: this.tool, callId: this.callId };

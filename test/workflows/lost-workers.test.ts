@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { turnRuns } from '../../client/follow/history.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
-import { callTools, say } from '../../testing/replies.ts';
+import { callTools, paced, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { until, untilRecorded } from '../fixtures/until.ts';
@@ -55,6 +55,31 @@ test.concurrent('after kill -9 in the middle of a batch another worker finishes 
   });
   expect(journal.lines('begin pay')).toHaveLength(2);
   expect(journal.lines('begin look')).toHaveLength(3);
+});
+
+test.concurrent('after kill -9 between the early run of a call and its reply, the next worker asks again and runs it', async () => {
+  const script = conversation('go', [
+    // The first reply never ends.
+    ({ arrival }) =>
+      paced(
+        { afterBlock: () => (arrival === 1 ? new Promise(() => undefined) : undefined) },
+        callTools({ look: { ms: 0 } }),
+      ),
+    say('I go on.'),
+  ]);
+  await using processes = await workerProcesses(script);
+  const { agents, journal, start, killOldest } = processes;
+  await start();
+  const turn = await agents.start('tester', 'go');
+  await journal.waitFor('end look');
+
+  await killOldest();
+  await start();
+  const result = await turn.result();
+
+  expect(result).toMatchObject({ stopReason: 'end_turn', text: 'I go on.', rounds: 2 });
+  expect(result.calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect(journal.lines('begin look')).toHaveLength(2);
 });
 
 test.concurrent('a SIGTERM past the grace ends the process, and the next worker finishes the turn', async () => {
