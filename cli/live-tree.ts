@@ -102,10 +102,11 @@ function rowsOf({ round, model, calls }: RoundSnapshot): Row[] {
 }
 
 function rowOf(call: CallSnapshot, last: boolean): Row {
-  const { name, summary } = call;
+  const { name, summary, startedEarly } = call;
+  const detail = oneLine(startedEarly === true ? `early · ${summary}` : summary);
   const guide = last ? '└ ' : '├ ';
   const below = last ? '    ' : '│   ';
-  return { guide, name: oneLine(name), detail: oneLine(summary), step: call, model: false, below };
+  return { guide, name: oneLine(name), detail, step: call, model: false, below };
 }
 
 /** Why it did not succeed, in two lines at most, because the root cause comes last. */

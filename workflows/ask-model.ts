@@ -4,7 +4,7 @@ import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import { lastOutcomes } from '../core/turn/state.ts';
-import { callsAtOnce, spentOf } from '../core/turn/budget.ts';
+import { remaining, spentOf } from '../core/turn/budget.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
 import { budgetOf } from '../core/turn/decide.ts';
 import { MODEL_RETRY } from './retry.ts';
@@ -77,6 +77,6 @@ function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
 function earlyCalls({ args, state, agent }: Turn): NonNullable<ModelCallArgs['early']> {
   const round = state.rounds + 1;
   if (agent === undefined) return { round };
-  const { concurrency } = agent.limits;
-  return { round, calls: callsAtOnce(budgetOf(args, agent), spentOf(state, 0), concurrency) };
+  const left = remaining(budgetOf(args, agent), spentOf(state, 0));
+  return { round, limits: { left, concurrency: agent.limits.concurrency } };
 }

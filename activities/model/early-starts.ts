@@ -12,12 +12,13 @@ import type { ReplyBlock, ToolUse } from '../../core/conversation/messages.ts';
 import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import { jsonBytes } from '../../core/json.ts';
-import { callsAtOnce, NOTHING_SPENT, tighter } from '../../core/turn/budget.ts';
+import { callsBeforeEnd, tighter } from '../../core/turn/budget.ts';
 import type { EarlyCall, EarlyRun, EarlyRuns } from '../tools/early-runs.ts';
 import { earlyCall } from '../tools/early-runs.ts';
 import { prepareCall } from '../tools/prepare-calls.ts';
 import { redactJson } from '../tools/redact.ts';
 import { toolContext } from '../tools/tool-context.ts';
+import type { Prices } from '../../core/turn/prices.ts';
 import type { ReplyAssembly } from './assemble-reply.ts';
 import type { Secrets } from './secrets.ts';
 
@@ -46,21 +47,22 @@ interface Asking {
 }
 
 export function earlyStarts(activity: Context, runs: EarlyRuns, asking: Asking): EarlyStarts {
-  const limit = mostCalls(runs, asking);
-  return limit === 0 ? NONE : new ReplyCalls(activity, runs, asking, limit);
+  const limits = limitsOf(runs, asking);
+  return limits === undefined ? NONE : new ReplyCalls(activity, runs, asking, limits);
 }
 
-/** How many calls of the reply may start early. */
-function mostCalls(runs: EarlyRuns, { agent, args }: Asking): number {
+type Limits = NonNullable<NonNullable<ModelCallArgs['early']>['limits']>;
+
+/** `undefined` where no call starts early. */
+function limitsOf(runs: EarlyRuns, { agent, args }: Asking): Limits | undefined {
   const { early, begun } = args;
   // Where another queue asks the model, another worker may well run the tools.
   const { startCallsEarly = runs.byDefault && agent.modelTaskQueue === undefined } = agent;
-  if (early === undefined || !startCallsEarly) return 0;
-  if (![...agent.tools.values()].some(mayToolStartEarly)) return 0;
+  if (early === undefined || !startCallsEarly) return undefined;
+  if (![...agent.tools.values()].some(mayToolStartEarly)) return undefined;
   const { limits } = agent;
-  const atOnce = () =>
-    callsAtOnce(tighter(limits, begun?.limits ?? {}), NOTHING_SPENT, limits.concurrency);
-  return Math.min(MAX_CALLS, early.calls ?? atOnce());
+  const left = tighter(limits, begun?.limits ?? {});
+  return early.limits ?? { left, concurrency: limits.concurrency };
 }
 
 /** What has come of one reply. */
@@ -75,7 +77,9 @@ class ReplyCalls implements EarlyStarts {
   private readonly activity: Context;
   private readonly runs: EarlyRuns;
   private readonly asking: Asking;
-  private readonly limit: number;
+  private readonly limits: Limits;
+  private readonly maxTokens: number;
+  private readonly prices: readonly Prices[];
   private readonly contextBytes: number;
   private readonly started = new Set<EarlyRun>();
   private reply: ReplyAssembly | undefined;
@@ -83,11 +87,15 @@ class ReplyCalls implements EarlyStarts {
   /** Calls are looked at one after the other, in call order. */
   private looked: Promise<void> = Promise.resolve();
 
-  constructor(activity: Context, runs: EarlyRuns, asking: Asking, limit: number) {
+  constructor(activity: Context, runs: EarlyRuns, asking: Asking, limits: Limits) {
     this.activity = activity;
     this.runs = runs;
     this.asking = asking;
-    this.limit = limit;
+    this.limits = limits;
+    const { spec, prices, fallbackPrices = [] } = asking.agent;
+    const { max_tokens: first, max_tokens_retry: retry = 0, fallbacks = [] } = spec;
+    this.maxTokens = Math.max(first, retry, ...fallbacks.map((next) => next.max_tokens ?? 0));
+    this.prices = [prices ?? [], ...fallbackPrices.map(([, price]) => price)].flat();
     this.contextBytes = jsonBytes(asking.args.context);
   }
 
@@ -97,7 +105,9 @@ class ReplyCalls implements EarlyStarts {
       const block = reply.blocks[coming.blocks.length] as ReplyBlock;
       coming.blocks.push(block);
       for (const call of toolCalls([block])) {
-        this.looked = this.looked.then(() => this.look(coming, call)).catch(() => undefined);
+        const most = { ...reply.usage, output_tokens: this.maxTokens };
+        const limit = callsBeforeEnd(this.limits.left, most, this.prices);
+        this.looked = this.looked.then(() => this.look(coming, call, limit)).catch(() => undefined);
       }
     }
   };
@@ -128,13 +138,14 @@ class ReplyCalls implements EarlyStarts {
     this.reply = reply;
     const { tools } = this.asking.agent;
     const callsOf = (tool: string) => tools.get(tool)?.policy.concurrency;
-    const limiter = new Limiter({ calls: this.limit, bytes: MAX_OPEN_BYTES, callsOf });
+    const limiter = new Limiter({ calls: this.limits.concurrency, bytes: MAX_OPEN_BYTES, callsOf });
     this.coming = { blocks: [], calls: [], accesses: [], limiter };
     return this.coming;
   }
 
-  private async look(coming: Coming, call: ToolUse): Promise<void> {
-    if (coming !== this.coming || coming.calls.length >= this.limit) return;
+  private async look(coming: Coming, call: ToolUse, limit: number): Promise<void> {
+    const { length } = coming.calls;
+    if (coming !== this.coming || length >= Math.min(limit, MAX_CALLS)) return;
     const { agent, args } = this.asking;
     const tool = agent.tools.get(call.name);
     // What touches nothing holds up nothing.
@@ -151,7 +162,8 @@ class ReplyCalls implements EarlyStarts {
     const starts = mayStartEarly({
       origin: originOf(call),
       tool,
-      valid: prepared.type === 'ready',
+      // The reply is invalid where two of its calls have one id.
+      valid: prepared.type === 'ready' && !coming.calls.some(({ id }) => id === call.id),
       access,
       before: coming.accesses,
       hasRoom,

@@ -232,7 +232,10 @@ function end(
   setState(snapshot, state, message);
   snapshot.end = report?.endedAt ?? at;
   if (report !== undefined) snapshot.attempt = report.attempt;
-  if (report?.attempt === 1) snapshot.start = report.startedAt;
+  if (report?.attempt === 1) {
+    snapshot.start = report.startedAt;
+    if (report.startedEarly === true) snapshot.startedEarly = true;
+  }
   if (answer !== undefined) draft.turn.rounds.at(-1)?.calls.push(...callsOf(answer, at));
 }
 
@@ -365,12 +368,13 @@ function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void
 }
 
 function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
-  const { id, name, outcome, attempts, message, start, end, approval } = record;
+  const { id, name, outcome, attempts, message, start, end, startedEarly, approval } = record;
   const known = calls.find((call) => call.id === id);
   const call: CallSnapshot = known ?? { id, name, summary: '', ...newActivity(0) };
   if (known === undefined) calls.push(call);
   setState(call, outcome, message);
-  Object.assign(call, { attempt: attempts, start: Date.parse(start), end: Date.parse(end) });
+  const times = { start: Date.parse(start), end: Date.parse(end) };
+  Object.assign(call, { attempt: attempts, ...times, ...defined({ startedEarly }) });
   if (approval === undefined) return;
   const { input: _, ...decision } = approval;
   call.approval = decision;

@@ -34,6 +34,8 @@ export interface ActivitySnapshot {
   start?: number;
   /** Milliseconds since the epoch. */
   end?: number;
+  /** Of a call that has ended: its tool began while the reply was still coming, at `start`. */
+  startedEarly?: true;
   /** Why it did not succeed, why its last attempt failed, or what it waits for. */
   message?: string;
 }

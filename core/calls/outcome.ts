@@ -76,6 +76,8 @@ export interface SettledCall {
   start: number;
   /** Milliseconds since the epoch. */
   end: number;
+  /** Its only attempt began while its reply was still coming. */
+  startedEarly?: true;
   /** Where a person was asked. */
   approval?: ApprovalRecord;
   /** Where the rest of a result lies that was cut for the model. */

@@ -21,12 +21,14 @@ export interface CallRecord {
   start: string;
   /** ISO 8601. */
   end: string;
+  /** The tool began while the model's reply was still coming, at `start`. */
+  startedEarly?: true;
   /** What was decided about it, where a person was asked. */
   approval?: ApprovalRecord;
 }
 
 export function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, approval } = settled;
+  const { outcome, attempts, start, end, startedEarly, approval } = settled;
   return {
     id: call.id,
     name: call.name,
@@ -37,6 +39,6 @@ export function callRecord(call: ToolUse, settled: SettledCall, round: number): 
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    ...defined({ approval }),
+    ...defined({ startedEarly, approval }),
   };
 }

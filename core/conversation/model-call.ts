@@ -39,10 +39,19 @@ export interface ModelCallArgs extends TurnOwner {
   /** The first call of its turn. */
   first?: true;
   /**
-   * What starts calls while the reply comes: its round, and how many of its calls may run at once. The first
-   * call of a turn does not know how many, and turns that were recorded earlier say nothing.
+   * What starts calls while the reply comes. The first call of a turn does not know more than the round, and
+   * turns that were recorded earlier say nothing.
    */
-  early?: { round: number; calls?: number };
+  early?: {
+    /** That of the reply, from 1. */
+    round: number;
+    limits?: {
+      /** What is left of the budget. */
+      left: Budget;
+      /** Most calls that run at once. */
+      concurrency: number;
+    };
+  };
   /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
   begun?: { limits?: Budget; at: number };
 }

@@ -3,7 +3,8 @@ import { defined, isRecord } from '../json.ts';
 import type { OutcomeType } from '../calls/outcome.ts';
 import { OUTCOMES } from '../calls/outcome.ts';
 import { turnTimeLimit } from '../calls/texts.ts';
-import { roundUSD } from './prices.ts';
+import type { Prices } from './prices.ts';
+import { costOf, roundUSD } from './prices.ts';
 import type { Usage } from './usage.ts';
 import { inputTokens } from './usage.ts';
 
@@ -199,14 +200,18 @@ export function callsWithin(
   };
 }
 
-/** How many calls of the next reply may run at once, as far as that is known before the reply comes. */
-export function callsAtOnce(
-  { rounds = Infinity, toolCalls = Infinity }: Budget,
-  spent: Pick<Spent, 'rounds' | 'toolCalls'>,
-  concurrency: number,
-): number {
-  if (spent.rounds + 1 >= rounds) return 0;
-  return Math.min(concurrency, Math.max(0, toolCalls - spent.toolCalls));
+/**
+ * How many calls of a reply may surely run, while it still comes: the first ones. None where the whole reply
+ * may reach a limit, since its calls do not run then.
+ *
+ * @param left what is left of the budget without the reply
+ * @param most what the reply has cost so far, with as many tokens as it may come to
+ * @param prices of all models that may have given it
+ */
+export function callsBeforeEnd(left: Budget, most: Usage, prices: readonly Prices[]): number {
+  const costUSD = Math.max(0, ...prices.map((price) => costOf(most, price)));
+  const spent = spentOf({ rounds: 1, usage: most, calls: [], costUSD }, 0);
+  return reachedBudget(left, spent) === undefined ? (left.toolCalls ?? Infinity) : 0;
 }
 
 /** The end of a turn whose model call was given up because its time was over. */

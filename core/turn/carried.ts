@@ -120,6 +120,7 @@ const CALL = object<CallRecord>({
   attempts: amount,
   start: text(),
   end: text(),
+  startedEarly: optional(oneOf(true)),
   approval: optional(APPROVAL),
 });
 

@@ -25,6 +25,14 @@ describe('the tree of a turn', () => {
     ]);
   });
 
+  it('marks a call that began while its reply was coming, and its bar begins below that of the model', () => {
+    const turn = turnWith([call('get_orders', { start: 200, startedEarly: true })]);
+    expect(draw(turn).slice(0, 2)).toEqual([
+      '  ● model         round 1                   ━━━━━━━                      400 ms',
+      '  └ ✔ get_orders  early · customer_id:…        ━━━━━━━━━━━━              700 ms',
+    ]);
+  });
+
   it('says below a call why it did not succeed, in two lines at most', () => {
     const message = `The orders could not be read: ${'connect ECONNREFUSED orders-db:5432, '.repeat(9)}`;
     const lines = draw(turnWith([call('get_orders', { state: 'failed', attempt: 3, message })]));

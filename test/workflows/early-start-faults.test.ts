@@ -38,7 +38,7 @@ async function turnWith(
   first: Reply,
   environment: Environment = {},
 ) {
-  const agent = agentWith(tools);
+  const agent = agentWith(tools, { early: true });
   const script = conversation('go', [first, say('Done.')]);
   const plait = await startPlait({ agents: [agent], script, ...environment });
   const turn = await plait.agents.start(agent, 'go');
@@ -60,7 +60,7 @@ test('wherever its stream is torn, a reply leaves no run behind, and the next on
     }
     return 'seen';
   });
-  const agent = agentWith([look]);
+  const agent = agentWith([look], { early: true });
   const callsOf = (turn: string) =>
     callTools([
       ['look', { turn, id: 1 }],
@@ -188,7 +188,7 @@ test('a worker that shuts down in the middle of a reply ends its early runs, and
   await stopWorker(plait);
   await aborted;
   await using other = await startPlait({
-    agents: [agentWith([tool])],
+    agents: [agentWith([tool], { early: true })],
     script: conversation('go', [callTools({ wait: {} }), say('Done.')]),
     taskQueue,
   });
@@ -222,7 +222,7 @@ test('two workers that have no workflow in their caches answer every call once',
     return `attempt ${attempt}`;
   });
   const options = {
-    agents: [agentWith([look])],
+    agents: [agentWith([look], { early: true })],
     script: (({ round }) =>
       round === 3
         ? say('Done.')

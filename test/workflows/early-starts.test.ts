@@ -1,5 +1,9 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import type { ActivityExecuteInput } from '@temporalio/worker';
 import { expect, test } from 'vitest';
+import type { TurnSnapshot } from '../../client/index.ts';
 import type { Tool, ToolContext } from '../../index.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
 import { callTools, paced, say } from '../../testing/replies.ts';
@@ -21,7 +25,7 @@ async function turnWith(
     environment,
   }: { agent?: Parameters<typeof agentWith>[1]; environment?: Environment } = {},
 ) {
-  const agent = agentWith(tools, extras);
+  const agent = agentWith(tools, { early: true, ...extras });
   const script = conversation('go', [
     paced({ afterBlock: afterCall }, callTools(calls)),
     say('Done.'),
@@ -35,6 +39,7 @@ test('a call that only reads runs while the reply comes, and its activity takes 
   const ran = latch();
   const contexts: ToolContext[] = [];
   let whole = false;
+  let wholeAt = 0;
   const wholeAtBegin: boolean[] = [];
   const look = reader('look', (input, ctx) => {
     wholeAtBegin.push(whole);
@@ -46,15 +51,24 @@ test('a call that only reads runs while the reply comes, and its activity takes 
   });
   const { plait, turn } = await turnWith([look], [['look', { id: 7 }, 'toolu_1']], async () => {
     await ran.opened;
+    // What it returned has become its result.
+    await setImmediate();
     whole = true;
+    wholeAt = Date.now();
   });
   await using _ = plait;
 
   const result = await turn.result();
   expect(wholeAtBegin).toEqual([false]);
   expect(result.calls).toMatchObject([
-    { id: 'toolu_1', input: { id: 7 }, outcome: 'succeeded', attempts: 1 },
+    { id: 'toolu_1', input: { id: 7 }, outcome: 'succeeded', attempts: 1, startedEarly: true },
   ]);
+  // By the clock of this process, as everything here.
+  expect(Date.parse(result.calls[0]?.start ?? '')).toBeLessThanOrEqual(wholeAt);
+  expect(Date.parse(result.calls[0]?.end ?? '')).toBeLessThanOrEqual(wholeAt);
+  let watched: TurnSnapshot | undefined;
+  for await (const snapshot of turn.watch()) watched = snapshot;
+  expect(watched?.rounds[0]?.calls).toMatchObject([{ startedEarly: true }]);
   expect(contexts[0]).toMatchObject({
     turnId: turn.turnId,
     callId: 'toolu_1',
@@ -103,7 +117,9 @@ test('a call that fails early is forgotten: its activity runs the tool as its fi
   const { plait, turn } = await turnWith([look], { look: {} }, () => failed.opened);
   await using _ = plait;
 
-  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  const { calls } = await turn.result();
+  expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect(calls[0]).not.toHaveProperty('startedEarly');
   expect(attempts).toEqual([1, 1]);
 });
 
@@ -239,6 +255,7 @@ test('what would wait, or may change something, waits for the whole reply', asyn
 test.each([
   ['the agent has switched it off', { agent: { startCallsEarly: false } }],
   ['the reply is the last that the budget allows', { agent: { rounds: 1 } }],
+  ['the model has a task queue of its own', { agent: { modelTaskQueue: 'early-models' } }],
   ['the budget has no call left', { agent: { limits: { toolCalls: 0 } } }],
   [
     'the worker has activity interceptors',
@@ -256,7 +273,7 @@ test.each([
     [look],
     { look: {} },
     async () => {
-      for (let i = 0; i < 20; i += 1) await new Promise((resolve) => setImmediate(resolve));
+      for (let i = 0; i < 20; i += 1) await setImmediate();
       whole = true;
     },
     options as never,
@@ -267,20 +284,29 @@ test.each([
   expect(wholeAtBegin.every(Boolean)).toBe(true);
 });
 
-test('where the worker has activity interceptors, an agent may start its calls early all the same', async () => {
+test('where the worker has activity interceptors, an agent may start its calls early, and they do not see the run', async () => {
   const ran = latch();
-  let runs = 0;
+  const around = new AsyncLocalStorage<string>();
+  const interceptor = ({ info }: Context) => ({
+    inbound: {
+      execute: async (
+        input: ActivityExecuteInput,
+        next: (given: ActivityExecuteInput) => unknown,
+      ) => await around.run(info.activityType, () => next(input)),
+    },
+  });
+  const seen: unknown[] = [];
   const look = reader('look', () => {
-    runs += 1;
+    seen.push(around.getStore());
     ran.open();
     return 'seen';
   });
   const { plait, turn } = await turnWith([look], { look: {} }, () => ran.opened, {
     agent: { startCallsEarly: true },
-    environment: { interceptors: { activity: [() => ({})] } },
+    environment: { interceptors: { activity: [interceptor] } },
   });
   await using _ = plait;
 
-  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
-  expect(runs).toBe(1);
+  expect((await turn.result()).calls).toMatchObject([{ startedEarly: true, attempts: 1 }]);
+  expect(seen).toEqual([undefined]);
 });

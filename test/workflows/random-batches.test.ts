@@ -112,10 +112,10 @@ test("whatever a random batch does, every call is answered once, in order, and n
     startToCloseTimeout: 4_000,
     retry: { maximumAttempts: 2, initialInterval: 5 },
   };
-  const agent = agentWith([
-    reader('read', behave, { activity }),
-    writer('write', behave, { activity }),
-  ]);
+  const agent = agentWith(
+    [reader('read', behave, { activity }), writer('write', behave, { activity })],
+    { early: true },
+  );
   await using plait = await startPlait({
     agents: [agent],
     debugMode: false,

@@ -53,7 +53,7 @@ export interface BatchCall {
   asked: boolean;
   approval?: ApprovalRecord;
   /** How its tool ran, from when it awaits its completion. */
-  begun?: Pick<SettledCall, 'attempts' | 'start'>;
+  begun?: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
 }
 
 /** The calls of a reply; `undefined` in the place of one that cannot run. */

@@ -78,7 +78,7 @@ export type CallEnd =
       key: string;
       timeout: number;
       /** How its tool ran. */
-      begun: Pick<SettledCall, 'attempts' | 'start'>;
+      begun: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
     };
 
 export function returned(value: unknown, scheduled: number, repeatable: boolean): CallEnd {
@@ -86,20 +86,27 @@ export function returned(value: unknown, scheduled: number, repeatable: boolean)
     return { type: 'settled', settled: unreadable(value, scheduled, repeatable) };
   }
   const result = readToolReturn(value) ?? completedByHand(value, scheduled);
-  const { attempt, startedAt, endedAt } = result;
   if (result.type === 'later') {
     const { key, timeout } = result.later;
-    // Its end will be by the server's clock.
-    const begun = { attempts: attempt, start: scheduled };
-    return { type: 'awaits completion', key, timeout, begun };
+    // Its end will be by the server's clock, which may be ahead of that of the worker.
+    const begun =
+      result.startedEarly === true
+        ? { start: Math.min(result.startedAt, scheduled), startedEarly: true as const }
+        : { start: scheduled };
+    return {
+      type: 'awaits completion',
+      key,
+      timeout,
+      begun: { attempts: result.attempt, ...begun },
+    };
   }
   const { content, stored } = result;
   return {
     type: 'settled',
     settled: {
       outcome: { type: 'succeeded', content },
-      attempts: attempt,
-      ...timesOf({ attempt, startedAt, endedAt }, scheduled),
+      attempts: result.attempt,
+      ...timesOf(result, scheduled),
       ...defined({ stored }),
     },
   };
@@ -109,10 +116,13 @@ export function returned(value: unknown, scheduled: number, repeatable: boolean)
  * By one clock: that of the worker where it has seen all of the call, and otherwise that of the server. The
  * two may be minutes apart.
  */
-function timesOf(report: AttemptReport | undefined, scheduled: number) {
-  return report?.attempt === 1
-    ? { start: report.startedAt, end: report.endedAt }
-    : { start: scheduled, end: Date.now() };
+function timesOf(
+  report: AttemptReport | undefined,
+  scheduled: number,
+): Pick<SettledCall, 'start' | 'end' | 'startedEarly'> {
+  if (report?.attempt !== 1) return { start: scheduled, end: Date.now() };
+  const { startedAt: start, endedAt: end, startedEarly } = report;
+  return startedEarly === true ? { start, end, startedEarly } : { start, end };
 }
 
 /** Somebody has completed the activity without our client, with whatever they had. */

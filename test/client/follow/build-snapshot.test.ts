@@ -41,6 +41,7 @@ describe('a turn that has continued in a new run', () => {
     attempts: 2,
     start: new Date(1_000).toISOString(),
     end: new Date(2_000).toISOString(),
+    startedEarly: true,
   };
   const goneOn: TurnEvent = {
     type: 'turnStarted',
@@ -73,6 +74,7 @@ describe('a turn that has continued in a new run', () => {
       [3, 'succeeded'],
     ]);
     expect(callOf(turn, 'a')).toMatchObject({ state: 'failed', message: 'refused', attempt: 2 });
+    expect(callOf(turn, 'a')).toMatchObject({ start: 1_000, end: 2_000, startedEarly: true });
     expect(turn.rounds[1]?.calls).toMatchObject([{ id: 'b', name: 'get_b', summary: 'id: 1' }]);
   });
 });

@@ -27,7 +27,13 @@ const tools = [
 ];
 
 beforeAll(async () => {
-  const watched = defineAgent({ name: 'watched', model: 'claude-opus-5-5', tools });
+  const watched = defineAgent({
+    name: 'watched',
+    model: 'claude-opus-5-5',
+    tools,
+    // So that a call lasts long enough after the reply.
+    startCallsEarly: false,
+  });
   env = await startPlait({
     agents: [watched],
     script: ({ userText, round }) =>

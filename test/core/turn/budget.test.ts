@@ -3,7 +3,7 @@ import type { Budget, Spent } from '../../../core/turn/budget.ts';
 import {
   addSpent,
   budgetDetails,
-  callsAtOnce,
+  callsBeforeEnd,
   callsWithin,
   findBudgetProblem,
   NOTHING_SPENT,
@@ -13,6 +13,7 @@ import {
   spentOf,
   tighter,
 } from '../../../core/turn/budget.ts';
+import { NO_USAGE } from '../../../core/turn/usage.ts';
 import { replyWith } from '../arbitraries.ts';
 
 const spent = (parts: Partial<Spent>): Spent => ({ ...NOTHING_SPENT, ...parts });
@@ -133,16 +134,26 @@ test('what several turns have spent is summed, their cost where it is known', ()
   expect(addSpent(one, { ...one, costUSD: 0.1 }).costUSD).toBe(0.1);
 });
 
-test.each<[budget: Budget, spent: { rounds: number; toolCalls: number }, calls: number]>([
-  [{}, { rounds: 3, toolCalls: 9 }, 5],
-  [{ rounds: 3 }, { rounds: 1, toolCalls: 0 }, 5],
-  [{ rounds: 3 }, { rounds: 2, toolCalls: 0 }, 0],
-  [{ toolCalls: 10 }, { rounds: 0, toolCalls: 8 }, 2],
-  [{ toolCalls: 10 }, { rounds: 0, toolCalls: 10 }, 0],
-  [{ toolCalls: 10 }, { rounds: 0, toolCalls: 1 }, 5],
-])('of the next reply, with %j, %j spent and a concurrency of 5, %i calls may run', (...row) => {
-  const [budget, spent, calls] = row;
-  expect(callsAtOnce(budget, spent, 5)).toBe(calls);
+test.each<[left: Budget, calls: number]>([
+  [{}, Infinity],
+  [{ rounds: 2 }, Infinity],
+  [{ rounds: 1 }, 0],
+  [{ toolCalls: 2 }, 2],
+  [{ toolCalls: 0 }, 0],
+  [{ outputTokens: 1_001 }, Infinity],
+  [{ outputTokens: 1_000, toolCalls: 2 }, 0],
+  [{ inputTokens: 11 }, Infinity],
+  [{ inputTokens: 10 }, 0],
+  // The dearer of the models.
+  [{ costUSD: 0.06 }, Infinity],
+  [{ costUSD: 0.05 }, 0],
+])('with %j left, %s calls run of a reply that may come to 1,000 tokens', (left, calls) => {
+  const most = { ...NO_USAGE, input_tokens: 10, output_tokens: 1_000 };
+  const prices = [
+    { input: 1, output: 5 },
+    { input: 10, output: 50 },
+  ];
+  expect(callsBeforeEnd(left, most, prices)).toBe(calls);
 });
 
 describe('limits that somebody gives', () => {
