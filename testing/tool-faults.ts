@@ -1,5 +1,5 @@
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { functionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import { functionProblem, given, recordProblem, rejectIf } from '../core/arguments.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Agent } from '../agents/define-agent.ts';
@@ -40,10 +40,9 @@ export function withToolFaults<Context>(
     DeclarationError,
     recordProblem('withToolFaults: the agent', agent),
     recordProblem('withToolFaults: the faults', faults),
-    functionProblem(
-      'withToolFaults: the agent must come from defineAgent; its tools.get',
-      agent?.tools?.get,
-    ),
+    agent?.tools instanceof Map
+      ? undefined
+      : `withToolFaults: the agent must come from defineAgent; got ${given(agent)}`,
   );
   const tools = new Map(agent.tools);
   for (const [name, fault] of Object.entries(faults)) {

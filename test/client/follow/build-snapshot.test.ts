@@ -359,12 +359,14 @@ describe('how a call ended', () => {
   });
 });
 
+/** The same call, in another activity. */
+function again(at: number): TurnEvent {
+  const first = scheduled('a', { at }) as Extract<TurnEvent, { type: 'scheduled' }>;
+  return { ...first, key: `a.${at}` };
+}
+
 describe('a call that the workflow schedules again', () => {
   const lost = [...asked, scheduled('a', { at: 1_300 })];
-  const again = (at: number): TurnEvent => ({
-    ...(scheduled('a', { at }) as Extract<TurnEvent, { type: 'scheduled' }>),
-    key: `a.${at}`,
-  });
   const heartbeat = { begun: true, attempt: 1 };
 
   it.each<[why: string, ending: Ending, limits: typeof LIMITS, message: string]>([

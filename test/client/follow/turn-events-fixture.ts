@@ -4,10 +4,12 @@ import { CALL_MODEL } from '../../../core/names.ts';
 
 /** What a tool is scheduled with. */
 function limitsOf(repeatable: boolean) {
-  const { startToCloseTimeout, heartbeatTimeout, retry } = activityOptions(toolPolicy(repeatable));
+  const policy = toolPolicy(repeatable);
+  const { startToCloseTimeout, heartbeatTimeout } = policy;
+  const { retry } = activityOptions(policy);
   return {
-    startToCloseTimeout: Number(startToCloseTimeout),
-    heartbeatTimeout: Number(heartbeatTimeout),
+    startToCloseTimeout,
+    heartbeatTimeout,
     nonRetryableErrorTypes: retry?.nonRetryableErrorTypes ?? [],
   };
 }
