@@ -61,18 +61,16 @@ test('wherever its stream is torn, a reply leaves no run behind, and the next on
     return 'seen';
   });
   const agent = agentWith([look], { early: true });
-  const callsOf = (turn: string) =>
-    callTools([
-      ['look', { turn, id: 1 }],
-      ['look', { turn, id: 2, lasts: true }],
-      ['look', { turn, id: 3 }],
-    ]);
   await using plait = await startPlait({
     agents: [agent],
     script: ({ userText, round, arrival }) => {
       if (round > 0) return say('Done.');
       asked.set(userText, arrival);
-      const whole = callsOf(userText);
+      const whole = callTools([
+        ['look', { turn: userText, id: 1 }],
+        ['look', { turn: userText, id: 2, lasts: true }],
+        ['look', { turn: userText, id: 3 }],
+      ]);
       // `message_start`, a ping, and some five events for each call.
       const afterEvents = Number(userText.split(' ')[1]);
       return arrival === 1 ? fault.reset({ afterEvents, reply: whole }) : whole;
@@ -95,13 +93,13 @@ describe('the early run of a call ends by its signal, and does not count,', () =
   test.each<[how: string, stop: (calls: MessageReply) => MessageReply]>([
     ['when the model refuses', (calls) => refuse({}, calls)],
     ['when the reply is cut off', (calls) => stopWith('max_tokens', calls)],
-  ])('%s', async (_, stop) => {
+  ])('%s', async (...[, stop]) => {
     const { tool, runs, began, aborted } = waiting();
     const { plait, turn } = await turnWith(
       [tool],
       paced({ afterBlock: () => began }, stop(callTools({ wait: {} }))),
     );
-    await using __ = plait;
+    await using _ = plait;
 
     const result = await turn.result();
     await aborted;

@@ -133,6 +133,10 @@ describe('an early run that nobody joins', () => {
   });
 });
 
+test('calls of agents that do not say so start early only where the worker is known to have nothing that it gets around', () => {
+  expect(runs().early.byDefault).toBe(false);
+});
+
 describe('a worker with as many early runs as it may have', () => {
   test('has room again for each that was joined', () => {
     const { early } = runs();
