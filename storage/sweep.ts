@@ -30,6 +30,7 @@ export interface Tally {
   bytes: number;
 }
 
+/** What `sweep` found, and what it removed. */
 export interface SweepReport {
   /** In a dry run: what would be removed. */
   removed: Tally;
