@@ -40,6 +40,7 @@ import { PARALLEL_TOOL_USE } from '../core/calls/texts.ts';
 import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
 
+/** What `defineAgent` takes. */
 export interface AgentOptions<Context, Output = unknown> extends AgentModelOptions {
   /** 1 to 64 letters, digits, `_`, `-` and `.`; unique among the agents of a worker. */
   name: string;

@@ -40,6 +40,7 @@ export interface ListTurnsOptions {
   usage?: boolean;
 }
 
+/** One turn of `listTurns`. */
 export interface ListedTurn {
   turnId: string;
   /** Known where the turn was started by an `AgentClient`. */
@@ -66,6 +67,7 @@ export interface ListSessionsOptions {
   status?: SessionStatus;
 }
 
+/** One session of `listSessions`. */
 export interface ListedSession {
   sessionId: string;
   /** Known where the session was created by an `AgentClient`. */

@@ -33,6 +33,7 @@ interface StartOptions<Context> {
   onLimit?: OnLimit;
 }
 
+/** What `start` and `execute` take besides the agent and the input. */
 export interface StartTurnOptions<
   Context = unknown,
   Output = unknown,
@@ -60,6 +61,7 @@ export interface GetTurnOptions<Output = unknown> {
   output?: OutputOption<Output>;
 }
 
+/** What `openSession` takes. A session that exists keeps the options that it was created with. */
 export interface OpenSessionOptions<Context = unknown> extends StartOptions<Context> {
   /** What happens to a message that is sent while a turn runs. @default 'queue' */
   whenBusy?: WhenBusy;
@@ -70,6 +72,7 @@ export interface OpenSessionOptions<Context = unknown> extends StartOptions<Cont
   limits?: TurnLimitOptions;
 }
 
+/** What `startSession` takes. */
 export interface StartSessionOptions<Context = unknown> extends OpenSessionOptions<Context> {
   /**
    * The workflow id. Starting a session again with the same options starts nothing and returns its

@@ -51,6 +51,7 @@ const MAX_ID = 200;
 const TAKE_OVER_MS = 5_000;
 const PAUSE_MS = 10;
 
+/** What `send` takes besides the message. */
 export interface SendOptions {
   /**
    * Names the message, in up to 200 characters: the same message, sent again with the same key, is the
@@ -62,6 +63,7 @@ export interface SendOptions {
   whenBusy?: WhenBusy;
 }
 
+/** The state of a session, as `describe` reads it. */
 export interface SessionDescription extends SessionState {
   sessionId: string;
 }

@@ -57,6 +57,12 @@ test('every page is reached from the README', () => {
   expect(guides.filter((page) => !reached.has(page))).toEqual([]);
 });
 
+test('docs/README.md lists every guide', () => {
+  const listed = linksOf('docs/README.md').map(({ to }) => to);
+  const guides = pagesIn('docs').filter((page) => page !== 'docs/README.md');
+  expect(guides.filter((page) => !listed.includes(page))).toEqual([]);
+});
+
 test('what a published page links to is published too', () => {
   const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     files: string[];

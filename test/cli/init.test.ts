@@ -16,6 +16,7 @@ test('a new project compiles, and its test passes', async () => {
   const files = await readdir(folder);
   expect(files.toSorted()).toEqual([
     '.gitignore',
+    '.yarnrc.yml',
     'README.md',
     'agent.test.ts',
     'agent.ts',
