@@ -40,6 +40,7 @@ export function turnArgs(
     InvalidTurnError,
     optionalTextProblem('turnId', turnId),
     optionalTextProblem('taskQueue', taskQueue),
+    jsonProblem('input', input),
   );
   const args: TurnArgs = {
     agent: nameOf(agent, InvalidTurnError),
@@ -86,6 +87,7 @@ function shared(
   { context, onToolFailure, batchTimeout, limits, onLimit }: StartTurnOptions & OpenSessionOptions,
   Invalid: InvalidError,
 ) {
+  rejectIf(Invalid, jsonProblem('context', context));
   const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);
   const budget = budgetOf(limits, Invalid);
   return defined({ context, onToolFailure, batchTimeout: timeout, limits: budget, onLimit });

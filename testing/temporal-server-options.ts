@@ -10,6 +10,11 @@ export interface TemporalServerOptions {
   /** Whether to serve the web UI. @default true when `uiPort` is given, otherwise false */
   readonly ui?: boolean;
   /**
+   * Port on this machine for the server's Prometheus metrics, at `/metrics`. Among them, `action` counts the
+   * Actions that Temporal Cloud would bill. @default a free one that nobody is told
+   */
+  readonly metricsPort?: number;
+  /**
    * SQLite file that keeps everything across restarts. It is created if missing, with its directory. One
    * server at a time can use it. @default in memory, lost when the server ends
    */
@@ -55,6 +60,7 @@ export interface ServerPorts {
 export function serverArguments(options: TemporalServerOptions, ports: ServerPorts): string[] {
   const args = ['server', 'start-dev', '--ip', LOCAL_HOST, '--port', String(ports.grpc)];
   args.push(...(ports.ui === undefined ? ['--headless'] : ['--ui-port', String(ports.ui)]));
+  if (options.metricsPort !== undefined) args.push('--metrics-port', String(options.metricsPort));
   args.push('--namespace', options.namespace ?? 'default');
   args.push('--log-level', options.logLevel ?? 'warn');
   if (options.db !== undefined) args.push('--db-filename', resolve(options.db));
