@@ -7,7 +7,7 @@ const pagesIn = (folder: string) =>
   readdirSync(join(root, folder))
     .filter((file) => file.endsWith('.md'))
     .map((file) => join(folder, file));
-const pages = ['', 'docs', 'docs/decisions', 'examples'].flatMap(pagesIn);
+const pages = ['', 'docs', 'docs/decisions', 'docs/tutorial', 'examples'].flatMap(pagesIn);
 
 /** As GitHub makes it of a heading. */
 const anchorOf = (heading: string) =>
