@@ -5,7 +5,7 @@
  */
 export type Pace = keyof typeof GROWTH;
 
-const GROWTH = { call: 2, 'model request': 6 } as const;
+const GROWTH = { call: 4, 'model request': 8 } as const;
 
 /** What ends sooner costs no heartbeat. */
 const FIRST_MS = 1_000;

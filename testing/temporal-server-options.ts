@@ -23,6 +23,8 @@ export interface TemporalServerOptions {
    * so `10ms` needs no quotes. @default none
    */
   readonly dynamicConfig?: Readonly<Record<string, string>>;
+  /** Port of the server's Prometheus metrics, `/metrics`: it counts Actions as `action`. @default a free one */
+  readonly metricsPort?: number;
   /** What the server logs; `recentOutput()` has the newest lines. @default `warn` */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'never';
   /** Called with a sentence when something is skipped, repeated or takes long. @default silent */
@@ -57,6 +59,7 @@ export function serverArguments(options: TemporalServerOptions, ports: ServerPor
   args.push(...(ports.ui === undefined ? ['--headless'] : ['--ui-port', String(ports.ui)]));
   args.push('--namespace', options.namespace ?? 'default');
   args.push('--log-level', options.logLevel ?? 'warn');
+  if (options.metricsPort !== undefined) args.push('--metrics-port', String(options.metricsPort));
   if (options.db !== undefined) args.push('--db-filename', resolve(options.db));
   for (const [key, value] of Object.entries({ ...DYNAMIC_CONFIG, ...options.dynamicConfig })) {
     args.push('--dynamic-config-value', `${key}=${isJson(value) ? value : JSON.stringify(value)}`);
