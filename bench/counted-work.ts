@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from 'plait/client';
 import { agent, agentWithoutHints } from './agent.ts';
-import type { ActionCounter } from './actions.ts';
-import { actionsBetween, totalOf } from './actions.ts';
+import type { ActionCounter } from './action-counter.ts';
+import { actionsBetween, totalOf } from './action-counter.ts';
 import type { Model } from './model.ts';
 import { LONG_REPLY, MINUTE } from './scenarios.ts';
 import { count } from './text.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../core/json.ts';
-import type { ActionCounter } from './actions.ts';
-import { actionsBetween, totalOf } from './actions.ts';
+import type { ActionCounter } from './action-counter.ts';
+import { actionsBetween, totalOf } from './action-counter.ts';
 import type { Contender } from './contender.ts';
 import type { History } from './history.ts';
 import { sizesByRound } from './history.ts';

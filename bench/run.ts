@@ -2,7 +2,7 @@
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { freePorts } from '../testing/free-ports.ts';
 import { startTemporalServer } from '../testing/temporal-server.ts';
-import { ActionCounter } from './actions.ts';
+import { ActionCounter } from './action-counter.ts';
 import type { Contender } from './contender.ts';
 import { inProcess } from './contenders/in-process.ts';
 import { oneAfterAnother } from './contenders/one-after-another.ts';

@@ -171,7 +171,7 @@ export function kindOf(value: object): string {
     read(read(value, 'constructor'), 'name'),
     read(value, Symbol.toStringTag),
   ];
-  // The classes of iterators and generators are called Object and GeneratorFunction.
+  // The classes of iterators and generators are called Object (from Node 22 on, Iterator) and GeneratorFunction.
   return names.find(isKind) ?? 'Object';
 }
 
@@ -181,6 +181,7 @@ function isKind(name: unknown): name is string {
 
 const NO_KIND: ReadonlySet<string> = new Set([
   'Object',
+  'Iterator',
   'GeneratorFunction',
   'AsyncGeneratorFunction',
 ]);

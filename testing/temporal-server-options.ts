@@ -10,6 +10,11 @@ export interface TemporalServerOptions {
   /** Whether to serve the web UI. @default true when `uiPort` is given, otherwise false */
   readonly ui?: boolean;
   /**
+   * Port on this machine for the server's Prometheus metrics, at `/metrics`. Among them, `action` counts the
+   * Actions that Temporal Cloud would bill. @default a free one that nobody is told
+   */
+  readonly metricsPort?: number;
+  /**
    * SQLite file that keeps everything across restarts. It is created if missing, with its directory. One
    * server at a time can use it. @default in memory, lost when the server ends
    */
@@ -23,8 +28,6 @@ export interface TemporalServerOptions {
    * so `10ms` needs no quotes. @default none
    */
   readonly dynamicConfig?: Readonly<Record<string, string>>;
-  /** Port of the server's Prometheus metrics, `/metrics`: it counts Actions as `action`. @default a free one */
-  readonly metricsPort?: number;
   /** What the server logs; `recentOutput()` has the newest lines. @default `warn` */
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'never';
   /** Called with a sentence when something is skipped, repeated or takes long. @default silent */
@@ -57,9 +60,9 @@ export interface ServerPorts {
 export function serverArguments(options: TemporalServerOptions, ports: ServerPorts): string[] {
   const args = ['server', 'start-dev', '--ip', LOCAL_HOST, '--port', String(ports.grpc)];
   args.push(...(ports.ui === undefined ? ['--headless'] : ['--ui-port', String(ports.ui)]));
+  if (options.metricsPort !== undefined) args.push('--metrics-port', String(options.metricsPort));
   args.push('--namespace', options.namespace ?? 'default');
   args.push('--log-level', options.logLevel ?? 'warn');
-  if (options.metricsPort !== undefined) args.push('--metrics-port', String(options.metricsPort));
   if (options.db !== undefined) args.push('--db-filename', resolve(options.db));
   for (const [key, value] of Object.entries({ ...DYNAMIC_CONFIG, ...options.dynamicConfig })) {
     args.push('--dynamic-config-value', `${key}=${isJson(value) ? value : JSON.stringify(value)}`);

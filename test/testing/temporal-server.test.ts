@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { registerSearchAttributes } from '../../client/register-search-attributes.ts';
+import { freePorts } from '../../testing/free-ports.ts';
 import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 import { startTemporalServer } from '../../testing/temporal-server.ts';
@@ -79,11 +80,13 @@ async function occupiedPort(): Promise<{ port: number; release: () => void }> {
 }
 
 describe('startTemporalServer', () => {
-  it('starts a server that answers at once, with the given namespace and search attributes', async () => {
+  it('starts a server that answers at once, with the given namespace, search attributes and metrics', async () => {
+    const [metricsPort = 0] = await freePorts(1);
     const server = await start({
       namespace: 'weather',
       searchAttributes: { AgentName: 'Keyword', Rounds: 'Int' },
       ui: true,
+      metricsPort,
     });
     expect(server.namespace).toBe('weather');
     expect(server.binary.version).toMatch(/^\d+\.\d+/);
@@ -100,6 +103,11 @@ describe('startTemporalServer', () => {
     });
     const page = await fetch(String(server.uiUrl));
     expect(page.status).toBe(200);
+    const started = 'action_type="grpc_StartWorkflowExecution"';
+    await until(async () => {
+      const metrics = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+      return (await metrics.text()).includes(started);
+    });
   });
 
   it('runs any number of servers side by side, and stop() leaves no process', async () => {
