@@ -40,6 +40,7 @@ export function turnArgs(
     InvalidTurnError,
     optionalTextProblem('turnId', turnId),
     optionalTextProblem('taskQueue', taskQueue),
+    jsonProblem('input', input),
   );
   const args: TurnArgs = {
     agent: nameOf(agent, InvalidTurnError),
@@ -93,6 +94,7 @@ function shared(
   }: StartTurnOptions & OpenSessionOptions,
   Invalid: InvalidError,
 ) {
+  rejectIf(Invalid, jsonProblem('context', context));
   const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);
   const budget = budgetOf(limits, Invalid);
   return defined({

@@ -9,6 +9,7 @@ import {
 import { ApplicationFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { PlaitError } from '../core/errors.ts';
 import { isRecord } from '../core/json.ts';
+import { StorageUnavailableError } from '../storage/errors.ts';
 import { TemporalUnavailableError, TurnFailedError, TurnNotFoundError } from './errors.ts';
 
 /** The status codes of gRPC that mean something here. */
@@ -95,6 +96,10 @@ export function aboutServer(error: unknown, namespace: string): unknown {
       `The Temporal server has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or create it with \`temporal operator namespace create -n ${namespace}\`.`,
       { cause: error },
     );
+  }
+  // Temporal's client takes whatever fails on the way to the server for a failure of the server.
+  if (error instanceof ServiceError && error.cause instanceof StorageUnavailableError) {
+    return error.cause;
   }
   const status = grpcStatus(error);
   if (status?.code !== GRPC.deadlineExceeded && status?.code !== GRPC.unavailable) return error;

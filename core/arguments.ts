@@ -1,4 +1,5 @@
-import { isRecord, shorten } from './json.ts';
+import { aKindOf, isErrorValue } from './failures.ts';
+import { isPlain, isRecord, shorten } from './json.ts';
 
 // What a caller without types may give to a function of ours. Each check returns what is wrong with an
 // argument, or `undefined`; the caller throws its own error.
@@ -30,14 +31,41 @@ export function optionalTextProblem(name: string, value: unknown): string | unde
   return value === undefined ? undefined : textProblem(name, value);
 }
 
+/** Why JSON would not say what the value says, or `undefined`. */
 export function jsonProblem(name: string, value: unknown): string | undefined {
   try {
     JSON.stringify(value);
-    return undefined;
+    return findLoss(name, value);
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
     return `${name} must be JSON: ${why}`;
   }
+}
+
+/** Of many values JSON makes `{}`, null or nothing, without a word. The value must not hold itself. */
+function findLoss(at: string, given: unknown): string | undefined {
+  const value = hasToJson(given) ? given.toJSON() : given;
+  const kind = lostKind(value);
+  if (kind !== undefined) return `${at} is ${kind}, which JSON cannot hold: give plain data`;
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const problem = findLoss(Array.isArray(value) ? `${at}[${key}]` : `${at}.${key}`, inner);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function hasToJson(value: unknown): value is { toJSON: () => unknown } {
+  return isRecord(value) && typeof value['toJSON'] === 'function';
+}
+
+/** What a value is of which JSON would lose all, or all that a person means by it. */
+function lostKind(value: unknown): string | undefined {
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const isEmpty = Object.keys(value).length === 0 && !isPlain(value);
+  return isEmpty || isErrorValue(value) || ArrayBuffer.isView(value) ? aKindOf(value) : undefined;
 }
 
 /** How an error shows a wrong argument. Never throws. */

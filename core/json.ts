@@ -5,6 +5,18 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Of this realm or another: what `{}` and `JSON.parse` make. */
+export function isPlain(value: object): boolean {
+  const proto: unknown = Object.getPrototypeOf(value);
+  if (proto === Object.prototype || proto === null) return true;
+  return (
+    typeof proto === 'object' &&
+    Object.getPrototypeOf(proto) === null &&
+    Object.hasOwn(proto, 'hasOwnProperty') &&
+    Object.prototype.toString.call(value) === '[object Object]'
+  );
+}
+
 /**
  * The fields that have a value: `{ ...defined({ reason }) }` has a `reason` only where there is one. An
  * optional property may be absent and may not be `undefined`, and JSON would drop it anyway.

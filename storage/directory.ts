@@ -1,5 +1,5 @@
 import { rejectIf, textProblem } from '../core/arguments.ts';
-import { InvalidStorageError } from './errors.ts';
+import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
@@ -53,7 +53,7 @@ export function directoryStorage(directory: string): PlaitStorage {
   /** Creates the directory where nobody has used it yet. One that was used and is missing will come back. */
   async function makeRoot(): Promise<void> {
     const problem = used === undefined ? undefined : await findProblem();
-    if (problem !== undefined) throw new Error(problem);
+    if (problem !== undefined) throw new StorageUnavailableError(problem);
     await mkdir(root, { recursive: true, mode: FOLDER_MODE });
     await sync(dirname(root));
   }
@@ -70,7 +70,7 @@ export function directoryStorage(directory: string): PlaitStorage {
     if (used !== undefined && !isSame(used, await stat(root))) {
       // Not below the place of a volume that is not mounted: nobody would find it there.
       await rmdir(folder).catch(() => undefined);
-      throw new Error(away('is not the one that it was'));
+      throw new StorageUnavailableError(away('is not the one that it was'));
     }
     await sync(root);
   }
@@ -104,12 +104,12 @@ export function directoryStorage(directory: string): PlaitStorage {
       if (!hasCode(error, 'ENOENT')) throw error;
       const problem = await findProblem();
       if (problem === undefined) return undefined;
-      throw new Error(`Cannot read ${pathOf(key)}. ${problem}`, { cause: error });
+      throw new StorageUnavailableError(`Cannot read ${pathOf(key)}. ${problem}`, { cause: error });
     }
   }
 
   async function* list(): AsyncGenerator<StoredObject> {
-    if ((await statOf(root)) === undefined) throw new Error(away('is missing'));
+    if ((await statOf(root)) === undefined) throw new StorageUnavailableError(away('is missing'));
     for (const folder of await namesIn(root)) {
       if (!FOLDER_PATTERN.test(folder)) continue;
       for (const name of await namesIn(join(root, folder))) {

@@ -1,7 +1,7 @@
 import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined, isRecord } from '../core/json.ts';
 import { KEY_PATTERN, storeByContent } from './content.ts';
-import { InvalidStorageError } from './errors.ts';
+import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
 import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 import { unambiguousUrl } from './url.ts';
@@ -271,12 +271,12 @@ function locationOf(connectionString: string | undefined): string {
 function explained(error: unknown, location: string, table: string): unknown {
   if (error instanceof InvalidStorageError) return error;
   if (isRecord(error) && error['code'] === UNDEFINED_TABLE) {
-    return new Error(
+    return new StorageUnavailableError(
       `PostgreSQL (${location}) has no table ${table}. A worker creates it when it starts, if its role may. Otherwise run: ${tableStatement(table).replaceAll(/\s+/g, ' ')}`,
       { cause: error },
     );
   }
-  return new Error(`PostgreSQL (${location}) failed`, { cause: error });
+  return new StorageUnavailableError(`PostgreSQL (${location}) failed`, { cause: error });
 }
 
 /** Splits the items into batches within the limits; one larger item is a batch alone. */

@@ -4,7 +4,7 @@ import type * as S3 from '@aws-sdk/client-s3';
 import { defined, isRecord } from '../core/json.ts';
 import type { Content } from './content.ts';
 import { KEY_PATTERN, storeByContent } from './content.ts';
-import { InvalidStorageError } from './errors.ts';
+import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
 import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
@@ -219,7 +219,7 @@ async function forEach<T>(
 }
 
 function explained(error: unknown, location: string): Error {
-  return new Error(`S3 (${location}) failed`, { cause: named(error) });
+  return new StorageUnavailableError(`S3 (${location}) failed`, { cause: named(error) });
 }
 
 /** With the status when a server answers without a text: "UnknownError" says nothing. */

@@ -1,4 +1,4 @@
-import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { functionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { InvalidStorageError } from './errors.ts';
 import { NothingNeededError } from './errors.ts';
 import type { CollectableStorage } from './plait-storage.ts';
@@ -54,6 +54,8 @@ export async function sweep(
     InvalidStorageError,
     recordProblem('sweep: the storage', storage),
     recordProblem('sweep: the options', options),
+    functionProblem('sweep: storage.list', storage?.list),
+    functionProblem('sweep: live', options?.live),
   );
   const { live, writtenBefore, removeAll = false, dryRun = false, onProgress } = options;
   const report = { removed: tally(), needed: tally(), young: tally() };

@@ -16,10 +16,12 @@ import {
   withStorage,
 } from '../storage/index.ts';
 import {
+  callTools,
   conversation,
   expectTurn,
   recordHistory,
   replayHistories,
+  say,
   script,
   startMessagesServer,
   startTemporalServer,
@@ -60,6 +62,13 @@ const NOT_JSON: [string, unknown][] = [
   ['a bigint', 5n],
   ['a circular object', circular],
   ['a bigint within', { deep: [5n] }],
+  ['a Map', new Map([['a', 1]])],
+  ['a Set within', { deep: [new Set([1])] }],
+  ['an error with a code', Object.assign(new Error('no'), { code: 'ENOENT' })],
+  ['a promise', Promise.resolve(1)],
+  ['bytes', new Uint8Array(3)],
+  ['no number', { deep: Number.NaN }],
+  ['a function', { deep: () => 1 }],
   [
     'a throwing toJSON',
     {
@@ -331,7 +340,7 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
     ['s3Storage', (v) => s3Storage(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['withStorage', (v) => withStorage(undefined, v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['encryptedBy', (v) => encryptedBy(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
-    ['sweep', (v) => sweep(v as Any, v as Any), NOT_OBJECTS],
+    ['sweep', (v) => sweep(v as Any, v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['liveKeys', (v) => drain(liveKeys(v as Any, v as Any) as Any), NOT_OBJECTS],
     ['startTestEnvironment', (v) => startTestEnvironment(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['startMessagesServer', (v) => startMessagesServer(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
@@ -362,7 +371,9 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
       ],
     ],
     ['recordHistory', (v) => recordHistory(v as Any, v as Any), NOT_OBJECTS],
-    ['withToolFaults', (v) => withToolFaults(v as Any, {}), NOT_OBJECTS],
+    ['withToolFaults', (v) => withToolFaults(v as Any, {}), [...NOT_OBJECTS, ['{}', {}]]],
+    ['say', (v) => say(v as Any), NOT_TEXTS.filter(([, v]) => v !== '')],
+    ['callTools', (v) => callTools(v as Any), NOT_OBJECTS.filter(([, v]) => !Array.isArray(v))],
   ];
 }
 

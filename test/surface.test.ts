@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
+import { withSource } from '../scripts/packed-manifest.ts';
 
 // What a user of each entry point can import. A name that is added here is a decision: it must be kept, or
 // break somebody's program. Export a type only where users write it in a signature; what they reach from
@@ -198,4 +199,16 @@ test('no name is exported by two entry points, but for the base class of the err
   const names = Object.values(SURFACE).flatMap(({ values, types }) => [...values, ...types]);
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   expect(twice).toEqual(['PlaitError', 'PlaitErrorCode']);
+});
+
+test('the package that is packed has no condition for source files, and the project has it back', () => {
+  const project = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const packed = withSource(project, false);
+  for (const entry of Object.values((JSON.parse(packed) as typeof packageJson).exports)) {
+    const targets = typeof entry === 'string' ? [entry] : Object.values(entry);
+    for (const target of targets) expect(target).toMatch(/^\.\/(dist\/|package\.json$)/);
+  }
+  expect(packed).not.toContain('index.ts"');
+  expect(withSource(packed, true)).toBe(project);
+  expect(withSource(project, true)).toBe(project);
 });

@@ -1,9 +1,14 @@
 import type { RefusalStopDetails, StopReason } from '@anthropic-ai/sdk/resources/messages';
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { given } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
 import type { MessageReply, Pace, ScriptedToolUse } from './messages/reply.ts';
 
 /** The model answers with this text. The API may send an empty text, and rejects it when it comes back. */
 export function say(text: string): MessageReply {
+  if (typeof text !== 'string') {
+    throw new DeclarationError(`say: the text must be a text; got ${given(text)}`);
+  }
   return { content: [{ type: 'text', text }] };
 }
 
@@ -35,6 +40,11 @@ export function callTools(
   calls: ScriptedCalls,
   before: { readonly thinking?: string; readonly text?: string } = {},
 ): MessageReply {
+  if (typeof calls !== 'object' || calls === null) {
+    throw new DeclarationError(
+      `callTools: the calls must be { tool: input } or a list of [tool, input]; got ${given(calls)}`,
+    );
+  }
   const list = isCallList(calls) ? calls : Object.entries(calls);
   const content = list.map(([name, input, id]): ScriptedToolUse => ({
     type: 'tool_use',

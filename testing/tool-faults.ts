@@ -1,5 +1,5 @@
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { functionProblem, given, recordProblem, rejectIf } from '../core/arguments.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
 import type { Agent } from '../agents/define-agent.ts';
@@ -40,6 +40,9 @@ export function withToolFaults<Context>(
     DeclarationError,
     recordProblem('withToolFaults: the agent', agent),
     recordProblem('withToolFaults: the faults', faults),
+    agent?.tools instanceof Map
+      ? undefined
+      : `withToolFaults: the agent must come from defineAgent; got ${given(agent)}`,
   );
   const tools = new Map(agent.tools);
   for (const [name, fault] of Object.entries(faults)) {
@@ -50,6 +53,7 @@ export function withToolFaults<Context>(
         `withToolFaults: agent ${agent.name} has no tool ${name}; its tools: ${known}`,
       );
     }
+    rejectIf(DeclarationError, functionProblem(`withToolFaults: the fault of ${name}`, fault));
     tools.set(name, faulty(tool, fault));
   }
   return { ...agent, tools };

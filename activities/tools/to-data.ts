@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { aKindOf, causeChain, isErrorValue, kindOf } from '../../core/failures.ts';
+import { isPlain } from '../../core/json.ts';
 
 // What `run` may return is any value of JavaScript, and JSON makes `{}` or null of many without a word. Here
 // each becomes plain data, or a `NotDataError` that says where it stands and what it is. The table of what
@@ -172,18 +173,6 @@ interface WithJson {
 
 function hasJson(value: WithJson): boolean {
   return typeof value.toJSON === 'function';
-}
-
-/** Of this realm or another: what `{}` and `JSON.parse` make. */
-function isPlain(value: object): boolean {
-  const proto: unknown = Object.getPrototypeOf(value);
-  if (proto === Object.prototype || proto === null) return true;
-  return (
-    typeof proto === 'object' &&
-    Object.getPrototypeOf(proto) === null &&
-    Object.hasOwn(proto, 'hasOwnProperty') &&
-    Object.prototype.toString.call(value) === '[object Object]'
-  );
 }
 
 function listOf(value: readonly unknown[], path: string): Kind {

@@ -1,4 +1,4 @@
-import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
+import { failureOutcome, isNotRegistered, timeoutOutcome } from '../../core/calls/ending.ts';
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
@@ -13,7 +13,7 @@ import type {
 import { modelAnswer } from '../../core/conversation/model-call.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import { heartbeatRecord } from '../../core/failures.ts';
+import { heartbeatRecord, WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
@@ -171,6 +171,7 @@ function guessedOutcome(
   const hasActivity = draft.byId.has(id);
   if (state === 'waiting') return hasActivity ? 'failed' : 'denied';
   if (state === 'cancelled') return state;
+  if (state === 'retrying') return 'failed';
   return hasActivity || isSettled(state) ? undefined : 'skipped';
 }
 
@@ -201,10 +202,11 @@ function callIn(
   const calls = rounds.at(-1)?.calls ?? [];
   const known = calls.find((call) => call.id === id);
   // The Temporal UI shows the round in the summary; a snapshot has it above the call.
-  const about = { summary: summary.replace(/^round \d+( · )?/, ''), start: at };
+  const about = { summary: summary.replace(/^round \d+( · )?/, '') };
   if (known !== undefined) {
-    if (known.state === 'waiting') setState(known, 'scheduled');
-    return Object.assign(known, { ...about, attempt: 1 });
+    const start = known.state === 'retrying' ? known.start : at;
+    if (known.state === 'waiting' || known.state === 'retrying') setState(known, 'scheduled');
+    return Object.assign(known, { ...about, ...defined({ start }), attempt: 1 });
   }
   const call: CallSnapshot = { id, name: activityType, ...newActivity(at), ...about };
   calls.push(call);
@@ -229,11 +231,32 @@ function end(
     return;
   }
   const { state, message, report } = endedActivity(ending, limits, snapshot.attempt);
+  if (!isModel && isScheduledAgain(ending, limits)) {
+    setState(snapshot, 'retrying', message);
+    return;
+  }
   setState(snapshot, state, message);
   snapshot.end = report?.endedAt ?? at;
   if (report !== undefined) snapshot.attempt = report.attempt;
   if (report?.attempt === 1) snapshot.start = report.startedAt;
   if (answer !== undefined) draft.turn.rounds.at(-1)?.calls.push(...callsOf(answer, at));
+}
+
+/**
+ * Whether the workflow schedules the call again, most likely: its worker was lost, or had no such tool. Where
+ * it does not, what follows in history says how the call ended.
+ */
+function isScheduledAgain(ending: Ending, limits: ScheduledLimits): boolean {
+  if (ending.type === 'timedOut') return ending.timeout === 'HEARTBEAT' && losesApart(limits);
+  if (ending.type !== 'failed') return false;
+  const { failureType, details } = ending;
+  if (failureType === WORKER_SHUTDOWN) return losesApart(limits);
+  return isNotRegistered(failureType, details);
+}
+
+/** Whether losses of workers do not count as failures of the tool, since it is safe to repeat. */
+function losesApart({ nonRetryableErrorTypes }: ScheduledLimits): boolean {
+  return nonRetryableErrorTypes.includes(WORKER_SHUTDOWN);
 }
 
 /** How a model request or a tool call ended. */
@@ -269,8 +292,10 @@ function timedOut(
   limits: ScheduledLimits,
   attempt: number,
 ): EndedActivity {
-  // Only a tool that is not safe to repeat is scheduled with this type; see core/calls/tool-policy.ts.
-  const repeatable = !limits.nonRetryableErrorTypes.includes('TemporalTimeout:Heartbeat');
+  // See core/calls/tool-policy.ts: both kinds of tools are scheduled with this type, and in turns that an
+  // earlier version ran, those that are not safe to repeat.
+  const repeatable =
+    losesApart(limits) || !limits.nonRetryableErrorTypes.includes('TemporalTimeout:Heartbeat');
   const begun = heartbeatRecord(heartbeat) !== undefined;
   const { type, message } = timeoutOutcome(timeout, limits, { repeatable, begun });
   // A call that no worker took had no attempt.

@@ -1,4 +1,9 @@
-import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../failures.ts';
+import {
+  attemptReport,
+  OUTCOME_UNKNOWN,
+  TOOL_NOT_REGISTERED,
+  TOOL_TIMED_OUT,
+} from '../failures.ts';
 import type { ToolOutcome } from './outcome.ts';
 import {
   HAD_NOT_BEGUN,
@@ -18,6 +23,15 @@ export function failureOutcome(
 ): 'failed' | 'timedOut' | 'unknown' {
   if (failureType === OUTCOME_UNKNOWN) return 'unknown';
   return failureType === TOOL_TIMED_OUT ? 'timedOut' : 'failed';
+}
+
+/** The SDK's type for an activity that a worker does not have. Tools may throw errors of this name as well. */
+export const NOT_FOUND = 'NotFoundError';
+
+/** Whether an attempt failed because its worker does not have the tool; then nothing has begun. */
+export function isNotRegistered(failureType: string | null | undefined, details: unknown): boolean {
+  if (failureType === TOOL_NOT_REGISTERED) return true;
+  return failureType === NOT_FOUND && attemptReport(details) === undefined;
 }
 
 /** What an activity was scheduled with, in milliseconds. */

@@ -3,6 +3,7 @@ import type { PinnedAgent } from '../agent-spec.ts';
 import { addSpent, NOTHING_SPENT, spentOf } from '../turn/budget.ts';
 import type { Spent } from '../turn/budget.ts';
 import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../failures.ts';
+import { withoutBlankTexts } from '../conversation/acceptable.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { defined, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from '../turn/steering.ts';
@@ -80,7 +81,7 @@ const MAX_WAITING = 100;
 
 export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
   return {
-    transcript: append(EMPTY_TRANSCRIPT, ...messages),
+    transcript: append(EMPTY_TRANSCRIPT, ...withoutBlankTexts(messages)),
     stored: [],
     next: 1,
     waiting: [],

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import {
   functionProblem,
@@ -30,6 +31,35 @@ describe('what a caller gives', () => {
     expect(jsonProblem('input', { a: [1] })).toBeUndefined();
     expect(jsonProblem('input', { a: [1n] })).toMatch(/^input must be JSON: .*BigInt/);
     expect(jsonProblem('input', { toJSON: thrower })).toBe('input must be JSON: no');
+  });
+
+  test.each<[value: unknown, kind: string]>([
+    [new Map([['a', 1]]), 'input is a Map'],
+    [{ a: [new Set([1])] }, 'input.a[0] is a Set'],
+    [{ a: Object.assign(new Error('no'), { code: 5 }) }, 'input.a is an Error'],
+    [[/x/], 'input[0] is a RegExp'],
+    [Promise.resolve(), 'input is a Promise'],
+    [new Uint8Array(2), 'input is a Uint8Array'],
+    [runInNewContext('new Map([[1, 2]])'), 'input is a Map'],
+    [{ toJSON: () => ({ a: new Map() }) }, 'input.a is a Map'],
+    [{ a: thrower }, 'input.a is a function'],
+    [Symbol('s'), 'input is a symbol'],
+    [[Number.NaN], 'input[0] is NaN'],
+    [Number.NEGATIVE_INFINITY, 'input is -Infinity'],
+  ])('is no JSON where JSON would lose it: %j', (value, kind) => {
+    expect(jsonProblem('input', value)).toBe(`${kind}, which JSON cannot hold: give plain data`);
+  });
+
+  test.each<[value: unknown]>([
+    [undefined],
+    [{ a: undefined, b: null, c: 1e21, d: [] }],
+    [new Date(0)],
+    [new URL('http://a')],
+    [Object.assign(Object.create({ from: 'a class' }) as object, { id: 1 })],
+    [Object.create(null)],
+    [runInNewContext('({ a: [{}] })')],
+  ])('is JSON: %j', (value) => {
+    expect(jsonProblem('input', value)).toBeUndefined();
   });
 
   test.each([

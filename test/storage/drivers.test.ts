@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { STORED_OBJECT_DAMAGED, STORED_OBJECT_LOST } from '../../core/failures.ts';
 import { checkStorage } from '../../storage/check-storage.ts';
 import { directoryStorage } from '../../storage/directory.ts';
-import { NothingNeededError } from '../../storage/errors.ts';
+import { NothingNeededError, StorageUnavailableError } from '../../storage/errors.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import type { PlaitStorage, StoredObject } from '../../storage/plait-storage.ts';
 import { sweep } from '../../storage/sweep.ts';
@@ -234,7 +234,9 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
         expect(error).not.toMatchObject({ nonRetryable: true });
       }
     }
-    await expect(storage.store({}, [payload('lost on the way')])).rejects.toThrow();
+    await expect(storage.store({}, [payload('lost on the way')])).rejects.toThrow(
+      StorageUnavailableError,
+    );
     await bringBack();
 
     expect((await storage.retrieve({}, claims)).map(valueOf)).toEqual(['there']);

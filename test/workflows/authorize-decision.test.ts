@@ -200,6 +200,17 @@ describe('a decision that the worker verifies', () => {
     },
   );
 
+  test('is verified for the user of the turn, which no decision can set', async () => {
+    const { asked, hook } = notary();
+    const { plait, turn } = await beginPaying(hook, { turn: { user: 'user-7' } });
+    await using _ = plait;
+    const forged = { callId, by, proof: 'signed', user: 'eve', turnId: 'other' };
+    await turn.workflow.executeUpdate('approve', { args: [forged] });
+    await turn.result();
+
+    expect(asked).toMatchObject([{ user: 'user-7', turnId: turn.turnId, proof: 'signed' }]);
+  });
+
   test('is rejected in words by workers that have no hook', async () => {
     const { plait, agent, turn } = await beginPaying(notary().hook);
     await using _ = plait;
@@ -252,4 +263,51 @@ test('the hook is told the session, and the decisions of a session that began wi
 
   expect(asked).toMatchObject([{ sessionId, turnId: turn.turnId, proof: 'signed' }]);
   expect(result.calls).toMatchObject([{ outcome: 'succeeded' }]);
+});
+
+test('a call that the worker of its reply did not know is verified as well, on the worker that has it', async () => {
+  const { asked, hook } = notary();
+  const runs: unknown[] = [];
+  const pay = writer('pay', (input) => void runs.push(input), always);
+  const [whole, older] = [agentWith([pay]), agentWith([])];
+  const sessionId = newSessionId();
+  await using first = await startPlait({
+    agents: [whole],
+    script: conversation('hi', [say('Hi.')]),
+    authorizeDecision: hook,
+  });
+  const { taskQueue } = first;
+  const session = await first.agents.startSession(whole, { sessionId, user: 'user-7' });
+  await (await session.send('hi')).result();
+  await stopWorker(first);
+
+  const script = conversation('go', [callTools([['pay', { cents: 9 }, callId]]), say('Done.')]);
+  await using second = await startPlait({ agents: [older], script, taskQueue });
+  const turn = await second.agents.openSession(whole, sessionId).send('go');
+  await until(
+    () => turn.workflow.describe().catch(() => undefined),
+    (description) =>
+      description?.raw.pendingActivities?.some(
+        ({ activityId, lastFailure }) => activityId === `prepare.${callId}` && lastFailure != null,
+      ) === true,
+  );
+  await stopWorker(second);
+
+  await using third = await startPlait({
+    agents: [whole],
+    script,
+    taskQueue,
+    authorizeDecision: hook,
+  });
+  const waiting = third.agents.getTurn(turn.turnId);
+  await waitingCalls(waiting, 1);
+  expect((await rejection(waiting.approve(callId, { by })))?.message).toContain('is missing');
+  expect(runs).toEqual([]);
+  await waiting.approve(callId, { by, proof: 'signed' });
+  const result = await waiting.result();
+
+  for (const one of asked) expect(one).toMatchObject({ user: 'user-7', sessionId });
+  expect(asked.at(-1)).toMatchObject({ proof: 'signed' });
+  expect(runs).toEqual([{ cents: 9 }]);
+  expect(result.calls).toMatchObject([{ outcome: 'succeeded', approval: { by } }]);
 });

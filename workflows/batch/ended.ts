@@ -7,7 +7,12 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { Loss } from '../../core/calls/lost-attempts.ts';
-import { failureOutcome, timeoutOutcome } from '../../core/calls/ending.ts';
+import {
+  failureOutcome,
+  isNotRegistered,
+  NOT_FOUND,
+  timeoutOutcome,
+} from '../../core/calls/ending.ts';
 import type { SettledCall, ToolOutcome } from '../../core/calls/outcome.ts';
 import {
   afterAttempts,
@@ -23,29 +28,17 @@ import type { EarlierAttempts, ToolReturn } from '../../core/calls/tool-call.ts'
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import {
-  attemptReport,
-  heartbeatRecord,
-  TOOL_NOT_REGISTERED,
-  WORKER_SHUTDOWN,
-} from '../../core/failures.ts';
+import { attemptReport, heartbeatRecord, WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { Unreadable } from '../../core/shape.ts';
-
-/** The SDK's type for an activity that this worker does not have; its text lists all that it has. */
-const NOT_REGISTERED = 'NotFoundError';
 
 /** The SDK's types for an attempt that ended because of a pause or a reset, and was cancelled then. */
 const STOPPED_BY_OPERATOR = new Set(['ActivityPause', 'ActivityReset']);
 
 /** Whether the workers that tried do not have the tool; then nothing has begun. */
-export function isNotRegistered(error: unknown): boolean {
+export function isUnknownTool(error: unknown): boolean {
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  return (
-    cause instanceof ApplicationFailure &&
-    (cause.type === TOOL_NOT_REGISTERED ||
-      (cause.type === NOT_REGISTERED && attemptReport(cause.details) === undefined))
-  );
+  return cause instanceof ApplicationFailure && isNotRegistered(cause.type, cause.details);
 }
 
 /** Whether the worker of a call was lost, or shut down before the call had ended; `undefined` if not. */
@@ -171,7 +164,7 @@ function explain(tool: string, error: unknown, policy: ToolPolicy, before: numbe
     if (report === undefined && STOPPED_BY_OPERATOR.has(cause.type ?? '')) {
       return explainCancel(cause, policy);
     }
-    if (report === undefined && cause.type === NOT_REGISTERED) {
+    if (report === undefined && cause.type === NOT_FOUND) {
       return { outcome: { type: 'failed', message: noWorkerText(tool) }, attempts: 0 };
     }
     const attempts = report?.attempt ?? before + attemptsOf(error, policy);

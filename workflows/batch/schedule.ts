@@ -9,7 +9,7 @@ import { PRESENT_RESULT } from '../../core/names.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { toolCallArgs } from './call.ts';
 import type { CallEnd } from './ended.ts';
-import { failed, isNotRegistered, lossOf, returned } from './ended.ts';
+import { failed, isUnknownTool, lossOf, returned } from './ended.ts';
 
 // The activities of a call. They report with a callback, since the SDK records a stack trace for every
 // promise of a workflow: an async function around each of many calls costs more than all the rest of
@@ -60,7 +60,7 @@ export function runCall(
   }).then(
     (value) => ended(returned(value, scheduled, policy.repeatable)),
     (error: unknown) => {
-      if (lookups > 1 && isNotRegistered(error)) {
+      if (lookups > 1 && isUnknownTool(error)) {
         const next = { scheduled, lookups: lookups - 1, losses, earlier, policy };
         runCall(batch, call, ended, next);
         return;

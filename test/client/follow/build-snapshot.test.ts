@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { describe, expect, it } from 'vitest';
+import { EventTranslator } from '../../../client/follow/event-translator.ts';
 import type { PendingActivity } from '../../../client/follow/description.ts';
 import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
 import { readEvent } from '../../../client/follow/events.ts';
@@ -12,6 +13,7 @@ import { CALL_MODEL, PRESENT_RESULT, READ_TRANSCRIPT } from '../../../core/names
 import {
   ended,
   LIMITS,
+  LOSSES_COUNT,
   modelAsks,
   NOT_REPEATABLE,
   scheduled,
@@ -338,7 +340,7 @@ describe('how a call ended', () => {
   const begun = { begun: true, attempt: 1 };
   it.each([
     ['START_TO_CLOSE', LIMITS, undefined, 'timedOut', 'within 2 minutes'],
-    ['HEARTBEAT', LIMITS, begun, 'timedOut', 'no heartbeat for 10 s'],
+    ['HEARTBEAT', LOSSES_COUNT, begun, 'timedOut', 'no heartbeat for 10 s'],
     ['HEARTBEAT', NOT_REPEATABLE, begun, 'unknown', 'may or may not'],
     ['HEARTBEAT', NOT_REPEATABLE, undefined, 'failed', 'no effect'],
     ['SCHEDULE_TO_START', LIMITS, undefined, 'timedOut', 'no worker took the call'],
@@ -354,6 +356,81 @@ describe('how a call ended', () => {
       state: 'cancelled',
       end: 1_800,
     });
+  });
+});
+
+/** The same call, in another activity. */
+function again(at: number): TurnEvent {
+  const first = scheduled('a', { at }) as Extract<TurnEvent, { type: 'scheduled' }>;
+  return { ...first, key: `a.${at}` };
+}
+
+describe('a call that the workflow schedules again', () => {
+  const lost = [...asked, scheduled('a', { at: 1_300 })];
+  const heartbeat = { begun: true, attempt: 1 };
+
+  it.each<[why: string, ending: Ending, limits: typeof LIMITS, message: string]>([
+    [
+      'its worker was lost',
+      { type: 'timedOut', timeout: 'HEARTBEAT', heartbeat },
+      LIMITS,
+      'The worker that ran the call was lost: no heartbeat for 10 s (heartbeatTimeout).',
+    ],
+    [
+      'its worker shut down',
+      { type: 'failed', message: 'shut down', failureType: 'plait.WorkerShutdown' },
+      LIMITS,
+      'shut down',
+    ],
+    [
+      'its worker has no such tool',
+      { type: 'failed', message: 'no tool', failureType: 'plait.ToolNotRegistered' },
+      NOT_REPEATABLE,
+      'no tool',
+    ],
+    [
+      'its worker has no such activity',
+      { type: 'failed', message: 'no activity', failureType: 'NotFoundError' },
+      NOT_REPEATABLE,
+      'no activity',
+    ],
+  ])('has not ended: %s', (_, ending, limits, message) => {
+    const events = [...asked, scheduled('a', { at: 1_300, limits }), ended('a', 1_900, ending)];
+    expect(callOf(turnSnapshot('t', events), 'a')).toEqual({
+      id: 'a',
+      name: 'get_a',
+      summary: '',
+      state: 'retrying',
+      attempt: 1,
+      start: 1_300,
+      message,
+    });
+    expect(callOf(turnSnapshot('t', [...events, again(2_000)]), 'a')).toMatchObject({
+      state: 'scheduled',
+      start: 1_300,
+    });
+  });
+
+  it.each<[what: string, failureType: string, limits: typeof LIMITS, details?: unknown[]]>([
+    ['an error of its tool that has the same name', 'NotFoundError', LIMITS, [report]],
+    ['a shutdown that counts as a failure', 'plait.WorkerShutdown', LOSSES_COUNT],
+  ])('is not one after %s', (_, failureType, limits, details = []) => {
+    const ending: Ending = { type: 'failed', message: 'm', failureType, details };
+    const events = [...asked, scheduled('a', { at: 1_300, limits }), ended('a', 1_900, ending)];
+    expect(callOf(turnSnapshot('t', events), 'a')?.state).toBe('failed');
+  });
+
+  it('is reported as finished once, with how it ended at last', () => {
+    const translator = new EventTranslator('t');
+    const events = [
+      ...lost,
+      ended('a', 1_900, { type: 'timedOut', timeout: 'HEARTBEAT', heartbeat }),
+      again(2_000),
+      ended('a.2000', 2_500, { type: 'completed', result: { type: 'result', ...report } }),
+    ].flatMap((event) => translator.fromHistory(event));
+    expect(events.filter(({ type }) => type === 'callFinished')).toMatchObject([
+      { callId: 'a', outcome: 'succeeded' },
+    ]);
   });
 });
 

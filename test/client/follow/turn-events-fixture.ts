@@ -1,16 +1,24 @@
 import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
+import { activityOptions, toolPolicy } from '../../../core/calls/tool-policy.ts';
 import { CALL_MODEL } from '../../../core/names.ts';
 
+/** What a tool is scheduled with. */
+function limitsOf(repeatable: boolean) {
+  const policy = toolPolicy(repeatable);
+  const { startToCloseTimeout, heartbeatTimeout } = policy;
+  const { retry } = activityOptions(policy);
+  return {
+    startToCloseTimeout,
+    heartbeatTimeout,
+    nonRetryableErrorTypes: retry?.nonRetryableErrorTypes ?? [],
+  };
+}
+
 /** Repeatable tools are scheduled with this, others with `NOT_REPEATABLE`. */
-export const LIMITS = {
-  startToCloseTimeout: 120_000,
-  heartbeatTimeout: 10_000,
-  nonRetryableErrorTypes: ['PayloadsTooLarge'],
-};
-export const NOT_REPEATABLE = {
-  ...LIMITS,
-  nonRetryableErrorTypes: ['TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'],
-};
+export const LIMITS = limitsOf(true);
+export const NOT_REPEATABLE = limitsOf(false);
+/** What repeatable tools were scheduled with, before losses of workers were counted apart. */
+export const LOSSES_COUNT = { ...LIMITS, nonRetryableErrorTypes: ['PayloadsTooLarge'] };
 
 export const started: TurnEvent = { type: 'turnStarted', at: 1_000, agent: 'lookup' };
 

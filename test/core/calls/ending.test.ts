@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { failureOutcome, timeoutOutcome } from '../../../core/calls/ending.ts';
+import { failureOutcome, isNotRegistered, timeoutOutcome } from '../../../core/calls/ending.ts';
 import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../../../core/failures.ts';
 import { MAY_HAVE_HAPPENED, notStartedText, timedOutText } from '../../../core/calls/texts.ts';
 
@@ -59,4 +59,17 @@ describe('a call', () => {
       message: 'Timed out: the call did not end within 5 s (scheduleToCloseTimeout).',
     });
   });
+});
+
+const report = { attempt: 1, startedAt: 1, endedAt: 2 };
+
+test.each<[type: string | null | undefined, details: unknown, missing: boolean]>([
+  ['plait.ToolNotRegistered', undefined, true],
+  ['plait.ToolNotRegistered', [report], true],
+  ['NotFoundError', undefined, true],
+  ['NotFoundError', [report], false],
+  ['TypeError', undefined, false],
+  [null, undefined, false],
+])('a worker has no such tool, by the failure %s with %j: %s', (type, details, missing) => {
+  expect(isNotRegistered(type, details)).toBe(missing);
 });
