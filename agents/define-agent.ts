@@ -189,6 +189,12 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
     instructions?: string;
   };
   /**
+   * Let `turn.stream()` report replies while the model writes them. A reply that is longer than a fifth of a
+   * second then costs up to five heartbeats a second, each an Action, whether anybody follows or not. A turn
+   * may be started with another choice. @default false
+   */
+  stream?: boolean;
+  /**
    * Add Anthropic's instruction to call independent tools in parallel to the system prompt, where
    * the agent has tools. @default true
    */
@@ -217,6 +223,7 @@ export interface AgentDefinition {
   readonly maxRetryAfter: number;
   readonly output: CompiledOutput | undefined;
   readonly outputRepairs: number | undefined;
+  readonly stream: boolean;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
   /** The checked context, or an error whose message says what is wrong with it. */
   readonly parseContext: (context: unknown) => Promise<unknown>;
@@ -300,6 +307,7 @@ const agentOptions = z.strictObject({
       instructions: someText().optional(),
     })
     .optional(),
+  stream: z.boolean().default(false),
   parallelToolUse: z.boolean().default(true),
   ...modelOptions,
   serverTools: z
@@ -366,6 +374,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
       modelTaskQueue: checked.modelTaskQueue,
       output,
       outputRepairs: checked.outputRepairs,
+      stream: checked.stream,
       batch: {
         onToolFailure: checked.onToolFailure,
         ...defined({ batchTimeout: checked.batchTimeout }),

@@ -67,9 +67,9 @@ const WORK: Readonly<Record<string, Work>> = {
   '3 calls of 0.5 s, read-only': turn('call read_a read_b read_c'),
   '3 calls of 0.5 s, not repeatable': turn('call write_a write_b write_c'),
   '1 call of 10 s': turn('call long'),
-  'a reply that streams for 3 s, nobody listens': turn('slow'),
-  'a reply that streams for 3 s, one consumer of stream()': async ({ agents }) => {
-    const started = await agents.start(agent, 'slow');
+  'a reply of 3 s': turn('slow'),
+  'a reply of 3 s, followed with stream: true': async ({ agents }) => {
+    const started = await agents.start(agent, 'slow', { stream: true });
     for await (const _ of started.stream()) continue;
   },
   '1 call that a person approves': async ({ agents }) => {

@@ -31,6 +31,11 @@ interface StartOptions<Context> {
   batchTimeout?: Duration;
   /** What a turn does when it reaches a limit. @default the agent's */
   onLimit?: OnLimit;
+  /**
+   * Let `turn.stream()` report replies while the model writes them, for up to five heartbeats a second, each
+   * an Action. Without it each reply is reported when it is committed. @default the agent's
+   */
+  stream?: boolean;
 }
 
 /** What `start` and `execute` take besides the agent and the input. */

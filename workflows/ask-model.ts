@@ -54,7 +54,7 @@ function modelCallArgs(
   { args, state, agent, begunAt, owner }: Turn,
   lastWord: boolean,
 ): ModelCallArgs {
-  const { agent: name, context, limits, output } = args;
+  const { agent: name, context, limits, output, stream } = args;
   const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
   return {
@@ -65,7 +65,7 @@ function modelCallArgs(
     ...defined({ model: fallback?.model, output }),
     ...(lastWord ? { lastWord: true } : {}),
     ...(rounds === 0 ? { first: true } : {}),
-    ...defined({ container, context }),
+    ...defined({ container, context, stream }),
     ...owner,
     segments,
     tail,

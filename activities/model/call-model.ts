@@ -42,6 +42,7 @@ export function createCallModel(
     try {
       // Find the agent. The first call of a turn pins it.
       const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
+      const { stream = agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
 
       // Load the conversation.
@@ -70,7 +71,7 @@ export function createCallModel(
       const [answered, sealed] = await Promise.all([
         askModel(
           activity,
-          { ...model, onReply: announcement.begin },
+          { ...model, onReply: stream ? announcement.begin : ignored },
           {
             spec,
             first,
@@ -114,6 +115,7 @@ export function createCallModel(
         prepared,
         ...defined({ output, segments, pinned }),
         ...(leftOut.length === 0 ? {} : { leftOut }),
+        ...(stream ? { streamed: true } : {}),
         ...(by === asked ? {} : { fallback: { model: by, because: 'overloaded' } }),
       };
     } finally {
@@ -122,6 +124,9 @@ export function createCallModel(
     }
   };
 }
+
+/** What comes of a reply that nobody wants to follow. */
+const ignored = () => undefined;
 
 interface FoundAgent {
   agent: AgentDefinition;
