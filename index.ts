@@ -1,6 +1,10 @@
-// The entry point for an agent's module: what declares agents and tools, and the data of a turn. Workers,
-// clients, workflows and the test kit have entry points of their own, so that importing one does not load
-// the others. Types that you reach from these are not exported: write `ToolOptions['activity']`.
+/**
+ * The entry point for an agent's module: what declares agents and tools, and the data of a turn. Workers,
+ * clients, workflows and the test kit have entry points of their own, so that importing one does not load
+ * the others. Types that you reach from these are not exported: write `ToolOptions['activity']`.
+ *
+ * @module plait
+ */
 
 export { defineAgent } from './agents/define-agent.ts';
 export type { Agent, AgentOptions } from './agents/define-agent.ts';

@@ -37,6 +37,7 @@ import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
 import { withinTurns } from './within-turn.ts';
 
+/** What `createActivities` takes. */
 export interface ActivitiesOptions {
   /** The agents whose turns this worker can run. */
   agents: readonly AgentDefinition[];

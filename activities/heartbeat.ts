@@ -1,16 +1,36 @@
 import type { Context } from '@temporalio/activity';
+import type { Pace } from '../core/heartbeats.ts';
+import { nextHeartbeat } from '../core/heartbeats.ts';
 
-const FIRST_BEAT_MS = 1_000;
+export interface Heartbeats {
+  /** Sends one now. The next one follows after as long as it would have after the last. */
+  readonly beat: () => void;
+  readonly stop: () => void;
+}
 
 /**
- * Heartbeats for an activity until the returned function is called, so that a lost worker, a cancel
- * and a pause are noticed in seconds. The first beat comes after a second: short calls never pay.
- * `details` is read at every beat, since each replaces the last.
+ * Heartbeats for an activity until they are stopped, so that a lost worker, a cancel and a pause are noticed
+ * in seconds; `nextHeartbeat` says how often. `details` is read at every beat, since each replaces the last.
  */
-export function keepAlive(activity: Context, details: () => unknown = () => undefined): () => void {
-  const timeout = activity.info.heartbeatTimeoutMs;
-  if (timeout === undefined || timeout <= 0) return () => undefined;
-  const interval = Math.max(50, Math.min(FIRST_BEAT_MS, timeout / 3));
-  const timer = setInterval(() => activity.heartbeat(details()), interval);
-  return () => clearInterval(timer);
+export function keepAlive(
+  activity: Context,
+  pace: Pace,
+  details: () => unknown = () => undefined,
+): Heartbeats {
+  const { heartbeatTimeoutMs: timeout = 0 } = activity.info;
+  let pause: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const beat = () => {
+    timer?.refresh();
+    activity.heartbeat(details());
+  };
+  const wait = () => {
+    pause = nextHeartbeat(timeout, pace, pause);
+    timer = setTimeout(() => {
+      activity.heartbeat(details());
+      wait();
+    }, pause);
+  };
+  if (timeout > 0) wait();
+  return { beat, stop: () => clearTimeout(timer) };
 }

@@ -40,6 +40,7 @@ import { PARALLEL_TOOL_USE } from '../core/calls/texts.ts';
 import type { ServerTool } from './server-tools.ts';
 import { serverToolProblems, toolSpecs } from './server-tools.ts';
 
+/** What `defineAgent` takes. */
 export interface AgentOptions<Context, Output = unknown> extends AgentModelOptions {
   /** 1 to 64 letters, digits, `_`, `-` and `.`; unique among the agents of a worker. */
   name: string;
@@ -196,6 +197,12 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
     instructions?: string;
   };
   /**
+   * Let `turn.stream()` report replies while the model writes them. A reply that is longer than a fifth of a
+   * second then costs up to five heartbeats a second, each an Action, whether anybody follows or not. A turn
+   * may be started with another choice. @default false
+   */
+  stream?: boolean;
+  /**
    * Add Anthropic's instruction to call independent tools in parallel to the system prompt, where
    * the agent has tools. @default true
    */
@@ -226,6 +233,7 @@ export interface AgentDefinition {
   readonly outputRepairs: number | undefined;
   /** `undefined`: as the worker has it. */
   readonly startCallsEarly: boolean | undefined;
+  readonly stream: boolean;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
   /** The checked context, or an error whose message says what is wrong with it. */
   readonly parseContext: (context: unknown) => Promise<unknown>;
@@ -310,6 +318,7 @@ const agentOptions = z.strictObject({
       instructions: someText().optional(),
     })
     .optional(),
+  stream: z.boolean().default(false),
   parallelToolUse: z.boolean().default(true),
   ...modelOptions,
   serverTools: z
@@ -377,6 +386,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
       output,
       outputRepairs: checked.outputRepairs,
       startCallsEarly: checked.startCallsEarly,
+      stream: checked.stream,
       batch: {
         onToolFailure: checked.onToolFailure,
         ...defined({ batchTimeout: checked.batchTimeout }),

@@ -146,6 +146,7 @@ export interface ToolActivityOptions {
   };
 }
 
+/** What `defineTool` takes. */
 export interface ToolOptions<Schema extends InputSchema, Context> {
   /**
    * 1 to 64 letters, digits, `_` and `-`; also the activity type in the Temporal UI. Two agents may have

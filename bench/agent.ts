@@ -1,5 +1,6 @@
 import type Anthropic from '@anthropic-ai/sdk';
 import type { Message, MessageParam, ToolUseBlock } from '@anthropic-ai/sdk/resources/messages';
+import type { Agent } from 'plait';
 import { defineAgent, defineTool } from 'plait';
 import { z } from 'zod';
 import { lookUp, TOOL_NAMES } from './work.ts';
@@ -7,21 +8,28 @@ import { lookUp, TOOL_NAMES } from './work.ts';
 const inputSchema = z.object({ ms: z.number(), bytes: z.number(), key: z.string() });
 
 /** The agent of Plait. The other contenders make the same requests from its `spec`. */
-export const agent = defineAgent({
-  name: 'bench',
-  model: 'claude-opus-5-5',
-  system: 'You answer questions about customers, in a few plain sentences.',
-  tools: TOOL_NAMES.map((name) =>
-    defineTool({
-      name,
-      description: 'Looks something up.',
-      inputSchema,
-      annotations: { readOnlyHint: true },
-      run: (input) => lookUp(input),
-    }),
-  ),
-  limits: { rounds: 1_001 },
-});
+export const agent = agentWith('bench', { readOnlyHint: true });
+
+/** The same, but its tools do not say that they are safe to repeat. */
+export const agentWithoutHints = agentWith('bench-without-hints', {});
+
+function agentWith(name: string, annotations: { readOnlyHint?: boolean }): Agent {
+  return defineAgent({
+    name,
+    model: 'claude-opus-5-5',
+    system: 'You answer questions about customers, in a few plain sentences.',
+    tools: TOOL_NAMES.map((tool) =>
+      defineTool({
+        name: tool,
+        description: 'Looks something up.',
+        inputSchema,
+        annotations,
+        run: (input) => lookUp(input),
+      }),
+    ),
+    limits: { rounds: 1_001 },
+  });
+}
 
 /** A request of the other contenders: the same model, prompt and tools, streamed. */
 export async function askModel(client: Anthropic, messages: MessageParam[]): Promise<Message> {

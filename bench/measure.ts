@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../core/json.ts';
+import type { ActionCounter } from './action-counter.ts';
+import { actionsBetween, totalOf } from './action-counter.ts';
 import type { Contender } from './contender.ts';
 import type { History } from './history.ts';
 import { sizesByRound } from './history.ts';
@@ -17,6 +19,8 @@ export interface Measurement {
   readonly time?: Summary;
   /** Of the first turn of the last run. */
   readonly history?: History;
+  /** Of one turn, on average, if the contender has a server. */
+  readonly actions?: number;
   /** The size of that history at each model request, for scenarios of several rounds. */
   readonly sizes?: readonly number[];
   readonly terminated?: NonNullable<Run['terminated']>;
@@ -32,6 +36,7 @@ export interface ScenarioResult {
 export interface Setting {
   readonly contenders: readonly Contender[];
   readonly model: Model;
+  readonly counter: ActionCounter;
   /** @default each scenario's own */
   readonly repetitions?: number;
 }
@@ -56,15 +61,32 @@ export async function measure(scenario: Scenario, setting: Setting): Promise<Mea
       await sleep(BREATHER_MS);
     }
   }
-  return await Promise.all(
-    [...runs].map(([contender, list]) => measurementOf(contender, scenario, list)),
-  );
+  const measurements: Measurement[] = [];
+  for (const [contender, list] of runs) {
+    const actions = await countActions(contender, scenario, setting);
+    measurements.push(await measurementOf(contender, scenario, list, actions));
+  }
+  return measurements;
+}
+
+/** The Actions of one turn, in a run of its own, whose time does not count. */
+async function countActions(
+  contender: Contender,
+  scenario: Scenario,
+  { model, counter }: Setting,
+): Promise<number | undefined> {
+  if (contender.temporal === undefined) return undefined;
+  const label = `${scenario.name}-counted-${contender.name}`;
+  const before = await counter.read();
+  await runOnce(contender, scenario, { model, label });
+  return totalOf(actionsBetween(before, await counter.read())) / scenario.turns;
 }
 
 async function measurementOf(
   { name, temporal }: Contender,
   scenario: Scenario,
   runs: readonly Run[],
+  actions: number | undefined,
 ): Promise<Measurement> {
   const ended = runs.filter(({ terminated }) => terminated === undefined);
   const last = runs.at(-1);
@@ -76,6 +98,7 @@ async function measurementOf(
     ...defined({
       time: ended.length === 0 ? undefined : summarize(ended.map(({ ms }) => ms)),
       history: last?.history,
+      actions,
       sizes: hasRounds ? await sizesByRound(temporal, last.firstTurn) : undefined,
       terminated,
       wrongAnswer: wrong,

@@ -1,10 +1,11 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type { MessagesServer } from '../testing/messages-server.ts';
 import { startMessagesServer } from '../testing/messages-server.ts';
+import type { MessageReply } from '../testing/messages/reply.ts';
 import type { ScriptRequest } from '../testing/messages/request.ts';
-import { callTools, say } from '../testing/replies.ts';
+import { callTools, paced, reply, say } from '../testing/replies.ts';
 import type { Script } from '../testing/script.ts';
-import { LONG_SCENARIOS, SCENARIOS } from './scenarios.ts';
+import { LONG_REPLY, LONG_SCENARIOS, MINUTE, SCENARIOS } from './scenarios.ts';
 import { answerTo, callsOf } from './work.ts';
 
 /** The scripted model, and the client with which every contender asks it. */
@@ -40,12 +41,20 @@ const script: Script = (request) => {
   const { userText } = request;
   // A small turn of a session.
   if (userText.startsWith('turn ')) return say(`This was ${userText}.`);
-  const scenario = [...SCENARIOS, ...LONG_SCENARIOS].find(({ name }) => name === userText);
+  if (userText === LONG_REPLY) return longReply();
+  const scenario = [...SCENARIOS, ...LONG_SCENARIOS, MINUTE].find(({ name }) => name === userText);
   if (scenario === undefined) return undefined;
   if (request.round < scenario.rounds) return callTools(callsOf(scenario, request.round));
   // The answer depends on the results it was sent, so a lost or swapped result makes it wrong.
   return say(answerTo(resultTexts(request)));
 };
+
+/** Some seven pieces a second for half a minute. A text comes in at most 24 pieces, so there are several. */
+function longReply(): MessageReply {
+  const paragraph = 'There are three open orders, and one of them is late. '.repeat(8);
+  const paragraphs = Array.from({ length: 8 }, () => say(paragraph));
+  return paced({ betweenEventsMs: 135 }, reply(...paragraphs));
+}
 
 function resultTexts({ body }: ScriptRequest): string[] {
   const blocks = body.messages.flatMap(({ content }) =>

@@ -13,7 +13,7 @@ export interface Options {
 }
 
 export type Table = (typeof TABLES)[number];
-const TABLES = ['linear', 'thousand', 'session'] as const;
+const TABLES = ['linear', 'thousand', 'session', 'actions'] as const;
 
 /** Throws an error whose message is for the user. */
 export function readOptions(args: string[]): Options {

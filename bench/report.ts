@@ -1,10 +1,10 @@
 import type { Measurement, ScenarioResult } from './measure.ts';
 import { roundLines } from './rounds.ts';
 import type { Scenario } from './scenarios.ts';
-import { kilobytes, perSecond, row, whole } from './text.ts';
+import { count, kilobytes, perSecond, row, whole } from './text.ts';
 
 export function headerLine(): string {
-  return row('', ['median', 'min to max', 'ratio', 'turns/s', 'events', 'history']);
+  return row('', ['median', 'min to max', 'ratio', 'turns/s', 'events', 'history', 'Actions']);
 }
 
 /** The results of a scenario, a line for each contender. */
@@ -20,10 +20,13 @@ export function scenarioLines({ scenario, measurements }: ScenarioResult): strin
 
 function measurementLine(
   { turns }: Scenario,
-  { contender, time, history, terminated }: Measurement,
+  { contender, time, history, actions, terminated }: Measurement,
   limit: number | undefined,
 ): string {
-  const size = history === undefined ? [] : [`${history.events}`, kilobytes(history.bytes)];
+  const size =
+    history === undefined
+      ? []
+      : [`${history.events}`, kilobytes(history.bytes), count(actions ?? 0)];
   if (time === undefined) {
     const end = terminated === undefined ? '' : `ended in round ${terminated.modelCalls}`;
     return row(`  ${contender}`, ['', end, '', '', ...size]);

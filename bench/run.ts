@@ -1,11 +1,15 @@
 // The benchmark: `npm run bench`. It needs neither a key nor a server. docs/benchmarks.md explains it.
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
+import { freePorts } from '../testing/free-ports.ts';
 import { startTemporalServer } from '../testing/temporal-server.ts';
+import { ActionCounter } from './action-counter.ts';
 import type { Contender } from './contender.ts';
 import { inProcess } from './contenders/in-process.ts';
 import { oneAfterAnother } from './contenders/one-after-another.ts';
 import { plait } from './contenders/plait.ts';
 import { straightforward } from './contenders/straightforward.ts';
+import type { CountedWork } from './counted-work.ts';
+import { measureActions } from './counted-work.ts';
 import type { LinearResult } from './linear.ts';
 import { measureLinear } from './linear.ts';
 import type { SessionMoment } from './long-session.ts';
@@ -29,13 +33,16 @@ interface Results {
   readonly scenarios: readonly ScenarioResult[];
   readonly linear: readonly LinearResult[];
   readonly session: readonly SessionMoment[];
+  readonly actions: readonly CountedWork[];
 }
 
 async function bench(options: Options): Promise<Results> {
   const results: ScenarioResult[] = [];
   const show = options.json ? () => undefined : print;
   const dynamicConfig = options.defaultServerSettings ? SERVER_DEFAULTS : {};
-  await using server = await startTemporalServer({ dynamicConfig });
+  const [metricsPort = 0] = await freePorts(1);
+  await using server = await startTemporalServer({ dynamicConfig, metricsPort });
+  const counter = new ActionCounter(metricsPort);
   const model = new Model();
   const { address } = server;
   try {
@@ -47,7 +54,10 @@ async function bench(options: Options): Promise<Results> {
         linear.push(...(await measureLinear(table, model, address, show)));
     }
     const session = tables.includes('session') ? await measureSession(model, address, show) : [];
-    return { scenarios: results, linear, session };
+    const actions = tables.includes('actions')
+      ? await measureActions({ model, address, counter }, show)
+      : [];
+    return { scenarios: results, linear, session, actions };
   } finally {
     await model.close();
   }
@@ -60,7 +70,12 @@ async function bench(options: Options): Promise<Results> {
       show([headerLine()]);
       for (const scenario of options.scenarios) {
         const { repetitions = scenario.repetitions } = options;
-        const measurements = await measure(scenario, { contenders, model, repetitions });
+        const measurements = await measure(scenario, {
+          contenders,
+          model,
+          counter,
+          repetitions,
+        });
         results.push({ scenario, measurements });
         show(scenarioLines({ scenario, measurements }));
       }

@@ -75,6 +75,21 @@ export const LONG_SCENARIOS: readonly Scenario[] = [10, 100, 300, 1_000].map((ro
   warmUp: false,
 }));
 
+/** For Plait alone: a call that lasts. */
+export const MINUTE: Scenario = {
+  name: 'minute',
+  title: 'A call of a minute',
+  rounds: 1,
+  waits: [60_000],
+  bytes: 200,
+  turns: 1,
+  repetitions: 1,
+  warmUp: false,
+};
+
+/** The user's text to which the model answers for half a minute. */
+export const LONG_REPLY = 'a reply of 30 s';
+
 /** The time of the calls when each waits for the one before. */
 export function callTime({ rounds, waits }: Scenario): number {
   return rounds * waits.reduce((sum, ms) => sum + ms, 0);

@@ -1,5 +1,5 @@
 /** The widths of the columns after the name. A line stays below 100 columns. */
-const WIDTHS = [11, 19, 8, 9, 8, 13] as const;
+const WIDTHS = [11, 17, 7, 9, 8, 12, 9] as const;
 const NAME_WIDTH = 24;
 
 export function row(name: string, cells: readonly string[]): string {
@@ -19,4 +19,9 @@ export function kilobytes(bytes: number): string {
 
 export function perSecond(turns: number, ms: number): number {
   return (turns / ms) * 1_000;
+}
+
+/** A count, or the mean of some. */
+export function count(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: 1 });
 }

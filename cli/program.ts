@@ -111,7 +111,7 @@ function addDev(program: Command, exitWith: ExitWith): void {
     .description('run the agents of a module; starts a Temporal server if there is none')
     .argument('<module>', 'path or package that exports agents')
     .option('-q, --task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
-    .option('--model <model>', '“scripted” or a script file, to go on without an API key', someText)
+    .option(...MODEL_OPTION)
     .option('--port <number>', 'port of the Temporal server (default: 7233)', port)
     .option('--ui-port <number>', 'port of its web UI (default: 8233)', port)
     .option('--db <file>', 'file for the server’s data (default: in memory)')
@@ -191,6 +191,7 @@ function addChat(program: Command, exitWith: ExitWith): void {
     .argument('[agent]', 'name of the agent; not needed for an existing session')
     .option('--session <id>', 'workflow id of the session (default: a new session)', someText)
     .option('--dev <module>', 'run the agents of this module here, like plait dev')
+    .option(...MODEL_OPTION)
     .option('--demo', 'bring everything: an example, a scripted model, a Temporal server')
     .option('--history <number>', 'how many earlier messages to show', count, 20)
     .option('--by <name>', 'who decides about calls (default: your user name)', someText)
@@ -210,6 +211,12 @@ function addChat(program: Command, exitWith: ExitWith): void {
       await exitWith(chatCommand(agent, options));
     });
 }
+
+const MODEL_OPTION = [
+  '--model <model>',
+  '“scripted” or a script file, to go on without an API key',
+  someText,
+] as const;
 
 const STORAGE_OPTION = [
   '--storage <where>',

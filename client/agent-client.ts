@@ -40,6 +40,7 @@ import { TurnHandle } from './turn-handle.ts';
 import type { ApprovalsOptions, WaitingCall } from './waiting-calls.ts';
 import { waitingCalls } from './waiting-calls.ts';
 
+/** What an `AgentClient` takes. */
 export interface AgentClientOptions {
   /**
    * A Temporal client that you already have. Without one, Plait connects with the first request, by

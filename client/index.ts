@@ -1,5 +1,9 @@
-// The entry point for programs that start turns and sessions, follow them and decide about their calls.
-// The data of a turn (`TurnInput`, `TurnResult`, …) is exported by `plait`.
+/**
+ * The entry point for programs that start turns and sessions, follow them and decide about their calls.
+ * The data of a turn (`TurnInput`, `TurnResult`, …) is exported by `plait`.
+ *
+ * @module plait/client
+ */
 
 export { AgentClient } from './agent-client.ts';
 export type { AgentClientOptions } from './agent-client.ts';

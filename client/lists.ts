@@ -7,7 +7,6 @@ import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { KeywordKey } from '../core/search-attributes.ts';
 import {
   AGENT_ATTRIBUTE,
-  NOT_STOPPED,
   STATUS_ATTRIBUTE,
   STOP_REASON_ATTRIBUTE,
   USER_ATTRIBUTE,
@@ -40,6 +39,7 @@ export interface ListTurnsOptions {
   usage?: boolean;
 }
 
+/** One turn of `listTurns`. */
 export interface ListedTurn {
   turnId: string;
   /** Known where the turn was started by an `AgentClient`. */
@@ -66,6 +66,7 @@ export interface ListSessionsOptions {
   status?: SessionStatus;
 }
 
+/** One session of `listSessions`. */
 export interface ListedSession {
   sessionId: string;
   /** Known where the session was created by an `AgentClient`. */
@@ -104,7 +105,10 @@ export async function* listTurns(
     ...keyword(USER_ATTRIBUTE, user),
     ...keyword(STOP_REASON_ATTRIBUTE, stopReason),
   ];
-  const executionStatus = status === undefined ? undefined : STATUS_NAMES[status];
+  // Only a turn that has completed has one, whatever the attribute says.
+  if (stopReason !== undefined && status !== undefined && status !== 'completed') return;
+  const wantedStatus = stopReason === undefined ? status : 'completed';
+  const executionStatus = wantedStatus === undefined ? undefined : STATUS_NAMES[wantedStatus];
   const runs = listWorkflows(client, TURN_WORKFLOW, wanted, executionStatus);
   if (usage === true) yield* inOrder(runs, (run) => withEnd(client, listedTurn(run), run));
   else for await (const run of runs) yield listedTurn(run);
@@ -153,13 +157,14 @@ function checkOptions(options: object, Invalid: new (message: string) => Error):
 
 function listedTurn(run: WorkflowExecutionInfo): ListedTurn {
   const { startTime, closeTime, typedSearchAttributes } = run;
+  const status = turnStatus(run);
   const value = typedSearchAttributes.get(STOP_REASON_ATTRIBUTE);
-  const stopReason = value === NOT_STOPPED ? undefined : (value as StopReason | undefined);
+  const stopReason = status === 'completed' ? (value as StopReason | undefined) : undefined;
   return {
     turnId: run.workflowId,
     agent: agentOf(run),
     user: typedSearchAttributes.get(USER_ATTRIBUTE),
-    status: turnStatus(run),
+    status,
     ...defined({ stopReason }),
     startTime,
     ...defined({ closeTime }),

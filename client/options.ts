@@ -31,8 +31,14 @@ interface StartOptions<Context> {
   batchTimeout?: Duration;
   /** What a turn does when it reaches a limit. @default the agent's */
   onLimit?: OnLimit;
+  /**
+   * Let `turn.stream()` report replies while the model writes them, for up to five heartbeats a second, each
+   * an Action. Without it each reply is reported when it is committed. @default the agent's
+   */
+  stream?: boolean;
 }
 
+/** What `start` and `execute` take besides the agent and the input. */
 export interface StartTurnOptions<
   Context = unknown,
   Output = unknown,
@@ -60,6 +66,7 @@ export interface GetTurnOptions<Output = unknown> {
   output?: OutputOption<Output>;
 }
 
+/** What `openSession` takes. A session that exists keeps the options that it was created with. */
 export interface OpenSessionOptions<Context = unknown> extends StartOptions<Context> {
   /** What happens to a message that is sent while a turn runs. @default 'queue' */
   whenBusy?: WhenBusy;
@@ -70,6 +77,7 @@ export interface OpenSessionOptions<Context = unknown> extends StartOptions<Cont
   limits?: TurnLimitOptions;
 }
 
+/** What `startSession` takes. */
 export interface StartSessionOptions<Context = unknown> extends OpenSessionOptions<Context> {
   /**
    * The workflow id. Starting a session again with the same options starts nothing and returns its

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { TemporalUnavailableError, WorkerUnavailableError } from './errors.ts';
 import { GRPC, grpcStatus, ranOutOfTime } from './temporal-errors.ts';
@@ -13,8 +14,10 @@ const LOOK_MS = 2_000;
 const ANSWER_MS = 2_000;
 /** How long work may wait before that is worth a warning. */
 const WARN_AFTER_MS = 3_500;
-/** How long a running activity may be silent: Plait's workers report every second, others every 8 s. */
+/** How long a running activity may be silent: it reports at the latest after 80 % of its heartbeat timeout. */
 const SILENCE_MS = 9_000;
+/** So much later, before its heartbeat timeout, a lost worker is worth a warning. */
+const BEFORE_TIMEOUT_MS = 1_000;
 /** How often to repeat a warning. */
 const WARN_AGAIN_MS = 60_000;
 
@@ -151,7 +154,9 @@ function waitsOf({ raw, taskQueue }: WorkflowExecutionDescription): Wait[] {
     } else if (beat) {
       // Its worker reports while it runs, unless it has gone.
       const since = `${key} ${String(beat.seconds)} ${beat.nanos}`;
-      waits.push({ key: since, taskQueue: queue, what, allowed: SILENCE_MS });
+      const timeout = optionalTsToMs(activity.activityOptions?.heartbeatTimeout) ?? 0;
+      const allowed = Math.max(SILENCE_MS, timeout - BEFORE_TIMEOUT_MS);
+      waits.push({ key: since, taskQueue: queue, what, allowed });
     }
   }
   return waits;

@@ -51,6 +51,7 @@ const MAX_ID = 200;
 const TAKE_OVER_MS = 5_000;
 const PAUSE_MS = 10;
 
+/** What `send` takes besides the message. */
 export interface SendOptions {
   /**
    * Names the message, in up to 200 characters: the same message, sent again with the same key, is the
@@ -60,8 +61,15 @@ export interface SendOptions {
   idempotencyKey?: string;
   /** What happens to the message while a turn runs. @default the session's */
   whenBusy?: WhenBusy;
+  /**
+   * Let `stream()` of the message's turn report replies while the model writes them, for up to five
+   * heartbeats a second, each an Action. A running turn that takes the message in stays as it is.
+   * @default the session's
+   */
+  stream?: boolean;
 }
 
+/** The state of a session, as `describe` reads it. */
 export interface SessionDescription extends SessionState {
   sessionId: string;
 }
@@ -116,13 +124,13 @@ export class SessionHandle<Output = unknown> {
   async send(input: SessionInput, options: SendOptions = {}): Promise<SessionTurnHandle<Output>> {
     const problem = sendProblem(input, options);
     if (problem !== undefined) throw new SendRejectedError(this.sessionId, `${problem}.`);
-    const { idempotencyKey = randomUUID(), whenBusy } = options;
+    const { idempotencyKey = randomUUID(), whenBusy, stream } = options;
     const { creation } = this;
     const agent = creation?.agent;
     const argument = {
       input: await withoutFiles(this.client, input, 'input'),
       idempotencyKey,
-      ...defined({ agent, whenBusy }),
+      ...defined({ agent, whenBusy, stream }),
     };
     const size = sizeProblem(this.client, argument);
     if (size !== undefined) throw new SendRejectedError(this.sessionId, `${size}.`);

@@ -84,13 +84,27 @@ export function nameOf(agent: Agent | string, Invalid: InvalidError): string {
 
 /** The arguments that turns and sessions have in common. */
 function shared(
-  { context, onToolFailure, batchTimeout, limits, onLimit }: StartTurnOptions & OpenSessionOptions,
+  {
+    context,
+    onToolFailure,
+    batchTimeout,
+    limits,
+    onLimit,
+    stream,
+  }: StartTurnOptions & OpenSessionOptions,
   Invalid: InvalidError,
 ) {
   rejectIf(Invalid, jsonProblem('context', context));
   const timeout = milliseconds('batchTimeout', batchTimeout, Invalid);
   const budget = budgetOf(limits, Invalid);
-  return defined({ context, onToolFailure, batchTimeout: timeout, limits: budget, onLimit });
+  return defined({
+    context,
+    onToolFailure,
+    batchTimeout: timeout,
+    limits: budget,
+    onLimit,
+    stream,
+  });
 }
 
 /** The error for wrong options: those of a turn, or those of a session. */
@@ -115,7 +129,9 @@ function checkedUser(user: string | undefined, Invalid: InvalidError): string | 
   return user;
 }
 
-export function turnDigest(args: unknown): string {
+/** What makes a turn the one that it is, and not how it is followed. */
+export function turnDigest(started: unknown): string {
+  const args = withoutStream(started);
   rejectIf(InvalidTurnError, jsonProblem('input and context', args));
   try {
     return digestOf(args);
@@ -124,6 +140,12 @@ export function turnDigest(args: unknown): string {
       cause: error,
     });
   }
+}
+
+function withoutStream(started: unknown): unknown {
+  if (!isRecord(started)) return started;
+  const { stream: _, ...args } = started;
+  return args;
 }
 
 /**

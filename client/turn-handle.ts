@@ -108,7 +108,8 @@ export class TurnHandle<Output = unknown> {
 
   /**
    * Follows the turn as it happens: the model's text as it grows, the calls, and how they end. The last
-   * event is `turnEnded`. For a turn that has ended, all events come at once. Call it as often as you
+   * event is `turnEnded`. The text grows only if somebody asked for that with `stream: true`; otherwise each
+   * reply comes when it is committed. For a turn that has ended, all events come at once. Call it as often as you
    * like, from as many processes as you like, and leave the loop whenever you like.
    *
    * Throws a `TurnNotFoundError`, a `StorageUnavailableError` for a reply in a storage that this client

@@ -17,7 +17,10 @@ export const AGENT_ATTRIBUTE: KeywordKey = { name: 'PlaitAgent', type: 'KEYWORD'
 export const USER_ATTRIBUTE: KeywordKey = { name: 'PlaitUser', type: 'KEYWORD' };
 /** What a session is doing, a `SessionStatus`. A turn has none: Temporal's own status says it. */
 export const STATUS_ATTRIBUTE: KeywordKey = { name: 'PlaitStatus', type: 'KEYWORD' };
-/** Why the turn ended, or the session's newest one: a `StopReason`, or `NOT_STOPPED`. */
+/**
+ * Why the turn ended, or the session's newest one: a `StopReason`, or `NOT_STOPPED`. To set it again costs
+ * an Action, so a turn has the usual reason from its start: it counts once Temporal's status is completed.
+ */
 export const STOP_REASON_ATTRIBUTE: KeywordKey = { name: 'PlaitStopReason', type: 'KEYWORD' };
 
 /** All that `plait setup` registers: their types by their names. */
@@ -27,8 +30,13 @@ export const SEARCH_ATTRIBUTES: Readonly<Record<string, 'Keyword'>> = Object.fro
   ),
 );
 
-/** Instead of a stop reason, of what runs, and of what failed or was terminated. */
+/**
+ * Instead of a stop reason, of turns that failed and of sessions before their first turn has ended. Earlier
+ * versions started turns with it.
+ */
 export const NOT_STOPPED = 'none';
+
+const USUAL_STOP: StopReason = 'end_turn';
 
 /** Who runs, and for whom. */
 export interface Belonging {
@@ -40,12 +48,8 @@ export interface Belonging {
 // it has accepted once can never wedge a workflow task.
 
 /** What a turn is started with. */
-export function turnAttributes({ agent, user }: Belonging): SearchAttributePair[] {
-  return [
-    { key: AGENT_ATTRIBUTE, value: agent },
-    ...(user === undefined ? [] : [{ key: USER_ATTRIBUTE, value: user }]),
-    { key: STOP_REASON_ATTRIBUTE, value: NOT_STOPPED },
-  ];
+export function turnAttributes(belonging: Belonging): SearchAttributePair[] {
+  return [...belongingAttributes(belonging), ...stopAttributes(USUAL_STOP)];
 }
 
 /** What a session is started with. It hands them on to its turns, hence the stop reason. */
@@ -53,11 +57,22 @@ export function sessionAttributes(
   belonging: Belonging,
   status: SessionStatus = 'idle',
 ): SearchAttributePair[] {
-  return [...turnAttributes(belonging), { key: STATUS_ATTRIBUTE, value: status }];
+  return [
+    ...belongingAttributes(belonging),
+    ...stopAttributes(NOT_STOPPED),
+    { key: STATUS_ATTRIBUTE, value: status },
+  ];
+}
+
+function belongingAttributes({ agent, user }: Belonging): SearchAttributePair[] {
+  return [
+    { key: AGENT_ATTRIBUTE, value: agent },
+    ...(user === undefined ? [] : [{ key: USER_ATTRIBUTE, value: user }]),
+  ];
 }
 
 /** When a turn has ended. */
-export function stopAttributes(reason: StopReason): SearchAttributePair[] {
+export function stopAttributes(reason: StopReason | typeof NOT_STOPPED): SearchAttributePair[] {
   return [{ key: STOP_REASON_ATTRIBUTE, value: reason }];
 }
 

@@ -1,5 +1,9 @@
-// The entry point for how data is kept: the storages for what is large, what removes from them what nothing
-// needs, and encryption.
+/**
+ * The entry point for how data is kept: the storages for what is large, what removes from them what nothing
+ * needs, and encryption.
+ *
+ * @module plait/storage
+ */
 
 export { directoryStorage } from './directory.ts';
 export { postgresStorage } from './postgres.ts';

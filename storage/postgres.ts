@@ -19,6 +19,7 @@ export interface PostgresPool {
   end(): Promise<void>;
 }
 
+/** What `postgresStorage` takes. */
 export interface PostgresStorageOptions {
   /**
    * `postgres://user@host:5432/database`. What it leaves out comes from PGHOST, PGUSER, PGPASSWORD and

@@ -16,6 +16,7 @@ export interface S3Sender {
   destroy(): void;
 }
 
+/** What `s3Storage` takes. */
 export interface S3StorageOptions {
   /** It must exist. */
   bucket: string;

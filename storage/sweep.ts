@@ -30,6 +30,7 @@ export interface Tally {
   bytes: number;
 }
 
+/** What `sweep` found, and what it removed. */
 export interface SweepReport {
   /** In a dry run: what would be removed. */
   removed: Tally;
@@ -54,8 +55,11 @@ export async function sweep(
     InvalidStorageError,
     recordProblem('sweep: the storage', storage),
     recordProblem('sweep: the options', options),
-    functionProblem('sweep: storage.list', storage?.list),
-    functionProblem('sweep: live', options?.live),
+  );
+  rejectIf(
+    InvalidStorageError,
+    functionProblem('sweep: storage.list', Reflect.get(storage, 'list')),
+    functionProblem('sweep: live', options.live),
   );
   const { live, writtenBefore, removeAll = false, dryRun = false, onProgress } = options;
   const report = { removed: tally(), needed: tally(), young: tally() };

@@ -7,7 +7,7 @@ const pagesIn = (folder: string) =>
   readdirSync(join(root, folder))
     .filter((file) => file.endsWith('.md'))
     .map((file) => join(folder, file));
-const pages = ['', 'docs', 'docs/decisions', 'examples'].flatMap(pagesIn);
+const pages = ['', 'docs', 'docs/decisions', 'docs/tutorial', 'examples'].flatMap(pagesIn);
 
 /** As GitHub makes it of a heading. */
 const anchorOf = (heading: string) =>
@@ -55,6 +55,12 @@ test('every page is reached from the README', () => {
   // Examples are not published, so that no published page can link to them.
   const guides = pages.filter((page) => !['docs/decisions', 'examples'].includes(dirname(page)));
   expect(guides.filter((page) => !reached.has(page))).toEqual([]);
+});
+
+test('docs/README.md lists every guide', () => {
+  const listed = linksOf('docs/README.md').map(({ to }) => to);
+  const guides = pagesIn('docs').filter((page) => page !== 'docs/README.md');
+  expect(guides.filter((page) => !listed.includes(page))).toEqual([]);
 });
 
 test('what a published page links to is published too', () => {

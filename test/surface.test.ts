@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { withSource } from '../scripts/packed-manifest.ts';
+import typedoc from '../typedoc.json' with { type: 'json' };
 
 // What a user of each entry point can import. A name that is added here is a decision: it must be kept, or
 // break somebody's program. Export a type only where users write it in a signature; what they reach from
@@ -171,21 +173,40 @@ const nameOf = (path: string) => path.replace(/^\./, 'plait');
 /** `package.json` says which version is installed. */
 const { './package.json': manifest, ...doors } = packageJson.exports;
 
+/** `export type { Agent, AgentOptions } from './agents/define-agent.ts';` */
+const EXPORT = /^export (type )?\{([^}]*)\} from '([^']+)';$/gm;
+
+const namesIn = (list: string) =>
+  list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+
+/** Whether a docstring ends on the line before the declaration. */
+const isDocumented = (name: string, code: string) =>
+  new RegExp(
+    `\\*/\\nexport (abstract )?(async )?(class|const|function\\*?|interface|type) ${name}\\b`,
+  ).test(code);
+
 test('the package has these entry points', () => {
   expect(Object.keys(doors).map(nameOf)).toEqual(Object.keys(SURFACE));
   expect(manifest).toBe('./package.json');
 });
 
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+
+test('the reference covers every entry point', () => {
+  const sources = Object.values(doors).map((door) => door['plait-source'].replace('./', ''));
+  expect(typedoc.entryPoints).toEqual(sources);
+});
+
 test.for(Object.entries(doors))('%s exports these names and no others', (entry) => {
   const [path, { 'plait-source': source }] = entry;
-  const code = readFileSync(new URL(`../${source}`, import.meta.url), 'utf8');
   const exported = { values: [] as string[], types: [] as string[] };
-  const rest = code
-    .replaceAll(/^\/\/.*$/gm, '')
-    .replaceAll(/^export (type )?\{([^}]*)\} from '[^']+';$/gm, (_, type, names: string) => {
-      const list = names.split(',').map((name) => name.trim());
-      const kind = type === undefined ? 'values' : 'types';
-      exported[kind].push(...list.filter((name) => name !== ''));
+  const rest = read(source)
+    .replace(/^\/\*\*[^]*?\*\//, '')
+    .replaceAll(EXPORT, (_, type, names: string) => {
+      exported[type === undefined ? 'values' : 'types'].push(...namesIn(names));
       return '';
     });
   // Only statements that name what they export: `export *` would add names unseen.
@@ -193,6 +214,17 @@ test.for(Object.entries(doors))('%s exports these names and no others', (entry) 
   exported.values.sort();
   exported.types.sort();
   expect(exported).toEqual(SURFACE[nameOf(path)]);
+});
+
+test.for(Object.entries(doors))('every name that %s exports has a docstring', (entry) => {
+  const [path, { 'plait-source': source }] = entry;
+  const code = read(source);
+  expect(code).toMatch(new RegExp(`^/\\*\\*[^]*@module ${nameOf(path)}\\n \\*/\\n`));
+  const bare = [...code.matchAll(EXPORT)].flatMap(([, , names = '', from = '']) => {
+    const declarations = read(join(dirname(source), from));
+    return namesIn(names).filter((name) => !isDocumented(name, declarations));
+  });
+  expect(bare).toEqual([]);
 });
 
 test('no name is exported by two entry points, but for the base class of the errors', () => {

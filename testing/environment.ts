@@ -16,6 +16,7 @@ import type { Script } from './script.ts';
 import { startTemporalServer } from './temporal-server.ts';
 import { bundleOnce } from './workflow-bundle.ts';
 
+/** What `startTestEnvironment` takes: a script, and most options of `createWorker`. */
 export interface TestEnvironmentOptions extends Omit<
   CreateWorkerOptions,
   'anthropic' | 'connection'

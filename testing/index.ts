@@ -1,4 +1,8 @@
-// The test kit: your agents on a real Temporal server, with a scripted model.
+/**
+ * The test kit: your agents on a real Temporal server, with a scripted model.
+ *
+ * @module plait/testing
+ */
 
 export { startTestEnvironment } from './environment.ts';
 export type { TestEnvironment, TestEnvironmentOptions } from './environment.ts';

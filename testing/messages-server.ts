@@ -30,6 +30,7 @@ export interface MessagesServerOptions extends EndpointOptions {
   readonly apiKey?: string;
 }
 
+/** A scripted Messages API that listens. */
 export interface MessagesServer extends AsyncDisposable {
   /** For the client's `baseURL`. */
   readonly url: string;

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { SearchAttributeTypeName } from '../client/register-search-attributes.ts';
 import { LOCAL_HOST } from './free-ports.ts';
 
+/** What `startTemporalServer` takes. */
 export interface TemporalServerOptions {
   /** Port of the gRPC service; 0 for a free one. @default a free one */
   readonly port?: number;

@@ -80,7 +80,7 @@ const DEFAULTS = {
   // A turn that starts in the worker's own process starts eagerly only while there is room for its first
   // task. With the default of 40, most of 200 turns that start at once would go through the queue.
   maxConcurrentWorkflowTaskExecutions: 200,
-  // A cancel or a pause reaches a tool with its next heartbeat, and heartbeats carry the partial reply.
+  // Plait decides when to send a heartbeat, up to five a second where a partial reply is followed.
   maxHeartbeatThrottleInterval: '200ms',
   // After a worker was killed, the others wait this long for it before they take over its turns.
   stickyQueueScheduleToStartTimeout: '2s',

@@ -1,4 +1,8 @@
-// The entry point for a process that runs agents.
+/**
+ * The entry point for a process that runs agents.
+ *
+ * @module plait/worker
+ */
 
 export { createWorker } from './create-worker.ts';
 export type { CreateWorkerOptions } from './create-worker.ts';

@@ -54,7 +54,7 @@ export async function askLastWord(turn: Turn): Promise<ModelAnswer | undefined> 
 
 function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
   const { args, state, agent, begunAt, owner } = turn;
-  const { agent: name, context, limits, output } = args;
+  const { agent: name, context, limits, output, stream } = args;
   const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
   return {
@@ -65,7 +65,7 @@ function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
     ...defined({ model: fallback?.model, output }),
     ...(lastWord ? { lastWord: true } : { early: earlyCalls(turn) }),
     ...(rounds === 0 ? { first: true } : {}),
-    ...defined({ container, context }),
+    ...defined({ container, context, stream }),
     ...owner,
     segments,
     tail,

@@ -14,6 +14,7 @@ import { allMessages } from '../core/conversation/transcript.ts';
 import { INTERNAL_ERROR, MODEL_CALL_FAILED, STORAGE_FAILED, TIME_IS_UP } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
 import { CALL_MODEL, READ_TRANSCRIPT } from '../core/names.ts';
+import { NOT_STOPPED } from '../core/search-attributes.ts';
 import { outOfTime } from '../core/turn/budget.ts';
 import { budgetOf } from '../core/turn/decide.ts';
 import { roomOf } from '../core/turn/payload-room.ts';
@@ -61,6 +62,7 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
   const failure = cause instanceof ApplicationFailure ? cause : undefined;
   const type =
     failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
+  recordStopReason(NOT_STOPPED);
   const progress = turn.isOfSession ? turn.progress() : await progressWithMessages(turn, type);
   return ApplicationFailure.create({
     message: shorten(failureText(error, cause), MAX_MESSAGE),

@@ -1,4 +1,9 @@
-// What a worker registers: the workflows, by their type. Safe for the sandbox; nothing else may be
-// exported here, since the worker takes every export for a workflow.
+/**
+ * What a worker registers: the workflows, by their type. Safe for the sandbox; nothing else may be
+ * exported here, since the worker takes every export for a workflow.
+ *
+ * @module plait/workflows
+ */
+
 export { agentTurn } from './agent-turn.ts';
 export { agentSession } from './agent-session.ts';

@@ -5,10 +5,12 @@ import type { TurnOwner } from '../core/calls/tool-call.ts';
 import { defined } from '../core/json.ts';
 import {
   AGENT_ATTRIBUTE,
+  STOP_REASON_ATTRIBUTE,
   stopAttributes,
   turnAttributes,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
+import type { NOT_STOPPED } from '../core/search-attributes.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
 
 /**
@@ -20,8 +22,12 @@ export function updateAttributes(attributes: readonly SearchAttributePair[]): vo
   if (present.length > 0) upsertSearchAttributes(present);
 }
 
-/** Says in the lists why the turn ended. One event of the last workflow task. */
-export function recordStopReason(reason: StopReason): void {
+/**
+ * Says in the lists why the turn ended, unless they say so since its start. An event of the last workflow
+ * task, and an Action.
+ */
+export function recordStopReason(reason: StopReason | typeof NOT_STOPPED): void {
+  if (workflowInfo().typedSearchAttributes.get(STOP_REASON_ATTRIBUTE) === reason) return;
   updateAttributes(stopAttributes(reason));
 }
 

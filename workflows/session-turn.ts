@@ -99,13 +99,13 @@ export class SessionTurn {
     const info = workflowInfo();
     const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
     const { transcript, stored, container, agent: pinned, fallback, spent } = this.memory;
-    const { turnId, input } = this.turn;
+    const { turnId, input, stream = this.args.stream } = this.turn;
     const args: TurnArgs = {
       agent,
       input,
       ...defined({ context, onToolFailure, batchTimeout }),
       ...(limits === undefined ? {} : { limits: remaining(limits, spent) }),
-      ...defined({ onLimit }),
+      ...defined({ onLimit, stream }),
     };
     const conversation = {
       transcript,

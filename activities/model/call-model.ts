@@ -46,6 +46,7 @@ export function createCallModel(
     try {
       // Find the agent. The first call of a turn pins it.
       const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
+      const { stream = agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
 
       // Load the conversation.
@@ -75,7 +76,7 @@ export function createCallModel(
       const [answered, sealed] = await Promise.all([
         askModel(
           activity,
-          { ...model, onReply: announcement.begin, onBlock: early.onBlock },
+          { ...model, onReply: stream ? announcement.begin : ignored, onBlock: early.onBlock },
           {
             spec,
             first,
@@ -121,6 +122,7 @@ export function createCallModel(
         prepared,
         ...defined({ output, segments, pinned }),
         ...(leftOut.length === 0 ? {} : { leftOut }),
+        ...(stream ? { streamed: true } : {}),
         ...(by === asked ? {} : { fallback: { model: by, because: 'overloaded' } }),
       };
     } finally {
@@ -130,6 +132,9 @@ export function createCallModel(
     }
   };
 }
+
+/** What comes of a reply that nobody wants to follow. */
+const ignored = () => undefined;
 
 interface FoundAgent {
   agent: AgentDefinition;

@@ -11,43 +11,47 @@ const NEWS_SHARE_MS = 10;
 
 let streaming = 0;
 
-/** Sends the partial reply in the heartbeats of the model request. */
+/** Heartbeats of a model request, which hold its partial reply where somebody asked for that. */
 export interface Announcement {
-  /** Another reply begins: what was sent before is void. */
+  /** Another reply begins, to be sent while it comes: what was sent before is void. */
   readonly begin: (reply: ReplyAssembly) => void;
   readonly stop: () => void;
 }
 
-/** Heartbeats for a model request: at the interval of every activity, and whenever there is news. */
+/** Heartbeats for a model request: those of every activity, and more whenever a reply has news. */
 export function announceReply(activity: Context): Announcement {
   let reply: ReplyAssembly | undefined;
   let request = 0;
   let sent = 0;
   let nextAt = 0;
-  const details = (): PartialReply | undefined => {
+  let news: NodeJS.Timeout | undefined;
+  const heartbeats = keepAlive(activity, 'model request', (): PartialReply | undefined => {
     if (reply === undefined) return undefined;
     const { attempt } = activity.info;
     return { attempt, request, ...partialEnd(reply.blocks, reply.inputLength) };
-  };
-  const stopBeating = keepAlive(activity, details);
-  const news = setInterval(() => {
+  });
+  const look = () => {
     const now = performance.now();
     if (reply === undefined || reply.events === sent || now < nextAt) return;
     sent = reply.events;
     nextAt = now + streaming * NEWS_SHARE_MS - NEWS_MS / 2;
-    activity.heartbeat(details());
-  }, NEWS_MS);
-  streaming += 1;
+    heartbeats.beat();
+  };
   return {
     begin(next) {
+      if (news === undefined) {
+        news = setInterval(look, NEWS_MS);
+        streaming += 1;
+      }
       reply = next;
       request += 1;
       sent = 0;
     },
     stop() {
-      streaming -= 1;
-      stopBeating();
+      heartbeats.stop();
+      if (news === undefined) return;
       clearInterval(news);
+      streaming -= 1;
     },
   };
 }

@@ -120,7 +120,7 @@ export async function beginAttempt(
           onStop();
         }, startToCloseTimeoutMs);
   cancellationSignal.addEventListener('abort', onStop);
-  const stopBeating = keepAlive(activity, () => record);
+  const heartbeats = keepAlive(activity, 'call', () => record);
   const report = (): AttemptReport =>
     early === undefined
       ? { attempt, startedAt, endedAt: Date.now() }
@@ -142,7 +142,7 @@ export async function beginAttempt(
     heartbeat(details) {
       rejectLargeDetails(details);
       record = { attempt, begun: true, details: redactJson(details, secrets.redactOwn) };
-      activity.heartbeat(record);
+      heartbeats.beat();
     },
     report,
     race(work) {
@@ -168,7 +168,7 @@ export async function beginAttempt(
     end() {
       clearTimeout(deadline);
       cancellationSignal.removeEventListener('abort', onStop);
-      stopBeating();
+      heartbeats.stop();
     },
   };
 }

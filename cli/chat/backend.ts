@@ -4,6 +4,8 @@ import { AgentClient } from '../../client/agent-client.ts';
 import { clientStorage, devStorage, storageSetting } from '../storage-setting.ts';
 import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
+import type { ScriptedModel } from '../scripted-model.ts';
+import { startScriptedModel } from '../scripted-model.ts';
 import { requireWorker } from '../task-queue.ts';
 import type { TemporalTarget } from '../temporal-target.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
@@ -28,6 +30,8 @@ export interface BackendOptions {
   taskQueue: string;
   /** A module whose agents this process serves itself. */
   dev?: string;
+  /** For `dev`: `scripted`, or the path of a script. @default Claude */
+  model?: string;
   demo?: boolean;
   storage?: string;
 }
@@ -80,33 +84,38 @@ async function backendOf(
 async function openDev(
   agent: string | undefined,
   module: string,
-  { taskQueue, storage: given }: BackendOptions,
+  { taskQueue, storage: given, model: asked }: BackendOptions,
   onProgress: OnProgress,
 ): Promise<Backend> {
   const storage = storageSetting(given) ?? devStorage();
   // Fails before anything is started.
   const agents = await loadAgents(module);
   const name = chosenAgent(agents, agent, module);
+  const model = await startScriptedModel(asked);
   const { findOrStartServer } = await import('../dev-server.ts');
   const { startWorker } = await import('./own-worker.ts');
-  const cleanups: (() => Promise<void>)[] = [];
+  const cleanups: (() => Promise<void>)[] = [async () => model?.close()];
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   };
   try {
     const server = await findOrStartServer({}, onProgress);
     cleanups.push(() => server.stop());
-    cleanups.push(await startWorker({ target: server, agents, taskQueue, storage }));
+    cleanups.push(await startWorker({ target: server, agents, taskQueue, storage, model }));
     const client = await connectTo(server, clientStorage(storage));
     cleanups.push(async () => client.connection.close());
     const staysUp = server.origin !== 'started';
     const about = { agent: name, taskQueue, uiUrl: server.uiUrl, staysUp };
-    const hints = hasCredential() ? [] : [NO_CREDENTIAL];
-    return { ...(await backendOf(client, server, about)), hints, close };
+    return { ...(await backendOf(client, server, about)), hints: modelHints(model), close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function modelHints(model: ScriptedModel | undefined): string[] {
+  if (model !== undefined) return [`The model is ${model.description}.`];
+  return hasCredential() ? [] : [NO_CREDENTIAL];
 }
 
 function chosenAgent(

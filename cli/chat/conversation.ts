@@ -71,6 +71,7 @@ export class Conversation {
   async send(text: string, whenBusy?: WhenBusy): Promise<void> {
     const options = {
       idempotencyKey: randomUUID(),
+      stream: true,
       ...defined({ whenBusy }),
     };
     const { turnId, joins } = await this.whenAvailable(() => this.session.send(text, options));

@@ -1,8 +1,10 @@
 import { NativeConnection } from '@temporalio/worker';
 import { createAgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { defined } from '../../core/json.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 import { createWorker } from '../../worker/create-worker.ts';
+import type { ScriptedModel } from '../scripted-model.ts';
 import { styleFor } from '../style.ts';
 import { installRuntime } from '../temporal-runtime.ts';
 import type { TemporalTarget } from '../temporal-target.ts';
@@ -13,11 +15,13 @@ export interface OwnWorkerOptions {
   taskQueue: string;
   /** A directory or a URL. */
   storage: string;
+  /** A model without a key. @default Claude, with the key of the environment */
+  model: ScriptedModel | undefined;
 }
 
 /** Serves agents in this process. Returns a function that drains and stops the worker. */
 export async function startWorker(options: OwnWorkerOptions): Promise<() => Promise<void>> {
-  const { target, agents, taskQueue } = options;
+  const { target, agents, taskQueue, model } = options;
   // Mistakes in the declarations are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = openStorage(options.storage);
@@ -30,6 +34,7 @@ export async function startWorker(options: OwnWorkerOptions): Promise<() => Prom
       connection,
       namespace: target.namespace,
       storage,
+      ...defined({ anthropic: model?.anthropic }),
       // A person who leaves must not wait for tools.
       shutdownGraceTime: '1s',
     });

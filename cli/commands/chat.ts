@@ -69,9 +69,12 @@ export async function chatCommand(
 }
 
 function checkArguments(agent: string | undefined, options: ChatCommandOptions): void {
-  const { demo = false, dev, session } = options;
+  const { demo = false, dev, model, session } = options;
   if (demo && (agent !== undefined || dev !== undefined)) {
     throw wrong('--demo brings its own agent. Leave the agent and --dev out.');
+  }
+  if (model !== undefined && dev === undefined) {
+    throw wrong('--model is for --dev <module>: workers that run already have their own model.');
   }
   if (!demo && dev === undefined && agent === undefined && session === undefined) {
     throw wrong(
@@ -106,13 +109,14 @@ function firstLines({ session, agent, opening }: Found, backend: Backend, style:
 function goodbye(
   { session, agent }: Found,
   { staysUp }: Backend,
-  { taskQueue, dev }: ChatCommandOptions,
+  { taskQueue, dev, model }: ChatCommandOptions,
 ): string {
   const { sessionId } = session;
   if (!staysUp) return 'The session is gone: this command has stopped its Temporal server.';
   const queue = taskQueue === DEFAULT_TASK_QUEUE ? '' : ` -q ${taskQueue}`;
   const how = dev === undefined ? '' : ` --dev ${dev}`;
-  const command = `plait chat ${agent} --session ${sessionId}${queue}${how}`;
+  const asked = model === undefined ? '' : ` --model ${model}`;
+  const command = `plait chat ${agent} --session ${sessionId}${queue}${how}${asked}`;
   return `The session stays. To come back: ${command}`;
 }
 

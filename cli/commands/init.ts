@@ -41,9 +41,12 @@ interface Manifest {
   dependencies: Record<string, string>;
 }
 
-/** `_gitignore` is `.gitignore`, which npm would leave out of the package. */
+/** npm would leave `.gitignore` out of the package, and Yarn would read `.yarnrc.yml` in it. */
+const HIDDEN = ['_gitignore', '_yarnrc.yml'];
+
 function nameOf(template: string): string {
-  return template === '_gitignore' ? '.gitignore' : template.slice(1);
+  const name = template.slice(1);
+  return HIDDEN.includes(template) ? `.${name}` : name;
 }
 
 async function requireEmpty(folder: string): Promise<void> {

@@ -71,7 +71,7 @@ function startTurn(
   text: string,
   { taskQueue, turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
-  const options: StartTurnOptions = defined({ turnId, context });
+  const options: StartTurnOptions = { stream: true, ...defined({ turnId, context }) };
   return agentClient(client, taskQueue).start(agent, text, options);
 }
 

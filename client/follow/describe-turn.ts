@@ -26,6 +26,7 @@ export interface CallInWait {
   since: Date;
 }
 
+/** The state of a turn, as `describe` reads it. */
 export interface TurnDescription {
   turnId: string;
   /** Known where the turn was started by an `AgentClient`. */

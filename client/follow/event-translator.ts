@@ -16,6 +16,9 @@ interface OpenRequest {
   attempt: number;
 }
 
+const NOT_STREAMED =
+  'Nobody asked for a stream of this turn, so each reply comes when it is committed. To follow replies while the model writes them, give `stream: true` to the agent, to the start of the turn or session, or to `send`.';
+
 /** Translates the history of a turn, and what descriptions say of its model requests, into stream events. */
 export class EventTranslator {
   private readonly draft;
@@ -24,6 +27,7 @@ export class EventTranslator {
   /** Index of the first round that may have calls that have not finished. */
   private firstOpenRound = 0;
   private request: OpenRequest | undefined;
+  private saysHowItStreams = false;
 
   constructor(turnId: string) {
     this.draft = newDraft(turnId);
@@ -64,9 +68,12 @@ export class EventTranslator {
     this.request = undefined;
     const answer = answerOf(event.ending);
     if (answer === undefined) return [];
-    return answer.type === 'reply'
-      ? request.deltas.commit(answer.reply, request.attempt)
-      : request.deltas.discard();
+    if (answer.type !== 'reply') return request.deltas.discard();
+    const events = request.deltas.commit(answer.reply, request.attempt);
+    if (this.saysHowItStreams || answer.streamed === true) return events;
+    this.saysHowItStreams = true;
+    const { round } = request.deltas;
+    return [{ type: 'notStreamed', round, message: NOT_STREAMED }, ...events];
   }
 
   private ofCalls(): TurnStreamEvent[] {

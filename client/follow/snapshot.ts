@@ -23,6 +23,7 @@ export type ActivityState =
   | 'cancelling'
   | OutcomeType;
 
+/** One model request or one call, and how far it is. */
 export interface ActivitySnapshot {
   state: ActivityState;
   /** From 1: the attempt that runs, that comes next, or that was the last. 0 where there was none. */
@@ -40,6 +41,7 @@ export interface ActivitySnapshot {
   message?: string;
 }
 
+/** One call of a tool. */
 export interface CallSnapshot extends ActivitySnapshot {
   /** The `tool_use` id. */
   id: string;

@@ -5,6 +5,7 @@ import type { CallApproval, TurnStatus } from './events.ts';
 
 /** An event of `stream()`. Rounds count from 1; a round is one model reply and its calls. */
 export type TurnStreamEvent =
+  | NotStreamed
   | TextDelta
   | ThinkingDelta
   | CallForming
@@ -14,6 +15,17 @@ export type TurnStreamEvent =
   | CallWaiting
   | CallFinished
   | TurnEnded;
+
+/**
+ * Nobody asked for a stream of this turn, so each reply comes in one piece, when it is committed. Said once,
+ * before the first reply.
+ */
+export interface NotStreamed {
+  type: 'notStreamed';
+  round: number;
+  /** How to ask. */
+  message: string;
+}
 
 /** The next piece of the reply's text. It may still be dropped before `replyCommitted`. */
 export interface TextDelta {

@@ -43,6 +43,17 @@ export const OUTCOMES = {
 
 type Outcomes = typeof OUTCOMES;
 
+/**
+ * How a call ended.
+ *
+ * - `succeeded`: the tool returned a result
+ * - `failed`: the tool, or the call itself, was wrong
+ * - `timedOut`: a time limit ended it
+ * - `unknown`: a tool that is not safe to repeat began, and nobody saw how it ended
+ * - `denied`: a person denied it, or nobody decided in time
+ * - `cancelled`: it was asked to stop
+ * - `skipped`: it never started
+ */
 export type OutcomeType = keyof Outcomes;
 
 export type FailureType = {

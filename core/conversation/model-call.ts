@@ -36,6 +36,8 @@ export interface ModelCallArgs extends TurnOwner {
   lastWord?: true;
   /** The sandbox of the API that the turn has. */
   container?: Container;
+  /** Whether the reply can be followed while it comes, where the turn says so. */
+  stream?: boolean;
   /** The first call of its turn. */
   first?: true;
   /**
@@ -74,6 +76,8 @@ export interface ReplyAnswer {
   output?: CheckedOutput;
   /** Another model than the one that was to be asked has given the reply. */
   fallback?: TakenFallback;
+  /** The reply could be followed while it came. */
+  streamed?: true;
 }
 
 /** The agent is pinned, and its model calls have a task queue of their own: ask there. */

@@ -1,5 +1,15 @@
 import type { Shape } from '../shape.ts';
-import { list, misfitCarried, object, oneOf, optional, text, tuple, whole } from '../shape.ts';
+import {
+  bool,
+  list,
+  misfitCarried,
+  object,
+  oneOf,
+  optional,
+  text,
+  tuple,
+  whole,
+} from '../shape.ts';
 import {
   CONVERSATION_FIELDS,
   INPUT,
@@ -15,6 +25,7 @@ const WAITING = object<WaitingTurn>({
   turnId: TURN_ID,
   input: INPUT,
   urgent: optional(oneOf(true)),
+  stream: optional(bool),
 });
 
 const RECEIPT = tuple<Receipt>(text(), text(), text(), optional(text()) as Shape<string>);

@@ -25,6 +25,7 @@ const ARGS = argument(
     storage: optional(bool),
     limits: SHARED_FIELDS.limits,
     onLimit: SHARED_FIELDS.onLimit,
+    stream: SHARED_FIELDS.stream,
   }),
 );
 
@@ -38,6 +39,7 @@ const SEND = argument(
     idempotencyKey: anything as Shape<string>,
     agent: optional(text()),
     whenBusy,
+    stream: SHARED_FIELDS.stream,
   }),
 );
 

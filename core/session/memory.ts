@@ -35,6 +35,8 @@ export interface WaitingTurn {
   input: SessionInput;
   /** Before those that merely wait. */
   urgent?: true;
+  /** Instead of the session's. */
+  stream?: boolean;
 }
 
 /** A message that was taken: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
@@ -174,7 +176,7 @@ export function takeSend(
   send: Send,
   running: RunningTurn | undefined,
 ): { memory: SessionMemory; receipt: SendReceipt; effect: SendEffect } {
-  const { idempotencyKey: key, input } = send;
+  const { idempotencyKey: key, input, stream } = send;
   const known = memory.receipts.find(([used]) => used === key);
   if (known !== undefined) {
     return { memory, receipt: asReceipt(known), effect: { type: 'none' } };
@@ -191,20 +193,24 @@ export function takeSend(
     next: memory.next + 1,
     receipts: [...memory.receipts, receipt].slice(-MAX_RECEIPTS),
   };
-  const waits = (turn: WaitingTurn) => ({ ...taken, waiting: insert(memory.waiting, turn) });
+  const turn: WaitingTurn = { turnId, input, ...defined({ stream }) };
+  const waits = (waiting: WaitingTurn) => ({
+    ...taken,
+    waiting: insert(memory.waiting, waiting),
+  });
   switch (policy) {
     case 'steer': {
-      const effect: SendEffect = { type: 'steer', message: { turnId, input } };
+      const effect: SendEffect = { type: 'steer', message: turn };
       return { memory: taken, receipt: asReceipt(receipt), effect };
     }
     case 'interrupt': {
       const effect: SendEffect = { type: 'interrupt' };
-      const urgent = waits({ turnId, input, urgent: true });
+      const urgent = waits({ ...turn, urgent: true });
       return { memory: urgent, receipt: asReceipt(receipt), effect };
     }
     default: {
       const effect: SendEffect = { type: 'none' };
-      return { memory: waits({ turnId, input }), receipt: asReceipt(receipt), effect };
+      return { memory: waits(turn), receipt: asReceipt(receipt), effect };
     }
   }
 }

@@ -55,6 +55,8 @@ export interface SessionArgs extends Partial<BatchPolicy> {
   limits?: Budget;
   /** What a turn does that has reached a limit, instead of the agent's. */
   onLimit?: OnLimit;
+  /** Whether replies can be followed while they come, instead of the agent's. */
+  stream?: boolean;
 }
 
 /** What a user's message may be. */
@@ -69,6 +71,8 @@ export interface Send {
   agent?: string;
   /** Instead of the session's. */
   whenBusy?: WhenBusy;
+  /** Instead of the session's, for the turn that the message becomes. */
+  stream?: boolean;
 }
 
 /** What `send` returns. */

@@ -132,7 +132,11 @@ export const TURN_ID: Shape<string> = (value, at) => {
 
 export const INPUT = either(text(), list(BLOCK)) as Shape<SteeringMessage['input']>;
 
-const STEERING = object<SteeringMessage>({ turnId: text(), input: INPUT });
+const STEERING = object<SteeringMessage>({
+  turnId: text(),
+  input: INPUT,
+  stream: optional(bool),
+});
 
 const PRICES = object<Prices>({
   input: amount,

@@ -3,6 +3,7 @@ import type { Shape } from '../shape.ts';
 import {
   anything,
   argument,
+  bool,
   byType,
   misfit,
   object,
@@ -58,6 +59,7 @@ const STEERING = argument(
   object<SteeringMessage>({
     turnId: TURN_ID,
     input: (value) => findInputProblem(value),
+    stream: optional(bool),
   }),
 );
 

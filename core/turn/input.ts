@@ -14,6 +14,7 @@ import type { Fields, Shape } from '../shape.ts';
 import {
   anything,
   argument,
+  bool,
   closed,
   misfit,
   oneOf,
@@ -50,6 +51,8 @@ export interface TurnArgs extends Partial<BatchPolicy> {
   onLimit?: OnLimit;
   /** JSON Schema of the answer, instead of the agent's `output`. */
   output?: OutputSchema;
+  /** Whether replies can be followed while they come, instead of the agent's. */
+  stream?: boolean;
 }
 
 /** The arguments of a turn are wrong. The message says which and what to do. */
@@ -74,7 +77,7 @@ const OUTPUT: Shape<OutputSchema> = (value, at) => {
 
 /** What turns and sessions are started with alike. */
 export const SHARED_FIELDS: Fields<
-  Pick<TurnArgs, 'agent' | 'context' | 'limits' | 'onLimit' | keyof BatchPolicy>
+  Pick<TurnArgs, 'agent' | 'context' | 'limits' | 'onLimit' | 'stream' | keyof BatchPolicy>
 > = {
   agent: said('be the name of an agent', someText(NAME_LIMIT)),
   context: anything,
@@ -82,6 +85,7 @@ export const SHARED_FIELDS: Fields<
   batchTimeout: optional(that(`be ${MILLISECONDS}`, isDuration)),
   limits: optional(LIMITS),
   onLimit: optional(oneOf(...ON_LIMIT)),
+  stream: optional(bool),
 };
 
 const ARGS = argument(
@@ -96,6 +100,7 @@ const ARGS = argument(
     limits: SHARED_FIELDS.limits,
     onLimit: SHARED_FIELDS.onLimit,
     output: optional(OUTPUT),
+    stream: SHARED_FIELDS.stream,
   }),
 );
 

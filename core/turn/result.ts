@@ -11,6 +11,7 @@ import { fallbackOfRefusal, withoutUnread } from './state.ts';
 import type { Stop, StopReason } from './stop-reason.ts';
 import type { Usage } from './usage.ts';
 
+/** What a turn ended with: the answer, the conversation, every call, and what it cost. */
 export interface TurnResult<Output = unknown> {
   agent: string;
   stopReason: StopReason;

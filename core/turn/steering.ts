@@ -7,6 +7,8 @@ export interface SteeringMessage {
   /** The turn that it becomes when this one does not take it in. */
   turnId: string;
   input: string | InputBlock[];
+  /** Of the turn that it then becomes. */
+  stream?: boolean;
 }
 
 /** How a model takes a message in the middle of its work. */

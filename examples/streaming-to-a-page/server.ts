@@ -24,7 +24,7 @@ async function handle(agents: AgentClient, request: IncomingMessage, response: S
       response.end(await readFile(new URL('page.html', import.meta.url)));
       break;
     case 'POST /turns': {
-      const turn = await agents.start(traveller, await text(request));
+      const turn = await agents.start(traveller, await text(request), { stream: true });
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ turnId: turn.turnId }));
       break;

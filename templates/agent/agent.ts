@@ -4,7 +4,13 @@ import { z } from 'zod';
 const getOrders = defineTool({
   name: 'get_orders',
   description: 'The orders of one customer.',
-  inputSchema: z.object({ customer_id: z.number().int().positive() }),
+  inputSchema: z.object({
+    customer_id: z
+      .number()
+      .int()
+      .positive()
+      .meta({ examples: [7] }), // the scripted model takes it
+  }),
   annotations: { readOnlyHint: true }, // safe to retry
   run: ({ customer_id }) => [{ order: 'A-17', customer_id, total: '$40' }],
 });

@@ -9,7 +9,7 @@ import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { freePorts } from '../../testing/free-ports.ts';
 import type { MessagesServer } from '../../testing/messages-server.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
-import { EXAMPLE, startPlait } from './plait-process.ts';
+import { EXAMPLE, plait, startPlait } from './plait-process.ts';
 
 let cwd: string;
 let model: MessagesServer;
@@ -24,11 +24,26 @@ afterAll(async () => {
   await rm(cwd, { recursive: true });
 });
 
-/** A module with an agent of this name. */
-const agentNamed = (
-  name: string,
-) => `import { defineAgent } from '${join(inject('compiled'), 'index.js')}';
-export const agent = defineAgent({ name: '${name}', model: 'claude-opus-5-5' });`;
+/** A module whose agent has these tools. Each call waits until there is a file `go`. */
+const agentWith = (...tools: string[]) => `
+import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { defineAgent, defineTool } from '${join(inject('compiled'), 'index.js')}';
+const toolNamed = (name) =>
+  defineTool({
+    name,
+    description: 'Waits.',
+    inputSchema: { type: 'object', properties: {} },
+    run: async () => {
+      while (!existsSync('go')) await setTimeout(20);
+      return 'done';
+    },
+  });
+export const agent = defineAgent({
+  name: 'patient',
+  model: 'claude-opus-5-5',
+  tools: ${JSON.stringify(tools)}.map(toolNamed),
+});`;
 
 /** Not in the cache of whoever runs the tests. */
 const storage = () => ({ PLAIT_STORAGE: join(cwd, 'storage') });
@@ -39,7 +54,7 @@ describe.concurrent('plait dev', () => {
     const ports = ['--port', String(port), '--ui-port', String(uiPort)];
     const dev = startPlait(['dev', EXAMPLE, ...ports], { cwd, env: storage() });
     await dev.says('Ready.');
-    expect(await temporalIsListening(`127.0.0.1:${port}`)).toBe(true);
+    await expect.poll(() => temporalIsListening(`127.0.0.1:${port}`)).toBe(true);
     dev.interrupt();
     const { code, stdout, stderr } = await dev.ended;
     expect(code).toBe(0);
@@ -53,20 +68,16 @@ describe.concurrent('plait dev', () => {
     expect(await temporalIsListening(`127.0.0.1:${port}`)).toBe(false);
   });
 
-  it('loads the agents again when a file changes, and keeps them where it cannot', async ({
+  it('loads the agents again when a file changes, keeps them where it cannot, and the turn that runs goes on', async ({
     expect,
   }) => {
     const module = join(cwd, 'agent.mjs');
-    await writeFile(module, agentNamed('before'));
+    await writeFile(module, agentWith('before'));
     const dev = startPlait(['dev', module, '--model', 'scripted', '--task-queue', 'changing'], {
       cwd,
       env: { ...storage(), TEMPORAL_ADDRESS: inject('temporalAddress') },
     });
     await dev.says('Ready.');
-    await writeFile(module, 'export const broken = ;');
-    await dev.says('The worker goes on with what it had.');
-    await writeFile(module, agentNamed('after'));
-    await dev.says('after with no tools');
     const connection = await Connection.connect({ address: inject('temporalAddress') });
     const agents = new AgentClient({
       client: new Client({ connection }),
@@ -74,11 +85,36 @@ describe.concurrent('plait dev', () => {
       // The new worker may still be about to poll.
       onWarning: () => undefined,
     });
-    const { text } = await agents.execute('after', 'Hello');
-    expect(text).toBe('I am a scripted model. You said: Hello');
+    const turn = await agents.start('patient', 'Wait.');
+    for await (const { rounds } of turn.watch()) {
+      if (rounds[0]?.calls[0]?.state === 'running') break;
+    }
+    await writeFile(module, 'export const broken = ;');
+    await dev.says('The worker goes on with what it had.');
+    await writeFile(module, agentWith('before', 'after'));
+    await dev.says('Draining: 1 running call has 10 s to finish');
+    await writeFile(join(cwd, 'go'), '');
+    await dev.says('patient with before, after');
+    // The call ended in the old process, and the turn in the new one, with the tools that it began with.
+    const { calls, text } = await turn.result();
+    expect(calls).toMatchObject([{ name: 'before', outcome: 'succeeded', attempts: 1 }]);
+    expect(text).toContain('done');
+    const next = await agents.execute('patient', 'Wait again.');
+    expect(next.calls.map(({ name }) => name)).toEqual(['before', 'after']);
     dev.interrupt();
     expect(await dev.ended).toMatchObject({ code: 0 });
     await connection.close();
+  });
+
+  it('chats without an API key: plait chat --dev --model scripted', async ({ expect }) => {
+    const args = ['chat', '--dev', EXAMPLE, '--model', 'scripted', '--task-queue', 'chatting'];
+    const env = { ...storage(), TEMPORAL_ADDRESS: inject('temporalAddress') };
+    const { code, stdout, stderr } = await plait(args, { cwd, env, input: 'Hello.\n' });
+    expect(stderr).toContain('The model is scripted: it calls each tool once');
+    expect(stderr).not.toContain('ANTHROPIC_API_KEY');
+    expect(stderr).toContain('3 calls');
+    expect(stdout).toContain('I am a scripted model.');
+    expect(code).toBe(0);
   });
 
   it('waits for running calls before it ends', async ({ expect }) => {

@@ -97,6 +97,7 @@ const cases: Case[] = [
   { args: ['storage', 'gc', '--older-than', '2h'], code: 2, says: /at least 1 d, .*; got 2 h/ },
   { args: ['chat'], code: 2, says: /Name an agent \(plait chat <agent>\) or an existing session/ },
   { args: ['chat', 'a', '--demo'], code: 2, says: /--demo brings its own agent/ },
+  { args: ['chat', 'a', '--model', 'scripted'], code: 2, says: /--model is for --dev <module>/ },
   { args: ['chat', 'a', '--history', '-1'], code: 2, says: /a whole number of at least 0/ },
   { args: ['chat', 'a', '--dev', EXAMPLE], code: 2, says: /has no agent a\. Name one of: custom/ },
   { args: ['chat', 'a'], code: 4, says: /No Temporal server answers at 127/, env: nobody },

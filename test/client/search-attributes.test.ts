@@ -85,6 +85,8 @@ describe('where the search attributes are registered', () => {
     const find = (options: ListTurnsOptions) => expect.poll(() => listed(agents, options));
     await find({ stopReason: 'end_turn' }).toEqual(['done']);
     await find({ stopReason: 'cancelled' }).toEqual(['stopped']);
+    await find({ stopReason: 'end_turn', status: 'running' }).toEqual([]);
+    expect(await attributesOf(lost)).toMatchObject({ PlaitStopReason: 'none' });
     await find({ agent: 'tester' }).toEqual(['done', 'open', 'stopped']);
     await find({ user }).toEqual(['done', 'lost']);
     await find({ user, agent: 'tester' }).toEqual(['done']);
@@ -123,18 +125,27 @@ describe('where the search attributes are registered', () => {
     await open.cancel();
   });
 
-  test('the stop reason costs one event, of the workflow task that ends the turn', async () => {
+  test('the usual stop reason costs no event, and another one costs one', async () => {
     await using namespace = await newNamespace(inject('temporalAddress'), SEARCH_ATTRIBUTES);
     await using plait = await startPlait(namespace);
     const { agents, taskQueue } = plait;
-    const turn = await agents.start(agent, 'go', { user: 'ada' });
+    const usual = await agents.start(agent, 'go', { user: 'ada' });
+    await usual.result();
+    const turn = await agents.start(agent, 'wait', { user: 'ada' });
+    await expect.poll(async () => (await turn.describe()).pendingCalls).toMatchObject([{}]);
+    await turn.cancel();
     await turn.result();
     const workflowId = `plain-${randomUUID()}`;
     const args = [{ agent: 'tester', input: 'go' }];
     await agents.client.workflow.execute('agentTurn', { workflowId, taskQueue, args });
 
     const searchable = await events(turn);
-    const plain = await events(agents.getTurn(workflowId));
+    for (const unchanged of [usual, agents.getTurn(workflowId)]) {
+      const upserts = (await events(unchanged)).filter(
+        (event) => event.upsertWorkflowSearchAttributesEventAttributes,
+      );
+      expect(upserts).toEqual([]);
+    }
     const [upsert, end] = searchable.slice(-2);
     expect(upsert?.upsertWorkflowSearchAttributesEventAttributes).toBeTruthy();
     expect(end?.workflowExecutionCompletedEventAttributes).toBeTruthy();
@@ -142,9 +153,6 @@ describe('where the search attributes are registered', () => {
       upsert?.upsertWorkflowSearchAttributesEventAttributes?.workflowTaskCompletedEventId,
     ).toEqual(end?.workflowExecutionCompletedEventAttributes?.workflowTaskCompletedEventId);
     expect(searchable.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
-    expect(plain.filter((event) => event.upsertWorkflowSearchAttributesEventAttributes)).toEqual(
-      [],
-    );
   });
 
   test('a turn that continues as new keeps them, and is listed once', async () => {
@@ -221,7 +229,7 @@ test('a client notices within minutes that they have been registered', async () 
 
   expect(await attributesOf(turn)).toEqual({
     PlaitAgent: 'tester',
-    PlaitStopReason: 'none',
+    PlaitStopReason: 'end_turn',
   });
 });
 

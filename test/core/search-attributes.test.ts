@@ -15,7 +15,7 @@ describe('search attributes', () => {
     expect(values(turnAttributes({ agent: 'support', user: 'u-1' }))).toEqual({
       PlaitAgent: 'support',
       PlaitUser: 'u-1',
-      PlaitStopReason: 'none',
+      PlaitStopReason: 'end_turn',
     });
     expect(values(sessionAttributes({ agent: 'support' }))).toEqual({
       PlaitAgent: 'support',

@@ -42,7 +42,7 @@ export class Reply {
       case 'turnEnded':
         this.#partial = ''; // it belongs to a reply that was never complete
         break;
-      default: // thinkingDelta, callForming
+      default: // thinkingDelta, callForming, notStreamed
         break;
     }
   }

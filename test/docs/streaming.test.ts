@@ -25,7 +25,7 @@ describe('docs/streaming.md', () => {
       times(1, fault.earlyEnd({ reply: slowly }), slowly),
     ]);
     await using plait = await startPlait({ agents: [agent], script });
-    const { turnId } = await plait.agents.start(agent, 'What is open?');
+    const { turnId } = await plait.agents.start(agent, 'What is open?', { stream: true });
     const reply = new Reply();
     const leaving = new AbortController();
     const shown: string[] = [];
@@ -54,7 +54,7 @@ describe('docs/streaming.md', () => {
       slowly,
     ]);
     await using plait = await startPlait({ agents: [agent], script });
-    const { turnId } = await plait.agents.start(agent, 'What is open?');
+    const { turnId } = await plait.agents.start(agent, 'What is open?', { stream: true });
     const serve = async (options?: EventsOptions) => {
       const server = createServer((request, response) => {
         void answerEvents(plait.agents, request, response, options);

@@ -49,7 +49,7 @@ describe('stream', () => {
       agents: [agent],
       script: (request) => script(request) ?? say(ANSWER),
     });
-    const turn = await plait.agents.start(agent, 'slow');
+    const turn = await plait.agents.start(agent, 'slow', { stream: true });
     const events: TurnStreamEvent[] = [];
     let openAtFirstText: number | undefined;
     for await (const event of turn.stream()) {
@@ -68,7 +68,7 @@ describe('stream', () => {
       stopReason: 'end_turn',
     });
 
-    const quick = await plait.agents.start(agent, 'quick');
+    const quick = await plait.agents.start(agent, 'quick', { stream: true });
     await quick.result();
     const { historyEvents } = await quick.describe();
     expect((await turn.describe()).historyEvents).toBe(historyEvents);
@@ -90,7 +90,7 @@ describe('stream', () => {
     );
     const script = conversation(/./, [slowly(reply(think(ANSWER), first)), say('Done.')]);
     await using plait = await startPlait({ agents: [agent], script });
-    const events = await listen(await plait.agents.start(agent, 'go'));
+    const events = await listen(await plait.agents.start(agent, 'go', { stream: true }));
 
     const thought = events.map((event) => (event.type === 'thinkingDelta' ? event.thinking : ''));
     expect(thought.join('')).toBe(ANSWER);
@@ -123,7 +123,7 @@ describe('stream', () => {
     const torn = fault.stallMidStream(60_000, { reply: say(ANSWER) });
     const script = conversation(/./, [times(1, torn, slowly(say(`Again: ${ANSWER}`)))]);
     await using plait = await startPlait({ agents: [agent], script, modelIdleTimeout: '3s' });
-    const events = await listen(await plait.agents.start(agent, 'go'));
+    const events = await listen(await plait.agents.start(agent, 'go', { stream: true }));
 
     expect(plait.model.requests).toHaveLength(2);
     expect(outline(events)).toEqual([
@@ -150,7 +150,7 @@ describe('stream', () => {
     const unusable = slowly(callTools(doubled, { text: ANSWER }));
     const script = conversation(/./, [times(1, unusable, slowly(say(`Better: ${ANSWER}`)))]);
     await using plait = await startPlait({ agents: [agent], script });
-    const events = await listen(await plait.agents.start(agent, 'go'));
+    const events = await listen(await plait.agents.start(agent, 'go', { stream: true }));
 
     expect(plait.model.requests).toHaveLength(2);
     expect(events.filter(({ type }) => type === 'attemptRestarted')).toMatchObject([
@@ -166,7 +166,7 @@ describe('stream', () => {
       slowly(say(ANSWER)),
     ]);
     await using plait = await startPlait({ agents: [agent], script });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     for await (const event of turn.stream()) {
       if (event.type === 'textDelta' && event.round === 2) break;
     }
@@ -188,7 +188,7 @@ describe('stream', () => {
       slowly(say(ANSWER)),
     ]);
     await using plait = await startPlait({ agents: [agent], script });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     const [all, few] = await Promise.all([listen(turn), listen(turn, 1)]);
     expect(texts(all)).toEqual([ANSWER, ANSWER]);
     expect(texts(few)[1]).toBe(ANSWER);
@@ -200,7 +200,7 @@ describe('stream', () => {
     const agent = agentWith([]);
     const script = conversation(/./, [slowly(say(long))]);
     await using plait = await startPlait({ agents: [agent], script });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     const early = listen(turn);
     for await (const event of turn.stream()) if (event.type === 'textDelta') break;
     const events = await early;
@@ -216,7 +216,7 @@ describe('stream', () => {
     const agent = agentWith([large]);
     const script = conversation(/./, [slowly(callTools({ large: {} }, { text: long })), say('.')]);
     await using plait = await startPlait({ agents: [agent], script, storage });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     const events = await listen(turn);
     expect(texts(events)).toEqual([long, '.']);
     expect(outline(events).slice(-6)).toEqual([
@@ -240,7 +240,7 @@ describe('stream', () => {
     const script = conversation(/./, [slowly(say(ANSWER))]);
     const dataConverter = { payloadCodecs: [new Rot()] };
     await using plait = await startPlait({ agents: [agent], script, dataConverter });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     let seen = '';
     const events: TurnStreamEvent[] = [];
     for await (const event of turn.stream()) {
@@ -264,7 +264,7 @@ describe('stream', () => {
     const agent = agentWith([]);
     const script = conversation(/./, [fault.stallMidStream(60_000, { reply: say(ANSWER) })]);
     await using plait = await startPlait({ agents: [agent], script });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     const events: TurnStreamEvent[] = [];
     for await (const event of turn.stream()) {
       events.push(event);
@@ -278,7 +278,7 @@ describe('stream', () => {
     const agent = agentWith([]);
     const script = conversation(/./, [fault.stallMidStream(60_000, { reply: say(ANSWER) })]);
     await using plait = await startPlait({ agents: [agent], script });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     const leaving = new AbortController();
     for await (const event of turn.stream({ signal: leaving.signal })) {
       expect(event.type).toBe('textDelta');
@@ -296,7 +296,7 @@ describe('stream', () => {
       slowly(say(ANSWER)),
     ]);
     await using plait = await startPlait({ agents: [agent], script });
-    const turn = await plait.agents.start(agent, 'go');
+    const turn = await plait.agents.start(agent, 'go', { stream: true });
     const events = await listen(turn);
     const { runId, raw } = await turn.workflow.describe();
     expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);
@@ -315,12 +315,67 @@ describe('stream', () => {
     const script = conversation(/./, [(request) => slowly(say(`${request.userText}: ${ANSWER}`))]);
     await using plait = await startPlait({ agents: [agent], script });
     const session = plait.agents.openSession(agent, `session-${randomUUID()}`);
-    await session.send('one');
-    const second = await session.send('two');
+    await session.send('one', { stream: true });
+    const second = await session.send('two', { stream: true });
     const events = await listen(second);
     expect(texts(events)).toEqual([`two: ${ANSWER}`]);
     expect(outline(events)).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
     expect(events.length).toBeGreaterThan(3);
+  });
+
+  test('says once that nobody has asked for it, and has each reply when it is committed', async () => {
+    const agent = agentWith([look]);
+    const call = callTools([['look', { id: 1 }]], { text: ANSWER });
+    const script = conversation(/./, [slowly(call), say('Done.')]);
+    await using plait = await startPlait({ agents: [agent], script });
+    const turn = await plait.agents.start(agent, 'go');
+    const events = await listen(turn);
+    expect(typesOf(events)).toEqual([
+      'notStreamed',
+      'textDelta',
+      'replyCommitted',
+      'callScheduled',
+      'callFinished',
+      'textDelta',
+      'replyCommitted',
+      'turnEnded',
+    ]);
+    expect(events[0]).toMatchObject({
+      round: 1,
+      message: expect.stringContaining('stream: true') as string,
+    });
+    expect(typesOf(await listen(turn))).toContain('notStreamed');
+    expect(typesOf(await listen(turn, 1))).not.toContain('notStreamed');
+  });
+
+  test('is asked for by an agent, a start, a session or a message, the nearest of which counts', async () => {
+    const quiet = agentWith([]);
+    const open = { ...agentWith([], { stream: true }), name: 'open' };
+    await using plait = await startPlait({ agents: [quiet, open], script: () => say('Here.') });
+    const { agents } = plait;
+    const turns = [
+      agents.start(open, 'agent'),
+      agents.start(quiet, 'start', { stream: true }),
+      agents.start(open, 'start', { stream: false }),
+      agents.openSession(quiet, randomUUID(), { stream: true }).send('session'),
+      agents.openSession(quiet, randomUUID()).send('message', { stream: true }),
+      agents.openSession(open, randomUUID(), { stream: true }).send('message', { stream: false }),
+    ];
+    const asked = await Promise.all(
+      turns.map(async (turn) => !typesOf(await listen(await turn)).includes('notStreamed')),
+    );
+    expect(asked).toEqual([true, true, false, true, true, false]);
+  });
+
+  test('is no part of what makes a turn the same', async () => {
+    const agent = agentWith([]);
+    await using plait = await startPlait({ agents: [agent], script: () => say('Here.') });
+    const turnId = randomUUID();
+    const first = await plait.agents.start(agent, 'go', { turnId });
+    const second = await plait.agents.start(agent, 'go', { turnId, stream: true });
+    expect(second.turnId).toBe(first.turnId);
+    await second.result();
+    expect(plait.model.requests).toHaveLength(1);
   });
 
   test('says that there is no such turn', async () => {

@@ -61,18 +61,19 @@ function ended(parts: Partial<SessionTurnResult> = {}): SessionTurnResult {
   };
 }
 
+const saysAndReads = (...content: object[]) => [
+  { role: 'user', content: 'go' },
+  { role: 'assistant', content },
+  {
+    role: 'user',
+    content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'seen' }],
+  },
+];
+
 test('a session begins without the blank texts that the API sends and does not take back', () => {
   const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} } as const;
-  const says = (...content: object[]) => [
-    { role: 'user', content: 'go' },
-    { role: 'assistant', content },
-    {
-      role: 'user',
-      content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'seen' }],
-    },
-  ];
-  const messages = says({ type: 'text', text: ' ' }, call) as Message[];
-  expect(beginSession({ ...args, messages }).transcript.tail).toEqual(says(call));
+  const messages = saysAndReads({ type: 'text', text: ' ' }, call) as Message[];
+  expect(beginSession({ ...args, messages }).transcript.tail).toEqual(saysAndReads(call));
 });
 
 const refusal = (one: Send, memory = beginSession(args), turn?: RunningTurn) =>

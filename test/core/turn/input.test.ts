@@ -79,7 +79,7 @@ describe('a turn is refused', () => {
     [
       'a field that no turn has',
       { agent: 'support', inputs: 'Hello', user: 7 },
-      'unknown field inputs, user; a turn takes agent, input, context, onToolFailure, batchTimeout, limits, onLimit, output',
+      'unknown field inputs, user; a turn takes agent, input, context, onToolFailure, batchTimeout, limits, onLimit, output, stream',
     ],
     ['no agent', { input: 'Hello' }, NO_AGENT],
     ['an agent without a name', { agent: '', input: 'Hello' }, NO_AGENT],
