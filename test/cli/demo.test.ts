@@ -3,7 +3,10 @@ import { plait, startPlait } from './plait-process.ts';
 
 it('plait demo shows, measures and checks three calls at once, without a key', async () => {
   const { code, stdout, stderr } = await plait(['demo']);
-  expect(stderr).toBe('');
+  // On a busy machine the worker may take longer for a step than is usual.
+  expect(
+    stderr.replaceAll(/\(node:\d+\) PlaitWarning: Turn .* waits for a worker.*\n\(Use .*\n/g, ''),
+  ).toBe('');
   expect(code).toBe(0);
 
   const figures =

@@ -74,7 +74,7 @@ describe('turns and sessions on the command line', () => {
     const args = ['-q', environment.taskQueue, '--turn-id', 'misspelt', 'cashir', 'one'];
     const { code, stderr } = await run('run', ...args);
     expect(stderr).toMatch(
-      /^turn misspelt\nplait: No agent is named "cashir" .*Did you mean cashier\?.*\n$/,
+      /^turn misspelt\n(?:round 1 .*\n)?plait: No agent is named "cashir" .*Did you mean cashier\?.*\n$/,
     );
     expect(code).toBe(6);
     const { stopReason } = await environment.agents.getTurn('misspelt').result();
