@@ -46,6 +46,9 @@ const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
   // A run that continues as new waits until it has lived for this long, a second by default. That slows
   // down tests in which turns and sessions continue after a few events.
   'history.workflowIdReuseMinimalInterval': '1ms',
+  // Partitions spread a task queue over several servers. In one, tasks only take longer to find their worker.
+  'matching.numTaskqueueReadPartitions': '1',
+  'matching.numTaskqueueWritePartitions': '1',
   // A server for tests must not call the network.
   'frontend.enableServerVersionCheck': 'false',
 };
