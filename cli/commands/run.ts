@@ -107,10 +107,12 @@ async function follow(
       sayAside(
         'Cancelling the turn and waiting for its result. Press Ctrl-C again to stop waiting.',
       );
-      turn.cancel().catch((error: unknown) => {
-        sayAside(`Could not cancel the turn: ${oneLine(String(error))}`);
-      });
-      void whyNotCancelled(turn).then((reason) => {
+      let isAsked = false;
+      turn.cancel().then(
+        () => (isAsked = true),
+        (error: unknown) => sayAside(`Could not cancel the turn: ${oneLine(String(error))}`),
+      );
+      void whyNotCancelled(turn, () => isAsked).then((reason) => {
         if (reason === undefined) return;
         sayAside(`${reason} ${goesOn}`);
         process.exit(EXIT_CODES.interrupted);
@@ -145,9 +147,16 @@ async function follow(
 /** How long the workers may take to cancel a turn, and then to answer whether they are there. */
 const CANCEL_MS = 3_000;
 
-/** Why the turn will not end soon; `undefined` where a worker answers for it, or it has ended. */
-async function whyNotCancelled(turn: TurnHandle): Promise<string | undefined> {
+/**
+ * Why the turn will not end soon; `undefined` where a worker answers for it, or it has ended. `isAsked` says
+ * whether the server has taken the request.
+ */
+async function whyNotCancelled(
+  turn: TurnHandle,
+  isAsked: () => boolean,
+): Promise<string | undefined> {
   await sleep(CANCEL_MS, undefined, { ref: false });
+  if (!isAsked()) return 'The Temporal server does not answer, so the turn is not cancelled.';
   const silent = 'No worker answers. The turn is cancelled as soon as one is there.';
   const asked = turn.approvals().then(
     () => undefined,

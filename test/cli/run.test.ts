@@ -1,8 +1,11 @@
+import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
+import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { customerLookup } from '../../examples/customer-lookup/agent.ts';
 import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
+import { startTemporalServer } from '../../testing/temporal-server.ts';
 import { startPlait as startEnvironment } from '../fixtures/plait.ts';
 import { stopWorker } from '../fixtures/waiting-turns.ts';
 import type { Ended, PlaitProcess } from './plait-process.ts';
@@ -97,6 +100,24 @@ describe('plait run without its worker', () => {
     const { code, stderr } = await process.ended;
     expect(stderr).toContain('No worker answers. The turn is cancelled as soon as one is there.');
     expect(stderr).toContain('--turn-id');
+    expect(code).toBe(130);
+  });
+
+  it('says that nothing is cancelled where the server is gone', async ({ expect }) => {
+    await using server = await startTemporalServer({ ui: false });
+    const connection = await Connection.connect({ address: server.address });
+    const agents = new AgentClient({ client: new Client({ connection }), taskQueue: 'nobody' });
+    await agents.start('customer-lookup', FULL_PICTURE, { turnId: 'waiting' });
+    await connection.close();
+    const env = { TEMPORAL_ADDRESS: server.address };
+    const process = startPlait(['run', '--turn-id', 'waiting'], { env });
+    await process.says('turn waiting');
+    await server.kill();
+    process.interrupt();
+    const { code, stderr } = await process.ended;
+    expect(stderr).toContain(
+      'The Temporal server does not answer, so the turn is not cancelled. The turn goes on.',
+    );
     expect(code).toBe(130);
   });
 });
