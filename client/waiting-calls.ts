@@ -71,7 +71,7 @@ async function* waitingTurns(
     query: query === undefined ? running : `${running} AND (${query})`,
   });
   try {
-    // The memo in the list says whether any call waits, so turns without one need not be asked.
+    // The memo in the list says whether any call waits, so turns without one are not asked.
     for await (const turn of listed) if (Number(turn.memo?.['approvals']) > 0) yield turn;
   } catch (error) {
     const problem = query === undefined ? undefined : invalidArgument(error);

@@ -280,7 +280,7 @@ const HOLDS_FILES = '"files":true';
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
 
 /**
- * Finds keys in payloads, whoever has written them. What only looks like a reference names nothing, or a key
+ * Finds keys in payloads of any origin. What only looks like a reference names nothing, or a key
  * too many, which keeps an object; it is never an error.
  */
 class KeyReader {

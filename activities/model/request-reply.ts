@@ -206,7 +206,7 @@ function parsedOrUndefined(text: string): unknown {
 /** What the client for Bedrock throws for an event that is not JSON. */
 const BEDROCK_CHUNK = 'Could not parse a Bedrock chunk into JSON: ';
 
-/** The error with what the reply has cost, where it came whole and is none. */
+/** The error with what the reply has cost, where it came whole but is not a valid reply. */
 function asUnusable(error: unknown, reply: ReplyAssembly, response: Response): unknown {
   const isChunk = error instanceof AnthropicError && error.message.startsWith(BEDROCK_CHUNK);
   const unusable = isChunk

@@ -81,7 +81,7 @@ async function startOf(
   }
 }
 
-/** The workflow counts them in its memo, so the history of other turns need not be read. */
+/** The workflow counts them in its memo, so the history of other turns does not have to be read. */
 function waitsForPerson({ status, memo }: WorkflowExecutionDescription): boolean {
   return status.name === 'RUNNING' && Number(memo?.['approvals']) > 0;
 }

@@ -45,7 +45,7 @@ export const agent = defineAgent({
   tools: ${JSON.stringify(tools)}.map(toolNamed),
 });`;
 
-/** Not in the cache of whoever runs the tests. */
+/** A cache of its own, not that of the person who runs the tests. */
 const storage = () => ({ PLAIT_STORAGE: join(cwd, 'storage') });
 
 describe.concurrent('plait dev', () => {

@@ -11,7 +11,7 @@ import type { OpenSessionOptions } from '../../client/options.ts';
 describe('wrong options are an error of what is started, a turn or a session:', () => {
   test.for<[what: string, options: OpenSessionOptions, problem: RegExp]>([
     [
-      'a time for all calls that is none',
+      'a batchTimeout that is not a duration',
       { batchTimeout: 'soon' },
       /batchTimeout must be a duration from 1 ms to 36,500 days.*; got "soon"/,
     ],
@@ -25,9 +25,9 @@ describe('wrong options are an error of what is started, a turn or a session:', 
       { limits: { wallTime: 1e300 } },
       /limits\.wallTime must be a dur/,
     ],
-    ['a limit of time that is none', { limits: { wallTime: 'a bit' } }, /limits\.wallTime/],
+    ['a wallTime that is not a duration', { limits: { wallTime: 'a bit' } }, /limits\.wallTime/],
     ['a limit below nothing', { limits: { toolCalls: -1 } }, /toolCalls/],
-    ['a policy that is none', { onToolFailure: 'ignore' as never }, /onToolFailure/],
+    ['a policy that does not exist', { onToolFailure: 'ignore' as never }, /onToolFailure/],
   ])('%s', ([, options, problem]) => {
     expect(() => turnArgs('tester', 'go', options)).toThrow(InvalidTurnError);
     expect(() => turnArgs('tester', 'go', options)).toThrow(problem);

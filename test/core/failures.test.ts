@@ -97,7 +97,7 @@ describe('what is told of an error', () => {
     ['nothing', undefined, 'unknown error'],
     ['null', null, 'unknown error'],
     ['an empty text', '', 'unknown error'],
-  ])('that is none: %s', ([, thrown, text]) => {
+  ])('that is not an Error: %s', ([, thrown, text]) => {
     expect(causeChain(thrown)).toBe(text);
   });
 

@@ -207,7 +207,7 @@ async function recordOf(turn: TurnHandle): Promise<Record<string, string>> {
 const PENDING_FAILURE = /500/;
 
 describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (way) => {
-  test('stands nowhere, whoever repeats it', async () => {
+  test('stands nowhere, even when a server or a tool repeats it', async () => {
     await using gateway = await hostileGateway();
     await using worker = await plantedWorker(way, gateway.url);
     const agent = plantedAgent(KEY);

@@ -214,7 +214,7 @@ describe('content blocks that a tool returns', () => {
     ['a block of another type', [{ type: 'thinking', thinking: '' }]],
     ['a result within a result', [{ type: 'tool_result', tool_use_id: 'toolu_1' }]],
     ['an empty text, which the API rejects', [text('')]],
-    ['a text that is none', [{ type: 'text', text: 7 }]],
+    ['a text that is a number', [{ type: 'text', text: 7 }]],
     ['an image without a source', [{ type: 'image', url: 'https://example.com' }]],
     ['a document of which only the name is known', [{ type: 'document', source: 'a.pdf' }]],
     ['a search result without a title', [{ type: 'search_result', source: 'a', content: [] }]],
@@ -283,7 +283,7 @@ describe('an image or a document', () => {
       'cannot be shown to you: ',
     ],
     [
-      'an MCP type that is none',
+      'a media type that is not an image',
       [{ type: 'image', mimeType: 'text/html', data: 'AAAA' }],
       'cannot be shown to you: ',
     ],

@@ -23,10 +23,10 @@ test.for([
   ['JSON of another kind', { content: 'ok' }],
   ['a report alone', report],
   ['a result without content', { ...report, type: 'result' }],
-  ['a content that is none', { ...result, content: 5 }],
-  ['a time that is none', { ...result, startedAt: 'soon' }],
+  ['a content that is a number', { ...result, content: 5 }],
+  ['a time that is a word', { ...result, startedAt: 'soon' }],
   ['a time that no date has', { ...result, endedAt: 1e300 }],
-  ['an attempt that is none', { ...result, attempt: Number.NaN }],
+  ['an attempt that is not a number', { ...result, attempt: Number.NaN }],
   ['a later without a key', { ...report, type: 'later' }],
 ] as const)(
   'what an activity was completed with by hand is not a return of a tool: %s',

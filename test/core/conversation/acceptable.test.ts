@@ -234,7 +234,7 @@ describe('a session cannot begin with what the API rejects', () => {
       /media_type must be one of/,
     ],
     [
-      'an image that is none',
+      'an image whose bytes are not an image',
       [user({ type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'AA==' } })],
       /\[0\]\.content\[0\] is declared as image\/png/,
     ],
@@ -296,7 +296,7 @@ describe('a session cannot begin with what the API rejects', () => {
       /a cache_control of 1h behind one of 5m/,
     ],
     [
-      'an image of the assistant that is none',
+      'an image of the assistant whose bytes are not an image',
       [
         user(text('a')),
         assistant(
@@ -307,7 +307,7 @@ describe('a session cannot begin with what the API rejects', () => {
       /\[1\]\.content\[0\] is declared as image\/png/,
     ],
     [
-      'an image of the assistant that is none, behind a blank text',
+      'an image of the assistant whose bytes are not an image, behind a blank text',
       [
         user(text('a')),
         assistant(text(' '), {

@@ -81,12 +81,12 @@ describe('an image or a document that the API would reject', () => {
       'is declared as image/png, but its bytes are those of application/pdf',
     ],
     [
-      'as a document that is none',
+      'as a document that is an image',
       document(good.source),
       'is a document of type "image/png", and the API takes application/pdf',
     ],
     [
-      'as a text that is none',
+      'as a text without any words',
       document({ type: 'text', media_type: 'text/plain', data: ' ' }),
       'is a document without any text in source.data',
     ],

@@ -50,7 +50,7 @@ describe('a beginning that Plait has not given is recognized:', () => {
     ['no type', {}, 'beginning.type must be one of session, too large, continued'],
     ['no state', { ...continued, state: null }, 'beginning.state must be an object'],
     [
-      'a message that is none',
+      'a message that is null',
       {
         ...continued,
         state: { ...begun, transcript: { segments: [], tail: [null], tailBytes: 0 } },

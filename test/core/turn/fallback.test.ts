@@ -21,17 +21,17 @@ describe('the next fallback', () => {
     ['leaves out one that does not', 'a', 'overloaded', 'c'],
     ['stands behind the model that was asked', 'b', 'refusal', 'c'],
     ['is never one from before', 'c', 'refusal', undefined],
-    ['is none behind the last', 'd', 'overloaded', undefined],
+    ['does not exist after the last', 'd', 'overloaded', undefined],
   ] as const)('%s', ([, asked, reason, next]) => {
     expect(nextFallback(spec, asked, reason)).toBe(next);
   });
 
-  test('is none where there are none', () => {
+  test('does not exist where the agent has no fallbacks', () => {
     expect(nextFallback({}, 'a', 'refusal')).toBeUndefined();
   });
 });
 
-describe('what a model is told', () => {
+describe('what the next model reads', () => {
   const { fallbacks: _, ...own } = spec;
   const { thinking: __, output_config: ___, ...rest } = own;
   const format = { type: 'json_schema', schema: {} };

@@ -37,7 +37,7 @@ describe('the payloads of a turn', () => {
     expect(fitsPayload(STORAGE, [{ input: 'x'.repeat(3_000_000) }])).toBe(true);
   });
 
-  test('holds no context that lies in the storage, and none where there is none', () => {
+  test('counts a context only where there is no storage for it', () => {
     const large = { document: 'x'.repeat(300_000) };
 
     expect(contextBytes(STORAGE, large)).toBe(0);
@@ -150,8 +150,8 @@ describe('the limit for the text of one result of a batch', () => {
   const state = beginTurn([{ role: 'user', content: 'x'.repeat(500_000) }]);
 
   test.for([
-    ['there is none for a call that is alone', 1, PAYLOAD, undefined],
-    ['there is none with a storage', 40, STORAGE, undefined],
+    ['a call that is alone has no limit', 1, PAYLOAD, undefined],
+    ['with a storage there is no limit', 40, STORAGE, undefined],
     ['is never so low that it says nothing', 2_000, PAYLOAD, 1_000],
   ] as const)('%s', ([, count, room, limit]) => {
     expect(maxTextBytes(room, inlineBytes(state), calls(count))).toBe(limit);

@@ -103,7 +103,7 @@ describe('a turn hands on to its session', () => {
   });
 });
 
-test('what a stranger calls a progress is none', () => {
+test('a value of another shape is not the progress of a session', () => {
   for (const value of [undefined, 'end', {}, { end: 1 }, { end: {} }]) {
     expect(isSessionProgress(value)).toBe(false);
   }
