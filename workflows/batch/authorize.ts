@@ -4,6 +4,7 @@ import {
   isCancellation,
   rootCause,
   scheduleActivity,
+  TimeoutFailure,
   workflowInfo,
 } from '@temporalio/workflow';
 import { DECISION_REJECTED } from '../../core/failures.ts';
@@ -44,13 +45,18 @@ export async function findAuthorizationProblem(
     return answer.type === 'authorized' ? undefined : answer.message;
   } catch (error) {
     if (isCancellation(error)) throw error;
-    if (isOwn(error)) return rootCause(error);
+    if (isFromHook(error)) return rootCause(error);
     return 'no worker could verify it. Check that every worker of the task queue has authorizeDecision, then send it again.';
   }
 }
 
-/** The failure of `authorizeDecision` itself; another says only that no worker with it was found in time. */
-function isOwn(error: unknown): boolean {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
-  return cause instanceof ApplicationFailure && cause.type === DECISION_REJECTED;
+/**
+ * The failure of `authorizeDecision` itself, also where the time was up before its last attempt. Any other
+ * says only that no worker with it was found in time.
+ */
+export function isFromHook(error: unknown): boolean {
+  if (!(error instanceof ActivityFailure)) return false;
+  const { cause } = error;
+  const failure = cause instanceof TimeoutFailure ? cause.cause : cause;
+  return failure instanceof ApplicationFailure && failure.type === DECISION_REJECTED;
 }
