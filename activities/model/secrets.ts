@@ -66,8 +66,11 @@ export function createSecrets(): Secrets {
   };
 }
 
-/** A JSON Web Token may be in it. Found in two steps: in one, each "eyJ" of a long text is read to its end. */
-const DOTTED = /[\w.-]{10,}/g;
+/**
+ * A JSON Web Token may be in it: the shortest is `eyJa.b.c`. Found in two steps: in one, each "eyJ" of a long
+ * text is read to its end.
+ */
+const DOTTED = /[\w.-]{8,}/g;
 
 function withoutJwt(run: string): string {
   const parts = run.split('.');

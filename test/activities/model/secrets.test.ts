@@ -179,6 +179,7 @@ describe('what looks like a credential is blotted out, sent or not:', () => {
     ['Authorization: Bearer abcdefgh12345678.x', 'Authorization: Bearer ***'],
     ['ya29.a0AfH6SMBx-y_z', '***'],
     ['eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln', '***'],
+    ['eyJa.b.c', '***'],
     ['https://ada:planted@gateway.example.com/v1', 'https://***@gateway.example.com/v1'],
     ['invalid bearer token', 'invalid bearer token'],
     [
