@@ -22,6 +22,7 @@ import {
   TRANSCRIPT_QUERY,
 } from '../core/session/protocol.ts';
 import { findInputProblem } from '../core/turn/input.ts';
+import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import type { SessionStart } from './ask-session.ts';
 import { askSession, updateSession } from './ask-session.ts';
@@ -32,11 +33,12 @@ import {
   SessionBusyError,
   SessionClosedError,
   TurnFailedError,
+  TurnNotFoundError,
 } from './errors.ts';
 import type { TurnSnapshot } from './follow/snapshot.ts';
 import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { StreamOptions } from './follow/stream.ts';
-import { waitForTurn } from './follow/wait-for-turn.ts';
+import { isRunning, waitForTurn } from './follow/wait-for-turn.ts';
 import type { WatchOptions } from './follow/watch.ts';
 import type { SessionCreation } from './start.ts';
 import { sizeProblem } from './start-arguments.ts';
@@ -278,6 +280,18 @@ export class SessionTurnHandle<Output = unknown> extends TurnHandle<Output> {
       throw error;
     }
     yield* super.stream(options);
+  }
+
+  /** The calls that wait for a person; none where the turn has not begun. See `TurnHandle.approvals`. */
+  override async approvals(): Promise<ApprovalRequest[]> {
+    try {
+      return await super.approvals();
+    } catch (error) {
+      if (error instanceof TurnNotFoundError && (await isRunning(this.client, this.sessionId))) {
+        return [];
+      }
+      throw error;
+    }
   }
 
   /** The result of the turn that read the message; `undefined` where none did. */

@@ -8,6 +8,7 @@ import type { Tool } from '../../agents/define-tool.ts';
 import { inTime } from '../../agents/in-time.ts';
 import type { Access } from '../../core/calls/order.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import { TOOL_LOOKUPS } from '../../core/calls/prepared-call.ts';
 import {
   CODE_CANNOT_WAIT_FOR_APPROVAL,
   inexactInputText,
@@ -24,7 +25,7 @@ import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
 import { causeChain, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
 import { defined, isRecord, shorten } from '../../core/json.ts';
-import { LOOKUP_ATTEMPTS, LOOKUP_DELAY, registeredAgent } from '../turn/pin-agent.ts';
+import { registeredAgent } from '../turn/pin-agent.ts';
 
 /**
  * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
@@ -62,6 +63,12 @@ export interface PrepareCallArgs {
   missing?: TurnOwner & { context?: unknown };
 }
 
+/**
+ * Chance gives an attempt to one worker or another. `TOOL_LOOKUPS` of them find a tool that half of the
+ * workers have, and mostly one that a tenth have. For a tool that is gone they take five seconds.
+ */
+const TOOL_LOOKUP_DELAY = '250ms';
+
 export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
@@ -75,12 +82,12 @@ export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
       return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log });
     }
     const message = toolGoneText(call.name);
-    if (activityInfo().attempt >= LOOKUP_ATTEMPTS) return { type: 'invalid', message };
+    if (activityInfo().attempt >= TOOL_LOOKUPS) return { type: 'invalid', message };
     // While a new version rolls out, workers of both serve the queue.
     throw ApplicationFailure.create({
       message,
       type: TOOL_NOT_REGISTERED,
-      nextRetryDelay: LOOKUP_DELAY,
+      nextRetryDelay: TOOL_LOOKUP_DELAY,
     });
   };
 }

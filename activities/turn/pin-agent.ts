@@ -86,11 +86,11 @@ export function registeredAgent(
 }
 
 /**
- * Attempts to find an agent or a tool on workers that may lack it. Many, and soon after each other: while a
- * new version rolls out, most workers of the queue may be the wrong ones.
+ * Attempts to find an agent on workers that may lack it. Many, and soon after each other: while a new
+ * version rolls out, most workers of the queue may be the wrong ones.
  */
-export const LOOKUP_ATTEMPTS = 10;
-export const LOOKUP_DELAY = '500ms';
+const LOOKUP_ATTEMPTS = 10;
+const LOOKUP_DELAY = '500ms';
 
 /**
  * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not know its

@@ -44,6 +44,11 @@ async function exists(client: Client, turnId: string): Promise<boolean> {
   }
 }
 
+/** Whether the session may still begin a turn. */
+export async function isRunning(client: Client, sessionId: string): Promise<boolean> {
+  return (await runningSession(client, sessionId)) !== undefined;
+}
+
 interface Run {
   runId: string;
   historySize: number | undefined;

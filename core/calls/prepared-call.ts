@@ -32,6 +32,9 @@ export interface MissingCall {
   type: 'missing';
 }
 
+/** On so many attempts at a missing call the worker says that no worker has its tool. */
+export const TOOL_LOOKUPS = 20;
+
 /** A prepared call as histories hold it: an invalid one was once recorded as "refused". */
 export type RecordedPreparedCall = PreparedCall | (Omit<InvalidCall, 'type'> & { type: 'refused' });
 

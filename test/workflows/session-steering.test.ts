@@ -310,11 +310,14 @@ describe('a session that is closed', () => {
     await tool.reached();
     const waiting = await session.send('a');
     const message = await steer(plait, session, 'be quick');
+    // It has not begun.
+    expect(await waiting.approvals()).toEqual([]);
     await session.close({ interrupt: true });
 
     expect(await turn.result()).toMatchObject({ stopReason: 'cancelled' });
     expect(await session.workflow.result()).toMatchObject({ status: 'closed', turns: 1 });
     await expect(waiting.result()).rejects.toThrow(TurnNotFoundError);
+    await expect(waiting.approvals()).rejects.toThrow(TurnNotFoundError);
     await expect(message.result()).rejects.toThrow(TurnNotFoundError);
   });
 

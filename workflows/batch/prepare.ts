@@ -5,7 +5,7 @@ import type {
   PreparedCall,
   RecordedPreparedCall,
 } from '../../core/calls/prepared-call.ts';
-import { readPreparedCall } from '../../core/calls/prepared-call.ts';
+import { readPreparedCall, TOOL_LOOKUPS } from '../../core/calls/prepared-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { shorten } from '../../core/json.ts';
 import { INTERNAL_ERROR } from '../../core/failures.ts';
@@ -43,7 +43,8 @@ export async function prepareMissing(
         activityId: `prepare.${call.id}`,
         summary: `${call.name}: is there a worker that has it?`,
         startToCloseTimeout: '30s',
-        retry: MODEL_RETRY,
+        // The rest is for a storage that is away.
+        retry: { ...MODEL_RETRY, maximumAttempts: 2 * TOOL_LOOKUPS },
       });
       return checked(recorded);
     }),
