@@ -52,11 +52,16 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 120_000 } },
     projects: [
-      { extends: true, test: { name: 'pure', include: PURE, maxWorkers: 2 } },
+      {
+        extends: true,
+        test: { name: 'pure', include: PURE, maxWorkers: 2, sequence: { groupOrder: 0 } },
+      },
       {
         extends: true,
         test: {
           name: 'server',
+          // Projects of different sizes cannot share one.
+          sequence: { groupOrder: 1 },
           include: ['test/**/*.test.ts'],
           exclude: PURE,
           globalSetup: ['test/fixtures/global-setup.ts'],
