@@ -54,9 +54,12 @@ describe('a call that is completed from outside', () => {
     // Meanwhile another turn begins, and comes as far on the same worker.
     const second = await plait.agents.start('tester', 'go');
     await until(
-      () => second.workflow.describe(),
-      ({ historyLength }) => historyLength === before.historyLength,
+      () => second.workflow.fetchHistory(),
+      ({ events }) =>
+        // The reply, and what its tool returned.
+        events?.filter((event) => event.activityTaskCompletedEventAttributes).length === 2,
     );
+    await untilItWaits(second);
     await second.cancel();
     await second.result();
     const after = await turn.workflow.describe();
