@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { Runtime } from '@temporalio/worker';
 import type { ActivityExecuteInput } from '@temporalio/worker';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { TurnSnapshot } from '../../client/index.ts';
 import type { Tool, ToolContext } from '../../index.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
@@ -108,8 +109,10 @@ test('a slow call that outlives the reply runs once, under the limits of its act
 test('a call that fails early is forgotten: its activity runs the tool as its first attempt', async () => {
   const failed = latch();
   const attempts: number[] = [];
-  const look = reader('look', (_, { attempt }) => {
+  const info = vi.spyOn(Runtime.instance().logger, 'info');
+  const look = reader('look', (_, { attempt, log }) => {
     attempts.push(attempt);
+    log.info('looking');
     if (attempts.length > 1) return 'seen';
     failed.open();
     throw new Error('not yet');
@@ -121,6 +124,19 @@ test('a call that fails early is forgotten: its activity runs the tool as its fi
   expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
   expect(calls[0]).not.toHaveProperty('startedEarly');
   expect(attempts).toEqual([1, 1]);
+  // What both write to the log says the same of the call.
+  const logged = info.mock.calls.filter(([text]) => text === 'looking').map(([, about]) => about);
+  info.mockRestore();
+  expect(logged).toHaveLength(2);
+  const [early, ordinary] = logged;
+  expect(early).not.toHaveProperty('taskToken');
+  expect({ ...ordinary, taskToken: undefined }).toEqual(early);
+  expect(early).toMatchObject({
+    workflowId: turn.turnId,
+    activityId: calls[0]?.id,
+    activityType: 'look',
+    attempt: 1,
+  });
 });
 
 test("the early run is outside of the model request's activity, so a tool that needs one runs in its own", async () => {
