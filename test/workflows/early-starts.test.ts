@@ -180,7 +180,9 @@ test('a call that leaves its completion to others does so in its activity', asyn
 test('heartbeats before the join are kept, and sent when the activity has begun', async () => {
   const began = latch();
   const goOn = latch();
+  let start = 0;
   const look = reader('look', async (_, ctx) => {
+    start = Date.now();
     ctx.heartbeat({ page: 7 });
     began.open();
     await goOn.opened;
@@ -189,6 +191,14 @@ test('heartbeats before the join are kept, and sent when the activity has begun'
   const { plait, turn } = await turnWith([look], { look: {} }, () => began.opened);
   await using _ = plait;
   await untilRecorded(turn, '"page":7');
+  // Whoever watches learns with the heartbeat that the tool began before its activity.
+  for await (const { rounds } of turn.watch()) {
+    const [call] = rounds[0]?.calls ?? [];
+    if (call?.startedEarly !== true) continue;
+    expect(call.state).toBe('running');
+    expect(call.start).toBeLessThanOrEqual(start);
+    break;
+  }
   goOn.open();
 
   expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
