@@ -4,10 +4,12 @@ import { Context } from '@temporalio/activity';
 import { Runtime } from '@temporalio/worker';
 import type { ActivityExecuteInput } from '@temporalio/worker';
 import { expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import type { TurnSnapshot } from '../../client/index.ts';
 import type { Tool, ToolContext } from '../../index.ts';
+import { defineTool } from '../../index.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
-import { callTools, paced, say } from '../../testing/replies.ts';
+import { callTools, paced, reply, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
@@ -276,6 +278,108 @@ test('what would wait, or may change something, waits for the whole reply', asyn
   expect(result.calls.filter(({ outcome }) => outcome !== 'succeeded')).toMatchObject([
     { name: 'no_such_tool' },
   ]);
+});
+
+test('a call by code, an action of a toolset and a call with an invalid input wait for the whole reply', async () => {
+  const CODE = 'code_execution_20260120' as const;
+  const early: string[] = [];
+  const direct = latch();
+  let whole = false;
+  const run = (name: string) => (input: Record<string, unknown>) => {
+    if (!whole) early.push(name);
+    if (input['last'] === true) direct.open();
+    return name;
+  };
+  const tools = [
+    reader('look', run('look'), { allowedCallers: ['direct', CODE] }),
+    reader('browser', run('browser')),
+    defineTool({
+      name: 'checked',
+      description: 'Checks.',
+      inputSchema: z.object({ path: z.string() }),
+      annotations: { readOnlyHint: true },
+      run: run('checked'),
+    }),
+  ];
+  const agent = agentWith(tools, {
+    early: true,
+    serverTools: [{ type: CODE, name: 'code_execution' }, { type: 'browser_toolset_20260801' }],
+  });
+  const code = { type: CODE, tool_id: 'srvtoolu_code' };
+  const asked = reply(
+    { content: [{ type: 'tool_use', name: 'look', input: {}, caller: code }] },
+    { content: [{ type: 'tool_use', name: 'click', input: {}, toolset_name: 'browser' }] },
+    callTools([
+      ['checked', { path: 7 }],
+      ['look', { last: true }],
+    ]),
+  );
+  const afterBlock = async (index: number) => {
+    if (index < 3) return;
+    await direct.opened;
+    whole = true;
+  };
+  const container = { id: 'container_1', expires_at: new Date(Date.now() + 600_000).toISOString() };
+  const script = conversation('go', [{ ...paced({ afterBlock }, asked), container }, say('Done.')]);
+  await using plait = await startPlait({ agents: [agent], script });
+
+  const { calls } = await plait.agents.execute(agent, 'go');
+  expect(early).toEqual(['look']);
+  expect(calls.map(({ name, outcome }) => [name, outcome])).toEqual([
+    ['look', 'succeeded'],
+    ['browser', 'succeeded'],
+    ['checked', 'failed'],
+    ['look', 'succeeded'],
+  ]);
+});
+
+test('no more than 32 calls of a reply start early', async () => {
+  const full = latch();
+  let whole = false;
+  let early = 0;
+  const look = reader('look', () => {
+    if (!whole) early += 1;
+    if (early === 32) full.open();
+    return 'seen';
+  });
+  const calls = Array.from({ length: 34 }, (_, id) => ['look', { id }] as const);
+  const { plait, turn } = await turnWith([look], calls, async (index) => {
+    if (index < 33) return;
+    await full.opened;
+    whole = true;
+  });
+  await using _ = plait;
+
+  expect((await turn.result()).calls.filter((call) => call.startedEarly)).toHaveLength(32);
+  expect(early).toBe(32);
+});
+
+test('a tool whose time is up while the reply comes is stopped, and its activity runs it anew', async () => {
+  const stopped = latch();
+  const reasons: unknown[] = [];
+  const keys: string[] = [];
+  const look = reader(
+    'look',
+    async (_, { signal, idempotencyKey }) => {
+      keys.push(idempotencyKey);
+      if (keys.length > 1) return 'seen';
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve());
+      });
+      reasons.push(signal.reason);
+      stopped.open();
+      throw signal.reason;
+    },
+    { activity: { startToCloseTimeout: '1s' } },
+  );
+  const { plait, turn } = await turnWith([look], { look: {} }, () => stopped.opened);
+  await using _ = plait;
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect(reasons).toMatchObject([{ message: 'startToCloseTimeout' }]);
+  // Both runs are of one call.
+  expect(keys).toHaveLength(2);
+  expect(keys[0]).toBe(keys[1]);
 });
 
 test.each([
