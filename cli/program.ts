@@ -28,7 +28,9 @@ const ENVIRONMENT = `Environment:
   ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL
        Claude
   PLAIT_STORAGE
-       storage of long conversations: a directory, postgres://… or s3://…`;
+       storage of long conversations: a directory, postgres://… or s3://…
+  PLAIT_STREAM_TRANSPORT
+       brings replies while they are written: redis://…, rediss://… or postgres://…`;
 
 /** The command line. `run` parses it, runs the command, and returns the exit code. */
 export function createProgram(): { run(argv: readonly string[]): Promise<ExitCode> } {
@@ -154,6 +156,10 @@ function addWorker(program: Command, exitWith: ExitWith): void {
     .option(
       '--storage <where>',
       'storage of long conversations: a directory, postgres:// or s3:// (default: PLAIT_STORAGE)',
+    )
+    .option(
+      '--stream-transport <url>',
+      'publish replies while they are written: redis:// or postgres:// (default: PLAIT_STREAM_TRANSPORT)',
     )
     .action(async (module: string, options: { taskQueue: string; taskQueues?: string[] }) => {
       const { workerCommand } = await import('./commands/worker.ts');
