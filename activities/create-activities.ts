@@ -5,6 +5,8 @@ import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
 import { functionProblem, given, recordProblem, rejectIf } from '../core/arguments.ts';
 import { isRecord } from '../core/json.ts';
+import type { StreamTransport } from '../transport/stream-transport.ts';
+import { transportProblem } from '../transport/stream-transport.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
@@ -20,6 +22,7 @@ import {
 } from '../core/names.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
+import { publishReplies } from './model/publish-reply.ts';
 import { modelClient } from './model/client.ts';
 import type { Secrets } from './model/secrets.ts';
 import { createSecrets } from './model/secrets.ts';
@@ -65,6 +68,15 @@ export interface ActivitiesOptions {
    * @default none
    */
   storage?: StorageDriver;
+  /**
+   * Where replies are published while the model writes them, for `turn.stream()` of clients with the same
+   * transport: a Redis or PostgreSQL of `openTransport(…)` from `plait/transport`, or two functions of your
+   * own. Only replies of turns with `stream: true`, and then without the five heartbeats a second. A turn
+   * never waits for it: when it fails, the worker logs that once, and streams get each reply when it is
+   * committed. You close it, after the worker.
+   * @default none: a partial reply travels in the heartbeats of its request
+   */
+  streamTransport?: StreamTransport;
   /**
    * Longest silence of the Messages API within a request, before Plait closes it and asks again. Pings
    * count as life. Must stay well under the 300 s after which Node's fetch gives up by itself.
@@ -127,7 +139,7 @@ export function buildActivities(
     secrets,
     idleTimeoutMs: idleTimeout(options),
   };
-  const { authorizeDecision } = options;
+  const { authorizeDecision, streamTransport } = options;
   const authorizes = authorizeDecision !== undefined;
   const runTool = createRunTool(registry, store, { abandoned, earlyRuns }, secrets);
   return withinTurns({
@@ -136,6 +148,7 @@ export function buildActivities(
     [CALL_MODEL]: createCallModel(registry, store, model, {
       authorize: authorizes,
       earlyRuns,
+      publisher: streamTransport === undefined ? undefined : publishReplies(streamTransport),
     }),
     // For the result of a turn.
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
@@ -178,7 +191,7 @@ function rememberCredentials(secrets: Secrets, given: ActivitiesOptions['anthrop
 function optionsProblem(options: ActivitiesOptions): string | undefined {
   const problem = recordProblem('the options of a worker', options);
   if (problem !== undefined) return problem;
-  const { agents, storage, anthropic, authorizeDecision } = options;
+  const { agents, storage, anthropic, authorizeDecision, streamTransport } = options;
   if (!Array.isArray(agents)) return `agents must be a list of agents; got ${given(agents)}`;
   const wrong = agents.findIndex((agent: unknown) => !isAgent(agent));
   if (wrong !== -1) {
@@ -188,6 +201,7 @@ function optionsProblem(options: ActivitiesOptions): string | undefined {
     return `storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`;
   }
   return (
+    transportProblem('streamTransport', streamTransport) ??
     (anthropic === undefined ? undefined : recordProblem('anthropic', anthropic)) ??
     (authorizeDecision === undefined
       ? undefined

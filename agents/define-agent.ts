@@ -198,8 +198,8 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   };
   /**
    * Let `turn.stream()` report replies while the model writes them. A reply that is longer than a fifth of a
-   * second then costs up to five heartbeats a second, each an Action, whether anybody follows or not. A turn
-   * may be started with another choice. @default false
+   * second then costs up to five heartbeats a second, each an Action, whether anybody follows or not;
+   * none where the workers have a `streamTransport`. A turn may be started with another choice. @default false
    */
   stream?: boolean;
   /**

@@ -21,6 +21,7 @@ import {
   StorageUnavailableError,
   UnreadableHistoryError,
 } from '../storage/errors.ts';
+import { InvalidTransportError } from '../transport/errors.ts';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { oneLine } from './text.ts';
@@ -54,6 +55,7 @@ const WRONG_INPUT = [
   DeclarationError,
   InvalidSessionError,
   InvalidStorageError,
+  InvalidTransportError,
   InvalidTurnError,
   SessionNotFoundError,
   TurnIdInUseError,

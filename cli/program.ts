@@ -28,7 +28,9 @@ const ENVIRONMENT = `Environment:
   ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL
        Claude
   PLAIT_STORAGE
-       storage of long conversations: a directory, postgres://… or s3://…`;
+       storage of long conversations: a directory, postgres://… or s3://…
+  PLAIT_STREAM_TRANSPORT
+       brings replies while they are written: redis://…, rediss://… or postgres://…`;
 
 /** The command line. `run` parses it, runs the command, and returns the exit code. */
 export function createProgram(): { run(argv: readonly string[]): Promise<ExitCode> } {
@@ -155,6 +157,10 @@ function addWorker(program: Command, exitWith: ExitWith): void {
       '--storage <where>',
       'storage of long conversations: a directory, postgres:// or s3:// (default: PLAIT_STORAGE)',
     )
+    .option(
+      '--stream-transport <url>',
+      'publish replies while they are written: redis:// or postgres:// (default: PLAIT_STREAM_TRANSPORT)',
+    )
     .action(async (module: string, options: { taskQueue: string; taskQueues?: string[] }) => {
       const { workerCommand } = await import('./commands/worker.ts');
       await exitWith(workerCommand(module, options));
@@ -173,6 +179,7 @@ function addRun(program: Command, exitWith: ExitWith): void {
     .option('--turn-id <id>', 'workflow id; alone, wait for the turn that has it', someText)
     .option('--context <json>', 'data for the tools, which the model does not see', json)
     .option(...STORAGE_OPTION)
+    .option(...TRANSPORT_OPTION)
     .action(async (agent: string | undefined, text: string | undefined, options: RunOptions) => {
       const start = agent === undefined || text === undefined ? undefined : { agent, text };
       if (start === undefined && (agent !== undefined || options.turnId === undefined)) {
@@ -202,6 +209,7 @@ function addChat(program: Command, exitWith: ExitWith): void {
     )
     .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
     .option(...STORAGE_OPTION)
+    .option(...TRANSPORT_OPTION)
     .addHelpText(
       'after',
       '\nFrom a pipe, each line is a message. It is sent when the one before is answered.',
@@ -221,6 +229,11 @@ const MODEL_OPTION = [
 const STORAGE_OPTION = [
   '--storage <where>',
   'storage of the workers (default: PLAIT_STORAGE, or that of plait dev in this directory)',
+] as const;
+
+const TRANSPORT_OPTION = [
+  '--stream-transport <url>',
+  'stream transport of the workers: redis:// or postgres:// (default: PLAIT_STREAM_TRANSPORT)',
 ] as const;
 
 function addTurns(program: Command, exitWith: ExitWith): void {

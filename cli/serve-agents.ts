@@ -9,6 +9,7 @@ import { checkModelLimits, chosenQueues, queuesOf } from '../worker/serve-queues
 import { say } from './say.ts';
 import type { ScriptedModel } from './scripted-model.ts';
 import { runUntilSignal } from './signals.ts';
+import { configuredTransport } from './storage-setting.ts';
 import type { Style } from './style.ts';
 import { styleFor } from './style.ts';
 import { installRuntime } from './temporal-runtime.ts';
@@ -26,6 +27,8 @@ export interface ServeOptions {
   limits?: Pick<CreateWorkerOptions, 'maxConcurrentModelCalls' | 'maxModelCallsPerSecond'>;
   /** A directory or a URL. */
   storage: string | undefined;
+  /** A URL. @default PLAIT_STREAM_TRANSPORT */
+  streamTransport?: string | undefined;
   /** A model without a key. @default Claude, with the key of the environment */
   model?: ScriptedModel | undefined;
   /** Printed when the worker polls. */
@@ -39,6 +42,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   // Mistakes in the declarations are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = options.storage === undefined ? undefined : openStorage(options.storage);
+  const streamTransport = configuredTransport(options.streamTransport);
   const needed = queuesOf(agents, taskQueue);
   const queues = chosenQueues(needed, taskQueues);
   checkModelLimits(limits, needed, queues);
@@ -47,6 +51,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
 
   say(field('task queue', style.bold(queues.join(', ')), style));
   if (storage !== undefined) say(field('storage', storage.location, style));
+  if (streamTransport !== undefined) say(field('streams', streamTransport.location, style));
   for (const line of agentFields(agents, style)) say(line);
   if (model !== undefined) say(field('model', model.description, style));
 
@@ -61,7 +66,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
       ...limits,
       connection,
       namespace: target.namespace,
-      ...defined({ storage, anthropic: model?.anthropic }),
+      ...defined({ storage, streamTransport, anthropic: model?.anthropic }),
     });
     say(`\n${options.ready}\nPress Ctrl-C to stop.`);
     await runUntilSignal(worker, () => {
@@ -74,5 +79,6 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   } finally {
     await connection.close();
     await storage?.close();
+    await streamTransport?.close();
   }
 }

@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { TurnSnapshot } from '../client/follow/snapshot.ts';
 import { drawTree } from './live-tree.ts';
+import { partialLines } from './partial-text.ts';
 import type { Style } from './style.ts';
 import { turnChanges } from './turn-log.ts';
 import type { Logged } from './turn-log.ts';
@@ -10,32 +11,48 @@ const DEFAULT_COLUMNS = 80;
 
 /**
  * Shows a turn until its snapshots end: in a terminal as a tree that is drawn again and again, elsewhere
- * as a line for every change. Returns the last snapshot.
+ * as a line for every change. Below the tree stands `partial`, what the model has written so far. Returns the
+ * last snapshot.
  */
 export async function showTurn(
   snapshots: AsyncIterable<TurnSnapshot>,
   out: NodeJS.WriteStream,
   style: Style,
+  partial: Growing = NOTHING,
 ): Promise<TurnSnapshot | undefined> {
-  return out.isTTY ? await drawTurn(snapshots, out, style) : await logTurn(snapshots, out);
+  return out.isTTY ? await drawTurn(snapshots, out, style, partial) : await logTurn(snapshots, out);
 }
+
+/** What the model has written so far of its reply. */
+interface Growing {
+  readonly text: string;
+}
+const NOTHING: Growing = { text: '' };
 
 async function drawTurn(
   snapshots: AsyncIterable<TurnSnapshot>,
   out: NodeJS.WriteStream,
   style: Style,
+  partial: Growing,
 ): Promise<TurnSnapshot | undefined> {
   const update = createLogUpdate(out);
   let latest: TurnSnapshot | undefined;
+  let { text } = partial;
   const draw = (): void => {
-    if (latest !== undefined) update(treeText(latest, out.columns, style));
+    if (latest === undefined) return;
+    const below = partialLines(text, { columns: out.columns ?? DEFAULT_COLUMNS, style });
+    update([treeText(latest, out.columns, style), ...below].join('\n'));
   };
-  // Between two snapshots only the clock moves.
-  const frames = setInterval(draw, FRAME_MS);
+  // Between two snapshots only the clock and the text move.
+  const frames = setInterval(() => {
+    ({ text } = partial);
+    draw();
+  }, FRAME_MS);
   try {
     for await (latest of snapshots) draw();
   } finally {
     clearInterval(frames);
+    text = '';
     draw();
     update.done();
   }

@@ -4,6 +4,8 @@ import { basename, join } from 'node:path';
 import { openStorage } from '../storage/open-storage.ts';
 import type { PlaitStorage } from '../storage/plait-storage.ts';
 import { defaultCacheDir } from '../testing/temporal-binary.ts';
+import { openTransport } from '../transport/open-transport.ts';
+import type { PlaitStreamTransport } from '../transport/stream-transport.ts';
 
 /**
  * `plait dev` keeps the long conversations of a directory here, and the other commands look for them here:
@@ -17,6 +19,12 @@ export function devStorage(directory: string = process.cwd()): string {
 /** The storage of a worker: the option of the command, or PLAIT_STORAGE. */
 export function storageSetting(given: string | undefined): string | undefined {
   return given ?? (process.env['PLAIT_STORAGE'] || undefined);
+}
+
+/** The stream transport: the option of the command, or PLAIT_STREAM_TRANSPORT. */
+export function configuredTransport(given: string | undefined): PlaitStreamTransport | undefined {
+  const setting = given ?? (process.env['PLAIT_STREAM_TRANSPORT'] || undefined);
+  return setting === undefined ? undefined : openTransport(setting);
 }
 
 /**

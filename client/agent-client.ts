@@ -18,6 +18,8 @@ import {
 } from '../core/arguments.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { withStorage } from '../storage/data-converter.ts';
+import type { StreamTransport } from '../transport/stream-transport.ts';
+import { transportProblem } from '../transport/stream-transport.ts';
 import { storedResult } from './client-storage.ts';
 import { completeCall } from './complete-call.ts';
 import { withRoom } from './connection-options.ts';
@@ -31,6 +33,8 @@ import type {
   StartTurnOptions,
 } from './options.ts';
 import { parserOf } from './parse-output.ts';
+import type { PieceSource } from './follow/pieces.ts';
+import { pieceSource } from './follow/pieces.ts';
 import { Patience } from './patience.ts';
 import { SessionHandle } from './session-handle.ts';
 import type { Starter } from './start.ts';
@@ -62,13 +66,20 @@ export interface AgentClientOptions {
    */
   storage?: StorageDriver;
   /**
+   * The stream transport of the workers, such as `openTransport(…)` of `plait/transport` returns: with it,
+   * `turn.stream()` has the text of a reply some milliseconds after the API has sent it. You close it.
+   * @default none: a partial reply comes with the heartbeats of its request
+   */
+  streamTransport?: StreamTransport;
+  /**
    * Codecs and converters for the connection that Plait makes, such as `encryptedBy(codec)` from
    * `plait/storage`. No effect with `client`.
    */
   dataConverter?: DataConverter;
   /**
    * Called when a start or a result waits, some seconds after it began to: the server does not answer, or
-   * no worker takes what the turn has to do. Once a minute for each task queue.
+   * no worker takes what the turn has to do. Once a minute for each task queue. Also called when the
+   * `streamTransport` does not work, once for each reason.
    * @default a warning of the process, of the type `PlaitWarning`
    */
   onWarning?: (message: string) => void;
@@ -83,20 +94,27 @@ export interface AgentClientOptions {
 function optionsProblem(options: AgentClientOptions): string | undefined {
   const problem = recordProblem('AgentClient: the options', options);
   if (problem !== undefined) return problem;
-  const { client, taskQueue, onWarning } = options;
+  const { client, taskQueue, onWarning, streamTransport } = options;
   if (client !== undefined && !isClient(client)) {
     return `AgentClient: client must be a Client of @temporalio/client; got ${given(client)}`;
   }
   if (onWarning !== undefined && typeof onWarning !== 'function') {
     return `AgentClient: onWarning must be a function; got ${given(onWarning)}`;
   }
-  return optionalTextProblem('AgentClient: taskQueue', taskQueue);
+  return (
+    transportProblem('AgentClient: streamTransport', streamTransport) ??
+    optionalTextProblem('AgentClient: taskQueue', taskQueue)
+  );
 }
 
 function timeLimit(workerTimeout: Duration | undefined): number | undefined {
   const limit = milliseconds('AgentClient: workerTimeout', workerTimeout, InvalidTurnError);
   if (limit === undefined || limit > 0) return limit;
   throw new InvalidTurnError(`AgentClient: workerTimeout must be above 0; got ${limit}`);
+}
+
+function emitWarning(message: string): void {
+  process.emitWarning(message, 'PlaitWarning');
 }
 
 /** Not by its class: a program may have two copies of the package. */
@@ -111,6 +129,7 @@ export class AgentClient {
   private readonly starter: Starter;
   private readonly owned?: Connection;
   private readonly patience: Patience;
+  private readonly pieces: PieceSource | undefined;
 
   constructor(options: AgentClientOptions = {}) {
     rejectIf(InvalidTurnError, optionsProblem(options));
@@ -126,8 +145,11 @@ export class AgentClient {
     } else {
       this.client = options.client;
     }
+    const { streamTransport, onWarning = emitWarning } = options;
+    this.pieces =
+      streamTransport === undefined ? undefined : pieceSource(streamTransport, onWarning);
     this.patience = new Patience(this.client, {
-      onWarning: options.onWarning ?? ((message) => process.emitWarning(message, 'PlaitWarning')),
+      onWarning,
       workerTimeout: timeLimit(options.workerTimeout),
     });
     this.starter = {
@@ -163,7 +185,7 @@ export class AgentClient {
     const turnId = await this.patience.over(undefined, started);
     return new TurnHandle<Output>(this.client, turnId, {
       parse: parserOf(agent, options.output),
-      patience: this.patience,
+      ...this.following(),
     });
   }
 
@@ -195,10 +217,9 @@ export class AgentClient {
       options?.agent === undefined ? undefined : recordProblem('agent', options.agent),
     );
     const { agent, output } = options;
-    const { patience } = this;
     return new TurnHandle<Output>(this.client, turnId, {
       parse: parserOf(agent, output),
-      patience,
+      ...this.following(),
     });
   }
 
@@ -214,9 +235,8 @@ export class AgentClient {
     ...[options = {}]: OptionsOf<Context, StartSessionOptions<Context>>
   ): Promise<SessionHandle<Output>> {
     const sessionId = await startSession(this.starter, agent, options);
-    const { patience } = this;
     const parse = parserOf(agent, undefined);
-    return new SessionHandle<Output>(this.client, sessionId, { parse, patience });
+    return new SessionHandle<Output>(this.client, sessionId, { parse, ...this.following() });
   }
 
   /**
@@ -235,7 +255,7 @@ export class AgentClient {
     return new SessionHandle<Output>(this.client, sessionId, {
       creation,
       parse,
-      patience: this.patience,
+      ...this.following(),
     });
   }
 
@@ -245,7 +265,7 @@ export class AgentClient {
    */
   getSession(sessionId: string): SessionHandle {
     rejectIf(InvalidSessionError, textProblem('sessionId', sessionId));
-    return new SessionHandle(this.client, sessionId, { patience: this.patience });
+    return new SessionHandle(this.client, sessionId, this.following());
   }
 
   /**
@@ -264,8 +284,8 @@ export class AgentClient {
    * The sessions of the namespace within its retention: first those that take messages, then the newest
    * end. The server's lists are about a second behind.
    *
-   * Throws a `SearchAttributesMissingError` when you ask by an option and `plait setup` has not been
-   * run, and a `TemporalUnavailableError`.
+   * Throws a `SearchAttributesMissingError` when you ask by `agent` or `user` and `plait setup` has not
+   * been run, and a `TemporalUnavailableError`.
    */
   listSessions(options: ListSessionsOptions = {}): AsyncGenerator<ListedSession, void, undefined> {
     return listSessions(this.client, options);
@@ -304,6 +324,11 @@ export class AgentClient {
    */
   async failToolCall(token: string, message: string): Promise<void> {
     await completeCall(this.client, token, { type: 'failed', message });
+  }
+
+  private following() {
+    const { patience, pieces } = this;
+    return { patience, pieces };
   }
 
   /** Closes the connection that Plait made; a `client` that you gave stays open. Turns go on. */

@@ -33,7 +33,8 @@ interface StartOptions<Context> {
   onLimit?: OnLimit;
   /**
    * Let `turn.stream()` report replies while the model writes them, for up to five heartbeats a second, each
-   * an Action. Without it each reply is reported when it is committed. @default the agent's
+   * an Action, or none where the workers have a `streamTransport`. Without it each reply is reported when it
+   * is committed. @default the agent's
    */
   stream?: boolean;
 }

@@ -65,7 +65,8 @@ export interface SendOptions {
   whenBusy?: WhenBusy;
   /**
    * Let `stream()` of the message's turn report replies while the model writes them, for up to five
-   * heartbeats a second, each an Action. A running turn that takes the message in stays as it is.
+   * heartbeats a second, each an Action, or none where the workers have a `streamTransport`. A running turn
+   * that takes the message in stays as it is.
    * @default the session's
    */
   stream?: boolean;

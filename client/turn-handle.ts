@@ -13,6 +13,7 @@ import {
 } from './errors.ts';
 import type { TurnDescription } from './follow/describe-turn.ts';
 import { describeTurn } from './follow/describe-turn.ts';
+import type { PieceSource } from './follow/pieces.ts';
 import type { TurnSnapshot } from './follow/snapshot.ts';
 import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { StreamOptions } from './follow/stream.ts';
@@ -33,6 +34,8 @@ export interface HandleOptions {
   parse?: ParseOutput | undefined;
   /** Says what `result` waits for. */
   patience?: Patience | undefined;
+  /** Where pieces of replies come from beside Temporal. */
+  pieces?: PieceSource | undefined;
 }
 
 /**
@@ -122,7 +125,7 @@ export class TurnHandle<Output = unknown> {
    * }
    */
   stream(options: StreamOptions = {}): AsyncGenerator<TurnStreamEvent, void, undefined> {
-    return streamTurn(this.client, this.turnId, options);
+    return streamTurn(this.client, this.turnId, options, this.options.pieces);
   }
 
   /**

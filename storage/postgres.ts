@@ -4,7 +4,7 @@ import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
 import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
-import { unambiguousUrl } from './url.ts';
+import { NOT_POSTGRES, postgresLocation } from './url.ts';
 
 /** The part of a `pg` connection that is used. */
 export interface PostgresClient {
@@ -256,17 +256,9 @@ async function openPool(connectionString: string | undefined): Promise<PostgresP
 }
 
 function locationOf(connectionString: string | undefined): string {
-  if (connectionString === undefined) return 'postgres://';
-  const isPostgres = /^(postgres|postgresql|socket):\//i.test(connectionString);
-  const url = isPostgres ? unambiguousUrl(connectionString) : undefined;
-  if (url === undefined) {
-    // The error must not repeat the string, which may hold a password.
-    throw new InvalidStorageError(
-      'The connection string of PostgreSQL is not a URL. Write postgres://user@host:5432/database, escape special characters (@ as %40, / as %2F, # as %23, ? as %3F), or put the password into PGPASSWORD.',
-    );
-  }
-  const { protocol, username, host, pathname } = url;
-  return `${protocol}//${username === '' ? '' : `${username}@`}${host}${pathname}`;
+  const location = postgresLocation(connectionString);
+  if (location !== undefined) return location;
+  throw new InvalidStorageError(NOT_POSTGRES);
 }
 
 function explained(error: unknown, location: string, table: string): unknown {

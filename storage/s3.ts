@@ -5,6 +5,7 @@ import { defined, isRecord } from '../core/json.ts';
 import type { Content } from './content.ts';
 import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
+import { optionalPackage } from './optional-package.ts';
 import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 
@@ -173,23 +174,6 @@ async function openClient(options: S3StorageOptions): Promise<{ s3: typeof S3; c
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
   return { s3, client: made };
-}
-
-/** Imports an optional package. Throws an `InvalidStorageError` that says how to install it. */
-export async function optionalPackage<T>(name: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (error) {
-    const missing =
-      isRecord(error) &&
-      error['code'] === 'ERR_MODULE_NOT_FOUND' &&
-      String(error['message']).includes(`'${name}'`);
-    if (!missing) throw error;
-    throw new InvalidStorageError(
-      `This storage needs the package ${name}, which is not installed: npm install ${name}`,
-      { cause: error },
-    );
-  }
 }
 
 /** Runs at most `CONCURRENT` at once. The first failure aborts the others. */

@@ -8,6 +8,7 @@ import { PlaitError } from '../core/errors.ts';
 import * as plait from '../index.ts';
 import * as storage from '../storage/index.ts';
 import * as testing from '../testing/index.ts';
+import * as transport from '../transport/index.ts';
 import * as worker from '../worker/index.ts';
 
 const call = { turnId: 'turn-1', callId: 'toolu_1' };
@@ -25,6 +26,7 @@ const ERRORS: readonly [code: string, error: PlaitError][] = [
   ['INVALID_OUTPUT', new client.InvalidOutputError('turn-1', 'why', result)],
   ['INVALID_SESSION', new client.InvalidSessionError('why')],
   ['INVALID_STORAGE', new storage.InvalidStorageError('why')],
+  ['INVALID_TRANSPORT', new transport.InvalidTransportError('why')],
   ['INVALID_TURN', new client.InvalidTurnError('why')],
   ['NOTHING_NEEDED', new storage.NothingNeededError()],
   ['REPLAY_FAILED', new testing.ReplayFailedError([], 1)],
@@ -37,6 +39,7 @@ const ERRORS: readonly [code: string, error: PlaitError][] = [
   ['SESSION_NOT_FOUND', new client.SessionNotFoundError('session-1', 'default')],
   ['STORAGE_UNAVAILABLE', new storage.StorageUnavailableError('why')],
   ['TEMPORAL_UNAVAILABLE', new client.TemporalUnavailableError('why')],
+  ['TRANSPORT_UNAVAILABLE', new transport.TransportUnavailableError('why')],
   ['TURN_FAILED', new client.TurnFailedError('turn-1', 'why', { type: 'Any', cause: undefined })],
   ['TURN_ID_IN_USE', new client.TurnIdInUseError('turn-1')],
   ['TURN_NOT_FOUND', new client.TurnNotFoundError('turn-1', 'default')],

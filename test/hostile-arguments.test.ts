@@ -15,6 +15,7 @@ import {
   sweep,
   withStorage,
 } from '../storage/index.ts';
+import { openTransport, postgresTransport, redisTransport } from '../transport/index.ts';
 import {
   callTools,
   conversation,
@@ -57,6 +58,12 @@ const NOT_TEXTS: [string, unknown][] = [
   ['a list', [['a']]],
   ['a function', () => 'a'],
 ];
+/** What no entry point takes where it asks for a stream transport. */
+const NOT_TRANSPORTS: [string, unknown][] = [
+  ...NOT_OBJECTS,
+  ['{}', {}],
+  ['half of one', { publish: () => Promise.resolve() }],
+];
 /** What is not JSON. */
 const NOT_JSON: [string, unknown][] = [
   ['a bigint', 5n],
@@ -94,6 +101,11 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
       'AgentClient client',
       (v) => new AgentClient({ client: v as Any }),
       [...NOT_OBJECTS, ['{}', {}]],
+    ],
+    [
+      'AgentClient streamTransport',
+      (v) => new AgentClient({ client, streamTransport: v as Any }),
+      NOT_TRANSPORTS,
     ],
     [
       'AgentClient taskQueue',
@@ -288,6 +300,11 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
       [...NOT_OBJECTS, ['{}', {}]],
     ],
     [
+      'createWorker streamTransport',
+      (v) => createWorker({ agents: [agent], streamTransport: v as Any }),
+      NOT_TRANSPORTS,
+    ],
+    [
       'createWorker anthropic',
       (v) => createWorker({ agents: [agent], anthropic: v as Any }),
       NOT_OBJECTS,
@@ -335,6 +352,9 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
       NOT_TEXTS,
     ],
     ['openStorage', (v) => openStorage(v as Any), NOT_TEXTS],
+    ['openTransport', (v) => openTransport(v as Any), NOT_TEXTS],
+    ['redisTransport', (v) => redisTransport(v as Any), NOT_OBJECTS],
+    ['postgresTransport', (v) => postgresTransport(v as Any), NOT_OBJECTS],
     ['directoryStorage', (v) => directoryStorage(v as Any), NOT_TEXTS],
     ['postgresStorage', (v) => postgresStorage(v as Any), NOT_OBJECTS],
     ['s3Storage', (v) => s3Storage(v as Any), [...NOT_OBJECTS, ['{}', {}]]],

@@ -157,6 +157,21 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'ToolFault',
     ],
   },
+  'plait/transport': {
+    values: [
+      'InvalidTransportError',
+      'TransportUnavailableError',
+      'openTransport',
+      'postgresTransport',
+      'redisTransport',
+    ],
+    types: [
+      'PlaitStreamTransport',
+      'PostgresTransportOptions',
+      'RedisTransportOptions',
+      'StreamTransport',
+    ],
+  },
   'plait/worker': {
     values: ['createWorker'],
     types: ['CreateWorkerOptions'],

@@ -118,7 +118,8 @@ export async function startTestEnvironment(
       namespace,
       ...defined({ dataConverter }),
     });
-    const agents = new AgentClient({ client, taskQueue });
+    const { streamTransport } = options;
+    const agents = new AgentClient({ client, taskQueue, ...defined({ streamTransport }) });
     return {
       agents,
       model,

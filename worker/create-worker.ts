@@ -14,12 +14,15 @@ import { defined, isRecord } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
+import { unusableTransport } from '../transport/check-transport.ts';
 import {
   preloaded,
   requireFailureConverter,
   requireWorkflows,
   WORKFLOWS,
 } from './bundler-options.ts';
+import type { BundleOptions } from './prebuilt-bundle.ts';
+import { prebuiltBundle } from './prebuilt-bundle.ts';
 import { asksModel, hasCredential, NO_CREDENTIAL } from './credential.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
@@ -106,11 +109,9 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
   return { ...defaults, shutdownForceTime: msToNumber(shutdownGraceTime) + afterGrace };
 }
 
-function workflowsOf({
-  workflowBundle,
-  workflowsPath = WORKFLOWS,
-  bundlerOptions,
-}: Partial<WorkerOptions>): Partial<WorkerOptions> {
+function workflowsOf(options: BundleOptions): Partial<WorkerOptions> {
+  const { workflowsPath = WORKFLOWS, bundlerOptions } = options;
+  const workflowBundle = options.workflowBundle ?? prebuiltBundle(options);
   if (workflowBundle !== undefined) return { workflowBundle };
   // They are preloaded beside your own, too.
   requireWorkflows();
@@ -128,10 +129,13 @@ function workflowsOf({
  *
  * Warns, by the logger of Temporal's `Runtime`, when it is to ask the model and finds no credential.
  *
+ * Also warns so when it cannot reach the stream transport, and runs without it until it can.
+ *
  * Throws a `DeclarationError` for agents and options that contradict each other, a
- * `StorageUnavailableError` when it cannot write and read the storage, and Temporal's `TransportError`
- * when it cannot reach the server. `run()` rejects with Temporal's `GracefulShutdownPeriodExpiredError`
- * when a tool ignored its signal and still runs after the shutdown.
+ * `StorageUnavailableError` when it cannot write and read the storage, an `InvalidTransportError` when the
+ * stream transport lacks a package, and Temporal's `TransportError` when it cannot reach the server. `run()`
+ * rejects with Temporal's `GracefulShutdownPeriodExpiredError` when a tool ignored its signal and still runs
+ * after the shutdown.
  */
 export async function createWorker(options: CreateWorkerOptions): Promise<Worker> {
   rejectIf(DeclarationError, optionsProblem(options));
@@ -140,6 +144,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     agents: _,
     anthropic,
     storage,
+    streamTransport,
     modelIdleTimeout,
     authorizeDecision,
     activities,
@@ -155,7 +160,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const plait = buildActivities(
     {
       agents,
-      ...defined({ anthropic, storage, modelIdleTimeout, authorizeDecision }),
+      ...defined({ anthropic, storage, streamTransport, modelIdleTimeout, authorizeDecision }),
     },
     abandoned,
     earlyRuns,
@@ -168,7 +173,9 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   await requireFailureConverter(options);
   // Otherwise the first long conversation would find out.
   if (storage !== undefined) await checkStorage(storage);
-  const workflows = workflowsOf(temporal);
+  const withoutTransport = await unusableTransport(streamTransport);
+  if (withoutTransport !== undefined) Runtime.instance().logger.warn(withoutTransport);
+  const workflows = workflowsOf(options);
   const { connection, namespace, owned } = await connect(temporal);
   try {
     const forAll = {

@@ -27,20 +27,28 @@ import { checkOutput, ownOutput } from './check-output.ts';
 import type { EarlyStarts } from './early-starts.ts';
 import { earlyStarts } from './early-starts.ts';
 import { announceReply } from './partial-reply.ts';
+import type { ReplyPublisher } from './publish-reply.ts';
 import type { OwnParams } from './request-params.ts';
 import type { Answered } from './second-chances.ts';
+
+interface CallModelOptions {
+  authorize: boolean;
+  earlyRuns: EarlyRuns;
+  /** Where replies are published while they come. @default their heartbeats */
+  publisher?: ReplyPublisher | undefined;
+}
 
 export function createCallModel(
   registry: AgentRegistry,
   store: TranscriptStore,
   model: ModelOptions,
-  { authorize, earlyRuns }: { authorize: boolean; earlyRuns: EarlyRuns },
+  { authorize, earlyRuns, publisher }: CallModelOptions,
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
     const elapsed = stopwatch();
     const activity = Context.current();
-    const announcement = announceReply(activity);
+    const announcement = announceReply(activity, publisher);
     let deadline: TurnDeadline | undefined;
     let early: EarlyStarts | undefined;
     try {

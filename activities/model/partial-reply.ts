@@ -3,6 +3,7 @@ import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { partialEnd } from '../../core/conversation/partial-reply.ts';
 import { keepAlive } from '../heartbeat.ts';
 import type { ReplyAssembly } from './assemble-reply.ts';
+import type { GrowingReply, ReplyPublisher } from './publish-reply.ts';
 
 /** How often a reader gets what is new. A reply that ends sooner costs no such heartbeat. */
 const NEWS_MS = 200;
@@ -18,40 +19,55 @@ export interface Announcement {
   readonly stop: () => void;
 }
 
-/** Heartbeats for a model request: those of every activity, and more whenever a reply has news. */
-export function announceReply(activity: Context): Announcement {
+/**
+ * Heartbeats for a model request: those of every activity, and more whenever a reply has news. With a
+ * publisher, the news goes there instead.
+ */
+export function announceReply(activity: Context, publisher?: ReplyPublisher): Announcement {
   let reply: ReplyAssembly | undefined;
   let request = 0;
-  let sent = 0;
-  let nextAt = 0;
-  let news: NodeJS.Timeout | undefined;
-  const heartbeats = keepAlive(activity, 'model request', (): PartialReply | undefined => {
-    if (reply === undefined) return undefined;
-    const { attempt } = activity.info;
-    return { attempt, request, ...partialEnd(reply.blocks, reply.inputLength) };
-  });
-  const look = () => {
-    const now = performance.now();
-    if (reply === undefined || reply.events === sent || now < nextAt) return;
-    sent = reply.events;
-    nextAt = now + streaming * NEWS_SHARE_MS - NEWS_MS / 2;
-    heartbeats.beat();
+  let seen = 0;
+  let stopNews: (() => void) | undefined;
+  const growing: GrowingReply = {
+    hasGrown() {
+      if (reply === undefined || reply.events === seen) return false;
+      seen = reply.events;
+      return true;
+    },
+    partial(): PartialReply | undefined {
+      if (reply === undefined) return undefined;
+      const { attempt } = activity.info;
+      return { attempt, request, ...partialEnd(reply.blocks, reply.inputLength) };
+    },
   };
+  const heartbeats = keepAlive(activity, 'model request', growing.partial);
   return {
     begin(next) {
-      if (news === undefined) {
-        news = setInterval(look, NEWS_MS);
-        streaming += 1;
-      }
       reply = next;
       request += 1;
-      sent = 0;
+      seen = 0;
+      stopNews ??= publisher?.follow(activity, growing) ?? beatForNews(heartbeats.beat, growing);
     },
     stop() {
       heartbeats.stop();
-      if (news === undefined) return;
-      clearInterval(news);
-      streaming -= 1;
+      stopNews?.();
     },
+  };
+}
+
+/** Returns what ends it. */
+function beatForNews(beat: () => void, { hasGrown }: GrowingReply): () => void {
+  let nextAt = 0;
+  const look = () => {
+    const now = performance.now();
+    if (now < nextAt || !hasGrown()) return;
+    nextAt = now + streaming * NEWS_SHARE_MS - NEWS_MS / 2;
+    beat();
+  };
+  const news = setInterval(look, NEWS_MS);
+  streaming += 1;
+  return () => {
+    clearInterval(news);
+    streaming -= 1;
   };
 }

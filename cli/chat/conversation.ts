@@ -5,11 +5,13 @@ import { SessionNotFoundError, TurnFailedError, TurnNotFoundError } from '../../
 import type { SessionDescription, SessionHandle } from '../../client/session-handle.ts';
 import { SessionTurnHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
+import type { PieceSource } from '../../client/follow/pieces.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { defined } from '../../core/json.ts';
 import type { WhenBusy } from '../../core/session/protocol.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
+import { PartialText } from '../partial-text.ts';
 import { nextTurn } from './next-turn.ts';
 import type { Sent } from './next-turn.ts';
 import type { OnWaiting } from './availability.ts';
@@ -27,6 +29,8 @@ export interface ChatView {
   /** `text`: the message that began it, if it is known here. */
   onTurn(turnId: string, text: string | undefined): void;
   onSnapshot(snapshot: TurnSnapshot): void;
+  /** What the model has written so far. Without it nobody asks for a stream. */
+  onPartial?(partial: PartialText): void;
   /** The calls of the turn that wait for a person now. */
   onApprovals(turn: TurnHandle, requests: readonly ApprovalRequest[]): void;
   /** The shown turn has read a message of this chat. */
@@ -43,6 +47,7 @@ export class Conversation {
   readonly session: SessionHandle;
   private readonly client: Client;
   private readonly view: ChatView;
+  private readonly pieces: PieceSource | undefined;
   private readonly leaving = new AbortController();
   private readonly sent = new Map<string, Sent>();
   private readonly shown = new Set<string>();
@@ -50,10 +55,12 @@ export class Conversation {
   private isWanted = false;
   private following: Promise<void> | undefined;
 
-  constructor(client: Client, session: SessionHandle, view: ChatView) {
+  /** `pieces`: where pieces of replies come from beside Temporal. */
+  constructor(client: Client, session: SessionHandle, view: ChatView, pieces?: PieceSource) {
     this.client = client;
     this.session = session;
     this.view = view;
+    this.pieces = pieces;
   }
 
   /** The turn that is shown. */
@@ -69,11 +76,8 @@ export class Conversation {
 
   /** Sends a message. Returns when the session has accepted it. */
   async send(text: string, whenBusy?: WhenBusy): Promise<void> {
-    const options = {
-      idempotencyKey: randomUUID(),
-      stream: true,
-      ...defined({ whenBusy }),
-    };
+    const stream = this.view.onPartial === undefined ? undefined : true;
+    const options = { idempotencyKey: randomUUID(), ...defined({ stream, whenBusy }) };
     const { turnId, joins } = await this.whenAvailable(() => this.session.send(text, options));
     this.sent.set(turnId, { text, joins });
   }
@@ -124,7 +128,8 @@ export class Conversation {
 
   private async show(turnId: string): Promise<void> {
     const { client, session, view, leaving } = this;
-    const turn = new SessionTurnHandle(client, session.sessionId, { turnId });
+    const { pieces } = this;
+    const turn = new SessionTurnHandle(client, session.sessionId, { turnId }, { pieces });
     const ended = new AbortController();
     const over = AbortSignal.any([leaving.signal, ended.signal]);
     void watchServer(client, this.onWaiting, over);
@@ -132,6 +137,11 @@ export class Conversation {
       const text = this.sent.get(turnId)?.text ?? (await summaryOf(turn));
       this.current = turn;
       view.onTurn(turnId, text);
+      if (view.onPartial !== undefined) {
+        const partial = new PartialText();
+        view.onPartial(partial);
+        void partial.follow(turn, over);
+      }
       let last: TurnSnapshot | undefined;
       const end = await this.whenAvailable(async () => {
         const approvals = new WaitingCalls();

@@ -1,5 +1,6 @@
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { drawTree } from '../live-tree.ts';
+import { partialLines } from '../partial-text.ts';
 import type { Style } from '../style.ts';
 import { columnsOf, cutTo, oneLine, visible } from '../text.ts';
 import type { Typed } from './line-editor.ts';
@@ -9,6 +10,8 @@ import type { Frame } from './live-region.ts';
 export interface ChatState {
   /** The turn that runs. */
   turn: TurnSnapshot | undefined;
+  /** What the model has written so far. */
+  partial: string;
   /** Messages whose turns have not begun, each with its state. */
   waiting: readonly string[];
   /** A line for what the person should know now. */
@@ -45,7 +48,9 @@ export function chatFrame(state: ChatState, options: FrameOptions): Frame {
   const gap = [''];
   // One row stays free, so that the screen does not scroll.
   const free = rows - shownInput.length - below.length - 2 * gap.length - 1;
-  const above = [...treeLines(state.turn, free, options), ...below];
+  const partial = partialLines(state.partial, { ...options, rows: free - 1 });
+  const tree = treeLines(state.turn, free - partial.length, options);
+  const above = [...tree, ...partial, ...below];
   const lines = [...gap, ...(above.length === 0 ? [] : [...above, ...gap]), ...shownInput];
   const row = lines.length - shownInput.length + input.row - first;
   return { lines, cursor: { row, column: input.column } };

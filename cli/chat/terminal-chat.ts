@@ -3,11 +3,14 @@ import { summarize } from '../../activities/tools/prepare-calls.ts';
 import { DecisionRejectedError } from '../../client/errors.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
+import { pieceSource } from '../../client/follow/pieces.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { defined } from '../../core/json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { explainError } from '../explain-error.ts';
+import type { StreamTransport } from '../../transport/stream-transport.ts';
 import { drawTree } from '../live-tree.ts';
+import type { PartialText } from '../partial-text.ts';
 import type { Style } from '../style.ts';
 import { cutTo, oneLine, paragraphs, printable, visibleJson, wrap } from '../text.ts';
 import { inputLines } from '../waiting-table.ts';
@@ -30,6 +33,8 @@ export interface TerminalChatOptions {
   by: string;
   /** What the person wrote before, the newest first. */
   said: string[];
+  /** The stream transport of the workers. */
+  streamTransport?: StreamTransport;
   style: Style;
   input: NodeJS.ReadStream;
   output: NodeJS.WriteStream;
@@ -49,6 +54,7 @@ export class TerminalChat implements ChatView {
   private readonly by: string;
   private readonly left = deferred<void>();
   private turn: TurnSnapshot | undefined;
+  private partial: PartialText | undefined;
   private frames: NodeJS.Timeout | undefined;
   /** Messages that the session has not accepted yet. */
   private sending: string[] = [];
@@ -62,14 +68,19 @@ export class TerminalChat implements ChatView {
   private lastPress = Number.NEGATIVE_INFINITY;
 
   constructor(options: TerminalChatOptions) {
-    const { client, session, said, input, output } = options;
+    const { client, session, said, input, output, streamTransport } = options;
     this.style = options.style;
     this.by = options.by;
-    this.conversation = new Conversation(client, session, this);
+    const pieces =
+      streamTransport === undefined
+        ? undefined
+        : pieceSource(streamTransport, (message) => this.remark(message));
+    this.conversation = new Conversation(client, session, this, pieces);
     this.screen = new Screen(output, (size) =>
       chatFrame(
         {
           turn: this.turn,
+          partial: this.partial?.text ?? '',
           waiting: this.waiting,
           status: this.status,
           prompt: this.question === undefined ? PROMPT : PROMPTS[this.question.step],
@@ -112,6 +123,10 @@ export class TerminalChat implements ChatView {
     this.screen.draw();
   }
 
+  onPartial(partial: PartialText): void {
+    this.partial = partial;
+  }
+
   onApprovals(turn: TurnHandle, requests: readonly ApprovalRequest[]): void {
     this.requests = requests.map((request) => ({ turn, request }));
     const asked = this.question?.request;
@@ -136,6 +151,7 @@ export class TerminalChat implements ChatView {
     const tree = last === undefined ? [] : drawTree(last, { columns, now: Date.now(), style });
     const text = end.type === 'ended' ? printable(end.result.text.trim()) : '';
     this.turn = undefined;
+    this.partial = undefined;
     this.requests = [];
     this.hint = undefined;
     if (this.question !== undefined) this.ask(undefined);

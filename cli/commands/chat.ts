@@ -12,6 +12,7 @@ import { TerminalChat } from '../chat/terminal-chat.ts';
 import { CliError, EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { sayAside } from '../say.ts';
+import { configuredTransport } from '../storage-setting.ts';
 import type { Style } from '../style.ts';
 import { styleFor } from '../style.ts';
 import { oneLine, wrap } from '../text.ts';
@@ -24,6 +25,8 @@ export interface ChatCommandOptions extends BackendOptions {
   history: number;
   by?: string;
   context?: unknown;
+  /** A URL. @default PLAIT_STREAM_TRANSPORT */
+  streamTransport?: string;
 }
 
 /** A session, and what it held before this chat. */
@@ -44,6 +47,7 @@ export async function chatCommand(
   const style = styleFor(isTerminal ? stdout : stderr);
   // Fails before anything is started.
   const by = isTerminal ? (options.by ?? userName()) : '';
+  const streamTransport = isTerminal ? configuredTransport(options.streamTransport) : undefined;
   const backend = await openBackend(agent, options, (text) => sayAside(style.dim(`  ${text}`)));
   try {
     const found = await findSession(backend, options);
@@ -59,11 +63,12 @@ export async function chatCommand(
       return await new PipedChat({ client, session, input: stdin }).run();
     }
     const said = saidBefore(opening);
-    const terminal = { style, input: stdin, output: stdout };
+    const terminal = { style, input: stdin, output: stdout, ...defined({ streamTransport }) };
     await new TerminalChat({ client, session, by, said, ...terminal }).run(lines);
     sayAside(style.dim(`\n  ${oneLine(goodbye(found, backend, options))}`));
     return EXIT_CODES.ok;
   } finally {
+    await streamTransport?.close();
     await backend.close();
   }
 }

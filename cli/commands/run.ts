@@ -10,9 +10,10 @@ import { mapData, STORED_FROM } from '../../core/conversation/stored-data.ts';
 import { defined } from '../../core/json.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
-import { clientStorage } from '../storage-setting.ts';
+import { clientStorage, configuredTransport } from '../storage-setting.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
+import { PartialText } from '../partial-text.ts';
 import { onSignals } from '../signals.ts';
 import { say, sayAside } from '../say.ts';
 import { showTurn } from '../show-turn.ts';
@@ -31,6 +32,8 @@ export interface RunOptions {
   turnId?: string;
   context?: unknown;
   storage?: string;
+  /** A URL. @default PLAIT_STREAM_TRANSPORT */
+  streamTransport?: string;
 }
 
 const LEFT = Symbol('left');
@@ -44,19 +47,27 @@ export async function runCommand(
   options: RunOptions,
 ): Promise<ExitCode> {
   const { taskQueue, turnId = '', timeout, json = false, storage } = options;
+  const streamTransport = configuredTransport(options.streamTransport);
   const client = await connectTo(configuredTarget(), clientStorage(storage));
+  const agents = new AgentClient({
+    client,
+    taskQueue,
+    onWarning: sayWarning,
+    ...defined({ streamTransport }),
+  });
   try {
     if (start !== undefined) await requireWorker(client, taskQueue);
     const result =
       start === undefined
-        ? await follow(agentClient(client, taskQueue).getTurn(turnId), timeout)
+        ? await follow(agents.getTurn(turnId), timeout)
         : await followNew(
             client,
-            await startTurn(client, start.agent, start.text, options),
+            await startTurn(agents, start.agent, start.text, options),
             options,
           );
     return result === LEFT ? EXIT_CODES.stillRunning : report(result, json);
   } finally {
+    await streamTransport?.close();
     await client.connection.close();
   }
 }
@@ -66,17 +77,15 @@ function sayWarning(message: string): void {
 }
 
 function startTurn(
-  client: Client,
+  agents: AgentClient,
   agent: string,
   text: string,
-  { taskQueue, turnId, context }: RunOptions,
+  { turnId, context }: RunOptions,
 ): Promise<TurnHandle> {
-  const options: StartTurnOptions = { stream: true, ...defined({ turnId, context }) };
-  return agentClient(client, taskQueue).start(agent, text, options);
-}
-
-function agentClient(client: Client, taskQueue: string): AgentClient {
-  return new AgentClient({ client, taskQueue, onWarning: sayWarning });
+  // Only the tree of a terminal shows a reply while it comes.
+  const stream = process.stderr.isTTY ? true : undefined;
+  const options: StartTurnOptions = defined({ stream, turnId, context });
+  return agents.start(agent, text, options);
 }
 
 /** `follow` for a turn that this command has started: where no worker can have its agent, it is cancelled. */
@@ -128,9 +137,12 @@ async function follow(
       ? undefined
       : setTimeout(() => leaving.abort(), timeout);
   sayAside(style.dim(`turn ${oneLine(turn.turnId)}`));
+  const partial = new PartialText();
+  const over = new AbortController();
+  if (process.stderr.isTTY) void partial.follow(turn, over.signal);
   try {
     const snapshots = checked(turn.watch({ signal: leaving.signal }));
-    const shown = showTurn(snapshots, process.stderr, style);
+    const shown = showTurn(snapshots, process.stderr, style, partial);
     const result = turn.result();
     // Awaited below, when the tree has shown how the turn ended.
     result.catch(() => undefined);
@@ -140,6 +152,7 @@ async function follow(
     return ended;
   } finally {
     clearTimeout(timer);
+    over.abort();
     stopListening();
   }
 }

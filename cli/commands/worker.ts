@@ -15,12 +15,14 @@ export interface WorkerCommandOptions {
   maxModelCallsPerSecond?: number;
   /** A directory or a URL, the same for all workers of the task queue. @default PLAIT_STORAGE */
   storage?: string;
+  /** A URL, the same for all workers and clients. @default PLAIT_STREAM_TRANSPORT */
+  streamTransport?: string;
 }
 
 /** `plait worker`: a worker for the configured Temporal server, until a signal. */
 export async function workerCommand(
   module: string,
-  { storage, taskQueue, taskQueues, ...limits }: WorkerCommandOptions,
+  { storage, streamTransport, taskQueue, taskQueues, ...limits }: WorkerCommandOptions,
 ): Promise<ExitCode> {
   const style = styleFor(process.stdout);
   // Fails before the rest is loaded, which takes a second.
@@ -36,6 +38,7 @@ export async function workerCommand(
     taskQueues,
     limits,
     storage: storageSetting(storage),
+    streamTransport,
     ready: 'Ready.',
     style,
   });

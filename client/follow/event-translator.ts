@@ -1,3 +1,5 @@
+import type { ReplyPiece } from '../../core/conversation/partial-reply.ts';
+import { pieceRequest } from '../../core/conversation/partial-reply.ts';
 import { defined } from '../../core/json.ts';
 import { CALL_MODEL } from '../../core/names.ts';
 import { answerOf, applyEvent, newDraft } from './build-snapshot.ts';
@@ -12,6 +14,8 @@ import type { TurnStreamEvent } from './stream-events.ts';
 interface OpenRequest {
   key: string;
   activityId: string;
+  /** Its name in pieces. */
+  name: string;
   deltas: ReplyDeltas;
   attempt: number;
 }
@@ -19,7 +23,13 @@ interface OpenRequest {
 const NOT_STREAMED =
   'Nobody asked for a stream of this turn, so each reply comes when it is committed. To follow replies while the model writes them, give `stream: true` to the agent, to the start of the turn or session, or to `send`.';
 
-/** Translates the history of a turn, and what descriptions say of its model requests, into stream events. */
+/** Most pieces that are kept of a request that history does not show yet. */
+const MOST_EARLY = 100;
+
+/**
+ * Translates the history of a turn, and what descriptions and pieces say of its model requests, into stream
+ * events. History alone decides which request is open, and what is committed.
+ */
 export class EventTranslator {
   private readonly draft;
   /** The last event of each call, by its id. */
@@ -27,6 +37,7 @@ export class EventTranslator {
   /** Index of the first round that may have calls that have not finished. */
   private firstOpenRound = 0;
   private request: OpenRequest | undefined;
+  private early: ReplyPiece[] = [];
   private saysHowItStreams = false;
 
   constructor(turnId: string) {
@@ -46,6 +57,14 @@ export class EventTranslator {
     return partial === undefined ? events : [...events, ...deltas.add(partial)];
   }
 
+  /** A transport may be faster than history, or slower. */
+  fromPiece(piece: ReplyPiece): TurnStreamEvent[] {
+    if (this.request?.name === piece.request) return this.request.deltas.add(piece.partial);
+    this.early.push(piece);
+    if (this.early.length > MOST_EARLY) this.early.shift();
+    return [];
+  }
+
   fromHistory(event: TurnEvent): TurnStreamEvent[] {
     applyEvent(this.draft, event);
     const events = [...this.ofModel(event), ...this.ofCalls()];
@@ -58,8 +77,11 @@ export class EventTranslator {
   private ofModel(event: TurnEvent): TurnStreamEvent[] {
     if (event.type === 'scheduled' && event.activityType === CALL_MODEL) {
       const deltas = new ReplyDeltas(this.draft.turn.rounds.length);
-      this.request = { key: event.key, activityId: event.id, deltas, attempt: 1 };
-      return [];
+      const name = pieceRequest(event.id, event.at);
+      this.request = { key: event.key, activityId: event.id, name, deltas, attempt: 1 };
+      const early = this.early.filter(({ request }) => request === name);
+      this.early = [];
+      return early.flatMap(({ partial }) => deltas.add(partial));
     }
     const { request } = this;
     if (request === undefined) return [];

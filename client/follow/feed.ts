@@ -30,8 +30,11 @@ const GIVE_UP_MS = 60_000;
 export interface TurnFeed {
   /** Open activities at the moment when the feed was opened. */
   readonly pending: PendingActivity[];
-  /** Waits for news, until the deadline where there is one; milliseconds since the epoch. */
-  readonly next: (deadline: number | undefined) => Promise<News>;
+  /**
+   * Waits for news, until the deadline where there is one (milliseconds since the epoch), or until `other` has
+   * settled.
+   */
+  readonly next: (deadline: number | undefined, other?: Promise<void>) => Promise<News>;
   /** Open activities now. */
   readonly describe: () => Promise<PendingActivity[]>;
   /** The open model request now, with its partial reply. */
@@ -41,6 +44,8 @@ export interface TurnFeed {
 export type News =
   /** Nothing came before the deadline. */
   | { type: 'late' }
+  /** `other` has settled. */
+  | { type: 'other' }
   /** What happened; no events when a long poll ended without any. */
   | { type: 'events'; events: TurnEvent[] }
   /** The last event has been delivered. */
@@ -116,9 +121,9 @@ async function openFeed(
   let upcoming = quiet(nextEvents());
   return {
     pending: await pendingActivities(newest.raw, loadedDataConverter),
-    next: async (deadline) => {
-      const news = await beforeDeadline(upcoming, deadline);
-      if (news.type === 'late') return news;
+    next: async (deadline, other) => {
+      const news = await beforeDeadline(upcoming, deadline, other);
+      if (news.type !== 'arrived') return news;
       if (news.value === undefined) return { type: 'ended' };
       upcoming = quiet(nextEvents());
       return { type: 'events', events: news.value };
@@ -212,20 +217,22 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-type Arrival<T> = { type: 'late' } | { type: 'arrived'; value: T };
+type Arrival<T> = { type: 'late' } | { type: 'other' } | { type: 'arrived'; value: T };
 
 async function beforeDeadline<T>(
   promise: Promise<T>,
   deadline: number | undefined,
+  other: Promise<void> | undefined,
 ): Promise<Arrival<T>> {
-  const arrived = promise.then((value): Arrival<T> => ({ type: 'arrived', value }));
-  if (deadline === undefined) return await arrived;
+  const first = [promise.then((value): Arrival<T> => ({ type: 'arrived', value }))];
+  if (other !== undefined) first.push(other.then((): Arrival<T> => ({ type: 'other' })));
+  if (deadline === undefined) return await Promise.race(first);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Arrival<T>>((resolve) => {
     timer = setTimeout(resolve, deadline - Date.now(), { type: 'late' });
   });
   try {
-    return await Promise.race([arrived, late]);
+    return await Promise.race([...first, late]);
   } finally {
     clearTimeout(timer);
   }

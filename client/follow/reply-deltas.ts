@@ -108,8 +108,8 @@ export class ReplyDeltas {
       case 'call': {
         const { id, name, inputLength } = block;
         const known = before?.type === 'call' ? before.inputLength : -1;
-        reported[index] = block;
         if (inputLength <= known) return [];
+        reported[index] = block;
         return [{ type: 'callForming', round, callId: id, name, inputLength }];
       }
       default:

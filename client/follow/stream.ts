@@ -3,6 +3,8 @@ import { withFiles } from '../client-storage.ts';
 import { EventTranslator } from './event-translator.ts';
 import type { TurnFeed } from './feed.ts';
 import { followTurn } from './feed.ts';
+import type { PieceSource, TurnPieces } from './pieces.ts';
+import { piecesOf } from './pieces.ts';
 import type { TurnStreamEvent } from './stream-events.ts';
 
 export interface StreamOptions {
@@ -26,16 +28,22 @@ const WAITING_MS = 1_000;
  * from its history alone.
  *
  * It adds nothing to the history. It reads it by long poll, and describes the turn while a model request
- * is open, since the partial reply is in the heartbeats of that request.
+ * is open, since the partial reply is in the heartbeats of that request. From a `source` pieces come sooner.
  */
 export function streamTurn(
   client: Client,
   turnId: string,
   { signal, afterReply = 0 }: StreamOptions = {},
+  source?: PieceSource,
 ): AsyncGenerator<TurnStreamEvent, void, undefined> {
   return followTurn(client, turnId, { signal, wholeReplies: true }, async function* (feed) {
-    for await (const event of eventsOf(feed, turnId)) {
-      if (isAfter(event, afterReply)) yield await whole(client, event);
+    const pieces = source === undefined ? undefined : piecesOf(client, turnId, source);
+    try {
+      for await (const event of eventsOf(feed, turnId, pieces)) {
+        if (isAfter(event, afterReply)) yield await whole(client, event);
+      }
+    } finally {
+      pieces?.close();
     }
   });
 }
@@ -43,27 +51,37 @@ export function streamTurn(
 async function* eventsOf(
   feed: TurnFeed,
   turnId: string,
+  pieces: TurnPieces | undefined,
 ): AsyncGenerator<TurnStreamEvent, void, undefined> {
   const translator = new EventTranslator(turnId);
-  let pause = READING_MS;
+  // Where pieces come, a description only says what they do not: why an attempt failed.
+  const often = pieces === undefined ? READING_MS : WAITING_MS;
+  let pause = often;
   let readAt = 0;
   for (;;) {
-    const news = await feed.next(translator.asksModel ? readAt : undefined);
+    if (translator.asksModel) pieces?.subscribe();
+    const news = await feed.next(translator.asksModel ? readAt : undefined, pieces?.arrival());
     switch (news.type) {
       case 'ended':
         return;
+      case 'other': {
+        const arrived = (await pieces?.take()) ?? [];
+        readAt = Date.now() + WAITING_MS;
+        yield* arrived.flatMap((piece) => translator.fromPiece(piece));
+        break;
+      }
       case 'late': {
         // The next reading, or the committed reply, makes up for one that fails.
         const request = await feed.modelRequest().catch(() => undefined);
         const events = request === undefined ? [] : translator.fromDescription(request);
-        pause = events.length > 0 ? READING_MS : Math.min(1.25 * pause, WAITING_MS);
+        pause = events.length > 0 ? often : Math.min(1.25 * pause, WAITING_MS);
         readAt = Date.now() + pause;
         yield* events;
         break;
       }
       case 'events': {
         const events = news.events.flatMap((event) => translator.fromHistory(event));
-        pause = READING_MS;
+        pause = often;
         readAt = Date.now() + pause;
         yield* events;
         break;

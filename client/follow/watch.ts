@@ -48,6 +48,7 @@ async function* snapshotsOf(
       case 'ended':
         return;
       case 'late':
+      case 'other':
         pending = await described(feed, pending);
         describeAt = Date.now() + DESCRIPTION_MS;
         break;

@@ -13,6 +13,29 @@ export interface PartialReply {
   blocks: PartialBlock[];
 }
 
+/** The end of a partial reply. */
+export type PartialEnd = Pick<PartialReply, 'from' | 'blocks'>;
+
+/** What a transport brings of a reply that is not whole yet. */
+export interface ReplyPiece {
+  /** `pieceRequest` of the model request. */
+  request: string;
+  partial: PartialReply;
+}
+
+/**
+ * Names a model request in pieces: the same for all of its attempts, and another where the same round asks
+ * another model. `scheduledAt`: milliseconds since the epoch.
+ */
+export function pieceRequest(activityId: string, scheduledAt: number): string {
+  return `${activityId}@${scheduledAt}`;
+}
+
+/** Where the pieces of a turn's replies are published. */
+export function turnChannel(namespace: string, turnId: string): string {
+  return `plait:${encodeURIComponent(namespace)}:${turnId}`;
+}
+
 export type PartialBlock =
   /** `text` is what stands from `offset` on, in UTF-16 code units. */
   | { type: 'text' | 'thinking'; offset: number; text: string }
@@ -32,7 +55,7 @@ export function partialEnd(
   content: readonly (ReplyBlock | undefined)[],
   inputLength: (index: number) => number,
   characters: number = PARTIAL_CHARACTERS,
-): Pick<PartialReply, 'from' | 'blocks'> {
+): PartialEnd {
   const blocks: PartialBlock[] = [];
   let room = characters;
   for (let index = content.length - 1; index >= 0; index -= 1) {
@@ -47,6 +70,50 @@ export function partialEnd(
     break;
   }
   return { from: content.length - blocks.length, blocks };
+}
+
+/** How far a reply has grown. */
+export interface Reach {
+  blocks: number;
+  /** Of the last block: characters of its text or input. */
+  length: number;
+}
+
+export function reachOf({ from, blocks }: PartialEnd): Reach {
+  return { blocks: from + blocks.length, length: reachOfBlock(blocks.at(-1)) };
+}
+
+/** What of `end` came after the reply had grown to `sent`; `undefined` where nothing did. */
+export function partialAfter(end: PartialEnd, sent: Reach): PartialEnd | undefined {
+  const reach = reachOf(end);
+  const grew = reach.blocks - sent.blocks || reach.length - sent.length;
+  if (grew === 0) return undefined;
+  const from = sent.blocks - 1;
+  // A gateway may begin again within a stream, and more may have come than an end holds.
+  if (grew < 0 || end.from > from) return end;
+  const blocks = end.blocks.slice(from - end.from);
+  return {
+    from,
+    blocks: blocks.map((block, i) => (i === 0 ? blockAfter(block, sent.length) : block)),
+  };
+}
+
+function blockAfter(block: PartialBlock, length: number): PartialBlock {
+  if (block.type !== 'text' && block.type !== 'thinking') return block;
+  const { offset, text } = block;
+  return length <= offset ? block : { ...block, offset: length, text: text.slice(length - offset) };
+}
+
+function reachOfBlock(block: PartialBlock | undefined): number {
+  switch (block?.type) {
+    case 'text':
+    case 'thinking':
+      return block.offset + block.text.length;
+    case 'call':
+      return block.inputLength;
+    default:
+      return 0;
+  }
 }
 
 /** A block of a reply as a reader sees it. */

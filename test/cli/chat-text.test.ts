@@ -172,7 +172,7 @@ describe('the turn that the chat shows next', () => {
 
 describe('the bottom of the screen', () => {
   const options = { columns: 20, rows: 10, now: 2_000, style: PLAIN };
-  const state = { turn: undefined, waiting: [], status: undefined, prompt: '› ' };
+  const state = { turn: undefined, partial: '', waiting: [], status: undefined, prompt: '› ' };
 
   it('is the prompt with the cursor after the typed text', () => {
     expect(chatFrame({ ...state, typed: typed('hallo') }, options)).toEqual({
@@ -202,7 +202,15 @@ describe('the bottom of the screen', () => {
     };
     const waiting = ['b'.repeat(90), 'c', 'd', 'e'];
     const lines = Array.from({ length: 30 }, (_, i) => `line ${i}`);
-    const all = { ...state, turn, waiting, status: 's'.repeat(90), typed: typed(...lines) };
+    const partial = 'The model writes on and on. '.repeat(40);
+    const all = {
+      ...state,
+      turn,
+      partial,
+      waiting,
+      status: 's'.repeat(90),
+      typed: typed(...lines),
+    };
     for (const rows of [24, 16]) {
       const frame = chatFrame(all, { ...options, rows });
       expect(frame.lines.length).toBeLessThan(rows);
@@ -210,6 +218,8 @@ describe('the bottom of the screen', () => {
       expect(frame.lines[frame.cursor.row]).toBe('  line 29');
     }
     expect(chatFrame({ ...all, typed: typed('') }, options).lines).toContain('  … 41 lines above');
+    const tall = chatFrame({ ...all, typed: typed('') }, { ...options, rows: 24 });
+    expect(tall.lines.filter((line) => /\bon\b|\bThe\b/.test(line))).toHaveLength(6);
   });
 });
 

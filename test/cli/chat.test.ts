@@ -6,6 +6,8 @@ import { PLAIN } from '../../cli/style.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import { HINTS, supportScript } from '../../examples/support-desk/script.ts';
 import { supportDesk } from '../../examples/support-desk/agent.ts';
+import { paced, say } from '../../testing/replies.ts';
+import { conversation, script } from '../../testing/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { Client, Connection } from '@temporalio/client';
 import { AgentClient } from '../../client/agent-client.ts';
@@ -20,7 +22,12 @@ const [FULL_PICTURE = '', REFUND = ''] = HINTS;
 let environment: TestEnvironment;
 
 beforeAll(async () => {
-  environment = await startEnvironment({ agents: [supportDesk], script: supportScript });
+  const text = `Word by word, ${'and on '.repeat(20)}and done.`;
+  const slowly = conversation('Slowly.', [paced({ betweenEventsMs: 50 }, say(text))]);
+  environment = await startEnvironment({
+    agents: [supportDesk],
+    script: script(slowly, supportScript),
+  });
 });
 
 afterAll(() => environment.close());
@@ -147,6 +154,18 @@ describe.concurrent('plait chat in a terminal', () => {
     expect(lines.at(-1)).toBe('');
     expect(lines.at(-2)).toMatch(/^ {2}2 model requests · 3 calls/);
     expect(terminal.text).not.toContain('half');
+  });
+
+  it('shows what the model has written so far, above the prompt, until the turn has ended', async ({
+    expect,
+  }) => {
+    const { terminal, type, ended } = await openChat(newSession());
+    type('Slowly.\r');
+    await terminal.shows(/ {2}Word by word/);
+    await terminal.shows(/\nWord by word[^]* done\.\n[^]*tokens in/);
+    expect(terminal.text.match(/Word by word/g)).toHaveLength(1);
+    type('\u0004');
+    await ended;
   });
 
   it('asks about a call, rejects an edited input that does not fit, and sends the decision', async ({

@@ -86,6 +86,11 @@ const cases: Case[] = [
     says: /unknown parameter regoin/,
     env: { PLAIT_STORAGE: 's3://bucket?regoin=x' },
   },
+  {
+    args: ['worker', EXAMPLE, '--stream-transport', 'nats://bus'],
+    code: 2,
+    says: /stream transport is not one of its kinds\. Give redis:/,
+  },
   { args: ['storage', 'gc'], code: 2, says: /Name it with --storage or PLAIT_STORAGE/ },
   {
     args: ['storage', 'gc', '--storage', 'postgres://127.0.0.1:1/x'],

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TurnStreamEvent } from 'plait/client';
@@ -10,13 +10,15 @@ import { testGuide } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
+import { busTransport } from './own-transport.ts';
 import { follow, Reply } from './reply-stream.ts';
+import { print, runWorker } from './stream-transport.ts';
 
 const ANSWER = 'There are three open orders, and one of them is late. '.repeat(8).trim();
 const slowly = paced({ betweenEventsMs: 40 }, say(ANSWER));
 
 describe('docs/streaming.md', () => {
-  testGuide('docs/streaming.md', 2);
+  testGuide('docs/streaming.md', 4);
 
   test('its reply is what the model said, also when it was torn and the consumer left', async () => {
     const agent = agentWith([reader('look', () => 'three')]);
@@ -43,6 +45,22 @@ describe('docs/streaming.md', () => {
     expect(reply.text).toBe(`I look. ${ANSWER}`);
     expect([...reply.calls.values()]).toEqual(['look: succeeded']);
     expect(new Set(shown).size).toBeGreaterThan(3);
+  });
+
+  test('its worker and its client share a transport', () => {
+    expect([print, runWorker].map((each) => typeof each)).toEqual(['function', 'function']);
+  });
+
+  test('its transport brings messages until the subscriber leaves', async () => {
+    const bus = new EventEmitter();
+    const transport = busTransport(bus);
+    const seen: string[] = [];
+    const leave = await transport.subscribe('channel', (message) => seen.push(message));
+    await transport.publish('channel', 'first');
+    await leave();
+    await transport.publish('channel', 'second');
+    expect(seen).toEqual(['first']);
+    expect(bus.eventNames()).toEqual([]);
   });
 
   test('its server sends a turn to a browser, goes on where that was, ends for good, and shows no inputs', async () => {

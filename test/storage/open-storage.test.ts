@@ -10,7 +10,7 @@ import { openStorage } from '../../storage/open-storage.ts';
 
 import type { PostgresPool } from '../../storage/postgres.ts';
 import { postgresStorage, postgresTable } from '../../storage/postgres.ts';
-import { optionalPackage } from '../../storage/s3.ts';
+import { optionalPackage } from '../../storage/optional-package.ts';
 import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
 
 test.each([

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { ReplyBlock } from '../../../core/conversation/messages.ts';
+import type { PartialBlock, PartialEnd, Reach } from '../../../core/conversation/partial-reply.ts';
 import {
   PARTIAL_CHARACTERS,
+  partialAfter,
   partialBlock,
   partialEnd,
+  pieceRequest,
+  reachOf,
+  turnChannel,
 } from '../../../core/conversation/partial-reply.ts';
 import { jsonBytes } from '../../../core/json.ts';
 
@@ -76,5 +81,79 @@ describe('a partial reply', () => {
       expect(bytes).toBeGreaterThan(PARTIAL_CHARACTERS / 2);
       expect(bytes).toBeLessThan(1.2 * PARTIAL_CHARACTERS);
     }
+  });
+});
+
+const said = (value: string, offset = 0): PartialBlock => ({ type: 'text', offset, text: value });
+const calls = (inputLength: number): PartialBlock => ({
+  type: 'call',
+  id: 'toolu_1',
+  name: 'look',
+  inputLength,
+});
+const at = (from: number, ...blocks: PartialBlock[]): PartialEnd => ({ from, blocks });
+const other: PartialBlock = { type: 'other' };
+
+describe('what has come of a reply since it was sent', () => {
+  test.each<[string, PartialEnd, Reach, PartialEnd | undefined]>([
+    ['nothing was sent', at(0, said('a')), { blocks: 0, length: 0 }, at(0, said('a'))],
+    ['nothing came', at(0, said('ab')), { blocks: 1, length: 2 }, undefined],
+    ['nothing came at all', at(0), { blocks: 0, length: 0 }, undefined],
+    ['a text grew', at(0, said('abc')), { blocks: 1, length: 2 }, at(0, said('c', 2))],
+    [
+      'a text grew whose beginning is left out',
+      at(3, said('cde', 2)),
+      { blocks: 4, length: 3 },
+      at(3, said('de', 3)),
+    ],
+    [
+      'a text grew by more than an end holds',
+      at(3, said('cde', 9)),
+      { blocks: 4, length: 3 },
+      at(3, said('cde', 9)),
+    ],
+    ['a call grew', at(1, calls(9)), { blocks: 2, length: 4 }, at(1, calls(9))],
+    ['a call did not', at(1, calls(9)), { blocks: 2, length: 9 }, undefined],
+    ['a hidden block did not', at(1, other), { blocks: 2, length: 0 }, undefined],
+    [
+      'a text ended and a call began',
+      at(0, said('ab'), calls(0)),
+      { blocks: 1, length: 2 },
+      at(0, said('', 2), calls(0)),
+    ],
+    [
+      'blocks before it are as they were',
+      at(0, other, said('a'), said('b')),
+      { blocks: 2, length: 0 },
+      at(1, said('a'), said('b')),
+    ],
+    [
+      'more blocks came than an end holds',
+      at(5, said('b')),
+      { blocks: 2, length: 1 },
+      at(5, said('b')),
+    ],
+    ['it began again', at(0, said('x')), { blocks: 1, length: 7 }, at(0, said('x'))],
+    [
+      'it began again with fewer blocks',
+      at(0, said('x')),
+      { blocks: 3, length: 0 },
+      at(0, said('x')),
+    ],
+  ])('when %s', (_, end, sent, expected) => {
+    expect(partialAfter(end, sent)).toEqual(expected);
+  });
+
+  test('is nothing where all of it was sent', () => {
+    for (const blocks of [[said('ab', 7)], [said('a'), calls(3)], [other], []]) {
+      const end = at(2, ...blocks);
+      expect(partialAfter(end, reachOf(end))).toBeUndefined();
+    }
+  });
+
+  test('is published in a channel of the turn, and names the request', () => {
+    expect(turnChannel('default', 'ticket:88')).toBe('plait:default:ticket:88');
+    expect(turnChannel('a:b', 'c')).not.toBe(turnChannel('a', 'b:c'));
+    expect(pieceRequest('model.1', 1_700_000_000_123)).toBe('model.1@1700000000123');
   });
 });

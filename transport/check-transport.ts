@@ -1,0 +1,23 @@
+import { causeChain } from '../core/failures.ts';
+import { InvalidTransportError } from './errors.ts';
+import type { PlaitStreamTransport, StreamTransport } from './stream-transport.ts';
+
+/**
+ * Why the transport cannot be used now, for the log of a worker that starts; `undefined` where it can, or
+ * cannot be asked. No error: turns need no transport, so they must not wait for it.
+ *
+ * Throws an `InvalidTransportError` for what does not change by itself.
+ */
+export async function unusableTransport(
+  transport: StreamTransport | undefined,
+): Promise<string | undefined> {
+  const { prepare, location = 'of the worker' } = (transport ??
+    {}) as Partial<PlaitStreamTransport>;
+  try {
+    await prepare?.();
+    return undefined;
+  } catch (error) {
+    if (error instanceof InvalidTransportError) throw error;
+    return `The stream transport ${location} cannot be used: ${causeChain(error)}. Turns run without it, and streams get each reply when it is committed, until it can be used; the worker goes on trying. Check its URL and its server.`;
+  }
+}

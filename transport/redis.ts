@@ -1,0 +1,117 @@
+import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { optionalPackage } from '../storage/optional-package.ts';
+import { Opened } from '../storage/opened.ts';
+import { locationOf, unambiguousUrl } from '../storage/url.ts';
+import { IdleConnection } from './connection.ts';
+import { InvalidTransportError, TransportUnavailableError } from './errors.ts';
+import type { PlaitStreamTransport } from './stream-transport.ts';
+
+/** What `redisTransport` takes. */
+export interface RedisTransportOptions {
+  /** `redis://user@host:6379`, or `rediss://` for TLS. @default 'redis://localhost:6379' */
+  url?: string;
+  /** @default that of the URL, or REDISCLI_AUTH, as for `redis-cli` */
+  password?: string;
+}
+
+/** The part of the package's client that is used. */
+interface Client {
+  readonly isReady: boolean;
+  ref(): void;
+  unref(): void;
+  ping(): Promise<unknown>;
+  publish(channel: string, message: string): Promise<unknown>;
+  subscribe(channel: string, listener: (message: string) => void): Promise<void>;
+  unsubscribe(channel: string, listener: (message: string) => void): Promise<void>;
+  destroy(): void;
+}
+
+/** Limit for opening a connection. */
+const CONNECT_MS = 5_000;
+/** Longest pause before the next attempt to connect. */
+const RECONNECT_MS = 2_000;
+
+/**
+ * Publishes partial replies by Redis PUBLISH, and reads them by SUBSCRIBE. Redis keeps nothing of them. Needs
+ * the package `@redis/client`, and Redis 6 or newer or what speaks its protocol, such as Valkey.
+ *
+ * A lost connection is opened again by itself. Throws an `InvalidTransportError` for an invalid URL.
+ */
+export function redisTransport(options: RedisTransportOptions = {}): PlaitStreamTransport {
+  rejectIf(InvalidTransportError, recordProblem('redisTransport: the options', options));
+  const url = redisUrl(options.url ?? 'redis://localhost:6379');
+  const location = locationOf(url);
+  const password = options.password ?? process.env['REDISCLI_AUTH'] ?? '';
+  if (options.password !== undefined || url.password === '') url.password = password;
+  const open = async () => new IdleConnection(await connect(url.href, location));
+  // A connection that subscribes can do nothing else.
+  const publisher = new Opened(open);
+  const subscriber = new Opened(open);
+
+  return {
+    location,
+
+    async publish(channel, message) {
+      const connection = await publisher.get();
+      await connection.use((client) => client.publish(channel, message));
+    },
+
+    async subscribe(channel, onMessage) {
+      const connection = await subscriber.get();
+      const listener = (message: string) => onMessage(message);
+      await connection.use((client) => client.subscribe(channel, listener));
+      return async () => {
+        const { isReady } = connection.client;
+        if (isReady) await connection.use((client) => client.unsubscribe(channel, listener));
+      };
+    },
+
+    async prepare() {
+      const connection = await publisher.get();
+      await connection.use((client) => client.ping());
+    },
+
+    async close() {
+      const opened = await Promise.allSettled([publisher.take(), subscriber.take()]);
+      for (const each of opened) if (each.status === 'fulfilled') each.value?.client.destroy();
+    },
+  };
+}
+
+/** Rejects when the first connection fails. Later ones are tried again for ever. */
+async function connect(url: string, location: string): Promise<Client> {
+  const { createClient } = await optionalPackage('@redis/client', () => import('@redis/client'), {
+    what: 'The stream transport',
+    Invalid: InvalidTransportError,
+  });
+  let wasReady = false;
+  const client = createClient({
+    url,
+    RESP: 2,
+    // What is published while it is away would be old when it is back.
+    disableOfflineQueue: true,
+    socket: {
+      connectTimeout: CONNECT_MS,
+      reconnectStrategy: (retries) => wasReady && Math.min(50 * 2 ** retries, RECONNECT_MS),
+    },
+  });
+  // Without a listener the error ends the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    throw new TransportUnavailableError(`Redis (${location}) failed`, { cause: error });
+  }
+  wasReady = true;
+  return client;
+}
+
+/** The error must not repeat the URL, which may hold a password. */
+function redisUrl(setting: string): URL {
+  const isRedis = typeof setting === 'string' && /^rediss?:\/\//i.test(setting);
+  const url = isRedis ? unambiguousUrl(setting) : undefined;
+  if (url !== undefined && /^(\/\d*)?$/.test(url.pathname)) return url;
+  throw new InvalidTransportError(
+    'The URL of Redis cannot be read. Write redis://user@host:6379, or rediss:// for TLS, and escape special characters of a password (@ as %40, / as %2F, # as %23, ? as %3F).',
+  );
+}
