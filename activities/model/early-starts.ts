@@ -12,12 +12,12 @@ import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import { jsonBytes } from '../../core/json.ts';
 import { callsBeforeEnd, tighter } from '../../core/turn/budget.ts';
+import type { Prices } from '../../core/turn/prices.ts';
 import type { EarlyCall, EarlyRun, EarlyRuns } from '../tools/early-runs.ts';
 import { earlyCall } from '../tools/early-runs.ts';
 import { prepareCall } from '../tools/prepare-calls.ts';
 import { redactJson } from '../tools/redact.ts';
 import { toolContext } from '../tools/tool-context.ts';
-import type { Prices } from '../../core/turn/prices.ts';
 import type { ReplyAssembly } from './assemble-reply.ts';
 import type { Secrets } from './secrets.ts';
 

@@ -3,18 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { callTools, say } from 'plait/testing';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { testGuide } from '../fixtures/guide.ts';
+import { testGuides } from '../fixtures/guide.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { quickQuestion } from './quick-question.ts';
 import { researcher } from './thrifty.ts';
 import { dueDate, isUrgent, triage } from './triage.ts';
 
-describe.each([
-  ['docs/limits.md', 2],
-  ['docs/structured-output.md', 1],
-] as const)('%s', (page, programs) => {
-  testGuide(page, programs);
-});
+testGuides({ 'docs/limits.md': 2, 'docs/structured-output.md': 1 });
 
 describe('the programs', () => {
   vi.stubEnv('NOTES', mkdtempSync(join(tmpdir(), 'plait-notes-')));

@@ -14,19 +14,14 @@ import {
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { quietRuntime } from '../../testing/quiet-runtime.ts';
 import { withEnvironment } from '../fixtures/environment-variables.ts';
-import { testGuide } from '../fixtures/guide.ts';
+import { testGuides } from '../fixtures/guide.ts';
 import { until } from '../fixtures/until.ts';
 import { scheduleMorningReport } from './morning-report.ts';
 import { outbox } from './ticket-activities.ts';
 import { createTicketWorker } from './ticket-worker.ts';
 import type { answerTicket } from './ticket-workflows.ts';
 
-describe.each([
-  ['docs/existing-worker.md', 2],
-  ['docs/schedules.md', 1],
-] as const)('%s', (page, programs) => {
-  testGuide(page, programs);
-});
+testGuides({ 'docs/existing-worker.md': 2, 'docs/schedules.md': 1 });
 
 describe('the worker of a team', () => {
   const script = scripts(

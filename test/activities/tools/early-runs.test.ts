@@ -90,22 +90,14 @@ describe('an early run is found', () => {
 });
 
 describe('an early run that nobody joins', () => {
-  test('ends when the time of its tool is up', async () => {
+  test.each<[when: string, limit: number, isWhole: boolean]>([
+    ['when the time of its tool is up', 60_000, false],
+    ['ten seconds after its reply was whole', 10_000, true],
+  ])('ends %s', async (_, limit, isWhole) => {
     const { early } = runs();
     const run = early.start(call, options, heeds);
-    await vi.advanceTimersByTimeAsync(59_999);
-    expect(run?.signal.aborted).toBe(false);
-    await vi.advanceTimersByTimeAsync(1);
-
-    expect(run?.signal.aborted).toBe(true);
-    expect(early.isEmpty).toBe(true);
-  });
-
-  test('ends ten seconds after its reply was whole', async () => {
-    const { early } = runs();
-    const run = early.start(call, options, heeds);
-    run?.keep();
-    await vi.advanceTimersByTimeAsync(9_999);
+    if (isWhole) run?.keep();
+    await vi.advanceTimersByTimeAsync(limit - 1);
     expect(run?.signal.aborted).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
 

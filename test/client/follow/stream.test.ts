@@ -17,6 +17,15 @@ import { agentWith, reader } from '../../fixtures/tools.ts';
 const ANSWER = 'There are three open orders, and one of them is late. '.repeat(8).trim();
 const slowly = (answer: MessageReply) => paced({ betweenEventsMs: 50 }, answer);
 const look = reader('look', ({ id }) => `seen ${String(id)}`);
+/** From the commit of a reply with one call to the end of the turn. */
+const CALL_AND_ANSWER = [
+  'replyCommitted',
+  'callScheduled',
+  'callFinished',
+  'textDelta',
+  'replyCommitted',
+  'turnEnded',
+];
 
 async function listen(turn: TurnHandle, afterReply = 0): Promise<TurnStreamEvent[]> {
   const events: TurnStreamEvent[] = [];
@@ -219,14 +228,7 @@ describe('stream', () => {
     const turn = await plait.agents.start(agent, 'go', { stream: true });
     const events = await listen(turn);
     expect(texts(events)).toEqual([long, '.']);
-    expect(outline(events).slice(-6)).toEqual([
-      'replyCommitted',
-      'callScheduled',
-      'callFinished',
-      'textDelta',
-      'replyCommitted',
-      'turnEnded',
-    ]);
+    expect(outline(events).slice(-6)).toEqual(CALL_AND_ANSWER);
 
     const { address, namespace } = plait.temporal;
     await using other = await startPlait({ agents: [agent], script });
@@ -330,16 +332,7 @@ describe('stream', () => {
     await using plait = await startPlait({ agents: [agent], script });
     const turn = await plait.agents.start(agent, 'go');
     const events = await listen(turn);
-    expect(typesOf(events)).toEqual([
-      'notStreamed',
-      'textDelta',
-      'replyCommitted',
-      'callScheduled',
-      'callFinished',
-      'textDelta',
-      'replyCommitted',
-      'turnEnded',
-    ]);
+    expect(typesOf(events)).toEqual(['notStreamed', 'textDelta', ...CALL_AND_ANSWER]);
     expect(events[0]).toMatchObject({
       round: 1,
       message: expect.stringContaining('stream: true') as string,
