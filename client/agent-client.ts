@@ -264,8 +264,8 @@ export class AgentClient {
    * The sessions of the namespace within its retention: first those that take messages, then the newest
    * end. The server's lists are about a second behind.
    *
-   * Throws a `SearchAttributesMissingError` when you ask by an option and `plait setup` has not been
-   * run, and a `TemporalUnavailableError`.
+   * Throws a `SearchAttributesMissingError` when you ask by `agent` or `user` and `plait setup` has not
+   * been run, and a `TemporalUnavailableError`.
    */
   listSessions(options: ListSessionsOptions = {}): AsyncGenerator<ListedSession, void, undefined> {
     return listSessions(this.client, options);

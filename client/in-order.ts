@@ -3,7 +3,7 @@ const AT_ONCE = 10;
 
 /** Works on up to ten items at the same time, and yields the results in the items' order. */
 export async function* inOrder<T, R>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   work: (item: T) => Promise<R>,
 ): AsyncGenerator<R, void, undefined> {
   const begun: Promise<R>[] = [];

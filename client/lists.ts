@@ -1,4 +1,5 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { TypedSearchAttributes } from '@temporalio/common';
 import { given, optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
@@ -7,7 +8,6 @@ import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { KeywordKey } from '../core/search-attributes.ts';
 import {
   AGENT_ATTRIBUTE,
-  STATUS_ATTRIBUTE,
   STOP_REASON_ATTRIBUTE,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
@@ -73,12 +73,15 @@ export interface ListedSession {
   agent: string | undefined;
   /** `undefined` also where the search attributes were not registered when the session was created. */
   user: string | undefined;
-  /** Also `closed` for a session that was cancelled or terminated; `undefined` as for `user`. */
-  status: SessionStatus | undefined;
+  /** `busy` while a turn of it runs; also `closed` for a session that was cancelled or terminated. */
+  status: SessionStatus;
   /** When the session's newest run began: shortly before its newest turn, or when it became idle. */
   startTime: Date;
   closeTime?: Date;
 }
+
+/** A run as Temporal lists and describes it. */
+type Run = Omit<WorkflowExecutionInfo, 'raw'>;
 
 /** What Temporal's lists call each status. */
 const STATUS_NAMES: Record<ListedStatus, string> = {
@@ -133,17 +136,39 @@ export async function* listSessions(
   checkOptions(options, InvalidSessionError);
   const { agent, user, status } = options;
   const wanted = [...keyword(AGENT_ATTRIBUTE, agent), ...keyword(USER_ATTRIBUTE, user)];
-  // A session that was terminated could not set its status to `closed`.
-  const isOpen = status !== undefined && status !== 'closed';
-  const runs = listWorkflows(
-    client,
-    SESSION_WORKFLOW,
-    isOpen ? [...wanted, ...keyword(STATUS_ATTRIBUTE, status)] : wanted,
-    isOpen ? 'Running' : undefined,
-  );
+  const busy = new Set<string>();
+  if (status !== 'closed') {
+    for await (const sessionId of busySessions(client, wanted)) busy.add(sessionId);
+  }
+  const runs =
+    status === 'busy'
+      ? inOrder(busy, (sessionId) => describeSession(client, sessionId))
+      : listWorkflows(client, SESSION_WORKFLOW, wanted, status === 'idle' ? 'Running' : undefined);
   for await (const run of runs) {
-    const session = listedSession(run);
+    if (run === undefined) continue;
+    const session = listedSession(run, busy);
     if (status === undefined || session.status === status) yield session;
+  }
+}
+
+/**
+ * The sessions that have a turn running. To record in a session that it is busy would cost two Actions a
+ * turn; its turns are listed anyway.
+ */
+async function* busySessions(client: Client, wanted: Wanted): AsyncGenerator<string> {
+  for await (const { memo } of listWorkflows(client, TURN_WORKFLOW, wanted, 'Running')) {
+    const sessionId = memo?.['sessionId'];
+    if (typeof sessionId === 'string') yield sessionId;
+  }
+}
+
+/** `undefined` where the session was terminated and is forgotten, while its turn still runs. */
+async function describeSession(client: Client, sessionId: string): Promise<Run | undefined> {
+  try {
+    return await client.workflow.getHandle(sessionId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw aboutServer(error, client.options.namespace);
   }
 }
 
@@ -171,11 +196,11 @@ function listedTurn(run: WorkflowExecutionInfo): ListedTurn {
   };
 }
 
-function listedSession(run: WorkflowExecutionInfo): ListedSession {
-  const { startTime, closeTime, typedSearchAttributes } = run;
-  const status = typedSearchAttributes.get(STATUS_ATTRIBUTE) as SessionStatus | undefined;
+function listedSession(run: Run, busy: ReadonlySet<string>): ListedSession {
+  const { workflowId: sessionId, startTime, closeTime, typedSearchAttributes } = run;
+  const status = busy.has(sessionId) ? 'busy' : 'idle';
   return {
-    sessionId: run.workflowId,
+    sessionId,
     agent: agentOf(run),
     user: typedSearchAttributes.get(USER_ATTRIBUTE),
     status: closeTime === undefined ? status : 'closed',
@@ -184,7 +209,7 @@ function listedSession(run: WorkflowExecutionInfo): ListedSession {
   };
 }
 
-function agentOf({ memo, typedSearchAttributes }: WorkflowExecutionInfo): string | undefined {
+function agentOf({ memo, typedSearchAttributes }: Run): string | undefined {
   const agent = typedSearchAttributes.get(AGENT_ATTRIBUTE) ?? memo?.['agent'];
   return typeof agent === 'string' ? agent : undefined;
 }

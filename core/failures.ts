@@ -84,6 +84,8 @@ export interface HeartbeatRecord {
   attempt: number;
   /** `run` has been called, or is about to be. */
   begun: true;
+  /** When the tool began, where that was before its attempt; milliseconds since the epoch. */
+  startedEarlyAt?: number;
   details?: unknown;
 }
 

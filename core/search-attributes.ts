@@ -1,5 +1,4 @@
 import type { SearchAttributePair } from '@temporalio/common';
-import type { SessionStatus } from './session/protocol.ts';
 import type { StopReason } from './turn/stop-reason.ts';
 
 // What Temporal's lists find turns and sessions by. The server keeps names and values as plain text,
@@ -15,24 +14,26 @@ export interface KeywordKey {
 export const AGENT_ATTRIBUTE: KeywordKey = { name: 'PlaitAgent', type: 'KEYWORD' };
 /** Who it is for, where the caller has said it. */
 export const USER_ATTRIBUTE: KeywordKey = { name: 'PlaitUser', type: 'KEYWORD' };
-/** What a session is doing, a `SessionStatus`. A turn has none: Temporal's own status says it. */
+/**
+ * What a session is doing, a `SessionStatus`: of sessions that were started by an earlier version, which
+ * record it twice a turn. Of others the lists conclude it from the turns that run.
+ */
 export const STATUS_ATTRIBUTE: KeywordKey = { name: 'PlaitStatus', type: 'KEYWORD' };
 /**
- * Why the turn ended, or the session's newest one: a `StopReason`, or `NOT_STOPPED`. To set it again costs
- * an Action, so a turn has the usual reason from its start: it counts once Temporal's status is completed.
+ * Why the turn ended: a `StopReason`, or `NOT_STOPPED`. To set it again costs an Action, so a turn has the
+ * usual reason from its start: it counts once Temporal's status is completed.
  */
 export const STOP_REASON_ATTRIBUTE: KeywordKey = { name: 'PlaitStopReason', type: 'KEYWORD' };
 
 /** All that `plait setup` registers: their types by their names. */
 export const SEARCH_ATTRIBUTES: Readonly<Record<string, 'Keyword'>> = Object.fromEntries(
-  [AGENT_ATTRIBUTE, USER_ATTRIBUTE, STATUS_ATTRIBUTE, STOP_REASON_ATTRIBUTE].map(
+  [AGENT_ATTRIBUTE, USER_ATTRIBUTE, STOP_REASON_ATTRIBUTE].map(
     ({ name }) => [name, 'Keyword'] as const,
   ),
 );
 
 /**
- * Instead of a stop reason, of turns that failed and of sessions before their first turn has ended. Earlier
- * versions started turns with it.
+ * Instead of a stop reason, of sessions and of turns that failed. Earlier versions started turns with it.
  */
 export const NOT_STOPPED = 'none';
 
@@ -53,15 +54,8 @@ export function turnAttributes(belonging: Belonging): SearchAttributePair[] {
 }
 
 /** What a session is started with. It hands them on to its turns, hence the stop reason. */
-export function sessionAttributes(
-  belonging: Belonging,
-  status: SessionStatus = 'idle',
-): SearchAttributePair[] {
-  return [
-    ...belongingAttributes(belonging),
-    ...stopAttributes(NOT_STOPPED),
-    { key: STATUS_ATTRIBUTE, value: status },
-  ];
+export function sessionAttributes(belonging: Belonging): SearchAttributePair[] {
+  return [...belongingAttributes(belonging), ...stopAttributes(NOT_STOPPED)];
 }
 
 function belongingAttributes({ agent, user }: Belonging): SearchAttributePair[] {

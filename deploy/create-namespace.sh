@@ -26,7 +26,7 @@ echo "The namespace $TEMPORAL_NAMESPACE exists."
 
 register() {
   set -- --namespace "$TEMPORAL_NAMESPACE"
-  for name in PlaitAgent PlaitUser PlaitStatus PlaitStopReason; do
+  for name in PlaitAgent PlaitUser PlaitStopReason; do
     set -- "$@" --name "$name" --type Keyword
   done
   temporal operator search-attribute create "$@"

@@ -2,6 +2,7 @@
 // of its own. The program finds both through the environment, as it would find yours.
 
 import { existsSync, readdirSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { argv, env } from 'node:process';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import type { Script } from 'plait/testing';
@@ -11,7 +12,7 @@ const print = (text: string) => process.stderr.write(`${text}\n`);
 
 async function run(name: string | undefined, live: boolean): Promise<void> {
   const names = readdirSync(import.meta.dirname).filter((folder) =>
-    existsSync(new URL(`${folder}/main.ts`, import.meta.url)),
+    existsSync(join(import.meta.dirname, folder, `main${extname(import.meta.filename)}`)),
   );
   if (name === undefined || !names.includes(name)) {
     throw new Error(`Name one of the examples: ${names.join(', ')}.`);

@@ -54,14 +54,13 @@ type BundlerOptions = NonNullable<WorkerOptions['bundlerOptions']>;
  *
  * What webpack reports is one line, and its warnings and errors.
  */
-export function preloaded({
-  preloadModules = [],
-  webpackConfigHook = (config) => config,
-  ...others
-}: BundlerOptions = {}): BundlerOptions {
+export function preloaded(
+  { preloadModules = [], webpackConfigHook = (config) => config, ...others }: BundlerOptions = {},
+  workflows: string = WORKFLOWS,
+): BundlerOptions {
   return {
     ...others,
-    preloadModules: [...preloadModules, WORKFLOWS],
+    preloadModules: [...preloadModules, workflows],
     webpackConfigHook: (config) => {
       const hooked = webpackConfigHook(config);
       return { ...hooked, plugins: [...(hooked.plugins ?? []), shortReport] };

@@ -20,6 +20,8 @@ import {
   requireWorkflows,
   WORKFLOWS,
 } from './bundler-options.ts';
+import type { BundleOptions } from './prebuilt-bundle.ts';
+import { prebuiltBundle } from './prebuilt-bundle.ts';
 import { asksModel, hasCredential, NO_CREDENTIAL } from './credential.ts';
 import { checkModelLimits, chosenQueues, queuesOf, serveQueues } from './serve-queues.ts';
 
@@ -106,11 +108,9 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
   return { ...defaults, shutdownForceTime: msToNumber(shutdownGraceTime) + afterGrace };
 }
 
-function workflowsOf({
-  workflowBundle,
-  workflowsPath = WORKFLOWS,
-  bundlerOptions,
-}: Partial<WorkerOptions>): Partial<WorkerOptions> {
+function workflowsOf(options: BundleOptions): Partial<WorkerOptions> {
+  const { workflowsPath = WORKFLOWS, bundlerOptions } = options;
+  const workflowBundle = options.workflowBundle ?? prebuiltBundle(options);
   if (workflowBundle !== undefined) return { workflowBundle };
   // They are preloaded beside your own, too.
   requireWorkflows();
@@ -168,7 +168,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   await requireFailureConverter(options);
   // Otherwise the first long conversation would find out.
   if (storage !== undefined) await checkStorage(storage);
-  const workflows = workflowsOf(temporal);
+  const workflows = workflowsOf(options);
   const { connection, namespace, owned } = await connect(temporal);
   try {
     const forAll = {

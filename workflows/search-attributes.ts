@@ -5,19 +5,21 @@ import type { TurnOwner } from '../core/calls/tool-call.ts';
 import { defined } from '../core/json.ts';
 import {
   AGENT_ATTRIBUTE,
+  STATUS_ATTRIBUTE,
   STOP_REASON_ATTRIBUTE,
   stopAttributes,
   turnAttributes,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
 import type { NOT_STOPPED } from '../core/search-attributes.ts';
+import type { SessionState } from '../core/session/protocol.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
 
 /**
  * Sets those that this run was started with. Only they are known to be registered, and one that is
  * not fails the workflow task for ever.
  */
-export function updateAttributes(attributes: readonly SearchAttributePair[]): void {
+function updateAttributes(attributes: readonly SearchAttributePair[]): void {
   const present = attributes.filter(isPresent);
   if (present.length > 0) upsertSearchAttributes(present);
 }
@@ -29,6 +31,18 @@ export function updateAttributes(attributes: readonly SearchAttributePair[]): vo
 export function recordStopReason(reason: StopReason | typeof NOT_STOPPED): void {
   if (workflowInfo().typedSearchAttributes.get(STOP_REASON_ATTRIBUTE) === reason) return;
   updateAttributes(stopAttributes(reason));
+}
+
+/**
+ * Says in the lists what a session is doing, where an earlier version started it: with a status that is
+ * set again twice a turn. The attribute itself says so, and needs no `patched`.
+ */
+export function recordSessionStatus({ status, lastTurn }: SessionState): void {
+  if (workflowInfo().typedSearchAttributes.get(STATUS_ATTRIBUTE) === undefined) return;
+  updateAttributes([
+    { key: STATUS_ATTRIBUTE, value: status },
+    ...(lastTurn === undefined ? [] : [{ key: STOP_REASON_ATTRIBUTE, value: lastTurn.stopReason }]),
+  ]);
 }
 
 /** What a session's turn is started with: none where the session was started without. */

@@ -31,7 +31,6 @@ import {
   takeSend,
   turnEnded,
 } from '../core/session/memory.ts';
-import { STATUS_ATTRIBUTE, STOP_REASON_ATTRIBUTE } from '../core/search-attributes.ts';
 import type {
   Send,
   SendReceipt,
@@ -41,7 +40,7 @@ import type {
   SessionTranscript,
 } from '../core/session/protocol.ts';
 import { references } from '../core/conversation/transcript.ts';
-import { updateAttributes } from './search-attributes.ts';
+import { recordSessionStatus } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
@@ -137,17 +136,12 @@ export class Session {
     return receipt;
   }
 
-  /** Lets lists of sessions show what this one is doing, where that has changed. */
+  /** Records what this session is doing, where that has changed and is recorded at all. */
   publish(): void {
-    const { status, lastTurn } = this.describe();
-    if (status === this.published) return;
-    this.published = status;
-    updateAttributes([
-      { key: STATUS_ATTRIBUTE, value: status },
-      ...(lastTurn === undefined
-        ? []
-        : [{ key: STOP_REASON_ATTRIBUTE, value: lastTurn.stopReason }]),
-    ]);
+    const state = this.describe();
+    if (state.status === this.published) return;
+    this.published = state.status;
+    recordSessionStatus(state);
   }
 
   /** No turn runs now; messages that wait are carried. */

@@ -1,5 +1,4 @@
 import type { Context } from '@temporalio/activity';
-import { LoggerWithComposedMetadata } from '@temporalio/common/lib/logger.js';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
 import { mayStartEarly, mayToolStartEarly } from '../../core/calls/early-start.ts';
@@ -187,11 +186,7 @@ class ReplyCalls implements EarlyStarts {
     const { round } = identified.identity;
     const options = {
       callId: call.id,
-      log: LoggerWithComposedMetadata.compose(this.activity.log, {
-        activityId: call.id,
-        activityType: tool.name,
-        attempt: 1,
-      }),
+      log: this.activity.log,
       timeLimit: tool.policy.startToCloseTimeout,
       clean: (details: unknown) => redactJson(details, secrets.redactOwn),
     };

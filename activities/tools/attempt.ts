@@ -21,7 +21,7 @@ import {
   TOOL_TIMED_OUT,
   WORKER_SHUTDOWN,
 } from '../../core/failures.ts';
-import { jsonBytes } from '../../core/json.ts';
+import { defined, jsonBytes } from '../../core/json.ts';
 import { keepAlive } from '../heartbeat.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { redactJson } from './redact.ts';
@@ -85,6 +85,7 @@ export async function beginAttempt(
   let record: HeartbeatRecord = {
     attempt,
     begun: true,
+    ...defined({ startedEarlyAt: early?.startedAt }),
     details: earlier?.details ?? before?.details,
   };
 
@@ -141,7 +142,7 @@ export async function beginAttempt(
     heartbeatDetails: record.details,
     heartbeat(details) {
       rejectLargeDetails(details);
-      record = { attempt, begun: true, details: redactJson(details, secrets.redactOwn) };
+      record = { ...record, details: redactJson(details, secrets.redactOwn) };
       heartbeats.beat();
     },
     report,

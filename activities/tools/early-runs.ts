@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import type { Context } from '@temporalio/activity';
 import type { Logger } from '@temporalio/common';
+import { LoggerWithComposedMetadata } from '@temporalio/common/lib/logger.js';
 import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
 import { isErrorValue } from '../../core/failures.ts';
@@ -44,6 +45,7 @@ export function earlyCall(
 
 export interface EarlyRunOptions {
   callId: string;
+  /** That of the activity that asks the model. */
   log: Logger;
   /** Longest time until it is joined, in milliseconds: the tool's `startToCloseTimeout`. */
   timeLimit: number;
@@ -161,7 +163,13 @@ export class EarlyRun implements RunningCall {
     this.turnId = call.identity.workflowId;
     this.tool = call.identity.tool;
     this.callId = options.callId;
-    this.log = options.log;
+    // The id is that of the call that joins it, which may be in another reply.
+    this.log = LoggerWithComposedMetadata.compose(options.log, () => ({
+      activityId: this.callId,
+      activityType: this.tool,
+      attempt: this.attempt,
+      taskToken: undefined,
+    }));
     this.clean = options.clean;
     this.timeLimit =
       options.timeLimit > MAX_TIMER

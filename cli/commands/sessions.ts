@@ -28,5 +28,5 @@ export async function sessionsCommand(options: SessionsCommandOptions): Promise<
 
 function rowOf(session: ListedSession, now: number): string[] {
   const { sessionId, status, agent = '', user = '', startTime, closeTime = startTime } = session;
-  return [sessionId, status ?? 'open', agent, user, `${spanText(now - closeTime.getTime())} ago`];
+  return [sessionId, status, agent, user, `${spanText(now - closeTime.getTime())} ago`];
 }

@@ -408,11 +408,15 @@ function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
 /** Where a description and history disagree about the end, history is newer. */
 function applyPending(snapshot: ActivitySnapshot | undefined, pending: PendingActivity): void {
   if (snapshot === undefined || isSettled(snapshot.state)) return;
-  const { attempt, state, startedAt, lastFailure } = pending;
+  const { attempt, state, startedAt, startedEarlyAt, lastFailure } = pending;
   snapshot.attempt = attempt;
   if (snapshot.state !== 'cancelling') {
     snapshot.state = state === 'scheduled' && attempt > 1 ? 'retrying' : state;
   }
   if (state === 'running' && attempt === 1 && startedAt !== undefined) snapshot.start = startedAt;
+  if (startedEarlyAt !== undefined) {
+    snapshot.start = startedEarlyAt;
+    snapshot.startedEarly = true;
+  }
   if (attempt > 1 && lastFailure !== undefined) snapshot.message = lastFailure;
 }

@@ -8,7 +8,10 @@ import { WAITS_FOR_APPROVAL } from './snapshot.ts';
 import { watchTurn } from './watch.ts';
 
 /** A call that has been scheduled and has not ended. Its `id` is the `tool_use` id. */
-export interface PendingCall extends Omit<PendingActivity, 'type' | 'startedAt'> {
+export interface PendingCall extends Omit<
+  PendingActivity,
+  'type' | 'startedAt' | 'startedEarlyAt'
+> {
   name: string;
 }
 
@@ -101,6 +104,6 @@ async function callsInWait(client: Client, turnId: string): Promise<CallInWait[]
 }
 
 function pendingCall(activity: PendingActivity): PendingCall {
-  const { type, startedAt: _, ...rest } = activity;
-  return { name: type, ...rest };
+  const { id, type, attempt, state, lastFailure } = activity;
+  return { id, name: type, attempt, state, ...defined({ lastFailure }) };
 }

@@ -6,6 +6,7 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
+import { heartbeatRecord } from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL } from '../../core/names.ts';
 
@@ -26,6 +27,8 @@ export interface PendingActivity {
   state: 'scheduled' | 'running' | 'cancelling' | 'paused';
   /** When the newest attempt began; milliseconds since the epoch. */
   startedAt?: number;
+  /** When its tool began, where that was before its attempt, once a heartbeat has said so. */
+  startedEarlyAt?: number;
   /** Why the attempt before this one failed. */
   lastFailure?: string;
 }
@@ -50,12 +53,26 @@ export async function pendingActivities(
     state: STATES[activity.state ?? 0] ?? 'scheduled',
     ...defined({
       startedAt: optionalTsToMs(activity.lastStartedTime),
+      startedEarlyAt: await earlyStartOf(activity, converter),
       lastFailure: await messageOf(activity.lastFailure, converter),
     }),
   }));
   return await Promise.all(pending);
 }
 
+async function earlyStartOf(
+  { activityType, attempt, heartbeatDetails }: Activity,
+  converter: LoadedDataConverter,
+): Promise<number | undefined> {
+  // An early run is joined by a first attempt only, and a partial reply is read elsewhere.
+  if (attempt !== 1 || activityType?.name === CALL_MODEL) return undefined;
+  const details = await decodeArrayFromPayloads(converter, heartbeatDetails?.payloads).catch(
+    () => undefined,
+  );
+  return heartbeatRecord(details)?.startedEarlyAt;
+}
+
+type Activity = NonNullable<RawDescription['pendingActivities']>[number];
 type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
 
 /** In clear text, also where the failure is encrypted and this client has the codecs. */

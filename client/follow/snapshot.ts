@@ -35,7 +35,10 @@ export interface ActivitySnapshot {
   start?: number;
   /** Milliseconds since the epoch. */
   end?: number;
-  /** Of a call that has ended: its tool began while the reply was still coming, at `start`. */
+  /**
+   * Its tool began while the reply was still coming, at `start`. While a call runs, its first heartbeat says
+   * so, about a second after the activity has begun.
+   */
   startedEarly?: true;
   /** Why it did not succeed, why its last attempt failed, or what it waits for. */
   message?: string;

@@ -22,7 +22,6 @@ describe.concurrent('plait setup', () => {
         `Search attributes of namespace ${namespace.name} at ${inject('temporalAddress')}:`,
         '  PlaitAgent       Keyword  already exists',
         '  PlaitUser        Keyword  registered',
-        '  PlaitStatus      Keyword  registered',
         '  PlaitStopReason  Keyword  registered',
         '',
       ].join('\n'),
@@ -32,11 +31,11 @@ describe.concurrent('plait setup', () => {
     const { customAttributes } = await operatorService.listSearchAttributes({
       namespace: namespace.name,
     });
-    expect(Object.keys(customAttributes)).toHaveLength(5);
+    expect(Object.keys(customAttributes)).toHaveLength(4);
 
     const second = await setup(namespace.name);
     expect(second.stdout).not.toMatch(/ registered\n/);
-    expect(second.stdout.match(/already exists\n/g)).toHaveLength(4);
+    expect(second.stdout.match(/already exists\n/g)).toHaveLength(3);
     expect(second.code).toBe(0);
   });
 

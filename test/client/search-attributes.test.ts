@@ -210,6 +210,16 @@ describe.each([
     await expect(listed(agents, { stopReason: 'cancelled' })).rejects.toThrow(
       SearchAttributesMissingError,
     );
+    // What a session is doing needs none.
+    await (await agents.openSession(agent, 'desk').send('go')).result();
+    await expect
+      .poll(async () => {
+        const ids = [];
+        for await (const { sessionId } of agents.listSessions({ status: 'idle' }))
+          ids.push(sessionId);
+        return ids;
+      })
+      .toEqual(['desk']);
     await expect(listed(agents, { stopReason: 'cancelled' })).rejects.toThrow(/Run `plait setup`/);
   });
 });

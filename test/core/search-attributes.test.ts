@@ -20,9 +20,7 @@ describe('search attributes', () => {
     expect(values(sessionAttributes({ agent: 'support' }))).toEqual({
       PlaitAgent: 'support',
       PlaitStopReason: 'none',
-      PlaitStatus: 'idle',
     });
-    expect(values(sessionAttributes({ agent: 'support' }, 'busy'))['PlaitStatus']).toBe('busy');
     expect(values(stopAttributes('cancelled'))).toEqual({ PlaitStopReason: 'cancelled' });
   });
 

@@ -25,7 +25,7 @@ export async function scheduleMorningReport(client: Client, scheduleId = 'mornin
       typedSearchAttributes: [
         { key: keyword('PlaitAgent'), value: 'support' },
         { key: keyword('PlaitUser'), value: 'morning-report' },
-        { key: keyword('PlaitStopReason'), value: 'none' }, // the turn sets it when it ends
+        { key: keyword('PlaitStopReason'), value: 'end_turn' }, // the turn changes it if it ends otherwise
       ],
     },
   });

@@ -147,7 +147,7 @@ describe('the worker of a team', () => {
         end: new Date('2026-11-25T00:00:00Z'),
         overlap: ScheduleOverlapPolicy.ALLOW_ALL,
       });
-      const query = `TemporalScheduledById = '${scheduleId}' AND PlaitStopReason = 'end_turn'`;
+      const query = `TemporalScheduledById = '${scheduleId}' AND ExecutionStatus = 'Completed' AND PlaitStopReason = 'end_turn'`;
       await until(
         () => client.workflow.count(query),
         ({ count }) => count === 2,

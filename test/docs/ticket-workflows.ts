@@ -34,7 +34,7 @@ export async function answerTicket(customer: string, question: string): Promise<
       typedSearchAttributes: [
         { key: keyword('PlaitAgent'), value: 'support' },
         { key: keyword('PlaitUser'), value: customer },
-        { key: keyword('PlaitStopReason'), value: 'none' }, // the turn sets it when it ends
+        { key: keyword('PlaitStopReason'), value: 'end_turn' }, // the turn changes it if it ends otherwise
       ],
     });
     const text = result.stopReason === 'end_turn' ? result.text : 'A person will answer you.';

@@ -164,7 +164,6 @@ describe('startTemporalServer', () => {
       const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
       expect(Object.keys(customAttributes).toSorted()).toEqual([
         'PlaitAgent',
-        'PlaitStatus',
         'PlaitStopReason',
         'PlaitUser',
       ]);

@@ -139,10 +139,11 @@ async function busy() {
     agents: [agent],
     script: script(conversation('work', [callTools({ wait: {} }), say('Worked.')]), echo),
   });
-  const session = plait.agents.openSession(agent, newId());
+  const user = `ana's "desk" ${randomUUID()}`;
+  const session = plait.agents.openSession(agent, newId(), { user });
   const turn = await session.send('work');
   await running;
-  return { plait, session, turn, log, release: () => gate.emit('release') };
+  return { plait, agent, session, user, turn, log, release: () => gate.emit('release') };
 }
 
 describe('a message that is sent while a turn runs', () => {
@@ -245,28 +246,36 @@ test('a session with a storage keeps its conversation there, and a client can re
 });
 
 test('sessions are found by agent, user and what they do, and their turns too', async () => {
-  const agent = agentWith([]);
-  await using plait = await startPlait({ agents: [agent], script: echo });
-  const user = `ana's "desk" ${randomUUID()}`;
-  const [one, two] = [newId(), newId()];
+  const { plait, agent, session: working, user, release } = await busy();
+  await using _ = plait;
+  const [one, two, three] = [newId(), newId(), working.sessionId];
   await (await plait.agents.openSession(agent, one, { user }).send('hello')).result();
   await (await plait.agents.openSession(agent, two, { user }).send('hello')).result();
   await plait.agents.getSession(two).close();
 
-  const idsOf = async (options: ListSessionsOptions) => {
-    const ids = [];
-    for await (const { sessionId } of plait.agents.listSessions({ user, ...options })) {
-      ids.push(sessionId);
+  const found = async (options: ListSessionsOptions) => {
+    const statuses: Record<string, string> = {};
+    for await (const session of plait.agents.listSessions({ user, ...options })) {
+      statuses[session.sessionId] = session.status;
     }
-    return ids;
+    return statuses;
   };
-  await expect.poll(() => idsOf({ status: 'closed' })).toEqual([two]);
-  expect(await idsOf({ status: 'idle', agent: 'tester' })).toEqual([one]);
-  expect((await idsOf({})).toSorted()).toEqual([one, two].toSorted());
-  expect(await idsOf({ agent: 'other' })).toEqual([]);
+  const all = { [one]: 'idle', [two]: 'closed', [three]: 'busy' };
+  await expect.poll(() => found({})).toEqual(all);
+  expect(await found({ status: 'idle', agent: 'tester' })).toEqual({ [one]: 'idle' });
+  expect(await found({ status: 'busy' })).toEqual({ [three]: 'busy' });
+  expect(await found({ status: 'closed' })).toEqual({ [two]: 'closed' });
+  expect(await found({ agent: 'other' })).toEqual({});
   const turns = [];
   for await (const { turnId } of plait.agents.listTurns({ user, stopReason: 'end_turn' })) {
     turns.push(turnId);
   }
   expect(turns.toSorted()).toEqual([`${one}.turn-1`, `${two}.turn-1`].toSorted());
+
+  release();
+  await expect.poll(() => found({})).toEqual({ ...all, [three]: 'idle' });
+  // Each would be an Action.
+  const { events } = await working.workflow.fetchHistory();
+  const upserts = events?.filter((e) => e.upsertWorkflowSearchAttributesEventAttributes);
+  expect(upserts).toEqual([]);
 });

@@ -1,12 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { Runtime } from '@temporalio/worker';
 import type { ActivityExecuteInput } from '@temporalio/worker';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import { z } from 'zod';
 import type { TurnSnapshot } from '../../client/index.ts';
 import type { Tool, ToolContext } from '../../index.ts';
+import { defineTool } from '../../index.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
-import { callTools, paced, say } from '../../testing/replies.ts';
+import { callTools, paced, reply, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
@@ -108,8 +111,10 @@ test('a slow call that outlives the reply runs once, under the limits of its act
 test('a call that fails early is forgotten: its activity runs the tool as its first attempt', async () => {
   const failed = latch();
   const attempts: number[] = [];
-  const look = reader('look', (_, { attempt }) => {
+  const info = vi.spyOn(Runtime.instance().logger, 'info');
+  const look = reader('look', (_, { attempt, log }) => {
     attempts.push(attempt);
+    log.info('looking');
     if (attempts.length > 1) return 'seen';
     failed.open();
     throw new Error('not yet');
@@ -121,6 +126,19 @@ test('a call that fails early is forgotten: its activity runs the tool as its fi
   expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
   expect(calls[0]).not.toHaveProperty('startedEarly');
   expect(attempts).toEqual([1, 1]);
+  // What both write to the log says the same of the call.
+  const logged = info.mock.calls.filter(([text]) => text === 'looking').map(([, about]) => about);
+  info.mockRestore();
+  expect(logged).toHaveLength(2);
+  const [early, ordinary] = logged;
+  expect(early).not.toHaveProperty('taskToken');
+  expect({ ...ordinary, taskToken: undefined }).toEqual(early);
+  expect(early).toMatchObject({
+    workflowId: turn.turnId,
+    activityId: calls[0]?.id,
+    activityType: 'look',
+    attempt: 1,
+  });
 });
 
 test("the early run is outside of the model request's activity, so a tool that needs one runs in its own", async () => {
@@ -164,7 +182,9 @@ test('a call that leaves its completion to others does so in its activity', asyn
 test('heartbeats before the join are kept, and sent when the activity has begun', async () => {
   const began = latch();
   const goOn = latch();
+  let start = 0;
   const look = reader('look', async (_, ctx) => {
+    start = Date.now();
     ctx.heartbeat({ page: 7 });
     began.open();
     await goOn.opened;
@@ -173,6 +193,14 @@ test('heartbeats before the join are kept, and sent when the activity has begun'
   const { plait, turn } = await turnWith([look], { look: {} }, () => began.opened);
   await using _ = plait;
   await untilRecorded(turn, '"page":7');
+  // Whoever watches learns with the heartbeat that the tool began before its activity.
+  for await (const { rounds } of turn.watch()) {
+    const [call] = rounds[0]?.calls ?? [];
+    if (call?.startedEarly !== true) continue;
+    expect(call.state).toBe('running');
+    expect(call.start).toBeLessThanOrEqual(start);
+    break;
+  }
   goOn.open();
 
   expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
@@ -250,6 +278,108 @@ test('what would wait, or may change something, waits for the whole reply', asyn
   expect(result.calls.filter(({ outcome }) => outcome !== 'succeeded')).toMatchObject([
     { name: 'no_such_tool' },
   ]);
+});
+
+test('a call by code, an action of a toolset and a call with an invalid input wait for the whole reply', async () => {
+  const CODE = 'code_execution_20260120' as const;
+  const early: string[] = [];
+  const direct = latch();
+  let whole = false;
+  const run = (name: string) => (input: Record<string, unknown>) => {
+    if (!whole) early.push(name);
+    if (input['last'] === true) direct.open();
+    return name;
+  };
+  const tools = [
+    reader('look', run('look'), { allowedCallers: ['direct', CODE] }),
+    reader('browser', run('browser')),
+    defineTool({
+      name: 'checked',
+      description: 'Checks.',
+      inputSchema: z.object({ path: z.string() }),
+      annotations: { readOnlyHint: true },
+      run: run('checked'),
+    }),
+  ];
+  const agent = agentWith(tools, {
+    early: true,
+    serverTools: [{ type: CODE, name: 'code_execution' }, { type: 'browser_toolset_20260801' }],
+  });
+  const code = { type: CODE, tool_id: 'srvtoolu_code' };
+  const asked = reply(
+    { content: [{ type: 'tool_use', name: 'look', input: {}, caller: code }] },
+    { content: [{ type: 'tool_use', name: 'click', input: {}, toolset_name: 'browser' }] },
+    callTools([
+      ['checked', { path: 7 }],
+      ['look', { last: true }],
+    ]),
+  );
+  const afterBlock = async (index: number) => {
+    if (index < 3) return;
+    await direct.opened;
+    whole = true;
+  };
+  const container = { id: 'container_1', expires_at: new Date(Date.now() + 600_000).toISOString() };
+  const script = conversation('go', [{ ...paced({ afterBlock }, asked), container }, say('Done.')]);
+  await using plait = await startPlait({ agents: [agent], script });
+
+  const { calls } = await plait.agents.execute(agent, 'go');
+  expect(early).toEqual(['look']);
+  expect(calls.map(({ name, outcome }) => [name, outcome])).toEqual([
+    ['look', 'succeeded'],
+    ['browser', 'succeeded'],
+    ['checked', 'failed'],
+    ['look', 'succeeded'],
+  ]);
+});
+
+test('no more than 32 calls of a reply start early', async () => {
+  const full = latch();
+  let whole = false;
+  let early = 0;
+  const look = reader('look', () => {
+    if (!whole) early += 1;
+    if (early === 32) full.open();
+    return 'seen';
+  });
+  const calls = Array.from({ length: 34 }, (_, id) => ['look', { id }] as const);
+  const { plait, turn } = await turnWith([look], calls, async (index) => {
+    if (index < 33) return;
+    await full.opened;
+    whole = true;
+  });
+  await using _ = plait;
+
+  expect((await turn.result()).calls.filter((call) => call.startedEarly)).toHaveLength(32);
+  expect(early).toBe(32);
+});
+
+test('a tool whose time is up while the reply comes is stopped, and its activity runs it anew', async () => {
+  const stopped = latch();
+  const reasons: unknown[] = [];
+  const keys: string[] = [];
+  const look = reader(
+    'look',
+    async (_, { signal, idempotencyKey }) => {
+      keys.push(idempotencyKey);
+      if (keys.length > 1) return 'seen';
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve());
+      });
+      reasons.push(signal.reason);
+      stopped.open();
+      throw signal.reason;
+    },
+    { activity: { startToCloseTimeout: '1s' } },
+  );
+  const { plait, turn } = await turnWith([look], { look: {} }, () => stopped.opened);
+  await using _ = plait;
+
+  expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
+  expect(reasons).toMatchObject([{ message: 'startToCloseTimeout' }]);
+  // Both runs are of one call.
+  expect(keys).toHaveLength(2);
+  expect(keys[0]).toBe(keys[1]);
 });
 
 test.each([

@@ -61,6 +61,24 @@ describe('an early run is found', () => {
     expect(early.isEmpty).toBe(true);
   });
 
+  test('and then its log names the call that joined it', () => {
+    const { early } = runs();
+    const logged: unknown[] = [];
+    const log = new DefaultLogger('INFO', ({ meta }) => logged.push(meta));
+    const run = early.start(call, { ...options, log }, heeds);
+    run?.log.info('looking');
+    run?.take('toolu_2');
+    run?.log.info('looking');
+
+    expect(logged).toEqual(
+      ['toolu_1', 'toolu_2'].map((activityId) => ({
+        activityId,
+        activityType: 'look',
+        attempt: 1,
+      })),
+    );
+  });
+
   test('also when the call is asked for again, and the tool does not run again', () => {
     const { early } = runs();
     const tool = vi.fn(heeds);

@@ -273,6 +273,8 @@ describe('a turn that runs', () => {
       start: 1_300,
       message: 'refused',
     });
+    const early = turnSnapshot('t', events, [{ ...running, startedEarlyAt: 1_250 }]);
+    expect(callOf(early, 'a')).toMatchObject({ start: 1_250, startedEarly: true });
     const paused = { id: 'b', type: 'b', attempt: 2, state: 'paused' } as const;
     expect(statesOf(events, [paused])).toEqual([['succeeded', 'scheduled', 'paused']]);
   });
