@@ -61,6 +61,14 @@ export function isNotGenerator(value: unknown): boolean {
 export const NOT_A_GENERATOR =
   'must not be a generator function, whose body would never run; use a function that returns a value or a promise';
 
+/** For `refine`: whether it can be called. A class needs `new`: its `prototype` cannot be replaced. */
+export function isNotClass(value: unknown): boolean {
+  if (typeof value !== 'function') return true;
+  return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable !== false;
+}
+
+export const NOT_A_CLASS = 'must not be a class, which needs new; use a function';
+
 /** For `refine`: whether it can be a part of a request. */
 export function isJson(value: unknown): boolean {
   try {

@@ -18,7 +18,9 @@ import {
   duration,
   halfProblems,
   isJson,
+  isNotClass,
   isNotGenerator,
+  NOT_A_CLASS,
   NOT_A_GENERATOR,
   queueName,
   someText,
@@ -309,6 +311,7 @@ const agentOptions = z.strictObject({
       'must be a function',
     )
     .refine(isNotGenerator, NOT_A_GENERATOR)
+    .refine(isNotClass, NOT_A_CLASS)
     .optional(),
   contextSchema: z.custom<z.core.$ZodType>(isZod, 'must be a zod 4 schema').optional(),
   compaction: z

@@ -14,7 +14,9 @@ import {
   declaring,
   duration,
   halfProblems,
+  isNotClass,
   isNotGenerator,
+  NOT_A_CLASS,
   NOT_A_GENERATOR,
   queueName,
   someOf,
@@ -315,6 +317,7 @@ const toolOptions = z.strictObject({
       'must be "always", "never" or a function of the input',
     )
     .refine(isNotGenerator, NOT_A_GENERATOR)
+    .refine(isNotClass, NOT_A_CLASS)
     .default('never'),
   approvalTimeout: duration.optional(),
   startCallsEarly: z.boolean().optional(),
@@ -330,7 +333,8 @@ const toolOptions = z.strictObject({
   ).optional(),
   run: z
     .custom<Tool['run']>((value) => typeof value === 'function', 'must be a function')
-    .refine(isNotGenerator, NOT_A_GENERATOR),
+    .refine(isNotGenerator, NOT_A_GENERATOR)
+    .refine(isNotClass, NOT_A_CLASS),
 });
 
 /**

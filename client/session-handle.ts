@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_KEY_LIMIT } from '../core/names.ts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
@@ -46,7 +47,7 @@ import { aboutServer } from './temporal-errors.ts';
 import type { HandleOptions } from './turn-handle.ts';
 import { TurnHandle } from './turn-handle.ts';
 
-/** The id of an Update may have as many characters as a workflow id. The session checks the key. */
+/** The id of an Update may have as many characters as a workflow id. */
 const MAX_ID = 200;
 
 /** How long a session may take to notice that its turn has ended. */
@@ -214,7 +215,7 @@ export class SessionHandle<Output = unknown> {
 function sendProblem(input: unknown, options: SendOptions): string | undefined {
   return (
     recordProblem('options', options) ??
-    optionalTextProblem('idempotencyKey', options.idempotencyKey) ??
+    optionalTextProblem('idempotencyKey', options.idempotencyKey, IDEMPOTENCY_KEY_LIMIT) ??
     jsonProblem('input', input) ??
     findInputProblem(input)
   );

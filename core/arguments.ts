@@ -27,8 +27,12 @@ export function functionProblem(name: string, value: unknown): string | undefine
 }
 
 /** A text that may be left out. */
-export function optionalTextProblem(name: string, value: unknown): string | undefined {
-  return value === undefined ? undefined : textProblem(name, value);
+export function optionalTextProblem(
+  name: string,
+  value: unknown,
+  limit = NAME_LIMIT,
+): string | undefined {
+  return value === undefined ? undefined : textProblem(name, value, limit);
 }
 
 /** Why JSON would not say what the value says, or `undefined`. */

@@ -37,6 +37,9 @@ export const TOOL_USE_ID_LIMIT = 200;
 /** Of a workflow id, in bytes of UTF-8: the server's own limit, where nobody has changed it. */
 export const WORKFLOW_ID_LIMIT = 1_000;
 
+/** Of the key that names a message to a session, in characters. */
+export const IDEMPOTENCY_KEY_LIMIT = 200;
+
 /** Behind the id of a session, in the ids of its turns: `.turn-1234567`. */
 const TURN_SUFFIX_LIMIT = 20;
 

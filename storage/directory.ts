@@ -101,7 +101,7 @@ export function directoryStorage(directory: string): PlaitStorage {
     try {
       return await readFile(pathOf(key), { signal });
     } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw error;
+      if (!hasCode(error, 'ENOENT')) throw aboutFile(root, error);
       const problem = await findProblem();
       if (problem === undefined) return undefined;
       throw new StorageUnavailableError(`Cannot read ${pathOf(key)}. ${problem}`, { cause: error });
@@ -149,7 +149,7 @@ export function directoryStorage(directory: string): PlaitStorage {
       async put(contents, signal) {
         if (contents.length === 0) return;
         const ends = await Promise.allSettled(contents.map((content) => write(content, signal)));
-        for (const end of ends) if (end.status === 'rejected') throw end.reason;
+        for (const end of ends) if (end.status === 'rejected') throw aboutFile(root, end.reason);
         // The names of the files.
         await Promise.all([...new Set(contents.map(({ key }) => folderOf(key)))].map(sync));
         await remember();
@@ -200,6 +200,28 @@ async function sync(folder: string): Promise<void> {
   } catch (error) {
     if (!CANNOT_SYNC.some((code) => hasCode(error, code))) throw error;
   }
+}
+
+/** What to do about an error of the file system. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full: free some space, or run `plait storage gc`',
+  EDQUOT: 'the quota of the disk is used up: free some space, or run `plait storage gc`',
+  EROFS: 'the volume is read-only: mount it for writing',
+  EACCES: 'access is denied: all workers and clients must run as the user that owns its files',
+  EPERM: 'access is denied: all workers and clients must run as the user that owns its files',
+  EMFILE: 'the process has too many open files: raise its limit (ulimit -n)',
+  ENFILE: 'the machine has too many open files: raise its limit',
+  EIO: 'the disk reports an error: check it and its volume',
+};
+
+/** An error of the file system in words. Others, like an abort, stay as they are. */
+function aboutFile(root: string, error: unknown): unknown {
+  if (!(isRecord(error) && typeof error['syscall'] === 'string')) return error;
+  const code = String(error['code']);
+  const remedy = REMEDIES[code] ?? 'the file system failed: check its volume';
+  return new StorageUnavailableError(`The directory ${root} cannot be used: ${remedy} (${code})`, {
+    cause: error,
+  });
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -219,7 +219,7 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
     [
       'send key',
       (v) => agents.openSession('a', 's').send('go', { idempotencyKey: v as Any }),
-      NOT_TEXTS.filter(([, v]) => v !== undefined),
+      [...NOT_TEXTS.filter(([, v]) => v !== undefined), ['201 characters', 'k'.repeat(201)]],
     ],
     ['approve callId', (v) => turn.approve(v as Any, { by }), NOT_TEXTS],
     [

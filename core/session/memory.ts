@@ -1,3 +1,4 @@
+import { IDEMPOTENCY_KEY_LIMIT } from '../names.ts';
 import { TURN_WAS_LOST } from '../calls/texts.ts';
 import type { PinnedAgent } from '../agent-spec.ts';
 import { addSpent, NOTHING_SPENT, spentOf } from '../turn/budget.ts';
@@ -75,7 +76,6 @@ export type SendEffect =
 
 /** Keys of so many messages are remembered, for senders that did not get their answer. */
 const MAX_RECEIPTS = 500;
-const MAX_KEY = 200;
 /** More messages than anybody waits for. */
 const MAX_WAITING = 100;
 
@@ -115,8 +115,8 @@ export function rejectSend(
       `the session belongs to agent ${args.agent}, not to ${agent}. Choose another session id.`,
     );
   }
-  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY) {
-    return refused(`idempotencyKey must be a text of 1 to ${MAX_KEY} characters.`);
+  if (typeof key !== 'string' || key === '' || key.length > IDEMPOTENCY_KEY_LIMIT) {
+    return refused(`idempotencyKey must be a text of 1 to ${IDEMPOTENCY_KEY_LIMIT} characters.`);
   }
   const receipt = memory.receipts.find(([used]) => used === key);
   if (receipt !== undefined) {

@@ -175,6 +175,11 @@ describe('a declaration of an agent is invalid', () => {
       },
       'onApproval must not be a generator function, whose body would never run; use a function that returns a value or a promise; got a function',
     ],
+    [
+      'with a class as onApproval',
+      { onApproval: Map },
+      'onApproval must not be a class, which needs new; use a function; got a function',
+    ],
     ['with an empty model', { model: '' }, `${MODEL} ""`],
     [
       'with a trigger that the API does not take',

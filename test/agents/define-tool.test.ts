@@ -133,6 +133,12 @@ async function* asyncGenerator() {
 const NO_GENERATOR =
   'must not be a generator function, whose body would never run; use a function that returns a value or a promise; got a function';
 
+class Lookup {
+  readonly name = 'lookup';
+}
+
+const NO_CLASS = 'must not be a class, which needs new; use a function; got a function';
+
 describe('a declaration of a tool is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_" and "-"; got';
   const DESCRIPTION = 'description must not be blank: the model chooses tools by it; got';
@@ -199,6 +205,11 @@ describe('a declaration of a tool is invalid', () => {
     ['with a bound one', { run: generator.bind(undefined) }, `run ${NO_GENERATOR}`],
     ['with a generator as approval', { approval: generator }, `approval ${NO_GENERATOR}`],
     ['with a generator as access', { access: asyncGenerator }, `access ${NO_GENERATOR}`],
+    ['with a class as run', { run: Lookup }, `run ${NO_CLASS}`],
+    ['with a class of JavaScript', { run: Map }, `run ${NO_CLASS}`],
+    ['with a proxy of a class', { run: new Proxy(Lookup, {}) }, `run ${NO_CLASS}`],
+    ['with a class as approval', { approval: Lookup }, `approval ${NO_CLASS}`],
+    ['with a class as access', { access: Lookup }, `access ${NO_CLASS}`],
     [
       'with an option that does not exist',
       { timeout: '5s' },

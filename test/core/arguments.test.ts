@@ -28,6 +28,7 @@ describe('what a caller gives', () => {
     expect(textProblem('turnId', 'x'.repeat(1_001))).toMatch(/1 to 1000 characters; got 1001$/);
     expect(optionalTextProblem('turnId', undefined)).toBeUndefined();
     expect(optionalTextProblem('turnId', 5)).toBe('turnId must be a text; got 5');
+    expect(optionalTextProblem('key', 'abc', 2)).toBe('key must have 1 to 2 characters; got 3');
     expect(jsonProblem('input', { a: [1] })).toBeUndefined();
     expect(jsonProblem('input', { a: [1n] })).toMatch(/^input must be JSON: .*BigInt/);
     expect(jsonProblem('input', { toJSON: thrower })).toBe('input must be JSON: no');

@@ -190,7 +190,7 @@ describe('a write that fails', () => {
     await mkdir(join(path, 'in the way'), { recursive: true });
 
     await expect(storage.store({}, [payload('a'), payload('b')])).rejects.toThrow(
-      /EISDIR|ENOTEMPTY/,
+      /cannot be used: the file system failed: check its volume \((EISDIR|ENOTEMPTY)\)$/,
     );
 
     expect((await filesIn(directory)).filter((file) => file.includes('.'))).toEqual([]);
@@ -206,7 +206,10 @@ describe('a write that fails', () => {
     const [small] = await storage.store({}, [payload('small')]);
 
     for (const letter of ['a', 'b', 'c']) {
-      await expect(storage.store({}, [payload(letter.repeat(80_000))])).rejects.toThrow('ENOSPC');
+      await expect(storage.store({}, [payload(letter.repeat(80_000))])).rejects.toMatchObject({
+        name: 'StorageUnavailableError',
+        message: `The directory ${full} cannot be used: the disk is full: free some space, or run \`plait storage gc\` (ENOSPC)`,
+      });
     }
 
     expect(await filesIn(full)).toHaveLength(1);
