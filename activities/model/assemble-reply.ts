@@ -10,6 +10,7 @@ import type { WithExactTexts } from '../../core/conversation/exact-json.ts';
 import {
   EXACT_FIELD,
   exactText,
+  hasMoreValues,
   isNestedDeeper,
   MAX_NESTING,
   memberTexts,
@@ -72,8 +73,12 @@ export interface ReplyAssembly {
   finish(requestId: string | null): ModelReply;
 }
 
-/** More than any model writes, in characters. Reading it takes time in which the worker does nothing else. */
-const MAX_INPUT = 4_000_000;
+/**
+ * More than any model writes, since a reply has 128,000 tokens at most: in characters, and in values of its
+ * JSON. Reading and checking it takes time in which the worker does nothing else.
+ */
+const MAX_INPUT = 1_000_000;
+const MAX_VALUES = 100_000;
 /** More blocks than any reply has. */
 const MAX_BLOCKS = 10_000;
 
@@ -349,6 +354,9 @@ function setInput(block: ReplyBlock, json: string): string | undefined {
     input = JSON.parse(json);
   } catch {
     return `${inputOf(block)} is not valid JSON: ${beginningOf(json)}`;
+  }
+  if (hasMoreValues(input, MAX_VALUES)) {
+    return `${inputOf(block)} has more than ${MAX_VALUES} values: ${beginningOf(json)}`;
   }
   if (isNestedDeeper(input)) {
     return `${inputOf(block)} is nested more than ${MAX_NESTING} deep: ${beginningOf(json)}`;

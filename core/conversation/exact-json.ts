@@ -34,6 +34,18 @@ export function isNestedDeeper(value: unknown, limit: number = MAX_NESTING): boo
   return false;
 }
 
+/** Whether it holds more values than that, itself included. */
+export function hasMoreValues(value: unknown, limit: number): boolean {
+  const open: unknown[] = [value];
+  for (let seen = 1; open.length > 0; seen += 1) {
+    if (seen > limit) return true;
+    const one = open.pop();
+    if (typeof one !== 'object' || one === null) continue;
+    for (const inner of Object.values(one)) open.push(inner);
+  }
+  return false;
+}
+
 /**
  * The same JSON without spaces between its tokens, each token as `JSON.stringify` writes it, except that
  * numbers and the order of keys stay as they are. It equals `JSON.stringify(JSON.parse(text))` exactly

@@ -101,6 +101,8 @@ test("Plait's own field means nothing where it comes from outside", () => {
   ).toEqual([{ type: 'future', input: { a: 1 } }]);
 });
 
+const rows = (count: number) => `[${Array.from({ length: count }, () => '{}').join()}]`;
+
 describe('a reply cannot be used', () => {
   const deep = `${'['.repeat(5_000)}1.0${']'.repeat(5_000)}`;
 
@@ -116,7 +118,14 @@ describe('a reply cannot be used', () => {
     const piece = 'x'.repeat(1_000_000);
 
     expect(() => called(...Array.from({ length: 5 }, () => piece))).toThrow(
-      'the input of get_orders (toolu_1) is longer than 4000000 characters',
+      'the input of get_orders (toolu_1) is longer than 1000000 characters',
+    );
+  });
+
+  test('where an input has more values than any model writes', () => {
+    expect(() => called(rows(99_999))).not.toThrow();
+    expect(() => called(rows(100_000))).toThrow(
+      'the input of get_orders (toolu_1) has more than 100000 values: [{},{}',
     );
   });
 

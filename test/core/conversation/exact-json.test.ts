@@ -5,6 +5,7 @@ import {
   exactText,
   findInexact,
   inexactOf,
+  hasMoreValues,
   isNestedDeeper,
   memberTexts,
   trustedTexts,
@@ -187,6 +188,16 @@ describe('nesting', () => {
     expect(isNestedDeeper([[1], { a: { b: [] } }], 3)).toBe(true);
     expect(isNestedDeeper('text')).toBe(false);
     expect(isNestedDeeper(null)).toBe(false);
+  });
+
+  test.for([
+    ['a number', 7, 1],
+    ['an empty list', [], 1],
+    ['a list', [1, null, 'a'], 4],
+    ['an object in a list', [{ a: { b: [] } }], 4],
+  ] as const)('values are counted: %s', ([, value, count]) => {
+    expect(hasMoreValues(value, count)).toBe(false);
+    expect(hasMoreValues(value, count - 1)).toBe(true);
   });
 });
 
