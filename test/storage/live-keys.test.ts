@@ -282,7 +282,9 @@ describe('a payload that cannot be read', () => {
     const ignoring = (...ignoreUnreadable: string[]) =>
       keysIn(client, { ignoreUnreadable, onUnreadable: (one) => left.push(one) });
 
-    await expect(ignoring()).rejects.toThrow('of type "Moved" in namespace');
+    // Both are read at once, so without a list of types either may be the first to fail.
+    await expect(ignoring()).rejects.toThrow(/of type "(Moved|Nightly)" in namespace/);
+    await expect(ignoring('Nightly')).rejects.toThrow('of type "Moved" in namespace');
     await expect(ignoring('Moved')).rejects.toThrow(`schedule ${scheduleId} of type "Nightly"`);
     left.length = 0;
     await ignoring('Moved', 'Nightly');
