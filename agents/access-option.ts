@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Access, AccessKeys } from '../core/calls/order.ts';
 import { canonicalJson, defined, isRecord } from '../core/json.ts';
-import { isNotClass, isNotGenerator, NOT_A_CLASS, NOT_A_GENERATOR } from './check-options.ts';
+import { callable } from './check-options.ts';
 import { inTime } from './in-time.ts';
 
 /**
@@ -40,13 +40,12 @@ export type DeclaredAccess =
 export type Key = Readonly<Record<string, unknown>>;
 
 /** `fieldProblems` checks the rest, which needs the tool's schema. */
-export const accessOption = z
-  .custom<AccessOption>(
+export const accessOption = callable(
+  z.custom<AccessOption>(
     (value) => value === 'exclusive' || typeof value === 'function' || isFieldsByUse(value),
     'must be "exclusive", { reads, writes } with names of fields, or a function',
-  )
-  .refine(isNotGenerator, NOT_A_GENERATOR)
-  .refine(isNotClass, NOT_A_CLASS);
+  ),
+);
 
 function isFieldsByUse(value: unknown): boolean {
   return isKeysByUse(value) && Object.values(value).every(isFields);

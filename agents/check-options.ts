@@ -53,21 +53,26 @@ export function someOf<Item extends z.ZodType>(item: Item) {
   return z.array(item).min(1, `must not be empty: ${LEAVE_OUT}`);
 }
 
-/** For `refine`: whether calling the value runs it. Calling a generator function makes a generator. */
-export function isNotGenerator(value: unknown): boolean {
+/** An option that is a function, or may be: calling it must run it. */
+export function callable<Option extends z.ZodType>(option: Option) {
+  return option
+    .refine(
+      isNotGenerator,
+      'must not be a generator function, whose body would never run; use a function that returns a value or a promise',
+    )
+    .refine(isNotClass, 'must not be a class, which needs new; use a function');
+}
+
+/** Calling a generator function makes a generator. */
+function isNotGenerator(value: unknown): boolean {
   return typeof value !== 'function' || !/Generator/.test(Object.prototype.toString.call(value));
 }
 
-export const NOT_A_GENERATOR =
-  'must not be a generator function, whose body would never run; use a function that returns a value or a promise';
-
-/** For `refine`: whether it can be called. A class needs `new`: its `prototype` cannot be replaced. */
-export function isNotClass(value: unknown): boolean {
+/** A class needs `new`. Its `prototype` cannot be replaced. */
+function isNotClass(value: unknown): boolean {
   if (typeof value !== 'function') return true;
   return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable !== false;
 }
-
-export const NOT_A_CLASS = 'must not be a class, which needs new; use a function';
 
 /** For `refine`: whether it can be a part of a request. */
 export function isJson(value: unknown): boolean {

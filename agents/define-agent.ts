@@ -13,15 +13,12 @@ import type { Prices } from '../core/turn/prices.ts';
 import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { Duration } from './check-options.ts';
 import {
+  callable,
   checkOptions,
   declaring,
   duration,
   halfProblems,
   isJson,
-  isNotClass,
-  isNotGenerator,
-  NOT_A_CLASS,
-  NOT_A_GENERATOR,
   queueName,
   someText,
   subjectOf,
@@ -305,14 +302,12 @@ const agentOptions = z.strictObject({
   onToolFailure: z.enum(ON_TOOL_FAILURE).default('report'),
   batchTimeout: duration.optional(),
   startCallsEarly: z.boolean().optional(),
-  onApproval: z
-    .custom<AgentDefinition['onApproval']>(
+  onApproval: callable(
+    z.custom<AgentDefinition['onApproval']>(
       (value) => typeof value === 'function',
       'must be a function',
-    )
-    .refine(isNotGenerator, NOT_A_GENERATOR)
-    .refine(isNotClass, NOT_A_CLASS)
-    .optional(),
+    ),
+  ).optional(),
   contextSchema: z.custom<z.core.$ZodType>(isZod, 'must be a zod 4 schema').optional(),
   compaction: z
     .strictObject({

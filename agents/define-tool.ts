@@ -10,14 +10,11 @@ import type { AccessOption } from './access-option.ts';
 import { accessOption, fieldProblems } from './access-option.ts';
 import type { Duration } from './check-options.ts';
 import {
+  callable,
   checkOptions,
   declaring,
   duration,
   halfProblems,
-  isNotClass,
-  isNotGenerator,
-  NOT_A_CLASS,
-  NOT_A_GENERATOR,
   queueName,
   someOf,
   someText,
@@ -311,14 +308,12 @@ const toolOptions = z.strictObject({
     .optional(),
   access: accessOption.optional(),
   concurrency: wholeNumber(1).optional(),
-  approval: z
-    .custom<Tool['approval']>(
+  approval: callable(
+    z.custom<Tool['approval']>(
       (value) => value === 'always' || value === 'never' || typeof value === 'function',
       'must be "always", "never" or a function of the input',
-    )
-    .refine(isNotGenerator, NOT_A_GENERATOR)
-    .refine(isNotClass, NOT_A_CLASS)
-    .default('never'),
+    ),
+  ).default('never'),
   approvalTimeout: duration.optional(),
   startCallsEarly: z.boolean().optional(),
   maxResultBytes: wholeNumber(1_000).default(DEFAULT_RESULT_BYTES),
@@ -331,10 +326,9 @@ const toolOptions = z.strictObject({
       'code_execution_20260521',
     ]),
   ).optional(),
-  run: z
-    .custom<Tool['run']>((value) => typeof value === 'function', 'must be a function')
-    .refine(isNotGenerator, NOT_A_GENERATOR)
-    .refine(isNotClass, NOT_A_CLASS),
+  run: callable(
+    z.custom<Tool['run']>((value) => typeof value === 'function', 'must be a function'),
+  ),
 });
 
 /**
