@@ -19,7 +19,7 @@ const MAX_ATTEMPTS = 8;
 /** How long checks may hold the process up together before everything else gets its turn. */
 const SHARE_MS = 20;
 
-/** The check did not end within its time. */
+/** It did not end within its time. */
 export class OutOfTimeError extends Error {
   override readonly name = 'OutOfTimeError' as const;
   readonly milliseconds: number;
@@ -36,7 +36,7 @@ export class OutOfTimeError extends Error {
  */
 export async function inTime<T>(check: () => T | Promise<T>): Promise<T> {
   const begun = await begin(check);
-  return begun.value instanceof Promise ? await waitFor(begun.value) : begun.value;
+  return begun.value instanceof Promise ? await within(begun.value, MAX_WAITING_MS) : begun.value;
 }
 
 let share = 0;
@@ -104,13 +104,14 @@ function isInterruption(error: unknown): boolean {
   return isRecord(error) && error['code'] === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
 
-async function waitFor<T>(value: Promise<T>): Promise<T> {
+/** Settles as the work does, or with an `OutOfTimeError`. The work goes on. */
+export async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new OutOfTimeError(MAX_WAITING_MS)), MAX_WAITING_MS);
+    timer = setTimeout(() => reject(new OutOfTimeError(milliseconds)), milliseconds);
   });
   try {
-    return await Promise.race([value, late]);
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
   }

@@ -1,5 +1,5 @@
 import type { Context } from '@temporalio/activity';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../../agents/in-time.ts';
 import type { PartialReply, Reach } from '../../core/conversation/partial-reply.ts';
 import {
   partialAfter,
@@ -46,7 +46,10 @@ export function publishReplies(transport: StreamTransport): ReplyPublisher {
 
   const publish = async (activity: Context, channel: string, message: Promise<string>) => {
     try {
-      await inTime(message.then((text) => transport.publish(channel, text)));
+      await within(
+        message.then((text) => transport.publish(channel, text)),
+        PUBLISH_MS,
+      );
       if (isFailing) activity.log.info('Partial replies are published again');
       isFailing = false;
     } catch (error) {
@@ -102,20 +105,6 @@ export function publishReplies(transport: StreamTransport): ReplyPublisher {
       };
     },
   };
-}
-
-async function inTime(publishing: Promise<void>): Promise<void> {
-  const done = new AbortController();
-  const late = sleep(PUBLISH_MS, 'late', { signal: done.signal });
-  late.catch(() => undefined);
-  try {
-    if ((await Promise.race([publishing, late])) !== 'late') return;
-    throw new Error(`it took longer than ${PUBLISH_MS / 1_000} s`);
-  } finally {
-    // Nobody awaits it any more when it was late.
-    publishing.catch(() => undefined);
-    done.abort();
-  }
 }
 
 function cannotPublish(error: unknown): string {

@@ -1,3 +1,4 @@
+import { within } from '../../agents/in-time.ts';
 import { setImmediate } from 'node:timers/promises';
 import type { StoredResult } from '../../core/calls/outcome.ts';
 import {
@@ -121,7 +122,7 @@ async function withoutData(
   store: PresentOptions['store'],
 ): Promise<ToolResultContent> {
   if (largeData(content).length === 0) return content;
-  return (await inTime(store.takeOut(content))) ?? content;
+  return (await ifInTime(store.takeOut(content))) ?? content;
 }
 
 function withoutTexts(content: ToolResultContent): ToolResultContent {
@@ -135,7 +136,7 @@ async function keepRest(
 ): Promise<{ kept?: KeptText; tellRest: (leftOut: Span) => string }> {
   if (!store.hasStorage) return { tellRest: () => REST_IS_LOST };
   if (isTooLongToKeep(text)) return { tellRest: () => REST_IS_TOO_LONG };
-  const kept = await inTime(store.keep(text));
+  const kept = await ifInTime(store.keep(text));
   if (kept === undefined) return { tellRest: () => REST_WAS_NOT_KEPT };
   return { kept, tellRest: (leftOut) => readRestText(callId, leftOut) };
 }
@@ -147,18 +148,8 @@ function isTooLongToKeep(text: string): boolean {
 }
 
 /** `undefined` where it fails or takes too long. */
-async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), KEEP_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
+async function ifInTime<T>(work: Promise<T>): Promise<T | undefined> {
+  return await within(work, KEEP_TIMEOUT_MS).catch(() => undefined);
 }
 
 /** Turns what `run` returned into the content of a `tool_result`. */
