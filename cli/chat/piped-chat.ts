@@ -17,7 +17,7 @@ import { CHAT_HELP, readInput } from './chat-input.ts';
 import type { ChatView, TurnEnd } from './conversation.ts';
 import { Conversation } from './conversation.ts';
 import { endCode, endLines } from './end-lines.ts';
-import { deferred } from './deferred.ts';
+import { deferred } from '../../core/deferred.ts';
 
 export interface PipedChatOptions {
   client: Client;

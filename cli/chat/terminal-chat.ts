@@ -20,7 +20,7 @@ import { Conversation } from './conversation.ts';
 import { endLines } from './end-lines.ts';
 import { chatFrame } from './frame.ts';
 import { saidLines } from './history-lines.ts';
-import { deferred } from './deferred.ts';
+import { deferred } from '../../core/deferred.ts';
 import { LineEditor } from './line-editor.ts';
 import type { Question, WaitingRequest } from './questions.ts';
 import { PROMPTS, readAnswer, requestLines } from './questions.ts';

@@ -1,4 +1,4 @@
-import { deferred } from '../chat/deferred.ts';
+import { deferred } from '../../core/deferred.ts';
 import type { DevServer, DevServerOptions } from '../dev-server.ts';
 import type { ServeMessage } from '../dev-worker-process.ts';
 import { DevWorkerProcess } from '../dev-worker-process.ts';

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import type { ReplyPiece } from '../../core/conversation/partial-reply.ts';
 import { turnChannel } from '../../core/conversation/partial-reply.ts';
+import { deferred } from '../../core/deferred.ts';
 import { causeChain } from '../../core/failures.ts';
 import { decodePiece } from '../../transport/piece.ts';
 import type { StreamTransport } from '../../transport/stream-transport.ts';
@@ -54,13 +55,13 @@ export function piecesOf(
   const closing = new AbortController();
   const { signal } = closing;
   let waiting: string[] = [];
-  let wake = newWake();
+  let arrived = deferred<void>();
   let isAsked = false;
 
   const onMessage = (message: string): void => {
     if (waiting.length >= MOST_WAITING) waiting = [];
     waiting.push(message);
-    wake.up();
+    arrived.resolve();
   };
 
   const subscribed = async (): Promise<() => Promise<void> | void> => {
@@ -98,29 +99,15 @@ export function piecesOf(
       // The stream has ended by then.
       unsubscribing.catch(() => undefined);
     },
-    arrival: () => wake.promise,
+    arrival: () => arrived.promise,
     async take() {
       const messages = waiting;
       waiting = [];
-      wake = newWake();
+      arrived = deferred();
       return (await Promise.all(messages.map(readable))).flat();
     },
     close: () => closing.abort(),
   };
-}
-
-/** `up` fulfils the promise. */
-interface Wake {
-  promise: Promise<void>;
-  up: () => void;
-}
-
-function newWake(): Wake {
-  const wake = {} as Wake;
-  wake.promise = new Promise((resolve) => {
-    wake.up = resolve;
-  });
-  return wake;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
