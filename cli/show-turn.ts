@@ -37,23 +37,18 @@ async function drawTurn(
 ): Promise<TurnSnapshot | undefined> {
   const update = createLogUpdate(out);
   let latest: TurnSnapshot | undefined;
-  let { text } = partial;
-  const draw = (): void => {
+  const draw = (text: string): void => {
     if (latest === undefined) return;
     const below = partialLines(text, { columns: out.columns ?? DEFAULT_COLUMNS, style });
     update([treeText(latest, out.columns, style), ...below].join('\n'));
   };
   // Between two snapshots only the clock and the text move.
-  const frames = setInterval(() => {
-    ({ text } = partial);
-    draw();
-  }, FRAME_MS);
+  const frames = setInterval(() => draw(partial.text), FRAME_MS);
   try {
-    for await (latest of snapshots) draw();
+    for await (latest of snapshots) draw(partial.text);
   } finally {
     clearInterval(frames);
-    text = '';
-    draw();
+    draw('');
     update.done();
   }
   return latest;

@@ -1,4 +1,3 @@
-import { IDEMPOTENCY_KEY_LIMIT } from '../core/names.ts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
@@ -8,6 +7,7 @@ import type { Message } from '../core/conversation/messages.ts';
 import { messageCount } from '../core/conversation/transcript.ts';
 import { fingerprint } from '../core/fingerprint.ts';
 import { defined, shorten } from '../core/json.ts';
+import { IDEMPOTENCY_KEY_LIMIT } from '../core/names.ts';
 import type {
   Close,
   SendReceipt,

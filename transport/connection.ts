@@ -1,4 +1,5 @@
-interface Refable {
+/** Keeps the process alive, or does not. */
+export interface Refable {
   ref: () => void;
   unref: () => void;
 }

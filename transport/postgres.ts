@@ -5,6 +5,7 @@ import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
 import { Opened } from '../storage/opened.ts';
 import { NOT_POSTGRES, postgresLocation } from '../storage/url.ts';
+import type { Refable } from './connection.ts';
 import { IdleConnection } from './connection.ts';
 import { InvalidTransportError, TransportUnavailableError } from './errors.ts';
 import { FrameJoiner, framesOf } from './frames.ts';
@@ -19,11 +20,7 @@ export interface PostgresTransportOptions {
   connectionString?: string;
 }
 
-/** Methods of the client that its types lack. */
-interface Refable {
-  ref(): void;
-  unref(): void;
-}
+/** The types of `pg` lack these methods. */
 type PostgresConnection = IdleConnection<Client & Refable>;
 
 /** Limits for opening a connection, and for one statement. */

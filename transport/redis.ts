@@ -2,6 +2,7 @@ import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { optionalPackage } from '../storage/optional-package.ts';
 import { Opened } from '../storage/opened.ts';
 import { locationOf, unambiguousUrl } from '../storage/url.ts';
+import type { Refable } from './connection.ts';
 import { IdleConnection } from './connection.ts';
 import { InvalidTransportError, TransportUnavailableError } from './errors.ts';
 import type { PlaitStreamTransport } from './stream-transport.ts';
@@ -15,10 +16,8 @@ export interface RedisTransportOptions {
 }
 
 /** The part of the package's client that is used. */
-interface Client {
+interface Client extends Refable {
   readonly isReady: boolean;
-  ref(): void;
-  unref(): void;
   ping(): Promise<unknown>;
   publish(channel: string, message: string): Promise<unknown>;
   subscribe(channel: string, listener: (message: string) => void): Promise<void>;

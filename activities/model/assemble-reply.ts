@@ -355,7 +355,8 @@ function setInput(block: ReplyBlock, json: string): string | undefined {
   } catch {
     return `${inputOf(block)} is not valid JSON: ${beginningOf(json)}`;
   }
-  if (hasMoreValues(input, MAX_VALUES)) {
+  // With its comma a value takes two characters, so shorter texts need not be counted.
+  if (json.length > 2 * MAX_VALUES && hasMoreValues(input, MAX_VALUES)) {
     return `${inputOf(block)} has more than ${MAX_VALUES} values: ${beginningOf(json)}`;
   }
   if (isNestedDeeper(input)) {
