@@ -67,7 +67,7 @@ export interface AgentClientOptions {
   storage?: StorageDriver;
   /**
    * The stream transport of the workers, such as `openTransport(…)` of `plait/transport` returns: with it,
-   * `turn.stream()` has the text of a reply some milliseconds after the API has sent it. You close it.
+   * `turn.stream()` gets the text of a reply in pieces of some 20 ms each. You close it.
    * @default none: a partial reply comes with the heartbeats of its request
    */
   streamTransport?: StreamTransport;

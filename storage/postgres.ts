@@ -1,9 +1,10 @@
 import { recordProblem, rejectIf } from '../core/arguments.ts';
-import { defined, isRecord } from '../core/json.ts';
+import { isRecord } from '../core/json.ts';
 import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
 import { Opened } from './opened.ts';
 import type { PlaitStorage, StoredObject } from './plait-storage.ts';
+import { openPool } from './postgres-pool.ts';
 import { NOT_POSTGRES, postgresLocation } from './url.ts';
 
 /** The part of a `pg` connection that is used. */
@@ -38,9 +39,12 @@ export interface PostgresStorageOptions {
   schema?: string;
 }
 
-/** Limits for opening a connection, and for one statement. */
-const CONNECT_MS = 10_000;
-const STATEMENT_MS = 60_000;
+/** With limits for opening a connection, and for one statement. */
+const POOL = {
+  application_name: 'plait',
+  connectionTimeoutMillis: 10_000,
+  query_timeout: 60_000,
+};
 
 // Limits for one statement, so that neither it nor its answer grows without end.
 const BATCH_OBJECTS = 100;
@@ -61,7 +65,7 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
   rejectIf(InvalidStorageError, recordProblem('postgresStorage: the options', options));
   const table = qualifiedName(options);
   const location = locationOf(options.connectionString);
-  const own = new Opened(() => openPool(options.connectionString));
+  const own = new Opened(() => openPool(options.connectionString, POOL));
 
   /** Runs statements on one connection. An abort closes it. */
   async function run<T>(
@@ -237,22 +241,6 @@ async function onConnection<T>(
   } finally {
     done.abort();
   }
-}
-
-/** Loads `pg` only now: most programs use another storage. */
-async function openPool(connectionString: string | undefined): Promise<PostgresPool> {
-  const { default: pg } = await import('pg');
-  const pool = new pg.Pool({
-    ...defined({ connectionString }),
-    application_name: 'plait',
-    connectionTimeoutMillis: CONNECT_MS,
-    query_timeout: STATEMENT_MS,
-    // Idle connections do not keep the process alive.
-    allowExitOnIdle: true,
-  });
-  // The pool replaces an idle connection that is lost. Without a listener the error ends the process.
-  pool.on('error', () => undefined);
-  return pool;
 }
 
 function locationOf(connectionString: string | undefined): string {

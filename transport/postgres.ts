@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, Pool } from 'pg';
+import type { Client } from 'pg';
 import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
 import { Opened } from '../storage/opened.ts';
+import { openPool } from '../storage/postgres-pool.ts';
 import { NOT_POSTGRES, postgresLocation } from '../storage/url.ts';
 import type { Refable } from './connection.ts';
 import { IdleConnection } from './connection.ts';
@@ -23,9 +24,13 @@ export interface PostgresTransportOptions {
 /** The types of `pg` lack these methods. */
 type PostgresConnection = IdleConnection<Client & Refable>;
 
-/** Limits for opening a connection, and for one statement. */
-const CONNECT_MS = 5_000;
-const STATEMENT_MS = 5_000;
+/** With limits for opening a connection, and for one statement. */
+const OPTIONS = {
+  application_name: 'plait streams',
+  connectionTimeoutMillis: 5_000,
+  query_timeout: 5_000,
+  keepAlive: true,
+};
 /** For publishing. Each reply has one message on its way at most. */
 const CONNECTIONS = 2;
 /** Pause before the next attempt to open a lost connection. */
@@ -47,7 +52,7 @@ export function postgresTransport(options: PostgresTransportOptions = {}): Plait
   const location = postgresLocation(connectionString);
   if (location === undefined) throw new InvalidTransportError(NOT_POSTGRES);
   const listener = new Listener(() => connect(connectionString, location));
-  const publisher = new Opened(() => openPool(connectionString));
+  const publisher = new Opened(() => openPool(connectionString, { ...OPTIONS, max: CONNECTIONS }));
   const publish = async (statement: string, values: unknown[] = []): Promise<void> => {
     const pool = await publisher.get();
     try {
@@ -163,24 +168,6 @@ class Listener {
       }
     }
   }
-}
-
-const OPTIONS = {
-  application_name: 'plait streams',
-  connectionTimeoutMillis: CONNECT_MS,
-  query_timeout: STATEMENT_MS,
-  keepAlive: true,
-};
-
-/** Loads `pg` only now: most programs have no such transport. */
-async function openPool(connectionString: string | undefined): Promise<Pool> {
-  const { default: pg } = await import('pg');
-  // Idle connections do not keep the process alive.
-  const options = { ...OPTIONS, max: CONNECTIONS, allowExitOnIdle: true };
-  const pool = new pg.Pool({ ...defined({ connectionString }), ...options });
-  // The pool replaces an idle connection that is lost. Without a listener the error ends the process.
-  pool.on('error', () => undefined);
-  return pool;
 }
 
 async function connect(
