@@ -1,29 +1,40 @@
 import type { Payload, PayloadCodec } from '@temporalio/common';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { TurnHandle, TurnStreamEvent } from '../../client/index.ts';
 import { AgentClient } from '../../client/index.ts';
 import { turnChannel } from '../../core/conversation/partial-reply.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { fault, times } from '../../testing/faults.ts';
 import { callTools, paced, say } from '../../testing/replies.ts';
-import type { MessageReply } from '../../testing/messages/reply.ts';
+import type { MessageReply, Reply } from '../../testing/messages/reply.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { MemoryTransport } from '../fixtures/memory-transport.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 
 const ANSWER = 'There are three open orders, and one of them is late. '.repeat(4).trim();
 const slowly = (answer: MessageReply) => paced({ betweenEventsMs: 50 }, answer);
 
+const transport = new MemoryTransport();
+/** The reply, once somebody listens: what comes before is lost, and on a busy machine that may be all of it. */
+const heard = (reply: Reply): Reply => {
+  return async () => {
+    await until(() => transport.listenedTo > 0);
+    return reply;
+  };
+};
+
 const agent = agentWith([reader('look', () => 'seen')]);
 const answers = script(
   conversation(/^two rounds/, [
-    slowly(callTools([['look', {}, 'toolu_a']], { text: ANSWER })),
+    heard(slowly(callTools([['look', {}, 'toolu_a']], { text: ANSWER }))),
     slowly(say('Done.')),
   ]),
   conversation(/^torn/, [
-    times(1, fault.earlyEnd({ reply: slowly(say(`Torn: ${ANSWER}`)) }), slowly(say(ANSWER))),
+    heard(times(1, fault.earlyEnd({ reply: slowly(say(`Torn: ${ANSWER}`)) }), slowly(say(ANSWER)))),
   ]),
+  conversation(/^heard/, [heard(slowly(say(ANSWER)))]),
   conversation(/./, [slowly(say(ANSWER))]),
 );
 
@@ -50,7 +61,6 @@ const deltas = (events: readonly TurnStreamEvent[]) =>
   events.filter(({ type }) => type === 'textDelta').length;
 
 describe('a stream over a transport', () => {
-  const transport = new MemoryTransport();
   let plait: TestEnvironment;
   beforeAll(async () => {
     plait = await startPlait({
@@ -60,6 +70,7 @@ describe('a stream over a transport', () => {
       dataConverter: { payloadCodecs: [new Rot()] },
     });
   });
+  afterEach(() => expect.poll(() => transport.listenedTo).toBe(0));
   afterAll(() => plait.close());
 
   /** A client of the same server with another transport, or with none. */
@@ -155,7 +166,7 @@ describe('a stream over a transport', () => {
     expect(warnings).toEqual([
       expect.stringContaining('cannot be used: connect ECONNREFUSED 10.0.0.7:6379.') as string,
     ]);
-    const next = await plait.agents.start(agent, 'go', { stream: true });
+    const next = await plait.agents.start(agent, 'heard', { stream: true });
     expect(deltas(await listen(next))).toBeGreaterThan(3);
   });
 
