@@ -4,7 +4,7 @@ import type { StorageDriver } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { defined, isRecord } from '../core/json.ts';
 import { causeChain } from '../core/failures.ts';
-import { withRoom } from '../client/connection-options.ts';
+import { withDefaults } from '../client/connection-options.ts';
 import { acceptsConnections } from '../testing/temporal-connection.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
@@ -51,7 +51,7 @@ export async function connectTo(target: TemporalTarget, storage?: StorageDriver)
   }
   try {
     const options = { ...connectionOptions, connectTimeout: ANSWER_MS } as ConnectionOptions;
-    connection = await Connection.connect(withRoom(options));
+    connection = await Connection.connect(withDefaults(options));
     const { workflowService } = connection;
     await connection.withDeadline(Date.now() + ANSWER_MS, () =>
       workflowService.describeNamespace({ namespace }),

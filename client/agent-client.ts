@@ -22,7 +22,7 @@ import type { StreamTransport } from '../transport/stream-transport.ts';
 import { transportProblem } from '../transport/stream-transport.ts';
 import { storedResult } from './client-storage.ts';
 import { completeCall } from './complete-call.ts';
-import { withRoom } from './connection-options.ts';
+import { withDefaults } from './connection-options.ts';
 import type { ListedSession, ListedTurn, ListSessionsOptions, ListTurnsOptions } from './lists.ts';
 import { listSessions, listTurns } from './lists.ts';
 import type {
@@ -136,7 +136,7 @@ export class AgentClient {
     if (options.client === undefined) {
       const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
       const dataConverter = withStorage(options.dataConverter, options.storage);
-      this.owned = Connection.lazy(withRoom(connectionOptions));
+      this.owned = Connection.lazy(withDefaults(connectionOptions));
       this.client = new Client({
         connection: this.owned,
         namespace,

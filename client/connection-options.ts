@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from '@temporalio/client';
+import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 
 /**
  * What a server's answer may have. gRPC takes 4 MB unless it is told otherwise, and one event of a history, or
@@ -7,10 +8,52 @@ import type { ConnectionOptions } from '@temporalio/client';
 const ANSWER_BYTES = 128 * 1024 * 1024;
 
 /** The options of a connection that Plait makes itself. Those of the caller win. */
-export function withRoom(options: ConnectionOptions): ConnectionOptions {
+export function withDefaults(options: ConnectionOptions): ConnectionOptions {
   const channelArgs = {
     'grpc.max_receive_message_length': ANSWER_BYTES,
     ...options.channelArgs,
   };
-  return { ...options, channelArgs };
+  return { interceptors: [retryWhileOpen], ...options, channelArgs };
+}
+
+type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
+type Call = ReturnType<Parameters<Interceptor>[1]>;
+type Status = Parameters<ReturnType<typeof defaultGrpcRetryOptions>['retryableDecider']>[1];
+
+/**
+ * The SDK's retries, which end with the connection. The SDK itself tries again on a connection that has been
+ * closed meanwhile, in a timer: the error ends the process, and the request never settles.
+ */
+const retryWhileOpen: Interceptor = (options, nextCall) => {
+  const defaults = defaultGrpcRetryOptions();
+  let failure: Status | undefined;
+  let isClosed = false;
+  const retry = makeGrpcRetryInterceptor({
+    ...defaults,
+    retryableDecider(attempt, status) {
+      failure = status;
+      return !isClosed && defaults.retryableDecider(attempt, status);
+    },
+  });
+  return retry(options, (again) => {
+    try {
+      return nextCall(again);
+    } catch (error) {
+      // Whoever sends a first attempt catches this.
+      if (failure === undefined) throw error;
+      isClosed = true;
+      return endedWith(failure);
+    }
+  });
+};
+
+/** A call that ends at once, as the attempt before it has ended. */
+function endedWith(status: Status): Call {
+  const ended: Pick<Call, 'start' | 'sendMessage' | 'halfClose'> = {
+    start: (_, listener) => listener?.onReceiveStatus?.(status),
+    sendMessage: () => undefined,
+    halfClose: () => undefined,
+  };
+  // The retries use no other method.
+  return ended as Call;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { expect, inject, test } from 'vitest';
+import { withDefaults } from '../client/connection-options.ts';
 import { createActivities } from '../activities/index.ts';
 import { AgentClient } from '../client/index.ts';
 import { PlaitError } from '../core/errors.ts';
@@ -405,7 +406,9 @@ test(
   'every entry point refuses what it cannot take by an error of Plait',
   { timeout: 120_000 },
   async () => {
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const connection = await Connection.connect(
+      withDefaults({ address: inject('temporalAddress') }),
+    );
     const taskQueue = 'hostile-arguments';
     const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
     const wrong: string[] = [];

@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { LogLevel, Worker, WorkerOptions } from '@temporalio/worker';
 import { NativeConnection } from '@temporalio/worker';
 import { AgentClient } from '../client/agent-client.ts';
+import { withDefaults } from '../client/connection-options.ts';
 import { defined } from '../core/json.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import type { CreateWorkerOptions } from '../worker/create-worker.ts';
@@ -110,7 +111,7 @@ export async function startTestEnvironment(
       await running;
     });
 
-    const connection = await Connection.connect({ address });
+    const connection = await Connection.connect(withDefaults({ address }));
     cleanups.push(() => connection.close());
     const dataConverter = withStorage(options.dataConverter, options.storage);
     const client = new Client({

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { Connection } from '@temporalio/client';
+import { withDefaults } from '../client/connection-options.ts';
 
 /** Limit for one call to the server; a loaded development machine has needed 2 s. */
 const CALL_MS = 5_000;
@@ -67,10 +68,12 @@ export function acceptsConnections(address: string, timeoutMs: number): Promise<
 
 /** A connection to a server on this machine, without TLS. */
 export function openConnection(address: string, timeoutMs = CALL_MS): Promise<Connection> {
-  return Connection.connect({
-    address,
-    connectTimeout: timeoutMs,
-    // A proxy from the environment cannot reach ports of this machine.
-    channelArgs: { 'grpc.enable_http_proxy': 0 },
-  });
+  return Connection.connect(
+    withDefaults({
+      address,
+      connectTimeout: timeoutMs,
+      // A proxy from the environment cannot reach ports of this machine.
+      channelArgs: { 'grpc.enable_http_proxy': 0 },
+    }),
+  );
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, inject, it, expect } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { TerminalChat } from '../../cli/chat/terminal-chat.ts';
 import { agentOf, openingLines, readOpening } from '../../cli/chat/opening.ts';
 import { PLAIN } from '../../cli/style.ts';
@@ -280,7 +281,7 @@ it('a chat says that the server does not answer, and goes on when it answers aga
       workflowBundle: { codePath: inject('workflowBundle') },
     });
     // Its own connection, which is never closed: a retry of the SDK would throw from a timer.
-    const connection = await Connection.connect({ address: server.address });
+    const connection = await Connection.connect(withDefaults({ address: server.address }));
     const agents = new AgentClient({
       client: new Client({ connection }),
       taskQueue: own.taskQueue,

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { Client, Connection } from '@temporalio/client';
@@ -78,7 +79,9 @@ describe.concurrent('plait dev', () => {
       env: { ...storage(), TEMPORAL_ADDRESS: inject('temporalAddress') },
     });
     await dev.says('Ready.');
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const connection = await Connection.connect(
+      withDefaults({ address: inject('temporalAddress') }),
+    );
     const agents = new AgentClient({
       client: new Client({ connection }),
       taskQueue: 'changing',
@@ -129,7 +132,7 @@ describe.concurrent('plait dev', () => {
       },
     });
     await dev.says('Ready.');
-    const connection = await Connection.connect({ address });
+    const connection = await Connection.connect(withDefaults({ address }));
     const client = new Client({ connection });
     const turn = await new AgentClient({ client, taskQueue: 'draining' }).start(
       'customer-lookup',

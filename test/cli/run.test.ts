@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import { customerLookup } from '../../examples/customer-lookup/agent.ts';
@@ -105,7 +106,7 @@ describe('plait run without its worker', () => {
 
   it('says that nothing is cancelled where the server is gone', async ({ expect }) => {
     await using server = await startTemporalServer({ ui: false });
-    const connection = await Connection.connect({ address: server.address });
+    const connection = await Connection.connect(withDefaults({ address: server.address }));
     const agents = new AgentClient({ client: new Client({ connection }), taskQueue: 'nobody' });
     await agents.start('customer-lookup', FULL_PICTURE, { turnId: 'waiting' });
     await connection.close();

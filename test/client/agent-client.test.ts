@@ -5,6 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { ScheduleClient } from '@temporalio/client';
 import { describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
+import { withDefaults } from '../../client/connection-options.ts';
 import {
   AgentClient,
   InvalidTurnError,
@@ -272,7 +273,7 @@ test('a server that does not answer, or has no such namespace, is an error that 
   });
   await expect(nobody.start('tester', 'go')).rejects.toThrow(TemporalUnavailableError);
 
-  const connection = await Connection.connect({ address: inject('temporalAddress') });
+  const connection = await Connection.connect(withDefaults({ address: inject('temporalAddress') }));
   const elsewhere = new AgentClient({
     client: new Client({ connection, namespace: 'no-such-namespace' }),
   });

@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { AgentClient, SendRejectedError, WorkerUnavailableError } from '../../client/index.ts';
 import { whileBusy } from '../../client/in-flight.ts';
 import { defineAgent, defineTool } from '../../index.ts';
@@ -52,7 +53,7 @@ describe('many requests about one workflow at once', () => {
       ),
     });
     // As in another process: what this one has in flight, the first does not know.
-    connection = await Connection.connect({ address: inject('temporalAddress') });
+    connection = await Connection.connect(withDefaults({ address: inject('temporalAddress') }));
     const { taskQueue } = plait;
     other = new AgentClient({ client: new Client({ connection }), taskQueue });
   });

@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import {
   AgentClient,
   CompletionRejectedError,
@@ -15,7 +16,7 @@ describe('without a storage, what is larger than a payload is an error at once',
   let agents: AgentClient;
 
   beforeAll(async () => {
-    connection = await Connection.connect({ address: inject('temporalAddress') });
+    connection = await Connection.connect(withDefaults({ address: inject('temporalAddress') }));
     agents = new AgentClient({ client: new Client({ connection }), taskQueue: 'served-by-nobody' });
   });
 

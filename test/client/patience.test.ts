@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import {
   AgentClient,
   TemporalUnavailableError,
@@ -18,7 +19,7 @@ describe('a caller that waits', () => {
   let client: Client;
 
   beforeAll(async () => {
-    connection = await Connection.connect({ address: inject('temporalAddress') });
+    connection = await Connection.connect(withDefaults({ address: inject('temporalAddress') }));
     client = new Client({ connection });
   });
 

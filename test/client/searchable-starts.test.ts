@@ -3,6 +3,7 @@ import type { ConnectionLike, WorkflowStartOptions } from '@temporalio/client';
 import { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { describe, expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { SearchAttributesMissingError } from '../../client/errors.ts';
 import { keyword, listWorkflows } from '../../client/lists.ts';
 import { SearchableStarts } from '../../client/start.ts';
@@ -14,7 +15,7 @@ async function connect(type: string): Promise<ConnectionLike> {
   const address = inject('temporalAddress');
   return type === 'native'
     ? await NativeConnection.connect({ address })
-    : await Connection.connect({ address });
+    : await Connection.connect(withDefaults({ address }));
 }
 
 describe.each(['grpc-js', 'native'])('with a %s connection', (type) => {

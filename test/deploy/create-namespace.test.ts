@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { SEARCH_ATTRIBUTES } from '../../core/search-attributes.ts';
 import { ROOT } from '../../deploy/compose-file.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
@@ -30,7 +31,7 @@ test.skipIf(process.platform === 'win32')(
     }
     await rm(bin, { recursive: true });
 
-    const connection = await Connection.connect({ address: env.TEMPORAL_ADDRESS });
+    const connection = await Connection.connect(withDefaults({ address: env.TEMPORAL_ADDRESS }));
     const { operatorService } = connection;
     const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
     await connection.close();

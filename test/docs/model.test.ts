@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client';
 import { createActivities } from 'plait/activities';
 import { AgentClient } from 'plait/client';
 import { describe, expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { png } from '../fixtures/images.ts';
 import { bedrock } from '../fixtures/clouds.ts';
 import { withEnvironment } from '../fixtures/environment-variables.ts';
@@ -111,7 +112,9 @@ describe('docs/model.md', () => {
     });
     const taskQueue = `bedrock-${randomUUID()}`;
     const worker = await createBedrockWorker(taskQueue);
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const connection = await Connection.connect(
+      withDefaults({ address: inject('temporalAddress') }),
+    );
     const agents = new AgentClient({ client: new Client({ connection }), taskQueue });
 
     const result = await worker.runUntil(agents.execute(helper, 'Hello'));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { directoryStorage } from 'plait/storage';
+import { withDefaults } from '../../client/connection-options.ts';
 import { postgresTable } from '../../storage/postgres.ts';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { testGuide } from '../fixtures/guide.ts';
@@ -49,7 +50,9 @@ describe('collecting garbage', () => {
 
   test('by the program of the guide keeps everything where the wrong namespace is asked', async () => {
     const { directory, left } = await oldObject();
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const connection = await Connection.connect(
+      withDefaults({ address: inject('temporalAddress') }),
+    );
     onTestFinished(() => connection.close());
     const client = new Client({ connection, namespace: 'temporal-system' });
 

@@ -12,6 +12,7 @@ import {
   startMessagesServer,
 } from 'plait/testing';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { quietRuntime } from '../../testing/quiet-runtime.ts';
 import { withEnvironment } from '../fixtures/environment-variables.ts';
 import { testGuides } from '../fixtures/guide.ts';
@@ -50,7 +51,7 @@ describe('the worker of a team', () => {
       ANTHROPIC_API_KEY: 'test',
     });
     const [connection, native] = await Promise.all([
-      Connection.connect({ address }),
+      Connection.connect(withDefaults({ address })),
       NativeConnection.connect({ address }),
     ]);
     client = new Client({ connection });

@@ -21,6 +21,7 @@ import type { TurnHandle } from 'plait/client';
 import { directoryStorage } from 'plait/storage';
 import type { Script } from 'plait/testing';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { createProject } from '../../cli/commands/init.ts';
 import { scriptedModel } from '../../testing/scripted-model.ts';
 import { startPlait } from '../fixtures/plait.ts';
@@ -203,7 +204,9 @@ describe('what a page says that the server answers', () => {
     const page = textOf('5-storage');
     const storage = directoryStorage(join(tutorial, 'data'));
     const { agents, taskQueue } = await startPage('5-storage', { storage });
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const connection = await Connection.connect(
+      withDefaults({ address: inject('temporalAddress') }),
+    );
     onTestFinished(() => connection.close());
     const without = new AgentClient({ client: new Client({ connection }), taskQueue });
     const [, story = ''] = /^(.*> story\.txt)$/m.exec(page) ?? [];

@@ -9,6 +9,7 @@ import { inspect } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { describe, expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { AgentClient } from '../../client/index.ts';
 import type { TurnHandle } from '../../client/index.ts';
 import { directoryStorage } from '../../storage/index.ts';
@@ -159,7 +160,7 @@ async function plantedWorker(way: string, gateway: string): Promise<PlantedWorke
     child.once('close', () => reject(new Error(`the worker ended: ${output}`)));
   });
   await ready;
-  const connection = await Connection.connect({ address: inject('temporalAddress') });
+  const connection = await Connection.connect(withDefaults({ address: inject('temporalAddress') }));
   const dataConverter = withStorage(undefined, directoryStorage(directory));
   const client = new Client({
     connection,

@@ -6,6 +6,7 @@ import type { PayloadCodec, StorageDriver } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { TurnFailedError } from '../../client/index.ts';
 import { STORAGE_FAILED } from '../../core/failures.ts';
 import { directoryStorage } from '../../storage/directory.ts';
@@ -51,7 +52,7 @@ function rounds(count: number): Script {
 }
 
 async function connect(): Promise<Connection> {
-  const connection = await Connection.connect({ address: inject('temporalAddress') });
+  const connection = await Connection.connect(withDefaults({ address: inject('temporalAddress') }));
   onTestFinished(() => connection.close());
   return connection;
 }

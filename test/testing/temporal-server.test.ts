@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { registerSearchAttributes } from '../../client/register-search-attributes.ts';
 import { freePorts } from '../../testing/free-ports.ts';
 import { temporalIsListening } from '../../testing/temporal-connection.ts';
@@ -39,7 +40,7 @@ async function start(options: TemporalServerOptions = {}): Promise<TemporalServe
 }
 
 async function withClient<T>(server: TemporalServer, use: (client: Client) => Promise<T>) {
-  const connection = await Connection.connect({ address: server.address });
+  const connection = await Connection.connect(withDefaults({ address: server.address }));
   try {
     return await use(new Client({ connection, namespace: server.namespace }));
   } finally {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { describe, expect, inject, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import { AgentClient, CompletionRejectedError } from '../../client/index.ts';
 import { decodeCallToken, encodeCallToken } from '../../core/calls/token.ts';
 import type { Tool, ToolContext } from '../../index.ts';
@@ -67,7 +68,9 @@ describe('a call that is completed from outside', () => {
     expect(after.raw.pendingActivities ?? []).toEqual([]);
     await stopWorker(plait);
 
-    const connection = await Connection.connect({ address: inject('temporalAddress') });
+    const connection = await Connection.connect(
+      withDefaults({ address: inject('temporalAddress') }),
+    );
     await using other = new AgentClient({ client: new Client({ connection }) });
     const completing = rejection(other.completeToolCall(token, 'Left with the neighbour.'));
     await untilItIsNeeded(turn);

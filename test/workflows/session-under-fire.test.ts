@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { expect, inject, onTestFinished, test } from 'vitest';
+import { withDefaults } from '../../client/connection-options.ts';
 import type { SessionTurnHandle } from '../../client/index.ts';
 import { AgentClient } from '../../client/index.ts';
 import type { Message } from '../../core/conversation/messages.ts';
@@ -67,7 +68,9 @@ test('a session that goes on in new runs all the time loses no message of severa
 
   const sent = await Promise.all(
     Array.from({ length: CLIENTS }, async (_, client) => {
-      const connection = await Connection.connect({ address: inject('temporalAddress') });
+      const connection = await Connection.connect(
+        withDefaults({ address: inject('temporalAddress') }),
+      );
       onTestFinished(() => connection.close());
       const agents = new AgentClient({
         client: new Client({ connection }),
