@@ -59,6 +59,15 @@ async function listed(client: Client, workflowId: string): Promise<void> {
   await vi.waitUntil(async () => (await client.workflow.count(query)).count === 1, WAIT);
 }
 
+/** Lists are about a second behind, also those of schedules. */
+async function listedSchedules(client: Client, count: number): Promise<void> {
+  await vi.waitUntil(async () => {
+    const found = [];
+    for await (const { scheduleId } of client.schedule.list()) found.push(scheduleId);
+    return found.length === count;
+  }, WAIT);
+}
+
 async function keysIn(client: Client, options?: LiveKeysOptions): Promise<Set<string>> {
   const keys = new Set<string>();
   for await (const key of liveKeys(client, options)) keys.add(key);
@@ -96,6 +105,7 @@ describe('data that looks like a reference', () => {
       spec: {},
       action: { type: 'startWorkflow', workflowType: 'nobody', taskQueue: 'nobody', args: seeds },
     });
+    await listedSchedules(client, 1);
 
     const report = await sweep(storage, { live: () => liveKeys(client), writtenBefore: TOMORROW });
 
@@ -278,6 +288,7 @@ describe('a payload that cannot be read', () => {
         args: ['x'.repeat(300_000)],
       },
     });
+    await listedSchedules(client, 1);
     const left: UnreadableHistory[] = [];
     const ignoring = (...ignoreUnreadable: string[]) =>
       keysIn(client, { ignoreUnreadable, onUnreadable: (one) => left.push(one) });
