@@ -13,6 +13,7 @@ import type { Segment } from '../core/conversation/transcript.ts';
 import {
   ANNOUNCE_APPROVAL,
   AUTHORIZE_DECISION,
+  AWAIT_TURN,
   CALL_MODEL,
   CANCEL_TURN,
   PREPARE_CALL,
@@ -36,6 +37,7 @@ import { createPresentResult } from './tools/present-result.ts';
 import { withReadResult } from './tools/read-result.ts';
 import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
+import { awaitTurn } from './turn/await-turn.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
 import { withinTurns } from './within-turn.ts';
@@ -154,6 +156,7 @@ export function buildActivities(
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
+    [AWAIT_TURN]: awaitTurn,
     [PREPARE_CALL]: createPrepareCall(registry, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
     [PRESENT_RESULT]: createPresentResult(registry, store, secrets),

@@ -44,7 +44,7 @@ const BAR_COLUMNS = 12;
  * time axis, and below it why the step did not succeed. Pure.
  */
 export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
-  const rows = turn.rounds.flatMap(rowsOf);
+  const rows = rowsOfTurn(turn);
   const layout = layoutOf(rows, options.columns);
   const axis = axisOf(turn, layout.bar, options.now);
   return rows.flatMap((row) => {
@@ -89,24 +89,36 @@ function layoutOf(rows: readonly Row[], columns: number): Layout {
   return { name, detail, bar: bar >= BAR_COLUMNS ? bar : 0, time };
 }
 
-function rowsOf({ round, model, calls }: RoundSnapshot): Row[] {
+/** `indent` stands before every row: the turns of sub-agents are below the calls that run them. */
+function rowsOfTurn({ rounds }: TurnSnapshot, indent = ''): Row[] {
+  return rounds.flatMap((round) => rowsOf(round, indent));
+}
+
+function rowsOf({ round, model, calls }: RoundSnapshot, indent: string): Row[] {
   const top: Row = {
-    guide: '',
+    guide: indent,
     name: 'model',
     detail: `round ${round}`,
     step: model,
     model: true,
-    below: calls.length === 0 ? '  ' : '│ ',
+    below: indent + (calls.length === 0 ? '  ' : '│ '),
   };
-  return [top, ...calls.map((call, i) => rowOf(call, i === calls.length - 1))];
+  return [top, ...calls.flatMap((call, i) => rowsOfCall(call, i === calls.length - 1, indent))];
 }
 
-function rowOf(call: CallSnapshot, last: boolean): Row {
-  const { name, summary, startedEarly } = call;
+function rowsOfCall(call: CallSnapshot, last: boolean, indent: string): Row[] {
+  const { name, summary, startedEarly, subAgent } = call;
   const detail = oneLine(startedEarly === true ? `early · ${summary}` : summary);
-  const guide = last ? '└ ' : '├ ';
-  const below = last ? '    ' : '│   ';
-  return { guide, name: oneLine(name), detail, step: call, model: false, below };
+  const inner = indent + (last ? '  ' : '│ ');
+  const row: Row = {
+    guide: indent + (last ? '└ ' : '├ '),
+    name: oneLine(name),
+    detail,
+    step: call,
+    model: false,
+    below: `${inner}  `,
+  };
+  return [row, ...(subAgent?.turn === undefined ? [] : rowsOfTurn(subAgent.turn, `${inner}  `))];
 }
 
 /** Why it did not succeed, in two lines at most, because the root cause comes last. */
@@ -158,6 +170,7 @@ interface Axis {
 }
 
 function axisOf(turn: TurnSnapshot, columns: number, now: number): Axis {
+  // The turns of sub-agents begin and end within their calls.
   const steps = turn.rounds.flatMap(({ model, calls }) => [model, ...calls]);
   const start = Math.min(...steps.map((step) => step.start ?? now));
   const ends = steps.map((step) => step.end ?? now);

@@ -4,6 +4,7 @@ import { queryTurn } from '../../client/ask-turn.ts';
 import { endOfTurn } from '../../client/end-of-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from '../../client/errors.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import { isSettled } from '../../client/follow/snapshot.ts';
 import { defined } from '../../core/json.ts';
 import { TURN_STATE_QUERY } from '../../core/turn/protocol.ts';
 import type { SessionTurnProgress } from '../../core/turn/result.ts';
@@ -49,7 +50,10 @@ export async function describeCommand(
 async function describedTurn(client: Client, turnId: string): Promise<DescribedTurn> {
   const turn = new AgentClient({ client }).getTurn(turnId);
   const snapshot = await firstSnapshot(turn.watch());
-  const waits = snapshot.rounds.some(({ calls }) => calls.some(({ state }) => state === 'waiting'));
+  // A sub-agent may wait as well.
+  const waits = snapshot.rounds.some(({ calls }) =>
+    calls.some(({ state, subAgent }) => state === 'waiting' || (subAgent && !isSettled(state))),
+  );
   const [spent, approvals] = await Promise.all([
     snapshot.status === 'running' ? progressOf(client, turnId) : endOfTurn(client, turnId),
     waits ? turn.approvals() : [],

@@ -284,11 +284,27 @@ export function commitResults(
   );
   return {
     ...state,
+    ...spentBySubAgents(state, settled),
     transcript: append(state.transcript, mergeOutcomes(calls, outcomes)),
     calls: [...state.calls, ...records],
     // With a storage nobody asks.
     callBytes: isStored ? 0 : state.callBytes + jsonBytes(records),
     stored: [...state.stored, ...settled.flatMap(({ stored: part }) => part ?? [])],
+  };
+}
+
+/** What the turn has used up together with the sub-agents of these calls. */
+function spentBySubAgents(
+  { usage, costUSD }: TurnState,
+  settled: readonly SettledCall[],
+): Pick<TurnState, 'usage' | 'costUSD'> {
+  const turns = settled.flatMap(({ subAgent }) => subAgent ?? []);
+  const costs = [costUSD, ...turns.map((turn) => turn.costUSD)].filter(
+    (cost) => cost !== undefined,
+  );
+  return {
+    usage: turns.reduce((sum, turn) => addUsage(sum, turn.usage), usage),
+    ...(costs.length === 0 ? {} : { costUSD: roundUSD(costs.reduce((sum, cost) => sum + cost)) }),
   };
 }
 

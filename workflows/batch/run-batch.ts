@@ -5,6 +5,7 @@ import {
   answerInvalid,
   answerNeverStarted,
   answerNotCompleted,
+  answerNothingLeft,
   answerStopped,
   answerUnapproved,
   endedBy,
@@ -17,8 +18,11 @@ import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
-import { jsonBytes } from '../../core/json.ts';
+import { defined, jsonBytes } from '../../core/json.ts';
+import type { SubAgentSpec } from '../../core/agent-spec.ts';
 import { waitingForCalls } from '../../core/turn/current-details.ts';
+import type { Reserve } from '../../core/turn/reserve.ts';
+import { giveBack, openReserve, reserve, spentBy } from '../../core/turn/reserve.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
 import type { Approvals } from './approvals.ts';
@@ -28,6 +32,7 @@ import { approvalTimeout, batchCalls, invalidText } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import { presentCompletion, runCall } from './schedule.ts';
 import { BatchScope } from './scope.ts';
+import { runSubAgent } from './sub-agent.ts';
 
 /** What a turn hears about its calls from outside. */
 export interface Outside {
@@ -68,6 +73,7 @@ class BatchRun {
   private readonly order: CallOrder;
   /** `undefined` for calls that cannot run. */
   private readonly calls: readonly (BatchCall | undefined)[];
+  private reserve: Reserve;
   private readonly settled: SettledCall[] = [];
   private open: number;
   private stop: BatchStop | undefined;
@@ -96,6 +102,7 @@ class BatchRun {
     });
     this.calls = batchCalls(batch);
     this.open = this.calls.length;
+    this.reserve = openReserve(batch.budget.limits, batch.budget.spent, this.open);
     this.order = new CallOrder(
       // Also of those that cannot run: they may stop others.
       batch.prepared.map(({ access }) => access),
@@ -200,8 +207,36 @@ class BatchRun {
 
   private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
+    const { subAgent } = call;
+    if (subAgent !== undefined) {
+      this.runSubAgent(call, subAgent, release);
+      return;
+    }
     this.outside.completions.expect(call.use.id);
     runCall(this.batch, call, (end) => {
+      release();
+      this.end(call, end);
+    });
+  }
+
+  /** Its turn gets a part of what this turn may still spend, and gives back what it has not used. */
+  private runSubAgent(call: BatchCall, spec: SubAgentSpec, release: () => void): void {
+    const { id } = call.use;
+    const waiting = this.calls.filter(
+      (other) =>
+        other?.subAgent !== undefined && other.state !== 'running' && !this.isSettled(other),
+    );
+    const sharers = waiting.length + 1;
+    const reserved = reserve(this.reserve, id, { ...defined({ given: spec.limits }), sharers });
+    if (reserved === undefined) {
+      release();
+      this.settle(call.index, answerNothingLeft(spec.agent, Date.now()));
+      return;
+    }
+    this.reserve = reserved.reserve;
+    runSubAgent(this.batch, call, { spec, limits: reserved.limits }, (end) => {
+      const subAgent = end.type === 'settled' ? end.settled.subAgent : undefined;
+      this.reserve = giveBack(this.reserve, id, spentBy(subAgent));
       release();
       this.end(call, end);
     });

@@ -20,6 +20,7 @@ import {
   lastOutcomes,
   withoutUnread,
 } from '../../../core/turn/state.ts';
+import { spentOf } from '../../../core/turn/budget.ts';
 import type { Room } from '../../../core/turn/payload-room.ts';
 import { hasOutgrown } from '../../../core/turn/payload-room.ts';
 import { turnProgress, turnResult } from '../../../core/turn/result.ts';
@@ -360,4 +361,28 @@ describe('an answer', () => {
     const again = commitCost(priced, answer, { input: 8, output: 40 });
     expect(again.costUSD).toBe(0.00042);
   });
+});
+
+test('what sub-agents have used up is spent by the turn', () => {
+  const turn = {
+    turnId: 'turn-1.toolu_1',
+    agent: 'scout',
+    stopReason: 'end_turn',
+    rounds: 2,
+    toolCalls: 3,
+    usage: { ...NO_USAGE, input_tokens: 100, output_tokens: 7 },
+  } as const;
+  const before = commitReply(beginTurn(HELLO), asking);
+  const first = { ...succeeded('seen'), subAgent: turn };
+  const without = commitResults(STORAGE, before, calls, [first, succeeded('paid')]);
+  const priced = commitResults(STORAGE, { ...before, costUSD: 0.1 }, calls, [
+    { ...first, subAgent: { ...turn, costUSD: 0.2 } },
+    { ...succeeded('paid'), subAgent: { ...turn, costUSD: 0.3 } },
+  ]);
+
+  expect(without.usage).toEqual(addUsage(before.usage, turn.usage));
+  expect(without.costUSD).toBeUndefined();
+  expect(without.calls[0]?.subAgent).toEqual(turn);
+  expect(spentOf(without, 0)).toMatchObject({ toolCalls: 5, rounds: 1 });
+  expect(priced.costUSD).toBe(0.6);
 });
