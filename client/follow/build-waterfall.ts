@@ -10,7 +10,7 @@ import type { PendingActivity } from './description.ts';
 import type { Ending, RetryLimits, ScheduledLimits, TurnEvent } from './events.ts';
 import type { ActivitySnapshot, CallSnapshot, RoundSnapshot } from './snapshot.ts';
 import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
-import { activitySegments, wait, withEarlyStart, withFirstToken } from './segments.ts';
+import { activitySegments, earlySegments, wait, withFirstToken } from './segments.ts';
 import type { OpenActivity, Row, Segment, Waterfall } from './waterfall.ts';
 import { allRows, isWork, WAITS } from './waterfall.ts';
 
@@ -56,11 +56,8 @@ interface Source {
   isRunning: boolean;
 }
 
-/**
- * A pause before a call was scheduled that is longer than this was a wait for room. A shorter one is what a
- * workflow task takes.
- */
-const LEAST_LIMIT_MS = 100;
+/** A shorter pause before a call was scheduled is what a workflow task takes. */
+const LEAST_WAIT_MS = 100;
 
 /** The turn on one time axis. Pure: the same record makes the same waterfall, during the turn and years later. */
 export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Waterfall {
@@ -73,6 +70,7 @@ export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Wat
     isRunning: status === 'running',
   };
   const rows = rounds.map((round) => modelRow(round, source));
+  const { timing, stopDetails } = reportIn(events);
   const begun = events.find((event) => event.type === 'turnStarted');
   return {
     turnId,
@@ -80,11 +78,12 @@ export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Wat
     ...defined({ asked: begun?.asked }),
     status,
     ...defined({ stopReason, message }),
+    ...(typeof stopDetails === 'string' ? { stopDetails } : {}),
     taskQueue: begun?.taskQueue ?? '',
     start,
     end,
     rows,
-    timing: reportedTiming(events) ?? timingOf(timesOf(rows, end), Math.max(0, end - start)),
+    timing: isTiming(timing) ? timing : timingOf(timesOf(rows, end), Math.max(0, end - start)),
     waits: waitsOf(rows),
   };
 }
@@ -201,13 +200,16 @@ function callRows(
 ): Row[] {
   const preparedOf = (id: string) => replied?.prepared[replied.callIds.indexOf(id)];
   const plan = planOrder(calls.map(({ id }) => accessOf(preparedOf(id))));
-  const isUnderWay = calls.some(({ id }) => source.marks.has(id));
+  // All calls that nothing holds are scheduled at once.
+  const begunAt = Math.min(
+    ...calls.flatMap(({ id }) => source.marks.get(id)?.[0]?.scheduledAt ?? []),
+  );
   const rows: Row[] = [];
   // A call waits for earlier ones, so those have their rows already. After an edit it may be otherwise.
   for (const [i, call] of calls.entries()) {
     const conflicting = (plan[i] ?? []).flatMap((other) => rows[other] ?? []);
     const isAsked = asksPerson(call, preparedOf(call.id));
-    const segments = callSegments(call, { replied, conflicting, isAsked, isUnderWay }, source);
+    const segments = callSegments(call, { replied, conflicting, isAsked, begunAt }, source);
     const { name, summary, approval } = call;
     rows.push({
       type: 'call',
@@ -238,8 +240,8 @@ interface Beginning {
   /** The earlier calls that it had to wait for. */
   conflicting: readonly Row[];
   isAsked: boolean;
-  /** A call of the reply has been scheduled, so a worker has seen the reply. */
-  isUnderWay: boolean;
+  /** When the first call of the reply was scheduled: a worker has seen the reply then. */
+  begunAt: number;
 }
 
 function callSegments(call: CallSnapshot, beginning: Beginning, source: Source): Segment[] {
@@ -251,7 +253,7 @@ function callSegments(call: CallSnapshot, beginning: Beginning, source: Source):
     ...outsideSegments(call, mark, source),
   ]);
   if (call.startedEarly === true && call.start !== undefined && replied !== undefined) {
-    return withEarlyStart(work, call.start, replied.at);
+    return earlySegments(call.start, call.end ?? source.until, replied.at);
   }
   return [...waitingSegments(call, beginning, marks[0]?.scheduledAt, source), ...work];
 }
@@ -265,7 +267,7 @@ function knownSegments({ start, end, attempt }: CallSnapshot): Segment[] {
 /** Between the reply and the scheduling of the call. */
 function waitingSegments(
   call: CallSnapshot,
-  { replied, conflicting, isAsked, isUnderWay }: Beginning,
+  { replied, conflicting, isAsked, begunAt }: Beginning,
   scheduledAt: number | undefined,
   { until }: Source,
 ): Segment[] {
@@ -287,7 +289,10 @@ function waitingSegments(
     add('conflict', Math.min(released, end));
   }
   const neverRan = scheduledAt === undefined && isSettled(call.state);
-  if (end - at > LEAST_LIMIT_MS && !neverRan) add(isUnderWay ? 'limit' : 'queue', end);
+  if (neverRan) return segments;
+  const seen = Math.min(begunAt, end);
+  if (seen - at > LEAST_WAIT_MS) add('queue', seen);
+  if (end - Math.max(at, seen) > LEAST_WAIT_MS) add('limit', end);
   return segments;
 }
 
@@ -339,20 +344,17 @@ function endOf(row: Row | undefined): number {
   return row?.segments.at(-1)?.end ?? Number.NEGATIVE_INFINITY;
 }
 
-/** As the turn's own result has it, or its progress where it failed. */
-function reportedTiming(events: readonly TurnEvent[]): TurnTiming | undefined {
-  const closed = events.find((event) => event.type === 'turnClosed');
-  const { ending } = closed ?? {};
-  const report =
-    ending?.type === 'completed'
-      ? ending.result
-      : ending?.type === 'failed'
-        ? ending.details?.[0]
-        : undefined;
-  const timing = isRecord(report) ? report['timing'] : undefined;
-  return isRecord(timing) && isRecord(timing['shares'])
-    ? (timing as unknown as TurnTiming)
-    : undefined;
+/** The turn's own result, or its progress where it failed; nothing where that cannot be read here. */
+function reportIn(events: readonly TurnEvent[]): Record<string, unknown> {
+  const ending = events.find((event) => event.type === 'turnClosed')?.ending;
+  const progress = ending?.type === 'failed' ? ending.details?.[0] : undefined;
+  const report = ending?.type === 'completed' ? ending.result : progress;
+  return isRecord(report) ? report : {};
+}
+
+/** A turn of an earlier version has none. */
+function isTiming(timing: unknown): timing is TurnTiming {
+  return isRecord(timing) && isRecord(timing['shares']);
 }
 
 function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {

@@ -50,13 +50,14 @@ function openSegments(
       { type: 'attempt', start: startedAt, end: now, attempt },
     ];
   }
-  if (attempt < 2 || startedAt === undefined) return [wait('queue', scheduledAt, now)];
-  const failedAt = lastEndedAt ?? startedAt;
-  const due = Math.max(failedAt, Math.min(now, nextAttemptAt ?? now));
+  if (attempt < 2) return [wait('queue', scheduledAt, now)];
+  const pause = backoffAfter(attempt - 1, retry);
+  const failedAt = lastEndedAt ?? (nextAttemptAt === undefined ? now : nextAttemptAt - pause);
+  const ended = Math.min(now, Math.max(scheduledAt, failedAt));
+  const due = Math.max(ended, Math.min(now, nextAttemptAt ?? now));
   return [
-    ...earlierSegments(scheduledAt, startedAt, attempt - 1, retry),
-    { type: 'attempt', start: startedAt, end: failedAt, attempt: attempt - 1, failed: true },
-    wait('backoff', failedAt, due),
+    ...failedAttempts(scheduledAt, ended, attempt - 1, pausesAfter(attempt - 2, retry)),
+    wait('backoff', ended, due),
     wait('queue', due, now),
   ];
 }
@@ -69,22 +70,37 @@ function earlierSegments(
   retry: RetryLimits,
 ): Segment[] {
   if (attempt < 2) return [wait('queue', from, until)];
+  return failedAttempts(from, until, attempt - 1, pausesAfter(attempt - 1, retry));
+}
+
+/** So many attempts that failed, with the pauses behind them: behind the last one there may be none. */
+function failedAttempts(
+  from: number,
+  until: number,
+  count: number,
+  pauses: readonly number[],
+): Segment[] {
   const room = Math.max(0, until - from);
-  const planned = Array.from({ length: attempt - 1 }, (_, i) => backoffAfter(i + 1, retry));
-  const pauses = planned.reduce((sum, pause) => sum + pause, 0);
+  const planned = pauses.reduce((sum, pause) => sum + pause, 0);
   // Where the attempts said when to be tried again, the policy says too much.
-  const scale = pauses > room ? room / pauses : 1;
-  const each = (room - pauses * scale) / planned.length;
+  const scale = planned > room ? room / planned : 1;
+  const each = (room - planned * scale) / count;
+  // Between two moments that are known, nothing is estimated.
+  const estimated = count === 1 && pauses.length === 0 ? {} : { estimated: true as const };
   let at = from;
-  return planned.flatMap((pause, i) => {
+  return Array.from({ length: count }, (_, i) => {
     const start = at;
-    const failedAt = start + each;
-    at = failedAt + pause * scale;
+    const end = start + each;
+    at = end + (pauses[i] ?? 0) * scale;
     return [
-      { type: 'attempt', start, end: failedAt, attempt: i + 1, failed: true, estimated: true },
-      { type: 'backoff', start: failedAt, end: at, estimated: true },
-    ] satisfies Segment[];
-  });
+      { type: 'attempt' as const, start, end, attempt: i + 1, failed: true as const, ...estimated },
+      { type: 'backoff' as const, start: end, end: at, ...estimated },
+    ];
+  }).flat();
+}
+
+function pausesAfter(attempts: number, retry: RetryLimits): number[] {
+  return Array.from({ length: attempts }, (_, i) => backoffAfter(i + 1, retry));
 }
 
 /** The pause after an attempt, in milliseconds, by the retry policy. */
@@ -106,24 +122,13 @@ function spans(segments: readonly Segment[]): Segment[] {
   });
 }
 
-/**
- * With the part of its attempt that ran before the activity began: its tool started at `startedAt`, while the
- * reply still came, until `repliedAt`.
- */
-export function withEarlyStart(
-  segments: readonly Segment[],
-  startedAt: number,
-  repliedAt: number,
-): Segment[] {
-  const last = segments.at(-1);
-  if (last === undefined || startedAt >= last.end) return [...segments];
-  const early = Math.min(repliedAt, last.end);
+/** Of a call whose tool began while its reply still came, until `repliedAt`. Its activity joined it later. */
+export function earlySegments(start: number, end: number, repliedAt: number): Segment[] {
+  const early = Math.min(Math.max(start, repliedAt), end);
   return [
-    { type: 'early', start: Math.min(startedAt, early), end: early, attempt: 1 },
-    ...(last.end > early
-      ? [{ type: 'attempt' as const, start: early, end: last.end, attempt: 1 }]
-      : []),
-  ];
+    { type: 'early' as const, start, end: early, attempt: 1 },
+    { type: 'attempt' as const, start: early, end, attempt: 1 },
+  ].filter((segment) => segment.end > segment.start);
 }
 
 /** With its last attempt divided at the first token of the reply. */

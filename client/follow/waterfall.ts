@@ -91,6 +91,8 @@ export interface Waterfall {
   asked?: string;
   status: TurnStatus;
   stopReason?: StopReason;
+  /** More about the stop reason, where that is a text. */
+  stopDetails?: string;
   /** Why the turn failed or was terminated. */
   message?: string;
   /** The task queue of its workflow. */

@@ -201,11 +201,11 @@ describe('a call', () => {
   it('whose tool began while its reply was still coming says since when', () => {
     const report = { startedAt: 1_400, endedAt: 2_300, startedEarly: true };
     const turn = waterfall([...asks([{ id: 'a' }]), ...runs('a', 2_010, 2_310, report)]);
-    expect(segments(turn, 'a')).toEqual(['early 1400–2000', 'attempt 2000–2310']);
-    expect(turn.timing.shares.tools).toBe(310);
+    expect(segments(turn, 'a')).toEqual(['early 1400–2000', 'attempt 2000–2300']);
+    expect(turn.timing.shares.tools).toBe(300);
     const quick = { startedAt: 1_400, endedAt: 1_500, startedEarly: true };
     const before = waterfall([...asks([{ id: 'a' }]), ...runs('a', 2_010, 2_020, quick)]);
-    expect(segments(before, 'a')[0]).toBe('early 1400–2000');
+    expect(segments(before, 'a')).toEqual(['early 1400–1500']);
   });
 
   it('that was retried has its earlier attempts where the retry policy puts them', () => {
@@ -311,13 +311,23 @@ describe('a turn that runs', () => {
     ],
     [
       'its next attempt is not due',
-      [open({ attempt: 2, startedAt: 2_100, lastEndedAt: 8_500, nextAttemptAt: 9_500 })],
-      ['queue 2000–2100', 'attempt 2100–8500 failed', 'backoff 8500–9000'],
+      [open({ attempt: 2, lastEndedAt: 8_500, nextAttemptAt: 9_500 })],
+      ['attempt 2000–8500 failed', 'backoff 8500–9000'],
     ],
     [
       'its next attempt is due, and no worker has taken it',
-      [open({ attempt: 2, startedAt: 2_100, lastEndedAt: 2_500, nextAttemptAt: 3_500 })],
-      ['queue 2000–2100', 'attempt 2100–2500 failed', 'backoff 2500–3500', 'queue 3500–9000'],
+      [open({ attempt: 2, lastEndedAt: 2_500, nextAttemptAt: 3_500 })],
+      ['attempt 2000–2500 failed', 'backoff 2500–3500', 'queue 3500–9000'],
+    ],
+    [
+      'it has failed twice, and only when the next attempt is due is known',
+      [open({ attempt: 3, nextAttemptAt: 9_500 })],
+      [
+        'attempt 2000–4250 failed ~',
+        'backoff 4250–5250 ~',
+        'attempt 2 5250–7500 failed ~',
+        'backoff 7500–9000',
+      ],
     ],
   ])('says what its call does now: %s', (_, pending, expected) => {
     const turn = waterfall(events, pending);
@@ -352,6 +362,16 @@ describe('a turn that runs', () => {
     expect(segments(turn, 'a')).toEqual(['queue 2000–3000']);
     expect(turn).toMatchObject({ message: 'enough', end: 3_000 });
   });
+});
+
+it('tells a worker that is late with the reply from a limit on calls', () => {
+  const turn = waterfall([
+    ...asks([{ id: 'a' }, { id: 'b' }]),
+    ...runs('a', 2_800, 3_000),
+    ...runs('b', 3_010, 3_200),
+  ]);
+  expect(segments(turn, 'a')[0]).toBe('queue 2000–2800');
+  expect(segments(turn, 'b').slice(0, 2)).toEqual(['queue 2000–2800', 'limit 2800–3010']);
 });
 
 it('shows what is known of a run whose history is gone', () => {
