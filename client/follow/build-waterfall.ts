@@ -290,7 +290,8 @@ function waitingSegments(
   }
   const neverRan = scheduledAt === undefined && isSettled(call.state);
   if (neverRan) return segments;
-  const seen = Math.min(begunAt, end);
+  // What comes behind another wait is the worker that has to take in the end of that.
+  const seen = segments.length > 0 ? end : Math.min(begunAt, end);
   if (seen - at > LEAST_WAIT_MS) add('queue', seen);
   if (end - Math.max(at, seen) > LEAST_WAIT_MS) add('limit', end);
   return segments;
