@@ -12,8 +12,10 @@ import type { DescribeOptions } from './commands/describe.ts';
 import type { InitOptions } from './commands/init.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { SessionsCommandOptions } from './commands/sessions.ts';
+import type { ShowCommandOptions } from './commands/show.ts';
 import type { StorageGcOptions } from './commands/storage-gc.ts';
 import type { TurnsCommandOptions } from './commands/turns.ts';
+import type { WatchCommandOptions } from './commands/watch.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
@@ -56,6 +58,8 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addTurns(program, exitWith);
   addSessions(program, exitWith);
   addDescribe(program, exitWith);
+  addShow(program, exitWith);
+  addWatch(program, exitWith);
   addCancel(program, exitWith);
   addApprovals(program, exitWith);
   addApprove(program, exitWith);
@@ -284,6 +288,37 @@ function addDescribe(program: Command, exitWith: ExitWith): void {
     .action(async (id: string, options: DescribeOptions) => {
       const { describeCommand } = await import('./commands/describe.ts');
       await exitWith(describeCommand(id, options));
+    });
+}
+
+function addShow(program: Command, exitWith: ExitWith): void {
+  program
+    .command('show')
+    .description('show what a turn did and waited for on one time axis, and what it used')
+    .argument('<id>', 'the id of a turn, or of a session for its newest turn')
+    .option('--json', 'print it as JSON')
+    .addOption(
+      new Option(
+        '--html',
+        'print it as a page that needs nothing else, to be sent or kept',
+      ).conflicts('json'),
+    )
+    .option(...STORAGE_OPTION)
+    .action(async (id: string, options: ShowCommandOptions) => {
+      const { showCommand } = await import('./commands/show.ts');
+      await exitWith(showCommand(id, options));
+    });
+}
+
+function addWatch(program: Command, exitWith: ExitWith): void {
+  program
+    .command('watch')
+    .description('follow a turn, or the turns of a session, until it ends; starts nothing')
+    .argument('<id>', 'the id of a turn or a session')
+    .option(...STORAGE_OPTION)
+    .action(async (id: string, options: WatchCommandOptions) => {
+      const { watchCommand } = await import('./commands/watch.ts');
+      await exitWith(watchCommand(id, options));
     });
 }
 

@@ -16,8 +16,8 @@ const LIVE_MS = 70_000;
 /** Throws a `CliError` unless a worker polls this task queue both for workflows and for activities. */
 export async function requireWorker(client: Client, taskQueue: string): Promise<void> {
   const [workflows, activities] = await Promise.all([
-    hasPoller(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    hasPoller(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    isServed(client, taskQueue, 'workflows'),
+    isServed(client, taskQueue, 'activities'),
   ]);
   if (workflows && activities) return;
   const { namespace } = client.options;
@@ -26,6 +26,20 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
   throw new CliError(
     EXIT_CODES.noWorker,
     `No worker polls ${where}${missing}, so nothing was started. Start one with \`plait dev <module>\` or \`plait worker <module>\`, or choose another --task-queue.`,
+  );
+}
+
+/** Whether a worker polls this task queue for workflows, or for activities. */
+export async function isServed(
+  client: Client,
+  taskQueue: string,
+  kind: 'workflows' | 'activities',
+): Promise<boolean> {
+  const { TASK_QUEUE_TYPE_WORKFLOW, TASK_QUEUE_TYPE_ACTIVITY } = TaskQueueType;
+  return await hasPoller(
+    client,
+    taskQueue,
+    kind === 'workflows' ? TASK_QUEUE_TYPE_WORKFLOW : TASK_QUEUE_TYPE_ACTIVITY,
   );
 }
 
