@@ -9,7 +9,7 @@ import type { TakenFallback } from './fallback.ts';
 import type { Conversation, TurnState } from './state.ts';
 import { fallbackOfRefusal, withoutUnread } from './state.ts';
 import type { Stop, StopReason } from './stop-reason.ts';
-import type { Usage } from './usage.ts';
+import type { ModelUsage, Usage } from './usage.ts';
 
 /** What a turn ended with: the answer, the conversation, every call, and what it cost. */
 export interface TurnResult<Output = unknown> {
@@ -40,6 +40,8 @@ export interface TurnResult<Output = unknown> {
   usage: Usage;
   /** What `usage` costs, in USD, where the agent has `prices`. */
   costUSD?: number;
+  /** `usage` and `costUSD` by the models that have replied in this turn, in the order of their first replies. */
+  models?: ModelUsage[];
   /**
    * The one of the agent's `fallbacks` that was asked last, and why: the model before it was
    * `overloaded`, or its answer a `refusal`. Absent where that was the agent's own model.
@@ -113,14 +115,14 @@ export function isSessionProgress(value: unknown): value is SessionTurnProgress 
 
 /** All of a turn's result but its messages and why it ended. */
 function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
-  const { text, output, rounds, usage, costUSD, fallback, calls, joined } = state;
+  const { text, output, rounds, usage, costUSD, models, fallback, calls, joined } = state;
   return {
     agent,
     text,
     ...defined({ output }),
     rounds,
     usage,
-    ...defined({ costUSD, fallback }),
+    ...defined({ costUSD, models, fallback }),
     calls,
     ...(joined.length === 0 ? {} : { joined }),
   };
