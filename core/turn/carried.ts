@@ -36,7 +36,7 @@ import type { Prices } from './prices.ts';
 import type { TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 import type { TurnTimes } from './timing.ts';
-import type { CacheCreation, ServerToolUsage, Usage } from './usage.ts';
+import type { CacheCreation, ModelUsage, ServerToolUsage, Usage } from './usage.ts';
 
 // The shapes of what one run hands on to another: a session to its turns, a run to the next one. A plain
 // client may start a workflow with anything in their place. No stricter than what an older version of Plait
@@ -101,6 +101,13 @@ export const USAGE = object<Usage>({
   server_tool_use: optional(
     object<ServerToolUsage>({ web_search_requests: amount, web_fetch_requests: amount }),
   ),
+});
+
+const MODEL_USAGE = object<ModelUsage>({
+  model: text(),
+  replies: count,
+  usage: USAGE,
+  costUSD: optional(amount),
 });
 
 const APPROVAL = object<ApprovalRecord>({
@@ -263,6 +270,7 @@ export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringM
   output: anything,
   costUSD: optional(amount),
   times: optional(TIMES),
+  models: optional(list(MODEL_USAGE)),
   refusalFallback: optional(FALLBACK),
 });
 

@@ -11,7 +11,7 @@ import { fallbackOfRefusal, withoutUnread } from './state.ts';
 import type { Stop, StopReason } from './stop-reason.ts';
 import type { TurnTiming } from './timing.ts';
 import { timingOf } from './timing.ts';
-import type { Usage } from './usage.ts';
+import type { ModelUsage, Usage } from './usage.ts';
 
 /** What a turn ended with: the answer, the conversation, every call, and what it cost. */
 export interface TurnResult<Output = unknown> {
@@ -42,6 +42,8 @@ export interface TurnResult<Output = unknown> {
   usage: Usage;
   /** What `usage` costs, in USD, where the agent has `prices`. */
   costUSD?: number;
+  /** `usage` and `costUSD` by the models that have replied in this turn, in the order of their first replies. */
+  models?: ModelUsage[];
   /**
    * The one of the agent's `fallbacks` that was asked last, and why: the model before it was
    * `overloaded`, or its answer a `refusal`. Absent where that was the agent's own model.
@@ -127,14 +129,14 @@ function turnSummary(
   state: TurnState,
   elapsed: number,
 ): Omit<TurnProgress, 'messages'> {
-  const { text, output, rounds, usage, costUSD, fallback, times, calls, joined } = state;
+  const { text, output, rounds, usage, costUSD, models, fallback, times, calls, joined } = state;
   return {
     agent,
     text,
     ...defined({ output }),
     rounds,
     usage,
-    ...defined({ costUSD, fallback }),
+    ...defined({ costUSD, models, fallback }),
     timing: timingOf(times, elapsed),
     calls,
     ...(joined.length === 0 ? {} : { joined }),

@@ -355,8 +355,21 @@ describe('an answer', () => {
     const priced = commitCost(replied, answer, { input: 4, output: 20 });
 
     expect(turnProgress('support', priced, HELLO, 0).costUSD).toBe(0.00014);
-    expect(commitCost(replied, answer, undefined)).toBe(replied);
+    expect(commitCost(replied, answer, undefined).costUSD).toBeUndefined();
     const again = commitCost(priced, answer, { input: 8, output: 40 });
     expect(again.costUSD).toBe(0.00042);
+  });
+
+  test('counts for the model that gave it', () => {
+    const { usage, model } = answer;
+    const other = { ...answer, model: 'claude-fable-5-1' };
+    const once = commitCost(replied, answer, { input: 4, output: 20 });
+    const { models } = commitCost(commitCost(once, other, undefined), answer, undefined);
+
+    expect(models).toEqual([
+      { model, replies: 2, usage: addUsage(usage, usage), costUSD: 0.00014 },
+      { model: 'claude-fable-5-1', replies: 1, usage },
+    ]);
+    expect(turnProgress('support', once, HELLO, 0).models).toHaveLength(1);
   });
 });
