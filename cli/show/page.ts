@@ -9,7 +9,7 @@ import { Markup, markup, maybe } from './markup.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { statusText } from './text.ts';
 import type { Look } from './words.ts';
-import { figuresOf, lookOf, LOOKS, percent, segmentText, SHARES } from './words.ts';
+import { figuresOf, lookOf, LOOKS, segmentText, SHARES } from './words.ts';
 
 /**
  * A turn as one page that needs nothing else: no script, no font, no address. Everything on it can be read
@@ -226,8 +226,8 @@ function legendItems(rows: readonly Row[]): Markup[] {
 function figureItems(facts: TurnFacts): Markup[] {
   const { shares, wallTime } = facts.turn.timing;
   const parts = SHARES.map(({ share }) => {
-    const width = percent(shares[share], wallTime).replace(' ', '');
-    return markup`<span class="share-${share}" style="width:${width}"></span>`;
+    const width = ((100 * shares[share]) / Math.max(1, wallTime)).toFixed(2);
+    return markup`<span class="share-${share}" style="width:${width}%"></span>`;
   });
   return figuresOf(facts).map(({ label, value, note }) => {
     const bar = label === 'spent on' ? parts : undefined;

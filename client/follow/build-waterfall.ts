@@ -358,6 +358,9 @@ function isTiming(timing: unknown): timing is TurnTiming {
   return isRecord(timing) && isRecord(timing['shares']);
 }
 
+/** Waits that are part of the time that a call takes. */
+const BETWEEN: ReadonlySet<Segment['type']> = new Set(['backoff', 'outside']);
+
 function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
   let times: TurnTimes | undefined;
   for (const [i, { segments, children }] of rows.entries()) {
@@ -366,7 +369,7 @@ function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
     times = addModelTime(times, asked);
     const next = rows[i + 1]?.segments[0]?.start ?? end;
     const calls = children.map((row) => {
-      const work = spanOf(row.segments.filter(({ type }) => isWork(type) || type === 'backoff'));
+      const work = spanOf(row.segments.filter(({ type }) => isWork(type) || BETWEEN.has(type)));
       const approval = row.segments.find(({ type }) => type === 'approval');
       const isEarly = row.segments.some(({ type }) => type === 'early');
       return {
