@@ -142,7 +142,9 @@ function repliedIn(marks: readonly Mark[]): Replied | undefined {
   if (answer?.type !== 'reply') return { at: last.endedAt, prepared: [], callIds: [] };
   const { reply, prepared, firstToken } = answer;
   const callIds = toolCalls(reply.content).map(({ id }) => id);
-  return { at: last.endedAt, prepared, callIds, ...defined({ firstToken }) };
+  // Somebody may have completed the activity by hand, with anything in it.
+  const heard = typeof firstToken === 'number' ? { firstToken } : {};
+  return { at: last.endedAt, prepared, callIds, ...heard };
 }
 
 /** What a model request and a call have in common. */
