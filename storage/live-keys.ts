@@ -1,4 +1,4 @@
-import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { optionalFunctionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { StorageDriverClaim } from '@temporalio/common';
@@ -60,6 +60,11 @@ export async function* liveKeys(
     InvalidStorageError,
     recordProblem('liveKeys: the client', client),
     recordProblem('liveKeys: the options', options),
+  );
+  rejectIf(
+    InvalidStorageError,
+    optionalFunctionProblem('liveKeys: onUnreadable', options.onUnreadable),
+    optionalFunctionProblem('liveKeys: onProgress', options.onProgress),
   );
   const { namespaces = [client.options.namespace], ignoreUnreadable = [] } = options;
   const { onUnreadable, onProgress } = options;

@@ -1,4 +1,4 @@
-import { recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
+import { methodsProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { setMaxListeners } from 'node:events';
 import type * as S3 from '@aws-sdk/client-s3';
 import { defined, isRecord } from '../core/json.ts';
@@ -58,6 +58,10 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
   const location = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`}`;
   if (bucket === '') throw new InvalidStorageError('s3Storage: bucket must not be empty');
   rejectIf(InvalidStorageError, textProblem('s3Storage: bucket', bucket));
+  if (options.client !== undefined) {
+    const client = { methods: ['send'], wanted: 'be an S3Client' };
+    rejectIf(InvalidStorageError, methodsProblem('s3Storage: client', options.client, client));
+  }
   const place = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
   const opened = new Opened(() => openClient(options));
 

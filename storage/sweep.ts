@@ -1,4 +1,10 @@
-import { functionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  functionProblem,
+  optionalFunctionProblem,
+  recordProblem,
+  rejectIf,
+  sourceProblem,
+} from '../core/arguments.ts';
 import { InvalidStorageError } from './errors.ts';
 import { NothingNeededError } from './errors.ts';
 import type { CollectableStorage } from './plait-storage.ts';
@@ -58,8 +64,10 @@ export async function sweep(
   );
   rejectIf(
     InvalidStorageError,
-    functionProblem('sweep: storage.list', Reflect.get(storage, 'list')),
-    functionProblem('sweep: live', options.live),
+    sourceProblem('sweep: storage.list', Reflect.get(storage, 'list')),
+    functionProblem('sweep: storage.remove', Reflect.get(storage, 'remove')),
+    sourceProblem('sweep: live', options.live),
+    optionalFunctionProblem('sweep: onProgress', options.onProgress),
   );
   const { live, writtenBefore, removeAll = false, dryRun = false, onProgress } = options;
   const report = { removed: tally(), needed: tally(), young: tally() };
