@@ -77,8 +77,8 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
     work: (query: Query) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
-    const from = options.pool ?? (await own.get());
     try {
+      const from = options.pool ?? (await own.get());
       return await onConnection(await from.connect(), signal, work);
     } catch (error) {
       signal?.throwIfAborted();
