@@ -162,8 +162,8 @@ export function buildActivities(
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
-    [PREPARE_CALL]: createPrepareCall(registry, authorizes),
-    [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
+    [PREPARE_CALL]: createPrepareCall(registry, authorizes, secrets),
+    [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
     [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
     ...(authorizeDecision === undefined
       ? {}

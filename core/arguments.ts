@@ -59,6 +59,21 @@ function problemOfFunction(
   return why === undefined ? undefined : `${name} ${why}`;
 }
 
+/** A list of texts that may be left out. A text alone has the methods of a list, and would mean something else. */
+export function optionalTextsProblem(name: string, value: unknown): string | undefined {
+  const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
+  return value === undefined || isList
+    ? undefined
+    : `${name} must be a list of texts; got ${given(value)}`;
+}
+
+/** `true` or `false`, or left out. A text such as "false" would count as true. */
+export function optionalBooleanProblem(name: string, value: unknown): string | undefined {
+  return value === undefined || typeof value === 'boolean'
+    ? undefined
+    : `${name} must be true or false; got ${given(value)}`;
+}
+
 /** A text that may be left out. */
 export function optionalTextProblem(
   name: string,

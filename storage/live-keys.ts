@@ -1,4 +1,9 @@
-import { optionalFunctionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  optionalFunctionProblem,
+  optionalTextsProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { StorageDriverClaim } from '@temporalio/common';
@@ -63,6 +68,8 @@ export async function* liveKeys(
   );
   rejectIf(
     InvalidStorageError,
+    optionalTextsProblem('liveKeys: namespaces', options.namespaces),
+    optionalTextsProblem('liveKeys: ignoreUnreadable', options.ignoreUnreadable),
     optionalFunctionProblem('liveKeys: onUnreadable', options.onUnreadable),
     optionalFunctionProblem('liveKeys: onProgress', options.onProgress),
   );

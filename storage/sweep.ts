@@ -1,5 +1,8 @@
+import { types } from 'node:util';
 import {
   functionProblem,
+  given,
+  optionalBooleanProblem,
   optionalFunctionProblem,
   recordProblem,
   rejectIf,
@@ -67,6 +70,9 @@ export async function sweep(
     sourceProblem('sweep: storage.list', Reflect.get(storage, 'list')),
     functionProblem('sweep: storage.remove', Reflect.get(storage, 'remove')),
     sourceProblem('sweep: live', options.live),
+    dateProblem('sweep: writtenBefore', options.writtenBefore),
+    optionalBooleanProblem('sweep: removeAll', options.removeAll),
+    optionalBooleanProblem('sweep: dryRun', options.dryRun),
     optionalFunctionProblem('sweep: onProgress', options.onProgress),
   );
   const { live, writtenBefore, removeAll = false, dryRun = false, onProgress } = options;
@@ -103,6 +109,12 @@ export async function sweep(
     onProgress?.({ listed, removed: report.removed.objects });
   }
   return report;
+}
+
+/** Compared with another value, every object would be young or old. */
+function dateProblem(name: string, value: unknown): string | undefined {
+  const isDate = types.isDate(value) && !Number.isNaN(value.getTime());
+  return isDate ? undefined : `${name} must be a Date; got ${given(value)}`;
 }
 
 const tally = (): Tally => ({ objects: 0, bytes: 0 });

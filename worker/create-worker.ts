@@ -14,6 +14,7 @@ import {
   given,
   optionalFunctionProblem,
   optionalTextProblem,
+  optionalTextsProblem,
   recordProblem,
   rejectIf,
 } from '../core/arguments.ts';
@@ -217,9 +218,6 @@ function optionsProblem(options: CreateWorkerOptions): string | undefined {
   const problem = recordProblem('createWorker: the options', options);
   if (problem !== undefined) return problem;
   const { taskQueue, taskQueues, activities, connection, bundlerOptions } = options;
-  if (taskQueues !== undefined && !isListOfTexts(taskQueues)) {
-    return `createWorker: taskQueues must be a list of names; got ${given(taskQueues)}`;
-  }
   if (connection !== undefined && !hasClose(connection)) {
     return `createWorker: connection must be a NativeConnection; got ${given(connection)}`;
   }
@@ -228,6 +226,7 @@ function optionsProblem(options: CreateWorkerOptions): string | undefined {
   }
   return (
     optionalTextProblem('createWorker: taskQueue', taskQueue) ??
+    optionalTextsProblem('createWorker: taskQueues', taskQueues) ??
     activityProblem(activities ?? {}) ??
     optionalFunctionProblem(
       'createWorker: bundlerOptions.webpackConfigHook',
@@ -244,10 +243,6 @@ function activityProblem(activities: object): string | undefined {
       : undefined,
   );
   return problems.find((problem) => problem !== undefined);
-}
-
-function isListOfTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
 function hasClose(connection: unknown): boolean {

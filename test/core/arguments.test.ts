@@ -5,8 +5,10 @@ import {
   given,
   jsonProblem,
   methodsProblem,
+  optionalBooleanProblem,
   optionalFunctionProblem,
   optionalTextProblem,
+  optionalTextsProblem,
   recordProblem,
   rejectIf,
   sourceProblem,
@@ -48,6 +50,18 @@ describe('what a caller gives', () => {
     expect(sourceProblem('live', 'x')).toBe('live must be a function; got "x"');
     expect(optionalFunctionProblem('run', undefined)).toBeUndefined();
     expect(optionalFunctionProblem('run', null)).toBe('run must be a function; got null');
+  });
+
+  test('is a list of texts, or true or false, where it is given', () => {
+    expect(optionalTextsProblem('types', undefined)).toBeUndefined();
+    expect(optionalTextsProblem('types', ['a'])).toBeUndefined();
+    expect(optionalTextsProblem('types', 'ab')).toBe('types must be a list of texts; got "ab"');
+    expect(optionalTextsProblem('types', [5])).toBe('types must be a list of texts; got a list');
+    expect(optionalBooleanProblem('dryRun', undefined)).toBeUndefined();
+    expect(optionalBooleanProblem('dryRun', false)).toBeUndefined();
+    expect(optionalBooleanProblem('dryRun', 'false')).toBe(
+      'dryRun must be true or false; got "false"',
+    );
   });
 
   test('is an object with functions', () => {

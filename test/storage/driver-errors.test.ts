@@ -1,8 +1,11 @@
+import type { Payload } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
+import { checkStorage } from '../../storage/check-storage.ts';
 import type { PlaitStorage } from '../../storage/plait-storage.ts';
 import { postgresStorage } from '../../storage/postgres.ts';
 import { s3Storage } from '../../storage/s3.ts';
+import { unusableTransport } from '../../transport/check-transport.ts';
 
 const key = 'a'.repeat(64);
 const operations = {
@@ -18,6 +21,7 @@ const names = Object.keys(operations) as (keyof typeof operations)[];
 const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
 const breaks = () => Promise.reject(reset);
 const end = () => Promise.resolve();
+const sendsTorn = () => Promise.resolve({ Body: { transformToByteArray: breaks } });
 
 describe('an error of the driver of PostgreSQL is told with the place of the storage', () => {
   const failed = { name: 'StorageUnavailableError', message: 'PostgreSQL (postgres://) failed' };
@@ -58,8 +62,10 @@ describe('an error of the driver of S3 is told with the place of the storage', (
   });
 
   test('get, with a connection that breaks in the middle of an object', async () => {
-    const send = () => Promise.resolve({ Body: { transformToByteArray: breaks } });
-    const storage = s3Storage({ bucket: 'bucket', client: { send, destroy: () => 0 } });
+    const storage = s3Storage({
+      bucket: 'bucket',
+      client: { send: sendsTorn, destroy: () => 0 },
+    });
     await expect(operations.get(storage)).rejects.toMatchObject({ ...failed, cause: reset });
   });
 
@@ -72,4 +78,45 @@ describe('an error of the driver of S3 is told with the place of the storage', (
     await expect(operations[operation](storage)).rejects.toMatchObject(failed);
     await storage.close();
   });
+});
+
+test('a driver and a transport of your own are prepared as methods of theirs', async () => {
+  const own = new (class {
+    readonly name = 'own';
+    readonly type = 'own';
+    readonly kept = new Map<string, Payload>();
+    isPrepared = false;
+
+    prepare(): Promise<void> {
+      this.isPrepared = true;
+      return Promise.resolve();
+    }
+
+    store(_: unknown, payloads: Payload[]): Promise<StorageDriverClaim[]> {
+      const keys = payloads.map((payload, i) => [String(i), payload] as const);
+      for (const [id, payload] of keys) this.kept.set(id, payload);
+      return Promise.resolve(keys.map(([id]) => new StorageDriverClaim({ id })));
+    }
+
+    retrieve(_: unknown, claims: StorageDriverClaim[]): Promise<Payload[]> {
+      return Promise.resolve(
+        claims.flatMap(({ claimData }) => this.kept.get(claimData['id'] ?? '') ?? []),
+      );
+    }
+
+    publish(): Promise<void> {
+      return Promise.resolve();
+    }
+
+    subscribe(): Promise<() => void> {
+      return Promise.resolve(() => undefined);
+    }
+  })();
+
+  await checkStorage(own);
+  expect(own.isPrepared).toBe(true);
+  own.isPrepared = false;
+
+  expect(await unusableTransport(own)).toBeUndefined();
+  expect(own.isPrepared).toBe(true);
 });
