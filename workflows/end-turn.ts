@@ -52,13 +52,14 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
     turn.caller === 'client' ? (allMessages(transcript) ?? (await readTranscript(transcript))) : [];
   await allAnswered();
   recordStopReason(stop.reason);
+  const { elapsed } = turn.now();
   switch (turn.caller) {
     case 'client':
-      return turnResult(agent, turn.state, messages, stop);
+      return turnResult(agent, turn.state, messages, stop, elapsed);
     case 'session':
-      return sessionTurnResult(agent, turn.state, turn.newlyPinned, stop);
+      return sessionTurnResult(agent, turn.state, turn.newlyPinned, stop, elapsed);
     case 'turn':
-      return subAgentTurnResult(agent, turn.state, stop);
+      return subAgentTurnResult(agent, turn.state, stop, elapsed);
   }
 }
 
@@ -101,7 +102,11 @@ async function progressFor(turn: Turn, failureType: string) {
     case 'session':
       return turn.progress();
     case 'turn':
-      return subAgentTurnProgress(turn.args.agent, answerLostCalls(turn.state, Date.now()));
+      return subAgentTurnProgress(
+        turn.args.agent,
+        answerLostCalls(turn.state, Date.now()),
+        turn.now().elapsed,
+      );
   }
 }
 
@@ -113,7 +118,7 @@ async function progressWithMessages(turn: Turn, failureType: string) {
     failureType === STORAGE_FAILED
       ? transcript.tail
       : await readTranscript(transcript).catch(() => transcript.tail);
-  return turnProgress(turn.args.agent, state, messages);
+  return turnProgress(turn.args.agent, state, messages, turn.now().elapsed);
 }
 
 /** The time that the turn had, where a model call was given up because it was over. */

@@ -24,6 +24,11 @@ export interface CallRecord {
   end: string;
   /** The tool began while the model's reply was still coming, at `start`. */
   startedEarly?: true;
+  /**
+   * It is on the critical path of the turn, which would have ended sooner if this call had taken less time: it
+   * ended last of its reply, or its end let such a call start.
+   */
+  critical?: true;
   /** What was decided about it, where a person was asked. */
   approval?: ApprovalRecord;
   /** The turn that it ran, where its tool is another agent. */
@@ -31,7 +36,7 @@ export interface CallRecord {
 }
 
 export function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, startedEarly, approval, subAgent } = settled;
+  const { outcome, attempts, start, end, startedEarly, critical, approval, subAgent } = settled;
   return {
     id: call.id,
     name: call.name,
@@ -42,6 +47,6 @@ export function callRecord(call: ToolUse, settled: SettledCall, round: number): 
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    ...defined({ startedEarly, approval, subAgent }),
+    ...defined({ startedEarly, critical, approval, subAgent }),
   };
 }

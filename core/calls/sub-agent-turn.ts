@@ -1,5 +1,5 @@
 import type { StopReason } from '../turn/stop-reason.ts';
-import type { Usage } from '../turn/usage.ts';
+import type { ModelUsage, Usage } from '../turn/usage.ts';
 
 /** The turn of a sub-agent that ran for a call. What it has used up includes its own sub-agents. */
 export interface SubAgentTurn {
@@ -17,4 +17,6 @@ export interface SubAgentTurn {
   usage: Usage;
   /** What they cost, where its agent has `prices`; likewise. */
   costUSD?: number;
+  /** Both by the models that have replied; likewise. */
+  models?: ModelUsage[];
 }

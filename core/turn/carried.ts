@@ -45,7 +45,8 @@ import type { SubAgentTurnProgress, SubAgentTurnResult } from './result.ts';
 import type { TurnState } from './state.ts';
 import type { StopReason } from './stop-reason.ts';
 import type { SteeringMessage } from './steering.ts';
-import type { CacheCreation, ServerToolUsage, Usage } from './usage.ts';
+import type { TurnTimes } from './timing.ts';
+import type { CacheCreation, ModelUsage, ServerToolUsage, Usage } from './usage.ts';
 
 // The shapes of what one run hands on to another: a session to its turns, a run to the next one. A plain
 // client may start a workflow with anything in their place. No stricter than what an older version of Plait
@@ -112,6 +113,13 @@ export const USAGE = object<Usage>({
   ),
 });
 
+const MODEL_USAGE = object<ModelUsage>({
+  model: text(),
+  replies: count,
+  usage: USAGE,
+  costUSD: optional(amount),
+});
+
 const APPROVAL = object<ApprovalRecord>({
   decision: oneOf('approved', 'denied', 'expired'),
   by: optional(text()),
@@ -128,6 +136,7 @@ const SUB_AGENT_TURN = object<SubAgentTurn>({
   toolCalls: amount,
   usage: USAGE,
   costUSD: optional(amount),
+  models: optional(list(MODEL_USAGE)),
 });
 
 const CALL = object<CallRecord>({
@@ -141,8 +150,17 @@ const CALL = object<CallRecord>({
   start: text(),
   end: text(),
   startedEarly: optional(oneOf(true)),
+  critical: optional(oneOf(true)),
   approval: optional(APPROVAL),
   subAgent: optional(SUB_AGENT_TURN),
+});
+
+const TIMES = object<TurnTimes>({
+  model: time,
+  tools: time,
+  people: time,
+  calls: time,
+  width: count,
 });
 
 /** It becomes, or became, the id of a workflow. */
@@ -288,6 +306,8 @@ export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringM
   repairs: count,
   output: anything,
   costUSD: optional(amount),
+  times: optional(TIMES),
+  models: optional(list(MODEL_USAGE)),
   refusalFallback: optional(FALLBACK),
 });
 
@@ -296,6 +316,7 @@ const SPENDING = {
   toolCalls: amount,
   usage: USAGE,
   costUSD: optional(amount),
+  models: optional(list(MODEL_USAGE)),
 };
 
 /** What the turn of a sub-agent has used up; the rest is for people. */
@@ -303,7 +324,10 @@ export const SUB_AGENT_PROGRESS =
   object<Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'costUSD'>>(SPENDING);
 
 export const SUB_AGENT_RESULT = object<
-  Pick<SubAgentTurnResult, 'stopReason' | 'text' | 'rounds' | 'toolCalls' | 'usage' | 'costUSD'>
+  Pick<
+    SubAgentTurnResult,
+    'stopReason' | 'text' | 'rounds' | 'toolCalls' | 'usage' | 'costUSD' | 'models'
+  >
 >({
   ...SPENDING,
   stopReason: text() as Shape<StopReason>,

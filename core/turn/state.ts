@@ -26,12 +26,13 @@ import { defined, jsonBytes } from '../json.ts';
 import type { TakenFallback } from './fallback.ts';
 import type { Room } from './payload-room.ts';
 import type { Prices } from './prices.ts';
-import { costOf, roundUSD } from './prices.ts';
+import { costOf, sumUSD } from './prices.ts';
 import { repairMessage } from './reply-asks.ts';
 import type { SteeringMessage, SteeringStyle } from './steering.ts';
 import { asUserText, placeSteering } from './steering.ts';
 import type { StopReason } from './stop-reason.ts';
-import type { Usage } from './usage.ts';
+import type { TurnTimes } from './timing.ts';
+import type { ModelUsage, Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
 
 /** All that a turn remembers. Every function here returns a new one. */
@@ -61,6 +62,10 @@ export interface TurnState {
   output?: unknown;
   /** What `usage` costs, where the agent has prices. */
   costUSD?: number;
+  /** What its time was spent on so far. Absent before the model was asked, and in turns of earlier versions. */
+  times?: TurnTimes;
+  /** The same by the models that have replied; absent before the first reply. */
+  models?: ModelUsage[];
   /** The model that is asked instead of the agent's. */
   fallback?: TakenFallback;
   /** The one that a refusal has led to, where it was overloaded later and another is asked instead. */
@@ -217,11 +222,23 @@ function pricesOf(agent: PinnedAgent, model: string | undefined): Prices | undef
 /** Adds what a reply has cost, by the prices of the model that gave it. */
 export function commitCost(
   state: TurnState,
-  { usage }: ModelReply,
+  { model, usage }: ModelReply,
   prices: Prices | undefined,
 ): TurnState {
-  if (prices === undefined) return state;
-  return { ...state, costUSD: roundUSD((state.costUSD ?? 0) + costOf(usage, prices)) };
+  const costUSD = prices === undefined ? undefined : costOf(usage, prices);
+  const reply = { model, replies: 1, usage, ...defined({ costUSD }) };
+  const models = withReplies(state.models ?? [], reply);
+  return { ...state, models, ...defined({ costUSD: sumUSD(state.costUSD, costUSD) }) };
+}
+
+function withReplies(models: readonly ModelUsage[], more: ModelUsage): ModelUsage[] {
+  const before = models.find(({ model }) => model === more.model);
+  if (before === undefined) return [...models, more];
+  const costUSD = sumUSD(before.costUSD, more.costUSD);
+  const usage = addUsage(before.usage, more.usage);
+  const replies = before.replies + more.replies;
+  const after = { ...before, replies, usage, ...defined({ costUSD }) };
+  return models.map((one) => (one === before ? after : one));
 }
 
 /** The model that is asked from now on; as before, where there is none. */
@@ -295,16 +312,16 @@ export function commitResults(
 
 /** What the turn has used up together with the sub-agents of these calls. */
 function spentBySubAgents(
-  { usage, costUSD }: TurnState,
+  { usage, costUSD, models }: TurnState,
   settled: readonly SettledCall[],
-): Pick<TurnState, 'usage' | 'costUSD'> {
+): Pick<TurnState, 'usage' | 'costUSD' | 'models'> {
   const turns = settled.flatMap(({ subAgent }) => subAgent ?? []);
-  const costs = [costUSD, ...turns.map((turn) => turn.costUSD)].filter(
-    (cost) => cost !== undefined,
-  );
+  if (turns.length === 0) return { usage };
+  const theirs = turns.flatMap((turn) => turn.models ?? []);
   return {
     usage: turns.reduce((sum, turn) => addUsage(sum, turn.usage), usage),
-    ...(costs.length === 0 ? {} : { costUSD: roundUSD(costs.reduce((sum, cost) => sum + cost)) }),
+    ...defined({ costUSD: sumUSD(costUSD, ...turns.map((turn) => turn.costUSD)) }),
+    models: theirs.reduce((sum, one) => withReplies(sum, one), models ?? []),
   };
 }
 

@@ -44,7 +44,7 @@ interface Ran {
   progress?: Spending | undefined;
 }
 
-type Spending = Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'costUSD'>;
+type Spending = Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'costUSD' | 'models'>;
 
 /** Runs a turn of the agent, and reports how it has ended. `limits`: what is reserved for it. */
 export function runSubAgent(
@@ -96,9 +96,9 @@ function turnOf(
   ending: SubAgentEnding,
   progress: Spending = { rounds: 0, toolCalls: 0, usage: NO_USAGE },
 ): SubAgentTurn {
-  const { rounds, toolCalls, usage, costUSD } = progress;
+  const { rounds, toolCalls, usage, costUSD, models } = progress;
   const stopReason = ending.type === 'ended' ? ending.result.stopReason : 'failed';
-  return { turnId, agent, stopReason, rounds, toolCalls, usage, ...defined({ costUSD }) };
+  return { turnId, agent, stopReason, rounds, toolCalls, usage, ...defined({ costUSD, models }) };
 }
 
 async function runTurn(

@@ -7,6 +7,7 @@ import {
   MAY_HAVE_HAPPENED,
 } from '../../../core/calls/texts.ts';
 import type { SubAgentTurnResult } from '../../../core/turn/result.ts';
+import { timingOf } from '../../../core/turn/timing.ts';
 import { NO_USAGE } from '../../../core/turn/usage.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text).length;
@@ -60,6 +61,7 @@ const result = (parts: Partial<SubAgentTurnResult>): SubAgentEnding => ({
     rounds: 1,
     toolCalls: 0,
     usage: NO_USAGE,
+    timing: timingOf(undefined, 0),
     ...parts,
   },
 });
