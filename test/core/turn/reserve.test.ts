@@ -108,6 +108,11 @@ describe('a sub-agent', () => {
     expect(reserve(after, 'b', { sharers: 1 })).toBeUndefined();
   });
 
+  test('for which nothing was reserved gives nothing back', () => {
+    const after = giveBack(of({ outputTokens: 10, costUSD: 1 }), 'a', spent({ outputTokens: 3 }));
+    expect(after).toEqual({ left: { outputTokens: 7, costUSD: 1 }, open: {} });
+  });
+
   test('without a turn has spent nothing', () => {
     const nothing = { toolCalls: 0, inputTokens: 0, outputTokens: 0 };
     expect(spentBy(undefined)).toEqual(nothing);
