@@ -15,6 +15,7 @@ export class Connections implements McpConnections {
   private readonly options: Options;
   private readonly byCaller = new Map<string, Connection>();
   private readonly tellsApart: boolean;
+  private isClosed = false;
   private sweeper: NodeJS.Timeout | undefined;
 
   constructor(options: Options) {
@@ -35,9 +36,9 @@ export class Connections implements McpConnections {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     clearInterval(this.sweeper);
     await Promise.allSettled([...this.byCaller.values()].map((one) => one.close()));
-    this.byCaller.clear();
   }
 
   /** One for all callers, or one for each where the server can tell them apart. */
@@ -47,7 +48,8 @@ export class Connections implements McpConnections {
     if (known !== undefined) return known;
     const made = new Connection({ ...this.options, caller });
     this.byCaller.set(key, made);
-    if (this.tellsApart) this.sweeper ??= setInterval(() => this.sweep(), IDLE_MS / 5).unref();
+    if (this.isClosed) void made.close();
+    else if (this.tellsApart) this.sweeper ??= setInterval(() => this.sweep(), IDLE_MS / 5).unref();
     return made;
   }
 

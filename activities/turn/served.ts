@@ -72,9 +72,8 @@ export class Served {
 
   /** The worker has shut down. */
   async close(): Promise<void> {
-    const open = [...this.connections.values()];
-    this.connections.clear();
-    await Promise.allSettled(open.map((connections) => connections.close()));
+    const all = [...this.connections.values()];
+    await Promise.allSettled(all.map((connections) => connections.close()));
   }
 
   private async listOne(server: McpServer, caller: McpCaller): Promise<Listing | undefined> {
