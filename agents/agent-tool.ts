@@ -17,7 +17,7 @@ import { DeclarationError } from './declaration-error.ts';
 import type { Agent, AgentDefinition } from './define-agent.ts';
 import { isAgent } from './define-agent.ts';
 import type { Tool, ToolOptions } from './define-tool.ts';
-import { approvalOption, toolDescription, toolName } from './define-tool.ts';
+import { toolDescription, toolName, toolSettings } from './define-tool.ts';
 import type { InputSchema } from './input-schema.ts';
 import { compileSchema } from './input-schema.ts';
 import type { OutputOption } from './output-schema.ts';
@@ -88,10 +88,10 @@ const agentToolOptions = z.strictObject({
       wallTime: duration.optional(),
     })
     .optional(),
-  approval: approvalOption,
-  approvalTimeout: duration.optional(),
-  concurrency: wholeNumber(1).optional(),
-  maxResultBytes: wholeNumber(1_000).default(DEFAULT_RESULT_BYTES),
+  approval: toolSettings.approval,
+  approvalTimeout: toolSettings.approvalTimeout,
+  concurrency: toolSettings.concurrency,
+  maxResultBytes: toolSettings.maxResultBytes,
   taskQueue: queueName.optional(),
 });
 
@@ -127,7 +127,8 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
   const subject = `agentTool(${JSON.stringify(agent.name)})`;
   return declaring(subject, () => {
     const checked = checkOptions(subject, agentToolOptions, options);
-    const { description, approval, approvalTimeout, concurrency, maxResultBytes } = checked;
+    const { description, approvalTimeout, concurrency } = checked;
+    const { approval = 'never', maxResultBytes = DEFAULT_RESULT_BYTES } = checked;
     const { name = agent.name.replaceAll('.', '_') } = checked;
     const input: InputSchema = checked.input ?? promptSchema;
     const { jsonSchema, parse } = compileSchema(subject, input);
@@ -141,7 +142,10 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
         : []),
     ];
     if (problems.length > 0) throw wrongOptions(subject, problems);
-    const repeatable = [...agent.tools.values()].every(({ policy }) => policy.repeatable);
+    // What a server lists is known only when a turn begins.
+    const repeatable =
+      agent.servers === undefined &&
+      [...agent.tools.values()].every(({ policy }) => policy.repeatable);
     return {
       name,
       spec: { name, description, input_schema: jsonSchema },

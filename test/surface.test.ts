@@ -90,6 +90,10 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'WaitingCall',
     ],
   },
+  'plait/mcp': {
+    values: ['mcpServer'],
+    types: ['McpCaller', 'McpServer', 'McpServerOptions', 'McpToolOptions'],
+  },
   'plait/storage': {
     values: [
       'InvalidStorageError',
@@ -138,6 +142,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'reply',
       'say',
       'script',
+      'startMcpServer',
       'startMessagesServer',
       'startTemporalServer',
       'startTestEnvironment',
@@ -148,11 +153,14 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'workerDies',
     ],
     types: [
+      'McpServerScript',
       'MessageReply',
       'MessagesServer',
       'Reply',
       'Script',
       'ScriptRequest',
+      'ScriptedMcpServer',
+      'ScriptedMcpTool',
       'TemporalServer',
       'TemporalServerOptions',
       'TestEnvironment',

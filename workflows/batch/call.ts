@@ -1,4 +1,4 @@
-import type { PinnedAgent, SubAgentSpec } from '../../core/agent-spec.ts';
+import type { PinnedAgent, PinnedSpec, SubAgentSpec } from '../../core/agent-spec.ts';
 import type { BatchPolicy } from '../../core/calls/batch-policy.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
 import { originOf } from '../../core/calls/origin.ts';
@@ -11,6 +11,7 @@ import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
+import { specOfCall } from '../../core/served-tools.ts';
 import type { Budget, Spent } from '../../core/turn/budget.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
@@ -45,6 +46,8 @@ export interface BatchCall {
   readonly policy: ToolPolicy;
   /** Where its tool is another agent. */
   readonly subAgent: SubAgentSpec | undefined;
+  /** Where an MCP server has listed its tool. */
+  readonly spec: PinnedSpec | undefined;
   occurrence: number;
   prepared: ReadyCall;
   /** What it runs with: the model's input, or what an approver made of it. */
@@ -79,6 +82,7 @@ export function batchCalls({ agent, calls, prepared, levels }: Batch): (BatchCal
       use,
       policy,
       subAgent,
+      spec: specOfCall(agent, use.name),
       occurrence: repeated[index] ?? 0,
       prepared: ready,
       input: use.input,
@@ -103,7 +107,10 @@ export function approvalTimeout({ policy }: BatchCall): number {
 }
 
 /** What the activity of a call is given beside its input. */
-export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall): ToolCallArgs {
+export function toolCallArgs(
+  batch: Batch,
+  { use, occurrence, input, spec }: BatchCall,
+): ToolCallArgs {
   const { agent, round, calls, context, owner, stored, maxTextBytes } = batch;
   const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
@@ -114,6 +121,6 @@ export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall
     occurrence,
     ...originOf(use),
     ...owner,
-    ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part }),
+    ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part, spec }),
   };
 }

@@ -146,6 +146,7 @@ class BatchRun {
     const { agent, owner, round } = this.batch;
     this.outside.approvals.ask({
       agent: agent.name,
+      ...defined({ spec: call.spec }),
       owner,
       call: call.use,
       round,
@@ -204,7 +205,9 @@ class BatchRun {
     call.state = 'queued';
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
-    const use = { tool: call.use.name, bytes: commandBytes(call.input, this.contextBytes) };
+    const specBytes = call.spec === undefined ? 0 : jsonBytes(call.spec);
+    const bytes = commandBytes(call.input, this.contextBytes + specBytes);
+    const use = { tool: call.use.name, bytes };
     this.limiter.acquire(use, () => {
       // It was answered while it was queued.
       if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
