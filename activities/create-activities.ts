@@ -19,6 +19,7 @@ import {
   PRESENT_RESULT,
   READ_TRANSCRIPT,
   READ_TURN,
+  RUN_LOCALLY,
 } from '../core/names.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
@@ -145,6 +146,7 @@ export function buildActivities(
   return withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
+    [RUN_LOCALLY]: runTool,
     [CALL_MODEL]: createCallModel(registry, store, model, {
       authorize: authorizes,
       earlyRuns,

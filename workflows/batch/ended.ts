@@ -6,6 +6,7 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import type { LocalEnd } from '../../core/calls/local.ts';
 import type { Loss } from '../../core/calls/lost-attempts.ts';
 import {
   failureOutcome,
@@ -28,7 +29,13 @@ import type { EarlierAttempts, ToolReturn } from '../../core/calls/tool-call.ts'
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import { attemptReport, heartbeatRecord, WORKER_SHUTDOWN } from '../../core/failures.ts';
+import {
+  AGENT_NOT_REGISTERED,
+  attemptReport,
+  heartbeatRecord,
+  NO_LOCAL_ROOM,
+  WORKER_SHUTDOWN,
+} from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { Unreadable } from '../../core/shape.ts';
 
@@ -61,6 +68,27 @@ export function lossOf(error: unknown): Loss | undefined {
     };
   }
   return undefined;
+}
+
+const NO_ACTIVITIES =
+  "This worker runs turns and has no activities of Plait, which execution: 'local' needs. Give it those of createActivities, or use createWorker.";
+
+/** How a local attempt failed; `undefined` where it was cancelled. */
+export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure) {
+    if (cause.timeoutType === 'SCHEDULE_TO_START') return { type: 'not run' };
+    return { type: 'failed', isFinal: false, retryDelay: undefined, details: undefined };
+  }
+  if (cause instanceof CancelledFailure || isCancellation(error)) return undefined;
+  // The SDK has no such activity here. Another worker may, so nothing of it may be recorded.
+  if (!(cause instanceof ApplicationFailure)) throw new Error(NO_ACTIVITIES, { cause: error });
+  const { type, nonRetryable } = cause;
+  if (isUnknownTool(error) || type === AGENT_NOT_REGISTERED) return { type: 'not run' };
+  const { retryDelay, details } = attemptReport(cause.details)?.local ?? {};
+  if (type === WORKER_SHUTDOWN || type === NO_LOCAL_ROOM) return { type: 'lost', details };
+  const isFinal = nonRetryable === true || retry.nonRetryableErrorTypes.includes(type ?? '');
+  return { type: 'failed', isFinal, retryDelay, details };
 }
 
 /** How an activity of a call ended: with an outcome, or its tool has returned `ctx.later()`. */
@@ -136,8 +164,9 @@ function unreadable(value: unknown, scheduled: number, repeatable: boolean): Set
 }
 
 /** Turns every way in which a call can fail into an outcome. */
-export function failed(error: unknown, { tool, policy, scheduled, earlier }: FailedCall): CallEnd {
-  const { outcome, attempts, report } = explain(tool, error, policy, earlier?.attempts ?? 0);
+export function failed(error: unknown, call: FailedCall): CallEnd {
+  const { outcome, attempts, report } = explain(error, call);
+  const { scheduled } = call;
   return {
     type: 'settled',
     settled: {
@@ -155,6 +184,8 @@ interface FailedCall {
   scheduled: number;
   /** The attempts of its earlier activities. */
   earlier?: EarlierAttempts | undefined;
+  /** Whether there would be another attempt if there were time, where the failure does not say it. */
+  outOfTime?: boolean;
 }
 
 interface Explained {
@@ -163,7 +194,11 @@ interface Explained {
   report?: AttemptReport | undefined;
 }
 
-function explain(tool: string, error: unknown, policy: ToolPolicy, before: number): Explained {
+function explain(
+  error: unknown,
+  { tool, policy, earlier, outOfTime = false }: FailedCall,
+): Explained {
+  const before = earlier?.attempts ?? 0;
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy, before);
   if (cause instanceof CancelledFailure || isCancellation(error)) {
@@ -179,7 +214,8 @@ function explain(tool: string, error: unknown, policy: ToolPolicy, before: numbe
     }
     const attempts = report?.attempt ?? before + attemptsOf(error, policy);
     const type = failureOutcome(cause.type);
-    const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
+    const isLast =
+      outOfTime || (error instanceof ActivityFailure && error.retryState === 'TIMEOUT');
     const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
     return {
       outcome: { type, message: cause.message + why + afterAttempts(attempts) },
