@@ -1,5 +1,4 @@
 import { failureOutcome, isNotRegistered, timeoutOutcome } from '../../core/calls/ending.ts';
-import { localTools } from '../../core/calls/local.ts';
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
@@ -20,6 +19,7 @@ import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
 import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
+import { localToolsOf } from './events.ts';
 import type { ActivitySnapshot, CallSnapshot, TurnSnapshot } from './snapshot.ts';
 import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
 
@@ -155,6 +155,7 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
   }
   if (isModel) answerCalls(draft, at, event.answers);
   const snapshot: ActivitySnapshot = isModel ? newActivity(at) : callIn(draft.turn, event);
+  draft.local.delete(id);
   if (isModel) rounds.push({ round: rounds.length + 1, model: snapshot, calls: [] });
   const activity = { snapshot, limits, isModel };
   draft.activities.set(event.key, activity);
@@ -187,9 +188,10 @@ function denialOf({ decisions }: SnapshotDraft, { id }: CallSnapshot): CallSnaps
 
 /** Of a call that is not among those that have not succeeded. */
 function unrecordedOutcome(draft: SnapshotDraft, call: CallSnapshot): OutcomeType | undefined {
-  // Its result lies in a storage, which is not asked for it.
-  if (draft.local.has(call.id)) return isSettled(call.state) ? undefined : 'succeeded';
-  return guessedOutcome(draft, call);
+  if (!draft.local.has(call.id)) return guessedOutcome(draft, call);
+  if (isSettled(call.state)) return undefined;
+  // What it returned lies in a storage, which is not asked for it.
+  return call.state === 'running' ? 'succeeded' : 'failed';
 }
 
 /** Of a call whose activity does not say how it was answered, in a turn that an earlier version ran. */
@@ -253,7 +255,8 @@ function end(
   if (activity === undefined) return;
   const { snapshot, limits, isModel } = activity;
   const answer = isModel ? answerOf(ending) : undefined;
-  if (answer?.pinned !== undefined) draft.localTools = new Set(localTools(answer.pinned.policies));
+  const localTools = localToolsOf(answer?.pinned);
+  if (localTools !== undefined) draft.localTools = new Set(localTools);
   if (answer !== undefined && answer.type !== 'reply') {
     // Another task queue or another model is asked, and the round goes on.
     setState(snapshot, 'scheduled');

@@ -297,7 +297,7 @@ async function readTurnEvent(
       type: 'turnStarted',
       at,
       agent,
-      ...defined({ earlier, localTools: localToolsOf(beginning) }),
+      ...defined({ earlier, localTools: localToolsOf(pinnedIn(beginning)) }),
     };
   }
   if (completed) {
@@ -330,9 +330,13 @@ function earlierRounds(beginning: unknown): EarlierRounds | undefined {
   return { rounds, calls, open };
 }
 
-/** Of the agent that a session or an earlier run has pinned. */
-function localToolsOf(beginning: unknown): string[] | undefined {
-  const agent = isRecord(beginning) ? beginning['agent'] : undefined;
+/** The agent that a session or an earlier run has pinned. */
+function pinnedIn(beginning: unknown): unknown {
+  return isRecord(beginning) ? beginning['agent'] : undefined;
+}
+
+/** The tools of a pinned agent whose calls may run locally; `undefined` where there is none to be read. */
+export function localToolsOf(agent: unknown): string[] | undefined {
   if (!isRecord(agent) || !Array.isArray(agent['policies'])) return undefined;
   return localTools((agent as unknown as PinnedAgent).policies);
 }
