@@ -73,6 +73,8 @@ function expectTheSame(watched: TurnSnapshot, { calls }: TurnResult): void {
     );
 }
 
+const texts = ({ calls }: TurnResult) => calls.map(({ name, message }) => [name, message]);
+
 const outcomes = ({ calls }: TurnResult) =>
   calls.map(({ name, outcome, attempts }) => [name, outcome, attempts]);
 
@@ -92,17 +94,17 @@ test('the calls of a reply run within its workflow task, and history has only th
   );
 
   expect([activities, markers]).toEqual([[], 3]);
-  expect(outcomes(result)).toEqual(Array(3).fill(['look', 'succeeded', 1]));
+  expect(outcomes(result)).toEqual(Array.from({ length: 3 }, () => ['look', 'succeeded', 1]));
   expect(answers(result).map(({ text }) => text)).toEqual([
     '{"seen":"toolu_1"}',
     '{"seen":"toolu_2"}',
     '{"seen":"toolu_3"}',
   ]);
   expectTheSame(watched, result);
-  expect(contexts.map(({ callId, attempt }) => [callId, attempt]).sort()).toEqual([
-    ['toolu_1', 1],
-    ['toolu_2', 1],
-    ['toolu_3', 1],
+  expect(contexts.map(({ callId, attempt }) => `${callId} ${attempt}`).toSorted()).toEqual([
+    'toolu_1 1',
+    'toolu_2 1',
+    'toolu_3 1',
   ]);
   expect(new Set(contexts.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(3);
 });
@@ -173,7 +175,6 @@ test('whatever becomes of local calls, they are answered as activities are', asy
   const here = await turnOf(tools('local'), calls);
   const there = await turnOf(tools('activity'), calls);
 
-  const texts = (result: TurnResult) => result.calls.map(({ name, message }) => [name, message]);
   expect(outcomes(here.result)).toEqual(outcomes(there.result));
   expect(texts(here.result)).toEqual(texts(there.result));
   expect(answers(here.result).map(({ text }) => text)).toEqual(
@@ -182,7 +183,7 @@ test('whatever becomes of local calls, they are answered as activities are', asy
   expectTheSame(here.watched, here.result);
   expect(here.markers).toBe(7);
   // The first attempt was local, each further one is an activity.
-  expect(here.activities.sort()).toEqual(['broken', 'deaf', 'flaky', 'slow']);
+  expect(here.activities.toSorted()).toEqual(['broken', 'deaf', 'flaky', 'slow']);
   expect(attempts).toEqual([1, 2, 3, 1, 2, 3]);
   expect(details).toEqual([
     undefined,
@@ -457,7 +458,7 @@ test('the turns of a session run their calls locally as well', async () => {
   for (const text of ['one', 'two']) {
     const turn = await session.send(text);
     expect(outcomes(await turn.result())).toEqual([['look', 'succeeded', 1]]);
-    const handle = await plait.agents.getTurn(turn.turnId);
+    const handle = plait.agents.getTurn(turn.turnId);
     expect(await activitiesOf(handle)).toEqual([]);
     let last: TurnSnapshot | undefined;
     for await (last of handle.watch());
@@ -468,7 +469,7 @@ test('the turns of a session run their calls locally as well', async () => {
 
 test('results that do not fit into one workflow task go on as activities, and none is lost', async () => {
   const { result, activities, markers } = await turnOf(
-    [local('look', ({ n }) => `${String(n)}`.repeat(90_000))],
+    [local('look', ({ n }) => String(n).repeat(90_000))],
     Array.from({ length: 40 }, (_, n) => ['look', { n: n % 10 }] as const),
     {
       environment: {

@@ -27,6 +27,10 @@ function callOf(turn: TurnSnapshot, id: string): CallSnapshot | undefined {
   return turn.rounds.flatMap(({ calls }) => calls).find((call) => call.id === id);
 }
 
+function endedLocally(callId: string, ending: Ending): TurnEvent {
+  return { type: 'endedLocally', at: 2_000, callId, ending };
+}
+
 function statesOf(events: readonly TurnEvent[], pending?: readonly PendingActivity[]) {
   const { rounds } = turnSnapshot('t', events, pending);
   return rounds.map(({ model, calls }) => [model.state, ...calls.map(({ state }) => state)]);
@@ -452,12 +456,6 @@ describe('calls that run within their workflow task', () => {
       policies: [...pinned.policies],
     }),
   ];
-  const endedLocally = (callId: string, ending: Ending): TurnEvent => ({
-    type: 'endedLocally',
-    at: 2_000,
-    callId,
-    ending,
-  });
   const failed = { type: 'failed', message: 'refused' } as const;
 
   it('run from the reply on, where all calls of the reply may', () => {
