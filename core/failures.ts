@@ -66,7 +66,7 @@ export interface AttemptReport {
   local?: LocalReport;
 }
 
-export interface LocalReport {
+interface LocalReport {
   callId: string;
   /** How long the failure asks to wait before the next attempt, in milliseconds. */
   retryDelay?: number;

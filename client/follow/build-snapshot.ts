@@ -295,7 +295,8 @@ function endLocally(
   { callId, at, ending }: Extract<TurnEvent, { type: 'endedLocally' }>,
 ): void {
   const call = turn.rounds.at(-1)?.calls.find(({ id }) => id === callId);
-  if (call === undefined || !local.has(callId) || isSettled(call.state)) return;
+  if (call === undefined || isSettled(call.state)) return;
+  local.add(callId);
   const ended = endedActivity(ending, NO_LIMITS, 1);
   const goesOn = ending.type === 'failed' && ending.isFinal !== true;
   if (goesOn) setState(call, 'retrying', ended.message);

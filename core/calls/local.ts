@@ -19,7 +19,7 @@ const LATER = 1_000;
 const LONGEST_PHASE = START_WITHIN + MAX_LOCAL_TIME + LATER;
 
 /** A call that can run, as far as it decides how its batch runs. */
-export interface LocalCandidate {
+interface LocalCandidate {
   policy: Pick<ToolPolicy, 'execution'>;
   /** Whether a person has to decide about it. */
   asked: boolean;
@@ -70,7 +70,7 @@ export type LocalEnd =
   | { type: 'failed'; isFinal: boolean; retryDelay: number | undefined; details: unknown };
 
 /** What comes after a local attempt. */
-export type AfterLocal =
+type AfterLocal =
   | {
       type: 'goes on';
       earlier?: EarlierAttempts;
