@@ -1,6 +1,7 @@
 import type { LocalActivityOptions } from '@temporalio/common';
 import { defined } from '../json.ts';
-import { policyAfterLoss } from './lost-attempts.ts';
+import type { Losses } from './lost-attempts.ts';
+import { NO_LOSSES, policyAfterLoss } from './lost-attempts.ts';
 import type { EarlierAttempts } from './tool-call.ts';
 import type { ToolPolicy } from './tool-policy.ts';
 import { MAX_LOCAL_TIME } from './tool-policy.ts';
@@ -64,8 +65,9 @@ export function localOptions(policy: ToolPolicy): LocalActivityOptions {
 export type LocalEnd =
   /** Its tool has not been called: the worker does not have it, or had no slot in time. */
   | { type: 'not run' }
-  /** No fault of the tool: the worker shut down, or there is no room for what it returned. */
-  | { type: 'lost'; details: unknown }
+  /** No fault of the tool: there is no room for what it returned, or the worker shut down. */
+  | { type: 'no room' }
+  | { type: 'shutdown'; details: unknown }
   /** `retryDelay` is what the error asked for, in milliseconds. */
   | { type: 'failed'; isFinal: boolean; retryDelay: number | undefined; details: unknown };
 
@@ -74,7 +76,7 @@ type AfterLocal =
   | {
       type: 'goes on';
       earlier?: EarlierAttempts;
-      losses: number;
+      losses: Losses;
       /** For what is left of the call. */
       policy: ToolPolicy;
       /** How long to wait before, in milliseconds. */
@@ -92,7 +94,7 @@ export function afterLocal(policy: ToolPolicy, end: LocalEnd, elapsed: number): 
   const { earlier, losses, delay, isFinal } = spent(policy, end);
   if (isFinal) return { type: 'ended', outOfTime: false };
   const failures = earlier?.failures ?? 0;
-  const left = policyAfterLoss(policy, { failures, losses, elapsed: elapsed + delay });
+  const left = policyAfterLoss(policy, { failures, elapsed: elapsed + delay });
   if (left === undefined) return { type: 'ended', outOfTime: failures > 0 };
   const next = failures === 0 ? left : withNextWait(left);
   return { type: 'goes on', ...defined({ earlier }), losses, policy: next, delay };
@@ -100,7 +102,7 @@ export function afterLocal(policy: ToolPolicy, end: LocalEnd, elapsed: number): 
 
 interface Spent {
   earlier?: EarlierAttempts;
-  losses: number;
+  losses: Losses;
   delay: number;
   isFinal: boolean;
 }
@@ -108,12 +110,16 @@ interface Spent {
 function spent({ retry }: ToolPolicy, end: LocalEnd): Spent {
   switch (end.type) {
     case 'not run':
-      return { losses: 0, delay: 0, isFinal: false };
-    case 'lost':
-      return { earlier: attempt(0, end.details), losses: 1, delay: 0, isFinal: false };
+      return { losses: NO_LOSSES, delay: 0, isFinal: false };
+    case 'no room':
+      return { earlier: attempt(0, undefined), losses: NO_LOSSES, delay: 0, isFinal: false };
+    case 'shutdown': {
+      const losses = { ...NO_LOSSES, shutdown: 1 };
+      return { earlier: attempt(0, end.details), losses, delay: 0, isFinal: false };
+    }
     case 'failed': {
       const { isFinal, retryDelay: delay = retry.initialInterval } = end;
-      return { earlier: attempt(1, end.details), losses: 0, delay, isFinal };
+      return { earlier: attempt(1, end.details), losses: NO_LOSSES, delay, isFinal };
     }
   }
 }

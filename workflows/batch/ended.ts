@@ -55,6 +55,7 @@ export function lossOf(error: unknown): Loss | undefined {
     const record = heartbeatRecord(cause.lastHeartbeatDetails);
     const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
     return {
+      type: 'crash',
       attempt: record?.attempt,
       failedAttempt: attemptReport(before?.details)?.attempt,
       details: record?.details,
@@ -62,6 +63,7 @@ export function lossOf(error: unknown): Loss | undefined {
   }
   if (cause instanceof ApplicationFailure && cause.type === WORKER_SHUTDOWN) {
     return {
+      type: 'shutdown',
       attempt: attemptReport(cause.details)?.attempt,
       failedAttempt: undefined,
       details: cause.details?.[1],
@@ -86,7 +88,8 @@ export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | unde
   const { type, nonRetryable } = cause;
   if (isUnknownTool(error) || type === AGENT_NOT_REGISTERED) return { type: 'not run' };
   const { retryDelay, details } = attemptReport(cause.details)?.local ?? {};
-  if (type === WORKER_SHUTDOWN || type === NO_LOCAL_ROOM) return { type: 'lost', details };
+  if (type === NO_LOCAL_ROOM) return { type: 'no room' };
+  if (type === WORKER_SHUTDOWN) return { type: 'shutdown', details };
   const isFinal = nonRetryable === true || retry.nonRetryableErrorTypes.includes(type ?? '');
   return { type: 'failed', isFinal, retryDelay, details };
 }
@@ -165,8 +168,8 @@ function unreadable(value: unknown, scheduled: number, repeatable: boolean): Set
 
 /** Turns every way in which a call can fail into an outcome. */
 export function failed(error: unknown, call: FailedCall): CallEnd {
-  const { outcome, attempts, report } = explain(error, call);
   const { scheduled } = call;
+  const { outcome, attempts, report } = explain(error, call);
   return {
     type: 'settled',
     settled: {
@@ -186,6 +189,8 @@ interface FailedCall {
   earlier?: EarlierAttempts | undefined;
   /** Whether there would be another attempt if there were time, where the failure does not say it. */
   outOfTime?: boolean;
+  /** Why it is not tried again, in a sentence. */
+  why?: string | undefined;
 }
 
 interface Explained {
@@ -194,13 +199,11 @@ interface Explained {
   report?: AttemptReport | undefined;
 }
 
-function explain(
-  error: unknown,
-  { tool, policy, earlier, outOfTime = false }: FailedCall,
-): Explained {
-  const before = earlier?.attempts ?? 0;
+function explain(error: unknown, call: FailedCall): Explained {
+  const { tool, policy } = call;
+  const before = call.earlier?.attempts ?? 0;
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy, before);
+  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, call);
   if (cause instanceof CancelledFailure || isCancellation(error)) {
     return explainCancel(cause, policy);
   }
@@ -215,10 +218,14 @@ function explain(
     const attempts = report?.attempt ?? before + attemptsOf(error, policy);
     const type = failureOutcome(cause.type);
     const isLast =
-      outOfTime || (error instanceof ActivityFailure && error.retryState === 'TIMEOUT');
-    const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
+      call.outOfTime === true ||
+      (error instanceof ActivityFailure && error.retryState === 'TIMEOUT');
+    const noTime = type === 'failed' && isLast ? NO_TIME_LEFT : '';
     return {
-      outcome: { type, message: cause.message + why + afterAttempts(attempts) },
+      outcome: {
+        type,
+        message: cause.message + noTime + sentence(call.why) + afterAttempts(attempts),
+      },
       attempts,
       report,
     };
@@ -230,9 +237,9 @@ function explain(
 function explainTimeout(
   error: unknown,
   cause: TimeoutFailure,
-  policy: ToolPolicy,
-  earlierAttempts: number,
+  { policy, earlier: scheduledBefore, why }: FailedCall,
 ): Explained {
+  const earlierAttempts = scheduledBefore?.attempts ?? 0;
   const begun = heartbeatRecord(cause.lastHeartbeatDetails);
   const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
   // Heartbeat details may be those of an earlier attempt, and so is the failure.
@@ -250,8 +257,14 @@ function explainTimeout(
     repeatable,
     begun: begun !== undefined,
   });
-  const tried = repeatable ? beforeText(before?.message) + afterAttempts(attempts) : '';
+  const tried = repeatable
+    ? beforeText(before?.message) + sentence(why) + afterAttempts(attempts)
+    : '';
   return { outcome: { type, message: message + tried }, attempts };
+}
+
+function sentence(text: string | undefined): string {
+  return text === undefined ? '' : ` ${text}`;
 }
 
 function explainCancel(cause: unknown, policy: ToolPolicy): Explained {

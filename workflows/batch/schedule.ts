@@ -1,7 +1,8 @@
 import { patched, scheduleActivity, scheduleLocalActivity, sleep } from '@temporalio/workflow';
 import type { PresentResultArgs } from '../../activities/tools/present-result.ts';
 import { afterLocal, localOptions, localTime } from '../../core/calls/local.ts';
-import { attemptsUpTo, policyAfterLoss } from '../../core/calls/lost-attempts.ts';
+import type { Losses, LossRules } from '../../core/calls/lost-attempts.ts';
+import { afterLoss, NO_LOSSES } from '../../core/calls/lost-attempts.ts';
 import type { EarlierAttempts, ToolCallArgs } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { activityOptions } from '../../core/calls/tool-policy.ts';
@@ -23,12 +24,13 @@ import { failed, isUnknownTool, localEnd, lossOf, returned } from './ended.ts';
 const MAX_LOOKUPS = 5;
 
 const LOSSES_APART = 'plait.losses-apart';
+const LOSSES_BY_TYPE = 'plait.losses-by-type';
 
 /** What a call that is scheduled again goes on with. */
 export interface Tries {
   scheduled: number;
   lookups: number;
-  losses: number;
+  losses: Losses;
   earlier: EarlierAttempts | undefined;
   policy: ToolPolicy;
   /** How long to wait before, in milliseconds. @default 0 */
@@ -46,7 +48,7 @@ export function runCall(
   { delay = 0, ...tries }: Tries = {
     scheduled: Date.now(),
     lookups: MAX_LOOKUPS,
-    losses: 0,
+    losses: NO_LOSSES,
     earlier: undefined,
     policy: call.policy,
   },
@@ -76,20 +78,21 @@ export function runCall(
         runCall(batch, call, ended, next);
         return;
       }
+      const about = { tool: use.name, policy, scheduled, earlier };
       const loss = call.policy.repeatable ? lossOf(error) : undefined;
-      if (loss !== undefined) {
-        const all = attemptsUpTo(loss, earlier);
-        const elapsed = Date.now() - scheduled;
-        const state = { failures: all.failures, losses: losses + 1, elapsed };
-        const left = policyAfterLoss(call.policy, state);
-        // A recorded turn may have answered here.
-        if (left !== undefined && patched(LOSSES_APART)) {
-          const next = { scheduled, lookups, losses: losses + 1, earlier: all, policy: left };
-          runCall(batch, call, ended, next);
-          return;
-        }
+      if (loss === undefined) {
+        ended(failed(error, about));
+        return;
       }
-      ended(failed(error, { tool: use.name, policy, scheduled, earlier }));
+      const before = { losses, earlier, elapsed: Date.now() - scheduled };
+      const next = afterLoss(call.policy, loss, before, { rules: lossRules, random: Math.random });
+      if (next.type === 'answer') {
+        ended(failed(error, { ...about, why: next.why }));
+        return;
+      }
+      const again = () => runCall(batch, call, ended, { scheduled, lookups, ...next.tries });
+      if (next.wait === 0) again();
+      else sleep(next.wait).then(again, (cancelled: unknown) => ended(failed(cancelled, about)));
     },
   );
 }
@@ -133,6 +136,11 @@ export function runLocally(
 /** It had one attempt. */
 function only(policy: ToolPolicy): ToolPolicy {
   return { ...policy, retry: { ...policy.retry, maximumAttempts: 1 } };
+}
+
+function lossRules(): LossRules {
+  if (patched(LOSSES_BY_TYPE)) return 'by type';
+  return patched(LOSSES_APART) ? 'apart' : 'as failures';
 }
 
 /** Makes of the value that a call was completed with what a worker makes of what a tool returns. */

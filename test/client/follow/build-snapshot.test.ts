@@ -28,7 +28,7 @@ function callOf(turn: TurnSnapshot, id: string): CallSnapshot | undefined {
 }
 
 function endedLocally(callId: string, ending: Ending): TurnEvent {
-  return { type: 'endedLocally', at: 2_000, callId, ending };
+  return { type: 'endedLocally', at: 2_000, callId, report, ending };
 }
 
 function statesOf(events: readonly TurnEvent[], pending?: readonly PendingActivity[]) {
@@ -53,6 +53,7 @@ describe('a turn that has continued in a new run', () => {
     type: 'turnStarted',
     at: 5_000,
     agent: 'lookup',
+    taskQueue: 'plait',
     earlier: {
       rounds: 2,
       calls: [record],

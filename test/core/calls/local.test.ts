@@ -8,7 +8,7 @@ import {
   mayStartLocally,
   runsLocally,
 } from '../../../core/calls/local.ts';
-import { MAX_LOSSES } from '../../../core/calls/lost-attempts.ts';
+import { NO_LOSSES } from '../../../core/calls/lost-attempts.ts';
 import { activityOptions, toolPolicy } from '../../../core/calls/tool-policy.ts';
 
 const local = toolPolicy(true, { execution: 'local' });
@@ -67,7 +67,7 @@ describe('after a local attempt a call', () => {
     expect(afterLocal(policy, failed, 20)).toEqual({
       type: 'goes on',
       earlier: { attempts: 1, failures: 1 },
-      losses: 0,
+      losses: NO_LOSSES,
       delay: 100,
       policy: { ...policy, retry: { ...policy.retry, maximumAttempts: 3, initialInterval: 150 } },
     });
@@ -89,22 +89,31 @@ describe('after a local attempt a call', () => {
   test('goes on at once where its tool was not called, with all of its attempts', () => {
     expect(afterLocal(policy, { type: 'not run' }, 20)).toEqual({
       type: 'goes on',
-      losses: 0,
+      losses: NO_LOSSES,
       delay: 0,
       policy,
     });
   });
 
   test('goes on at once where its worker shut down, which was no failure', () => {
-    const end: LocalEnd = { type: 'lost', details: 'page 3' };
+    const end: LocalEnd = { type: 'shutdown', details: 'page 3' };
     expect(afterLocal(policy, end, 20)).toEqual({
       type: 'goes on',
       earlier: { attempts: 1, failures: 0, details: 'page 3' },
-      losses: 1,
+      losses: { crash: 0, shutdown: 1 },
       delay: 0,
       policy,
     });
-    expect(MAX_LOSSES).toBeGreaterThan(1);
+  });
+
+  test('goes on at once where there is no room for what it returned, which was no failure', () => {
+    expect(afterLocal(policy, { type: 'no room' }, 20)).toEqual({
+      type: 'goes on',
+      earlier: { attempts: 1, failures: 0 },
+      losses: NO_LOSSES,
+      delay: 0,
+      policy,
+    });
   });
 
   test('has the time left that has not passed with the attempt and the wait', () => {
