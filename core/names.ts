@@ -21,6 +21,9 @@ export const PRESENT_RESULT = 'plait.presentResult';
 /** Runs a call of any tool as a local activity, which cannot have the tool's name: see decision 41. */
 export const RUN_LOCALLY = 'plait.runLocally';
 
+/** The SDK's name for the activity that runs every type which a worker does not have otherwise. */
+export const ANY_OTHER = 'default';
+
 /** Plait's own tool, which agents have beside theirs where there is a storage. */
 export const READ_RESULT = 'read_result';
 

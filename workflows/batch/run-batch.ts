@@ -18,7 +18,7 @@ import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
-import { jsonBytes } from '../../core/json.ts';
+import { defined, jsonBytes } from '../../core/json.ts';
 import { waitingForCalls } from '../../core/turn/current-details.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
 import { criticalCalls } from '../../core/turn/timing.ts';
@@ -155,6 +155,7 @@ class BatchRun {
     const { agent, owner, round } = this.batch;
     this.outside.approvals.ask({
       agent: agent.name,
+      ...defined({ spec: call.spec }),
       owner,
       call: call.use,
       round,
@@ -213,7 +214,9 @@ class BatchRun {
     call.state = 'queued';
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
-    const use = { tool: call.use.name, bytes: commandBytes(call.input, this.contextBytes) };
+    const specBytes = call.spec === undefined ? 0 : jsonBytes(call.spec);
+    const bytes = commandBytes(call.input, this.contextBytes + specBytes);
+    const use = { tool: call.use.name, bytes };
     this.limiter.acquire(use, () => {
       // It was answered while it was queued.
       if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
