@@ -433,7 +433,8 @@ function localProblems(
   const problems = [
     !repeatable &&
       "execution: 'local' needs annotations.readOnlyHint or idempotentHint, since a call runs again when its worker is lost; say so if that does no harm, or leave out execution",
-    approval !== 'never' &&
+    approval !== undefined &&
+      approval !== 'never' &&
       "execution: 'local' excludes approval, since a workflow task does not wait for a person; leave out one of them",
     taskQueue !== undefined &&
       "execution: 'local' excludes activity.taskQueue, since a local call runs in the worker that has the turn; leave out one of them",
