@@ -7,7 +7,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Long, and small files: they wait for workers and servers that they kill, or have thousands of calls. */
 const LONG =
-  /chaos|(examples|lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
+  /chaos|(examples|lost-workers|session-faults|session-under-fire|sub-agent-kills|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
 
 const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
 

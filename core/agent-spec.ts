@@ -72,8 +72,26 @@ export interface AgentLimits extends Budget {
   rounds: number;
   /** Most calls of one turn that run at once. */
   concurrency: number;
+  /** Most levels of sub-agents below a turn. @default 3 */
+  depth?: number;
   /** Most events of one run's history, where that is less than what Temporal suggests. */
   historyEvents?: number;
+}
+
+/** Another agent as a tool, as data. It is pinned by itself, when its turn begins. */
+export interface SubAgentSpec {
+  /** Its name, by which the workers of its task queue find it. */
+  agent: string;
+  /** The field of the input that is its message. @default the whole input, as JSON */
+  field?: string;
+  /** JSON Schema of its answer, instead of the agent's `output`. */
+  output?: OutputSchema;
+  /** What each of its turns may spend, beside the agent's own limits. */
+  limits?: Budget;
+  /** Where its turns run. @default the task queue of the calling turn */
+  taskQueue?: string;
+  /** Limit for its answer, in bytes of UTF-8; a longer one is cut. */
+  maxResultBytes: number;
 }
 
 /** What the workflow knows of its agent: data, recorded once per turn. */
@@ -84,6 +102,8 @@ export interface PinnedAgent {
   policies: [toolName: string, policy: ToolPolicy][];
   limits: AgentLimits;
   batch: BatchPolicy;
+  /** Those of its tools that are agents. */
+  subAgents?: [toolName: string, spec: SubAgentSpec][];
   /** The agent has an `onApproval`, which is called for every call that waits for a person. */
   announcesApprovals?: true;
   /** @default 'stop' */
