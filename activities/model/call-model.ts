@@ -30,6 +30,7 @@ import { earlyStarts } from './early-starts.ts';
 import { announceReply } from './partial-reply.ts';
 import type { ReplyPublisher } from './publish-reply.ts';
 import type { OwnParams } from './request-params.ts';
+import type { Secrets } from './secrets.ts';
 import type { Answered } from './second-chances.ts';
 
 interface CallModelOptions {
@@ -56,7 +57,7 @@ export function createCallModel(
     const heard: { firstToken?: number } = {};
     try {
       // Find the agent. The first call of a turn pins it.
-      const found = await findAgent(registry, { store, served }, args);
+      const found = await findAgent(registry, { store, served }, args, model.secrets);
       const { pinned, pinnedSpec } = found;
       const { stream = found.agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
@@ -127,6 +128,7 @@ export function createCallModel(
       if (leftOut.length > 0) activity.log.warn('The API rejects files in results', { leftOut });
 
       // Prepare the calls, and check the answer.
+      const { redact } = model.secrets;
       const calls = toolCalls(reply.content);
       const prepared = await prepareCalls(agent, calls, {
         turnId: activity.info.workflowExecution?.workflowId ?? '',
@@ -135,8 +137,9 @@ export function createCallModel(
         pinned: toolNames(spec),
         authorize,
         log: activity.log,
+        redact,
       });
-      const output = await checkOutput(reply, { spec, agent, own: ownSchema });
+      const output = await checkOutput(reply, { spec, agent, own: ownSchema, redact });
       if (reply.stopReason === 'tool_use') early.keep(calls, prepared);
       return {
         type: 'reply',
@@ -167,11 +170,12 @@ async function findAgent(
   registry: AgentRegistry,
   sources: { store: TranscriptStore; served: Served },
   { agent: name, spec, context, user, tailBytes, begun }: ModelCallArgs,
+  { redact }: Pick<Secrets, 'redact'>,
 ): Promise<FoundAgent> {
   if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
-  const options = { context, user, tailBytes, ...defined({ limits }) };
+  const options = { context, user, tailBytes, redact, ...defined({ limits }) };
   const pinned = await pinAgent(agent, sources, options);
   return { agent, pinned, pinnedSpec: pinned.spec };
 }

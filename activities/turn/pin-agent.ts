@@ -7,9 +7,10 @@ import { takesSystemMessages } from '../../agents/model-features.ts';
 import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
 import { closest } from '../../core/closest.ts';
-import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
+import { AGENT_NOT_REGISTERED, causeChain, INVALID_TURN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import type { Budget } from '../../core/turn/budget.ts';
+import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { Served } from './served.ts';
 
@@ -20,10 +21,10 @@ import type { Served } from './served.ts';
 export async function pinAgent(
   agent: AgentDefinition,
   { store, served }: { store: TranscriptStore; served: Served },
-  { context, user, tailBytes, limits }: PinOptions,
+  { context, user, tailBytes, limits, redact }: PinOptions,
 ): Promise<PinnedAgent> {
   const parsed = await agent.parseContext(context).catch((error: unknown) => {
-    throw invalidTurn(error instanceof Error ? error.message : String(error));
+    throw invalidTurn(redact(causeChain(error)));
   });
   rejectHalfStorage(store);
   if (limits?.costUSD !== undefined && agent.prices === undefined) {
@@ -65,6 +66,7 @@ interface PinOptions {
   user: string | undefined;
   tailBytes: number;
   limits?: Budget;
+  redact: Secrets['redact'];
 }
 
 function modelsOf({ model, fallbacks = [] }: AgentSpec): string[] {
