@@ -179,7 +179,7 @@ export function buildActivities(
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
-    [PREPARE_CALL]: createPrepareCall(registry, { served, authorize: authorizes }, secrets),
+    [PREPARE_CALL]: createPrepareCall(registry, { served, secrets }, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
     [PRESENT_RESULT]: createPresentResult(registry, { store, served }, secrets),
     ...(authorizeDecision === undefined

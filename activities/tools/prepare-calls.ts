@@ -78,8 +78,8 @@ const TOOL_LOOKUP_DELAY = '250ms';
 
 export function createPrepareCall(
   registry: AgentRegistry,
-  { served, authorize }: { served: Served; authorize: boolean },
-  { redact }: Pick<Secrets, 'redact'>,
+  { served, secrets: { redact } }: { served: Served; secrets: Pick<Secrets, 'redact'> },
+  authorize: boolean,
 ) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
