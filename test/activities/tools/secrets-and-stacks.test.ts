@@ -8,7 +8,8 @@ import { createActivities } from '../../../activities/create-activities.ts';
 import { createSecrets } from '../../../activities/model/secrets.ts';
 import { redactAll, stackText } from '../../../activities/tools/redact.ts';
 import { ANNOUNCE_APPROVAL, CALL_MODEL, PREPARE_CALL } from '../../../core/names.ts';
-import type { Agent, Tool } from '../../../index.ts';
+import type { AgentDefinition } from '../../../agents/define-agent.ts';
+import type { Tool } from '../../../index.ts';
 import { defineTool } from '../../../index.ts';
 import { agentWith, reader } from '../../fixtures/tools.ts';
 
@@ -20,12 +21,12 @@ async function runTool(tool: Tool) {
   return await run(agent, tool.name, {}, { agent: agent.name, round: 1, occurrence: 0 });
 }
 
-async function run(agent: Agent<never>, activity: string, ...args: unknown[]) {
+async function run(agent: AgentDefinition, activity: string, ...args: unknown[]) {
   const logged: LogEntry[] = [];
   const details: unknown[] = [];
   const logger = new DefaultLogger('TRACE', (entry) => logged.push(entry));
   const activities = createActivities({
-    agents: [agent as Agent],
+    agents: [agent],
     anthropic: { apiKey: KEY },
   });
   const work = Reflect.get(activities, activity) as (...given: unknown[]) => Promise<unknown>;
@@ -77,7 +78,7 @@ describe("a worker's key is in nothing that an agent's own functions throw", () 
   const schema = z.object({ id: z.number().transform(fails) });
   const look = defineTool({ name: 'look', description: 'd', inputSchema: schema, run: () => 1 });
 
-  test.each<[what: string, agent: Agent<never>, activity: string, args: unknown[]]>([
+  test.each<[what: string, agent: AgentDefinition, activity: string, args: unknown[]]>([
     ['onApproval', agentWith([], { onApproval: fails }), ANNOUNCE_APPROVAL, ['tester', call]],
     ['an input', agentWith([look]), PREPARE_CALL, [prepare]],
     [
