@@ -9,7 +9,6 @@ import type { Budget, OnLimit } from './turn/budget.ts';
 import type { CompactionParams } from './conversation/compaction.ts';
 import type { SteeringStyle } from './turn/steering.ts';
 import type { Prices } from './turn/prices.ts';
-import type { ServedTools } from './served-tools.ts';
 import type { ToolPolicy } from './calls/tool-policy.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
@@ -41,6 +40,31 @@ export interface AgentSpec extends CompactionParams {
   fallbacks?: FallbackSpec[];
   /** Not the API's: those of `tools` that MCP servers have listed, by server. */
   served?: ServedTools[];
+}
+
+/** The tools of one server, as they were listed. */
+export interface ServedTools {
+  server: string;
+  tools: ServedTool[];
+}
+
+/** What the Messages API is not told of a tool. */
+export interface ServedTool {
+  /** As the model knows it. */
+  name: string;
+  /** As the server knows it. */
+  tool: string;
+  annotations?: ServedAnnotations;
+  outputSchema?: Record<string, unknown>;
+}
+
+/** MCP's hints about what a tool does. */
+export interface ServedAnnotations {
+  title?: string;
+  readOnlyHint?: boolean;
+  destructiveHint?: boolean;
+  idempotentHint?: boolean;
+  openWorldHint?: boolean;
 }
 
 /** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */
