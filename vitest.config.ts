@@ -23,7 +23,7 @@ class LongestFirst extends BaseSequencer {
 
 /** What needs no server: decisions and declarations. `npm run check` runs these alone. */
 const PURE = [
-  'test/{core,agents,testing/example}/**/*.test.ts',
+  'test/{core,agents,bench,testing/example}/**/*.test.ts',
   'test/{links,surface,testing/recent-lines,deploy/kubernetes}.test.ts',
   'test/docs/{github-actions,temporal-cloud}.test.ts',
 ];

@@ -3,6 +3,7 @@ import type { Message, MessageParam, ToolUseBlock } from '@anthropic-ai/sdk/reso
 import type { Agent } from 'plait';
 import { defineAgent, defineTool } from 'plait';
 import { z } from 'zod';
+import { defined } from '../core/json.ts';
 import { lookUp, TOOL_NAMES } from './work.ts';
 
 const inputSchema = z.object({ ms: z.number(), bytes: z.number(), key: z.string() });
@@ -13,9 +14,21 @@ export const agent = agentWith('bench', { readOnlyHint: true });
 /** The same, but its tools do not say that they are safe to repeat. */
 export const agentWithoutHints = agentWith('bench-without-hints', {});
 
-function agentWith(name: string, annotations: { readOnlyHint?: boolean }): Agent {
+/** The same, but its calls start when the whole reply has come. */
+export const agentWithoutEarlyStarts = agentWith('bench-without-early-starts', {
+  readOnlyHint: true,
+  startCallsEarly: false,
+});
+
+interface AgentOptions {
+  readonly readOnlyHint?: boolean;
+  readonly startCallsEarly?: boolean;
+}
+
+function agentWith(name: string, { startCallsEarly, ...annotations }: AgentOptions): Agent {
   return defineAgent({
     name,
+    ...defined({ startCallsEarly }),
     model: 'claude-opus-5-5',
     system: 'You answer questions about customers, in a few plain sentences.',
     tools: TOOL_NAMES.map((tool) =>

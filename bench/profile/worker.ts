@@ -1,0 +1,21 @@
+import Anthropic from '@anthropic-ai/sdk';
+import { NativeConnection } from '@temporalio/worker';
+import { directoryStorage } from 'plait/storage';
+import { createWorker } from 'plait/worker';
+import { agent } from '../agent.ts';
+
+const { BENCH_ADDRESS, BENCH_MODEL, BENCH_STORAGE } = process.env;
+const worker = await createWorker({
+  agents: [agent],
+  storage: directoryStorage(BENCH_STORAGE ?? ''),
+  connection: await NativeConnection.connect({ address: BENCH_ADDRESS ?? '' }),
+  taskQueue: 'profile',
+  anthropic: new Anthropic({ apiKey: 'bench', baseURL: BENCH_MODEL ?? '', maxRetries: 0 }),
+});
+const running = worker.run();
+// Also where the process that started it is gone.
+process.once('disconnect', () => worker.shutdown());
+process.send?.('ready');
+await running;
+// The profiles are written when the process ends by itself.
+process.exit();
