@@ -9,7 +9,7 @@ const TEMPLATE = new URL('benchmarks.template.md', import.meta.url);
 const PAGE = new URL('../docs/benchmarks.md', import.meta.url);
 const PLOT = new URL('../docs/benchmarks.svg', import.meta.url);
 
-/** Writes docs/benchmarks.md and its picture. */
+/** Writes docs/benchmarks.md and its picture, from bench/benchmarks.template.md. */
 export function writePage(results: Results): void {
   writeFileSync(PAGE, fillPage(readFileSync(TEMPLATE, 'utf8'), results));
   writeFileSync(PLOT, plotOf(results.scenarios));

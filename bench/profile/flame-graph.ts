@@ -1,6 +1,8 @@
 /** What V8 writes with `--cpu-prof`, as far as it is needed here. Times are in microseconds. */
 export interface CpuProfile {
   readonly nodes: readonly ProfileNode[];
+  /** By the clock of `process.hrtime`. */
+  readonly startTime: number;
   /** Ids of the nodes that ran, and how long after the one before. */
   readonly samples: readonly number[];
   readonly timeDeltas: readonly number[];
@@ -25,11 +27,11 @@ export interface Frame {
 /** A thread that waits, or that runs code which V8 does not see. */
 const OUTSIDE = new Set(['(idle)', '(program)']);
 
-/** Adds profiles of several threads up. */
-export function mergeProfiles(profiles: readonly CpuProfile[]): Frame {
+/** Adds profiles of several threads up, without what was before the time `from`. */
+export function mergeProfiles(profiles: readonly CpuProfile[], from = 0): Frame {
   const root = frameOf('all');
   for (const profile of profiles) {
-    const self = selfTimes(profile);
+    const self = selfTimes(profile, from);
     const nodes = new Map(profile.nodes.map((node) => [node.id, node]));
     const add = (id: number, parent: Frame): number => {
       const node = nodes.get(id);
@@ -46,9 +48,15 @@ export function mergeProfiles(profiles: readonly CpuProfile[]): Frame {
   return root;
 }
 
-function selfTimes({ samples, timeDeltas }: CpuProfile): Map<number, number> {
+function selfTimes(
+  { samples, timeDeltas, startTime }: CpuProfile,
+  from: number,
+): Map<number, number> {
   const times = new Map<number, number>();
+  let now = startTime;
   for (const [i, id] of samples.entries()) {
+    now += timeDeltas[i] ?? 0;
+    if (now < from) continue;
     times.set(id, (times.get(id) ?? 0) + (timeDeltas[i + 1] ?? 0));
   }
   return times;

@@ -4,12 +4,12 @@ import { directoryStorage } from 'plait/storage';
 import { createWorker } from 'plait/worker';
 import { agent } from '../agent.ts';
 
-const { BENCH_ADDRESS, BENCH_MODEL, BENCH_STORAGE } = process.env;
+const { BENCH_ADDRESS, BENCH_MODEL, BENCH_STORAGE, BENCH_QUEUE } = process.env;
 const worker = await createWorker({
   agents: [agent],
   storage: directoryStorage(BENCH_STORAGE ?? ''),
   connection: await NativeConnection.connect({ address: BENCH_ADDRESS ?? '' }),
-  taskQueue: 'profile',
+  taskQueue: BENCH_QUEUE ?? 'profile',
   anthropic: new Anthropic({ apiKey: 'bench', baseURL: BENCH_MODEL ?? '', maxRetries: 0 }),
 });
 const running = worker.run();

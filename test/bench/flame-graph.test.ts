@@ -16,6 +16,7 @@ const profile: CpuProfile = {
     { id: 3, callFrame: frame('', 'file:///a/work/<hash>.ts') },
     { id: 4, callFrame: frame('(idle)') },
   ],
+  startTime: 1_000,
   samples: [2, 3, 4, 2],
   timeDeltas: [0, 20, 10, 100, 10],
 };
@@ -26,6 +27,10 @@ test('profiles of threads are added up, without the time in which they wait', ()
   const run = root.children.get('run (@scope/name)');
   expect(run).toMatchObject({ total: 80, self: 60 });
   expect(run?.children.get('(anonymous) (work/<hash>.ts)')).toMatchObject({ total: 20, self: 20 });
+});
+
+test('what was before the given time is left out', () => {
+  expect(mergeProfiles([profile], 1_020).total).toBe(20);
 });
 
 test('the functions that take most are listed with their share', () => {
