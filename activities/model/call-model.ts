@@ -29,6 +29,7 @@ import { earlyStarts } from './early-starts.ts';
 import { announceReply } from './partial-reply.ts';
 import type { ReplyPublisher } from './publish-reply.ts';
 import type { OwnParams } from './request-params.ts';
+import type { Secrets } from './secrets.ts';
 import type { Answered } from './second-chances.ts';
 
 interface CallModelOptions {
@@ -51,9 +52,10 @@ export function createCallModel(
     const announcement = announceReply(activity, publisher);
     let deadline: TurnDeadline | undefined;
     let early: EarlyStarts | undefined;
+    const heard: { firstToken?: number } = {};
     try {
       // Find the agent. The first call of a turn pins it.
-      const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
+      const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args, model.secrets);
       const { stream = agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
 
@@ -84,7 +86,16 @@ export function createCallModel(
       const [answered, sealed] = await Promise.all([
         askModel(
           activity,
-          { ...model, onReply: stream ? announcement.begin : ignored, onBlock: early.onBlock },
+          {
+            ...model,
+            onReply(reply) {
+              // An earlier one could not be used.
+              delete heard.firstToken;
+              if (stream) announcement.begin(reply);
+            },
+            onContent: () => (heard.firstToken ??= Math.round(elapsed())),
+            onBlock: early.onBlock,
+          },
           {
             spec,
             first,
@@ -113,6 +124,7 @@ export function createCallModel(
       if (leftOut.length > 0) activity.log.warn('The API rejects files in results', { leftOut });
 
       // Prepare the calls, and check the answer.
+      const { redact } = model.secrets;
       const calls = toolCalls(reply.content);
       const prepared = await prepareCalls(agent, calls, {
         turnId: activity.info.workflowExecution?.workflowId ?? '',
@@ -121,14 +133,16 @@ export function createCallModel(
         pinned: toolNames(spec),
         authorize,
         log: activity.log,
+        redact,
       });
-      const output = await checkOutput(reply, { spec, agent, own: ownSchema });
+      const output = await checkOutput(reply, { spec, agent, own: ownSchema, redact });
       if (reply.stopReason === 'tool_use') early.keep(calls, prepared);
       return {
         type: 'reply',
         reply,
         prepared,
         ...defined({ output, segments, pinned }),
+        ...heard,
         ...(leftOut.length === 0 ? {} : { leftOut }),
         ...(stream ? { streamed: true } : {}),
         ...(by === asked ? {} : { fallback: { model: by, because: 'overloaded' } }),
@@ -141,9 +155,6 @@ export function createCallModel(
   };
 }
 
-/** What comes of a reply that nobody wants to follow. */
-const ignored = () => undefined;
-
 interface FoundAgent {
   agent: AgentDefinition;
   pinnedSpec: PinnedSpec;
@@ -155,11 +166,17 @@ async function findAgent(
   registry: AgentRegistry,
   store: TranscriptStore,
   { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
+  { redact }: Pick<Secrets, 'redact'>,
 ): Promise<FoundAgent> {
   if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
-  const pinned = await pinAgent(agent, store, { context, tailBytes, ...defined({ limits }) });
+  const pinned = await pinAgent(agent, store, {
+    context,
+    tailBytes,
+    redact,
+    ...defined({ limits }),
+  });
   return { agent, pinned, pinnedSpec: pinned.spec };
 }
 
