@@ -13,8 +13,10 @@ const worker = await createWorker({
   anthropic: new Anthropic({ apiKey: 'bench', baseURL: BENCH_MODEL ?? '', maxRetries: 0 }),
 });
 const running = worker.run();
-// Also where the process that started it is gone.
-process.once('disconnect', () => worker.shutdown());
+// Also where the process that started it is gone. A signal may have come before.
+process.once('disconnect', () => {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+});
 process.send?.('ready');
 await running;
 // The profiles are written when the process ends by itself.
