@@ -20,12 +20,23 @@ export const agentWithoutEarlyStarts = agentWith('bench-without-early-starts', {
   startCallsEarly: false,
 });
 
+/** The same, but its calls run within the workflow task. */
+export const agentWithLocalTools = agentWith(
+  'bench-local',
+  { readOnlyHint: true },
+  { execution: 'local' },
+);
+
 interface AgentOptions {
   readonly readOnlyHint?: boolean;
   readonly startCallsEarly?: boolean;
 }
 
-function agentWith(name: string, { startCallsEarly, ...annotations }: AgentOptions): Agent {
+function agentWith(
+  name: string,
+  { startCallsEarly, ...annotations }: AgentOptions,
+  extras: { execution?: 'local' } = {},
+): Agent {
   return defineAgent({
     name,
     ...defined({ startCallsEarly }),
@@ -37,6 +48,7 @@ function agentWith(name: string, { startCallsEarly, ...annotations }: AgentOptio
         description: 'Looks something up.',
         inputSchema,
         annotations,
+        ...extras,
         run: (input) => lookUp(input),
       }),
     ),

@@ -9,7 +9,7 @@ import { directoryStorage, withStorage } from 'plait/storage';
 import type { StreamTransport } from 'plait/transport';
 import { createWorker } from 'plait/worker';
 import { defined } from '../../core/json.ts';
-import { agent, agentWithoutEarlyStarts } from '../agent.ts';
+import { agent, agentWithLocalTools, agentWithoutEarlyStarts } from '../agent.ts';
 import type { Contender } from '../contender.ts';
 import type { Model } from '../model.ts';
 import type { Scenario } from '../scenarios.ts';
@@ -32,6 +32,13 @@ export async function plait(model: Model, address: string): Promise<Contender[]>
       runTurn: (text, turnId) => run(agent, text, turnId),
       temporal: client,
       close: () => started.close(),
+    },
+    {
+      name: 'Plait, local calls',
+      takesPart: (scenario) => !isPaced(scenario),
+      runTurn: (text, turnId) => run(agentWithLocalTools, text, turnId),
+      temporal: client,
+      close: async () => undefined,
     },
     {
       name: 'Plait, no early starts',
@@ -75,7 +82,7 @@ async function start(
   const storage = directoryStorage(directory);
   const native = await NativeConnection.connect({ address });
   const worker = await createWorker({
-    agents: [agent, agentWithoutEarlyStarts],
+    agents: [agent, agentWithLocalTools, agentWithoutEarlyStarts],
     storage,
     connection: native,
     taskQueue,
