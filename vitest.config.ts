@@ -23,7 +23,7 @@ class LongestFirst extends BaseSequencer {
 
 /** What needs no server: decisions and declarations. `npm run check` runs these alone. */
 const PURE = [
-  'test/{core,agents,testing/example}/**/*.test.ts',
+  'test/{core,agents,bench,testing/example}/**/*.test.ts',
   'test/{links,surface,functions,testing/recent-lines,deploy/kubernetes}.test.ts',
   'test/mcp/{call-failure,declaration,http,result,trace-context}.test.ts',
   'test/docs/{github-actions,mcp,temporal-cloud}.test.ts',
