@@ -1,10 +1,19 @@
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
+import { Runtime } from '@temporalio/worker';
 import { agentsOf, createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
-import { functionProblem, given, recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  functionProblem,
+  given,
+  methodsProblem,
+  optionalFunctionProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import { isRecord } from '../core/json.ts';
+import { storageProblem } from '../storage/data-converter.ts';
 import type { StreamTransport } from '../transport/stream-transport.ts';
 import { transportProblem } from '../transport/stream-transport.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
@@ -12,6 +21,7 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 import {
   ANNOUNCE_APPROVAL,
+  ANY_OTHER,
   AUTHORIZE_DECISION,
   CALL_MODEL,
   CANCEL_TURN,
@@ -38,6 +48,7 @@ import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
+import { Served } from './turn/served.ts';
 import { withinTurns } from './within-turn.ts';
 
 /** What `createActivities` takes. */
@@ -117,10 +128,14 @@ const MAX_IDLE_TIMEOUT_MS = 280_000;
  */
 export function createActivities(options: ActivitiesOptions): PlaitActivities {
   const abandoned = new Set<AbandonedTool>();
-  return buildActivities(options, abandoned, new EarlyRuns(MAX_EARLY_RUNS, abandoned));
+  const earlyRuns = new EarlyRuns(MAX_EARLY_RUNS, abandoned);
+  return buildActivities(options, abandoned, earlyRuns).activities;
 }
 
-/** `abandoned` always holds the tools that still run although their calls have ended. */
+/**
+ * `abandoned` always holds the tools that still run although their calls have ended. `close` closes the
+ * connections to MCP servers, when the worker has shut down.
+ */
 export function buildActivities(
   options: ActivitiesOptions,
   abandoned: Set<AbandonedTool>,
@@ -141,26 +156,37 @@ export function buildActivities(
   };
   const { authorizeDecision, streamTransport } = options;
   const authorizes = authorizeDecision !== undefined;
-  const runTool = createRunTool(registry, store, { abandoned, earlyRuns }, secrets);
-  return withinTurns({
+  const served = new Served(store, {
+    secret: (value) => secrets.add(value),
+    log: (level, message, details) => {
+      const about = { sdkComponent: 'plait', ...details };
+      Runtime.instance().logger[level](secrets.redact(message), about);
+    },
+  });
+  const runTool = createRunTool(registry, store, { abandoned, earlyRuns, served }, secrets);
+  const serves = agents.some(({ servers = [] }) => servers.length > 0);
+  const names = [...registry.toolNames, ...(serves ? [ANY_OTHER] : [])];
+  const activities = withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
-    ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
+    ...(Object.fromEntries(names.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model, {
       authorize: authorizes,
       earlyRuns,
+      served,
       publisher: streamTransport === undefined ? undefined : publishReplies(streamTransport),
     }),
     // For the result of a turn.
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
-    [PREPARE_CALL]: createPrepareCall(registry, authorizes),
-    [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
-    [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
+    [PREPARE_CALL]: createPrepareCall(registry, { served, secrets }, authorizes),
+    [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
+    [PRESENT_RESULT]: createPresentResult(registry, { store, served }, secrets),
     ...(authorizeDecision === undefined
       ? {}
       : { [AUTHORIZE_DECISION]: createAuthorizeDecision(authorizeDecision, secrets) }),
   });
+  return { activities, close: () => served.close() };
 }
 
 /** With what the worker reaches the model and Temporal, as their SDKs read it from the environment. */
@@ -197,15 +223,26 @@ function optionsProblem(options: ActivitiesOptions): string | undefined {
   if (wrong !== -1) {
     return `agents[${wrong}] must be what defineAgent returns; got ${given(agents[wrong])}`;
   }
-  if (storage !== undefined && !isStorage(storage)) {
-    return `storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`;
-  }
   return (
+    storageProblem('storage', storage) ??
     transportProblem('streamTransport', streamTransport) ??
-    (anthropic === undefined ? undefined : recordProblem('anthropic', anthropic)) ??
-    (authorizeDecision === undefined
-      ? undefined
-      : functionProblem('authorizeDecision', authorizeDecision))
+    anthropicProblem(anthropic) ??
+    optionalFunctionProblem('authorizeDecision', authorizeDecision)
+  );
+}
+
+/** What the SDK would find out with every request. */
+function anthropicProblem(anthropic: unknown): string | undefined {
+  if (anthropic === undefined) return undefined;
+  if (!isRecord(anthropic)) return recordProblem('anthropic', anthropic);
+  if ('messages' in anthropic) {
+    const client = { methods: ['create'], wanted: 'have the function create, as that of a client' };
+    return methodsProblem('anthropic.messages', anthropic['messages'], client);
+  }
+  const { apiKey, fetch } = anthropic;
+  return (
+    (typeof apiKey === 'function' ? functionProblem('anthropic.apiKey', apiKey) : undefined) ??
+    optionalFunctionProblem('anthropic.fetch', fetch)
   );
 }
 
@@ -213,12 +250,8 @@ function isAgent(agent: unknown): boolean {
   return isRecord(agent) && typeof agent['name'] === 'string' && agent['tools'] instanceof Map;
 }
 
-function isStorage(storage: unknown): boolean {
-  return isRecord(storage) && typeof storage['store'] === 'function';
-}
-
 /** Plait's own activities; tools have activity types of their own beside them. */
-export type PlaitActivities = ReturnType<typeof buildActivities>;
+export type PlaitActivities = ReturnType<typeof buildActivities>['activities'];
 
 function idleTimeout({ modelIdleTimeout = DEFAULT_IDLE_TIMEOUT_MS }: ActivitiesOptions): number {
   const parsed = duration.safeParse(modelIdleTimeout);

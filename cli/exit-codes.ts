@@ -12,6 +12,7 @@ export const EXIT_CODES = {
   stillRunning: 7,
   rejected: 8,
   storageUnavailable: 9,
+  unhealthy: 10,
   interrupted: 130,
 } as const;
 
@@ -29,6 +30,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
   rejected:
     'rejected by the turn, the session or the server; or `storage gc` would remove what may be needed',
   storageUnavailable: 'the storage cannot be written and read',
+  unhealthy: '`doctor` has found a problem',
   interrupted: 'ended by a second Ctrl-C',
 };
 

@@ -7,13 +7,18 @@ import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import type { SessionStatus } from '../core/session/protocol.ts';
 import type { ApprovalsCommandOptions } from './commands/approvals.ts';
 import type { ChatCommandOptions } from './commands/chat.ts';
+import type { CostOptions } from './commands/cost.ts';
 import type { DecisionOptions } from './commands/decide.ts';
 import type { DescribeOptions } from './commands/describe.ts';
+import type { DoctorOptions } from './commands/doctor.ts';
 import type { InitOptions } from './commands/init.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { SessionsCommandOptions } from './commands/sessions.ts';
+import type { ShowCommandOptions } from './commands/show.ts';
 import type { StorageGcOptions } from './commands/storage-gc.ts';
 import type { TurnsCommandOptions } from './commands/turns.ts';
+import type { WatchCommandOptions } from './commands/watch.ts';
+import { COST_BY } from './cost/report.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
@@ -55,12 +60,16 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addChat(program, exitWith);
   addTurns(program, exitWith);
   addSessions(program, exitWith);
+  addCost(program, exitWith);
   addDescribe(program, exitWith);
+  addShow(program, exitWith);
+  addWatch(program, exitWith);
   addCancel(program, exitWith);
   addApprovals(program, exitWith);
   addApprove(program, exitWith);
   addDeny(program, exitWith);
   addSetup(program, exitWith);
+  addDoctor(program, exitWith);
   addStorage(program, exitWith);
   return {
     async run(argv) {
@@ -266,6 +275,27 @@ function addSessions(program: Command, exitWith: ExitWith): void {
     });
 }
 
+function addCost(program: Command, exitWith: ExitWith): void {
+  program
+    .command('cost')
+    .description('add up what the turns have used that ended lately')
+    .addOption(
+      new Option('--since <duration>', 'how far back, for example 24h')
+        .argParser(milliseconds)
+        .default(WEEK_MS, '7d'),
+    )
+    .addOption(new Option('--by <what>', 'what to add up by').choices(COST_BY).default('agent'))
+    .option('--agent <name>', 'only of this agent', someText)
+    .option('--user <name>', 'only for this user', someText)
+    .addOption(new Option('--json', 'print the report as JSON').conflicts('csv'))
+    .option('--csv', 'print the rows as CSV, for a spreadsheet')
+    .option(...STORAGE_OPTION)
+    .action(async (options: CostOptions) => {
+      const { costCommand } = await import('./commands/cost.ts');
+      await exitWith(costCommand(options));
+    });
+}
+
 function addList(command: Command): Command {
   return command
     .option('--agent <name>', 'only of this agent', someText)
@@ -284,6 +314,37 @@ function addDescribe(program: Command, exitWith: ExitWith): void {
     .action(async (id: string, options: DescribeOptions) => {
       const { describeCommand } = await import('./commands/describe.ts');
       await exitWith(describeCommand(id, options));
+    });
+}
+
+function addShow(program: Command, exitWith: ExitWith): void {
+  program
+    .command('show')
+    .description('show what a turn did and waited for on one time axis, and what it used')
+    .argument('<id>', 'the id of a turn, or of a session for its newest turn')
+    .option('--json', 'print it as JSON')
+    .addOption(
+      new Option(
+        '--html',
+        'print it as a page that needs nothing else, to be sent or kept',
+      ).conflicts('json'),
+    )
+    .option(...STORAGE_OPTION)
+    .action(async (id: string, options: ShowCommandOptions) => {
+      const { showCommand } = await import('./commands/show.ts');
+      await exitWith(showCommand(id, options));
+    });
+}
+
+function addWatch(program: Command, exitWith: ExitWith): void {
+  program
+    .command('watch')
+    .description('follow a turn, or the turns of a session, until it ends; starts nothing')
+    .argument('<id>', 'the id of a turn or a session')
+    .option(...STORAGE_OPTION)
+    .action(async (id: string, options: WatchCommandOptions) => {
+      const { watchCommand } = await import('./commands/watch.ts');
+      await exitWith(watchCommand(id, options));
     });
 }
 
@@ -335,6 +396,25 @@ function addSetup(program: Command, exitWith: ExitWith): void {
     .action(async () => {
       const { setupCommand } = await import('./commands/setup.ts');
       await exitWith(setupCommand());
+    });
+}
+
+function addDoctor(program: Command, exitWith: ExitWith): void {
+  program
+    .command('doctor')
+    .description('say whether turns can run here, and what to do where they cannot')
+    .argument('[module]', 'path or package that exports agents, to check what they need too')
+    .option('-q, --task-queue <name>', 'task queue of the turns', DEFAULT_TASK_QUEUE)
+    .option(
+      '--ask-model [model]',
+      'ask this model, or those of the agents, for one token, to try the key',
+    )
+    .option('--json', 'print the findings as JSON')
+    .option(...STORAGE_OPTION)
+    .option(...TRANSPORT_OPTION)
+    .action(async (module: string | undefined, options: DoctorOptions) => {
+      const { doctorCommand } = await import('./commands/doctor.ts');
+      await exitWith(doctorCommand(module, options));
     });
 }
 

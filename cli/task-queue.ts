@@ -4,8 +4,17 @@ import proto from '@temporalio/proto';
 import type { temporal } from '@temporalio/proto';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
 
-type TaskQueueType = temporal.api.enums.v1.TaskQueueType;
+type Description = temporal.api.workflowservice.v1.IDescribeTaskQueueResponse;
+type Poller = temporal.api.taskqueue.v1.IPollerInfo;
 const { TaskQueueType } = proto.temporal.api.enums.v1;
+
+/** Of what kind the tasks are. A worker polls for one or for both. */
+const TYPES = {
+  workflows: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+  activities: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+} as const;
+
+export type TaskKind = keyof typeof TYPES;
 
 /**
  * The server lists pollers for five minutes after they have left. A running worker has polled within the
@@ -16,8 +25,8 @@ const LIVE_MS = 70_000;
 /** Throws a `CliError` unless a worker polls this task queue both for workflows and for activities. */
 export async function requireWorker(client: Client, taskQueue: string): Promise<void> {
   const [workflows, activities] = await Promise.all([
-    hasPoller(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    hasPoller(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    isServed(client, taskQueue, 'workflows'),
+    isServed(client, taskQueue, 'activities'),
   ]);
   if (workflows && activities) return;
   const { namespace } = client.options;
@@ -31,31 +40,39 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
 
 /** Whether one worker alone runs the activities of this task queue, so that no other can have an agent. */
 export async function hasOneWorker(client: Client, taskQueue: string): Promise<boolean> {
-  return (await pollersOf(client, taskQueue, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)) === 1;
+  return identitiesOf(await describeQueue(client, taskQueue, 'activities')).length === 1;
 }
 
-async function hasPoller(
+/** Whether a worker polls this task queue for tasks of this kind. */
+export async function isServed(client: Client, name: string, kind: TaskKind): Promise<boolean> {
+  return identitiesOf(await describeQueue(client, name, kind)).length > 0;
+}
+
+/** What the server says of the tasks of a kind in a task queue; `whole` adds what waits and how it is limited. */
+export async function describeQueue(
   client: Client,
   name: string,
-  taskQueueType: TaskQueueType,
-): Promise<boolean> {
-  return (await pollersOf(client, name, taskQueueType)) > 0;
+  kind: TaskKind,
+  { whole = false } = {},
+): Promise<Description> {
+  const { namespace } = client.options;
+  return await client.workflowService.describeTaskQueue({
+    namespace,
+    taskQueue: { name },
+    taskQueueType: TYPES[kind],
+    reportStats: whole,
+    reportConfig: whole,
+  });
+}
+
+/** Of workers that run. */
+export function livePollers({ pollers }: Description): Poller[] {
+  return (pollers ?? []).filter(
+    ({ lastAccessTime }) => Date.now() - (optionalTsToMs(lastAccessTime) ?? 0) < LIVE_MS,
+  );
 }
 
 /** The workers that poll, by their identities. */
-async function pollersOf(
-  client: Client,
-  name: string,
-  taskQueueType: TaskQueueType,
-): Promise<number> {
-  const { namespace } = client.options;
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace,
-    taskQueue: { name },
-    taskQueueType,
-  });
-  const live = (pollers ?? []).filter(
-    ({ lastAccessTime }) => Date.now() - (optionalTsToMs(lastAccessTime) ?? 0) < LIVE_MS,
-  );
-  return new Set(live.map(({ identity }) => identity)).size;
+export function identitiesOf(description: Description): string[] {
+  return [...new Set(livePollers(description).map(({ identity }) => identity ?? ''))];
 }

@@ -6,7 +6,7 @@ import type { TurnResult } from '../core/turn/result.ts';
 import { aboutServer, grpcStatus } from './temporal-errors.ts';
 
 /** What the last event of a turn says of it, without its messages; no stop reason of one that failed. */
-export type TurnEnding = Partial<Pick<TurnResult, 'stopReason' | 'costUSD'>> &
+export type TurnEnding = Partial<Pick<TurnResult, 'stopReason' | 'costUSD' | 'models' | 'calls'>> &
   Pick<TurnResult, 'rounds' | 'usage'>;
 
 /**

@@ -112,7 +112,7 @@ export async function* listTurns(
   if (stopReason !== undefined && status !== undefined && status !== 'completed') return;
   const wantedStatus = stopReason === undefined ? status : 'completed';
   const executionStatus = wantedStatus === undefined ? undefined : STATUS_NAMES[wantedStatus];
-  const runs = listWorkflows(client, TURN_WORKFLOW, wanted, executionStatus);
+  const runs = listWorkflows(client, TURN_WORKFLOW, wanted, { status: executionStatus });
   if (usage === true) yield* inOrder(runs, (run) => withEnd(client, listedTurn(run), run));
   else for await (const run of runs) yield listedTurn(run);
 }
@@ -143,7 +143,9 @@ export async function* listSessions(
   const runs =
     status === 'busy'
       ? inOrder(busy, (sessionId) => describeSession(client, sessionId))
-      : listWorkflows(client, SESSION_WORKFLOW, wanted, status === 'idle' ? 'Running' : undefined);
+      : listWorkflows(client, SESSION_WORKFLOW, wanted, {
+          status: status === 'idle' ? 'Running' : undefined,
+        });
   for await (const run of runs) {
     if (run === undefined) continue;
     const session = listedSession(run, busy);
@@ -156,7 +158,9 @@ export async function* listSessions(
  * turn; its turns are listed anyway.
  */
 async function* busySessions(client: Client, wanted: Wanted): AsyncGenerator<string> {
-  for await (const { memo } of listWorkflows(client, TURN_WORKFLOW, wanted, 'Running')) {
+  for await (const { memo } of listWorkflows(client, TURN_WORKFLOW, wanted, {
+    status: 'Running',
+  })) {
     const sessionId = memo?.['sessionId'];
     if (typeof sessionId === 'string') yield sessionId;
   }
@@ -209,7 +213,14 @@ function listedSession(run: Run, busy: ReadonlySet<string>): ListedSession {
   };
 }
 
-function agentOf({ memo, typedSearchAttributes }: Run): string | undefined {
+/** As the search attributes say, or the memo where the namespace lacks them. */
+export function userOf({ memo, typedSearchAttributes }: Run): string | undefined {
+  const user = typedSearchAttributes.get(USER_ATTRIBUTE) ?? memo?.['user'];
+  return typeof user === 'string' ? user : undefined;
+}
+
+/** Likewise. */
+export function agentOf({ memo, typedSearchAttributes }: Run): string | undefined {
   const agent = typedSearchAttributes.get(AGENT_ATTRIBUTE) ?? memo?.['agent'];
   return typeof agent === 'string' ? agent : undefined;
 }
@@ -240,23 +251,53 @@ export async function* listWorkflows(
   client: Client,
   type: string,
   wanted: Wanted,
-  executionStatus?: string,
+  filter: RunFilter = {},
 ): AsyncGenerator<WorkflowExecutionInfo, void, undefined> {
   const { namespace } = client.options;
-  const query = visibilityQuery(type, wanted, executionStatus);
+  const query = visibilityQuery(type, wanted, filter);
   const found = client.workflow.list({ query })[Symbol.asyncIterator]();
   for (;;) {
     let next: IteratorResult<WorkflowExecutionInfo>;
     try {
       next = await found.next();
     } catch (error) {
-      const problem = invalidArgument(error);
-      if (problem === undefined || wanted.length === 0) throw aboutServer(error, namespace);
-      throw new SearchAttributesMissingError(namespace, problem, { cause: error });
+      throw aboutList(error, namespace, wanted);
     }
     if (next.done === true) return;
     if (hasWanted(next.value.typedSearchAttributes, wanted)) yield next.value;
   }
+}
+
+/**
+ * How many workflows `listWorkflows` would list, or a few more: see `visibilityQuery`. Throws the same errors,
+ * and a `SearchAttributesMissingError` where the server lacks an attribute that is wanted.
+ */
+export async function countWorkflows(
+  client: Client,
+  type: string,
+  wanted: Wanted,
+  filter: RunFilter,
+): Promise<number> {
+  const { namespace } = client.options;
+  try {
+    return (await client.workflow.count(visibilityQuery(type, wanted, filter))).count;
+  } catch (error) {
+    throw aboutList(error, namespace, wanted);
+  }
+}
+
+function aboutList(error: unknown, namespace: string, wanted: Wanted): unknown {
+  const problem = invalidArgument(error);
+  if (problem === undefined || wanted.length === 0) return aboutServer(error, namespace);
+  return new SearchAttributesMissingError(namespace, problem, { cause: error });
+}
+
+/** Which runs. Each run that continued as new is left out: it is not the end of its workflow. */
+export interface RunFilter {
+  /** As Temporal's lists call it. @default any */
+  status?: string | undefined;
+  /** Ended at this time or later. @default also those that run */
+  closedSince?: Date;
 }
 
 /** Keywords that a listed workflow must have. */
@@ -271,11 +312,15 @@ export function keyword(key: KeywordKey, value: string | undefined): Wanted {
  * The query for workflows of a type, in the language of Temporal's lists. It finds all that have the
  * wanted keywords, and maybe others: check each with `hasWanted`.
  */
-export function visibilityQuery(type: string, wanted: Wanted, status?: string): string {
+export function visibilityQuery(
+  type: string,
+  wanted: Wanted,
+  { status, closedSince }: RunFilter = {},
+): string {
   return [
     `WorkflowType = ${literal(type)}`,
-    // A run that continues as new is not the end of its workflow.
     `ExecutionStatus ${status === undefined ? '!= "ContinuedAsNew"' : `= ${literal(status)}`}`,
+    ...(closedSince === undefined ? [] : [`CloseTime >= ${literal(closedSince.toISOString())}`]),
     ...wanted.map(({ key, value }) => condition(key.name, value)),
   ].join(' AND ');
 }

@@ -34,6 +34,18 @@ export class SearchAttributeTypeError extends PlaitError {
 /** What happened to each attribute, by its name. */
 export type Registered = Readonly<Record<string, 'registered' | 'existed'>>;
 
+/** The types of all custom search attributes of a namespace, by their names. */
+export async function searchAttributeTypes(
+  connection: ConnectionLike,
+  namespace: string,
+): Promise<Record<string, string>> {
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  const names = new Map<number, string>(Object.entries(TYPE_NUMBERS).map(([name, n]) => [n, name]));
+  return Object.fromEntries(
+    Object.entries(customAttributes).map(([name, type]) => [name, names.get(type) ?? `${type}`]),
+  );
+}
+
 /**
  * Makes sure that these custom search attributes exist, all or none of them. It asks the server, since
  * the CLI's `--search-attribute` does nothing when the database file exists.

@@ -1,4 +1,4 @@
-import { given } from '../core/arguments.ts';
+import { methodsProblem, rejectIf } from '../core/arguments.ts';
 import { causeChain } from '../core/failures.ts';
 import { InvalidStorageError } from './errors.ts';
 import type { DataConverter, StorageDriver } from '@temporalio/common';
@@ -15,14 +15,7 @@ export function withStorage(
   converter: DataConverter | undefined,
   storage: StorageDriver | undefined,
 ): DataConverter | undefined {
-  if (
-    storage !== undefined &&
-    typeof (storage as Partial<StorageDriver> | null)?.store !== 'function'
-  ) {
-    throw new InvalidStorageError(
-      `withStorage: the storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`,
-    );
-  }
+  rejectIf(InvalidStorageError, storageProblem('withStorage: the storage', storage));
   if (storage === undefined || converter?.externalStorage !== undefined) return converter;
   const problem = referencesProblem();
   if (problem !== undefined) throw new InvalidStorageError(problem);
@@ -42,4 +35,11 @@ export function referencesProblem(
   } catch (error) {
     return `Large payloads cannot go to the storage: the Temporal SDK fails with "${causeChain(error)}". Its packages must share one copy of protobufjs, and this project has several. Run \`npm install protobufjs@8\` in the project (or add it with your package manager), so that all of them find the same.`;
   }
+}
+
+/** What is wrong with an option that holds a storage, or nothing. */
+export function storageProblem(name: string, storage: unknown): string | undefined {
+  if (storage === undefined) return undefined;
+  const wanted = 'be a storage, such as openStorage(…) returns';
+  return methodsProblem(name, storage, { methods: ['store', 'retrieve'], wanted });
 }

@@ -9,9 +9,17 @@ import type { AbandonedTool } from '../activities/tools/attempt.ts';
 import { EarlyRuns, MAX_EARLY_RUNS } from '../activities/tools/early-runs.ts';
 import { agentsOf } from '../agents/agent-registry.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { given, optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  functionProblem,
+  given,
+  optionalFunctionProblem,
+  optionalTextProblem,
+  optionalTextsProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import { defined, isRecord } from '../core/json.ts';
-import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
+import { ANY_OTHER, DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { unusableTransport } from '../transport/check-transport.ts';
@@ -157,7 +165,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   } = options;
   const abandoned = new Set<AbandonedTool>();
   const earlyRuns = new EarlyRuns(mostEarlyRuns(temporal), abandoned);
-  const plait = buildActivities(
+  const { activities: plait, close: closeServers } = buildActivities(
     {
       agents,
       ...defined({ anthropic, storage, streamTransport, modelIdleTimeout, authorizeDecision }),
@@ -196,6 +204,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
       // Nobody else can close it, and an open connection may keep the process alive for ever.
       await owned?.close();
       await earlyRuns.close();
+      await closeServers();
       throwIfToolsRun(abandoned);
     });
     return worker;
@@ -209,21 +218,32 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
 function optionsProblem(options: CreateWorkerOptions): string | undefined {
   const problem = recordProblem('createWorker: the options', options);
   if (problem !== undefined) return problem;
-  const { taskQueue, taskQueues, activities, connection } = options;
-  if (taskQueues !== undefined && !isListOfTexts(taskQueues)) {
-    return `createWorker: taskQueues must be a list of names; got ${given(taskQueues)}`;
-  }
+  const { taskQueue, taskQueues, activities, connection, bundlerOptions } = options;
   if (connection !== undefined && !hasClose(connection)) {
     return `createWorker: connection must be a NativeConnection; got ${given(connection)}`;
   }
   if (activities !== undefined && !isRecord(activities)) {
     return `createWorker: activities must be an object; got ${given(activities)}`;
   }
-  return optionalTextProblem('createWorker: taskQueue', taskQueue);
+  return (
+    optionalTextProblem('createWorker: taskQueue', taskQueue) ??
+    optionalTextsProblem('createWorker: taskQueues', taskQueues) ??
+    activityProblem(activities ?? {}) ??
+    optionalFunctionProblem(
+      'createWorker: bundlerOptions.webpackConfigHook',
+      bundlerOptions?.webpackConfigHook,
+    )
+  );
 }
 
-function isListOfTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+/** Of your own. Temporal finds out what is not a function. */
+function activityProblem(activities: object): string | undefined {
+  const problems = Object.entries(activities).map(([name, activity]: [string, unknown]) =>
+    typeof activity === 'function'
+      ? functionProblem(`createWorker: activities.${name}`, activity)
+      : undefined,
+  );
+  return problems.find((problem) => problem !== undefined);
 }
 
 function hasClose(connection: unknown): boolean {
@@ -295,6 +315,11 @@ function throwIfToolsRun(abandoned: ReadonlySet<AbandonedTool>): void {
 function merged(activities: object | undefined, plait: PlaitActivities): object {
   const doubled = Object.keys(activities ?? {}).filter((name) => Object.hasOwn(plait, name));
   if (doubled.length === 0) return { ...activities, ...plait };
+  if (doubled.includes(ANY_OTHER)) {
+    throw new DeclarationError(
+      'createWorker: activities must not have `default`, which runs the tools of MCP servers; name your activities one by one',
+    );
+  }
   throw new DeclarationError(
     `createWorker: activities must not have the names of tools, which are activity types too; rename ${doubled.join(', ')}`,
   );

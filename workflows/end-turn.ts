@@ -44,9 +44,10 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<TurnResult | Sess
     : (allMessages(transcript) ?? (await readTranscript(transcript)));
   await allAnswered();
   recordStopReason(stop.reason);
+  const { elapsed } = turn.now();
   return messages === undefined
-    ? sessionTurnResult(agent, turn.state, turn.newlyPinned, stop)
-    : turnResult(agent, turn.state, messages, stop);
+    ? sessionTurnResult(agent, turn.state, turn.newlyPinned, stop, elapsed)
+    : turnResult(agent, turn.state, messages, stop, elapsed);
 }
 
 /** Why a turn ends validly although something was thrown: it was cancelled, or its time is up. */
@@ -89,7 +90,7 @@ async function progressWithMessages(turn: Turn, failureType: string) {
     failureType === STORAGE_FAILED
       ? transcript.tail
       : await readTranscript(transcript).catch(() => transcript.tail);
-  return turnProgress(turn.args.agent, state, messages);
+  return turnProgress(turn.args.agent, state, messages, turn.now().elapsed);
 }
 
 /** The time that the turn had, where a model call was given up because it was over. */

@@ -1,8 +1,12 @@
+import type { SettledCall } from '../core/calls/outcome.ts';
+import type { PreparedCall } from '../core/calls/prepared-call.ts';
 import type { BatchResults, RunTools } from '../core/turn/decide.ts';
 import { callsAllowed } from '../core/turn/decide.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
 import { inlineBytes } from '../core/turn/state.ts';
+import type { TimedCall } from '../core/turn/timing.ts';
+import { addBatchTime } from '../core/turn/timing.ts';
 import { areReady, prepareMissing } from './batch/prepare.ts';
 import { runBatch } from './batch/run-batch.ts';
 import type { Turn } from './turn.ts';
@@ -14,9 +18,10 @@ export async function runTools(
 ): Promise<BatchResults> {
   const { args, owner, state, approvals, completions } = turn;
   const { context, onToolFailure, batchTimeout } = args;
+  const start = Date.now();
   const ready = areReady(prepared)
     ? prepared
-    : await prepareMissing(args.agent, calls, prepared, { context, ...owner });
+    : await prepareMissing(agent, calls, prepared, { context, ...owner });
   const { run } = callsAllowed(state, { agent, calls }, turn.now());
   const batch = {
     agent,
@@ -31,5 +36,16 @@ export async function runTools(
     stored: state.stored,
   };
   const settled = await runBatch(batch, { approvals, completions });
+  const timed = settled.map((call, i) => timedCall(call, ready[i]));
+  const times = addBatchTime(turn.state.times, timed, { start, end: Date.now() });
+  turn.state = { ...turn.state, times };
   return { agent, calls, settled };
+}
+
+function timedCall(call: SettledCall, prepared: PreparedCall | undefined): TimedCall {
+  const { start, end, startedEarly, approval } = call;
+  const asked = prepared?.type === 'ready' && prepared.approval === true;
+  // Nobody has decided about a call that was answered otherwise.
+  const waitedUntil = asked ? (approval === undefined ? end : Date.parse(approval.at)) : undefined;
+  return { start, end, ...defined({ startedEarly, waitedUntil }) };
 }

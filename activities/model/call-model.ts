@@ -20,6 +20,7 @@ import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { stopwatch, turnDeadline } from '../turn/deadline.ts';
+import type { Served } from '../turn/served.ts';
 import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agent.ts';
 import type { ModelOptions } from './ask-model.ts';
 import { askModel } from './ask-model.ts';
@@ -29,11 +30,13 @@ import { earlyStarts } from './early-starts.ts';
 import { announceReply } from './partial-reply.ts';
 import type { ReplyPublisher } from './publish-reply.ts';
 import type { OwnParams } from './request-params.ts';
+import type { Secrets } from './secrets.ts';
 import type { Answered } from './second-chances.ts';
 
 interface CallModelOptions {
   authorize: boolean;
   earlyRuns: EarlyRuns;
+  served: Served;
   /** Where replies are published while they come. @default their heartbeats */
   publisher?: ReplyPublisher | undefined;
 }
@@ -42,7 +45,7 @@ export function createCallModel(
   registry: AgentRegistry,
   store: TranscriptStore,
   model: ModelOptions,
-  { authorize, earlyRuns, publisher }: CallModelOptions,
+  { authorize, earlyRuns, publisher, served }: CallModelOptions,
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
@@ -51,10 +54,12 @@ export function createCallModel(
     const announcement = announceReply(activity, publisher);
     let deadline: TurnDeadline | undefined;
     let early: EarlyStarts | undefined;
+    const heard: { firstToken?: number } = {};
     try {
       // Find the agent. The first call of a turn pins it.
-      const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
-      const { stream = agent.stream } = args;
+      const found = await findAgent(registry, { store, served }, args, model.secrets);
+      const { pinned, pinnedSpec } = found;
+      const { stream = found.agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
 
       // Load the conversation.
@@ -62,6 +67,7 @@ export function createCallModel(
         store.specOf(pinnedSpec),
         loadMessages(store, args),
       ]);
+      const agent = served.with(found.agent, spec);
       if (pinned !== undefined) {
         rejectCompaction(agent, messages);
         const { taskQueue } = activity.info;
@@ -84,7 +90,16 @@ export function createCallModel(
       const [answered, sealed] = await Promise.all([
         askModel(
           activity,
-          { ...model, onReply: stream ? announcement.begin : ignored, onBlock: early.onBlock },
+          {
+            ...model,
+            onReply(reply) {
+              // An earlier one could not be used.
+              delete heard.firstToken;
+              if (stream) announcement.begin(reply);
+            },
+            onContent: () => (heard.firstToken ??= Math.round(elapsed())),
+            onBlock: early.onBlock,
+          },
           {
             spec,
             first,
@@ -113,6 +128,7 @@ export function createCallModel(
       if (leftOut.length > 0) activity.log.warn('The API rejects files in results', { leftOut });
 
       // Prepare the calls, and check the answer.
+      const { redact } = model.secrets;
       const calls = toolCalls(reply.content);
       const prepared = await prepareCalls(agent, calls, {
         turnId: activity.info.workflowExecution?.workflowId ?? '',
@@ -121,14 +137,16 @@ export function createCallModel(
         pinned: toolNames(spec),
         authorize,
         log: activity.log,
+        redact,
       });
-      const output = await checkOutput(reply, { spec, agent, own: ownSchema });
+      const output = await checkOutput(reply, { spec, agent, own: ownSchema, redact });
       if (reply.stopReason === 'tool_use') early.keep(calls, prepared);
       return {
         type: 'reply',
         reply,
         prepared,
         ...defined({ output, segments, pinned }),
+        ...heard,
         ...(leftOut.length === 0 ? {} : { leftOut }),
         ...(stream ? { streamed: true } : {}),
         ...(by === asked ? {} : { fallback: { model: by, because: 'overloaded' } }),
@@ -141,9 +159,6 @@ export function createCallModel(
   };
 }
 
-/** What comes of a reply that nobody wants to follow. */
-const ignored = () => undefined;
-
 interface FoundAgent {
   agent: AgentDefinition;
   pinnedSpec: PinnedSpec;
@@ -153,13 +168,15 @@ interface FoundAgent {
 
 async function findAgent(
   registry: AgentRegistry,
-  store: TranscriptStore,
-  { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
+  sources: { store: TranscriptStore; served: Served },
+  { agent: name, spec, context, user, tailBytes, begun }: ModelCallArgs,
+  { redact }: Pick<Secrets, 'redact'>,
 ): Promise<FoundAgent> {
   if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
-  const pinned = await pinAgent(agent, store, { context, tailBytes, ...defined({ limits }) });
+  const options = { context, user, tailBytes, redact, ...defined({ limits }) };
+  const pinned = await pinAgent(agent, sources, options);
   return { agent, pinned, pinnedSpec: pinned.spec };
 }
 

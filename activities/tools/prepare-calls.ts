@@ -6,6 +6,7 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
 import { inTime } from '../../agents/in-time.ts';
+import type { PinnedSpec } from '../../core/agent-spec.ts';
 import type { Access } from '../../core/calls/order.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import { TOOL_LOOKUPS } from '../../core/calls/prepared-call.ts';
@@ -25,7 +26,9 @@ import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
 import { causeChain, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
 import { defined, isRecord, shorten } from '../../core/json.ts';
+import type { Secrets } from '../model/secrets.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
+import type { Served } from '../turn/served.ts';
 
 /**
  * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
@@ -53,6 +56,8 @@ interface Circumstances extends TurnOwner {
   /** Whether the worker has an `authorizeDecision`. */
   authorize?: boolean;
   log?: Pick<Logger, 'warn'>;
+  /** For what schemas and approval functions throw. @default leaves it as it is */
+  redact?: Secrets['redact'];
 }
 
 export interface PrepareCallArgs {
@@ -61,6 +66,8 @@ export interface PrepareCallArgs {
   call: ToolUse;
   /** Set where the worker that had the reply has no such tool, so that the call is not prepared yet. */
   missing?: TurnOwner & { context?: unknown };
+  /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
+  spec?: PinnedSpec;
 }
 
 /**
@@ -69,17 +76,23 @@ export interface PrepareCallArgs {
  */
 const TOOL_LOOKUP_DELAY = '250ms';
 
-export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
+export function createPrepareCall(
+  registry: AgentRegistry,
+  { served, secrets: { redact } }: { served: Served; secrets: Pick<Secrets, 'redact'> },
+  authorize: boolean,
+) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing } = args;
-    const agent = registeredAgent(registry, args.agent);
+    const agent = await served.withPinned(registeredAgent(registry, args.agent), args.spec);
     // What a person has written is not what the model's JSON says.
-    if (missing === undefined) return (await prepareCall(agent, withoutTexts(call))).prepared;
+    if (missing === undefined) {
+      return (await prepareCall(agent, withoutTexts(call), redact)).prepared;
+    }
     if (agent.tools.has(call.name)) {
       const { workflowExecution } = activityInfo();
       const turnId = workflowExecution?.workflowId ?? '';
-      return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log });
+      return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log, redact });
     }
     const message = toolGoneText(call.name);
     if (activityInfo().attempt >= TOOL_LOOKUPS) return { type: 'invalid', message };
@@ -98,7 +111,7 @@ async function prepareNewCall(
   call: ToolUse,
   circumstances: Circumstances,
 ): Promise<PreparedCall> {
-  const { tool, input, prepared } = await prepareCall(agent, call);
+  const { tool, input, prepared } = await prepareCall(agent, call, circumstances.redact);
   if (prepared.type === 'invalid' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, { tool, input, callId: call.id }, circumstances);
   if (!approval) return prepared;
@@ -119,7 +132,11 @@ interface Preparation {
 }
 
 /** All but whether a person must be asked. */
-export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
+export async function prepareCall(
+  agent: AgentDefinition,
+  call: ToolUse,
+  redact: Secrets['redact'] = (text) => text,
+): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
     return invalid(unknownToolText(call.name, [...agent.tools.keys()]));
@@ -131,7 +148,10 @@ export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promis
   const inexact = inexactIn(call);
   if (inexact !== undefined) return invalid(inexactInputText(call.name, inexact), action);
   const parsed = await tool.parse(call.input);
-  if (!parsed.ok) return invalid(inputProblemText(call.name, parsed), action);
+  if (!parsed.ok) {
+    const problem = redact(parsed.problem);
+    return invalid(inputProblemText(call.name, { ...parsed, problem }), action);
+  }
   const access = action ?? (await accessInTime(tool.access, parsed.value));
   return {
     tool,
@@ -171,7 +191,7 @@ function invalid(message: string, access?: Access): Preparation {
 async function needsApproval(
   agent: AgentDefinition,
   { tool, input, callId }: { tool: Tool; input: unknown; callId: string },
-  { context, log, turnId, user, sessionId }: Circumstances,
+  { context, log, turnId, user, sessionId, redact = (text) => text }: Circumstances,
 ): Promise<boolean> {
   const { name, approval } = tool;
   if (approval === 'never') return false;
@@ -181,7 +201,7 @@ async function needsApproval(
     const about = { turnId, callId, agent: agent.name, ...defined({ user, sessionId }) };
     return (await inTime(() => approval(input, { ...about, context: parsed }))) !== false;
   } catch (error) {
-    const problem = causeChain(error);
+    const problem = redact(causeChain(error));
     log?.warn(`The approval function of ${name} failed, so a person is asked`, { problem });
     return true;
   }

@@ -33,6 +33,8 @@ type Kind =
   | { type: 'fields'; of: object; fields: readonly string[] };
 
 interface Walk {
+  /** What people know the whole value by. */
+  readonly root: string;
   values: number;
   bytes: number;
   encoded: number;
@@ -46,8 +48,8 @@ interface Walk {
  * The value as plain data: texts, finite numbers, booleans, null, lists and objects of these. Its
  * own code (getters, `toJSON`, proxies) runs here and never again.
  */
-export function toData(value: unknown): unknown {
-  const walk: Walk = { values: 0, bytes: 0, encoded: 0, places: [], around: new Set() };
+export function toData(value: unknown, root = 'result'): unknown {
+  const walk: Walk = { root, values: 0, bytes: 0, encoded: 0, places: [], around: new Set() };
   try {
     return convert(value, 0, walk);
   } catch (error) {
@@ -292,8 +294,8 @@ function encoded(params: URLSearchParams, walk: Walk): string {
 }
 
 /** `result.customers[2].id`. */
-function pathText(places: readonly (string | number)[]): string {
-  let path = 'result';
+function pathText({ root, places }: Walk): string {
+  let path = root;
   for (const place of places) {
     if (path.length > MAX_PATH) return `${path.slice(0, MAX_PATH)}…`;
     path += typeof place === 'number' ? `[${place}]` : step(place.slice(0, MAX_PATH));
@@ -305,6 +307,6 @@ function step(field: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(field) ? `.${field}` : `[${JSON.stringify(field)}]`;
 }
 
-function problem({ places }: Walk, clause: string): NotDataError {
-  return new NotDataError(`${pathText(places).toWellFormed()} ${clause}`);
+function problem(walk: Walk, clause: string): NotDataError {
+  return new NotDataError(`${pathText(walk).toWellFormed()} ${clause}`);
 }

@@ -7,10 +7,12 @@ import { takesSystemMessages } from '../../agents/model-features.ts';
 import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
 import { closest } from '../../core/closest.ts';
-import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
+import { AGENT_NOT_REGISTERED, causeChain, INVALID_TURN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import type { Budget } from '../../core/turn/budget.ts';
+import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
+import type { Served } from './served.ts';
 
 /**
  * Pins what a turn will need of its agent: its prompt, its tools and their policies. Throws for a turn
@@ -18,11 +20,11 @@ import type { TranscriptStore } from '../transcript/store.ts';
  */
 export async function pinAgent(
   agent: AgentDefinition,
-  store: TranscriptStore,
-  { context, tailBytes, limits }: { context: unknown; tailBytes: number; limits?: Budget },
+  { store, served }: { store: TranscriptStore; served: Served },
+  { context, user, tailBytes, limits, redact }: PinOptions,
 ): Promise<PinnedAgent> {
-  await agent.parseContext(context).catch((error: unknown) => {
-    throw invalidTurn(error instanceof Error ? error.message : String(error));
+  const parsed = await agent.parseContext(context).catch((error: unknown) => {
+    throw invalidTurn(redact(causeChain(error)));
   });
   rejectHalfStorage(store);
   if (limits?.costUSD !== undefined && agent.prices === undefined) {
@@ -35,10 +37,16 @@ export async function pinAgent(
       `The input of ${tailBytes} bytes does not fit into one payload. Give the worker and the client a \`storage\`.`,
     );
   }
+  const spec = await served.list(agent, {
+    agent: agent.name,
+    ...defined({ user }),
+    context: parsed,
+  });
+  const tools = [...served.with(agent, spec).tools.values()];
   return {
     name: agent.name,
-    spec: await store.pin(agent.spec),
-    policies: [...agent.tools.values()].map(({ name, policy }) => [name, policy]),
+    spec: await store.pin(spec),
+    policies: tools.map(({ name, policy }) => [name, policy]),
     limits: agent.limits,
     batch: agent.batch,
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
@@ -51,6 +59,14 @@ export async function pinAgent(
     }),
     ...(modelsOf(agent.spec).every(takesSystemMessages) ? { notes: 'system' } : {}),
   };
+}
+
+interface PinOptions {
+  context: unknown;
+  user: string | undefined;
+  tailBytes: number;
+  limits?: Budget;
+  redact: Secrets['redact'];
 }
 
 function modelsOf({ model, fallbacks = [] }: AgentSpec): string[] {

@@ -18,11 +18,9 @@ for (const [six, character] of [...ALPHABET].entries()) SIXES[character.charCode
 
 /** Whether it is base64 as the API takes it: the standard alphabet, padded, without line breaks. */
 export function isBase64(data: string): boolean {
-  if (data.length % 4 !== 0) return false;
-  const end = data.length - (data.endsWith('==') ? 2 : data.endsWith('=') ? 1 : 0);
-  // Megabytes: a regular expression takes ten times as long.
-  for (let i = 0; i < end; i += 1) if (sixOf(data, i) === NOT_BASE64) return false;
-  return true;
+  // To search for what does not belong takes a third of the time of a match of the whole, which counts in megabytes.
+  const end = data.search(/[^A-Za-z0-9+/]/);
+  return data.length % 4 === 0 && (end === -1 || ['=', '=='].includes(data.slice(end)));
 }
 
 /** What a character stands for. */

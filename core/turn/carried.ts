@@ -35,7 +35,8 @@ import type { TakenFallback } from './fallback.ts';
 import type { Prices } from './prices.ts';
 import type { TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
-import type { CacheCreation, ServerToolUsage, Usage } from './usage.ts';
+import type { TurnTimes } from './timing.ts';
+import type { CacheCreation, ModelUsage, ServerToolUsage, Usage } from './usage.ts';
 
 // The shapes of what one run hands on to another: a session to its turns, a run to the next one. A plain
 // client may start a workflow with anything in their place. No stricter than what an older version of Plait
@@ -102,6 +103,13 @@ export const USAGE = object<Usage>({
   ),
 });
 
+const MODEL_USAGE = object<ModelUsage>({
+  model: text(),
+  replies: count,
+  usage: USAGE,
+  costUSD: optional(amount),
+});
+
 const APPROVAL = object<ApprovalRecord>({
   decision: oneOf('approved', 'denied', 'expired'),
   by: optional(text()),
@@ -121,7 +129,16 @@ const CALL = object<CallRecord>({
   start: text(),
   end: text(),
   startedEarly: optional(oneOf(true)),
+  critical: optional(oneOf(true)),
   approval: optional(APPROVAL),
+});
+
+const TIMES = object<TurnTimes>({
+  model: time,
+  tools: time,
+  people: time,
+  calls: time,
+  width: count,
 });
 
 /** It becomes, or became, the id of a workflow. */
@@ -167,6 +184,7 @@ const POLICY = object<ToolPolicy>({
   // With none a call would wait for ever.
   concurrency: optional(whole(1)),
   approvalTimeout: optional(duration),
+  server: optional(text()),
   retry: object<ToolPolicy['retry']>({
     maximumAttempts: count,
     initialInterval: duration,
@@ -212,6 +230,7 @@ const ACCESS: Shape<Access> = either(
   object<Exclude<Access, string>>({
     reads: optional(list(text())),
     writes: optional(list(text())),
+    inOrder: optional(list(text())),
   }),
 );
 
@@ -252,6 +271,8 @@ export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringM
   repairs: count,
   output: anything,
   costUSD: optional(amount),
+  times: optional(TIMES),
+  models: optional(list(MODEL_USAGE)),
   refusalFallback: optional(FALLBACK),
 });
 

@@ -24,7 +24,7 @@ export const NO_STORAGE =
 /** What a payload of 2 MB holds, with room for its envelope. */
 const PAYLOAD_BYTES = 1_900_000;
 /** Larger payloads do not stand in history where there is a storage. */
-const STORED_ABOVE_BYTES = 256 * 1024;
+export const STORED_ABOVE_BYTES = 256 * 1024;
 
 /** Whether values fit into one payload together, as the arguments of a run do. */
 export function fitsPayload(room: Room, values: unknown): boolean {

@@ -37,6 +37,12 @@ export function roundUSD(amount: number): number {
   return Math.round(amount * 1e9) / 1e9;
 }
 
+/** Of amounts that are known; `undefined` where none is. */
+export function sumUSD(...amounts: readonly (number | undefined)[]): number | undefined {
+  const known = amounts.filter((amount) => amount !== undefined);
+  return known.length === 0 ? undefined : roundUSD(known.reduce((sum, amount) => sum + amount, 0));
+}
+
 /**
  * Examples, as of 22 November 2026: standard prices of the Claude API, from the models' own pages,
  * https://platform.claude.com/docs/en/models/opus-5-5/overview and the like, and from

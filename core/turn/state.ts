@@ -26,12 +26,13 @@ import { defined, jsonBytes } from '../json.ts';
 import type { TakenFallback } from './fallback.ts';
 import type { Room } from './payload-room.ts';
 import type { Prices } from './prices.ts';
-import { costOf, roundUSD } from './prices.ts';
+import { costOf, sumUSD } from './prices.ts';
 import { repairMessage } from './reply-asks.ts';
 import type { SteeringMessage, SteeringStyle } from './steering.ts';
 import { asUserText, placeSteering } from './steering.ts';
 import type { StopReason } from './stop-reason.ts';
-import type { Usage } from './usage.ts';
+import type { TurnTimes } from './timing.ts';
+import type { ModelUsage, Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
 
 /** All that a turn remembers. Every function here returns a new one. */
@@ -61,6 +62,10 @@ export interface TurnState {
   output?: unknown;
   /** What `usage` costs, where the agent has prices. */
   costUSD?: number;
+  /** What its time was spent on so far. Absent before the model was asked, and in turns of earlier versions. */
+  times?: TurnTimes;
+  /** The same by the models that have replied; absent before the first reply. */
+  models?: ModelUsage[];
   /** The model that is asked instead of the agent's. */
   fallback?: TakenFallback;
   /** The one that a refusal has led to, where it was overloaded later and another is asked instead. */
@@ -217,11 +222,24 @@ function pricesOf(agent: PinnedAgent, model: string | undefined): Prices | undef
 /** Adds what a reply has cost, by the prices of the model that gave it. */
 export function commitCost(
   state: TurnState,
-  { usage }: ModelReply,
+  { model, usage }: ModelReply,
   prices: Prices | undefined,
 ): TurnState {
-  if (prices === undefined) return state;
-  return { ...state, costUSD: roundUSD((state.costUSD ?? 0) + costOf(usage, prices)) };
+  const costUSD = prices === undefined ? undefined : costOf(usage, prices);
+  const models = withReply(state.models ?? [], { model, usage, ...defined({ costUSD }) });
+  return { ...state, models, ...defined({ costUSD: sumUSD(state.costUSD, costUSD) }) };
+}
+
+function withReply(
+  models: readonly ModelUsage[],
+  reply: Omit<ModelUsage, 'replies'>,
+): ModelUsage[] {
+  const before = models.find(({ model }) => model === reply.model);
+  if (before === undefined) return [...models, { ...reply, replies: 1 }];
+  const costUSD = sumUSD(before.costUSD, reply.costUSD);
+  const usage = addUsage(before.usage, reply.usage);
+  const after = { ...before, replies: before.replies + 1, usage, ...defined({ costUSD }) };
+  return models.map((one) => (one === before ? after : one));
 }
 
 /** The model that is asked from now on; as before, where there is none. */

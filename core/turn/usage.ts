@@ -21,6 +21,17 @@ export interface CacheCreation {
   ephemeral_1h_input_tokens: number;
 }
 
+/** What the replies of one model have used up. */
+export interface ModelUsage {
+  /** As the replies name it, which may be more exact than what was asked for. */
+  model: string;
+  /** Replies, those that declined to answer included. */
+  replies: number;
+  usage: Usage;
+  /** The same in USD, where the agent has `prices`. */
+  costUSD?: number;
+}
+
 export const NO_USAGE: Usage = {
   input_tokens: 0,
   output_tokens: 0,

@@ -39,7 +39,9 @@ const CONDITION = /^PlaitUser (?:IS NOT NULL|(=|STARTS_WITH) '([^'"\\\p{Cc}]*)')
 test('a query asks for the whole value, or for a beginning of it that needs no escape', () => {
   fc.assert(
     fc.property(fc.oneof(awkward, fc.string(), fc.string({ unit: 'binary' })), (user) => {
-      const query = visibilityQuery('agentTurn', keyword(USER_ATTRIBUTE, user), 'Running');
+      const query = visibilityQuery('agentTurn', keyword(USER_ATTRIBUTE, user), {
+        status: 'Running',
+      });
       const head = "WorkflowType = 'agentTurn' AND ExecutionStatus = 'Running' AND ";
       expect(query.startsWith(head)).toBe(true);
       const condition = CONDITION.exec(query.slice(head.length));

@@ -82,6 +82,16 @@ test('writers of one key run in the order of the calls and never overlap, others
   expect(seen.mostAtOnce('a')).toBe(1);
   expect(seen.overlap('a1', 'b1')).toBe(true);
   expect(seen.overlap('a1', 'free')).toBe(true);
+  // For these the turn has lasted so long, each because of the one before it.
+  const critical = result.calls.filter((call) => call.critical === true);
+  expect(critical.map(({ input }) => (input as { name: string }).name)).toEqual([
+    'a1',
+    'a2',
+    'a3',
+    'a4',
+  ]);
+  expect(result.timing.width).toBeGreaterThanOrEqual(3);
+  expect(result.timing.speedUp).toBeGreaterThan(1);
 });
 
 test('readers of one key share it, a writer waits for all of them, and later readers wait for the writer', async () => {
@@ -175,6 +185,42 @@ test('tools conflict on a key of several fields, by field or by function, in any
   expect(seen.overlap('set A1', 'get A1')).toBe(false);
   expect(seen.overlap('set A1', 'get A')).toBe(false);
   expect(seen.overlap('get A1', 'get A')).toBe(true);
+});
+
+test('calls of tools with one `inOrder` run one after the other, also after a failure, and others beside them', async () => {
+  const seen = new Intervals();
+  const work = ({ name, beside = [] }: Record<string, unknown>) =>
+    seen.work(String(name), 20, () => seen.began(...(beside as string[])));
+  const access = { inOrder: 'ledger' };
+  const { result } = await turnOf(
+    [
+      writer('debit', work, { access }),
+      writer('credit', work, { access }),
+      writer(
+        'fail',
+        async (input) => {
+          await work(input);
+          throw new Error('no such account');
+        },
+        { access },
+      ),
+      writer('mail', work, { access: { inOrder: 'mail' } }),
+      writer('free', work),
+    ],
+    [
+      ['debit', { name: 'l1', beside: ['mail', 'free'] }],
+      ['fail', { name: 'l2' }],
+      ['credit', { name: 'l3' }],
+      ['mail', { name: 'mail' }],
+      ['debit', { name: 'l4' }],
+      ['free', { name: 'free' }],
+    ],
+  );
+
+  const [ok, failed] = ['succeeded', 'failed'];
+  expect(outcomes(result)).toEqual([ok, failed, ok, ok, ok, ok]);
+  expect(seen.names.filter((name) => name.startsWith('l'))).toEqual(['l1', 'l2', 'l3', 'l4']);
+  expect(seen.mostAtOnce('l')).toBe(1);
 });
 
 test('a call that moves something from one key to another waits for both', async () => {

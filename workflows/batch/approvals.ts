@@ -11,6 +11,7 @@ import {
   sleep,
   upsertMemo,
 } from '@temporalio/workflow';
+import type { PinnedSpec } from '../../core/agent-spec.ts';
 import type { ApprovalRecord } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
 import type { TurnOwner } from '../../core/calls/tool-call.ts';
@@ -34,6 +35,8 @@ const denyUpdate = defineUpdate<void, [Deny]>(DENY_UPDATE);
 /** A call that a person has to decide about. */
 export interface ApprovalQuestion {
   agent: string;
+  /** Where an MCP server has listed the tool. */
+  spec?: PinnedSpec;
   owner: TurnOwner;
   call: ToolUse;
   round: number;
@@ -255,8 +258,7 @@ export class Approvals {
 
 async function prepare({ question }: Waiting, { by }: Approve, input: unknown): Promise<ReadyCall> {
   rejectTooLarge(input, question);
-  const { agent, call } = question;
-  const prepared = await prepareEdited(agent, { ...call, input }, by);
+  const prepared = await prepareEdited(question, { ...question.call, input }, by);
   if (prepared.type === 'invalid') throw rejected(prepared.message);
   return prepared;
 }

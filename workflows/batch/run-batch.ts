@@ -17,9 +17,10 @@ import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
-import { jsonBytes } from '../../core/json.ts';
+import { defined, jsonBytes } from '../../core/json.ts';
 import { waitingForCalls } from '../../core/turn/current-details.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
+import { criticalCalls } from '../../core/turn/timing.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
 import type { Approvals } from './approvals.ts';
 import type { AsyncCompletions } from './async-completions.ts';
@@ -72,6 +73,12 @@ class BatchRun {
   private open: number;
   private stop: BatchStop | undefined;
   private contextBytes: number | undefined;
+  /** The call that settled last. */
+  private last: number | undefined;
+  /** By call, the one whose end let it start, or settled it. */
+  private readonly startedAfter = new Map<number, number>();
+  /** The call because of whose end others start right now. */
+  private ended: number | undefined;
 
   constructor(
     batch: Batch,
@@ -132,6 +139,7 @@ class BatchRun {
     const { agent, owner, round } = this.batch;
     this.outside.approvals.ask({
       agent: agent.name,
+      ...defined({ spec: call.spec }),
       owner,
       call: call.use,
       round,
@@ -190,7 +198,9 @@ class BatchRun {
     call.state = 'queued';
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
-    const use = { tool: call.use.name, bytes: commandBytes(call.input, this.contextBytes) };
+    const specBytes = call.spec === undefined ? 0 : jsonBytes(call.spec);
+    const bytes = commandBytes(call.input, this.contextBytes + specBytes);
+    const use = { tool: call.use.name, bytes };
     this.limiter.acquire(use, () => {
       // It was answered while it was queued.
       if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
@@ -200,9 +210,10 @@ class BatchRun {
 
   private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
+    this.startsNow(call.index);
     this.outside.completions.expect(call.use.id);
     runCall(this.batch, call, (end) => {
-      release();
+      this.afterEndOf(call.index, release);
       this.end(call, end);
     });
   }
@@ -242,16 +253,34 @@ class BatchRun {
     const call = this.calls[index];
     const settled = withApproval({ ...ended, ...call?.begun }, call?.approval);
     this.settled[index] = settled;
+    this.last = index;
+    this.startsNow(index);
     this.open -= 1;
     const { outcome } = settled;
     const { id: callId = '', name: tool = '' } = this.batch.calls[index] ?? {};
     this.outside.approvals.withdraw(callId, `it was answered as ${outcome.type}`);
     this.outside.completions.forget(callId, `it was answered as ${outcome.type}`);
     if (this.batch.policy.onToolFailure === 'cancelSiblings' && isFailure(outcome)) {
-      this.stopAll({ type: 'sibling failed', callId, tool, message: outcome.message });
+      const stop = { type: 'sibling failed', callId, tool, message: outcome.message } as const;
+      this.afterEndOf(index, () => this.stopAll(stop));
     }
-    this.order.release(index, (held) => this.advance(this.calls[held]));
+    this.afterEndOf(index, () => {
+      this.order.release(index, (held) => this.advance(this.calls[held]));
+    });
     if (this.open === 0) this.finish();
+  }
+
+  /** What `release` starts, it starts because the call has ended. */
+  private afterEndOf(index: number, release: () => void): void {
+    const outer = this.ended;
+    this.ended = index;
+    release();
+    this.ended = outer;
+  }
+
+  private startsNow(index: number): void {
+    if (this.ended === undefined || this.startedAfter.has(index)) return;
+    this.startedAfter.set(index, this.ended);
   }
 
   private isSettled({ index }: BatchCall): boolean {
@@ -281,6 +310,10 @@ class BatchRun {
 
   private finish(): void {
     this.scope.stopTimer();
+    for (const index of criticalCalls(this.last, (one) => this.startedAfter.get(one))) {
+      const settled = this.settled[index];
+      if (settled !== undefined) this.settled[index] = { ...settled, critical: true };
+    }
     this.resolve(this.settled);
   }
 
