@@ -13,6 +13,7 @@ import { roomForInput, withApproval } from '../../core/calls/approval.ts';
 import type { BatchStop } from '../../core/calls/batch-policy.ts';
 import { firstTimeout, isFailure } from '../../core/calls/batch-policy.ts';
 import { commandBytes, Limiter, MAX_OPEN_BYTES } from '../../core/calls/limiter.ts';
+import { mayStartLocally, runsLocally } from '../../core/calls/local.ts';
 import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
@@ -27,7 +28,8 @@ import type { AsyncCompletions } from './async-completions.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { approvalTimeout, batchCalls, invalidText } from './call.ts';
 import type { CallEnd } from './ended.ts';
-import { presentCompletion, runCall } from './schedule.ts';
+import type { Tries } from './schedule.ts';
+import { presentCompletion, runCall, runLocally } from './schedule.ts';
 import { BatchScope } from './scope.ts';
 
 /** What a turn hears about its calls from outside. */
@@ -72,6 +74,10 @@ class BatchRun {
   private readonly settled: SettledCall[] = [];
   private open: number;
   private stop: BatchStop | undefined;
+  /** Whether its calls run within the workflow task, as far as they can. */
+  private readonly isLocal: boolean;
+  private readonly begunAt = Date.now();
+  private hasTimer = false;
   private contextBytes: number | undefined;
   /** The call that settled last. */
   private last: number | undefined;
@@ -103,6 +109,10 @@ class BatchRun {
     });
     this.calls = batchCalls(batch);
     this.open = this.calls.length;
+    this.isLocal = runsLocally(
+      this.calls.filter((call) => call !== undefined),
+      this.timeout?.after,
+    );
     this.order = new CallOrder(
       // Also of those that cannot run: they may stop others.
       batch.prepared.map(({ access }) => access),
@@ -115,11 +125,8 @@ class BatchRun {
       this.resolve([]);
       return;
     }
-    const { timeout } = this;
     this.scope.onCancel(() => this.stopAll({ type: 'turn cancelled' }));
-    if (timeout !== undefined) {
-      this.scope.onTimeout(timeout.after, () => this.stopAll(timeout.stop));
-    }
+    if (!this.isLocal) this.startTimer();
     this.scope.run(() => {
       // First what cannot run: it may stop the others before one of them starts.
       for (const [index, call] of this.calls.entries()) {
@@ -133,6 +140,15 @@ class BatchRun {
         this.advance(call);
       }
     });
+  }
+
+  /** A local batch needs no timer until one of its calls goes on as an activity. */
+  private startTimer(): void {
+    const { timeout } = this;
+    if (timeout === undefined || this.hasTimer) return;
+    this.hasTimer = true;
+    const left = Math.max(1, timeout.after - (Date.now() - this.begunAt));
+    this.scope.onTimeout(left, () => this.stopAll(timeout.stop));
   }
 
   private ask(call: BatchCall): void {
@@ -212,10 +228,19 @@ class BatchRun {
     call.state = 'running';
     this.startsNow(call.index);
     this.outside.completions.expect(call.use.id);
-    runCall(this.batch, call, (end) => {
+    const ended = (end: CallEnd) => {
       this.afterEndOf(call.index, release);
       this.end(call, end);
-    });
+    };
+    if (this.isLocal && mayStartLocally(Date.now() - this.begunAt)) {
+      const goesOn = (tries: Tries) => this.scope.guard(() => this.schedule(call, ended, tries));
+      runLocally(this.batch, call, { ended, goesOn });
+    } else this.schedule(call, ended);
+  }
+
+  private schedule(call: BatchCall, ended: (end: CallEnd) => void, tries?: Tries): void {
+    this.startTimer();
+    runCall(this.batch, call, ended, tries);
   }
 
   private end(call: BatchCall, end: CallEnd): void {

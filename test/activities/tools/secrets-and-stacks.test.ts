@@ -20,12 +20,12 @@ async function runTool(tool: Tool) {
   return await run(agent, tool.name, {}, { agent: agent.name, round: 1, occurrence: 0 });
 }
 
-async function run(agent: Agent<never>, activity: string, ...args: unknown[]) {
+async function run(agent: Agent, activity: string, ...args: unknown[]) {
   const logged: LogEntry[] = [];
   const details: unknown[] = [];
   const logger = new DefaultLogger('TRACE', (entry) => logged.push(entry));
   const activities = createActivities({
-    agents: [agent as Agent],
+    agents: [agent],
     anthropic: { apiKey: KEY },
   });
   const work = Reflect.get(activities, activity) as (...given: unknown[]) => Promise<unknown>;
@@ -67,17 +67,18 @@ test("a worker's key is in nothing that a tool returns, throws, logs or records"
   expect(details).toContain('"page":1');
 });
 
+const fails = (): never => {
+  throw new Error(`401 for ${KEY}`);
+};
+
 describe("a worker's key is in nothing that an agent's own functions throw", () => {
-  const fails = (): never => {
-    throw new Error(`401 for ${KEY}`);
-  };
   const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: { id: 1 } };
   const prepare = { agent: 'tester', call, missing: {} };
   const ask = { agent: 'tester', begun: { at: 0 }, segments: [], tail: [], tailBytes: 0 };
   const schema = z.object({ id: z.number().transform(fails) });
   const look = defineTool({ name: 'look', description: 'd', inputSchema: schema, run: () => 1 });
 
-  test.each<[what: string, agent: Agent<never>, activity: string, args: unknown[]]>([
+  test.each<[what: string, agent: Agent, activity: string, args: unknown[]]>([
     ['onApproval', agentWith([], { onApproval: fails }), ANNOUNCE_APPROVAL, ['tester', call]],
     ['an input', agentWith([look]), PREPARE_CALL, [prepare]],
     [
@@ -112,14 +113,16 @@ describe("a worker's key is in nothing that an agent's own functions throw", () 
   });
 });
 
+/** Runs a tool that records these details. */
+async function beat(details: unknown) {
+  const beats = reader('beats', (_input, ctx) => {
+    ctx.heartbeat(details);
+    return 'went on';
+  });
+  return await runTool(beats);
+}
+
 test('details of a heartbeat are data, or the tool reads what they are', async () => {
-  const beat = async (details: unknown) =>
-    await runTool(
-      reader('beats', (_input, ctx) => {
-        ctx.heartbeat(details);
-        return 'went on';
-      }),
-    );
   const { details } = await beat(new Map([['page', new Set([3])]]));
   expect(JSON.parse(details)).toEqual([{ attempt: 2, begun: true, details: { page: [3] } }]);
 
