@@ -52,12 +52,12 @@ const IMAGE = {
 };
 const composed = { content: either(text(), list(typed({ ...TEXT, ...IMAGE }))) };
 
-const tab = closed<object>('a tab', {
+const tab = closed<Record<string, unknown>>('a tab', {
   tab_id: text(),
   title: text(),
   url: text(),
   active: optional(bool),
-} as Fields);
+});
 const changes = list(object<{ type: string }>({ type: text() }));
 const nonEmpty: Shape<unknown> = (value, at) =>
   Array.isArray(value) && value.length === 0 ? `${at} is empty` : changes(value, at);

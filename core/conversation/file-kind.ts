@@ -14,7 +14,7 @@ const NOT_BASE64 = 0xff;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 /** By the codes of the characters. */
 const SIXES = new Uint8Array(128).fill(NOT_BASE64);
-for (const [six, character] of [...ALPHABET].entries()) SIXES[character.charCodeAt(0)] = six;
+for (let six = 0; six < ALPHABET.length; six += 1) SIXES[ALPHABET.charCodeAt(six)] = six;
 
 /** Whether it is base64 as the API takes it: the standard alphabet, padded, without line breaks. */
 export function isBase64(data: string): boolean {

@@ -121,8 +121,10 @@ function nested(levels: number): unknown {
   return value;
 }
 
+const rows = (count: number) => Array.from({ length: count }, () => ({}));
+const endless: Shape<unknown> = () => 'x'.repeat(1_000_000);
+
 describe('what would hold a worker up does not fit', () => {
-  const rows = (count: number) => Array.from({ length: count }, () => ({}));
   test.for<[value: () => unknown, problem: string | undefined]>([
     [() => rows(99_998), undefined],
     [() => rows(100_001), 'it has more than 100000 values'],
@@ -146,8 +148,7 @@ describe('what would hold a worker up does not fit', () => {
   });
 
   test('and what is said of it is short', () => {
-    const long: Shape<unknown> = () => 'x'.repeat(1_000_000);
-    expect(misfit(long, 7, 'it')).toHaveLength(2_000);
+    expect(misfit(endless, 7, 'it')).toHaveLength(2_000);
   });
 });
 
