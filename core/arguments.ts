@@ -1,6 +1,7 @@
 import { notCallable, notCallableAsSource } from './callable.ts';
 import { aKindOf, isErrorValue } from './failures.ts';
 import { isPlain, isRecord, shorten } from './json.ts';
+import { findUnwalkable } from './shape.ts';
 
 // What a caller without types may give to a function of ours. Each check returns what is wrong with an
 // argument, or `undefined`; the caller throws its own error.
@@ -87,7 +88,7 @@ export function optionalTextProblem(
 export function jsonProblem(name: string, value: unknown): string | undefined {
   try {
     JSON.stringify(value);
-    return findLoss(name, value);
+    return findUnwalkable(value, name) ?? findLoss(name, value);
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
     return `${name} must be JSON: ${why}`;

@@ -1,3 +1,5 @@
+import { shorten } from './json.ts';
+
 // What may come in from outside: arguments, Signals, Updates, results that somebody gave by hand. Each door
 // has a shape, and parses what comes by it. A schema library does not run in the workflow sandbox.
 
@@ -23,6 +25,16 @@ export class Unreadable {
 /** Deeper values overflow the stack of the functions that walk them, `JSON.stringify` among them. */
 export const MAX_DEPTH = 500;
 
+/** More values than these take longer to walk, to compare and to write than a worker may stand still. */
+const MAX_VALUES = 100_000;
+/**
+ * Of all texts and names together, without the data of images and documents. No model reads as much, and
+ * context is for tools: what is larger belongs into a database.
+ */
+const MAX_CHARACTERS = 10_000_000;
+/** Of what is said about a value: an id in it may have megabytes. */
+export const MAX_PROBLEM = 2_000;
+
 /** Of the names that a message lists. */
 const MAX_LISTED = 5;
 
@@ -31,7 +43,8 @@ const MAX_LISTED = 5;
  * known by their own names.
  */
 export function misfit(shape: Shape<unknown>, value: unknown, name: string): string | undefined {
-  return unwalkable(value, name, MAX_DEPTH) ?? shape(value, '');
+  const problem = findUnwalkable(value, name, AT_DOORS) ?? shape(value, '');
+  return problem === undefined ? undefined : shorten(problem, MAX_PROBLEM);
 }
 
 /** The same of what Plait itself has handed on: it may hold what a model wrote, and its fields are its. */
@@ -40,15 +53,36 @@ export function misfitCarried(
   value: unknown,
   name: string,
 ): string | undefined {
-  return unwalkable(value, name, MAX_CARRIED_DEPTH) ?? shape(value, name);
+  return findUnwalkable(value, name, CARRIED) ?? shape(value, name);
 }
 
-const MAX_CARRIED_DEPTH = 2_000;
+interface Bounds {
+  depth: number;
+  values: number;
+  characters: number;
+}
 
-function unwalkable(value: unknown, name: string, maxDepth: number): string | undefined {
+const AT_DOORS: Bounds = { depth: MAX_DEPTH, values: MAX_VALUES, characters: MAX_CHARACTERS };
+const CARRIED: Bounds = {
+  depth: 2_000,
+  values: Number.POSITIVE_INFINITY,
+  characters: Number.POSITIVE_INFINITY,
+};
+
+/** Why a value would take too long, or too deep a stack. Also of one that contains itself. */
+export function findUnwalkable(
+  value: unknown,
+  name: string,
+  bounds: Bounds = AT_DOORS,
+): string | undefined {
   if (value instanceof Unreadable) return `${name} cannot be read: ${value.why}`;
-  return isDeeperThan(maxDepth, value)
-    ? `${name} is nested more than ${maxDepth} levels deep`
+  const left = { values: bounds.values, characters: bounds.characters };
+  if (!isWalked(value, bounds.depth, left)) {
+    return `${name} is nested more than ${bounds.depth} levels deep`;
+  }
+  if (left.values < 0) return `${name} has more than ${bounds.values} values`;
+  return left.characters < 0
+    ? `${name} has more than ${bounds.characters} characters of text`
     : undefined;
 }
 
@@ -56,19 +90,30 @@ export function fits<T>(shape: Shape<T>, value: unknown): value is T {
   return misfit(shape, value, 'it') === undefined;
 }
 
-/** Also of a value that contains itself. */
-function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
-  if (levels === 0) return true;
+/** Counts down what is left, and stops where nothing is. `false` where it is nested too deep. */
+function isWalked(value: unknown, levels: number, left: Omit<Bounds, 'depth'>): boolean {
+  left.values -= 1;
+  if (typeof value === 'string') left.characters -= value.length;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return true;
+  if (levels === 0) return false;
   // Without a list of the values: there may be a million.
   if (Array.isArray(value)) {
-    for (const inner of value) if (isDeeperThan(levels - 1, inner)) return true;
-    return false;
+    for (const inner of value) {
+      if (left.values < 0 || left.characters < 0) return true;
+      if (!isWalked(inner, levels - 1, left)) return false;
+    }
+    return true;
   }
-  for (const key in value) {
-    if (isDeeperThan(levels - 1, (value as Record<string, unknown>)[key])) return true;
+  const fields = value as Record<string, unknown>;
+  for (const key in fields) {
+    if (left.values < 0 || left.characters < 0) return true;
+    left.characters -= key.length;
+    const inner = fields[key];
+    // The doors say by themselves how many bytes files may take.
+    if (key === 'data' && typeof inner === 'string' && 'media_type' in fields) continue;
+    if (!isWalked(inner, levels - 1, left)) return false;
   }
-  return false;
+  return true;
 }
 
 function placed(at: string, problem: string): string {

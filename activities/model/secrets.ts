@@ -36,17 +36,18 @@ const PATTERNS: readonly [RegExp, string][] = [
 
 export function createSecrets(): Secrets {
   const kept = new Map<string, readonly string[]>();
+  /** Of all that are kept, the longest first: one may hold another. */
+  let sorted: readonly string[] | undefined;
   const redactOwn = (text: string) => {
     let clean = text;
-    // The longest first: one may hold another.
-    for (const form of [...kept.values()].flat().toSorted((a, b) => b.length - a.length)) {
-      clean = clean.replaceAll(form, '***');
-    }
+    sorted ??= [...kept.values()].flat().toSorted((a, b) => b.length - a.length);
+    for (const form of sorted) clean = clean.replaceAll(form, '***');
     return clean.replace(ANTHROPIC_KEY, '***');
   };
   return {
     redactOwn,
     add(value) {
+      sorted = undefined;
       for (const text of plainForms(value)) {
         if (text.length < MIN_LENGTH) continue;
         const forms = kept.get(text) ?? encodedForms(text);

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { causeChain, isErrorValue } from '../../core/failures.ts';
 import { isRecord, shorten } from '../../core/json.ts';
+import { sharing } from './sharing.ts';
 
 // What a tool returns, throws, logs and records may hold the credentials with which the worker reaches the
 // model and Temporal: a command that prints its environment, or an error that repeats a request.
@@ -12,15 +13,19 @@ const PIECE = 1_000_000;
 
 /** The same data without the credentials in its texts. The data of images and documents is left alone. */
 export async function redactAll<T>(data: T, redact: Redact): Promise<T> {
+  const clean = inTurns(redact);
   if (typeof data !== 'string') {
     const json = JSON.stringify(data);
-    if ((await redactText(json, redact)) === json) return data;
+    if ((await clean(json)) === json) return data;
   }
-  return (await redactWithin(data, redact)) as T;
+  return (await redactWithin(data, clean)) as T;
 }
 
-async function redactWithin(data: unknown, redact: Redact): Promise<unknown> {
-  if (typeof data === 'string') return redactText(data, redact);
+async function redactWithin(
+  data: unknown,
+  redact: (text: string) => Promise<string>,
+): Promise<unknown> {
+  if (typeof data === 'string') return redact(data);
   if (Array.isArray(data)) {
     const list: unknown[] = [];
     for (const item of data) list.push(await redactWithin(item, redact));
@@ -35,19 +40,28 @@ async function redactWithin(data: unknown, redact: Redact): Promise<unknown> {
   return Object.fromEntries(fields);
 }
 
+/** Searches one long text, or many short ones, and pauses where it has taken too long. */
+function inTurns(redact: Redact): (text: string) => Promise<string> {
+  const pause = sharing();
+  return async (text) => {
+    const pieces: string[] = [];
+    for (const piece of piecesOf(text)) {
+      pieces.push(redact(piece));
+      await (text.length > PIECE ? setImmediate() : pause());
+    }
+    return pieces.join('');
+  };
+}
+
 /** Cut where no credential goes on: at the end of a line or of a text within JSON. */
-async function redactText(text: string, redact: Redact): Promise<string> {
-  if (text.length <= PIECE) return redact(text);
-  const pieces: string[] = [];
+function* piecesOf(text: string): Generator<string> {
   for (let from = 0; from < text.length;) {
     const end = from + PIECE;
     const cut = Math.max(text.lastIndexOf('\n', end), text.lastIndexOf('"', end));
     const to = end >= text.length ? text.length : cut > from ? cut : end;
-    pieces.push(redact(text.slice(from, to)));
+    yield text.slice(from, to);
     from = to;
-    await setImmediate();
   }
-  return pieces.join('');
 }
 
 /** Data that is JSON, such as the details of a heartbeat. The same value where it holds no credential. */

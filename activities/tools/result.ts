@@ -1,5 +1,4 @@
 import { within } from '../../agents/in-time.ts';
-import { setImmediate } from 'node:timers/promises';
 import type { StoredResult } from '../../core/calls/outcome.ts';
 import {
   cannotBeShownText,
@@ -21,12 +20,13 @@ import {
 import { findFileProblem } from '../../core/conversation/files.ts';
 import type { ToolResultBlock, ToolResultContent } from '../../core/conversation/messages.ts';
 import { largeData } from '../../core/conversation/stored-data.ts';
-import { jsonBytes } from '../../core/json.ts';
+import { jsonBytes, wellFormed } from '../../core/json.ts';
 import { MAX_RESULT_BYTES } from '../../core/turn/payload-room.ts';
 import type { KeptText, TranscriptStore } from '../transcript/store.ts';
 import { isContentBlock } from './content-block.ts';
 import { liftFiles, mayHoldFiles } from './lift-files.ts';
 import { redactAll } from './redact.ts';
+import { sharing } from './sharing.ts';
 import { NotDataError, toData } from './to-data.ts';
 
 /** The tool ran, but what it returned cannot be given to the model. */
@@ -41,8 +41,8 @@ export class InvalidToolResultError extends Error {
  */
 export const MAX_KEPT_BYTES = 20_000_000;
 
-/** In characters. To measure and to cut a longer text would hold up the other calls of the worker. */
-const MAX_TEXT = 25_000_000;
+/** In bytes of UTF-8. To measure and to cut a longer text would hold up the other calls of the worker. */
+const MAX_TEXT_BYTES = 25_000_000;
 
 /** The call has succeeded, but its time limit runs on: it must not fail because a storage hangs. */
 const KEEP_TIMEOUT_MS = 10_000;
@@ -88,20 +88,21 @@ export async function presentResult(
   const fits = (shown: ToolResultContent) =>
     jsonBytes(shown) <= payloadLimit &&
     (textLimit === Number.POSITIVE_INFINITY || jsonBytes(resultText(shown)) <= textLimit);
-  const checked = checkedContent(value);
+  const pause = sharing();
+  const checked = await inTurns(checkedContent(value), pause);
   const clean = options.redact === undefined ? checked : await redactAll(checked, options.redact);
   const content = await withoutData(clean, options.store);
+  await pause();
   const text = resultText(content);
-  await othersFirst(text);
   if (utf8Bytes(text) <= maxResultBytes && fits(content)) return { content };
 
   const room = payloadLimit - jsonBytes(withoutTexts(content));
   if (room < MIN_TEXT_BYTES) throw tooLarge(jsonBytes(content), payloadLimit, content);
   const { kept, tellRest } = await keepRest(text, options);
-  await othersFirst(text);
   // How much longer the text is as JSON, and how many notices come on top, shows only when it is cut.
   const most = Math.min(maxResultBytes, room, textLimit);
   for (let limit = most; limit >= 1; limit = Math.floor(limit * 0.9)) {
+    await pause();
     const shown = cutResult(content, limit, tellRest).content;
     if (!fits(shown)) continue;
     return kept === undefined
@@ -111,9 +112,23 @@ export async function presentResult(
   throw tooLarge(jsonBytes(content), payloadLimit, content);
 }
 
-/** Large texts take several steps of a tenth of a second. Between them other calls have their turn. */
-async function othersFirst(text: string): Promise<void> {
-  if (text.length > 1_000_000) await setImmediate();
+/** Work with places at which it may pause. */
+type Steps<T> = Generator<undefined, T>;
+
+/** A large result takes several steps of up to a tenth of a second. Between them other calls have their turn. */
+async function inTurns<T>(steps: Steps<T>, pause: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await pause();
+  }
+}
+
+function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** Where they cannot be stored, images and documents stay where they are, and have to fit. */
@@ -157,7 +172,7 @@ export function toolResultContent(
   value: unknown,
   limit: number = MAX_RESULT_BYTES,
 ): ToolResultContent {
-  const content = checkedContent(value);
+  const content = atOnce(checkedContent(value));
   const bytes = jsonBytes(content);
   if (bytes > limit) throw tooLarge(bytes, limit, content);
   return content;
@@ -172,8 +187,9 @@ function tooLarge(
   return new InvalidToolResultError(tooLargeText(bytes, limit, { files }));
 }
 
-function checkedContent(value: unknown): ToolResultContent {
-  const content = toContent(value);
+function* checkedContent(value: unknown): Steps<ToolResultContent> {
+  const content = yield* toContent(value);
+  yield;
   const problem = typeof content === 'string' ? undefined : findFileProblem(content, 'result');
   if (problem === undefined) return content;
   throw new InvalidToolResultError(cannotBeShownText(problem));
@@ -184,36 +200,37 @@ function asText(text: string): string {
   return text.trim() === '' ? NOTHING_RETURNED : text.toWellFormed();
 }
 
-function toContent(value: unknown): ToolResultContent {
+function* toContent(value: unknown): Steps<ToolResultContent> {
   if (value === undefined || value === null) return NOTHING_RETURNED;
   if (typeof value === 'string') {
-    if (value.length > MAX_TEXT) throw tooLarge(value.length, MAX_TEXT, '');
+    const bytes = value.length > MAX_TEXT_BYTES ? value.length : Buffer.byteLength(value);
+    if (bytes > MAX_TEXT_BYTES) throw tooLarge(bytes, MAX_TEXT_BYTES, '');
     return asText(value);
   }
   try {
     const data = toData(value);
     // A bigint, or a number such as NaN.
     if (typeof value !== 'object' && typeof data === 'string') return asText(data);
+    yield;
+    // A tool that cuts texts may leave half a pair of surrogates, for which the API rejects every request.
+    if (yield* areBlocks(data)) return wellFormed(data as ToolResultBlock[]);
+    yield;
     const json = JSON.stringify(data);
-    if (isBlocks(data)) return wellFormed(json);
-    const blocks = mayHoldFiles(json) ? liftFiles(data) : undefined;
-    return blocks === undefined ? json.toWellFormed() : wellFormed(JSON.stringify(blocks));
+    if (!mayHoldFiles(json)) return json;
+    yield;
+    const blocks = liftFiles(data);
+    return blocks === undefined ? json : wellFormed(blocks);
   } catch (error) {
     if (!(error instanceof NotDataError)) throw error;
     throw new InvalidToolResultError(noJsonText(error.message));
   }
 }
 
-function isBlocks(value: unknown): value is ToolResultBlock[] {
-  return Array.isArray(value) && value.length > 0 && value.every(isContentBlock);
-}
-
-/**
- * Without half surrogate pairs, which a tool that cuts texts may leave: the API rejects a request that
- * holds one, and with it every later request of the conversation.
- */
-function wellFormed(json: string): ToolResultBlock[] {
-  return JSON.parse(json, (_key, value: unknown) =>
-    typeof value === 'string' ? value.toWellFormed() : value,
-  ) as ToolResultBlock[];
+function* areBlocks(value: unknown): Steps<boolean> {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  for (const [i, item] of value.entries()) {
+    if (!isContentBlock(item)) return false;
+    if (i % 1_000 === 0) yield;
+  }
+  return true;
 }

@@ -13,12 +13,18 @@ export class NotDataError extends Error {
 
 /** More values than these take longer than a worker may stand still for one call. */
 const MAX_VALUES = 100_000;
-/** In characters of all texts. Nothing longer can be kept, and no model reads so much. */
-const MAX_CHARACTERS = 20_000_000;
+/** Of one object. To name and to set as many takes as long as a list with four times as many values. */
+const MAX_FIELDS = 50_000;
+/** In bytes of JSON, of all texts and names. Nothing longer can be kept, and no model reads so much. */
+const MAX_BYTES = 20_000_000;
 /** Deeper data is a mistake, and overflows the stack of whatever walks through it later. */
 const MAX_DEPTH = 200;
 /** A path is for a person to read. */
 const MAX_PATH = 200;
+/** To write out a longer number takes too long, with the square of its length. */
+const MAX_BIGINT_BITS = 40_000;
+/** Of the texts of all `URLSearchParams`, in characters: to encode them takes ten times as long as to copy them. */
+const MAX_ENCODED = 500_000;
 
 /** How one value goes on, once its kind is known. */
 type Kind =
@@ -27,28 +33,37 @@ type Kind =
   | { type: 'fields'; of: object; fields: readonly string[] };
 
 interface Walk {
+  /** What people know the whole value by. */
+  readonly root: string;
   values: number;
-  characters: number;
+  bytes: number;
+  encoded: number;
+  /** Where the current value stands. Made to a text only for words, since there are many values. */
+  readonly places: (string | number)[];
   /** The values around the current one, to find one that holds itself. */
   readonly around: Set<object>;
 }
 
 /**
- * The value as plain data: texts, finite numbers, booleans, null, lists and objects of these. Its own code
- * (getters, `toJSON`, proxies) runs here and never again.
+ * The value as plain data: texts, finite numbers, booleans, null, lists and objects of these. Its
+ * own code (getters, `toJSON`, proxies) runs here and never again.
  */
-export function toData(value: unknown, path = 'result'): unknown {
-  return attempt(path, () =>
-    convert(value, path, 0, { values: 0, characters: 0, around: new Set() }),
-  );
+export function toData(value: unknown, root = 'result'): unknown {
+  const walk: Walk = { root, values: 0, bytes: 0, encoded: 0, places: [], around: new Set() };
+  try {
+    return convert(value, 0, walk);
+  } catch (error) {
+    if (error instanceof NotDataError) throw error;
+    throw problem(walk, `cannot be read: ${causeChain(error)}`);
+  }
 }
 
-function convert(value: unknown, path: string, depth: number, walk: Walk): unknown {
+function convert(value: unknown, depth: number, walk: Walk): unknown {
   walk.values += 1;
   if (walk.values > MAX_VALUES) {
     throw new NotDataError(`it has more than ${MAX_VALUES} values: return fewer`);
   }
-  if (depth > MAX_DEPTH) throw problem(path, `is nested more than ${MAX_DEPTH} deep`);
+  if (depth > MAX_DEPTH) throw problem(walk, `is nested more than ${MAX_DEPTH} deep`);
   switch (typeof value) {
     case 'string':
       return text(value, walk);
@@ -56,59 +71,61 @@ function convert(value: unknown, path: string, depth: number, walk: Walk): unkno
       // JSON makes null of the others, which says something else.
       return Number.isFinite(value) ? value : String(value);
     case 'bigint':
-      return text(digits(value, path), walk);
+      return digits(value, walk);
     case 'boolean':
       return value;
     case 'undefined':
       return null;
     case 'function':
     case 'symbol':
-      throw problem(path, `is a ${typeof value}`);
+      throw problem(walk, `is a ${typeof value}`);
     case 'object':
-      return value === null ? null : fromObject(value, path, depth, walk);
+      return value === null ? null : fromObject(value, depth, walk);
   }
 }
 
-function fromObject(value: object, path: string, depth: number, walk: Walk): unknown {
+function fromObject(value: object, depth: number, walk: Walk): unknown {
   if (walk.around.has(value)) {
-    throw problem(path, 'holds itself: it is one of the values that it stands in');
+    throw problem(walk, 'holds itself: it is one of the values that it stands in');
   }
   walk.around.add(value);
-  try {
-    const kind = attempt(path, () => kindFor(value, path));
-    if (kind.type === 'value') return convert(kind.data, path, depth + 1, walk);
-    if (kind.type === 'list') return fromList(kind.items, path, depth, walk);
-    return fromFields(kind.of, kind.fields, { path, depth, walk });
-  } finally {
-    walk.around.delete(value);
+  const data = fromKind(kindFor(value, walk), depth, walk);
+  walk.around.delete(value);
+  return data;
+}
+
+function fromKind(kind: Kind, depth: number, walk: Walk): unknown {
+  switch (kind.type) {
+    case 'value':
+      return convert(kind.data, depth + 1, walk);
+    case 'list':
+      return fromList(kind.items, depth, walk);
+    case 'fields':
+      return fromFields(kind.of, kind.fields, depth, walk);
   }
 }
 
-function fromList(items: readonly unknown[], path: string, depth: number, walk: Walk): unknown[] {
+function fromList(items: readonly unknown[], depth: number, walk: Walk): unknown[] {
   if (items.length > MAX_VALUES - walk.values) {
-    throw new NotDataError(`${path} is a list of ${items.length} values: return fewer`);
+    throw problem(walk, `is a list of ${items.length} values: return fewer`);
   }
   const list: unknown[] = [];
   for (let i = 0; i < items.length; i++) {
-    const item = attempt(`${path}[${i}]`, () => items[i]);
-    list.push(convert(item, `${path}[${i}]`, depth + 1, walk));
+    walk.places.push(i);
+    list.push(convert(items[i], depth + 1, walk));
+    walk.places.pop();
   }
   return list;
 }
 
-function fromFields(
-  value: object,
-  fields: readonly string[],
-  { path, depth, walk }: { path: string; depth: number; walk: Walk },
-): unknown {
+function fromFields(value: object, fields: readonly string[], depth: number, walk: Walk): unknown {
   const data: Record<string, unknown> = {};
   for (const field of fields) {
-    const at = `${path}${step(field)}`;
-    const inner = attempt(at, () => (value as Record<string, unknown>)[field]);
+    walk.places.push(field);
+    const inner = (value as Record<string, unknown>)[field];
     // Absent is what people mean by it.
-    if (inner === undefined) continue;
-    walk.characters += field.length;
-    define(data, field, convert(inner, at, depth + 1, walk));
+    if (inner !== undefined) define(data, text(field, walk), convert(inner, depth + 1, walk));
+    walk.places.pop();
   }
   return data;
 }
@@ -123,14 +140,14 @@ function define(data: object, field: string, value: unknown): void {
   Object.defineProperty(data, field, { value, ...rest });
 }
 
-function kindFor(value: object, path: string): Kind {
-  if (Array.isArray(value)) return listOf(value, path);
-  if (isPlain(value) && !hasJson(value)) return fieldsOf(value, path);
+function kindFor(value: object, walk: Walk): Kind {
+  if (Array.isArray(value)) return listOf(value, walk);
+  if (isPlain(value) && !hasJson(value)) return fieldsOf(value, walk);
   const isError: boolean = isErrorValue(value);
   if (isError) return { type: 'value', data: errorText(value) };
   if (isBytes(value)) {
     throw problem(
-      path,
+      walk,
       `is ${aKindOf(value)}, which is bytes: return a text, or an image or document block with base64`,
     );
   }
@@ -138,24 +155,26 @@ function kindFor(value: object, path: string): Kind {
     return { type: 'list', items: value as unknown as readonly unknown[] };
   }
   if (types.isDate(value)) {
-    if (Number.isNaN(Date.prototype.getTime.call(value))) throw problem(path, 'is an invalid Date');
+    if (Number.isNaN(Date.prototype.getTime.call(value))) throw problem(walk, 'is an invalid Date');
     return { type: 'value', data: Date.prototype.toISOString.call(value) };
   }
   if (hasJson(value)) {
-    const json: unknown = (value as { toJSON: (key: string) => unknown }).toJSON(lastOf(path));
+    const json: unknown = (value as { toJSON: (key: string) => unknown }).toJSON(
+      String(walk.places.at(-1) ?? ''),
+    );
     // Nothing asks a second time, as in JSON.
     if (json !== value && typeof json === 'object' && json !== null && hasJson(json)) {
-      return Array.isArray(json) ? listOf(json, path) : fieldsOf(json, path);
+      return Array.isArray(json) ? listOf(json, walk) : fieldsOf(json, walk);
     }
-    return json === value ? fieldsOf(value, path) : { type: 'value', data: json ?? null };
+    return json === value ? fieldsOf(value, walk) : { type: 'value', data: json ?? null };
   }
-  if (types.isMap(value)) return fromMap(value, path);
-  if (types.isSet(value)) return { type: 'list', items: [...bounded(value, path)] };
+  if (types.isMap(value)) return fromMap(value, walk);
+  if (types.isSet(value)) return { type: 'list', items: [...bounded(value, walk)] };
   if (types.isBoxedPrimitive(value)) return { type: 'value', data: value.valueOf() };
   if (types.isRegExp(value)) return { type: 'value', data: RegExp.prototype.toString.call(value) };
   if (types.isArgumentsObject(value)) return { type: 'list', items: [...(value as never)] };
-  if (value instanceof URLSearchParams) return { type: 'value', data: value.toString() };
-  return fieldsOf(value, path);
+  if (value instanceof URLSearchParams) return { type: 'value', data: encoded(value, walk) };
+  return fieldsOf(value, walk);
 }
 
 function isBytes(value: object): boolean {
@@ -175,31 +194,31 @@ function hasJson(value: WithJson): boolean {
   return typeof value.toJSON === 'function';
 }
 
-function listOf(value: readonly unknown[], path: string): Kind {
+function listOf(value: readonly unknown[], walk: Walk): Kind {
   if (value.length === 0) {
     const [field] = Object.keys(value);
     if (field !== undefined) {
-      throw problem(path, `is an empty list with the field ${JSON.stringify(field)}`);
+      throw problem(walk, `is an empty list with the field ${JSON.stringify(field)}`);
     }
   }
   return { type: 'list', items: value };
 }
 
 /** The fields of an object. One of a class may have none and yet hold much, which nobody would see. */
-function fieldsOf(value: object, path: string): Kind {
+function fieldsOf(value: object, walk: Walk): Kind {
   const fields = Object.keys(value).filter((field) => field !== 'toJSON' || !hasJson(value));
-  if (fields.length > MAX_VALUES) {
-    throw new NotDataError(`${path} has ${fields.length} fields: return fewer`);
+  if (fields.length > MAX_FIELDS) {
+    throw problem(walk, `has ${fields.length} fields: return a list, or fewer`);
   }
   if (fields.length === 0 && !isPlain(value)) {
-    throw problem(path, `is ${aKindOf(value)}, of which JSON has nothing: return plain data`);
+    throw problem(walk, `is ${aKindOf(value)}, of which JSON has nothing: return plain data`);
   }
   return { type: 'fields', of: value, fields };
 }
 
 /** With texts or numbers as keys an object, otherwise a list of pairs. */
-function fromMap(value: ReadonlyMap<unknown, unknown>, path: string): Kind {
-  const entries = [...bounded(value, path)] as [unknown, unknown][];
+function fromMap(value: ReadonlyMap<unknown, unknown>, walk: Walk): Kind {
+  const entries = [...bounded(value, walk)] as [unknown, unknown][];
   const named = entries.every(([key]) => typeof key === 'string' || typeof key === 'number');
   const names = new Set(entries.map(([key]) => (named ? String(key) : key)));
   if (!named || names.size < entries.length) return { type: 'list', items: entries };
@@ -209,10 +228,13 @@ function fromMap(value: ReadonlyMap<unknown, unknown>, path: string): Kind {
 }
 
 /** What is in a map or a set, whatever a subclass makes of its methods. */
-function bounded(value: object, path: string): Iterable<unknown> {
-  const size = Reflect.get(types.isMap(value) ? Map.prototype : Set.prototype, 'size', value);
-  if (size > MAX_VALUES) throw new NotDataError(`${path} has ${size} entries: return fewer`);
-  return types.isMap(value)
+function bounded(value: object, walk: Walk): Iterable<unknown> {
+  const isMap = types.isMap(value);
+  const size = Reflect.get(isMap ? Map.prototype : Set.prototype, 'size', value);
+  if (size > (isMap ? MAX_FIELDS : MAX_VALUES)) {
+    throw problem(walk, `has ${size} entries: return fewer`);
+  }
+  return isMap
     ? Map.prototype.entries.call(value)
     : Set.prototype.values.call(value as Set<unknown>);
 }
@@ -224,37 +246,67 @@ function errorText(error: object): string {
 }
 
 function text(value: string, walk: Walk): string {
-  walk.characters += value.length;
-  if (walk.characters > MAX_CHARACTERS) {
-    throw new NotDataError(`it has more than ${MAX_CHARACTERS} characters: return less`);
-  }
+  spend(value.length, walk);
+  spend(moreBytes(value), walk);
   return value;
 }
 
-/** To write out a number takes the square of its length: a million digits stop the worker for seconds. */
-function digits(value: bigint, path: string): string {
-  if (BigInt.asIntN(40_000, value) === value) return String(value);
-  throw problem(path, 'is a bigint of more than 40,000 bits');
+function spend(bytes: number, walk: Walk): void {
+  walk.bytes += bytes;
+  if (walk.bytes > MAX_BYTES) {
+    throw new NotDataError(`it has more than ${MAX_BYTES} bytes: return less`);
+  }
 }
 
-function attempt<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof NotDataError) throw error;
-    throw problem(path, `cannot be read: ${causeChain(error)}`);
+/** What a text takes in JSON on top of its length: control characters take six bytes, and Chinese three. */
+function moreBytes(value: string): number {
+  // Half a pair of surrogates takes six.
+  const surrogate = value.isWellFormed() ? 1 : 5;
+  let more = 0;
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit < 0x20) more += 5;
+    else if (unit === 0x22 || unit === 0x5c) more += 1;
+    else if (unit >= 0xd800 && unit <= 0xdfff) more += surrogate;
+    else if (unit >= 0x80) more += unit < 0x800 ? 1 : 2;
   }
+  return more;
+}
+
+/** To write out a number takes the square of its length: a million digits stop the worker for seconds. */
+function digits(value: bigint, walk: Walk): string {
+  if (BigInt.asIntN(MAX_BIGINT_BITS, value) !== value) {
+    throw problem(walk, 'is a bigint of more than 40,000 bits');
+  }
+  // Of powers of two the digits come at once.
+  const length = value.toString(16).length;
+  spend(Math.ceil(length + length ** 2 / 200), walk);
+  return String(value);
+}
+
+function encoded(params: URLSearchParams, walk: Walk): string {
+  for (const [name, value] of params) {
+    walk.encoded += name.length + value.length;
+    if (walk.encoded <= MAX_ENCODED) continue;
+    throw problem(walk, `is a URLSearchParams of more than ${MAX_ENCODED} characters: return less`);
+  }
+  return params.toString();
+}
+
+/** `result.customers[2].id`. */
+function pathText({ root, places }: Walk): string {
+  let path = root;
+  for (const place of places) {
+    if (path.length > MAX_PATH) return `${path.slice(0, MAX_PATH)}…`;
+    path += typeof place === 'number' ? `[${place}]` : step(place.slice(0, MAX_PATH));
+  }
+  return path;
 }
 
 function step(field: string): string {
   return /^[A-Za-z_$][\w$]*$/.test(field) ? `.${field}` : `[${JSON.stringify(field)}]`;
 }
 
-function lastOf(path: string): string {
-  return path.split(/[.[]/).at(-1)?.replace(/\]$/, '') ?? '';
-}
-
-function problem(path: string, clause: string): NotDataError {
-  const shown = path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path;
-  return new NotDataError(`${shown.toWellFormed()} ${clause}`);
+function problem(walk: Walk, clause: string): NotDataError {
+  return new NotDataError(`${pathText(walk).toWellFormed()} ${clause}`);
 }

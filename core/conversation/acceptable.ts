@@ -50,6 +50,8 @@ import { isStoredData } from './stored-data.ts';
 
 /** https://platform.claude.com/docs/en/api/messages */
 const MAX_MESSAGES = 100_000;
+/** Of the ids that an error lists. */
+const MAX_LISTED = 5;
 /** https://platform.claude.com/docs/en/build-with-claude/prompt-caching */
 const MAX_MARKS = 4;
 
@@ -348,7 +350,9 @@ function findPairingProblem(messages: readonly Message[]): string | undefined {
 }
 
 function unanswered(index: number, calls: ReadonlyMap<string, unknown>): string {
-  return `messages[${index}] asks for ${[...calls.keys()].join(', ')}, and the next message has no tool_result for it`;
+  const ids = [...calls.keys()];
+  const more = ids.length > MAX_LISTED ? ` and ${ids.length - MAX_LISTED} more` : '';
+  return `messages[${index}] asks for ${ids.slice(0, MAX_LISTED).join(', ')}${more}, and the next message has no tool_result for it`;
 }
 
 const TOOLSET_PARTS = new Set(['text', 'image', 'browser_state']);

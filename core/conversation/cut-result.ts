@@ -60,10 +60,12 @@ export function cutResult(
   const joined = resultText(content);
   const totalBytes = utf8Bytes(joined);
   if (totalBytes <= limit) return { content };
-  const cuts = spansToLeaveOut(place(textBlocks(content)), joined, limit).map((span) => {
-    const bytes = utf8Bytes(joined.slice(span.from, span.to));
-    return { span, bytes, notice: cutText(bytes, totalBytes, tellRest(span)) };
-  });
+  const spans = spansToLeaveOut(place(textBlocks(content)), joined, { totalBytes, limit });
+  const cuts = spans.map(({ bytes, ...span }) => ({
+    span,
+    bytes,
+    notice: cutText(bytes, totalBytes, tellRest(span)),
+  }));
   const shownBytes = cuts.reduce((shown, { bytes }) => shown - bytes, totalBytes);
   return { content: withCuts(content, cuts), cut: { totalBytes, shownBytes } };
 }
@@ -109,18 +111,27 @@ function place(blocks: readonly TextBlock[]): PlacedText[] {
   });
 }
 
+/** What is left out, with its length in UTF-8. */
+interface LeftOut extends Span {
+  bytes: number;
+}
+
 /** One span in each of the longest texts; or, where too little would be left of each, one in all together. */
-function spansToLeaveOut(texts: readonly PlacedText[], joined: string, limit: number): Span[] {
-  const sizes = texts.map(({ block }) => utf8Bytes(block.text));
+function spansToLeaveOut(
+  texts: readonly PlacedText[],
+  joined: string,
+  { totalBytes, limit }: { totalBytes: number; limit: number },
+): LeftOut[] {
   const newlines = texts.length - 1;
+  const sizes = texts.length === 1 ? [totalBytes] : texts.map(({ block }) => utf8Bytes(block.text));
   const share = fairShare(sizes, limit - newlines);
-  if (share < MIN_SHOWN_BYTES) return [middleOf(joined, limit)];
-  return texts
-    .filter((_, i) => (sizes[i] as number) > share)
-    .map(({ block, start }) => {
-      const { from, to } = middleOf(block.text, share);
-      return { from: start + from, to: start + to };
-    });
+  if (share < MIN_SHOWN_BYTES) return [middleOf(joined, totalBytes, limit)];
+  return texts.flatMap(({ block, start }, i) => {
+    const size = sizes[i] as number;
+    if (size <= share) return [];
+    const { from, to, bytes } = middleOf(block.text, size, share);
+    return [{ from: start + from, to: start + to, bytes }];
+  });
 }
 
 /** What each may have of the room: those that need less leave the rest of their share to the others. */
@@ -135,10 +146,14 @@ function fairShare(sizes: readonly number[], room: number): number {
   return fair;
 }
 
-/** What to leave out of a text that is longer than `limit` bytes. */
-function middleOf(text: string, limit: number): Span {
+/** What to leave out of a text of so many bytes, which is longer than `limit`. */
+function middleOf(text: string, size: number, limit: number): LeftOut {
   const headBytes = Math.ceil(limit * HEAD_SHARE);
-  return { from: headEnd(text, headBytes), to: tailStart(text, limit - headBytes) };
+  const from = headEnd(text, headBytes);
+  const to = tailStart(text, limit - headBytes);
+  // What is shown is shorter, so it is counted sooner.
+  const bytes = size - utf8Bytes(text.slice(0, from)) - utf8Bytes(text.slice(to));
+  return { from, to, bytes };
 }
 
 function headEnd(text: string, bytes: number): number {

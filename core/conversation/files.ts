@@ -17,6 +17,8 @@ export const MAX_IMAGE_SIDE = 8_000;
 /** The same in a request with more than `MANY_IMAGES`. */
 export const MAX_SIDE_OF_MANY = 2_000;
 export const MANY_IMAGES = 20;
+/** More than any request takes. Each is looked into. */
+const MAX_FILES = 1_000;
 const TEXT_TYPE = 'text/plain';
 
 /** An image or a document, and where it stands: `input[1]`. */
@@ -32,6 +34,9 @@ interface File {
  */
 export function findFileProblem(value: unknown, path: string): string | undefined {
   const files = filesIn(value, path);
+  if (files.length > MAX_FILES) {
+    return `${path} has ${files.length} images and documents, and no request takes more than ${MAX_FILES}`;
+  }
   const kinds: (FileKind | undefined)[] = [];
   let bytes = 0;
   for (const file of files) {

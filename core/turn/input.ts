@@ -9,13 +9,14 @@ import {
 import type { InputBlock, Message } from '../conversation/messages.ts';
 import { isDuration, MILLISECONDS } from '../duration.ts';
 import { PlaitError } from '../errors.ts';
-import { hasLoneSurrogate, isRecord } from '../json.ts';
+import { hasLoneSurrogate, isRecord, shorten } from '../json.ts';
 import type { Fields, Shape } from '../shape.ts';
 import {
   anything,
   argument,
   bool,
   closed,
+  MAX_PROBLEM,
   misfit,
   oneOf,
   optional,
@@ -163,7 +164,7 @@ export function findOpeningProblem(messages: unknown): string | undefined {
 function checked(given: Message[], input: unknown): Message[] {
   const messages = withoutBlankTexts(given);
   const problem = findConversationProblem(messages);
-  if (problem !== undefined) throw new InvalidTurnError(`input: ${problem}`);
+  if (problem !== undefined) throw new InvalidTurnError(shorten(`input: ${problem}`, MAX_PROBLEM));
   const file = findGivenFileProblem(input, 'input');
   if (file !== undefined) throw new InvalidTurnError(`${file}.`);
   return messages as Message[];

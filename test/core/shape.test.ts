@@ -121,6 +121,37 @@ function nested(levels: number): unknown {
   return value;
 }
 
+const rows = (count: number) => Array.from({ length: count }, () => ({}));
+const endless: Shape<unknown> = () => 'x'.repeat(1_000_000);
+
+describe('what would hold a worker up does not fit', () => {
+  test.for<[value: () => unknown, problem: string | undefined]>([
+    [() => rows(99_998), undefined],
+    [() => rows(100_001), 'it has more than 100000 values'],
+    [
+      () => Object.fromEntries(rows(100_001).map((row, i) => [`k${i}`, row])),
+      'it has more than 100000 values',
+    ],
+    [() => ({ text: 'x'.repeat(9_999_990) }), undefined],
+    [() => ({ text: 'x'.repeat(10_000_000) }), 'it has more than 10000000 characters of text'],
+    [() => ({ ['x'.repeat(10_000_001)]: 1 }), 'it has more than 10000000 characters of text'],
+    [
+      () => ['x'.repeat(9_000_000), 'x'.repeat(9_000_000), 'y'],
+      'it has more than 10000000 characters of text',
+    ],
+    // Of files the doors say how large they may be.
+    [() => ({ media_type: 'image/png', data: 'x'.repeat(11_000_000) }), undefined],
+  ])('%#', ([value, problem]) => {
+    expect(misfit(anything, value(), 'it')).toBe(problem);
+    // What Plait hands on itself has its own limits.
+    expect(misfitCarried(anything, value(), 'it')).toBeUndefined();
+  });
+
+  test('and what is said of it is short', () => {
+    expect(misfit(endless, 7, 'it')).toHaveLength(2_000);
+  });
+});
+
 test('what cannot be walked is not walked', () => {
   expect(misfit(anything, new Unreadable('Unknown encoding: x'), 'the argument of send')).toBe(
     'the argument of send cannot be read: Unknown encoding: x',

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { expect, onTestFinished, test } from 'vitest';
 import { checkStorage } from '../../storage/check-storage.ts';
+import { referencesProblem } from '../../storage/data-converter.ts';
 import { InvalidStorageError } from '../../storage/errors.ts';
 import { openStorage } from '../../storage/open-storage.ts';
 
@@ -122,4 +123,13 @@ test('a directory that is a file is reported before any turn', async () => {
   await expect(checkStorage(openStorage(join(root, 'file')))).rejects.toThrow(
     /cannot be used: a file stands where a folder should be.*EEXIST.*Use a directory that this process may write/,
   );
+});
+
+test('a project with several copies of protobufjs, in which no turn with a large payload ends, is told what to install', () => {
+  expect(referencesProblem()).toBeUndefined();
+  expect(
+    referencesProblem(() => {
+      throw new TypeError('type must be a Type');
+    }),
+  ).toMatch(/"type must be a Type".*share one copy of protobufjs.*npm install protobufjs@8/);
 });

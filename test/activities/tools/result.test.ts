@@ -154,6 +154,22 @@ describe('what a tool returns', () => {
     ],
     ['a huge number', 1n << 4_000_000n, 'result is a bigint of more than'],
     [
+      'too many fields',
+      { byId: Object.fromEntries(Array.from({ length: 50_001 }, (_, i) => [i, i])) },
+      'result.byId has 50001 fields: return a list, or fewer',
+    ],
+    [
+      'too many entries',
+      { byId: new Map(Array.from({ length: 50_001 }, (_, i) => [i, i])) },
+      'result.byId has 50001 entries: return fewer',
+    ],
+    [
+      'search parameters that are too long',
+      [new URLSearchParams({ query: 'x'.repeat(600_000) })],
+      'result[0] is a URLSearchParams of more than 500000 characters',
+    ],
+    ['too much text', ['\u0001'.repeat(4_000_000)], 'it has more than 20000000 bytes: return less'],
+    [
       'a list without end',
       (() => {
         let deep: unknown[] = [];
@@ -308,6 +324,29 @@ test.for([
     },
   ],
   ['a long text', () => 'x'.repeat(60_000_000)],
+  ['a long Chinese text', () => '漢'.repeat(24_000_000)],
+  ['a long text of control characters', () => ({ text: '\u0001'.repeat(19_000_000) })],
+  ['a long text of halves of pairs', () => ({ text: '\ud83d'.repeat(19_000_000) })],
+  ['a field with a long name', () => ({ ['x'.repeat(50_000_000)]: 1 })],
+  [
+    'an object with many fields',
+    () => Object.fromEntries(Array.from({ length: 60_000 }, (_, i) => [`k${i}`, i])),
+  ],
+  ['many large numbers', () => Array.from({ length: 1_600 }, () => 2n ** 39_990n)],
+  ['long search parameters', () => new URLSearchParams({ query: '🧵'.repeat(5_000_000) })],
+  ['many blocks', () => Array.from({ length: 33_000 }, () => text('a'))],
+  [
+    'many images that look like photographs',
+    () =>
+      Array.from({ length: 900 }, () => ({
+        type: 'image',
+        source: {
+          type: 'base64',
+          media_type: 'image/jpeg',
+          data: Buffer.from([0xff, 0xd8, ...Array<number>(11_002).fill(0xff)]).toString('base64'),
+        },
+      })),
+  ],
   ['a Proxy that is endlessly long', () => new Proxy([], { get: () => Number.POSITIVE_INFINITY })],
 ] as const)('a worker does not stand still for %s', ([, make]) => {
   const value = make();

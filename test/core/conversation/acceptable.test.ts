@@ -66,6 +66,13 @@ describe("Plait's own field of a block", () => {
   );
 });
 
+test('of many calls without a result, the first are named', () => {
+  const calls = Array.from({ length: 9 }, (_, i) => call(`toolu_${i}`, { input: {} }));
+  expect(findOpeningProblem([user(text('Look.')), assistant(...calls), user(text('And?'))])).toBe(
+    'messages[1] asks for toolu_0, toolu_1, toolu_2, toolu_3, toolu_4 and 4 more, and the next message has no tool_result for it',
+  );
+});
+
 describe('a session cannot begin with what the API rejects', () => {
   test.for<[what: string, messages: unknown, problem: RegExp]>([
     ['null', null, /must be a list of messages/],

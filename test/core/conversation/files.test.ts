@@ -164,3 +164,12 @@ test('the largest of the inline files is named', () => {
   );
   expect(largestFile([uploaded], 'input')).toBeUndefined();
 });
+
+test('more files than any request takes are rejected before one is looked into', () => {
+  const uploaded = image({ type: 'file', file_id: 'file_01' });
+
+  expect(findFileProblem(Array<unknown>(1_000).fill(uploaded), 'input')).toBeUndefined();
+  expect(findFileProblem(Array<unknown>(1_001).fill(uploaded), 'input')).toBe(
+    'input has 1001 images and documents, and no request takes more than 1000',
+  );
+});
