@@ -35,6 +35,7 @@ export function askModel(
     retry: MODEL_RETRY,
   }).then((result) => {
     const answer = modelAnswer(result);
+    if (answer.type === 'reply') turn.log({ type: 'model replied', round, reply: answer.reply });
     const agent = pinned ?? answer.pinned;
     if (agent === undefined) throw new Error('the first model call returned no agent');
     turn.agent = agent;

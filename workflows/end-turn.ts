@@ -16,6 +16,7 @@ import { shorten } from '../core/json.ts';
 import { CALL_MODEL, READ_TRANSCRIPT } from '../core/names.ts';
 import { NOT_STOPPED } from '../core/search-attributes.ts';
 import { outOfTime } from '../core/turn/budget.ts';
+import { endText, failureText as failureDetails } from '../core/turn/current-details.ts';
 import { budgetOf } from '../core/turn/decide.ts';
 import { roomOf } from '../core/turn/payload-room.ts';
 import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
@@ -44,6 +45,10 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<TurnResult | Sess
     : (allMessages(transcript) ?? (await readTranscript(transcript)));
   await allAnswered();
   recordStopReason(stop.reason);
+  const { state, begunAt, summaries } = turn;
+  const time = Date.now();
+  turn.show(endText(state, stop, { begunAt, time, summaries }));
+  turn.log({ type: 'turn ended', state, reason: stop.reason, milliseconds: time - begunAt });
   return messages === undefined
     ? sessionTurnResult(agent, turn.state, turn.newlyPinned, stop)
     : turnResult(agent, turn.state, messages, stop);
@@ -64,8 +69,13 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
     failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
   recordStopReason(NOT_STOPPED);
   const progress = turn.isOfSession ? turn.progress() : await progressWithMessages(turn, type);
+  const message = shorten(failureText(error, cause), MAX_MESSAGE);
+  const time = Date.now();
+  turn.show(failureDetails(turn.summaries ? message : type, time));
+  const milliseconds = time - turn.begunAt;
+  turn.log({ type: 'turn failed', state: turn.state, failure: type, milliseconds });
   return ApplicationFailure.create({
-    message: shorten(failureText(error, cause), MAX_MESSAGE),
+    message,
     type,
     nonRetryable: true,
     details: [progress, ...(failure?.details ?? [])],

@@ -2,6 +2,7 @@ import type { BatchResults, RunTools } from '../core/turn/decide.ts';
 import { callsAllowed } from '../core/turn/decide.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
+import type { TurnEvent } from '../core/turn/log-lines.ts';
 import { inlineBytes } from '../core/turn/state.ts';
 import { areReady, prepareMissing } from './batch/prepare.ts';
 import { runBatch } from './batch/run-batch.ts';
@@ -30,6 +31,8 @@ export async function runTools(
     maxTextBytes: maxTextBytes(roomOf(agent), inlineBytes(state), calls),
     stored: state.stored,
   };
-  const settled = await runBatch(batch, { approvals, completions });
+  const show = (doing: string) => turn.show(doing);
+  const log = (event: TurnEvent) => turn.log(event);
+  const settled = await runBatch(batch, { approvals, completions, show, log });
   return { agent, calls, settled };
 }

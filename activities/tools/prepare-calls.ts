@@ -98,7 +98,7 @@ async function prepareNewCall(
   call: ToolUse,
   circumstances: Circumstances,
 ): Promise<PreparedCall> {
-  const { tool, input, prepared } = await prepareCall(agent, call);
+  const { tool, input, prepared } = await prepareCall(agent, call, circumstances.log);
   if (prepared.type === 'invalid' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, { tool, input, callId: call.id }, circumstances);
   if (!approval) return prepared;
@@ -119,7 +119,11 @@ interface Preparation {
 }
 
 /** All but whether a person must be asked. */
-export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promise<Preparation> {
+export async function prepareCall(
+  agent: AgentDefinition,
+  call: ToolUse,
+  log?: Circumstances['log'],
+): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
     return invalid(unknownToolText(call.name, [...agent.tools.keys()]));
@@ -138,7 +142,7 @@ export async function prepareCall(agent: AgentDefinition, call: ToolUse): Promis
     input: parsed.value,
     prepared: {
       type: 'ready',
-      summary: summarize(call.input),
+      summary: agent.summaries ? await summaryOf(tool, call.input, parsed.value, log) : '',
       ...defined({ access }),
     },
   };
@@ -188,6 +192,28 @@ async function needsApproval(
 }
 
 const MAX_SUMMARY = 120;
+
+/** Empty where nothing is to be shown, or where the tool's own function does not say what. */
+async function summaryOf(
+  { name, summary }: Tool,
+  written: unknown,
+  input: unknown,
+  log: Circumstances['log'],
+): Promise<string> {
+  if (summary === false) return '';
+  if (summary === undefined) return summarize(written);
+  try {
+    const text = await inTime(() => summary(input));
+    if (typeof text === 'string') return shorten(lineOf(text).trim().toWellFormed(), MAX_SUMMARY);
+    log?.warn(`The summary function of ${name} returned no text, so nothing is shown of the call`);
+  } catch (error) {
+    const problem = causeChain(error);
+    log?.warn(`The summary function of ${name} failed, so nothing is shown of the call`, {
+      problem,
+    });
+  }
+  return '';
+}
 
 /** The arguments in a line: `customer_id: 1234, plan: pro`. */
 export function summarize(input: unknown): string {

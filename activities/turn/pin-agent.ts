@@ -43,6 +43,7 @@ export async function pinAgent(
     batch: agent.batch,
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
     ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
+    ...(agent.summaries ? {} : { summaries: false }),
     ...defined({
       prices: agent.prices,
       fallbackPrices: agent.fallbackPrices,

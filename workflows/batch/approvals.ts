@@ -26,6 +26,7 @@ import type { SeenUpdates } from '../updates.ts';
 import { othersFirst } from '../updates.ts';
 import { findAuthorizationProblem } from './authorize.ts';
 import { prepareEdited } from './prepare.ts';
+import { withArguments } from './schedule.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
@@ -36,6 +37,10 @@ export interface ApprovalQuestion {
   agent: string;
   owner: TurnOwner;
   call: ToolUse;
+  /** The short arguments; empty where nobody is to see them. */
+  summary: string;
+  /** Whether the Temporal UI may show who decides. */
+  summaries: boolean;
   round: number;
   /** In milliseconds. */
   timeout: number;
@@ -93,13 +98,8 @@ export class Approvals {
     });
   }
 
-  /** Names of the tools whose calls wait, for people. */
-  get tools(): string[] {
-    return [...this.waiting.values()].map(({ request }) => request.tool);
-  }
-
   ask(question: ApprovalQuestion): void {
-    const { call, round, timeout } = question;
+    const { call, round, timeout, summary } = question;
     const now = Date.now();
     const request: ApprovalRequest = {
       callId: call.id,
@@ -113,7 +113,11 @@ export class Approvals {
     const scope = new CancellationScope();
     this.waiting.set(call.id, { question, request, scope });
     scope
-      .run(() => sleep(Math.min(timeout, MAX_DURATION)))
+      .run(() =>
+        sleep(Math.min(timeout, MAX_DURATION), {
+          summary: withArguments(`${call.name} waits for a person`, summary),
+        }),
+      )
       .then(
         () => this.close(call.id, { decision: 'expired' }, 'its time to be decided was up'),
         // Decided, withdrawn, or the turn was cancelled, which withdraws it.
@@ -132,11 +136,10 @@ export class Approvals {
   }
 
   /** Lets lists of turns show how many calls wait. An event in history only when that has changed. */
-  publish(): boolean {
-    if (this.waiting.size === this.published) return false;
+  publish(): void {
+    if (this.waiting.size === this.published) return;
     this.published = this.waiting.size;
     upsertMemo({ approvals: this.published });
-    return true;
   }
 
   private announce({ agent, owner }: ApprovalQuestion, request: ApprovalRequest): void {
@@ -255,8 +258,8 @@ export class Approvals {
 
 async function prepare({ question }: Waiting, { by }: Approve, input: unknown): Promise<ReadyCall> {
   rejectTooLarge(input, question);
-  const { agent, call } = question;
-  const prepared = await prepareEdited(agent, { ...call, input }, by);
+  const { agent, call, summaries } = question;
+  const prepared = await prepareEdited(agent, { ...call, input }, summaries ? by : undefined);
   if (prepared.type === 'invalid') throw rejected(prepared.message);
   return prepared;
 }
@@ -267,7 +270,7 @@ async function authorize(
   decision: 'approved' | 'denied',
   { by, reason, proof, input = request.input }: Approve,
 ): Promise<void> {
-  const problem = await findAuthorizationProblem({
+  const proposed = {
     agent: question.agent,
     callId: request.callId,
     tool: request.tool,
@@ -275,7 +278,8 @@ async function authorize(
     decision,
     by,
     ...defined({ reason, proof }),
-  });
+  };
+  const problem = await findAuthorizationProblem(proposed, question);
   if (problem !== undefined) throw rejected(problem);
 }
 

@@ -1,4 +1,3 @@
-import { setCurrentDetails } from '@temporalio/workflow';
 import {
   answerBlocked,
   answerFailedOutside,
@@ -17,8 +16,11 @@ import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
 import { jsonBytes } from '../../core/json.ts';
-import { waitingForCalls } from '../../core/turn/current-details.ts';
+import type { OpenCall } from '../../core/turn/current-details.ts';
+import { MOST_SHOWN, waitingForCalls } from '../../core/turn/current-details.ts';
+import type { TurnEvent } from '../../core/turn/log-lines.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
 import type { Approvals } from './approvals.ts';
@@ -26,13 +28,16 @@ import type { AsyncCompletions } from './async-completions.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { approvalTimeout, batchCalls, invalidText } from './call.ts';
 import type { CallEnd } from './ended.ts';
-import { presentCompletion, runCall } from './schedule.ts';
+import { presentCompletion, runCall, withArguments } from './schedule.ts';
 import { BatchScope } from './scope.ts';
 
-/** What a turn hears about its calls from outside. */
+/** What a turn hears about its calls from outside, and what it shows there. */
 export interface Outside {
   approvals: Approvals;
   completions: AsyncCompletions;
+  /** For operators, as Markdown. */
+  show: (doing: string) => void;
+  log: (event: TurnEvent) => void;
 }
 
 /**
@@ -72,6 +77,7 @@ class BatchRun {
   private open: number;
   private stop: BatchStop | undefined;
   private contextBytes: number | undefined;
+  private readonly since = Date.now();
 
   constructor(
     batch: Batch,
@@ -111,7 +117,10 @@ class BatchRun {
     const { timeout } = this;
     this.scope.onCancel(() => this.stopAll({ type: 'turn cancelled' }));
     if (timeout !== undefined) {
-      this.scope.onTimeout(timeout.after, () => this.stopAll(timeout.stop));
+      const whose = timeout.stop.type === 'turn timeout' ? 'the turn' : 'all calls';
+      this.scope.onTimeout(timeout.after, `round ${this.batch.round}: time limit of ${whose}`, () =>
+        this.stopAll(timeout.stop),
+      );
     }
     this.scope.run(() => {
       // First what cannot run: it may stop the others before one of them starts.
@@ -130,10 +139,13 @@ class BatchRun {
 
   private ask(call: BatchCall): void {
     const { agent, owner, round } = this.batch;
+    this.outside.log({ type: 'approval requested', round, call: call.use });
     this.outside.approvals.ask({
       agent: agent.name,
       owner,
       call: call.use,
+      summary: call.prepared.summary,
+      summaries: agent.summaries !== false,
       round,
       timeout: approvalTimeout(call),
       announce: agent.announcesApprovals === true,
@@ -151,6 +163,8 @@ class BatchRun {
   private decide(call: BatchCall, approval: ApprovalRecord, prepared?: ReadyCall): void {
     call.asked = false;
     call.approval = approval;
+    const { round } = this.batch;
+    this.outside.log({ type: 'approval decided', round, call: call.use, approval });
     const unapproved = answerUnapproved(approval, approvalTimeout(call), Date.now());
     if (unapproved !== undefined) this.settle(call.index, unapproved);
     else if (prepared === undefined) this.advance(call);
@@ -222,11 +236,16 @@ class BatchRun {
       return;
     }
     const { timeout } = end;
-    this.outside.completions.await(call.use.id, end, {
-      completed: ({ result }) => this.scope.run(() => this.complete(call, result)),
-      expired: () =>
-        this.scope.run(() => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
-    });
+    const summary = withArguments(`${call.use.name} waits to be completed`, call.prepared.summary);
+    this.outside.completions.await(
+      call.use.id,
+      { ...end, summary },
+      {
+        completed: ({ result }) => this.scope.run(() => this.complete(call, result)),
+        expired: () =>
+          this.scope.run(() => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
+      },
+    );
   }
 
   private complete(call: BatchCall, result: CompletionResult): void {
@@ -244,7 +263,10 @@ class BatchRun {
     this.settled[index] = settled;
     this.open -= 1;
     const { outcome } = settled;
-    const { id: callId = '', name: tool = '' } = this.batch.calls[index] ?? {};
+    const { round, calls } = this.batch;
+    const use = calls[index] as ToolUse;
+    const { id: callId, name: tool } = use;
+    this.outside.log({ type: 'call ended', round, call: use, settled });
     this.outside.approvals.withdraw(callId, `it was answered as ${outcome.type}`);
     this.outside.completions.forget(callId, `it was answered as ${outcome.type}`);
     if (this.batch.policy.onToolFailure === 'cancelSiblings' && isFailure(outcome)) {
@@ -286,8 +308,25 @@ class BatchRun {
 
   /** For operators, in the Temporal UI and in lists of turns. */
   private showWhatIsOpen(): void {
-    const { approvals } = this.outside;
-    if (!approvals.publish()) return;
-    setCurrentDetails(waitingForCalls(this.batch.round, approvals.tools, this.open));
+    const { approvals, show } = this.outside;
+    approvals.publish();
+    const { open, since, batch } = this;
+    if (open === 0) return;
+    const all = batch.calls.length;
+    show(waitingForCalls({ round: batch.round, all, open, calls: this.openCalls(), since }));
+  }
+
+  /** As many as are shown, those first that wait for a person. */
+  private openCalls(): OpenCall[] {
+    const asked: OpenCall[] = [];
+    const others: OpenCall[] = [];
+    for (const call of this.calls) {
+      if (call === undefined || this.isSettled(call)) continue;
+      const list = call.asked ? asked : others;
+      if (list.length === MOST_SHOWN) continue;
+      const doing = call.asked ? 'asked' : call.state;
+      list.push({ tool: call.use.name, summary: call.prepared.summary, doing });
+    }
+    return [...asked, ...others].slice(0, MOST_SHOWN);
   }
 }

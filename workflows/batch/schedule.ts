@@ -56,7 +56,7 @@ export function runCall(
   scheduleActivity<unknown>(use.name, [input, args], {
     ...activityOptions(policy),
     activityId: use.id,
-    summary: prepared.summary === '' ? `round ${round}` : `round ${round} · ${prepared.summary}`,
+    summary: withArguments(`round ${round}`, prepared.summary),
   }).then(
     (value) => ended(returned(value, scheduled, policy.repeatable)),
     (error: unknown) => {
@@ -81,6 +81,11 @@ export function runCall(
       ended(failed(error, { tool: use.name, policy, scheduled, earlier }));
     },
   );
+}
+
+/** What the Temporal UI shows of a call: empty arguments are left out. */
+export function withArguments(what: string, summary: string): string {
+  return summary === '' ? what : `${what} · ${summary}`;
 }
 
 /** Makes of the value that a call was completed with what a worker makes of what a tool returns. */
