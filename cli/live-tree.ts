@@ -1,11 +1,12 @@
 import type {
-  CallSnapshot,
-  RoundSnapshot,
   ActivitySnapshot,
   ActivityState,
+  CallSnapshot,
+  RoundSnapshot,
   TurnSnapshot,
 } from '../client/follow/snapshot.ts';
 import { isSettled } from '../client/follow/snapshot.ts';
+import { defined } from '../core/json.ts';
 import type { Style } from './style.ts';
 import { columnsOf, cutTo, durationText, fit, oneLine, wrap } from './text.ts';
 
@@ -17,14 +18,31 @@ export interface TreeOptions {
   style: Style;
 }
 
-interface Row {
+/** A line of a tree. */
+export interface TreeRow {
   guide: string;
   name: string;
   detail: string;
-  step: ActivitySnapshot;
+  state: ActivityState;
+  attempt: number;
+  message?: string;
   model: boolean;
-  /** Comes before the step's message, in the line below. */
+  /** On the time axis; none where it has no time. */
+  bars: readonly Bar[];
+  /** In milliseconds. */
+  took?: number;
+  /** Comes before the message, in the line below. */
   below: string;
+}
+
+export interface Bar {
+  /** Milliseconds since the epoch. */
+  start: number;
+  end: number;
+  /** What it is made of, one column wide. */
+  character: string;
+  /** It does not have the colour of its row. */
+  dim?: true;
 }
 
 const MARGIN = '  ';
@@ -44,22 +62,28 @@ const BAR_COLUMNS = 12;
  * time axis, and below it why the step did not succeed. Pure.
  */
 export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
-  const rows = turn.rounds.flatMap(rowsOf);
+  return drawRows(
+    turn.rounds.flatMap((round) => rowsOf(round, options.now)),
+    options,
+  );
+}
+
+/** The same for rows whose bars have several parts. */
+export function drawRows(rows: readonly TreeRow[], options: TreeOptions): string[] {
   const layout = layoutOf(rows, options.columns);
-  const axis = axisOf(turn, layout.bar, options.now);
+  const axis = axisOf(rows, layout.bar);
   return rows.flatMap((row) => {
     const { style, now } = options;
-    const { state } = row.step;
     const colour = colourOf(row, style);
     const line = [
       MARGIN,
       style.dim(row.guide),
-      colour(iconOf(state, row.model, now)),
+      colour(iconOf(row.state, row.model, now)),
       ' ',
       fit(row.name, layout.name - columnsOf(row.guide)),
       ...(layout.detail === 0 ? [] : [GAP, style.dim(fit(row.detail, layout.detail))]),
-      ...(layout.bar === 0 ? [] : [GAP, colour(bar(row.step, axis))]),
-      ...(layout.time === 0 ? [] : [timeOf(row.step, now).padStart(layout.time)]),
+      ...(layout.bar === 0 ? [] : [GAP, barText(row.bars, axis, { colour, dim: style.dim })]),
+      ...(layout.time === 0 ? [] : [timeText(row.took).padStart(layout.time)]),
     ];
     return [line.join('').trimEnd(), ...messageLines(row, options, colour)];
   });
@@ -73,7 +97,7 @@ interface Layout {
   time: number;
 }
 
-function layoutOf(rows: readonly Row[], columns: number): Layout {
+function layoutOf(rows: readonly TreeRow[], columns: number): Layout {
   const free = columns - MARGIN.length - ICON_AND_LAST;
   const widestName = Math.min(
     NAME_COLUMNS,
@@ -89,29 +113,40 @@ function layoutOf(rows: readonly Row[], columns: number): Layout {
   return { name, detail, bar: bar >= BAR_COLUMNS ? bar : 0, time };
 }
 
-function rowsOf({ round, model, calls }: RoundSnapshot): Row[] {
-  const top: Row = {
+function rowsOf({ round, model, calls }: RoundSnapshot, now: number): TreeRow[] {
+  const top: TreeRow = {
     guide: '',
     name: 'model',
     detail: `round ${round}`,
-    step: model,
+    ...lineOf(model, now),
     model: true,
     below: calls.length === 0 ? '  ' : '│ ',
   };
-  return [top, ...calls.map((call, i) => rowOf(call, i === calls.length - 1))];
+  return [top, ...calls.map((call, i) => rowOf(call, i === calls.length - 1, now))];
 }
 
-function rowOf(call: CallSnapshot, last: boolean): Row {
+function rowOf(call: CallSnapshot, last: boolean, now: number): TreeRow {
   const { name, summary, startedEarly } = call;
   const detail = oneLine(startedEarly === true ? `early · ${summary}` : summary);
   const guide = last ? '└ ' : '├ ';
   const below = last ? '    ' : '│   ';
-  return { guide, name: oneLine(name), detail, step: call, model: false, below };
+  return { guide, name: oneLine(name), detail, ...lineOf(call, now), model: false, below };
+}
+
+function lineOf(
+  { state, attempt, message, start, end = Number.POSITIVE_INFINITY }: ActivitySnapshot,
+  now: number,
+): Pick<TreeRow, 'state' | 'attempt' | 'message' | 'bars' | 'took'> {
+  if (start === undefined) return { state, attempt, ...defined({ message }), bars: [] };
+  const until = Math.min(end, Math.max(now, start));
+  const took = attempt === 0 ? undefined : until - start;
+  const bars = [{ start, end: until, character: '━' }];
+  return { state, attempt, ...defined({ message, took }), bars };
 }
 
 /** Why it did not succeed, in two lines at most, because the root cause comes last. */
-function messageLines(row: Row, { columns, style }: TreeOptions, colour: Colour): string[] {
-  const { message, state, attempt } = row.step;
+function messageLines(row: TreeRow, { columns, style }: TreeOptions, colour: Colour): string[] {
+  const { message, state, attempt } = row;
   if (message === undefined || state === 'succeeded') return [];
   const before = isSettled(state) || attempt < 2 ? '' : `attempt ${attempt}, after: `;
   const room = columns - MARGIN.length - row.below.length;
@@ -122,8 +157,8 @@ function messageLines(row: Row, { columns, style }: TreeOptions, colour: Colour)
 
 type Colour = (text: string) => string;
 
-function colourOf({ step, model }: Row, style: Style): Colour {
-  return model && step.state === 'succeeded' ? style.cyan : style[LOOKS[step.state].colour];
+function colourOf({ state, model }: TreeRow, style: Style): Colour {
+  return model && state === 'succeeded' ? style.cyan : style[LOOKS[state].colour];
 }
 
 const SPINNER = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
@@ -157,28 +192,43 @@ interface Axis {
   end: number;
 }
 
-function axisOf(turn: TurnSnapshot, columns: number, now: number): Axis {
-  const steps = turn.rounds.flatMap(({ model, calls }) => [model, ...calls]);
-  const start = Math.min(...steps.map((step) => step.start ?? now));
-  const ends = steps.map((step) => step.end ?? now);
-  return { columns, start, end: Math.max(start + 1, ...ends) };
+function axisOf(rows: readonly TreeRow[], columns: number): Axis {
+  const bars = rows.flatMap((row) => row.bars);
+  const start = Math.min(...bars.map((bar) => bar.start));
+  return { columns, start, end: Math.max(start + 1, ...bars.map(({ end }) => end)) };
 }
 
-function bar({ start, end }: ActivitySnapshot, axis: Axis): string {
-  if (start === undefined) return ' '.repeat(axis.columns);
+/** Every bar takes at least a column; of two in the same one, the later is seen. */
+function barText(
+  bars: readonly Bar[],
+  axis: Axis,
+  { colour, dim }: { colour: Colour; dim: Colour },
+): string {
   const columnOf = (time: number): number => {
     const share = (time - axis.start) / (axis.end - axis.start);
     return Math.round(Math.min(1, Math.max(0, share)) * axis.columns);
   };
-  const from = Math.min(columnOf(start), axis.columns - 1);
-  const to = Math.max(from + 1, columnOf(end ?? axis.end));
-  return ' '.repeat(from) + '━'.repeat(to - from) + ' '.repeat(axis.columns - to);
+  const columns = Array.from<Bar | undefined>({ length: axis.columns });
+  for (const bar of bars) {
+    const from = Math.min(columnOf(bar.start), axis.columns - 1);
+    columns.fill(bar, from, Math.max(from + 1, columnOf(bar.end)));
+  }
+  const texts: string[] = [];
+  for (let from = 0; from < columns.length;) {
+    const bar = columns[from];
+    const next = columns.findIndex((other, i) => i > from && other !== bar);
+    const length = (next === -1 ? columns.length : next) - from;
+    const text = (bar?.character ?? ' ').repeat(length);
+    texts.push(bar === undefined ? text : bar.dim === true ? dim(text) : colour(text));
+    from += length;
+  }
+  return texts.join('');
 }
 
-function timeOf({ start, end, attempt }: ActivitySnapshot, now: number): string {
-  return start === undefined || attempt === 0 ? '' : durationText((end ?? now) - start);
+function timeText(took: number | undefined): string {
+  return took === undefined ? '' : durationText(took);
 }
 
-function widest(rows: readonly Row[], text: (row: Row) => string): number {
+function widest(rows: readonly TreeRow[], text: (row: TreeRow) => string): number {
   return Math.max(0, ...rows.map((row) => columnsOf(text(row))));
 }

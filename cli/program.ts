@@ -14,8 +14,10 @@ import type { DoctorOptions } from './commands/doctor.ts';
 import type { InitOptions } from './commands/init.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { SessionsCommandOptions } from './commands/sessions.ts';
+import type { ShowCommandOptions } from './commands/show.ts';
 import type { StorageGcOptions } from './commands/storage-gc.ts';
 import type { TurnsCommandOptions } from './commands/turns.ts';
+import type { WatchCommandOptions } from './commands/watch.ts';
 import { COST_BY } from './cost/report.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
@@ -60,6 +62,8 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addSessions(program, exitWith);
   addCost(program, exitWith);
   addDescribe(program, exitWith);
+  addShow(program, exitWith);
+  addWatch(program, exitWith);
   addCancel(program, exitWith);
   addApprovals(program, exitWith);
   addApprove(program, exitWith);
@@ -310,6 +314,37 @@ function addDescribe(program: Command, exitWith: ExitWith): void {
     .action(async (id: string, options: DescribeOptions) => {
       const { describeCommand } = await import('./commands/describe.ts');
       await exitWith(describeCommand(id, options));
+    });
+}
+
+function addShow(program: Command, exitWith: ExitWith): void {
+  program
+    .command('show')
+    .description('show what a turn did and waited for on one time axis, and what it used')
+    .argument('<id>', 'the id of a turn, or of a session for its newest turn')
+    .option('--json', 'print it as JSON')
+    .addOption(
+      new Option(
+        '--html',
+        'print it as a page that needs nothing else, to be sent or kept',
+      ).conflicts('json'),
+    )
+    .option(...STORAGE_OPTION)
+    .action(async (id: string, options: ShowCommandOptions) => {
+      const { showCommand } = await import('./commands/show.ts');
+      await exitWith(showCommand(id, options));
+    });
+}
+
+function addWatch(program: Command, exitWith: ExitWith): void {
+  program
+    .command('watch')
+    .description('follow a turn, or the turns of a session, until it ends; starts nothing')
+    .argument('<id>', 'the id of a turn or a session')
+    .option(...STORAGE_OPTION)
+    .action(async (id: string, options: WatchCommandOptions) => {
+      const { watchCommand } = await import('./commands/watch.ts');
+      await exitWith(watchCommand(id, options));
     });
 }
 

@@ -25,8 +25,8 @@ const LIVE_MS = 70_000;
 /** Throws a `CliError` unless a worker polls this task queue both for workflows and for activities. */
 export async function requireWorker(client: Client, taskQueue: string): Promise<void> {
   const [workflows, activities] = await Promise.all([
-    hasPoller(client, taskQueue, 'workflows'),
-    hasPoller(client, taskQueue, 'activities'),
+    isServed(client, taskQueue, 'workflows'),
+    isServed(client, taskQueue, 'activities'),
   ]);
   if (workflows && activities) return;
   const { namespace } = client.options;
@@ -43,7 +43,8 @@ export async function hasOneWorker(client: Client, taskQueue: string): Promise<b
   return identitiesOf(await describeQueue(client, taskQueue, 'activities')).length === 1;
 }
 
-async function hasPoller(client: Client, name: string, kind: TaskKind): Promise<boolean> {
+/** Whether a worker polls this task queue for tasks of this kind. */
+export async function isServed(client: Client, name: string, kind: TaskKind): Promise<boolean> {
   return identitiesOf(await describeQueue(client, name, kind)).length > 0;
 }
 

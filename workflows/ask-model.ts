@@ -7,6 +7,7 @@ import { lastOutcomes } from '../core/turn/state.ts';
 import { remaining, spentOf } from '../core/turn/budget.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
 import { budgetOf } from '../core/turn/decide.ts';
+import { addModelTime } from '../core/turn/timing.ts';
 import { MODEL_RETRY } from './retry.ts';
 import type { Turn } from './turn.ts';
 
@@ -21,6 +22,7 @@ export function askModel(
 ): Promise<ModelAnswer> {
   const { agent: pinned, state } = turn;
   const round = state.rounds + 1;
+  const start = Date.now();
   return scheduleActivity<RecordedModelCall>(CALL_MODEL, [modelCallArgs(turn, lastWord)], {
     activityId: `model.${round}`,
     summary: `round ${round}`,
@@ -33,14 +35,26 @@ export function askModel(
     // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
     cancellationType: 'TRY_CANCEL',
     retry: MODEL_RETRY,
-  }).then((result) => {
-    const answer = modelAnswer(result);
-    if (answer.type === 'reply') turn.log({ type: 'model replied', round, reply: answer.reply });
-    const agent = pinned ?? answer.pinned;
-    if (agent === undefined) throw new Error('the first model call returned no agent');
-    turn.agent = agent;
-    return { ...answer, agent };
-  });
+  }).then(
+    (result) => {
+      addTime(turn, start);
+      const answer = modelAnswer(result);
+      if (answer.type === 'reply') turn.log({ type: 'model replied', round, reply: answer.reply });
+      const agent = pinned ?? answer.pinned;
+      if (agent === undefined) throw new Error('the first model call returned no agent');
+      turn.agent = agent;
+      return { ...answer, agent };
+    },
+    (error: unknown) => {
+      addTime(turn, start);
+      throw error;
+    },
+  );
+}
+
+function addTime(turn: Turn, start: number): void {
+  const times = addModelTime(turn.state.times, { start, end: Date.now() });
+  turn.state = { ...turn.state, times };
 }
 
 /** Asks once more, with tools that the model must not call. `undefined` where it cannot be asked. */

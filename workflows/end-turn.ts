@@ -46,12 +46,12 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<TurnResult | Sess
   await allAnswered();
   recordStopReason(stop.reason);
   const { state, begunAt, summaries } = turn;
-  const time = Date.now();
-  turn.show(endText(state, stop, { begunAt, time, summaries }));
-  turn.log({ type: 'turn ended', state, reason: stop.reason, milliseconds: time - begunAt });
+  const { elapsed } = turn.now();
+  turn.show(endText(state, stop, { begunAt, time: begunAt + elapsed, summaries }));
+  turn.log({ type: 'turn ended', state, reason: stop.reason, milliseconds: elapsed });
   return messages === undefined
-    ? sessionTurnResult(agent, turn.state, turn.newlyPinned, stop)
-    : turnResult(agent, turn.state, messages, stop);
+    ? sessionTurnResult(agent, turn.state, turn.newlyPinned, stop, elapsed)
+    : turnResult(agent, turn.state, messages, stop, elapsed);
 }
 
 /** Why a turn ends validly although something was thrown: it was cancelled, or its time is up. */
@@ -99,7 +99,7 @@ async function progressWithMessages(turn: Turn, failureType: string) {
     failureType === STORAGE_FAILED
       ? transcript.tail
       : await readTranscript(transcript).catch(() => transcript.tail);
-  return turnProgress(turn.args.agent, state, messages);
+  return turnProgress(turn.args.agent, state, messages, turn.now().elapsed);
 }
 
 /** The time that the turn had, where a model call was given up because it was over. */

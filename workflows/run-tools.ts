@@ -1,9 +1,13 @@
+import type { SettledCall } from '../core/calls/outcome.ts';
+import type { PreparedCall } from '../core/calls/prepared-call.ts';
 import type { BatchResults, RunTools } from '../core/turn/decide.ts';
 import { callsAllowed } from '../core/turn/decide.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
 import type { TurnEvent } from '../core/turn/log-lines.ts';
 import { inlineBytes } from '../core/turn/state.ts';
+import type { TimedCall } from '../core/turn/timing.ts';
+import { addBatchTime } from '../core/turn/timing.ts';
 import { areReady, prepareMissing } from './batch/prepare.ts';
 import { runBatch } from './batch/run-batch.ts';
 import type { Turn } from './turn.ts';
@@ -15,6 +19,7 @@ export async function runTools(
 ): Promise<BatchResults> {
   const { args, owner, state, approvals, completions } = turn;
   const { context, onToolFailure, batchTimeout } = args;
+  const start = Date.now();
   const ready = areReady(prepared)
     ? prepared
     : await prepareMissing(args.agent, calls, prepared, { context, ...owner });
@@ -34,5 +39,16 @@ export async function runTools(
   const show = (doing: string) => turn.show(doing);
   const log = (event: TurnEvent) => turn.log(event);
   const settled = await runBatch(batch, { approvals, completions, show, log });
+  const timed = settled.map((call, i) => timedCall(call, ready[i]));
+  const times = addBatchTime(turn.state.times, timed, { start, end: Date.now() });
+  turn.state = { ...turn.state, times };
   return { agent, calls, settled };
+}
+
+function timedCall(call: SettledCall, prepared: PreparedCall | undefined): TimedCall {
+  const { start, end, startedEarly, approval } = call;
+  const asked = prepared?.type === 'ready' && prepared.approval === true;
+  // Nobody has decided about a call that was answered otherwise.
+  const waitedUntil = asked ? (approval === undefined ? end : Date.parse(approval.at)) : undefined;
+  return { start, end, ...defined({ startedEarly, waitedUntil }) };
 }

@@ -141,7 +141,7 @@ export class Turn {
   /** What its session takes over if it ends here. */
   progress(): SessionTurnProgress {
     const state = answerLostCalls(this.state, Date.now());
-    return sessionTurnProgress(this.args.agent, state, this.newlyPinned);
+    return sessionTurnProgress(this.args.agent, state, this.newlyPinned, this.now().elapsed);
   }
 
   /** The agent, unless the session knows it. */

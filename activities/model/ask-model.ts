@@ -42,7 +42,7 @@ interface Asker {
 /** Asks for one whole, valid reply, as often as `SECOND_CHANCES` allow. */
 export async function askModel(
   activity: Context,
-  model: ModelOptions & Required<Pick<RequestOptions, 'onReply' | 'onBlock'>>,
+  model: ModelOptions & Required<Pick<RequestOptions, 'onReply' | 'onContent' | 'onBlock'>>,
   question: Omit<Circumstances, 'attempt'>,
   { own, deadline, agent }: Asker,
 ): Promise<Answered> {
@@ -73,7 +73,7 @@ export async function sendRequest(
     client,
     secrets,
     ...options
-  }: ModelOptions & Pick<RequestOptions, 'signal' | 'onReply' | 'onBlock'>,
+  }: ModelOptions & Pick<RequestOptions, 'signal' | 'onReply' | 'onContent' | 'onBlock'>,
   params: RequestParams,
   earlierIds: ReadonlySet<string> = new Set(),
 ): Promise<ModelResponse> {

@@ -51,6 +51,7 @@ export function createCallModel(
     const announcement = announceReply(activity, publisher);
     let deadline: TurnDeadline | undefined;
     let early: EarlyStarts | undefined;
+    const heard: { firstToken?: number } = {};
     try {
       // Find the agent. The first call of a turn pins it.
       const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
@@ -84,7 +85,16 @@ export function createCallModel(
       const [answered, sealed] = await Promise.all([
         askModel(
           activity,
-          { ...model, onReply: stream ? announcement.begin : ignored, onBlock: early.onBlock },
+          {
+            ...model,
+            onReply(reply) {
+              // An earlier one could not be used.
+              delete heard.firstToken;
+              if (stream) announcement.begin(reply);
+            },
+            onContent: () => (heard.firstToken ??= Math.round(elapsed())),
+            onBlock: early.onBlock,
+          },
           {
             spec,
             first,
@@ -129,6 +139,7 @@ export function createCallModel(
         reply,
         prepared,
         ...defined({ output, segments, pinned }),
+        ...heard,
         ...(leftOut.length === 0 ? {} : { leftOut }),
         ...(stream ? { streamed: true } : {}),
         ...(by === asked ? {} : { fallback: { model: by, because: 'overloaded' } }),
@@ -140,9 +151,6 @@ export function createCallModel(
     }
   };
 }
-
-/** What comes of a reply that nobody wants to follow. */
-const ignored = () => undefined;
 
 interface FoundAgent {
   agent: AgentDefinition;

@@ -29,6 +29,8 @@ export interface RequestOptions {
   secrets: Secrets;
   /** Called when a reply begins, with what there is of it while it comes. */
   onReply?: (reply: ReplyAssembly) => void;
+  /** Called when a block of it begins, the first one with the first token. */
+  onContent?: () => void;
   /** Called when a block of it has come whole. */
   onBlock?: (reply: ReplyAssembly) => void;
 }
@@ -43,7 +45,7 @@ export interface RequestOptions {
 export async function requestReply(
   client: ModelClient,
   params: RequestParams,
-  { signal, idleTimeoutMs, secrets, onReply, onBlock }: RequestOptions,
+  { signal, idleTimeoutMs, secrets, onReply, onContent, onBlock }: RequestOptions,
 ): Promise<ModelReply> {
   // One controller for both reasons: in Node 20 `AbortSignal.any` leaves work to the garbage collector.
   const request = new AbortController();
@@ -67,6 +69,7 @@ export async function requestReply(
         reply,
         request,
         secrets,
+        onContent,
         onBlock,
         refresh: () => watchdog.refresh(),
       });
@@ -89,6 +92,7 @@ interface Reading {
   reply: ReplyAssembly;
   request: AbortController;
   secrets: Secrets;
+  onContent: RequestOptions['onContent'];
   onBlock: RequestOptions['onBlock'];
   /** Called for every sign of life. */
   refresh: () => void;
@@ -97,7 +101,7 @@ interface Reading {
 /** Reads up to the end of the reply, and not to that of the stream: a gateway may add to it. */
 async function readReply(
   response: Response,
-  { reply, request, secrets, onBlock, refresh }: Reading,
+  { reply, request, secrets, onContent, onBlock, refresh }: Reading,
 ): Promise<void> {
   const answer = openAnswer(response);
   // The raw events and not the SDK's stream, which hides both pings and an abort.
@@ -115,6 +119,7 @@ async function readReply(
       // Before it is cut: the half of a credential would not be recognized.
       if (event === 'error') throw streamError(parseEvent(event, secrets.redact(data)), response);
       reply.add(parseEvent(event, data) as ReplyEvent, data);
+      if (event === 'content_block_start') onContent?.();
       if (event === 'content_block_stop') onBlock?.(reply);
     }
     if (!answer.isStream) {

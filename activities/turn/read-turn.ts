@@ -26,7 +26,7 @@ export async function readTurn({ turnId }: ReadTurnArgs): Promise<SessionTurnPro
       );
     }
     if (await hasBegun(turn)) throw error;
-    return sessionTurnProgress('', beginTurn([]), undefined);
+    return sessionTurnProgress('', beginTurn([]), undefined, 0);
   }
 }
 

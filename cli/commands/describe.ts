@@ -1,12 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { AgentClient } from '../../client/agent-client.ts';
-import { queryTurn } from '../../client/ask-turn.ts';
-import { endOfTurn } from '../../client/end-of-turn.ts';
-import { TurnNotFoundError, WorkerUnavailableError } from '../../client/errors.ts';
-import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import { turnSnapshot } from '../../client/follow/build-snapshot.ts';
+import { readTurn } from '../../client/follow/read-turn.ts';
 import { defined } from '../../core/json.ts';
-import { TURN_STATE_QUERY } from '../../core/turn/protocol.ts';
-import type { SessionTurnProgress } from '../../core/turn/result.ts';
 import type { DescribedTurn } from '../description-text.ts';
 import { sessionLines, turnLines } from '../description-text.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -16,6 +12,7 @@ import { clientStorage } from '../storage-setting.ts';
 import { styleFor } from '../style.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { visibleJson } from '../text.ts';
+import { spentBy } from '../turn-answers.ts';
 import { kindOf } from '../workflow-kind.ts';
 
 export interface DescribeOptions {
@@ -48,35 +45,13 @@ export async function describeCommand(
 
 async function describedTurn(client: Client, turnId: string): Promise<DescribedTurn> {
   const turn = new AgentClient({ client }).getTurn(turnId);
-  const snapshot = await firstSnapshot(turn.watch());
+  const { record } = await readTurn(client, turnId);
+  const snapshot = turnSnapshot(turnId, record.events, record.pending);
   const waits = snapshot.rounds.some(({ calls }) => calls.some(({ state }) => state === 'waiting'));
   const [spent, approvals] = await Promise.all([
-    snapshot.status === 'running' ? progressOf(client, turnId) : endOfTurn(client, turnId),
+    spentBy(client, turnId, snapshot.status),
     waits ? turn.approvals() : [],
   ]);
   const { usage, costUSD } = spent ?? {};
   return { ...snapshot, ...defined({ usage, costUSD }), approvals };
-}
-
-async function firstSnapshot(snapshots: AsyncIterable<TurnSnapshot>): Promise<TurnSnapshot> {
-  for await (const snapshot of snapshots) return snapshot;
-  throw new Error('The turn has no history.');
-}
-
-/** How long a worker may take to say what a running turn has used. */
-const ANSWER_MS = 3_000;
-
-/** `undefined` where no worker answers: what history says can be printed all the same. */
-async function progressOf(
-  client: Client,
-  turnId: string,
-): Promise<SessionTurnProgress | undefined> {
-  try {
-    const progress = await queryTurn(client, turnId, TURN_STATE_QUERY, ANSWER_MS);
-    return progress as SessionTurnProgress | undefined;
-  } catch (error) {
-    if (error instanceof WorkerUnavailableError || error instanceof TurnNotFoundError)
-      return undefined;
-    throw error;
-  }
 }

@@ -393,13 +393,14 @@ function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void
 }
 
 function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
-  const { id, name, outcome, attempts, message, start, end, startedEarly, approval } = record;
+  const { id, name, outcome, attempts, message, start, end, startedEarly, critical, approval } =
+    record;
   const known = calls.find((call) => call.id === id);
   const call: CallSnapshot = known ?? { id, name, summary: '', ...newActivity(0) };
   if (known === undefined) calls.push(call);
   setState(call, outcome, message);
   const times = { start: Date.parse(start), end: Date.parse(end) };
-  Object.assign(call, { attempt: attempts, ...times, ...defined({ startedEarly }) });
+  Object.assign(call, { attempt: attempts, ...times, ...defined({ startedEarly, critical }) });
   if (approval === undefined) return;
   const { input: _, ...decision } = approval;
   call.approval = decision;

@@ -10,7 +10,7 @@ import { watchTurn } from './watch.ts';
 /** A call that has been scheduled and has not ended. Its `id` is the `tool_use` id. */
 export interface PendingCall extends Omit<
   PendingActivity,
-  'type' | 'startedAt' | 'startedEarlyAt'
+  'type' | 'startedAt' | 'startedEarlyAt' | 'lastEndedAt' | 'nextAttemptAt' | 'worker'
 > {
   name: string;
 }

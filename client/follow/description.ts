@@ -27,6 +27,12 @@ export interface PendingActivity {
   state: 'scheduled' | 'running' | 'cancelling' | 'paused';
   /** When the newest attempt began; milliseconds since the epoch. */
   startedAt?: number;
+  /** When the attempt before it ended; milliseconds since the epoch. */
+  lastEndedAt?: number;
+  /** When the next attempt may begin, where one failed; milliseconds since the epoch. */
+  nextAttemptAt?: number;
+  /** The identity of the worker that had it last. */
+  worker?: string;
   /** When its tool began, where that was before its attempt, once a heartbeat has said so. */
   startedEarlyAt?: number;
   /** Why the attempt before this one failed. */
@@ -54,7 +60,10 @@ export async function pendingActivities(
     ...defined({
       startedAt: optionalTsToMs(activity.lastStartedTime),
       startedEarlyAt: await earlyStartOf(activity, converter),
-      lastFailure: await messageOf(activity.lastFailure, converter),
+      lastEndedAt: optionalTsToMs(activity.lastAttemptCompleteTime),
+      nextAttemptAt: optionalTsToMs(activity.nextAttemptScheduleTime),
+      worker: activity.lastWorkerIdentity || undefined,
+      lastFailure: await failureMessage(activity.lastFailure, converter),
     }),
   }));
   return await Promise.all(pending);
@@ -76,7 +85,7 @@ type Activity = NonNullable<RawDescription['pendingActivities']>[number];
 type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
 
 /** In clear text, also where the failure is encrypted and this client has the codecs. */
-async function messageOf(
+export async function failureMessage(
   failure: Failure,
   converter: LoadedDataConverter,
 ): Promise<string | undefined> {
@@ -111,7 +120,7 @@ export async function modelRequest(
     activityId: request.activityId ?? '',
     attempt: request.attempt ?? 1,
     ...defined({
-      lastFailure: await messageOf(request.lastFailure, converter),
+      lastFailure: await failureMessage(request.lastFailure, converter),
       partial: isPartialReply(details) ? details : undefined,
     }),
   };

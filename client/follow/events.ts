@@ -16,8 +16,9 @@ import { CALL_MODEL } from '../../core/names.ts';
 import type { Approve, Deny } from '../../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
 import { lastCalls } from '../../core/conversation/transcript.ts';
-import { defined, isRecord } from '../../core/json.ts';
+import { defined, isRecord, shorten } from '../../core/json.ts';
 import type { ContinuedTurn } from '../../core/turn/beginning.ts';
+import { failureMessage } from './description.ts';
 import type { HistoryEvent } from './history.ts';
 
 type Payloads = temporal.api.common.v1.IPayloads | null | undefined;
@@ -48,6 +49,16 @@ export interface ScheduledLimits extends TimeLimits {
   nonRetryableErrorTypes: readonly string[];
 }
 
+/** How an activity is tried again, as Temporal was told; times in milliseconds. */
+export interface RetryLimits {
+  initialInterval: number;
+  backoffCoefficient: number;
+  /** 0 where there is no limit. */
+  maximumInterval: number;
+  /** 0 where there is no limit. */
+  maximumAttempts: number;
+}
+
 /** What a model request says of the calls of the reply before it, by their ids. */
 export interface CallAnswers {
   /** What the model reads of those that have not succeeded. */
@@ -73,6 +84,10 @@ export type TurnEvent =
       type: 'turnStarted';
       at: number;
       agent: string | undefined;
+      /** That of the workflow. */
+      taskQueue: string;
+      /** The first words of what the turn was asked, where it is a text that can be read here. */
+      asked?: string;
       /** What earlier runs of the turn did. */
       earlier?: EarlierRounds;
     }
@@ -83,11 +98,14 @@ export type TurnEvent =
       id: string;
       activityType: string;
       summary: string;
+      taskQueue: string;
       limits: ScheduledLimits;
+      retry: RetryLimits;
       /** Of a model request: what it says of the calls before it. */
       answers?: CallAnswers;
     }
-  | { type: 'started'; at: number; key: string; attempt: number }
+  /** Of the last attempt. `lastFailure` says why the one before it failed. */
+  | { type: 'started'; at: number; key: string; attempt: number; lastFailure?: string }
   | { type: 'cancelRequested'; key: string }
   /** `key` is the id of this event. It counts once it is taken. */
   | { type: 'decisionSent'; key: string; callId: string; approval: CallApproval }
@@ -119,7 +137,15 @@ async function readActivityEvent(
     activityTaskCancelRequestedEventAttributes: cancelRequested,
   } = event;
   if (started) {
-    return { type: 'started', at, key: keyOf(started), attempt: started.attempt ?? 1 };
+    const { attempt, lastFailure: failure } = started;
+    const lastFailure = await failureMessage(failure, converter);
+    return {
+      type: 'started',
+      at,
+      key: keyOf(started),
+      attempt: attempt ?? 1,
+      ...defined({ lastFailure }),
+    };
   }
   if (cancelRequested) return { type: 'cancelRequested', key: keyOf(cancelRequested) };
   if (!scheduled) return await readEnding(event, at, converter);
@@ -132,6 +158,7 @@ async function readActivityEvent(
     id: scheduled.activityId ?? '',
     activityType: scheduled.activityType?.name ?? '',
     summary: typeof text === 'string' ? text : '',
+    taskQueue: scheduled.taskQueue?.name ?? '',
     ...defined({ answers: await answersIn(scheduled, converter) }),
     limits: {
       startToCloseTimeout: milliseconds(scheduled.startToCloseTimeout),
@@ -140,6 +167,12 @@ async function readActivityEvent(
       scheduleToStartTimeout: milliseconds(scheduled.scheduleToStartTimeout) || undefined,
       scheduleToCloseTimeout: milliseconds(scheduled.scheduleToCloseTimeout) || undefined,
       nonRetryableErrorTypes: scheduled.retryPolicy?.nonRetryableErrorTypes ?? [],
+    },
+    retry: {
+      initialInterval: milliseconds(scheduled.retryPolicy?.initialInterval),
+      backoffCoefficient: scheduled.retryPolicy?.backoffCoefficient ?? 1,
+      maximumInterval: milliseconds(scheduled.retryPolicy?.maximumInterval),
+      maximumAttempts: scheduled.retryPolicy?.maximumAttempts ?? 0,
     },
   };
 }
@@ -242,8 +275,14 @@ async function readTurnEvent(
   if (started) {
     const [args, beginning] = await decode(started.input, converter);
     const agent = isRecord(args) && typeof args['agent'] === 'string' ? args['agent'] : undefined;
-    const earlier = earlierRounds(beginning);
-    return { type: 'turnStarted', at, agent, ...defined({ earlier }) };
+    const input = isRecord(args) ? args['input'] : undefined;
+    return {
+      type: 'turnStarted',
+      at,
+      agent,
+      taskQueue: started.taskQueue?.name ?? '',
+      ...defined({ asked: firstWords(input), earlier: earlierRounds(beginning) }),
+    };
   }
   if (completed) {
     const [result] = await decode(completed.result, converter);
@@ -261,6 +300,17 @@ async function readTurnEvent(
     return closed('continuedAsNew', { type: 'completed' });
   }
   return undefined;
+}
+
+/** As many as fit on a page. */
+const MAX_ASKED = 2_000;
+
+function firstWords(input: unknown): string | undefined {
+  const blocks: unknown[] = Array.isArray(input) ? input : [{ type: 'text', text: input }];
+  const texts = blocks.flatMap((block) =>
+    isRecord(block) && typeof block['text'] === 'string' ? [block['text']] : [],
+  );
+  return texts.length === 0 ? undefined : shorten(texts.join('\n'), MAX_ASKED);
 }
 
 /** Where this run continues a turn, what the runs before it did. */

@@ -147,7 +147,10 @@ async function openRun(
   describe: (runId: string) => Promise<WorkflowExecutionDescription>,
 ): Promise<Run> {
   const { historySize } = await describe(runId);
-  return { runId, history: new HistoryReader(client, { workflowId: turnId, runId }, historySize) };
+  return {
+    runId,
+    history: new HistoryReader(client, { workflowId: turnId, runId }, { historySize }),
+  };
 }
 
 /** The run in which this one continues, if it does. */
@@ -158,7 +161,7 @@ function continuedIn(events: readonly HistoryEvent[]): string | undefined {
 }
 
 /** Each run counts its events from 1, and a run that continues in another has not closed the turn. */
-function ofTurn(event: TurnEvent, runId: string, next: string | undefined): TurnEvent[] {
+export function ofTurn(event: TurnEvent, runId: string, next: string | undefined): TurnEvent[] {
   switch (event.type) {
     case 'turnStarted':
       return [event];

@@ -25,19 +25,27 @@ export interface Execution {
   runId: string;
 }
 
-/** Reads the history of one run, page by page, and waits by long poll for more. */
+export interface ReadingOptions {
+  /** In bytes, where it is known. */
+  historySize: number | undefined;
+  /** Wait by long poll for what comes, until the run's last event. @default true */
+  waits?: boolean;
+}
+
+/** Reads the history of one run, page by page. */
 export class HistoryReader {
-  /** Whether the run's last event has been read. */
+  /** Whether the run's last event has been read; the last so far, where this does not wait. */
   ended = false;
   private readonly client: Client;
   private readonly execution: Execution;
+  private readonly waits: boolean;
   private maximumPageSize: number;
   private nextPageToken: Uint8Array | undefined;
 
-  /** @param historySize in bytes, where it is known */
-  constructor(client: Client, execution: Execution, historySize: number | undefined) {
+  constructor(client: Client, execution: Execution, { historySize, waits = true }: ReadingOptions) {
     this.client = client;
     this.execution = execution;
+    this.waits = waits;
     this.maximumPageSize = historyPageSize(historySize);
   }
 
@@ -62,7 +70,7 @@ export class HistoryReader {
       namespace: this.client.options.namespace,
       execution: this.execution,
       maximumPageSize: this.maximumPageSize,
-      waitNewEvent: true,
+      waitNewEvent: this.waits,
       ...defined({ nextPageToken: this.nextPageToken }),
     });
   }

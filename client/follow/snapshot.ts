@@ -51,6 +51,8 @@ export interface CallSnapshot extends ActivitySnapshot {
   name: string;
   /** The short arguments, as the Temporal UI shows them; empty for a call that cannot run. */
   summary: string;
+  /** It is on the critical path of its turn (see `CallRecord`); known when the turn has ended. */
+  critical?: true;
   /** What was decided about it, where a person was asked: who, when, and why. */
   approval?: CallApproval;
 }

@@ -72,7 +72,7 @@ async function* news(
   { runId, historySize }: Run,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<void, void, undefined> {
-  const history = new HistoryReader(client, { workflowId, runId }, historySize);
+  const history = new HistoryReader(client, { workflowId, runId }, { historySize });
   do {
     try {
       await history.readPage(signal);

@@ -89,6 +89,8 @@ export interface SettledCall {
   end: number;
   /** Its only attempt began while its reply was still coming. */
   startedEarly?: true;
+  /** Its batch has waited for it. */
+  critical?: true;
   /** Where a person was asked. */
   approval?: ApprovalRecord;
   /** Where the rest of a result lies that was cut for the model. */

@@ -23,12 +23,17 @@ export interface CallRecord {
   end: string;
   /** The tool began while the model's reply was still coming, at `start`. */
   startedEarly?: true;
+  /**
+   * It is on the critical path of the turn, which would have ended sooner if this call had taken less time: it
+   * ended last of its reply, or its end let such a call start.
+   */
+  critical?: true;
   /** What was decided about it, where a person was asked. */
   approval?: ApprovalRecord;
 }
 
 export function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, startedEarly, approval } = settled;
+  const { outcome, attempts, start, end, startedEarly, critical, approval } = settled;
   return {
     id: call.id,
     name: call.name,
@@ -39,6 +44,6 @@ export function callRecord(call: ToolUse, settled: SettledCall, round: number): 
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    ...defined({ startedEarly, approval }),
+    ...defined({ startedEarly, critical, approval }),
   };
 }

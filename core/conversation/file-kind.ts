@@ -14,7 +14,9 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /** Whether it is base64 as the API takes it: the standard alphabet, padded, without line breaks. */
 export function isBase64(data: string): boolean {
-  return data.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(data);
+  // To search for what does not belong takes a third of the time of a match of the whole, which counts in megabytes.
+  const end = data.search(/[^A-Za-z0-9+/]/);
+  return data.length % 4 === 0 && (end === -1 || ['=', '=='].includes(data.slice(end)));
 }
 
 /** Bytes that base64 stands for. */

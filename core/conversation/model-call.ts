@@ -78,6 +78,8 @@ export interface ReplyAnswer {
   fallback?: TakenFallback;
   /** The reply could be followed while it came. */
   streamed?: true;
+  /** When the first of it came, in milliseconds since the attempt began. */
+  firstToken?: number;
 }
 
 /** The agent is pinned, and its model calls have a task queue of their own: ask there. */

@@ -35,6 +35,7 @@ import type { TakenFallback } from './fallback.ts';
 import type { Prices } from './prices.ts';
 import type { TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
+import type { TurnTimes } from './timing.ts';
 import type { CacheCreation, ModelUsage, ServerToolUsage, Usage } from './usage.ts';
 
 // The shapes of what one run hands on to another: a session to its turns, a run to the next one. A plain
@@ -128,7 +129,16 @@ const CALL = object<CallRecord>({
   start: text(),
   end: text(),
   startedEarly: optional(oneOf(true)),
+  critical: optional(oneOf(true)),
   approval: optional(APPROVAL),
+});
+
+const TIMES = object<TurnTimes>({
+  model: time,
+  tools: time,
+  people: time,
+  calls: time,
+  width: count,
 });
 
 /** It becomes, or became, the id of a workflow. */
@@ -260,6 +270,7 @@ export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringM
   repairs: count,
   output: anything,
   costUSD: optional(amount),
+  times: optional(TIMES),
   models: optional(list(MODEL_USAGE)),
   refusalFallback: optional(FALLBACK),
 });

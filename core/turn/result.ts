@@ -9,6 +9,8 @@ import type { TakenFallback } from './fallback.ts';
 import type { Conversation, TurnState } from './state.ts';
 import { fallbackOfRefusal, withoutUnread } from './state.ts';
 import type { Stop, StopReason } from './stop-reason.ts';
+import type { TurnTiming } from './timing.ts';
+import { timingOf } from './timing.ts';
 import type { ModelUsage, Usage } from './usage.ts';
 
 /** What a turn ended with: the answer, the conversation, every call, and what it cost. */
@@ -47,6 +49,11 @@ export interface TurnResult<Output = unknown> {
    * `overloaded`, or its answer a `refusal`. Absent where that was the agent's own model.
    */
   fallback?: TakenFallback;
+  /**
+   * How long it took and what it waited for, and what it gained by running calls at the same time. The calls
+   * on its critical path are marked in `calls`, and every model request is on it.
+   */
+  timing: TurnTiming;
   /** In the order in which the model asked for them. */
   calls: CallRecord[];
   /** The turns whose messages were sent while this one ran, and which the model has read in it. */
@@ -75,15 +82,18 @@ export function sessionTurnResult(
   state: TurnState,
   pinned: PinnedAgent | undefined,
   stop: Stop,
+  elapsed: number,
 ): SessionTurnResult {
-  const { agent: name, ...progress } = sessionTurnProgress(agent, state, pinned);
+  const { agent: name, ...progress } = sessionTurnProgress(agent, state, pinned, elapsed);
   return { agent: name, ...stopOf(stop), ...progress };
 }
 
+/** @param elapsed how long the turn has lasted, in milliseconds */
 export function sessionTurnProgress(
   agent: string,
   given: TurnState,
   pinned: PinnedAgent | undefined,
+  elapsed: number,
 ): SessionTurnProgress {
   // A message that comes behind a system message, or together with one that the API refuses, would
   // make every later request a 400.
@@ -91,7 +101,7 @@ export function sessionTurnProgress(
   const { before, stored, container } = state;
   const fallback = fallbackOfRefusal(state);
   return {
-    ...turnSummary(agent, state),
+    ...turnSummary(agent, state, elapsed),
     end: {
       transcript: closed(references(state.transcript)),
       stored,
@@ -114,8 +124,12 @@ export function isSessionProgress(value: unknown): value is SessionTurnProgress 
 }
 
 /** All of a turn's result but its messages and why it ended. */
-function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messages'> {
-  const { text, output, rounds, usage, costUSD, models, fallback, calls, joined } = state;
+function turnSummary(
+  agent: string,
+  state: TurnState,
+  elapsed: number,
+): Omit<TurnProgress, 'messages'> {
+  const { text, output, rounds, usage, costUSD, models, fallback, times, calls, joined } = state;
   return {
     agent,
     text,
@@ -123,14 +137,20 @@ function turnSummary(agent: string, state: TurnState): Omit<TurnProgress, 'messa
     rounds,
     usage,
     ...defined({ costUSD, models, fallback }),
+    timing: timingOf(times, elapsed),
     calls,
     ...(joined.length === 0 ? {} : { joined }),
   };
 }
 
 /** What there is to tell of a turn that has not ended well, or not yet. */
-export function turnProgress(agent: string, state: TurnState, messages: Message[]): TurnProgress {
-  return { ...turnSummary(agent, state), messages: closeConversation(messages) };
+export function turnProgress(
+  agent: string,
+  state: TurnState,
+  messages: Message[],
+  elapsed: number,
+): TurnProgress {
+  return { ...turnSummary(agent, state, elapsed), messages: closeConversation(messages) };
 }
 
 function stopOf({ reason, details }: Stop): Pick<TurnResult, 'stopReason' | 'stopDetails'> {
@@ -142,7 +162,8 @@ export function turnResult(
   state: TurnState,
   messages: Message[],
   stop: Stop,
+  elapsed: number,
 ): TurnResult {
-  const { agent: name, ...progress } = turnProgress(agent, state, messages);
+  const { agent: name, ...progress } = turnProgress(agent, state, messages, elapsed);
   return { agent: name, ...stopOf(stop), ...progress };
 }

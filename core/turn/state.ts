@@ -31,6 +31,7 @@ import { repairMessage } from './reply-asks.ts';
 import type { SteeringMessage, SteeringStyle } from './steering.ts';
 import { asUserText, placeSteering } from './steering.ts';
 import type { StopReason } from './stop-reason.ts';
+import type { TurnTimes } from './timing.ts';
 import type { ModelUsage, Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
 
@@ -61,6 +62,8 @@ export interface TurnState {
   output?: unknown;
   /** What `usage` costs, where the agent has prices. */
   costUSD?: number;
+  /** What its time was spent on so far. Absent before the model was asked, and in turns of earlier versions. */
+  times?: TurnTimes;
   /** The same by the models that have replied; absent before the first reply. */
   models?: ModelUsage[];
   /** The model that is asked instead of the agent's. */

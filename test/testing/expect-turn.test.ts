@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CallRecord } from '../../core/calls/record.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
 import type { Message } from '../../core/conversation/messages.ts';
+import { timingOf } from '../../core/turn/timing.ts';
 import { NO_USAGE } from '../../core/turn/usage.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
 
@@ -53,6 +54,7 @@ const result: TurnResult = {
   messages: [hello, ...messages, { role: 'assistant', content: 'Refunded.' }],
   rounds: 4,
   usage: NO_USAGE,
+  timing: timingOf(undefined, 0),
   calls,
 };
 

@@ -85,7 +85,7 @@ describe('what the Temporal UI shows of a turn', () => {
       '- **pay** (to: ada) waits for a person',
       '- **scan** (year: 1999) waits to be completed from outside',
       '',
-      expect.stringMatching(/^Used: 1 round, 0 answered calls, [\d,]+ tokens in, \d+ out\.$/),
+      expect.stringMatching(/^Used: 1 round, 0 answered calls, [\d,]+ tokens in.*, \d+ out\.$/),
     ]);
     expect(await currentDetails(second)).toContain(
       '\n- **pay** waits for a person\n- **scan** waits',

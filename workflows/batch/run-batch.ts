@@ -22,6 +22,7 @@ import type { OpenCall } from '../../core/turn/current-details.ts';
 import { MOST_SHOWN, waitingForCalls } from '../../core/turn/current-details.ts';
 import type { TurnEvent } from '../../core/turn/log-lines.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
+import { criticalCalls } from '../../core/turn/timing.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
 import type { Approvals } from './approvals.ts';
 import type { AsyncCompletions } from './async-completions.ts';
@@ -78,6 +79,12 @@ class BatchRun {
   private stop: BatchStop | undefined;
   private contextBytes: number | undefined;
   private readonly since = Date.now();
+  /** The call that settled last. */
+  private last: number | undefined;
+  /** By call, the one whose end let it start, or settled it. */
+  private readonly startedAfter = new Map<number, number>();
+  /** The call because of whose end others start right now. */
+  private ended: number | undefined;
 
   constructor(
     batch: Batch,
@@ -214,9 +221,10 @@ class BatchRun {
 
   private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
+    this.startsNow(call.index);
     this.outside.completions.expect(call.use.id);
     runCall(this.batch, call, (end) => {
-      release();
+      this.afterEndOf(call.index, release);
       this.end(call, end);
     });
   }
@@ -261,6 +269,8 @@ class BatchRun {
     const call = this.calls[index];
     const settled = withApproval({ ...ended, ...call?.begun }, call?.approval);
     this.settled[index] = settled;
+    this.last = index;
+    this.startsNow(index);
     this.open -= 1;
     const { outcome } = settled;
     const { round, calls } = this.batch;
@@ -270,10 +280,26 @@ class BatchRun {
     this.outside.approvals.withdraw(callId, `it was answered as ${outcome.type}`);
     this.outside.completions.forget(callId, `it was answered as ${outcome.type}`);
     if (this.batch.policy.onToolFailure === 'cancelSiblings' && isFailure(outcome)) {
-      this.stopAll({ type: 'sibling failed', callId, tool, message: outcome.message });
+      const stop = { type: 'sibling failed', callId, tool, message: outcome.message } as const;
+      this.afterEndOf(index, () => this.stopAll(stop));
     }
-    this.order.release(index, (held) => this.advance(this.calls[held]));
+    this.afterEndOf(index, () => {
+      this.order.release(index, (held) => this.advance(this.calls[held]));
+    });
     if (this.open === 0) this.finish();
+  }
+
+  /** What `release` starts, it starts because the call has ended. */
+  private afterEndOf(index: number, release: () => void): void {
+    const outer = this.ended;
+    this.ended = index;
+    release();
+    this.ended = outer;
+  }
+
+  private startsNow(index: number): void {
+    if (this.ended === undefined || this.startedAfter.has(index)) return;
+    this.startedAfter.set(index, this.ended);
   }
 
   private isSettled({ index }: BatchCall): boolean {
@@ -303,6 +329,10 @@ class BatchRun {
 
   private finish(): void {
     this.scope.stopTimer();
+    for (const index of criticalCalls(this.last, (one) => this.startedAfter.get(one))) {
+      const settled = this.settled[index];
+      if (settled !== undefined) this.settled[index] = { ...settled, critical: true };
+    }
     this.resolve(this.settled);
   }
 

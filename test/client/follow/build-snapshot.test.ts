@@ -49,6 +49,7 @@ describe('a turn that has continued in a new run', () => {
     type: 'turnStarted',
     at: 5_000,
     agent: 'lookup',
+    taskQueue: 'plait',
     earlier: {
       rounds: 2,
       calls: [record],

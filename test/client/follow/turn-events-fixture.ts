@@ -20,7 +20,20 @@ export const NOT_REPEATABLE = limitsOf(false);
 /** What repeatable tools were scheduled with, before losses of workers were counted apart. */
 export const LOSSES_COUNT = { ...LIMITS, nonRetryableErrorTypes: ['PayloadsTooLarge'] };
 
-export const started: TurnEvent = { type: 'turnStarted', at: 1_000, agent: 'lookup' };
+export const started: TurnEvent = {
+  type: 'turnStarted',
+  at: 1_000,
+  agent: 'lookup',
+  taskQueue: 'plait',
+};
+
+/** What tools are tried again with. */
+export const RETRY = {
+  initialInterval: 1_000,
+  backoffCoefficient: 2,
+  maximumInterval: 10_000,
+  maximumAttempts: 3,
+};
 
 /** An activity: keyed by its own id, which is enough where no id comes twice. */
 export function scheduled(
@@ -28,7 +41,17 @@ export function scheduled(
   about: { at: number; type?: string; summary?: string; limits?: typeof LIMITS },
 ): TurnEvent {
   const { at, type = `get_${id}`, summary = 'round 1', limits = LIMITS } = about;
-  return { type: 'scheduled', at, key: id, id, activityType: type, summary, limits };
+  return {
+    type: 'scheduled',
+    at,
+    key: id,
+    id,
+    activityType: type,
+    summary,
+    taskQueue: 'plait',
+    limits,
+    retry: RETRY,
+  };
 }
 
 export function ended(id: string, at: number, ending: Ending): TurnEvent {

@@ -13,6 +13,7 @@ import {
 import type { Send, SendReceipt, SessionArgs } from '../../../core/session/protocol.ts';
 import { WHEN_BUSY } from '../../../core/session/protocol.ts';
 import { append, EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
+import { timingOf } from '../../../core/turn/timing.ts';
 import { NO_USAGE } from '../../../core/turn/usage.ts';
 
 const args: SessionArgs = { agent: 'tester' };
@@ -148,6 +149,7 @@ class Model {
       text: '',
       rounds,
       usage: NO_USAGE,
+      timing: timingOf(undefined, 0),
       calls: [],
       joined,
       end: { transcript, stored: [], before: 0 },

@@ -16,6 +16,7 @@ import {
 } from '../../../core/session/memory.ts';
 import type { Send, SessionArgs } from '../../../core/session/protocol.ts';
 import { EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
+import { timingOf } from '../../../core/turn/timing.ts';
 import type { SessionTurnResult } from '../../../core/turn/result.ts';
 
 const args: SessionArgs = { agent: 'tester' };
@@ -50,6 +51,7 @@ function ended(parts: Partial<SessionTurnResult> = {}): SessionTurnResult {
     text: 'gone',
     rounds: 1,
     usage,
+    timing: timingOf(undefined, 0),
     calls: [],
     end: {
       transcript: { segments: [], tail: conversation, tailBytes: 10 },

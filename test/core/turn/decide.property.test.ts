@@ -133,7 +133,7 @@ function play({ rounds, maxRounds, stored }: Plan, between?: (messages: Message[
         break;
       }
       case 'stop':
-        return turnResult('support', state, messagesOf(state, storage), next);
+        return turnResult('support', state, messagesOf(state, storage), next, 0);
       default:
         throw new Error(`Nothing here leads to '${next.type}'.`);
     }

@@ -133,10 +133,8 @@ describe('thousands of calls in one reply', () => {
           const calls = reply.content as ReturnType<typeof call>[];
           const settled = calls.map(() => settledAs(ofType, text));
           const state = commitResults(PAYLOAD, commitReply(beginning, reply), calls, settled);
-          const result = turnResult('a', state, state.transcript.tail, {
-            type: 'stop',
-            reason: 'cancelled',
-          });
+          const stop = { type: 'stop', reason: 'cancelled' } as const;
+          const result = turnResult('a', state, state.transcript.tail, stop, 0);
           // Two megabytes are refused by the server, and the turn would end without a word.
           expect(jsonBytes(result)).toBeLessThan(1_950_000);
         },

@@ -25,10 +25,9 @@ const answered = commitReply(begun, replyWith());
 
 describe('a turn hands on to its session', () => {
   test('why it ended, and where its messages lie', () => {
-    const result = sessionTurnResult('tester', answered, pinned, {
-      type: 'stop',
-      reason: 'end_turn',
-    });
+    const stop = { type: 'stop', reason: 'end_turn' } as const;
+    const result = sessionTurnResult('tester', answered, pinned, stop, 250);
+    expect(result.timing).toMatchObject({ wallTime: 250, shares: { temporal: 250 } });
     expect(result).toMatchObject({
       agent: 'tester',
       stopReason: 'end_turn',
@@ -41,12 +40,12 @@ describe('a turn hands on to its session', () => {
   });
 
   test('no agent that the session has pinned already', () => {
-    expect(sessionTurnProgress('tester', answered, undefined).end).not.toHaveProperty('agent');
+    expect(sessionTurnProgress('tester', answered, undefined, 0).end).not.toHaveProperty('agent');
   });
 
   test('a fallback for good after a refusal, and one that was overloaded only for itself', () => {
     const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
-    const handed = sessionTurnProgress('tester', refused, undefined);
+    const handed = sessionTurnProgress('tester', refused, undefined, 0);
     expect(handed).toMatchObject({
       fallback: { model: 'b', because: 'refusal' },
       end: { fallback: { model: 'b', because: 'refusal' } },
@@ -54,19 +53,21 @@ describe('a turn hands on to its session', () => {
     const next = beginTurn([], handed.end);
     expect(next.fallback).toEqual({ model: 'b', because: 'refusal' });
     const overloaded = commitFallback(begun, { model: 'c', because: 'overloaded' });
-    expect(sessionTurnProgress('tester', overloaded, undefined).end).not.toHaveProperty('fallback');
+    expect(sessionTurnProgress('tester', overloaded, undefined, 0).end).not.toHaveProperty(
+      'fallback',
+    );
   });
 
   test('the fallback of a refusal, although that one was overloaded later', () => {
     const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
     const overloaded = commitFallback(refused, { model: 'c', because: 'overloaded' });
     const again = commitFallback(overloaded, { model: 'd', because: 'overloaded' });
-    expect(sessionTurnProgress('tester', again, undefined)).toMatchObject({
+    expect(sessionTurnProgress('tester', again, undefined, 0)).toMatchObject({
       fallback: { model: 'd', because: 'overloaded' },
       end: { fallback: { model: 'b', because: 'refusal' } },
     });
     const refusedAgain = commitFallback(again, { model: 'e', because: 'refusal' });
-    expect(sessionTurnProgress('tester', refusedAgain, undefined).end.fallback).toEqual({
+    expect(sessionTurnProgress('tester', refusedAgain, undefined, 0).end.fallback).toEqual({
       model: 'e',
       because: 'refusal',
     });
@@ -75,8 +76,8 @@ describe('a turn hands on to its session', () => {
   test('the sandbox that its code runs in', () => {
     const container = { id: 'container_1', expires_at: '2026-11-22T12:00:00Z' };
     const next = beginTurn([], { ...begun, container });
-    expect(sessionTurnProgress('tester', next, undefined).end.container).toEqual(container);
-    expect(sessionTurnProgress('tester', begun, undefined).end).not.toHaveProperty('container');
+    expect(sessionTurnProgress('tester', next, undefined, 0).end.container).toEqual(container);
+    expect(sessionTurnProgress('tester', begun, undefined, 0).end).not.toHaveProperty('container');
   });
 
   test('a conversation in which a person may speak next', () => {
@@ -87,7 +88,7 @@ describe('a turn hands on to its session', () => {
         content: [{ type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }],
       },
     ];
-    const { transcript } = sessionTurnProgress('tester', beginTurn(open), undefined).end;
+    const { transcript } = sessionTurnProgress('tester', beginTurn(open), undefined, 0).end;
     expect(transcript).toMatchObject({ tail: open.slice(0, 1), tailBytes: jsonBytes(open[0]) });
   });
 
@@ -97,7 +98,7 @@ describe('a turn hands on to its session', () => {
       'after results',
       'system',
     );
-    const progress = sessionTurnProgress('tester', noted, undefined);
+    const progress = sessionTurnProgress('tester', noted, undefined, 0);
     expect(progress.joined).toBeUndefined();
     expect(progress.end.transcript.tail).toHaveLength(3);
   });

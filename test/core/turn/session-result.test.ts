@@ -34,7 +34,7 @@ const state = beginTurn([says('new')], {
 
 describe('what a session takes over from a turn', () => {
   test('are references to the conversation, and none of its sealed messages', () => {
-    const { end } = sessionTurnProgress('lookup', state, undefined);
+    const { end } = sessionTurnProgress('lookup', state, undefined, 0);
 
     expect(end).toEqual({
       transcript: {
@@ -48,15 +48,15 @@ describe('what a session takes over from a turn', () => {
   });
 
   test('is the agent where the turn has pinned it', () => {
-    expect(sessionTurnProgress('lookup', state, pinned).end.agent).toBe(pinned);
-    expect(sessionTurnProgress('lookup', state, undefined).end).not.toHaveProperty('agent');
+    expect(sessionTurnProgress('lookup', state, pinned, 0).end.agent).toBe(pinned);
+    expect(sessionTurnProgress('lookup', state, undefined, 0).end).not.toHaveProperty('agent');
   });
 
   test('names the turns whose messages it has taken in', () => {
     const heard = addSteering(state, { turnId: 'turn-2', input: 'and quickly' });
     const joined = commitSteering(heard, 'after end_turn');
     const answered = commitReply(joined, replyWith());
-    expect(sessionTurnProgress('lookup', answered, undefined).joined).toEqual(['turn-2']);
+    expect(sessionTurnProgress('lookup', answered, undefined, 0).joined).toEqual(['turn-2']);
     expect(commitSteering(state, 'after end_turn')).toBe(state);
   });
 
@@ -66,7 +66,7 @@ describe('what a session takes over from a turn', () => {
       content: [{ type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }],
     };
     const paused = { ...state, transcript: append(state.transcript, open) };
-    const { transcript } = sessionTurnProgress('lookup', paused, undefined).end;
+    const { transcript } = sessionTurnProgress('lookup', paused, undefined, 0).end;
 
     expect(transcript.tail).toEqual([says('third'), says('new')]);
     expect(transcript.tailBytes).toBe(jsonBytes(says('third')) + jsonBytes(says('new')));
@@ -74,11 +74,9 @@ describe('what a session takes over from a turn', () => {
 });
 
 test('the result of a turn of a session says why it ended, and holds no messages', () => {
-  const result = sessionTurnResult('lookup', state, pinned, {
-    type: 'stop',
-    reason: 'max_rounds',
-    details: 'The limit of 3 rounds is reached.',
-  });
+  const details = 'The limit of 3 rounds is reached.';
+  const stop = { type: 'stop', reason: 'max_rounds', details } as const;
+  const result = sessionTurnResult('lookup', state, pinned, stop, 0);
 
   expect(result).toMatchObject({
     agent: 'lookup',
@@ -92,7 +90,7 @@ test('the result of a turn of a session says why it ended, and holds no messages
 });
 
 test('what a failed turn says is told from what anything else does', () => {
-  expect(isSessionProgress(sessionTurnProgress('lookup', state, undefined))).toBe(true);
+  expect(isSessionProgress(sessionTurnProgress('lookup', state, undefined, 0))).toBe(true);
   expect(
     [undefined, 'text', {}, { end: 3 }, { end: {} }, { messages: [] }].map(isSessionProgress),
   ).toEqual([false, false, false, false, false, false]);

@@ -23,6 +23,7 @@ import {
 import type { Room } from '../../../core/turn/payload-room.ts';
 import { hasOutgrown } from '../../../core/turn/payload-room.ts';
 import { turnProgress, turnResult } from '../../../core/turn/result.ts';
+import { timingOf } from '../../../core/turn/timing.ts';
 import { addUsage, NO_USAGE } from '../../../core/turn/usage.ts';
 import { call, replyWith } from '../arbitraries.ts';
 
@@ -220,10 +221,11 @@ describe('a conversation without a storage', () => {
 describe('what is told of a turn', () => {
   const state = commitReply(beginTurn(HELLO), replyWith());
   const messages = state.transcript.tail;
-  const progress = { agent: 'support', text: 'Hello', messages, rounds: 1, calls: [] };
+  const timing = timingOf(undefined, 250);
+  const progress = { agent: 'support', text: 'Hello', messages, rounds: 1, timing, calls: [] };
 
   test('is its progress while it has not ended', () => {
-    expect(turnProgress('support', state, messages)).toEqual({
+    expect(turnProgress('support', state, messages, 250)).toEqual({
       ...progress,
       usage: addUsage(NO_USAGE, replyWith().usage),
     });
@@ -232,7 +234,7 @@ describe('what is told of a turn', () => {
   test('is its result with the stop reason and what belongs to it', () => {
     const stop = { type: 'stop', reason: 'stop_sequence', details: 'END' } as const;
 
-    expect(turnResult('support', state, messages, stop)).toEqual({
+    expect(turnResult('support', state, messages, stop, 250)).toEqual({
       ...progress,
       stopReason: 'stop_sequence',
       stopDetails: 'END',
@@ -241,11 +243,8 @@ describe('what is told of a turn', () => {
   });
 
   test.for([undefined, null])('has no details where they are %s', (details) => {
-    const result = turnResult('support', state, messages, {
-      type: 'stop',
-      reason: 'end_turn',
-      details,
-    });
+    const stop = { type: 'stop', reason: 'end_turn', details } as const;
+    const result = turnResult('support', state, messages, stop, 250);
 
     expect(result).not.toHaveProperty('stopDetails');
   });
@@ -287,7 +286,7 @@ describe('a refusal after which another model is asked', () => {
   test('leaves the turn with the other model', () => {
     const fallback = { model: 'b', because: 'refusal' } as const;
     expect(commitFallback(state, undefined)).toBe(state);
-    expect(turnProgress('support', commitFallback(state, fallback), HELLO)).toMatchObject({
+    expect(turnProgress('support', commitFallback(state, fallback), HELLO, 0)).toMatchObject({
       fallback,
       rounds: 0,
     });
@@ -327,7 +326,7 @@ describe('an answer', () => {
   test('that matches its schema is kept until the next reply', () => {
     const kept = commitOutput(replied, { type: 'valid' });
 
-    expect(turnProgress('support', kept, HELLO).output).toEqual({ stars: 3 });
+    expect(turnProgress('support', kept, HELLO, 0).output).toEqual({ stars: 3 });
     expect(commitOutput(kept, undefined)).not.toHaveProperty('output');
     expect(commitOutput(kept, { type: 'invalid', problem: 'no' })).not.toHaveProperty('output');
   });
@@ -355,7 +354,7 @@ describe('an answer', () => {
   test('has a price where the agent has prices', () => {
     const priced = commitCost(replied, answer, { input: 4, output: 20 });
 
-    expect(turnProgress('support', priced, HELLO).costUSD).toBe(0.00014);
+    expect(turnProgress('support', priced, HELLO, 0).costUSD).toBe(0.00014);
     expect(commitCost(replied, answer, undefined).costUSD).toBeUndefined();
     const again = commitCost(priced, answer, { input: 8, output: 40 });
     expect(again.costUSD).toBe(0.00042);
@@ -371,6 +370,6 @@ describe('an answer', () => {
       { model, replies: 2, usage: addUsage(usage, usage), costUSD: 0.00014 },
       { model: 'claude-fable-5-1', replies: 1, usage },
     ]);
-    expect(turnProgress('support', once, HELLO).models).toHaveLength(1);
+    expect(turnProgress('support', once, HELLO, 0).models).toHaveLength(1);
   });
 });

@@ -1,0 +1,45 @@
+import { printable } from '../text.ts';
+
+/** A piece of a page that is safe to put into it. */
+export class Html {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Piece = string | number | Html | readonly Html[];
+
+/**
+ * A piece of a page. What is put into it is escaped, unless it is a piece itself: the words of a model, a tool
+ * or a person can be anything, and stay words, within attributes too.
+ */
+export function html(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
+  const parts = texts.map((text, i) => (i === 0 ? text : pieceText(pieces[i - 1] ?? '') + text));
+  return new Html(parts.join(''));
+}
+
+function pieceText(piece: Piece): string {
+  if (piece instanceof Html) return piece.text;
+  if (typeof piece === 'object') return piece.map(({ text }) => text).join('');
+  return escaped(String(piece));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Hidden characters are written as their numbers, as in a terminal: they could turn a line around. */
+function escaped(text: string): string {
+  return printable(text).replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+}
+
+/** A text of ours that is put into a page as it is. */
+export function raw(text: string): Html {
+  return new Html(text);
+}

@@ -1,0 +1,394 @@
+import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
+import { planOrder } from '../../core/calls/order.ts';
+import { readToolReturn } from '../../core/calls/tool-call.ts';
+import { toolCalls } from '../../core/conversation/toolsets.ts';
+import { defined, isRecord } from '../../core/json.ts';
+import type { TurnTiming, TurnTimes } from '../../core/turn/timing.ts';
+import { addBatchTime, addModelTime, criticalCalls, timingOf } from '../../core/turn/timing.ts';
+import { answerOf, turnSnapshot } from './build-snapshot.ts';
+import type { PendingActivity } from './description.ts';
+import type { Ending, RetryLimits, ScheduledLimits, TurnEvent } from './events.ts';
+import type { ActivitySnapshot, CallSnapshot, RoundSnapshot } from './snapshot.ts';
+import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
+import { activitySegments, earlySegments, wait, withFirstToken } from './segments.ts';
+import type { OpenActivity, Row, Segment, Waterfall } from './waterfall.ts';
+import { allRows, isWork, WAITS } from './waterfall.ts';
+
+/** What the server says of a turn at one moment. */
+export interface TurnRecord {
+  turnId: string;
+  events: readonly TurnEvent[];
+  /** Its open activities. */
+  pending: readonly PendingActivity[];
+  /** Milliseconds since the epoch. */
+  now: number;
+}
+
+/** One activity in history. */
+interface Mark {
+  scheduledAt: number;
+  taskQueue: string;
+  limits: ScheduledLimits;
+  retry: RetryLimits;
+  startedAt?: number;
+  attempt?: number;
+  lastFailure?: string;
+  endedAt?: number;
+  ending?: Ending;
+}
+
+/** When a reply was committed, and what it asks for. */
+interface Replied {
+  at: number;
+  prepared: readonly (PreparedCall | MissingCall)[];
+  /** In the order of `prepared`. */
+  callIds: readonly string[];
+  firstToken?: number;
+}
+
+/** What the rows are made from. */
+interface Source {
+  /** By the activity's id: more than one where it was scheduled again. */
+  marks: ReadonlyMap<string, readonly Mark[]>;
+  pending: ReadonlyMap<string, PendingActivity>;
+  /** When what is open ends: now, or with the turn. */
+  until: number;
+  isRunning: boolean;
+}
+
+/** A shorter pause before a call was scheduled is what a workflow task takes. */
+const LEAST_WAIT_MS = 100;
+
+/** The turn on one time axis. Pure: the same record makes the same waterfall, during the turn and years later. */
+export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Waterfall {
+  const { rounds, ...about } = turnSnapshot(turnId, events, pending);
+  const { agent, status, stopReason, message, start = now, end = now } = about;
+  const source: Source = {
+    marks: marksIn(events),
+    pending: new Map(pending.map((activity) => [activity.id, activity])),
+    until: end,
+    isRunning: status === 'running',
+  };
+  const rows = rounds.map((round) => modelRow(round, source));
+  const { timing, stopDetails } = reportIn(events);
+  const begun = events.find((event) => event.type === 'turnStarted');
+  return {
+    turnId,
+    agent,
+    ...defined({ asked: begun?.asked }),
+    status,
+    ...defined({ stopReason, message }),
+    ...(typeof stopDetails === 'string' ? { stopDetails } : {}),
+    taskQueue: begun?.taskQueue ?? '',
+    start,
+    end,
+    rows,
+    timing: isTiming(timing) ? timing : timingOf(timesOf(rows, end), Math.max(0, end - start)),
+    waits: waitsOf(rows),
+  };
+}
+
+function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
+  const marks = new Map<string, Mark[]>();
+  const byKey = new Map<string, Mark>();
+  for (const event of events) {
+    switch (event.type) {
+      case 'scheduled': {
+        const { at: scheduledAt, taskQueue, limits, retry } = event;
+        const mark: Mark = { scheduledAt, taskQueue, limits, retry };
+        byKey.set(event.key, mark);
+        marks.set(event.id, [...(marks.get(event.id) ?? []), mark]);
+        break;
+      }
+      case 'started': {
+        const { at: startedAt, attempt, lastFailure } = event;
+        const mark = byKey.get(event.key);
+        if (mark) Object.assign(mark, { startedAt, attempt, ...defined({ lastFailure }) });
+        break;
+      }
+      case 'ended': {
+        const mark = byKey.get(event.key);
+        if (mark) Object.assign(mark, { endedAt: event.at, ending: event.ending });
+        break;
+      }
+      default:
+    }
+  }
+  return marks;
+}
+
+function modelRow({ round, model, calls }: RoundSnapshot, source: Source): Row {
+  const id = `model.${round}`;
+  const marks = source.marks.get(id) ?? [];
+  const replied = repliedIn(marks);
+  const segments = withFirstToken(
+    marks.flatMap((mark, i) => markSegments(id, mark, i === marks.length - 1, source)),
+    replied?.firstToken,
+  );
+  return {
+    type: 'model',
+    ...rowOf(id, round, model, segments, source),
+    name: 'model',
+    summary: `round ${round}`,
+    critical: true,
+    children: callRows(round, calls, replied, source),
+  };
+}
+
+function repliedIn(marks: readonly Mark[]): Replied | undefined {
+  const last = marks.at(-1);
+  if (last?.ending === undefined || last.endedAt === undefined) return undefined;
+  const answer = answerOf(last.ending);
+  if (answer?.type !== 'reply') return { at: last.endedAt, prepared: [], callIds: [] };
+  const { reply, prepared, firstToken } = answer;
+  const callIds = toolCalls(reply.content).map(({ id }) => id);
+  return { at: last.endedAt, prepared, callIds, ...defined({ firstToken }) };
+}
+
+/** What a model request and a call have in common. */
+function rowOf(
+  id: string,
+  round: number,
+  { state, attempt, message }: ActivitySnapshot,
+  segments: Segment[],
+  source: Source,
+): Pick<
+  Row,
+  'id' | 'round' | 'state' | 'attempts' | 'segments' | 'message' | 'lastFailure' | 'open'
+> {
+  const last = source.marks.get(id)?.at(-1);
+  const open = last === undefined || isSettled(state) ? undefined : openActivity(id, last, source);
+  const lastFailure = last?.lastFailure;
+  return {
+    id,
+    round,
+    state,
+    attempts: attempt,
+    segments,
+    ...defined({ message, lastFailure, open }),
+  };
+}
+
+function openActivity(id: string, mark: Mark, { pending }: Source): OpenActivity {
+  const { taskQueue, retry, limits } = mark;
+  const { nextAttemptAt, worker } = pending.get(id) ?? {};
+  const { maximumAttempts } = retry;
+  const { startToCloseTimeout } = limits;
+  return { taskQueue, maximumAttempts, startToCloseTimeout, ...defined({ nextAttemptAt, worker }) };
+}
+
+function markSegments(id: string, mark: Mark, isLast: boolean, source: Source): Segment[] {
+  const { pending, until, isRunning } = source;
+  const { endedAt = isRunning ? undefined : until } = mark;
+  const open = isLast ? pending.get(id) : undefined;
+  const segments = activitySegments({ ...mark, ...defined({ endedAt }) }, open, until);
+  const last = segments.at(-1);
+  if (last?.type === 'attempt' && hasFailed(mark.ending)) last.failed = true;
+  return segments;
+}
+
+function hasFailed(ending: Ending | undefined): boolean {
+  return ending?.type === 'failed' || ending?.type === 'timedOut';
+}
+
+/** The calls of one reply, in the model's order. */
+function callRows(
+  round: number,
+  calls: readonly CallSnapshot[],
+  replied: Replied | undefined,
+  source: Source,
+): Row[] {
+  const preparedOf = (id: string) => replied?.prepared[replied.callIds.indexOf(id)];
+  const plan = planOrder(calls.map(({ id }) => accessOf(preparedOf(id))));
+  // All calls that nothing holds are scheduled at once.
+  const begunAt = Math.min(
+    ...calls.flatMap(({ id }) => source.marks.get(id)?.[0]?.scheduledAt ?? []),
+  );
+  const rows: Row[] = [];
+  // A call waits for earlier ones, so those have their rows already. After an edit it may be otherwise.
+  for (const [i, call] of calls.entries()) {
+    const conflicting = (plan[i] ?? []).flatMap((other) => rows[other] ?? []);
+    const isAsked = asksPerson(call, preparedOf(call.id));
+    const segments = callSegments(call, { replied, conflicting, isAsked, begunAt }, source);
+    const { name, summary, approval } = call;
+    rows.push({
+      type: 'call',
+      ...rowOf(call.id, round, call, segments, source),
+      name,
+      summary,
+      ...defined({ approval }),
+      children: [],
+    });
+  }
+  return markCritical(rows, calls, plan);
+}
+
+function accessOf(prepared: PreparedCall | MissingCall | undefined) {
+  return prepared?.type === 'ready' || prepared?.type === 'invalid' ? prepared.access : undefined;
+}
+
+function asksPerson(call: CallSnapshot, prepared: PreparedCall | MissingCall | undefined): boolean {
+  return (
+    call.approval !== undefined ||
+    call.message === WAITS_FOR_APPROVAL ||
+    (prepared?.type === 'ready' && prepared.approval === true)
+  );
+}
+
+interface Beginning {
+  replied: Replied | undefined;
+  /** The earlier calls that it had to wait for. */
+  conflicting: readonly Row[];
+  isAsked: boolean;
+  /** When the first call of the reply was scheduled: a worker has seen the reply then. */
+  begunAt: number;
+}
+
+function callSegments(call: CallSnapshot, beginning: Beginning, source: Source): Segment[] {
+  const marks = source.marks.get(call.id) ?? [];
+  const { replied } = beginning;
+  if (marks.length === 0 && replied === undefined) return knownSegments(call);
+  const work = marks.flatMap((mark, i) => [
+    ...markSegments(call.id, mark, i === marks.length - 1, source),
+    ...outsideSegments(call, mark, source),
+  ]);
+  if (call.startedEarly === true && call.start !== undefined && replied !== undefined) {
+    return earlySegments(call.start, call.end ?? source.until, replied.at);
+  }
+  return [...waitingSegments(call, beginning, marks[0]?.scheduledAt, source), ...work];
+}
+
+/** Of a run whose history is gone, a later one knows how the calls ended. */
+function knownSegments({ start, end, attempt }: CallSnapshot): Segment[] {
+  if (start === undefined || end === undefined || end <= start) return [];
+  return [{ type: 'attempt', start, end, ...(attempt > 0 ? { attempt } : {}) }];
+}
+
+/** Between the reply and the scheduling of the call. */
+function waitingSegments(
+  call: CallSnapshot,
+  { replied, conflicting, isAsked, begunAt }: Beginning,
+  scheduledAt: number | undefined,
+  { until }: Source,
+): Segment[] {
+  if (replied === undefined) return [];
+  const end = scheduledAt ?? call.end ?? until;
+  const segments: Segment[] = [];
+  let at = replied.at;
+  const add = (type: Segment['type'], to: number): void => {
+    if (to <= at) return;
+    segments.push(wait(type, at, to));
+    at = to;
+  };
+  if (isAsked) {
+    const decided = call.approval === undefined ? end : Date.parse(call.approval.at);
+    add('approval', Math.min(decided, end));
+  }
+  if (conflicting.length > 0) {
+    const released = Math.max(...conflicting.map(({ segments: s }) => s.at(-1)?.end ?? 0));
+    add('conflict', Math.min(released, end));
+  }
+  const neverRan = scheduledAt === undefined && isSettled(call.state);
+  if (neverRan) return segments;
+  const seen = Math.min(begunAt, end);
+  if (seen - at > LEAST_WAIT_MS) add('queue', seen);
+  if (end - Math.max(at, seen) > LEAST_WAIT_MS) add('limit', end);
+  return segments;
+}
+
+/** From when the tool returned `ctx.later()`. */
+function outsideSegments(call: CallSnapshot, { ending, endedAt }: Mark, source: Source): Segment[] {
+  const result = ending?.type === 'completed' ? ending.result : undefined;
+  if (endedAt === undefined || readToolReturn(result)?.type !== 'later') return [];
+  const completed = source.marks.get(`result.${call.id}`)?.[0];
+  const end = completed?.scheduledAt ?? call.end ?? source.until;
+  return end > endedAt ? [wait('outside', endedAt, end)] : [];
+}
+
+/** Marks the calls that the turn has waited for, or waits for now. */
+function markCritical(
+  rows: Row[],
+  calls: readonly CallSnapshot[],
+  plan: readonly (readonly number[])[],
+): Row[] {
+  const known = calls.some(({ critical }) => critical === true);
+  const isOpen = calls.some(({ state }) => !isSettled(state));
+  const critical = new Set(
+    known || isOpen
+      ? [...rows.keys()].filter((i) => {
+          const call = calls[i];
+          return known ? call?.critical === true : call !== undefined && !isSettled(call.state);
+        })
+      : criticalCalls(latest(rows, [...rows.keys()]), (i) => startedAfter(rows, plan, i)),
+  );
+  return rows.map((row, i) => (critical.has(i) ? { ...row, critical: true } : row));
+}
+
+/** The call whose end let this one start, where it had to wait for one. */
+function startedAfter(
+  rows: readonly Row[],
+  plan: readonly (readonly number[])[],
+  index: number,
+): number | undefined {
+  const waits = rows[index]?.segments.find(({ type }) => type === 'conflict' || type === 'limit');
+  if (waits === undefined) return undefined;
+  const before = [...rows.keys()].filter((i) => i !== index && endOf(rows[i]) <= waits.end);
+  return latest(rows, waits.type === 'conflict' ? (plan[index] ?? []) : before);
+}
+
+function latest(rows: readonly Row[], among: readonly number[]): number | undefined {
+  return among.toSorted((a, b) => endOf(rows[b]) - endOf(rows[a]))[0];
+}
+
+function endOf(row: Row | undefined): number {
+  return row?.segments.at(-1)?.end ?? Number.NEGATIVE_INFINITY;
+}
+
+/** The turn's own result, or its progress where it failed; nothing where that cannot be read here. */
+function reportIn(events: readonly TurnEvent[]): Record<string, unknown> {
+  const ending = events.find((event) => event.type === 'turnClosed')?.ending;
+  const progress = ending?.type === 'failed' ? ending.details?.[0] : undefined;
+  const report = ending?.type === 'completed' ? ending.result : progress;
+  return isRecord(report) ? report : {};
+}
+
+/** A turn of an earlier version has none. */
+function isTiming(timing: unknown): timing is TurnTiming {
+  return isRecord(timing) && isRecord(timing['shares']);
+}
+
+function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
+  let times: TurnTimes | undefined;
+  for (const [i, { segments, children }] of rows.entries()) {
+    const asked = spanOf(segments);
+    if (asked === undefined) continue;
+    times = addModelTime(times, asked);
+    const next = rows[i + 1]?.segments[0]?.start ?? end;
+    const calls = children.map((row) => {
+      const work = spanOf(row.segments.filter(({ type }) => isWork(type) || type === 'backoff'));
+      const approval = row.segments.find(({ type }) => type === 'approval');
+      const isEarly = row.segments.some(({ type }) => type === 'early');
+      return {
+        ...(work ?? { start: asked.end, end: asked.end }),
+        ...(isEarly ? { startedEarly: true as const } : {}),
+        ...defined({ waitedUntil: approval?.end }),
+      };
+    });
+    if (calls.length > 0) times = addBatchTime(times, calls, { start: asked.end, end: next });
+  }
+  return times;
+}
+
+function spanOf(segments: readonly Segment[]): { start: number; end: number } | undefined {
+  const [first, last] = [segments[0], segments.at(-1)];
+  return first && last ? { start: first.start, end: last.end } : undefined;
+}
+
+function waitsOf(rows: readonly Row[]): Waterfall['waits'] {
+  const segments = allRows(rows).flatMap((row) => row.segments);
+  const sum = (wanted: Segment['type']) =>
+    segments
+      .filter(({ type }) => type === wanted)
+      .reduce((total, { start, end }) => total + end - start, 0);
+  return Object.fromEntries(WAITS.map((type) => [type, sum(type)])) as Waterfall['waits'];
+}

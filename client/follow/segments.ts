@@ -1,0 +1,148 @@
+import { defined } from '../../core/json.ts';
+import type { PendingActivity } from './description.ts';
+import type { RetryLimits } from './events.ts';
+import type { Segment } from './waterfall.ts';
+
+/** What history says of one activity; milliseconds since the epoch. */
+export interface ActivityTimes {
+  scheduledAt: number;
+  /** When its last attempt began, once that has ended. */
+  startedAt?: number;
+  /** The number of that attempt. */
+  attempt?: number;
+  endedAt?: number;
+  retry: RetryLimits;
+}
+
+/**
+ * What an activity was doing from when it was scheduled until it ended, or until `now`. The server keeps the
+ * beginning of the last attempt only: the ones before it are placed by the retry policy, between what is known.
+ */
+export function activitySegments(
+  times: ActivityTimes,
+  pending: PendingActivity | undefined,
+  now: number,
+): Segment[] {
+  const { scheduledAt, startedAt, attempt = 1, endedAt, retry } = times;
+  if (endedAt !== undefined) {
+    // No worker took it.
+    if (startedAt === undefined) return spans([wait('queue', scheduledAt, endedAt)]);
+    return spans([
+      ...earlierSegments(scheduledAt, startedAt, attempt, retry),
+      { type: 'attempt', start: startedAt, end: endedAt, attempt },
+    ]);
+  }
+  return spans(openSegments(scheduledAt, retry, pending, now));
+}
+
+function openSegments(
+  scheduledAt: number,
+  retry: RetryLimits,
+  pending: PendingActivity | undefined,
+  now: number,
+): Segment[] {
+  if (pending === undefined) return [wait('queue', scheduledAt, now)];
+  const { attempt, state, startedAt, lastEndedAt, nextAttemptAt } = pending;
+  const runs = state === 'running' || state === 'cancelling';
+  if (runs && startedAt !== undefined) {
+    return [
+      ...earlierSegments(scheduledAt, startedAt, attempt, retry),
+      { type: 'attempt', start: startedAt, end: now, attempt },
+    ];
+  }
+  if (attempt < 2) return [wait('queue', scheduledAt, now)];
+  const pause = backoffAfter(attempt - 1, retry);
+  const failedAt = lastEndedAt ?? (nextAttemptAt === undefined ? now : nextAttemptAt - pause);
+  const ended = Math.min(now, Math.max(scheduledAt, failedAt));
+  const due = Math.max(ended, Math.min(now, nextAttemptAt ?? now));
+  return [
+    ...failedAttempts(scheduledAt, ended, attempt - 1, pausesAfter(attempt - 2, retry)),
+    wait('backoff', ended, due),
+    wait('queue', due, now),
+  ];
+}
+
+/** What there was before attempt number `attempt`, which began at `until`. */
+function earlierSegments(
+  from: number,
+  until: number,
+  attempt: number,
+  retry: RetryLimits,
+): Segment[] {
+  if (attempt < 2) return [wait('queue', from, until)];
+  return failedAttempts(from, until, attempt - 1, pausesAfter(attempt - 1, retry));
+}
+
+/** So many attempts that failed, with the pauses behind them: behind the last one there may be none. */
+function failedAttempts(
+  from: number,
+  until: number,
+  count: number,
+  pauses: readonly number[],
+): Segment[] {
+  const room = Math.max(0, until - from);
+  const planned = pauses.reduce((sum, pause) => sum + pause, 0);
+  // Where the attempts said when to be tried again, the policy says too much.
+  const scale = planned > room ? room / planned : 1;
+  const each = (room - planned * scale) / count;
+  // Between two moments that are known, nothing is estimated.
+  const estimated = count === 1 && pauses.length === 0 ? {} : { estimated: true as const };
+  let at = from;
+  return Array.from({ length: count }, (_, i) => {
+    const start = at;
+    const end = start + each;
+    at = end + (pauses[i] ?? 0) * scale;
+    return [
+      { type: 'attempt' as const, start, end, attempt: i + 1, failed: true as const, ...estimated },
+      { type: 'backoff' as const, start: end, end: at, ...estimated },
+    ];
+  }).flat();
+}
+
+function pausesAfter(attempts: number, retry: RetryLimits): number[] {
+  return Array.from({ length: attempts }, (_, i) => backoffAfter(i + 1, retry));
+}
+
+/** The pause after an attempt, in milliseconds, by the retry policy. */
+function backoffAfter(attempt: number, retry: RetryLimits): number {
+  const { initialInterval, backoffCoefficient, maximumInterval } = retry;
+  const interval = initialInterval * backoffCoefficient ** (attempt - 1);
+  return maximumInterval > 0 ? Math.min(interval, maximumInterval) : interval;
+}
+
+export function wait(type: Segment['type'], start: number, end: number): Segment {
+  return { type, start, end };
+}
+
+/** Without those that have no length; one that runs now has not, and stays. Whole milliseconds. */
+function spans(segments: readonly Segment[]): Segment[] {
+  return segments.flatMap(({ start, end, ...rest }) => {
+    const [from, to] = [Math.round(start), Math.round(end)];
+    return to > from || rest.type === 'attempt' ? [{ ...rest, start: from, end: to }] : [];
+  });
+}
+
+/** Of a call whose tool began while its reply still came, until `repliedAt`. Its activity joined it later. */
+export function earlySegments(start: number, end: number, repliedAt: number): Segment[] {
+  const early = Math.min(Math.max(start, repliedAt), end);
+  return [
+    { type: 'early' as const, start, end: early, attempt: 1 },
+    { type: 'attempt' as const, start: early, end, attempt: 1 },
+  ].filter((segment) => segment.end > segment.start);
+}
+
+/** With its last attempt divided at the first token of the reply. */
+export function withFirstToken(
+  segments: readonly Segment[],
+  firstToken: number | undefined,
+): Segment[] {
+  const last = segments.at(-1);
+  if (last?.type !== 'attempt' || firstToken === undefined) return [...segments];
+  const at = Math.min(last.end, last.start + firstToken);
+  const { attempt } = last;
+  return [
+    ...segments.slice(0, -1),
+    { ...last, end: at },
+    { type: 'reply', start: at, end: last.end, ...defined({ attempt }) },
+  ];
+}

@@ -1,0 +1,125 @@
+import type { TurnTiming } from '../../core/turn/timing.ts';
+import type { StopReason } from '../../core/turn/stop-reason.ts';
+import type { CallApproval, TurnStatus } from './events.ts';
+import type { ActivityState } from './snapshot.ts';
+
+/** What a row was doing. Times are in milliseconds since the epoch, by the server's clock. */
+export interface Segment {
+  type: SegmentType;
+  start: number;
+  /** Of a segment that goes on, the moment at which the turn was looked at. */
+  end: number;
+  /** Of an attempt, its number, from 1. */
+  attempt?: number;
+  /** The attempt failed, and there was another or may be one. */
+  failed?: true;
+  /** The server does not keep when it was: it is placed by what is known of the attempts around it. */
+  estimated?: true;
+}
+
+/**
+ * - `approval`: a person had to decide
+ * - `conflict`: earlier calls that touch the same thing came first
+ * - `limit`: the limits on calls that run at once left no room
+ * - `queue`: it was scheduled, and no worker had taken it
+ * - `backoff`: an attempt had failed, and the next one was not due
+ * - `outside`: somebody else had to complete it
+ * - `early`: its tool ran while the reply that asks for it was still coming
+ * - `attempt`: an attempt ran; of a model request, before the first token
+ * - `reply`: the model's reply came
+ */
+export type SegmentType = Wait | 'early' | 'attempt' | 'reply';
+
+export type Wait = 'approval' | 'conflict' | 'limit' | 'queue' | 'backoff' | 'outside';
+
+export const WAITS: readonly Wait[] = [
+  'approval',
+  'conflict',
+  'limit',
+  'queue',
+  'backoff',
+  'outside',
+];
+
+/** A model request, or a call, on the time axis of its turn. */
+export interface Row {
+  type: 'model' | 'call';
+  /** Of a call, its `tool_use` id. */
+  id: string;
+  round: number;
+  name: string;
+  /** The short arguments. */
+  summary: string;
+  state: ActivityState;
+  /** Attempts so far. */
+  attempts: number;
+  /** In their order, one behind the other. */
+  segments: Segment[];
+  /** Why it did not succeed, why its last attempt failed, or what it waits for. */
+  message?: string;
+  /** Why the attempt before the last one failed. */
+  lastFailure?: string;
+  /** What was decided about it, where a person was asked. */
+  approval?: CallApproval;
+  /** The turn has waited for it, or waits for it now. */
+  critical?: true;
+  /** Of one that has not ended. */
+  open?: OpenActivity;
+  /** Of a model request, the calls of its reply; of a call that is a turn of its own, the rows of that. */
+  children: Row[];
+}
+
+/** What is known of an activity that has not ended. */
+export interface OpenActivity {
+  taskQueue: string;
+  /** Most attempts; 0 where there is no limit. */
+  maximumAttempts: number;
+  /** How long one attempt may take, in milliseconds; 0 where there is no limit. */
+  startToCloseTimeout: number;
+  /** When the next attempt is due; milliseconds since the epoch. */
+  nextAttemptAt?: number;
+  /** The identity of the worker that has it, or had it last. */
+  worker?: string;
+}
+
+/** A turn on one time axis. JSON. */
+export interface Waterfall {
+  turnId: string;
+  /** `undefined` where the turn's arguments cannot be read here. */
+  agent: string | undefined;
+  /** The first words of what it was asked. */
+  asked?: string;
+  status: TurnStatus;
+  stopReason?: StopReason;
+  /** More about the stop reason, where that is a text. */
+  stopDetails?: string;
+  /** Why the turn failed or was terminated. */
+  message?: string;
+  /** The task queue of its workflow. */
+  taskQueue: string;
+  /** Milliseconds since the epoch. */
+  start: number;
+  /** When it ended, or was looked at; milliseconds since the epoch. */
+  end: number;
+  /** One for each model request, with the calls of its reply below it. */
+  rows: Row[];
+  timing: TurnTiming;
+  /** How long its rows waited, in milliseconds: a sum over all rows, also over those that waited together. */
+  waits: Record<Wait, number>;
+}
+
+/** All rows, each before its children. */
+export function allRows(rows: readonly Row[]): Row[] {
+  return rows.flatMap((row) => [row, ...allRows(row.children)]);
+}
+
+/** From the beginning of its first attempt on, or of its waiting where there was none; in milliseconds. */
+export function tookOf({ segments }: Row): number | undefined {
+  const first = segments.find(({ type }) => isWork(type)) ?? segments[0];
+  const last = segments.at(-1);
+  return first === undefined || last === undefined ? undefined : last.end - first.start;
+}
+
+export function isWork(type: SegmentType): type is Exclude<SegmentType, Wait> {
+  return type === 'attempt' || type === 'early' || type === 'reply';
+}

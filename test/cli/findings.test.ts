@@ -1,0 +1,236 @@
+import { describe, expect, it } from 'vitest';
+import type { TurnFacts } from '../../cli/show/facts.ts';
+import { findingsOf } from '../../cli/show/findings.ts';
+import type { OpenActivity } from '../../client/follow/waterfall.ts';
+import { facts, model, row, segment } from './show-fixture.ts';
+
+const open: OpenActivity = {
+  taskQueue: 'gpu',
+  maximumAttempts: 5,
+  startToCloseTimeout: 120_000,
+};
+const queued = [segment('queue', 30_000, 60_000)];
+const failing = [
+  segment('attempt', 1_000, 2_000, { failed: true }),
+  segment('backoff', 2_000, 60_000),
+];
+
+function whats(given: TurnFacts): string[] {
+  return findingsOf(given).map(({ type, what }) => `${type}: ${what}`);
+}
+
+describe('what is said of a turn that is stuck', () => {
+  const cases: [stuck: string, given: TurnFacts, what: string, does: RegExp][] = [
+    [
+      'no worker polls its task queue',
+      facts(
+        [],
+        {},
+        {
+          workflowTask: { scheduledAt: 0, attempt: 1, isStarted: false },
+          unserved: [{ name: 'plait', kind: 'workflows' }],
+        },
+      ),
+      'problem: No worker polls the task queue plait. The turn has waited for one for 1 min.',
+      /plait worker <module> --task-queues plait/,
+    ],
+    [
+      'its workflow task fails',
+      facts([], {}, { workflowTask: { scheduledAt: 0, attempt: 3, isStarted: true } }),
+      'problem: A worker cannot take the next step of the turn: it has failed 2 times in 1 min.',
+      /WorkflowTaskFailed/,
+    ],
+    [
+      'no worker polls the queue of a tool',
+      facts(
+        [model([row('render', { state: 'scheduled', segments: queued, open })])],
+        {},
+        {
+          unserved: [{ name: 'gpu', kind: 'activities' }],
+        },
+      ),
+      'problem: No worker polls the task queue gpu. render(customer: 7) has waited for one for 30 s.',
+      /plait worker <module> --task-queues gpu/,
+    ],
+    [
+      'all workers are busy',
+      facts([model([row('render', { state: 'scheduled', segments: queued, open })])]),
+      'waits: render(customer: 7) has waited for a worker of the task queue gpu for 30 s.',
+      /Start more workers/,
+    ],
+    [
+      'a person has to decide',
+      facts(
+        [
+          model([
+            row('refund', { state: 'waiting', segments: [segment('approval', 1_000, 60_000)] }),
+          ]),
+        ],
+        {},
+        {
+          approvals: [
+            {
+              callId: 'toolu_refund',
+              tool: 'refund',
+              input: {},
+              round: 1,
+              requestedAt: new Date(1_000).toISOString(),
+              expiresAt: new Date(3_660_000).toISOString(),
+            },
+          ],
+        },
+      ),
+      'waits: refund(customer: 7) has waited for a person to decide for 59 s. It is denied in 1 h unless somebody decides.',
+      /plait approve t toolu_refund\nplait deny t toolu_refund/,
+    ],
+    [
+      'a tool is tried again',
+      facts([
+        model([
+          row('get_orders', {
+            state: 'retrying',
+            attempts: 4,
+            segments: failing,
+            message: 'connect ECONNREFUSED',
+            open: { ...open, nextAttemptAt: 68_000 },
+          }),
+        ]),
+      ]),
+      'problem: get_orders(customer: 7) has failed 3 times. Attempt 4 of at most 5 comes in 8.00 s.',
+      /connect ECONNREFUSED.*Fix the cause/s,
+    ],
+    [
+      'the model is tried again',
+      facts([
+        model([], {
+          state: 'retrying',
+          attempts: 2,
+          segments: failing,
+          message: 'The Messages API answered 529',
+          open: { ...open, maximumAttempts: 0 },
+        }),
+      ]),
+      'problem: The model request of round 1 has failed once. Attempt 2 comes as soon as a worker takes it.',
+      /529.*mostly passes/s,
+    ],
+    [
+      'a call is to be completed from outside',
+      facts([
+        model([row('scan', { state: 'waiting', segments: [segment('outside', 1_000, 60_000)] })]),
+      ]),
+      'waits: scan(customer: 7) has waited to be completed from outside for 59 s.',
+      /token of the call/,
+    ],
+    [
+      'somebody has paused a call',
+      facts([model([row('scan', { state: 'paused', segments: queued, open })])]),
+      'problem: Somebody has paused scan(customer: 7).',
+      /Unpause.*plait cancel t/s,
+    ],
+    [
+      'a call runs',
+      facts([
+        model([
+          row('scan', {
+            state: 'running',
+            attempts: 2,
+            segments: [segment('attempt', 48_000, 60_000)],
+            message: 'refused',
+            open: { ...open, worker: '7@host' },
+          }),
+        ]),
+      ]),
+      'waits: scan(customer: 7) has run for 12 s on worker 7@host. It is attempt 2. An attempt may take 2 min.',
+      /refused/,
+    ],
+    [
+      'the model is asked',
+      facts([
+        model([], {
+          state: 'running',
+          segments: [segment('attempt', 48_000, 60_000)],
+          open: { ...open, startToCloseTimeout: 0 },
+        }),
+      ]),
+      'waits: The model has been asked for 12 s.',
+      /^$/,
+    ],
+    [
+      'a call does not stop',
+      facts([model([row('scan', { state: 'cancelling', segments: queued, open })])]),
+      'waits: scan(customer: 7) has been asked to stop, and has not stopped yet.',
+      /^$/,
+    ],
+    [
+      'earlier calls come first',
+      facts([model([row('send', { state: 'scheduled', segments: [segment('conflict', 1, 2)] })])]),
+      'waits: Not started yet: send(customer: 7).',
+      /^$/,
+    ],
+    ['nothing is open', facts([model([])]), 'waits: The turn is between two steps.', /^$/],
+  ];
+
+  it.each(cases)('says what it is and what to do: %s', (_, given, what, does) => {
+    const [first] = findingsOf(given);
+    expect(`${first?.type}: ${first?.what}`).toBe(what);
+    const { why = '', todo = '', commands = [] } = first ?? {};
+    expect([why, todo, ...commands].join('\n').trim()).toMatch(does);
+  });
+
+  it('has the problems first, and names only some of many calls', () => {
+    const running = { state: 'running' as const, open, segments: queued };
+    const many = Array.from({ length: 8 }, (_, i) => row(`look_${i}`, running));
+    const paused = row('scan', { state: 'paused', open, segments: queued });
+    const found = whats(facts([model([...many, paused])]));
+    expect(found).toHaveLength(7);
+    expect(found[0]).toBe('problem: Somebody has paused scan(customer: 7).');
+    expect(found.at(-1)).toBe('waits: 3 more.');
+  });
+});
+
+describe('what is said of a turn that has ended', () => {
+  it('is how it ended, and which calls did not succeed, and why', () => {
+    const calls = [
+      row('a'),
+      row('b', { state: 'failed', attempts: 3, message: 'refused' }),
+      row('c', { state: 'timedOut' }),
+      row('d', { state: 'unknown' }),
+      row('e', { state: 'denied', approval: { decision: 'denied', by: 'ana', at: '' } }),
+      row('f', { state: 'denied' }),
+      row('g', { state: 'skipped' }),
+    ];
+    const ended = { status: 'completed', stopReason: 'end_turn' } as const;
+    expect(whats(facts([model(calls)], ended))).toEqual([
+      'done: The turn ended with end_turn after 1 min.',
+      'problem: b(customer: 7) failed after 3 attempts.',
+      'problem: c(customer: 7) timed out.',
+      'problem: Nobody knows how d(customer: 7) ended.',
+      'waits: e(customer: 7) was denied by ana.',
+      'waits: f(customer: 7) was denied because nobody decided in time.',
+      'waits: g(customer: 7) did not run.',
+    ]);
+    expect(findingsOf(facts([model(calls)], ended))[1]?.why).toBe('refused');
+  });
+
+  it.each([
+    [
+      { status: 'completed', stopReason: 'max_rounds', stopDetails: 'The limit is reached.' },
+      'problem: The turn ended with max_rounds after 1 min.',
+      'The limit is reached.',
+    ],
+    [
+      { status: 'failed', message: 'The Messages API answered 401' },
+      'problem: The turn failed after 1 min.',
+      'The Messages API answered 401',
+    ],
+    [
+      { status: 'terminated', message: 'enough' },
+      'problem: The turn was terminated after 1 min.',
+      'enough',
+    ],
+  ] as const)('is why it ended otherwise: %o', (turn, what, why) => {
+    const [first] = findingsOf(facts([], turn));
+    expect(`${first?.type}: ${first?.what}`).toBe(what);
+    expect(first?.why).toBe(why);
+  });
+});

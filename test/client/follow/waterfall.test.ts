@@ -1,0 +1,405 @@
+import { describe, expect, it } from 'vitest';
+import { turnWaterfall } from '../../../client/follow/build-waterfall.ts';
+import type { PendingActivity } from '../../../client/follow/description.ts';
+import type { CallApproval, TurnEvent } from '../../../client/follow/events.ts';
+import type { Row, Segment, Waterfall } from '../../../client/follow/waterfall.ts';
+import { allRows, tookOf } from '../../../client/follow/waterfall.ts';
+import type { Access } from '../../../core/calls/order.ts';
+import { CALL_MODEL, PRESENT_RESULT } from '../../../core/names.ts';
+import { timingOf } from '../../../core/turn/timing.ts';
+import { ended, scheduled, started } from './turn-events-fixture.ts';
+
+// All turns begin at 1,000, and their first reply comes at 2,000.
+
+interface Asked {
+  id: string;
+  access?: Access;
+  approval?: true;
+}
+
+/** A model request that is answered. It waits 10 ms for a worker. */
+function replies(round: number, from: number, to: number, calls: Asked[], more = {}): TurnEvent[] {
+  const content = calls.map(({ id }) => ({ type: 'tool_use', id, name: `get_${id}`, input: {} }));
+  const prepared = calls.map(({ id, ...about }) => ({ type: 'ready', summary: id, ...about }));
+  const stopReason = calls.length === 0 ? 'end_turn' : 'tool_use';
+  const result = { type: 'reply', reply: { content, stopReason }, prepared, ...more };
+  const key = `model.${round}`;
+  return [
+    scheduled(key, { at: from, type: CALL_MODEL }),
+    { type: 'started', at: from + 10, key, attempt: 1 },
+    ended(key, to, { type: 'completed', result }),
+  ];
+}
+
+const asks = (calls: Asked[], more = {}) => [started, ...replies(1, 1_000, 2_000, calls, more)];
+
+/** An activity that a worker takes after 10 ms. */
+function runs(id: string, from: number, to: number, report = {}): TurnEvent[] {
+  const result = { content: 'x', attempt: 1, startedAt: from + 10, endedAt: to, ...report };
+  return [
+    scheduled(id, { at: from }),
+    { type: 'started', at: from + 10, key: id, attempt: 1 },
+    ended(id, to, { type: 'completed', result }),
+  ];
+}
+
+function closed(at: number, result: object = {}): TurnEvent {
+  const ending = { type: 'completed', result } as const;
+  return { type: 'turnClosed', at, status: 'completed', ending };
+}
+
+function waterfall(events: TurnEvent[], pending: PendingActivity[] = [], now = 9_000): Waterfall {
+  return turnWaterfall({ turnId: 't', events, pending, now });
+}
+
+function rowOf(turn: Waterfall, id: string): Row | undefined {
+  return allRows(turn.rows).find((row) => row.id === id);
+}
+
+function segments(turn: Waterfall, id: string): string[] {
+  return rowOf(turn, id)?.segments.map(textOf) ?? [];
+}
+
+function textOf({ type, start, end, attempt, failed, estimated }: Segment): string {
+  const number = attempt === undefined || attempt === 1 ? '' : ` ${attempt}`;
+  return `${type}${number} ${start}–${end}${failed ? ' failed' : ''}${estimated ? ' ~' : ''}`;
+}
+
+function critical(turn: Waterfall): string[] {
+  return allRows(turn.rows).flatMap(({ id, critical }) => (critical === true ? id : []));
+}
+
+describe('the rows of a turn', () => {
+  const turn = waterfall([
+    ...asks([{ id: 'a' }, { id: 'b' }], { firstToken: 200 }),
+    ...runs('a', 2_005, 2_500),
+    ...runs('b', 2_005, 3_000),
+    ...replies(2, 3_010, 4_000, []),
+    closed(4_010),
+  ]);
+
+  it('are the model requests, with the calls of their replies below them', () => {
+    expect(turn.rows.map(({ id, children }) => [id, ...children.map((row) => row.id)])).toEqual([
+      ['model.1', 'a', 'b'],
+      ['model.2'],
+    ]);
+    expect(rowOf(turn, 'a')).toMatchObject({ name: 'get_a', state: 'succeeded', attempts: 1 });
+    expect(turn).toMatchObject({ start: 1_000, end: 4_010, taskQueue: 'plait' });
+  });
+
+  it('say what they waited for and when they ran, and when the model began to write', () => {
+    expect(segments(turn, 'model.1')).toEqual([
+      'queue 1000–1010',
+      'attempt 1010–1210',
+      'reply 1210–2000',
+    ]);
+    expect(segments(turn, 'model.2')).toEqual(['queue 3010–3020', 'attempt 3020–4000']);
+    expect(segments(turn, 'a')).toEqual(['queue 2005–2015', 'attempt 2015–2500']);
+  });
+
+  it('are on the critical path where the turn has waited for them', () => {
+    expect(critical(turn)).toEqual(['model.1', 'b', 'model.2']);
+  });
+
+  it('add up to the figures of the turn', () => {
+    expect(turn.timing).toEqual({
+      wallTime: 3_010,
+      width: 2,
+      oneAfterAnother: 3_010 - 985 + 485 + 985,
+      speedUp: 1.16,
+      shares: { model: 1_990, tools: 985, people: 0, temporal: 35 },
+    });
+    expect(turn.waits).toMatchObject({ queue: 40, approval: 0, backoff: 0 });
+  });
+});
+
+it('has the figures of the turn’s own result, where that can be read', () => {
+  const timing = timingOf({ model: 1, tools: 2, people: 3, calls: 4, width: 5 }, 60);
+  const result = { stopReason: 'end_turn', timing, calls: [] };
+  expect(waterfall([...asks([]), closed(2_000, result)]).timing).toEqual(timing);
+  const details = [result];
+  const failed: TurnEvent = {
+    type: 'turnClosed',
+    at: 2_000,
+    status: 'failed',
+    ending: { type: 'failed', message: 'no', details },
+  };
+  expect(waterfall([...asks([]), failed]).timing).toEqual(timing);
+});
+
+it('marks the calls that the turn’s own result says were critical', () => {
+  const record = { name: 'get_a', input: {}, outcome: 'succeeded', round: 1, attempts: 1 };
+  const times = { start: '1970-01-01T00:00:02.010Z', end: '1970-01-01T00:00:02.100Z' };
+  const result = {
+    stopReason: 'end_turn',
+    calls: [
+      { ...record, ...times, id: 'a', critical: true },
+      { ...record, ...times, id: 'b' },
+    ],
+  };
+  const events = [
+    ...asks([{ id: 'a' }, { id: 'b' }]),
+    ...runs('a', 2_000, 2_100),
+    ...runs('b', 2_000, 2_500),
+    closed(2_600, result),
+  ];
+  expect(critical(waterfall(events))).toEqual(['model.1', 'a']);
+});
+
+describe('a call', () => {
+  it('that waits for an earlier one and for room says so', () => {
+    const write: Access = { writes: ['"x"'] };
+    const turn = waterfall([
+      ...asks([{ id: 'a', access: write }, { id: 'b', access: write }, { id: 'c' }, { id: 'd' }]),
+      ...runs('a', 2_000, 2_500),
+      ...runs('c', 2_000, 2_400),
+      ...runs('d', 2_405, 2_600),
+      ...runs('b', 2_510, 3_000),
+    ]);
+    expect(segments(turn, 'b')).toEqual([
+      'conflict 2000–2500',
+      'queue 2510–2520',
+      'attempt 2520–3000',
+    ]);
+    expect(segments(turn, 'd')[0]).toBe('limit 2000–2405');
+    expect(turn.waits).toMatchObject({ conflict: 500, limit: 405 });
+    expect(critical(turn)).toEqual(['model.1', 'a', 'b']);
+  });
+
+  it('that a limit has held is critical together with the one that made room', () => {
+    const turn = waterfall([
+      ...asks([{ id: 'a' }, { id: 'b' }]),
+      ...runs('a', 2_000, 2_500),
+      ...runs('b', 2_505, 3_000),
+    ]);
+    expect(critical(turn)).toEqual(['model.1', 'a', 'b']);
+  });
+
+  it('that waits for a person says until when', () => {
+    const events = asks([{ id: 'a', approval: true }]);
+    expect(segments(waterfall(events), 'a')).toEqual(['approval 2000–9000']);
+    expect(critical(waterfall(events))).toEqual(['model.1', 'a']);
+    expect(waterfall(events).timing.shares).toMatchObject({ people: 7_000, tools: 0 });
+
+    const at = new Date(5_000).toISOString();
+    const decided = (decision: CallApproval['decision']): TurnEvent[] => [
+      { type: 'decisionSent', key: '20', callId: 'a', approval: { decision, by: 'ana', at } },
+      { type: 'decisionTaken', key: '20', at: 5_000 },
+    ];
+    const approved = waterfall([...events, ...decided('approved'), ...runs('a', 5_010, 6_000)]);
+    expect(segments(approved, 'a')).toEqual([
+      'approval 2000–5000',
+      'queue 5010–5020',
+      'attempt 5020–6000',
+    ]);
+    expect(rowOf(approved, 'a')?.approval).toMatchObject({ by: 'ana' });
+    expect(tookOf(rowOf(approved, 'a') as Row)).toBe(980);
+    const denied = waterfall([...events, ...decided('denied')]);
+    expect(segments(denied, 'a')).toEqual(['approval 2000–5000']);
+  });
+
+  it('whose tool began while its reply was still coming says since when', () => {
+    const report = { startedAt: 1_400, endedAt: 2_300, startedEarly: true };
+    const turn = waterfall([...asks([{ id: 'a' }]), ...runs('a', 2_010, 2_310, report)]);
+    expect(segments(turn, 'a')).toEqual(['early 1400–2000', 'attempt 2000–2300']);
+    expect(turn.timing.shares.tools).toBe(300);
+    const quick = { startedAt: 1_400, endedAt: 1_500, startedEarly: true };
+    const before = waterfall([...asks([{ id: 'a' }]), ...runs('a', 2_010, 2_020, quick)]);
+    expect(segments(before, 'a')).toEqual(['early 1400–1500']);
+  });
+
+  it('that was retried has its earlier attempts where the retry policy puts them', () => {
+    const turn = waterfall([
+      ...asks([{ id: 'a' }]),
+      scheduled('a', { at: 2_000 }),
+      { type: 'started', at: 5_400, key: 'a', attempt: 3, lastFailure: 'refused' },
+      ended('a', 6_000, { type: 'failed', message: 'refused again' }),
+    ]);
+    expect(segments(turn, 'a')).toEqual([
+      'attempt 2000–2200 failed ~',
+      'backoff 2200–3200 ~',
+      'attempt 2 3200–3400 failed ~',
+      'backoff 3400–5400 ~',
+      'attempt 3 5400–6000 failed',
+    ]);
+    expect(rowOf(turn, 'a')).toMatchObject({ attempts: 3, lastFailure: 'refused' });
+    expect(turn.waits.backoff).toBe(3_000);
+  });
+
+  it('that was retried sooner than the policy says stays within its time', () => {
+    const turn = waterfall([
+      ...asks([{ id: 'a' }]),
+      scheduled('a', { at: 2_000 }),
+      { type: 'started', at: 2_300, key: 'a', attempt: 3 },
+      ended('a', 2_400, { type: 'completed' }),
+    ]);
+    expect(segments(turn, 'a')).toEqual([
+      'attempt 2000–2000 failed ~',
+      'backoff 2000–2100 ~',
+      'attempt 2 2100–2100 failed ~',
+      'backoff 2100–2300 ~',
+      'attempt 3 2300–2400',
+    ]);
+  });
+
+  it('that lost its worker and was scheduled again has both activities in one row', () => {
+    const again = { ...(scheduled('a', { at: 3_000 }) as object), key: 'a.2' } as TurnEvent;
+    const turn = waterfall([
+      ...asks([{ id: 'a' }]),
+      scheduled('a', { at: 2_000 }),
+      { type: 'started', at: 2_010, key: 'a', attempt: 1 },
+      ended('a', 2_990, { type: 'timedOut', timeout: 'HEARTBEAT' }),
+      again,
+      { type: 'started', at: 3_020, key: 'a.2', attempt: 1 },
+      ended('a.2', 3_500, { type: 'completed' }),
+    ]);
+    expect(segments(turn, 'a')).toEqual([
+      'queue 2000–2010',
+      'attempt 2010–2990 failed',
+      'queue 3000–3020',
+      'attempt 3020–3500',
+    ]);
+  });
+
+  it('that is completed from outside says how long that took', () => {
+    const later = { later: { key: 'k', timeout: 1 }, attempt: 1, startedAt: 2_010, endedAt: 2_100 };
+    const parked = [
+      ...asks([{ id: 'a' }]),
+      scheduled('a', { at: 2_000 }),
+      { type: 'started', at: 2_010, key: 'a', attempt: 1 } as const,
+      ended('a', 2_100, { type: 'completed', result: later }),
+    ];
+    expect(segments(waterfall(parked), 'a').at(-1)).toBe('outside 2100–9000');
+    const done = [
+      ...parked,
+      scheduled('result.a', { at: 8_000, type: PRESENT_RESULT }),
+      ended('result.a', 8_020, { type: 'completed', result: { content: 'done' } }),
+    ];
+    expect(segments(waterfall(done), 'a').at(-1)).toBe('outside 2100–8000');
+  });
+
+  it('that never ran has no time', () => {
+    const turn = waterfall([
+      ...asks([{ id: 'a' }]),
+      ...replies(2, 2_010, 3_000, []),
+      closed(3_000),
+    ]);
+    expect(rowOf(turn, 'a')).toMatchObject({ state: 'skipped', segments: [] });
+    expect(tookOf(rowOf(turn, 'a') as Row)).toBeUndefined();
+  });
+});
+
+function open(about: Partial<PendingActivity>): PendingActivity {
+  return { id: 'a', type: 'get_a', attempt: 1, state: 'scheduled', ...about };
+}
+
+describe('a turn that runs', () => {
+  const events = [...asks([{ id: 'a' }]), scheduled('a', { at: 2_000 })];
+
+  it.each<[what: string, pending: PendingActivity[], segments: string[]]>([
+    ['no worker has taken it', [open({})], ['queue 2000–9000']],
+    ['nothing is known of it yet', [], ['queue 2000–9000']],
+    [
+      'it runs',
+      [open({ state: 'running', startedAt: 2_100 })],
+      ['queue 2000–2100', 'attempt 2100–9000'],
+    ],
+    [
+      'it runs again',
+      [open({ state: 'running', attempt: 2, startedAt: 3_100 })],
+      ['attempt 2000–2100 failed ~', 'backoff 2100–3100 ~', 'attempt 2 3100–9000'],
+    ],
+    [
+      'its next attempt is not due',
+      [open({ attempt: 2, lastEndedAt: 8_500, nextAttemptAt: 9_500 })],
+      ['attempt 2000–8500 failed', 'backoff 8500–9000'],
+    ],
+    [
+      'its next attempt is due, and no worker has taken it',
+      [open({ attempt: 2, lastEndedAt: 2_500, nextAttemptAt: 3_500 })],
+      ['attempt 2000–2500 failed', 'backoff 2500–3500', 'queue 3500–9000'],
+    ],
+    [
+      'it has failed twice, and only when the next attempt is due is known',
+      [open({ attempt: 3, nextAttemptAt: 9_500 })],
+      [
+        'attempt 2000–4250 failed ~',
+        'backoff 4250–5250 ~',
+        'attempt 2 5250–7500 failed ~',
+        'backoff 7500–9000',
+      ],
+    ],
+  ])('says what its call does now: %s', (_, pending, expected) => {
+    const turn = waterfall(events, pending);
+    expect(segments(turn, 'a')).toEqual(expected);
+    expect(turn).toMatchObject({ status: 'running', end: 9_000 });
+  });
+
+  it('knows of what is open who has it, and how often and for how long it may run', () => {
+    const pending = open({ attempt: 2, nextAttemptAt: 9_500, worker: '7@host' });
+    expect(rowOf(waterfall(events, [pending]), 'a')?.open).toEqual({
+      taskQueue: 'plait',
+      maximumAttempts: 3,
+      startToCloseTimeout: 120_000,
+      nextAttemptAt: 9_500,
+      worker: '7@host',
+    });
+  });
+
+  it('waits for a worker where no call of its reply has been scheduled', () => {
+    expect(segments(waterfall(asks([{ id: 'a' }])), 'a')).toEqual(['queue 2000–9000']);
+    expect(waterfall([started]).rows).toEqual([]);
+  });
+
+  it('ends what is open where it was terminated', () => {
+    const terminated: TurnEvent = {
+      type: 'turnClosed',
+      at: 3_000,
+      status: 'terminated',
+      ending: { type: 'failed', message: 'enough' },
+    };
+    const turn = waterfall([...events, terminated]);
+    expect(segments(turn, 'a')).toEqual(['queue 2000–3000']);
+    expect(turn).toMatchObject({ message: 'enough', end: 3_000 });
+  });
+});
+
+it('tells a worker that is late with the reply from a limit on calls', () => {
+  const turn = waterfall([
+    ...asks([{ id: 'a' }, { id: 'b' }]),
+    ...runs('a', 2_800, 3_000),
+    ...runs('b', 3_010, 3_200),
+  ]);
+  expect(segments(turn, 'a')[0]).toBe('queue 2000–2800');
+  expect(segments(turn, 'b').slice(0, 2)).toEqual(['queue 2000–2800', 'limit 2800–3010']);
+});
+
+it('shows what is known of a run whose history is gone', () => {
+  const goneOn: TurnEvent = {
+    type: 'turnStarted',
+    at: 5_000,
+    agent: 'lookup',
+    taskQueue: 'plait',
+    asked: 'What did 7 order?',
+    earlier: {
+      rounds: 1,
+      calls: [
+        {
+          id: 'a',
+          name: 'get_a',
+          input: {},
+          outcome: 'succeeded',
+          round: 1,
+          attempts: 2,
+          start: new Date(2_000).toISOString(),
+          end: new Date(3_000).toISOString(),
+        },
+      ],
+      open: { calls: [], prepared: [] },
+    },
+  };
+  const turn = waterfall([goneOn, ...replies(2, 5_010, 6_000, [])]);
+  expect(segments(turn, 'model.1')).toEqual([]);
+  expect(segments(turn, 'a')).toEqual(['attempt 2 2000–3000']);
+  expect(turn.asked).toBe('What did 7 order?');
+});
