@@ -136,10 +136,11 @@ export class Approvals {
   }
 
   /** Lets lists of turns show how many calls wait. An event in history only when that has changed. */
-  publish(): void {
-    if (this.waiting.size === this.published) return;
+  publish(): boolean {
+    if (this.waiting.size === this.published) return false;
     this.published = this.waiting.size;
     upsertMemo({ approvals: this.published });
+    return true;
   }
 
   private announce({ agent, owner }: ApprovalQuestion, request: ApprovalRequest): void {

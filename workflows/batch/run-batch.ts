@@ -79,6 +79,8 @@ class BatchRun {
   private stop: BatchStop | undefined;
   private contextBytes: number | undefined;
   private readonly since = Date.now();
+  /** How many calls were open when that was last shown; `undefined` where one has begun to do something else. */
+  private shownAt: number | undefined;
   /** The call that settled last. */
   private last: number | undefined;
   /** By call, the one whose end let it start, or settled it. */
@@ -221,6 +223,7 @@ class BatchRun {
 
   private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
+    this.shownAt = undefined;
     this.startsNow(call.index);
     this.outside.completions.expect(call.use.id);
     runCall(this.batch, call, (end) => {
@@ -238,6 +241,7 @@ class BatchRun {
 
   private awaitCompletion(call: BatchCall, end: CallEnd & { type: 'awaits completion' }): void {
     call.state = 'awaitingCompletion';
+    this.shownAt = undefined;
     call.begun = end.begun;
     if (this.stop !== undefined) {
       this.settle(call.index, answerStopped(this.stop, call.policy.repeatable, Date.now()));
@@ -339,9 +343,12 @@ class BatchRun {
   /** For operators, in the Temporal UI and in lists of turns. */
   private showWhatIsOpen(): void {
     const { approvals, show } = this.outside;
-    approvals.publish();
-    const { open, since, batch } = this;
-    if (open === 0) return;
+    const hasNews = approvals.publish();
+    const { open, since, batch, shownAt } = this;
+    // Of hundreds of calls nobody sees each one end, and the text costs more than to start a call.
+    const isSoon = open > MOST_SHOWN && shownAt !== undefined && shownAt - open < MOST_SHOWN;
+    if (open === 0 || (isSoon && !hasNews)) return;
+    this.shownAt = open;
     const all = batch.calls.length;
     show(waitingForCalls({ round: batch.round, all, open, calls: this.openCalls(), since }));
   }
