@@ -24,7 +24,7 @@ class LongestFirst extends BaseSequencer {
 /** What needs no server: decisions and declarations. `npm run check` runs these alone. */
 const PURE = [
   'test/{core,agents,testing/example}/**/*.test.ts',
-  'test/{links,surface,testing/recent-lines,deploy/kubernetes}.test.ts',
+  'test/{links,surface,functions,testing/recent-lines,deploy/kubernetes}.test.ts',
   'test/docs/{github-actions,temporal-cloud}.test.ts',
 ];
 

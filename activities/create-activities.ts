@@ -3,8 +3,16 @@ import type { StorageDriver } from '@temporalio/common';
 import { agentsOf, createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
-import { functionProblem, given, recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  functionProblem,
+  given,
+  methodsProblem,
+  optionalFunctionProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import { isRecord } from '../core/json.ts';
+import { storageProblem } from '../storage/data-converter.ts';
 import type { StreamTransport } from '../transport/stream-transport.ts';
 import { transportProblem } from '../transport/stream-transport.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
@@ -154,8 +162,8 @@ export function buildActivities(
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
-    [PREPARE_CALL]: createPrepareCall(registry, authorizes),
-    [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry),
+    [PREPARE_CALL]: createPrepareCall(registry, authorizes, secrets),
+    [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
     [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
     ...(authorizeDecision === undefined
       ? {}
@@ -197,24 +205,31 @@ function optionsProblem(options: ActivitiesOptions): string | undefined {
   if (wrong !== -1) {
     return `agents[${wrong}] must be what defineAgent returns; got ${given(agents[wrong])}`;
   }
-  if (storage !== undefined && !isStorage(storage)) {
-    return `storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`;
-  }
   return (
+    storageProblem('storage', storage) ??
     transportProblem('streamTransport', streamTransport) ??
-    (anthropic === undefined ? undefined : recordProblem('anthropic', anthropic)) ??
-    (authorizeDecision === undefined
-      ? undefined
-      : functionProblem('authorizeDecision', authorizeDecision))
+    anthropicProblem(anthropic) ??
+    optionalFunctionProblem('authorizeDecision', authorizeDecision)
+  );
+}
+
+/** What the SDK would find out with every request. */
+function anthropicProblem(anthropic: unknown): string | undefined {
+  if (anthropic === undefined) return undefined;
+  if (!isRecord(anthropic)) return recordProblem('anthropic', anthropic);
+  if ('messages' in anthropic) {
+    const client = { methods: ['create'], wanted: 'have the function create, as that of a client' };
+    return methodsProblem('anthropic.messages', anthropic['messages'], client);
+  }
+  const { apiKey, fetch } = anthropic;
+  return (
+    (typeof apiKey === 'function' ? functionProblem('anthropic.apiKey', apiKey) : undefined) ??
+    optionalFunctionProblem('anthropic.fetch', fetch)
   );
 }
 
 function isAgent(agent: unknown): boolean {
   return isRecord(agent) && typeof agent['name'] === 'string' && agent['tools'] instanceof Map;
-}
-
-function isStorage(storage: unknown): boolean {
-  return isRecord(storage) && typeof storage['store'] === 'function';
 }
 
 /** Plait's own activities; tools have activity types of their own beside them. */

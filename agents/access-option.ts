@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { z } from 'zod';
 import type { Access, AccessKeys } from '../core/calls/order.ts';
 import { canonicalJson, defined, isRecord } from '../core/json.ts';
@@ -161,7 +162,8 @@ function jsonValue(value: unknown): unknown {
 }
 
 function throwIfPromise(value: unknown): void {
-  if (!(value instanceof Promise)) return;
+  // Also one of another realm.
+  if (!types.isPromise(value)) return;
   // Nobody awaits it, and an unhandled rejection would end the worker.
   value.catch(() => undefined);
   throw new TypeError('a promise');

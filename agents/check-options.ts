@@ -1,5 +1,6 @@
 import { msToNumber } from '@temporalio/common/lib/time.js';
 import { z } from 'zod';
+import { notCallable } from '../core/callable.ts';
 import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
 import { isRecord, placeOfHalf, shorten } from '../core/json.ts';
@@ -55,23 +56,10 @@ export function someOf<Item extends z.ZodType>(item: Item) {
 
 /** An option that is a function, or may be: calling it must run it. */
 export function callable<Option extends z.ZodType>(option: Option) {
-  return option
-    .refine(
-      isNotGenerator,
-      'must not be a generator function, whose body would never run; use a function that returns a value or a promise',
-    )
-    .refine(isNotClass, 'must not be a class, which needs new; use a function');
-}
-
-/** Calling a generator function makes a generator. */
-function isNotGenerator(value: unknown): boolean {
-  return typeof value !== 'function' || !/Generator/.test(Object.prototype.toString.call(value));
-}
-
-/** A class needs `new`. Its `prototype` cannot be replaced. */
-function isNotClass(value: unknown): boolean {
-  if (typeof value !== 'function') return true;
-  return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable !== false;
+  return option.check(({ value, issues }) => {
+    const message = typeof value === 'function' ? notCallable(value) : undefined;
+    if (message !== undefined) issues.push({ code: 'custom', input: value, message });
+  });
 }
 
 /** For `refine`: whether it can be a part of a request. */

@@ -34,9 +34,14 @@ export class OutOfTimeError extends Error {
  * What `check` returns, or an `OutOfTimeError`. It may run more than once. What an asynchronous check does
  * after its first `await` cannot be interrupted: then it is only no longer waited for.
  */
-export async function inTime<T>(check: () => T | Promise<T>): Promise<T> {
-  const begun = await begin(check);
-  return begun.value instanceof Promise ? await within(begun.value, MAX_WAITING_MS) : begun.value;
+export async function inTime<T>(check: () => T | PromiseLike<T>): Promise<T> {
+  const { value } = await begin(check);
+  return isPromiseLike(value) ? await within(Promise.resolve(value), MAX_WAITING_MS) : value;
+}
+
+/** Also a promise of another realm, and what a query builder returns: it is awaited as well. */
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return isRecord(value) && typeof value['then'] === 'function';
 }
 
 let share = 0;

@@ -194,8 +194,9 @@ interface Axis {
 
 function axisOf(rows: readonly TreeRow[], columns: number): Axis {
   const bars = rows.flatMap((row) => row.bars);
-  const start = Math.min(...bars.map((bar) => bar.start));
-  return { columns, start, end: Math.max(start + 1, ...bars.map(({ end }) => end)) };
+  // There may be more than fit into the arguments of a function.
+  const start = bars.reduce((first, bar) => Math.min(first, bar.start), Number.POSITIVE_INFINITY);
+  return { columns, start, end: bars.reduce((last, bar) => Math.max(last, bar.end), start + 1) };
 }
 
 /** Every bar takes at least a column; of two in the same one, the later is seen. */

@@ -11,6 +11,7 @@ import { InvalidTurnError } from '../core/turn/input.ts';
 import {
   given,
   jsonProblem,
+  optionalFunctionProblem,
   optionalTextProblem,
   recordProblem,
   rejectIf,
@@ -98,10 +99,8 @@ function optionsProblem(options: AgentClientOptions): string | undefined {
   if (client !== undefined && !isClient(client)) {
     return `AgentClient: client must be a Client of @temporalio/client; got ${given(client)}`;
   }
-  if (onWarning !== undefined && typeof onWarning !== 'function') {
-    return `AgentClient: onWarning must be a function; got ${given(onWarning)}`;
-  }
   return (
+    optionalFunctionProblem('AgentClient: onWarning', onWarning) ??
     transportProblem('AgentClient: streamTransport', streamTransport) ??
     optionalTextProblem('AgentClient: taskQueue', taskQueue)
   );

@@ -1,3 +1,4 @@
+import { notCallable, notCallableAsSource } from './callable.ts';
 import { aKindOf, isErrorValue } from './failures.ts';
 import { isPlain, isRecord, shorten } from './json.ts';
 
@@ -20,10 +21,57 @@ export function textProblem(name: string, value: unknown, limit = NAME_LIMIT): s
     : `${name} must have 1 to ${limit} characters; got ${value.length}`;
 }
 
+/** A function that runs when it is called. */
 export function functionProblem(name: string, value: unknown): string | undefined {
-  return typeof value === 'function'
+  return problemOfFunction(name, value, notCallable);
+}
+
+/** A function that may return a generator, for whoever goes through what it yields. */
+export function sourceProblem(name: string, value: unknown): string | undefined {
+  return problemOfFunction(name, value, notCallableAsSource);
+}
+
+/** A function that may be left out. */
+export function optionalFunctionProblem(name: string, value: unknown): string | undefined {
+  return value === undefined ? undefined : functionProblem(name, value);
+}
+
+/** An object with these functions. `wanted` says what it should be. */
+export function methodsProblem(
+  name: string,
+  value: unknown,
+  { methods, wanted }: { methods: readonly string[]; wanted: string },
+): string | undefined {
+  if (!isRecord(value) || methods.some((method) => typeof value[method] !== 'function')) {
+    return `${name} must ${wanted}; got ${given(value)}`;
+  }
+  const problems = methods.map((method) => functionProblem(`${name}.${method}`, value[method]));
+  return problems.find((problem) => problem !== undefined);
+}
+
+function problemOfFunction(
+  name: string,
+  value: unknown,
+  problem: (value: object) => string | undefined,
+): string | undefined {
+  if (typeof value !== 'function') return `${name} must be a function; got ${given(value)}`;
+  const why = problem(value);
+  return why === undefined ? undefined : `${name} ${why}`;
+}
+
+/** A list of texts that may be left out. A text alone has the methods of a list, and would mean something else. */
+export function optionalTextsProblem(name: string, value: unknown): string | undefined {
+  const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
+  return value === undefined || isList
     ? undefined
-    : `${name} must be a function; got ${given(value)}`;
+    : `${name} must be a list of texts; got ${given(value)}`;
+}
+
+/** `true` or `false`, or left out. A text such as "false" would count as true. */
+export function optionalBooleanProblem(name: string, value: unknown): string | undefined {
+  return value === undefined || typeof value === 'boolean'
+    ? undefined
+    : `${name} must be true or false; got ${given(value)}`;
 }
 
 /** A text that may be left out. */

@@ -17,9 +17,9 @@ const PROBE = 'plait: this storage can be written and read';
  * Throws a `StorageUnavailableError` that says what is wrong and what to configure.
  */
 export async function checkStorage(storage: StorageDriver): Promise<void> {
-  const { prepare } = storage as Partial<PlaitStorage> & StorageDriver;
+  const own: Partial<PlaitStorage> & StorageDriver = storage;
   await checked(storage, async (abortSignal) => {
-    await prepare?.();
+    await own.prepare?.();
     const claims = await storage.store({ abortSignal }, [defaultPayloadConverter.toPayload(PROBE)]);
     const [payload] = await storage.retrieve({ abortSignal }, claims);
     const back = payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload);

@@ -1,4 +1,4 @@
-import { given } from '../core/arguments.ts';
+import { methodsProblem, rejectIf } from '../core/arguments.ts';
 import { InvalidStorageError } from './errors.ts';
 import type { DataConverter, StorageDriver } from '@temporalio/common';
 import { ExternalStorage } from '@temporalio/common';
@@ -11,14 +11,14 @@ export function withStorage(
   converter: DataConverter | undefined,
   storage: StorageDriver | undefined,
 ): DataConverter | undefined {
-  if (
-    storage !== undefined &&
-    typeof (storage as Partial<StorageDriver> | null)?.store !== 'function'
-  ) {
-    throw new InvalidStorageError(
-      `withStorage: the storage must be a storage, such as openStorage(…) returns; got ${given(storage)}`,
-    );
-  }
+  rejectIf(InvalidStorageError, storageProblem('withStorage: the storage', storage));
   if (storage === undefined || converter?.externalStorage !== undefined) return converter;
   return { ...converter, externalStorage: new ExternalStorage({ drivers: [storage] }) };
+}
+
+/** What is wrong with an option that holds a storage, or nothing. */
+export function storageProblem(name: string, storage: unknown): string | undefined {
+  if (storage === undefined) return undefined;
+  const wanted = 'be a storage, such as openStorage(…) returns';
+  return methodsProblem(name, storage, { methods: ['store', 'retrieve'], wanted });
 }

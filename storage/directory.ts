@@ -2,7 +2,18 @@ import { rejectIf, textProblem } from '../core/arguments.ts';
 import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
 import { randomUUID } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isRecord } from '../core/json.ts';
 import type { Content } from './content.ts';
@@ -44,6 +55,24 @@ export function directoryStorage(directory: string): PlaitStorage {
     // The place of a volume that is not mounted. A storage has at least the object of a worker's check.
     const names = await namesIn(root);
     return names.some((name) => FOLDER_PATTERN.test(name)) ? undefined : away('is empty');
+  }
+
+  /** Passes where one object or folder is gone. Throws where the directory is away. */
+  async function throwIfAway(path: string, cause: unknown): Promise<void> {
+    const problem = await findProblem();
+    if (problem === undefined) return;
+    throw new StorageUnavailableError(`Cannot read ${path}. ${problem}`, { cause });
+  }
+
+  /** `undefined` where it is gone. */
+  async function unlessGone<T>(path: string, work: Promise<T>): Promise<T | undefined> {
+    try {
+      return await work;
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      await throwIfAway(path, error);
+      return undefined;
+    }
   }
 
   async function remember(): Promise<void> {
@@ -97,34 +126,33 @@ export function directoryStorage(directory: string): PlaitStorage {
     }
   }
 
-  async function get(key: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
-    try {
-      return await readFile(pathOf(key), { signal });
-    } catch (error) {
-      if (!hasCode(error, 'ENOENT')) throw aboutFile(root, error);
-      const problem = await findProblem();
-      if (problem === undefined) return undefined;
-      throw new StorageUnavailableError(`Cannot read ${pathOf(key)}. ${problem}`, { cause: error });
-    }
-  }
-
   async function* list(): AsyncGenerator<StoredObject> {
-    if ((await statOf(root)) === undefined) throw new StorageUnavailableError(away('is missing'));
-    for (const folder of await namesIn(root)) {
+    const now = await statOf(root);
+    if (now === undefined) throw new StorageUnavailableError(away('is missing'));
+    if (used !== undefined && !isSame(used, now)) {
+      throw new StorageUnavailableError(away('is not the one that it was'));
+    }
+    for (const folder of await readdir(root)) {
       if (!FOLDER_PATTERN.test(folder)) continue;
-      for (const name of await namesIn(join(root, folder))) {
-        const file = FILE_PATTERN.test(name) ? await statOf(pathOf(name)) : undefined;
+      const path = join(root, folder);
+      for (const name of (await unlessGone(path, readdir(path))) ?? []) {
+        if (!FILE_PATTERN.test(name)) continue;
+        const file = await unlessGone(pathOf(name), stat(pathOf(name)));
         if (file !== undefined) yield { key: name, bytes: file.size, writtenAt: file.mtime };
       }
     }
   }
 
   async function removeOne(key: string, writtenBefore: Date): Promise<boolean> {
+    if (!FILE_PATTERN.test(key)) return false;
     const path = pathOf(key);
-    const file = FILE_PATTERN.test(key) ? await statOf(path) : undefined;
+    const file = await unlessGone(path, stat(path));
     if (file === undefined || file.mtime >= writtenBefore) return false;
-    await rm(path);
-    return true;
+    const removed = await unlessGone(
+      path,
+      unlink(path).then(() => true),
+    );
+    return removed ?? false;
   }
 
   /** Folders of earlier versions were open to everybody. */
@@ -148,35 +176,47 @@ export function directoryStorage(directory: string): PlaitStorage {
 
       async put(contents, signal) {
         if (contents.length === 0) return;
-        const ends = await Promise.allSettled(contents.map((content) => write(content, signal)));
-        for (const end of ends) if (end.status === 'rejected') throw aboutFile(root, end.reason);
-        // The names of the files.
-        await Promise.all([...new Set(contents.map(({ key }) => folderOf(key)))].map(sync));
-        await remember();
+        await inWords(root, async () => {
+          const ends = await Promise.allSettled(contents.map((content) => write(content, signal)));
+          for (const end of ends) if (end.status === 'rejected') throw end.reason;
+          // The names of the files.
+          await Promise.all([...new Set(contents.map(({ key }) => folderOf(key)))].map(sync));
+          await remember();
+        });
       },
 
       async get(keys, signal) {
         const found = new Map<string, Uint8Array>();
         const read = async (key: string): Promise<void> => {
-          const bytes = await get(key, signal);
+          const bytes = await unlessGone(pathOf(key), readFile(pathOf(key), { signal }));
           if (bytes !== undefined) found.set(key, bytes);
         };
-        await Promise.all(keys.map(read));
-        if (found.size > 0) await remember();
-        return found;
+        return await inWords(root, async () => {
+          await Promise.all(keys.map(read));
+          if (found.size > 0) await remember();
+          return found;
+        });
       },
     }),
 
-    list,
-    async remove(keys, writtenBefore) {
-      const removed: string[] = [];
-      for (const key of keys) if (await removeOne(key, writtenBefore)) removed.push(key);
-      return removed;
+    async *list() {
+      try {
+        yield* list();
+      } catch (error) {
+        throw aboutFile(root, error);
+      }
     },
-    async prepare() {
-      await makeRoot();
-      await closeFolders();
-    },
+    remove: (keys, writtenBefore) =>
+      inWords(root, async () => {
+        const removed: string[] = [];
+        for (const key of keys) if (await removeOne(key, writtenBefore)) removed.push(key);
+        return removed;
+      }),
+    prepare: () =>
+      inWords(root, async () => {
+        await makeRoot();
+        await closeFolders();
+      }),
     close: () => Promise.resolve(),
   };
 }
@@ -204,6 +244,7 @@ async function sync(folder: string): Promise<void> {
 
 /** What to do about an error of the file system. */
 const REMEDIES: Readonly<Record<string, string>> = {
+  ENOENT: 'it is missing: check that its volume is mounted',
   ENOSPC: 'the disk is full: free some space, or run `plait storage gc`',
   EDQUOT: 'the quota of the disk is used up: free some space, or run `plait storage gc`',
   EROFS: 'the volume is read-only: mount it for writing',
@@ -212,6 +253,15 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EMFILE: 'the process has too many open files: raise its limit (ulimit -n)',
   ENFILE: 'the machine has too many open files: raise its limit',
   EIO: 'the disk reports an error: check it and its volume',
+  ENOTDIR: 'a file stands where a folder should be: give another directory, or move the file',
+  EEXIST: 'a file stands where a folder should be: give another directory, or move the file',
+  ENAMETOOLONG: 'its path is too long: give another directory',
+  ...Object.fromEntries(
+    ['ENODEV', 'ENOTCONN', 'ESTALE', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH'].map((code) => [
+      code,
+      'its volume is away: check that it is mounted and that its server answers',
+    ]),
+  ),
 };
 
 /** An error of the file system in words. Others, like an abort, stay as they are. */
@@ -222,6 +272,14 @@ function aboutFile(root: string, error: unknown): unknown {
   return new StorageUnavailableError(`The directory ${root} cannot be used: ${remedy} (${code})`, {
     cause: error,
   });
+}
+
+async function inWords<T>(root: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw aboutFile(root, error);
+  }
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { DataConverter, PayloadCodec } from '@temporalio/common';
-import { given } from '../core/arguments.ts';
-import { isRecord } from '../core/json.ts';
+import { methodsProblem, rejectIf } from '../core/arguments.ts';
 import { InvalidStorageError } from './errors.ts';
 import { moduleBeside } from './module-beside.ts';
 
@@ -31,23 +30,19 @@ export function failureConverterBeside(url: string | undefined): string | undefi
  * const agents = new AgentClient({ dataConverter });
  */
 export function encryptedBy(...codecs: PayloadCodec[]): DataConverter {
-  const wrong = codecs.findIndex((codec) => !isCodec(codec));
-  if (codecs.length === 0 || wrong !== -1) {
-    throw new InvalidStorageError(
-      `encryptedBy: give it one PayloadCodec or more, with encode and decode; got ${codecs.length === 0 ? 'none' : given(codecs[wrong])}`,
-    );
+  if (codecs.length === 0) throw new InvalidStorageError(`encryptedBy must ${WANTED}; got none`);
+  for (const codec of codecs) {
+    const problem = methodsProblem('encryptedBy', codec, {
+      methods: ['encode', 'decode'],
+      wanted: WANTED,
+    });
+    rejectIf(InvalidStorageError, problem);
   }
   if (FAILURE_CONVERTER === undefined) throw new InvalidStorageError(BUNDLED);
   return { payloadCodecs: codecs, failureConverterPath: FAILURE_CONVERTER };
 }
 
+const WANTED = 'be given one PayloadCodec or more, with encode and decode';
+
 const BUNDLED =
   'encryptedBy: its failure converter is not beside it. A program that is bundled into one file does not have it, and a worker loads it from a file of its own. Leave plait and @temporalio/* out of the bundle.';
-
-function isCodec(codec: unknown): boolean {
-  return (
-    isRecord(codec) &&
-    typeof codec['encode'] === 'function' &&
-    typeof codec['decode'] === 'function'
-  );
-}

@@ -1,4 +1,9 @@
-import { recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  optionalFunctionProblem,
+  optionalTextsProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import type { Client } from '@temporalio/client';
 import type { ExternalStorage, Payload, StorageDriver } from '@temporalio/common';
 import { StorageDriverClaim } from '@temporalio/common';
@@ -60,6 +65,13 @@ export async function* liveKeys(
     InvalidStorageError,
     recordProblem('liveKeys: the client', client),
     recordProblem('liveKeys: the options', options),
+  );
+  rejectIf(
+    InvalidStorageError,
+    optionalTextsProblem('liveKeys: namespaces', options.namespaces),
+    optionalTextsProblem('liveKeys: ignoreUnreadable', options.ignoreUnreadable),
+    optionalFunctionProblem('liveKeys: onUnreadable', options.onUnreadable),
+    optionalFunctionProblem('liveKeys: onProgress', options.onProgress),
   );
   const { namespaces = [client.options.namespace], ignoreUnreadable = [] } = options;
   const { onUnreadable, onProgress } = options;

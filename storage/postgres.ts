@@ -1,4 +1,4 @@
-import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { methodsProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { isRecord } from '../core/json.ts';
 import { KEY_PATTERN, storeByContent } from './content.ts';
 import { InvalidStorageError, StorageUnavailableError } from './errors.ts';
@@ -63,6 +63,10 @@ const TOUCH_AFTER = "interval '1 hour'";
  */
 export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStorage {
   rejectIf(InvalidStorageError, recordProblem('postgresStorage: the options', options));
+  if (options.pool !== undefined) {
+    const pool = { methods: ['connect'], wanted: 'be a Pool of pg' };
+    rejectIf(InvalidStorageError, methodsProblem('postgresStorage: pool', options.pool, pool));
+  }
   const table = qualifiedName(options);
   const location = locationOf(options.connectionString);
   const own = new Opened(() => openPool(options.connectionString, POOL));
@@ -73,8 +77,8 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
     work: (query: Query) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
-    const from = options.pool ?? (await own.get());
     try {
+      const from = options.pool ?? (await own.get());
       return await onConnection(await from.connect(), signal, work);
     } catch (error) {
       signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import { recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
+import { methodsProblem, recordProblem, rejectIf, textProblem } from '../core/arguments.ts';
 import { setMaxListeners } from 'node:events';
 import type * as S3 from '@aws-sdk/client-s3';
 import { defined, isRecord } from '../core/json.ts';
@@ -58,6 +58,10 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
   const location = `s3://${bucket}${prefix === '' ? '' : `/${options.prefix}`}`;
   if (bucket === '') throw new InvalidStorageError('s3Storage: bucket must not be empty');
   rejectIf(InvalidStorageError, textProblem('s3Storage: bucket', bucket));
+  if (options.client !== undefined) {
+    const client = { methods: ['send'], wanted: 'be an S3Client' };
+    rejectIf(InvalidStorageError, methodsProblem('s3Storage: client', options.client, client));
+  }
   const place = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
   const opened = new Opened(() => openClient(options));
 
@@ -65,11 +69,17 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
     command: (s3: typeof S3) => object,
     abortSignal?: AbortSignal,
   ): Promise<T> {
-    const { s3, client } = await opened.get();
-    try {
+    return await inWords(async () => {
+      const { s3, client } = await opened.get();
       return (await client.send(command(s3), defined({ abortSignal }))) as T;
+    }, abortSignal);
+  }
+
+  async function inWords<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await work();
     } catch (error) {
-      abortSignal?.throwIfAborted();
+      signal?.throwIfAborted();
       throw explained(error, location);
     }
   }
@@ -84,7 +94,9 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
       (s3) => new s3.GetObjectCommand(place(key)),
       signal,
     );
-    return (await object.Body?.transformToByteArray()) ?? new Uint8Array();
+    // The connection may end in the middle of it.
+    const bytes = await inWords(async () => await object.Body?.transformToByteArray(), signal);
+    return bytes ?? new Uint8Array();
   }
 
   async function writtenAt(key: string, signal?: AbortSignal): Promise<Date | undefined> {
@@ -204,6 +216,7 @@ async function forEach<T>(
 }
 
 function explained(error: unknown, location: string): Error {
+  if (error instanceof InvalidStorageError) return error;
   return new StorageUnavailableError(`S3 (${location}) failed`, { cause: named(error) });
 }
 

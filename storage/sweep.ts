@@ -1,4 +1,13 @@
-import { functionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import { types } from 'node:util';
+import {
+  functionProblem,
+  given,
+  optionalBooleanProblem,
+  optionalFunctionProblem,
+  recordProblem,
+  rejectIf,
+  sourceProblem,
+} from '../core/arguments.ts';
 import { InvalidStorageError } from './errors.ts';
 import { NothingNeededError } from './errors.ts';
 import type { CollectableStorage } from './plait-storage.ts';
@@ -58,8 +67,13 @@ export async function sweep(
   );
   rejectIf(
     InvalidStorageError,
-    functionProblem('sweep: storage.list', Reflect.get(storage, 'list')),
-    functionProblem('sweep: live', options.live),
+    sourceProblem('sweep: storage.list', Reflect.get(storage, 'list')),
+    functionProblem('sweep: storage.remove', Reflect.get(storage, 'remove')),
+    sourceProblem('sweep: live', options.live),
+    dateProblem('sweep: writtenBefore', options.writtenBefore),
+    optionalBooleanProblem('sweep: removeAll', options.removeAll),
+    optionalBooleanProblem('sweep: dryRun', options.dryRun),
+    optionalFunctionProblem('sweep: onProgress', options.onProgress),
   );
   const { live, writtenBefore, removeAll = false, dryRun = false, onProgress } = options;
   const report = { removed: tally(), needed: tally(), young: tally() };
@@ -95,6 +109,12 @@ export async function sweep(
     onProgress?.({ listed, removed: report.removed.objects });
   }
   return report;
+}
+
+/** Compared with another value, every object would be young or old. */
+function dateProblem(name: string, value: unknown): string | undefined {
+  const isDate = types.isDate(value) && !Number.isNaN(value.getTime());
+  return isDate ? undefined : `${name} must be a Date; got ${given(value)}`;
 }
 
 const tally = (): Tally => ({ objects: 0, bytes: 0 });

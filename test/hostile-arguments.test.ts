@@ -362,6 +362,31 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
     ['withStorage', (v) => withStorage(undefined, v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['encryptedBy', (v) => encryptedBy(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['sweep', (v) => sweep(v as Any, v as Any), [...NOT_OBJECTS, ['{}', {}]]],
+    [
+      'sweep writtenBefore',
+      (v) => sweep(objects, { live: noKeys, writtenBefore: v as Any }),
+      [...NOT_OBJECTS, ['nothing', undefined], ['{}', {}], ['no date', new Date(Number.NaN)]],
+    ],
+    [
+      'sweep removeAll',
+      (v) => sweep(objects, { live: noKeys, writtenBefore: new Date(), removeAll: v as Any }),
+      NOT_OBJECTS,
+    ],
+    [
+      'sweep dryRun',
+      (v) => sweep(objects, { live: noKeys, writtenBefore: new Date(), dryRun: v as Any }),
+      NOT_OBJECTS,
+    ],
+    [
+      'liveKeys ignoreUnreadable',
+      (v) => drain(liveKeys(client, { ignoreUnreadable: v as Any })),
+      [...NOT_OBJECTS, ['{}', {}]],
+    ],
+    [
+      'liveKeys namespaces',
+      (v) => drain(liveKeys(client, { namespaces: v as Any })),
+      [...NOT_OBJECTS, ['{}', {}]],
+    ],
     ['liveKeys', (v) => drain(liveKeys(v as Any, v as Any) as Any), NOT_OBJECTS],
     ['startTestEnvironment', (v) => startTestEnvironment(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['startMessagesServer', (v) => startMessagesServer(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
@@ -397,6 +422,9 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
     ['callTools', (v) => callTools(v as Any), NOT_OBJECTS.filter(([, v]) => !Array.isArray(v))],
   ];
 }
+
+const noKeys = async function* () {};
+const objects = { list: noKeys, remove: () => Promise.resolve([]) } as Any;
 
 async function drain(list: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of list) break;

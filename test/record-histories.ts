@@ -1,6 +1,6 @@
 // Records the histories that replay.test.ts replays: `npm run record-histories -- new-one other-one`,
 // or all without names. Run it only when a new kind of turn should be covered; the recorded ones must
-// stay replayable as they are.
+// stay replayable as they are. `lost-five-times.json` is from an earlier version, and can only be kept.
 import { randomUUID } from 'node:crypto';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

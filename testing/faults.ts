@@ -1,3 +1,5 @@
+import { DeclarationError } from '../agents/declaration-error.ts';
+import { functionProblem, rejectIf } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
 import type { Fault, FaultReply, MessageReply, Reply, StreamFault } from './messages/reply.ts';
 import { say } from './replies.ts';
@@ -123,6 +125,10 @@ export const fault = {
  * body has its own count, so other conversations and later rounds are not affected.
  */
 export function times(count: number, first: Reply, then: Reply): Reply {
+  for (const reply of [first, then]) {
+    if (typeof reply !== 'function') continue;
+    rejectIf(DeclarationError, functionProblem('times: the reply', reply));
+  }
   return ({ arrival }) => {
     if (arrival > count) return then;
     return typeof first === 'object' && first.type === 'fault' && first.reply === undefined

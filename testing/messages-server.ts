@@ -1,5 +1,10 @@
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { functionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  functionProblem,
+  optionalFunctionProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MessagesEndpoints, type EndpointOptions } from './messages/endpoints.ts';
@@ -47,6 +52,11 @@ export interface MessagesServer extends AsyncDisposable {
 export async function startMessagesServer(options: MessagesServerOptions): Promise<MessagesServer> {
   rejectIf(DeclarationError, recordProblem('startMessagesServer: the options', options));
   rejectIf(DeclarationError, functionProblem('startMessagesServer: script', options.script));
+  const afterBlock = options.pace?.afterBlock;
+  rejectIf(
+    DeclarationError,
+    optionalFunctionProblem('startMessagesServer: pace.afterBlock', afterBlock),
+  );
   const requests: RecordedRequest[] = [];
   const { keepRequests = true } = options;
   let count = 0;

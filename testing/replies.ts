@@ -1,6 +1,6 @@
 import type { RefusalStopDetails, StopReason } from '@anthropic-ai/sdk/resources/messages';
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { given } from '../core/arguments.ts';
+import { given, optionalFunctionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { defined } from '../core/json.ts';
 import type { MessageReply, Pace, ScriptedToolUse } from './messages/reply.ts';
 
@@ -68,6 +68,8 @@ export function reply(...parts: readonly MessageReply[]): MessageReply {
 
 /** The same reply at another speed. */
 export function paced(pace: Pace, answer: MessageReply): MessageReply {
+  rejectIf(DeclarationError, recordProblem('paced: the pace', pace));
+  rejectIf(DeclarationError, optionalFunctionProblem('paced: afterBlock', pace.afterBlock));
   return { ...answer, pace };
 }
 

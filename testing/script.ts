@@ -32,10 +32,17 @@ export function conversation(user: UserMatch, replies: readonly Reply[]): Script
       `conversation: the user must be a text, a pattern or a function; got ${given(user)}`,
     );
   }
+  if (typeof user === 'function') {
+    rejectIf(DeclarationError, functionProblem('conversation: the user', user));
+  }
   const list: unknown = replies;
   if (!Array.isArray(list)) {
     throw new DeclarationError(`conversation: replies must be a list; got ${given(replies)}`);
   }
+  replies.forEach((reply, i) => {
+    if (typeof reply !== 'function') return;
+    rejectIf(DeclarationError, functionProblem(`conversation: reply ${i + 1}`, reply));
+  });
   return (request) => {
     if (!matches(user, request)) return undefined;
     const reply = replies[request.round];

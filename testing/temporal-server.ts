@@ -1,5 +1,5 @@
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { recordProblem, rejectIf } from '../core/arguments.ts';
+import { optionalFunctionProblem, recordProblem, rejectIf } from '../core/arguments.ts';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -58,6 +58,10 @@ export async function startTemporalServer(
 ): Promise<TemporalServer> {
   rejectIf(DeclarationError, recordProblem('startTemporalServer: the options', options));
   const { onProgress } = options;
+  rejectIf(
+    DeclarationError,
+    optionalFunctionProblem('startTemporalServer: onProgress', onProgress),
+  );
   const binary = await findTemporalBinary(defined({ onProgress }));
   if (options.db !== undefined) await mkdir(dirname(resolve(options.db)), { recursive: true });
   for (let attempt = 1; ; attempt += 1) {

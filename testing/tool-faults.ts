@@ -68,6 +68,7 @@ function faulty(tool: Tool, fault: ToolFault): Tool {
 
 /** The fault handles the first `count` attempts of every call, the tool the later ones. */
 export function firstAttempts(count: number, fault: ToolFault): ToolFault {
+  rejectIf(DeclarationError, functionProblem('firstAttempts: the fault', fault));
   return (attempt) => (attempt.ctx.attempt <= count ? fault(attempt) : attempt.run());
 }
 

@@ -11,10 +11,10 @@ import type { PlaitStreamTransport, StreamTransport } from './stream-transport.t
 export async function unusableTransport(
   transport: StreamTransport | undefined,
 ): Promise<string | undefined> {
-  const { prepare, location = 'of the worker' } = (transport ??
-    {}) as Partial<PlaitStreamTransport>;
+  const own: Partial<PlaitStreamTransport> = transport ?? {};
+  const { location = 'of the worker' } = own;
   try {
-    await prepare?.();
+    await own.prepare?.();
     return undefined;
   } catch (error) {
     if (error instanceof InvalidTransportError) throw error;

@@ -51,11 +51,11 @@ export function postgresTransport(options: PostgresTransportOptions = {}): Plait
   const { connectionString } = options;
   const location = postgresLocation(connectionString);
   if (location === undefined) throw new InvalidTransportError(NOT_POSTGRES);
-  const listener = new Listener(() => connect(connectionString, location));
+  const listener = new Listener(location, () => connect(connectionString));
   const publisher = new Opened(() => openPool(connectionString, { ...OPTIONS, max: CONNECTIONS }));
   const publish = async (statement: string, values: unknown[] = []): Promise<void> => {
-    const pool = await publisher.get();
     try {
+      const pool = await publisher.get();
       await pool.query(statement, values);
     } catch (error) {
       throw unavailable(location, error);
@@ -91,12 +91,14 @@ class Listener {
     string,
     { joiner: FrameJoiner; subscribers: Set<OnMessage> }
   >();
+  private readonly location: string;
   private readonly opened: Opened<PostgresConnection>;
   /** The statements, one after the other. */
   private queue: Promise<unknown> = Promise.resolve();
   private isClosed = false;
 
-  constructor(open: () => Promise<PostgresConnection>) {
+  constructor(location: string, open: () => Promise<PostgresConnection>) {
+    this.location = location;
     this.opened = new Opened(async () => {
       const connection = await open();
       connection.client.on('notification', ({ channel, payload = '' }) => {
@@ -146,7 +148,9 @@ class Listener {
       await connection.use((client) => client.query(statement));
     });
     this.queue = running.catch(() => undefined);
-    await running;
+    await running.catch((error: unknown) => {
+      throw unavailable(this.location, error);
+    });
   }
 
   private deliver(name: string, frame: string): void {
@@ -170,18 +174,11 @@ class Listener {
   }
 }
 
-async function connect(
-  connectionString: string | undefined,
-  location: string,
-): Promise<PostgresConnection> {
+async function connect(connectionString: string | undefined): Promise<PostgresConnection> {
   const { default: pg } = await import('pg');
   const client = new pg.Client({ ...defined({ connectionString }), ...OPTIONS });
   client.on('error', () => undefined);
-  try {
-    await client.connect();
-  } catch (error) {
-    throw unavailable(location, error);
-  }
+  await client.connect();
   return new IdleConnection(client as Client & Refable);
 }
 

@@ -42,7 +42,15 @@ export function redisTransport(options: RedisTransportOptions = {}): PlaitStream
   const location = locationOf(url);
   const password = options.password ?? process.env['REDISCLI_AUTH'] ?? '';
   if (options.password !== undefined || url.password === '') url.password = password;
-  const open = async () => new IdleConnection(await connect(url.href, location));
+  const open = async () => new IdleConnection(await connect(url.href));
+  const inWords = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof InvalidTransportError) throw error;
+      throw new TransportUnavailableError(`Redis (${location}) failed`, { cause: error });
+    }
+  };
   // A connection that subscribes can do nothing else.
   const publisher = new Opened(open);
   const subscriber = new Opened(open);
@@ -50,25 +58,31 @@ export function redisTransport(options: RedisTransportOptions = {}): PlaitStream
   return {
     location,
 
-    async publish(channel, message) {
-      const connection = await publisher.get();
-      await connection.use((client) => client.publish(channel, message));
-    },
+    publish: (channel, message) =>
+      inWords(async () => {
+        const connection = await publisher.get();
+        await connection.use((client) => client.publish(channel, message));
+      }),
 
     async subscribe(channel, onMessage) {
-      const connection = await subscriber.get();
       const listener = (message: string) => onMessage(message);
-      await connection.use((client) => client.subscribe(channel, listener));
-      return async () => {
-        const { isReady } = connection.client;
-        if (isReady) await connection.use((client) => client.unsubscribe(channel, listener));
-      };
+      const connection = await inWords(async () => {
+        const opened = await subscriber.get();
+        await opened.use((client) => client.subscribe(channel, listener));
+        return opened;
+      });
+      return () =>
+        inWords(async () => {
+          const { isReady } = connection.client;
+          if (isReady) await connection.use((client) => client.unsubscribe(channel, listener));
+        });
     },
 
-    async prepare() {
-      const connection = await publisher.get();
-      await connection.use((client) => client.ping());
-    },
+    prepare: () =>
+      inWords(async () => {
+        const connection = await publisher.get();
+        await connection.use((client) => client.ping());
+      }),
 
     async close() {
       const opened = await Promise.allSettled([publisher.take(), subscriber.take()]);
@@ -78,7 +92,7 @@ export function redisTransport(options: RedisTransportOptions = {}): PlaitStream
 }
 
 /** Rejects when the first connection fails. Later ones are tried again for ever. */
-async function connect(url: string, location: string): Promise<Client> {
+async function connect(url: string): Promise<Client> {
   const { createClient } = await optionalPackage('@redis/client', () => import('@redis/client'), {
     what: 'The stream transport',
     Invalid: InvalidTransportError,
@@ -96,11 +110,7 @@ async function connect(url: string, location: string): Promise<Client> {
   });
   // Without a listener the error ends the process.
   client.on('error', () => undefined);
-  try {
-    await client.connect();
-  } catch (error) {
-    throw new TransportUnavailableError(`Redis (${location}) failed`, { cause: error });
-  }
+  await client.connect();
   wasReady = true;
   return client;
 }

@@ -1,5 +1,4 @@
-import { given } from '../core/arguments.ts';
-import { isRecord } from '../core/json.ts';
+import { methodsProblem } from '../core/arguments.ts';
 
 /**
  * Brings partial replies from workers to the clients that follow their turns, faster than heartbeats can and
@@ -48,11 +47,7 @@ export interface PlaitStreamTransport extends StreamTransport {
 
 /** What is wrong with an option that holds a transport, or nothing. */
 export function transportProblem(name: string, transport: unknown): string | undefined {
-  const isTransport =
-    isRecord(transport) &&
-    typeof transport['publish'] === 'function' &&
-    typeof transport['subscribe'] === 'function';
-  return transport === undefined || isTransport
-    ? undefined
-    : `${name} must have the functions publish and subscribe, as what openTransport(…) returns; got ${given(transport)}`;
+  if (transport === undefined) return undefined;
+  const wanted = 'have the functions publish and subscribe, as what openTransport(…) returns';
+  return methodsProblem(name, transport, { methods: ['publish', 'subscribe'], wanted });
 }

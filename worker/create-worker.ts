@@ -9,7 +9,15 @@ import type { AbandonedTool } from '../activities/tools/attempt.ts';
 import { EarlyRuns, MAX_EARLY_RUNS } from '../activities/tools/early-runs.ts';
 import { agentsOf } from '../agents/agent-registry.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
-import { given, optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import {
+  functionProblem,
+  given,
+  optionalFunctionProblem,
+  optionalTextProblem,
+  optionalTextsProblem,
+  recordProblem,
+  rejectIf,
+} from '../core/arguments.ts';
 import { defined, isRecord } from '../core/json.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
@@ -209,21 +217,32 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
 function optionsProblem(options: CreateWorkerOptions): string | undefined {
   const problem = recordProblem('createWorker: the options', options);
   if (problem !== undefined) return problem;
-  const { taskQueue, taskQueues, activities, connection } = options;
-  if (taskQueues !== undefined && !isListOfTexts(taskQueues)) {
-    return `createWorker: taskQueues must be a list of names; got ${given(taskQueues)}`;
-  }
+  const { taskQueue, taskQueues, activities, connection, bundlerOptions } = options;
   if (connection !== undefined && !hasClose(connection)) {
     return `createWorker: connection must be a NativeConnection; got ${given(connection)}`;
   }
   if (activities !== undefined && !isRecord(activities)) {
     return `createWorker: activities must be an object; got ${given(activities)}`;
   }
-  return optionalTextProblem('createWorker: taskQueue', taskQueue);
+  return (
+    optionalTextProblem('createWorker: taskQueue', taskQueue) ??
+    optionalTextsProblem('createWorker: taskQueues', taskQueues) ??
+    activityProblem(activities ?? {}) ??
+    optionalFunctionProblem(
+      'createWorker: bundlerOptions.webpackConfigHook',
+      bundlerOptions?.webpackConfigHook,
+    )
+  );
 }
 
-function isListOfTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+/** Of your own. Temporal finds out what is not a function. */
+function activityProblem(activities: object): string | undefined {
+  const problems = Object.entries(activities).map(([name, activity]: [string, unknown]) =>
+    typeof activity === 'function'
+      ? functionProblem(`createWorker: activities.${name}`, activity)
+      : undefined,
+  );
+  return problems.find((problem) => problem !== undefined);
 }
 
 function hasClose(connection: unknown): boolean {

@@ -29,6 +29,7 @@ import { earlyStarts } from './early-starts.ts';
 import { announceReply } from './partial-reply.ts';
 import type { ReplyPublisher } from './publish-reply.ts';
 import type { OwnParams } from './request-params.ts';
+import type { Secrets } from './secrets.ts';
 import type { Answered } from './second-chances.ts';
 
 interface CallModelOptions {
@@ -54,7 +55,7 @@ export function createCallModel(
     const heard: { firstToken?: number } = {};
     try {
       // Find the agent. The first call of a turn pins it.
-      const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args);
+      const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args, model.secrets);
       const { stream = agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
 
@@ -123,6 +124,7 @@ export function createCallModel(
       if (leftOut.length > 0) activity.log.warn('The API rejects files in results', { leftOut });
 
       // Prepare the calls, and check the answer.
+      const { redact } = model.secrets;
       const calls = toolCalls(reply.content);
       const prepared = await prepareCalls(agent, calls, {
         turnId: activity.info.workflowExecution?.workflowId ?? '',
@@ -131,8 +133,9 @@ export function createCallModel(
         pinned: toolNames(spec),
         authorize,
         log: activity.log,
+        redact,
       });
-      const output = await checkOutput(reply, { spec, agent, own: ownSchema });
+      const output = await checkOutput(reply, { spec, agent, own: ownSchema, redact });
       if (reply.stopReason === 'tool_use') early.keep(calls, prepared);
       return {
         type: 'reply',
@@ -163,11 +166,17 @@ async function findAgent(
   registry: AgentRegistry,
   store: TranscriptStore,
   { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
+  { redact }: Pick<Secrets, 'redact'>,
 ): Promise<FoundAgent> {
   if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
-  const pinned = await pinAgent(agent, store, { context, tailBytes, ...defined({ limits }) });
+  const pinned = await pinAgent(agent, store, {
+    context,
+    tailBytes,
+    redact,
+    ...defined({ limits }),
+  });
   return { agent, pinned, pinnedSpec: pinned.spec };
 }
 

@@ -11,6 +11,7 @@ import { inexactOf, isNestedDeeper, MAX_NESTING } from '../../core/conversation/
 import { textOf } from '../../core/conversation/messages.ts';
 import type { CheckedOutput, ModelReply } from '../../core/conversation/reply.ts';
 import { invalidTurn } from '../turn/pin-agent.ts';
+import type { Secrets } from './secrets.ts';
 
 /** The schema that a turn was started with. */
 export async function ownOutput(
@@ -33,6 +34,8 @@ export interface OutputSource {
   spec: AgentSpec;
   agent: AgentDefinition;
   own: CompiledOutput | undefined;
+  /** For what a schema throws. */
+  redact: Secrets['redact'];
 }
 
 /** Whether the answer matches its schema; `undefined` where the reply is not an answer, or has no schema. */
@@ -56,7 +59,9 @@ export async function checkOutput(
   const inexact = inexactOf(text, value);
   if (inexact !== undefined) return { type: 'invalid', problem: inexactText(inexact) };
   const parsed = await output.parse(value);
-  return parsed.ok ? { type: 'valid' } : { type: 'invalid', problem: parsed.problem };
+  return parsed.ok
+    ? { type: 'valid' }
+    : { type: 'invalid', problem: source.redact(parsed.problem) };
 }
 
 const UNFINISHED: ReadonlySet<string> = new Set([
@@ -66,7 +71,7 @@ const UNFINISHED: ReadonlySet<string> = new Set([
   'refusal',
 ]);
 
-function outputOf({ spec, agent, own }: OutputSource): CompiledOutput | undefined {
+function outputOf({ spec, agent, own }: Omit<OutputSource, 'redact'>): CompiledOutput | undefined {
   const pinned = spec.output_config?.format;
   if (own !== undefined || pinned === undefined) return own;
   const { output } = agent;

@@ -46,7 +46,9 @@ interface Asking {
 }
 
 export function earlyStarts(activity: Context, runs: EarlyRuns, asking: Asking): EarlyStarts {
-  const limits = limitsOf(runs, asking);
+  // The calls of the attempt before may be what ended its worker, and each reply is paid for. They run when
+  // the reply is committed, where a lost worker counts.
+  const limits = activity.info.attempt === 1 ? limitsOf(runs, asking) : undefined;
   return limits === undefined ? NONE : new ReplyCalls(activity, runs, asking, limits);
 }
 

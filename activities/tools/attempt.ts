@@ -25,6 +25,7 @@ import { defined, jsonBytes } from '../../core/json.ts';
 import { keepAlive } from '../heartbeat.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { redactJson } from './redact.ts';
+import { toData } from './to-data.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 export const STOP_GRACE_MS = 5_000;
@@ -141,8 +142,7 @@ export async function beginAttempt(
     },
     heartbeatDetails: record.details,
     heartbeat(details) {
-      rejectLargeDetails(details);
-      record = { ...record, details: redactJson(details, secrets.redactOwn) };
+      record = { ...record, details: redactJson(detailsOf(details), secrets.redactOwn) };
       heartbeats.beat();
     },
     report,
@@ -176,10 +176,15 @@ export async function beginAttempt(
 
 const MAX_DETAILS_BYTES = 1_000_000;
 
-/** Thrown here, so that the tool's author sees it: later it would cancel the call without a reason. */
-export function rejectLargeDetails(details: unknown): void {
+/**
+ * As plain data: JSON would make `{}` of a Map, and the next attempt would go on from nothing. Throws here, so
+ * that the tool's author sees it: later it would cancel the call without a reason.
+ */
+export function detailsOf(given: unknown): unknown {
+  if (given === undefined) return undefined;
+  const details = toData(given, 'heartbeat details');
   const bytes = jsonBytes(details);
-  if (bytes <= MAX_DETAILS_BYTES) return;
+  if (bytes <= MAX_DETAILS_BYTES) return details;
   throw new RangeError(
     `heartbeat details must have at most ${MAX_DETAILS_BYTES} bytes; got ${bytes}`,
   );

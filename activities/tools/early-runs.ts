@@ -7,7 +7,7 @@ import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
 import { isErrorValue } from '../../core/failures.ts';
 import type { AbandonedTool, ToolAttempt } from './attempt.ts';
-import { rejectLargeDetails, STOP_GRACE_MS } from './attempt.ts';
+import { detailsOf, STOP_GRACE_MS } from './attempt.ts';
 import type { CallIdentity, RunningCall } from './tool-context.ts';
 import { idempotencyKey } from './tool-context.ts';
 
@@ -212,8 +212,7 @@ export class EarlyRun implements RunningCall {
       this.joined.heartbeat(details);
       return;
     }
-    rejectLargeDetails(details);
-    this.kept = { details: this.clean(details) };
+    this.kept = { details: this.clean(detailsOf(details)) };
   }
 
   rejectLater(): void {

@@ -25,6 +25,7 @@ import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
 import { causeChain, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
 import { defined, isRecord, shorten } from '../../core/json.ts';
+import type { Secrets } from '../model/secrets.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
 
 /**
@@ -53,6 +54,8 @@ interface Circumstances extends TurnOwner {
   /** Whether the worker has an `authorizeDecision`. */
   authorize?: boolean;
   log?: Pick<Logger, 'warn'>;
+  /** For what schemas and approval functions throw. @default leaves it as it is */
+  redact?: Secrets['redact'];
 }
 
 export interface PrepareCallArgs {
@@ -69,17 +72,23 @@ export interface PrepareCallArgs {
  */
 const TOOL_LOOKUP_DELAY = '250ms';
 
-export function createPrepareCall(registry: AgentRegistry, authorize: boolean) {
+export function createPrepareCall(
+  registry: AgentRegistry,
+  authorize: boolean,
+  { redact }: Pick<Secrets, 'redact'>,
+) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing } = args;
     const agent = registeredAgent(registry, args.agent);
     // What a person has written is not what the model's JSON says.
-    if (missing === undefined) return (await prepareCall(agent, withoutTexts(call))).prepared;
+    if (missing === undefined) {
+      return (await prepareCall(agent, withoutTexts(call), { redact })).prepared;
+    }
     if (agent.tools.has(call.name)) {
       const { workflowExecution } = activityInfo();
       const turnId = workflowExecution?.workflowId ?? '';
-      return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log });
+      return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log, redact });
     }
     const message = toolGoneText(call.name);
     if (activityInfo().attempt >= TOOL_LOOKUPS) return { type: 'invalid', message };
@@ -98,7 +107,7 @@ async function prepareNewCall(
   call: ToolUse,
   circumstances: Circumstances,
 ): Promise<PreparedCall> {
-  const { tool, input, prepared } = await prepareCall(agent, call, circumstances.log);
+  const { tool, input, prepared } = await prepareCall(agent, call, circumstances);
   if (prepared.type === 'invalid' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, { tool, input, callId: call.id }, circumstances);
   if (!approval) return prepared;
@@ -122,7 +131,7 @@ interface Preparation {
 export async function prepareCall(
   agent: AgentDefinition,
   call: ToolUse,
-  log?: Circumstances['log'],
+  { log, redact = (text) => text }: Pick<Circumstances, 'log' | 'redact'> = {},
 ): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
@@ -135,14 +144,19 @@ export async function prepareCall(
   const inexact = inexactIn(call);
   if (inexact !== undefined) return invalid(inexactInputText(call.name, inexact), action);
   const parsed = await tool.parse(call.input);
-  if (!parsed.ok) return invalid(inputProblemText(call.name, parsed), action);
+  if (!parsed.ok) {
+    const problem = redact(parsed.problem);
+    return invalid(inputProblemText(call.name, { ...parsed, problem }), action);
+  }
   const access = action ?? (await accessInTime(tool.access, parsed.value));
   return {
     tool,
     input: parsed.value,
     prepared: {
       type: 'ready',
-      summary: agent.summaries ? await summaryOf(tool, call.input, parsed.value, log) : '',
+      summary: agent.summaries
+        ? await summaryOf(tool, call.input, parsed.value, { log, redact })
+        : '',
       ...defined({ access }),
     },
   };
@@ -175,7 +189,7 @@ function invalid(message: string, access?: Access): Preparation {
 async function needsApproval(
   agent: AgentDefinition,
   { tool, input, callId }: { tool: Tool; input: unknown; callId: string },
-  { context, log, turnId, user, sessionId }: Circumstances,
+  { context, log, turnId, user, sessionId, redact = (text) => text }: Circumstances,
 ): Promise<boolean> {
   const { name, approval } = tool;
   if (approval === 'never') return false;
@@ -185,7 +199,7 @@ async function needsApproval(
     const about = { turnId, callId, agent: agent.name, ...defined({ user, sessionId }) };
     return (await inTime(() => approval(input, { ...about, context: parsed }))) !== false;
   } catch (error) {
-    const problem = causeChain(error);
+    const problem = redact(causeChain(error));
     log?.warn(`The approval function of ${name} failed, so a person is asked`, { problem });
     return true;
   }
@@ -198,7 +212,7 @@ async function summaryOf(
   { name, summary }: Tool,
   written: unknown,
   input: unknown,
-  log: Circumstances['log'],
+  { log, redact }: { log: Circumstances['log']; redact: Secrets['redact'] },
 ): Promise<string> {
   if (summary === false) return '';
   if (summary === undefined) return summarize(written);
@@ -207,7 +221,7 @@ async function summaryOf(
     if (typeof text === 'string') return shorten(lineOf(text).trim().toWellFormed(), MAX_SUMMARY);
     log?.warn(`The summary function of ${name} returned no text, so nothing is shown of the call`);
   } catch (error) {
-    const problem = causeChain(error);
+    const problem = redact(causeChain(error));
     log?.warn(`The summary function of ${name} failed, so nothing is shown of the call`, {
       problem,
     });

@@ -7,9 +7,10 @@ import { takesSystemMessages } from '../../agents/model-features.ts';
 import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
 import { closest } from '../../core/closest.ts';
-import { AGENT_NOT_REGISTERED, INVALID_TURN } from '../../core/failures.ts';
+import { AGENT_NOT_REGISTERED, causeChain, INVALID_TURN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import type { Budget } from '../../core/turn/budget.ts';
+import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 
 /**
@@ -19,10 +20,15 @@ import type { TranscriptStore } from '../transcript/store.ts';
 export async function pinAgent(
   agent: AgentDefinition,
   store: TranscriptStore,
-  { context, tailBytes, limits }: { context: unknown; tailBytes: number; limits?: Budget },
+  {
+    context,
+    tailBytes,
+    limits,
+    redact,
+  }: { context: unknown; tailBytes: number; limits?: Budget; redact: Secrets['redact'] },
 ): Promise<PinnedAgent> {
   await agent.parseContext(context).catch((error: unknown) => {
-    throw invalidTurn(error instanceof Error ? error.message : String(error));
+    throw invalidTurn(redact(causeChain(error)));
   });
   rejectHalfStorage(store);
   if (limits?.costUSD !== undefined && agent.prices === undefined) {

@@ -33,7 +33,7 @@ export async function showCommand(
     if (html === true) process.stdout.write(pageOf(facts, version()));
     else if (json === true) say(visibleJson(facts, 2));
     else {
-      const { columns = DEFAULT_COLUMNS } = process.stdout;
+      const columns = process.stdout.columns ?? DEFAULT_COLUMNS;
       for (const line of showLines(facts, { columns, style: styleFor(process.stdout) })) say(line);
     }
     return EXIT_CODES.ok;

@@ -59,7 +59,7 @@ function pendingTask({ raw }: WorkflowExecutionDescription): WorkflowTask | unde
   const task = raw.pendingWorkflowTask;
   const scheduledAt = optionalTsToMs(task?.originalScheduledTime ?? task?.scheduledTime);
   if (task === null || task === undefined || scheduledAt === undefined) return undefined;
-  return { scheduledAt, attempt: task.attempt ?? 1, isStarted: task.state === STARTED };
+  return { scheduledAt, attempt: task.attempt ?? 1, isStarted: Number(task.state) === STARTED };
 }
 
 async function unservedQueues(
@@ -67,6 +67,7 @@ async function unservedQueues(
   turn: Waterfall,
   task: WorkflowTask | undefined,
 ): Promise<UnservedQueue[]> {
+  if (turn.status !== 'running') return [];
   const waiting = allRows(turn.rows).flatMap(({ open, segments }) =>
     open !== undefined && segments.at(-1)?.type === 'queue' ? open.taskQueue : [],
   );
@@ -75,10 +76,8 @@ async function unservedQueues(
     ...[...new Set(waiting)].map((name) => ({ name, kind: 'activities' as const })),
   ];
   const served = await Promise.all(
-    queues.map(({ name, kind }) =>
-      // Not every client may describe a queue.
-      turn.status === 'running' ? isServed(client, name, kind).catch(() => true) : true,
-    ),
+    // Not every client may describe a queue.
+    queues.map(({ name, kind }) => isServed(client, name, kind).catch(() => true)),
   );
   return queues.filter((_, i) => served[i] === false);
 }

@@ -8,7 +8,7 @@ import type { TurnFacts } from './facts.ts';
 
 /** What is the matter with a turn, in words for the person on call. */
 export interface Finding {
-  /** `waits`: it goes on by itself, or somebody has to decide. `problem`: something is wrong. */
+  /** `waits`: nothing is wrong; it goes on by itself, or somebody has to decide. */
   type: 'done' | 'waits' | 'problem';
   what: string;
   /** In the words of what failed. */
@@ -214,9 +214,10 @@ function turnFinding(turn: TurnFacts['turn']): Finding {
     };
   }
   const isGood = stopReason === undefined || GOOD.has(stopReason);
+  const type = isGood ? 'done' : stopReason === 'cancelled' ? 'waits' : 'problem';
   const reason = stopReason === undefined ? '' : ` with ${stopReason}`;
   const what = `The turn ended${reason}${after}.`;
-  return { type: isGood ? 'done' : 'problem', what, ...defined({ why }) };
+  return { type, what, ...defined({ why }) };
 }
 
 const GOOD: ReadonlySet<string> = new Set(['end_turn', 'stop_sequence']);

@@ -86,7 +86,8 @@ footer { margin-top: 2rem; font-size: .875rem; color: var(--dim); }
   .axis { grid-template-columns: 1fr; }
   .axis > :first-child, .axis > :last-child { display: none; }
   .bar { grid-column: 1 / -1; grid-row: 2; }
-  .rows ol { margin-left: 0; }
+  .rows ol { margin-left: 0; padding-left: 0; border-left: 0; }
+  .rows ol .name { padding-left: .75rem; }
 }
 @media print { .finding, .more, .figures > div { break-inside: avoid; } }
 `;

@@ -55,7 +55,7 @@ export function figuresOf({ turn, usage, costUSD }: TurnFacts): Figure[] {
   const waited = WAITS.filter((wait) => waits[wait] > 0);
   return [
     { label: turn.status === 'running' ? 'so far' : 'took', value: durationText(wallTime) },
-    ...(width > 1
+    ...(speedUp > 1
       ? [
           {
             label: 'parallel',
@@ -98,7 +98,8 @@ export function sharesText(shares: TimeShares, wallTime: number): string {
 }
 
 export function percent(part: number, whole: number): string {
-  return whole === 0 ? '0 %' : `${Math.round((100 * part) / whole)} %`;
+  const rounded = whole === 0 ? 0 : Math.round((100 * part) / whole);
+  return part > 0 && rounded === 0 ? 'under 1 %' : `${rounded} %`;
 }
 
 function cacheNote(usage: NonNullable<TurnFacts['usage']>): { note?: string } {

@@ -142,7 +142,9 @@ function repliedIn(marks: readonly Mark[]): Replied | undefined {
   if (answer?.type !== 'reply') return { at: last.endedAt, prepared: [], callIds: [] };
   const { reply, prepared, firstToken } = answer;
   const callIds = toolCalls(reply.content).map(({ id }) => id);
-  return { at: last.endedAt, prepared, callIds, ...defined({ firstToken }) };
+  // Somebody may have completed the activity by hand, with anything in it.
+  const heard = typeof firstToken === 'number' ? { firstToken } : {};
+  return { at: last.endedAt, prepared, callIds, ...heard };
 }
 
 /** What a model request and a call have in common. */
@@ -290,7 +292,8 @@ function waitingSegments(
   }
   const neverRan = scheduledAt === undefined && isSettled(call.state);
   if (neverRan) return segments;
-  const seen = Math.min(begunAt, end);
+  // What comes behind another wait is the worker that has to take in the end of that.
+  const seen = segments.length > 0 ? end : Math.min(begunAt, end);
   if (seen - at > LEAST_WAIT_MS) add('queue', seen);
   if (end - Math.max(at, seen) > LEAST_WAIT_MS) add('limit', end);
   return segments;
@@ -357,6 +360,9 @@ function isTiming(timing: unknown): timing is TurnTiming {
   return isRecord(timing) && isRecord(timing['shares']);
 }
 
+/** Waits that are part of the time that a call takes. */
+const BETWEEN: ReadonlySet<Segment['type']> = new Set(['backoff', 'outside']);
+
 function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
   let times: TurnTimes | undefined;
   for (const [i, { segments, children }] of rows.entries()) {
@@ -365,7 +371,7 @@ function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
     times = addModelTime(times, asked);
     const next = rows[i + 1]?.segments[0]?.start ?? end;
     const calls = children.map((row) => {
-      const work = spanOf(row.segments.filter(({ type }) => isWork(type) || type === 'backoff'));
+      const work = spanOf(row.segments.filter(({ type }) => isWork(type) || BETWEEN.has(type)));
       const approval = row.segments.find(({ type }) => type === 'approval');
       const isEarly = row.segments.some(({ type }) => type === 'early');
       return {

@@ -1,18 +1,34 @@
 import { defined } from '../json.ts';
+import { lostTooOftenText } from './texts.ts';
 import type { EarlierAttempts } from './tool-call.ts';
 import type { ToolPolicy } from './tool-policy.ts';
 
 // A tool that is safe to repeat has attempts for failures of its own. Those that were lost with a worker are
 // counted apart: a deployment or a crash says nothing about the tool.
 
+/** `crash`: no heartbeat came any more. `shutdown`: the worker stopped in order, as in a deployment. */
+export type LossType = 'crash' | 'shutdown';
+
+/** How often the worker of a call was lost, by the way in which it was. */
+export type Losses = Readonly<Record<LossType, number>>;
+
+export const NO_LOSSES: Losses = { crash: 0, shutdown: 0 };
+
 /**
- * How often a call is scheduled again because its worker was lost. Not for ever: the call itself may be
- * what ends its workers.
+ * With this many losses a call is answered. The call itself may be what crashes its workers, and each
+ * crash takes the other calls of the worker with it. A shutdown comes from outside.
  */
-export const MAX_LOSSES = 10;
+const MAX_LOSSES: Losses = { crash: 3, shutdown: 10 };
+
+/** The same in turns from before the two were counted apart: of both together. */
+const MAX_LOSSES_TOGETHER = 11;
+
+/** Calls that crashed together begin their last attempts apart, at any moment within this time. */
+const APART_MS = 10_000;
 
 /** The end of an activity whose worker was lost or shut down. */
 export interface Loss {
+  type: LossType;
   /** The number of the lost attempt, where it is known. */
   attempt: number | undefined;
   /** The number of the last attempt that failed by itself, where one is known. */
@@ -20,8 +36,63 @@ export interface Loss {
   details: unknown;
 }
 
+/** What a call goes on with after a loss. */
+export interface Tries {
+  losses: Losses;
+  earlier: EarlierAttempts;
+  /** For what is left of it. */
+  policy: ToolPolicy;
+}
+
+/** `wait` is in milliseconds, and `why` a sentence for the model. */
+export type AfterLoss =
+  | { type: 'answer'; why?: string }
+  | { type: 'again'; wait: number; tries: Tries };
+
+/** How losses count in a turn, which is up to the version of Plait that ran it. */
+export type LossRules = 'as failures' | 'apart' | 'by type';
+
+/**
+ * What follows when the worker of a call was lost.
+ *
+ * @param about.rules asked only where the call may be scheduled again
+ * @param about.random a number from 0 to 1
+ */
+export function afterLoss(
+  declared: ToolPolicy,
+  loss: Loss,
+  before: { losses: Losses; earlier: EarlierAttempts | undefined; elapsed: number },
+  { rules, random }: { rules: () => LossRules; random: () => number },
+): AfterLoss {
+  const losses = { ...before.losses, [loss.type]: before.losses[loss.type] + 1 };
+  const earlier = attemptsUpTo(loss, before.earlier);
+  const again = (wait: number): AfterLoss => {
+    const spent = { failures: earlier.failures, elapsed: before.elapsed + wait };
+    const policy = policyAfterLoss(declared, spent);
+    if (policy === undefined) return { type: 'answer' };
+    return { type: 'again', wait, tries: { losses, earlier, policy } };
+  };
+  const atOnce = again(0);
+  if (atOnce.type === 'answer') return atOnce;
+  switch (rules()) {
+    case 'as failures':
+      return { type: 'answer' };
+    case 'apart':
+      return losses.crash + losses.shutdown < MAX_LOSSES_TOGETHER ? atOnce : { type: 'answer' };
+    case 'by type': {
+      const { type } = loss;
+      if (losses[type] >= MAX_LOSSES[type]) {
+        return { type: 'answer', why: lostTooOftenText(type, losses[type]) };
+      }
+      // One of the calls of the worker may be the cause, and would take the others with it a third time.
+      const isLast = type === 'crash' && losses.crash === MAX_LOSSES.crash - 1;
+      return isLast ? again(Math.ceil(random() * APART_MS)) : atOnce;
+    }
+  }
+}
+
 /** All attempts up to a loss. Each before the lost one in its activity was a failure of the tool. */
-export function attemptsUpTo(
+function attemptsUpTo(
   { attempt = 0, failedAttempt = 0, details }: Loss,
   before: EarlierAttempts | undefined,
 ): EarlierAttempts {
@@ -38,13 +109,13 @@ export function attemptsUpTo(
  * The policy for what is left of a call: its own failures and the time that has passed are taken off.
  * `undefined` where the call is not to be scheduled again.
  */
-export function policyAfterLoss(
+function policyAfterLoss(
   policy: ToolPolicy,
-  { failures, losses, elapsed }: { failures: number; losses: number; elapsed: number },
+  { failures, elapsed }: { failures: number; elapsed: number },
 ): ToolPolicy | undefined {
   const { repeatable, retry, scheduleToCloseTimeout } = policy;
   // Who declares a single attempt wants no other, whatever ended it.
-  if (!repeatable || retry.maximumAttempts === 1 || losses > MAX_LOSSES) return undefined;
+  if (!repeatable || retry.maximumAttempts === 1) return undefined;
   const time = scheduleToCloseTimeout === undefined ? undefined : scheduleToCloseTimeout - elapsed;
   if (time !== undefined && time <= 0) return undefined;
   return {

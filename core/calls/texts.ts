@@ -283,6 +283,13 @@ export const HAD_NOT_BEGUN = 'The call had not begun, so it had no effect.';
 
 export const WORKER_SHUT_DOWN = 'The worker shut down while the tool ran.';
 
+/** Why a call that is safe to repeat is not tried again. */
+export function lostTooOftenText(type: 'crash' | 'shutdown', losses: number): string {
+  return type === 'crash'
+    ? `That happened ${losses} times, so the call itself may be the cause, and it is not tried again. Call it again only with a different input.`
+    : `That happened ${losses} times, so the call is not tried again.`;
+}
+
 export const STOPPED_BY_OPERATOR =
   'The call was paused or reset by an operator while the tool ran.';
 

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { inTime, MAX_WAITING_MS, OutOfTimeError } from '../../agents/in-time.ts';
 
@@ -82,6 +83,18 @@ describe('a check', () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const late = inTime(() => new Promise<never>(() => undefined));
     const caught = expect(late).rejects.toEqual(new OutOfTimeError(MAX_WAITING_MS));
+
+    await timeIsUp();
+
+    await caught;
+  });
+
+  test.each<[what: string, answer: () => PromiseLike<unknown>]>([
+    ['a promise of another realm', () => runInNewContext('new Promise(() => 0)') as never],
+    ['what is like a promise', () => ({ then: () => new Promise<never>(() => undefined) })],
+  ])('is no longer waited for when its answer is %s', async (_, answer) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const caught = expect(inTime(answer)).rejects.toEqual(new OutOfTimeError(MAX_WAITING_MS));
 
     await timeIsUp();
 

@@ -219,6 +219,11 @@ describe('what is said of a turn that has ended', () => {
       'The limit is reached.',
     ],
     [
+      { status: 'completed', stopReason: 'cancelled' },
+      'waits: The turn ended with cancelled after 1 min.',
+      undefined,
+    ],
+    [
       { status: 'failed', message: 'The Messages API answered 401' },
       'problem: The turn failed after 1 min.',
       'The Messages API answered 401',

@@ -120,6 +120,11 @@ describe('the command line', () => {
   });
 });
 
+async function* broken() {
+  yield 1;
+  throw new Error('defect');
+}
+
 it('what is followed begins again when the server was away', async () => {
   const said: string[] = [];
   let opened = 0;
@@ -136,10 +141,6 @@ it('what is followed begins again when the server was away', async () => {
     'The server does not answer. Trying again until it does.',
     'The server does not answer. Trying again until it does.',
   ]);
-  async function* broken() {
-    yield 1;
-    throw new Error('defect');
-  }
   await expect(async () => {
     for await (const _ of again(broken, signal));
   }).rejects.toThrow('defect');

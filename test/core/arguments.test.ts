@@ -4,9 +4,14 @@ import {
   functionProblem,
   given,
   jsonProblem,
+  methodsProblem,
+  optionalBooleanProblem,
+  optionalFunctionProblem,
   optionalTextProblem,
+  optionalTextsProblem,
   recordProblem,
   rejectIf,
+  sourceProblem,
   textProblem,
 } from '../../core/arguments.ts';
 
@@ -14,6 +19,9 @@ import {
 const thrower = () => {
   throw 'no';
 };
+
+const store = () => 1;
+function* generator() {}
 
 describe('what a caller gives', () => {
   test('is an object, a text or JSON, or the problem says what it is instead', () => {
@@ -32,6 +40,40 @@ describe('what a caller gives', () => {
     expect(jsonProblem('input', { a: [1] })).toBeUndefined();
     expect(jsonProblem('input', { a: [1n] })).toMatch(/^input must be JSON: .*BigInt/);
     expect(jsonProblem('input', { toJSON: thrower })).toBe('input must be JSON: no');
+  });
+
+  test('is a function that can be called', () => {
+    expect(functionProblem('run', Map)).toMatch(/^run must not be a class/);
+    expect(functionProblem('run', generator)).toMatch(/^run must not be a generator function/);
+    expect(sourceProblem('live', generator)).toBeUndefined();
+    expect(sourceProblem('live', Map)).toMatch(/^live must not be a class/);
+    expect(sourceProblem('live', 'x')).toBe('live must be a function; got "x"');
+    expect(optionalFunctionProblem('run', undefined)).toBeUndefined();
+    expect(optionalFunctionProblem('run', null)).toBe('run must be a function; got null');
+  });
+
+  test('is a list of texts, or true or false, where it is given', () => {
+    expect(optionalTextsProblem('types', undefined)).toBeUndefined();
+    expect(optionalTextsProblem('types', ['a'])).toBeUndefined();
+    expect(optionalTextsProblem('types', 'ab')).toBe('types must be a list of texts; got "ab"');
+    expect(optionalTextsProblem('types', [5])).toBe('types must be a list of texts; got a list');
+    expect(optionalBooleanProblem('dryRun', undefined)).toBeUndefined();
+    expect(optionalBooleanProblem('dryRun', false)).toBeUndefined();
+    expect(optionalBooleanProblem('dryRun', 'false')).toBe(
+      'dryRun must be true or false; got "false"',
+    );
+  });
+
+  test('is an object with functions', () => {
+    const storage = { methods: ['store', 'retrieve'], wanted: 'be a storage' };
+    expect(methodsProblem('storage', { store, retrieve: store }, storage)).toBeUndefined();
+    expect(methodsProblem('storage', { store }, storage)).toBe(
+      'storage must be a storage; got an object',
+    );
+    expect(methodsProblem('storage', null, storage)).toBe('storage must be a storage; got null');
+    expect(methodsProblem('storage', { store, retrieve: Map }, storage)).toMatch(
+      /^storage\.retrieve must not be a class/,
+    );
   });
 
   test.each<[value: unknown, kind: string]>([

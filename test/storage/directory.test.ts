@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmod,
   mkdir,
@@ -10,12 +11,17 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import disk from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { Payload } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import * as fc from 'fast-check';
-import { afterAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import type { PlaitStorage } from '../../storage/index.ts';
 import { directoryStorage } from '../../storage/directory.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'plait-directory-'));
@@ -29,6 +35,10 @@ beforeEach(async () => {
 const payload = (value: unknown): Payload => defaultPayloadConverter.toPayload(value);
 const valueOf = (stored: Payload | undefined): unknown =>
   stored === undefined ? undefined : defaultPayloadConverter.fromPayload(stored);
+const digestOf = (value: unknown): string => {
+  const bytes = proto.temporal.api.common.v1.Payload.encode(payload(value)).finish();
+  return createHash('sha256').update(bytes).digest('hex');
+};
 const claimOf = (key: string) => new StorageDriverClaim({ key });
 
 /** A disk of 64 KiB. */
@@ -227,6 +237,117 @@ describe('a write that fails', () => {
     await writing.catch(() => undefined);
 
     expect((await filesIn(directory)).filter((file) => file.includes('.'))).toEqual([]);
+  });
+});
+
+/** Makes a function of `node:fs/promises` fail for what is below the directory, until the test has ended. */
+function breakDisk(
+  name: 'open' | 'mkdir' | 'readdir' | 'rename' | 'stat' | 'sync' | 'unlink' | 'readFile' | 'chmod',
+  code: string,
+): void {
+  const fail = (path: string) =>
+    Object.assign(new Error(`${code}: it failed, ${name} '${path}'`), {
+      code,
+      syscall: name,
+      path,
+    });
+  const method = name === 'sync' ? 'open' : name;
+  const whole = disk[method] as (path: string, ...rest: unknown[]) => Promise<unknown>;
+  const broken = async (path: string, ...rest: unknown[]): Promise<unknown> => {
+    if (!path.startsWith(directory)) return await whole(path, ...rest);
+    if (name !== 'sync') throw fail(path);
+    const file = (await whole(path, ...rest)) as FileHandle;
+    return Object.assign(file, { sync: () => Promise.reject(fail(path)) });
+  };
+  const spy = vi.spyOn(disk, method).mockImplementation(broken as never);
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    spy.mockRestore();
+    syncBuiltinESMExports();
+  });
+}
+
+describe('an error of the disk is told in words, with what to do', () => {
+  const operations = {
+    put: (storage) => storage.store({}, [payload('new')]),
+    get: (storage) => storage.retrieve({}, [claimOf(digestOf('old'))]),
+    list: async (storage) => {
+      const found: unknown[] = [];
+      for await (const one of storage.list()) found.push(one);
+      return found;
+    },
+    remove: (storage) => storage.remove([digestOf('old')], new Date(Date.now() + 60_000)),
+    prepare: (storage) => storage.prepare(),
+  } satisfies Record<string, (storage: PlaitStorage) => Promise<unknown>>;
+  const full = 'the disk is full: free some space';
+  const denied = 'access is denied: all workers and clients must run as the user';
+  const away = 'its volume is away: check that it is mounted';
+
+  test.each<[keyof typeof operations, Parameters<typeof breakDisk>[0], string, string]>([
+    ['put', 'mkdir', 'ENOSPC', full],
+    ['put', 'mkdir', 'EROFS', 'the volume is read-only'],
+    ['put', 'mkdir', 'ENOTDIR', 'a file stands where a folder should be'],
+    ['put', 'stat', 'ESTALE', away],
+    ['put', 'open', 'EMFILE', 'the process has too many open files'],
+    ['put', 'open', 'ENOENT', 'it is missing: check that its volume is mounted'],
+    ['put', 'sync', 'EIO', 'the disk reports an error'],
+    ['put', 'rename', 'EDQUOT', 'the quota of the disk is used up'],
+    ['get', 'readFile', 'EACCES', denied],
+    ['get', 'readFile', 'ENOTDIR', 'a file stands where a folder should be'],
+    ['get', 'readFile', 'EIO', 'the disk reports an error'],
+    ['list', 'stat', 'ENOTCONN', away],
+    ['list', 'readdir', 'EACCES', denied],
+    ['list', 'readdir', 'EMFILE', 'the process has too many open files'],
+    ['remove', 'stat', 'EIO', 'the disk reports an error'],
+    ['remove', 'unlink', 'EROFS', 'the volume is read-only'],
+    ['remove', 'unlink', 'EPERM', denied],
+    ['prepare', 'mkdir', 'EEXIST', 'a file stands where a folder should be'],
+    ['prepare', 'readdir', 'EACCES', denied],
+    ['prepare', 'stat', 'EHOSTDOWN', away],
+    ['prepare', 'chmod', 'EPERM', denied],
+    ['prepare', 'mkdir', 'EWHAT', 'the file system failed: check its volume'],
+  ])('%s: %s, %s', async (operation, name, code, words) => {
+    const storage = directoryStorage(directory);
+    await storage.store({}, [payload('old')]);
+    await chmod(join(directory, digestOf('old').slice(0, 2)), 0o755);
+    breakDisk(name, code);
+
+    const failed = operations[operation](storage);
+
+    await expect(failed).rejects.toMatchObject({
+      name: 'StorageUnavailableError',
+      message: expect.stringMatching(
+        new RegExp(`^The directory ${directory} cannot be used: ${words}.* \\(${code}\\)$`),
+      ) as unknown,
+      cause: { code },
+    });
+  });
+
+  test('also where the directory is a file', async () => {
+    const path = join(directory, 'file');
+    await writeFile(path, 'x');
+    for (const operation of Object.values(operations)) {
+      await expect(operation(directoryStorage(path))).rejects.toThrow(
+        `The directory ${path} cannot be used: a file stands where a folder should be`,
+      );
+    }
+  });
+
+  test('what is gone is no error to list and to remove, and a directory that is away is one', async () => {
+    const storage = directoryStorage(directory);
+    await storage.store({}, [payload('old'), payload('gone')]);
+    const listing = storage.list()[Symbol.asyncIterator]();
+    await listing.next();
+    for (const file of await filesIn(directory)) await rm(join(directory, file));
+
+    expect((await listing.next()).done).toBe(true);
+    expect(await operations.remove(storage)).toEqual([]);
+
+    await rename(directory, `${directory}.away`);
+    await expect(operations.remove(storage)).rejects.toThrow('is missing: check that its volume');
+    await mkdir(directory);
+    await expect(operations.list(storage)).rejects.toThrow('is not the one that it was');
+    await expect(operations.remove(storage)).rejects.toThrow('is not the one that it was');
   });
 });
 

@@ -64,7 +64,8 @@ for (const [name, url] of Object.entries(given)) {
 
 const channel = () => `plait:default:turn ${randomUUID()}`;
 
-describe.each(Object.entries(kinds))('a transport by %s', (_, { url, away }) => {
+describe.each(Object.entries(kinds))('a transport by %s', (name, { url, away }) => {
+  const [kind] = name.split(' ');
   let transport: PlaitStreamTransport;
   beforeAll(() => {
     transport = openTransport(url());
@@ -117,7 +118,13 @@ describe.each(Object.entries(kinds))('a transport by %s', (_, { url, away }) => 
     const seen: string[] = [];
     const leave = await transport.subscribe(ours, (message) => seen.push(message));
     await away(async () => {
-      await expect(transport.publish(ours, 'lost')).rejects.toThrow();
+      const unavailable = {
+        name: 'TransportUnavailableError',
+        message: `${kind} (${transport.location}) failed`,
+      };
+      await expect(transport.publish(ours, 'lost')).rejects.toMatchObject(unavailable);
+      await expect(transport.prepare()).rejects.toMatchObject(unavailable);
+      await expect(transport.subscribe(channel(), () => 0)).rejects.toMatchObject(unavailable);
     });
     await expect
       .poll(async () => {

@@ -53,8 +53,9 @@ function tools(seen: Seen, bytes: number): Tool[] {
 }
 
 /** All of a result that does not depend on the clock. */
-function timeless(result: TurnResult) {
-  return { ...result, calls: result.calls.map((call) => ({ ...call, start: '', end: '' })) };
+function timeless({ timing: _, ...result }: TurnResult) {
+  const calls = result.calls.map(({ critical: _, ...call }) => ({ ...call, start: '', end: '' }));
+  return { ...result, calls };
 }
 
 async function snapshotsOf(turn: TurnHandle): Promise<TurnSnapshot[]> {

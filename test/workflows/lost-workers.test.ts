@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import type { TurnHandle, TurnSnapshot } from '../../client/index.ts';
 import { turnRuns } from '../../client/follow/history.ts';
+import type { TurnResult } from '../../index.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
 import type { ScriptedCalls } from '../../testing/replies.ts';
 import { callTools, paced, say } from '../../testing/replies.ts';
@@ -153,6 +155,74 @@ test.concurrent('attempts that are lost with a worker do not use up those of the
   ]);
   expect(new Set(lines.map((words) => words.at(-4))).size).toBe(1);
   expect(answers(result)[0]?.text).toBe('went on after page 4');
+});
+
+/** Starts another worker whenever one has ended, until the turn has. */
+async function keepServed({ start }: WorkerProcesses, turn: TurnHandle): Promise<TurnResult> {
+  const result = turn.result();
+  for (;;) {
+    const worker = await start();
+    const over = worker.ended.then(() => undefined);
+    const ended = await Promise.race([over, result]);
+    if (ended !== undefined) return ended;
+  }
+}
+
+test.concurrent.each([
+  [
+    'crashes',
+    'SIGKILL',
+    {
+      attempts: 3,
+      outcome: 'timedOut',
+      message:
+        'The worker that ran the call was lost: no heartbeat for 4 s (heartbeatTimeout). That happened 3 times, so the call itself may be the cause, and it is not tried again. Call it again only with a different input. (after 3 attempts)',
+    },
+  ],
+  [
+    'shuts down',
+    'SIGTERM',
+    {
+      attempts: 10,
+      outcome: 'failed',
+      message:
+        'The worker shut down while the tool ran. That happened 10 times, so the call is not tried again. (after 10 attempts)',
+    },
+  ],
+])(
+  'a call that %s its worker each time is answered in the end, and the turn goes on',
+  async (_, signal, answer) => {
+    await using processes = await workersFor({ poison: { signal }, look: { ms: 0 } }, '100ms');
+    const { agents, journal, model } = processes;
+    const turn = await agents.start('tester', 'go');
+    const result = await keepServed(processes, turn);
+
+    expect(result).toMatchObject({ stopReason: 'end_turn', text: 'I go on.' });
+    expect(result.calls).toMatchObject([
+      { name: 'poison', ...answer },
+      { name: 'look', outcome: 'succeeded' },
+    ]);
+    const { attempts, outcome, message } = answer;
+    expect(answers(result)[0]?.text).toBe(message);
+    expect(journal.lines('begin poison')).toHaveLength(attempts);
+    expect(model.requests).toHaveLength(2);
+    let last: TurnSnapshot | undefined;
+    for await (const snapshot of turn.watch()) last = snapshot;
+    expect(last?.rounds[0]?.calls[0]).toMatchObject({ state: outcome, message });
+  },
+);
+
+test.concurrent('a call that kills its worker while the reply still comes starts early once, and then counts', async () => {
+  await using processes = await workersFor({ reading_poison: { signal: 'SIGKILL' } });
+  const { agents, journal, model } = processes;
+  const turn = await agents.start('tester', 'go');
+  const result = await keepServed(processes, turn);
+
+  expect(result).toMatchObject({ stopReason: 'end_turn', text: 'I go on.' });
+  expect(result.calls).toMatchObject([{ outcome: 'timedOut', attempts: 3 }]);
+  expect(journal.lines('begin reading_poison')).toHaveLength(4);
+  // The first one is lost with its worker.
+  expect(model.requests).toHaveLength(3);
 });
 
 test.concurrent('kill -9 changes nothing about calls that wait for a person', async () => {

@@ -82,6 +82,16 @@ test('writers of one key run in the order of the calls and never overlap, others
   expect(seen.mostAtOnce('a')).toBe(1);
   expect(seen.overlap('a1', 'b1')).toBe(true);
   expect(seen.overlap('a1', 'free')).toBe(true);
+  // For these the turn has lasted so long, each because of the one before it.
+  const critical = result.calls.filter((call) => call.critical === true);
+  expect(critical.map(({ input }) => (input as { name: string }).name)).toEqual([
+    'a1',
+    'a2',
+    'a3',
+    'a4',
+  ]);
+  expect(result.timing.width).toBeGreaterThanOrEqual(3);
+  expect(result.timing.speedUp).toBeGreaterThan(1);
 });
 
 test('readers of one key share it, a writer waits for all of them, and later readers wait for the writer', async () => {

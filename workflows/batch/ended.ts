@@ -48,6 +48,7 @@ export function lossOf(error: unknown): Loss | undefined {
     const record = heartbeatRecord(cause.lastHeartbeatDetails);
     const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
     return {
+      type: 'crash',
       attempt: record?.attempt,
       failedAttempt: attemptReport(before?.details)?.attempt,
       details: record?.details,
@@ -55,6 +56,7 @@ export function lossOf(error: unknown): Loss | undefined {
   }
   if (cause instanceof ApplicationFailure && cause.type === WORKER_SHUTDOWN) {
     return {
+      type: 'shutdown',
       attempt: attemptReport(cause.details)?.attempt,
       failedAttempt: undefined,
       details: cause.details?.[1],
@@ -136,8 +138,9 @@ function unreadable(value: unknown, scheduled: number, repeatable: boolean): Set
 }
 
 /** Turns every way in which a call can fail into an outcome. */
-export function failed(error: unknown, { tool, policy, scheduled, earlier }: FailedCall): CallEnd {
-  const { outcome, attempts, report } = explain(tool, error, policy, earlier?.attempts ?? 0);
+export function failed(error: unknown, call: FailedCall): CallEnd {
+  const { scheduled } = call;
+  const { outcome, attempts, report } = explain(error, call);
   return {
     type: 'settled',
     settled: {
@@ -155,6 +158,8 @@ interface FailedCall {
   scheduled: number;
   /** The attempts of its earlier activities. */
   earlier?: EarlierAttempts | undefined;
+  /** Why it is not tried again, in a sentence. */
+  why?: string | undefined;
 }
 
 interface Explained {
@@ -163,9 +168,11 @@ interface Explained {
   report?: AttemptReport | undefined;
 }
 
-function explain(tool: string, error: unknown, policy: ToolPolicy, before: number): Explained {
+function explain(error: unknown, call: FailedCall): Explained {
+  const { tool, policy } = call;
+  const before = call.earlier?.attempts ?? 0;
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, policy, before);
+  if (cause instanceof TimeoutFailure) return explainTimeout(error, cause, call);
   if (cause instanceof CancelledFailure || isCancellation(error)) {
     return explainCancel(cause, policy);
   }
@@ -180,9 +187,12 @@ function explain(tool: string, error: unknown, policy: ToolPolicy, before: numbe
     const attempts = report?.attempt ?? before + attemptsOf(error, policy);
     const type = failureOutcome(cause.type);
     const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
-    const why = type === 'failed' && isLast ? NO_TIME_LEFT : '';
+    const noTime = type === 'failed' && isLast ? NO_TIME_LEFT : '';
     return {
-      outcome: { type, message: cause.message + why + afterAttempts(attempts) },
+      outcome: {
+        type,
+        message: cause.message + noTime + sentence(call.why) + afterAttempts(attempts),
+      },
       attempts,
       report,
     };
@@ -194,9 +204,9 @@ function explain(tool: string, error: unknown, policy: ToolPolicy, before: numbe
 function explainTimeout(
   error: unknown,
   cause: TimeoutFailure,
-  policy: ToolPolicy,
-  earlierAttempts: number,
+  { policy, earlier: scheduledBefore, why }: FailedCall,
 ): Explained {
+  const earlierAttempts = scheduledBefore?.attempts ?? 0;
   const begun = heartbeatRecord(cause.lastHeartbeatDetails);
   const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
   // Heartbeat details may be those of an earlier attempt, and so is the failure.
@@ -214,8 +224,14 @@ function explainTimeout(
     repeatable,
     begun: begun !== undefined,
   });
-  const tried = repeatable ? beforeText(before?.message) + afterAttempts(attempts) : '';
+  const tried = repeatable
+    ? beforeText(before?.message) + sentence(why) + afterAttempts(attempts)
+    : '';
   return { outcome: { type, message: message + tried }, attempts };
+}
+
+function sentence(text: string | undefined): string {
+  return text === undefined ? '' : ` ${text}`;
 }
 
 function explainCancel(cause: unknown, policy: ToolPolicy): Explained {

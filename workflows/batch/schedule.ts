@@ -1,6 +1,7 @@
-import { patched, scheduleActivity } from '@temporalio/workflow';
+import { patched, scheduleActivity, sleep } from '@temporalio/workflow';
 import type { PresentResultArgs } from '../../activities/tools/present-result.ts';
-import { attemptsUpTo, policyAfterLoss } from '../../core/calls/lost-attempts.ts';
+import type { Losses, LossRules } from '../../core/calls/lost-attempts.ts';
+import { afterLoss, NO_LOSSES } from '../../core/calls/lost-attempts.ts';
 import type { EarlierAttempts } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { activityOptions } from '../../core/calls/tool-policy.ts';
@@ -22,12 +23,13 @@ import { failed, isUnknownTool, lossOf, returned } from './ended.ts';
 const MAX_LOOKUPS = 5;
 
 const LOSSES_APART = 'plait.losses-apart';
+const LOSSES_BY_TYPE = 'plait.losses-by-type';
 
 /** What a call that is scheduled again goes on with. */
 interface Tries {
   scheduled: number;
   lookups: number;
-  losses: number;
+  losses: Losses;
   earlier: EarlierAttempts | undefined;
   policy: ToolPolicy;
 }
@@ -43,7 +45,7 @@ export function runCall(
   { scheduled, lookups, losses, earlier, policy }: Tries = {
     scheduled: Date.now(),
     lookups: MAX_LOOKUPS,
-    losses: 0,
+    losses: NO_LOSSES,
     earlier: undefined,
     policy: call.policy,
   },
@@ -65,20 +67,21 @@ export function runCall(
         runCall(batch, call, ended, next);
         return;
       }
+      const about = { tool: use.name, policy, scheduled, earlier };
       const loss = call.policy.repeatable ? lossOf(error) : undefined;
-      if (loss !== undefined) {
-        const all = attemptsUpTo(loss, earlier);
-        const elapsed = Date.now() - scheduled;
-        const state = { failures: all.failures, losses: losses + 1, elapsed };
-        const left = policyAfterLoss(call.policy, state);
-        // A recorded turn may have answered here.
-        if (left !== undefined && patched(LOSSES_APART)) {
-          const next = { scheduled, lookups, losses: losses + 1, earlier: all, policy: left };
-          runCall(batch, call, ended, next);
-          return;
-        }
+      if (loss === undefined) {
+        ended(failed(error, about));
+        return;
       }
-      ended(failed(error, { tool: use.name, policy, scheduled, earlier }));
+      const before = { losses, earlier, elapsed: Date.now() - scheduled };
+      const next = afterLoss(call.policy, loss, before, { rules: lossRules, random: Math.random });
+      if (next.type === 'answer') {
+        ended(failed(error, { ...about, why: next.why }));
+        return;
+      }
+      const again = () => runCall(batch, call, ended, { scheduled, lookups, ...next.tries });
+      if (next.wait === 0) again();
+      else sleep(next.wait).then(again, (cancelled: unknown) => ended(failed(cancelled, about)));
     },
   );
 }
@@ -86,6 +89,11 @@ export function runCall(
 /** What the Temporal UI shows of a call: empty arguments are left out. */
 export function withArguments(what: string, summary: string): string {
   return summary === '' ? what : `${what} · ${summary}`;
+}
+
+function lossRules(): LossRules {
+  if (patched(LOSSES_BY_TYPE)) return 'by type';
+  return patched(LOSSES_APART) ? 'apart' : 'as failures';
 }
 
 /** Makes of the value that a call was completed with what a worker makes of what a tool returns. */

@@ -2,27 +2,36 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { ApplicationFailure } from '@temporalio/common';
 import type { LogEntry } from '@temporalio/worker';
 import { DefaultLogger } from '@temporalio/worker';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createActivities } from '../../../activities/create-activities.ts';
 import { createSecrets } from '../../../activities/model/secrets.ts';
 import { redactAll, stackText } from '../../../activities/tools/redact.ts';
-import type { ToolReturn } from '../../../core/calls/tool-call.ts';
-import type { Tool } from '../../../index.ts';
+import { ANNOUNCE_APPROVAL, CALL_MODEL, PREPARE_CALL } from '../../../core/names.ts';
+import type { Agent, Tool } from '../../../index.ts';
+import { defineTool } from '../../../index.ts';
 import { agentWith, reader } from '../../fixtures/tools.ts';
 
 const KEY = 'planted-key-0123456789abcdef';
 
 /** Runs a tool as a worker does that has this key. */
 async function runTool(tool: Tool) {
+  const agent = agentWith([tool]);
+  return await run(agent, tool.name, {}, { agent: agent.name, round: 1, occurrence: 0 });
+}
+
+async function run(agent: Agent, activity: string, ...args: unknown[]) {
   const logged: LogEntry[] = [];
   const details: unknown[] = [];
   const logger = new DefaultLogger('TRACE', (entry) => logged.push(entry));
-  const agent = agentWith([tool]);
-  const activities = createActivities({ agents: [agent], anthropic: { apiKey: KEY } });
-  const run = Reflect.get(activities, tool.name) as (...args: unknown[]) => Promise<ToolReturn>;
+  const activities = createActivities({
+    agents: [agent],
+    anthropic: { apiKey: KEY },
+  });
+  const work = Reflect.get(activities, activity) as (...given: unknown[]) => Promise<unknown>;
   const environment = new MockActivityEnvironment(
     {
-      activityType: tool.name,
+      activityType: activity,
       activityId: 'toolu_1',
       workflowType: 'agentTurn',
       workflowExecution: { workflowId: 'turn-1', runId: 'r' },
@@ -31,8 +40,7 @@ async function runTool(tool: Tool) {
     { logger },
   );
   environment.on('heartbeat', (detail: unknown) => details.push(detail));
-  const args = { agent: agent.name, round: 1, occurrence: 0 };
-  const ended = await environment.run(run, {}, args).catch((error: unknown) => error);
+  const ended = await environment.run(work, ...args).catch((error: unknown) => error);
   const shown = ended instanceof ApplicationFailure ? ended.toString() : JSON.stringify(ended);
   const log = JSON.stringify(logged.map(({ message, meta }) => [message, meta]));
   return { ended, shown, log, details: JSON.stringify(details) };
@@ -57,6 +65,66 @@ test("a worker's key is in nothing that a tool returns, throws, logs or records"
     expect(text).not.toContain(KEY);
   }
   expect(details).toContain('"page":1');
+});
+
+describe("a worker's key is in nothing that an agent's own functions throw", () => {
+  const fails = (): never => {
+    throw new Error(`401 for ${KEY}`);
+  };
+  const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: { id: 1 } };
+  const prepare = { agent: 'tester', call, missing: {} };
+  const ask = { agent: 'tester', begun: { at: 0 }, segments: [], tail: [], tailBytes: 0 };
+  const schema = z.object({ id: z.number().transform(fails) });
+  const look = defineTool({ name: 'look', description: 'd', inputSchema: schema, run: () => 1 });
+
+  test.each<[what: string, agent: Agent, activity: string, args: unknown[]]>([
+    ['onApproval', agentWith([], { onApproval: fails }), ANNOUNCE_APPROVAL, ['tester', call]],
+    ['an input', agentWith([look]), PREPARE_CALL, [prepare]],
+    [
+      'a context',
+      agentWith([], { contextSchema: z.object({}).transform(fails) as never }),
+      CALL_MODEL,
+      [{ ...ask, context: {} }],
+    ],
+  ])('%s', async (_, agent, activity, args) => {
+    const { shown, log } = await run(agent, activity, ...args);
+
+    expect(shown).toContain('401 for ***');
+    expect(shown + log).not.toContain(KEY);
+  });
+
+  test('an approval function, which the log alone has', async () => {
+    const refund = reader('look', () => 1, { approval: fails });
+    const { ended, log } = await run(agentWith([refund]), PREPARE_CALL, prepare);
+
+    expect(ended).toMatchObject({ type: 'ready', approval: true });
+    expect(log).toContain('401 for ***');
+    expect(log).not.toContain(KEY);
+  });
+
+  test('onApproval, whose stack is in the log alone', async () => {
+    const agent = agentWith([], { onApproval: fails });
+    const { ended, log } = await run(agent, ANNOUNCE_APPROVAL, 'tester', call);
+
+    expect(ended).toMatchObject({ message: 'onApproval failed: 401 for ***' });
+    expect((ended as Error).stack).not.toContain('secrets-and-stacks');
+    expect(log).toContain('secrets-and-stacks.test');
+  });
+});
+
+test('details of a heartbeat are data, or the tool reads what they are', async () => {
+  const beat = async (details: unknown) =>
+    await runTool(
+      reader('beats', (_input, ctx) => {
+        ctx.heartbeat(details);
+        return 'went on';
+      }),
+    );
+  const { details } = await beat(new Map([['page', new Set([3])]]));
+  expect(JSON.parse(details)).toEqual([{ attempt: 2, begun: true, details: { page: [3] } }]);
+
+  const { ended } = await beat({ next: () => 4 });
+  expect(ended).toMatchObject({ message: 'heartbeat details.next is a function' });
 });
 
 test('other credentials in what a tool returns may be what was asked for', async () => {

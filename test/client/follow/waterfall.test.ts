@@ -1,7 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { describe, expect, it } from 'vitest';
 import { turnWaterfall } from '../../../client/follow/build-waterfall.ts';
 import type { PendingActivity } from '../../../client/follow/description.ts';
 import type { CallApproval, TurnEvent } from '../../../client/follow/events.ts';
+import { readEvent } from '../../../client/follow/events.ts';
 import type { Row, Segment, Waterfall } from '../../../client/follow/waterfall.ts';
 import { allRows, tookOf } from '../../../client/follow/waterfall.ts';
 import type { Access } from '../../../core/calls/order.ts';
@@ -270,6 +274,7 @@ describe('a call', () => {
       ended('a', 2_100, { type: 'completed', result: later }),
     ];
     expect(segments(waterfall(parked), 'a').at(-1)).toBe('outside 2100–9000');
+    expect(waterfall(parked).timing.shares.tools).toBe(6_990);
     const done = [
       ...parked,
       scheduled('result.a', { at: 8_000, type: PRESENT_RESULT }),
@@ -402,4 +407,29 @@ it('shows what is known of a run whose history is gone', () => {
   expect(segments(turn, 'model.1')).toEqual([]);
   expect(segments(turn, 'a')).toEqual(['attempt 2 2000–3000']);
   expect(turn.asked).toBe('What did 7 order?');
+});
+
+const HISTORIES = new URL('../../histories/', import.meta.url);
+const recorded = readdirSync(HISTORIES).filter(
+  // A session is no turn, and a second run begins in the middle of one.
+  (file) => !file.startsWith('session.') && !file.includes('.run-'),
+);
+
+it.each(recorded)('is made of the recorded history %s: no moment is told twice', async (file) => {
+  const history = historyFromJSON(JSON.parse(readFileSync(new URL(file, HISTORIES), 'utf8')));
+  const converter = loadDataConverter(undefined);
+  const read = await Promise.all((history.events ?? []).map((one) => readEvent(one, converter)));
+  const turn = waterfall(read.filter((event) => event !== undefined));
+
+  const rows = allRows(turn.rows);
+  expect(rows.length).toBeGreaterThan(0);
+  for (const { segments: parts } of rows) {
+    for (const [i, { start, end }] of parts.entries()) {
+      expect(end).toBeGreaterThanOrEqual(start);
+      expect(start).toBeGreaterThanOrEqual(parts[i - 1]?.end ?? 0);
+    }
+  }
+  const { shares, wallTime } = turn.timing;
+  expect(shares.model + shares.tools + shares.people + shares.temporal).toBe(wallTime);
+  expect(Math.min(...Object.values(shares))).toBeGreaterThanOrEqual(0);
 });

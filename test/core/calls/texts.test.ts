@@ -49,6 +49,15 @@ describe('what the model reads of a call', () => {
     );
   });
 
+  test('that was lost with too many workers is that it is not tried again', () => {
+    expect(texts.lostTooOftenText('crash', 3)).toBe(
+      'That happened 3 times, so the call itself may be the cause, and it is not tried again. Call it again only with a different input.',
+    );
+    expect(texts.lostTooOftenText('shutdown', 10)).toBe(
+      'That happened 10 times, so the call is not tried again.',
+    );
+  });
+
   test('whose image stands elsewhere is where', () => {
     expect(texts.fileBelowText('image', 2)).toBe('[image 2 of this result: see below]');
   });

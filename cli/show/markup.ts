@@ -1,7 +1,7 @@
 import { printable } from '../text.ts';
 
 /** A piece of a page that is safe to put into it. */
-export class Html {
+export class Markup {
   readonly text: string;
 
   constructor(text: string) {
@@ -9,19 +9,24 @@ export class Html {
   }
 }
 
-type Piece = string | number | Html | readonly Html[];
+type Piece = string | number | Markup | readonly Markup[];
 
 /**
  * A piece of a page. What is put into it is escaped, unless it is a piece itself: the words of a model, a tool
  * or a person can be anything, and stay words, within attributes too.
  */
-export function html(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Html {
+export function markup(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {
   const parts = texts.map((text, i) => (i === 0 ? text : pieceText(pieces[i - 1] ?? '') + text));
-  return new Html(parts.join(''));
+  return new Markup(parts.join(''));
+}
+
+/** Nothing, or a piece for a value that there may not be. */
+export function maybe<T>(value: T | undefined, piece: (value: T) => Markup): Markup {
+  return value === undefined ? new Markup('') : piece(value);
 }
 
 function pieceText(piece: Piece): string {
-  if (piece instanceof Html) return piece.text;
+  if (piece instanceof Markup) return piece.text;
   if (typeof piece === 'object') return piece.map(({ text }) => text).join('');
   return escaped(String(piece));
 }
@@ -37,9 +42,4 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** Hidden characters are written as their numbers, as in a terminal: they could turn a line around. */
 function escaped(text: string): string {
   return printable(text).replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
-}
-
-/** A text of ours that is put into a page as it is. */
-export function raw(text: string): Html {
-  return new Html(text);
 }
