@@ -25,7 +25,8 @@ class LongestFirst extends BaseSequencer {
 const PURE = [
   'test/{core,agents,testing/example}/**/*.test.ts',
   'test/{links,surface,functions,testing/recent-lines,deploy/kubernetes}.test.ts',
-  'test/docs/{github-actions,temporal-cloud}.test.ts',
+  'test/mcp/{call-failure,declaration,http,result,trace-context}.test.ts',
+  'test/docs/{github-actions,mcp,temporal-cloud}.test.ts',
 ];
 
 export default defineConfig({

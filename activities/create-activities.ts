@@ -1,5 +1,6 @@
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import type { StorageDriver } from '@temporalio/common';
+import { Runtime } from '@temporalio/worker';
 import { agentsOf, createAgentRegistry } from '../agents/agent-registry.ts';
 import type { Duration } from '../agents/check-options.ts';
 import { duration, shown } from '../agents/check-options.ts';
@@ -20,6 +21,7 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 import {
   ANNOUNCE_APPROVAL,
+  ANY_OTHER,
   AUTHORIZE_DECISION,
   CALL_MODEL,
   CANCEL_TURN,
@@ -46,6 +48,7 @@ import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
+import { Served } from './turn/served.ts';
 import { withinTurns } from './within-turn.ts';
 
 /** What `createActivities` takes. */
@@ -125,10 +128,14 @@ const MAX_IDLE_TIMEOUT_MS = 280_000;
  */
 export function createActivities(options: ActivitiesOptions): PlaitActivities {
   const abandoned = new Set<AbandonedTool>();
-  return buildActivities(options, abandoned, new EarlyRuns(MAX_EARLY_RUNS, abandoned));
+  const earlyRuns = new EarlyRuns(MAX_EARLY_RUNS, abandoned);
+  return buildActivities(options, abandoned, earlyRuns).activities;
 }
 
-/** `abandoned` always holds the tools that still run although their calls have ended. */
+/**
+ * `abandoned` always holds the tools that still run although their calls have ended. `close` closes the
+ * connections to MCP servers, when the worker has shut down.
+ */
 export function buildActivities(
   options: ActivitiesOptions,
   abandoned: Set<AbandonedTool>,
@@ -149,26 +156,37 @@ export function buildActivities(
   };
   const { authorizeDecision, streamTransport } = options;
   const authorizes = authorizeDecision !== undefined;
-  const runTool = createRunTool(registry, store, { abandoned, earlyRuns }, secrets);
-  return withinTurns({
+  const served = new Served(store, {
+    secret: (value) => secrets.add(value),
+    log: (level, message, details) => {
+      const about = { sdkComponent: 'plait', ...details };
+      Runtime.instance().logger[level](secrets.redact(message), about);
+    },
+  });
+  const runTool = createRunTool(registry, store, { abandoned, earlyRuns, served }, secrets);
+  const serves = agents.some(({ servers = [] }) => servers.length > 0);
+  const names = [...registry.toolNames, ...(serves ? [ANY_OTHER] : [])];
+  const activities = withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
-    ...(Object.fromEntries(registry.toolNames.map((name) => [name, runTool])) as object),
+    ...(Object.fromEntries(names.map((name) => [name, runTool])) as object),
     [CALL_MODEL]: createCallModel(registry, store, model, {
       authorize: authorizes,
       earlyRuns,
+      served,
       publisher: streamTransport === undefined ? undefined : publishReplies(streamTransport),
     }),
     // For the result of a turn.
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
-    [PREPARE_CALL]: createPrepareCall(registry, authorizes, secrets),
+    [PREPARE_CALL]: createPrepareCall(registry, { served, secrets }, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
-    [PRESENT_RESULT]: createPresentResult(registry, store, secrets),
+    [PRESENT_RESULT]: createPresentResult(registry, { store, served }, secrets),
     ...(authorizeDecision === undefined
       ? {}
       : { [AUTHORIZE_DECISION]: createAuthorizeDecision(authorizeDecision, secrets) }),
   });
+  return { activities, close: () => served.close() };
 }
 
 /** With what the worker reaches the model and Temporal, as their SDKs read it from the environment. */
@@ -233,7 +251,7 @@ function isAgent(agent: unknown): boolean {
 }
 
 /** Plait's own activities; tools have activity types of their own beside them. */
-export type PlaitActivities = ReturnType<typeof buildActivities>;
+export type PlaitActivities = ReturnType<typeof buildActivities>['activities'];
 
 function idleTimeout({ modelIdleTimeout = DEFAULT_IDLE_TIMEOUT_MS }: ActivitiesOptions): number {
   const parsed = duration.safeParse(modelIdleTimeout);

@@ -1,7 +1,8 @@
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { OUTSIDE_OF_TURN } from '../core/failures.ts';
-import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
+import { NOT_FOUND } from '../core/calls/ending.ts';
+import { ANY_OTHER, SESSION_WORKFLOW, TOOL_NAME_PATTERN, TURN_WORKFLOW } from '../core/names.ts';
 
 const OWN: ReadonlySet<string | undefined> = new Set([TURN_WORKFLOW, SESSION_WORKFLOW]);
 
@@ -13,12 +14,23 @@ export function withinTurns<T extends Record<string, unknown>>(activities: T): T
   const guarded = Object.entries(activities).map(([name, run]) => [
     name,
     (...args: unknown[]) => {
+      if (name === ANY_OTHER) rejectUnknown();
       rejectOutside();
       return (run as (...given: unknown[]) => unknown)(...args);
     },
   ]);
   // `fromEntries` defines the property even for a tool that is named `__proto__`.
   return Object.fromEntries(guarded) as T;
+}
+
+/** What a worker without a `default` says of an activity that it does not have: another one may have it. */
+function rejectUnknown(): void {
+  const { activityType, workflowType } = activityInfo();
+  if (OWN.has(workflowType) && TOOL_NAME_PATTERN.test(activityType)) return;
+  throw ApplicationFailure.create({
+    message: `Activity function ${activityType} is not registered on this Worker`,
+    type: NOT_FOUND,
+  });
 }
 
 function rejectOutside(): void {

@@ -13,6 +13,9 @@ import { inTime } from './in-time.ts';
  * - `{ reads, writes }`: a field of the input, or an array of fields that identify one thing together.
  *   Names and values count, across tools: with `{ writes: 'path' }` of one tool and
  *   `{ reads: 'path' }` of another, equal paths are the same file.
+ * - `{ inOrder }`: a name of your choice. Calls of all tools with this name run in call order among
+ *   themselves, whatever their input; none is skipped because another failed. It may stand beside `reads`
+ *   and `writes`. For a system that cannot take two writes at once.
  * - a function of the input, for what fields cannot say: `{ writes: 'path' }` is short for
  *   `({ path }) => ({ writes: { path } })`. It may return an array of keys. It is called once, when the
  *   model's reply is there. It must be pure and return within 100 ms. When it throws, does not
@@ -21,7 +24,11 @@ import { inTime } from './in-time.ts';
  */
 export type AccessOption<Input = Record<string, unknown>> =
   | 'exclusive'
-  | { readonly reads?: Fields<Input>; readonly writes?: Fields<Input> }
+  | {
+      readonly reads?: Fields<Input>;
+      readonly writes?: Fields<Input>;
+      readonly inOrder?: string;
+    }
   | ((input: Input) => DeclaredAccess | undefined);
 
 /** One key: a field of the input, or several that identify one thing together. Absent ones are null. */
@@ -35,6 +42,7 @@ export type DeclaredAccess =
   | {
       readonly reads?: Key | readonly Key[] | undefined;
       readonly writes?: Key | readonly Key[] | undefined;
+      readonly inOrder?: string | undefined;
     };
 
 /** Identifies a thing by JSON values: `{ path: '/a' }`. The order of the names does not matter. */
@@ -44,12 +52,18 @@ export type Key = Readonly<Record<string, unknown>>;
 export const accessOption = callable(
   z.custom<AccessOption>(
     (value) => value === 'exclusive' || typeof value === 'function' || isFieldsByUse(value),
-    'must be "exclusive", { reads, writes } with names of fields, or a function',
+    'must be "exclusive", { reads, writes } with names of fields, { inOrder } with a name of your own, or a function',
   ),
 );
 
 function isFieldsByUse(value: unknown): boolean {
-  return isKeysByUse(value) && Object.values(value).every(isFields);
+  if (!isKeysByUse(value)) return false;
+  const { inOrder, ...fields } = value;
+  return isQueue(inOrder) && Object.values(fields).every(isFields);
+}
+
+function isQueue(value: unknown): value is string | undefined {
+  return value === undefined || (typeof value === 'string' && value.trim() !== '');
 }
 
 function isFields(value: unknown): boolean {
@@ -116,7 +130,8 @@ export function accessOf(option: AccessOption | undefined, input: unknown): Acce
 function declaredAccess(option: AccessOption | undefined, input: unknown): unknown {
   if (option === undefined || option === 'exclusive') return option;
   if (typeof option !== 'function') {
-    return { reads: keyOf(option.reads, input), writes: keyOf(option.writes, input) };
+    const { reads, writes, inOrder } = option;
+    return { reads: keyOf(reads, input), writes: keyOf(writes, input), inOrder };
   }
   return option(input as Record<string, unknown>);
 }
@@ -134,11 +149,14 @@ function toAccess(declared: unknown): Access | undefined {
   if (!isKeysByUse(declared)) throw new TypeError('not an access');
   const reads = keyTexts(declared.reads);
   const writes = keyTexts(declared.writes);
+  const { inOrder } = declared;
+  if (!isQueue(inOrder)) throw new TypeError('not a name');
   const keys: AccessKeys = defined({
     reads: reads.length === 0 ? undefined : reads,
     writes: writes.length === 0 ? undefined : writes,
+    inOrder: inOrder === undefined ? undefined : [inOrder],
   });
-  return reads.length + writes.length === 0 ? undefined : keys;
+  return Object.keys(keys).length === 0 ? undefined : keys;
 }
 
 /** Each key once, as its canonical text. A key without fields stands for nothing and is left out. */
@@ -169,11 +187,13 @@ function throwIfPromise(value: unknown): void {
   throw new TypeError('a promise');
 }
 
-function isKeysByUse(value: unknown): value is { reads?: unknown; writes?: unknown } {
+function isKeysByUse(
+  value: unknown,
+): value is { reads?: unknown; writes?: unknown; inOrder?: unknown } {
   return isPlainObject(value) && Object.keys(value).every((use) => USES.has(use));
 }
 
-const USES: ReadonlySet<string> = new Set(['reads', 'writes']);
+const USES: ReadonlySet<string> = new Set(['reads', 'writes', 'inOrder']);
 
 /** Not a promise or a `Map`: those are objects without a field, and would pass for "touches nothing". */
 function isPlainObject(value: unknown): value is Record<string, unknown> {

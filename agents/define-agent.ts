@@ -7,6 +7,7 @@ import type { TurnOwner } from '../core/calls/tool-call.ts';
 import { compactionParams, MIN_TRIGGER_TOKENS } from '../core/conversation/compaction.ts';
 import { toolsetOf } from '../core/conversation/toolsets.ts';
 import { defined, isRecord } from '../core/json.ts';
+import { SERVED_SEPARATOR } from '../core/served-tools.ts';
 import type { OnLimit } from '../core/turn/budget.ts';
 import { ON_LIMIT } from '../core/turn/budget.ts';
 import type { Prices } from '../core/turn/prices.ts';
@@ -27,6 +28,8 @@ import {
 } from './check-options.ts';
 import type { Tool } from './define-tool.ts';
 import { isTool } from './define-tool.ts';
+import type { McpServer } from './mcp-server.ts';
+import { isMcpServer } from './mcp-server.ts';
 import type { ModelFallback } from './fallbacks.ts';
 import { fallbackPrices, fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
 import { isZod, zodParser } from './input-schema.ts';
@@ -62,8 +65,11 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   modelTaskQueue?: string;
   /** The system prompt. @default none */
   system?: string;
-  /** Names must be unique. @default [] */
-  tools?: readonly Tool<Context>[];
+  /**
+   * What `defineTool` and, from `plait/mcp`, `mcpServer` return. Names must be unique. The tools of a server
+   * are listed when a turn or a session begins, and stay as they are until it ends. @default []
+   */
+  tools?: readonly (Tool<Context> | McpServer)[];
   /**
    * Tools that Anthropic defines, sent as they are. The API itself runs web search, web fetch, code
    * execution and tool search. You run memory, bash, the text editor and the browser and computer toolsets:
@@ -225,7 +231,10 @@ export interface AnnouncedApproval extends ApprovalRequest, TurnOwner {
 export interface AgentDefinition {
   readonly name: string;
   readonly spec: AgentSpec;
+  /** Its own. */
   readonly tools: ReadonlyMap<string, Tool>;
+  /** MCP servers, whose tools come beside its own. */
+  readonly servers?: readonly McpServer[];
   readonly limits: AgentLimits;
   readonly batch: BatchPolicy;
   readonly onLimit: OnLimit;
@@ -282,7 +291,14 @@ const agentOptions = z.strictObject({
     .regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "-" and "."'),
   model: z.string(NO_MODEL).min(1, NO_MODEL),
   system: someText().optional(),
-  tools: z.array(z.custom<Tool>(isTool, 'must come from defineTool')).default([]),
+  tools: z
+    .array(
+      z.custom<Tool | McpServer>(
+        (value) => isTool(value) || isMcpServer(value),
+        'must come from defineTool or mcpServer',
+      ),
+    )
+    .default([]),
   maxTokens: wholeNumber(1).default(32_000),
   maxRetryAfter: duration.default(600_000),
   limits: z
@@ -363,7 +379,9 @@ export function defineAgent<Context = unknown, Output = unknown>(
 ): Agent<Context, Output> {
   const subject = subjectOf('defineAgent', options);
   return declaring(subject, () => {
-    const checked = checkOptions(subject, agentOptions, options);
+    const { tools: given, ...others } = checkOptions(subject, agentOptions, options);
+    const servers = given.filter(isMcpServer);
+    const checked = { ...others, tools: given.filter(isTool), servers };
     const problems = [
       ...agentProblems(checked),
       ...modelProblems(checked),
@@ -380,6 +398,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
       name: checked.name,
       spec: agentSpec(checked, output),
       tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
+      ...(servers.length === 0 ? {} : { servers }),
       limits: {
         ...defined(checked.limits ?? {}),
         rounds: checked.limits?.rounds ?? 50,
@@ -422,7 +441,10 @@ function contextParser(
   };
 }
 
-type CheckedAgent = z.output<typeof agentOptions>;
+type CheckedAgent = Omit<z.output<typeof agentOptions>, 'tools'> & {
+  tools: Tool[];
+  servers: McpServer[];
+};
 
 /** What stands in requests as it was written; the tools have been checked by themselves. */
 function textsOf({
@@ -436,11 +458,26 @@ function textsOf({
   return { model, system, stopSequences, compaction, serverTools, fallbacks };
 }
 
-function agentProblems({ tools, model, compaction, limits, prices }: CheckedAgent): string[] {
+function agentProblems(checked: CheckedAgent): string[] {
+  const { tools, servers, model, compaction, limits, prices } = checked;
   const names = tools.map(({ name }) => name);
-  const doubled = new Set(names.filter((name, i) => names.indexOf(name) !== i));
+  const doubled = doubledIn(names);
+  const doubledServers = doubledIn(servers.map(({ name }) => name));
+  const served = servers.map(({ name }) => `${name}${SERVED_SEPARATOR}`);
+  const deferred = servers.filter(({ defaults, tools }) =>
+    [defaults, ...tools.values()].some(({ deferLoading }) => deferLoading === true),
+  );
+  const searches = checked.serverTools.some(({ type }) => type.startsWith('tool_search_tool_'));
+  const like = names.filter((name) => served.some((prefix) => name.startsWith(prefix)));
   const problems = [
     doubled.size > 0 && `tools: two are named ${[...doubled].join(', ')}; each needs its own name`,
+    doubledServers.size > 0 &&
+      `tools: two servers are named ${[...doubledServers].join(', ')}; each needs its own name`,
+    deferred.length > 0 &&
+      !searches &&
+      `the server ${deferred.map(({ name }) => name).join(', ')} has deferLoading; add a tool_search_tool to serverTools`,
+    like.length > 0 &&
+      `tools: ${like.join(', ')} could be a tool of a server, whose tools are named ${served.map((prefix) => `${prefix}…`).join(', ')}; rename it`,
     compaction !== undefined &&
       !compactsConversations(model) &&
       `compaction: the API does not compact for ${model}; use Claude 4.6 or later`,
@@ -451,10 +488,15 @@ function agentProblems({ tools, model, compaction, limits, prices }: CheckedAgen
   return problems.filter((problem) => typeof problem === 'string');
 }
 
+function doubledIn(names: readonly string[]): Set<string> {
+  return new Set(names.filter((name, i) => names.indexOf(name) !== i));
+}
+
 function agentSpec(options: CheckedAgent, output: CompiledOutput | undefined): AgentSpec {
   const { output_config: outputConfig, ...model } = modelSpec(options);
   const specs = toolSpecs(options.tools, options.serverTools);
-  const nudge = options.parallelToolUse && options.tools.length > 0 ? [PARALLEL_TOOL_USE] : [];
+  const hasTools = options.tools.length + options.servers.length > 0;
+  const nudge = options.parallelToolUse && hasTools ? [PARALLEL_TOOL_USE] : [];
   const system = [...(options.system === undefined ? [] : [options.system]), ...nudge].join('\n\n');
   return {
     model: options.model,

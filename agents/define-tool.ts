@@ -270,20 +270,8 @@ const hint = z.boolean().optional();
 /** Names of Temporal's own queries, which no activity may have. */
 const RESERVED = new Set(['__stack_trace', '__enhanced_stack_trace']);
 
-const toolOptions = z.strictObject({
-  name: z
-    .string()
-    .regex(TOOL_NAME_PATTERN, 'must be 1 to 64 letters, digits, "_" and "-"')
-    .refine(
-      (name) => !name.startsWith('__temporal_'),
-      'must not begin with "__temporal_", which Temporal reserves',
-    )
-    .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve'),
-  description: someText('the model chooses tools by it'),
-  inputSchema: z.custom<InputSchema>(
-    (value) => typeof value === 'object' && value !== null,
-    'must be a zod schema or a JSON Schema',
-  ),
+/** The options that say how calls of a tool run, whoever made the tool. */
+export const toolSettings = {
   annotations: z
     .strictObject({
       title: z.string().optional(),
@@ -323,7 +311,7 @@ const toolOptions = z.strictObject({
       (value) => value === 'always' || value === 'never' || typeof value === 'function',
       'must be "always", "never" or a function of the input',
     ),
-  ).default('never'),
+  ).optional(),
   approvalTimeout: duration.optional(),
   summary: callable(
     z.custom<Tool['summary']>(
@@ -332,8 +320,25 @@ const toolOptions = z.strictObject({
     ),
   ).optional(),
   startCallsEarly: z.boolean().optional(),
-  maxResultBytes: wholeNumber(1_000).default(DEFAULT_RESULT_BYTES),
-  deferLoading: z.boolean().default(false),
+  maxResultBytes: wholeNumber(1_000).optional(),
+  deferLoading: z.boolean().optional(),
+};
+
+const toolOptions = z.strictObject({
+  name: z
+    .string()
+    .regex(TOOL_NAME_PATTERN, 'must be 1 to 64 letters, digits, "_" and "-"')
+    .refine(
+      (name) => !name.startsWith('__temporal_'),
+      'must not begin with "__temporal_", which Temporal reserves',
+    )
+    .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve'),
+  description: someText('the model chooses tools by it'),
+  inputSchema: z.custom<InputSchema>(
+    (value) => typeof value === 'object' && value !== null,
+    'must be a zod schema or a JSON Schema',
+  ),
+  ...toolSettings,
   allowedCallers: someOf(
     z.enum([
       'direct',
@@ -375,7 +380,8 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
       ...fieldProblems(checked.access, jsonSchema),
       ...halfProblems({ description, inputSchema: jsonSchema }),
     ];
-    if (checked.approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
+    const { approval = 'never' } = checked;
+    if (approval !== 'never' && allowedCallers?.some((caller) => caller !== 'direct')) {
       problems.push(
         'approval: code that calls the tool waits a few minutes at most, and cannot wait for a person; leave out approval, or code_execution in allowedCallers',
       );
@@ -395,16 +401,16 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
         name,
         description,
         input_schema: jsonSchema,
-        ...(checked.deferLoading && { defer_loading: true }),
+        ...(checked.deferLoading === true && { defer_loading: true }),
         ...defined({ allowed_callers: allowedCallers }),
       },
       annotations: annotations as ToolAnnotations,
       policy: toolPolicy(repeatable, overrides as ToolPolicyOverrides),
       access: checked.access,
       startCallsEarly: checked.startCallsEarly ?? readOnly,
-      approval: checked.approval,
+      approval,
       summary: checked.summary,
-      maxResultBytes: checked.maxResultBytes,
+      maxResultBytes: checked.maxResultBytes ?? DEFAULT_RESULT_BYTES,
       parse,
       run: checked.run,
     };

@@ -6,7 +6,7 @@ import { isRecord } from '../core/json.ts';
 import { shown } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
 import { inTime, OutOfTimeError } from './in-time.ts';
-import { compileValidator } from './json-schema.ts';
+import { checkedSchema, compileValidator } from './json-schema.ts';
 import { describeZod } from './zod-schema.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
@@ -47,6 +47,19 @@ export function compileSchema(subject: string, schema: InputSchema): CompiledSch
   const problem = findRejectedSchema(compiled.jsonSchema);
   if (problem !== undefined) throw new DeclarationError(`${subject}: inputSchema ${problem}`);
   return compiled;
+}
+
+/**
+ * The schema of somebody else's tool, as the API takes it. Throws where it would not. Not compiled: of hundreds
+ * of tools few are called, and the worker does other things meanwhile.
+ */
+export function foreignSchema(schema: Record<string, unknown>): ApiTool.InputSchema {
+  const { $schema: _, ...rest } = schema;
+  const jsonSchema = asJson(rest) as ApiTool.InputSchema;
+  const problem = findRejectedSchema(jsonSchema);
+  if (problem !== undefined) throw new Error(problem);
+  checkedSchema(jsonSchema);
+  return jsonSchema;
 }
 
 /** What errors say: whose option has the schema, and what its values are called. */

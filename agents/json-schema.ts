@@ -17,8 +17,7 @@ export function compileValidator(
   name: string,
   schema: Record<string, unknown>,
 ): (value: unknown) => string | undefined {
-  if (meta.validateSchema(schema) !== true) throw invalid(schemaProblem(meta.errors ?? []));
-  const checked = checkable(schema, '') as object;
+  const checked = checkedSchema(schema);
   const ajv = new Ajv2020({
     ...OPTIONS,
     validateSchema: false,
@@ -27,6 +26,12 @@ export function compileValidator(
   const validate = compile(ajv, checked);
   return (value) =>
     validate(value) ? undefined : problemList(validate.errors ?? [], describe(name));
+}
+
+/** Throws likewise, and takes a hundredth of the time: what is left is whether each `$ref` leads somewhere. */
+export function checkedSchema(schema: Record<string, unknown>): object {
+  if (meta.validateSchema(schema) !== true) throw invalid(schemaProblem(meta.errors ?? []));
+  return checkable(schema, '') as object;
 }
 
 function compile(ajv: Ajv2020, schema: object): ValidateFunction {

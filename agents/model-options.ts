@@ -4,7 +4,9 @@ import { DEFAULT_CACHE } from '../core/agent-spec.ts';
 import { defined } from '../core/json.ts';
 import type { Prices } from '../core/turn/prices.ts';
 import { oneOf, someOf, someText, wholeNumber } from './check-options.ts';
+import { SERVED_SEPARATOR } from '../core/served-tools.ts';
 import type { Tool } from './define-tool.ts';
+import type { McpServer } from './mcp-server.ts';
 import { effortProblem, thinkingProblem, toolChoiceProblem } from './model-features.ts';
 
 /**
@@ -143,11 +145,13 @@ export type CheckedModelOptions = {
   model: string;
   maxTokens: number;
   tools: readonly Tool[];
+  servers?: readonly McpServer[];
 };
 
 /** Options that contradict each other, or that the API rejects for the model. */
 export function modelProblems(options: CheckedModelOptions): string[] {
   const { model, maxTokens, thinking, effort, toolChoice, maxTokensRetry, tools } = options;
+  const { servers = [] } = options;
   const forced = toolChoice?.type === 'any' || toolChoice?.type === 'tool';
   const budget = thinking?.type === 'enabled' ? thinking.budgetTokens : 0;
   const problems: (string | false | undefined)[] = [
@@ -159,10 +163,13 @@ export function modelProblems(options: CheckedModelOptions): string[] {
     forced &&
       budget > 0 &&
       "toolChoice: the API does not force a tool beside thinking 'enabled'; leave one of them out",
-    forced && tools.length === 0 && 'toolChoice forces a tool, and the agent has none',
+    forced &&
+      tools.length + servers.length === 0 &&
+      'toolChoice forces a tool, and the agent has none',
     toolChoice?.type === 'tool' &&
       tools.length > 0 &&
       !tools.some(({ name }) => name === toolChoice.name) &&
+      !servers.some(({ name }) => toolChoice.name.startsWith(name + SERVED_SEPARATOR)) &&
       `toolChoice.name must be a tool of the agent; got ${JSON.stringify(toolChoice.name)}`,
     disablesParallel(toolChoice) &&
       tools.some(({ spec }) => spec.allowed_callers?.some((caller) => caller !== 'direct')) &&
@@ -185,7 +192,10 @@ function about(option: string, value: string, problem: string | undefined): stri
 /** The part of the spec that these options make. What nobody chose is absent, so that digests stay. */
 export function modelSpec(options: CheckedModelOptions): Partial<AgentSpec> {
   const { thinking, effort, toolChoice, stopSequences, maxTokensRetry } = options;
-  const waits = options.tools.some(({ approval }) => approval !== 'never');
+  const served = (options.servers ?? []).flatMap(({ tools }) => [...tools.values()]);
+  const waits = [...options.tools, ...served].some(
+    ({ approval = 'never' }) => approval !== 'never',
+  );
   const cache = options.cache ?? (waits ? { ttl: '1h' } : DEFAULT_CACHE);
   const isDefaultCache = cache !== false && cache.ttl === DEFAULT_CACHE.ttl;
   return defined({

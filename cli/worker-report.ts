@@ -11,8 +11,9 @@ export function field(label: string, value: string, style: Style): string {
 
 /** A line for each agent, with its tools. */
 export function agentFields(agents: readonly AgentDefinition[], style: Style): string[] {
-  return agents.map(({ name, tools }) => {
-    const names = [...tools.keys()].join(', ') || 'no tools';
+  return agents.map(({ name, tools, servers = [] }) => {
+    const served = servers.map((server) => `the tools of ${server.name}`);
+    const names = [...tools.keys(), ...served].join(', ') || 'no tools';
     return field('agent', `${style.bold(name)} with ${cutTo(names, 200)}`, style);
   });
 }

@@ -9,6 +9,7 @@ import type { Budget, OnLimit } from './turn/budget.ts';
 import type { CompactionParams } from './conversation/compaction.ts';
 import type { SteeringStyle } from './turn/steering.ts';
 import type { Prices } from './turn/prices.ts';
+import type { ServedTools } from './served-tools.ts';
 import type { ToolPolicy } from './calls/tool-policy.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
@@ -38,6 +39,8 @@ export interface AgentSpec extends CompactionParams {
   cache?: CacheSpec;
   /** Not the API's, although it has one of this name: the models to go on with, in order. */
   fallbacks?: FallbackSpec[];
+  /** Not the API's: those of `tools` that MCP servers have listed, by server. */
+  served?: ServedTools[];
 }
 
 /** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */

@@ -44,6 +44,8 @@ export const COMPLETION_REJECTED = 'plait.CompletionRejected';
 export const OUTSIDE_OF_TURN = 'plait.OutsideOfTurn';
 /** A defect of Plait itself. */
 export const INTERNAL_ERROR = 'plait.InternalError';
+/** An MCP server could not be reached when a turn was to pin its tools. */
+export const SERVER_UNAVAILABLE = 'plait.ServerUnavailable';
 /** A stored part of the conversation could not be read. */
 export const STORAGE_FAILED = 'plait.StorageFailed';
 /** The storage can be reached and does not have what history names. */

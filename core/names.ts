@@ -19,6 +19,9 @@ export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const AUTHORIZE_DECISION = 'plait.authorizeDecision';
 export const PRESENT_RESULT = 'plait.presentResult';
 
+/** The SDK's name for the activity that runs every type which a worker does not have otherwise. */
+export const ANY_OTHER = 'default';
+
 /** Plait's own tool, which agents have beside theirs where there is a storage. */
 export const READ_RESULT = 'read_result';
 

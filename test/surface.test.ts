@@ -88,6 +88,10 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'WaitingCall',
     ],
   },
+  'plait/mcp': {
+    values: ['mcpServer'],
+    types: ['McpCaller', 'McpServer', 'McpServerOptions', 'McpToolOptions'],
+  },
   'plait/storage': {
     values: [
       'InvalidStorageError',
@@ -135,6 +139,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'reply',
       'say',
       'script',
+      'startMcpServer',
       'startMessagesServer',
       'startTemporalServer',
       'startTestEnvironment',
@@ -145,11 +150,14 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'workerDies',
     ],
     types: [
+      'McpServerScript',
       'MessageReply',
       'MessagesServer',
       'Reply',
       'Script',
       'ScriptRequest',
+      'ScriptedMcpServer',
+      'ScriptedMcpTool',
       'TemporalServer',
       'TemporalServerOptions',
       'TestEnvironment',

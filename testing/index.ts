@@ -42,6 +42,8 @@ export { recordHistory, ReplayFailedError, replayHistories } from './replay.ts';
 export { startMessagesServer } from './messages-server.ts';
 export type { MessagesServer } from './messages-server.ts';
 export { rejection } from './rejections.ts';
+export { startMcpServer } from './mcp-server.ts';
+export type { McpServerScript, ScriptedMcpServer, ScriptedMcpTool } from './mcp-server.ts';
 export { startTemporalServer } from './temporal-server.ts';
 export type { TemporalServer } from './temporal-server.ts';
 export type { TemporalServerOptions } from './temporal-server-options.ts';

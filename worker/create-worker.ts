@@ -19,7 +19,7 @@ import {
   rejectIf,
 } from '../core/arguments.ts';
 import { defined, isRecord } from '../core/json.ts';
-import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
+import { ANY_OTHER, DEFAULT_TASK_QUEUE } from '../core/names.ts';
 import { checkStorage } from '../storage/check-storage.ts';
 import { withStorage } from '../storage/data-converter.ts';
 import { unusableTransport } from '../transport/check-transport.ts';
@@ -165,7 +165,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   } = options;
   const abandoned = new Set<AbandonedTool>();
   const earlyRuns = new EarlyRuns(mostEarlyRuns(temporal), abandoned);
-  const plait = buildActivities(
+  const { activities: plait, close: closeServers } = buildActivities(
     {
       agents,
       ...defined({ anthropic, storage, streamTransport, modelIdleTimeout, authorizeDecision }),
@@ -204,6 +204,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
       // Nobody else can close it, and an open connection may keep the process alive for ever.
       await owned?.close();
       await earlyRuns.close();
+      await closeServers();
       throwIfToolsRun(abandoned);
     });
     return worker;
@@ -314,6 +315,11 @@ function throwIfToolsRun(abandoned: ReadonlySet<AbandonedTool>): void {
 function merged(activities: object | undefined, plait: PlaitActivities): object {
   const doubled = Object.keys(activities ?? {}).filter((name) => Object.hasOwn(plait, name));
   if (doubled.length === 0) return { ...activities, ...plait };
+  if (doubled.includes(ANY_OTHER)) {
+    throw new DeclarationError(
+      'createWorker: activities must not have `default`, which runs the tools of MCP servers; name your activities one by one',
+    );
+  }
   throw new DeclarationError(
     `createWorker: activities must not have the names of tools, which are activity types too; rename ${doubled.join(', ')}`,
   );

@@ -22,7 +22,11 @@ export interface ModelLimits {
 
 export function queuesOf(agents: readonly AgentDefinition[], turns: string): NeededQueues {
   const tools = agents.flatMap((agent) => [...agent.tools.values()]);
-  const named = new Set(tools.flatMap(({ policy }) => policy.taskQueue ?? []));
+  const servers = agents.flatMap((agent) => agent.servers ?? []);
+  const named = new Set([
+    ...tools.flatMap(({ policy }) => policy.taskQueue ?? []),
+    ...servers.flatMap(({ taskQueues }) => taskQueues),
+  ]);
   const models = new Set(agents.flatMap(({ modelTaskQueue }) => modelTaskQueue ?? []));
   const own = (names: Set<string>) => [...names].filter((name) => name !== turns);
   const shared = own(models).filter((name) => named.has(name));

@@ -22,7 +22,7 @@ export async function runTools(
   const start = Date.now();
   const ready = areReady(prepared)
     ? prepared
-    : await prepareMissing(args.agent, calls, prepared, { context, ...owner });
+    : await prepareMissing(agent, calls, prepared, { context, ...owner });
   const { run } = callsAllowed(state, { agent, calls }, turn.now());
   const batch = {
     agent,

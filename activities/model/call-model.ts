@@ -20,6 +20,7 @@ import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { stopwatch, turnDeadline } from '../turn/deadline.ts';
+import type { Served } from '../turn/served.ts';
 import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agent.ts';
 import type { ModelOptions } from './ask-model.ts';
 import { askModel } from './ask-model.ts';
@@ -35,6 +36,7 @@ import type { Answered } from './second-chances.ts';
 interface CallModelOptions {
   authorize: boolean;
   earlyRuns: EarlyRuns;
+  served: Served;
   /** Where replies are published while they come. @default their heartbeats */
   publisher?: ReplyPublisher | undefined;
 }
@@ -43,7 +45,7 @@ export function createCallModel(
   registry: AgentRegistry,
   store: TranscriptStore,
   model: ModelOptions,
-  { authorize, earlyRuns, publisher }: CallModelOptions,
+  { authorize, earlyRuns, publisher, served }: CallModelOptions,
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
@@ -55,8 +57,9 @@ export function createCallModel(
     const heard: { firstToken?: number } = {};
     try {
       // Find the agent. The first call of a turn pins it.
-      const { agent, pinned, pinnedSpec } = await findAgent(registry, store, args, model.secrets);
-      const { stream = agent.stream } = args;
+      const found = await findAgent(registry, { store, served }, args, model.secrets);
+      const { pinned, pinnedSpec } = found;
+      const { stream = found.agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
 
       // Load the conversation.
@@ -64,6 +67,7 @@ export function createCallModel(
         store.specOf(pinnedSpec),
         loadMessages(store, args),
       ]);
+      const agent = served.with(found.agent, spec);
       if (pinned !== undefined) {
         rejectCompaction(agent, messages);
         const { taskQueue } = activity.info;
@@ -164,19 +168,15 @@ interface FoundAgent {
 
 async function findAgent(
   registry: AgentRegistry,
-  store: TranscriptStore,
-  { agent: name, spec, context, tailBytes, begun }: ModelCallArgs,
+  sources: { store: TranscriptStore; served: Served },
+  { agent: name, spec, context, user, tailBytes, begun }: ModelCallArgs,
   { redact }: Pick<Secrets, 'redact'>,
 ): Promise<FoundAgent> {
   if (spec !== undefined) return { agent: agentOfTurn(registry, name), pinnedSpec: spec };
   const agent = agentToPin(registry, name);
   const limits = begun?.limits;
-  const pinned = await pinAgent(agent, store, {
-    context,
-    tailBytes,
-    redact,
-    ...defined({ limits }),
-  });
+  const options = { context, user, tailBytes, redact, ...defined({ limits }) };
+  const pinned = await pinAgent(agent, sources, options);
   return { agent, pinned, pinnedSpec: pinned.spec };
 }
 

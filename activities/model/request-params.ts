@@ -26,7 +26,14 @@ export function requestParams(
   messages: Message[],
   own: OwnParams = {},
 ): RequestParams {
-  const { cache, max_tokens_retry: _, tool_choice: __, fallbacks: ___, ...params } = spec;
+  const {
+    cache,
+    max_tokens_retry: _,
+    tool_choice: __,
+    fallbacks: ___,
+    served: ____,
+    ...params
+  } = spec;
   const { output, container } = own;
   const toolChoice = toolChoiceOf(spec, own);
   const request: RequestParams = {

@@ -6,6 +6,7 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool } from '../../agents/define-tool.ts';
 import { inTime } from '../../agents/in-time.ts';
+import type { PinnedSpec } from '../../core/agent-spec.ts';
 import type { Access } from '../../core/calls/order.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import { TOOL_LOOKUPS } from '../../core/calls/prepared-call.ts';
@@ -27,6 +28,7 @@ import { causeChain, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
 import { defined, isRecord, shorten } from '../../core/json.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
+import type { Served } from '../turn/served.ts';
 
 /**
  * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
@@ -64,6 +66,8 @@ export interface PrepareCallArgs {
   call: ToolUse;
   /** Set where the worker that had the reply has no such tool, so that the call is not prepared yet. */
   missing?: TurnOwner & { context?: unknown };
+  /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
+  spec?: PinnedSpec;
 }
 
 /**
@@ -74,13 +78,13 @@ const TOOL_LOOKUP_DELAY = '250ms';
 
 export function createPrepareCall(
   registry: AgentRegistry,
+  { served, secrets: { redact } }: { served: Served; secrets: Pick<Secrets, 'redact'> },
   authorize: boolean,
-  { redact }: Pick<Secrets, 'redact'>,
 ) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing } = args;
-    const agent = registeredAgent(registry, args.agent);
+    const agent = await served.withPinned(registeredAgent(registry, args.agent), args.spec);
     // What a person has written is not what the model's JSON says.
     if (missing === undefined) {
       return (await prepareCall(agent, withoutTexts(call), { redact })).prepared;

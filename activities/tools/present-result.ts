@@ -4,6 +4,7 @@ import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import { INVALID_TOOL_RESULT } from '../../core/failures.ts';
 import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
+import type { Served } from '../turn/served.ts';
 import { InvalidToolResultError } from './result.ts';
 import { present, registeredTool } from './run-tool.ts';
 
@@ -16,13 +17,13 @@ export interface PresentResultArgs extends ToolCallArgs {
 
 export function createPresentResult(
   registry: AgentRegistry,
-  store: TranscriptStore,
+  { store, served }: { store: TranscriptStore; served: Served },
   secrets: Secrets,
 ) {
   /** Shows a value from outside to the model as a tool's result is shown. */
   return async function presentCompletion(args: PresentResultArgs): Promise<ToolReturn> {
     const startedAt = Date.now();
-    const tool = registeredTool(registry, args.agent, args.tool);
+    const tool = await registeredTool(registry, served, args, args.tool);
     try {
       // With its data in place, so that it is checked like a tool's result.
       const presented = await present(await store.putBack(args.value), {

@@ -25,7 +25,8 @@ export function isReadResult(tool: Tool): tool is ReadResultTool {
  * the agent's own with that name is left alone.
  */
 export function withReadResult(agent: AgentDefinition, store: TranscriptStore): AgentDefinition {
-  if (!store.hasStorage || agent.tools.size === 0 || agent.tools.has(READ_RESULT)) return agent;
+  const tools = agent.tools.size + (agent.servers?.length ?? 0);
+  if (!store.hasStorage || tools === 0 || agent.tools.has(READ_RESULT)) return agent;
   const runStored = createReadResult(store);
   const readResult: ReadResultTool = {
     ...readResultTool,

@@ -23,6 +23,7 @@ import { READ_RESULT } from '../../core/names.ts';
 import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
+import type { Served } from '../turn/served.ts';
 import type { AbandonedTool, ToolAttempt } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
 import type { EarlyRun, EarlyRuns } from './early-runs.ts';
@@ -37,10 +38,16 @@ import { AsyncCompletion, toolContext } from './tool-context.ts';
 /** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
+interface Running {
+  abandoned: Set<AbandonedTool>;
+  earlyRuns: EarlyRuns;
+  served: Served;
+}
+
 export function createRunTool(
   registry: AgentRegistry,
   store: TranscriptStore,
-  { abandoned, earlyRuns }: { abandoned: Set<AbandonedTool>; earlyRuns: EarlyRuns },
+  { abandoned, earlyRuns, served }: Running,
   secrets: Secrets,
 ) {
   /**
@@ -49,7 +56,7 @@ export function createRunTool(
    */
   return async function runTool(input: unknown, args: ToolCallArgs): Promise<ToolReturn> {
     const activity = Context.current();
-    const tool = registeredTool(registry, args.agent, activity.info.activityType);
+    const tool = await registeredTool(registry, served, args, activity.info.activityType);
     const early = takeEarlyRun(activity, earlyRuns, input, args);
     const begin =
       early === undefined
@@ -118,8 +125,13 @@ function mayBeKept(agent: AgentDefinition, tool: Tool): boolean {
 }
 
 /** Another worker of the queue may have the tool, and nothing has begun, so the failure may be retried. */
-export function registeredTool(registry: AgentRegistry, agentName: string, toolName: string): Tool {
-  const agent = registeredAgent(registry, agentName);
+export async function registeredTool(
+  registry: AgentRegistry,
+  served: Served,
+  { agent: agentName, spec }: Pick<ToolCallArgs, 'agent' | 'spec'>,
+  toolName: string,
+): Promise<Tool> {
+  const agent = await served.withPinned(registeredAgent(registry, agentName), spec);
   const tool = agent.tools.get(toolName);
   if (tool !== undefined) return tool;
   throw ApplicationFailure.create({

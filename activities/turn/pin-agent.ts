@@ -12,6 +12,7 @@ import { defined } from '../../core/json.ts';
 import type { Budget } from '../../core/turn/budget.ts';
 import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
+import type { Served } from './served.ts';
 
 /**
  * Pins what a turn will need of its agent: its prompt, its tools and their policies. Throws for a turn
@@ -19,15 +20,10 @@ import type { TranscriptStore } from '../transcript/store.ts';
  */
 export async function pinAgent(
   agent: AgentDefinition,
-  store: TranscriptStore,
-  {
-    context,
-    tailBytes,
-    limits,
-    redact,
-  }: { context: unknown; tailBytes: number; limits?: Budget; redact: Secrets['redact'] },
+  { store, served }: { store: TranscriptStore; served: Served },
+  { context, user, tailBytes, limits, redact }: PinOptions,
 ): Promise<PinnedAgent> {
-  await agent.parseContext(context).catch((error: unknown) => {
+  const parsed = await agent.parseContext(context).catch((error: unknown) => {
     throw invalidTurn(redact(causeChain(error)));
   });
   rejectHalfStorage(store);
@@ -41,10 +37,16 @@ export async function pinAgent(
       `The input of ${tailBytes} bytes does not fit into one payload. Give the worker and the client a \`storage\`.`,
     );
   }
+  const spec = await served.list(agent, {
+    agent: agent.name,
+    ...defined({ user }),
+    context: parsed,
+  });
+  const tools = [...served.with(agent, spec).tools.values()];
   return {
     name: agent.name,
-    spec: await store.pin(agent.spec),
-    policies: [...agent.tools.values()].map(({ name, policy }) => [name, policy]),
+    spec: await store.pin(spec),
+    policies: tools.map(({ name, policy }) => [name, policy]),
     limits: agent.limits,
     batch: agent.batch,
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
@@ -58,6 +60,14 @@ export async function pinAgent(
     }),
     ...(modelsOf(agent.spec).every(takesSystemMessages) ? { notes: 'system' } : {}),
   };
+}
+
+interface PinOptions {
+  context: unknown;
+  user: string | undefined;
+  tailBytes: number;
+  limits?: Budget;
+  redact: Secrets['redact'];
 }
 
 function modelsOf({ model, fallbacks = [] }: AgentSpec): string[] {

@@ -19,12 +19,22 @@ export type Access = 'exclusive' | AccessKeys;
 export interface AccessKeys {
   reads?: string[];
   writes?: string[];
+  /**
+   * Calls that share one of these run in call order, and that is all: what becomes of one says nothing
+   * about the others, so none is skipped.
+   */
+  inOrder?: string[];
 }
 
 type Accesses = readonly (Access | undefined)[];
 
 /** Whether two calls may not run at the same time. Readers share. */
 export function conflicts(a: Access | undefined, b: Access | undefined): boolean {
+  return touchSame(a, b) || keysOf(a).inOrder.some((key) => keysOf(b).inOrder.includes(key));
+}
+
+/** Whether one may see or undo what the other does. */
+function touchSame(a: Access | undefined, b: Access | undefined): boolean {
   return a === 'exclusive' || b === 'exclusive' || conflictingKey(a, b) !== undefined;
 }
 
@@ -40,6 +50,7 @@ export function planOrder(accesses: Accesses): number[][] {
   const all = [...accesses.keys()];
   const exclusive: number[] = [];
   const users = new Map<string, Users>();
+  const queues = new Map<string, Users>();
   return accesses.map((access, i) => {
     if (access === 'exclusive') {
       exclusive.push(i);
@@ -48,13 +59,14 @@ export function planOrder(accesses: Accesses): number[][] {
     const keys = keysOf(access);
     const reads = keys.reads.map((key) => usersOf(users, key));
     const writes = keys.writes.map((key) => usersOf(users, key));
+    const queued = keys.inOrder.map((key) => usersOf(queues, key));
     const lists = [
       exclusive,
       ...reads.map(({ writers }) => writers),
-      ...writes.map((used) => used.all),
+      ...[...writes, ...queued].map((used) => used.all),
     ];
     const waitsFor = merged(lists, i);
-    for (const used of [...reads, ...writes]) addOnce(used.all, i);
+    for (const used of [...reads, ...writes, ...queued]) addOnce(used.all, i);
     for (const { writers } of writes) addOnce(writers, i);
     return waitsFor;
   });
@@ -146,7 +158,7 @@ export function findBlocker(
     const because = outcomeOf(other);
     if (!isBlocking(because)) continue;
     if (OUTCOMES[because].blocks === 'writers') {
-      if (!isWriter(access)) continue;
+      if (!isWriter(access) || !touchSame(accesses[other], access)) continue;
       const key = conflictingKey(accesses[other], access);
       return { index: other, because, ...defined({ key }) };
     }
@@ -177,7 +189,7 @@ function writtenKey(writer: Access | undefined, other: Access | undefined): stri
   return keysOf(writer).writes.find((key) => touched.has(key));
 }
 
-const NO_KEYS: Required<AccessKeys> = { reads: [], writes: [] };
+const NO_KEYS: Required<AccessKeys> = { reads: [], writes: [], inOrder: [] };
 
 function keysOf(access: Access | undefined): Required<AccessKeys> {
   return access === undefined || access === 'exclusive' ? NO_KEYS : { ...NO_KEYS, ...access };

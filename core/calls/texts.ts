@@ -394,6 +394,51 @@ function grouped(count: number): string {
 }
 
 // ---------------------------------------------------------------------------------------------------
+// The tool is that of an MCP server
+// ---------------------------------------------------------------------------------------------------
+
+/** In the system prompt: nobody can say when it will be back. */
+export function serverAbsentText(server: string): string {
+  return `The tools of the server ${server} are not available in this conversation: it could not be reached when the conversation began.`;
+}
+
+export function serverUnreachableText(server: string, problem: string): string {
+  return `The server ${server} could not be reached, so the tool did not run: ${problem}`;
+}
+
+export function serverLostText(server: string, problem: string): string {
+  return `The connection to the server ${server} was lost while the tool ran: ${problem}`;
+}
+
+/** @param after in milliseconds */
+export function serverSilentText(server: string, after: number, repeatable: boolean): string {
+  const text = `Timed out: the server ${server} neither answered nor reported progress for ${duration(after)}.`;
+  return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
+}
+
+/** The server has answered with an error that says nothing. */
+export const SERVED_WITHOUT_MESSAGE = 'The server says that the call failed, and not why.';
+
+export function invalidServedResultText(problem: string): string {
+  return `The tool ran, but its result does not match its outputSchema: ${shorten(problem, 2_000)}`;
+}
+
+/** Stands where a part of a result stood that the API does not take. */
+export function notShownText(what: string, mimeType: string, bytes: number): string {
+  return `[${what} of type ${mimeType} with ${grouped(bytes)} bytes, which you cannot be shown]`;
+}
+
+/** Before the text of a resource. */
+export function resourceText(uri: string): string {
+  return `[Resource ${uri}]`;
+}
+
+/** A server asks for something that the conversation cannot give. */
+export function inputRequiredText(server: string): string {
+  return `The server ${server} asks for more input before it runs the tool, which is not possible here, so the tool did not run.`;
+}
+
+// ---------------------------------------------------------------------------------------------------
 // The conversation has no room for it
 // ---------------------------------------------------------------------------------------------------
 

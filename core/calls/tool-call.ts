@@ -4,6 +4,7 @@ import { isAttemptReport } from '../failures.ts';
 import type { Shape } from '../shape.ts';
 import { either, fits, list, number, object, optional, text } from '../shape.ts';
 import type { CallOrigin } from './origin.ts';
+import type { PinnedSpec } from '../agent-spec.ts';
 import type { StoredResult } from './outcome.ts';
 import { STORED_RESULT } from './outcome.ts';
 
@@ -32,6 +33,8 @@ export interface ToolCallArgs extends CallOrigin, TurnOwner {
   earlier?: EarlierAttempts;
   /** The result that a call of `read_result` asks for, where there is one. */
   stored?: StoredResult;
+  /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
+  spec?: PinnedSpec;
 }
 
 /** The attempts of a call in its earlier activities, each of which ended with the loss of its worker. */

@@ -16,6 +16,8 @@ export interface ToolPolicy {
   concurrency?: number;
   /** How long a call waits for a person before it is denied. */
   approvalTimeout?: number;
+  /** The MCP server that has listed the tool. */
+  server?: string;
   retry: {
     maximumAttempts: number;
     initialInterval: number;
@@ -80,7 +82,7 @@ export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = 
 
 /** The options under which a call of this tool is scheduled. */
 export function activityOptions(policy: ToolPolicy): ActivityOptions {
-  const { repeatable, concurrency: __, approvalTimeout: ___, ...options } = policy;
+  const { repeatable, concurrency: _, approvalTimeout: __, server: ___, ...options } = policy;
   const { retry } = options;
   // The workflow schedules such a call again, so that the loss does not count as a failure of the tool.
   const nonRetryableErrorTypes = repeatable

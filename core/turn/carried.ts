@@ -184,6 +184,7 @@ const POLICY = object<ToolPolicy>({
   // With none a call would wait for ever.
   concurrency: optional(whole(1)),
   approvalTimeout: optional(duration),
+  server: optional(text()),
   retry: object<ToolPolicy['retry']>({
     maximumAttempts: count,
     initialInterval: duration,
@@ -230,6 +231,7 @@ const ACCESS: Shape<Access> = either(
   object<Exclude<Access, string>>({
     reads: optional(list(text())),
     writes: optional(list(text())),
+    inOrder: optional(list(text())),
   }),
 );
 

@@ -37,6 +37,17 @@ describe('a call touches', () => {
     expect(accessOf({ reads: ['id', 'table'] }, input)).toEqual({ reads: [key] });
   });
 
+  test('nothing but its place in an order, or a thing beside it', () => {
+    expect(accessOf({ inOrder: 'db' }, { path: '/a' })).toEqual({ inOrder: ['db'] });
+    expect(accessOf({ inOrder: 'db', reads: 'path' }, { path: '/a' })).toEqual({
+      inOrder: ['db'],
+      reads: ['{"path":"/a"}'],
+    });
+    expect(accessOf(() => ({ inOrder: 'db' }), {})).toEqual({ inOrder: ['db'] });
+    expect(accessOf(() => ({ inOrder: undefined }), {})).toBeUndefined();
+    expect(accessOf((() => ({ inOrder: 7 })) as unknown as AccessOption, {})).toBe('exclusive');
+  });
+
   test('one thing to read and another to write', () => {
     expect(accessOf({ reads: 'from', writes: 'to' }, { from: 1, to: 2 })).toEqual({
       reads: ['{"from":1}'],
@@ -148,6 +159,8 @@ describe('the option', () => {
     ['both', { reads: 'from', writes: 'to' }],
     ['one of them undefined', { reads: undefined, writes: 'to' }],
     ['empty', {}],
+    ['the name of an order', { inOrder: 'db' }],
+    ['the name of an order and a field', { inOrder: 'db', reads: 'path' }],
     ['a function', () => undefined],
   ] as const)('may be %s', ([, access]) => {
     expect(check(access)).toEqual({ access });
@@ -159,12 +172,14 @@ describe('the option', () => {
     ['true', true],
     ['a list', ['path']],
     ['a misspelt use', { write: 'path' }],
+    ['an order without a name', { inOrder: ' ' }],
+    ['a list of orders', { inOrder: ['db'] }],
     ['a number as a field', { writes: 7 }],
     ['a key instead of a field', { writes: { path: '/a' } }],
     ['a list that is not all names', { reads: ['path', 7] }],
   ] as const)('may not be %s', ([, access]) => {
     expect(() => check(access)).toThrow(
-      'tool: access must be "exclusive", { reads, writes } with names of fields, or a function',
+      'tool: access must be "exclusive", { reads, writes } with names of fields, { inOrder } with a name of your own, or a function',
     );
   });
 });
@@ -233,6 +248,8 @@ describe('the compiler', () => {
     declare({ inputSchema, access: { writes: 'path' }, run });
     declare({ inputSchema, access: { reads: ['path', 'line'], writes: 'line' }, run });
     declare({ inputSchema, access: {}, run });
+    declare({ inputSchema, access: { inOrder: 'any name' }, run });
+    declare({ inputSchema, access: ({ path }) => ({ inOrder: path }), run });
     expectTypeOf<Fields<{ path: string; line?: number }>>().toEqualTypeOf<
       'path' | 'line' | readonly ('path' | 'line')[]
     >();

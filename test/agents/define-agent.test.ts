@@ -159,7 +159,7 @@ describe('a declaration of an agent is invalid', () => {
     [
       'with what only looks like a tool',
       { tools: [{ policy: 1 }] },
-      'tools[0] must come from defineTool; got an object',
+      'tools[0] must come from defineTool or mcpServer; got an object',
     ],
     [
       'with a server tool that cannot be sent',
@@ -209,9 +209,13 @@ describe('a declaration of an agent is invalid', () => {
     [
       'with a tool that is not one',
       { tools: [tool('a'), { name: 'b' }] },
-      'tools[1] must come from defineTool; got an object',
+      'tools[1] must come from defineTool or mcpServer; got an object',
     ],
-    ['with the name of a tool', { tools: ['a'] }, 'tools[0] must come from defineTool; got "a"'],
+    [
+      'with the name of a tool',
+      { tools: ['a'] },
+      'tools[0] must come from defineTool or mcpServer; got "a"',
+    ],
     ['with no tokens', { maxTokens: 0 }, 'maxTokens must be a whole number of at least 1; got 0'],
     [
       'with half a token',

@@ -187,6 +187,42 @@ test('tools conflict on a key of several fields, by field or by function, in any
   expect(seen.overlap('get A1', 'get A')).toBe(true);
 });
 
+test('calls of tools with one `inOrder` run one after the other, also after a failure, and others beside them', async () => {
+  const seen = new Intervals();
+  const work = ({ name, beside = [] }: Record<string, unknown>) =>
+    seen.work(String(name), 20, () => seen.began(...(beside as string[])));
+  const access = { inOrder: 'ledger' };
+  const { result } = await turnOf(
+    [
+      writer('debit', work, { access }),
+      writer('credit', work, { access }),
+      writer(
+        'fail',
+        async (input) => {
+          await work(input);
+          throw new Error('no such account');
+        },
+        { access },
+      ),
+      writer('mail', work, { access: { inOrder: 'mail' } }),
+      writer('free', work),
+    ],
+    [
+      ['debit', { name: 'l1', beside: ['mail', 'free'] }],
+      ['fail', { name: 'l2' }],
+      ['credit', { name: 'l3' }],
+      ['mail', { name: 'mail' }],
+      ['debit', { name: 'l4' }],
+      ['free', { name: 'free' }],
+    ],
+  );
+
+  const [ok, failed] = ['succeeded', 'failed'];
+  expect(outcomes(result)).toEqual([ok, failed, ok, ok, ok, ok]);
+  expect(seen.names.filter((name) => name.startsWith('l'))).toEqual(['l1', 'l2', 'l3', 'l4']);
+  expect(seen.mostAtOnce('l')).toBe(1);
+});
+
 test('a call that moves something from one key to another waits for both', async () => {
   const seen = new Intervals();
   const move = writer('move', ({ name }) => seen.work(String(name), 60), {

@@ -11,6 +11,7 @@ import {
   sleep,
   upsertMemo,
 } from '@temporalio/workflow';
+import type { PinnedSpec } from '../../core/agent-spec.ts';
 import type { ApprovalRecord } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
 import type { TurnOwner } from '../../core/calls/tool-call.ts';
@@ -35,6 +36,8 @@ const denyUpdate = defineUpdate<void, [Deny]>(DENY_UPDATE);
 /** A call that a person has to decide about. */
 export interface ApprovalQuestion {
   agent: string;
+  /** Where an MCP server has listed the tool. */
+  spec?: PinnedSpec;
   owner: TurnOwner;
   call: ToolUse;
   /** The short arguments; empty where nobody is to see them. */
@@ -259,8 +262,8 @@ export class Approvals {
 
 async function prepare({ question }: Waiting, { by }: Approve, input: unknown): Promise<ReadyCall> {
   rejectTooLarge(input, question);
-  const { agent, call, summaries } = question;
-  const prepared = await prepareEdited(agent, { ...call, input }, summaries ? by : undefined);
+  const { call, summaries } = question;
+  const prepared = await prepareEdited(question, { ...call, input }, summaries ? by : undefined);
   if (prepared.type === 'invalid') throw rejected(prepared.message);
   return prepared;
 }

@@ -1,4 +1,4 @@
-import type { PinnedAgent } from '../../core/agent-spec.ts';
+import type { PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
 import type { BatchPolicy } from '../../core/calls/batch-policy.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
 import { originOf } from '../../core/calls/origin.ts';
@@ -11,6 +11,7 @@ import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
+import { specOfCall } from '../../core/served-tools.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
 /** The calls of one reply, and what they have in common. */
@@ -38,6 +39,8 @@ export interface BatchCall {
   readonly index: number;
   readonly use: ToolUse;
   readonly policy: ToolPolicy;
+  /** Where an MCP server has listed its tool. */
+  readonly spec: PinnedSpec | undefined;
   occurrence: number;
   prepared: ReadyCall;
   /** What it runs with: the model's input, or what an approver made of it. */
@@ -68,6 +71,7 @@ export function batchCalls({ agent, calls, prepared }: Batch): (BatchCall | unde
       index,
       use,
       policy,
+      spec: specOfCall(agent, use.name),
       occurrence: repeated[index] ?? 0,
       prepared: ready,
       input: use.input,
@@ -89,7 +93,10 @@ export function approvalTimeout({ policy }: BatchCall): number {
 }
 
 /** What the activity of a call is given beside its input. */
-export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall): ToolCallArgs {
+export function toolCallArgs(
+  batch: Batch,
+  { use, occurrence, input, spec }: BatchCall,
+): ToolCallArgs {
   const { agent, round, calls, context, owner, stored, maxTextBytes } = batch;
   const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
@@ -100,6 +107,6 @@ export function toolCallArgs(batch: Batch, { use, occurrence, input }: BatchCall
     occurrence,
     ...originOf(use),
     ...owner,
-    ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part }),
+    ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part, spec }),
   };
 }

@@ -6,8 +6,10 @@ import type {
   RecordedPreparedCall,
 } from '../../core/calls/prepared-call.ts';
 import { readPreparedCall, TOOL_LOOKUPS } from '../../core/calls/prepared-call.ts';
+import type { PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
-import { shorten } from '../../core/json.ts';
+import { specOfCall } from '../../core/served-tools.ts';
+import { defined, shorten } from '../../core/json.ts';
 import { INTERNAL_ERROR } from '../../core/failures.ts';
 import { PREPARE_CALL } from '../../core/names.ts';
 import { fits } from '../../core/shape.ts';
@@ -29,7 +31,7 @@ export function areReady(
  * after some attempts, on one that says that no worker has.
  */
 export async function prepareMissing(
-  agent: string,
+  pinned: PinnedAgent,
   calls: readonly ToolUse[],
   prepared: readonly (PreparedCall | MissingCall)[],
   missing: NonNullable<PrepareCallArgs['missing']>,
@@ -38,7 +40,8 @@ export async function prepareMissing(
     prepared.map(async (one, i) => {
       if (one.type !== 'missing') return one;
       const call = calls[i] as ToolUse;
-      const args: PrepareCallArgs = { agent, call, missing };
+      const spec = specOfCall(pinned, call.name);
+      const args: PrepareCallArgs = { agent: pinned.name, call, missing, ...defined({ spec }) };
       const recorded = await scheduleActivity<RecordedPreparedCall>(PREPARE_CALL, [args], {
         activityId: `prepare.${call.id}`,
         summary: `${call.name}: is there a worker that has it?`,
@@ -59,11 +62,11 @@ const MAX_SUMMARY = 200;
  * UI, where it may show that.
  */
 export async function prepareEdited(
-  agent: string,
+  { agent, spec }: { agent: string; spec?: PinnedSpec },
   call: ToolUse,
   by: string | undefined,
 ): Promise<PreparedCall> {
-  const args: PrepareCallArgs = { agent, call };
+  const args: PrepareCallArgs = { agent, call, ...defined({ spec }) };
   const recorded = await scheduleActivity<RecordedPreparedCall>(PREPARE_CALL, [args], {
     summary: shorten(
       `${call.name}: input edited${by === undefined ? '' : ` by ${by}`}`,

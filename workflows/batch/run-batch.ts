@@ -17,7 +17,7 @@ import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
-import { jsonBytes } from '../../core/json.ts';
+import { defined, jsonBytes } from '../../core/json.ts';
 import type { OpenCall } from '../../core/turn/current-details.ts';
 import { MOST_SHOWN, waitingForCalls } from '../../core/turn/current-details.ts';
 import type { TurnEvent } from '../../core/turn/log-lines.ts';
@@ -151,6 +151,7 @@ class BatchRun {
     this.outside.log({ type: 'approval requested', round, call: call.use });
     this.outside.approvals.ask({
       agent: agent.name,
+      ...defined({ spec: call.spec }),
       owner,
       call: call.use,
       summary: call.prepared.summary,
@@ -213,7 +214,9 @@ class BatchRun {
     call.state = 'queued';
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
-    const use = { tool: call.use.name, bytes: commandBytes(call.input, this.contextBytes) };
+    const specBytes = call.spec === undefined ? 0 : jsonBytes(call.spec);
+    const bytes = commandBytes(call.input, this.contextBytes + specBytes);
+    const use = { tool: call.use.name, bytes };
     this.limiter.acquire(use, () => {
       // It was answered while it was queued.
       if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);

@@ -7,6 +7,7 @@ const A = '{"path":"/a"}';
 const B = '{"path":"/b"}';
 const reads = (...keys: string[]): Access => ({ reads: keys });
 const writes = (...keys: string[]): Access => ({ writes: keys });
+const inOrder = (...keys: string[]): Access => ({ inOrder: keys });
 
 describe('two calls', () => {
   test.for<[string, Access | undefined, Access | undefined, boolean]>([
@@ -20,6 +21,15 @@ describe('two calls', () => {
     ['of which one is exclusive conflict', 'exclusive', undefined, true],
     ['that are exclusive conflict', 'exclusive', 'exclusive', true],
     ['of which one has empty lists may overlap', { reads: [], writes: [] }, writes(A), false],
+    ['that run in one order conflict', inOrder('db'), inOrder('db'), true],
+    ['that run in different orders may overlap', inOrder('db'), inOrder('mail'), false],
+    ['that use one text for an order and a key may overlap', inOrder(A), writes(A), false],
+    [
+      'of which one runs in an order and the other is exclusive conflict',
+      inOrder('db'),
+      'exclusive',
+      true,
+    ],
   ])('%s', ([, a, b, expected]) => {
     expect(conflicts(a, b)).toBe(expected);
     expect(conflicts(b, a)).toBe(expected);
@@ -53,6 +63,18 @@ describe('the order of calls', () => {
     ]);
   });
 
+  test('lets calls of one order run one after the other, and others beside them', () => {
+    const both: Access = { inOrder: ['db'], reads: [A] };
+    expect(planOrder([inOrder('db'), undefined, writes(A), both, inOrder('mail'), both])).toEqual([
+      [],
+      [],
+      [],
+      [0, 2],
+      [],
+      [0, 2, 3],
+    ]);
+  });
+
   test('names an earlier call once, also where they meet on several keys', () => {
     expect(planOrder([writes(A, B, A), { reads: [A, B], writes: [A] }, reads(B, A)])).toEqual([
       [],
@@ -65,6 +87,7 @@ describe('the order of calls', () => {
     ['are exclusive', 'exclusive', 1],
     ['write one key', writes(A), 1],
     ['touch two keys', { reads: [B], writes: [A] }, 1],
+    ['run in one order', inOrder('db'), 1],
     ['read one key', reads(A), 0],
   ])('copes with 2,500 calls that %s', ([, access, each]) => {
     const plan = planOrder(Array.from({ length: 2_500 }, () => access));
@@ -185,6 +208,15 @@ describe('a call runs', () => {
       expect(blockerAfter(['exclusive', outcome], [writes(A)])).toBeUndefined();
       expect(blockerAfter(['exclusive', outcome], ['exclusive'])).toBeUndefined();
       expect(blockerAfter([writes(A), outcome], ['exclusive'])).toBeUndefined();
+    },
+  );
+
+  test.for([...NOT_DONE, ...HARMLESS, 'unknown'] as const)(
+    'after a call of its order that ended as %s',
+    (outcome) => {
+      expect(blockerAfter([inOrder('db'), outcome], [inOrder('db')])).toBeUndefined();
+      const writer: Access = { inOrder: ['db'], writes: [A] };
+      expect(blockerAfter([{ ...writer, writes: [B] }, outcome], [writer])).toBeUndefined();
     },
   );
 

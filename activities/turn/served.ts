@@ -1,0 +1,120 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { within } from '../../agents/in-time.ts';
+import type {
+  ListedTool,
+  McpCaller,
+  McpConnections,
+  McpServer,
+  McpWorker,
+} from '../../agents/mcp-server.ts';
+import type { Listing } from '../../agents/served-tools.ts';
+import { listingOf, withServed } from '../../agents/served-tools.ts';
+import type { AgentSpec, PinnedSpec } from '../../core/agent-spec.ts';
+import { serverAbsentText } from '../../core/calls/texts.ts';
+import { causeChain, SERVER_UNAVAILABLE } from '../../core/failures.ts';
+import { withServedTools } from '../../core/served-tools.ts';
+import type { TranscriptStore } from '../transcript/store.ts';
+
+/** Longer than a server that is started by its first caller needs. The model waits meanwhile. */
+const LIST_TIMEOUT_MS = 30_000;
+
+/** Attempts of a turn to list the tools of a server that it cannot do without. */
+const LIST_ATTEMPTS = 4;
+
+/** The MCP servers of one worker: its connections to them, and the tools that turns have pinned. */
+export class Served {
+  private readonly worker: McpWorker;
+  private readonly store: Pick<TranscriptStore, 'specOf'>;
+  private readonly connections = new Map<McpServer, McpConnections>();
+  /** A server's list is the same for many turns. */
+  private readonly listings = new WeakMap<readonly ListedTool[], Promise<Listing>>();
+  /** Each call of a turn comes with the same spec. */
+  private readonly agents = new WeakMap<AgentSpec, Map<AgentDefinition, AgentDefinition>>();
+
+  constructor(store: Pick<TranscriptStore, 'specOf'>, worker: McpWorker) {
+    this.store = store;
+    this.worker = worker;
+  }
+
+  /** The agent's spec with the tools that its servers list now. Throws where one cannot be done without. */
+  async list(agent: AgentDefinition, caller: McpCaller): Promise<AgentSpec> {
+    const { servers = [] } = agent;
+    if (servers.length === 0) return agent.spec;
+    // One that is away must not keep the others from being listed.
+    const listings = await Promise.all(servers.map((server) => this.listOne(server, caller)));
+    const listed = listings.flatMap((listing) => listing ?? []);
+    const absent = servers.flatMap(({ name }, i) =>
+      listings[i] === undefined ? serverAbsentText(name) : [],
+    );
+    return withServedTools(agent.spec, { listed, absent });
+  }
+
+  /** The agent with the tools that stand in its pinned spec. */
+  with(agent: AgentDefinition, spec: AgentSpec): AgentDefinition {
+    if (spec.served === undefined) return agent;
+    const known = this.agents.get(spec) ?? new Map<AgentDefinition, AgentDefinition>();
+    this.agents.set(spec, known);
+    const made =
+      known.get(agent) ??
+      withServed(agent, spec, (server, tool, input, ctx) =>
+        this.connectionsTo(server).call(tool, input, ctx),
+      );
+    known.set(agent, made);
+    return made;
+  }
+
+  /** The same where a call has the spec with it: its tool is that of a server. */
+  async withPinned(agent: AgentDefinition, spec: PinnedSpec | undefined): Promise<AgentDefinition> {
+    return spec === undefined ? agent : this.with(agent, await this.store.specOf(spec));
+  }
+
+  /** The worker has shut down. */
+  async close(): Promise<void> {
+    const all = [...this.connections.values()];
+    await Promise.allSettled(all.map((connections) => connections.close()));
+  }
+
+  private async listOne(server: McpServer, caller: McpCaller): Promise<Listing | undefined> {
+    const { cancellationSignal, info, log } = Context.current();
+    const late = AbortSignal.timeout(LIST_TIMEOUT_MS);
+    const signal = AbortSignal.any([cancellationSignal, late]);
+    try {
+      const tools = await within(
+        this.connectionsTo(server).list(caller, signal),
+        LIST_TIMEOUT_MS + 1_000,
+      );
+      const known = this.listings.get(tools);
+      if (known !== undefined) return await known;
+      const made = listingOf(server, tools);
+      this.listings.set(tools, made);
+      for (const problem of (await made).problems) {
+        const about = { server: server.name, problem };
+        log.warn('The tools of an MCP server are not as declared', about);
+      }
+      return await made;
+    } catch (error) {
+      cancellationSignal.throwIfAborted();
+      const problem = late.aborted
+        ? `it has not listed its tools within ${LIST_TIMEOUT_MS / 1_000} s`
+        : causeChain(error);
+      log.warn('An MCP server cannot be reached', { server: server.name, problem });
+      if (server.onUnavailable === 'absent') return undefined;
+      throw ApplicationFailure.create({
+        message: `The MCP server ${server.name} cannot be reached: ${problem.replace(/\.$/, '')}. Start it, or let turns begin without its tools: onUnavailable: 'absent'.`,
+        type: SERVER_UNAVAILABLE,
+        nonRetryable: info.attempt >= LIST_ATTEMPTS,
+        nextRetryDelay: '1s',
+      });
+    }
+  }
+
+  private connectionsTo(server: McpServer): McpConnections {
+    const known = this.connections.get(server);
+    if (known !== undefined) return known;
+    const made = server.connections(this.worker);
+    this.connections.set(server, made);
+    return made;
+  }
+}

@@ -1,0 +1,309 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, PriorDiscovery, Progress } from '@modelcontextprotocol/client';
+import type { ToolContext } from '../agents/define-tool.ts';
+import type {
+  CalledTool,
+  ListedTool,
+  McpCaller,
+  McpWorker,
+  ServedResult,
+} from '../agents/mcp-server.ts';
+import { isRecord, shorten } from '../core/json.ts';
+import { asksForInput, callFailure, isSessionGone, unreachable } from './call-failure.ts';
+import { fetchFor } from './http.ts';
+import { clientPackage } from './package.ts';
+import { servedResult } from './result.ts';
+import { isSecretName } from './secret-names.ts';
+import { StdioProcess } from './stdio-process.ts';
+import { traceContext } from './trace-context.ts';
+import type { Transport } from './transports.ts';
+
+export interface ConnectionOptions {
+  name: string;
+  transport: Transport;
+  /** In milliseconds. */
+  timeout: number;
+  /** In milliseconds. */
+  ttl: number;
+  protocol: 'auto' | 'legacy' | 'modern';
+  worker: McpWorker;
+  caller: McpCaller;
+}
+
+/** The revision of MCP without `initialize`. */
+const MODERN = '2026-07-28';
+
+/** The pauses between attempts to connect. */
+const PAUSES_MS = [500, 2_000];
+
+/** After these a failed attempt is not repeated for everybody who asks. */
+const LONGEST_PAUSE_MS = 5_000;
+
+/** To start a process that is downloaded first takes a while. */
+const CONNECT_TIMEOUT_MS = 30_000;
+
+/** A server may report progress at every step, and each heartbeat is an Action. */
+const PROGRESS_EVERY_MS = 5_000;
+
+const PRIOR_MS = 3_600_000;
+
+/** In `_meta` of every call. MCP has no name for it of its own. */
+const IDEMPOTENCY_KEY = 'io.github.plait-agents/idempotencyKey';
+
+interface Listed {
+  tools: readonly ListedTool[];
+  ttlMs?: number;
+}
+
+interface Remembered {
+  tools: Promise<readonly ListedTool[]>;
+  /** Milliseconds since the epoch. */
+  until: number;
+}
+
+/** One connection to a server, opened when it is used, and opened again when it was lost. */
+export class Connection {
+  private readonly options: ConnectionOptions;
+  private opening: Promise<Client> | undefined;
+  private client: Client | undefined;
+  private listing: Remembered | undefined;
+  /** Why the process has ended. */
+  private why: Error | undefined;
+  /** What the server has said of the revisions that it speaks, so that it is not asked again. */
+  private prior: { verdict: PriorDiscovery; until: number } | undefined;
+  private failure: { error: unknown; until: number; count: number } | undefined;
+  private isClosed = false;
+  private inUse = 0;
+  private lastUse = Date.now();
+
+  constructor(options: ConnectionOptions) {
+    this.options = options;
+    const { transport, worker } = options;
+    if (transport.type !== 'stdio') return;
+    for (const [name, value] of Object.entries(transport.env ?? {})) {
+      if (isSecretName(name)) worker.secret(value);
+    }
+  }
+
+  isIdle(milliseconds: number): boolean {
+    return this.inUse === 0 && Date.now() - this.lastUse >= milliseconds;
+  }
+
+  async list(signal: AbortSignal): Promise<readonly ListedTool[]> {
+    return await this.use(async () => {
+      if (this.listing === undefined || Date.now() >= this.listing.until) {
+        this.listing = this.listNow();
+      }
+      return await untilAborted(this.listing.tools, signal);
+    });
+  }
+
+  async call(tool: CalledTool, input: unknown, ctx: ToolContext): Promise<ServedResult> {
+    return await this.use(async () => {
+      const client = await this.connectedFor(ctx);
+      try {
+        return servedResult(await this.send(client, tool, input, ctx));
+      } catch (error) {
+        if (isSessionGone(error)) {
+          // The server knows nothing of the session any more, and so it has not run the tool.
+          await this.drop(client);
+          const again = await this.connectedFor(ctx);
+          return servedResult(await this.send(again, tool, input, ctx).catch(this.fail(tool)));
+        }
+        return await this.fail(tool)(error);
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    const client = this.client ?? (await this.opening?.catch(() => undefined));
+    if (client !== undefined) await this.drop(client);
+  }
+
+  private async use<T>(work: () => Promise<T>): Promise<T> {
+    this.inUse += 1;
+    try {
+      return await work();
+    } finally {
+      this.inUse -= 1;
+      this.lastUse = Date.now();
+    }
+  }
+
+  private fail({ repeatable }: CalledTool) {
+    const { name, timeout } = this.options;
+    return (error: unknown): never => {
+      throw callFailure(error, { server: name, timeout, repeatable, why: this.why });
+    };
+  }
+
+  private async connectedFor({ signal }: ToolContext): Promise<Client> {
+    try {
+      return await this.connected(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw unreachable(this.options.name, error);
+    }
+  }
+
+  private async send(
+    client: Client,
+    { tool, inputSchema }: CalledTool,
+    input: unknown,
+    ctx: ToolContext,
+  ): Promise<unknown> {
+    let told = 0;
+    const onprogress = ({ progress, total, message }: Progress) => {
+      if (Date.now() - told < PROGRESS_EVERY_MS) return;
+      told = Date.now();
+      ctx.heartbeat({ progress, total, message: message && shorten(message, 1_000) });
+    };
+    const params = {
+      name: tool,
+      arguments: input as Record<string, unknown>,
+      _meta: { ...traceContext(), [IDEMPOTENCY_KEY]: ctx.idempotencyKey },
+    };
+    const result: unknown = await client.callTool(params, {
+      signal: ctx.signal,
+      timeout: this.options.timeout,
+      resetTimeoutOnProgress: true,
+      onprogress,
+      allowInputRequired: true,
+      // Without its outputSchema, which is checked where a check cannot hold up other calls.
+      toolDefinition: { name: tool, inputSchema: inputSchema as { type: 'object' } },
+    });
+    if (isRecord(result) && result['resultType'] === 'input_required') {
+      throw asksForInput(this.options.name);
+    }
+    return result;
+  }
+
+  /** For all who ask meanwhile, so not ended by one of them. */
+  private listNow(): Remembered {
+    const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+    const list = async () => {
+      const client = await this.connected(signal);
+      const options = { signal, timeout: CONNECT_TIMEOUT_MS, cacheMode: 'refresh' } as const;
+      const { tools, ttlMs } = (await client.listTools(undefined, options)) as Listed;
+      const allowed = Math.min(this.options.ttl, ttlMs ?? this.options.ttl);
+      listing.until = Math.min(listing.until, Date.now() + allowed);
+      return tools;
+    };
+    const forget = () => {
+      if (this.listing === listing) this.listing = undefined;
+    };
+    const listing: Remembered = { tools: list(), until: Date.now() + this.options.ttl };
+    listing.tools.catch(forget);
+    return listing;
+  }
+
+  private async connected(signal: AbortSignal): Promise<Client> {
+    signal.throwIfAborted();
+    if (this.client !== undefined) return this.client;
+    const { failure } = this;
+    if (failure !== undefined && Date.now() < failure.until) throw failure.error;
+    this.opening ??= this.open().finally(() => {
+      this.opening = undefined;
+    });
+    return await untilAborted(this.opening, signal);
+  }
+
+  private async open(): Promise<Client> {
+    for (let attempt = 0; ; attempt++) {
+      if (this.isClosed) throw new Error('the worker shuts down');
+      try {
+        const client = await this.connect();
+        this.client = client;
+        this.failure = undefined;
+        return client;
+      } catch (error) {
+        this.prior = undefined;
+        const pause = PAUSES_MS[attempt];
+        if (pause === undefined || (error as Error).name === 'PackageMissingError') {
+          const count = (this.failure?.count ?? 0) + 1;
+          const until = Date.now() + Math.min(LONGEST_PAUSE_MS, 500 * 2 ** count);
+          this.failure = { error, until, count };
+          throw error;
+        }
+        await sleep(pause);
+      }
+    }
+  }
+
+  private async connect(): Promise<Client> {
+    const { Client, StreamableHTTPClientTransport } = await clientPackage();
+    const { transport, caller, worker, name, protocol } = this.options;
+    const client = new Client(
+      { name: 'plait', version: '0.1.0' },
+      {
+        capabilities: {},
+        versionNegotiation: { mode: protocol === 'modern' ? { pin: MODERN } : protocol },
+        inputRequired: { autoFulfill: false },
+        listChanged: {
+          tools: { autoRefresh: false, debounceMs: 0, onChanged: () => this.forgetListing() },
+        },
+      },
+    );
+    // A stream that breaks is opened again, and all else is in the errors of calls.
+    this.why = undefined;
+    client.onerror = (error) => {
+      if (error.name === 'ProcessEndedError') this.why = error;
+    };
+    client.onclose = () => this.forget(client);
+    const wire =
+      transport.type === 'stdio'
+        ? new StdioProcess(transport, (line) =>
+            worker.log('info', `MCP server ${name}: ${line}`, { server: name }),
+          )
+        : new StreamableHTTPClientTransport(new URL(transport.url), {
+            fetch: fetchFor(transport, caller, worker),
+            ...(transport.auth === undefined ? {} : { authProvider: transport.auth(caller) }),
+          });
+    const { prior } = this;
+    try {
+      await client.connect(wire, {
+        timeout: CONNECT_TIMEOUT_MS,
+        ...(prior !== undefined && Date.now() < prior.until ? { prior: prior.verdict } : {}),
+      });
+    } catch (error) {
+      await wire.close().catch(() => undefined);
+      throw this.why ?? error;
+    }
+    const discover = client.getDiscoverResult();
+    this.prior = {
+      verdict: discover === undefined ? { kind: 'legacy' } : { kind: 'modern', discover },
+      until: Date.now() + PRIOR_MS,
+    };
+    return client;
+  }
+
+  private forgetListing(): void {
+    this.listing = undefined;
+  }
+
+  /** It has ended, and the next use opens another. What a new process lists may differ. */
+  private forget(client: Client): void {
+    if (this.client !== client) return;
+    this.client = undefined;
+    this.listing = undefined;
+  }
+
+  private async drop(client: Client): Promise<void> {
+    this.forget(client);
+    await client.close().catch(() => undefined);
+  }
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => undefined as void;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop);
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

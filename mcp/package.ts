@@ -1,0 +1,17 @@
+import { optionalPackage } from '../storage/optional-package.ts';
+
+/** What is wrong with the installation, and not with a call. */
+class PackageMissingError extends Error {
+  override readonly name = 'PackageMissingError' as const;
+}
+
+type ClientPackage = typeof import('@modelcontextprotocol/client');
+
+/** The MCP SDK, loaded on first use: most programs that import an agent never connect to its servers. */
+export async function clientPackage(): Promise<ClientPackage> {
+  return await optionalPackage(
+    '@modelcontextprotocol/client',
+    () => import('@modelcontextprotocol/client'),
+    { what: 'An MCP server', Invalid: PackageMissingError },
+  );
+}
