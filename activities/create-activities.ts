@@ -29,6 +29,7 @@ import {
   PRESENT_RESULT,
   READ_TRANSCRIPT,
   READ_TURN,
+  RUN_LOCALLY,
 } from '../core/names.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
@@ -169,6 +170,7 @@ export function buildActivities(
   const activities = withinTurns({
     // `fromEntries` defines the property even for a tool that is named `__proto__`.
     ...(Object.fromEntries(names.map((name) => [name, runTool])) as object),
+    [RUN_LOCALLY]: runTool,
     [CALL_MODEL]: createCallModel(registry, store, model, {
       authorize: authorizes,
       earlyRuns,

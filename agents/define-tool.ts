@@ -2,7 +2,7 @@ import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import type { Logger } from '@temporalio/common';
 import { z } from 'zod';
 import type { ToolPolicy, ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
-import { toolPolicy } from '../core/calls/tool-policy.ts';
+import { MAX_LOCAL_TIME, toolPolicy } from '../core/calls/tool-policy.ts';
 import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
 import { defined, isRecord } from '../core/json.ts';
 import { TOOL_NAME_PATTERN } from '../core/names.ts';
@@ -72,7 +72,8 @@ export interface ToolContext<Context = unknown> extends CallContext {
    * attempt. It is not a secret: anyone who may talk to Temporal may complete calls.
    *
    * Throws a `TypeError` for wrong options. Throws a `ToolError` in a call by code (`allowedCallers`),
-   * which cannot wait: the call fails, and the model reads that it must call the tool directly.
+   * which cannot wait: the call fails, and the model reads that it must call the tool directly. Throws a
+   * `ToolError` in every call of a tool with `execution: 'local'`.
    */
   readonly later: (options?: LaterOptions) => Later;
 }
@@ -110,7 +111,10 @@ export interface ToolAnnotations {
 
 /** Time and attempts of one call, under Temporal's own option names. */
 export interface ToolActivityOptions {
-  /** Limit for one attempt. When it is up, `ctx.signal` aborts. @default '2m' */
+  /**
+   * Limit for one attempt. When it is up, `ctx.signal` aborts.
+   * @default '2m'; with `execution: 'local'` '5s', the most that there is
+   */
   startToCloseTimeout?: Duration;
   /**
    * How soon a lost worker, a cancel or a pause is noticed. Plait heartbeats for the tool; the tool must
@@ -162,6 +166,18 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /** Without `readOnlyHint` or `idempotentHint`, `run` is never started twice for a call. @default {} */
   annotations?: ToolAnnotations;
   activity?: ToolActivityOptions;
+  /**
+   * Where a call runs. `local`: within the workflow task, in the worker that has the turn, as a local activity
+   * of Temporal's. A batch of short calls is then done sooner and costs one Action in all, instead of one for
+   * each call. Only where every call of a reply may; otherwise all of them are activities. When an attempt
+   * fails, or takes longer than its `startToCloseTimeout`, the call goes on as an activity.
+   *
+   * Needs `readOnlyHint` or `idempotentHint`, since a call whose worker is lost runs again, and a
+   * `startToCloseTimeout` of at most 5 seconds, which is then the default. Not together with `approval`,
+   * `activity.taskQueue` or `maximumAttempts: 1`; and `ctx.later()` throws a `ToolError`.
+   * @default 'activity'
+   */
+  execution?: 'activity' | 'local';
   /**
    * What a call reads and writes. Calls of one reply that touch the same thing do not run at the same
    * time. @default nothing: every call starts at once
@@ -304,6 +320,7 @@ export const toolSettings = {
         .optional(),
     })
     .optional(),
+  execution: z.enum(['activity', 'local']).default('activity'),
   access: accessOption.optional(),
   concurrency: wholeNumber(1).optional(),
   approval: callable(
@@ -392,9 +409,16 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
         'startCallsEarly: the reply may never be committed, so its calls must change nothing; say so with annotations.readOnlyHint, or leave it out',
       );
     }
-    if (problems.length > 0) throw wrongOptions(subject, problems);
-    const overrides = { ...checked.activity, concurrency, approvalTimeout };
     const repeatable = readOnly || annotations.idempotentHint === true;
+    const isLocal = checked.execution === 'local';
+    if (isLocal) problems.push(...localProblems(checked, repeatable));
+    if (problems.length > 0) throw wrongOptions(subject, problems);
+    const overrides = {
+      ...checked.activity,
+      concurrency,
+      approvalTimeout,
+      ...(isLocal ? { execution: 'local' } : {}),
+    };
     return {
       name,
       spec: {
@@ -415,4 +439,26 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
       run: checked.run,
     };
   });
+}
+
+/** Why its calls cannot run within the workflow task. */
+function localProblems(
+  { activity = {}, approval }: Pick<z.output<typeof toolOptions>, 'activity' | 'approval'>,
+  repeatable: boolean,
+): string[] {
+  const { startToCloseTimeout = 0, taskQueue, retry } = activity;
+  const problems = [
+    !repeatable &&
+      "execution: 'local' needs annotations.readOnlyHint or idempotentHint, since a call runs again when its worker is lost; say so if that does no harm, or leave out execution",
+    approval !== undefined &&
+      approval !== 'never' &&
+      "execution: 'local' excludes approval, since a workflow task does not wait for a person; leave out one of them",
+    taskQueue !== undefined &&
+      "execution: 'local' excludes activity.taskQueue, since a local call runs in the worker that has the turn; leave out one of them",
+    startToCloseTimeout > MAX_LOCAL_TIME &&
+      `activity.startToCloseTimeout must be at most ${MAX_LOCAL_TIME} ms with execution: 'local', since the turn hears nothing meanwhile; got ${startToCloseTimeout} ms; give less, or leave out execution`,
+    retry?.maximumAttempts === 1 &&
+      "activity.retry.maximumAttempts must be more than 1 with execution: 'local', since a call runs again when its worker is lost; leave out one of them",
+  ];
+  return problems.filter((problem) => problem !== false);
 }

@@ -13,7 +13,18 @@ export const agent = agentWith('bench', { readOnlyHint: true });
 /** The same, but its tools do not say that they are safe to repeat. */
 export const agentWithoutHints = agentWith('bench-without-hints', {});
 
-function agentWith(name: string, annotations: { readOnlyHint?: boolean }): Agent {
+/** The same, but its calls run within the workflow task. */
+export const agentWithLocalTools = agentWith(
+  'bench-local',
+  { readOnlyHint: true },
+  { execution: 'local' },
+);
+
+function agentWith(
+  name: string,
+  annotations: { readOnlyHint?: boolean },
+  extras: { execution?: 'local' } = {},
+): Agent {
   return defineAgent({
     name,
     model: 'claude-opus-5-5',
@@ -24,6 +35,7 @@ function agentWith(name: string, annotations: { readOnlyHint?: boolean }): Agent
         description: 'Looks something up.',
         inputSchema,
         annotations,
+        ...extras,
         run: (input) => lookUp(input),
       }),
     ),

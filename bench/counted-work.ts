@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentClient } from 'plait/client';
-import { agent, agentWithoutHints } from './agent.ts';
+import { agent, agentWithLocalTools, agentWithoutHints } from './agent.ts';
 import type { ActionCounter } from './action-counter.ts';
 import { actionsBetween, totalOf } from './action-counter.ts';
 import type { Model } from './model.ts';
@@ -26,6 +26,10 @@ const WORKS: readonly Work[] = [
   {
     title: "the article's turn, tools without a hint",
     run: (agents) => agents.execute(agentWithoutHints, 'article'),
+  },
+  {
+    title: "the article's turn, tools with execution: 'local'",
+    run: (agents) => agents.execute(agentWithLocalTools, 'article'),
   },
   {
     title: 'a turn of one reply',

@@ -7,7 +7,7 @@ import { defined } from '../core/json.ts';
 import { AgentClient } from 'plait/client';
 import { directoryStorage, withStorage } from 'plait/storage';
 import { createWorker } from 'plait/worker';
-import { agent, agentWithoutHints } from './agent.ts';
+import { agent, agentWithLocalTools, agentWithoutHints } from './agent.ts';
 import type { Model } from './model.ts';
 
 /** Workers of one queue that share a storage. Each has its own caches. */
@@ -50,7 +50,7 @@ export class Workers {
     // The SDK allows one worker of a queue for each connection.
     const connection = await NativeConnection.connect({ address: this.address });
     const worker = await createWorker({
-      agents: [agent, agentWithoutHints],
+      agents: [agent, agentWithoutHints, agentWithLocalTools],
       storage: directoryStorage(this.directory),
       connection,
       taskQueue: this.taskQueue,

@@ -5,7 +5,7 @@ import proto from '@temporalio/proto';
 import { TemporalUnavailableError, WorkerUnavailableError } from './errors.ts';
 import { GRPC, grpcStatus, ranOutOfTime } from './temporal-errors.ts';
 
-const { PendingActivityState } = proto.temporal.api.enums.v1;
+const { PendingActivityState, PendingWorkflowTaskState } = proto.temporal.api.enums.v1;
 
 /** When to look for the first time, and how often then. */
 const FIRST_LOOK_MS = 1_000;
@@ -14,6 +14,8 @@ const LOOK_MS = 2_000;
 const ANSWER_MS = 2_000;
 /** How long work may wait before that is worth a warning. */
 const WARN_AFTER_MS = 3_500;
+/** How long a worker has a workflow task before the server gives it to another. */
+const TASK_TIMEOUT_MS = 10_000;
 /** How long a running activity may be silent: it reports at the latest after 80 % of its heartbeat timeout. */
 const SILENCE_MS = 9_000;
 /** So much later, before its heartbeat timeout, a lost worker is worth a warning. */
@@ -139,7 +141,10 @@ function waitsOf({ raw, taskQueue }: WorkflowExecutionDescription): Wait[] {
   const waits: Wait[] = [];
   if (task) {
     const key = `task ${String(task.originalScheduledTime?.seconds)}`;
-    waits.push({ key, taskQueue, what: 'its next step', allowed: WARN_AFTER_MS });
+    // Calls may run within it.
+    const isTaken = task.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED;
+    const allowed = isTaken ? TASK_TIMEOUT_MS : WARN_AFTER_MS;
+    waits.push({ key, taskQueue, what: 'its next step', allowed });
   }
   for (const activity of pendingActivities ?? []) {
     const { activityId, attempt, state, lastHeartbeatTime: beat, activityType } = activity;

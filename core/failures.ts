@@ -30,6 +30,8 @@ export const INVALID_TOOL_RESULT = 'plait.InvalidToolResult';
 export const OUTCOME_UNKNOWN = 'plait.OutcomeUnknown';
 /** The tool did not end within its `startToCloseTimeout`, and its worker noticed it first. */
 export const TOOL_TIMED_OUT = 'plait.ToolTimedOut';
+/** What a local attempt returned does not fit into its workflow task; the call goes on as an activity. */
+export const NO_LOCAL_ROOM = 'plait.NoLocalRoom';
 /** The worker shut down before the tool ended. */
 export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 /** The model could not be asked, so the turn failed. */
@@ -62,6 +64,16 @@ export interface AttemptReport {
   endedAt: number;
   /** The tool began while the reply that asks for it was still coming. */
   startedEarly?: true;
+  /** Of an attempt within a workflow task, of which history has nothing but its end. */
+  local?: LocalReport;
+}
+
+interface LocalReport {
+  callId: string;
+  /** How long the failure asks to wait before the next attempt, in milliseconds. */
+  retryDelay?: number;
+  /** What the attempt has recorded for the next one. */
+  details?: unknown;
 }
 
 /** A time that can be written as a date. Failures and results may have been given by hand, with anything in them. */

@@ -18,6 +18,8 @@ export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const AUTHORIZE_DECISION = 'plait.authorizeDecision';
 export const PRESENT_RESULT = 'plait.presentResult';
+/** Runs a call of any tool as a local activity, which cannot have the tool's name: see decision 41. */
+export const RUN_LOCALLY = 'plait.runLocally';
 
 /** The SDK's name for the activity that runs every type which a worker does not have otherwise. */
 export const ANY_OTHER = 'default';

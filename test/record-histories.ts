@@ -61,6 +61,22 @@ const resilient = defineAgent({
   tools: [reader('look', () => 'seen')],
 });
 
+/** Its calls run within the workflow task, as far as they can. */
+const nearby = defineAgent({
+  name: 'nearby',
+  model: 'claude-opus-5-5',
+  tools: ['look', 'flaky', 'broken'].map((name) =>
+    reader(
+      name,
+      (_input, { attempt }) => {
+        if (name === 'broken' || (name === 'flaky' && attempt === 1)) throw new Error('not yet');
+        return 'seen';
+      },
+      { execution: 'local', activity: { retry: { maximumAttempts: 2, initialInterval: '10ms' } } },
+    ),
+  ),
+});
+
 const pages = callTools([
   ['look', { bytes: 4_500 }],
   ['look', { bytes: 4_501 }],
@@ -117,6 +133,14 @@ const turns = script(
     callTools({ look: { a: 3 } }),
     say('Done.'),
   ]),
+  conversation('local-calls', [
+    callTools([
+      ['look', {}],
+      ['look', { a: 1 }],
+    ]),
+    callTools({ look: {}, flaky: {}, broken: {} }),
+    say('Done.'),
+  ]),
   conversation('other-model', [
     ({ body }) => (body.model === resilient.spec.model ? refuse() : callTools({ look: {} })),
     say('Done.'),
@@ -146,6 +170,7 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
   'model-refused': untouched,
   'other-model': untouched,
   'no-such-agent': untouched,
+  'local-calls': untouched,
   'last-word': untouched,
   'out-of-time': untouched,
   'repaired-output': untouched,
@@ -168,7 +193,11 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
   },
 };
 
-const others: Record<string, string> = { 'no-such-agent': 'nobody', 'other-model': 'resilient' };
+const others: Record<string, string> = {
+  'no-such-agent': 'nobody',
+  'other-model': 'resilient',
+  'local-calls': 'nearby',
+};
 
 function tokenOfTurn({ turnId }: TurnHandle): string {
   return tokens.find((token) => decodeCallToken(token).turnId === turnId) ?? '';
@@ -271,7 +300,7 @@ async function record({ agents }: TestEnvironment): Promise<void> {
 
 const storage = directoryStorage(await mkdtemp(join(tmpdir(), 'plait-histories-')));
 const environment = await startTestEnvironment({
-  agents: [agent, brief, resilient],
+  agents: [agent, brief, resilient, nearby],
   script: turns,
   storage,
   taskQueue: 'recorded',

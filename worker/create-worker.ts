@@ -88,6 +88,7 @@ const DEFAULTS = {
   maxEagerActivityReservationsPerWorkflowTask: 500,
   // Tools mostly wait. With the default of 100, the 101st call of a batch would queue.
   maxConcurrentActivityTaskExecutions: 500,
+  maxConcurrentLocalActivityExecutions: 500,
   // A turn that starts in the worker's own process starts eagerly only while there is room for its first
   // task. With the default of 40, most of 200 turns that start at once would go through the queue.
   maxConcurrentWorkflowTaskExecutions: 200,
@@ -106,7 +107,8 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
   // A tuner decides these itself, and Temporal rejects them beside one.
   const {
     maxConcurrentActivityTaskExecutions: _,
-    maxConcurrentWorkflowTaskExecutions: __,
+    maxConcurrentLocalActivityExecutions: __,
+    maxConcurrentWorkflowTaskExecutions: ___,
     ...others
   } = DEFAULTS;
   const defaults = tuner === undefined ? DEFAULTS : others;

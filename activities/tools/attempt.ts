@@ -13,7 +13,7 @@ import {
   WORKER_SHUT_DOWN,
 } from '../../core/calls/texts.ts';
 import { MAX_TIMER } from '../../core/duration.ts';
-import type { EarlierAttempts } from '../../core/calls/tool-call.ts';
+import type { EarlierAttempts, LocalCall } from '../../core/calls/tool-call.ts';
 import type { AttemptReport, HeartbeatRecord } from '../../core/failures.ts';
 import {
   heartbeatRecord,
@@ -40,6 +40,8 @@ export interface ToolAttempt {
   readonly heartbeatDetails: unknown;
   heartbeat(details: unknown): void;
   report(): AttemptReport;
+  /** For a failure: with what the next attempt goes by. `retryDelay` is in milliseconds. */
+  failureReport(retryDelay?: number): AttemptReport;
   /** Runs the tool; rejects with the reason when it was interrupted and did not stop in time. */
   race<T>(work: Promise<T>): Promise<T>;
   /** The failure with which an interrupted attempt must end, or `undefined` if it was not. */
@@ -72,13 +74,18 @@ export async function beginAttempt(
     secrets,
     before,
     early,
+    local,
   }: {
     secrets: Secrets;
     before: EarlierAttempts | undefined;
     early: BegunEarly | undefined;
+    /** Where it runs within its workflow task: then there are no heartbeats. */
+    local: LocalCall | undefined;
   },
 ): Promise<ToolAttempt> {
-  const { startToCloseTimeoutMs } = activity.info;
+  const { activityType, activityId } = activity.info;
+  const { tool, callId } = local ?? { tool: activityType, callId: activityId };
+  const timeLimit = local?.timeLimit ?? activity.info.startToCloseTimeoutMs;
   // Those of the activities that were lost with a worker are counted as well.
   const attempt = activity.info.attempt + (before?.attempts ?? 0);
   const startedAt = Date.now();
@@ -115,23 +122,30 @@ export async function beginAttempt(
   const isStopped = () => overdue || cancellationSignal.aborted;
   // Beyond that the server's own timeout holds alone.
   const deadline =
-    startToCloseTimeoutMs > MAX_TIMER
+    timeLimit > MAX_TIMER
       ? undefined
       : setTimeout(() => {
           overdue = true;
           onStop();
-        }, startToCloseTimeoutMs);
+        }, timeLimit);
   cancellationSignal.addEventListener('abort', onStop);
   const heartbeats = keepAlive(activity, 'call', () => record);
+  const place = local === undefined ? {} : { local: { callId } };
   const report = (): AttemptReport =>
     early === undefined
-      ? { attempt, startedAt, endedAt: Date.now() }
+      ? { attempt, startedAt, endedAt: Date.now(), ...place }
       : {
           attempt,
           startedAt: early.startedAt,
           endedAt: early.endedAt ?? Date.now(),
           startedEarly: true,
+          ...place,
         };
+  const failureReport = (retryDelay?: number): AttemptReport => {
+    if (local === undefined) return report();
+    const { details } = record;
+    return { ...report(), local: { callId, ...defined({ retryDelay, details }) } };
+  };
 
   return {
     // Made on first use: most tools are done before anything would abort them.
@@ -143,11 +157,12 @@ export async function beginAttempt(
     heartbeatDetails: record.details,
     heartbeat(details) {
       record = { ...record, details: redactJson(detailsOf(details), secrets.redactOwn) };
-      heartbeats.beat();
+      if (local === undefined) heartbeats.beat();
     },
     report,
+    failureReport,
     race(work) {
-      const call = { tool: activity.info.activityType, callId: activity.info.activityId };
+      const call = { tool, callId };
       return new Promise((resolve, reject) => {
         let runs = true;
         const ended = () => {
@@ -165,7 +180,9 @@ export async function beginAttempt(
       });
     },
     interruption: () =>
-      isStopped() ? interruption(activity, repeatable, { report: report(), record }) : undefined,
+      isStopped()
+        ? interruption(activity, repeatable, { report: failureReport(), record, timeLimit })
+        : undefined,
     end() {
       clearTimeout(deadline);
       cancellationSignal.removeEventListener('abort', onStop);
@@ -209,13 +226,17 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
 function interruption(
   activity: Context,
   repeatable: boolean,
-  { report, record }: { report: AttemptReport; record: HeartbeatRecord },
+  {
+    report,
+    record,
+    timeLimit,
+  }: { report: AttemptReport; record: HeartbeatRecord; timeLimit: number },
 ): Error {
   const { cancellationSignal, cancellationDetails } = activity;
   if (!cancellationSignal.aborted) {
     // Its own clock: the server's timeout may be up to a second late, and takes no report.
     return ApplicationFailure.create({
-      message: timedOutText(limitsOf(activity), repeatable),
+      message: timedOutText(limitsOf(activity, timeLimit), repeatable),
       type: TOOL_TIMED_OUT,
       nonRetryable: !repeatable,
       details: [report],
@@ -242,10 +263,10 @@ function interruption(
   return new CancelledFailure(reason, [report]);
 }
 
-function limitsOf({ info }: Context): Parameters<typeof timedOutText>[0] {
-  const { startToCloseTimeoutMs, scheduleToCloseTimeoutMs } = info;
+function limitsOf({ info }: Context, timeLimit: number): Parameters<typeof timedOutText>[0] {
+  const { scheduleToCloseTimeoutMs } = info;
   return {
-    startToCloseTimeout: startToCloseTimeoutMs,
+    startToCloseTimeout: timeLimit,
     // 0 where there is none.
     scheduleToCloseTimeout: scheduleToCloseTimeoutMs || undefined,
   };

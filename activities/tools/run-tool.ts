@@ -1,14 +1,21 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
+import type { Logger } from '@temporalio/common';
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { LoggerWithComposedMetadata } from '@temporalio/common/lib/logger.js';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import { duration } from '../../agents/check-options.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../../agents/define-tool.ts';
-import { isToolError } from '../../agents/tool-error.ts';
+import { isToolError, ToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
 import type { StoredResult } from '../../core/calls/outcome.ts';
-import { inputProblemText, toolMissingHereText } from '../../core/calls/texts.ts';
-import type { ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
+import {
+  inputProblemText,
+  LOCAL_CANNOT_WAIT_FOR_COMPLETION,
+  TOO_LARGE_LOCALLY,
+  toolMissingHereText,
+} from '../../core/calls/texts.ts';
+import type { LocalCall, ToolCallArgs, ToolReturn } from '../../core/calls/tool-call.ts';
 import type { AttemptReport } from '../../core/failures.ts';
 import {
   causeChain,
@@ -16,9 +23,10 @@ import {
   INVALID_TOOL_RESULT,
   isErrorValue,
   kindOf,
+  NO_LOCAL_ROOM,
   TOOL_NOT_REGISTERED,
 } from '../../core/failures.ts';
-import { defined, shorten } from '../../core/json.ts';
+import { defined, jsonBytes, shorten } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import type { Secrets } from '../model/secrets.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
@@ -28,6 +36,7 @@ import type { AbandonedTool, ToolAttempt } from './attempt.ts';
 import { beginAttempt } from './attempt.ts';
 import type { EarlyRun, EarlyRuns } from './early-runs.ts';
 import { earlyCall } from './early-runs.ts';
+import { LocalRoom } from './local-room.ts';
 import { isReadResult } from './read-result.ts';
 import { stackText } from './redact.ts';
 import type { PresentedResult } from './result.ts';
@@ -50,14 +59,17 @@ export function createRunTool(
   { abandoned, earlyRuns, served }: Running,
   secrets: Secrets,
 ) {
+  const localRoom = new LocalRoom();
   /**
-   * The one function behind every tool's activity type: finds the tool by agent and name, parses the
-   * input, runs it, and ends in a way that says whether it may be run again.
+   * The one function behind every tool's activity type, and behind that of local calls: finds the tool by
+   * agent and name, parses the input, runs it, and ends in a way that says whether it may be run again.
    */
   return async function runTool(input: unknown, args: ToolCallArgs): Promise<ToolReturn> {
     const activity = Context.current();
-    const tool = await registeredTool(registry, served, args, activity.info.activityType);
-    const early = takeEarlyRun(activity, earlyRuns, input, args);
+    const call = callOf(activity, args);
+    const { callId } = call;
+    const tool = await registeredTool(registry, served, args, call.tool);
+    const early = takeEarlyRun(activity, earlyRuns, call, { input, args });
     const begin =
       early === undefined
         ? await prepareRun(activity, registry, tool, { input, args, secrets })
@@ -66,6 +78,7 @@ export function createRunTool(
       secrets,
       before: args.earlier,
       early,
+      local: args.local,
     });
     try {
       const value = await attempt.race(begin(attempt));
@@ -75,14 +88,24 @@ export function createRunTool(
       }
       // JSON would make `{}` of it, and nobody returns one for a success.
       if (isErrorValue(value)) throw value;
-      const callId = activity.info.activityId;
       const presented = await present(value, { registry, tool, store, secrets, callId, args });
+      if (args.local !== undefined) {
+        const bytes = jsonBytes(presented.content);
+        const fits = localRoom.takeResult(activity, args, bytes, store.hasStorage);
+        if (!fits) throw tooLargeLocally(attempt);
+      }
       return { type: 'result', ...presented, ...attempt.report() };
     } catch (error) {
       const interruption = attempt.interruption();
       if (interruption !== undefined) throw interruption;
-      logStack(error, activity, secrets);
-      throw toolFailure(error, tool, { report: attempt.report(), secrets });
+      if (isTooLargeLocally(error)) throw error;
+      logStack(error, activity, { secrets, args });
+      const report = attempt.failureReport(nextRetryDelay(error));
+      if (report.local !== undefined) {
+        const bytes = jsonBytes(report.local.details);
+        if (!localRoom.takeFailure(activity, args, bytes)) throw tooLargeLocally(attempt);
+      }
+      throw toolFailure(error, tool, { report, secrets });
     } finally {
       attempt.end();
     }
@@ -140,17 +163,39 @@ export async function registeredTool(
   });
 }
 
+/** What was called. A local activity has a type and an id of its own. */
+function callOf(
+  { info }: Context,
+  { local }: Pick<ToolCallArgs, 'local'>,
+): { tool: string; callId: string } {
+  return local ?? { tool: info.activityType, callId: info.activityId };
+}
+
+/** The result or failure of a local attempt does not fit beside those of others. */
+function tooLargeLocally(attempt: ToolAttempt): ApplicationFailure {
+  return ApplicationFailure.create({
+    message: TOO_LARGE_LOCALLY,
+    type: NO_LOCAL_ROOM,
+    details: [attempt.report()],
+    // Nothing went wrong: the SDK need not warn.
+    category: ApplicationFailureCategory.BENIGN,
+  });
+}
+
+function isTooLargeLocally(error: unknown): boolean {
+  return error instanceof ApplicationFailure && error.type === NO_LOCAL_ROOM;
+}
+
 /** Only for the first attempt: another one must not get what the one before it got. */
 function takeEarlyRun(
   activity: Context,
   runs: EarlyRuns,
-  input: unknown,
-  args: ToolCallArgs,
+  { tool, callId }: { tool: string; callId: string },
+  { input, args }: Pick<CallInput, 'input' | 'args'>,
 ): EarlyRun | undefined {
-  const { attempt, activityType, activityId } = activity.info;
-  if (attempt > 1 || args.earlier !== undefined || runs.isEmpty) return undefined;
-  const run = runs.find(earlyCall(activity, activityType, input, args));
-  run?.take(activityId);
+  if (activity.info.attempt > 1 || args.earlier !== undefined || runs.isEmpty) return undefined;
+  const run = runs.find(earlyCall(activity, tool, input, args));
+  run?.take(callId);
   return run;
 }
 
@@ -169,28 +214,43 @@ async function prepareRun(
 ): Promise<(attempt: ToolAttempt) => Promise<unknown>> {
   const parsing = parse(registry, tool, input, args);
   const [parsedInput, context] = await parsing.catch((error: unknown) => {
-    throw notBegun(error, activity, secrets);
+    throw notBegun(error, activity, { secrets, args });
   });
   return async (attempt) => {
-    const call = runningCall(activity, attempt);
+    const call = runningCall(activity, attempt, { tool, args });
     const ctx = toolContext(call, { input, args, context, secrets });
     return await start(tool, parsedInput, ctx, args.stored);
   };
 }
 
-function runningCall({ info, log }: Context, attempt: ToolAttempt): RunningCall {
+function runningCall(
+  activity: Context,
+  attempt: ToolAttempt,
+  { tool, args }: { tool: Tool; args: ToolCallArgs },
+): RunningCall {
+  const { info, log } = activity;
   return {
     turnId: info.workflowExecution?.workflowId ?? '',
-    callId: info.activityId,
-    tool: info.activityType,
+    ...callOf(activity, args),
     attempt: attempt.report().attempt,
     get signal() {
       return attempt.signal;
     },
     heartbeatDetails: attempt.heartbeatDetails,
     heartbeat: (details) => attempt.heartbeat(details),
-    log,
+    log: args.local === undefined ? log : logOf(log, args.local),
+    ...(tool.policy.execution === 'local' ? { rejectLater } : {}),
   };
+}
+
+/** Also where such a call runs as an ordinary activity: its tool must not depend on that. */
+function rejectLater(): void {
+  throw new ToolError(LOCAL_CANNOT_WAIT_FOR_COMPLETION, { retryable: false });
+}
+
+/** Each line says which call it is, as it would in an activity of the call. */
+function logOf(log: Logger, { tool, callId }: LocalCall): Logger {
+  return LoggerWithComposedMetadata.compose(log, { activityType: tool, activityId: callId });
 }
 
 async function parse(
@@ -222,22 +282,32 @@ async function start(
 }
 
 /** What the author of the tool needs. The model and history have the texts of the errors alone. */
-function logStack(error: unknown, { log, info }: Context, secrets: Secrets): void {
+function logStack(
+  error: unknown,
+  activity: Context,
+  { secrets, args }: Pick<CallInput, 'secrets' | 'args'>,
+): void {
+  const { log, info } = activity;
+  const { tool, callId } = callOf(activity, args);
   log.warn('A tool failed', {
     // Not `activity`, which stands for the lines of the tool itself.
     sdkComponent: 'plait',
-    tool: info.activityType,
+    tool,
     turnId: info.workflowExecution?.workflowId,
-    callId: info.activityId,
+    callId,
     attempt: info.attempt,
     error: stackText(error, secrets.redact),
   });
 }
 
 /** A schema or a context check of the agent threw. The failure may be retried: nothing has begun. */
-function notBegun(error: unknown, activity: Context, secrets: Secrets): ApplicationFailure {
+function notBegun(
+  error: unknown,
+  activity: Context,
+  { secrets, args }: Pick<CallInput, 'secrets' | 'args'>,
+): ApplicationFailure {
   const isOwn = error instanceof ApplicationFailure;
-  if (!isOwn) logStack(error, activity, secrets);
+  if (!isOwn) logStack(error, activity, { secrets, args });
   return ApplicationFailure.create({
     message: failureText(error, secrets),
     type: errorName(error),

@@ -19,6 +19,7 @@ import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
 import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
+import { localToolsOf } from './events.ts';
 import type { ActivitySnapshot, CallSnapshot, TurnSnapshot } from './snapshot.ts';
 import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
 
@@ -38,6 +39,10 @@ export interface SnapshotDraft {
   activities: Map<string, Activity>;
   /** By their own id. */
   byId: Map<string, Activity>;
+  /** The tools whose calls may run locally. */
+  localTools: ReadonlySet<string>;
+  /** Calls that run within their workflow task, by their ids: nothing is recorded until they have ended. */
+  local: Set<string>;
   /** Decisions about calls, by the id of the event that sent them. */
   decisions: Map<string, SentDecision>;
 }
@@ -59,14 +64,22 @@ export function turnSnapshot(
 
 export function newDraft(turnId: string): SnapshotDraft {
   const turn: TurnSnapshot = { turnId, agent: undefined, status: 'running', rounds: [] };
-  return { turn, activities: new Map(), byId: new Map(), decisions: new Map() };
+  return {
+    turn,
+    activities: new Map(),
+    byId: new Map(),
+    localTools: new Set(),
+    local: new Set(),
+    decisions: new Map(),
+  };
 }
 
 /** Adds what the event says. */
 export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
   switch (event.type) {
     case 'turnStarted':
-      start(draft.turn, event);
+      if (event.localTools !== undefined) draft.localTools = new Set(event.localTools);
+      start(draft, event);
       break;
     case 'scheduled':
       schedule(draft, event);
@@ -92,6 +105,9 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
     case 'ended':
       end(draft, event);
       break;
+    case 'endedLocally':
+      endLocally(draft, event);
+      break;
     case 'turnClosed':
       close(draft, event);
       break;
@@ -102,7 +118,8 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
  * Every run has this event. What the events of an earlier run said stays. Where its history is gone, the
  * arguments of this run say it.
  */
-function start(turn: TurnSnapshot, event: Extract<TurnEvent, { type: 'turnStarted' }>): void {
+function start(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'turnStarted' }>): void {
+  const { turn } = draft;
   const { agent, at, earlier } = event;
   turn.agent ??= agent;
   turn.start ??= at;
@@ -114,7 +131,7 @@ function start(turn: TurnSnapshot, event: Extract<TurnEvent, { type: 'turnStarte
     applyRecord(turn.rounds[record.round - 1]?.calls ?? [], record);
   }
   const { calls, prepared } = earlier.open;
-  turn.rounds.at(-1)?.calls.push(...askedFor(calls, prepared, at));
+  turn.rounds.at(-1)?.calls.push(...askedFor(draft, { calls, prepared, at }));
 }
 
 function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'scheduled' }>): void {
@@ -138,6 +155,7 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
   }
   if (isModel) answerCalls(draft, at, event.answers);
   const snapshot: ActivitySnapshot = isModel ? newActivity(at) : callIn(draft.turn, event);
+  draft.local.delete(id);
   if (isModel) rounds.push({ round: rounds.length + 1, model: snapshot, calls: [] });
   const activity = { snapshot, limits, isModel };
   draft.activities.set(event.key, activity);
@@ -147,8 +165,13 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
 /** The model is asked again, so every call has an answer, also a call without an activity. */
 function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): void {
   for (const call of draft.turn.rounds.at(-1)?.calls ?? []) {
-    const outcome = answers?.outcomes?.[call.id] ?? guessedOutcome(draft, call);
+    const outcome = answers?.outcomes?.[call.id] ?? unrecordedOutcome(draft, call);
     if (outcome === undefined) continue;
+    if (outcome === 'succeeded') {
+      setState(call, outcome);
+      call.end = at;
+      continue;
+    }
     // Where the arguments of the request cannot be read here, there is no better word.
     const message = answers?.messages.get(call.id) ?? call.message ?? 'It has no result.';
     call.end = isSettled(call.state) ? (call.end ?? at) : at;
@@ -161,6 +184,14 @@ function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): v
 function denialOf({ decisions }: SnapshotDraft, { id }: CallSnapshot): CallSnapshot['approval'] {
   const decision = [...decisions.values()].findLast(({ callId }) => callId === id);
   return decision?.approval.decision === 'denied' ? decision.approval : undefined;
+}
+
+/** Of a call that is not among those that have not succeeded. */
+function unrecordedOutcome(draft: SnapshotDraft, call: CallSnapshot): OutcomeType | undefined {
+  if (!draft.local.has(call.id)) return guessedOutcome(draft, call);
+  if (isSettled(call.state)) return undefined;
+  // What it returned lies in a storage, which is not asked for it.
+  return call.state === 'running' ? 'succeeded' : 'failed';
 }
 
 /** Of a call whose activity does not say how it was answered, in a turn that an earlier version ran. */
@@ -194,6 +225,9 @@ function newActivity(at: number): ActivitySnapshot {
   return { state: 'scheduled', attempt: 1, start: at };
 }
 
+/** What a call may have been before its activity is scheduled; `running` and `retrying` within a task. */
+const BEFORE_ACTIVITY: ReadonlySet<string> = new Set(['waiting', 'retrying', 'running']);
+
 /** The snapshot of the call. It exists where the reply could be read. */
 function callIn(
   { rounds }: TurnSnapshot,
@@ -204,8 +238,8 @@ function callIn(
   // The Temporal UI shows the round in the summary; a snapshot has it above the call.
   const about = { summary: summary.replace(/^round \d+( · )?/, '') };
   if (known !== undefined) {
-    const start = known.state === 'retrying' ? known.start : at;
-    if (known.state === 'waiting' || known.state === 'retrying') setState(known, 'scheduled');
+    const start = known.state === 'retrying' || known.state === 'running' ? known.start : at;
+    if (BEFORE_ACTIVITY.has(known.state)) setState(known, 'scheduled');
     return Object.assign(known, { ...about, ...defined({ start }), attempt: 1 });
   }
   const call: CallSnapshot = { id, name: activityType, ...newActivity(at), ...about };
@@ -221,6 +255,8 @@ function end(
   if (activity === undefined) return;
   const { snapshot, limits, isModel } = activity;
   const answer = isModel ? answerOf(ending) : undefined;
+  const localTools = localToolsOf(answer?.pinned);
+  if (localTools !== undefined) draft.localTools = new Set(localTools);
   if (answer !== undefined && answer.type !== 'reply') {
     // Another task queue or another model is asked, and the round goes on.
     setState(snapshot, 'scheduled');
@@ -230,20 +266,49 @@ function end(
     setState(snapshot, 'waiting', 'waits to be completed from outside');
     return;
   }
-  const { state, message, report } = endedActivity(ending, limits, snapshot.attempt);
+  const ended = endedActivity(ending, limits, snapshot.attempt);
   if (!isModel && isScheduledAgain(ending, limits)) {
-    setState(snapshot, 'retrying', message);
+    setState(snapshot, 'retrying', ended.message);
     return;
   }
+  settle(snapshot, ended, at);
+  if (answer !== undefined) draft.turn.rounds.at(-1)?.calls.push(...callsOf(draft, answer, at));
+}
+
+function settle(
+  snapshot: ActivitySnapshot,
+  { state, message, report }: EndedActivity,
+  at: number,
+): void {
   setState(snapshot, state, message);
   snapshot.end = report?.endedAt ?? at;
-  if (report !== undefined) snapshot.attempt = report.attempt;
-  if (report?.attempt === 1) {
-    snapshot.start = report.startedAt;
-    if (report.startedEarly === true) snapshot.startedEarly = true;
-  }
-  if (answer !== undefined) draft.turn.rounds.at(-1)?.calls.push(...callsOf(answer, at));
+  if (report === undefined) return;
+  snapshot.attempt = report.attempt;
+  if (report.attempt !== 1) return;
+  snapshot.start = report.startedAt;
+  if (report.startedEarly === true) snapshot.startedEarly = true;
 }
+
+/** A failure that is not final goes on as an activity; where it does not, the next model request says so. */
+function endLocally(
+  { turn, local }: SnapshotDraft,
+  { callId, at, ending }: Extract<TurnEvent, { type: 'endedLocally' }>,
+): void {
+  const call = turn.rounds.at(-1)?.calls.find(({ id }) => id === callId);
+  if (call === undefined || isSettled(call.state)) return;
+  local.add(callId);
+  const ended = endedActivity(ending, NO_LIMITS, 1);
+  const goesOn = ending.type === 'failed' && ending.isFinal !== true;
+  if (goesOn) setState(call, 'retrying', ended.message);
+  else settle(call, ended, at);
+}
+
+/** Only what times out needs its limits, and a local call that does says nothing. */
+const NO_LIMITS: ScheduledLimits = {
+  startToCloseTimeout: 0,
+  heartbeatTimeout: 0,
+  nonRetryableErrorTypes: [],
+};
 
 /**
  * Whether the workflow schedules the call again, most likely: its worker was lost, or had no such tool. Where
@@ -337,20 +402,33 @@ function setState(
 }
 
 /** All calls of a reply, including those that cannot run and those that have to wait. */
-function callsOf({ reply, prepared }: ReplyAnswer, at: number): CallSnapshot[] {
-  if (reply.stopReason !== 'tool_use') return [];
-  return askedFor(toolCalls(reply.content), prepared, at);
-}
-
-function askedFor(
-  calls: readonly ToolUse[],
-  prepared: readonly (PreparedCall | MissingCall)[],
+function callsOf(
+  draft: SnapshotDraft,
+  { reply, prepared }: ReplyAnswer,
   at: number,
 ): CallSnapshot[] {
+  if (reply.stopReason !== 'tool_use') return [];
+  return askedFor(draft, { calls: toolCalls(reply.content), prepared, at });
+}
+
+interface AskedFor {
+  calls: readonly ToolUse[];
+  prepared: readonly (PreparedCall | MissingCall)[];
+  at: number;
+}
+
+function askedFor(draft: SnapshotDraft, { calls, prepared, at }: AskedFor): CallSnapshot[] {
+  const isLocal = calls.every(
+    ({ name }, i) => prepared[i]?.type === 'invalid' || draft.localTools.has(name),
+  );
   return calls.map(({ id, name }, i) => {
     const decided = prepared[i];
     const summary = decided?.type === 'ready' ? decided.summary : '';
     const call: CallSnapshot = { id, name, summary, ...newActivity(at) };
+    if (isLocal && decided?.type !== 'invalid') {
+      draft.local.add(id);
+      return { ...call, state: 'running' };
+    }
     if (decided?.type === 'ready' && decided.approval === true) {
       return { ...call, state: 'waiting', attempt: 0, message: WAITS_FOR_APPROVAL };
     }
@@ -386,7 +464,7 @@ function finalReport(ending: Ending): Record<string, unknown> {
 /** Ends a call that was open when its turn was terminated, or timed out. */
 function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void {
   if (isSettled(call.state)) return;
-  const hasActivity = draft.byId.has(call.id);
+  const hasActivity = draft.byId.has(call.id) || draft.local.has(call.id);
   const ended = call.state === 'cancelling' ? 'cancelled' : 'unknown';
   setState(call, hasActivity ? ended : 'skipped', 'The turn ended before the call did.');
   call.end = at;

@@ -88,6 +88,13 @@ export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Wat
   };
 }
 
+/** Of an attempt within a workflow task, which has neither a queue nor another attempt. */
+const LOCAL = {
+  taskQueue: '',
+  limits: { startToCloseTimeout: 0, heartbeatTimeout: 0, nonRetryableErrorTypes: [] },
+  retry: { maximumAttempts: 1, initialInterval: 0, maximumInterval: 0, backoffCoefficient: 1 },
+} as const satisfies Pick<Mark, 'taskQueue' | 'limits' | 'retry'>;
+
 function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
   const marks = new Map<string, Mark[]>();
   const byKey = new Map<string, Mark>();
@@ -109,6 +116,13 @@ function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
       case 'ended': {
         const mark = byKey.get(event.key);
         if (mark) Object.assign(mark, { endedAt: event.at, ending: event.ending });
+        break;
+      }
+      case 'endedLocally': {
+        const { callId, report, ending } = event;
+        const { startedAt, endedAt, attempt } = report;
+        const times = { scheduledAt: startedAt, startedAt, attempt, endedAt };
+        marks.set(callId, [...(marks.get(callId) ?? []), { ...LOCAL, ...times, ending }]);
         break;
       }
       default:
@@ -246,10 +260,18 @@ interface Beginning {
   begunAt: number;
 }
 
+/** The states of a call that runs, or ran, although no activity of it was scheduled. */
+const WITHIN_TASK: ReadonlySet<string> = new Set(['running', 'succeeded']);
+
 function callSegments(call: CallSnapshot, beginning: Beginning, source: Source): Segment[] {
   const marks = source.marks.get(call.id) ?? [];
   const { replied } = beginning;
   if (marks.length === 0 && replied === undefined) return knownSegments(call);
+  // Within a workflow task: history has it once it has ended, and not where its result lies in a storage.
+  if (marks.length === 0 && replied !== undefined && WITHIN_TASK.has(call.state)) {
+    const { end = source.until, attempt } = call;
+    return [{ type: 'attempt', start: replied.at, end, attempt }];
+  }
   const work = marks.flatMap((mark, i) => [
     ...markSegments(call.id, mark, i === marks.length - 1, source),
     ...outsideSegments(call, mark, source),

@@ -13,6 +13,10 @@ import type { ApprovalRecord, OutcomeType } from '../../core/calls/outcome.ts';
 import type { Message, ToolResult, ToolUse } from '../../core/conversation/messages.ts';
 import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
 import { CALL_MODEL } from '../../core/names.ts';
+import type { PinnedAgent } from '../../core/agent-spec.ts';
+import { localTools } from '../../core/calls/local.ts';
+import type { AttemptReport } from '../../core/failures.ts';
+import { attemptReport, isAttemptReport } from '../../core/failures.ts';
 import type { Approve, Deny } from '../../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
 import { lastCalls } from '../../core/conversation/transcript.ts';
@@ -40,7 +44,14 @@ export type CallApproval = Omit<ApprovalRecord, 'input'>;
 /** How an activity or a run ended. What this client cannot decode is left out. */
 export type Ending =
   | { type: 'completed'; result?: unknown }
-  | { type: 'failed'; message: string; failureType?: string; details?: readonly unknown[] }
+  | {
+      type: 'failed';
+      message: string;
+      failureType?: string;
+      /** Whoever failed wants no other attempt. */
+      isFinal?: true;
+      details?: readonly unknown[];
+    }
   | { type: 'timedOut'; timeout: string; heartbeat?: unknown }
   | { type: 'cancelled'; details?: readonly unknown[] };
 
@@ -90,6 +101,8 @@ export type TurnEvent =
       asked?: string;
       /** What earlier runs of the turn did. */
       earlier?: EarlierRounds;
+      /** The tools whose calls may run locally, where the agent was pinned before. */
+      localTools?: readonly string[];
     }
   | {
       type: 'scheduled';
@@ -111,6 +124,8 @@ export type TurnEvent =
   | { type: 'decisionSent'; key: string; callId: string; approval: CallApproval }
   | { type: 'decisionTaken'; key: string; at: number }
   | { type: 'ended'; at: number; key: string; ending: Ending }
+  /** Of a call that ran within its workflow task: nothing was recorded before. */
+  | { type: 'endedLocally'; at: number; callId: string; report: AttemptReport; ending: Ending }
   | { type: 'turnClosed'; at: number; status: Exclude<TurnStatus, 'running'>; ending: Ending };
 
 /** The decoded event; `undefined` for one that says nothing about model requests, calls or the turn. */
@@ -121,6 +136,7 @@ export async function readEvent(
   const at = milliseconds(event.eventTime);
   return (
     (await readActivityEvent(event, at, converter)) ??
+    (await readLocalEnding(event, at, converter)) ??
     (await readDecision(event, at, converter)) ??
     (await readTurnEvent(event, at, converter))
   );
@@ -254,6 +270,40 @@ async function readEnding(
   return { type: 'ended', at, key: keyOf(failed), ending };
 }
 
+/** Temporal's SDKs record local activities as markers of this name. */
+const LOCAL_ACTIVITY = 'core_local_activity';
+
+/**
+ * The end of a local call. The marker does not say of which: what the worker reports does. Without a report,
+ * or where it lies in a storage, what the model is asked next says how the call ended.
+ */
+async function readLocalEnding(
+  event: HistoryEvent,
+  at: number,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const { markerRecordedEventAttributes: marker } = event;
+  if (marker?.markerName !== LOCAL_ACTIVITY) return undefined;
+  const ending = await localEnding(marker, converter);
+  const report = reportOf(ending);
+  if (report?.local === undefined) return undefined;
+  return { type: 'endedLocally', at, callId: report.local.callId, report, ending };
+}
+
+type Marker = NonNullable<HistoryEvent['markerRecordedEventAttributes']>;
+
+async function localEnding(marker: Marker, converter: LoadedDataConverter): Promise<Ending> {
+  if (marker.failure) return await failureEnding(marker.failure, converter);
+  const [result] = await decode(marker.details?.['result'], converter);
+  return { type: 'completed', result };
+}
+
+function reportOf(ending: Ending): AttemptReport | undefined {
+  if (ending.type === 'timedOut') return undefined;
+  if (ending.type !== 'completed') return attemptReport(ending.details);
+  return isAttemptReport(ending.result) ? ending.result : undefined;
+}
+
 async function readTurnEvent(
   event: HistoryEvent,
   at: number,
@@ -281,7 +331,11 @@ async function readTurnEvent(
       at,
       agent,
       taskQueue: started.taskQueue?.name ?? '',
-      ...defined({ asked: firstWords(input), earlier: earlierRounds(beginning) }),
+      ...defined({
+        asked: firstWords(input),
+        earlier: earlierRounds(beginning),
+        localTools: localToolsOf(pinnedIn(beginning)),
+      }),
     };
   }
   if (completed) {
@@ -325,6 +379,17 @@ function earlierRounds(beginning: unknown): EarlierRounds | undefined {
   return { rounds, calls, open };
 }
 
+/** The agent that a session or an earlier run has pinned. */
+function pinnedIn(beginning: unknown): unknown {
+  return isRecord(beginning) ? beginning['agent'] : undefined;
+}
+
+/** The tools of a pinned agent whose calls may run locally; `undefined` where there is none to be read. */
+export function localToolsOf(agent: unknown): string[] | undefined {
+  if (!isRecord(agent) || !Array.isArray(agent['policies'])) return undefined;
+  return localTools((agent as unknown as PinnedAgent).policies);
+}
+
 function keyOf(attributes: { scheduledEventId?: unknown }): string {
   return String(attributes.scheduledEventId);
 }
@@ -340,11 +405,12 @@ async function failureEnding(failure: Failure, converter: LoadedDataConverter): 
   if (error instanceof CancelledFailure) return { type: 'cancelled', details: error.details };
   const message = error instanceof Error ? error.message : 'unknown failure';
   if (!(error instanceof ApplicationFailure)) return { type: 'failed', message };
-  const { type, details } = error;
+  const { type, details, nonRetryable } = error;
   return {
     type: 'failed',
     message,
     ...defined({ failureType: type ?? undefined, details: details ?? undefined }),
+    ...(nonRetryable === true ? { isFinal: true } : {}),
   };
 }
 

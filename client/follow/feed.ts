@@ -164,6 +164,7 @@ function continuedIn(events: readonly HistoryEvent[]): string | undefined {
 export function ofTurn(event: TurnEvent, runId: string, next: string | undefined): TurnEvent[] {
   switch (event.type) {
     case 'turnStarted':
+    case 'endedLocally':
       return [event];
     case 'turnClosed':
       return next === undefined ? [event] : [];

@@ -109,7 +109,7 @@ function attemptsUpTo(
  * The policy for what is left of a call: its own failures and the time that has passed are taken off.
  * `undefined` where the call is not to be scheduled again.
  */
-function policyAfterLoss(
+export function policyAfterLoss(
   policy: ToolPolicy,
   { failures, elapsed }: { failures: number; elapsed: number },
 ): ToolPolicy | undefined {

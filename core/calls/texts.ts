@@ -94,6 +94,9 @@ export const CODE_CANNOT_WAIT_FOR_APPROVAL =
 export const CODE_CANNOT_WAIT_FOR_COMPLETION =
   'ctx.later(): code of the model waits for this call, a few minutes at most, so it cannot be completed from outside. Call the tool directly.';
 
+export const LOCAL_CANNOT_WAIT_FOR_COMPLETION =
+  "ctx.later(): a tool with execution: 'local' cannot be completed from outside. Leave out execution.";
+
 // ---------------------------------------------------------------------------------------------------
 // A person decides about the call
 // ---------------------------------------------------------------------------------------------------
@@ -280,6 +283,9 @@ export function workerLostText(heartbeatTimeout: number): string {
 }
 
 export const HAD_NOT_BEGUN = 'The call had not begun, so it had no effect.';
+
+export const TOO_LARGE_LOCALLY =
+  'The results of this reply are too large for one workflow task, so the tool runs again, as an activity of its own.';
 
 export const WORKER_SHUT_DOWN = 'The worker shut down while the tool ran.';
 

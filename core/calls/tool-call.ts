@@ -31,10 +31,20 @@ export interface ToolCallArgs extends CallOrigin, TurnOwner {
   context?: unknown;
   /** What came before, where the call is scheduled again because its worker was lost. */
   earlier?: EarlierAttempts;
+  /** Where it runs as a local activity, whose type and id say nothing. */
+  local?: LocalCall;
   /** The result that a call of `read_result` asks for, where there is one. */
   stored?: StoredResult;
   /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
   spec?: PinnedSpec;
+}
+
+/** A call that runs within its workflow task. */
+export interface LocalCall {
+  tool: string;
+  callId: string;
+  /** When it is to end itself, in milliseconds. */
+  timeLimit: number;
 }
 
 /** The attempts of a call in its earlier activities, each of which ended with the loss of its worker. */

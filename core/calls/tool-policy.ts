@@ -2,6 +2,9 @@ import { WORKER_SHUTDOWN } from '../failures.ts';
 import { defined } from '../json.ts';
 import type { ActivityOptions } from '@temporalio/common';
 
+/** Longest time of an attempt that runs within a workflow task, in milliseconds. */
+export const MAX_LOCAL_TIME = 5_000;
+
 /** A tool's declaration of time and attempts as data: recorded with the turn, in milliseconds. */
 export interface ToolPolicy {
   /** The tool says that a repeated attempt does no harm (`readOnlyHint` or `idempotentHint`). */
@@ -12,6 +15,8 @@ export interface ToolPolicy {
   scheduleToCloseTimeout?: number;
   /** Where calls of this tool go, when not to the queue of the turn. */
   taskQueue?: string;
+  /** Its calls run within the workflow task, where those of the whole batch may. */
+  execution?: 'local';
   /** Most calls of this tool that run at once in one turn. */
   concurrency?: number;
   /** How long a call waits for a person before it is denied. */
@@ -42,7 +47,7 @@ export const DEFAULT_WAIT = 7 * 24 * 3_600_000;
  * The one place where a declaration becomes a policy.
  *
  * - `startToCloseTimeout` 2 minutes: longer than any interactive request, short enough that a tool
- *   that hangs does not hold a turn.
+ *   that hangs does not hold a turn. For `execution: 'local'` 5 seconds, the most that there is.
  * - `heartbeatTimeout` 10 seconds: a killed worker, a cancel and a pause are noticed in seconds. The
  *   wrapper heartbeats, so a tool has nothing to do for it but to leave the event loop free.
  * - no `scheduleToCloseTimeout`: waiting for a free worker is not failing.
@@ -59,7 +64,7 @@ export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = 
   const maximumInterval = Math.max(30_000, declaredRetry.initialInterval ?? 0);
   return {
     repeatable,
-    startToCloseTimeout: 120_000,
+    startToCloseTimeout: times.execution === 'local' ? MAX_LOCAL_TIME : 120_000,
     heartbeatTimeout: 10_000,
     ...times,
     retry: {
@@ -82,7 +87,14 @@ export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = 
 
 /** The options under which a call of this tool is scheduled. */
 export function activityOptions(policy: ToolPolicy): ActivityOptions {
-  const { repeatable, concurrency: _, approvalTimeout: __, server: ___, ...options } = policy;
+  const {
+    repeatable,
+    execution: _,
+    concurrency: __,
+    approvalTimeout: ___,
+    server: ____,
+    ...options
+  } = policy;
   const { retry } = options;
   // The workflow schedules such a call again, so that the loss does not count as a failure of the tool.
   const nonRetryableErrorTypes = repeatable

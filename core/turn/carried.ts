@@ -181,6 +181,7 @@ const POLICY = object<ToolPolicy>({
   scheduleToStartTimeout: optional(duration),
   scheduleToCloseTimeout: optional(duration),
   taskQueue: optional(QUEUE),
+  execution: optional(oneOf('local')),
   // With none a call would wait for ever.
   concurrency: optional(whole(1)),
   approvalTimeout: optional(duration),

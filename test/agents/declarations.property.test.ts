@@ -15,6 +15,7 @@ const TOOL: Required<ToolOptions<typeof inputSchema, unknown>> = {
   inputSchema,
   annotations: { readOnlyHint: true },
   activity: { startToCloseTimeout: '5s', retry: { maximumAttempts: 2 } },
+  execution: 'local',
   access: { reads: 'path' },
   concurrency: 2,
   approval: 'never',

@@ -85,6 +85,19 @@ describe('a declared tool', () => {
     expect(declare(options).startCallsEarly).toBe(early);
   });
 
+  test('runs locally where it says so, with five seconds for an attempt', () => {
+    const annotations = { idempotentHint: true };
+
+    expect(declare({ annotations, execution: 'local' }).policy).toMatchObject({
+      execution: 'local',
+      startToCloseTimeout: 5_000,
+    });
+    expect(declare({ annotations, execution: 'activity' }).policy).toEqual(
+      declare({ annotations }).policy,
+    );
+    expect(declare({ annotations }).policy).not.toHaveProperty('execution');
+  });
+
   test('has the declared times in milliseconds', () => {
     const { policy } = defineTool({
       ...OPTIONS,
@@ -139,12 +152,14 @@ class Lookup {
 
 const NO_CLASS = 'must not be a class, which needs new; use a function; got a function';
 
+const LOCAL = { execution: 'local', annotations: { readOnlyHint: true } };
+
 describe('a declaration of a tool is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_" and "-"; got';
   const DESCRIPTION = 'description must not be blank: the model chooses tools by it; got';
   const SCHEMA = 'inputSchema must be a zod schema or a JSON Schema; got';
   const KNOWN =
-    'name, description, inputSchema, annotations, activity, access, concurrency, approval, approvalTimeout, summary, startCallsEarly, maxResultBytes, deferLoading, allowedCallers, run';
+    'name, description, inputSchema, annotations, activity, execution, access, concurrency, approval, approvalTimeout, summary, startCallsEarly, maxResultBytes, deferLoading, allowedCallers, run';
   const KNOWN_TIMES =
     'startToCloseTimeout, heartbeatTimeout, scheduleToStartTimeout, scheduleToCloseTimeout, taskQueue, retry';
   const KNOWN_RETRY =
@@ -244,6 +259,36 @@ describe('a declaration of a tool is invalid', () => {
       'with early starts of a tool that may change something',
       { startCallsEarly: true, annotations: { idempotentHint: true } },
       'startCallsEarly: the reply may never be committed, so its calls must change nothing; say so with annotations.readOnlyHint, or leave it out',
+    ],
+    [
+      'with local execution of a tool that must not be repeated',
+      { execution: 'local' },
+      "execution: 'local' needs annotations.readOnlyHint or idempotentHint, since a call runs again when its worker is lost; say so if that does no harm, or leave out execution",
+    ],
+    [
+      'with local execution and a person who must allow it',
+      { ...LOCAL, approval: 'always' },
+      "execution: 'local' excludes approval, since a workflow task does not wait for a person; leave out one of them",
+    ],
+    [
+      'with local execution and a task queue',
+      { ...LOCAL, activity: { taskQueue: 'gpu' } },
+      "execution: 'local' excludes activity.taskQueue, since a local call runs in the worker that has the turn; leave out one of them",
+    ],
+    [
+      'with local execution and much time',
+      { ...LOCAL, activity: { startToCloseTimeout: '6s' } },
+      "activity.startToCloseTimeout must be at most 5000 ms with execution: 'local', since the turn hears nothing meanwhile; got 6000 ms; give less, or leave out execution",
+    ],
+    [
+      'with local execution and a single attempt',
+      { ...LOCAL, activity: { retry: { maximumAttempts: 1 } } },
+      "activity.retry.maximumAttempts must be more than 1 with execution: 'local', since a call runs again when its worker is lost; leave out one of them",
+    ],
+    [
+      'with another place to run',
+      { execution: 'inline' },
+      'execution must be "activity" or "local"; got "inline"',
     ],
     [
       'with a time that is not a duration',

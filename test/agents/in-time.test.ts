@@ -91,6 +91,7 @@ describe('a check', () => {
 
   test.each<[what: string, answer: () => PromiseLike<unknown>]>([
     ['a promise of another realm', () => runInNewContext('new Promise(() => 0)') as never],
+    // oxlint-disable-next-line unicorn/no-thenable -- as query builders have one
     ['what is like a promise', () => ({ then: () => new Promise<never>(() => undefined) })],
   ])('is no longer waited for when its answer is %s', async (_, answer) => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import proto from '@temporalio/proto';
+import { defineAgent } from 'plait';
 import { callTools, conversation, expectTurn, say, startTestEnvironment } from 'plait/testing';
 import type { TestEnvironment } from 'plait/testing';
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
@@ -17,12 +18,13 @@ import { createCrmWorker } from './crm-worker.ts';
 import { decideAll } from './decide.ts';
 import { office } from './office.ts';
 import { delivered } from './print.ts';
+import { findShelf } from './shelf.ts';
 import { acceptsSigned, proofOf } from './signed-decisions.ts';
 import { payAllOrStop } from './start-strict.ts';
 
 const { PENDING_ACTIVITY_STATE_PAUSED } = proto.temporal.api.enums.v1.PendingActivityState;
 
-const guide = testGuide('docs/tools.md', 10);
+const guide = testGuide('docs/tools.md', 11);
 
 /** The bank, the CRM and the printer. */
 const payments = new Map<string, unknown>();
@@ -210,6 +212,18 @@ test('a long job goes on where its earlier attempt was', async () => {
 
   expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 2 }]);
   expect(JSON.stringify(messages)).toMatch(/in order; [1-9]\d* of them were checked before/);
+});
+
+test('a shelf is found within the workflow task', async () => {
+  const agent = defineAgent({ name: 'warehouse', model: 'claude-opus-5-5', tools: [findShelf] });
+  await using env = await startPlait({
+    agents: [agent],
+    script: conversation('go', [callTools({ find_shelf: { article: 'A-17' } }), say('Done.')]),
+  });
+  const turn = await env.agents.start(agent, 'go');
+  expectTurn(await turn.result()).outcome('find_shelf', 'succeeded', 'aisle 4');
+  const { events } = await turn.workflow.fetchHistory();
+  expect(events?.filter((event) => event.markerRecordedEventAttributes)).toHaveLength(1);
 });
 
 test('a report is printed without a worker, and its delivery is the result', async () => {

@@ -9,7 +9,7 @@ import { unusableTransport } from '../../transport/check-transport.ts';
 
 const key = 'a'.repeat(64);
 const operations = {
-  put: (storage) => storage.store({}, [defaultPayloadConverter.toPayload('x')]) as Promise<unknown>,
+  put: (storage) => storage.store({}, [defaultPayloadConverter.toPayload('x')]),
   get: (storage) => storage.retrieve({}, [new StorageDriverClaim({ key })]),
   list: (storage) => storage.list()[Symbol.asyncIterator]().next(),
   remove: (storage) => storage.remove([key], new Date()),

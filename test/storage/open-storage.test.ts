@@ -120,6 +120,6 @@ test('a directory that is a file is reported before any turn', async () => {
   await writeFile(join(root, 'file'), '');
 
   await expect(checkStorage(openStorage(join(root, 'file')))).rejects.toThrow(
-    /cannot be used: EEXIST.*Use a directory that this process may write/,
+    /cannot be used: a file stands where a folder should be.*EEXIST.*Use a directory that this process may write/,
   );
 });

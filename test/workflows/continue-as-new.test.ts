@@ -53,9 +53,9 @@ function tools(seen: Seen, bytes: number): Tool[] {
 }
 
 /** All of a result that does not depend on the clock. */
-function timeless({ timing: _, ...result }: TurnResult) {
-  const calls = result.calls.map(({ critical: _, ...call }) => ({ ...call, start: '', end: '' }));
-  return { ...result, calls };
+function timeless(result: TurnResult) {
+  const calls = result.calls.map((call) => ({ ...call, start: '', end: '', critical: undefined }));
+  return { ...result, calls, timing: undefined };
 }
 
 async function snapshotsOf(turn: TurnHandle): Promise<TurnSnapshot[]> {

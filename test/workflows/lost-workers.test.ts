@@ -84,6 +84,47 @@ test.concurrent('after kill -9 between the early run of a call and its reply, th
   expect(journal.lines('begin look')).toHaveLength(2);
 });
 
+test.concurrent('after kill -9 in the middle of a local batch another worker runs its calls again, with the same keys', async () => {
+  await using processes = await workersFor([
+    ['glance', { ms: 0, kills: true }],
+    ['glance', { ms: 0 }],
+  ]);
+  const { agents, journal, start } = processes;
+  const first = await start();
+  const turn = await agents.start('tester', 'go');
+
+  expect(await first.ended).toBe('SIGKILL');
+  await start();
+  const result = await turn.result();
+
+  expect(result.text).toBe('I go on.');
+  expect(result.calls.map(({ outcome, attempts }) => [outcome, attempts])).toEqual([
+    ['succeeded', 1],
+    ['succeeded', 1],
+  ]);
+  const keys = journal.lines('begin glance').map((line) => line.split(' ')[2]);
+  // The other call may not have begun in the first worker.
+  expect(keys.length).toBeGreaterThanOrEqual(3);
+  expect(new Set(keys).size).toBe(2);
+});
+
+test.concurrent('a SIGTERM in the middle of a local call has it go on as an activity', async () => {
+  await using processes = await workersFor({ glance: { ms: 4_500 } }, '200ms');
+  const { agents, journal, start } = processes;
+  const first = await start();
+  const turn = await agents.start('tester', 'go');
+  await journal.waitFor('begin glance');
+
+  first.kill('SIGTERM');
+  await start();
+  const result = await turn.result();
+
+  expect(result).toMatchObject({ stopReason: 'end_turn', text: 'I go on.' });
+  expect(result.calls).toMatchObject([{ name: 'glance', outcome: 'succeeded' }]);
+  expect(journal.lines('begin glance')).toHaveLength(2);
+  expect(await first.ended).toBe(0);
+});
+
 test.concurrent('a SIGTERM past the grace ends the process, and the next worker finishes the turn', async () => {
   await using processes = await workersFor(
     [

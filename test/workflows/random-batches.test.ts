@@ -30,15 +30,21 @@ interface PlannedCall {
   delayMs: number;
 }
 
-const plannedCall = fc.record<PlannedCall>({
-  tool: fc.constantFrom('read', 'read', 'write', 'write', 'no_such_tool'),
-  behaviour: fc.constantFrom(...BEHAVIOURS),
-  delayMs: fc.integer({ min: 0, max: 30 }),
-});
-const plannedTurn = fc.array(fc.array(plannedCall, { minLength: 1, maxLength: 8 }), {
-  minLength: 1,
-  maxLength: 3,
-});
+type Tools = readonly PlannedCall['tool'][];
+
+const plannedTurn = (tools: Tools) => {
+  const plannedCall = fc.record<PlannedCall>({
+    tool: fc.constantFrom(...tools),
+    behaviour: fc.constantFrom(...BEHAVIOURS),
+    delayMs: fc.integer({ min: 0, max: 30 }),
+  });
+  const batch = fc.array(plannedCall, { minLength: 1, maxLength: 8 });
+  return fc.array(batch, { minLength: 1, maxLength: 3 });
+};
+
+const MIXED: Tools = ['read', 'read', 'write', 'write', 'no_such_tool'];
+/** A batch with one call that is not local has none. */
+const MOSTLY_LOCAL: Tools = [...Array<'read'>(30).fill('read'), 'write', 'no_such_tool'];
 
 async function behave(input: Record<string, unknown>, ctx: ToolContext): Promise<unknown> {
   const { behaviour, delayMs } = input as unknown as PlannedCall;
@@ -105,45 +111,51 @@ function checkAnswers({ messages }: TurnResult): void {
   }
 }
 
-test("whatever a random batch does, every call is answered once, in order, and no failure is another call's", async () => {
-  const plans = new Map<string, PlannedCall[][]>();
-  // Only a call that hangs takes so long, also on a busy machine where all of them run at once.
-  const activity = {
-    startToCloseTimeout: 4_000,
-    retry: { maximumAttempts: 2, initialInterval: 5 },
-  };
-  const agent = agentWith(
-    [reader('read', behave, { activity }), writer('write', behave, { activity })],
-    { early: true },
-  );
-  await using plait = await startPlait({
-    agents: [agent],
-    debugMode: false,
-    script: ({ userText, round }): Reply => {
-      const batch = plans.get(userText)?.[round];
-      return batch === undefined
-        ? say('Done.')
-        : callTools(batch.map((call) => [call.tool, call] as const));
-    },
-  });
-
-  const runTurn = async (plan: PlannedCall[][]): Promise<void> => {
-    const text = randomUUID();
-    plans.set(text, plan);
-    const result = await plait.agents.execute(agent, text);
-
-    expect(result.stopReason).toBe('end_turn');
-    checkAnswers(result);
-    expect(result.calls.map(({ outcome, attempts }) => ({ outcome, attempts }))).toEqual(
-      plan.flat().map(expected),
+test.each([
+  ['activity', MIXED],
+  ['local', MOSTLY_LOCAL],
+] as const)(
+  "whatever a random batch of calls with execution '%s' does, every call is answered once, in order, and no failure is another call's",
+  async (execution, tools) => {
+    const plans = new Map<string, PlannedCall[][]>();
+    // Only a call that hangs takes so long, also on a busy machine where all of them run at once.
+    const activity = {
+      startToCloseTimeout: 4_000,
+      retry: { maximumAttempts: 2, initialInterval: 5 },
+    };
+    const agent = agentWith(
+      [reader('read', behave, { activity, execution }), writer('write', behave, { activity })],
+      { early: true },
     );
-  };
-  // They mostly wait.
-  const atOnce = fc.array(plannedTurn, { minLength: 25, maxLength: 25 });
-  await fc.assert(
-    fc.asyncProperty(atOnce, async (turns) => void (await Promise.all(turns.map(runTurn)))),
-    { numRuns: 1, endOnFailure: true },
-  );
-  // The scripted API rejects a conversation that breaks its rules, so none of these did.
-  expect(plait.model.requests.filter(({ status }) => status !== 200)).toEqual([]);
-});
+    await using plait = await startPlait({
+      agents: [agent],
+      debugMode: false,
+      script: ({ userText, round }): Reply => {
+        const batch = plans.get(userText)?.[round];
+        return batch === undefined
+          ? say('Done.')
+          : callTools(batch.map((call) => [call.tool, call] as const));
+      },
+    });
+
+    const runTurn = async (plan: PlannedCall[][]): Promise<void> => {
+      const text = randomUUID();
+      plans.set(text, plan);
+      const result = await plait.agents.execute(agent, text);
+
+      expect(result.stopReason).toBe('end_turn');
+      checkAnswers(result);
+      expect(result.calls.map(({ outcome, attempts }) => ({ outcome, attempts }))).toEqual(
+        plan.flat().map(expected),
+      );
+    };
+    // They mostly wait.
+    const atOnce = fc.array(plannedTurn(tools), { minLength: 25, maxLength: 25 });
+    await fc.assert(
+      fc.asyncProperty(atOnce, async (turns) => void (await Promise.all(turns.map(runTurn)))),
+      { numRuns: 1, endOnFailure: true },
+    );
+    // The scripted API rejects a conversation that breaks its rules, so none of these did.
+    expect(plait.model.requests.filter(({ status }) => status !== 200)).toEqual([]);
+  },
+);

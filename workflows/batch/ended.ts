@@ -6,6 +6,7 @@ import {
   rootCause,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import type { LocalEnd } from '../../core/calls/local.ts';
 import type { Loss } from '../../core/calls/lost-attempts.ts';
 import {
   failureOutcome,
@@ -28,7 +29,13 @@ import type { EarlierAttempts, ToolReturn } from '../../core/calls/tool-call.ts'
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import type { AttemptReport } from '../../core/failures.ts';
-import { attemptReport, heartbeatRecord, WORKER_SHUTDOWN } from '../../core/failures.ts';
+import {
+  AGENT_NOT_REGISTERED,
+  attemptReport,
+  heartbeatRecord,
+  NO_LOCAL_ROOM,
+  WORKER_SHUTDOWN,
+} from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import { Unreadable } from '../../core/shape.ts';
 
@@ -63,6 +70,28 @@ export function lossOf(error: unknown): Loss | undefined {
     };
   }
   return undefined;
+}
+
+const NO_ACTIVITIES =
+  "This worker runs turns and has no activities of Plait, which execution: 'local' needs. Give it those of createActivities, or use createWorker.";
+
+/** How a local attempt failed; `undefined` where it was cancelled. */
+export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof TimeoutFailure) {
+    if (cause.timeoutType === 'SCHEDULE_TO_START') return { type: 'not run' };
+    return { type: 'failed', isFinal: false, retryDelay: undefined, details: undefined };
+  }
+  if (cause instanceof CancelledFailure || isCancellation(error)) return undefined;
+  // The SDK has no such activity here. Another worker may, so nothing of it may be recorded.
+  if (!(cause instanceof ApplicationFailure)) throw new Error(NO_ACTIVITIES, { cause: error });
+  const { type, nonRetryable } = cause;
+  if (isUnknownTool(error) || type === AGENT_NOT_REGISTERED) return { type: 'not run' };
+  const { retryDelay, details } = attemptReport(cause.details)?.local ?? {};
+  if (type === NO_LOCAL_ROOM) return { type: 'no room' };
+  if (type === WORKER_SHUTDOWN) return { type: 'shutdown', details };
+  const isFinal = nonRetryable === true || retry.nonRetryableErrorTypes.includes(type ?? '');
+  return { type: 'failed', isFinal, retryDelay, details };
 }
 
 /** How an activity of a call ended: with an outcome, or its tool has returned `ctx.later()`. */
@@ -158,6 +187,8 @@ interface FailedCall {
   scheduled: number;
   /** The attempts of its earlier activities. */
   earlier?: EarlierAttempts | undefined;
+  /** Whether there would be another attempt if there were time, where the failure does not say it. */
+  outOfTime?: boolean;
   /** Why it is not tried again, in a sentence. */
   why?: string | undefined;
 }
@@ -186,7 +217,9 @@ function explain(error: unknown, call: FailedCall): Explained {
     }
     const attempts = report?.attempt ?? before + attemptsOf(error, policy);
     const type = failureOutcome(cause.type);
-    const isLast = error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
+    const isLast =
+      call.outOfTime === true ||
+      (error instanceof ActivityFailure && error.retryState === 'TIMEOUT');
     const noTime = type === 'failed' && isLast ? NO_TIME_LEFT : '';
     return {
       outcome: {

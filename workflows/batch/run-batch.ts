@@ -12,6 +12,7 @@ import { roomForInput, withApproval } from '../../core/calls/approval.ts';
 import type { BatchStop } from '../../core/calls/batch-policy.ts';
 import { firstTimeout, isFailure } from '../../core/calls/batch-policy.ts';
 import { commandBytes, Limiter, MAX_OPEN_BYTES } from '../../core/calls/limiter.ts';
+import { mayStartLocally, runsLocally } from '../../core/calls/local.ts';
 import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
@@ -29,7 +30,8 @@ import type { AsyncCompletions } from './async-completions.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { approvalTimeout, batchCalls, invalidText } from './call.ts';
 import type { CallEnd } from './ended.ts';
-import { presentCompletion, runCall, withArguments } from './schedule.ts';
+import type { Tries } from './schedule.ts';
+import { presentCompletion, runCall, runLocally, withArguments } from './schedule.ts';
 import { BatchScope } from './scope.ts';
 
 /** What a turn hears about its calls from outside, and what it shows there. */
@@ -77,8 +79,11 @@ class BatchRun {
   private readonly settled: SettledCall[] = [];
   private open: number;
   private stop: BatchStop | undefined;
+  /** Whether its calls run within the workflow task, as far as they can. */
+  private readonly isLocal: boolean;
+  private readonly begunAt = Date.now();
+  private hasTimer = false;
   private contextBytes: number | undefined;
-  private readonly since = Date.now();
   /** How many calls were open when that was last shown; `undefined` where one has begun to do something else. */
   private shownAt: number | undefined;
   /** The call that settled last. */
@@ -111,6 +116,10 @@ class BatchRun {
     });
     this.calls = batchCalls(batch);
     this.open = this.calls.length;
+    this.isLocal = runsLocally(
+      this.calls.filter((call) => call !== undefined),
+      this.timeout?.after,
+    );
     this.order = new CallOrder(
       // Also of those that cannot run: they may stop others.
       batch.prepared.map(({ access }) => access),
@@ -123,14 +132,8 @@ class BatchRun {
       this.resolve([]);
       return;
     }
-    const { timeout } = this;
     this.scope.onCancel(() => this.stopAll({ type: 'turn cancelled' }));
-    if (timeout !== undefined) {
-      const whose = timeout.stop.type === 'turn timeout' ? 'the turn' : 'all calls';
-      this.scope.onTimeout(timeout.after, `round ${this.batch.round}: time limit of ${whose}`, () =>
-        this.stopAll(timeout.stop),
-      );
-    }
+    if (!this.isLocal) this.startTimer();
     this.scope.run(() => {
       // First what cannot run: it may stop the others before one of them starts.
       for (const [index, call] of this.calls.entries()) {
@@ -144,6 +147,17 @@ class BatchRun {
         this.advance(call);
       }
     });
+  }
+
+  /** A local batch needs no timer until one of its calls goes on as an activity. */
+  private startTimer(): void {
+    const { timeout } = this;
+    if (timeout === undefined || this.hasTimer) return;
+    this.hasTimer = true;
+    const left = Math.max(1, timeout.after - (Date.now() - this.begunAt));
+    const whose = timeout.stop.type === 'turn timeout' ? 'the turn' : 'all calls';
+    const summary = `round ${this.batch.round}: time limit of ${whose}`;
+    this.scope.onTimeout(left, summary, () => this.stopAll(timeout.stop));
   }
 
   private ask(call: BatchCall): void {
@@ -229,10 +243,19 @@ class BatchRun {
     this.shownAt = undefined;
     this.startsNow(call.index);
     this.outside.completions.expect(call.use.id);
-    runCall(this.batch, call, (end) => {
+    const ended = (end: CallEnd) => {
       this.afterEndOf(call.index, release);
       this.end(call, end);
-    });
+    };
+    if (this.isLocal && mayStartLocally(Date.now() - this.begunAt)) {
+      const goesOn = (tries: Tries) => this.scope.guard(() => this.schedule(call, ended, tries));
+      runLocally(this.batch, call, { ended, goesOn });
+    } else this.schedule(call, ended);
+  }
+
+  private schedule(call: BatchCall, ended: (end: CallEnd) => void, tries?: Tries): void {
+    this.startTimer();
+    runCall(this.batch, call, ended, tries);
   }
 
   private end(call: BatchCall, end: CallEnd): void {
@@ -347,7 +370,7 @@ class BatchRun {
   private showWhatIsOpen(): void {
     const { approvals, show } = this.outside;
     const hasNews = approvals.publish();
-    const { open, since, batch, shownAt } = this;
+    const { open, begunAt: since, batch, shownAt } = this;
     // Of hundreds of calls nobody sees each one end, and the text costs more than to start a call.
     const isSoon = open > MOST_SHOWN && shownAt !== undefined && shownAt - open < MOST_SHOWN;
     if (open === 0 || (isSoon && !hasNews)) return;

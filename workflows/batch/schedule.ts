@@ -1,16 +1,17 @@
-import { patched, scheduleActivity, sleep } from '@temporalio/workflow';
+import { patched, scheduleActivity, scheduleLocalActivity, sleep } from '@temporalio/workflow';
 import type { PresentResultArgs } from '../../activities/tools/present-result.ts';
+import { afterLocal, localOptions, localTime } from '../../core/calls/local.ts';
 import type { Losses, LossRules } from '../../core/calls/lost-attempts.ts';
 import { afterLoss, NO_LOSSES } from '../../core/calls/lost-attempts.ts';
-import type { EarlierAttempts } from '../../core/calls/tool-call.ts';
+import type { EarlierAttempts, ToolCallArgs } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { activityOptions } from '../../core/calls/tool-policy.ts';
 import { defined } from '../../core/json.ts';
-import { PRESENT_RESULT } from '../../core/names.ts';
+import { PRESENT_RESULT, RUN_LOCALLY } from '../../core/names.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { toolCallArgs } from './call.ts';
 import type { CallEnd } from './ended.ts';
-import { failed, isUnknownTool, lossOf, returned } from './ended.ts';
+import { failed, isUnknownTool, localEnd, lossOf, returned } from './ended.ts';
 
 // The activities of a call. They report with a callback, since the SDK records a stack trace for every
 // promise of a workflow: an async function around each of many calls costs more than all the rest of
@@ -26,12 +27,14 @@ const LOSSES_APART = 'plait.losses-apart';
 const LOSSES_BY_TYPE = 'plait.losses-by-type';
 
 /** What a call that is scheduled again goes on with. */
-interface Tries {
+export interface Tries {
   scheduled: number;
   lookups: number;
   losses: Losses;
   earlier: EarlierAttempts | undefined;
   policy: ToolPolicy;
+  /** How long to wait before, in milliseconds. @default 0 */
+  delay?: number;
 }
 
 /**
@@ -42,7 +45,7 @@ export function runCall(
   batch: Batch,
   call: BatchCall,
   ended: (end: CallEnd) => void,
-  { scheduled, lookups, losses, earlier, policy }: Tries = {
+  { delay = 0, ...tries }: Tries = {
     scheduled: Date.now(),
     lookups: MAX_LOOKUPS,
     losses: NO_LOSSES,
@@ -51,6 +54,14 @@ export function runCall(
   },
 ): void {
   const { use, input, prepared } = call;
+  const { scheduled, lookups, losses, earlier, policy } = tries;
+  if (delay > 0) {
+    sleep(delay, { summary: `${use.name}: before its next attempt` }).then(
+      () => runCall(batch, call, ended, tries),
+      (error: unknown) => ended(failed(error, { tool: use.name, policy, scheduled })),
+    );
+    return;
+  }
   const { round } = batch;
   const args = { ...toolCallArgs(batch, call), ...defined({ earlier }) };
   // Both ways are handled in the same tick. A promise that rejects before anything listens fails the
@@ -81,7 +92,11 @@ export function runCall(
       }
       const again = () => runCall(batch, call, ended, { scheduled, lookups, ...next.tries });
       if (next.wait === 0) again();
-      else sleep(next.wait).then(again, (cancelled: unknown) => ended(failed(cancelled, about)));
+      else
+        sleep(next.wait, { summary: `${use.name} waits before another attempt` }).then(
+          again,
+          (cancelled: unknown) => ended(failed(cancelled, about)),
+        );
     },
   );
 }
@@ -89,6 +104,43 @@ export function runCall(
 /** What the Temporal UI shows of a call: empty arguments are left out. */
 export function withArguments(what: string, summary: string): string {
   return summary === '' ? what : `${what} · ${summary}`;
+}
+
+/**
+ * Runs a call within this workflow task: in this worker, with no event in history but a marker at its end.
+ * `goesOn` is called where it needs another attempt, which is to be an activity.
+ */
+export function runLocally(
+  batch: Batch,
+  call: BatchCall,
+  { ended, goesOn }: { ended: (end: CallEnd) => void; goesOn: (tries: Tries) => void },
+): void {
+  const { use, input, prepared, policy } = call;
+  const scheduled = Date.now();
+  const local = { tool: use.name, callId: use.id, timeLimit: localTime(policy) };
+  const args: ToolCallArgs = { ...toolCallArgs(batch, call), local };
+  scheduleLocalActivity<unknown>(RUN_LOCALLY, [input, args], {
+    ...localOptions(policy),
+    summary: withArguments(`${use.name} · round ${batch.round}`, prepared.summary),
+  }).then(
+    (value) => ended(returned(value, scheduled, policy.repeatable)),
+    (error: unknown) => {
+      const end = localEnd(error, policy);
+      const after = end && afterLocal(policy, end, Date.now() - scheduled);
+      if (after?.type === 'goes on') {
+        const { earlier, losses, policy: left, delay } = after;
+        goesOn({ scheduled, lookups: MAX_LOOKUPS, losses, earlier, policy: left, delay });
+      } else {
+        const outOfTime = after?.outOfTime === true;
+        ended(failed(error, { tool: use.name, policy: only(policy), scheduled, outOfTime }));
+      }
+    },
+  );
+}
+
+/** It had one attempt. */
+function only(policy: ToolPolicy): ToolPolicy {
+  return { ...policy, retry: { ...policy.retry, maximumAttempts: 1 } };
 }
 
 function lossRules(): LossRules {

@@ -67,10 +67,11 @@ test("a worker's key is in nothing that a tool returns, throws, logs or records"
   expect(details).toContain('"page":1');
 });
 
+const fails = (): never => {
+  throw new Error(`401 for ${KEY}`);
+};
+
 describe("a worker's key is in nothing that an agent's own functions throw", () => {
-  const fails = (): never => {
-    throw new Error(`401 for ${KEY}`);
-  };
   const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: { id: 1 } };
   const prepare = { agent: 'tester', call, missing: {} };
   const ask = { agent: 'tester', begun: { at: 0 }, segments: [], tail: [], tailBytes: 0 };
@@ -112,14 +113,16 @@ describe("a worker's key is in nothing that an agent's own functions throw", () 
   });
 });
 
+/** Runs a tool that records these details. */
+async function beat(details: unknown) {
+  const beats = reader('beats', (_input, ctx) => {
+    ctx.heartbeat(details);
+    return 'went on';
+  });
+  return await runTool(beats);
+}
+
 test('details of a heartbeat are data, or the tool reads what they are', async () => {
-  const beat = async (details: unknown) =>
-    await runTool(
-      reader('beats', (_input, ctx) => {
-        ctx.heartbeat(details);
-        return 'went on';
-      }),
-    );
   const { details } = await beat(new Map([['page', new Set([3])]]));
   expect(JSON.parse(details)).toEqual([{ attempt: 2, begun: true, details: { page: [3] } }]);
 

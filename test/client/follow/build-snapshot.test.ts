@@ -27,6 +27,10 @@ function callOf(turn: TurnSnapshot, id: string): CallSnapshot | undefined {
   return turn.rounds.flatMap(({ calls }) => calls).find((call) => call.id === id);
 }
 
+function endedLocally(callId: string, ending: Ending): TurnEvent {
+  return { type: 'endedLocally', at: 2_000, callId, report, ending };
+}
+
 function statesOf(events: readonly TurnEvent[], pending?: readonly PendingActivity[]) {
   const { rounds } = turnSnapshot('t', events, pending);
   return rounds.map(({ model, calls }) => [model.state, ...calls.map(({ state }) => state)]);
@@ -436,6 +440,86 @@ describe('a call that the workflow schedules again', () => {
     expect(events.filter(({ type }) => type === 'callFinished')).toMatchObject([
       { callId: 'a', outcome: 'succeeded' },
     ]);
+  });
+});
+
+describe('calls that run within their workflow task', () => {
+  const pinned = {
+    policies: [
+      ['get_a', { execution: 'local' }],
+      ['get_b', { execution: 'local' }],
+      ['get_c', {}],
+    ] as const,
+  };
+  const local = [
+    started,
+    ...modelAsks(1, 1_200, [{ id: 'a' }, { id: 'x', invalid: 'No.' }, { id: 'b' }], {
+      policies: [...pinned.policies],
+    }),
+  ];
+  const failed = { type: 'failed', message: 'refused' } as const;
+
+  it('run from the reply on, where all calls of the reply may', () => {
+    expect(statesOf(local)).toEqual([['succeeded', 'running', 'failed', 'running']]);
+    const mixed = modelAsks(2, 3_000, [{ id: 'a' }, { id: 'c' }]);
+    expect(statesOf([...local, ...mixed])[1]).toEqual(['succeeded', 'scheduled', 'scheduled']);
+    const asked = modelAsks(1, 3_000, [{ id: 'a' }]);
+    const session: TurnEvent = { ...started, localTools: ['get_a'] } as TurnEvent;
+    expect(statesOf([session, ...asked])).toEqual([['succeeded', 'running']]);
+  });
+
+  it('end with the times of their report', () => {
+    const turn = turnSnapshot('t', [
+      ...local,
+      endedLocally('a', { type: 'completed', result: { ...report, startedEarly: true } }),
+      endedLocally('b', { ...failed, isFinal: true, details: [report] }),
+      endedLocally('gone', failed),
+    ]);
+    expect(callOf(turn, 'a')).toMatchObject({ state: 'succeeded', start: 1_310, end: 1_800 });
+    expect(callOf(turn, 'a')).toMatchObject({ startedEarly: true });
+    expect(callOf(turn, 'b')).toMatchObject({ state: 'failed', message: 'refused', end: 1_800 });
+  });
+
+  it('are tried again as activities', () => {
+    const again = [...local, endedLocally('a', failed)];
+    expect(callOf(turnSnapshot('t', again), 'a')).toMatchObject({
+      state: 'retrying',
+      message: 'refused',
+    });
+    const activity = scheduled('a', { at: 2_100 });
+    expect(callOf(turnSnapshot('t', [...again, activity]), 'a')).toMatchObject({
+      state: 'scheduled',
+      start: 1_200,
+    });
+  });
+
+  it('have succeeded where nothing can be read of them and the model does not read of a failure', () => {
+    const next = scheduled('model.2', { at: 2_000, type: CALL_MODEL });
+    expect(statesOf([...local, next])[0]).toEqual([
+      'succeeded',
+      'succeeded',
+      'failed',
+      'succeeded',
+    ]);
+    expect(statesOf([...local, endedLocally('a', failed), next])[0]).toContain('failed');
+    const said = {
+      ...next,
+      answers: { messages: new Map([['b', 'refused']]), outcomes: { b: 'failed' } },
+    } as TurnEvent;
+    expect(callOf(turnSnapshot('t', [...local, said]), 'b')).toMatchObject({
+      state: 'failed',
+      message: 'refused',
+    });
+  });
+
+  it('may have been at work where their turn was terminated', () => {
+    const closed: TurnEvent = {
+      type: 'turnClosed',
+      at: 2_000,
+      status: 'terminated',
+      ending: { type: 'failed', message: '' },
+    };
+    expect(statesOf([...local, closed])).toEqual([['succeeded', 'unknown', 'failed', 'unknown']]);
   });
 });
 

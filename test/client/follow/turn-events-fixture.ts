@@ -1,5 +1,6 @@
 import type { Ending, TurnEvent } from '../../../client/follow/events.ts';
 import { activityOptions, toolPolicy } from '../../../core/calls/tool-policy.ts';
+import { defined } from '../../../core/json.ts';
 import { CALL_MODEL } from '../../../core/names.ts';
 
 /** What a tool is scheduled with. */
@@ -63,6 +64,7 @@ export function modelAsks(
   round: number,
   at: number,
   calls: { id: string; invalid?: string; approval?: true }[],
+  pinned?: { policies: (readonly [string, { execution?: 'local' }])[] },
 ): TurnEvent[] {
   const content = calls.map(({ id }) => ({ type: 'tool_use', id, name: `get_${id}`, input: {} }));
   const prepared = calls.map(({ invalid, approval }) =>
@@ -71,7 +73,7 @@ export function modelAsks(
       : { type: 'invalid', message: invalid },
   );
   const stopReason = calls.length === 0 ? 'end_turn' : 'tool_use';
-  const result = { reply: { content, stopReason }, prepared };
+  const result = { reply: { content, stopReason }, prepared, ...defined({ pinned }) };
   return [
     scheduled(`model.${round}`, { at: at - 100, type: CALL_MODEL }),
     { type: 'started', at: at - 90, key: `model.${round}`, attempt: 1 },
