@@ -26,7 +26,7 @@ import { compileOutput } from './output-schema.ts';
 /** What `agentTool` takes beside the agent. */
 export interface AgentToolOptions<Schema extends InputSchema, Context> extends Pick<
   ToolOptions<Schema, Context>,
-  'approval' | 'approvalTimeout' | 'concurrency' | 'maxResultBytes'
+  'approval' | 'approvalTimeout' | 'concurrency' | 'maxResultBytes' | 'summary'
 > {
   /** As the calling model knows it: 1 to 64 letters, digits, `_` and `-`. @default that of the agent, with `_` for `.` */
   name?: string;
@@ -92,6 +92,7 @@ const agentToolOptions = z.strictObject({
   approvalTimeout: toolSettings.approvalTimeout,
   concurrency: toolSettings.concurrency,
   maxResultBytes: toolSettings.maxResultBytes,
+  summary: toolSettings.summary,
   taskQueue: queueName.optional(),
 });
 
@@ -155,6 +156,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
       startCallsEarly: false,
       approval,
       maxResultBytes,
+      summary: checked.summary,
       parse,
       run: () => {
         // The workflow starts the turn; one of an earlier version schedules an activity.

@@ -214,6 +214,13 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   stream?: boolean;
   /**
+   * Show in the Temporal UI what a turn is about: the user's first words, the arguments of calls, who decided
+   * about them. `false` leaves all of it out of summaries and details, whatever the tools say; it stays in the
+   * inputs and results. Start turns with the agent then, and not with its name alone: the client writes the
+   * user's words. See also `summary` of a tool. @default true
+   */
+  summaries?: boolean;
+  /**
    * Add Anthropic's instruction to call independent tools in parallel to the system prompt, where
    * the agent has tools. @default true
    */
@@ -248,6 +255,7 @@ export interface AgentDefinition {
   /** `undefined`: as the worker has it. */
   readonly startCallsEarly: boolean | undefined;
   readonly stream: boolean;
+  readonly summaries: boolean;
   readonly onApproval: ((request: AnnouncedApproval) => unknown) | undefined;
   /** The checked context, or an error whose message says what is wrong with it. */
   readonly parseContext: (context: unknown) => Promise<unknown>;
@@ -340,6 +348,7 @@ const agentOptions = z.strictObject({
     })
     .optional(),
   stream: z.boolean().default(false),
+  summaries: z.boolean().default(true),
   parallelToolUse: z.boolean().default(true),
   ...modelOptions,
   serverTools: z
@@ -411,6 +420,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
       outputRepairs: checked.outputRepairs,
       startCallsEarly: checked.startCallsEarly,
       stream: checked.stream,
+      summaries: checked.summaries,
       batch: {
         onToolFailure: checked.onToolFailure,
         ...defined({ batchTimeout: checked.batchTimeout }),

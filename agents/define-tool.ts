@@ -202,6 +202,14 @@ export interface ToolOptions<Schema extends InputSchema, Context> {
   /** How long a call waits for a person before it is denied. @default '7d' */
   approvalTimeout?: Duration;
   /**
+   * What people see of a call's arguments: in the Temporal UI, in `turn.watch()` and on the command line. A
+   * function makes a line of them, of at most 120 characters; where it throws, holds the process up for 100 ms
+   * or returns no text, nothing is shown. `false` shows nothing. For arguments that not everybody may read who
+   * may look at Temporal; they stay in the input of the activity.
+   * @default the arguments, each cut to 40 characters
+   */
+  summary?: ((input: InputOf<Schema>) => string) | false;
+  /**
    * Whether a call may start while the model's reply still comes, so that it is done sooner. `run` is then
    * also called for replies that never become part of the conversation, because they are torn, refused or
    * cut off; their `ctx.signal` aborts. Turn it off for a tool that costs money per call. Only with
@@ -253,6 +261,8 @@ export interface Tool<Context = unknown> {
     | 'always'
     | 'never'
     | ((input: unknown, ctx: ApprovalContext<Context>) => unknown);
+  /** `undefined`: the arguments as they are. */
+  readonly summary: ((input: unknown) => unknown) | false | undefined;
   readonly maxResultBytes: number;
   readonly parse: (input: unknown) => Promise<ParsedInput>;
   readonly run: (input: unknown, ctx: ToolContext<Context>) => unknown;
@@ -344,6 +354,12 @@ export const toolSettings = {
     ),
   ).optional(),
   approvalTimeout: duration.optional(),
+  summary: callable(
+    z.custom<Tool['summary']>(
+      (value) => value === false || typeof value === 'function',
+      'must be a function of the input, or false',
+    ),
+  ).optional(),
   startCallsEarly: z.boolean().optional(),
   maxResultBytes: wholeNumber(1_000).optional(),
   deferLoading: z.boolean().optional(),
@@ -434,6 +450,7 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
       access: checked.access,
       startCallsEarly: checked.startCallsEarly ?? readOnly,
       approval,
+      summary: checked.summary,
       maxResultBytes: checked.maxResultBytes ?? DEFAULT_RESULT_BYTES,
       parse,
       run: checked.run,

@@ -30,6 +30,8 @@ export interface McpToolOptions<Context = unknown> {
   approval?: ToolOptions<JsonSchema, Context>['approval'];
   /** How long a call waits for a person before it is denied. @default '7d' */
   approvalTimeout?: Duration;
+  /** What people see of a call's arguments; see `ToolOptions`. @default the arguments, shortened */
+  summary?: ToolOptions<JsonSchema, Context>['summary'];
   /**
    * Whether a call may start while the model's reply still comes. Only with `readOnlyHint`, and only where
    * you trust it: the call may belong to a reply that never counts. @default false
@@ -47,11 +49,12 @@ export interface McpToolOptions<Context = unknown> {
 /** Checked, with durations in milliseconds. */
 export interface McpToolSettings extends Omit<
   McpToolOptions,
-  'activity' | 'approvalTimeout' | 'approval'
+  'activity' | 'approvalTimeout' | 'approval' | 'summary'
 > {
   activity?: object;
   approvalTimeout?: number;
   approval?: unknown;
+  summary?: unknown;
 }
 
 /** For whom a server is asked. Data of a turn, never a secret. */

@@ -158,6 +158,7 @@ function servedTool(
     access: settings.access ?? (readOnly ? undefined : { inOrder: server.name }),
     startCallsEarly: readOnly && settings.startCallsEarly === true,
     approval: (settings.approval ?? 'never') as Tool['approval'],
+    summary: settings.summary as Tool['summary'],
     maxResultBytes: settings.maxResultBytes ?? defaults.maxResultBytes ?? DEFAULT_RESULT_BYTES,
     parse: (value) => input()(value),
     run: async (value, ctx) => {

@@ -5,7 +5,7 @@ import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { Usage } from '../core/turn/usage.ts';
 import type { Style } from './style.ts';
 import { durationText, oneLine, spanText } from './text.ts';
-import { usageText } from './usage-text.ts';
+import { usageText } from '../core/turn/usage-text.ts';
 import { waitingText } from './waiting-table.ts';
 import { field } from './worker-report.ts';
 

@@ -404,7 +404,10 @@ function addDoctor(program: Command, exitWith: ExitWith): void {
     .command('doctor')
     .description('say whether turns can run here, and what to do where they cannot')
     .argument('[module]', 'path or package that exports agents, to check what they need too')
-    .option('-q, --task-queue <name>', 'task queue of the turns', DEFAULT_TASK_QUEUE)
+    .option(
+      '-q, --task-queue <name>',
+      'task queue of the turns (default: where turns are, or plait)',
+    )
     .option(
       '--ask-model [model]',
       'ask this model, or those of the agents, for one token, to try the key',

@@ -13,7 +13,7 @@ import {
 } from '../core/arguments.ts';
 import { DURATION, isDuration } from '../core/duration.ts';
 import { causeChain } from '../core/failures.ts';
-import { defined, isRecord, jsonBytes, shorten } from '../core/json.ts';
+import { defined, isRecord, jsonBytes } from '../core/json.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { sessionAttributes, turnAttributes, userProblem } from '../core/search-attributes.ts';
 import { checkSessionArgs } from '../core/session/input.ts';
@@ -195,10 +195,4 @@ function toMilliseconds(duration: Duration): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The line beside the turn in the Temporal UI, which shows at most 200 characters. */
-export function summaryOf(agent: string, input: TurnInput): string {
-  const text = typeof input === 'string' ? input : `${input.length} parts`;
-  return shorten(`${agent}: ${text.replaceAll(/\s+/g, ' ')}`, 200);
 }

@@ -9,10 +9,11 @@ import { areMessages } from '../core/conversation/acceptable.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
-import { defined, shorten } from '../core/json.ts';
+import { defined } from '../core/json.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
+import { detailsOf, summaryOf } from '../core/turn/static-details.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import type { SessionStart } from './ask-session.ts';
 import { withoutFiles } from './client-storage.ts';
@@ -25,7 +26,6 @@ import {
   nameOf,
   sessionArgs,
   sizeProblem,
-  summaryOf,
   turnArgs,
   turnDigest,
 } from './start-arguments.ts';
@@ -56,6 +56,7 @@ export async function startTurn(
   const sent = { ...args, input: await withoutFiles(client, input, 'input') };
   const problem = sizeProblem(client, sent);
   if (problem !== undefined) throw new InvalidTurnError(problem);
+  const shown = hidesWords(agent) ? undefined : input;
   await aboutTurn(turnId, client.options.namespace, async () => {
     try {
       await searchable.start(attributes, (registered) =>
@@ -68,7 +69,8 @@ export async function startTurn(
           memo: { agent: name, inputDigest, ...defined({ user }) },
           ...registered,
           ...defined({ requestEagerStart: requestEagerStart || undefined }),
-          staticSummary: summaryOf(name, input),
+          staticSummary: summaryOf(name, shown),
+          staticDetails: detailsOf({ agent: name, user, input: shown }),
         }),
       );
     } catch (error) {
@@ -80,6 +82,11 @@ export async function startTurn(
     }
   });
   return turnId;
+}
+
+/** Whether the Temporal UI shows nothing of what people write. Of a name alone nobody knows. */
+function hidesWords(agent: Agent | string): boolean {
+  return typeof agent !== 'string' && !agent.summaries;
 }
 
 /** Starts a session, unless the same session exists, and returns its id. */
@@ -103,7 +110,7 @@ export async function startSession(
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);
   const sent = await withoutFilesOf(client, args);
-  const { memo, ...start } = sessionStart(starter, sessionId, sent, options);
+  const { memo, ...start } = sessionStart(starter, agent, sessionId, sent, options);
   try {
     await searchable.start(attributesOfSession(name, options.user), (attributes) =>
       client.workflow.start(SESSION_WORKFLOW, {
@@ -144,7 +151,7 @@ export function sessionCreation(
   return {
     agent: args.agent,
     attributes: attributesOfSession(args.agent, options.user),
-    start: sessionStart(starter, sessionId, args, options),
+    start: sessionStart(starter, agent, sessionId, args, options),
     searchable: starter.searchable,
   };
 }
@@ -154,6 +161,7 @@ const MAX_SESSION_ID = 200;
 
 function sessionStart(
   { client, taskQueue: queue }: Starter,
+  agent: Agent | string,
   sessionId: string,
   args: SessionArgs,
   { taskQueue = queue, user }: OpenSessionOptions,
@@ -166,8 +174,14 @@ function sessionStart(
     workflowId: sessionId,
     taskQueue,
     args: [hasStorage ? { ...args, storage: true } : args] as [SessionArgs],
-    memo: { agent: args.agent, ...defined({ user }) },
-    staticSummary: shorten(`${args.agent}: session`, 200),
+    // The session writes the words of later messages beside its turns.
+    memo: {
+      agent: args.agent,
+      ...defined({ user }),
+      ...(hidesWords(agent) ? { summaries: false } : {}),
+    },
+    staticSummary: `${args.agent}: session`,
+    staticDetails: detailsOf({ agent: args.agent, user }),
   };
 }
 

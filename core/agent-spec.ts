@@ -139,6 +139,8 @@ export interface PinnedAgent {
   modelTaskQueue?: string;
   /** How often an answer that does not match its schema is asked for again. @default 2 */
   outputRepairs?: number;
+  /** The Temporal UI shows nothing of what people and the model write. @default it does */
+  summaries?: false;
   /** How the model takes steering messages. Recorded histories have this name. @default 'user' */
   notes?: SteeringStyle;
 }

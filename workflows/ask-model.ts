@@ -39,6 +39,7 @@ export function askModel(
     (result) => {
       addTime(turn, start);
       const answer = modelAnswer(result);
+      if (answer.type === 'reply') turn.log({ type: 'model replied', round, reply: answer.reply });
       const agent = pinned ?? answer.pinned;
       if (agent === undefined) throw new Error('the first model call returned no agent');
       turn.agent = agent;

@@ -16,6 +16,7 @@ import { shorten } from '../core/json.ts';
 import { CALL_MODEL, READ_TRANSCRIPT } from '../core/names.ts';
 import { NOT_STOPPED } from '../core/search-attributes.ts';
 import { outOfTime } from '../core/turn/budget.ts';
+import { endText, failureText as failureDetails } from '../core/turn/current-details.ts';
 import { budgetOf } from '../core/turn/decide.ts';
 import { roomOf } from '../core/turn/payload-room.ts';
 import type { SessionTurnResult, SubAgentTurnResult, TurnResult } from '../core/turn/result.ts';
@@ -52,14 +53,17 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
     turn.caller === 'client' ? (allMessages(transcript) ?? (await readTranscript(transcript))) : [];
   await allAnswered();
   recordStopReason(stop.reason);
+  const { state, begunAt, summaries } = turn;
   const { elapsed } = turn.now();
+  turn.show(endText(state, stop, { begunAt, time: begunAt + elapsed, summaries }));
+  turn.log({ type: 'turn ended', state, reason: stop.reason, milliseconds: elapsed });
   switch (turn.caller) {
     case 'client':
-      return turnResult(agent, turn.state, messages, stop, elapsed);
+      return turnResult(agent, state, messages, stop, elapsed);
     case 'session':
-      return sessionTurnResult(agent, turn.state, turn.newlyPinned, stop, elapsed);
+      return sessionTurnResult(agent, state, turn.newlyPinned, stop, elapsed);
     case 'turn':
-      return subAgentTurnResult(agent, turn.state, stop, elapsed);
+      return subAgentTurnResult(agent, state, stop, elapsed);
   }
 }
 
@@ -78,8 +82,13 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
     failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
   recordStopReason(NOT_STOPPED);
   const progress = await progressFor(turn, type);
+  const message = shorten(failureText(error, cause), MAX_MESSAGE);
+  const time = Date.now();
+  turn.show(failureDetails(turn.summaries ? message : type, time));
+  const milliseconds = time - turn.begunAt;
+  turn.log({ type: 'turn failed', state: turn.state, failure: type, milliseconds });
   return ApplicationFailure.create({
-    message: shorten(failureText(error, cause), MAX_MESSAGE),
+    message,
     type,
     nonRetryable: true,
     details: [progress, ...(failure?.details ?? [])],

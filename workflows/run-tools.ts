@@ -6,6 +6,7 @@ import { DEFAULT_DEPTH } from '../core/calls/sub-agent.ts';
 import { spentOf } from '../core/turn/budget.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
+import type { TurnEvent } from '../core/turn/log-lines.ts';
 import { inlineBytes } from '../core/turn/state.ts';
 import type { TimedCall } from '../core/turn/timing.ts';
 import { addBatchTime } from '../core/turn/timing.ts';
@@ -40,7 +41,9 @@ export async function runTools(
     budget: { limits: budgetOf(args, agent), spent: spentOf(state, elapsed) },
     stored: state.stored,
   };
-  const settled = await runBatch(batch, { approvals, completions });
+  const show = (doing: string) => turn.show(doing);
+  const log = (event: TurnEvent) => turn.log(event);
+  const settled = await runBatch(batch, { approvals, completions, show, log });
   const timed = settled.map((call, i) => timedCall(call, ready[i]));
   const times = addBatchTime(turn.state.times, timed, { start, end: Date.now() });
   turn.state = { ...turn.state, times };

@@ -14,7 +14,7 @@ import {
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/create-activities.ts';
 import { remaining } from '../core/turn/budget.ts';
-import { defined, shorten } from '../core/json.ts';
+import { defined } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
 import type {
@@ -30,6 +30,7 @@ import type { TurnBeginning } from '../core/turn/beginning.ts';
 import { isSessionProgress } from '../core/turn/result.ts';
 import { STEER_SIGNAL } from '../core/turn/protocol.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
+import { detailsOf, summaryOfMessage } from '../core/turn/static-details.ts';
 import { MODEL_RETRY } from './retry.ts';
 import { attributesOfTurn, ownerOf } from './search-attributes.ts';
 
@@ -115,6 +116,9 @@ export class SessionTurn {
     const beginning: TurnBeginning = turnFits(this.memory, this.args, this.turn)
       ? { type: 'session', ...conversation }
       : { type: 'too large' };
+    const { workflowId: sessionId, memo } = info;
+    const owner = ownerOf(info);
+    const isHidden = memo?.['summaries'] === false || pinned?.summaries === false;
     const start = () =>
       startChild<AgentTurn>(TURN_WORKFLOW, {
         workflowId: turnId,
@@ -123,8 +127,14 @@ export class SessionTurn {
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',
         typedSearchAttributes: attributesOfTurn(),
-        memo: { agent, ...ownerOf(info), sessionId: info.workflowId },
-        staticSummary: shorten(typeof input === 'string' ? input : `${input.length} parts`, 200),
+        memo: { agent, ...owner, sessionId },
+        ...(isHidden ? {} : { staticSummary: summaryOfMessage(input) }),
+        staticDetails: detailsOf({
+          agent,
+          ...owner,
+          sessionId,
+          input: isHidden ? undefined : input,
+        }),
       });
     this.child = await start().catch(async (error: unknown) => {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -20,6 +20,7 @@ import {
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
 } from '../core/session/protocol.ts';
+import { sessionText } from '../core/session/current-details.ts';
 import type { SessionStep } from '../core/session/decide.ts';
 import { nextSessionStep } from '../core/session/decide.ts';
 import type { SessionMemory, WaitingTurn } from '../core/session/memory.ts';
@@ -42,6 +43,9 @@ import type {
 import { references } from '../core/conversation/transcript.ts';
 import { recordSessionStatus } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
+
+/** What the Temporal UI calls the timer of a session that has nothing to do. */
+const WAITS = 'waits for a message, then goes on in a new run';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
 const closeUpdate = defineUpdate<void, [Close | null | undefined]>(CLOSE_UPDATE);
@@ -90,8 +94,8 @@ export class Session {
   /** Whether a message came, or the session was closed, within so many milliseconds. */
   async hears(atMost: number | undefined): Promise<boolean> {
     const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
-    setCurrentDetails('Idle');
-    if (atMost !== undefined) return await condition(isAwake, atMost);
+    this.show();
+    if (atMost !== undefined) return await condition(isAwake, atMost, { summary: WAITS });
     await condition(isAwake);
     return true;
   }
@@ -100,7 +104,7 @@ export class Session {
     const running = new SessionTurn(this.args, this.memory, turn);
     this.running = running;
     this.hasRunTurns = true;
-    setCurrentDetails(`Turn ${turn.turnId} is running`);
+    this.show();
     this.publish();
     const outcome = await running.outcome();
     this.memory = turnEnded(this.memory, running.about, outcome, Date.now());
@@ -134,6 +138,11 @@ export class Session {
     if (effect.type === 'steer') this.running?.add(effect.message);
     if (effect.type === 'interrupt') this.running?.interrupt();
     return receipt;
+  }
+
+  /** For operators, in the Temporal UI. */
+  private show(): void {
+    setCurrentDetails(sessionText(this.describe(), Date.now()));
   }
 
   /** Records what this session is doing, where that has changed and is recorded at all. */

@@ -13,7 +13,7 @@ import type { PinnedAgent } from '../core/agent-spec.ts';
 import type { TurnOwner } from '../core/calls/tool-call.ts';
 import { INVALID_TURN } from '../core/failures.ts';
 import { defined } from '../core/json.ts';
-import { waitingFor } from '../core/turn/current-details.ts';
+import { usedText, waitingFor } from '../core/turn/current-details.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
 import { continuedTurn, findBeginningProblem } from '../core/turn/beginning.ts';
 import type { Circumstances, Decision, NextStep } from '../core/turn/decide.ts';
@@ -27,6 +27,8 @@ import type { SessionTurnProgress } from '../core/turn/result.ts';
 import { sessionTurnProgress } from '../core/turn/result.ts';
 import type { TurnState } from '../core/turn/state.ts';
 import { addSteering, answerLostCalls, beginTurn } from '../core/turn/state.ts';
+import type { TurnEvent } from '../core/turn/log-lines.ts';
+import { logLine } from '../core/turn/log-lines.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
 import { Approvals } from './batch/approvals.ts';
 import { AsyncCompletions } from './batch/async-completions.ts';
@@ -82,15 +84,36 @@ export class Turn {
     }
     const prepared =
       beginning?.type === 'continued' ? continuedTurn(beginning).prepared : undefined;
+    if (beginning?.type !== 'continued') this.log({ type: 'turn began' });
     return this.commit(atBeginning(this.state, { agent, ...defined({ prepared }) }, this.now()));
   }
 
   /** Takes over what was decided. */
   commit({ state, next }: Decision): NextStep {
     this.state = state;
-    const details = waitingFor(state, next);
-    if (details !== undefined) setCurrentDetails(details);
+    const doing = waitingFor(state, next, Date.now());
+    if (doing !== undefined) this.show(doing);
     return next;
+  }
+
+  /** For operators, in the Temporal UI: what the turn does, and what it has used. */
+  show(doing: string): void {
+    setCurrentDetails(`${doing}\n\n${usedText(this.state)}`);
+  }
+
+  /** Into the worker's log, unless a worker only replays the turn. */
+  log(event: TurnEvent): void {
+    const { level, message, fields } = logLine(event);
+    const { sessionId } = this.owner;
+    const about = { turnId: workflowInfo().workflowId, agent: this.args.agent };
+    // Not `workflow`, which stands for the lines of your own workflows.
+    const own = { sdkComponent: 'plait', ...about, ...defined({ sessionId }) };
+    log[level](message, { ...own, ...fields });
+  }
+
+  /** Whether they may read what people and the model write. */
+  get summaries(): boolean {
+    return this.agent?.summaries !== false;
   }
 
   /** What the next decision goes by. */

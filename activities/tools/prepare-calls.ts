@@ -87,7 +87,7 @@ export function createPrepareCall(
     const agent = await served.withPinned(registeredAgent(registry, args.agent), args.spec);
     // What a person has written is not what the model's JSON says.
     if (missing === undefined) {
-      return (await prepareCall(agent, withoutTexts(call), redact)).prepared;
+      return (await prepareCall(agent, withoutTexts(call), { redact })).prepared;
     }
     if (agent.tools.has(call.name)) {
       const { workflowExecution } = activityInfo();
@@ -111,7 +111,7 @@ async function prepareNewCall(
   call: ToolUse,
   circumstances: Circumstances,
 ): Promise<PreparedCall> {
-  const { tool, input, prepared } = await prepareCall(agent, call, circumstances.redact);
+  const { tool, input, prepared } = await prepareCall(agent, call, circumstances);
   if (prepared.type === 'invalid' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, { tool, input, callId: call.id }, circumstances);
   if (!approval) return prepared;
@@ -135,7 +135,7 @@ interface Preparation {
 export async function prepareCall(
   agent: AgentDefinition,
   call: ToolUse,
-  redact: Secrets['redact'] = (text) => text,
+  { log, redact = (text) => text }: Pick<Circumstances, 'log' | 'redact'> = {},
 ): Promise<Preparation> {
   const tool = agent.tools.get(call.name);
   if (tool === undefined) {
@@ -158,7 +158,9 @@ export async function prepareCall(
     input: parsed.value,
     prepared: {
       type: 'ready',
-      summary: summarize(call.input),
+      summary: agent.summaries
+        ? await summaryOf(tool, call.input, parsed.value, { log, redact })
+        : '',
       ...defined({ access }),
     },
   };
@@ -208,6 +210,28 @@ async function needsApproval(
 }
 
 const MAX_SUMMARY = 120;
+
+/** Empty where nothing is to be shown, or where the tool's own function does not say what. */
+async function summaryOf(
+  { name, summary }: Tool,
+  written: unknown,
+  input: unknown,
+  { log, redact }: { log: Circumstances['log']; redact: Secrets['redact'] },
+): Promise<string> {
+  if (summary === false) return '';
+  if (summary === undefined) return summarize(written);
+  try {
+    const text = await inTime(() => summary(input));
+    if (typeof text === 'string') return shorten(lineOf(text).trim().toWellFormed(), MAX_SUMMARY);
+    log?.warn(`The summary function of ${name} returned no text, so nothing is shown of the call`);
+  } catch (error) {
+    const problem = redact(causeChain(error));
+    log?.warn(`The summary function of ${name} failed, so nothing is shown of the call`, {
+      problem,
+    });
+  }
+  return '';
+}
 
 /** The arguments in a line: `customer_id: 1234, plan: pro`. */
 export function summarize(input: unknown): string {

@@ -34,6 +34,7 @@ export function withReadResult(agent: AgentDefinition, store: TranscriptStore): 
     approval: 'never',
     // Its activity knows where the results are.
     startCallsEarly: false,
+    summary: undefined,
     maxResultBytes: DEFAULT_RESULT_BYTES,
     runStored,
     run: (input) => runStored(input, undefined),

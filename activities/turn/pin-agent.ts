@@ -61,6 +61,7 @@ export async function pinAgent(
     ...(subAgents.length === 0 ? {} : { subAgents }),
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
     ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
+    ...(agent.summaries ? {} : { summaries: false }),
     ...defined({
       prices: agent.prices,
       fallbackPrices: agent.fallbackPrices,

@@ -9,6 +9,7 @@ import type { PieceSource } from '../../client/follow/pieces.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
 import { allCallsOf } from '../../client/follow/sub-agents.ts';
 import { defined } from '../../core/json.ts';
+import { fromMarkdown } from '../../core/markdown.ts';
 import type { WhenBusy } from '../../core/session/protocol.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
@@ -223,7 +224,8 @@ function progressOf(end: TurnEnd) {
 /** The message of a turn that this chat did not begin, from the line for the Temporal UI. */
 async function summaryOf(turn: TurnHandle): Promise<string | undefined> {
   try {
-    return await (await turn.workflow.describe()).staticSummary();
+    const summary = await (await turn.workflow.describe()).staticSummary();
+    return summary === undefined ? undefined : fromMarkdown(summary);
   } catch {
     return undefined;
   }

@@ -10,7 +10,7 @@ import { configuredTarget } from '../temporal-target.ts';
 import { visibleJson } from '../text.ts';
 
 export interface DoctorOptions {
-  taskQueue: string;
+  taskQueue?: string;
   /** A model, or all of the agents' models. @default none is asked */
   askModel?: string | true;
   storage?: string;

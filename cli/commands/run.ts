@@ -22,7 +22,7 @@ import { requireWorker } from '../task-queue.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { durationText, oneLine, printable, visibleJson } from '../text.ts';
 import { withAgent } from '../unknown-agent.ts';
-import { usageText } from '../usage-text.ts';
+import { usageText } from '../../core/turn/usage-text.ts';
 
 export interface RunOptions {
   taskQueue: string;

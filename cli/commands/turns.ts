@@ -9,7 +9,7 @@ import { styleFor } from '../style.ts';
 import { tableLines } from '../table.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { durationText, spanText, visibleJson } from '../text.ts';
-import { costText, tokensText } from '../usage-text.ts';
+import { costText, tokensText } from '../../core/turn/usage-text.ts';
 
 /** What the lists of turns and of sessions have in common. */
 export interface ListOptions {

@@ -85,13 +85,16 @@ function ownSpent({ models = [], usage, costUSD }: TurnEnding): Spent {
 }
 
 function spent({ usage, costUSD }: { usage: Usage; costUSD?: number | undefined }): Spent {
-  const hasUsed = inputTokens(usage) + usage.output_tokens > 0;
   return {
     turns: 1,
     usage,
     ...defined({ costUSD }),
-    turnsWithoutPrice: hasUsed && costUSD === undefined ? 1 : 0,
+    turnsWithoutPrice: hasUsed(usage) && costUSD === undefined ? 1 : 0,
   };
+}
+
+function hasUsed(usage: Usage): boolean {
+  return inputTokens(usage) + usage.output_tokens > 0;
 }
 
 /** Of two parts of one turn. */
@@ -127,10 +130,9 @@ function rowsOf(by: CostBy, turn: EndedTurn, end: TurnEnding, own: Spent): CostR
 }
 
 function modelRows(models: readonly ModelUsage[] | undefined, own: Spent): CostRow[] {
-  // Turns of earlier versions do not say it.
-  return (
-    models?.map((one) => ({ name: one.model, ...spent(one) })) ?? [{ name: undefined, ...own }]
-  );
+  // Turns of earlier versions do not say it, and one that failed at once has none.
+  if (models !== undefined) return models.map((one) => ({ name: one.model, ...spent(one) }));
+  return hasUsed(own.usage) ? [{ name: undefined, ...own }] : [];
 }
 
 function toolRows(calls: readonly CallRecord[], own: Spent): CostRow[] {

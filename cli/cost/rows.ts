@@ -1,6 +1,6 @@
 import { inputTokens } from '../../core/turn/usage.ts';
 import { durationText } from '../text.ts';
-import { costText } from '../usage-text.ts';
+import { costText } from '../../core/turn/usage-text.ts';
 import type { CostBy, CostReport, CostRow } from './report.ts';
 
 // The report for people, as a table, and for spreadsheets, as rows of numbers.

@@ -1,6 +1,7 @@
 import { doubledPathText } from '../../activities/model/address.ts';
 import { MAX_OPEN_BYTES } from '../../core/calls/limiter.ts';
 import { defined } from '../../core/json.ts';
+import { DEFAULT_TASK_QUEUE } from '../../core/names.ts';
 import { SEARCH_ATTRIBUTES } from '../../core/search-attributes.ts';
 import { MAX_RESULT_BYTES, STORED_ABOVE_BYTES } from '../../core/turn/payload-room.ts';
 import { spanText } from '../text.ts';
@@ -188,7 +189,9 @@ function unserved({ name, usedBy, open }: QueueFacts, kinds: Kinds): Finding[] {
       ? ''
       : ` ${count(open, 'open turn or session', 'open turns and sessions')} cannot go on.`;
   const text = `No worker polls task queue ${name} (${usedBy.join(', ')}) for ${missing.join(' and ')}.${waits}`;
-  const advice = `Start a worker for it, such as plait worker <module>, with --task-queue or --task-queues where the name is another than plait. Check that it uses this address and namespace.`;
+  const option = usedBy.includes('turns') ? '--task-queue' : '--task-queues';
+  const command = `plait worker <module>${name === DEFAULT_TASK_QUEUE ? '' : ` ${option} ${name}`}`;
+  const advice = `Start one, with this address and namespace: ${command}`;
   return [problem('taskQueues', text, advice)];
 }
 

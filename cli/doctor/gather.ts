@@ -14,7 +14,7 @@ import { searchAttributeTypes, untilKnown } from '../../client/register-search-a
 import { PlaitError } from '../../core/errors.ts';
 import { causeChain } from '../../core/failures.ts';
 import { isRecord } from '../../core/json.ts';
-import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../../core/names.ts';
+import { DEFAULT_TASK_QUEUE, SESSION_WORKFLOW, TURN_WORKFLOW } from '../../core/names.ts';
 import { SEARCH_ATTRIBUTES } from '../../core/search-attributes.ts';
 import { checkListing, checkStorage } from '../../storage/check-storage.ts';
 import { unusableTransport } from '../../transport/check-transport.ts';
@@ -42,8 +42,8 @@ import type {
 
 export interface Wanted {
   agents: readonly AgentDefinition[];
-  /** Where turns start. */
-  taskQueue: string;
+  /** Where turns start. @default where turns are, or where they start unless somebody says otherwise */
+  taskQueue: string | undefined;
   storage: string | undefined;
   streamTransport: string | undefined;
   /** Each is asked once; none is asked where there is none. */
@@ -150,10 +150,12 @@ async function attributeFacts({ connection, options }: Client): Promise<Attribut
 }
 
 /** Those of the given agents, and those where turns and sessions run. */
-async function queueFacts(client: Client, { agents, taskQueue }: Wanted): Promise<QueueFacts[]> {
+async function queueFacts(client: Client, wanted: Wanted): Promise<QueueFacts[]> {
+  const { agents, taskQueue = DEFAULT_TASK_QUEUE } = wanted;
   const open = await openByQueue(client);
   const { models, tools } = queuesOf(agents, taskQueue);
-  const users = new Map<string, string[]>([[taskQueue, ['turns']]]);
+  const isMeant = wanted.taskQueue !== undefined || agents.length > 0 || open.size === 0;
+  const users = new Map<string, string[]>(isMeant ? [[taskQueue, ['turns']]] : []);
   for (const queue of open.keys()) users.set(queue, ['turns']);
   for (const queue of models) users.set(queue, ['model calls']);
   for (const queue of tools) {
@@ -208,7 +210,8 @@ async function queueState(client: Client, name: string, kind: TaskKind): Promise
 
 /** Always the same, so that any number of reports leaves one task queue, where no task ever comes. */
 const CLOCK_QUEUE = 'plait-doctor';
-const POLL_MS = 2_000;
+/** The server rejects a poll that may not take longer than some two seconds. */
+const POLL_MS = 10_000;
 
 /**
  * The server tells its time only of workers: when each has last polled. So this polls for a moment, which is

@@ -3,7 +3,7 @@ import { isWork, WAITS } from '../../client/follow/waterfall.ts';
 import type { TimeShares } from '../../core/turn/timing.ts';
 import { inputTokens } from '../../core/turn/usage.ts';
 import { durationText } from '../text.ts';
-import { usageText } from '../usage-text.ts';
+import { usageText } from '../../core/turn/usage-text.ts';
 import type { TurnFacts } from './facts.ts';
 
 /** A kind of segment, as a legend has it. */

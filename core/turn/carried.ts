@@ -260,6 +260,7 @@ export const PINNED_AGENT = object<PinnedAgent>({
   fallbackPrices: optional(list(tuple<[string, Prices]>(text(), PRICES))),
   modelTaskQueue: optional(QUEUE),
   outputRepairs: optional(count),
+  summaries: optional(oneOf(false)),
   notes: optional(oneOf('system', 'user')),
 });
 

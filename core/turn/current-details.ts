@@ -1,32 +1,130 @@
+import { plainMarkdown } from '../markdown.ts';
 import type { NextStep } from './decide.ts';
 import type { TurnState } from './state.ts';
+import type { Stop } from './stop-reason.ts';
+import { usageText } from './usage-text.ts';
 
-// What the Temporal UI shows a turn to be waiting for. One that waits for days must not look as if it
-// hung.
+// What the Temporal UI shows a turn to be doing, as Markdown. A worker answers with it when somebody looks:
+// it is in no history and costs nothing. Times are the server's.
 
 /** `undefined` for a step that waits for nothing outside. */
-export function waitingFor({ rounds }: TurnState, next: NextStep): string | undefined {
+export function waitingFor(
+  { rounds }: TurnState,
+  next: NextStep,
+  time: number,
+): string | undefined {
+  const since = `, since ${clock(time)}`;
   switch (next.type) {
     case 'ask model':
-      return `Round ${rounds + 1}: waiting for the model`;
+      return `**Round ${rounds + 1}: waiting for the model**${since}.`;
     case 'run tools':
-      return `Round ${rounds}: waiting for ${next.calls.map(({ name }) => name).join(', ')}`;
+      return `**Round ${rounds}: preparing ${count(next.calls.length, 'call')}**${since}.`;
     case 'last word':
-      return `Round ${rounds + 1}: waiting for the model's last word`;
+      return `**Round ${rounds + 1}: waiting for the model's last word**${since}: ${plainMarkdown(next.stop.reason)}.`;
     case 'continue as new':
     case 'stop':
       return undefined;
   }
 }
 
-/**
- * @param undecided names of the tools whose calls wait for a person
- * @param open calls that have not settled, those included
- */
-export function waitingForCalls(round: number, undecided: readonly string[], open: number): string {
-  const people = undecided.length === 0 ? [] : [`a person to decide about ${undecided.join(', ')}`];
-  const running = open - undecided.length;
-  const others =
-    running > 0 ? [`${running} running or held ${running === 1 ? 'call' : 'calls'}`] : [];
-  return `Round ${round}: waiting for ${[...people, ...others].join(' and ') || 'nothing'}`;
+/** A call that has no outcome yet. */
+export interface OpenCall {
+  tool: string;
+  /** Its short arguments; empty where nobody is to see them. */
+  summary: string;
+  /**
+   * - `asked`: a person has to decide about it
+   * - `held`: it waits for an earlier call
+   * - `queued`: it waits for room among those that run
+   * - `running`: it is scheduled, or runs
+   * - `awaitingCompletion`: somebody outside has to complete it
+   */
+  doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion';
+}
+
+export interface OpenBatch {
+  round: number;
+  /** Calls of the reply. */
+  all: number;
+  /** How many of them have no outcome yet. */
+  open: number;
+  /** The first of those. */
+  calls: readonly OpenCall[];
+  /** When the calls began; milliseconds since the epoch. */
+  since: number;
+}
+
+/** More lines nobody reads. */
+export const MOST_SHOWN = 10;
+
+const DOING: Record<OpenCall['doing'], string> = {
+  asked: 'waits for a person',
+  held: 'waits for an earlier call',
+  queued: 'waits until fewer calls run',
+  running: 'runs',
+  awaitingCompletion: 'waits to be completed from outside',
+};
+
+/** While the calls of a reply run or wait. Those that wait for a person come first. */
+export function waitingForCalls({ round, all, open, calls, since }: OpenBatch): string {
+  const people = calls.filter(({ doing }) => doing === 'asked');
+  const what = people.length === open ? 'a person' : people.length > 0 ? 'a person and calls' : '';
+  const head = `**Round ${round}: waiting for ${what || count(open, 'call')}**`;
+  const shown = [...people, ...calls.filter(({ doing }) => doing !== 'asked')];
+  const more = open - shown.length;
+  return [
+    `${head}, since ${clock(since)}. ${all - open} of ${count(all, 'call')} ended.`,
+    [
+      ...shown.map(({ tool, summary, doing }) => {
+        const about = summary === '' ? '' : ` (${plainMarkdown(summary)})`;
+        return `- **${plainMarkdown(tool)}**${about} ${DOING[doing]}`;
+      }),
+      ...(more > 0 ? [`- and ${more} more`] : []),
+    ].join('\n'),
+  ].join('\n\n');
+}
+
+/** Why a turn has ended, and who decided what. Without what people wrote, where nobody is to see it. */
+export function endText(
+  { calls }: TurnState,
+  { reason, details }: Stop,
+  { begunAt, time, summaries }: { begunAt: number; time: number; summaries: boolean },
+): string {
+  const why = summaries && typeof details === 'string' ? `: ${plainMarkdown(details)}` : '.';
+  const decided = calls.flatMap(({ name, approval }) =>
+    approval === undefined ? [] : [{ name, ...approval }],
+  );
+  const lines = decided.slice(0, MOST_SHOWN).map(({ name, decision, by, reason: because, at }) => {
+    const who = summaries && by !== undefined ? ` by ${plainMarkdown(by)}` : '';
+    const text = summaries && because !== undefined ? `: ${plainMarkdown(because)}` : '';
+    const what = decision === 'expired' ? 'nobody decided in time' : `${decision}${who}`;
+    return `- **${plainMarkdown(name)}**: ${what}, ${clock(Date.parse(at))}${text}`;
+  });
+  const more = decided.length - lines.length;
+  return [
+    `**Ended with ${plainMarkdown(reason)}**, ${clock(time)}${why}`,
+    `Began ${clock(begunAt)}.`,
+    ...(lines.length === 0
+      ? []
+      : [[...lines, ...(more > 0 ? [`- and ${more} more decisions`] : [])].join('\n')]),
+  ].join('\n\n');
+}
+
+/** Why a turn has failed. */
+export function failureText(message: string, time: number): string {
+  return `**Failed**, ${clock(time)}: ${plainMarkdown(message)}`;
+}
+
+/** What a turn has used, below what it does. */
+export function usedText({ rounds, calls, usage, costUSD }: TurnState): string {
+  return `Used: ${count(rounds, 'round')}, ${count(calls.length, 'answered call')}, ${usageText(usage, costUSD)}.`;
+}
+
+/** `2026-11-29 13:00:05 UTC` */
+export function clock(time: number): string {
+  return `${new Date(time).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+function count(number: number, one: string): string {
+  return `${number} ${one}${number === 1 ? '' : 's'}`;
 }

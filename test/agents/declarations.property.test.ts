@@ -21,6 +21,7 @@ const TOOL: Required<ToolOptions<typeof inputSchema, unknown>> = {
   approval: 'never',
   approvalTimeout: '1d',
   startCallsEarly: true,
+  summary: ({ path }) => path,
   maxResultBytes: 2_000,
   deferLoading: false,
   allowedCallers: ['direct'],

@@ -159,7 +159,7 @@ describe('a declaration of a tool is invalid', () => {
   const DESCRIPTION = 'description must not be blank: the model chooses tools by it; got';
   const SCHEMA = 'inputSchema must be a zod schema or a JSON Schema; got';
   const KNOWN =
-    'name, description, inputSchema, annotations, activity, execution, access, concurrency, approval, approvalTimeout, startCallsEarly, maxResultBytes, deferLoading, allowedCallers, run';
+    'name, description, inputSchema, annotations, activity, execution, access, concurrency, approval, approvalTimeout, summary, startCallsEarly, maxResultBytes, deferLoading, allowedCallers, run';
   const KNOWN_TIMES =
     'startToCloseTimeout, heartbeatTimeout, scheduleToStartTimeout, scheduleToCloseTimeout, taskQueue, retry';
   const KNOWN_RETRY =

@@ -5,7 +5,6 @@ import { exitCodeHelp } from '../../cli/exit-codes.ts';
 import { firstOf, progressOn } from '../../cli/progress.ts';
 import { PLAIN } from '../../cli/style.ts';
 import { tableLines } from '../../cli/table.ts';
-import { costText, usageText } from '../../cli/usage-text.ts';
 import { version } from '../../cli/version.ts';
 import { NO_USAGE } from '../../core/turn/usage.ts';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -33,24 +32,6 @@ function terminal(isTTY = true) {
 async function* numbers() {
   yield* [1, 2, 3];
 }
-
-describe('what a turn has used', () => {
-  it('is written in words', () => {
-    expect(usageText(usage, 0.01234)).toBe(
-      '5,120 tokens in (4,000 from the cache), 310 out, $0.0123',
-    );
-    expect(usageText(NO_USAGE, undefined)).toBe('0 tokens in, 0 out');
-  });
-
-  it.each([
-    [0, '$0.00'],
-    [0.000_01, 'under $0.0001'],
-    [0.5, '$0.5000'],
-    [1234.567, '$1234.57'],
-  ])('%d USD are %s', (costUSD, text) => {
-    expect(costText(costUSD)).toBe(text);
-  });
-});
 
 describe('a table', () => {
   const headings = ['TURN', 'STATUS', 'AGENT'];

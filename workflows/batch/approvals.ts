@@ -27,6 +27,7 @@ import type { SeenUpdates } from '../updates.ts';
 import { othersFirst } from '../updates.ts';
 import { findAuthorizationProblem } from './authorize.ts';
 import { prepareEdited } from './prepare.ts';
+import { withArguments } from './schedule.ts';
 
 const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
@@ -39,6 +40,10 @@ export interface ApprovalQuestion {
   spec?: PinnedSpec;
   owner: TurnOwner;
   call: ToolUse;
+  /** The short arguments; empty where nobody is to see them. */
+  summary: string;
+  /** Whether the Temporal UI may show who decides. */
+  summaries: boolean;
   round: number;
   /** In milliseconds. */
   timeout: number;
@@ -96,13 +101,8 @@ export class Approvals {
     });
   }
 
-  /** Names of the tools whose calls wait, for people. */
-  get tools(): string[] {
-    return [...this.waiting.values()].map(({ request }) => request.tool);
-  }
-
   ask(question: ApprovalQuestion): void {
-    const { call, round, timeout } = question;
+    const { call, round, timeout, summary } = question;
     const now = Date.now();
     const request: ApprovalRequest = {
       callId: call.id,
@@ -116,7 +116,11 @@ export class Approvals {
     const scope = new CancellationScope();
     this.waiting.set(call.id, { question, request, scope });
     scope
-      .run(() => sleep(Math.min(timeout, MAX_DURATION)))
+      .run(() =>
+        sleep(Math.min(timeout, MAX_DURATION), {
+          summary: withArguments(`${call.name} waits for a person`, summary),
+        }),
+      )
       .then(
         () => this.close(call.id, { decision: 'expired' }, 'its time to be decided was up'),
         // Decided, withdrawn, or the turn was cancelled, which withdraws it.
@@ -258,7 +262,8 @@ export class Approvals {
 
 async function prepare({ question }: Waiting, { by }: Approve, input: unknown): Promise<ReadyCall> {
   rejectTooLarge(input, question);
-  const prepared = await prepareEdited(question, { ...question.call, input }, by);
+  const { call, summaries } = question;
+  const prepared = await prepareEdited(question, { ...call, input }, summaries ? by : undefined);
   if (prepared.type === 'invalid') throw rejected(prepared.message);
   return prepared;
 }
@@ -269,7 +274,7 @@ async function authorize(
   decision: 'approved' | 'denied',
   { by, reason, proof, input = request.input }: Approve,
 ): Promise<void> {
-  const problem = await findAuthorizationProblem({
+  const proposed = {
     agent: question.agent,
     callId: request.callId,
     tool: request.tool,
@@ -277,7 +282,8 @@ async function authorize(
     decision,
     by,
     ...defined({ reason, proof }),
-  });
+  };
+  const problem = await findAuthorizationProblem(proposed, question);
   if (problem !== undefined) throw rejected(problem);
 }
 

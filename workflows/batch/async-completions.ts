@@ -65,7 +65,7 @@ export class AsyncCompletions {
    */
   await(
     callId: string,
-    { key, timeout }: { key: string; timeout: number },
+    { key, timeout, summary }: { key: string; timeout: number; summary: string },
     { completed, expired }: { completed: (completion: Completion) => void; expired: () => void },
   ): void {
     const expected = this.expected.get(callId);
@@ -77,7 +77,9 @@ export class AsyncCompletions {
     }
     const timer = new CancellationScope();
     this.expected.set(callId, { state: 'awaitingCompletion', key, timer, completed });
-    timer.run(() => sleep(Math.min(timeout, MAX_DURATION))).then(expired, () => undefined);
+    timer
+      .run(() => sleep(Math.min(timeout, MAX_DURATION), { summary }))
+      .then(expired, () => undefined);
   }
 
   /** The call was answered: a completion of it is rejected from now on. */

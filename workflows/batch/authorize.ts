@@ -20,19 +20,22 @@ const MAX_SUMMARY = 200;
 
 /**
  * Asks the `authorizeDecision` of a worker: why the decision does not count, or `undefined` where it does.
- * Without a clear yes it does not count. Throws only when its scope is cancelled.
+ * Without a clear yes it does not count. Throws only when its scope is cancelled. `summaries`: whether the
+ * Temporal UI may show who decides.
  */
 export async function findAuthorizationProblem(
   proposed: Omit<ProposedDecision, 'turnId' | 'sessionId' | 'user'>,
+  { summaries }: { summaries: boolean },
 ): Promise<string | undefined> {
   const { decision, tool, by } = proposed;
+  const who = summaries ? ` by ${by}` : '';
   const about = { turnId: workflowInfo().workflowId, ...ownerOf(workflowInfo()) };
   try {
     const answer = await scheduleActivity<Authorization>(
       AUTHORIZE_DECISION,
       [{ ...about, ...proposed }],
       {
-        summary: shorten(`${tool}: may it be ${decision} by ${by}?`, MAX_SUMMARY),
+        summary: shorten(`${tool}: may it be ${decision}${who}?`, MAX_SUMMARY),
         startToCloseTimeout: '15s',
         // A client waits for 30 s, and an edited input has been checked before.
         scheduleToCloseTimeout: '20s',

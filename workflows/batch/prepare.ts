@@ -57,15 +57,21 @@ export async function prepareMissing(
 /** The Temporal UI shows no more. */
 const MAX_SUMMARY = 200;
 
-/** Prepares a call whose input an approver has edited, as the model's own was prepared. */
+/**
+ * Prepares a call whose input an approver has edited, as the model's own was prepared. `by` is for the Temporal
+ * UI, where it may show that.
+ */
 export async function prepareEdited(
   { agent, spec }: { agent: string; spec?: PinnedSpec },
   call: ToolUse,
-  by: string,
+  by: string | undefined,
 ): Promise<PreparedCall> {
   const args: PrepareCallArgs = { agent, call, ...defined({ spec }) };
   const recorded = await scheduleActivity<RecordedPreparedCall>(PREPARE_CALL, [args], {
-    summary: shorten(`${call.name}: input edited by ${by}`, MAX_SUMMARY),
+    summary: shorten(
+      `${call.name}: input edited${by === undefined ? '' : ` by ${by}`}`,
+      MAX_SUMMARY,
+    ),
     startToCloseTimeout: '30s',
     retry: { maximumAttempts: 5, maximumInterval: '10s' },
     cancellationType: 'TRY_CANCEL',

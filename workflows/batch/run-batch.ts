@@ -1,4 +1,3 @@
-import { setCurrentDetails } from '@temporalio/workflow';
 import {
   answerBlocked,
   answerFailedOutside,
@@ -19,9 +18,12 @@ import { nextOccurrence } from '../../core/calls/occurrences.ts';
 import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
+import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, jsonBytes } from '../../core/json.ts';
 import type { SubAgentSpec } from '../../core/agent-spec.ts';
-import { waitingForCalls } from '../../core/turn/current-details.ts';
+import type { OpenCall } from '../../core/turn/current-details.ts';
+import { MOST_SHOWN, waitingForCalls } from '../../core/turn/current-details.ts';
+import type { TurnEvent } from '../../core/turn/log-lines.ts';
 import type { Reserve } from '../../core/turn/reserve.ts';
 import { giveBack, openReserve, reserve, spentBy } from '../../core/turn/reserve.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
@@ -33,14 +35,17 @@ import type { Batch, BatchCall } from './call.ts';
 import { approvalTimeout, batchCalls, invalidText } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import type { Tries } from './schedule.ts';
-import { presentCompletion, runCall, runLocally } from './schedule.ts';
+import { presentCompletion, runCall, runLocally, withArguments } from './schedule.ts';
 import { BatchScope } from './scope.ts';
 import { runSubAgent } from './sub-agent.ts';
 
-/** What a turn hears about its calls from outside. */
+/** What a turn hears about its calls from outside, and what it shows there. */
 export interface Outside {
   approvals: Approvals;
   completions: AsyncCompletions;
+  /** For operators, as Markdown. */
+  show: (doing: string) => void;
+  log: (event: TurnEvent) => void;
 }
 
 /**
@@ -85,6 +90,8 @@ class BatchRun {
   private readonly begunAt = Date.now();
   private hasTimer = false;
   private contextBytes: number | undefined;
+  /** How many calls were open when that was last shown; `undefined` where one has begun to do something else. */
+  private shownAt: number | undefined;
   /** The call that settled last. */
   private last: number | undefined;
   /** By call, the one whose end let it start, or settled it. */
@@ -155,16 +162,21 @@ class BatchRun {
     if (timeout === undefined || this.hasTimer) return;
     this.hasTimer = true;
     const left = Math.max(1, timeout.after - (Date.now() - this.begunAt));
-    this.scope.onTimeout(left, () => this.stopAll(timeout.stop));
+    const whose = timeout.stop.type === 'turn timeout' ? 'the turn' : 'all calls';
+    const summary = `round ${this.batch.round}: time limit of ${whose}`;
+    this.scope.onTimeout(left, summary, () => this.stopAll(timeout.stop));
   }
 
   private ask(call: BatchCall): void {
     const { agent, owner, round } = this.batch;
+    this.outside.log({ type: 'approval requested', round, call: call.use });
     this.outside.approvals.ask({
       agent: agent.name,
       ...defined({ spec: call.spec }),
       owner,
       call: call.use,
+      summary: call.prepared.summary,
+      summaries: agent.summaries !== false,
       round,
       timeout: approvalTimeout(call),
       announce: agent.announcesApprovals === true,
@@ -182,6 +194,8 @@ class BatchRun {
   private decide(call: BatchCall, approval: ApprovalRecord, prepared?: ReadyCall): void {
     call.asked = false;
     call.approval = approval;
+    const { round } = this.batch;
+    this.outside.log({ type: 'approval decided', round, call: call.use, approval });
     const unapproved = answerUnapproved(approval, approvalTimeout(call), Date.now());
     if (unapproved !== undefined) this.settle(call.index, unapproved);
     else if (prepared === undefined) this.advance(call);
@@ -233,6 +247,7 @@ class BatchRun {
 
   private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
+    this.shownAt = undefined;
     this.startsNow(call.index);
     const { subAgent } = call;
     if (subAgent !== undefined) {
@@ -287,17 +302,23 @@ class BatchRun {
 
   private awaitCompletion(call: BatchCall, end: CallEnd & { type: 'awaits completion' }): void {
     call.state = 'awaitingCompletion';
+    this.shownAt = undefined;
     call.begun = end.begun;
     if (this.stop !== undefined) {
       this.settle(call.index, answerStopped(this.stop, call.policy.repeatable, Date.now()));
       return;
     }
     const { timeout } = end;
-    this.outside.completions.await(call.use.id, end, {
-      completed: ({ result }) => this.scope.run(() => this.complete(call, result)),
-      expired: () =>
-        this.scope.run(() => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
-    });
+    const summary = withArguments(`${call.use.name} waits to be completed`, call.prepared.summary);
+    this.outside.completions.await(
+      call.use.id,
+      { ...end, summary },
+      {
+        completed: ({ result }) => this.scope.run(() => this.complete(call, result)),
+        expired: () =>
+          this.scope.run(() => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
+      },
+    );
   }
 
   private complete(call: BatchCall, result: CompletionResult): void {
@@ -317,7 +338,10 @@ class BatchRun {
     this.startsNow(index);
     this.open -= 1;
     const { outcome } = settled;
-    const { id: callId = '', name: tool = '' } = this.batch.calls[index] ?? {};
+    const { round, calls } = this.batch;
+    const use = calls[index] as ToolUse;
+    const { id: callId, name: tool } = use;
+    this.outside.log({ type: 'call ended', round, call: use, settled });
     this.outside.approvals.withdraw(callId, `it was answered as ${outcome.type}`);
     this.outside.completions.forget(callId, `it was answered as ${outcome.type}`);
     if (this.batch.policy.onToolFailure === 'cancelSiblings' && isFailure(outcome)) {
@@ -379,8 +403,28 @@ class BatchRun {
 
   /** For operators, in the Temporal UI and in lists of turns. */
   private showWhatIsOpen(): void {
-    const { approvals } = this.outside;
-    if (!approvals.publish()) return;
-    setCurrentDetails(waitingForCalls(this.batch.round, approvals.tools, this.open));
+    const { approvals, show } = this.outside;
+    const hasNews = approvals.publish();
+    const { open, begunAt: since, batch, shownAt } = this;
+    // Of hundreds of calls nobody sees each one end, and the text costs more than to start a call.
+    const isSoon = open > MOST_SHOWN && shownAt !== undefined && shownAt - open < MOST_SHOWN;
+    if (open === 0 || (isSoon && !hasNews)) return;
+    this.shownAt = open;
+    const all = batch.calls.length;
+    show(waitingForCalls({ round: batch.round, all, open, calls: this.openCalls(), since }));
+  }
+
+  /** As many as are shown, those first that wait for a person. */
+  private openCalls(): OpenCall[] {
+    const asked: OpenCall[] = [];
+    const others: OpenCall[] = [];
+    for (const call of this.calls) {
+      if (call === undefined || this.isSettled(call)) continue;
+      const list = call.asked ? asked : others;
+      if (list.length === MOST_SHOWN) continue;
+      const doing = call.asked ? 'asked' : call.state;
+      list.push({ tool: call.use.name, summary: call.prepared.summary, doing });
+    }
+    return [...asked, ...others].slice(0, MOST_SHOWN);
   }
 }

@@ -69,7 +69,7 @@ export function runCall(
   scheduleActivity<unknown>(use.name, [input, args], {
     ...activityOptions(policy),
     activityId: use.id,
-    summary: summaryOf(round, prepared.summary),
+    summary: withArguments(`round ${round}`, prepared.summary),
   }).then(
     (value) => ended(returned(value, scheduled, policy.repeatable)),
     (error: unknown) => {
@@ -92,13 +92,18 @@ export function runCall(
       }
       const again = () => runCall(batch, call, ended, { scheduled, lookups, ...next.tries });
       if (next.wait === 0) again();
-      else sleep(next.wait).then(again, (cancelled: unknown) => ended(failed(cancelled, about)));
+      else
+        sleep(next.wait, { summary: `${use.name} waits before another attempt` }).then(
+          again,
+          (cancelled: unknown) => ended(failed(cancelled, about)),
+        );
     },
   );
 }
 
-function summaryOf(round: number, summary: string): string {
-  return summary === '' ? `round ${round}` : `round ${round} · ${summary}`;
+/** What the Temporal UI shows of a call: empty arguments are left out. */
+export function withArguments(what: string, summary: string): string {
+  return summary === '' ? what : `${what} · ${summary}`;
 }
 
 /**
@@ -116,7 +121,7 @@ export function runLocally(
   const args: ToolCallArgs = { ...toolCallArgs(batch, call), local };
   scheduleLocalActivity<unknown>(RUN_LOCALLY, [input, args], {
     ...localOptions(policy),
-    summary: `${use.name} · ${summaryOf(batch.round, prepared.summary)}`,
+    summary: withArguments(`${use.name} · round ${batch.round}`, prepared.summary),
   }).then(
     (value) => ended(returned(value, scheduled, policy.repeatable)),
     (error: unknown) => {

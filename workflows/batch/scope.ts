@@ -44,11 +44,14 @@ export class BatchScope {
     this.scope.cancelRequested.catch(() => this.guard(work));
   }
 
-  /** @param after in milliseconds */
-  onTimeout(after: number, work: () => void): void {
+  /**
+   * @param after in milliseconds
+   * @param summary what the Temporal UI calls the timer
+   */
+  onTimeout(after: number, summary: string, work: () => void): void {
     this.timer = new CancellationScope();
     this.timer
-      .run(() => sleep(Math.min(after, MAX_DURATION)))
+      .run(() => sleep(Math.min(after, MAX_DURATION), { summary }))
       .then(
         () => this.guard(work),
         // All calls have ended, or the turn was cancelled.

@@ -27,6 +27,63 @@ const tool = (name: string) =>
 const agentWith = (...names: string[]) =>
   defineAgent({ name: 'support', model: 'claude-opus-5-5', tools: names.map(tool) });
 
+describe('what people see of a call', () => {
+  const inputSchema = z.object({ to: z.string(), text: z.string().default('') });
+  const seen = async (
+    summary: ToolOptions<typeof inputSchema, unknown>['summary'],
+    extras: Partial<AgentOptions<unknown>> = {},
+  ) => {
+    const mail = defineTool({
+      name: 'mail',
+      description: 'Sends a mail.',
+      inputSchema,
+      ...defined({ summary }),
+      run: () => 'sent',
+    });
+    const agent = defineAgent({
+      name: 'support',
+      model: 'claude-opus-5-5',
+      tools: [mail],
+      ...extras,
+    });
+    const warn = vi.fn();
+    const calls = [call('toolu_1', 'mail', { to: 'ada' })];
+    const [prepared] = await prepareCallsOf(agent, calls, { turnId: 'turn', log: { warn } });
+    return { prepared, warned: warn.mock.calls.length };
+  };
+
+  test.for<[what: string, Parameters<typeof seen>, summary: string, warned: number]>([
+    ['the arguments', [undefined], 'to: ada', 0],
+    ['what the tool makes of its input', [({ to, text }) => `to ${to} "${text}"`], 'to ada ""', 0],
+    ['that in one short line', [() => `a\nb ${'x'.repeat(200)}`], `a b ${'x'.repeat(115)}…`, 0],
+    ['nothing', [false], '', 0],
+    [
+      'nothing, where the function throws',
+      [
+        () => {
+          throw new Error('no');
+        },
+      ],
+      '',
+      1,
+    ],
+    [
+      'nothing, where it takes too long',
+      [
+        () => {
+          for (;;);
+        },
+      ],
+      '',
+      1,
+    ],
+    ['nothing, where it returns no text', [(() => 7) as never], '', 1],
+    ['nothing, where the agent shows nothing', [() => 'all', { summaries: false }], '', 0],
+  ])('is %s', async ([, args, summary, warned]) => {
+    expect(await seen(...args)).toEqual({ prepared: { type: 'ready', summary }, warned });
+  });
+});
+
 describe('the calls of a reply', () => {
   test('are ready where their input fits, with a short summary', async () => {
     const calls = [

@@ -109,6 +109,7 @@ describe('what turns have cost', () => {
     expect([rows, total.turns]).toEqual([[], 0]);
     const beforeAnyReply = report('agent', [turn('desk', { models: [] })]).total;
     expect(beforeAnyReply).toMatchObject({ turns: 1, turnsWithoutPrice: 0 });
+    expect(report('model', [turn('desk', {})]).rows).toEqual([]);
   });
 });
 

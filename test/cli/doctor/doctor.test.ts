@@ -84,7 +84,6 @@ describe.concurrent('plait doctor', () => {
       'warning searchAttributes',
       'warning searchAttributes',
       'problem taskQueues',
-      'problem taskQueues',
       'warning model',
       'warning storage',
     ]);

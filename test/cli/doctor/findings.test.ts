@@ -166,7 +166,7 @@ const rows: Row[] = [
     'problem',
     'taskQueues',
     'No worker polls task queue plait (turns) for workflows and activities. 3 open turns and sessions cannot go on.',
-    /^Start a worker/,
+    'Start one, with this address and namespace: plait worker <module>',
   ],
   [
     'a queue whose workers run no workflows',
@@ -174,7 +174,7 @@ const rows: Row[] = [
     'problem',
     'taskQueues',
     'No worker polls task queue plait (turns) for workflows.',
-    /--task-queues/,
+    /: plait worker <module>$/,
   ],
   [
     'a queue of a tool that nobody serves',
@@ -188,7 +188,7 @@ const rows: Row[] = [
     'problem',
     'taskQueues',
     'No worker polls task queue mail (tool send) for activities.',
-    /^Start/,
+    'Start one, with this address and namespace: plait worker <module> --task-queues mail',
   ],
   [
     'a queue whose workers are too few',

@@ -1,5 +1,5 @@
-import type { Usage } from '../core/turn/usage.ts';
-import { inputTokens } from '../core/turn/usage.ts';
+import type { Usage } from './usage.ts';
+import { inputTokens } from './usage.ts';
 
 /** `5,120 tokens in (4,000 from the cache), 310 out, $0.0123` */
 export function usageText(usage: Usage, costUSD: number | undefined): string {

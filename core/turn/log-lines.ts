@@ -1,0 +1,89 @@
+import type { ApprovalRecord, SettledCall } from '../calls/outcome.ts';
+import type { ToolUse } from '../conversation/messages.ts';
+import type { ModelReply } from '../conversation/reply.ts';
+import { defined } from '../json.ts';
+import type { TurnState } from './state.ts';
+import type { StopReason } from './stop-reason.ts';
+import { inputTokens } from './usage.ts';
+
+// What a worker's log says of a turn: one line for each event, with fields by which a log can be searched.
+// Nothing that people, the model or tools have written stands in it. At the level DEBUG: the logger that the
+// SDK has by default would write a dozen rows for each.
+
+/** What has happened. */
+export type TurnEvent =
+  | { type: 'turn began' }
+  | { type: 'model replied'; round: number; reply: ModelReply }
+  | { type: 'approval requested'; round: number; call: ToolUse }
+  | { type: 'approval decided'; round: number; call: ToolUse; approval: ApprovalRecord }
+  | { type: 'call ended'; round: number; call: ToolUse; settled: SettledCall }
+  | { type: 'turn ended'; state: TurnState; reason: StopReason; milliseconds: number }
+  | { type: 'turn failed'; state: TurnState; failure: string; milliseconds: number };
+
+export interface LogLine {
+  level: 'debug' | 'warn';
+  /** For people. */
+  message: string;
+  /** For machines. `event` is a stable name. */
+  fields: Record<string, string | number>;
+}
+
+/** The line for an event. Pure. */
+export function logLine(event: TurnEvent): LogLine {
+  const { type } = event;
+  const line = (fields: LogLine['fields'], level: LogLine['level'] = 'debug'): LogLine => ({
+    level,
+    message: `${type.charAt(0).toUpperCase()}${type.slice(1)}`,
+    fields: { event: `plait.${type.replace(' ', '.')}`, ...fields },
+  });
+  switch (type) {
+    case 'turn began':
+      return line({});
+    case 'model replied': {
+      const { round, reply } = event;
+      const { model, stopReason, usage, requestId } = reply;
+      return line({
+        round,
+        model,
+        stopReason,
+        inputTokens: inputTokens(usage),
+        cacheReadTokens: usage.cache_read_input_tokens,
+        outputTokens: usage.output_tokens,
+        ...defined({ requestId: requestId ?? undefined }),
+      });
+    }
+    case 'approval requested':
+      return line(callFields(event));
+    case 'approval decided':
+      return line({ ...callFields(event), decision: event.approval.decision });
+    case 'call ended': {
+      const { outcome, attempts, start, end } = event.settled;
+      const fields = { outcome: outcome.type, attempts, milliseconds: end - start };
+      const level = outcome.type === 'unknown' ? 'warn' : 'debug';
+      return line({ ...callFields(event), ...fields }, level);
+    }
+    case 'turn ended': {
+      const { state, reason, milliseconds } = event;
+      return line({ stopReason: reason, ...spentFields(state), milliseconds });
+    }
+    case 'turn failed': {
+      const { state, failure, milliseconds } = event;
+      // The SDK warns of it, with the error.
+      return line({ failure, ...spentFields(state), milliseconds });
+    }
+  }
+}
+
+function callFields({ round, call }: { round: number; call: ToolUse }): LogLine['fields'] {
+  return { round, callId: call.id, tool: call.name };
+}
+
+function spentFields({ rounds, calls, usage, costUSD }: TurnState): LogLine['fields'] {
+  return {
+    rounds,
+    calls: calls.length,
+    inputTokens: inputTokens(usage),
+    outputTokens: usage.output_tokens,
+    ...defined({ costUSD }),
+  };
+}
