@@ -8,6 +8,8 @@
 
 export { defineAgent } from './agents/define-agent.ts';
 export type { Agent, AgentOptions } from './agents/define-agent.ts';
+export { agentTool } from './agents/agent-tool.ts';
+export type { AgentToolOptions } from './agents/agent-tool.ts';
 export { defineTool } from './agents/define-tool.ts';
 export type {
   ApprovalContext,

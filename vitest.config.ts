@@ -7,7 +7,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Long, and small files: they wait for workers and servers that they kill, or have thousands of calls. */
 const LONG =
-  /chaos|(examples|lost-workers|session-faults|session-under-fire|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
+  /chaos|(examples|lost-workers|session-faults|session-under-fire|sub-agent-kills|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
 
 const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
 
@@ -23,7 +23,7 @@ class LongestFirst extends BaseSequencer {
 
 /** What needs no server: decisions and declarations. `npm run check` runs these alone. */
 const PURE = [
-  'test/{core,agents,testing/example}/**/*.test.ts',
+  'test/{core,agents,bench,testing/example}/**/*.test.ts',
   'test/{links,surface,functions,testing/recent-lines,deploy/kubernetes}.test.ts',
   'test/mcp/{call-failure,declaration,http,result,trace-context}.test.ts',
   'test/docs/{github-actions,mcp,temporal-cloud}.test.ts',

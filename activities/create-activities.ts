@@ -23,6 +23,7 @@ import {
   ANNOUNCE_APPROVAL,
   ANY_OTHER,
   AUTHORIZE_DECISION,
+  AWAIT_TURN,
   CALL_MODEL,
   CANCEL_TURN,
   PREPARE_CALL,
@@ -47,6 +48,7 @@ import { createPresentResult } from './tools/present-result.ts';
 import { withReadResult } from './tools/read-result.ts';
 import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
+import { awaitTurn } from './turn/await-turn.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
 import { Served } from './turn/served.ts';
@@ -181,6 +183,7 @@ export function buildActivities(
     [READ_TRANSCRIPT]: (segments: Segment[]) => store.load(segments),
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
+    [AWAIT_TURN]: awaitTurn,
     [PREPARE_CALL]: createPrepareCall(registry, { served, secrets }, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
     [PRESENT_RESULT]: createPresentResult(registry, { store, served }, secrets),

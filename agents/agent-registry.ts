@@ -12,7 +12,7 @@ export interface AgentRegistry {
   agent(name: string): AgentDefinition | undefined;
 }
 
-/** The agents among the options of a worker. Throws a `DeclarationError` where there are none. */
+/** The agents among the options of a worker, and their sub-agents, each once. Throws a `DeclarationError` where there are none. */
 export function agentsOf(options: unknown): readonly AgentDefinition[] {
   return declaring('agents', () => {
     const agents = isRecord(options) ? options['agents'] : undefined;
@@ -21,11 +21,24 @@ export function agentsOf(options: unknown): readonly AgentDefinition[] {
         `agents must be an array of what defineAgent returns; got ${shown(agents)}`,
       );
     }
-    return Array.from(agents, (agent: unknown, i) => {
+    const given = Array.from(agents, (agent: unknown, i) => {
       if (isAgent(agent)) return agent;
       throw new DeclarationError(`agents[${i}] must come from defineAgent; got ${shown(agent)}`);
     });
+    return withSubAgents(given);
   });
+}
+
+/** A worker that has an agent can run those that it calls, whether they are named or not. */
+function withSubAgents(agents: readonly AgentDefinition[]): AgentDefinition[] {
+  const all = new Set(agents);
+  // Grows while it is walked.
+  for (const { tools } of all) {
+    for (const { subAgent } of tools.values()) {
+      if (isAgent(subAgent?.definition)) all.add(subAgent.definition);
+    }
+  }
+  return [...all];
 }
 
 export function createAgentRegistry(agents: readonly AgentDefinition[]): AgentRegistry {

@@ -4,6 +4,7 @@ import type { AgentLimits, AgentSpec } from '../core/agent-spec.ts';
 import type { BatchPolicy, OnToolFailure } from '../core/calls/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../core/calls/batch-policy.ts';
 import type { TurnOwner } from '../core/calls/tool-call.ts';
+import { DEFAULT_DEPTH } from '../core/calls/sub-agent.ts';
 import { compactionParams, MIN_TRIGGER_TOKENS } from '../core/conversation/compaction.ts';
 import { toolsetOf } from '../core/conversation/toolsets.ts';
 import { defined, isRecord } from '../core/json.ts';
@@ -134,6 +135,11 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
      * keep up with more than some 1,000. @default 500
      */
     concurrency?: number;
+    /**
+     * Most levels of sub-agents below a turn, 0 to 10: with 1 its sub-agents cannot call others. What a turn is
+     * given holds for all below it. @default 3
+     */
+    depth?: number;
     /**
      * Continue turns and sessions as new after this many events of history, 20 to 50000. After a run of
      * less than a second, the server makes the next one wait (`history.workflowIdReuseMinimalInterval`).
@@ -302,6 +308,7 @@ const agentOptions = z.strictObject({
       costUSD: z.number(NOT_DOLLARS).positive(NOT_DOLLARS).optional(),
       wallTime: duration.optional(),
       concurrency: wholeNumber(1, MAX_CONCURRENCY).optional(),
+      depth: wholeNumber(0, 10).optional(),
       historyEvents: wholeNumber(20, 50_000).optional(),
     })
     .optional(),
@@ -474,8 +481,27 @@ function agentProblems(checked: CheckedAgent): string[] {
     limits?.costUSD !== undefined &&
       prices === undefined &&
       'limits.costUSD needs prices: what the model costs in USD per million tokens',
+    ...subAgentProblems(tools, limits),
   ];
   return problems.filter((problem) => typeof problem === 'string');
+}
+
+function subAgentProblems(tools: readonly Tool[], limits: CheckedAgent['limits']): string[] {
+  const { depth = DEFAULT_DEPTH, costUSD } = limits ?? {};
+  return tools.flatMap(({ name, subAgent }) => {
+    if (subAgent === undefined) return [];
+    const { levels, hasPrices } = subAgent;
+    return [
+      ...(levels > depth
+        ? [
+            `tools: ${name} makes ${levels} levels of sub-agents, and limits.depth is ${depth}; raise limits.depth, or nest fewer`,
+          ]
+        : []),
+      ...(costUSD !== undefined && !hasPrices
+        ? [`limits.costUSD needs prices of every sub-agent too, and that of ${name} has none`]
+        : []),
+    ];
+  });
 }
 
 function doubledIn(names: readonly string[]): Set<string> {

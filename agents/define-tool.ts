@@ -1,6 +1,7 @@
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import type { Logger } from '@temporalio/common';
 import { z } from 'zod';
+import type { SubAgentSpec } from '../core/agent-spec.ts';
 import type { ToolPolicy, ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
 import { MAX_LOCAL_TIME, toolPolicy } from '../core/calls/tool-policy.ts';
 import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
@@ -255,6 +256,18 @@ export interface Tool<Context = unknown> {
   readonly maxResultBytes: number;
   readonly parse: (input: unknown) => Promise<ParsedInput>;
   readonly run: (input: unknown, ctx: ToolContext<Context>) => unknown;
+  /** Where it is another agent: made by `agentTool`. */
+  readonly subAgent?: SubAgent;
+}
+
+/** Another agent as a tool. */
+export interface SubAgent {
+  readonly spec: SubAgentSpec;
+  /** What `defineAgent` has returned; declared there. */
+  readonly definition: { readonly name: string };
+  readonly hasPrices: boolean;
+  /** How many levels of sub-agents it makes for the agent that has it. */
+  readonly levels: number;
 }
 
 /** By its shape: it may come from another copy of Plait. */
@@ -275,6 +288,17 @@ const MAX_INT32 = 2 ** 31 - 1;
 const hint = z.boolean().optional();
 /** Names of Temporal's own queries, which no activity may have. */
 const RESERVED = new Set(['__stack_trace', '__enhanced_stack_trace']);
+
+export const toolName = z
+  .string()
+  .regex(TOOL_NAME_PATTERN, 'must be 1 to 64 letters, digits, "_" and "-"')
+  .refine(
+    (name) => !name.startsWith('__temporal_'),
+    'must not begin with "__temporal_", which Temporal reserves',
+  )
+  .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve');
+
+export const toolDescription = someText('the model chooses tools by it');
 
 /** The options that say how calls of a tool run, whoever made the tool. */
 export const toolSettings = {
@@ -326,15 +350,8 @@ export const toolSettings = {
 };
 
 const toolOptions = z.strictObject({
-  name: z
-    .string()
-    .regex(TOOL_NAME_PATTERN, 'must be 1 to 64 letters, digits, "_" and "-"')
-    .refine(
-      (name) => !name.startsWith('__temporal_'),
-      'must not begin with "__temporal_", which Temporal reserves',
-    )
-    .refine((name) => !RESERVED.has(name), 'must be another, which Temporal does not reserve'),
-  description: someText('the model chooses tools by it'),
+  name: toolName,
+  description: toolDescription,
   inputSchema: z.custom<InputSchema>(
     (value) => typeof value === 'object' && value !== null,
     'must be a zod schema or a JSON Schema',

@@ -1,12 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
-import type { AgentSpec } from '../core/agent-spec.ts';
+import type { AgentSpec, ServedTool, ServedTools } from '../core/agent-spec.ts';
 import { invalidServedResultText } from '../core/calls/texts.ts';
 import type { ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
 import { toolPolicy } from '../core/calls/tool-policy.ts';
 import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
 import { defined, isRecord, wellFormed } from '../core/json.ts';
-import type { ServedTool, ServedTools } from '../core/served-tools.ts';
 import { isSelected, knownAnnotations, servedName } from '../core/served-tools.ts';
 import type { AgentDefinition } from './define-agent.ts';
 import type { Tool, ToolContext } from './define-tool.ts';

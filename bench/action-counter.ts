@@ -46,6 +46,6 @@ export function actionsBetween(before: Actions, after: Actions): Actions {
   return new Map(counts.filter(([, count]) => count > 0));
 }
 
-export function totalOf(actions: Actions): number {
-  return [...actions.values()].reduce((sum, count) => sum + count, 0);
+export function totalOf(actions: Readonly<Record<string, number>>): number {
+  return Object.values(actions).reduce((sum, count) => sum + count, 0);
 }

@@ -3,6 +3,7 @@ import type { Message, MessageParam, ToolUseBlock } from '@anthropic-ai/sdk/reso
 import type { Agent } from 'plait';
 import { defineAgent, defineTool } from 'plait';
 import { z } from 'zod';
+import { defined } from '../core/json.ts';
 import { lookUp, TOOL_NAMES } from './work.ts';
 
 const inputSchema = z.object({ ms: z.number(), bytes: z.number(), key: z.string() });
@@ -13,6 +14,12 @@ export const agent = agentWith('bench', { readOnlyHint: true });
 /** The same, but its tools do not say that they are safe to repeat. */
 export const agentWithoutHints = agentWith('bench-without-hints', {});
 
+/** The same, but its calls start when the whole reply has come. */
+export const agentWithoutEarlyStarts = agentWith('bench-without-early-starts', {
+  readOnlyHint: true,
+  startCallsEarly: false,
+});
+
 /** The same, but its calls run within the workflow task. */
 export const agentWithLocalTools = agentWith(
   'bench-local',
@@ -20,13 +27,19 @@ export const agentWithLocalTools = agentWith(
   { execution: 'local' },
 );
 
+interface AgentOptions {
+  readonly readOnlyHint?: boolean;
+  readonly startCallsEarly?: boolean;
+}
+
 function agentWith(
   name: string,
-  annotations: { readOnlyHint?: boolean },
+  { startCallsEarly, ...annotations }: AgentOptions,
   extras: { execution?: 'local' } = {},
 ): Agent {
   return defineAgent({
     name,
+    ...defined({ startCallsEarly }),
     model: 'claude-opus-5-5',
     system: 'You answer questions about customers, in a few plain sentences.',
     tools: TOOL_NAMES.map((tool) =>

@@ -9,6 +9,10 @@ export interface Contender {
   runTurn(text: string, id: string): Promise<MessageParam[]>;
   /** For the histories of its turns, if it has any. */
   readonly temporal?: Client;
+  /** Whether it takes part. @default in every scenario */
+  takesPart?(scenario: Scenario): boolean;
+  /** Whether a turn that fails is a result, and no reason to stop. @default only if the server ends it */
+  readonly mayFail?: boolean;
   /** Whether one measurement is enough, without a warm-up. @default always false */
   isSteady?(scenario: Scenario): boolean;
   close(): Promise<void>;

@@ -4,6 +4,7 @@ import { agent, agentWithLocalTools, agentWithoutHints } from './agent.ts';
 import type { ActionCounter } from './action-counter.ts';
 import { actionsBetween, totalOf } from './action-counter.ts';
 import type { Model } from './model.ts';
+import type { CountedWork } from './results.ts';
 import { LONG_REPLY, MINUTE } from './scenarios.ts';
 import { count } from './text.ts';
 import { Workers } from './workers.ts';
@@ -58,14 +59,6 @@ const WORKS: readonly Work[] = [
   },
 ];
 
-/** What one piece of work has cost. */
-export interface CountedWork {
-  readonly title: string;
-  readonly total: number;
-  /** By the kind of Action. */
-  readonly actions: Readonly<Record<string, number>>;
-}
-
 /** Counts the Actions of each work, once: they do not depend on how busy the machine is. */
 export async function measureActions(
   { model, address, counter }: { model: Model; address: string; counter: ActionCounter },
@@ -79,8 +72,8 @@ export async function measureActions(
     for (const { title, run } of WORKS) {
       const before = await counter.read();
       await run(workers.agents);
-      const actions = actionsBetween(before, await counter.read());
-      const result = { title, total: totalOf(actions), actions: Object.fromEntries(actions) };
+      const actions = Object.fromEntries(actionsBetween(before, await counter.read()));
+      const result = { title, total: totalOf(actions), actions };
       results.push(result);
       show(linesOf(result));
     }

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { turnRuns } from '../client/follow/history.ts';
 import { sizesByRound } from './history.ts';
 import type { Model } from './model.ts';
+import { linearHeader, linearLine, linearTitle } from './report.ts';
+import type { LinearResult } from './results.ts';
 import { LONG_SCENARIOS } from './scenarios.ts';
 import type { Scenario } from './scenarios.ts';
-import { kilobytes, row, whole } from './text.ts';
 import { rightAnswer } from './work.ts';
 import { Workers } from './workers.ts';
 
@@ -21,18 +22,6 @@ const SETUPS: readonly Setup[] = [
   { title: 'three workers', workers: 3 },
 ];
 
-/** The history of a turn, over all its runs, before its result. */
-export interface LinearResult {
-  readonly setup: string;
-  readonly rounds: number;
-  readonly ms: number;
-  readonly runs: number;
-  readonly events: number;
-  readonly bytes: number;
-  /** The model's answer, if it is wrong. It never should be. */
-  readonly wrongAnswer?: string;
-}
-
 /** Measures long turns, whose history must grow by the same amount with each round. */
 export async function measureLinear(
   table: 'linear' | 'thousand',
@@ -41,19 +30,16 @@ export async function measureLinear(
   show: (lines: readonly string[]) => void,
 ): Promise<LinearResult[]> {
   const results: LinearResult[] = [];
-  show([
-    '',
-    row('History of one turn', ['time', 'history a round', 'runs', '', 'events', 'history']),
-  ]);
+  show(['', linearHeader()]);
   const scenarios = LONG_SCENARIOS.filter(
     ({ rounds }) => (rounds === 1_000) === (table === 'thousand'),
   );
   for (const setup of table === 'thousand' ? SETUPS.slice(0, 1) : SETUPS) {
-    show(['', `${setup.title} (once)`]);
+    show(['', linearTitle(setup.title)]);
     for (const scenario of scenarios) {
       const result = await measureTurn(setup, scenario, model, address);
       results.push(result);
-      show([lineOf(scenario, result)]);
+      show([linearLine(result)]);
     }
   }
   return results;
@@ -86,6 +72,7 @@ async function measureTurn(
     return {
       setup: setup.title,
       rounds: scenario.rounds,
+      resultBytes: scenario.bytes,
       ms,
       runs: runs.length,
       events: sum(described.map(({ historyLength }) => historyLength)),
@@ -109,21 +96,6 @@ async function replace(
     await workers.replace();
     next += every;
   }
-}
-
-function lineOf(
-  { rounds, bytes: ofResult }: Scenario,
-  { ms, bytes, runs, events }: LinearResult,
-): string {
-  const size = ofResult === 8_192 ? '' : ', small';
-  return row(`  ${whole(rounds)} rounds${size}`, [
-    `${whole(ms)} ms`,
-    kilobytes(bytes / rounds),
-    `${runs}`,
-    '',
-    `${events}`,
-    kilobytes(bytes),
-  ]);
 }
 
 function sum(values: readonly number[]): number {

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionHandle } from 'plait/client';
 import type { Model } from './model.ts';
+import { sessionHeader, sessionLine } from './report.ts';
+import type { SessionMoment } from './results.ts';
 import { summarize } from './statistics.ts';
-import { kilobytes, row, whole } from './text.ts';
+import { whole } from './text.ts';
 import { Workers } from './workers.ts';
 
 const TURNS = 1_000;
@@ -12,17 +14,6 @@ const PAGE = 20;
 const OPENINGS = 20;
 /** Longer than an idle session waits before it continues as new, with an empty history. */
 const IDLE_MS = 12_000;
-
-/** A session at one moment. */
-export interface SessionMoment {
-  readonly when: string;
-  /** Median time to describe the session and read its newest messages. */
-  readonly openMs: number;
-  /** Of the current run. */
-  readonly events: number;
-  readonly bytes: number;
-  readonly messages: number;
-}
 
 /** Measures a session of a thousand turns, which must be as small and as quick to open as a new one. */
 export async function measureSession(
@@ -36,12 +27,11 @@ export async function measureSession(
   const add = async (when: string) => {
     const moment = await look(session, when);
     moments.push(moment);
-    show([lineOf(moment, moments[0] ?? moment)]);
+    show([sessionLine(moment, moments[0] ?? moment)]);
   };
   const session = workers.agents.openSession('bench', `session-${Date.now()}`);
   try {
-    const title = `A session of ${whole(TURNS)} small turns`;
-    show(['', row(title, []), row('', ['to open', 'messages', 'ratio', '', 'events', 'history'])]);
+    show(['', ...sessionHeader(TURNS)]);
     for (let turn = 1; turn <= TURNS; turn += 1) {
       const { text } = await (await session.send(`turn ${turn}`)).result();
       if (text !== `This was turn ${turn}.`)
@@ -69,15 +59,4 @@ async function look(session: SessionHandle, when: string): Promise<SessionMoment
   const { messages } = await session.describe();
   const openMs = summarize(times).median;
   return { when, openMs, events: historyLength, bytes: historySize, messages };
-}
-
-function lineOf({ when, openMs, events, bytes, messages }: SessionMoment, first: SessionMoment) {
-  return row(when, [
-    `${openMs.toFixed(1)} ms`,
-    whole(messages),
-    (openMs / first.openMs).toFixed(2),
-    '',
-    `${events}`,
-    kilobytes(bytes),
-  ]);
 }

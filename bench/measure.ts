@@ -1,37 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defined } from '../core/json.ts';
 import type { ActionCounter } from './action-counter.ts';
-import { actionsBetween, totalOf } from './action-counter.ts';
+import { actionsBetween } from './action-counter.ts';
 import type { Contender } from './contender.ts';
-import type { History } from './history.ts';
 import { sizesByRound } from './history.ts';
 import type { Model } from './model.ts';
+import type { Measurement } from './results.ts';
 import type { Run } from './run-once.ts';
 import { runOnce } from './run-once.ts';
 import type { Scenario } from './scenarios.ts';
-import type { Summary } from './statistics.ts';
 import { summarize } from './statistics.ts';
-
-/** The result of one contender for one scenario. */
-export interface Measurement {
-  readonly contender: string;
-  /** Milliseconds of a run, over the runs that ended, if any did. */
-  readonly time?: Summary;
-  /** Of the first turn of the last run. */
-  readonly history?: History;
-  /** Of one turn, on average, if the contender has a server. */
-  readonly actions?: number;
-  /** The size of that history at each model request, for scenarios of several rounds. */
-  readonly sizes?: readonly number[];
-  readonly terminated?: NonNullable<Run['terminated']>;
-  readonly wrongAnswer?: string;
-}
-
-/** All contenders of a scenario. */
-export interface ScenarioResult {
-  readonly scenario: Scenario;
-  readonly measurements: readonly Measurement[];
-}
 
 export interface Setting {
   readonly contenders: readonly Contender[];
@@ -49,10 +27,11 @@ const BREATHER_MS = 200;
  * Every other time the order is reversed, so that no contender always follows the same one.
  */
 export async function measure(scenario: Scenario, setting: Setting): Promise<Measurement[]> {
-  const runs = new Map(setting.contenders.map((contender) => [contender, [] as Run[]]));
+  const contenders = setting.contenders.filter((each) => each.takesPart?.(scenario) ?? true);
+  const runs = new Map(contenders.map((contender) => [contender, [] as Run[]]));
   const repetitions = setting.repetitions ?? scenario.repetitions;
   for (let i = scenario.warmUp ? 0 : 1; i <= repetitions; i += 1) {
-    const { contenders, model } = setting;
+    const { model } = setting;
     for (const contender of i % 2 === 0 ? contenders.toReversed() : contenders) {
       if (contender.isSteady?.(scenario) === true && i !== 1) continue;
       const label = `${scenario.name}-${i}-${contender.name}`;
@@ -74,29 +53,32 @@ async function countActions(
   contender: Contender,
   scenario: Scenario,
   { model, counter }: Setting,
-): Promise<number | undefined> {
+): Promise<Record<string, number> | undefined> {
   if (contender.temporal === undefined) return undefined;
   const label = `${scenario.name}-counted-${contender.name}`;
   const before = await counter.read();
   await runOnce(contender, scenario, { model, label });
-  return totalOf(actionsBetween(before, await counter.read())) / scenario.turns;
+  const counted = actionsBetween(before, await counter.read());
+  return Object.fromEntries([...counted].map(([kind, count]) => [kind, count / scenario.turns]));
 }
 
 async function measurementOf(
   { name, temporal }: Contender,
   scenario: Scenario,
   runs: readonly Run[],
-  actions: number | undefined,
+  actions: Record<string, number> | undefined,
 ): Promise<Measurement> {
   const ended = runs.filter(({ terminated }) => terminated === undefined);
   const last = runs.at(-1);
   const terminated = runs.find((run) => run.terminated !== undefined)?.terminated;
   const wrong = runs.find(({ wrongAnswer }) => wrongAnswer !== undefined)?.wrongAnswer;
   const hasRounds = scenario.rounds > 1 && temporal !== undefined && last !== undefined;
+  const times = ended.map(({ ms }) => ms);
   return {
     contender: name,
+    times,
     ...defined({
-      time: ended.length === 0 ? undefined : summarize(ended.map(({ ms }) => ms)),
+      time: ended.length === 0 ? undefined : summarize(times),
       history: last?.history,
       actions,
       sizes: hasRounds ? await sizesByRound(temporal, last.firstTurn) : undefined,

@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type { MessagesServer } from '../testing/messages-server.ts';
 import { startMessagesServer } from '../testing/messages-server.ts';
-import type { MessageReply } from '../testing/messages/reply.ts';
+import type { MessageReply, Pace } from '../testing/messages/reply.ts';
 import type { ScriptRequest } from '../testing/messages/request.ts';
 import { callTools, paced, reply, say } from '../testing/replies.ts';
 import type { Script } from '../testing/script.ts';
@@ -44,10 +44,24 @@ const script: Script = (request) => {
   if (userText === LONG_REPLY) return longReply();
   const scenario = [...SCENARIOS, ...LONG_SCENARIOS, MINUTE].find(({ name }) => name === userText);
   if (scenario === undefined) return undefined;
-  if (request.round < scenario.rounds) return callTools(callsOf(scenario, request.round));
-  // The answer depends on the results it was sent, so a lost or swapped result makes it wrong.
-  return say(answerTo(resultTexts(request)));
+  const message =
+    request.round < scenario.rounds
+      ? callTools(callsOf(scenario, request.round))
+      : // The answer depends on the results it was sent, so a lost or swapped result makes it wrong.
+        say(answerTo(resultTexts(request)));
+  return scenario.paced === true ? paced(paceOf(message, request), message) : message;
 };
+
+/** A call of these scenarios is six events, and comes in half a second: 30 tokens at 60 a second. */
+const EVENT_MS = 500 / 6;
+const EVENTS = { toolUse: 6, text: 7, message: 4 };
+
+/** A reply that is not streamed takes as long, and then comes in one piece. */
+function paceOf({ content }: MessageReply, { body }: ScriptRequest): Pace {
+  if (body.stream === true) return { betweenEventsMs: EVENT_MS };
+  const events = content.map(({ type }) => (type === 'tool_use' ? EVENTS.toolUse : EVENTS.text));
+  return { firstByteMs: EVENT_MS * events.reduce((sum, count) => sum + count, EVENTS.message) };
+}
 
 /** Some seven pieces a second for half a minute. A text comes in at most 24 pieces, so there are several. */
 function longReply(): MessageReply {

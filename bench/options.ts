@@ -10,6 +10,14 @@ export interface Options {
   readonly repetitions?: number;
   readonly json: boolean;
   readonly defaultServerSettings: boolean;
+  /** Whether the contenders of bench/peers take part. */
+  readonly peers: boolean;
+  /** Whether to compare with the kept results. Only what that needs is measured. */
+  readonly check: boolean;
+  /** Whether to keep the results, and write docs/benchmarks.md from them. */
+  readonly write: boolean;
+  /** A file with the results of an earlier run, to measure nothing. */
+  readonly from?: string;
 }
 
 export type Table = (typeof TABLES)[number];
@@ -25,27 +33,43 @@ export function readOptions(args: string[]): Options {
       repetitions: { type: 'string' },
       json: { type: 'boolean', default: false },
       'default-server-settings': { type: 'boolean', default: false },
+      peers: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+      from: { type: 'string' },
     },
   });
+  if (values.write && (values.only.length > 0 || values.check)) {
+    throw new Error('--write needs a whole run: leave out --only and --check');
+  }
   return {
-    ...chosen(values.only),
+    ...chosen(values.only, values.check),
     ...(values.repetitions !== undefined && { repetitions: count(values.repetitions) }),
+    ...(values.from !== undefined && { from: values.from }),
     json: values.json,
     defaultServerSettings: values['default-server-settings'],
+    peers: values.peers,
+    check: values.check,
+    write: values.write,
   };
 }
 
-function chosen(only: readonly string[]): Pick<Options, 'scenarios' | 'tables'> {
+/** What a check leaves out: it takes minutes, and says what shorter ones say. */
+const UNCHECKED: ReadonlySet<string> = new Set(['rounds-100', 'linear', 'session']);
+/** Only on request: it takes minutes, most of them for the scripted model. */
+const RARE = 'thousand';
+
+function chosen(only: readonly string[], check: boolean): Pick<Options, 'scenarios' | 'tables'> {
   const names = [...SCENARIOS.map(({ name }) => name), ...TABLES];
   const unknown = only.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
     throw new Error(`--only must be one of ${names.join(', ')}; got ${unknown.join(', ')}`);
   }
-  const isChosen = (name: string) => only.length === 0 || only.includes(name);
+  const isChosen = (name: string) =>
+    only.length === 0 ? name !== RARE && !(check && UNCHECKED.has(name)) : only.includes(name);
   return {
     scenarios: SCENARIOS.filter(({ name }) => isChosen(name)),
-    // `thousand` only on request: it takes minutes, most of them for the scripted model.
-    tables: TABLES.filter((name) => isChosen(name) && (only.length > 0 || name !== 'thousand')),
+    tables: TABLES.filter(isChosen),
   };
 }
 

@@ -1,5 +1,6 @@
-import type { Measurement, ScenarioResult } from './measure.ts';
+import { totalOf } from './action-counter.ts';
 import { roundLines } from './rounds.ts';
+import type { LinearResult, Measurement, ScenarioResult, SessionMoment } from './results.ts';
 import type { Scenario } from './scenarios.ts';
 import { count, kilobytes, perSecond, row, whole } from './text.ts';
 
@@ -26,7 +27,7 @@ function measurementLine(
   const size =
     history === undefined
       ? []
-      : [`${history.events}`, kilobytes(history.bytes), count(actions ?? 0)];
+      : [`${history.events}`, kilobytes(history.bytes), count(totalOf(actions ?? {}))];
   if (time === undefined) {
     const end = terminated === undefined ? '' : `ended in round ${terminated.modelCalls}`;
     return row(`  ${contender}`, ['', end, '', '', ...size]);
@@ -81,6 +82,68 @@ const NOISE = 0.02;
 function stateOf(ratio: number): string {
   if (Math.abs(ratio - 1) < NOISE) return 'even';
   return ratio > 1 ? 'ahead' : 'BEHIND';
+}
+
+export function linearHeader(): string {
+  return row('History of one turn', ['time', 'history a round', 'runs', '', 'events', 'history']);
+}
+
+export function linearTitle(setup: string): string {
+  return `${setup} (once)`;
+}
+
+export function linearLine(result: LinearResult): string {
+  const { rounds, resultBytes, ms, bytes, runs, events } = result;
+  const size = resultBytes === 8_192 ? '' : ', small';
+  return row(`  ${whole(rounds)} rounds${size}`, [
+    `${whole(ms)} ms`,
+    kilobytes(bytes / rounds),
+    `${runs}`,
+    '',
+    `${events}`,
+    kilobytes(bytes),
+  ]);
+}
+
+/** The whole table, with a block for each setup. */
+export function linearLines(results: readonly LinearResult[]): string[] {
+  const setups = [...new Set(results.map(({ setup }) => setup))];
+  return [
+    linearHeader(),
+    ...setups.flatMap((setup) => [
+      '',
+      linearTitle(setup),
+      ...results.filter((result) => result.setup === setup).map(linearLine),
+    ]),
+  ];
+}
+
+export function sessionHeader(turns: number): string[] {
+  return [
+    `A session of ${whole(turns)} small turns`,
+    row('', ['to open', 'messages', 'ratio', '', 'events', 'history']),
+  ];
+}
+
+export function sessionLine(moment: SessionMoment, first: SessionMoment): string {
+  const { when, openMs, events, bytes, messages } = moment;
+  return row(when, [
+    `${openMs.toFixed(1)} ms`,
+    whole(messages),
+    (openMs / first.openMs).toFixed(2),
+    '',
+    `${events}`,
+    kilobytes(bytes),
+  ]);
+}
+
+/** The whole table. A turn has two messages. */
+export function sessionLines(moments: readonly SessionMoment[]): string[] {
+  const turns = (moments.at(-1)?.messages ?? 0) / 2;
+  return [
+    ...sessionHeader(turns),
+    ...moments.map((moment) => sessionLine(moment, moments[0] ?? moment)),
+  ];
 }
 
 /** Why the benchmark fails. Times are never a reason. */

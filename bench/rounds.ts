@@ -1,4 +1,4 @@
-import type { Measurement } from './measure.ts';
+import type { Measurement } from './results.ts';
 import { kilobytes } from './text.ts';
 
 /** How many rounds are averaged at the beginning and at the end of a turn. */

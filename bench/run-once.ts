@@ -16,7 +16,7 @@ export interface Run {
   readonly firstTurn: string;
   /** Of the first turn, if the contender has histories. */
   readonly history?: History;
-  /** The server terminated a turn: why, and after how many model requests. */
+  /** The server terminated a turn, or it failed: why, and after how many model requests. */
   readonly terminated?: { readonly reason: string; readonly modelCalls: number };
   /** The model's answer, if it is wrong. It never should be. */
   readonly wrongAnswer?: string;
@@ -32,7 +32,7 @@ export async function runOnce(
   const firstTurn = ids[0] ?? label;
   await model.restart();
   const start = performance.now();
-  const outcome = await outcomeOf(() =>
+  const outcome = await outcomeOf(contender, () =>
     Promise.all(ids.map((id) => contender.runTurn(scenario.name, id))),
   );
   const ms = performance.now() - start;
@@ -50,14 +50,18 @@ type Outcome =
   | { readonly type: 'ended'; readonly conversations: MessageParam[][] }
   | { readonly type: 'terminated'; readonly reason: string };
 
-/** Throws when anything else than a termination by the server goes wrong. */
-async function outcomeOf(work: () => Promise<MessageParam[][]>): Promise<Outcome> {
+/** Throws when anything else than a termination by the server goes wrong, unless the contender may fail. */
+async function outcomeOf(
+  { mayFail = false }: Contender,
+  work: () => Promise<MessageParam[][]>,
+): Promise<Outcome> {
   try {
     return { type: 'ended', conversations: await work() };
   } catch (error) {
     if (error instanceof WorkflowFailedError && error.cause instanceof TerminatedFailure) {
       return { type: 'terminated', reason: error.cause.message };
     }
+    if (mayFail) return { type: 'terminated', reason: String(error) };
     throw error;
   }
 }

@@ -1,25 +1,24 @@
 // The benchmark: `npm run bench`. It needs neither a key nor a server. docs/benchmarks.md explains it.
+import { cpus } from 'node:os';
+import { Connection } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
 import { freePorts } from '../testing/free-ports.ts';
 import { startTemporalServer } from '../testing/temporal-server.ts';
 import { ActionCounter } from './action-counter.ts';
-import type { Contender } from './contender.ts';
-import { inProcess } from './contenders/in-process.ts';
-import { oneAfterAnother } from './contenders/one-after-another.ts';
-import { plait } from './contenders/plait.ts';
-import { straightforward } from './contenders/straightforward.ts';
-import type { CountedWork } from './counted-work.ts';
+import { compareResults, comparisonLines } from './check.ts';
+import { withContenders } from './contenders.ts';
 import { measureActions } from './counted-work.ts';
-import type { LinearResult } from './linear.ts';
 import { measureLinear } from './linear.ts';
-import type { SessionMoment } from './long-session.ts';
 import { measureSession } from './long-session.ts';
 import { measure } from './measure.ts';
 import { Model } from './model.ts';
 import type { Options } from './options.ts';
 import { readOptions } from './options.ts';
-import type { ScenarioResult } from './measure.ts';
+import { writePage } from './page.ts';
+import { installPeers } from './peers.ts';
 import { closingLines, findProblems, headerLine, scenarioLines } from './report.ts';
+import type { LinearResult, Results, ScenarioResult } from './results.ts';
+import { KEPT, readResults, textOf, writeResults } from './results.ts';
 
 /** Temporal's own values of the settings that Plait's development server changes. */
 const SERVER_DEFAULTS = {
@@ -29,24 +28,23 @@ const SERVER_DEFAULTS = {
   'history.workflowIdReuseMinimalInterval': '1s',
 };
 
-interface Results {
-  readonly scenarios: readonly ScenarioResult[];
-  readonly linear: readonly LinearResult[];
-  readonly session: readonly SessionMoment[];
-  readonly actions: readonly CountedWork[];
-}
-
 async function bench(options: Options): Promise<Results> {
-  const results: ScenarioResult[] = [];
   const show = options.json ? () => undefined : print;
+  const peers = options.peers ? await installPeers() : undefined;
   const dynamicConfig = options.defaultServerSettings ? SERVER_DEFAULTS : {};
   const [metricsPort = 0] = await freePorts(1);
   await using server = await startTemporalServer({ dynamicConfig, metricsPort });
   const counter = new ActionCounter(metricsPort);
   const model = new Model();
   const { address } = server;
+  const machine = {
+    cores: cpus().length,
+    node: process.versions.node,
+    server: await serverVersion(address),
+    peers: peers?.versions ?? {},
+  };
   try {
-    if (options.scenarios.length > 0) await compare();
+    const scenarios = options.scenarios.length > 0 ? await compare() : [];
     const { tables } = options;
     const linear: LinearResult[] = [];
     for (const table of ['linear', 'thousand'] as const) {
@@ -57,32 +55,34 @@ async function bench(options: Options): Promise<Results> {
     const actions = tables.includes('actions')
       ? await measureActions({ model, address, counter }, show)
       : [];
-    return { scenarios: results, linear, session, actions };
+    return { machine, scenarios, linear, session, actions };
   } finally {
     await model.close();
   }
 
-  async function compare(): Promise<void> {
-    const contenders: Contender[] = [inProcess(model), oneAfterAnother(model)];
-    try {
-      contenders.push(await straightforward(model, address));
-      contenders.push(await plait(model, address));
+  async function compare(): Promise<ScenarioResult[]> {
+    return await withContenders({ model, address, peers }, options, async (contenders) => {
+      const results: ScenarioResult[] = [];
       show([headerLine()]);
       for (const scenario of options.scenarios) {
         const { repetitions = scenario.repetitions } = options;
-        const measurements = await measure(scenario, {
-          contenders,
-          model,
-          counter,
-          repetitions,
-        });
-        results.push({ scenario, measurements });
-        show(scenarioLines({ scenario, measurements }));
+        const setting = { contenders, model, counter, repetitions };
+        const result = { scenario, measurements: await measure(scenario, setting) };
+        results.push(result);
+        show(scenarioLines(result));
       }
       show(closingLines(results));
-    } finally {
-      for (const contender of contenders) await contender.close();
-    }
+      return results;
+    });
+  }
+}
+
+async function serverVersion(address: string): Promise<string> {
+  const connection = await Connection.connect({ address });
+  try {
+    return (await connection.workflowService.getSystemInfo({})).serverVersion;
+  } finally {
+    await connection.close();
   }
 }
 
@@ -98,13 +98,27 @@ Runtime.install({
   },
 });
 const options = readOptions(process.argv.slice(2));
-const results = await bench(options);
-if (options.json) process.stdout.write(`${JSON.stringify(results, undefined, 2)}\n`);
+// Read first, so that a run does not end with an error.
+const kept = options.check ? readResults(KEPT) : undefined;
+const results = options.from === undefined ? await bench(options) : readResults(options.from);
+if (options.json) process.stdout.write(`${textOf(results)}\n`);
 const problems = [
   ...findProblems(results.scenarios),
   ...results.linear.flatMap(({ rounds, setup, wrongAnswer }) =>
     wrongAnswer === undefined ? [] : [`${rounds} rounds, ${setup}: wrong answer: ${wrongAnswer}`],
   ),
 ];
+if (kept !== undefined) {
+  const comparisons = compareResults(kept, results);
+  print(comparisonLines(comparisons));
+  const losses = comparisons.filter(({ verdict }) => verdict === 'loss');
+  if (losses.length > 0)
+    problems.push(`${losses.length} of ${comparisons.length} figures are lost`);
+}
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;
+// A run with a wrong answer is not worth keeping.
+if (options.write && problems.length === 0) {
+  writeResults(KEPT, results);
+  writePage(results);
+}

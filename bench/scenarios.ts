@@ -5,7 +5,7 @@ export interface Scenario {
   readonly title: string;
   /** Replies of the model that call tools. One more reply is the answer. */
   readonly rounds: number;
-  /** How long each call of a round takes, in milliseconds. */
+  /** How long each call of the first round takes, in milliseconds. Later rounds begin further on in it. */
   readonly waits: readonly number[];
   /** Size of each result. */
   readonly bytes: number;
@@ -15,6 +15,8 @@ export interface Scenario {
   readonly repetitions: number;
   /** Whether to run it once more before, which does not count. */
   readonly warmUp: boolean;
+  /** Whether replies come at the speed of a model, and not at once. @default false */
+  readonly paced?: boolean;
 }
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -60,7 +62,25 @@ export const SCENARIOS: readonly Scenario[] = [
     repetitions: 3,
     warmUp: true,
   },
+  // Each round begins at another place of `waits`, so that the longest call comes early and late in its reply.
+  pacedScenario(3, [300, 1_500, 500]),
+  pacedScenario(2, [350, 200, 700, 1_500, 250, 450, 300, 220, 950, 280]),
 ];
+
+function pacedScenario(rounds: number, waits: readonly number[]): Scenario {
+  return {
+    name: `streamed-${waits.length}`,
+    title: `Replies at 60 tokens a second: ${rounds} rounds of ${waits.length} calls of 0.2 to 1.5 s`,
+    rounds,
+    waits,
+    bytes: 200,
+    turns: 1,
+    // They mostly wait, and so vary little.
+    repetitions: 5,
+    warmUp: true,
+    paced: true,
+  };
+}
 
 /** For Plait alone: turns whose history has to grow evenly. */
 export const LONG_SCENARIOS: readonly Scenario[] = [10, 100, 300, 1_000].map((rounds) => ({

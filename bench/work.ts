@@ -29,10 +29,11 @@ function resultOf({ bytes, key }: Omit<LookupInput, 'ms'>): string {
 
 /** The calls of one round, in the order in which the model asks for them. */
 export function callsOf(
-  { waits, bytes }: Scenario,
+  { waits, bytes, rounds }: Scenario,
   round: number,
 ): readonly (readonly [name: string, input: LookupInput])[] {
-  return waits.map((ms, i) => [
+  const from = Math.floor((round * waits.length) / rounds);
+  return [...waits.slice(from), ...waits.slice(0, from)].map((ms, i) => [
     TOOL_NAMES[i % TOOL_NAMES.length] ?? TOOL_NAMES[0],
     { ms, bytes, key: `${round}.${i}` },
   ]);

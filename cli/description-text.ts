@@ -6,6 +6,7 @@ import type { Usage } from '../core/turn/usage.ts';
 import type { Style } from './style.ts';
 import { durationText, oneLine, spanText } from './text.ts';
 import { usageText } from './usage-text.ts';
+import { waitingText } from './waiting-table.ts';
 import { field } from './worker-report.ts';
 
 /** What `plait describe` knows of a turn. JSON. */
@@ -54,15 +55,29 @@ function openLines({ turnId, status, rounds, approvals }: DescribedTurn, now: nu
     return [`waits for the model in round ${round}: ${stateOf(model, now)}`];
   return open.flatMap((call) => {
     const name = `${oneLine(call.name)}(${oneLine(call.summary)})`;
-    const request = approvals.find(({ callId }) => callId === call.id);
+    const requests = approvals.filter((request) => isOf(request, call));
+    const { subAgent } = call;
     return [
       `${name}: ${stateOf(call, now)}`,
-      ...(request === undefined ? [] : decisionLines(oneLine(turnId), request, now)),
+      ...(subAgent === undefined ? [] : [`  runs turn ${oneLine(subAgent.turnId)}`]),
+      ...requests.flatMap((request) => decisionLines(oneLine(turnId), request, now)),
     ];
   });
 }
 
-function stateOf(step: Omit<CallSnapshot, 'id' | 'name' | 'summary'>, now: number): string {
+/** Whether the call waits for a person, or the sub-agent that it runs, at any level. */
+function isOf(
+  { callId, subAgent: asking }: ApprovalRequest,
+  { id, subAgent }: CallSnapshot,
+): boolean {
+  if (asking === undefined || subAgent === undefined) return asking === undefined && callId === id;
+  return asking.turnId === subAgent.turnId || asking.turnId.startsWith(`${subAgent.turnId}.`);
+}
+
+function stateOf(
+  step: Omit<CallSnapshot, 'id' | 'name' | 'summary' | 'subAgent'>,
+  now: number,
+): string {
   const { state, attempt, start, message } = step;
   const since = start === undefined ? '' : ` for ${spanText(now - start)}`;
   const times = attempt > 1 ? `, attempt ${attempt}` : '';
@@ -71,9 +86,11 @@ function stateOf(step: Omit<CallSnapshot, 'id' | 'name' | 'summary'>, now: numbe
 
 function decisionLines(turnId: string, request: ApprovalRequest, now: number): string[] {
   const { callId, requestedAt, expiresAt } = request;
+  const asker = request.subAgent === undefined ? [] : [`  ${waitingText(request)} waits`];
   const waits = spanText(now - Date.parse(requestedAt));
   const left = spanText(Date.parse(expiresAt) - now);
   return [
+    ...asker,
     `  since ${waits}; denied in ${left} unless somebody decides:`,
     `  plait approve ${turnId} ${oneLine(callId)}`,
     `  plait deny ${turnId} ${oneLine(callId)} --reason "…"`,

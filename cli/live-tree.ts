@@ -62,10 +62,7 @@ const BAR_COLUMNS = 12;
  * time axis, and below it why the step did not succeed. Pure.
  */
 export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
-  return drawRows(
-    turn.rounds.flatMap((round) => rowsOf(round, options.now)),
-    options,
-  );
+  return drawRows(rowsOfTurn(turn, options.now), options);
 }
 
 /** The same for rows whose bars have several parts. */
@@ -113,24 +110,37 @@ function layoutOf(rows: readonly TreeRow[], columns: number): Layout {
   return { name, detail, bar: bar >= BAR_COLUMNS ? bar : 0, time };
 }
 
-function rowsOf({ round, model, calls }: RoundSnapshot, now: number): TreeRow[] {
+/** `indent` stands before every row: the turns of sub-agents are below the calls that run them. */
+function rowsOfTurn({ rounds }: TurnSnapshot, now: number, indent = ''): TreeRow[] {
+  return rounds.flatMap((round) => rowsOf(round, now, indent));
+}
+
+function rowsOf({ round, model, calls }: RoundSnapshot, now: number, indent: string): TreeRow[] {
   const top: TreeRow = {
-    guide: '',
+    guide: indent,
     name: 'model',
     detail: `round ${round}`,
     ...lineOf(model, now),
     model: true,
-    below: calls.length === 0 ? '  ' : '│ ',
+    below: indent + (calls.length === 0 ? '  ' : '│ '),
   };
-  return [top, ...calls.map((call, i) => rowOf(call, i === calls.length - 1, now))];
+  const last = calls.length - 1;
+  return [top, ...calls.flatMap((call, i) => rowsOfCall(call, i === last, now, indent))];
 }
 
-function rowOf(call: CallSnapshot, last: boolean, now: number): TreeRow {
-  const { name, summary, startedEarly } = call;
+function rowsOfCall(call: CallSnapshot, last: boolean, now: number, indent: string): TreeRow[] {
+  const { name, summary, startedEarly, subAgent } = call;
   const detail = oneLine(startedEarly === true ? `early · ${summary}` : summary);
-  const guide = last ? '└ ' : '├ ';
-  const below = last ? '    ' : '│   ';
-  return { guide, name: oneLine(name), detail, ...lineOf(call, now), model: false, below };
+  const below = indent + (last ? '    ' : '│   ');
+  const row: TreeRow = {
+    guide: indent + (last ? '└ ' : '├ '),
+    name: oneLine(name),
+    detail,
+    ...lineOf(call, now),
+    model: false,
+    below,
+  };
+  return [row, ...(subAgent?.turn === undefined ? [] : rowsOfTurn(subAgent.turn, now, below))];
 }
 
 function lineOf(

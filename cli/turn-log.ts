@@ -16,28 +16,38 @@ export interface TurnChanges {
  */
 export function turnChanges(turn: TurnSnapshot, logged: Logged): TurnChanges {
   const next = new Map(logged);
+  return { lines: linesOf(turn, '', next), logged: next };
+}
+
+/** `within` names the calls of sub-agents around the turn. */
+function linesOf(turn: TurnSnapshot, within: string, next: Map<string, string>): string[] {
   const lines: string[] = [];
   for (const { round, model, calls } of turn.rounds) {
     const steps = [
-      { key: `${round}`, name: 'model', step: model },
+      { key: `${round}`, name: 'model', step: model, inner: undefined },
       ...calls.map((call) => {
         const summary = oneLine(call.summary);
         return {
           key: `${round}/${call.id}`,
           name: `${oneLine(call.name)}(${summary})`,
           step: call,
+          inner: call.subAgent?.turn,
         };
       }),
     ];
-    for (const { key, name, step } of steps) {
+    for (const { key: own, name, step, inner } of steps) {
+      const key = `${within}${own}`;
+      // What a sub-agent did comes before how its call ended.
+      if (inner !== undefined)
+        lines.push(...linesOf(inner, `${within}round ${round}  ${name}  > `, next));
       const text = stateText(step);
       // A scheduled step soon runs. A line for both would double every log.
       if (step.state === 'scheduled' || next.get(key) === text) continue;
       next.set(key, text);
-      lines.push(`round ${round}  ${name}  ${text}${detailsOf(step)}`);
+      lines.push(`${within}round ${round}  ${name}  ${text}${detailsOf(step)}`);
     }
   }
-  return { lines, logged: next };
+  return lines;
 }
 
 function stateText({ state, attempt }: ActivitySnapshot): string {

@@ -1,5 +1,6 @@
 import { summarize } from '../activities/tools/prepare-calls.ts';
 import type { WaitingCall } from '../client/waiting-calls.ts';
+import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { Style } from './style.ts';
 import { columnsOf, cutTo, fit, oneLine, spanText, visibleJson, wrap } from './text.ts';
 
@@ -41,7 +42,8 @@ export function drawWaiting(calls: readonly WaitingCall[], options: TableOptions
       .join(GAP)
       .trimEnd();
   const lines = [...turns].flatMap(([turnId, ofTurn]) => {
-    const agent = ofTurn[0]?.agent;
+    const [first] = ofTurn;
+    const agent = first === undefined ? undefined : (askerText(first) ?? first.agent);
     const about = agent === undefined ? '' : style.dim(`  ${oneLine(agent)}`);
     const calls = ofTurn.flatMap((call) => {
       const cells = rows.get(call) ?? [];
@@ -77,6 +79,17 @@ function widthsOf(rows: Iterable<readonly string[]>, columns: number): number[] 
   const free = columns - MARGIN.length - others - 1;
   const given = Math.max(ARGUMENTS_COLUMNS, free);
   return widths.map((width, i) => (i === ARGUMENTS ? Math.min(width, given) : width));
+}
+
+/** Who asks, where that is a sub-agent: `lead › researcher`. */
+export function askerText({ subAgent }: Pick<ApprovalRequest, 'subAgent'>): string | undefined {
+  return subAgent?.path.join(' › ');
+}
+
+/** A tool that waits, with the sub-agent that asks, if one does. */
+export function waitingText(request: ApprovalRequest): string {
+  const asker = askerText(request);
+  return oneLine(asker === undefined ? request.tool : `${request.tool} of ${asker}`);
 }
 
 /** The whole input of a call, for the person who decides. */

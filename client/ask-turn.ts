@@ -11,7 +11,8 @@ import { rootCause } from '@temporalio/common';
 import { causeChain } from '../core/failures.ts';
 import { jsonBytes, shorten } from '../core/json.ts';
 import { MAX_RESULT_BYTES } from '../core/turn/payload-room.ts';
-import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
+import { APPROVALS_QUERY, TURN_STATE_QUERY } from '../core/turn/protocol.ts';
+import type { SessionTurnProgress } from '../core/turn/result.ts';
 import { digestOf } from './digest.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
 import { inTurn, whileBusy } from './in-flight.ts';
@@ -65,6 +66,13 @@ export async function queryTurn(
     }
     throw error;
   }
+}
+
+/** What a turn has done, also one that has ended. Throws what `queryTurn` throws. */
+export async function turnState(client: Client, turnId: string): Promise<SessionTurnProgress> {
+  return await answered(client, turnId, ANSWER_MS, () =>
+    client.workflow.getHandle(turnId).query<SessionTurnProgress>(TURN_STATE_QUERY),
+  );
 }
 
 /** An Update whose id makes it the same Update, however often it is sent. */

@@ -16,16 +16,8 @@ import { causeChain } from '../core/failures.ts';
 import type { Json } from '../core/json.ts';
 import { jsonBytes } from '../core/json.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
-import type {
-  SessionTurnProgress,
-  SessionTurnResult,
-  TurnProgress,
-  TurnResult,
-} from '../core/turn/result.ts';
-import { isSessionProgress } from '../core/turn/result.ts';
 import { StorageUnavailableError } from '../storage/errors.ts';
 import { partDigest, readPart, writePart } from '../storage/stored-part.ts';
-import { TurnFailedError } from './errors.ts';
 
 // What a client writes to the storage and reads from it: the messages of a conversation, and the data of
 // its images and documents. Both lie outside of any history.
@@ -141,46 +133,6 @@ function cut(messages: Message[], first: number, from: number, to: number): Mess
 
 function readSegment(client: Client, { claim }: Segment): Promise<Message[]> {
   return fromStorage(client, CONVERSATION, (read) => read<Message[]>(claim));
-}
-
-/**
- * The result with its messages. A turn of a session returns where its messages lie instead, so that
- * no history grows with the conversation.
- */
-export async function wholeResult(
-  client: Client,
-  result: TurnResult | SessionTurnResult,
-): Promise<TurnResult> {
-  if ('end' in result) return await withMessages(client, result);
-  return { ...result, messages: await withFiles(client, result.messages) };
-}
-
-/** The same failure, with the messages of its progress. */
-export async function wholeFailure(
-  client: Client,
-  failure: TurnFailedError,
-): Promise<TurnFailedError> {
-  const { turnId, message, type, progress, model, cause } = failure;
-  if (progress === undefined) return failure;
-  // A storage that fails must not hide why the turn failed.
-  const whole: TurnProgress = isSessionProgress(progress)
-    ? await withMessages<SessionTurnProgress>(client, progress).catch(() => ({
-        ...progress,
-        messages: progress.end.transcript.tail,
-      }))
-    : {
-        ...progress,
-        messages: await withFiles(client, progress.messages).catch(() => progress.messages),
-      };
-  return new TurnFailedError(turnId, message, { type, progress: whole, model, cause });
-}
-
-async function withMessages<Progress extends SessionTurnProgress>(
-  client: Client,
-  { end, ...rest }: Progress,
-) {
-  const messages = await readMessages(client, end.transcript, { from: end.before });
-  return { ...rest, messages };
 }
 
 /** What is read, in the words of the error message. */

@@ -2,9 +2,10 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { given, jsonProblem, recordProblem, textProblem } from '../core/arguments.ts';
 import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
-import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
+import type { TurnResult } from '../core/turn/result.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
-import { wholeFailure, wholeResult } from './client-storage.ts';
+import type { EndedTurn } from './whole-result.ts';
+import { wholeFailure, wholeResult } from './whole-result.ts';
 import {
   DecisionRejectedError,
   InvalidOutputError,
@@ -23,7 +24,7 @@ import { watchTurn } from './follow/watch.ts';
 import type { ParseOutput } from './parse-output.ts';
 import type { Patience } from './patience.ts';
 import { aboutTurn } from './temporal-errors.ts';
-import { approvalRequests } from './waiting-calls.ts';
+import { approvalRequests, subAgentTurns } from './waiting-calls.ts';
 
 /** A person's decision about a call, without the call. */
 export type ApproveOptions = Omit<Approve, 'callId'>;
@@ -77,7 +78,7 @@ export class TurnHandle<Output = unknown> {
     try {
       const waiting = this.about(() => this.workflow.result());
       const result: unknown = await (this.options.patience?.over(this.turnId, waiting) ?? waiting);
-      return await wholeResult(this.client, result as TurnResult | SessionTurnResult);
+      return await wholeResult(this.client, this.turnId, result as EndedTurn);
     } catch (error) {
       throw error instanceof TurnFailedError ? await wholeFailure(this.client, error) : error;
     }
@@ -150,7 +151,8 @@ export class TurnHandle<Output = unknown> {
   }
 
   /**
-   * The calls that wait for a person; none when the turn has ended. A worker answers this.
+   * The calls that wait for a person, those of sub-agents included, whose `subAgent` says who asks; none when
+   * the turn has ended. A worker answers this.
    *
    * Throws a `TurnNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
    */
@@ -160,7 +162,8 @@ export class TurnHandle<Output = unknown> {
 
   /**
    * Lets a call run that waits for a person; with `input`, on that instead of what the model wrote.
-   * Returns when the call may run. When the answer was lost, send the same decision again.
+   * Returns when the call may run. When the answer was lost, send the same decision again. A call of a
+   * sub-agent is decided here, too.
    *
    * Throws a `DecisionRejectedError`, a `TurnNotFoundError`, a `WorkerUnavailableError`, a
    * `TemporalUnavailableError`.
@@ -201,10 +204,22 @@ export class TurnHandle<Output = unknown> {
       );
     }
     const update = turnUpdate(name, callId, argument);
-    const rejection = await updateTurn(this.client, turnId, update);
+    const asking = await this.askingTurn(callId, decision);
+    const rejection = await updateTurn(this.client, asking, update);
     if (rejection === undefined) return;
     const { reason, cause } = rejection;
     throw new DecisionRejectedError({ turnId, callId, reason, decision }, { cause });
+  }
+
+  /** The turn whose call it is: this one, or that of a sub-agent. */
+  private async askingTurn(callId: string, decision: 'approved' | 'denied'): Promise<string> {
+    const { turnId, client } = this;
+    if ((await subAgentTurns(client, turnId)).length === 0) return turnId;
+    const asking = (await this.approvals()).filter((request) => request.callId === callId);
+    const [first, ...others] = asking.map(({ subAgent }) => subAgent?.turnId ?? turnId);
+    if (others.length === 0) return first ?? turnId;
+    const reason = `calls of ${asking.length} turns have this id; decide with getTurn() of one of them: ${[first, ...others].join(', ')}.`;
+    throw new DecisionRejectedError({ turnId, callId, reason, decision });
   }
 
   private about<T>(request: () => Promise<T>): Promise<T> {

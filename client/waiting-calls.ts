@@ -1,13 +1,15 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { optionalTextProblem, recordProblem, rejectIf } from '../core/arguments.ts';
+import { defined } from '../core/json.ts';
 import { TURN_WORKFLOW } from '../core/names.ts';
-import type { ApprovalRequest } from '../core/turn/protocol.ts';
+import type { ApprovalRequest, AskingAgent } from '../core/turn/protocol.ts';
 import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import { queryTurn } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
 import { inOrder } from './in-order.ts';
-import { aboutServer, invalidArgument, ranOutOfTime } from './temporal-errors.ts';
+import { aboutServer, aboutTurn, invalidArgument, ranOutOfTime } from './temporal-errors.ts';
 
 export interface ApprovalsOptions {
   /**
@@ -25,8 +27,48 @@ export interface WaitingCall extends ApprovalRequest {
   agent: string | undefined;
 }
 
-/** The calls of one turn that wait for a person; none when the turn has ended. */
+/** The calls of one turn and its sub-agents that wait for a person; none when the turn has ended. */
 export async function approvalRequests(client: Client, turnId: string): Promise<ApprovalRequest[]> {
+  const turns = await subAgentTurns(client, turnId);
+  const [own, ...inner] = await Promise.all([
+    ownRequests(client, turnId),
+    ...turns.map((inside) => ifItRuns(client, inside)),
+  ]);
+  return [...own, ...inner.flat()];
+}
+
+async function ifItRuns(client: Client, turnId: string): Promise<ApprovalRequest[]> {
+  try {
+    const { memo } = await client.workflow.getHandle(turnId).describe();
+    const subAgent = askingAgent(turnId, memo);
+    const requests = await approvalRequests(client, turnId);
+    return requests.map((request) => ({ ...defined({ subAgent }), ...request }));
+  } catch (error) {
+    // It has ended since it was listed.
+    if (error instanceof TurnNotFoundError || error instanceof WorkflowNotFoundError) return [];
+    throw error;
+  }
+}
+
+/** The turns of its sub-agents that run. The server knows them, without a worker. */
+export async function subAgentTurns(client: Client, turnId: string): Promise<string[]> {
+  const { raw } = await aboutTurn(turnId, client.options.namespace, () =>
+    client.workflow.getHandle(turnId).describe(),
+  );
+  return (raw.pendingChildren ?? []).flatMap(({ workflowId, workflowTypeName }) =>
+    workflowTypeName === TURN_WORKFLOW && workflowId ? [workflowId] : [],
+  );
+}
+
+function askingAgent(
+  turnId: string,
+  memo: Record<string, unknown> | undefined,
+): AskingAgent | undefined {
+  const path = memo?.['path'];
+  return Array.isArray(path) ? { turnId, path: path.map(String) } : undefined;
+}
+
+async function ownRequests(client: Client, turnId: string): Promise<ApprovalRequest[]> {
   return ((await queryTurn(client, turnId, APPROVALS_QUERY)) ?? []) as ApprovalRequest[];
 }
 
@@ -49,8 +91,9 @@ export async function* waitingCalls(
     const { workflowId: turnId, memo, taskQueue } = turn;
     const agent = typeof memo?.['agent'] === 'string' ? memo['agent'] : undefined;
     try {
-      const requests = await silent.unless(taskQueue, () => approvalRequests(client, turnId));
-      return requests.map((request) => ({ turnId, agent, ...request }));
+      const requests = await silent.unless(taskQueue, () => ownRequests(client, turnId));
+      const subAgent = askingAgent(turnId, memo);
+      return requests.map((request) => ({ turnId, agent, ...defined({ subAgent }), ...request }));
     } catch (error) {
       if (error instanceof WorkerUnavailableError) unanswered.push({ turnId, error });
       // The turn has ended since it was listed, and its retention is over.

@@ -9,7 +9,6 @@ import type { Budget, OnLimit } from './turn/budget.ts';
 import type { CompactionParams } from './conversation/compaction.ts';
 import type { SteeringStyle } from './turn/steering.ts';
 import type { Prices } from './turn/prices.ts';
-import type { ServedTools } from './served-tools.ts';
 import type { ToolPolicy } from './calls/tool-policy.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
@@ -43,6 +42,31 @@ export interface AgentSpec extends CompactionParams {
   served?: ServedTools[];
 }
 
+/** The tools of one server, as they were listed. */
+export interface ServedTools {
+  server: string;
+  tools: ServedTool[];
+}
+
+/** What the Messages API is not told of a tool. */
+export interface ServedTool {
+  /** As the model knows it. */
+  name: string;
+  /** As the server knows it. */
+  tool: string;
+  annotations?: ServedAnnotations;
+  outputSchema?: Record<string, unknown>;
+}
+
+/** MCP's hints about what a tool does. */
+export interface ServedAnnotations {
+  title?: string;
+  readOnlyHint?: boolean;
+  destructiveHint?: boolean;
+  idempotentHint?: boolean;
+  openWorldHint?: boolean;
+}
+
 /** Why a turn goes on with another model: the one before was overloaded, or declined to answer. */
 export type FallbackReason = (typeof FALLBACK_REASONS)[number];
 
@@ -72,8 +96,26 @@ export interface AgentLimits extends Budget {
   rounds: number;
   /** Most calls of one turn that run at once. */
   concurrency: number;
+  /** Most levels of sub-agents below a turn. @default 3 */
+  depth?: number;
   /** Most events of one run's history, where that is less than what Temporal suggests. */
   historyEvents?: number;
+}
+
+/** Another agent as a tool, as data. It is pinned by itself, when its turn begins. */
+export interface SubAgentSpec {
+  /** Its name, by which the workers of its task queue find it. */
+  agent: string;
+  /** The field of the input that is its message. @default the whole input, as JSON */
+  field?: string;
+  /** JSON Schema of its answer, instead of the agent's `output`. */
+  output?: OutputSchema;
+  /** What each of its turns may spend, beside the agent's own limits. */
+  limits?: Budget;
+  /** Where its turns run. @default the task queue of the calling turn */
+  taskQueue?: string;
+  /** Limit for its answer, in bytes of UTF-8; a longer one is cut. */
+  maxResultBytes: number;
 }
 
 /** What the workflow knows of its agent: data, recorded once per turn. */
@@ -84,6 +126,8 @@ export interface PinnedAgent {
   policies: [toolName: string, policy: ToolPolicy][];
   limits: AgentLimits;
   batch: BatchPolicy;
+  /** Those of its tools that are agents. */
+  subAgents?: [toolName: string, spec: SubAgentSpec][];
   /** The agent has an `onApproval`, which is called for every call that waits for a person. */
   announcesApprovals?: true;
   /** @default 'stop' */

@@ -14,6 +14,7 @@ export const CALL_MODEL = 'plait.callModel';
 export const READ_TRANSCRIPT = 'plait.readTranscript';
 export const READ_TURN = 'plait.readTurn';
 export const CANCEL_TURN = 'plait.cancelTurn';
+export const AWAIT_TURN = 'plait.awaitTurn';
 export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const AUTHORIZE_DECISION = 'plait.authorizeDecision';

@@ -1,35 +1,16 @@
-import type { AgentSpec, PinnedAgent, PinnedSpec } from './agent-spec.ts';
+import type {
+  AgentSpec,
+  PinnedAgent,
+  PinnedSpec,
+  ServedAnnotations,
+  ServedTools,
+} from './agent-spec.ts';
 import type { ToolUnion } from '@anthropic-ai/sdk/resources/messages';
 import { fingerprint } from './fingerprint.ts';
 import { defined } from './json.ts';
 
 // Tools that an MCP server offers. They are listed when a turn or a session pins its agent, and kept with
 // the pinned spec: so every request of a conversation has the same tools, and calls know what was listed.
-
-/** The tools of one server, as they were listed. */
-export interface ServedTools {
-  server: string;
-  tools: ServedTool[];
-}
-
-/** What the Messages API is not told of a tool. */
-export interface ServedTool {
-  /** As the model knows it. */
-  name: string;
-  /** As the server knows it. */
-  tool: string;
-  annotations?: ServedAnnotations;
-  outputSchema?: Record<string, unknown>;
-}
-
-/** MCP's hints about what a tool does. */
-export interface ServedAnnotations {
-  title?: string;
-  readOnlyHint?: boolean;
-  destructiveHint?: boolean;
-  idempotentHint?: boolean;
-  openWorldHint?: boolean;
-}
 
 /** Between the name of a server and that of its tool. A server's name does not hold it. */
 export const SERVED_SEPARATOR = '__';

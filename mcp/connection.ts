@@ -110,7 +110,7 @@ export class Connection {
           const again = await this.connectedFor(ctx);
           return servedResult(await this.send(again, tool, input, ctx).catch(this.fail(tool)));
         }
-        return await this.fail(tool)(error);
+        return this.fail(tool)(error);
       }
     });
   }
@@ -247,10 +247,12 @@ export class Connection {
     );
     // A stream that breaks is opened again, and all else is in the errors of calls.
     this.why = undefined;
+    // oxlint-disable unicorn/prefer-add-event-listener -- not an EventTarget
     client.onerror = (error) => {
       if (error.name === 'ProcessEndedError') this.why = error;
     };
     client.onclose = () => this.forget(client);
+    // oxlint-enable unicorn/prefer-add-event-listener
     const wire =
       transport.type === 'stdio'
         ? new StdioProcess(transport, (line) =>
@@ -296,14 +298,14 @@ export class Connection {
 }
 
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let stop = () => undefined as void;
+  const listening = new AbortController();
   const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop);
+    const stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { signal: listening.signal });
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    signal.removeEventListener('abort', stop);
+    listening.abort();
   }
 }

@@ -130,9 +130,7 @@ export function mcpServer<Context = unknown>(options: McpServerOptions<Context>)
     if (problems.length > 0) throw wrongOptions(subject, problems);
     const activity = { startToCloseTimeout: LONGEST_CALL, ...checked.activity };
     const activities = [activity, ...[...tools.values()].map((tool) => tool.activity)];
-    const queues = activities.flatMap(
-      (one) => (one as { taskQueue?: string } | undefined)?.taskQueue ?? [],
-    );
+    const queues = activities.flatMap((one) => queueOf(one) ?? []);
     const { timeout, ttl, protocol = transport.type === 'http' ? 'auto' : 'legacy' } = checked;
     return {
       type: 'mcpServer',
@@ -145,6 +143,11 @@ export function mcpServer<Context = unknown>(options: McpServerOptions<Context>)
       connections: (worker) => new Connections({ name, transport, timeout, ttl, protocol, worker }),
     };
   });
+}
+
+function queueOf(activity: object | undefined): string | undefined {
+  const { taskQueue } = (activity ?? {}) as ToolActivityOptions;
+  return taskQueue;
 }
 
 function toolProblems(tool: string, { startCallsEarly, annotations }: McpToolSettings): string[] {

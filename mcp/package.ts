@@ -5,10 +5,8 @@ class PackageMissingError extends Error {
   override readonly name = 'PackageMissingError' as const;
 }
 
-type ClientPackage = typeof import('@modelcontextprotocol/client');
-
 /** The MCP SDK, loaded on first use: most programs that import an agent never connect to its servers. */
-export async function clientPackage(): Promise<ClientPackage> {
+export async function clientPackage() {
   return await optionalPackage(
     '@modelcontextprotocol/client',
     () => import('@modelcontextprotocol/client'),

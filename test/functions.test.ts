@@ -17,12 +17,14 @@ import {
   paced,
   say,
   script,
+  startMcpServer,
   startMessagesServer,
   startTemporalServer,
   startTestEnvironment,
   times,
   withToolFaults,
 } from '../testing/index.ts';
+import { mcpServer } from '../mcp/index.ts';
 import { createWorker } from '../worker/index.ts';
 
 class Base {
@@ -65,6 +67,8 @@ const transport = { publish: f, subscribe: f };
 const objects = { list: f, remove: f } as Any;
 const sweeping = { live: f, writtenBefore: new Date() };
 
+const http = { type: 'http', url: 'http://localhost:9' } as const;
+
 const worker = (more: object) => createWorker({ agents, ...more });
 
 const ENTRIES: Entry[] = [
@@ -72,6 +76,17 @@ const ENTRIES: Entry[] = [
   ['approval', (v) => defineTool({ ...toolOptions, approval: v as Any }), NOT_FUNCTIONS],
   ['access', (v) => defineTool({ ...toolOptions, access: v as Any }), UNCALLABLE],
   ['onApproval', (v) => defineAgent({ name, model, onApproval: v as Any }), NOT_FUNCTIONS],
+
+  [
+    'transport.headers',
+    (v) => mcpServer({ name, transport: { ...http, headers: v as Any } }),
+    UNCALLABLE,
+  ],
+  [
+    'transport.auth',
+    (v) => mcpServer({ name, transport: { ...http, auth: v as Any } }),
+    NOT_FUNCTIONS,
+  ],
 
   ['authorizeDecision', (v) => worker({ authorizeDecision: v }), NOT_FUNCTIONS],
   ['storage', (v) => worker({ storage: { ...driver, store: v } }), NOT_FUNCTIONS],
@@ -123,6 +138,7 @@ const ENTRIES: Entry[] = [
   ['reply 1', (v) => conversation('a', [v as Any]), UNCALLABLE],
   ['reply', (v) => times(1, v as Any, say('a')), UNCALLABLE],
   ['reply', (v) => times(1, say('a'), v as Any), UNCALLABLE],
+  ['run', (v) => startMcpServer({ tools: { f: { run: v as Any } } }), NOT_FUNCTIONS],
   ['fault', (v) => firstAttempts(1, v as Any), NOT_FUNCTIONS],
   ['fault of f', (v) => withToolFaults(agents[0], { f: v as Any }), NOT_FUNCTIONS],
 ];

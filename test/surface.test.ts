@@ -14,6 +14,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'DeclarationError',
       'PlaitError',
       'ToolError',
+      'agentTool',
       'defineAgent',
       'defineTool',
       'examplePrices',
@@ -21,6 +22,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
     types: [
       'Agent',
       'AgentOptions',
+      'AgentToolOptions',
       'ApprovalContext',
       'CallRecord',
       'Later',
@@ -128,6 +130,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'failTimes',
       'fault',
       'firstAttempts',
+      'forAgent',
       'garbage',
       'hang',
       'paced',

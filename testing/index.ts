@@ -8,7 +8,7 @@ export { startTestEnvironment } from './environment.ts';
 export type { TestEnvironment, TestEnvironmentOptions } from './environment.ts';
 export { expectTurn } from './expect-turn.ts';
 
-export { conversation, script, UnscriptedError } from './script.ts';
+export { conversation, forAgent, script, UnscriptedError } from './script.ts';
 export type { Script } from './script.ts';
 export type { ScriptRequest } from './messages/request.ts';
 export {

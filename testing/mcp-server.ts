@@ -107,7 +107,7 @@ export async function startMcpServer(script: McpServerScript): Promise<ScriptedM
     });
     server.setRequestHandler('tools/call', async ({ params }, ctx: ServerContext) => {
       const { name, arguments: input = {} } = params;
-      const meta = { ...ctx.mcpReq._meta };
+      const { _meta: meta = {} } = ctx.mcpReq;
       const headers = Object.fromEntries(requestInfo?.headers ?? []);
       calls.push({ tool: name, input, meta, headers });
       const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
@@ -184,7 +184,8 @@ async function serverPackage() {
   );
 }
 
-function listed([name, { run: _, inputSchema = ANY_OBJECT, ...about }]: [string, ScriptedMcpTool]) {
+function listed([name, tool]: [string, ScriptedMcpTool]) {
+  const { run: _, inputSchema = ANY_OBJECT, ...about } = tool;
   return { name, inputSchema, ...about };
 }
 

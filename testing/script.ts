@@ -1,6 +1,9 @@
+import type { Agent } from '../agents/define-agent.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { functionProblem, given, rejectIf } from '../core/arguments.ts';
 import { PlaitError } from '../core/errors.ts';
+import { isRecord } from '../core/json.ts';
+import { READ_RESULT } from '../core/names.ts';
 import type { MessageReply, FaultReply, Reply } from './messages/reply.ts';
 import type { ScriptRequest } from './messages/request.ts';
 
@@ -52,6 +55,40 @@ export function conversation(user: UserMatch, replies: readonly Reply[]): Script
         `and this request needs reply ${request.round + 1}${afterResults(request)}. Add it to the replies of that conversation.`,
     );
   };
+}
+
+/**
+ * A script for the requests of one agent, by its model, its system prompt and its tools: where sub-agents are
+ * asked alike, or the test does not say what they are asked. An agent that is not asked is not missed.
+ *
+ * @example
+ * script(
+ *   conversation('Where to?', [callTools({ scout: { prompt: 'Look.' } }), say('There.')]),
+ *   forAgent(scout, conversation(/./, [say('It is fine.')])),
+ * );
+ */
+export function forAgent(agent: Pick<Agent, 'name' | 'spec'>, replies: Script): Script {
+  rejectIf(
+    DeclarationError,
+    isRecord(agent?.spec)
+      ? undefined
+      : `forAgent: the agent must come from defineAgent; got ${given(agent)}`,
+    functionProblem('forAgent: the script', replies),
+  );
+  const own = identityOf(agent.spec);
+  return (request) => (identityOf(request.body) === own ? replies(request) : undefined);
+}
+
+/** What requests of an agent have in common, with the marks for the prompt cache or without. */
+function identityOf({
+  model,
+  system = '',
+  tools = [],
+}: Pick<ScriptRequest['body'], 'model' | 'system' | 'tools'>): string {
+  const text = typeof system === 'string' ? system : system.map((block) => block.text).join('\n\n');
+  const names = tools.map((tool) => ('name' in tool ? tool.name : tool.type));
+  // Plait adds it where there is a storage.
+  return JSON.stringify([model, text, names.filter((name) => name !== READ_RESULT)]);
 }
 
 /** Combines scripts: the first one that has a reply answers. */

@@ -53,6 +53,11 @@ export function withToolFaults<Context>(
         `withToolFaults: agent ${agent.name} has no tool ${name}; its tools: ${known}`,
       );
     }
+    if (tool.subAgent !== undefined) {
+      throw new TypeError(
+        `withToolFaults: ${name} of agent ${agent.name} is another agent, which no worker runs as a tool; give faults to the tools of that agent`,
+      );
+    }
     rejectIf(DeclarationError, functionProblem(`withToolFaults: the fault of ${name}`, fault));
     tools.set(name, faulty(tool, fault));
   }

@@ -2,9 +2,9 @@ import { setWorkflowOptions } from '@temporalio/workflow';
 import { afterLastWord, afterReply, afterResults } from '../core/turn/decide.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
-import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
 import { askLastWord, askModel } from './ask-model.ts';
 import { continueInNewRun, isContinuing } from './continue-as-new.ts';
+import type { EndedTurn } from './end-turn.ts';
 import { endTurn, stopAfter, turnFailure } from './end-turn.ts';
 import { runTools } from './run-tools.ts';
 import { openTurn } from './turn.ts';
@@ -18,14 +18,13 @@ import { readingAll } from './unreadable.ts';
  *
  * Completes with a `TurnResult`, also when it was cancelled, refused or ran out of rounds. Fails
  * only when there is no such agent or the model cannot be asked; the failure's details then hold
- * the result so far. A turn of a session returns references instead of the messages.
+ * the result so far. A turn of a session returns references instead of the messages, and that of a
+ * sub-agent only what its calling turn needs.
  *
- * @param beginning what a session or an earlier run of the turn hands on; not for other callers
+ * @param beginning what a session, a calling turn or an earlier run of the turn hands on; not for other
+ *   callers
  */
-export async function agentTurn(
-  args: TurnArgs,
-  beginning?: TurnBeginning,
-): Promise<TurnResult | SessionTurnResult> {
+export async function agentTurn(args: TurnArgs, beginning?: TurnBeginning): Promise<EndedTurn> {
   const turn = openTurn(args, beginning);
   try {
     for (let next = turn.begin(); ;) {

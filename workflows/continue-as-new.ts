@@ -34,17 +34,20 @@ export function isContinuing(error: unknown): boolean {
 }
 
 function carriedArgs(
-  { args, state, isOfSession, begunAt, seen }: Turn,
+  { args, state, caller, levels, begunAt, seen }: Turn,
   step: ContinueStep,
 ): RunArgs {
   const { agent, next } = step;
   const carried: ContinuedTurn = {
     state: { ...state, transcript: references(state.transcript) },
     agent,
-    ofSession: isOfSession,
+    ofSession: caller === 'session',
     begunAt,
     seen: seen.list,
-    ...defined({ prepared: next.type === 'run tools' ? [...next.prepared] : undefined }),
+    ...defined({
+      levels: caller === 'turn' ? levels : undefined,
+      prepared: next.type === 'run tools' ? [...next.prepared] : undefined,
+    }),
   };
   // The input stands in the conversation, and the two together may not fit.
   return [

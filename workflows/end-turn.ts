@@ -18,8 +18,14 @@ import { NOT_STOPPED } from '../core/search-attributes.ts';
 import { outOfTime } from '../core/turn/budget.ts';
 import { budgetOf } from '../core/turn/decide.ts';
 import { roomOf } from '../core/turn/payload-room.ts';
-import type { SessionTurnResult, TurnResult } from '../core/turn/result.ts';
-import { sessionTurnResult, turnProgress, turnResult } from '../core/turn/result.ts';
+import type { SessionTurnResult, SubAgentTurnResult, TurnResult } from '../core/turn/result.ts';
+import {
+  sessionTurnResult,
+  subAgentTurnProgress,
+  subAgentTurnResult,
+  turnProgress,
+  turnResult,
+} from '../core/turn/result.ts';
 import { answerLostCalls, answerOpenCalls } from '../core/turn/state.ts';
 import type { Stop } from '../core/turn/stop-reason.ts';
 import { MODEL_RETRY } from './retry.ts';
@@ -34,20 +40,27 @@ const activities = proxyActivities<PlaitActivities>({
   retry: MODEL_RETRY,
 });
 
+/** What the workflow of a turn returns: to a client, to its session, or to the turn that has called it. */
+export type EndedTurn = TurnResult | SessionTurnResult | SubAgentTurnResult;
+
 /** The turn's result, with every call answered. */
-export async function endTurn(turn: Turn, stop: Stop): Promise<TurnResult | SessionTurnResult> {
+export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
   const { agent } = turn.args;
   turn.state = answerOpenCalls(roomOf(turn.agent), turn.state, stop.reason, Date.now());
   const { transcript } = turn.state;
-  const messages = turn.isOfSession
-    ? undefined
-    : (allMessages(transcript) ?? (await readTranscript(transcript)));
+  const messages =
+    turn.caller === 'client' ? (allMessages(transcript) ?? (await readTranscript(transcript))) : [];
   await allAnswered();
   recordStopReason(stop.reason);
   const { elapsed } = turn.now();
-  return messages === undefined
-    ? sessionTurnResult(agent, turn.state, turn.newlyPinned, stop, elapsed)
-    : turnResult(agent, turn.state, messages, stop, elapsed);
+  switch (turn.caller) {
+    case 'client':
+      return turnResult(agent, turn.state, messages, stop, elapsed);
+    case 'session':
+      return sessionTurnResult(agent, turn.state, turn.newlyPinned, stop, elapsed);
+    case 'turn':
+      return subAgentTurnResult(agent, turn.state, stop, elapsed);
+  }
 }
 
 /** Why a turn ends validly although something was thrown: it was cancelled, or its time is up. */
@@ -64,7 +77,7 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
   const type =
     failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
   recordStopReason(NOT_STOPPED);
-  const progress = turn.isOfSession ? turn.progress() : await progressWithMessages(turn, type);
+  const progress = await progressFor(turn, type);
   return ApplicationFailure.create({
     message: shorten(failureText(error, cause), MAX_MESSAGE),
     type,
@@ -80,6 +93,21 @@ function failureText(error: unknown, cause: unknown): string {
   const text = rootCause(error) ?? String(error);
   if (!(cause instanceof TimeoutFailure)) return text;
   return `The model could not be asked: the workers that tried were lost or too slow (${text}).`;
+}
+
+async function progressFor(turn: Turn, failureType: string) {
+  switch (turn.caller) {
+    case 'client':
+      return await progressWithMessages(turn, failureType);
+    case 'session':
+      return turn.progress();
+    case 'turn':
+      return subAgentTurnProgress(
+        turn.args.agent,
+        answerLostCalls(turn.state, Date.now()),
+        turn.now().elapsed,
+      );
+  }
 }
 
 async function progressWithMessages(turn: Turn, failureType: string) {

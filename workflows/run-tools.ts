@@ -1,7 +1,9 @@
 import type { SettledCall } from '../core/calls/outcome.ts';
 import type { PreparedCall } from '../core/calls/prepared-call.ts';
 import type { BatchResults, RunTools } from '../core/turn/decide.ts';
-import { callsAllowed } from '../core/turn/decide.ts';
+import { budgetOf, callsAllowed } from '../core/turn/decide.ts';
+import { DEFAULT_DEPTH } from '../core/calls/sub-agent.ts';
+import { spentOf } from '../core/turn/budget.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
 import { inlineBytes } from '../core/turn/state.ts';
@@ -23,6 +25,7 @@ export async function runTools(
     ? prepared
     : await prepareMissing(agent, calls, prepared, { context, ...owner });
   const { run } = callsAllowed(state, { agent, calls }, turn.now());
+  const { elapsed } = turn.now();
   const batch = {
     agent,
     policy: { ...agent.batch, ...defined({ onToolFailure, batchTimeout }) },
@@ -33,6 +36,8 @@ export async function runTools(
     context,
     owner,
     maxTextBytes: maxTextBytes(roomOf(agent), inlineBytes(state), calls),
+    levels: Math.min(turn.levels, agent.limits.depth ?? DEFAULT_DEPTH),
+    budget: { limits: budgetOf(args, agent), spent: spentOf(state, elapsed) },
     stored: state.stored,
   };
   const settled = await runBatch(batch, { approvals, completions });

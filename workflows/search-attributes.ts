@@ -53,6 +53,13 @@ export function attributesOfTurn(): SearchAttributePair[] {
   return agent === undefined ? [] : turnAttributes({ agent, user }).filter(isPresent);
 }
 
+/** What the turn of a sub-agent is started with: none where the calling turn was started without. */
+export function attributesOfSubAgent(agent: string): SearchAttributePair[] {
+  const { typedSearchAttributes: own } = workflowInfo();
+  if (own.get(AGENT_ATTRIBUTE) === undefined) return [];
+  return turnAttributes({ agent, user: own.get(USER_ATTRIBUTE) }).filter(isPresent);
+}
+
 /** For whom this turn or session runs. A namespace without the attributes still has the memo. */
 export function ownerOf({ memo, parent, typedSearchAttributes }: WorkflowInfo): TurnOwner {
   // Another workflow may have started the turn as its child.

@@ -39,8 +39,10 @@ const steerSignal = defineSignal<[unknown]>(STEER_SIGNAL);
 /** One turn in one run: what it remembers, and the doors through which others reach it meanwhile. */
 export class Turn {
   readonly args: TurnArgs;
-  /** Its messages go to its session as references, and not to a caller. */
-  readonly isOfSession: boolean;
+  /** Where its result goes: to a session with references to its messages, to a calling turn without any. */
+  readonly caller: 'client' | 'session' | 'turn';
+  /** How many levels of sub-agents it may have below it, beside its agent's limit. */
+  readonly levels: number;
   readonly owner: TurnOwner;
   /** Of its first run, in milliseconds since the epoch. */
   readonly begunAt: number;
@@ -57,8 +59,11 @@ export class Turn {
     this.args = args;
     this.owner = ownerOf(workflowInfo());
     this.beginning = beginning;
-    this.isOfSession = carried?.ofSession ?? beginning !== undefined;
-    this.agent = beginning?.type === 'too large' ? undefined : beginning?.agent;
+    const levels = beginning?.type === 'sub-agent' ? beginning.levels : carried?.levels;
+    const isOfSession = carried?.ofSession ?? beginning !== undefined;
+    this.caller = levels !== undefined ? 'turn' : isOfSession ? 'session' : 'client';
+    this.levels = levels ?? Infinity;
+    this.agent = beginning !== undefined && 'agent' in beginning ? beginning.agent : undefined;
     this.begunAt = carried?.begunAt ?? workflowInfo().startTime.getTime();
     const conversation = beginning?.type === 'session' ? beginning : undefined;
     this.state = carried?.state ?? beginTurn(openingMessages(args), conversation);

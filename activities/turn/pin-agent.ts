@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { takesSystemMessages } from '../../agents/model-features.ts';
-import type { AgentSpec, PinnedAgent } from '../../core/agent-spec.ts';
+import type { AgentSpec, PinnedAgent, SubAgentSpec } from '../../core/agent-spec.ts';
 import { INLINE_BYTES } from '../../core/conversation/transcript.ts';
 import { closest } from '../../core/closest.ts';
 import { AGENT_NOT_REGISTERED, causeChain, INVALID_TURN } from '../../core/failures.ts';
@@ -32,11 +32,20 @@ export async function pinAgent(
       `limits.costUSD needs prices, and the agent ${agent.name} has no \`prices\`.`,
     );
   }
+  const unpriced = [...agent.tools.values()].find(({ subAgent }) => subAgent?.hasPrices === false);
+  if (limits?.costUSD !== undefined && unpriced !== undefined) {
+    throw invalidTurn(
+      `limits.costUSD needs prices of every sub-agent, and that of ${unpriced.name} has none.`,
+    );
+  }
   if (!store.hasStorage && tailBytes > INLINE_BYTES) {
     throw invalidTurn(
       `The input of ${tailBytes} bytes does not fit into one payload. Give the worker and the client a \`storage\`.`,
     );
   }
+  const subAgents = [...agent.tools.values()].flatMap(({ name, subAgent }) =>
+    subAgent === undefined ? [] : [[name, subAgent.spec] as [string, SubAgentSpec]],
+  );
   const spec = await served.list(agent, {
     agent: agent.name,
     ...defined({ user }),
@@ -49,6 +58,7 @@ export async function pinAgent(
     policies: tools.map(({ name, policy }) => [name, policy]),
     limits: agent.limits,
     batch: agent.batch,
+    ...(subAgents.length === 0 ? {} : { subAgents }),
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
     ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
     ...defined({

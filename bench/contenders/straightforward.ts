@@ -9,7 +9,10 @@ import { lookUp } from '../work.ts';
 import type { Activities, straightforwardTurn } from './straightforward-workflow.ts';
 
 /** A loop on Temporal without tuning: an activity for each call, and the SDK's defaults. */
-export async function straightforward(model: Model, address: string): Promise<Contender> {
+export async function straightforward(
+  model: Model,
+  address: string,
+): Promise<Contender & { temporal: Client }> {
   const taskQueue = 'straightforward';
   const native = await NativeConnection.connect({ address });
   const activities: Activities = {

@@ -7,6 +7,7 @@ import { SessionTurnHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
 import type { PieceSource } from '../../client/follow/pieces.ts';
 import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import { allCallsOf } from '../../client/follow/sub-agents.ts';
 import { defined } from '../../core/json.ts';
 import type { WhenBusy } from '../../core/session/protocol.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
@@ -196,8 +197,8 @@ export async function describeIfThere(
 class WaitingCalls {
   private ids = '';
 
-  haveChanged({ rounds }: TurnSnapshot): boolean {
-    const waiting = rounds.flatMap(({ calls }) => calls.filter(({ state }) => state === 'waiting'));
+  haveChanged(turn: TurnSnapshot): boolean {
+    const waiting = allCallsOf(turn).filter(({ state }) => state === 'waiting');
     const ids = waiting.map(({ id }) => id).join();
     const isOther = ids !== this.ids;
     this.ids = ids;

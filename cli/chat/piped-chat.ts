@@ -12,7 +12,7 @@ import { PLAIN } from '../style.ts';
 import { oneLine, printable } from '../text.ts';
 import { turnChanges } from '../turn-log.ts';
 import type { Logged } from '../turn-log.ts';
-import { callText, inputLines } from '../waiting-table.ts';
+import { askerText, callText, inputLines } from '../waiting-table.ts';
 import { CHAT_HELP, readInput } from './chat-input.ts';
 import type { ChatView, TurnEnd } from './conversation.ts';
 import { Conversation } from './conversation.ts';
@@ -69,7 +69,9 @@ export class PipedChat implements ChatView {
   onApprovals({ turnId }: TurnHandle, requests: readonly ApprovalRequest[]): void {
     for (const request of requests) {
       const ids = oneLine(`${turnId} ${request.callId}`);
-      sayAside(`${callText(request)} waits: plait approve ${ids}, or plait deny ${ids}`);
+      const asker = askerText(request);
+      const who = asker === undefined ? '' : ` of ${oneLine(asker)}`;
+      sayAside(`${callText(request)}${who} waits: plait approve ${ids}, or plait deny ${ids}`);
       for (const line of inputLines(request.input)) sayAside(line);
     }
   }

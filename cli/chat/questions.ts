@@ -3,8 +3,7 @@ import { inexactText } from '../../core/calls/texts.ts';
 import { inexactOf } from '../../core/conversation/exact-json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { Style } from '../style.ts';
-import { oneLine } from '../text.ts';
-import { inputLines } from '../waiting-table.ts';
+import { inputLines, waitingText } from '../waiting-table.ts';
 
 /** A call that waits for a person, and its turn. */
 export interface WaitingRequest {
@@ -69,6 +68,8 @@ function decision(text: string): Answered {
 
 /** The call with its whole input, for the person who decides. Pure. */
 export function requestLines({ request }: WaitingRequest, style: Style): string[] {
-  const { tool, input } = request;
-  return [style.yellow(`  ‖ ${oneLine(tool)} waits for your approval`), ...inputLines(input)];
+  return [
+    style.yellow(`  ‖ ${waitingText(request)} waits for your approval`),
+    ...inputLines(request.input),
+  ];
 }

@@ -9,7 +9,7 @@ import { say, sayAside } from '../say.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { oneLine } from '../text.ts';
 import { userName } from '../user-name.ts';
-import { callText, inputLines } from '../waiting-table.ts';
+import { callText, inputLines, waitingText } from '../waiting-table.ts';
 
 export interface DecisionOptions {
   by?: string;
@@ -69,7 +69,7 @@ async function decide(
 
 /** The whole input, before the decision about it is sent. */
 function sayRequest(request: ApprovalRequest, edited: unknown): void {
-  sayAside(`${oneLine(request.tool)} waits for approval:`);
+  sayAside(`${waitingText(request)} waits for approval:`);
   for (const line of inputLines(request.input)) sayAside(line);
   if (edited === undefined) return;
   sayAside('It will run with your input instead:');

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { AgentClient } from '../../client/agent-client.ts';
 import { turnSnapshot } from '../../client/follow/build-snapshot.ts';
 import { readTurn } from '../../client/follow/read-turn.ts';
+import { isSettled } from '../../client/follow/snapshot.ts';
 import { defined } from '../../core/json.ts';
 import type { DescribedTurn } from '../description-text.ts';
 import { sessionLines, turnLines } from '../description-text.ts';
@@ -47,7 +48,10 @@ async function describedTurn(client: Client, turnId: string): Promise<DescribedT
   const turn = new AgentClient({ client }).getTurn(turnId);
   const { record } = await readTurn(client, turnId);
   const snapshot = turnSnapshot(turnId, record.events, record.pending);
-  const waits = snapshot.rounds.some(({ calls }) => calls.some(({ state }) => state === 'waiting'));
+  // A sub-agent may wait as well.
+  const waits = snapshot.rounds.some(({ calls }) =>
+    calls.some(({ state, subAgent }) => state === 'waiting' || (subAgent && !isSettled(state))),
+  );
   const [spent, approvals] = await Promise.all([
     spentBy(client, turnId, snapshot.status),
     waits ? turn.approvals() : [],

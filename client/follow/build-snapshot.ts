@@ -2,6 +2,8 @@ import { failureOutcome, isNotRegistered, timeoutOutcome } from '../../core/call
 import type { OutcomeType } from '../../core/calls/outcome.ts';
 import type { MissingCall, PreparedCall } from '../../core/calls/prepared-call.ts';
 import type { CallRecord } from '../../core/calls/record.ts';
+import type { SubAgentEnding } from '../../core/calls/sub-agent.ts';
+import { subAgentOutcome } from '../../core/calls/sub-agent.ts';
 import { afterAttempts, deniedText } from '../../core/calls/texts.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
@@ -16,11 +18,14 @@ import type { AttemptReport } from '../../core/failures.ts';
 import { heartbeatRecord, WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
+import { fits } from '../../core/shape.ts';
+import { SUB_AGENT_RESULT } from '../../core/turn/carried.ts';
+import type { SubAgentTurnResult } from '../../core/turn/result.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
 import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
 import { localToolsOf } from './events.ts';
-import type { ActivitySnapshot, CallSnapshot, TurnSnapshot } from './snapshot.ts';
+import type { ActivitySnapshot, CallSnapshot, SubAgentSnapshot, TurnSnapshot } from './snapshot.ts';
 import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
 
 /** An activity in history. `snapshot` is its place in the turn's snapshot. */
@@ -84,9 +89,15 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
     case 'scheduled':
       schedule(draft, event);
       break;
+    case 'turnCalled':
+      callTurn(draft, event);
+      break;
     case 'started': {
-      const snapshot = draft.activities.get(event.key)?.snapshot;
-      if (snapshot === undefined) break;
+      const activity = draft.activities.get(event.key);
+      if (activity === undefined) break;
+      const { snapshot } = activity;
+      // Of an activity this event is written when it has ended.
+      if (subAgentOf(activity) !== undefined) snapshot.state = 'running';
       snapshot.attempt = event.attempt;
       if (event.attempt === 1) snapshot.start = event.at;
       break;
@@ -140,7 +151,8 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
   if (activityType === PRESENT_RESULT) {
     // It makes the result of a call that was completed from outside.
     const call = draft.byId.get(id.replace(/^result\./, ''));
-    if (call !== undefined) draft.activities.set(event.key, call);
+    // The answer of a sub-agent is only cut.
+    if (call !== undefined && subAgentOf(call) === undefined) draft.activities.set(event.key, call);
     return;
   }
   // Plait's other activities only prepare or store something: a snapshot leaves them out.
@@ -160,6 +172,24 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
   const activity = { snapshot, limits, isModel };
   draft.activities.set(event.key, activity);
   draft.byId.set(id, activity);
+}
+
+/** A call runs the turn of a sub-agent. */
+function callTurn(
+  draft: SnapshotDraft,
+  { key, at, callId: id, turnId, agent }: Extract<TurnEvent, { type: 'turnCalled' }>,
+): void {
+  const known = draft.turn.rounds.at(-1)?.calls.find((call) => call.id === id);
+  const { summary = '', name: activityType = agent } = known ?? {};
+  const snapshot = callIn(draft.turn, { id, activityType, summary, at });
+  snapshot.subAgent = { turnId, agent };
+  const activity = { snapshot, limits: NO_LIMITS, isModel: false };
+  draft.activities.set(key, activity);
+  draft.byId.set(id, activity);
+}
+
+function subAgentOf({ snapshot }: Activity): SubAgentSnapshot | undefined {
+  return 'subAgent' in snapshot ? (snapshot as CallSnapshot).subAgent : undefined;
 }
 
 /** The model is asked again, so every call has an answer, also a call without an activity. */
@@ -225,14 +255,16 @@ function newActivity(at: number): ActivitySnapshot {
   return { state: 'scheduled', attempt: 1, start: at };
 }
 
+type Called = Pick<
+  Extract<TurnEvent, { type: 'scheduled' }>,
+  'id' | 'activityType' | 'summary' | 'at'
+>;
+
 /** What a call may have been before its activity is scheduled; `running` and `retrying` within a task. */
 const BEFORE_ACTIVITY: ReadonlySet<string> = new Set(['waiting', 'retrying', 'running']);
 
 /** The snapshot of the call. It exists where the reply could be read. */
-function callIn(
-  { rounds }: TurnSnapshot,
-  { id, activityType, summary, at }: Extract<TurnEvent, { type: 'scheduled' }>,
-): CallSnapshot {
+function callIn({ rounds }: TurnSnapshot, { id, activityType, summary, at }: Called): CallSnapshot {
   const calls = rounds.at(-1)?.calls ?? [];
   const known = calls.find((call) => call.id === id);
   // The Temporal UI shows the round in the summary; a snapshot has it above the call.
@@ -254,6 +286,13 @@ function end(
   const activity = draft.activities.get(key);
   if (activity === undefined) return;
   const { snapshot, limits, isModel } = activity;
+  const subAgent = subAgentOf(activity);
+  if (subAgent !== undefined) {
+    const { state, message } = endedTurn(subAgent.agent, ending);
+    setState(snapshot, state, message);
+    snapshot.end = at;
+    return;
+  }
   const answer = isModel ? answerOf(ending) : undefined;
   const localTools = localToolsOf(answer?.pinned);
   if (localTools !== undefined) draft.localTools = new Set(localTools);
@@ -352,6 +391,30 @@ function endedActivity(ending: Ending, limits: ScheduledLimits, attempt: number)
     }
     default:
       return timedOut(ending, limits, attempt);
+  }
+}
+
+/** How the turn of a sub-agent ended. The calling turn's result has the words that its model reads. */
+function endedTurn(agent: string, ending: Ending): EndedActivity {
+  const outcome = subAgentOutcome(agent, subAgentEnding(ending), true);
+  return outcome.type === 'succeeded'
+    ? { state: outcome.type }
+    : { state: outcome.type, message: outcome.message };
+}
+
+function subAgentEnding(ending: Ending): SubAgentEnding {
+  switch (ending.type) {
+    case 'completed':
+      return fits(SUB_AGENT_RESULT, ending.result)
+        ? { type: 'ended', result: ending.result }
+        : // In a storage that this client cannot read.
+          { type: 'ended', result: { stopReason: 'end_turn', text: '' } as SubAgentTurnResult };
+    case 'failed':
+      return { type: 'failed', message: ending.message };
+    case 'timedOut':
+      return { type: 'lost', message: ending.timeout };
+    case 'cancelled':
+      return { type: 'never began' };
   }
 }
 
@@ -473,12 +536,14 @@ function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void
 function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
   const { id, name, outcome, attempts, message, start, end, startedEarly, critical, approval } =
     record;
+  const { subAgent } = record;
   const known = calls.find((call) => call.id === id);
   const call: CallSnapshot = known ?? { id, name, summary: '', ...newActivity(0) };
   if (known === undefined) calls.push(call);
   setState(call, outcome, message);
   const times = { start: Date.parse(start), end: Date.parse(end) };
   Object.assign(call, { attempt: attempts, ...times, ...defined({ startedEarly, critical }) });
+  if (subAgent !== undefined) call.subAgent ??= { turnId: subAgent.turnId, agent: subAgent.agent };
   if (approval === undefined) return;
   const { input: _, ...decision } = approval;
   call.approval = decision;

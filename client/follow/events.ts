@@ -12,7 +12,7 @@ import type { CallRecord } from '../../core/calls/record.ts';
 import type { ApprovalRecord, OutcomeType } from '../../core/calls/outcome.ts';
 import type { Message, ToolResult, ToolUse } from '../../core/conversation/messages.ts';
 import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
-import { CALL_MODEL } from '../../core/names.ts';
+import { CALL_MODEL, TURN_WORKFLOW } from '../../core/names.ts';
 import type { PinnedAgent } from '../../core/agent-spec.ts';
 import { localTools } from '../../core/calls/local.ts';
 import type { AttemptReport } from '../../core/failures.ts';
@@ -117,6 +117,8 @@ export type TurnEvent =
       /** Of a model request: what it says of the calls before it. */
       answers?: CallAnswers;
     }
+  /** The turn of a sub-agent is started for a call. */
+  | { type: 'turnCalled'; at: number; key: string; callId: string; turnId: string; agent: string }
   /** Of the last attempt. `lastFailure` says why the one before it failed. */
   | { type: 'started'; at: number; key: string; attempt: number; lastFailure?: string }
   | { type: 'cancelRequested'; key: string }
@@ -136,6 +138,7 @@ export async function readEvent(
   const at = milliseconds(event.eventTime);
   return (
     (await readActivityEvent(event, at, converter)) ??
+    (await readSubAgentEvent(event, at, converter)) ??
     (await readLocalEnding(event, at, converter)) ??
     (await readDecision(event, at, converter)) ??
     (await readTurnEvent(event, at, converter))
@@ -216,6 +219,48 @@ function errorsIn(tail: readonly Message[]): Map<string, string> {
       isError === true && typeof content === 'string' ? [[id, content]] : [],
     ),
   );
+}
+
+/** The turn of a sub-agent is a child workflow. Its memo names the call. */
+async function readSubAgentEvent(
+  event: HistoryEvent,
+  at: number,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const {
+    startChildWorkflowExecutionInitiatedEventAttributes: initiated,
+    childWorkflowExecutionStartedEventAttributes: started,
+    childWorkflowExecutionCompletedEventAttributes: completed,
+    childWorkflowExecutionFailedEventAttributes: failed,
+    childWorkflowExecutionCanceledEventAttributes: cancelled,
+    childWorkflowExecutionTimedOutEventAttributes: timedOut,
+    childWorkflowExecutionTerminatedEventAttributes: terminated,
+  } = event;
+  if (initiated) {
+    const memo = await decodeFields(initiated.memo?.fields, converter);
+    const { callId, agent } = memo;
+    if (initiated.workflowType?.name !== TURN_WORKFLOW || typeof callId !== 'string')
+      return undefined;
+    const turnId = initiated.workflowId ?? '';
+    const key = String(event.eventId);
+    return { type: 'turnCalled', at, key, callId, turnId, agent: String(agent) };
+  }
+  if (started) return { type: 'started', at, key: childKeyOf(started), attempt: 1 };
+  if (completed) {
+    const [result] = await decode(completed.result, converter);
+    const ending: Ending = { type: 'completed', result };
+    return { type: 'ended', at, key: childKeyOf(completed), ending };
+  }
+  if (failed) {
+    const ending = await failureEnding(failed.failure, converter);
+    return { type: 'ended', at, key: childKeyOf(failed), ending };
+  }
+  const ended = cancelled ?? timedOut ?? terminated;
+  if (!ended) return undefined;
+  const ending: Ending = cancelled
+    ? { type: 'cancelled' }
+    : { type: 'timedOut', timeout: timedOut ? 'workflow' : 'terminated' };
+  return { type: 'ended', at, key: childKeyOf(ended), ending };
 }
 
 /** A person's decision about a call is an Update, which the workflow may still reject. */
@@ -394,6 +439,10 @@ function keyOf(attributes: { scheduledEventId?: unknown }): string {
   return String(attributes.scheduledEventId);
 }
 
+function childKeyOf(attributes: { initiatedEventId?: unknown }): string {
+  return String(attributes.initiatedEventId);
+}
+
 async function failureEnding(failure: Failure, converter: LoadedDataConverter): Promise<Ending> {
   const error = await decodeOptionalFailureToOptionalError(converter, failure).catch(
     (problem: unknown) => problem,
@@ -424,6 +473,19 @@ async function decode(payloads: Payloads, converter: LoadedDataConverter): Promi
   } catch {
     return [];
   }
+}
+
+type Fields = Record<string, temporal.api.common.v1.IPayload> | null | undefined;
+
+async function decodeFields(
+  fields: Fields,
+  converter: LoadedDataConverter,
+): Promise<Record<string, unknown>> {
+  const decoded = Object.entries(fields ?? {}).map(async ([name, payload]) => {
+    const [value] = await decode({ payloads: [payload] }, converter);
+    return [name, value] as const;
+  });
+  return Object.fromEntries(await Promise.all(decoded));
 }
 
 interface Time {

@@ -55,6 +55,18 @@ export interface CallSnapshot extends ActivitySnapshot {
   critical?: true;
   /** What was decided about it, where a person was asked: who, when, and why. */
   approval?: CallApproval;
+  /** The turn that the call runs, where its tool is another agent. */
+  subAgent?: SubAgentSnapshot;
+}
+
+/** The turn of a sub-agent. */
+export interface SubAgentSnapshot {
+  /** Also the id of its workflow. */
+  turnId: string;
+  /** Name of the agent. */
+  agent: string;
+  /** How far it is, in snapshots of `watch()`. Absent before it has begun, and where its history is gone. */
+  turn?: TurnSnapshot;
 }
 
 /** One request to the model, and the calls that its reply asked for, in the model's order. */

@@ -6,6 +6,7 @@ import type { TurnFeed } from './feed.ts';
 import { followTurn } from './feed.ts';
 import type { TurnSnapshot } from './snapshot.ts';
 import { isSettled } from './snapshot.ts';
+import { withSubAgents } from './sub-agents.ts';
 
 export interface WatchOptions {
   /** Ends the watching without an error. The turn goes on. @default none */
@@ -21,6 +22,8 @@ const DESCRIPTION_MS = 1_000;
  * Snapshots of a turn: the first at once, another after every change, the last when it has ended,
  * however it has ended. Where a turn continues in a new run, its earlier rounds stay.
  *
+ * The turns of its sub-agents are followed as well, and stand in their calls.
+ *
  * It adds nothing to the history. It reads it by long poll, and describes the turn about once a second
  * while something is open, since history shows a running activity only as scheduled.
  */
@@ -28,6 +31,18 @@ export function watchTurn(
   client: Client,
   turnId: string,
   { signal }: WatchOptions = {},
+): AsyncGenerator<TurnSnapshot, void, undefined> {
+  return withSubAgents(
+    signal,
+    (over) => watchAlone(client, turnId, over),
+    (subTurnId, over) => watchTurn(client, subTurnId, { signal: over }),
+  );
+}
+
+function watchAlone(
+  client: Client,
+  turnId: string,
+  signal: AbortSignal,
 ): AsyncGenerator<TurnSnapshot, void, undefined> {
   return followTurn(client, turnId, { signal, wholeReplies: false }, (feed) =>
     snapshotsOf(feed, turnId),

@@ -68,6 +68,11 @@ export function answerFailedOutside(message: string, now: number): SettledCall {
   return answer({ type: 'failed', message: texts.fromOutsideText(message) }, now);
 }
 
+/** Its tool is an agent, and nothing is left for it of what the turn may spend. */
+export function answerNothingLeft(agent: string, now: number): SettledCall {
+  return answer({ type: 'skipped', message: texts.nothingLeftText(agent) }, now);
+}
+
 /** The reply is the turn's last, so nobody would read the results. */
 export function answersAfterEnd(
   calls: readonly ToolUse[],

@@ -1,5 +1,6 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
 import { object, record, text, whole } from '../shape.ts';
+import type { SubAgentTurn } from './sub-agent-turn.ts';
 
 /**
  * How a tool call ended. Whatever happens to a call, it becomes one of these, and each of these
@@ -95,6 +96,8 @@ export interface SettledCall {
   approval?: ApprovalRecord;
   /** Where the rest of a result lies that was cut for the model. */
   stored?: StoredResult;
+  /** Where the call ran the turn of another agent. */
+  subAgent?: SubAgentTurn;
 }
 
 /**

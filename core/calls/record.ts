@@ -1,6 +1,7 @@
 import type { ToolUse } from '../conversation/messages.ts';
 import { defined } from '../json.ts';
 import type { ApprovalRecord, OutcomeType, SettledCall } from './outcome.ts';
+import type { SubAgentTurn } from './sub-agent-turn.ts';
 
 /** One tool call of a turn. */
 export interface CallRecord {
@@ -30,10 +31,12 @@ export interface CallRecord {
   critical?: true;
   /** What was decided about it, where a person was asked. */
   approval?: ApprovalRecord;
+  /** The turn that it ran, where its tool is another agent. */
+  subAgent?: SubAgentTurn;
 }
 
 export function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, startedEarly, critical, approval } = settled;
+  const { outcome, attempts, start, end, startedEarly, critical, approval, subAgent } = settled;
   return {
     id: call.id,
     name: call.name,
@@ -44,6 +47,6 @@ export function callRecord(call: ToolUse, settled: SettledCall, round: number): 
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    ...defined({ startedEarly, critical, approval }),
+    ...defined({ startedEarly, critical, approval, subAgent }),
   };
 }

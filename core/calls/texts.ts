@@ -331,6 +331,48 @@ export function fromOutsideText(text: string): string {
 }
 
 // ---------------------------------------------------------------------------------------------------
+// The call has run the turn of another agent
+// ---------------------------------------------------------------------------------------------------
+
+export const SUB_AGENT_SAID_NOTHING = 'The agent has ended its turn without a text.';
+
+/** @param why its stop reason in words, a sentence or a name */
+export function subAgentPartText(agent: string, why: string): string {
+  return `[Agent ${agent} stopped before it had finished: ${sentence(why)} What it has so far:]`;
+}
+
+export function subAgentStoppedText(agent: string, why: string): string {
+  return `Agent ${agent} stopped before it had a text: ${sentence(why)}`;
+}
+
+export function subAgentDeclinedText(agent: string, why: string): string {
+  return `Agent ${agent} declined to answer: ${sentence(why)}`;
+}
+
+export function subAgentFailedText(agent: string, cause: string): string {
+  return `Agent ${agent} failed: ${sentence(cause)}`;
+}
+
+export function subAgentLostText(agent: string, cause: string, repeatable: boolean): string {
+  const text = `The turn of agent ${agent} was ended from outside: ${sentence(cause)}`;
+  return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
+}
+
+export function tooDeepAgentText(agent: string): string {
+  return `Agent ${agent} did not run: this agent is at the limit of agents that call agents (limits.depth). Do the work without it.`;
+}
+
+export function nothingLeftText(agent: string): string {
+  return `Not executed: of what this turn may spend, nothing is left for agent ${agent}.`;
+}
+
+/** The causes of a failure may be as long as a reply of the API. */
+function sentence(text: string): string {
+  const short = fromOutsideText(text.trim());
+  return /[.…!?]$/.test(short) ? short : `${short}.`;
+}
+
+// ---------------------------------------------------------------------------------------------------
 // The tool has returned something that the model cannot be given as it is
 // ---------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import { findCallProblem } from '../conversation/reply.ts';
 import { lastCalls } from '../conversation/transcript.ts';
 import { defined } from '../json.ts';
 import type { Shape } from '../shape.ts';
-import { bool, byType, list, misfitCarried, number, optional, text } from '../shape.ts';
+import { bool, byType, list, misfitCarried, number, optional, text, whole } from '../shape.ts';
 import { CONVERSATION_FIELDS, PINNED_AGENT, PREPARED_CALL, STATE, STEERINGS } from './carried.ts';
 import type { Conversation, TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
@@ -14,6 +14,8 @@ import type { SteeringMessage } from './steering.ts';
 export type TurnBeginning =
   /** The next turn of a session. `agent` is what the session has pinned; its first turn pins it. */
   | ({ type: 'session'; agent?: PinnedAgent } & Conversation)
+  /** The turn of a sub-agent. `levels`: how many levels of sub-agents it may have below it. */
+  | { type: 'sub-agent'; levels: number }
   /** One whose message does not fit into one payload with the conversation. It fails, and says so. */
   | { type: 'too large' }
   /** The same turn, in a new run with an empty history. */
@@ -24,6 +26,8 @@ export interface ContinuedTurn {
   state: TurnState;
   agent: PinnedAgent;
   ofSession: boolean;
+  /** Of the turn of a sub-agent. */
+  levels?: number;
   /** When its first run began; milliseconds since the epoch. */
   begunAt: number;
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
@@ -43,11 +47,13 @@ type RecordedTurn = Omit<ContinuedTurn, 'state' | 'prepared' | 'seen'> & {
 
 const BEGINNING: Shape<TurnBeginning> = byType<TurnBeginning>({
   session: { ...CONVERSATION_FIELDS, agent: optional(PINNED_AGENT) },
+  'sub-agent': { levels: whole() },
   'too large': {},
   continued: {
     state: STATE,
     agent: PINNED_AGENT,
     ofSession: bool,
+    levels: optional(whole()),
     begunAt: number(0),
     prepared: optional(list(PREPARED_CALL)),
     seen: optional(list(text())),

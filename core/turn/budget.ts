@@ -5,6 +5,7 @@ import { OUTCOMES } from '../calls/outcome.ts';
 import { turnTimeLimit } from '../calls/texts.ts';
 import type { Prices } from './prices.ts';
 import { costOf, roundUSD } from './prices.ts';
+import type { BudgetReason } from './stop-reason.ts';
 import type { Usage } from './usage.ts';
 import { inputTokens } from './usage.ts';
 
@@ -34,24 +35,6 @@ export interface Spent extends Required<Omit<Budget, 'costUSD'>> {
   /** Absent where there are no prices. */
   costUSD?: number;
 }
-
-/**
- * The stop reason of a turn that has reached a budget: that of its agent, or its own.
- * `TurnResult.stopDetails` says what the limit is and what was spent.
- */
-export type BudgetReason =
-  /** `limits.rounds`: the last reply still asked for tools, which were not run. */
-  | 'max_rounds'
-  /** `limits.toolCalls`: of the last reply the calls that were left ran, the others did not. */
-  | 'max_tool_calls'
-  /** `limits.inputTokens`, by the reply that reached it. Its calls were not run. */
-  | 'max_input_tokens'
-  /** `limits.outputTokens`, likewise. */
-  | 'max_output_tokens'
-  /** `limits.costUSD`, likewise. */
-  | 'max_cost'
-  /** `limits.wallTime`: what ran was cancelled, what waited was skipped. */
-  | 'max_wall_time';
 
 /**
  * What a turn does that has reached a budget, after it has answered its open calls:
@@ -150,16 +133,19 @@ export function addSpent(a: Spent, b: Spent): Spent {
 interface SpendingTurn {
   rounds: number;
   usage: Usage;
-  calls: readonly { outcome: OutcomeType }[];
+  calls: readonly { outcome: OutcomeType; subAgent?: { toolCalls: number } }[];
   costUSD?: number;
 }
 
-/** What a turn has spent, from what it remembers or from its result. */
+/** What a turn has spent with its sub-agents, from what it remembers or from its result. */
 export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
   const { rounds, usage, calls, costUSD } = turn;
   return {
     rounds,
-    toolCalls: calls.filter(({ outcome }) => OUTCOMES[outcome].isCounted).length,
+    toolCalls: calls.reduce((sum, { outcome, subAgent }) => {
+      const own = OUTCOMES[outcome].isCounted ? 1 : 0;
+      return sum + own + (subAgent?.toolCalls ?? 0);
+    }, 0),
     inputTokens: inputTokens(usage),
     outputTokens: usage.output_tokens,
     wallTime,

@@ -1,4 +1,11 @@
-import type { AgentLimits, AgentSpec, PinnedAgent, PinnedSpec } from '../agent-spec.ts';
+import type {
+  AgentLimits,
+  AgentSpec,
+  OutputSchema,
+  PinnedAgent,
+  PinnedSpec,
+  SubAgentSpec,
+} from '../agent-spec.ts';
 import { FALLBACK_REASONS } from '../agent-spec.ts';
 import type { BatchPolicy } from '../calls/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
@@ -7,6 +14,7 @@ import type { ApprovalRecord, OutcomeType } from '../calls/outcome.ts';
 import { OUTCOMES, STORED_RESULT } from '../calls/outcome.ts';
 import type { MissingCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
 import type { CallRecord } from '../calls/record.ts';
+import type { SubAgentTurn } from '../calls/sub-agent-turn.ts';
 import type { ToolPolicy } from '../calls/tool-policy.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { Container } from '../conversation/server-calls.ts';
@@ -29,11 +37,13 @@ import {
   tuple,
   whole,
 } from '../shape.ts';
-import type { Spent } from './budget.ts';
+import type { Budget, Spent } from './budget.ts';
 import { ON_LIMIT } from './budget.ts';
 import type { TakenFallback } from './fallback.ts';
 import type { Prices } from './prices.ts';
+import type { SubAgentTurnProgress, SubAgentTurnResult } from './result.ts';
 import type { TurnState } from './state.ts';
+import type { StopReason } from './stop-reason.ts';
 import type { SteeringMessage } from './steering.ts';
 import type { TurnTimes } from './timing.ts';
 import type { CacheCreation, ModelUsage, ServerToolUsage, Usage } from './usage.ts';
@@ -118,6 +128,17 @@ const APPROVAL = object<ApprovalRecord>({
   at: text(),
 });
 
+const SUB_AGENT_TURN = object<SubAgentTurn>({
+  turnId: text(),
+  agent: text(),
+  stopReason: text() as Shape<StopReason>,
+  rounds: amount,
+  toolCalls: amount,
+  usage: USAGE,
+  costUSD: optional(amount),
+  models: optional(list(MODEL_USAGE)),
+});
+
 const CALL = object<CallRecord>({
   id: text(),
   name: text(),
@@ -131,6 +152,7 @@ const CALL = object<CallRecord>({
   startedEarly: optional(oneOf(true)),
   critical: optional(oneOf(true)),
   approval: optional(APPROVAL),
+  subAgent: optional(SUB_AGENT_TURN),
 });
 
 const TIMES = object<TurnTimes>({
@@ -195,15 +217,29 @@ const POLICY = object<ToolPolicy>({
   }),
 });
 
-const LIMITS = object<AgentLimits>({
-  rounds: amount,
-  concurrency: whole(1),
-  historyEvents: optional(amount),
+const BUDGET = {
   toolCalls: optional(amount),
   inputTokens: optional(amount),
   outputTokens: optional(amount),
   costUSD: optional(amount),
   wallTime: optional(amount),
+};
+
+const LIMITS = object<AgentLimits>({
+  ...BUDGET,
+  rounds: amount,
+  concurrency: whole(1),
+  depth: optional(count),
+  historyEvents: optional(amount),
+});
+
+const SUB_AGENT = object<SubAgentSpec>({
+  agent: text(),
+  field: optional(text()),
+  output: optional(record(anything) as Shape<unknown> as Shape<OutputSchema>),
+  limits: optional(object<Budget>({ ...BUDGET, rounds: optional(amount) })),
+  taskQueue: optional(QUEUE),
+  maxResultBytes: count,
 });
 
 const SPEC = byType<PinnedSpec>({
@@ -217,6 +253,7 @@ export const PINNED_AGENT = object<PinnedAgent>({
   policies: list(tuple<[string, ToolPolicy]>(text(), POLICY)),
   limits: LIMITS,
   batch: BATCH,
+  subAgents: optional(list(tuple<[string, SubAgentSpec]>(text(), SUB_AGENT))),
   announcesApprovals: optional(oneOf(true)),
   onLimit: optional(oneOf(...ON_LIMIT)),
   prices: optional(PRICES),
@@ -276,6 +313,29 @@ export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringM
   models: optional(list(MODEL_USAGE)),
   refusalFallback: optional(FALLBACK),
 });
+
+const SPENDING = {
+  rounds: amount,
+  toolCalls: amount,
+  usage: USAGE,
+  costUSD: optional(amount),
+  models: optional(list(MODEL_USAGE)),
+};
+
+/** What the turn of a sub-agent has used up; the rest is for people. */
+export const SUB_AGENT_PROGRESS =
+  object<Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'costUSD'>>(SPENDING);
+
+export const SUB_AGENT_RESULT = object<
+  Pick<
+    SubAgentTurnResult,
+    'stopReason' | 'text' | 'rounds' | 'toolCalls' | 'usage' | 'costUSD' | 'models'
+  >
+>({
+  ...SPENDING,
+  stopReason: text() as Shape<StopReason>,
+  text: text(),
+}) as Shape<SubAgentTurnResult>;
 
 export const STEERINGS = list(STEERING);
 

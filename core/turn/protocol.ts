@@ -15,6 +15,12 @@ export const TURN_STATE_QUERY = 'turnState';
 /** Signal with one `Note`, from the turn's session. */
 export const STEER_SIGNAL = 'note';
 
+/** How the turn of a sub-agent has ended that began before its calling turn was reset. */
+export type AwaitedTurn =
+  | { type: 'ended'; result: unknown }
+  | { type: 'failed'; message: string; progress?: unknown }
+  | { type: 'lost'; message: string };
+
 /** A call that waits for a person. */
 export interface ApprovalRequest {
   /** The id of its `tool_use` block. */
@@ -28,6 +34,16 @@ export interface ApprovalRequest {
   requestedAt: string;
   /** ISO 8601. When nobody has decided by then, the call is denied. */
   expiresAt: string;
+  /** Who asks, where that is a sub-agent of the turn. Added by the client. */
+  subAgent?: AskingAgent;
+}
+
+/** A sub-agent that waits for a person. */
+export interface AskingAgent {
+  /** Its turn, also the id of its workflow. */
+  turnId: string;
+  /** Names of the agents, from the one that was started to the one that asks. */
+  path: string[];
 }
 
 export interface Approve {

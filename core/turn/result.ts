@@ -4,7 +4,8 @@ import { closeConversation } from '../conversation/sendable.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { Transcript } from '../conversation/transcript.ts';
 import { references, withTail } from '../conversation/transcript.ts';
-import { defined, isRecord } from '../json.ts';
+import { defined, isRecord, jsonBytes } from '../json.ts';
+import { spentOf } from './budget.ts';
 import type { TakenFallback } from './fallback.ts';
 import type { Conversation, TurnState } from './state.ts';
 import { fallbackOfRefusal, withoutUnread } from './state.ts';
@@ -37,12 +38,13 @@ export interface TurnResult<Output = unknown> {
   rounds: number;
   /**
    * Tokens, and requests of the API's own tools: the sum over the rounds, what the API used to compact the
-   * conversation and replies that could not be used included. Attempts without a whole reply are not in it.
+   * conversation, replies that could not be used, and sub-agents included. Attempts without a whole reply are
+   * not in it.
    */
   usage: Usage;
-  /** What `usage` costs, in USD, where the agent has `prices`. */
+  /** What `usage` costs, in USD, where the agent has `prices`. Sub-agents without prices are not in it. */
   costUSD?: number;
-  /** `usage` and `costUSD` by the models that have replied in this turn, in the order of their first replies. */
+  /** `usage` and `costUSD` by the models that have replied in this turn and its sub-agents, in the order of their first replies. */
   models?: ModelUsage[];
   /**
    * The one of the agent's `fallbacks` that was asked last, and why: the model before it was
@@ -59,6 +61,19 @@ export interface TurnResult<Output = unknown> {
   /** The turns whose messages were sent while this one ran, and which the model has read in it. */
   joined?: string[];
 }
+
+/**
+ * What the workflow of a sub-agent's turn returns to the calling turn, in whose history it stands: not its
+ * conversation, for which the turn can be asked, and its calls only where they are few.
+ */
+export type SubAgentTurnResult = Omit<TurnResult, 'messages' | 'calls'> & {
+  /** As `limits.toolCalls` counts them, those of its own sub-agents included. */
+  toolCalls: number;
+  calls?: CallRecord[];
+};
+
+/** The same of one that has failed, in the details of its failure. */
+export type SubAgentTurnProgress = Omit<SubAgentTurnResult, 'stopReason' | 'stopDetails'>;
 
 /** What a turn has done so far: the result of one that failed, without a stop reason. */
 export type TurnProgress = Omit<TurnResult, 'stopReason' | 'stopDetails'>;
@@ -151,6 +166,29 @@ export function turnProgress(
   elapsed: number,
 ): TurnProgress {
   return { ...turnSummary(agent, state, elapsed), messages: closeConversation(messages) };
+}
+
+/** More would make the history of the calling turn long, and a turn may have hundreds of sub-agents. */
+const MAX_CALLS_BYTES = 32_000;
+
+export function subAgentTurnProgress(
+  agent: string,
+  state: TurnState,
+  elapsed: number,
+): SubAgentTurnProgress {
+  const { calls, ...summary } = turnSummary(agent, state, elapsed);
+  const { toolCalls } = spentOf(state, 0);
+  return { ...summary, toolCalls, ...(jsonBytes(calls) <= MAX_CALLS_BYTES ? { calls } : {}) };
+}
+
+export function subAgentTurnResult(
+  agent: string,
+  state: TurnState,
+  stop: Stop,
+  elapsed: number,
+): SubAgentTurnResult {
+  const { agent: name, ...progress } = subAgentTurnProgress(agent, state, elapsed);
+  return { agent: name, ...stopOf(stop), ...progress };
 }
 
 function stopOf({ reason, details }: Stop): Pick<TurnResult, 'stopReason' | 'stopDetails'> {

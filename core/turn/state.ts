@@ -226,19 +226,18 @@ export function commitCost(
   prices: Prices | undefined,
 ): TurnState {
   const costUSD = prices === undefined ? undefined : costOf(usage, prices);
-  const models = withReply(state.models ?? [], { model, usage, ...defined({ costUSD }) });
+  const reply = { model, replies: 1, usage, ...defined({ costUSD }) };
+  const models = withReplies(state.models ?? [], reply);
   return { ...state, models, ...defined({ costUSD: sumUSD(state.costUSD, costUSD) }) };
 }
 
-function withReply(
-  models: readonly ModelUsage[],
-  reply: Omit<ModelUsage, 'replies'>,
-): ModelUsage[] {
-  const before = models.find(({ model }) => model === reply.model);
-  if (before === undefined) return [...models, { ...reply, replies: 1 }];
-  const costUSD = sumUSD(before.costUSD, reply.costUSD);
-  const usage = addUsage(before.usage, reply.usage);
-  const after = { ...before, replies: before.replies + 1, usage, ...defined({ costUSD }) };
+function withReplies(models: readonly ModelUsage[], more: ModelUsage): ModelUsage[] {
+  const before = models.find(({ model }) => model === more.model);
+  if (before === undefined) return [...models, more];
+  const costUSD = sumUSD(before.costUSD, more.costUSD);
+  const usage = addUsage(before.usage, more.usage);
+  const replies = before.replies + more.replies;
+  const after = { ...before, replies, usage, ...defined({ costUSD }) };
   return models.map((one) => (one === before ? after : one));
 }
 
@@ -302,11 +301,27 @@ export function commitResults(
   );
   return {
     ...state,
+    ...spentBySubAgents(state, settled),
     transcript: append(state.transcript, mergeOutcomes(calls, outcomes)),
     calls: [...state.calls, ...records],
     // With a storage nobody asks.
     callBytes: isStored ? 0 : state.callBytes + jsonBytes(records),
     stored: [...state.stored, ...settled.flatMap(({ stored: part }) => part ?? [])],
+  };
+}
+
+/** What the turn has used up together with the sub-agents of these calls. */
+function spentBySubAgents(
+  { usage, costUSD, models }: TurnState,
+  settled: readonly SettledCall[],
+): Pick<TurnState, 'usage' | 'costUSD' | 'models'> {
+  const turns = settled.flatMap(({ subAgent }) => subAgent ?? []);
+  if (turns.length === 0) return { usage };
+  const theirs = turns.flatMap((turn) => turn.models ?? []);
+  return {
+    usage: turns.reduce((sum, turn) => addUsage(sum, turn.usage), usage),
+    ...defined({ costUSD: sumUSD(costUSD, ...turns.map((turn) => turn.costUSD)) }),
+    models: theirs.reduce((sum, one) => withReplies(sum, one), models ?? []),
   };
 }
 

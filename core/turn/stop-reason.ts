@@ -1,4 +1,20 @@
-import type { BudgetReason } from './budget.ts';
+/**
+ * The stop reason of a turn that has reached a budget: that of its agent, or its own.
+ * `TurnResult.stopDetails` says what the limit is and what was spent.
+ */
+export type BudgetReason =
+  /** `limits.rounds`: the last reply still asked for tools, which were not run. */
+  | 'max_rounds'
+  /** `limits.toolCalls`: of the last reply the calls that were left ran, the others did not. */
+  | 'max_tool_calls'
+  /** `limits.inputTokens`, by the reply that reached it. Its calls were not run. */
+  | 'max_input_tokens'
+  /** `limits.outputTokens`, likewise. */
+  | 'max_output_tokens'
+  /** `limits.costUSD`, likewise. */
+  | 'max_cost'
+  /** `limits.wallTime`: what ran was cancelled, what waited was skipped. */
+  | 'max_wall_time';
 
 /**
  * Why a turn ended. The first six are decided by the model or the API, the others by Plait. Whatever it

@@ -295,7 +295,7 @@ describe('a declaration of an agent is invalid', () => {
     [
       'with a limit that does not exist',
       { limits: { turns: 3 } },
-      'unknown option limits.turns; known options: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime, concurrency, historyEvents',
+      'unknown option limits.turns; known options: rounds, toolCalls, inputTokens, outputTokens, costUSD, wallTime, concurrency, depth, historyEvents',
     ],
     [
       'with an option that does not exist',

@@ -33,6 +33,26 @@ describe('the tree of a turn', () => {
     ]);
   });
 
+  it('shows the turn of a sub-agent below its call, on the same time axis', () => {
+    const inner = turnWith([call('get_orders')]);
+    const asking = call('scout', {
+      start: 400,
+      end: 1_600,
+      summary: 'prompt: look',
+      subAgent: { turnId: 'turn-1.toolu_scout', agent: 'scout', turn: inner },
+    });
+    const lines = draw(turnWith([asking, call('get_tickets')]));
+    expect(lines.map((line) => line.slice(0, 28))).toEqual([
+      '  ● model             round ',
+      '  ├ ✔ scout           prompt',
+      '  │   ● model         round ',
+      '  │   └ ✔ get_orders  custom',
+      '  │   ● model         round ',
+      '  └ ✔ get_tickets     custom',
+      '  ● model             round ',
+    ]);
+  });
+
   it('says below a call why it did not succeed, in two lines at most', () => {
     const message = `The orders could not be read: ${'connect ECONNREFUSED orders-db:5432, '.repeat(9)}`;
     const lines = draw(turnWith([call('get_orders', { state: 'failed', attempt: 3, message })]));

@@ -30,3 +30,16 @@ it('a call that never began has no time', () => {
     'round 1  pay(customer_id: 1234)  skipped: Not executed.',
   );
 });
+
+it('what a sub-agent does stands behind its call, and before how that ends', () => {
+  const turn = turnWith([call('get_orders')], false);
+  const subAgent = { turnId: 'turn-1.toolu_scout', agent: 'scout', turn };
+  const asking = call('scout', { summary: 'prompt: look', subAgent });
+  const { lines } = turnChanges(turnWith([asking], false), new Map());
+  expect(lines).toEqual([
+    'round 1  model  succeeded after 400 ms',
+    'round 1  scout(prompt: look)  > round 1  model  succeeded after 400 ms',
+    'round 1  scout(prompt: look)  > round 1  get_orders(customer_id: 1234)  succeeded after 500 ms',
+    'round 1  scout(prompt: look)  succeeded after 500 ms',
+  ]);
+});

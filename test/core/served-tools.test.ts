@@ -1,4 +1,9 @@
 import { expect, test } from 'vitest';
+import {
+  inputRequiredText,
+  invalidServedResultText,
+  serverAbsentText,
+} from '../../core/calls/texts.ts';
 import type { AgentSpec, PinnedSpec } from '../../core/agent-spec.ts';
 import { TOOL_NAME_PATTERN } from '../../core/names.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
@@ -140,4 +145,16 @@ test.for([
   ],
 ] as const)('of the annotations %j Plait knows %j', ([given, known]) => {
   expect(knownAnnotations(given)).toEqual(known);
+});
+
+test('the model reads in plain words what is the matter with a server', () => {
+  expect(serverAbsentText('mail')).toBe(
+    'The tools of the server mail are not available in this conversation: it could not be reached when the conversation began.',
+  );
+  expect(invalidServedResultText('result/n must be number')).toBe(
+    'The tool ran, but its result does not match its outputSchema: result/n must be number',
+  );
+  expect(inputRequiredText('mail')).toBe(
+    'The server mail asks for more input before it runs the tool, which is not possible here, so the tool did not run.',
+  );
 });

@@ -60,7 +60,7 @@ test.each(ending)(
 test('every example is in the index', () => {
   const linked = [...read('README.md').matchAll(/\]\(([\w-]+)\)/g)].map(([, name]) => name);
   expect(linked).toEqual(expect.arrayContaining(names));
-  expect(names).toHaveLength(6);
+  expect(names).toHaveLength(7);
 });
 
 test('an example that does not show what it says ends with 1 and the reason', async () => {

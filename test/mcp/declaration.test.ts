@@ -161,19 +161,19 @@ describe('of what a server lists an agent gets', () => {
   });
 });
 
-describe('a tool of a server', () => {
-  const toolsOf = async (options: Partial<McpServerOptions> = {}) => {
-    const server = declare(options);
-    const { served, specs } = await listingOf(declare(), [
-      { name: 'read', inputSchema: object, annotations: { readOnlyHint: true } },
-      { name: 'set', inputSchema: object, annotations: { idempotentHint: true } },
-      { name: 'write', inputSchema: object },
-    ]);
-    const agent = agentWith(server);
-    const spec = { ...agent.spec, tools: specs, served: [served] };
-    return withServed(agent, spec, () => Promise.reject(new Error('not here'))).tools;
-  };
+const toolsOf = async (options: Partial<McpServerOptions> = {}) => {
+  const server = declare(options);
+  const { served, specs } = await listingOf(declare(), [
+    { name: 'read', inputSchema: object, annotations: { readOnlyHint: true } },
+    { name: 'set', inputSchema: object, annotations: { idempotentHint: true } },
+    { name: 'write', inputSchema: object },
+  ]);
+  const agent = agentWith(server);
+  const spec = { ...agent.spec, tools: specs, served: [served] };
+  return withServed(agent, spec, () => Promise.reject(new Error('not here'))).tools;
+};
 
+describe('a tool of a server', () => {
   test('reads beside others, and all else runs in the order of its server', async () => {
     const tools = await toolsOf();
     expect(tools.get('files__read')?.access).toBeUndefined();

@@ -8,6 +8,8 @@ const shownImage = {
   source: { type: 'base64', media_type: 'image/png', data: 'aGk=' },
 };
 
+const fail = (content: unknown[]) => () => servedResult({ content, isError: true });
+
 describe('the result of a server is', () => {
   test.for<[string, unknown[], unknown]>([
     ['a text', [text('hello')], 'hello'],
@@ -83,7 +85,6 @@ describe('the result of a server is', () => {
   });
 
   test('an error with what it says, and images named in it', () => {
-    const fail = (content: unknown[]) => () => servedResult({ content, isError: true });
     expect(fail([text('no such file'), image])).toThrow(
       'no such file\n[image of type image/png with 2 bytes, which you cannot be shown]',
     );

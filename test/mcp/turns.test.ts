@@ -306,14 +306,16 @@ describe('calls of one server', () => {
   });
 });
 
-describe('a turn that begins', () => {
-  /** Where no server listens any more. */
-  async function away() {
-    const { transport, close } = await startMcpServer({ tools: {} });
-    await close();
-    return transport;
-  }
+/** Where no server listens any more. */
+async function away() {
+  const server = await startMcpServer({ tools: {} });
+  await server.close();
+  return server.transport;
+}
 
+const secretOf = (tenant: string) => `secret-of-${tenant}-0123456789`;
+
+describe('a turn that begins', () => {
   test('goes on without the tools of a server that is away, and tells the model', async () => {
     const desk = await serving({ tools: { read: { annotations: readOnly, run: () => 'read' } } });
     const gone = mcpServer({ name: 'gone', transport: await away() });
@@ -376,7 +378,6 @@ describe('a turn that begins', () => {
   });
 
   test('of another tenant gets another list, and none of its headers are kept', async () => {
-    const secret = (tenant: string) => `secret-of-${tenant}-0123456789`;
     const seen: unknown[] = [];
     const desk = await serving({
       tools: {
@@ -393,7 +394,7 @@ describe('a turn that begins', () => {
           ...desk.transport,
           headers: ({ context, user }) => {
             seen.push(user);
-            return { authorization: `Bearer ${secret(context.tenant)}` };
+            return { authorization: `Bearer ${secretOf(context.tenant)}` };
           },
         },
       }),
@@ -405,11 +406,11 @@ describe('a turn that begins', () => {
       const result = await turn.result();
       expect(result.calls[0]?.outcome).toBe('succeeded');
       const history = JSON.stringify(await turn.workflow.fetchHistory());
-      expect(history + JSON.stringify(result)).not.toContain(secret(tenant));
+      expect(history + JSON.stringify(result)).not.toContain(secretOf(tenant));
     }
     expect(new Set(seen)).toEqual(new Set(['ana']));
     const sent = desk.calls.map(({ headers }) => headers['authorization']);
-    expect(sent).toEqual(['a', 'b', 'a'].map((tenant) => `Bearer ${secret(tenant)}`));
+    expect(sent).toEqual(['a', 'b', 'a'].map((tenant) => `Bearer ${secretOf(tenant)}`));
   });
 });
 

@@ -86,7 +86,7 @@ test.concurrent('after kill -9 between the early run of a call and its reply, th
 
 test.concurrent('after kill -9 in the middle of a local batch another worker runs its calls again, with the same keys', async () => {
   await using processes = await workersFor([
-    ['glance', { ms: 0, kills: true }],
+    ['glance', { ms: 0, kills: 'SIGKILL' }],
     ['glance', { ms: 0 }],
   ]);
   const { agents, journal, start } = processes;
@@ -109,13 +109,11 @@ test.concurrent('after kill -9 in the middle of a local batch another worker run
 });
 
 test.concurrent('a SIGTERM in the middle of a local call has it go on as an activity', async () => {
-  await using processes = await workersFor({ glance: { ms: 4_500 } }, '200ms');
+  await using processes = await workersFor({ glance: { ms: 60_000, kills: 'SIGTERM' } }, '200ms');
   const { agents, journal, start } = processes;
   const first = await start();
   const turn = await agents.start('tester', 'go');
   await journal.waitFor('begin glance');
-
-  first.kill('SIGTERM');
   await start();
   const result = await turn.result();
 

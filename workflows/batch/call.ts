@@ -1,10 +1,10 @@
-import type { PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
+import type { PinnedAgent, PinnedSpec, SubAgentSpec } from '../../core/agent-spec.ts';
 import type { BatchPolicy } from '../../core/calls/batch-policy.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
 import { originOf } from '../../core/calls/origin.ts';
 import type { ApprovalRecord, SettledCall, StoredResult } from '../../core/calls/outcome.ts';
 import type { PreparedCall, ReadyCall } from '../../core/calls/prepared-call.ts';
-import { unknownToolText } from '../../core/calls/texts.ts';
+import { tooDeepAgentText, unknownToolText } from '../../core/calls/texts.ts';
 import type { ToolCallArgs, TurnOwner } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
@@ -12,6 +12,7 @@ import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import { specOfCall } from '../../core/served-tools.ts';
+import type { Budget, Spent } from '../../core/turn/budget.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
 /** The calls of one reply, and what they have in common. */
@@ -29,6 +30,10 @@ export interface Batch {
   owner: TurnOwner;
   /** Limit for the text of each result, where that is lower than the tool's. */
   maxTextBytes: number | undefined;
+  /** How many levels of sub-agents the turn may have below it. */
+  levels: number;
+  /** What the turn may spend in all, and has spent: its sub-agents get parts of the rest. */
+  budget: { limits: Budget; spent: Spent };
   /** Results of earlier rounds that were cut, for `read_result`. */
   stored: readonly StoredResult[];
 }
@@ -39,6 +44,8 @@ export interface BatchCall {
   readonly index: number;
   readonly use: ToolUse;
   readonly policy: ToolPolicy;
+  /** Where its tool is another agent. */
+  readonly subAgent: SubAgentSpec | undefined;
   /** Where an MCP server has listed its tool. */
   readonly spec: PinnedSpec | undefined;
   occurrence: number;
@@ -60,17 +67,21 @@ export interface BatchCall {
 }
 
 /** The calls of a reply; `undefined` in the place of one that cannot run. */
-export function batchCalls({ agent, calls, prepared }: Batch): (BatchCall | undefined)[] {
+export function batchCalls({ agent, calls, prepared, levels }: Batch): (BatchCall | undefined)[] {
   const policies = new Map(agent.policies);
+  const subAgents = new Map(agent.subAgents);
   const repeated = occurrences(calls);
   return calls.map((use, index) => {
     const policy = policies.get(use.name);
     const ready = prepared[index];
+    const subAgent = subAgents.get(use.name);
     if (ready?.type !== 'ready' || policy === undefined) return undefined;
+    if (subAgent !== undefined && levels < 1) return undefined;
     return {
       index,
       use,
       policy,
+      subAgent,
       spec: specOfCall(agent, use.name),
       occurrence: repeated[index] ?? 0,
       prepared: ready,
@@ -82,9 +93,12 @@ export function batchCalls({ agent, calls, prepared }: Batch): (BatchCall | unde
 }
 
 /** Why a call cannot run, for the model. */
-export function invalidText({ calls, prepared }: Batch, index: number): string {
+export function invalidText({ agent, calls, prepared }: Batch, index: number): string {
   const one = prepared[index];
-  return one?.type === 'invalid' ? one.message : unknownToolText(calls[index]?.name ?? '');
+  if (one?.type === 'invalid') return one.message;
+  const name = calls[index]?.name ?? '';
+  const subAgent = new Map(agent.subAgents).get(name);
+  return subAgent === undefined ? unknownToolText(name) : tooDeepAgentText(subAgent.agent);
 }
 
 /** How long a call waits for a person, in milliseconds. */

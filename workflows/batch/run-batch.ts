@@ -5,6 +5,7 @@ import {
   answerInvalid,
   answerNeverStarted,
   answerNotCompleted,
+  answerNothingLeft,
   answerStopped,
   answerUnapproved,
   endedBy,
@@ -19,7 +20,10 @@ import { CallOrder } from '../../core/calls/order.ts';
 import type { ApprovalRecord, SettledCall } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
 import { defined, jsonBytes } from '../../core/json.ts';
+import type { SubAgentSpec } from '../../core/agent-spec.ts';
 import { waitingForCalls } from '../../core/turn/current-details.ts';
+import type { Reserve } from '../../core/turn/reserve.ts';
+import { giveBack, openReserve, reserve, spentBy } from '../../core/turn/reserve.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
 import { criticalCalls } from '../../core/turn/timing.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
@@ -31,6 +35,7 @@ import type { CallEnd } from './ended.ts';
 import type { Tries } from './schedule.ts';
 import { presentCompletion, runCall, runLocally } from './schedule.ts';
 import { BatchScope } from './scope.ts';
+import { runSubAgent } from './sub-agent.ts';
 
 /** What a turn hears about its calls from outside. */
 export interface Outside {
@@ -71,6 +76,7 @@ class BatchRun {
   private readonly order: CallOrder;
   /** `undefined` for calls that cannot run. */
   private readonly calls: readonly (BatchCall | undefined)[];
+  private reserve: Reserve;
   private readonly settled: SettledCall[] = [];
   private open: number;
   private stop: BatchStop | undefined;
@@ -109,6 +115,7 @@ class BatchRun {
     });
     this.calls = batchCalls(batch);
     this.open = this.calls.length;
+    this.reserve = openReserve(batch.budget.limits, batch.budget.spent, this.open);
     this.isLocal = runsLocally(
       this.calls.filter((call) => call !== undefined),
       this.timeout?.after,
@@ -227,6 +234,11 @@ class BatchRun {
   private run(call: BatchCall, release: () => void): void {
     call.state = 'running';
     this.startsNow(call.index);
+    const { subAgent } = call;
+    if (subAgent !== undefined) {
+      this.runSubAgent(call, subAgent, release);
+      return;
+    }
     this.outside.completions.expect(call.use.id);
     const ended = (end: CallEnd) => {
       this.afterEndOf(call.index, release);
@@ -241,6 +253,29 @@ class BatchRun {
   private schedule(call: BatchCall, ended: (end: CallEnd) => void, tries?: Tries): void {
     this.startTimer();
     runCall(this.batch, call, ended, tries);
+  }
+
+  /** Its turn gets a part of what this turn may still spend, and gives back what it has not used. */
+  private runSubAgent(call: BatchCall, spec: SubAgentSpec, release: () => void): void {
+    const { id } = call.use;
+    const waiting = this.calls.filter(
+      (other) =>
+        other?.subAgent !== undefined && other.state !== 'running' && !this.isSettled(other),
+    );
+    const sharers = waiting.length + 1;
+    const reserved = reserve(this.reserve, id, { ...defined({ given: spec.limits }), sharers });
+    if (reserved === undefined) {
+      release();
+      this.settle(call.index, answerNothingLeft(spec.agent, Date.now()));
+      return;
+    }
+    this.reserve = reserved.reserve;
+    runSubAgent(this.batch, call, { spec, limits: reserved.limits }, (end) => {
+      const subAgent = end.type === 'settled' ? end.settled.subAgent : undefined;
+      this.reserve = giveBack(this.reserve, id, spentBy(subAgent));
+      this.afterEndOf(call.index, release);
+      this.end(call, end);
+    });
   }
 
   private end(call: BatchCall, end: CallEnd): void {

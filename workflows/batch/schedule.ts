@@ -150,6 +150,25 @@ export function presentCompletion(
   value: unknown,
   ended: (end: CallEnd) => void,
 ): void {
+  present(batch, call, { value, from: 'completed from outside' }, ended);
+}
+
+/** The same of the answer of a sub-agent, which is too long to be shown as it is. */
+export function presentAnswer(
+  batch: Batch,
+  call: BatchCall,
+  value: unknown,
+  ended: (end: CallEnd) => void,
+): void {
+  present(batch, call, { value, from: 'a long answer' }, ended);
+}
+
+function present(
+  batch: Batch,
+  call: BatchCall,
+  { value, from }: { value: unknown; from: string },
+  ended: (end: CallEnd) => void,
+): void {
   const { use, policy } = call;
   // Without the context: it is not needed, and together with a large value it might not fit.
   const { context: _, ...presented } = toolCallArgs(batch, call);
@@ -157,7 +176,7 @@ export function presentCompletion(
   const scheduled = Date.now();
   scheduleActivity<unknown>(PRESENT_RESULT, [args], {
     activityId: `result.${use.id}`,
-    summary: `${use.name}: completed from outside`,
+    summary: `${use.name}: ${from}`,
     startToCloseTimeout: '1m',
     retry: { maximumAttempts: 5, maximumInterval: '30s' },
   }).then(

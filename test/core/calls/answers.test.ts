@@ -42,6 +42,12 @@ type Row = readonly [
 describe('a call that has not run is answered', () => {
   const rows: readonly Row[] = [
     [
+      'whose agent has nothing left to spend',
+      answers.answerNothingLeft('scout', NOW),
+      'skipped',
+      'Not executed: of what this turn may spend, nothing is left for agent scout.',
+    ],
+    [
       'whose input is invalid',
       answers.answerInvalid('No such tool.', NOW),
       'failed',

@@ -3,6 +3,10 @@ import type { Blocker } from '../../../core/calls/order.ts';
 import * as texts from '../../../core/calls/texts.ts';
 
 describe('what the model reads of a call', () => {
+  test('of an agent that agents call, below the limit of levels, is to do without', () => {
+    expect(texts.tooDeepAgentText('scout')).toMatch(/^Agent scout did not run: .*limits\.depth/);
+  });
+
   test('that timed out and may be repeated is the limit', () => {
     expect(texts.timedOutText({ startToCloseTimeout: 120_000 }, true)).toBe(
       'Timed out: the call did not end within 2 minutes (startToCloseTimeout).',

@@ -45,9 +45,15 @@ describe('a beginning that Plait has not given is recognized:', () => {
     ['a whole one', continued, undefined],
     ['one with calls', { ...continued, state: asking, prepared }, undefined],
     ['that of a session', { type: 'session', transcript: begun.transcript, stored: [] }, undefined],
+    ['that of a sub-agent', { type: 'sub-agent', levels: 2 }, undefined],
+    [
+      'that of a sub-agent without levels',
+      { type: 'sub-agent' },
+      'beginning.levels must be a whole number of at least 0',
+    ],
     ['too large', { type: 'too large' }, undefined],
     ['a text', 'continued', 'beginning must be an object'],
-    ['no type', {}, 'beginning.type must be one of session, too large, continued'],
+    ['no type', {}, 'beginning.type must be one of session, sub-agent, too large, continued'],
     ['no state', { ...continued, state: null }, 'beginning.state must be an object'],
     [
       'a message that is null',

@@ -6,6 +6,8 @@ import {
   isSessionProgress,
   sessionTurnProgress,
   sessionTurnResult,
+  subAgentTurnProgress,
+  subAgentTurnResult,
 } from '../../../core/turn/result.ts';
 import {
   addSteering,
@@ -108,4 +110,40 @@ test('a value of another shape is not the progress of a session', () => {
   for (const value of [undefined, 'end', {}, { end: 1 }, { end: {} }]) {
     expect(isSessionProgress(value)).toBe(false);
   }
+});
+
+const record = (input: unknown) => ({
+  id: 'toolu_1',
+  name: 'look',
+  input,
+  outcome: 'succeeded' as const,
+  round: 1,
+  attempts: 1,
+  start: '',
+  end: '',
+});
+
+describe('a turn hands on to the turn that has called it', () => {
+  test('why it ended and what it has used up, and not its messages', () => {
+    const state = { ...answered, calls: [record({})] };
+    const result = subAgentTurnResult('tester', state, { type: 'stop', reason: 'end_turn' }, 9);
+
+    expect(result).toMatchObject({
+      agent: 'tester',
+      stopReason: 'end_turn',
+      toolCalls: 1,
+      rounds: 1,
+    });
+    expect(result.calls).toEqual([record({})]);
+    expect(result).not.toHaveProperty('messages');
+    expect(result).not.toHaveProperty('end');
+  });
+
+  test('the records of its calls only where they are few', () => {
+    const state = { ...answered, calls: [record({ text: 'x'.repeat(40_000) })] };
+    const progress = subAgentTurnProgress('tester', state, 9);
+
+    expect(progress).toMatchObject({ toolCalls: 1 });
+    expect(progress).not.toHaveProperty('calls');
+  });
 });

@@ -20,6 +20,7 @@ import {
   lastOutcomes,
   withoutUnread,
 } from '../../../core/turn/state.ts';
+import { spentOf } from '../../../core/turn/budget.ts';
 import type { Room } from '../../../core/turn/payload-room.ts';
 import { hasOutgrown } from '../../../core/turn/payload-room.ts';
 import { turnProgress, turnResult } from '../../../core/turn/result.ts';
@@ -372,4 +373,35 @@ describe('an answer', () => {
     ]);
     expect(turnProgress('support', once, HELLO, 0).models).toHaveLength(1);
   });
+});
+
+test('what sub-agents have used up is spent by the turn', () => {
+  const turn = {
+    turnId: 'turn-1.toolu_1',
+    agent: 'scout',
+    stopReason: 'end_turn',
+    rounds: 2,
+    toolCalls: 3,
+    usage: { ...NO_USAGE, input_tokens: 100, output_tokens: 7 },
+  } as const;
+  const before = commitReply(beginTurn(HELLO), asking);
+  const first = { ...succeeded('seen'), subAgent: turn };
+  const without = commitResults(STORAGE, before, calls, [first, succeeded('paid')]);
+  const priced = commitResults(STORAGE, { ...before, costUSD: 0.1 }, calls, [
+    { ...first, subAgent: { ...turn, costUSD: 0.2 } },
+    { ...succeeded('paid'), subAgent: { ...turn, costUSD: 0.3 } },
+  ]);
+  const model = { model: 'small', replies: 2, usage: turn.usage, costUSD: 0.1 };
+  const byModel = commitResults(STORAGE, { ...before, models: [] }, calls, [
+    { ...first, subAgent: { ...turn, models: [model] } },
+    { ...succeeded('paid'), subAgent: { ...turn, models: [model, { ...model, model: 'large' }] } },
+  ]);
+
+  expect(without.usage).toEqual(addUsage(before.usage, turn.usage));
+  expect(without.costUSD).toBeUndefined();
+  expect(without.calls[0]?.subAgent).toEqual(turn);
+  expect(spentOf(without, 0)).toMatchObject({ toolCalls: 5, rounds: 1 });
+  expect(priced.costUSD).toBe(0.6);
+  const twice = { ...model, replies: 4, usage: addUsage(turn.usage, turn.usage), costUSD: 0.2 };
+  expect(byModel.models).toEqual([twice, { ...model, model: 'large' }]);
 });

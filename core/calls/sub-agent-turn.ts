@@ -1,0 +1,22 @@
+import type { StopReason } from '../turn/stop-reason.ts';
+import type { ModelUsage, Usage } from '../turn/usage.ts';
+
+/** The turn of a sub-agent that ran for a call. What it has used up includes its own sub-agents. */
+export interface SubAgentTurn {
+  /** Also the id of its workflow. */
+  turnId: string;
+  /** Name of the agent. */
+  agent: string;
+  /** Why it ended; `failed` where it failed, was terminated, or never began. */
+  stopReason: StopReason | 'failed';
+  /** Replies of the model that its turn has committed. */
+  rounds: number;
+  /** Tool calls, as `limits.toolCalls` counts them. */
+  toolCalls: number;
+  /** Tokens. They are in the `usage` of the calling turn, too. */
+  usage: Usage;
+  /** What they cost, where its agent has `prices`; likewise. */
+  costUSD?: number;
+  /** Both by the models that have replied; likewise. */
+  models?: ModelUsage[];
+}

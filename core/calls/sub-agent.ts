@@ -1,0 +1,115 @@
+import type { SubAgentSpec } from '../agent-spec.ts';
+import { fingerprint } from '../fingerprint.ts';
+import { canonicalJson, isRecord } from '../json.ts';
+import type { SubAgentTurnResult } from '../turn/result.ts';
+import type { ToolOutcome } from './outcome.ts';
+import * as texts from './texts.ts';
+
+// A call that is the turn of another agent. Its turn is a child workflow, and what the calling model reads
+// of it is decided here, for the workflow and for the client, which shows the history of a turn.
+
+/** How many levels of sub-agents a turn has below it, where its agent does not say. */
+export const DEFAULT_DEPTH = 3;
+
+/** Some servers take no longer ids: the limit in Temporal's own files for PostgreSQL. */
+const ID_LIMIT = 255;
+
+const encoder = new TextEncoder();
+const bytesOf = (text: string) => encoder.encode(text).length;
+
+/**
+ * The id of the turn that a call runs. It follows from the calling turn and the call, so that whatever runs
+ * the call again finds the turn instead of beginning another.
+ */
+export function subAgentTurnId(turnId: string, callId: string): string {
+  const whole = `${turnId}.${callId}`;
+  // The server has taken the id of the calling turn, so another one of its length does.
+  const limit = Math.max(ID_LIMIT, bytesOf(turnId));
+  if (bytesOf(whole) <= limit) return whole;
+  const digest = `.${fingerprint([turnId, callId])}`;
+  let beginning = turnId;
+  while (bytesOf(beginning) + digest.length > limit) beginning = beginning.slice(0, -1);
+  return `${beginning.toWellFormed()}${digest}`;
+}
+
+/** What the sub-agent is asked: one field of the input, or all of it. */
+export function subAgentInput({ field }: Pick<SubAgentSpec, 'field'>, input: unknown): string {
+  const text = isRecord(input) && field !== undefined ? input[field] : undefined;
+  return typeof text === 'string' ? text : canonicalJson(input);
+}
+
+/** How the turn of a sub-agent came to its end, as the calling turn learns it. */
+export type SubAgentEnding =
+  | { type: 'ended'; result: SubAgentTurnResult }
+  /** The model could not be asked, there is no such agent, or its input is invalid. */
+  | { type: 'failed'; message: string }
+  /** Somebody terminated it, or Temporal timed it out. */
+  | { type: 'lost'; message: string }
+  /** It was cancelled before it began. */
+  | { type: 'never began' };
+
+/** What the calling model reads. `repeatable`: all tools of the sub-agent are safe to repeat. */
+export function subAgentOutcome(
+  agent: string,
+  ending: SubAgentEnding,
+  repeatable: boolean,
+): ToolOutcome {
+  switch (ending.type) {
+    case 'ended':
+      return endedOutcome(agent, ending.result, repeatable);
+    case 'failed':
+      return { type: 'failed', message: texts.subAgentFailedText(agent, ending.message) };
+    case 'lost':
+      return {
+        type: repeatable ? 'failed' : 'unknown',
+        message: texts.subAgentLostText(agent, ending.message, repeatable),
+      };
+    case 'never began':
+      return { type: 'cancelled', message: texts.CANCELLED };
+  }
+}
+
+function endedOutcome(
+  agent: string,
+  { stopReason, stopDetails, text }: SubAgentTurnResult,
+  repeatable: boolean,
+): ToolOutcome {
+  const why = reasonText(stopReason, stopDetails);
+  switch (stopReason) {
+    case 'end_turn':
+    case 'stop_sequence':
+      return { type: 'succeeded', content: textOr(text, texts.SUB_AGENT_SAID_NOTHING) };
+    case 'refusal':
+      return { type: 'failed', message: texts.subAgentDeclinedText(agent, why) };
+    case 'cancelled':
+      return {
+        type: 'cancelled',
+        message: repeatable ? texts.CANCELLED : texts.CANCELLED_WHILE_RUNNING,
+      };
+    case 'tool_failure':
+    case 'invalid_output':
+      return { type: 'failed', message: texts.subAgentFailedText(agent, why) };
+    default:
+      // With what it has the model may go on.
+      return text.trim() === ''
+        ? { type: 'failed', message: texts.subAgentStoppedText(agent, why) }
+        : {
+            type: 'succeeded',
+            content: `${texts.subAgentPartText(agent, why)}\n\n${textOr(text)}`,
+          };
+  }
+}
+
+function textOr(text: string, otherwise = ''): string {
+  return text.trim() === '' ? otherwise : text.toWellFormed();
+}
+
+/** The details of the stop reason in words, or its name where there are none. */
+function reasonText(stopReason: string, details: unknown): string {
+  if (typeof details === 'string' && details !== '') return details;
+  if (!isRecord(details)) return stopReason;
+  // A refusal's, or the record of the call that failed.
+  const { explanation, category, name, message } = details;
+  if (typeof message === 'string') return `${String(name)}: ${message}`;
+  return [explanation, category].find((one) => typeof one === 'string') ?? stopReason;
+}

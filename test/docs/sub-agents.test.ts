@@ -1,0 +1,50 @@
+import { callTools, conversation, forAgent, say, script } from 'plait/testing';
+import { describe, expect, test } from 'vitest';
+import { testGuide } from '../fixtures/guide.ts';
+import { startPlait } from '../fixtures/plait.ts';
+import { agentNamed, ask } from '../fixtures/sub-agents.ts';
+import { writer } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
+import { allowInside } from './decide-inside.ts';
+import researchScript from './research-script.ts';
+import { lead } from './research-team.ts';
+
+describe('docs/sub-agents.md', () => {
+  testGuide('docs/sub-agents.md', 3);
+
+  test('its team answers, and its script says what each is to say', async () => {
+    await using plait = await startPlait({ agents: [lead], script: researchScript });
+
+    const result = await plait.agents.execute(lead, 'Tell me of the moor.');
+
+    expect(result.text).toBe('Few, and little.');
+    expect(result.calls.map(({ outcome, subAgent }) => [outcome, subAgent?.agent])).toEqual([
+      ['succeeded', 'researcher'],
+      ['succeeded', 'researcher'],
+    ]);
+  });
+
+  test('it allows what a sub-agent asks for', async () => {
+    const cashier = agentNamed('cashier', [writer('pay', () => 'paid', { approval: 'always' })]);
+    const desk = agentNamed('desk', [ask(cashier)]);
+    await using plait = await startPlait({
+      agents: [desk],
+      script: script(
+        forAgent(
+          desk,
+          conversation('go', [callTools({ cashier: { prompt: 'go' } }), say('Done.')]),
+        ),
+        forAgent(cashier, conversation('go', [callTools({ pay: {} }), say('Paid.')])),
+      ),
+    });
+    const turn = await plait.agents.start(desk, 'go');
+
+    const asked = await until(
+      () => allowInside(turn, 'ana'),
+      (calls) => calls.length > 0,
+    );
+
+    expect(asked).toEqual(['desk › cashier: pay']);
+    expect(await turn.result()).toMatchObject({ text: 'Done.' });
+  });
+});

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { deferred } from '../../core/deferred.ts';
+import { expectTurn } from '../../testing/expect-turn.ts';
+import type { Reply } from '../../testing/messages/reply.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation, script } from '../../testing/script.ts';
+import { workerProcesses } from '../fixtures/worker-processes.ts';
+
+/** Every request of a stage waits until the worker that has sent it is dead; the next ones are answered. */
+class Stage {
+  readonly reached = deferred<void>();
+  private readonly killed = deferred<void>();
+  private arrived = 0;
+  private readonly requests: number;
+
+  constructor(requests = 1) {
+    this.requests = requests;
+  }
+
+  holds(reply: Reply): Reply {
+    return async (request) => {
+      if (request.arrival === 1) {
+        this.arrived += 1;
+        if (this.arrived === this.requests) this.reached.resolve();
+        await this.killed.promise;
+      }
+      return reply;
+    };
+  }
+
+  over(): void {
+    this.killed.resolve();
+  }
+}
+
+test('workers that are killed at every stage double no sub-agent and none of its calls, and leave nothing open', async () => {
+  const asking = new Stage();
+  const begun = new Stage(2);
+  const ending = new Stage(2);
+  const last = new Stage();
+  await using workers = await workerProcesses(
+    script(
+      conversation('go', [
+        asking.holds(
+          callTools([
+            ['helper', { prompt: 'look' }],
+            ['helper', { prompt: 'pay' }],
+          ]),
+        ),
+        last.holds(say('Done.')),
+      ]),
+      conversation('look', [
+        begun.holds(callTools({ look: { ms: 600_000 } })),
+        ending.holds(say('Looked.')),
+      ]),
+      conversation('pay', [
+        begun.holds(callTools({ pay: { ms: 600_000 } })),
+        ending.holds(say('Paid?')),
+      ]),
+    ),
+  );
+  const kill = async () => {
+    await workers.start();
+    await workers.killOldest();
+  };
+  await workers.start();
+  const turn = await workers.agents.start('lead', 'go');
+
+  // While the calling model is asked, and while those of both sub-agents are.
+  for (const stage of [asking, begun]) {
+    await stage.reached.promise;
+    await kill();
+    stage.over();
+  }
+  // While their tools run.
+  await workers.journal.waitFor('begin look');
+  await workers.journal.waitFor('begin pay');
+  await kill();
+  // While their models read the results, and while the calling model reads theirs.
+  for (const stage of [ending, last]) {
+    await stage.reached.promise;
+    await kill();
+    stage.over();
+  }
+  const result = await turn.result();
+
+  expect(result).toMatchObject({ stopReason: 'end_turn', text: 'Done.' });
+  expectTurn(result).answeredEveryCall();
+  expect(result.calls.map(({ outcome, subAgent }) => [outcome, subAgent?.rounds])).toEqual([
+    ['succeeded', 2],
+    ['succeeded', 2],
+  ]);
+  const { events } = await turn.workflow.fetchHistory();
+  const started = (events ?? []).flatMap(
+    ({ startChildWorkflowExecutionInitiatedEventAttributes: child }) => child?.workflowId ?? [],
+  );
+  expect(started).toEqual(result.calls.map(({ subAgent }) => subAgent?.turnId));
+  const [looked, paid] = await Promise.all(
+    started.map((turnId) => workers.agents.getTurn(turnId).result()),
+  );
+  expect(looked?.calls).toMatchObject([{ name: 'look', outcome: 'succeeded' }]);
+  // It had begun, and nobody has seen its end.
+  expect(paid?.calls).toMatchObject([{ name: 'pay', outcome: 'unknown' }]);
+  expect(workers.journal.lines('begin pay')).toHaveLength(1);
+  expect(workers.journal.lines('end look')).toHaveLength(1);
+  for (const turnId of started) {
+    const { status } = await workers.agents.getTurn(turnId).workflow.describe();
+    expect(status.name).toBe('COMPLETED');
+  }
+});

@@ -1,0 +1,204 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  ChildWorkflowFailure,
+  isCancellation,
+  rootCause,
+  scheduleActivity,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { SubAgentSpec } from '../../core/agent-spec.ts';
+import type { SettledCall } from '../../core/calls/outcome.ts';
+import type { SubAgentEnding } from '../../core/calls/sub-agent.ts';
+import { subAgentInput, subAgentOutcome, subAgentTurnId } from '../../core/calls/sub-agent.ts';
+import type { SubAgentTurn } from '../../core/calls/sub-agent-turn.ts';
+import { utf8Bytes } from '../../core/conversation/cut-result.ts';
+import { defined, jsonBytes, shorten } from '../../core/json.ts';
+import { AWAIT_TURN, READ_TURN, TURN_WORKFLOW } from '../../core/names.ts';
+import { fits } from '../../core/shape.ts';
+import type { TurnBeginning } from '../../core/turn/beginning.ts';
+import type { Budget } from '../../core/turn/budget.ts';
+import { spentOf } from '../../core/turn/budget.ts';
+import { SUB_AGENT_PROGRESS, SUB_AGENT_RESULT } from '../../core/turn/carried.ts';
+import type { TurnArgs } from '../../core/turn/input.ts';
+import { MAX_RESULT_BYTES, maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
+import type { AwaitedTurn } from '../../core/turn/protocol.ts';
+import type { SessionTurnProgress, SubAgentTurnProgress } from '../../core/turn/result.ts';
+import { NO_USAGE } from '../../core/turn/usage.ts';
+import { MODEL_RETRY } from '../retry.ts';
+import { attributesOfSubAgent } from '../search-attributes.ts';
+import type { Batch, BatchCall } from './call.ts';
+import type { CallEnd } from './ended.ts';
+import { presentAnswer } from './schedule.ts';
+
+// A call whose tool is another agent. Its turn is a child workflow: the same `agentTurn`, whose result says
+// what it has used up, and leaves its conversation where it is.
+
+type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<unknown>;
+
+/** How the turn has ended, and what it has used up, where that is known. */
+interface Ran {
+  ending: SubAgentEnding;
+  progress?: Spending | undefined;
+}
+
+type Spending = Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'costUSD' | 'models'>;
+
+/** Runs a turn of the agent, and reports how it has ended. `limits`: what is reserved for it. */
+export function runSubAgent(
+  batch: Batch,
+  call: BatchCall,
+  { spec, limits }: { spec: SubAgentSpec; limits: Budget },
+  ended: (end: CallEnd) => void,
+): void {
+  const start = Date.now();
+  const turnId = subAgentTurnId(workflowInfo().workflowId, call.use.id);
+  const settle = ({ ending, progress }: Ran): void => {
+    const hasRun = ending.type !== 'never began';
+    const outcome = subAgentOutcome(spec.agent, ending, call.policy.repeatable);
+    const subAgent = hasRun ? turnOf(turnId, spec, ending, progress) : undefined;
+    const settled: SettledCall = {
+      outcome,
+      attempts: hasRun ? 1 : 0,
+      start,
+      end: Date.now(),
+      ...defined({ subAgent }),
+    };
+    if (outcome.type !== 'succeeded' || isShort(batch, spec, outcome.content as string)) {
+      ended({ type: 'settled', settled });
+      return;
+    }
+    presentAnswer(batch, call, outcome.content, (end) =>
+      ended(
+        end.type === 'settled'
+          ? { ...end, settled: { ...settled, ...end.settled, start, ...defined({ subAgent }) } }
+          : end,
+      ),
+    );
+  };
+  runTurn(batch, call, turnId, { spec, limits }).then(settle, (error: unknown) =>
+    settle({ ending: { type: 'failed', message: rootCause(error) ?? String(error) } }),
+  );
+}
+
+/** A longer answer is cut on a worker, which keeps the rest. */
+function isShort({ agent, calls, maxTextBytes }: Batch, spec: SubAgentSpec, text: string): boolean {
+  const most = maxResultBytes(roomOf(agent), calls.length) ?? MAX_RESULT_BYTES;
+  const bytes = jsonBytes(text);
+  return utf8Bytes(text) <= spec.maxResultBytes && bytes <= Math.min(most, maxTextBytes ?? most);
+}
+
+function turnOf(
+  turnId: string,
+  { agent }: SubAgentSpec,
+  ending: SubAgentEnding,
+  progress: Spending = { rounds: 0, toolCalls: 0, usage: NO_USAGE },
+): SubAgentTurn {
+  const { rounds, toolCalls, usage, costUSD, models } = progress;
+  const stopReason = ending.type === 'ended' ? ending.result.stopReason : 'failed';
+  return { turnId, agent, stopReason, rounds, toolCalls, usage, ...defined({ costUSD, models }) };
+}
+
+async function runTurn(
+  batch: Batch,
+  call: BatchCall,
+  turnId: string,
+  { spec, limits }: { spec: SubAgentSpec; limits: Budget },
+): Promise<Ran> {
+  const { context, levels, owner, round } = batch;
+  const { agent, output, taskQueue } = spec;
+  const { workflowId: parentTurnId, memo } = workflowInfo();
+  const args: TurnArgs = {
+    agent,
+    input: subAgentInput(spec, call.input),
+    ...defined({ context, output, limits: Object.keys(limits).length > 0 ? limits : undefined }),
+  };
+  const path = [...(isPath(memo?.['path']) ? memo['path'] : [batch.agent.name]), agent];
+  try {
+    const turn = await startChild<AgentTurn>(TURN_WORKFLOW, {
+      workflowId: turnId,
+      args: [args, { type: 'sub-agent', levels: levels - 1 }],
+      ...defined({ taskQueue }),
+      // After a reset of this turn the one that runs, or has run, is found.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      // Its result says what it has used up, also when it was cancelled.
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+      // As the activities of this turn end with it. It needs no worker for that.
+      parentClosePolicy: 'TERMINATE',
+      typedSearchAttributes: attributesOfSubAgent(agent),
+      memo: { agent, ...defined({ user: owner.user }), parentTurnId, callId: call.use.id, path },
+      // The row of this turn in the Temporal UI shows the type and the id of the child beside it.
+      staticSummary: shorten(`${call.use.name} · round ${round} · ${call.prepared.summary}`, 200),
+    });
+    return ended(await turn.result());
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) {
+      return await awaitTurn(turnId, call.use.id);
+    }
+    return await CancellationScope.nonCancellable(() => endingOf(error, turnId, call.use.id));
+  }
+}
+
+function isPath(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string');
+}
+
+function ended(result: unknown): Ran {
+  return fits(SUB_AGENT_RESULT, result)
+    ? { ending: { type: 'ended', result }, progress: result }
+    : { ending: { type: 'lost', message: 'its result cannot be read' } };
+}
+
+function failed(message: string, details: unknown): Ran {
+  const progress = fits(SUB_AGENT_PROGRESS, details) ? details : undefined;
+  return { ending: { type: 'failed', message }, progress };
+}
+
+/** The turn has begun before: this one was reset to before the call. */
+async function awaitTurn(turnId: string, callId: string): Promise<Ran> {
+  const turn = await scheduleActivity<AwaitedTurn>(AWAIT_TURN, [{ turnId }], {
+    activityId: `turn.${callId}`,
+    summary: `waits for turn ${turnId}`,
+    // As long as a turn may take.
+    startToCloseTimeout: '3650d',
+    heartbeatTimeout: '30s',
+    retry: { initialInterval: '1s', maximumInterval: '60s', backoffCoefficient: 2 },
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  });
+  switch (turn.type) {
+    case 'ended':
+      return ended(turn.result);
+    case 'failed':
+      return failed(turn.message, turn.progress);
+    case 'lost':
+      return await lost(turn.message, turnId, callId);
+  }
+}
+
+async function endingOf(error: unknown, turnId: string, callId: string): Promise<Ran> {
+  if (isCancellation(error)) return { ending: { type: 'never began' } };
+  const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+  const message = rootCause(error) ?? String(error);
+  return cause instanceof ApplicationFailure
+    ? failed(message, cause.details?.[0])
+    : await lost(message, turnId, callId);
+}
+
+/** Terminated, or timed out: what it has used up can still be asked for. */
+async function lost(message: string, turnId: string, callId: string): Promise<Ran> {
+  const ending = { type: 'lost', message } as const;
+  try {
+    const read = await scheduleActivity<SessionTurnProgress>(READ_TURN, [{ turnId }], {
+      activityId: `turn.${callId}`,
+      summary: `what turn ${turnId} has used up`,
+      startToCloseTimeout: '1m',
+      retry: MODEL_RETRY,
+    });
+    const progress = { ...read, toolCalls: spentOf(read, 0).toolCalls };
+    return { ending, progress: fits(SUB_AGENT_PROGRESS, progress) ? progress : undefined };
+  } catch {
+    return { ending };
+  }
+}
