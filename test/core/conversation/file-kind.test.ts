@@ -70,6 +70,7 @@ describe('what a file is', () => {
     ['PDF', [pdf().toString('latin1')], 'application/pdf'],
     ['PDF behind a line break', ['\r\n', pdf().toString('latin1')], 'application/pdf'],
     ['PDF behind a mail header', ['x'.repeat(1_023), '%PDF-1.7'], 'application/pdf'],
+    ['PDF behind half a header', ['%PD', '%PDF-1.7'], 'application/pdf'],
     ['PNG that was cut off', ['\x89PNG\r\n\x1a\n'], 'image/png'],
     ['JPEG without a frame', ['\xff\xd8\xff\xd9'], 'image/jpeg'],
     ['WebP of a kind that nobody knows', ['RIFF', zeros(4), 'WEBPXXXX'], 'image/webp'],
