@@ -28,7 +28,7 @@ async function shown(turn: TurnHandle) {
     summary: await described.staticSummary(),
     details: await described.staticDetails(),
     // A timer that is cancelled has its own once more.
-    bars: [...new Set(summaries.map((data) => JSON.parse(Buffer.from(data).toString()) as string))],
+    bars: new Set(summaries.map((data) => JSON.parse(Buffer.from(data).toString()) as string)),
   };
 }
 
