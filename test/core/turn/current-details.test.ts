@@ -89,18 +89,19 @@ describe('while calls are open', () => {
   });
 });
 
+const record = (name: string, approval?: Omit<ApprovalRecord, 'at'>): CallRecord => ({
+  id: name,
+  name,
+  input: {},
+  outcome: 'succeeded',
+  round: 1,
+  attempts: 1,
+  start: '',
+  end: '',
+  ...(approval && { approval: { ...approval, at: '2026-11-29T11:00:00.000Z' } }),
+});
+
 describe('at its end a turn says', () => {
-  const record = (name: string, approval?: Omit<ApprovalRecord, 'at'>): CallRecord => ({
-    id: name,
-    name,
-    input: {},
-    outcome: 'succeeded',
-    round: 1,
-    attempts: 1,
-    start: '',
-    end: '',
-    ...(approval && { approval: { ...approval, at: '2026-11-29T11:00:00.000Z' } }),
-  });
   const ended = {
     ...beginTurn([]),
     rounds: 1,
