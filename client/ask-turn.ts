@@ -104,6 +104,20 @@ interface Rejection {
 }
 
 /**
+ * Why an Update does not fit into a payload. The server would accept it, and then no workflow task of its turn
+ * could be completed.
+ */
+export function tooLarge(client: Client, { argument }: TurnUpdate): Rejection | undefined {
+  const bytes = jsonBytes(argument);
+  const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
+  return hasStorage || bytes <= MAX_RESULT_BYTES
+    ? undefined
+    : {
+        reason: `${bytes} bytes are above the limit of ${MAX_RESULT_BYTES}. Give the client the \`storage\` of the workers, or send less.`,
+      };
+}
+
+/**
  * Sends an Update to a turn. Returns why the turn rejected it, or `undefined` when it did not.
  *
  * Throws a `TurnNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
@@ -113,16 +127,8 @@ export async function updateTurn(
   turnId: string,
   update: TurnUpdate,
 ): Promise<Rejection | undefined> {
-  const bytes = jsonBytes(update.argument);
-  // The server would accept it, and then no workflow task of this turn could be completed.
-  if (
-    bytes > MAX_RESULT_BYTES &&
-    client.options.loadedDataConverter.externalStorage === undefined
-  ) {
-    return {
-      reason: `${bytes} bytes are above the limit of ${MAX_RESULT_BYTES}. Give the client the \`storage\` of the workers, or send less.`,
-    };
-  }
+  const problem = tooLarge(client, update);
+  if (problem !== undefined) return problem;
   try {
     await inTurn(client, turnId, () => send(client, turnId, update));
     return undefined;

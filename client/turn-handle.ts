@@ -3,7 +3,7 @@ import { given, jsonProblem, recordProblem, textProblem } from '../core/argument
 import type { ApprovalRequest, Approve, Deny } from '../core/turn/protocol.ts';
 import { APPROVE_UPDATE, DENY_UPDATE } from '../core/turn/protocol.ts';
 import type { TurnResult } from '../core/turn/result.ts';
-import { turnUpdate, updateTurn } from './ask-turn.ts';
+import { turnUpdate, tooLarge, updateTurn } from './ask-turn.ts';
 import type { EndedTurn } from './whole-result.ts';
 import { wholeFailure, wholeResult } from './whole-result.ts';
 import {
@@ -204,8 +204,10 @@ export class TurnHandle<Output = unknown> {
       );
     }
     const update = turnUpdate(name, callId, argument);
-    const asking = await this.askingTurn(callId, decision);
-    const rejection = await updateTurn(this.client, asking, update);
+    // Before the server is asked whose call it is: what is too large never arrives.
+    const rejection =
+      tooLarge(this.client, update) ??
+      (await updateTurn(this.client, await this.askingTurn(callId, decision), update));
     if (rejection === undefined) return;
     const { reason, cause } = rejection;
     throw new DecisionRejectedError({ turnId, callId, reason, decision }, { cause });

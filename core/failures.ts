@@ -32,6 +32,8 @@ export const OUTCOME_UNKNOWN = 'plait.OutcomeUnknown';
 export const TOOL_TIMED_OUT = 'plait.ToolTimedOut';
 /** What a local attempt returned does not fit into its workflow task; the call goes on as an activity. */
 export const NO_LOCAL_ROOM = 'plait.NoLocalRoom';
+/** The workflow task of a local call was lost with a worker before; the call goes on as an activity. */
+export const TASK_LOST = 'plait.WorkflowTaskLost';
 /** The worker shut down before the tool ended. */
 export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 /** The model could not be asked, so the turn failed. */

@@ -37,6 +37,7 @@ import { beginAttempt } from './attempt.ts';
 import type { EarlyRun, EarlyRuns } from './early-runs.ts';
 import { earlyCall } from './early-runs.ts';
 import { LocalRoom } from './local-room.ts';
+import { LostTasks } from './lost-tasks.ts';
 import { isReadResult } from './read-result.ts';
 import { stackText } from './redact.ts';
 import type { PresentedResult } from './result.ts';
@@ -60,6 +61,7 @@ export function createRunTool(
   secrets: Secrets,
 ) {
   const localRoom = new LocalRoom();
+  const lostTasks = new LostTasks();
   /**
    * The one function behind every tool's activity type, and behind that of local calls: finds the tool by
    * agent and name, parses the input, runs it, and ends in a way that says whether it may be run again.
@@ -69,6 +71,7 @@ export function createRunTool(
     const call = callOf(activity, args);
     const { callId } = call;
     const tool = await registeredTool(registry, served, args, call.tool);
+    if (args.local !== undefined) await lostTasks.reject(activity);
     const early = takeEarlyRun(activity, earlyRuns, call, { input, args });
     const begin =
       early === undefined

@@ -63,7 +63,7 @@ export function localOptions(policy: ToolPolicy): LocalActivityOptions {
 
 /** How the local attempt of a call ended, unless it succeeded or was cancelled. */
 export type LocalEnd =
-  /** Its tool has not been called: the worker does not have it, or had no slot in time. */
+  /** Its tool has not been called: the worker does not have it, had no slot in time, or lost the task before. */
   | { type: 'not run' }
   /** No fault of the tool: there is no room for what it returned, or the worker shut down. */
   | { type: 'no room' }

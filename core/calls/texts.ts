@@ -287,6 +287,9 @@ export const HAD_NOT_BEGUN = 'The call had not begun, so it had no effect.';
 export const TOO_LARGE_LOCALLY =
   'The results of this reply are too large for one workflow task, so the tool runs again, as an activity of its own.';
 
+export const TASK_WAS_LOST_BEFORE =
+  'The workflow task was lost with a worker before, perhaps by this call, so the tool runs as an activity of its own.';
+
 export const WORKER_SHUT_DOWN = 'The worker shut down while the tool ran.';
 
 /** Why a call that is safe to repeat is not tried again. */

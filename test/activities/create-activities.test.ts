@@ -7,12 +7,14 @@ import { defineTool } from '../../agents/define-tool.ts';
 import {
   ANNOUNCE_APPROVAL,
   AUTHORIZE_DECISION,
+  AWAIT_TURN,
   CALL_MODEL,
   CANCEL_TURN,
   PREPARE_CALL,
   PRESENT_RESULT,
   READ_TRANSCRIPT,
   READ_TURN,
+  RUN_LOCALLY,
 } from '../../core/names.ts';
 import { SPECIAL_NAMES } from '../agents/tools.ts';
 
@@ -24,6 +26,8 @@ const OWN = [
   PREPARE_CALL,
   ANNOUNCE_APPROVAL,
   PRESENT_RESULT,
+  AWAIT_TURN,
+  RUN_LOCALLY,
 ];
 
 function agent(name: string, ...toolNames: readonly string[]) {

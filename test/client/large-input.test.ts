@@ -24,7 +24,7 @@ describe('without a storage, what is larger than a payload is an error at once',
 
   const token = encodeCallToken({ turnId: 't', callId: 'c', key: 'k' });
 
-  test.for([2_500_000, 5_000_000, 10_000_000])('%d bytes', async (size) => {
+  test.for([2_500_000, 5_000_000, 9_000_000])('%d bytes', async (size) => {
     const big = 'x'.repeat(size);
     const by = 'ana';
     const cases: [() => Promise<unknown>, new (...args: never[]) => Error, RegExp][] = [
@@ -60,5 +60,11 @@ describe('without a storage, what is larger than a payload is an error at once',
       expect(error?.message).toMatch(/2000000/);
       expect(error?.message).toContain('`storage`');
     }
+  });
+
+  test('and what no storage helps with says so', async () => {
+    await expect(agents.start('a', 'x'.repeat(10_000_001))).rejects.toThrow(
+      'input has more than 10000000 characters of text',
+    );
   });
 });

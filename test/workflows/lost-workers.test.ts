@@ -251,6 +251,19 @@ test.concurrent.each([
   },
 );
 
+test.concurrent('a local call that kills its worker each time goes on as an activity, and counts there', async () => {
+  await using processes = await workersFor({ local_poison: { signal: 'SIGKILL' } });
+  const { agents, journal, model } = processes;
+  const turn = await agents.start('tester', 'go');
+  const result = await keepServed(processes, turn);
+
+  expect(result).toMatchObject({ stopReason: 'end_turn', text: 'I go on.' });
+  expect(result.calls).toMatchObject([{ outcome: 'timedOut', attempts: 3 }]);
+  // The first two are lost with their workflow tasks: the server counts no loss of a sticky one.
+  expect(journal.lines('begin local_poison')).toHaveLength(5);
+  expect(model.requests).toHaveLength(2);
+});
+
 test.concurrent('a call that kills its worker while the reply still comes starts early once, and then counts', async () => {
   await using processes = await workersFor({ reading_poison: { signal: 'SIGKILL' } });
   const { agents, journal, model } = processes;

@@ -62,8 +62,10 @@ describe.concurrent('the model reads which limit ended a call, and after how man
     const result = await callEach(withToolFaults(agent, { look: workerDies(), pay: workerDies() }));
     const text =
       'The worker that ran the call was lost: no heartbeat for 700 ms (heartbeatTimeout).';
+    const answer =
+      'That happened 3 times, so the call itself may be the cause, and it is not tried again. Call it again only with a different input. (after 3 attempts)';
     expect(result.calls).toMatchObject([
-      { outcome: 'timedOut', attempts: 11, message: `${text} (after 11 attempts)` },
+      { outcome: 'timedOut', attempts: 3, message: `${text} ${answer}` },
       { outcome: 'unknown', attempts: 1, message: `${text} ${CAVEAT}` },
     ]);
   });

@@ -34,6 +34,7 @@ import {
   attemptReport,
   heartbeatRecord,
   NO_LOCAL_ROOM,
+  TASK_LOST,
   WORKER_SHUTDOWN,
 } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
@@ -86,7 +87,9 @@ export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | unde
   // The SDK has no such activity here. Another worker may, so nothing of it may be recorded.
   if (!(cause instanceof ApplicationFailure)) throw new Error(NO_ACTIVITIES, { cause: error });
   const { type, nonRetryable } = cause;
-  if (isUnknownTool(error) || type === AGENT_NOT_REGISTERED) return { type: 'not run' };
+  if (isUnknownTool(error) || type === AGENT_NOT_REGISTERED || type === TASK_LOST) {
+    return { type: 'not run' };
+  }
   const { retryDelay, details } = attemptReport(cause.details)?.local ?? {};
   if (type === NO_LOCAL_ROOM) return { type: 'no room' };
   if (type === WORKER_SHUTDOWN) return { type: 'shutdown', details };
