@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import { isNestedDeeper } from '../../core/conversation/exact-json.ts';
+import { escapeHtml } from '../../core/html.ts';
 
 type Logger = NonNullable<ClientOptions['logger']>;
 type Middleware = NonNullable<ClientOptions['middleware']>[number];
@@ -115,21 +116,13 @@ function encodedForms(secret: string): string[] {
     hex.map((code) => String.raw`\x${code}`).join(''),
     units.map((unit) => `&#${unit};`).join(''),
     units.map((unit) => `&#x${unit.toString(16)};`).join(''),
-    secret.replaceAll(/[&<>"']/g, (mark) => ENTITIES[mark] as string),
+    escapeHtml(secret),
     hex.join(''),
     ...[0, 1, 2].flatMap((before) => base64Forms(bytes, before)),
   ];
   const upper = forms.filter((form) => form !== secret).map(upperHex);
   return [...new Set([...forms, ...upper])].filter((form) => form.length >= MIN_LENGTH);
 }
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
 
 /** The codes of a form in capitals, where it consists of codes. */
 function upperHex(form: string): string {

@@ -1,5 +1,6 @@
 import type { Context } from '@temporalio/activity';
 import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
+import { STORED_ABOVE_BYTES } from '../../core/turn/payload-room.ts';
 
 /**
  * What the local attempts of a batch may return in all, in bytes. Their results travel together in one
@@ -11,9 +12,6 @@ const MAX_BYTES = 1_500_000;
 /** What an attempt costs beside its result. */
 const ENVELOPE_BYTES = 600;
 
-/** Of one result: what is larger lies in the storage, where there is one. */
-const STORED_ABOVE_BYTES = 256 * 1024;
-
 /** What a failure costs: its text and its stack are cut to this. */
 const FAILURE_BYTES = 12_000;
 
@@ -24,7 +22,7 @@ const FORGET_AFTER_MS = 60_000;
 export class LocalRoom {
   private readonly used = new Map<string, { bytes: number; since: number }>();
 
-  /** Whether there is room for a result of the call. */
+  /** Whether there is room for a result of the call. A larger one lies in the storage, where there is one. */
   takeResult(call: Context, args: ToolCallArgs, bytes: number, hasStorage: boolean): boolean {
     return this.take(call, args, hasStorage ? Math.min(bytes, STORED_ABOVE_BYTES) : bytes);
   }

@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../core/html.ts';
 import { printable } from '../text.ts';
 
 /** A piece of a page that is safe to put into it. */
@@ -31,15 +32,7 @@ function pieceText(piece: Piece): string {
   return escaped(String(piece));
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
 /** Hidden characters are written as their numbers, as in a terminal: they could turn a line around. */
 function escaped(text: string): string {
-  return printable(text).replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+  return escapeHtml(printable(text));
 }
