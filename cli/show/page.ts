@@ -67,9 +67,10 @@ const FINDINGS: Record<Finding['type'], { icon: string; word: string }> = {
   problem: { icon: '✖', word: 'Problem: ' },
 };
 
-function findingItem({ type, what, why, todo, commands }: Finding): Markup {
+function findingItem({ type, what, where, why, todo, commands }: Finding): Markup {
   const { icon, word } = FINDINGS[type];
   return markup`<li class="finding ${type}"><p><span aria-hidden="true">${icon} </span><span class="hidden">${word}</span><b>${what}</b></p>
+${maybe(where, (text) => markup`<p class="dim">${text}</p>`)}
 ${maybe(why, (text) => markup`<p class="why">${text}</p>`)}
 ${maybe(todo, (text) => markup`<p>${text}</p>`)}
 ${maybe(commands, (lines) => markup`<pre>${lines.join('\n')}</pre>`)}</li>
@@ -146,7 +147,7 @@ function barItem(segment: Segment, { start, length }: Axis): Markup {
 
 /** What the row says when it is open. */
 function detailsOf(row: Row, { start }: Axis): Markup {
-  const { id, type, state, attempts, segments, message, lastFailure, approval, open } = row;
+  const { id, type, state, attempts, segments, message, lastFailure, approval, open, turn } = row;
   const isShown = state !== 'succeeded' && message !== undefined;
   const first = segments[0];
   const about = [
@@ -164,6 +165,7 @@ ${maybe(
   (text) => markup`<p>The attempt before the last one failed:</p>
 <p class="why">${text}</p>`,
 )}
+${maybe(turn, (sub) => markup`<p>It runs turn <code>${sub.turnId}</code> of agent ${sub.agent ?? 'unknown'}, whose rows stand below.</p>`)}
 ${maybe(approval, (decision) => markup`<p>${approvalText(decision)}</p>`)}
 ${maybe(items.length === 0 ? undefined : items, (all) => markup`<ul>${all}</ul>`)}
 <p class="dim">${type === 'call' ? 'call' : 'activity'} <code>${id}</code></p>
