@@ -11,6 +11,8 @@ import { usageText } from './usage-text.ts';
 const SEE_PENDING =
   'Why an attempt has failed, and when the next one comes, stands under Pending Activities.';
 
+const SCHEDULED = 'One that is Scheduled under Pending Activities has no worker yet.';
+
 /** `undefined` for a step that waits for nothing outside. */
 export function waitingFor(
   { rounds }: TurnState,
@@ -92,6 +94,7 @@ export function waitingForCalls({ round, all, open, calls, since }: OpenBatch): 
   const head = `**Round ${round}: waiting for ${what || count(open, 'call')}**`;
   const shown = [...people, ...calls.filter(({ doing }) => doing !== 'asked')];
   const more = open - shown.length;
+  const mayWait = shown.some(({ doing, agent }) => doing === 'running' && agent === undefined);
   return [
     `${head}, since ${clock(since)}. ${all - open} of ${count(all, 'call')} ended.`,
     [
@@ -102,6 +105,7 @@ export function waitingForCalls({ round, all, open, calls, since }: OpenBatch): 
       }),
       ...(more > 0 ? [`- and ${more} more`] : []),
     ].join('\n'),
+    ...(mayWait ? [SCHEDULED] : []),
   ].join('\n\n');
 }
 

@@ -74,6 +74,8 @@ describe('while calls are open', () => {
       String.raw`- **render** runs, or waits for a worker of task queue gpu\_1. It has lost its worker 2 times, and may be the cause`,
       '- **parse** runs, or waits for a worker. It has lost its worker once, and may be the cause',
       '- **ask** runs a turn of agent scout',
+      '',
+      'One that is Scheduled under Pending Activities has no worker yet.',
     ]);
   });
 
@@ -94,7 +96,7 @@ describe('while calls are open', () => {
   test('no more are shown than somebody reads', () => {
     const shown = Array.from({ length: MOST_SHOWN }, () => open('look', 'running'));
     const text = waitingForCalls({ round: 1, all: 500, open: 400, calls: shown, since: NOON });
-    expect(text).toMatch(/\n- and 390 more$/);
+    expect(text).toMatch(/\n- and 390 more\n/);
   });
 });
 
