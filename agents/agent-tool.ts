@@ -174,6 +174,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
             taskQueue: checked.taskQueue,
           }),
           maxResultBytes,
+          ...(agent.summaries ? {} : { summaries: false }),
         },
         definition: agent,
         hasPrices: agent.prices !== undefined,

@@ -116,6 +116,8 @@ export interface SubAgentSpec {
   taskQueue?: string;
   /** Limit for its answer, in bytes of UTF-8; a longer one is cut. */
   maxResultBytes: number;
+  /** The Temporal UI shows nothing of what it is asked. @default it does */
+  summaries?: false;
 }
 
 /** What the workflow knows of its agent: data, recorded once per turn. */

@@ -240,6 +240,7 @@ const SUB_AGENT = object<SubAgentSpec>({
   limits: optional(object<Budget>({ ...BUDGET, rounds: optional(amount) })),
   taskQueue: optional(QUEUE),
   maxResultBytes: count,
+  summaries: optional(oneOf(false)),
 });
 
 const SPEC = byType<PinnedSpec>({
