@@ -65,7 +65,7 @@ export async function updateSession<T>(
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
           }),
         });
-  return await inTurn(client, sessionId, () =>
+  return await inTurn(client, sessionId, argument, () =>
     whileBusy(
       sessionId,
       async () => (await askSession(client, sessionId, execute)) as T,

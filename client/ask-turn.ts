@@ -130,7 +130,7 @@ export async function updateTurn(
   const problem = tooLarge(client, update);
   if (problem !== undefined) return problem;
   try {
-    await inTurn(client, turnId, () => send(client, turnId, update));
+    await inTurn(client, turnId, update.argument, () => send(client, turnId, update));
     return undefined;
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {
