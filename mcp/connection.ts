@@ -175,7 +175,7 @@ export class Connection {
       toolDefinition: { name: tool, inputSchema: inputSchema as { type: 'object' } },
     });
     if (isRecord(result) && result['resultType'] === 'input_required') {
-      throw asksForInput(this.options.name);
+      throw asksForInput(this.options.name, result['inputRequests']);
     }
     return result;
   }
