@@ -31,7 +31,7 @@ export async function mcpCommand(module: string, options: McpCommandOptions): Pr
   const output = protocolOutput();
   const { taskQueue, user, context, answerWithin = DEFAULT_ANSWER_WITHIN } = options;
   const agents = await loadAgents(module);
-  const decides = options.decisions ? (options.by ?? userName()) : undefined;
+  const decides = options.decisions ? { by: options.by ?? userName() } : undefined;
   const temporal = await connectTo(configuredTarget(), clientStorage(options.storage));
   try {
     const client = new AgentClient({ client: temporal, taskQueue, onWarning: say });

@@ -1,4 +1,5 @@
-import { recordProblem, jsonProblem } from '../../core/arguments.ts';
+import { jsonProblem, optionalTextProblem, recordProblem } from '../../core/arguments.ts';
+import { defined } from '../../core/json.ts';
 import { userProblem } from '../../core/search-attributes.ts';
 
 /** Who makes a request, as `authorize` of `mcpHandler` says. */
@@ -12,6 +13,8 @@ export interface McpIdentity<Context = unknown> {
   context?: Context;
   /** Whether it may approve and deny calls: the tools `turn_approve` and `turn_deny`. @default true */
   decides?: boolean;
+  /** Sent with its decisions, for `authorizeDecision` of the workers. It stands in history. @default none */
+  proof?: string;
 }
 
 /** Who makes requests over one connection or with one request. */
@@ -19,8 +22,8 @@ export interface Caller {
   /** `undefined` for somebody who may reach all turns of the agents that are served. */
   user: string | undefined;
   context?: unknown;
-  /** Who it is, where it decides about a call; `undefined` where it may not. */
-  decides: string | undefined;
+  /** As whom it decides about calls; `undefined` where it may not. */
+  decides: { by: string; proof?: string } | undefined;
   /**
    * Over HTTP: the request, whose signal says that the caller has gone. The SDK listens to that of a clone, and
    * Node forgets a signal whose request nobody holds.
@@ -32,13 +35,16 @@ export interface Caller {
 export function identityProblem(identity: unknown): string | undefined {
   const problem = recordProblem('what authorize returns', identity);
   if (problem !== undefined) return problem;
-  const { user, context, decides } = identity as McpIdentity;
+  const { user, context, decides, proof } = identity as McpIdentity;
   const wrong = userProblem(user);
   if (wrong !== undefined) return `user ${wrong}`;
   if (decides !== undefined && typeof decides !== 'boolean') return 'decides must be true or false';
-  return jsonProblem('context', context);
+  return optionalTextProblem('proof', proof, MAX_PROOF) ?? jsonProblem('context', context);
 }
 
-export function callerOf({ user, context, decides = true }: McpIdentity): Caller {
-  return { user, context, decides: decides ? user : undefined };
+/** As a turn takes it. */
+const MAX_PROOF = 10_000;
+
+export function callerOf({ user, context, decides = true, proof }: McpIdentity): Caller {
+  return { user, context, decides: decides ? { by: user, ...defined({ proof }) } : undefined };
 }

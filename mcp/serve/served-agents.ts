@@ -198,7 +198,12 @@ export class ServedAgents {
     );
   }
 
-  private addDecisions(server: McpServer, caller: Caller, by: string): void {
+  private addDecisions(
+    server: McpServer,
+    caller: Caller,
+    as: NonNullable<Caller['decides']>,
+  ): void {
+    const { by } = as;
     server.registerTool(
       'turn_approve',
       {
@@ -217,7 +222,7 @@ export class ServedAgents {
       },
       ({ turnId, callId, input, reason }) =>
         this.aboutTurn(turnId, caller, async (turn) => {
-          await turn.approve(callId, { by, ...defined({ input, reason }) });
+          await turn.approve(callId, { ...as, ...defined({ input, reason }) });
           return dataAnswer({ turnId, callId }, `Call ${callId} has been approved, as ${by}.`);
         }),
     );
@@ -230,7 +235,7 @@ export class ServedAgents {
       },
       ({ turnId, callId, reason }) =>
         this.aboutTurn(turnId, caller, async (turn) => {
-          await turn.deny(callId, { by, ...defined({ reason }) });
+          await turn.deny(callId, { ...as, ...defined({ reason }) });
           return dataAnswer({ turnId, callId }, `Call ${callId} has been denied, as ${by}.`);
         }),
     );

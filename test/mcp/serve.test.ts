@@ -19,7 +19,13 @@ const agents = [greeter, adder, payer];
 let plait: TestEnvironment;
 
 beforeAll(async () => {
-  plait = await startPlait({ agents, script: deskScript });
+  plait = await startPlait({
+    agents,
+    script: deskScript,
+    // Of the command line there is no proof.
+    authorizeDecision: ({ by, proof }) =>
+      by === 'Ada' || proof === `signed by ${by}` || 'It is not signed.',
+  });
 });
 
 afterAll(() => plait.close());
@@ -34,7 +40,8 @@ const negotiation = (era: Era) => ({
 const authorize: McpHandlerOptions['authorize'] = ({ headers }) => {
   const user = headers.get('authorization');
   if (user === null) return undefined;
-  return { user, context: { tenant: `of ${user}` }, decides: user !== 'guest' };
+  const proof = `signed by ${user}`;
+  return { user, context: { tenant: `of ${user}` }, decides: user !== 'guest', proof };
 };
 
 async function serve(options: Partial<McpHandlerOptions> = {}) {
@@ -43,6 +50,8 @@ async function serve(options: Partial<McpHandlerOptions> = {}) {
     client: plait.agents,
     agents,
     authorize,
+    // What is answered sooner is answered for another reason, also on a busy machine.
+    answerWithin: '5m',
     onError: (error) => errors.push(error),
     ...options,
   });
@@ -314,7 +323,10 @@ describe.each<Era>(['legacy', 'modern'])('plait mcp, with a client of the %s era
   test('speaks the protocol alone on standard output, and cancels the turns of its calls when its input ends', async () => {
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: [main, 'mcp', module, '-q', plait.taskQueue, '--by', 'Ada', '--user', `stdio-${era}`],
+      args: [
+        ...[main, 'mcp', module, '-q', plait.taskQueue, '--by', 'Ada', '--user', `stdio-${era}`],
+        ...['--answer-within', '5m'],
+      ],
       env: { TEMPORAL_ADDRESS: inject('temporalAddress') },
       stderr: 'pipe',
     });
