@@ -321,12 +321,10 @@ const module = join(inject('compiled'), 'test/fixtures/mcp-agents.js');
 
 describe.each<Era>(['legacy', 'modern'])('plait mcp, with a client of the %s era', (era) => {
   test('speaks the protocol alone on standard output, and cancels the turns of its calls when its input ends', async () => {
+    const options = `-q ${plait.taskQueue} --by Ada --user stdio-${era} --answer-within 5m`;
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: [
-        ...[main, 'mcp', module, '-q', plait.taskQueue, '--by', 'Ada', '--user', `stdio-${era}`],
-        ...['--answer-within', '5m'],
-      ],
+      args: [main, 'mcp', module, ...options.split(' ')],
       env: { TEMPORAL_ADDRESS: inject('temporalAddress') },
       stderr: 'pipe',
     });
