@@ -67,6 +67,11 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   /** The system prompt. @default none */
   system?: string;
   /**
+   * What the agent does, when to ask it, and what it answers, for those who choose among agents: the clients of
+   * an MCP server of agents read it. The agent itself does not. @default none
+   */
+  description?: string;
+  /**
    * What `defineTool` and, from `plait/mcp`, `mcpServer` return. Names must be unique. The tools of a server
    * are listed when a turn or a session begins, and stay as they are until it ends. @default []
    */
@@ -236,6 +241,7 @@ export interface AnnouncedApproval extends ApprovalRequest, TurnOwner {
 /** A declared agent, without the type of its context. */
 export interface AgentDefinition {
   readonly name: string;
+  readonly description?: string | undefined;
   readonly spec: AgentSpec;
   /** Its own. */
   readonly tools: ReadonlyMap<string, Tool>;
@@ -297,6 +303,7 @@ const agentOptions = z.strictObject({
     .regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "-" and "."'),
   model: z.string(NO_MODEL).min(1, NO_MODEL),
   system: someText().optional(),
+  description: someText().optional(),
   tools: z
     .array(
       z.custom<Tool | McpServer>(
@@ -403,6 +410,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
     if (half.length > 0) throw wrongOptions(subject, half);
     return {
       name: checked.name,
+      ...defined({ description: checked.description }),
       spec: agentSpec(checked, output),
       tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
       ...(servers.length === 0 ? {} : { servers }),

@@ -8,6 +8,7 @@ import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { KeywordKey } from '../core/search-attributes.ts';
 import {
   AGENT_ATTRIBUTE,
+  agentOf,
   STOP_REASON_ATTRIBUTE,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
@@ -218,18 +219,6 @@ function listedSession(run: Run, busy: ReadonlySet<string>): ListedSession {
     startTime,
     ...defined({ closeTime }),
   };
-}
-
-/** As the search attributes say, or the memo where the namespace lacks them. */
-export function userOf({ memo, typedSearchAttributes }: Run): string | undefined {
-  const user = typedSearchAttributes.get(USER_ATTRIBUTE) ?? memo?.['user'];
-  return typeof user === 'string' ? user : undefined;
-}
-
-/** Likewise. */
-export function agentOf({ memo, typedSearchAttributes }: Run): string | undefined {
-  const agent = typedSearchAttributes.get(AGENT_ATTRIBUTE) ?? memo?.['agent'];
-  return typeof agent === 'string' ? agent : undefined;
 }
 
 function turnStatus({ status: { name } }: WorkflowExecutionInfo): ListedStatus {

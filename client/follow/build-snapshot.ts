@@ -20,7 +20,6 @@ import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import { fits } from '../../core/shape.ts';
 import { SUB_AGENT_RESULT } from '../../core/turn/carried.ts';
-import type { SubAgentTurnResult } from '../../core/turn/result.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
 import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
@@ -432,7 +431,7 @@ function subAgentEnding(ending: Ending): SubAgentEnding {
       return fits(SUB_AGENT_RESULT, ending.result)
         ? { type: 'ended', result: ending.result }
         : // In a storage that this client cannot read.
-          { type: 'ended', result: { stopReason: 'end_turn', text: '' } as SubAgentTurnResult };
+          { type: 'ended', result: { stopReason: 'end_turn', text: '' } };
     case 'failed':
       return { type: 'failed', message: ending.message };
     case 'timedOut':

@@ -484,9 +484,14 @@ export function resourceText(uri: string): string {
   return `[Resource ${uri}]`;
 }
 
-/** A server asks for something that the conversation cannot give. */
-export function inputRequiredText(server: string): string {
-  return `The server ${server} asks for more input before it runs the tool, which is not possible here, so the tool did not run.`;
+/**
+ * A server asks for something in the middle of a call.
+ *
+ * @param questions in its words
+ */
+export function inputRequiredText(server: string, questions: readonly string[]): string {
+  const asked = questions.map((question) => ` It asks: ${fromOutsideText(question)}`).join('');
+  return `The server ${server} asks for more input before it runs the tool, which is not possible here, so the tool did not run.${asked}`;
 }
 
 // ---------------------------------------------------------------------------------------------------
