@@ -1,4 +1,5 @@
 import { plainMarkdown } from '../markdown.ts';
+import { runningInBackground } from './background.ts';
 import type { NextStep } from './decide.ts';
 import type { TurnState } from './state.ts';
 import type { Stop } from './stop-reason.ts';
@@ -8,17 +9,20 @@ import { usageText } from './usage-text.ts';
 // it is in no history and costs nothing. Times are the server's.
 
 /** `undefined` for a step that waits for nothing outside. */
-export function waitingFor(
-  { rounds }: TurnState,
-  next: NextStep,
-  time: number,
-): string | undefined {
+export function waitingFor(state: TurnState, next: NextStep, time: number): string | undefined {
+  const { rounds } = state;
   const since = `, since ${clock(time)}`;
   switch (next.type) {
     case 'ask model':
       return `**Round ${rounds + 1}: waiting for the model**${since}.`;
     case 'run tools':
       return `**Round ${rounds}: preparing ${count(next.calls.length, 'call')}**${since}.`;
+    case 'await background': {
+      const running = runningInBackground(state);
+      const tools = running.slice(0, MOST_SHOWN).map(({ tool }) => `- ${plainMarkdown(tool)}`);
+      const what = count(running.length, 'call');
+      return `**Round ${rounds}: waiting for ${what} in the background**${since}.\n\n${tools.join('\n')}`;
+    }
     case 'last word':
       return `**Round ${rounds + 1}: waiting for the model's last word**${since}: ${plainMarkdown(next.stop.reason)}.`;
     case 'continue as new':
@@ -38,8 +42,9 @@ export interface OpenCall {
    * - `queued`: it waits for room among those that run
    * - `running`: it is scheduled, or runs
    * - `awaitingCompletion`: somebody outside has to complete it
+   * - `awaitingResult`: it waits for a call in the background
    */
-  doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion';
+  doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingResult';
 }
 
 export interface OpenBatch {
@@ -63,6 +68,7 @@ const DOING: Record<OpenCall['doing'], string> = {
   queued: 'waits until fewer calls run',
   running: 'runs',
   awaitingCompletion: 'waits to be completed from outside',
+  awaitingResult: 'waits for a call in the background',
 };
 
 /** While the calls of a reply run or wait. Those that wait for a person come first. */
