@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { WorkerUnavailableError } from './errors.ts';
+import { jsonBytes } from '../core/json.ts';
 import { GRPC, grpcStatus, ranOutOfTime, taskFailed } from './temporal-errors.ts';
 
 /** How many Updates of one workflow the server has in flight at most, from all clients together. */
@@ -10,45 +11,58 @@ const SERVER_LIMIT = 10;
  * it together, so more would hardly be faster.
  */
 const AT_ONCE = 5;
+/**
+ * How many bytes of them one client takes. The worker's SDK repeats each Update in its answer to the server,
+ * which terminates a workflow whose answer is above 4 MB. Two processes with so much are still below.
+ */
+const BYTES_AT_ONCE = 1_800_000;
 /** How long to try again while the server has too many Updates in flight and workers answer. */
 const GIVE_UP_MS = 120_000;
 /** Before another try, at random between the half of it and the whole, and longer each time. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
+/** How long a worker may take to show that it is there at all. */
+const PROBE_MS = 5_000;
 
 interface Waiting {
+  bytes: number;
   begin: () => void;
   giveUp: (error: WorkerUnavailableError) => void;
 }
 
 interface Lane {
   running: number;
+  bytes: number;
   waiting: Waiting[];
 }
+
+/** Every workflow of the SDK answers it, and in few words. */
+const METADATA_QUERY = '__temporal_workflow_metadata';
 
 /** By connection, and by namespace and workflow id: several clients may share a connection. */
 const connections = new WeakMap<object, Map<string, Lane>>();
 
 /**
- * Runs a request that has an Update in flight until it settles. At most `AT_ONCE` of one workflow run at
- * the same time; the others wait for their turn, in order. When no worker answers one of them, those that
- * wait end with the same error, and not each after its own deadline.
+ * Runs a request that has an Update in flight until it settles. At most `AT_ONCE` of one workflow, and
+ * `BYTES_AT_ONCE` of their arguments, run at the same time; the others wait for their turn, in order. When no
+ * worker answers one of them, those that wait end with the same error, and not each after its own deadline.
  */
 export async function inTurn<T>(
   client: Client,
   workflowId: string,
+  argument: unknown,
   request: () => Promise<T>,
 ): Promise<T> {
   const lanes = connections.get(client.connection) ?? new Map<string, Lane>();
   connections.set(client.connection, lanes);
   const key = JSON.stringify([client.options.namespace, workflowId]);
-  const lane = lanes.get(key) ?? { running: 0, waiting: [] };
+  const lane = lanes.get(key) ?? { running: 0, bytes: 0, waiting: [] };
   lanes.set(key, lane);
-  if (lane.running < AT_ONCE) lane.running += 1;
-  else {
-    // The one that ends hands its place over, so `running` stays.
-    await new Promise<void>((begin, giveUp) => lane.waiting.push({ begin, giveUp }));
-  }
+  const bytes = bytesInFlight(client, argument);
+  await new Promise<void>((begin, giveUp) => {
+    lane.waiting.push({ bytes, begin, giveUp });
+    beginNext(lane);
+  });
   try {
     return await request();
   } catch (error) {
@@ -57,13 +71,28 @@ export async function inTurn<T>(
     }
     throw error;
   } finally {
-    const next = lane.waiting.shift();
-    if (next !== undefined) next.begin();
-    else {
-      lane.running -= 1;
-      if (lane.running === 0) lanes.delete(key);
-    }
+    lane.running -= 1;
+    lane.bytes -= bytes;
+    beginNext(lane);
+    if (lane.running === 0) lanes.delete(key);
   }
+}
+
+function beginNext(lane: Lane): void {
+  for (let next = lane.waiting[0]; next !== undefined; next = lane.waiting[0]) {
+    const fits = lane.running < AT_ONCE && lane.bytes + next.bytes <= BYTES_AT_ONCE;
+    // One that is larger than that runs alone.
+    if (!fits && lane.running > 0) return;
+    lane.waiting.shift();
+    lane.running += 1;
+    lane.bytes += next.bytes;
+    next.begin();
+  }
+}
+
+/** With a storage, large values do not travel in the request. */
+function bytesInFlight(client: Client, argument: unknown): number {
+  return client.options.loadedDataConverter.externalStorage === undefined ? jsonBytes(argument) : 0;
 }
 
 /** Each caller gets an error of its own, whose stack may be its own too. */
@@ -100,6 +129,21 @@ export async function whileBusy<T>(
       }
       await sleep(pause * (0.5 + Math.random() / 2));
     }
+  }
+}
+
+/**
+ * Whether a worker answers for the workflow now, although an Update got no answer. What a turn or a session
+ * itself would answer may be large.
+ */
+export async function workerAnswers(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    await client.withDeadline(Date.now() + PROBE_MS, () =>
+      client.workflow.getHandle(workflowId).query(METADATA_QUERY),
+    );
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -41,6 +41,9 @@ const DYNAMIC_CONFIG: Readonly<Record<string, string>> = {
   'history.transferProcessorMaxPollRPS': '1000',
   // With the default of 100, a workflow task fails and starts again when 50 tools end during it.
   'history.maximumBufferedEventsBatch': '2000',
+  // A worker repeats the Updates of a task in its answer, and a workflow whose answer is above 4 MB is
+  // terminated. With the default of 20 MB, three large ones at once would end it.
+  'history.maxInFlightUpdatePayloads': '2500000',
   // The default of one second is the shortest timer and the shortest pause between two attempts.
   'history.timerProcessorMaxTimeShift': '10ms',
   // A run that continues as new waits until it has lived for this long, a second by default. That slows

@@ -1,8 +1,9 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, WorkflowUpdateFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { withDefaults } from '../../client/connection-options.ts';
 import { AgentClient, SendRejectedError, WorkerUnavailableError } from '../../client/index.ts';
-import { whileBusy } from '../../client/in-flight.ts';
+import { inTurn, whileBusy } from '../../client/in-flight.ts';
+import { SEND_UPDATE } from '../../core/session/protocol.ts';
 import { defineAgent, defineTool } from '../../index.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { callTools, say } from '../../testing/replies.ts';
@@ -84,6 +85,32 @@ describe('many requests about one workflow at once', () => {
     expect(result.calls.filter(({ outcome }) => outcome === 'succeeded')).toHaveLength(MANY);
   });
 
+  // The SDK repeats each Update in the answer of its task, and the server ends a workflow at 4 MB.
+  test('large messages, also of a client that bounds nothing, do not end a session', async () => {
+    const session = plait.agents.openSession(clerk, `large-${plait.taskQueue}`);
+    const large = 'x'.repeat(1_200_000);
+    // With the SDK's own retries.
+    const ofSdk = await Connection.connect({ address: inject('temporalAddress') });
+    const plain = new Client({ connection: ofSdk }).workflow.getHandle(session.sessionId);
+    await session.send('first');
+    const sent = await Promise.allSettled([
+      ...Array.from({ length: 4 }, (_, i) => session.send(`${large} ${i}`)),
+      ...Array.from({ length: 4 }, (_, i) =>
+        plain.executeUpdate(SEND_UPDATE, {
+          args: [{ input: `${large} plain ${i}`, idempotencyKey: `plain-${i}` }],
+        }),
+      ),
+    ]);
+    const errors = sent.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+    const expected = [SendRejectedError, WorkflowUpdateFailedError];
+    expect(errors.filter((error) => !expected.some((type) => error instanceof type))).toEqual([]);
+    expect(String(errors[0])).toMatch('does not fit beside the conversation');
+    const last = await session.send('still there?');
+    expect((await last.result()).text).toBe('Yes.');
+    await session.close({ interrupt: true });
+    await ofSdk.close();
+  });
+
   test('messages of a session are taken, or rejected because too many wait', async () => {
     const session = plait.agents.openSession(clerk, `in-flight-${plait.taskQueue}`);
     const sent = await Promise.allSettled(
@@ -114,6 +141,37 @@ test('without a worker, all decisions fail together and not one after the other'
     /^No worker answered for turn .* Check that one runs on task queue /,
   );
 });
+
+test('one client has five Updates of a workflow in flight, and 1.8 MB of them', async () => {
+  const client = {
+    connection: {},
+    options: { namespace: 'n', loadedDataConverter: {} },
+  } as unknown as Client;
+  const begun: number[] = [];
+  const end: (() => void)[] = [];
+  const requests = [800_000, 900_000, 700_000, 1, 1, 1, 1, 2_500_000].map((bytes, index) =>
+    inTurn(client, 'w', 'x'.repeat(bytes), async () => {
+      begun.push(index);
+      await new Promise<void>((resolve) => (end[index] = resolve));
+    }),
+  );
+  const ended = async (index: number) => {
+    end[index]?.();
+    await requests[index];
+  };
+  await expect.poll(() => begun).toEqual([0, 1]);
+  await ended(0);
+  await expect.poll(() => begun).toEqual([0, 1, 2, 3, 4, 5]);
+  await ended(5);
+  await expect.poll(() => begun).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  // What is larger than that runs alone.
+  for (const index of [1, 2, 3, 4]) await ended(index);
+  expect(begun).not.toContain(7);
+  await ended(6);
+  await expect.poll(() => begun).toContain(7);
+  await ended(7);
+});
+
 function failedTask(): WorkerUnavailableError {
   const details =
     'Unable to perform workflow execution update due to unexpected workflow task failure.';

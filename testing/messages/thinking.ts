@@ -21,29 +21,31 @@ export type SignatureVerdict = 'intact' | 'altered' | 'moved' | 'foreign';
  * API lets a client drop the first ones, but none from the middle.
  */
 export class ThinkingSeals {
-  readonly #preamble: string;
-  #prefix: Hash;
+  readonly #body: JsonObject;
+  #prefix: Hash | undefined;
+  /** What the digest has not read yet: most conversations have no thinking, and need none. */
+  #unread: { role: string; block: unknown }[] = [];
   #previous = '';
 
   constructor(body: JsonObject) {
-    this.#preamble = canonicalPreamble(body);
-    this.#prefix = sha256(this.#preamble);
+    this.#body = body;
   }
 
   add(role: string, block: unknown): void {
     if (isSummary(block)) {
       // The model never read what is before the summary.
-      this.#prefix = sha256(this.#preamble);
+      this.#prefix = undefined;
+      this.#unread = [];
       this.#previous = '';
     }
     const seal = sealOf(block);
-    if (seal === undefined) this.#prefix.update(`${role}:${canonicalBlock(block)}\n`);
+    if (seal === undefined) this.#unread.push({ role, block });
     else this.#previous = shortDigest(seal);
   }
 
   /** The signature for a thinking block at this point (`text` is empty for a redacted one). */
   sign(text: string): string {
-    const prefix = digestSoFar(this.#prefix);
+    const prefix = this.#digest();
     return [ISSUER, prefix, this.#previous, ownDigest(prefix, this.#previous, text)].join('.');
   }
 
@@ -54,8 +56,17 @@ export class ThinkingSeals {
     if (own !== ownDigest(prefix, previous, text)) return 'altered';
     if (!bound) return 'intact';
     const leadingRunDropped = this.#previous === '';
-    if (prefix !== digestSoFar(this.#prefix)) return 'moved';
+    if (prefix !== this.#digest()) return 'moved';
     return previous === this.#previous || leadingRunDropped ? 'intact' : 'moved';
+  }
+
+  #digest(): string {
+    this.#prefix ??= sha256(canonicalPreamble(this.#body));
+    for (const { role, block } of this.#unread) {
+      this.#prefix.update(`${role}:${canonicalBlock(block)}\n`);
+    }
+    this.#unread = [];
+    return digestSoFar(this.#prefix);
   }
 }
 

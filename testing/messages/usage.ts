@@ -30,17 +30,20 @@ export class PromptCache {
 
   /** Counts the request's input and writes its entries. */
   measure(body: MessageCreateParams): InputUsage {
-    const hash = sha256(body.model);
-    let tokens = 0;
-    const prefixes = promptBlocks(body).map(({ text, ttl }) => {
-      tokens += estimateTokens(text);
-      return { tokens, ttl, digest: digestSoFar(hash.update(text).update('\n')) };
-    });
-    const last = prefixes.at(-1);
+    const blocks = promptBlocks(body);
+    const last = blocks.at(-1);
     if (body.cache_control != null && last !== undefined) {
       last.ttl = body.cache_control.ttl ?? '5m';
     }
-    const marks = prefixes.flatMap(({ ttl }, index) => (ttl === undefined ? [] : [index]));
+    const marks = blocks.flatMap(({ ttl }, index) => (ttl === undefined ? [] : [index]));
+    const hash = sha256(body.model);
+    let tokens = 0;
+    const prefixes = blocks.map(({ text, ttl }, index) => {
+      tokens += estimateTokens(text);
+      hash.update(text).update('\n');
+      const inReach = marks.some((mark) => index <= mark && index >= mark - LOOKBACK_BLOCKS);
+      return { tokens, ttl, digest: inReach ? digestSoFar(hash) : '' };
+    });
     const read = Math.max(0, ...marks.map((mark) => this.#readAt(prefixes, mark)));
     const lastMark = prefixes[marks.at(-1) ?? -1];
     for (const mark of marks) this.#entries.add(prefixes[mark]?.digest ?? '');
