@@ -181,6 +181,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
             mode: checked.mode === 'background' ? checked.mode : undefined,
           }),
           maxResultBytes,
+          ...(agent.summaries ? {} : { summaries: false }),
         },
         definition: agent,
         hasPrices: agent.prices !== undefined,

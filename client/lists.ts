@@ -46,6 +46,11 @@ export interface ListedTurn {
   agent: string | undefined;
   /** `undefined` also where the search attributes were not registered when the turn was started. */
   user: string | undefined;
+  /**
+   * The first words of what it was asked, at most 200 characters. Absent where its agent has
+   * `summaries: false`, and in turns of earlier versions.
+   */
+  asked?: string;
   status: ListedStatus;
   /** Of a completed turn that was started with search attributes, or that was listed with `usage`. */
   stopReason?: StopReason;
@@ -185,14 +190,16 @@ function checkOptions(options: object, Invalid: new (message: string) => Error):
 }
 
 function listedTurn(run: WorkflowExecutionInfo): ListedTurn {
-  const { startTime, closeTime, typedSearchAttributes } = run;
+  const { startTime, closeTime, typedSearchAttributes, memo } = run;
   const status = turnStatus(run);
+  const asked = typeof memo?.['asked'] === 'string' ? memo['asked'] : undefined;
   const value = typedSearchAttributes.get(STOP_REASON_ATTRIBUTE);
   const stopReason = status === 'completed' ? (value as StopReason | undefined) : undefined;
   return {
     turnId: run.workflowId,
     agent: agentOf(run),
     user: typedSearchAttributes.get(USER_ATTRIBUTE),
+    ...defined({ asked }),
     status,
     ...defined({ stopReason }),
     startTime,

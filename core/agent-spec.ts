@@ -119,6 +119,8 @@ export interface SubAgentSpec {
   maxResultBytes: number;
   /** Its calls are answered as soon as they have begun. */
   mode?: 'background';
+  /** The Temporal UI shows nothing of what it is asked. @default it does */
+  summaries?: false;
 }
 
 /** What the workflow knows of its agent: data, recorded once per turn. */

@@ -98,7 +98,7 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
       const { snapshot } = activity;
       // Of an activity this event is written when it has ended.
       if (subAgentOf(activity) !== undefined) snapshot.state = 'running';
-      snapshot.attempt = event.attempt;
+      snapshot.attempt = event.attempt + lossesOf(snapshot);
       if (event.attempt === 1) snapshot.start = event.at;
       break;
     }
@@ -118,6 +118,14 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
       break;
     case 'endedLocally':
       endLocally(draft, event);
+      break;
+    case 'taskFailed': {
+      const { at, message } = event;
+      draft.turn.blocked = { since: draft.turn.blocked?.since ?? at, message };
+      break;
+    }
+    case 'taskCompleted':
+      delete draft.turn.blocked;
       break;
     case 'turnClosed':
       close(draft, event);
@@ -186,6 +194,11 @@ function callTurn(
   const activity = { snapshot, limits: NO_LIMITS, isModel: false };
   draft.activities.set(key, activity);
   draft.byId.set(id, activity);
+}
+
+/** Attempts that were lost with their workers. The server begins to count again after each. */
+function lossesOf(snapshot: ActivitySnapshot): number {
+  return (snapshot as CallSnapshot).lostWorkers ?? 0;
 }
 
 function subAgentOf({ snapshot }: Activity): SubAgentSnapshot | undefined {
@@ -273,8 +286,11 @@ function callIn({ rounds }: TurnSnapshot, { id, activityType, summary, at }: Cal
   const about = { summary: summary.replace(/^round \d+( · )?/, '') };
   if (known !== undefined) {
     const start = known.state === 'retrying' || known.state === 'running' ? known.start : at;
-    if (BEFORE_ACTIVITY.has(known.state)) setState(known, 'scheduled');
-    return Object.assign(known, { ...about, ...defined({ start }), attempt: 1 });
+    const losses = lossesOf(known);
+    // Why it is begun again stays.
+    const message = losses > 0 ? known.message : undefined;
+    if (BEFORE_ACTIVITY.has(known.state)) setState(known, 'scheduled', message);
+    return Object.assign(known, { ...about, ...defined({ start }), attempt: 1 + losses });
   }
   const call: CallSnapshot = { id, name: activityType, ...newActivity(at), ...about };
   calls.push(call);
@@ -309,6 +325,10 @@ function end(
   }
   const ended = endedActivity(ending, limits, snapshot.attempt);
   if (!isModel && isScheduledAgain(ending, limits)) {
+    if (isLoss(ending, limits)) {
+      (snapshot as CallSnapshot).lostWorkers = lossesOf(snapshot) + 1;
+      snapshot.attempt += 1;
+    }
     setState(snapshot, 'retrying', ended.message);
     return;
   }
@@ -356,11 +376,15 @@ const NO_LIMITS: ScheduledLimits = {
  * it does not, what follows in history says how the call ended.
  */
 function isScheduledAgain(ending: Ending, limits: ScheduledLimits): boolean {
-  if (ending.type === 'timedOut') return ending.timeout === 'HEARTBEAT' && losesApart(limits);
-  if (ending.type !== 'failed') return false;
-  const { failureType, details } = ending;
-  if (failureType === WORKER_SHUTDOWN) return losesApart(limits);
-  return isNotRegistered(failureType, details);
+  if (isLoss(ending, limits)) return true;
+  return ending.type === 'failed' && isNotRegistered(ending.failureType, ending.details);
+}
+
+function isLoss(ending: Ending, limits: ScheduledLimits): boolean {
+  if (!losesApart(limits)) return false;
+  return ending.type === 'timedOut'
+    ? ending.timeout === 'HEARTBEAT'
+    : ending.type === 'failed' && ending.failureType === WORKER_SHUTDOWN;
 }
 
 /** Whether losses of workers do not count as failures of the tool, since it is safe to repeat. */
@@ -507,6 +531,7 @@ function close(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'turnClos
   const { status, at, ending } = event;
   turn.status = status;
   turn.end = at;
+  delete turn.blocked;
   if (ending.type === 'failed') turn.message = ending.message;
   const { stopReason, calls: given } = finalReport(ending);
   if (typeof stopReason === 'string') turn.stopReason = stopReason as StopReason;
@@ -555,7 +580,7 @@ function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
 function applyPending(snapshot: ActivitySnapshot | undefined, pending: PendingActivity): void {
   if (snapshot === undefined || isSettled(snapshot.state)) return;
   const { attempt, state, startedAt, startedEarlyAt, lastFailure } = pending;
-  snapshot.attempt = attempt;
+  snapshot.attempt = attempt + lossesOf(snapshot);
   if (snapshot.state !== 'cancelling') {
     snapshot.state = state === 'scheduled' && attempt > 1 ? 'retrying' : state;
   }

@@ -38,6 +38,19 @@ export function subAgentInput({ field }: Pick<SubAgentSpec, 'field'>, input: unk
   return typeof text === 'string' ? text : canonicalJson(input);
 }
 
+/**
+ * What people may see of it: the short arguments of the call, which its tool or its agent may leave out.
+ * `undefined` where that is nothing.
+ */
+export function subAgentWords(
+  { field }: Pick<SubAgentSpec, 'field'>,
+  summary: string,
+): string | undefined {
+  const name = `${field}: `;
+  const words = summary.startsWith(name) ? summary.slice(name.length) : summary;
+  return words === '' ? undefined : words;
+}
+
 /** How the turn of a sub-agent came to its end, as the calling turn learns it. */
 export type SubAgentEnding =
   | { type: 'ended'; result: SubAgentTurnResult }

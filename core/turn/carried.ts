@@ -259,6 +259,7 @@ const SUB_AGENT = object<SubAgentSpec>({
   taskQueue: optional(QUEUE),
   maxResultBytes: count,
   mode: optional(oneOf('background')),
+  summaries: optional(oneOf(false)),
 });
 
 const BACKGROUND = object<BackgroundPolicy>({

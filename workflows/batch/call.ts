@@ -77,6 +77,8 @@ export interface BatchCall {
   approval?: ApprovalRecord;
   /** How its tool ran, from when it awaits its completion. */
   begun?: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
+  /** How often its worker was lost. */
+  lostWorkers?: number;
 }
 
 /** The calls of a reply; `undefined` in the place of one that cannot run. */

@@ -305,7 +305,12 @@ class BatchRun {
 
   private schedule(call: BatchCall, ended: (end: CallEnd) => void, tries?: Tries): void {
     this.startTimer();
-    runCall(this.batch, call, ended, tries);
+    const lost = (times: number) => {
+      call.lostWorkers = times;
+      this.shownAt = undefined;
+      this.scope.guard(() => undefined);
+    };
+    runCall(this.batch, call, { ended, lost }, tries);
   }
 
   /** Its turn gets a part of what this turn may still spend, and gives back what it has not used. */
@@ -536,7 +541,10 @@ class BatchRun {
       const list = call.asked ? asked : others;
       if (list.length === MOST_SHOWN) continue;
       const doing = call.asked ? 'asked' : call.state;
-      list.push({ tool: call.use.name, summary: call.prepared.summary, doing });
+      const { use, prepared, policy, subAgent, lostWorkers } = call;
+      const { taskQueue } = policy;
+      const more = defined({ taskQueue, agent: subAgent?.agent, lostWorkers });
+      list.push({ tool: use.name, summary: prepared.summary, doing, ...more });
     }
     return [...asked, ...others].slice(0, MOST_SHOWN);
   }
