@@ -47,12 +47,12 @@ function usedText({ usage, costUSD, status }: DescribedTurn): string {
   return status === 'running' ? 'not known: no worker answers' : 'not known';
 }
 
-/** The model request or the calls that the turn waits for, and the decisions about them. */
+/** The model request or the calls that the turn waits for, those in the background among them, and the decisions about them. */
 function openLines({ turnId, status, rounds, approvals }: DescribedTurn, now: number): string[] {
   const last = rounds.at(-1);
   if (status !== 'running' || last === undefined) return [];
-  const { model, calls, round } = last;
-  const open = calls.filter(({ state }) => !isSettled(state));
+  const { model, round } = last;
+  const open = rounds.flatMap(({ calls }) => calls).filter(({ state }) => !isSettled(state));
   if (!isSettled(model.state))
     return [`waits for the model in round ${round}: ${stateOf(model, now)}`];
   return open.flatMap((call) => {

@@ -207,6 +207,7 @@ function subAgentOf({ snapshot }: Activity): SubAgentSnapshot | undefined {
 /** The model is asked again, so every call has an answer, also a call without an activity. */
 function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): void {
   for (const call of draft.turn.rounds.at(-1)?.calls ?? []) {
+    if (answers?.background?.includes(call.id) === true) continue;
     const outcome = answers?.outcomes?.[call.id] ?? unrecordedOutcome(draft, call);
     if (outcome === undefined) continue;
     if (outcome === 'succeeded') {
@@ -278,7 +279,8 @@ const BEFORE_ACTIVITY: ReadonlySet<string> = new Set(['waiting', 'retrying', 'ru
 /** The snapshot of the call. It exists where the reply could be read. */
 function callIn({ rounds }: TurnSnapshot, { id, activityType, summary, at }: Called): CallSnapshot {
   const calls = rounds.at(-1)?.calls ?? [];
-  const known = calls.find((call) => call.id === id);
+  // One that goes on in the background may be scheduled again.
+  const known = rounds.flatMap((round) => round.calls).findLast((call) => call.id === id);
   // The Temporal UI shows the round in the summary; a snapshot has it above the call.
   const about = { summary: summary.replace(/^round \d+( · )?/, '') };
   if (known !== undefined) {

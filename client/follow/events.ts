@@ -76,6 +76,8 @@ export interface CallAnswers {
   messages: ReadonlyMap<string, string>;
   /** Absent in turns that an earlier version ran. */
   outcomes?: Readonly<Record<string, OutcomeType>>;
+  /** Those that go on in the background. */
+  background?: readonly string[];
 }
 
 /** What the arguments of a run say of the runs before it. */
@@ -218,8 +220,8 @@ async function answersIn(
   if (activityType?.name !== CALL_MODEL) return undefined;
   const [args] = await decode(input, converter);
   if (!isRecord(args) || !Array.isArray(args['tail'])) return undefined;
-  const { tail, outcomes } = args as unknown as ModelCallArgs;
-  return { messages: errorsIn(tail), ...defined({ outcomes }) };
+  const { tail, outcomes, background } = args as unknown as ModelCallArgs;
+  return { messages: errorsIn(tail), ...defined({ outcomes, background }) };
 }
 
 /** The newest results that are errors: what the model reads of calls that have not succeeded. */

@@ -1,4 +1,5 @@
 import { plainMarkdown } from '../markdown.ts';
+import { runningInBackground } from './background.ts';
 import type { NextStep } from './decide.ts';
 import type { TurnState } from './state.ts';
 import type { Stop } from './stop-reason.ts';
@@ -14,17 +15,20 @@ const SEE_PENDING =
 const SCHEDULED = 'One that is Scheduled under Pending Activities has no worker yet.';
 
 /** `undefined` for a step that waits for nothing outside. */
-export function waitingFor(
-  { rounds }: TurnState,
-  next: NextStep,
-  time: number,
-): string | undefined {
+export function waitingFor(state: TurnState, next: NextStep, time: number): string | undefined {
+  const { rounds } = state;
   const since = `, since ${clock(time)}`;
   switch (next.type) {
     case 'ask model':
       return `**Round ${rounds + 1}: waiting for the model**${since}. ${SEE_PENDING}`;
     case 'run tools':
       return `**Round ${rounds}: preparing ${count(next.calls.length, 'call')}**${since}.`;
+    case 'await background': {
+      const running = runningInBackground(state);
+      const tools = running.slice(0, MOST_SHOWN).map(({ tool }) => `- ${plainMarkdown(tool)}`);
+      const what = count(running.length, 'call');
+      return `**Round ${rounds}: waiting for ${what} in the background**${since}.\n\n${tools.join('\n')}`;
+    }
     case 'last word':
       return `**Round ${rounds + 1}: waiting for the model's last word**${since}: ${plainMarkdown(next.stop.reason)}.`;
     case 'continue as new':
@@ -44,8 +48,9 @@ export interface OpenCall {
    * - `queued`: it waits for room among those that run
    * - `running`: it is scheduled, or runs; which of both, only the server knows
    * - `awaitingCompletion`: somebody outside has to complete it
+   * - `awaitingResult`: it waits for a call in the background
    */
-  doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion';
+  doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingResult';
   /** Where its tool runs, if not where the turn does. */
   taskQueue?: string;
   /** The agent that answers it, where that is one. */
@@ -74,6 +79,7 @@ const DOING: Record<Exclude<OpenCall['doing'], 'running'>, string> = {
   held: 'waits for an earlier call',
   queued: 'waits until fewer calls run',
   awaitingCompletion: 'waits to be completed from outside',
+  awaitingResult: 'waits for a call in the background',
 };
 
 function doingText({ doing, taskQueue, agent, lostWorkers = 0 }: OpenCall): string {

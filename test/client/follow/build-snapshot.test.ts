@@ -86,6 +86,39 @@ describe('a turn that has continued in a new run', () => {
   });
 });
 
+describe('a call that goes on in the background', () => {
+  const going = [...asked, scheduled('a', { at: 1_250 }), scheduled('b', { at: 1_250 })];
+  const next = {
+    ...scheduled('model.2', { at: 1_500, type: CALL_MODEL }),
+    answers: { messages: new Map<string, string>(), background: ['a'] },
+  } as TurnEvent;
+
+  it('stays open when the model is asked again, whatever it waits for', () => {
+    const later = ended('a', 1_400, { type: 'completed', result: handedOver });
+    expect(statesOf([...going, later, next])).toEqual([
+      ['succeeded', 'waiting', 'scheduled'],
+      ['scheduled'],
+    ]);
+  });
+
+  it('ends in its own round, also where it was scheduled again', () => {
+    const again = { ...scheduled('a', { at: 1_600 }), key: '9' } as TurnEvent;
+    const done = ended('9', 1_700, { type: 'completed', result: { ...report, content: 'ok' } });
+    expect(statesOf([...going, next, again, done])).toEqual([
+      ['succeeded', 'succeeded', 'scheduled'],
+      ['scheduled'],
+    ]);
+  });
+});
+
+const handedOver = {
+  type: 'later',
+  later: { key: 'k', timeout: 60_000 },
+  attempt: 1,
+  startedAt: 1_310,
+  endedAt: 1_400,
+};
+
 describe('a model request that brings no reply', () => {
   const first = scheduled('model.1', { at: 1_100, type: CALL_MODEL });
   const again = { ...scheduled('model.1', { at: 1_300, type: CALL_MODEL }), key: '9' } as TurnEvent;

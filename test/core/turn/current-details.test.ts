@@ -33,10 +33,15 @@ test.for<[next: NextStep, details: string | undefined]>([
     { type: 'last word', stop },
     "**Round 3: waiting for the model's last word**, since 2026-11-29 12:00:00 UTC: max\\_rounds.",
   ],
+  [
+    { type: 'await background', agent, running: 0, before: stop },
+    '**Round 2: waiting for 1 call in the background**, since 2026-11-29 12:00:00 UTC.\n\n- scout',
+  ],
   [{ type: 'continue as new', agent, next: { type: 'ask model' } }, undefined],
   [stop, undefined],
 ])('before the step %j the details say: %s', ([next, details]) => {
-  expect(waitingFor({ ...beginTurn([]), rounds: 2 }, next, NOON)).toBe(details);
+  const background = [{ callId: 'toolu_1', tool: 'scout', since: NOON }];
+  expect(waitingFor({ ...beginTurn([]), rounds: 2, background }, next, NOON)).toBe(details);
 });
 
 const open = (tool: string, doing: OpenCall['doing'], summary = ''): OpenCall => ({
