@@ -25,7 +25,7 @@ class LongestFirst extends BaseSequencer {
 const PURE = [
   'test/{core,agents,bench,testing/example}/**/*.test.ts',
   'test/{links,surface,functions,testing/recent-lines,deploy/kubernetes}.test.ts',
-  'test/mcp/{call-failure,declaration,http,result,trace-context}.test.ts',
+  'test/mcp/{call-failure,declaration,http,mcp-handler,result,trace-context,turn-text}.test.ts',
   'test/docs/{github-actions,mcp,temporal-cloud}.test.ts',
 ];
 

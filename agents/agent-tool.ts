@@ -40,6 +40,11 @@ export interface AgentToolOptions<Schema extends InputSchema, Context> extends P
   /** What the agent must answer, instead of its own `output`: a zod schema of an object, or a JSON Schema. @default its own */
   output?: OutputOption;
   /**
+   * When the calling model goes on. `wait`: when the answer is there. `background`: at once. It reads that the
+   * agent is at work, and is given the answer later: see `backgroundAtEnd` of `defineAgent`. @default 'wait'
+   */
+  mode?: 'wait' | 'background';
+  /**
    * What each turn of the agent may spend, beside its own limits. It is reserved from what is left of the
    * calling turn's limits, and what is not used goes back.
    * @default for tokens, dollars and tool calls that the calling turn limits, an equal share of what is left
@@ -78,6 +83,7 @@ const agentToolOptions = z.strictObject({
       'must be a zod 4 schema or a JSON Schema',
     )
     .optional(),
+  mode: z.enum(['wait', 'background']).optional(),
   limits: z
     .strictObject({
       rounds: some,
@@ -172,8 +178,10 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
             output: outputSchema,
             limits: checked.limits === undefined ? undefined : defined(checked.limits),
             taskQueue: checked.taskQueue,
+            mode: checked.mode === 'background' ? checked.mode : undefined,
           }),
           maxResultBytes,
+          ...(agent.summaries ? {} : { summaries: false }),
         },
         definition: agent,
         hasPrices: agent.prices !== undefined,

@@ -1,6 +1,8 @@
 import type { Model } from '@anthropic-ai/sdk/resources/messages';
 import { z } from 'zod';
 import type { AgentLimits, AgentSpec } from '../core/agent-spec.ts';
+import type { AtEnd, BackgroundPolicy } from '../core/calls/background.ts';
+import { AT_END } from '../core/calls/background.ts';
 import type { BatchPolicy, OnToolFailure } from '../core/calls/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../core/calls/batch-policy.ts';
 import type { TurnOwner } from '../core/calls/tool-call.ts';
@@ -8,6 +10,7 @@ import { DEFAULT_DEPTH } from '../core/calls/sub-agent.ts';
 import { compactionParams, MIN_TRIGGER_TOKENS } from '../core/conversation/compaction.ts';
 import { toolsetOf } from '../core/conversation/toolsets.ts';
 import { defined, isRecord } from '../core/json.ts';
+import { GET_AGENT_RESULT } from '../core/names.ts';
 import { SERVED_SEPARATOR } from '../core/served-tools.ts';
 import type { OnLimit } from '../core/turn/budget.ts';
 import { ON_LIMIT } from '../core/turn/budget.ts';
@@ -31,6 +34,7 @@ import type { Tool } from './define-tool.ts';
 import { isTool } from './define-tool.ts';
 import type { McpServer } from './mcp-server.ts';
 import { isMcpServer } from './mcp-server.ts';
+import { getAgentResultTool } from './get-agent-result.ts';
 import type { ModelFallback } from './fallbacks.ts';
 import { fallbackPrices, fallbackProblems, fallbacksOption, fallbackSpecs } from './fallbacks.ts';
 import { isZod, zodParser } from './input-schema.ts';
@@ -66,6 +70,11 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
   modelTaskQueue?: string;
   /** The system prompt. @default none */
   system?: string;
+  /**
+   * What the agent does, when to ask it, and what it answers, for those who choose among agents: the clients of
+   * an MCP server of agents read it. The agent itself does not. @default none
+   */
+  description?: string;
   /**
    * What `defineTool` and, from `plait/mcp`, `mcpServer` return. Names must be unique. The tools of a server
    * are listed when a turn or a session begins, and stay as they are until it ends. @default []
@@ -187,6 +196,18 @@ export interface AgentOptions<Context, Output = unknown> extends AgentModelOptio
    */
   batchTimeout?: Duration;
   /**
+   * What becomes of calls that still run when `batchTimeout` is up. `cancel`: they are cancelled. `continue`: the
+   * model reads that they go on, and is given their results later. Calls with an `access`, and calls by code, are
+   * cancelled all the same. @default 'cancel'
+   */
+  onTimeout?: 'cancel' | 'continue';
+  /**
+   * What becomes of calls in the background once the model has ended its turn: those of an `agentTool` with
+   * `mode: 'background'`, and those that go on after `batchTimeout`. `wait`: the turn waits for them, and the
+   * model goes on with their results. `cancel`: they are cancelled. @default 'wait'
+   */
+  backgroundAtEnd?: AtEnd;
+  /**
    * Called once for every call that waits for a person, as an activity: send the mail, post to the
    * chat. When it throws, it is retried a few times; the call itself is not affected.
    */
@@ -236,6 +257,7 @@ export interface AnnouncedApproval extends ApprovalRequest, TurnOwner {
 /** A declared agent, without the type of its context. */
 export interface AgentDefinition {
   readonly name: string;
+  readonly description?: string | undefined;
   readonly spec: AgentSpec;
   /** Its own. */
   readonly tools: ReadonlyMap<string, Tool>;
@@ -243,6 +265,8 @@ export interface AgentDefinition {
   readonly servers?: readonly McpServer[];
   readonly limits: AgentLimits;
   readonly batch: BatchPolicy;
+  /** Where calls may go on in the background. */
+  readonly background?: BackgroundPolicy;
   readonly onLimit: OnLimit;
   readonly prices: Prices | undefined;
   /** Those of its fallbacks that have prices. */
@@ -297,6 +321,7 @@ const agentOptions = z.strictObject({
     .regex(/^[a-zA-Z0-9_.-]{1,64}$/, 'must be 1 to 64 letters, digits, "_", "-" and "."'),
   model: z.string(NO_MODEL).min(1, NO_MODEL),
   system: someText().optional(),
+  description: someText().optional(),
   tools: z
     .array(
       z.custom<Tool | McpServer>(
@@ -332,6 +357,8 @@ const agentOptions = z.strictObject({
   outputRepairs: wholeNumber(0, 20).optional(),
   onToolFailure: z.enum(ON_TOOL_FAILURE).default('report'),
   batchTimeout: duration.optional(),
+  onTimeout: z.enum(['cancel', 'continue']).optional(),
+  backgroundAtEnd: z.enum(AT_END).optional(),
   startCallsEarly: z.boolean().optional(),
   onApproval: callable(
     z.custom<AgentDefinition['onApproval']>(
@@ -388,7 +415,11 @@ export function defineAgent<Context = unknown, Output = unknown>(
   return declaring(subject, () => {
     const { tools: given, ...others } = checkOptions(subject, agentOptions, options);
     const servers = given.filter(isMcpServer);
-    const checked = { ...others, tools: given.filter(isTool), servers };
+    const own = given.filter(isTool);
+    const background = backgroundPolicy(own, others);
+    // The model waits with it for what runs there.
+    const tools = background === undefined ? own : [...own, getAgentResultTool];
+    const checked = { ...others, tools, servers };
     const problems = [
       ...agentProblems(checked),
       ...modelProblems(checked),
@@ -403,6 +434,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
     if (half.length > 0) throw wrongOptions(subject, half);
     return {
       name: checked.name,
+      ...defined({ description: checked.description }),
       spec: agentSpec(checked, output),
       tools: new Map(checked.tools.map((tool) => [tool.name, tool])),
       ...(servers.length === 0 ? {} : { servers }),
@@ -425,10 +457,23 @@ export function defineAgent<Context = unknown, Output = unknown>(
         onToolFailure: checked.onToolFailure,
         ...defined({ batchTimeout: checked.batchTimeout }),
       },
+      ...defined({ background }),
       onApproval: checked.onApproval,
       parseContext: contextParser(checked.name, contextSchema),
     };
   });
+}
+
+/** How an agent with these tools has calls in the background, if it has any. */
+function backgroundPolicy(
+  tools: readonly Tool[],
+  { onTimeout, backgroundAtEnd = 'wait' }: Pick<CheckedAgent, 'onTimeout' | 'backgroundAtEnd'>,
+): BackgroundPolicy | undefined {
+  const goesOn = onTimeout === 'continue';
+  if (!goesOn && !tools.some(({ subAgent }) => subAgent?.spec.mode === 'background')) {
+    return undefined;
+  }
+  return { atEnd: backgroundAtEnd, ...(goesOn ? { onTimeout } : {}) };
 }
 
 function contextParser(
@@ -480,6 +525,11 @@ function agentProblems(checked: CheckedAgent): string[] {
     doubled.size > 0 && `tools: two are named ${[...doubled].join(', ')}; each needs its own name`,
     doubledServers.size > 0 &&
       `tools: two servers are named ${[...doubledServers].join(', ')}; each needs its own name`,
+    checked.backgroundAtEnd !== undefined &&
+      !names.includes(GET_AGENT_RESULT) &&
+      "backgroundAtEnd has no effect: no call goes on in the background; give an agentTool mode: 'background', or set onTimeout: 'continue'",
+    doubled.has(GET_AGENT_RESULT) &&
+      `tools: ${GET_AGENT_RESULT} is Plait's own tool for calls in the background; rename yours`,
     deferred.length > 0 &&
       !searches &&
       `the server ${deferred.map(({ name }) => name).join(', ')} has deferLoading; add a tool_search_tool to serverTools`,

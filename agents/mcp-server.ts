@@ -75,6 +75,8 @@ export interface ListedTool {
   inputSchema: unknown;
   outputSchema?: unknown;
   annotations?: unknown;
+  /** Whether it runs as a task. */
+  execution?: unknown;
 }
 
 /** What is called, as it was listed. */

@@ -48,6 +48,12 @@ export async function listingOf(
     // There may be hundreds, and other calls of the worker.
     if (i % 20 === 19) await setImmediate();
     if (!isSelected(server.selection, tool.name)) continue;
+    if (needsTask(tool)) {
+      problems.push(
+        `${tool.name} is left out: it runs as a task of MCP, which Plait does not know`,
+      );
+      continue;
+    }
     try {
       const entry = entryOf(server, tool);
       entries.set(entry.spec.name, entry);
@@ -61,6 +67,11 @@ export async function listingOf(
     specs: sorted.map(({ spec }) => spec),
     problems,
   };
+}
+
+/** The server would answer every call of it with an error. */
+function needsTask({ execution }: ListedTool): boolean {
+  return isRecord(execution) && execution['taskSupport'] === 'required';
 }
 
 function entryOf(server: McpServer, tool: ListedTool): { served: ServedTool; spec: ApiTool } {

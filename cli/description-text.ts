@@ -6,6 +6,7 @@ import type { Usage } from '../core/turn/usage.ts';
 import type { Style } from './style.ts';
 import { durationText, oneLine, spanText } from './text.ts';
 import { usageText } from '../core/turn/usage-text.ts';
+import { blockedText } from './live-tree.ts';
 import { waitingText } from './waiting-table.ts';
 import { field } from './worker-report.ts';
 
@@ -25,7 +26,7 @@ export interface DescriptionOptions {
 
 /** What a turn is doing, and what to type where it waits for a person. Pure. */
 export function turnLines(turn: DescribedTurn, { now, style }: DescriptionOptions): string[] {
-  const { turnId, agent, status, stopReason, message, start, end, rounds } = turn;
+  const { turnId, agent, status, stopReason, message, blocked, start, end, rounds } = turn;
   const why = [stopReason, message].flatMap((text) => (text === undefined ? [] : oneLine(text)));
   const line = (label: string, value: string) => field(label, value, style);
   return [
@@ -36,6 +37,7 @@ export function turnLines(turn: DescribedTurn, { now, style }: DescriptionOption
     ...(start === undefined || end === undefined ? [] : [line('took', durationText(end - start))]),
     line('rounds', `${rounds.length}`),
     line('used', usedText(turn)),
+    ...(blocked === undefined ? [] : [`  ${blockedText(blocked)}`]),
     ...openLines(turn, now).map((text) => `  ${text}`),
   ];
 }
@@ -45,12 +47,12 @@ function usedText({ usage, costUSD, status }: DescribedTurn): string {
   return status === 'running' ? 'not known: no worker answers' : 'not known';
 }
 
-/** The model request or the calls that the turn waits for, and the decisions about them. */
+/** The model request or the calls that the turn waits for, those in the background among them, and the decisions about them. */
 function openLines({ turnId, status, rounds, approvals }: DescribedTurn, now: number): string[] {
   const last = rounds.at(-1);
   if (status !== 'running' || last === undefined) return [];
-  const { model, calls, round } = last;
-  const open = calls.filter(({ state }) => !isSettled(state));
+  const { model, round } = last;
+  const open = rounds.flatMap(({ calls }) => calls).filter(({ state }) => !isSettled(state));
   if (!isSettled(model.state))
     return [`waits for the model in round ${round}: ${stateOf(model, now)}`];
   return open.flatMap((call) => {

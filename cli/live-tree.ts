@@ -62,7 +62,19 @@ const BAR_COLUMNS = 12;
  * time axis, and below it why the step did not succeed. Pure.
  */
 export function drawTree(turn: TurnSnapshot, options: TreeOptions): string[] {
-  return drawRows(rowsOfTurn(turn, options.now), options);
+  return [...drawRows(rowsOfTurn(turn, options.now), options), ...blockedLines(turn, options)];
+}
+
+/** Why the workflow itself does not go on, in three lines at most. */
+function blockedLines({ blocked }: TurnSnapshot, { columns, style }: TreeOptions): string[] {
+  if (blocked === undefined) return [];
+  const room = columns - MARGIN.length - ICON_AND_LAST;
+  const [first = '', ...more] = wrap(blockedText(blocked), room).slice(0, 3);
+  return [`✖ ${first}`, ...more.map((line) => `  ${line}`)].map((line) => MARGIN + style.red(line));
+}
+
+export function blockedText({ message }: NonNullable<TurnSnapshot['blocked']>): string {
+  return `Workers cannot take the next step of the turn: ${oneLine(message)}`;
 }
 
 /** The same for rows whose bars have several parts. */

@@ -12,6 +12,7 @@ import type { DecisionOptions } from './commands/decide.ts';
 import type { DescribeOptions } from './commands/describe.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
 import type { InitOptions } from './commands/init.ts';
+import type { McpCommandOptions } from './commands/mcp.ts';
 import type { RunOptions } from './commands/run.ts';
 import type { SessionsCommandOptions } from './commands/sessions.ts';
 import type { ShowCommandOptions } from './commands/show.ts';
@@ -58,6 +59,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addWorker(program, exitWith);
   addRun(program, exitWith);
   addChat(program, exitWith);
+  addMcp(program, exitWith);
   addTurns(program, exitWith);
   addSessions(program, exitWith);
   addCost(program, exitWith);
@@ -226,6 +228,28 @@ function addChat(program: Command, exitWith: ExitWith): void {
     .action(async (agent: string | undefined, options: ChatCommandOptions) => {
       const { chatCommand } = await import('./commands/chat.ts');
       await exitWith(chatCommand(agent, options));
+    });
+}
+
+function addMcp(program: Command, exitWith: ExitWith): void {
+  program
+    .command('mcp')
+    .description('serve the agents of a module to an MCP client, over standard input and output')
+    .argument('<module>', 'path or package that exports agents')
+    .option('-q, --task-queue <name>', 'task queue of the workers', DEFAULT_TASK_QUEUE)
+    .option('--user <id>', 'start turns for this user, and reach only those of this user', someText)
+    .option('--context <json>', 'data for the tools, which the model does not see', json)
+    .option('--by <name>', 'who decides about calls (default: your user name)', someText)
+    .option('--no-decisions', 'leave out the tools that approve and deny calls')
+    .option(
+      '--answer-within <duration>',
+      'how long a call waits for its turn before it answers with the id (default: 20s)',
+      milliseconds,
+    )
+    .option(...STORAGE_OPTION)
+    .action(async (module: string, options: McpCommandOptions) => {
+      const { mcpCommand } = await import('./commands/mcp.ts');
+      await exitWith(mcpCommand(module, options));
     });
 }
 

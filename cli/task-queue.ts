@@ -44,7 +44,7 @@ export async function hasOneWorker(client: Client, taskQueue: string): Promise<b
 }
 
 /** Whether a worker polls this task queue for tasks of this kind. */
-export async function isServed(client: Client, name: string, kind: TaskKind): Promise<boolean> {
+async function isServed(client: Client, name: string, kind: TaskKind): Promise<boolean> {
   return identitiesOf(await describeQueue(client, name, kind)).length > 0;
 }
 

@@ -1,5 +1,6 @@
 import type { ActivitySnapshot, TurnSnapshot } from '../client/follow/snapshot.ts';
 import { isSettled } from '../client/follow/snapshot.ts';
+import { blockedText } from './live-tree.ts';
 import { durationText, oneLine } from './text.ts';
 
 /** What the lines so far said: by the key of a step, its last text. */
@@ -47,6 +48,9 @@ function linesOf(turn: TurnSnapshot, within: string, next: Map<string, string>):
       lines.push(`${within}round ${round}  ${name}  ${text}${detailsOf(step)}`);
     }
   }
+  const blocked = turn.blocked === undefined ? '' : blockedText(turn.blocked);
+  if (blocked !== '' && next.get(within) !== blocked) lines.push(`${within}${blocked}`);
+  next.set(within, blocked);
   return lines;
 }
 

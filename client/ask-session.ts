@@ -9,7 +9,6 @@ import {
 import { ApplicationFailure } from '@temporalio/common';
 import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../core/failures.ts';
 import { SESSION_WORKFLOW } from '../core/names.ts';
-import { DESCRIBE_QUERY } from '../core/session/protocol.ts';
 import {
   SendRejectedError,
   SessionBusyError,
@@ -17,7 +16,7 @@ import {
   SessionNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
-import { inTurn, whileBusy } from './in-flight.ts';
+import { inTurn, whileBusy, workerAnswers } from './in-flight.ts';
 import { aboutServer, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-errors.ts';
 
 /**
@@ -25,8 +24,6 @@ import { aboutServer, GRPC, grpcStatus, noWorker, ranOutOfTime } from './tempora
  * worked on a task of the session, and only then asks another one.
  */
 const ANSWER_MS = 15_000;
-/** How long it may take to show that it is there at all. */
-const PROBE_MS = 3_000;
 /** How long to ask a session again that continues as new just when it is asked. */
 const GIVE_UP_MS = 30_000;
 const PAUSE_MS = 20;
@@ -69,21 +66,9 @@ export async function updateSession<T>(
     whileBusy(
       sessionId,
       async () => (await askSession(client, sessionId, execute)) as T,
-      () => answers(client, sessionId),
+      () => workerAnswers(client, sessionId),
     ),
   );
-}
-
-/** Whether a worker answers for the session now, although an Update got no answer. */
-async function answers(client: Client, sessionId: string): Promise<boolean> {
-  try {
-    await client.withDeadline(Date.now() + PROBE_MS, () =>
-      client.workflow.getHandle(sessionId).query(DESCRIBE_QUERY),
-    );
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Runs a request that a worker answers, and runs it again where the session continues as new. */

@@ -11,11 +11,11 @@ import { rootCause } from '@temporalio/common';
 import { causeChain } from '../core/failures.ts';
 import { jsonBytes, shorten } from '../core/json.ts';
 import { MAX_RESULT_BYTES } from '../core/turn/payload-room.ts';
-import { APPROVALS_QUERY, TURN_STATE_QUERY } from '../core/turn/protocol.ts';
+import { TURN_STATE_QUERY } from '../core/turn/protocol.ts';
 import type { SessionTurnProgress } from '../core/turn/result.ts';
 import { digestOf } from './digest.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
-import { inTurn, whileBusy } from './in-flight.ts';
+import { inTurn, whileBusy, workerAnswers } from './in-flight.ts';
 import { aboutTurn, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-errors.ts';
 
 // A worker answers Queries and Updates, and the server waits for one for ever. Every request here has
@@ -23,8 +23,6 @@ import { aboutTurn, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-
 
 /** How long a worker may take to answer: some seconds where the one that had the turn was killed. */
 const ANSWER_MS = 10_000;
-/** How long it may take to show that it is there at all. */
-const PROBE_MS = 3_000;
 /** How long an accepted Update may take. It may have to check an edited input in an activity. */
 const OUTCOME_MS = 30_000;
 /** How long the server may take to describe the turn. */
@@ -153,7 +151,7 @@ async function send(client: Client, turnId: string, update: TurnUpdate): Promise
       answered(client, turnId, ANSWER_MS, () =>
         turn.startUpdate(name, { ...options, waitForStage: 'ACCEPTED' }),
       );
-    const accepted = await whileBusy(turnId, start, () => answers(client, turnId));
+    const accepted = await whileBusy(turnId, start, () => workerAnswers(client, turnId));
     await answered(client, turnId, OUTCOME_MS, () => accepted.result());
   };
   try {
@@ -166,16 +164,6 @@ async function send(client: Client, turnId: string, update: TurnUpdate): Promise
     // old run; where the new run rejects one, the server has no answer for its id at all. In both
     // cases nothing was done, so send it under a new id. The turn rejects what it has already done.
     await execute(randomUUID());
-  }
-}
-
-/** Whether a worker answers for the turn now, although an Update got no answer. */
-async function answers(client: Client, turnId: string): Promise<boolean> {
-  try {
-    await queryTurn(client, turnId, APPROVALS_QUERY, PROBE_MS);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -32,7 +32,7 @@ const retryWhileOpen: Interceptor = (options, nextCall) => {
     ...defaults,
     retryableDecider(attempt, status) {
       failure = status;
-      return !isClosed && defaults.retryableDecider(attempt, status);
+      return !isClosed && !isInFlightLimit(status) && defaults.retryableDecider(attempt, status);
     },
   });
   return retry(options, (again) => {
@@ -46,6 +46,14 @@ const retryWhileOpen: Interceptor = (options, nextCall) => {
     }
   });
 };
+
+/**
+ * Too many Updates of one workflow, which `whileBusy` sends again. The SDK would wait for 1.7 s, 2.9 s, 4.9 s and
+ * so on, while other processes take the places, and then it would seem that no worker is there.
+ */
+function isInFlightLimit({ details }: Status): boolean {
+  return details.includes('in-flight updates');
+}
 
 /** A call that ends at once, as the attempt before it has ended. */
 function endedWith(status: Status): Call {

@@ -21,6 +21,8 @@ const GIVE_UP_MS = 120_000;
 /** Before another try, at random between the half of it and the whole, and longer each time. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
+/** How long a worker may take to show that it is there at all. */
+const PROBE_MS = 5_000;
 
 interface Waiting {
   bytes: number;
@@ -33,6 +35,9 @@ interface Lane {
   bytes: number;
   waiting: Waiting[];
 }
+
+/** Every workflow of the SDK answers it, and in few words. */
+const METADATA_QUERY = '__temporal_workflow_metadata';
 
 /** By connection, and by namespace and workflow id: several clients may share a connection. */
 const connections = new WeakMap<object, Map<string, Lane>>();
@@ -124,6 +129,21 @@ export async function whileBusy<T>(
       }
       await sleep(pause * (0.5 + Math.random() / 2));
     }
+  }
+}
+
+/**
+ * Whether a worker answers for the workflow now, although an Update got no answer. What a turn or a session
+ * itself would answer may be large.
+ */
+export async function workerAnswers(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    await client.withDeadline(Date.now() + PROBE_MS, () =>
+      client.workflow.getHandle(workflowId).query(METADATA_QUERY),
+    );
+    return true;
+  } catch {
+    return false;
   }
 }
 

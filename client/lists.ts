@@ -8,6 +8,7 @@ import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { KeywordKey } from '../core/search-attributes.ts';
 import {
   AGENT_ATTRIBUTE,
+  agentOf,
   STOP_REASON_ATTRIBUTE,
   USER_ATTRIBUTE,
 } from '../core/search-attributes.ts';
@@ -46,6 +47,11 @@ export interface ListedTurn {
   agent: string | undefined;
   /** `undefined` also where the search attributes were not registered when the turn was started. */
   user: string | undefined;
+  /**
+   * The first words of what it was asked, at most 200 characters. Absent where its agent has
+   * `summaries: false`, and in turns of earlier versions.
+   */
+  asked?: string;
   status: ListedStatus;
   /** Of a completed turn that was started with search attributes, or that was listed with `usage`. */
   stopReason?: StopReason;
@@ -185,14 +191,16 @@ function checkOptions(options: object, Invalid: new (message: string) => Error):
 }
 
 function listedTurn(run: WorkflowExecutionInfo): ListedTurn {
-  const { startTime, closeTime, typedSearchAttributes } = run;
+  const { startTime, closeTime, typedSearchAttributes, memo } = run;
   const status = turnStatus(run);
+  const asked = typeof memo?.['asked'] === 'string' ? memo['asked'] : undefined;
   const value = typedSearchAttributes.get(STOP_REASON_ATTRIBUTE);
   const stopReason = status === 'completed' ? (value as StopReason | undefined) : undefined;
   return {
     turnId: run.workflowId,
     agent: agentOf(run),
     user: typedSearchAttributes.get(USER_ATTRIBUTE),
+    ...defined({ asked }),
     status,
     ...defined({ stopReason }),
     startTime,
@@ -211,18 +219,6 @@ function listedSession(run: Run, busy: ReadonlySet<string>): ListedSession {
     startTime,
     ...defined({ closeTime }),
   };
-}
-
-/** As the search attributes say, or the memo where the namespace lacks them. */
-export function userOf({ memo, typedSearchAttributes }: Run): string | undefined {
-  const user = typedSearchAttributes.get(USER_ATTRIBUTE) ?? memo?.['user'];
-  return typeof user === 'string' ? user : undefined;
-}
-
-/** Likewise. */
-export function agentOf({ memo, typedSearchAttributes }: Run): string | undefined {
-  const agent = typedSearchAttributes.get(AGENT_ATTRIBUTE) ?? memo?.['agent'];
-  return typeof agent === 'string' ? agent : undefined;
 }
 
 function turnStatus({ status: { name } }: WorkflowExecutionInfo): ListedStatus {

@@ -13,7 +13,7 @@ import { defined } from '../core/json.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
-import { detailsOf, summaryOf } from '../core/turn/static-details.ts';
+import { askedWords, detailsOf, summaryOf } from '../core/turn/static-details.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import type { SessionStart } from './ask-session.ts';
 import { withoutFiles } from './client-storage.ts';
@@ -66,7 +66,7 @@ export async function startTurn(
           args: [sent],
           // An id names one turn for ever, not the latest of several.
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          memo: { agent: name, inputDigest, ...defined({ user }) },
+          memo: { agent: name, inputDigest, ...defined({ user, asked: askedWords(shown) }) },
           ...registered,
           ...defined({ requestEagerStart: requestEagerStart || undefined }),
           staticSummary: summaryOf(name, shown),

@@ -4,6 +4,7 @@ import type {
   ToolChoice,
   ToolUnion,
 } from '@anthropic-ai/sdk/resources/messages';
+import type { BackgroundPolicy } from './calls/background.ts';
 import type { BatchPolicy } from './calls/batch-policy.ts';
 import type { Budget, OnLimit } from './turn/budget.ts';
 import type { CompactionParams } from './conversation/compaction.ts';
@@ -116,6 +117,10 @@ export interface SubAgentSpec {
   taskQueue?: string;
   /** Limit for its answer, in bytes of UTF-8; a longer one is cut. */
   maxResultBytes: number;
+  /** Its calls are answered as soon as they have begun. */
+  mode?: 'background';
+  /** The Temporal UI shows nothing of what it is asked. @default it does */
+  summaries?: false;
 }
 
 /** What the workflow knows of its agent: data, recorded once per turn. */
@@ -128,6 +133,8 @@ export interface PinnedAgent {
   batch: BatchPolicy;
   /** Those of its tools that are agents. */
   subAgents?: [toolName: string, spec: SubAgentSpec][];
+  /** Where calls may go on in the background; it then has `get_agent_result`, too. */
+  background?: BackgroundPolicy;
   /** The agent has an `onApproval`, which is called for every call that waits for a person. */
   announcesApprovals?: true;
   /** @default 'stop' */

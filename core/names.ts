@@ -28,6 +28,9 @@ export const ANY_OTHER = 'default';
 /** Plait's own tool, which agents have beside theirs where there is a storage. */
 export const READ_RESULT = 'read_result';
 
+/** The same of agents with calls in the background. The workflow itself answers it. */
+export const GET_AGENT_RESULT = 'get_agent_result';
+
 /** What the Messages API accepts as the name of a tool. */
 export const TOOL_NAME_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 

@@ -1,4 +1,4 @@
-import type { SearchAttributePair } from '@temporalio/common';
+import type { SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
 import type { StopReason } from './turn/stop-reason.ts';
 
 // What Temporal's lists find turns and sessions by. The server keeps names and values as plain text,
@@ -82,4 +82,22 @@ export function userProblem(user: unknown): string | undefined {
   if (!user.isWellFormed()) return 'holds half a character';
   if (user.length > VALUE_LIMIT) return `is longer than ${VALUE_LIMIT} characters`;
   return undefined;
+}
+
+/** A turn or a session as Temporal lists and describes it. */
+interface Started {
+  memo?: Record<string, unknown> | undefined;
+  typedSearchAttributes: Pick<TypedSearchAttributes, 'get'>;
+}
+
+/** As the search attributes say, or the memo where the namespace lacks them. */
+export function userOf({ memo, typedSearchAttributes }: Started): string | undefined {
+  const user = typedSearchAttributes.get(USER_ATTRIBUTE) ?? memo?.['user'];
+  return typeof user === 'string' ? user : undefined;
+}
+
+/** Likewise. */
+export function agentOf({ memo, typedSearchAttributes }: Started): string | undefined {
+  const agent = typedSearchAttributes.get(AGENT_ATTRIBUTE) ?? memo?.['agent'];
+  return typeof agent === 'string' ? agent : undefined;
 }

@@ -102,9 +102,16 @@ export function unreachable(server: string, error: unknown): ToolError {
   return new ToolError(serverUnreachableText(server, sentence(causeChain(error))));
 }
 
-/** The server wants to know more: an elicitation. */
-export function asksForInput(server: string): ToolError {
-  return new ToolError(inputRequiredText(server), { retryable: false });
+/** The server wants to know more: an elicitation. What it asks may help the model to call it otherwise. */
+export function asksForInput(server: string, requests: unknown): ToolError {
+  const questions = Object.values(isRecord(requests) ? requests : {}).flatMap(questionIn);
+  return new ToolError(inputRequiredText(server, questions), { retryable: false });
+}
+
+function questionIn(request: unknown): string[] {
+  const params = isRecord(request) ? request['params'] : undefined;
+  const message = isRecord(params) ? params['message'] : undefined;
+  return typeof message === 'string' ? [message] : [];
 }
 
 /** Over HTTP with sessions: the server has forgotten this one, and asks to begin another. */

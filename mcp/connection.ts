@@ -11,6 +11,7 @@ import type {
 import { isRecord, shorten } from '../core/json.ts';
 import { asksForInput, callFailure, isSessionGone, unreachable } from './call-failure.ts';
 import { fetchFor } from './http.ts';
+import { IMPLEMENTATION } from './implementation.ts';
 import { clientPackage } from './package.ts';
 import { servedResult } from './result.ts';
 import { isSecretName } from './secret-names.ts';
@@ -174,7 +175,7 @@ export class Connection {
       toolDefinition: { name: tool, inputSchema: inputSchema as { type: 'object' } },
     });
     if (isRecord(result) && result['resultType'] === 'input_required') {
-      throw asksForInput(this.options.name);
+      throw asksForInput(this.options.name, result['inputRequests']);
     }
     return result;
   }
@@ -234,17 +235,14 @@ export class Connection {
   private async connect(): Promise<Client> {
     const { Client, StreamableHTTPClientTransport } = await clientPackage();
     const { transport, caller, worker, name, protocol } = this.options;
-    const client = new Client(
-      { name: 'plait', version: '0.1.0' },
-      {
-        capabilities: {},
-        versionNegotiation: { mode: protocol === 'modern' ? { pin: MODERN } : protocol },
-        inputRequired: { autoFulfill: false },
-        listChanged: {
-          tools: { autoRefresh: false, debounceMs: 0, onChanged: () => this.forgetListing() },
-        },
+    const client = new Client(IMPLEMENTATION, {
+      capabilities: {},
+      versionNegotiation: { mode: protocol === 'modern' ? { pin: MODERN } : protocol },
+      inputRequired: { autoFulfill: false },
+      listChanged: {
+        tools: { autoRefresh: false, debounceMs: 0, onChanged: () => this.forgetListing() },
       },
-    );
+    });
     // A stream that breaks is opened again, and all else is in the errors of calls.
     this.why = undefined;
     // oxlint-disable unicorn/prefer-add-event-listener -- not an EventTarget

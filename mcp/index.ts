@@ -1,6 +1,7 @@
 /**
- * Tools of MCP servers for agents. Needs the package `@modelcontextprotocol/client`, which is loaded with the
- * first connection.
+ * Tools of MCP servers for agents, and agents as tools for MCP clients. The first needs the package
+ * `@modelcontextprotocol/client`, which is loaded with the first connection, the second
+ * `@modelcontextprotocol/server`.
  *
  * @module plait/mcp
  */
@@ -8,3 +9,6 @@
 export { mcpServer } from './mcp-server.ts';
 export type { McpServerOptions } from './mcp-server.ts';
 export type { McpCaller, McpServer, McpToolOptions } from '../agents/mcp-server.ts';
+export { mcpHandler } from './serve/mcp-handler.ts';
+export type { McpHandler, McpHandlerOptions } from './serve/mcp-handler.ts';
+export type { McpIdentity } from './serve/caller.ts';

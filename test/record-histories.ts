@@ -6,7 +6,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { defineAgent } from '../index.ts';
+import { agentTool, defineAgent } from '../index.ts';
 import type { AgentClient, StartTurnOptions, TurnHandle } from '../client/index.ts';
 import { decodeCallToken } from '../core/calls/token.ts';
 import { directoryStorage } from '../storage/index.ts';
@@ -77,6 +77,38 @@ const nearby = defineAgent({
   ),
 });
 
+/** Has another agent as a tool, beside its turn and in the background, and calls that go on. */
+const scout = defineAgent({
+  name: 'scout',
+  model: 'claude-opus-5-5',
+  tools: [reader('look', () => 'seen')],
+});
+
+const lead = defineAgent({
+  name: 'lead',
+  model: 'claude-opus-5-5',
+  limits: { outputTokens: 100_000 },
+  tools: [agentTool(scout, { description: 'Looks.' })],
+});
+
+const editor = defineAgent({
+  name: 'editor',
+  model: 'claude-opus-5-5',
+  limits: { outputTokens: 100_000 },
+  batchTimeout: '2s',
+  onTimeout: 'continue',
+  tools: [
+    agentTool(scout, { description: 'Looks.', mode: 'background' }),
+    reader('look', () => 'seen'),
+    reader('slow', (_input, { signal }) => sleep(6_000, 'slow', { signal })),
+    writer('parcel', (_input, { later }) => {
+      const handedOver = later();
+      tokens.push(handedOver.token);
+      return handedOver;
+    }),
+  ],
+});
+
 const pages = callTools([
   ['look', { bytes: 4_500 }],
   ['look', { bytes: 4_501 }],
@@ -145,6 +177,31 @@ const turns = script(
     ({ body }) => (body.model === resilient.spec.model ? refuse() : callTools({ look: {} })),
     say('Done.'),
   ]),
+  conversation('sub-agents', [
+    callTools([
+      ['scout', { prompt: 'look here' }],
+      ['scout', { prompt: 'decline' }],
+    ]),
+    say('Done.'),
+  ]),
+  conversation('background', [
+    callTools([
+      ['scout', { prompt: 'look here' }, 'toolu_scout'],
+      ['look', {}],
+    ]),
+    callTools({ get_agent_result: { id: 'toolu_scout' } }),
+    callTools({ slow: {}, parcel: {}, look: {} }),
+    say('I wait.'),
+    say('Done.'),
+    say('Done.'),
+  ]),
+  conversation('background-cancelled', [
+    callTools({ scout: { prompt: 'wait' } }),
+    callTools({ parcel: {} }),
+  ]),
+  conversation('look here', [callTools({ look: {} }), say('Seen.')]),
+  conversation('decline', [refuse({ explanation: 'No.' })]),
+  conversation('wait', [() => new Promise(() => undefined)]),
   conversation(/./, [say('Yes.')]),
 );
 
@@ -171,6 +228,15 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
   'other-model': untouched,
   'no-such-agent': untouched,
   'local-calls': untouched,
+  'sub-agents': untouched,
+  async background(turn, agents) {
+    while (tokenOfTurn(turn) === '') await sleep(50);
+    await agents.completeToolCall(tokenOfTurn(turn), 'delivered');
+  },
+  async 'background-cancelled'(turn) {
+    await allParked(turn, { waiting: 0, handedOver: 1 });
+    await turn.cancel();
+  },
   'last-word': untouched,
   'out-of-time': untouched,
   'repaired-output': untouched,
@@ -196,6 +262,9 @@ const kinds: Record<string, (turn: TurnHandle, agents: AgentClient) => Promise<v
 const others: Record<string, string> = {
   'no-such-agent': 'nobody',
   'other-model': 'resilient',
+  'sub-agents': 'lead',
+  background: 'editor',
+  'background-cancelled': 'editor',
   'local-calls': 'nearby',
 };
 
@@ -300,7 +369,7 @@ async function record({ agents }: TestEnvironment): Promise<void> {
 
 const storage = directoryStorage(await mkdtemp(join(tmpdir(), 'plait-histories-')));
 const environment = await startTestEnvironment({
-  agents: [agent, brief, resilient, nearby],
+  agents: [agent, brief, resilient, nearby, lead, editor],
   script: turns,
   storage,
   taskQueue: 'recorded',

@@ -91,8 +91,16 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
     ],
   },
   'plait/mcp': {
-    values: ['mcpServer'],
-    types: ['McpCaller', 'McpServer', 'McpServerOptions', 'McpToolOptions'],
+    values: ['mcpHandler', 'mcpServer'],
+    types: [
+      'McpCaller',
+      'McpHandler',
+      'McpHandlerOptions',
+      'McpIdentity',
+      'McpServer',
+      'McpServerOptions',
+      'McpToolOptions',
+    ],
   },
   'plait/storage': {
     values: [

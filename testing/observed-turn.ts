@@ -43,12 +43,13 @@ export function answerText(messages: readonly Message[], callId: string): string
 
 /**
  * Every place where a call is not answered exactly once, in the next message, in call order. A message
- * that answers calls of this turn must hold results only. In an earlier message, which the caller gave,
- * a person's words may follow the results.
+ * that answers calls of this turn must hold results only, unless calls went on in the background: then their
+ * results may follow. In an earlier message, which the caller gave, a person's words may.
  */
 export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): string[] {
   const problems: string[] = [];
   const own = new Set(turn.calls.map(({ id }) => id));
+  const hasLate = turn.calls.some(({ late }) => late === true);
   const asked = new Set<string>();
   let open: string[] = [];
   for (const [i, message] of turn.messages.entries()) {
@@ -61,7 +62,7 @@ export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): 
     const others = blocks.length - answered.length;
     const leading = blocks.findIndex(({ type }) => type !== 'tool_result');
     if (answered.length > 0 && others > 0) {
-      if (answered.some((id) => own.has(id)))
+      if (answered.some((id) => own.has(id)) && !hasLate)
         problems.push(`${where} holds more than the results of this turn`);
       else if (leading < answered.length) problems.push(`${where} has words before its results`);
     }

@@ -44,7 +44,7 @@ export async function agentSession(
     session.close({ interrupt: true });
   }
   session.publish();
-  return session.describe();
+  return session.ended();
 }
 
 setWorkflowOptions(readingAll, agentSession);

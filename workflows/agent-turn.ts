@@ -1,8 +1,9 @@
 import { setWorkflowOptions } from '@temporalio/workflow';
-import { afterLastWord, afterReply, afterResults } from '../core/turn/decide.ts';
+import { afterBackground, afterLastWord, afterReply, afterResults } from '../core/turn/decide.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
 import { askLastWord, askModel } from './ask-model.ts';
+import { awaitBackground } from './await-background.ts';
 import { continueInNewRun, isContinuing } from './continue-as-new.ts';
 import type { EndedTurn } from './end-turn.ts';
 import { endTurn, stopAfter, turnFailure } from './end-turn.ts';
@@ -39,6 +40,10 @@ export async function agentTurn(args: TurnArgs, beginning?: TurnBeginning): Prom
           next = turn.commit(afterResults(turn.state, results, turn.now()));
           break;
         }
+        case 'await background':
+          await awaitBackground(turn, next);
+          next = turn.commit(afterBackground(turn.state, next, turn.now()));
+          break;
         case 'last word': {
           const answer = await askLastWord(turn);
           next = turn.commit(afterLastWord(turn.state, answer, next, turn.now()));

@@ -4,7 +4,8 @@ import { modelAnswer } from '../core/conversation/model-call.ts';
 import { defined } from '../core/json.ts';
 import { CALL_MODEL } from '../core/names.ts';
 import { lastOutcomes } from '../core/turn/state.ts';
-import { remaining, spentOf } from '../core/turn/budget.ts';
+import { committedBy, runningInBackground } from '../core/turn/background.ts';
+import { remaining } from '../core/turn/budget.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
 import { budgetOf } from '../core/turn/decide.ts';
 import { addModelTime } from '../core/turn/timing.ts';
@@ -72,6 +73,7 @@ function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
   const { agent: name, context, limits, output, stream } = args;
   const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
+  const background = runningInBackground(state).map(({ callId }) => callId);
   return {
     agent: name,
     ...(agent === undefined
@@ -86,12 +88,13 @@ function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
     tail,
     tailBytes,
     ...defined({ outcomes: lastOutcomes(state) }),
+    ...(background.length === 0 ? {} : { background }),
   };
 }
 
 function earlyCalls({ args, state, agent }: Turn): NonNullable<ModelCallArgs['early']> {
   const round = state.rounds + 1;
   if (agent === undefined) return { round };
-  const left = remaining(budgetOf(args, agent), spentOf(state, 0));
+  const left = remaining(budgetOf(args, agent), committedBy(state, 0));
   return { round, limits: { left, concurrency: agent.limits.concurrency } };
 }

@@ -47,6 +47,7 @@ export type EndedTurn = TurnResult | SessionTurnResult | SubAgentTurnResult;
 /** The turn's result, with every call answered. */
 export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
   const { agent } = turn.args;
+  await turn.background.stop();
   turn.state = answerOpenCalls(roomOf(turn.agent), turn.state, stop.reason, Date.now());
   const { transcript } = turn.state;
   const messages =
@@ -81,6 +82,7 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
   const type =
     failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
   recordStopReason(NOT_STOPPED);
+  await turn.background.stop();
   const progress = await progressFor(turn, type);
   const message = shorten(failureText(error, cause), MAX_MESSAGE);
   const time = Date.now();

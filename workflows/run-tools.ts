@@ -3,7 +3,7 @@ import type { PreparedCall } from '../core/calls/prepared-call.ts';
 import type { BatchResults, RunTools } from '../core/turn/decide.ts';
 import { budgetOf, callsAllowed } from '../core/turn/decide.ts';
 import { DEFAULT_DEPTH } from '../core/calls/sub-agent.ts';
-import { spentOf } from '../core/turn/budget.ts';
+import { committedBy } from '../core/turn/background.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
 import type { TurnEvent } from '../core/turn/log-lines.ts';
@@ -19,7 +19,7 @@ export async function runTools(
   turn: Turn,
   { agent, calls, prepared }: RunTools,
 ): Promise<BatchResults> {
-  const { args, owner, state, approvals, completions } = turn;
+  const { args, owner, state, approvals, completions, background } = turn;
   const { context, onToolFailure, batchTimeout } = args;
   const start = Date.now();
   const ready = areReady(prepared)
@@ -38,12 +38,12 @@ export async function runTools(
     owner,
     maxTextBytes: maxTextBytes(roomOf(agent), inlineBytes(state), calls),
     levels: Math.min(turn.levels, agent.limits.depth ?? DEFAULT_DEPTH),
-    budget: { limits: budgetOf(args, agent), spent: spentOf(state, elapsed) },
+    budget: { limits: budgetOf(args, agent), spent: committedBy(state, elapsed) },
     stored: state.stored,
   };
   const show = (doing: string) => turn.show(doing);
   const log = (event: TurnEvent) => turn.log(event);
-  const settled = await runBatch(batch, { approvals, completions, show, log });
+  const settled = await runBatch(batch, { approvals, completions, background, show, log });
   const timed = settled.map((call, i) => timedCall(call, ready[i]));
   const times = addBatchTime(turn.state.times, timed, { start, end: Date.now() });
   turn.state = { ...turn.state, times };

@@ -30,7 +30,7 @@ import type { TurnBeginning } from '../core/turn/beginning.ts';
 import { isSessionProgress } from '../core/turn/result.ts';
 import { STEER_SIGNAL } from '../core/turn/protocol.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
-import { detailsOf, summaryOfMessage } from '../core/turn/static-details.ts';
+import { askedWords, detailsOf, summaryOfMessage } from '../core/turn/static-details.ts';
 import { MODEL_RETRY } from './retry.ts';
 import { attributesOfTurn, ownerOf } from './search-attributes.ts';
 
@@ -119,6 +119,7 @@ export class SessionTurn {
     const { workflowId: sessionId, memo } = info;
     const owner = ownerOf(info);
     const isHidden = memo?.['summaries'] === false || pinned?.summaries === false;
+    const shown = isHidden ? undefined : input;
     const start = () =>
       startChild<AgentTurn>(TURN_WORKFLOW, {
         workflowId: turnId,
@@ -127,14 +128,9 @@ export class SessionTurn {
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',
         typedSearchAttributes: attributesOfTurn(),
-        memo: { agent, ...owner, sessionId },
-        ...(isHidden ? {} : { staticSummary: summaryOfMessage(input) }),
-        staticDetails: detailsOf({
-          agent,
-          ...owner,
-          sessionId,
-          input: isHidden ? undefined : input,
-        }),
+        memo: { agent, ...owner, sessionId, ...defined({ asked: askedWords(shown) }) },
+        ...(shown === undefined ? {} : { staticSummary: summaryOfMessage(shown) }),
+        staticDetails: detailsOf({ agent, ...owner, sessionId, input: shown }),
       });
     this.child = await start().catch(async (error: unknown) => {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -5,6 +5,7 @@ import {
   continueAsNew,
   defineQuery,
   defineUpdate,
+  log,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -22,6 +23,8 @@ import {
 } from '../core/session/protocol.ts';
 import { sessionText } from '../core/session/current-details.ts';
 import type { SessionStep } from '../core/session/decide.ts';
+import type { SessionEvent } from '../core/session/log-lines.ts';
+import { sessionLogLine } from '../core/session/log-lines.ts';
 import { nextSessionStep } from '../core/session/decide.ts';
 import type { SessionMemory, WaitingTurn } from '../core/session/memory.ts';
 import {
@@ -63,6 +66,8 @@ export class Session {
   constructor(args: SessionArgs, carried: SessionMemory | undefined) {
     this.args = args;
     this.memory = carried ?? beginSession(args);
+    // A message that came with the start is taken as soon as there is a handler.
+    if (carried === undefined) this.log({ type: 'session began' });
     setHandler(sendUpdate, (send) => this.send(send), {
       validator: (send: Send) => {
         const problem = checkSend(send);
@@ -107,12 +112,16 @@ export class Session {
     this.show();
     this.publish();
     const outcome = await running.outcome();
+    const { turnId, startedAt } = running.about;
+    const milliseconds = Date.now() - startedAt;
     this.memory = turnEnded(this.memory, running.about, outcome, Date.now());
+    this.log({ type: 'turn recorded', turnId, outcome, milliseconds });
     this.running = undefined;
     this.publish();
   }
 
   close({ interrupt = false }: Close = {}): void {
+    if (this.memory.closing !== true) this.log({ type: 'session closed', interrupt });
     this.memory = closeSession(this.memory, { interrupt });
     if (interrupt) this.running?.abandon();
   }
@@ -133,11 +142,27 @@ export class Session {
     const { workflowId: sessionId } = workflowInfo();
     const { whenBusy } = this.args;
     const policy = { sessionId, ...defined({ whenBusy }) };
-    const { memory, receipt, effect } = takeSend(this.memory, policy, send, this.running?.about);
+    const before = this.memory;
+    const { memory, receipt, effect } = takeSend(before, policy, send, this.running?.about);
     this.memory = memory;
+    const waiting = memory.waiting.length;
+    if (memory !== before) this.log({ type: 'message received', receipt, waiting });
     if (effect.type === 'steer') this.running?.add(effect.message);
     if (effect.type === 'interrupt') this.running?.interrupt();
     return receipt;
+  }
+
+  ended(): SessionState {
+    const state = this.describe();
+    this.log({ type: 'session ended', state });
+    return state;
+  }
+
+  /** Into the worker's log, unless a worker only replays the session. */
+  private log(event: SessionEvent): void {
+    const { level, message, fields } = sessionLogLine(event);
+    const { workflowId: sessionId } = workflowInfo();
+    log[level](message, { sdkComponent: 'plait', sessionId, agent: this.args.agent, ...fields });
   }
 
   /** For operators, in the Temporal UI. */

@@ -32,6 +32,7 @@ import { logLine } from '../core/turn/log-lines.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
 import { Approvals } from './batch/approvals.ts';
 import { AsyncCompletions } from './batch/async-completions.ts';
+import { Background } from './background.ts';
 import { ownerOf } from './search-attributes.ts';
 import { SeenUpdates } from './updates.ts';
 
@@ -54,6 +55,7 @@ export class Turn {
   readonly seen: SeenUpdates;
   readonly approvals: Approvals;
   readonly completions: AsyncCompletions;
+  readonly background: Background;
   private readonly beginning: TurnBeginning | undefined;
 
   constructor(args: TurnArgs, beginning: TurnBeginning | undefined) {
@@ -72,6 +74,7 @@ export class Turn {
     this.seen = new SeenUpdates(carried?.seen);
     this.approvals = new Approvals(this.seen);
     this.completions = new AsyncCompletions(this.seen);
+    this.background = new Background(this);
     // A run cannot end with a signal that it has not seen: the server has it decide again.
     setHandler(steerSignal, (message) => this.steer(message));
     setHandler(stateQuery, () => this.progress());

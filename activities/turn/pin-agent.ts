@@ -59,6 +59,7 @@ export async function pinAgent(
     limits: agent.limits,
     batch: agent.batch,
     ...(subAgents.length === 0 ? {} : { subAgents }),
+    ...defined({ background: agent.background }),
     ...(agent.onApproval === undefined ? {} : { announcesApprovals: true }),
     ...(agent.onLimit === 'stop' ? {} : { onLimit: agent.onLimit }),
     ...(agent.summaries ? {} : { summaries: false }),

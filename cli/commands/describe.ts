@@ -46,8 +46,8 @@ export async function describeCommand(
 
 async function describedTurn(client: Client, turnId: string): Promise<DescribedTurn> {
   const turn = new AgentClient({ client }).getTurn(turnId);
-  const { record } = await readTurn(client, turnId);
-  const snapshot = turnSnapshot(turnId, record.events, record.pending);
+  const { events, pending } = await readTurn(client, turnId);
+  const snapshot = turnSnapshot(turnId, events, pending);
   // A sub-agent may wait as well.
   const waits = snapshot.rounds.some(({ calls }) =>
     calls.some(({ state, subAgent }) => state === 'waiting' || (subAgent && !isSettled(state))),

@@ -8,7 +8,7 @@ import { clientStorage } from '../storage-setting.ts';
 import { styleFor } from '../style.ts';
 import { tableLines } from '../table.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
-import { durationText, spanText, visibleJson } from '../text.ts';
+import { cutTo, durationText, oneLine, spanText, visibleJson } from '../text.ts';
 import { costText, tokensText } from '../../core/turn/usage-text.ts';
 
 /** What the lists of turns and of sessions have in common. */
@@ -21,7 +21,10 @@ export interface TurnsCommandOptions extends ListOptions, Omit<ListTurnsOptions,
   storage?: string;
 }
 
-const HEADINGS = ['TURN', 'STATUS', 'AGENT', 'STARTED', 'TOOK', 'TOKENS', 'COST'];
+const HEADINGS = ['TURN', 'STATUS', 'AGENT', 'STARTED', 'TOOK', 'TOKENS', 'COST', 'ASKED'];
+
+/** Of the words of a turn. */
+const ASKED_COLUMNS = 40;
 
 /** `plait turns`: the newest turns, those of sessions included. */
 export async function turnsCommand(options: TurnsCommandOptions): Promise<ExitCode> {
@@ -38,6 +41,7 @@ export async function turnsCommand(options: TurnsCommandOptions): Promise<ExitCo
 
 function rowOf(turn: ListedTurn, now: number): string[] {
   const { turnId, agent = '', status, stopReason, startTime, closeTime, usage, costUSD } = turn;
+  const { asked = '' } = turn;
   return [
     turnId,
     stopReason ?? status,
@@ -46,6 +50,7 @@ function rowOf(turn: ListedTurn, now: number): string[] {
     closeTime === undefined ? '' : durationText(closeTime.getTime() - startTime.getTime()),
     usage === undefined ? '' : tokensText(usage),
     costUSD === undefined ? '' : costText(costUSD),
+    cutTo(oneLine(asked), ASKED_COLUMNS),
   ];
 }
 

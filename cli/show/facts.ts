@@ -1,13 +1,13 @@
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import type { Client } from '@temporalio/client';
 import { turnWaterfall } from '../../client/follow/build-waterfall.ts';
-import { readTurn } from '../../client/follow/read-turn.ts';
+import { readTurnTree } from '../../client/follow/read-turn.ts';
 import type { Waterfall } from '../../client/follow/waterfall.ts';
-import { allRows } from '../../client/follow/waterfall.ts';
+import { allTurns, ownRows } from '../../client/follow/waterfall.ts';
 import { defined } from '../../core/json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { Usage } from '../../core/turn/usage.ts';
-import { isServed } from '../task-queue.ts';
+import type { TaskKind } from '../task-queue.ts';
+import { describeQueue, identitiesOf } from '../task-queue.ts';
 import { spentBy, waitingRequests } from '../turn-answers.ts';
 
 /** All that is known of a turn at one moment. JSON. */
@@ -15,69 +15,63 @@ export interface TurnFacts {
   turn: Waterfall;
   usage?: Usage;
   costUSD?: number;
-  /** The step of the workflow itself that a worker has to take, while it waits for one or fails. */
-  workflowTask?: WorkflowTask;
-  /** Task queues that something waits in and no worker polls. */
-  unserved: UnservedQueue[];
+  /** Task queues in which something of the turn waits, or of its sub-agents. */
+  queues: WaitedQueue[];
   /** The calls that wait for a person; none where no worker answers. */
   approvals: ApprovalRequest[];
 }
 
-export interface WorkflowTask {
-  /** Milliseconds since the epoch. */
-  scheduledAt: number;
-  /** From 1: above that, workers have failed to take it. */
-  attempt: number;
-  /** A worker has it. */
-  isStarted: boolean;
-}
-
-export interface UnservedQueue {
+/** A task queue in which something waits for a worker. */
+export interface WaitedQueue {
   name: string;
-  kind: 'workflows' | 'activities';
+  kind: TaskKind;
+  /** How many poll it. */
+  workers: number;
+  /** About how many tasks wait in it. */
+  backlog: number;
 }
 
 /** Reads a turn with all that is needed to say what is the matter with it. No worker is needed. */
 export async function factsOf(client: Client, turnId: string): Promise<TurnFacts> {
-  const { record, description } = await readTurn(client, turnId);
-  const turn = turnWaterfall(record);
-  const workflowTask = turn.status === 'running' ? pendingTask(description) : undefined;
-  const waits = allRows(turn.rows).some(({ state }) => state === 'waiting');
-  const [spent, approvals = [], unserved] = await Promise.all([
+  const turn = turnWaterfall(await readTurnTree(client, turnId));
+  const running = allTurns(turn).filter(({ status }) => status === 'running');
+  const asking = running.filter((one) => ownRows(one).some(({ state }) => state === 'waiting'));
+  const [spent, requests, queues] = await Promise.all([
     spentBy(client, turnId, turn.status),
-    waits ? waitingRequests(client, turnId) : [],
-    unservedQueues(client, turn, workflowTask),
+    Promise.all(asking.map((one) => waitingRequests(client, one.turnId))),
+    waitedQueues(client, running),
   ]);
   const { usage, costUSD } = spent ?? {};
-  return { turn, ...defined({ usage, costUSD, workflowTask }), unserved, approvals };
+  const approvals = requests.flatMap((of) => of ?? []);
+  return { turn, ...defined({ usage, costUSD }), queues, approvals };
 }
 
-// temporal.api.enums.v1.PendingWorkflowTaskState
-const STARTED = 2;
-
-function pendingTask({ raw }: WorkflowExecutionDescription): WorkflowTask | undefined {
-  const task = raw.pendingWorkflowTask;
-  const scheduledAt = optionalTsToMs(task?.originalScheduledTime ?? task?.scheduledTime);
-  if (task === null || task === undefined || scheduledAt === undefined) return undefined;
-  return { scheduledAt, attempt: task.attempt ?? 1, isStarted: Number(task.state) === STARTED };
-}
-
-async function unservedQueues(
-  client: Client,
-  turn: Waterfall,
-  task: WorkflowTask | undefined,
-): Promise<UnservedQueue[]> {
-  if (turn.status !== 'running') return [];
-  const waiting = allRows(turn.rows).flatMap(({ open, segments }) =>
-    open !== undefined && segments.at(-1)?.type === 'queue' ? open.taskQueue : [],
+async function waitedQueues(client: Client, turns: readonly Waterfall[]): Promise<WaitedQueue[]> {
+  const workflows = turns.flatMap(({ workflowTask, taskQueue }) =>
+    workflowTask?.isStarted === false ? taskQueue : [],
   );
-  const queues: UnservedQueue[] = [
-    ...(task?.isStarted === false ? [{ name: turn.taskQueue, kind: 'workflows' as const }] : []),
-    ...[...new Set(waiting)].map((name) => ({ name, kind: 'activities' as const })),
+  const activities = turns
+    .flatMap(ownRows)
+    .flatMap(({ open, turn, segments }) =>
+      open !== undefined && turn === undefined && segments.at(-1)?.type === 'queue'
+        ? open.taskQueue
+        : [],
+    );
+  const queues = [
+    ...[...new Set(workflows)].map((name) => ({ name, kind: 'workflows' as const })),
+    ...[...new Set(activities)].map((name) => ({ name, kind: 'activities' as const })),
   ];
-  const served = await Promise.all(
-    // Not every client may describe a queue.
-    queues.map(({ name, kind }) => isServed(client, name, kind).catch(() => true)),
-  );
-  return queues.filter((_, i) => served[i] === false);
+  // Not every client may describe a queue.
+  const known = queues.map((queue) => lookAt(client, queue).catch(() => []));
+  return (await Promise.all(known)).flat();
+}
+
+async function lookAt(
+  client: Client,
+  { name, kind }: Pick<WaitedQueue, 'name' | 'kind'>,
+): Promise<WaitedQueue[]> {
+  const description = await describeQueue(client, name, kind, { whole: true });
+  const workers = identitiesOf(description).length;
+  const backlog = Number(description.stats?.approximateBacklogCount ?? 0);
+  return [{ name, kind, workers, backlog }];
 }

@@ -1,16 +1,19 @@
-import type { Row } from '../../client/follow/waterfall.ts';
-import { allRows } from '../../client/follow/waterfall.ts';
+import type { Row, Waterfall } from '../../client/follow/waterfall.ts';
+import { ownRows, subTurnsOf } from '../../client/follow/waterfall.ts';
 import { isSettled } from '../../client/follow/snapshot.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
+import type { StopReason } from '../../core/turn/stop-reason.ts';
 import { defined } from '../../core/json.ts';
 import { durationText, oneLine, spanText } from '../text.ts';
-import type { TurnFacts } from './facts.ts';
+import type { TurnFacts, WaitedQueue } from './facts.ts';
 
 /** What is the matter with a turn, in words for the person on call. */
 export interface Finding {
   /** `waits`: nothing is wrong; it goes on by itself, or somebody has to decide. */
   type: 'done' | 'waits' | 'problem';
   what: string;
+  /** Of a sub-agent: which turn, and of which call. */
+  where?: string;
   /** In the words of what failed. */
   why?: string;
   /** What to do. */
@@ -22,7 +25,7 @@ export interface Finding {
 /** Of many calls that say the same, so many are named. */
 const MOST_FINDINGS = 6;
 /** A worker that has room takes a call sooner. */
-const SLOW_QUEUE_MS = 5_000;
+const SLOW_QUEUE_MS = 2_000;
 
 /** What the turn waits for and what went wrong, the most important first. Pure. */
 export function findingsOf(facts: TurnFacts): Finding[] {
@@ -30,39 +33,86 @@ export function findingsOf(facts: TurnFacts): Finding[] {
   return status === 'running' ? runningFindings(facts) : endedFindings(facts);
 }
 
-function runningFindings(facts: TurnFacts): Finding[] {
-  const { turn } = facts;
-  const open = allRows(turn.rows).filter(({ state }) => !isSettled(state));
-  const found = [
-    ...taskFindings(facts),
-    // A call that no worker has scheduled waits for the same as the workflow itself.
-    ...open
-      .filter(({ open: o, state }) => o !== undefined || state === 'waiting')
-      .map((row) => rowFinding(row, facts)),
-  ];
-  const held = open.filter(({ open: o, state }) => o === undefined && state !== 'waiting');
-  const all = [...found, ...heldFindings(held, found.length === 0)];
+function runningFindings({ turn, ...known }: TurnFacts): Finding[] {
+  const all = openFindings(turn, known);
   const problems = all.filter(({ type }) => type === 'problem');
   const others = all.filter(({ type }) => type !== 'problem');
   return shortened([...problems, ...others], 'more');
 }
 
+/** What is known beside the turn. */
+type Known = Pick<TurnFacts, 'queues' | 'approvals'>;
+
+/** What a turn that runs waits for, or one of its sub-agents. */
+function openFindings(turn: Waterfall, known: Known): Finding[] {
+  const open = ownRows(turn).filter(({ state }) => !isSettled(state));
+  const found = [
+    ...taskFindings(turn, known),
+    // A call that no worker has scheduled waits for the same as the workflow itself.
+    ...open
+      .filter(({ open: o, state }) => o !== undefined || state === 'waiting')
+      .flatMap((row) => findingsOfRow(row, turn, known)),
+  ];
+  const held = open.filter(({ open: o, state }) => o === undefined && state !== 'waiting');
+  return [...found, ...heldFindings(held, found.length === 0)];
+}
+
+function findingsOfRow(row: Row, turn: Waterfall, known: Known): Finding[] {
+  const [sub] = subTurnsOf(row);
+  if (sub?.status !== 'running') return [withLosses(rowFinding(row, turn, known), row)];
+  return openFindings(sub, known).map((finding) => ({ ...within(row, sub), ...finding }));
+}
+
+/** The innermost turn is named. */
+function within(row: Row, { turnId, agent = 'unknown' }: Waterfall): Pick<Finding, 'where'> {
+  return { where: `In turn ${shown(turnId)} of agent ${shown(agent)}, for ${nameOf(row)}.` };
+}
+
 /** What keeps the workflow itself from taking its next step. */
-function taskFindings({ turn, workflowTask, unserved }: TurnFacts): Finding[] {
+function taskFindings(turn: Waterfall, { queues }: Known): Finding[] {
+  const { workflowTask, blocked, taskQueue } = turn;
   if (workflowTask === undefined) return [];
   const { scheduledAt, attempt, isStarted } = workflowTask;
-  const since = spanText(turn.end - scheduledAt);
-  if (attempt > 1) {
-    return [
-      {
-        type: 'problem',
-        what: `A worker cannot take the next step of the turn: it has failed ${attempt === 2 ? 'once' : `${attempt - 1} times`} in ${since}.`,
-        todo: 'Look at the WorkflowTaskFailed event in the Temporal UI. Mostly the workers run code that does not fit the turn: deploy the version that began it. Or their storage or codec is missing. The turn then goes on by itself.',
-      },
-    ];
+  const since = spanText(turn.end - (blocked?.since ?? scheduledAt));
+  const why = blocked?.message;
+  if (!isStarted && isUnserved(queues, taskQueue, 'workflows')) {
+    const finding = noWorker(taskQueue, `The turn has waited for one for ${since}.`);
+    return [{ ...finding, ...defined({ why: why && `The last one failed: ${why}` }) }];
   }
-  if (isStarted || !unserved.some(({ kind }) => kind === 'workflows')) return [];
-  return [noWorker(turn.taskQueue, `The turn has waited for one for ${since}.`)];
+  if (attempt < 2) return [];
+  return [
+    {
+      type: 'problem',
+      what: `Workers cannot take the next step of the turn: it has failed ${times(attempt - 1)} in ${since}. Nothing is lost.`,
+      ...defined({ why }),
+      todo: adviceOnTask(why),
+    },
+  ];
+}
+
+const THEN_IT_GOES_ON = 'The turn then goes on by itself.';
+
+/** What to do about a workflow task that fails, by the codes of Temporal's SDK. */
+function adviceOnTask(why = ''): string {
+  if (/TMPRL1100|nondetermin/i.test(why)) {
+    return `The workers run another version of the workflow code than the one that began the turn, and the two do not fit. Deploy the version that began it again. ${THEN_IT_GOES_ON}`;
+  }
+  if (/TMPRL1105|external storage/i.test(why)) {
+    return `The workers lack the storage that the client has. Start them with it: plait worker --storage, or storage of createWorker. ${THEN_IT_GOES_ON}`;
+  }
+  return `Fix what the failure names: mostly a storage, a codec or a version that the workers lack. ${THEN_IT_GOES_ON}`;
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
+}
+
+function isUnserved(
+  queues: readonly WaitedQueue[],
+  name: string,
+  kind: WaitedQueue['kind'],
+): boolean {
+  return queues.some((one) => one.kind === kind && one.name === name && one.workers === 0);
 }
 
 function noWorker(queue: string, waited: string): Finding {
@@ -74,20 +124,19 @@ function noWorker(queue: string, waited: string): Finding {
   };
 }
 
-function rowFinding(row: Row, facts: TurnFacts): Finding {
-  const { turn, unserved } = facts;
-  const { state, segments, message } = row;
+function rowFinding(row: Row, turn: Waterfall, known: Known): Finding {
+  const { queues } = known;
+  const { state, segments } = row;
   const name = nameOf(row);
   const last = segments.at(-1);
   const since = last === undefined ? '' : ` for ${spanText(last.end - last.start)}`;
   const queue = row.open?.taskQueue ?? '';
-  const waitsInQueue = last?.type === 'queue';
-  if (waitsInQueue && unserved.some((one) => one.kind === 'activities' && one.name === queue)) {
+  if (last?.type === 'queue' && isUnserved(queues, queue, 'activities')) {
     return noWorker(queue, `${name} has waited for one${since}.`);
   }
   switch (state) {
     case 'waiting':
-      return waitingFinding(row, facts);
+      return waitingFinding(row, turn, known);
     case 'paused':
       return {
         type: 'problem',
@@ -102,20 +151,45 @@ function rowFinding(row: Row, facts: TurnFacts): Finding {
     case 'running':
       return runningFinding(row, since);
     default:
-      return {
-        type: 'waits',
-        what: `${name} has waited for a worker of the task queue ${shown(queue)}${since}.`,
-        ...defined({ why: message }),
-        ...(last !== undefined && last.end - last.start > SLOW_QUEUE_MS
-          ? {
-              todo: 'All workers of the task queue are busy, or the rate of the queue is limited. Start more workers, or raise maxConcurrentActivityTaskExecutions or the limit.',
-            }
-          : {}),
-      };
+      return queueFinding(row, known);
   }
 }
 
-function waitingFinding(row: Row, { turn, approvals }: TurnFacts): Finding {
+/** There are workers, and none has taken it. */
+function queueFinding(row: Row, { queues }: Known): Finding {
+  const { segments, message, open } = row;
+  const name = open?.taskQueue ?? '';
+  const last = segments.at(-1);
+  const waited = last === undefined ? 0 : last.end - last.start;
+  const what = `${nameOf(row)} has waited for a worker of the task queue ${shown(name)} for ${spanText(waited)}.`;
+  const why = defined({ why: message });
+  if (waited <= SLOW_QUEUE_MS) return { type: 'waits', what, ...why };
+  const queue = queues.find((one) => one.kind === 'activities' && one.name === name);
+  return {
+    type: 'problem',
+    what: queue === undefined ? what : `${what} ${crowdText(queue)}`,
+    ...why,
+    todo: 'The workers of the task queue are busy, or its rate is limited. Start more workers, or raise maxConcurrentActivityTaskExecutions or the limit.',
+  };
+}
+
+function crowdText({ workers, backlog }: WaitedQueue): string {
+  const poll = workers === 1 ? '1 worker polls' : `${workers} workers poll`;
+  return `${poll} it, and about ${backlog} ${backlog === 1 ? 'task waits' : 'tasks wait'} in it.`;
+}
+
+/** The call may be what ends its workers. */
+function withLosses(finding: Finding, { lostWorkers = 0 }: Row): Finding {
+  if (lostWorkers === 0) return finding;
+  return {
+    ...finding,
+    type: 'problem',
+    what: `${finding.what} It has lost its worker ${times(lostWorkers)}.`,
+    todo: 'See in the log, the exit code and the memory of the lost workers why they ended. A tool that needs too much memory, ends the process or blocks the event loop takes its worker with it. After 3 crashes the call is answered, and the model reads why.',
+  };
+}
+
+function waitingFinding(row: Row, turn: Waterfall, { approvals }: Known): Finding {
   const name = nameOf(row);
   const last = row.segments.at(-1);
   const since = last === undefined ? '' : ` for ${spanText(last.end - last.start)}`;
@@ -150,7 +224,7 @@ function retryFinding(row: Row, now: number): Finding {
   const of = maximumAttempts > 0 ? ` of at most ${maximumAttempts}` : '';
   const left = nextAttemptAt === undefined ? 0 : nextAttemptAt - now;
   const when = left > 0 ? ` in ${durationText(left)}` : ' as soon as a worker takes it';
-  const failed = attempts === 2 ? 'once' : `${attempts - 1} times`;
+  const failed = times(attempts - 1);
   return {
     type: 'problem',
     what:
@@ -160,9 +234,20 @@ function retryFinding(row: Row, now: number): Finding {
     ...defined({ why: message }),
     todo:
       type === 'model'
-        ? 'If the model is overloaded or a limit is reached, it mostly passes. Otherwise fix what the failure names. The turn fails after its last attempt, with all that was done before.'
+        ? adviceOnModel(message)
         : 'Fix the cause. The model has not read the failure yet; it reads it after the last attempt.',
   };
+}
+
+/** What to do about a model request that fails, by the words of the API and of the clouds. */
+function adviceOnModel(why = ''): string {
+  if (/\b429\b|ThrottlingException|RESOURCE_EXHAUSTED/.test(why)) {
+    return 'Too many requests are sent for the rate limit of the account. It passes: the request is sent again when the API allows it, and holds up no worker meanwhile.';
+  }
+  if (/\b529\b|overloaded/i.test(why)) {
+    return 'The model is overloaded, which mostly passes. An agent with fallbacks goes on with another model.';
+  }
+  return 'Fix what the failure names. The turn fails after the last attempt, with all that was done before.';
 }
 
 function runningFinding(row: Row, since: string): Finding {
@@ -192,9 +277,19 @@ function heldFindings(rows: readonly Row[], alone: boolean): Finding[] {
 }
 
 function endedFindings({ turn }: TurnFacts): Finding[] {
-  const calls = allRows(turn.rows).filter(({ type }) => type === 'call');
-  const wrong = calls.filter(({ state }) => state !== 'succeeded');
-  return [turnFinding(turn), ...shortened(wrong.map(callFinding), 'calls more did not succeed')];
+  return [turnFinding(turn), ...shortened(wrongCalls(turn), 'calls more did not succeed')];
+}
+
+/** The calls that did not succeed, and what went wrong within those that were turns of sub-agents. */
+function wrongCalls(turn: Waterfall): Finding[] {
+  return ownRows(turn)
+    .filter(({ type, state }) => type === 'call' && state !== 'succeeded')
+    .flatMap((row) => [
+      callFinding(row),
+      ...subTurnsOf(row).flatMap((sub) =>
+        wrongCalls(sub).map((finding) => ({ ...within(row, sub), ...finding })),
+      ),
+    ]);
 }
 
 function turnFinding(turn: TurnFacts['turn']): Finding {
@@ -217,8 +312,26 @@ function turnFinding(turn: TurnFacts['turn']): Finding {
   const type = isGood ? 'done' : stopReason === 'cancelled' ? 'waits' : 'problem';
   const reason = stopReason === undefined ? '' : ` with ${stopReason}`;
   const what = `The turn ended${reason}${after}.`;
-  return { type, what, ...defined({ why }) };
+  const todo = stopReason === undefined ? undefined : AFTER_STOP[stopReason];
+  return { type, what, ...defined({ why, todo }) };
 }
+
+const GO_ON = 'To go on, start a turn with the messages of the result.';
+const raise = (limit: string) =>
+  `If the work was worth it, raise limits.${limit} of the agent or of the turn. ${GO_ON}`;
+
+/** What to do about a turn that has ended otherwise than by the model's answer. */
+const AFTER_STOP: Partial<Record<StopReason, string>> = {
+  max_rounds: raise('rounds'),
+  max_tool_calls: raise('toolCalls'),
+  max_input_tokens: raise('inputTokens'),
+  max_output_tokens: raise('outputTokens'),
+  max_cost: raise('costUSD'),
+  max_wall_time: raise('wallTime'),
+  max_tokens: `The reply was cut off: raise maxTokens of the agent. ${GO_ON}`,
+  tool_failure: `The agent ends its turns when a call fails: onToolFailure. ${GO_ON}`,
+  turn_too_large: 'Give the workers and the clients a storage, or begin a new turn.',
+};
 
 const GOOD: ReadonlySet<string> = new Set(['end_turn', 'stop_sequence']);
 

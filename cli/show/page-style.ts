@@ -28,9 +28,9 @@ pre { margin: .4rem 0; padding: .5rem .75rem; background: var(--back); border: 1
 .why { font: .875rem/1.5 ui-monospace, monospace; white-space: pre-wrap; color: var(--bad); }
 .rows, .rows ol { list-style: none; margin: 0; padding: 0; }
 .rows ol { margin-left: .9rem; border-left: 1px solid var(--line); padding-left: .5rem; }
-summary, .axis { display: grid; grid-template-columns: minmax(8rem, 16rem) 1fr 5.5rem; gap: 0 .75rem;
+summary, .axis { display: grid; grid-template-columns: 16rem 1fr 5.5rem; gap: 0 .75rem;
   align-items: center; padding: .2rem .25rem; }
-.rows ol summary { grid-template-columns: minmax(7rem, 14.6rem) 1fr 5.5rem; }
+summary { grid-template-columns: max(2rem, 16rem - var(--depth) * (1.4rem + 1px)) 1fr 5.5rem; }
 summary { cursor: pointer; border-radius: .3rem; }
 summary:hover { background: var(--panel); }
 summary:focus-visible { outline: 3px solid var(--focus); outline-offset: 1px; }
@@ -82,12 +82,12 @@ summary::marker, summary::-webkit-details-marker { content: ''; display: none; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 footer { margin-top: 2rem; font-size: .875rem; color: var(--dim); }
 @media (max-width: 40rem) {
-  summary, .rows ol summary { grid-template-columns: 1fr auto; }
+  summary { grid-template-columns: 1fr auto; }
   .axis { grid-template-columns: 1fr; }
   .axis > :first-child, .axis > :last-child { display: none; }
   .bar { grid-column: 1 / -1; grid-row: 2; }
   .rows ol { margin-left: 0; padding-left: 0; border-left: 0; }
-  .rows ol .name { padding-left: .75rem; }
+  .name { padding-left: calc(var(--depth) * .75rem); }
 }
 @media print { .finding, .more, .figures > div { break-inside: avoid; } }
 `;

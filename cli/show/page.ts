@@ -67,9 +67,10 @@ const FINDINGS: Record<Finding['type'], { icon: string; word: string }> = {
   problem: { icon: '✖', word: 'Problem: ' },
 };
 
-function findingItem({ type, what, why, todo, commands }: Finding): Markup {
+function findingItem({ type, what, where, why, todo, commands }: Finding): Markup {
   const { icon, word } = FINDINGS[type];
   return markup`<li class="finding ${type}"><p><span aria-hidden="true">${icon} </span><span class="hidden">${word}</span><b>${what}</b></p>
+${maybe(where, (text) => markup`<p class="dim">${text}</p>`)}
 ${maybe(why, (text) => markup`<p class="why">${text}</p>`)}
 ${maybe(todo, (text) => markup`<p>${text}</p>`)}
 ${maybe(commands, (lines) => markup`<pre>${lines.join('\n')}</pre>`)}</li>
@@ -86,7 +87,7 @@ function timelineSection(turn: Waterfall): Markup {
 <p class="dim">Open a row for what it waited for, how long each attempt took, and why it failed. Underlined rows are on the critical path: the turn has waited for them.${isEstimated ? ' Temporal keeps only when the last attempt began, so earlier attempts stand where the retry policy puts them.' : ''}</p>
 <div class="axis" aria-hidden="true"><span></span><div class="ticks">${ticks(axis)}</div><span></span></div>
 <ol class="rows">
-${rows.map((row) => rowItem(row, axis))}</ol>
+${rows.map((row) => rowItem(row, axis, 0))}</ol>
 <ul class="legend" aria-hidden="true">
 ${legendItems(rows)}</ul>
 </section>
@@ -113,7 +114,8 @@ function ticks({ length }: Axis): Markup[] {
   });
 }
 
-function rowItem(row: Row, axis: Axis): Markup {
+/** `depth`: how many rows stand around it. The bars of all begin at the same place. */
+function rowItem(row: Row, axis: Axis, depth: number): Markup {
   const { type, name, summary, state, attempts, segments, critical, children } = row;
   const took = tookOf(row);
   const time = took === undefined ? '' : durationText(took);
@@ -125,8 +127,8 @@ function rowItem(row: Row, axis: Axis): Markup {
     ...(time === '' ? [] : ['took ']),
   ].join(', ');
   const bars = segments.map((segment) => barItem(segment, axis));
-  const nested = children.map((child) => rowItem(child, axis));
-  return markup`<li class="${type}${isCritical ? ' critical' : ''}"><details><summary><span class="name"><i aria-hidden="true" class="state-${state}">${ICONS[state]}</i><b>${name}</b> <span class="dim">${summary}</span><span class="hidden">, ${spoken}</span></span><span class="bar" aria-hidden="true">${bars}</span><span class="took">${time}</span></summary>
+  const nested = children.map((child) => rowItem(child, axis, depth + 1));
+  return markup`<li class="${type}${isCritical ? ' critical' : ''}"><details><summary style="--depth:${depth}"><span class="name"><i aria-hidden="true" class="state-${state}">${ICONS[state]}</i><b>${name}</b> <span class="dim">${summary}</span><span class="hidden">, ${spoken}</span></span><span class="bar" aria-hidden="true">${bars}</span><span class="took">${time}</span></summary>
 ${detailsOf(row, axis)}</details>${maybe(
     nested.length === 0 ? undefined : nested,
     (items) => markup`
@@ -146,7 +148,7 @@ function barItem(segment: Segment, { start, length }: Axis): Markup {
 
 /** What the row says when it is open. */
 function detailsOf(row: Row, { start }: Axis): Markup {
-  const { id, type, state, attempts, segments, message, lastFailure, approval, open } = row;
+  const { id, type, state, attempts, segments, message, lastFailure, approval, open, turn } = row;
   const isShown = state !== 'succeeded' && message !== undefined;
   const first = segments[0];
   const about = [
@@ -164,6 +166,7 @@ ${maybe(
   (text) => markup`<p>The attempt before the last one failed:</p>
 <p class="why">${text}</p>`,
 )}
+${maybe(turn, (sub) => markup`<p>It runs turn <code>${sub.turnId}</code> of agent ${sub.agent ?? 'unknown'}, whose rows stand below.</p>`)}
 ${maybe(approval, (decision) => markup`<p>${approvalText(decision)}</p>`)}
 ${maybe(items.length === 0 ? undefined : items, (all) => markup`<ul>${all}</ul>`)}
 <p class="dim">${type === 'call' ? 'call' : 'activity'} <code>${id}</code></p>

@@ -47,11 +47,12 @@ const ICONS: Record<Finding['type'], { icon: string; colour: 'green' | 'yellow' 
 };
 
 function findingLines(
-  { type, what, why, todo, commands = [] }: Finding,
+  { type, what, where, why, todo, commands = [] }: Finding,
   { columns, style }: ShowOptions,
 ): string[] {
   const { icon, colour } = ICONS[type];
   const texts = [
+    ...(where === undefined ? [] : [where]),
     ...(why === undefined ? [] : [oneLine(why)]),
     ...(todo === undefined ? [] : [todo]),
   ];

@@ -20,7 +20,6 @@ import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import { fits } from '../../core/shape.ts';
 import { SUB_AGENT_RESULT } from '../../core/turn/carried.ts';
-import type { SubAgentTurnResult } from '../../core/turn/result.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
 import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
@@ -98,7 +97,7 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
       const { snapshot } = activity;
       // Of an activity this event is written when it has ended.
       if (subAgentOf(activity) !== undefined) snapshot.state = 'running';
-      snapshot.attempt = event.attempt;
+      snapshot.attempt = event.attempt + lossesOf(snapshot);
       if (event.attempt === 1) snapshot.start = event.at;
       break;
     }
@@ -118,6 +117,14 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
       break;
     case 'endedLocally':
       endLocally(draft, event);
+      break;
+    case 'taskFailed': {
+      const { at, message } = event;
+      draft.turn.blocked = { since: draft.turn.blocked?.since ?? at, message };
+      break;
+    }
+    case 'taskCompleted':
+      delete draft.turn.blocked;
       break;
     case 'turnClosed':
       close(draft, event);
@@ -188,6 +195,11 @@ function callTurn(
   draft.byId.set(id, activity);
 }
 
+/** Attempts that were lost with their workers. The server begins to count again after each. */
+function lossesOf(snapshot: ActivitySnapshot): number {
+  return (snapshot as CallSnapshot).lostWorkers ?? 0;
+}
+
 function subAgentOf({ snapshot }: Activity): SubAgentSnapshot | undefined {
   return 'subAgent' in snapshot ? (snapshot as CallSnapshot).subAgent : undefined;
 }
@@ -195,6 +207,7 @@ function subAgentOf({ snapshot }: Activity): SubAgentSnapshot | undefined {
 /** The model is asked again, so every call has an answer, also a call without an activity. */
 function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): void {
   for (const call of draft.turn.rounds.at(-1)?.calls ?? []) {
+    if (answers?.background?.includes(call.id) === true) continue;
     const outcome = answers?.outcomes?.[call.id] ?? unrecordedOutcome(draft, call);
     if (outcome === undefined) continue;
     if (outcome === 'succeeded') {
@@ -266,13 +279,17 @@ const BEFORE_ACTIVITY: ReadonlySet<string> = new Set(['waiting', 'retrying', 'ru
 /** The snapshot of the call. It exists where the reply could be read. */
 function callIn({ rounds }: TurnSnapshot, { id, activityType, summary, at }: Called): CallSnapshot {
   const calls = rounds.at(-1)?.calls ?? [];
-  const known = calls.find((call) => call.id === id);
+  // One that goes on in the background may be scheduled again.
+  const known = rounds.flatMap((round) => round.calls).findLast((call) => call.id === id);
   // The Temporal UI shows the round in the summary; a snapshot has it above the call.
   const about = { summary: summary.replace(/^round \d+( · )?/, '') };
   if (known !== undefined) {
     const start = known.state === 'retrying' || known.state === 'running' ? known.start : at;
-    if (BEFORE_ACTIVITY.has(known.state)) setState(known, 'scheduled');
-    return Object.assign(known, { ...about, ...defined({ start }), attempt: 1 });
+    const losses = lossesOf(known);
+    // Why it is begun again stays.
+    const message = losses > 0 ? known.message : undefined;
+    if (BEFORE_ACTIVITY.has(known.state)) setState(known, 'scheduled', message);
+    return Object.assign(known, { ...about, ...defined({ start }), attempt: 1 + losses });
   }
   const call: CallSnapshot = { id, name: activityType, ...newActivity(at), ...about };
   calls.push(call);
@@ -307,6 +324,10 @@ function end(
   }
   const ended = endedActivity(ending, limits, snapshot.attempt);
   if (!isModel && isScheduledAgain(ending, limits)) {
+    if (isLoss(ending, limits)) {
+      (snapshot as CallSnapshot).lostWorkers = lossesOf(snapshot) + 1;
+      snapshot.attempt += 1;
+    }
     setState(snapshot, 'retrying', ended.message);
     return;
   }
@@ -354,11 +375,15 @@ const NO_LIMITS: ScheduledLimits = {
  * it does not, what follows in history says how the call ended.
  */
 function isScheduledAgain(ending: Ending, limits: ScheduledLimits): boolean {
-  if (ending.type === 'timedOut') return ending.timeout === 'HEARTBEAT' && losesApart(limits);
-  if (ending.type !== 'failed') return false;
-  const { failureType, details } = ending;
-  if (failureType === WORKER_SHUTDOWN) return losesApart(limits);
-  return isNotRegistered(failureType, details);
+  if (isLoss(ending, limits)) return true;
+  return ending.type === 'failed' && isNotRegistered(ending.failureType, ending.details);
+}
+
+function isLoss(ending: Ending, limits: ScheduledLimits): boolean {
+  if (!losesApart(limits)) return false;
+  return ending.type === 'timedOut'
+    ? ending.timeout === 'HEARTBEAT'
+    : ending.type === 'failed' && ending.failureType === WORKER_SHUTDOWN;
 }
 
 /** Whether losses of workers do not count as failures of the tool, since it is safe to repeat. */
@@ -408,7 +433,7 @@ function subAgentEnding(ending: Ending): SubAgentEnding {
       return fits(SUB_AGENT_RESULT, ending.result)
         ? { type: 'ended', result: ending.result }
         : // In a storage that this client cannot read.
-          { type: 'ended', result: { stopReason: 'end_turn', text: '' } as SubAgentTurnResult };
+          { type: 'ended', result: { stopReason: 'end_turn', text: '' } };
     case 'failed':
       return { type: 'failed', message: ending.message };
     case 'timedOut':
@@ -505,6 +530,7 @@ function close(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'turnClos
   const { status, at, ending } = event;
   turn.status = status;
   turn.end = at;
+  delete turn.blocked;
   if (ending.type === 'failed') turn.message = ending.message;
   const { stopReason, calls: given } = finalReport(ending);
   if (typeof stopReason === 'string') turn.stopReason = stopReason as StopReason;
@@ -553,7 +579,7 @@ function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
 function applyPending(snapshot: ActivitySnapshot | undefined, pending: PendingActivity): void {
   if (snapshot === undefined || isSettled(snapshot.state)) return;
   const { attempt, state, startedAt, startedEarlyAt, lastFailure } = pending;
-  snapshot.attempt = attempt;
+  snapshot.attempt = attempt + lossesOf(snapshot);
   if (snapshot.state !== 'cancelling') {
     snapshot.state = state === 'scheduled' && attempt > 1 ? 'retrying' : state;
   }

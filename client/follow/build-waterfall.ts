@@ -11,7 +11,7 @@ import type { Ending, RetryLimits, ScheduledLimits, TurnEvent } from './events.t
 import type { ActivitySnapshot, CallSnapshot, RoundSnapshot } from './snapshot.ts';
 import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
 import { activitySegments, earlySegments, wait, withFirstToken } from './segments.ts';
-import type { OpenActivity, Row, Segment, Waterfall } from './waterfall.ts';
+import type { OpenActivity, Row, Segment, Waterfall, WorkflowTask } from './waterfall.ts';
 import { allRows, isWork, WAITS } from './waterfall.ts';
 
 /** What the server says of a turn at one moment. */
@@ -22,9 +22,13 @@ export interface TurnRecord {
   pending: readonly PendingActivity[];
   /** Milliseconds since the epoch. */
   now: number;
+  /** While it runs, the step that a worker has to take. */
+  workflowTask?: WorkflowTask;
+  /** The turns of its sub-agents, by their ids. */
+  subTurns?: ReadonlyMap<string, TurnRecord>;
 }
 
-/** One activity in history. */
+/** One activity in history, or the turn of a sub-agent. */
 interface Mark {
   scheduledAt: number;
   taskQueue: string;
@@ -54,20 +58,23 @@ interface Source {
   /** When what is open ends: now, or with the turn. */
   until: number;
   isRunning: boolean;
+  subTurns: ReadonlyMap<string, TurnRecord>;
 }
 
 /** A shorter pause before a call was scheduled is what a workflow task takes. */
 const LEAST_WAIT_MS = 100;
 
 /** The turn on one time axis. Pure: the same record makes the same waterfall, during the turn and years later. */
-export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Waterfall {
+export function turnWaterfall(record: TurnRecord): Waterfall {
+  const { turnId, events, pending, now, workflowTask, subTurns = new Map() } = record;
   const { rounds, ...about } = turnSnapshot(turnId, events, pending);
-  const { agent, status, stopReason, message, start = now, end = now } = about;
+  const { agent, status, stopReason, message, blocked, start = now, end = now } = about;
   const source: Source = {
     marks: marksIn(events),
     pending: new Map(pending.map((activity) => [activity.id, activity])),
     until: end,
     isRunning: status === 'running',
+    subTurns,
   };
   const rows = rounds.map((round) => modelRow(round, source));
   const { timing, stopDetails } = reportIn(events);
@@ -80,6 +87,7 @@ export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Wat
     ...defined({ stopReason, message }),
     ...(typeof stopDetails === 'string' ? { stopDetails } : {}),
     taskQueue: begun?.taskQueue ?? '',
+    ...defined({ workflowTask, blocked }),
     start,
     end,
     rows,
@@ -88,12 +96,11 @@ export function turnWaterfall({ turnId, events, pending, now }: TurnRecord): Wat
   };
 }
 
-/** Of an attempt within a workflow task, which has neither a queue nor another attempt. */
-const LOCAL = {
-  taskQueue: '',
+/** Of an attempt that is no activity: within a workflow task, or the turn of a sub-agent. There is no other. */
+const ONLY = {
   limits: { startToCloseTimeout: 0, heartbeatTimeout: 0, nonRetryableErrorTypes: [] },
   retry: { maximumAttempts: 1, initialInterval: 0, maximumInterval: 0, backoffCoefficient: 1 },
-} as const satisfies Pick<Mark, 'taskQueue' | 'limits' | 'retry'>;
+} as const satisfies Pick<Mark, 'limits' | 'retry'>;
 
 function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
   const marks = new Map<string, Mark[]>();
@@ -105,6 +112,13 @@ function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
         const mark: Mark = { scheduledAt, taskQueue, limits, retry };
         byKey.set(event.key, mark);
         marks.set(event.id, [...(marks.get(event.id) ?? []), mark]);
+        break;
+      }
+      case 'turnCalled': {
+        const { at: scheduledAt, taskQueue, callId } = event;
+        const mark: Mark = { ...ONLY, scheduledAt, taskQueue };
+        byKey.set(event.key, mark);
+        marks.set(callId, [...(marks.get(callId) ?? []), mark]);
         break;
       }
       case 'started': {
@@ -122,7 +136,8 @@ function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
         const { callId, report, ending } = event;
         const { startedAt, endedAt, attempt } = report;
         const times = { scheduledAt: startedAt, startedAt, attempt, endedAt };
-        marks.set(callId, [...(marks.get(callId) ?? []), { ...LOCAL, ...times, ending }]);
+        const mark: Mark = { ...ONLY, ...times, taskQueue: '', ending };
+        marks.set(callId, [...(marks.get(callId) ?? []), mark]);
         break;
       }
       default:
@@ -226,17 +241,32 @@ function callRows(
     const conflicting = (plan[i] ?? []).flatMap((other) => rows[other] ?? []);
     const isAsked = asksPerson(call, preparedOf(call.id));
     const segments = callSegments(call, { replied, conflicting, isAsked, begunAt }, source);
-    const { name, summary, approval } = call;
+    const { name, summary, approval, lostWorkers } = call;
     rows.push({
       type: 'call',
       ...rowOf(call.id, round, call, segments, source),
       name,
       summary,
-      ...defined({ approval }),
+      ...defined({ approval, lostWorkers }),
       children: [],
     });
   }
-  return markCritical(rows, calls, plan);
+  return markCritical(rows, calls, plan).map((row, i) => withSubTurn(row, calls[i], source));
+}
+
+/** The call with the turn that it runs. The calling turn has waited for its rows if it has waited for the call. */
+function withSubTurn(row: Row, call: CallSnapshot | undefined, { subTurns }: Source): Row {
+  const record = subTurns.get(call?.subAgent?.turnId ?? '');
+  if (record === undefined) return row;
+  const { rows, ...turn } = turnWaterfall(record);
+  return { ...row, turn, children: row.critical === true ? rows : notCritical(rows) };
+}
+
+function notCritical(rows: readonly Row[]): Row[] {
+  return rows.map((row) => {
+    const { critical: _, ...rest } = row;
+    return { ...rest, children: notCritical(row.children) };
+  });
 }
 
 function accessOf(prepared: PreparedCall | MissingCall | undefined) {

@@ -76,6 +76,8 @@ export interface CallAnswers {
   messages: ReadonlyMap<string, string>;
   /** Absent in turns that an earlier version ran. */
   outcomes?: Readonly<Record<string, OutcomeType>>;
+  /** Those that go on in the background. */
+  background?: readonly string[];
 }
 
 /** What the arguments of a run say of the runs before it. */
@@ -118,7 +120,15 @@ export type TurnEvent =
       answers?: CallAnswers;
     }
   /** The turn of a sub-agent is started for a call. */
-  | { type: 'turnCalled'; at: number; key: string; callId: string; turnId: string; agent: string }
+  | {
+      type: 'turnCalled';
+      at: number;
+      key: string;
+      callId: string;
+      turnId: string;
+      agent: string;
+      taskQueue: string;
+    }
   /** Of the last attempt. `lastFailure` says why the one before it failed. */
   | { type: 'started'; at: number; key: string; attempt: number; lastFailure?: string }
   | { type: 'cancelRequested'; key: string }
@@ -128,6 +138,10 @@ export type TurnEvent =
   | { type: 'ended'; at: number; key: string; ending: Ending }
   /** Of a call that ran within its workflow task: nothing was recorded before. */
   | { type: 'endedLocally'; at: number; callId: string; report: AttemptReport; ending: Ending }
+  /** A worker could not take the next step of the workflow. Further failures of the same step are not recorded. */
+  | { type: 'taskFailed'; at: number; message: string }
+  /** A worker has taken a step of the workflow. */
+  | { type: 'taskCompleted' }
   | { type: 'turnClosed'; at: number; status: Exclude<TurnStatus, 'running'>; ending: Ending };
 
 /** The decoded event; `undefined` for one that says nothing about model requests, calls or the turn. */
@@ -141,6 +155,7 @@ export async function readEvent(
     (await readSubAgentEvent(event, at, converter)) ??
     (await readLocalEnding(event, at, converter)) ??
     (await readDecision(event, at, converter)) ??
+    (await readTask(event, at, converter)) ??
     (await readTurnEvent(event, at, converter))
   );
 }
@@ -205,8 +220,8 @@ async function answersIn(
   if (activityType?.name !== CALL_MODEL) return undefined;
   const [args] = await decode(input, converter);
   if (!isRecord(args) || !Array.isArray(args['tail'])) return undefined;
-  const { tail, outcomes } = args as unknown as ModelCallArgs;
-  return { messages: errorsIn(tail), ...defined({ outcomes }) };
+  const { tail, outcomes, background } = args as unknown as ModelCallArgs;
+  return { messages: errorsIn(tail), ...defined({ outcomes, background }) };
 }
 
 /** The newest results that are errors: what the model reads of calls that have not succeeded. */
@@ -243,7 +258,8 @@ async function readSubAgentEvent(
       return undefined;
     const turnId = initiated.workflowId ?? '';
     const key = String(event.eventId);
-    return { type: 'turnCalled', at, key, callId, turnId, agent: String(agent) };
+    const taskQueue = initiated.taskQueue?.name ?? '';
+    return { type: 'turnCalled', at, key, callId, turnId, agent: String(agent), taskQueue };
   }
   if (started) return { type: 'started', at, key: childKeyOf(started), attempt: 1 };
   if (completed) {
@@ -261,6 +277,33 @@ async function readSubAgentEvent(
     ? { type: 'cancelled' }
     : { type: 'timedOut', timeout: timedOut ? 'workflow' : 'terminated' };
   return { type: 'ended', at, key: childKeyOf(ended), ending };
+}
+
+// temporal.api.enums.v1.TimeoutType
+const START_TO_CLOSE = 1;
+
+/** Most workflow tasks complete, or wait in the queue of a worker that has left, which is nothing to see to. */
+async function readTask(
+  event: HistoryEvent,
+  at: number,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const {
+    workflowTaskCompletedEventAttributes: completed,
+    workflowTaskFailedEventAttributes: failed,
+    workflowTaskTimedOutEventAttributes: timedOut,
+  } = event;
+  if (completed) return { type: 'taskCompleted' };
+  if (failed) {
+    const message = (await failureMessage(failed.failure, converter)) ?? 'unknown failure';
+    return { type: 'taskFailed', at, message };
+  }
+  if (Number(timedOut?.timeoutType) !== START_TO_CLOSE) return undefined;
+  return {
+    type: 'taskFailed',
+    at,
+    message: 'The worker did not answer in time: it was lost, or something blocks its event loop.',
+  };
 }
 
 /** A person's decision about a call is an Update, which the workflow may still reject. */
@@ -369,15 +412,17 @@ async function readTurnEvent(
   });
   if (started) {
     const [args, beginning] = await decode(started.input, converter);
-    const agent = isRecord(args) && typeof args['agent'] === 'string' ? args['agent'] : undefined;
-    const input = isRecord(args) ? args['input'] : undefined;
+    // Large arguments lie in a storage, the memo does not.
+    const memo = await decodeFields(started.memo?.fields, converter);
+    const given = isRecord(args) ? args : { agent: memo['agent'], input: memo['asked'] };
+    const agent = typeof given['agent'] === 'string' ? given['agent'] : undefined;
     return {
       type: 'turnStarted',
       at,
       agent,
       taskQueue: started.taskQueue?.name ?? '',
       ...defined({
-        asked: firstWords(input),
+        asked: firstWords(given['input']),
         earlier: earlierRounds(beginning),
         localTools: localToolsOf(pinnedIn(beginning)),
       }),

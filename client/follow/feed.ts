@@ -165,6 +165,8 @@ export function ofTurn(event: TurnEvent, runId: string, next: string | undefined
   switch (event.type) {
     case 'turnStarted':
     case 'endedLocally':
+    case 'taskFailed':
+    case 'taskCompleted':
       return [event];
     case 'turnClosed':
       return next === undefined ? [event] : [];

@@ -1,16 +1,38 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import { defined } from '../../core/json.ts';
+import { TurnNotFoundError } from '../errors.ts';
+import { inOrder } from '../in-order.ts';
 import { aboutTurn } from '../temporal-errors.ts';
+import { turnSnapshot } from './build-snapshot.ts';
 import type { TurnRecord } from './build-waterfall.ts';
 import { pendingActivities } from './description.ts';
 import type { TurnEvent } from './events.ts';
 import { readEvent } from './events.ts';
 import { ofTurn } from './feed.ts';
 import { HistoryReader, turnRuns } from './history.ts';
+import { begunIn } from './sub-agents.ts';
+import type { WorkflowTask } from './waterfall.ts';
 
-/** All that the server says of a turn now, and the description of its newest run. */
-export interface ReadTurn {
-  record: TurnRecord;
-  description: WorkflowExecutionDescription;
+/** Reads a turn with those of its sub-agents, at any level. Throws the same errors as `readTurn`. */
+export async function readTurnTree(client: Client, turnId: string): Promise<TurnRecord> {
+  const record = await readTurn(client, turnId);
+  const begun = begunIn(turnSnapshot(turnId, record.events, record.pending));
+  const subTurns = new Map<string, TurnRecord>();
+  for await (const one of inOrder(begun, (id) => readIfThere(client, id))) {
+    if (one !== undefined) subTurns.set(one.turnId, one);
+  }
+  return { ...record, subTurns };
+}
+
+/** Where its history is gone, the calling turn says how it has ended. */
+async function readIfThere(client: Client, turnId: string): Promise<TurnRecord | undefined> {
+  try {
+    return await readTurnTree(client, turnId);
+  } catch (error) {
+    if (error instanceof TurnNotFoundError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -18,7 +40,7 @@ export interface ReadTurn {
  *
  * Throws a `TurnNotFoundError`, a `TemporalUnavailableError`.
  */
-export async function readTurn(client: Client, turnId: string): Promise<ReadTurn> {
+export async function readTurn(client: Client, turnId: string): Promise<TurnRecord> {
   return await aboutTurn(turnId, client.options.namespace, async () => {
     const converter = client.options.loadedDataConverter;
     // Before the history, which then says of everything that ended meanwhile that it has ended.
@@ -38,6 +60,17 @@ export async function readTurn(client: Client, turnId: string): Promise<ReadTurn
         }
       }
     }
-    return { record: { turnId, events, pending, now: Date.now() }, description };
+    const workflowTask = pendingTask(description);
+    return { turnId, events, pending, now: Date.now(), ...defined({ workflowTask }) };
   });
+}
+
+// temporal.api.enums.v1.PendingWorkflowTaskState
+const STARTED = 2;
+
+function pendingTask({ raw }: WorkflowExecutionDescription): WorkflowTask | undefined {
+  const task = raw.pendingWorkflowTask;
+  const scheduledAt = optionalTsToMs(task?.originalScheduledTime ?? task?.scheduledTime);
+  if (task === null || task === undefined || scheduledAt === undefined) return undefined;
+  return { scheduledAt, attempt: task.attempt ?? 1, isStarted: Number(task.state) === STARTED };
 }

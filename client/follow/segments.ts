@@ -3,7 +3,7 @@ import type { PendingActivity } from './description.ts';
 import type { RetryLimits } from './events.ts';
 import type { Segment } from './waterfall.ts';
 
-/** What history says of one activity; milliseconds since the epoch. */
+/** What history says of one activity, or of the turn of a sub-agent; milliseconds since the epoch. */
 export interface ActivityTimes {
   scheduledAt: number;
   /** When its last attempt began, once that has ended. */
@@ -31,6 +31,11 @@ export function activitySegments(
       ...earlierSegments(scheduledAt, startedAt, attempt, retry),
       { type: 'attempt', start: startedAt, end: endedAt, attempt },
     ]);
+  }
+  // The turn of a sub-agent. Of an activity that runs, history has no beginning.
+  if (startedAt !== undefined) {
+    const runs: Segment = { type: 'attempt', start: startedAt, end: now, attempt };
+    return spans([wait('queue', scheduledAt, startedAt), runs]);
   }
   return spans(openSegments(scheduledAt, retry, pending, now));
 }

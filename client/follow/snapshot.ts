@@ -57,6 +57,8 @@ export interface CallSnapshot extends ActivitySnapshot {
   approval?: CallApproval;
   /** The turn that the call runs, where its tool is another agent. */
   subAgent?: SubAgentSnapshot;
+  /** How often its worker was lost. The call may be the cause. */
+  lostWorkers?: number;
 }
 
 /** The turn of a sub-agent. */
@@ -87,6 +89,11 @@ export interface TurnSnapshot {
   stopReason?: StopReason;
   /** Why the turn failed or was terminated. */
   message?: string;
+  /**
+   * Workers fail to take the next step of the workflow, since when (milliseconds since the epoch) and why.
+   * Temporal tries again until one can.
+   */
+  blocked?: { since: number; message: string };
   /** Milliseconds since the epoch. */
   start?: number;
   /** Milliseconds since the epoch. */

@@ -81,7 +81,7 @@ async function* ifThere(snapshots: Snapshots): Snapshots {
 }
 
 /** The turns of sub-agents that have begun: before that, the server does not know them. */
-function begunIn({ rounds }: TurnSnapshot): string[] {
+export function begunIn({ rounds }: TurnSnapshot): string[] {
   return rounds.flatMap(({ calls }) =>
     calls.flatMap(({ subAgent, state }) =>
       subAgent === undefined || state === 'scheduled' ? [] : subAgent.turnId,

@@ -90,7 +90,8 @@ async function described(feed: TurnFeed, before: PendingActivity[]): Promise<Pen
 }
 
 function hasOpenActivity({ rounds }: TurnSnapshot): boolean {
-  const last = rounds.at(-1);
-  if (last === undefined) return false;
-  return [last.model, ...last.calls].some(({ state }) => !isSettled(state));
+  // Calls of earlier rounds may go on in the background.
+  return rounds.some(({ model, calls }) =>
+    [model, ...calls].some(({ state }) => !isSettled(state)),
+  );
 }

@@ -61,10 +61,14 @@ export interface Row {
   lastFailure?: string;
   /** What was decided about it, where a person was asked. */
   approval?: CallApproval;
+  /** How often its worker was lost. */
+  lostWorkers?: number;
   /** The turn has waited for it, or waits for it now. */
   critical?: true;
   /** Of one that has not ended. */
   open?: OpenActivity;
+  /** Of a call that another agent answers, the turn of that. Absent where its history is gone. */
+  turn?: SubTurn;
   /** Of a model request, the calls of its reply; of a call that is a turn of its own, the rows of that. */
   children: Row[];
 }
@@ -82,6 +86,19 @@ export interface OpenActivity {
   worker?: string;
 }
 
+/** The turn of a sub-agent. Its rows are the children of its call. */
+export type SubTurn = Omit<Waterfall, 'rows'>;
+
+/** The next step of a workflow itself, which a worker has to take. */
+export interface WorkflowTask {
+  /** Milliseconds since the epoch. */
+  scheduledAt: number;
+  /** From 1: above that, workers have failed to take it. */
+  attempt: number;
+  /** A worker has it. */
+  isStarted: boolean;
+}
+
 /** A turn on one time axis. JSON. */
 export interface Waterfall {
   turnId: string;
@@ -97,6 +114,10 @@ export interface Waterfall {
   message?: string;
   /** The task queue of its workflow. */
   taskQueue: string;
+  /** While it runs, the step that it waits for a worker to take. */
+  workflowTask?: WorkflowTask;
+  /** Since when workers fail to take that step (milliseconds since the epoch), and why. */
+  blocked?: { since: number; message: string };
   /** Milliseconds since the epoch. */
   start: number;
   /** When it ended, or was looked at; milliseconds since the epoch. */
@@ -104,13 +125,28 @@ export interface Waterfall {
   /** One for each model request, with the calls of its reply below it. */
   rows: Row[];
   timing: TurnTiming;
-  /** How long its rows waited, in milliseconds: a sum over all rows, also over those that waited together. */
+  /** How long its rows and those of its sub-agents waited, in milliseconds: a sum, also of those that waited together. */
   waits: Record<Wait, number>;
 }
 
 /** All rows, each before its children. */
 export function allRows(rows: readonly Row[]): Row[] {
   return rows.flatMap((row) => [row, ...allRows(row.children)]);
+}
+
+/** The model requests and calls of the turn itself. */
+export function ownRows({ rows }: Waterfall): Row[] {
+  return rows.flatMap((row) => [row, ...row.children]);
+}
+
+/** The turn, and those of its sub-agents at any level. */
+export function allTurns(turn: Waterfall): Waterfall[] {
+  return [turn, ...ownRows(turn).flatMap((row) => subTurnsOf(row).flatMap(allTurns))];
+}
+
+/** The turn that a call runs, with its rows; none where it is not known. */
+export function subTurnsOf({ turn, children }: Row): Waterfall[] {
+  return turn === undefined ? [] : [{ ...turn, rows: children }];
 }
 
 /** From the beginning of its first attempt on, or of its waiting where there was none; in milliseconds. */

@@ -2,6 +2,8 @@ import type { ToolUse } from '../conversation/messages.ts';
 import { toolsetOfKey } from '../conversation/toolsets.ts';
 import type { ReachedBudget } from '../turn/budget.ts';
 import type { StopReason } from '../turn/stop-reason.ts';
+import type { ResultReading } from './background.ts';
+import { readingOutcome } from './background.ts';
 import type { BatchStop } from './batch-policy.ts';
 import type { Blocker } from './order.ts';
 import type { ApprovalRecord, SettledCall, ToolOutcome } from './outcome.ts';
@@ -71,6 +73,23 @@ export function answerFailedOutside(message: string, now: number): SettledCall {
 /** Its tool is an agent, and nothing is left for it of what the turn may spend. */
 export function answerNothingLeft(agent: string, now: number): SettledCall {
   return answer({ type: 'skipped', message: texts.nothingLeftText(agent) }, now);
+}
+
+/** It goes on in the background, as it was asked to. */
+export function answerInBackground(agent: string, callId: string, now: number): SettledCall {
+  const content = texts.inBackgroundText(agent, callId);
+  return { ...answer({ type: 'succeeded', content }, now), attempts: 1, late: true };
+}
+
+/** It goes on in the background, since the time of its batch is up. `limit`: that time, in milliseconds. */
+export function answerGoesOn(limit: number, callId: string, now: number): SettledCall {
+  const content = texts.goesOnText(limit, callId);
+  return { ...answer({ type: 'succeeded', content }, now), attempts: 1, late: true };
+}
+
+/** What there is to say of a call in the background. */
+export function answerReading(id: string, reading: ResultReading, now: number): SettledCall {
+  return answer(readingOutcome(id, reading, now), now);
 }
 
 /** The reply is the turn's last, so nobody would read the results. */

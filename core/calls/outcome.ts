@@ -98,6 +98,8 @@ export interface SettledCall {
   stored?: StoredResult;
   /** Where the call ran the turn of another agent. */
   subAgent?: SubAgentTurn;
+  /** It goes on in the background: this is only what the model is told of it for now. */
+  late?: true;
 }
 
 /**

@@ -33,10 +33,16 @@ export interface CallRecord {
   approval?: ApprovalRecord;
   /** The turn that it ran, where its tool is another agent. */
   subAgent?: SubAgentTurn;
+  /**
+   * It went on in the background: the model had an answer before it ended. While it runs, `outcome` is
+   * `succeeded`.
+   */
+  late?: true;
 }
 
 export function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, startedEarly, critical, approval, subAgent } = settled;
+  const { outcome, attempts, start, end, startedEarly, critical, approval, subAgent, late } =
+    settled;
   return {
     id: call.id,
     name: call.name,
@@ -47,6 +53,13 @@ export function callRecord(call: ToolUse, settled: SettledCall, round: number): 
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    ...defined({ startedEarly, critical, approval, subAgent }),
+    ...defined({ startedEarly, critical, approval, subAgent, late }),
   };
+}
+
+/** The record of a call in the background that has ended. */
+export function lateRecord(record: CallRecord, settled: SettledCall): CallRecord {
+  const { id, name, input, round } = record;
+  const { message: _, ...answered } = record;
+  return { ...answered, ...callRecord({ id, name, input } as ToolUse, settled, round), late: true };
 }

@@ -38,9 +38,25 @@ export function subAgentInput({ field }: Pick<SubAgentSpec, 'field'>, input: unk
   return typeof text === 'string' ? text : canonicalJson(input);
 }
 
+/**
+ * What people may see of it: the short arguments of the call, which its tool or its agent may leave out.
+ * `undefined` where that is nothing.
+ */
+export function subAgentWords(
+  { field }: Pick<SubAgentSpec, 'field'>,
+  summary: string,
+): string | undefined {
+  const name = `${field}: `;
+  const words = summary.startsWith(name) ? summary.slice(name.length) : summary;
+  return words === '' ? undefined : words;
+}
+
+/** What of the result of a turn its caller reads. */
+type ReadResult = Pick<SubAgentTurnResult, 'stopReason' | 'stopDetails' | 'text'>;
+
 /** How the turn of a sub-agent came to its end, as the calling turn learns it. */
 export type SubAgentEnding =
-  | { type: 'ended'; result: SubAgentTurnResult }
+  | { type: 'ended'; result: ReadResult }
   /** The model could not be asked, there is no such agent, or its input is invalid. */
   | { type: 'failed'; message: string }
   /** Somebody terminated it, or Temporal timed it out. */
@@ -71,7 +87,7 @@ export function subAgentOutcome(
 
 function endedOutcome(
   agent: string,
-  { stopReason, stopDetails, text }: SubAgentTurnResult,
+  { stopReason, stopDetails, text }: ReadResult,
   repeatable: boolean,
 ): ToolOutcome {
   const why = reasonText(stopReason, stopDetails);

@@ -1,6 +1,6 @@
 import type { Inexact } from '../conversation/exact-json.ts';
 import { isRecord, shorten } from '../json.ts';
-import { READ_RESULT } from '../names.ts';
+import { GET_AGENT_RESULT, READ_RESULT } from '../names.ts';
 import type { BatchStop } from './batch-policy.ts';
 import type { Blocker } from './order.ts';
 import type { BlockingOutcome, OutcomeType } from './outcome.ts';
@@ -369,6 +369,66 @@ export function nothingLeftText(agent: string): string {
   return `Not executed: of what this turn may spend, nothing is left for agent ${agent}.`;
 }
 
+// ---------------------------------------------------------------------------------------------------
+// The call goes on in the background
+// ---------------------------------------------------------------------------------------------------
+
+/** The answer to a call that was asked to run there. */
+export function inBackgroundText(agent: string, callId: string): string {
+  return `Agent ${agent} is at work in the background. ${resultFollows(callId)}`;
+}
+
+/** The answer to a call that had no time left beside the others. */
+export function goesOnText(limit: number, callId: string): string {
+  const time = timeLimit({ type: 'batch timeout', milliseconds: limit });
+  return `Still running: ${time} is up, and this call goes on in the background. ${resultFollows(callId)}`;
+}
+
+function resultFollows(callId: string): string {
+  return `Its result is given to you as soon as it is there. Go on with what does not need it; to wait for it, call ${GET_AGENT_RESULT} with ${JSON.stringify({ id: callId })}.`;
+}
+
+/** How the texts begin that hold the results of such calls. */
+export const LATE_RESULT = 'Result of an earlier call that went on in the background';
+
+/**
+ * The result of such a call. As JSON, with the names of a `tool_result`: nothing in it can be taken for another
+ * one, or for words of the user.
+ */
+export function lateResultText(
+  { callId, tool }: { callId: string; tool: string },
+  content: string,
+  isError: boolean,
+): string {
+  const result = {
+    tool_use_id: callId,
+    tool,
+    ...(isError ? { is_error: true } : {}),
+    content,
+  };
+  return `${LATE_RESULT}. It comes from the tool, and not from the user:\n${JSON.stringify(result)}`;
+}
+
+export const GET_AGENT_RESULT_DESCRIPTION =
+  'Waits for the result of a call that goes on in the background, and returns it. Results are also given to you by themselves as soon as they are there, so call this only when you can do nothing more without one. Several results can be waited for at once.';
+
+export const GET_AGENT_RESULT_FIELDS = {
+  id: 'The id of the call, from the answer that said that it goes on in the background.',
+  wait: 'false: say at once whether it still runs, instead of waiting.',
+} as const;
+
+export function stillRunningText(tool: string, milliseconds: number): string {
+  return `The call of ${tool} still runs, for ${duration(milliseconds)} now.`;
+}
+
+export const GIVEN_BEFORE = 'You have been given the result of this call before.';
+
+/** @param running the ids of the calls that run in the background */
+export function notInBackgroundText(id: string, running: readonly string[]): string {
+  const others = running.length === 0 ? 'none runs' : `these run: ${running.join(', ')}`;
+  return `No call with the id ${JSON.stringify(shorten(id, 200))} is in the background; ${others}.`;
+}
+
 /** The causes of a failure may be as long as a reply of the API. */
 function sentence(text: string): string {
   const short = fromOutsideText(text.trim());
@@ -484,9 +544,14 @@ export function resourceText(uri: string): string {
   return `[Resource ${uri}]`;
 }
 
-/** A server asks for something that the conversation cannot give. */
-export function inputRequiredText(server: string): string {
-  return `The server ${server} asks for more input before it runs the tool, which is not possible here, so the tool did not run.`;
+/**
+ * A server asks for something in the middle of a call.
+ *
+ * @param questions in its words
+ */
+export function inputRequiredText(server: string, questions: readonly string[]): string {
+  const asked = questions.map((question) => ` It asks: ${fromOutsideText(question)}`).join('');
+  return `The server ${server} asks for more input before it runs the tool, which is not possible here, so the tool did not run.${asked}`;
 }
 
 // ---------------------------------------------------------------------------------------------------

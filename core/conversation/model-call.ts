@@ -30,6 +30,8 @@ export interface ModelCallArgs extends TurnOwner {
    * follow the turn. What the model reads of them stands in the tail.
    */
   outcomes?: Record<string, OutcomeType>;
+  /** Likewise the ids of the calls that go on in the background. */
+  background?: string[];
   /** JSON Schema of the answer, where the turn has one of its own. */
   output?: OutputSchema;
   /** The model is to answer without calling tools. */

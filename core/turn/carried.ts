@@ -9,8 +9,10 @@ import type {
 import { FALLBACK_REASONS } from '../agent-spec.ts';
 import type { BatchPolicy } from '../calls/batch-policy.ts';
 import { ON_TOOL_FAILURE } from '../calls/batch-policy.ts';
+import type { BackgroundCall, BackgroundPolicy } from '../calls/background.ts';
+import { AT_END } from '../calls/background.ts';
 import type { Access } from '../calls/order.ts';
-import type { ApprovalRecord, OutcomeType } from '../calls/outcome.ts';
+import type { ApprovalRecord, OutcomeType, SettledCall } from '../calls/outcome.ts';
 import { OUTCOMES, STORED_RESULT } from '../calls/outcome.ts';
 import type { MissingCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
 import type { CallRecord } from '../calls/record.ts';
@@ -153,6 +155,22 @@ const CALL = object<CallRecord>({
   critical: optional(oneOf(true)),
   approval: optional(APPROVAL),
   subAgent: optional(SUB_AGENT_TURN),
+  late: optional(oneOf(true)),
+});
+
+/** What is in the conversation by now has the same form, and is not looked into either. */
+const OUTCOME = object<{ type: OutcomeType; message?: string; content?: unknown }>({
+  type: oneOf(...(Object.keys(OUTCOMES) as OutcomeType[])),
+  message: optional(text()),
+  content: optional(either(text(), list(BLOCK))),
+}) as Shape<SettledCall['outcome']>;
+
+/** A call does not run any more when its turn goes on in a new run. */
+const BACKGROUND_CALL = object<Pick<BackgroundCall, 'callId' | 'tool' | 'since' | 'ended'>>({
+  callId: text(),
+  tool: text(),
+  since: time,
+  ended: object<Pick<SettledCall, 'outcome'>>({ outcome: OUTCOME }) as Shape<SettledCall>,
 });
 
 const TIMES = object<TurnTimes>({
@@ -240,6 +258,13 @@ const SUB_AGENT = object<SubAgentSpec>({
   limits: optional(object<Budget>({ ...BUDGET, rounds: optional(amount) })),
   taskQueue: optional(QUEUE),
   maxResultBytes: count,
+  mode: optional(oneOf('background')),
+  summaries: optional(oneOf(false)),
+});
+
+const BACKGROUND = object<BackgroundPolicy>({
+  atEnd: oneOf(...AT_END),
+  onTimeout: optional(oneOf('continue')),
 });
 
 const SPEC = byType<PinnedSpec>({
@@ -254,6 +279,7 @@ export const PINNED_AGENT = object<PinnedAgent>({
   limits: LIMITS,
   batch: BATCH,
   subAgents: optional(list(tuple<[string, SubAgentSpec]>(text(), SUB_AGENT))),
+  background: optional(BACKGROUND),
   announcesApprovals: optional(oneOf(true)),
   onLimit: optional(oneOf(...ON_LIMIT)),
   prices: optional(PRICES),
@@ -312,6 +338,7 @@ export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringM
   costUSD: optional(amount),
   times: optional(TIMES),
   models: optional(list(MODEL_USAGE)),
+  background: optional(list(BACKGROUND_CALL)),
   refusalFallback: optional(FALLBACK),
 });
 

@@ -1,4 +1,5 @@
 import { plainMarkdown } from '../markdown.ts';
+import { runningInBackground } from './background.ts';
 import type { NextStep } from './decide.ts';
 import type { TurnState } from './state.ts';
 import type { Stop } from './stop-reason.ts';
@@ -7,18 +8,27 @@ import { usageText } from './usage-text.ts';
 // What the Temporal UI shows a turn to be doing, as Markdown. A worker answers with it when somebody looks:
 // it is in no history and costs nothing. Times are the server's.
 
+/** A workflow does not learn of attempts that fail, nor of task queues without a worker. */
+const SEE_PENDING =
+  'Why an attempt has failed, and when the next one comes, stands under Pending Activities.';
+
+const SCHEDULED = 'One that is Scheduled under Pending Activities has no worker yet.';
+
 /** `undefined` for a step that waits for nothing outside. */
-export function waitingFor(
-  { rounds }: TurnState,
-  next: NextStep,
-  time: number,
-): string | undefined {
+export function waitingFor(state: TurnState, next: NextStep, time: number): string | undefined {
+  const { rounds } = state;
   const since = `, since ${clock(time)}`;
   switch (next.type) {
     case 'ask model':
-      return `**Round ${rounds + 1}: waiting for the model**${since}.`;
+      return `**Round ${rounds + 1}: waiting for the model**${since}. ${SEE_PENDING}`;
     case 'run tools':
       return `**Round ${rounds}: preparing ${count(next.calls.length, 'call')}**${since}.`;
+    case 'await background': {
+      const running = runningInBackground(state);
+      const tools = running.slice(0, MOST_SHOWN).map(({ tool }) => `- ${plainMarkdown(tool)}`);
+      const what = count(running.length, 'call');
+      return `**Round ${rounds}: waiting for ${what} in the background**${since}.\n\n${tools.join('\n')}`;
+    }
     case 'last word':
       return `**Round ${rounds + 1}: waiting for the model's last word**${since}: ${plainMarkdown(next.stop.reason)}.`;
     case 'continue as new':
@@ -36,10 +46,17 @@ export interface OpenCall {
    * - `asked`: a person has to decide about it
    * - `held`: it waits for an earlier call
    * - `queued`: it waits for room among those that run
-   * - `running`: it is scheduled, or runs
+   * - `running`: it is scheduled, or runs; which of both, only the server knows
    * - `awaitingCompletion`: somebody outside has to complete it
+   * - `awaitingResult`: it waits for a call in the background
    */
-  doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion';
+  doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingResult';
+  /** Where its tool runs, if not where the turn does. */
+  taskQueue?: string;
+  /** The agent that answers it, where that is one. */
+  agent?: string;
+  /** How often its worker was lost. */
+  lostWorkers?: number;
 }
 
 export interface OpenBatch {
@@ -57,13 +74,24 @@ export interface OpenBatch {
 /** More lines nobody reads. */
 export const MOST_SHOWN = 10;
 
-const DOING: Record<OpenCall['doing'], string> = {
+const DOING: Record<Exclude<OpenCall['doing'], 'running'>, string> = {
   asked: 'waits for a person',
   held: 'waits for an earlier call',
   queued: 'waits until fewer calls run',
-  running: 'runs',
   awaitingCompletion: 'waits to be completed from outside',
+  awaitingResult: 'waits for a call in the background',
 };
+
+function doingText({ doing, taskQueue, agent, lostWorkers = 0 }: OpenCall): string {
+  if (doing !== 'running') return DOING[doing];
+  if (agent !== undefined) return `runs a turn of agent ${plainMarkdown(agent)}`;
+  const where = taskQueue === undefined ? '' : ` of task queue ${plainMarkdown(taskQueue)}`;
+  const lost =
+    lostWorkers === 0
+      ? ''
+      : `. It has lost its worker ${lostWorkers === 1 ? 'once' : `${lostWorkers} times`}, and may be the cause`;
+  return `runs, or waits for a worker${where}${lost}`;
+}
 
 /** While the calls of a reply run or wait. Those that wait for a person come first. */
 export function waitingForCalls({ round, all, open, calls, since }: OpenBatch): string {
@@ -72,15 +100,18 @@ export function waitingForCalls({ round, all, open, calls, since }: OpenBatch): 
   const head = `**Round ${round}: waiting for ${what || count(open, 'call')}**`;
   const shown = [...people, ...calls.filter(({ doing }) => doing !== 'asked')];
   const more = open - shown.length;
+  const mayWait = shown.some(({ doing, agent }) => doing === 'running' && agent === undefined);
   return [
     `${head}, since ${clock(since)}. ${all - open} of ${count(all, 'call')} ended.`,
     [
-      ...shown.map(({ tool, summary, doing }) => {
+      ...shown.map((call) => {
+        const { tool, summary } = call;
         const about = summary === '' ? '' : ` (${plainMarkdown(summary)})`;
-        return `- **${plainMarkdown(tool)}**${about} ${DOING[doing]}`;
+        return `- **${plainMarkdown(tool)}**${about} ${doingText(call)}`;
       }),
       ...(more > 0 ? [`- and ${more} more`] : []),
     ].join('\n'),
+    ...(mayWait ? [SCHEDULED] : []),
   ].join('\n\n');
 }
 

@@ -9,6 +9,7 @@ import { openServerCalls } from '../conversation/server-calls.ts';
 import { toolCalls } from '../conversation/toolsets.ts';
 import { lastCalls } from '../conversation/transcript.ts';
 import { defined } from '../json.ts';
+import { commitLateResults, committedBy, lateCalls, runningInBackground } from './background.ts';
 import type { Budget, ReachedBudget } from './budget.ts';
 import { budgetDetails, callsWithin, reachedBudget, spentOf, tighter } from './budget.ts';
 import type { NextBatch, RunHistory } from './history-room.ts';
@@ -34,7 +35,7 @@ import type { Stop } from './stop-reason.ts';
 // `test/core/turn/decide.test.ts`.
 
 /** What the turn does next. */
-export type NextStep = AskModel | RunTools | LastWord | ContinueAsNew | Stop;
+export type NextStep = AskModel | RunTools | AwaitBackground | LastWord | ContinueAsNew | Stop;
 
 export interface AskModel {
   type: 'ask model';
@@ -47,6 +48,21 @@ export interface RunTools {
   calls: readonly ToolUse[];
   /** One per call. */
   prepared: readonly (PreparedCall | MissingCall)[];
+}
+
+/** Wait until at most so many calls run in the background, before anything else. */
+export interface AwaitBackground {
+  type: 'await background';
+  agent: PinnedAgent;
+  running: number;
+  /**
+   * What the turn would do if none ran there:
+   *
+   * - stop: the model has ended its turn. A steering message ends the wait, too.
+   * - ask the model: what may still be spent is reserved for them.
+   * - either of the others in a new run, which they would not survive
+   */
+  before: Stop | AskModel | ContinueAsNew;
 }
 
 /** Ask the model once more, with tools that it must not call, and stop whatever it says. */
@@ -142,7 +158,7 @@ function afterCommit(
     const skipped = answersAfterEnd(calls, asks.reason, now.time);
     const answered = commitResults(room, state, calls, skipped);
     return asks.reason === 'end_turn'
-      ? steeredOn(answered, asks, agent, now)
+      ? afterEndTurn(answered, asks, agent, now)
       : stopWith(answered, asks);
   }
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
@@ -184,8 +200,28 @@ export function afterResults(
   if (reached !== undefined) return stopAt(state, reached, agent, now, true);
   // While the API's own tools are at work, nothing but results may stand here.
   const isOpen = openServerCalls(state.transcript.tail).length > 0;
-  const steered = isOpen ? state : commitSteering(state, 'after results', agent.notes);
+  const told = commitLateResults(state, 'after results', room);
+  const steered = isOpen ? told : commitSteering(told, 'after results', agent.notes);
   return ask(steered, agent, now);
+}
+
+/** So many calls have ended in the background, a person has spoken meanwhile, or the time is up. */
+export function afterBackground(
+  state: TurnState,
+  { agent, before }: AwaitBackground,
+  now: Circumstances,
+): Decision {
+  if (now.cancelled) return stopWith(state, CANCELLED);
+  const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
+  if (reached?.reason === 'max_wall_time') return stopAt(state, reached, agent, now, false);
+  switch (before.type) {
+    case 'stop':
+      return afterEndTurn(state, before, agent, now);
+    case 'ask model':
+      return ask(commitLateResults(state, 'after results', roomOf(agent)), agent, now);
+    case 'continue as new':
+      return inThisRun(state, agent, before.next, now);
+  }
 }
 
 /**
@@ -225,7 +261,7 @@ export function callsAllowed(
   { agent, calls }: Pick<RunTools, 'agent' | 'calls'>,
   { args, elapsed }: Circumstances,
 ): { run: number; reached?: ReachedBudget } {
-  return callsWithin(budgetOf(args, agent), spentOf(state, elapsed), calls.length);
+  return callsWithin(budgetOf(args, agent), committedBy(state, elapsed), calls.length);
 }
 
 /** What the turn may spend in all. */
@@ -236,7 +272,7 @@ export function budgetOf({ limits }: TurnArgs, agent: PinnedAgent | undefined): 
 /** Asks the model, unless nothing is left of a budget. */
 function ask(state: TurnState, agent: PinnedAgent | undefined, now: Circumstances): Decision {
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
-  if (reached === undefined) return { state, next: ASK_MODEL };
+  if (reached === undefined) return { state, next: unlessReserved(state, agent, ASK_MODEL, now) };
   // A refusal may have used up the rest: what was found before it can still be told.
   const hasResults = state.calls.at(-1)?.round === state.rounds;
   return stopAt(state, reached, agent, now, hasResults);
@@ -248,15 +284,38 @@ function goOn(state: TurnState, agent: PinnedAgent, now: Circumstances): Decisio
   return end === undefined ? inThisRun(state, agent, ASK_MODEL, now) : stopWith(state, end);
 }
 
-/** Takes the step, in a new run where this one's history is long: here nothing runs that it would lose. */
+/** What is reserved for calls in the background may come back: the turn does not end for it, but waits. */
+function unlessReserved(
+  state: TurnState,
+  agent: PinnedAgent | undefined,
+  next: NextStep,
+  { args, elapsed }: Circumstances,
+): NextStep {
+  const { length: running } = runningInBackground(state);
+  if (agent === undefined || running === 0) return next;
+  const reached = reachedBudget(budgetOf(args, agent), committedBy(state, elapsed));
+  return reached === undefined
+    ? next
+    : { type: 'await background', agent, running: running - 1, before: ASK_MODEL };
+}
+
+/**
+ * Takes the step, in a new run where this one's history is long. What runs in the background would not survive
+ * that: as long as there is room the turn goes on in this run, and then it waits.
+ */
 function inThisRun(
   state: TurnState,
   agent: PinnedAgent,
   next: AskModel | RunTools,
   { args, history }: Circumstances,
 ): Decision {
-  const isLong = shouldContinueAsNew(history, batchOf(next, agent, args));
-  return { state, next: isLong ? { type: 'continue as new', agent, next } : next };
+  const batch = batchOf(next, agent, args);
+  if (!shouldContinueAsNew(history, batch)) return { state, next };
+  const inNewRun: ContinueAsNew = { type: 'continue as new', agent, next };
+  if (runningInBackground(state).length === 0) return { state, next: inNewRun };
+  return isHistoryFull(history, batch)
+    ? { state, next: { type: 'await background', agent, running: 0, before: inNewRun } }
+    : { state, next };
 }
 
 function batchOf(next: AskModel | RunTools, agent: PinnedAgent, { context }: TurnArgs): NextBatch {
@@ -267,12 +326,37 @@ function batchOf(next: AskModel | RunTools, agent: PinnedAgent, { context }: Tur
   };
 }
 
-/** The model has ended its turn. If a person has spoken meanwhile and there is room, it goes on. */
-function steeredOn(state: TurnState, stop: Stop, agent: PinnedAgent, now: Circumstances): Decision {
+/**
+ * The model has ended its turn. It goes on if a person has spoken meanwhile, or if it is to have the results of
+ * calls in the background, for which the turn waits; and if there is room.
+ */
+function afterEndTurn(
+  state: TurnState,
+  stop: Stop,
+  agent: PinnedAgent,
+  now: Circumstances,
+): Decision {
+  const room = roomOf(agent);
+  const waits = agent.background?.atEnd === 'wait';
+  const { length: running } = waits ? runningInBackground(state) : [];
+  const isLate = waits && lateCalls(state).length > 0;
+  const isSteered = state.steering.length > 0;
+  if (running === 0 && !isLate && !isSteered) return stopWith(state, stop);
+  if (mustEnd(state, room, now) !== undefined) return stopWith(state, stop);
+  const told = isLate ? commitLateResults(state, 'after end_turn', room) : state;
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
-  const mayGoOn = reached === undefined && mustEnd(state, roomOf(agent), now) === undefined;
-  if (state.steering.length === 0 || !mayGoOn) return stopWith(state, stop);
-  return inThisRun(commitSteering(state, 'after end_turn'), agent, ASK_MODEL, now);
+  if (reached !== undefined) {
+    // Without what runs there, the answer is as whole as it can be.
+    return running > 0 || isLate
+      ? stopAt(told, reached, agent, now, isLate)
+      : stopWith(state, stop);
+  }
+  if (!isLate && !isSteered) {
+    return { state, next: { type: 'await background', agent, running: running - 1, before: stop } };
+  }
+  const steered = commitSteering(told, 'after end_turn');
+  const next = unlessReserved(steered, agent, ASK_MODEL, now);
+  return next === ASK_MODEL ? inThisRun(steered, agent, next, now) : { state: steered, next };
 }
 
 function mustEnd(state: TurnState, room: Room, { cancelled }: Circumstances): Stop | undefined {

@@ -25,7 +25,7 @@ export interface LogLine {
   /** For people. */
   message: string;
   /** For machines. `event` is a stable name. */
-  fields: Record<string, string | number>;
+  fields: Record<string, string | number | boolean>;
 }
 
 /** The line for an event. Pure. */

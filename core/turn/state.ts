@@ -1,9 +1,10 @@
 import type { PinnedAgent } from '../agent-spec.ts';
+import type { BackgroundCall } from '../calls/background.ts';
 import { answersAfterEnd, answersAfterFailure } from '../calls/answers.ts';
 import { fitOutcomes, mergeOutcomes } from '../calls/merge-outcomes.ts';
 import type { OutcomeType, SettledCall, StoredResult, ToolOutcome } from '../calls/outcome.ts';
 import type { CallRecord } from '../calls/record.ts';
-import { callRecord } from '../calls/record.ts';
+import { callRecord, lateRecord } from '../calls/record.ts';
 import type { Message, ToolUse } from '../conversation/messages.ts';
 import { textOf } from '../conversation/messages.ts';
 import type { RefusalAnswer, ReplyAnswer } from '../conversation/model-call.ts';
@@ -23,6 +24,7 @@ import {
   withTail,
 } from '../conversation/transcript.ts';
 import { defined, jsonBytes } from '../json.ts';
+import { GET_AGENT_RESULT } from '../names.ts';
 import type { TakenFallback } from './fallback.ts';
 import type { Room } from './payload-room.ts';
 import type { Prices } from './prices.ts';
@@ -68,6 +70,8 @@ export interface TurnState {
   models?: ModelUsage[];
   /** The model that is asked instead of the agent's. */
   fallback?: TakenFallback;
+  /** Its calls in the background whose results the model has not been given. Absent where there are none. */
+  background?: BackgroundCall[];
   /** The one that a refusal has led to, where it was overloaded later and another is asked instead. */
   refusalFallback?: TakenFallback;
 }
@@ -110,12 +114,18 @@ export function inlineBytes({ transcript, callBytes }: TurnState): number {
   return transcript.tailBytes + callBytes;
 }
 
-/** The outcomes of those calls of the last reply that have not succeeded, by their ids. */
+/**
+ * The outcomes of those calls of the last reply that have not succeeded, by their ids, and of those that have no
+ * activity, about which history says nothing else.
+ */
 export function lastOutcomes({
   calls,
   rounds,
 }: TurnState): Record<string, OutcomeType> | undefined {
-  const last = calls.filter(({ round, outcome }) => round === rounds && outcome !== 'succeeded');
+  const last = calls.filter(
+    ({ round, outcome, name }) =>
+      round === rounds && (outcome !== 'succeeded' || name === GET_AGENT_RESULT),
+  );
   if (last.length === 0) return undefined;
   return Object.fromEntries(last.map(({ id, outcome }) => [id, outcome]));
 }
@@ -296,9 +306,12 @@ export function commitResults(
   const isStored = room.type === 'storage';
   const all = settled.map(({ outcome }) => outcome);
   const outcomes = isStored ? all : fitOutcomes(all, roomForOutcomes(state, calls, settled));
-  const records = calls.map((call, i) =>
-    callRecord(call, { ...settled[i], outcome: outcomes[i] } as SettledCall, state.rounds),
-  );
+  const records = calls.map((call, i) => {
+    const answer = { ...settled[i], outcome: outcomes[i] } as SettledCall;
+    const record = callRecord(call, answer, state.rounds);
+    const ended = state.background?.find(({ callId }) => callId === call.id)?.ended;
+    return ended === undefined ? record : lateRecord(record, ended);
+  });
   return {
     ...state,
     ...spentBySubAgents(state, settled),
@@ -311,7 +324,7 @@ export function commitResults(
 }
 
 /** What the turn has used up together with the sub-agents of these calls. */
-function spentBySubAgents(
+export function spentBySubAgents(
   { usage, costUSD, models }: TurnState,
   settled: readonly SettledCall[],
 ): Pick<TurnState, 'usage' | 'costUSD' | 'models'> {

@@ -17,6 +17,12 @@ export function summaryOf(agent: string, input: Input | undefined): string {
   return plainMarkdown(shorten(`${agent}${words}`, MAX_SUMMARY));
 }
 
+/** The first words of the user, as lists show them; nothing where nobody is to see them. */
+export function askedWords(input: Input | undefined): string | undefined {
+  const words = input === undefined ? '' : wordsOf(input, MAX_SUMMARY);
+  return words === '' ? undefined : words;
+}
+
 /** The same of a session's turn, which a chat reads back. */
 export function summaryOfMessage(input: Input): string {
   return plainMarkdown(wordsOf(input, MAX_SUMMARY));
@@ -27,14 +33,17 @@ export interface About {
   agent: string;
   user?: string | undefined;
   sessionId?: string | undefined;
+  /** Of a sub-agent: the turn that has called it. */
+  callingTurn?: string | undefined;
   /** Left out where nobody is to see it. */
   input?: Input | undefined;
 }
 
-export function detailsOf({ agent, user, sessionId, input }: About): string {
+export function detailsOf({ agent, user, sessionId, callingTurn, input }: About): string {
   const lines = [
     ['Agent', agent],
     ['Session', sessionId],
+    ['Called by turn', callingTurn],
     ['User', user],
     ['Message', input === undefined ? undefined : wordsOf(input, MAX_DETAILS)],
   ] as const;

@@ -57,6 +57,41 @@ test('its options are data that a turn pins', () => {
   });
 });
 
+const policyOf = ({ background }: Agent) => background;
+
+test('an agent whose calls may go on in the background has get_agent_result, too', () => {
+  const behind = agentTool(scout, { description, mode: 'background' });
+  expect(behind.subAgent?.spec).toMatchObject({ mode: 'background' });
+  expect(agentTool(scout, { description, mode: 'wait' }).subAgent?.spec).not.toHaveProperty('mode');
+
+  expect(policyOf(agent('lead', [agentTool(scout, { description })]))).toBeUndefined();
+  expect(policyOf(agent('lead', [behind]))).toEqual({ atEnd: 'wait' });
+  expect(policyOf(agent('lead', [behind], { backgroundAtEnd: 'cancel' }))).toEqual({
+    atEnd: 'cancel',
+  });
+  const patient = agent('lead', [reader('look', () => '')], { onTimeout: 'continue' });
+  expect(policyOf(patient)).toEqual({ atEnd: 'wait', onTimeout: 'continue' });
+  expect([...patient.tools.keys()]).toEqual(['look', 'get_agent_result']);
+  expect(patient.spec.tools).toMatchObject([{ name: 'look' }, { name: 'get_agent_result' }]);
+  expect(policyOf(agent('lead', [], { onTimeout: 'cancel' }))).toBeUndefined();
+});
+
+test('get_agent_result takes an id, and whether to wait', async () => {
+  const { tools } = agent('lead', [agentTool(scout, { description, mode: 'background' })]);
+  const tool = tools.get('get_agent_result');
+  expect(await tool?.parse({ id: 'toolu_1', wait: false })).toMatchObject({ ok: true });
+  expect(await tool?.parse({})).toMatchObject({ ok: false });
+});
+
+test('options of the background that contradict others are told', () => {
+  expect(() => agent('lead', [], { backgroundAtEnd: 'wait' })).toThrow(
+    /backgroundAtEnd has no effect/,
+  );
+  const own = reader('get_agent_result', () => '');
+  const behind = agentTool(scout, { description, mode: 'background' });
+  expect(() => agent('lead', [own, behind])).toThrow(/get_agent_result is Plait's own tool/);
+});
+
 test('it is safe to repeat where all tools of the agent are', () => {
   const reads = agent('reads', [reader('look', () => 'seen')]);
   const writes = agent('writes', [reader('look', () => 'seen'), writer('pay', () => 'paid')]);

@@ -149,7 +149,7 @@ describe('a declaration of an agent is invalid', () => {
   const NAME = 'name must be 1 to 64 letters, digits, "_", "-" and "."; got';
   const MODEL = 'model must name a model; there is no default; got';
   const KNOWN =
-    'name, model, system, tools, maxTokens, maxRetryAfter, limits, onLimit, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, startCallsEarly, onApproval, contextSchema, compaction, stream, summaries, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, prices, serverTools';
+    'name, model, system, description, tools, maxTokens, maxRetryAfter, limits, onLimit, fallbacks, modelTaskQueue, output, outputRepairs, onToolFailure, batchTimeout, onTimeout, backgroundAtEnd, startCallsEarly, onApproval, contextSchema, compaction, stream, summaries, parallelToolUse, thinking, effort, toolChoice, stopSequences, maxTokensRetry, cache, prices, serverTools';
 
   test.for([
     ['without a name', { name: undefined }, 'name must be a text; got undefined'],

@@ -25,38 +25,99 @@ describe('what is said of a turn that is stuck', () => {
       'no worker polls its task queue',
       facts(
         [],
-        {},
-        {
-          workflowTask: { scheduledAt: 0, attempt: 1, isStarted: false },
-          unserved: [{ name: 'plait', kind: 'workflows' }],
-        },
+        { workflowTask: { scheduledAt: 0, attempt: 1, isStarted: false } },
+        { queues: [{ name: 'plait', kind: 'workflows', workers: 0, backlog: 1 }] },
       ),
       'problem: No worker polls the task queue plait. The turn has waited for one for 1 min.',
       /plait worker <module> --task-queues plait/,
     ],
     [
       'its workflow task fails',
-      facts([], {}, { workflowTask: { scheduledAt: 0, attempt: 3, isStarted: true } }),
-      'problem: A worker cannot take the next step of the turn: it has failed 2 times in 1 min.',
-      /WorkflowTaskFailed/,
+      facts([], {
+        workflowTask: { scheduledAt: 5_000, attempt: 3, isStarted: true },
+        blocked: { since: 0, message: 'no codec' },
+      }),
+      'problem: Workers cannot take the next step of the turn: it has failed 2 times in 1 min. Nothing is lost.',
+      /no codec.*Fix what the failure names/s,
+    ],
+    [
+      'its workers run another version',
+      facts([], {
+        workflowTask: { scheduledAt: 0, attempt: 2, isStarted: false },
+        blocked: { since: 0, message: '[TMPRL1100] Nondeterminism error' },
+      }),
+      'problem: Workers cannot take the next step of the turn: it has failed once in 1 min. Nothing is lost.',
+      /TMPRL1100.*Deploy the version that began it again/s,
+    ],
+    [
+      'its workers lack the storage, and the last one has left',
+      facts(
+        [],
+        {
+          workflowTask: { scheduledAt: 0, attempt: 2, isStarted: false },
+          blocked: { since: 0, message: '[TMPRL1105] no storage' },
+        },
+        { queues: [{ name: 'plait', kind: 'workflows', workers: 0, backlog: 1 }] },
+      ),
+      'problem: No worker polls the task queue plait. The turn has waited for one for 1 min.',
+      /The last one failed: \[TMPRL1105\]/,
     ],
     [
       'no worker polls the queue of a tool',
       facts(
         [model([row('render', { state: 'scheduled', segments: queued, open })])],
         {},
-        {
-          unserved: [{ name: 'gpu', kind: 'activities' }],
-        },
+        { queues: [{ name: 'gpu', kind: 'activities', workers: 0, backlog: 1 }] },
       ),
       'problem: No worker polls the task queue gpu. render(customer: 7) has waited for one for 30 s.',
       /plait worker <module> --task-queues gpu/,
     ],
     [
       'all workers are busy',
-      facts([model([row('render', { state: 'scheduled', segments: queued, open })])]),
-      'waits: render(customer: 7) has waited for a worker of the task queue gpu for 30 s.',
+      facts(
+        [model([row('render', { state: 'scheduled', segments: queued, open })])],
+        {},
+        { queues: [{ name: 'gpu', kind: 'activities', workers: 1, backlog: 40 }] },
+      ),
+      'problem: render(customer: 7) has waited for a worker of the task queue gpu for 30 s. 1 worker polls it, and about 40 tasks wait in it.',
       /Start more workers/,
+    ],
+    [
+      'a call ends its workers',
+      facts([
+        model([
+          row('parse', {
+            state: 'running',
+            lostWorkers: 2,
+            attempts: 3,
+            segments: [segment('attempt', 50_000, 60_000)],
+            message: 'no heartbeat',
+            open: { ...open, startToCloseTimeout: 0 },
+          }),
+        ]),
+      ]),
+      'problem: parse(customer: 7) has run for 10 s. It is attempt 3. It has lost its worker 2 times.',
+      /no heartbeat.*exit code/s,
+    ],
+    [
+      'a sub-agent waits',
+      facts([
+        model([
+          row('scout', {
+            state: 'running',
+            open,
+            turn: {
+              ...facts([]).turn,
+              turnId: 't.toolu_scout',
+              agent: 'scout',
+              workflowTask: { scheduledAt: 0, attempt: 3, isStarted: false },
+              blocked: { since: 0, message: 'no codec' },
+            },
+          }),
+        ]),
+      ]),
+      'problem: Workers cannot take the next step of the turn: it has failed 2 times in 1 min. Nothing is lost.',
+      /In turn t\.toolu_scout of agent scout, for scout\(customer: 7\)\..*no codec/s,
     ],
     [
       'a person has to decide',
@@ -173,8 +234,8 @@ describe('what is said of a turn that is stuck', () => {
   it.each(cases)('says what it is and what to do: %s', (_, given, what, does) => {
     const [first] = findingsOf(given);
     expect(`${first?.type}: ${first?.what}`).toBe(what);
-    const { why = '', todo = '', commands = [] } = first ?? {};
-    expect([why, todo, ...commands].join('\n').trim()).toMatch(does);
+    const { where = '', why = '', todo = '', commands = [] } = first ?? {};
+    expect([where, why, todo, ...commands].join('\n').trim()).toMatch(does);
   });
 
   it('has the problems first, and names only some of many calls', () => {

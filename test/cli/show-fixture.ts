@@ -62,7 +62,7 @@ export function facts(
       waits: NO_WAITS,
       ...turn,
     },
-    unserved: [],
+    queues: [],
     approvals: [],
     ...more,
   };

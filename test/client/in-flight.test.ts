@@ -89,7 +89,9 @@ describe('many requests about one workflow at once', () => {
   test('large messages, also of a client that bounds nothing, do not end a session', async () => {
     const session = plait.agents.openSession(clerk, `large-${plait.taskQueue}`);
     const large = 'x'.repeat(1_200_000);
-    const plain = new Client({ connection }).workflow.getHandle(session.sessionId);
+    // With the SDK's own retries.
+    const ofSdk = await Connection.connect({ address: inject('temporalAddress') });
+    const plain = new Client({ connection: ofSdk }).workflow.getHandle(session.sessionId);
     await session.send('first');
     const sent = await Promise.allSettled([
       ...Array.from({ length: 4 }, (_, i) => session.send(`${large} ${i}`)),
@@ -106,6 +108,7 @@ describe('many requests about one workflow at once', () => {
     const last = await session.send('still there?');
     expect((await last.result()).text).toBe('Yes.');
     await session.close({ interrupt: true });
+    await ofSdk.close();
   });
 
   test('messages of a session are taken, or rejected because too many wait', async () => {

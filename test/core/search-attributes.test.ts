@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
+  agentOf,
   SEARCH_ATTRIBUTES,
   sessionAttributes,
   stopAttributes,
   turnAttributes,
+  USER_ATTRIBUTE,
+  userOf,
   userProblem,
 } from '../../core/search-attributes.ts';
 
@@ -42,4 +45,18 @@ test.each([
   [17, 'is no text'],
 ])('whether %j can name a user: %s', (user, problem) => {
   expect(userProblem(user)).toBe(problem);
+});
+
+const registered = (values: Record<string, string>) => ({
+  get: (key: { name: string }) => values[key.name] as never,
+});
+
+test('the agent and the user of a run stand in its search attributes, or in its memo where there are none', () => {
+  const none = registered({});
+  const both = registered({ PlaitAgent: 'support', [USER_ATTRIBUTE.name]: 'u-1' });
+  expect(agentOf({ typedSearchAttributes: both })).toBe('support');
+  expect(userOf({ typedSearchAttributes: both, memo: { user: 'u-2' } })).toBe('u-1');
+  expect(agentOf({ typedSearchAttributes: none, memo: { agent: 'billing' } })).toBe('billing');
+  expect(userOf({ typedSearchAttributes: none, memo: { user: 7 } })).toBeUndefined();
+  expect(agentOf({ typedSearchAttributes: none })).toBeUndefined();
 });

@@ -154,7 +154,10 @@ test('the model reads in plain words what is the matter with a server', () => {
   expect(invalidServedResultText('result/n must be number')).toBe(
     'The tool ran, but its result does not match its outputSchema: result/n must be number',
   );
-  expect(inputRequiredText('mail')).toBe(
+  expect(inputRequiredText('mail', [])).toBe(
     'The server mail asks for more input before it runs the tool, which is not possible here, so the tool did not run.',
+  );
+  expect(inputRequiredText('mail', ['Which account?', 'Since when?'])).toContain(
+    'so the tool did not run. It asks: Which account? It asks: Since when?',
   );
 });

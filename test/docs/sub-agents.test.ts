@@ -5,12 +5,13 @@ import { startPlait } from '../fixtures/plait.ts';
 import { agentNamed, ask } from '../fixtures/sub-agents.ts';
 import { writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
+import { editor } from './background-team.ts';
 import { allowInside } from './decide-inside.ts';
 import researchScript from './research-script.ts';
-import { lead } from './research-team.ts';
+import { lead, researcher } from './research-team.ts';
 
 describe('docs/sub-agents.md', () => {
-  testGuide('docs/sub-agents.md', 3);
+  testGuide('docs/sub-agents.md', 4);
 
   test('its team answers, and its script says what each is to say', async () => {
     await using plait = await startPlait({ agents: [lead], script: researchScript });
@@ -22,6 +23,27 @@ describe('docs/sub-agents.md', () => {
       ['succeeded', 'researcher'],
       ['succeeded', 'researcher'],
     ]);
+  });
+
+  test('its editor goes on while the research is done', async () => {
+    await using plait = await startPlait({
+      agents: [editor],
+      script: script(
+        forAgent(
+          editor,
+          conversation('Edit.', [
+            callTools({ researcher: { prompt: 'Who lives there?' } }),
+            say('I wait.'),
+            ({ body }) => say(JSON.stringify(body.messages.at(-1))),
+          ]),
+        ),
+        forAgent(researcher, () => say('{"answer":"Few."}')),
+      ),
+    });
+
+    const result = await plait.agents.execute(editor, 'Edit.');
+
+    expect(result.text).toMatch(/Result of an earlier call.*researcher.*Few\./);
   });
 
   test('it allows what a sub-agent asks for', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ToolError } from '../../agents/tool-error.ts';
 import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../../core/failures.ts';
-import { callFailure, isSessionGone, verdictOf } from '../../mcp/call-failure.ts';
+import { asksForInput, callFailure, isSessionGone, verdictOf } from '../../mcp/call-failure.ts';
 
 const error = (fields: object, name = 'Error') => Object.assign(new Error('why'), { name }, fields);
 
@@ -80,4 +80,16 @@ test('a server says with a 404 that it has forgotten the session', () => {
   expect(isSessionGone(error({ status: 404 }))).toBe(true);
   expect(isSessionGone(error({ status: 400 }))).toBe(false);
   expect(isSessionGone(undefined)).toBe(false);
+});
+
+test('a server that asks for input is quoted, whatever it has sent', () => {
+  const requests = {
+    account: { method: 'elicitation/create', params: { message: 'Which account?' } },
+    odd: { method: 'roots/list' },
+    none: 'x',
+  };
+  const { message, retryable } = asksForInput('mail', requests);
+  expect(message).toMatch(/so the tool did not run\. It asks: Which account\?$/);
+  expect(retryable).toBe(false);
+  expect(asksForInput('mail', undefined).message).toMatch(/so the tool did not run\.$/);
 });

@@ -152,6 +152,16 @@ describe('of what a server lists an agent gets', () => {
     ]);
   });
 
+  test('none that runs as a task alone, which Plait could not call', async () => {
+    const { specs, problems } = await listingOf(declare(), [
+      ...listed,
+      { name: 'brew', inputSchema: object, execution: { taskSupport: 'required' } },
+      { name: 'bake', inputSchema: object, execution: { taskSupport: 'optional' } },
+    ]);
+    expect(specs.map(({ name }) => name)).toEqual(['files__bake', 'files__read', 'files__write']);
+    expect(problems).toEqual([expect.stringContaining('brew is left out: it runs as a task')]);
+  });
+
   test('tools that must be searched for, where the server or the tool says so', async () => {
     const all = await listingOf(
       declare({ deferLoading: true, tools: { read: { deferLoading: false } } }),

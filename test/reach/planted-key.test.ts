@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
+import { Writable } from 'node:stream';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
@@ -19,6 +20,10 @@ import { startMcpServer } from '../../testing/mcp-server.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
+import { factsOf } from '../../cli/show/facts.ts';
+import { pageOf } from '../../cli/show/page.ts';
+import { showTurn } from '../../cli/show-turn.ts';
+import { PLAIN } from '../../cli/style.ts';
 import { plait } from '../cli/plait-process.ts';
 import type { HttpServer, ReceivedRequest } from '../fixtures/http-server.ts';
 import { answerJson, httpServer } from '../fixtures/http-server.ts';
@@ -233,6 +238,19 @@ async function recordOf(turn: TurnHandle): Promise<Record<string, string>> {
   };
 }
 
+/** What `plait show --html` and `plait watch` print of a turn. */
+async function shownOf(agents: AgentClient, turn: TurnHandle): Promise<Record<string, string>> {
+  let watched = '';
+  const out = new Writable({
+    write(chunk: Buffer, _, done) {
+      watched += chunk.toString();
+      done();
+    },
+  });
+  await showTurn(turn.watch(), out as unknown as NodeJS.WriteStream, PLAIN);
+  return { page: pageOf(await factsOf(agents.client, turn.turnId), '1.0.0'), watched };
+}
+
 const PENDING_FAILURE = /500/;
 
 describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (way) => {
@@ -246,9 +264,8 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
       const error: unknown = await turn.result().catch((thrown: unknown) => thrown);
       evidence[`${name}: result`] = inspect(error, { depth: 10 });
       evidence[`${name}: handle`] = inspect(turn);
-      for (const [part, text] of Object.entries(await recordOf(turn))) {
-        evidence[`${name}: ${part}`] = text;
-      }
+      const seen = { ...(await recordOf(turn)), ...(await shownOf(worker.agents, turn)) };
+      for (const [part, text] of Object.entries(seen)) evidence[`${name}: ${part}`] = text;
     };
 
     const texts = ['answer', 'mcp', 'refuse', 'refuse in prose', 'break off', 'tear'];
@@ -262,6 +279,8 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     for (const [part, text] of Object.entries(await recordOf(overloaded))) {
       evidence[`overload, pending: ${part}`] = text;
     }
+    const facts = await factsOf(worker.agents.client, overloaded.turnId);
+    evidence['overload, pending: page'] = pageOf(facts, '1.0.0');
     await overloaded.cancel();
     await keep('overload', overloaded);
     const cli = await plait(['run', 'tester', 'refuse', '--task-queue', worker.taskQueue], {
@@ -275,7 +294,7 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     const control: Record<string, string> = {};
     const turn = await worker.agents.start(agent, 'control');
     control['result'] = inspect(await turn.result(), { depth: 20 });
-    Object.assign(control, await recordOf(turn));
+    Object.assign(control, await recordOf(turn), await shownOf(worker.agents, turn));
     control['storage'] = await worker.stored();
     await worker.stop();
     control['output'] = worker.output().slice(before.length);
@@ -286,6 +305,8 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
       'result',
       'history',
       'history as base64',
+      'page',
+      'watched',
       'storage',
       'output',
     ]);
@@ -304,6 +325,12 @@ describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (
     expect(evidence['break off: history']).toContain('your headers are');
     expect(evidence['refuse in prose: history']).toContain('403');
     expect(evidence['tear: result']).toContain('Done.');
+    expect(evidence['refuse: page']).toContain('your headers are');
+    expect(evidence['refuse: watched']).toContain('your headers are');
+    // The server keeps no failure so long while the activity is pending.
+    expect(evidence['overload, pending: page']).toContain(
+      'The model request of round 1 has failed',
+    );
     expect(evidence['output']).toMatch(/sending request[\s\S]*response error/);
     expect(cli.stderr).toContain('your headers are');
   });

@@ -6,7 +6,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { startPlait } from '../fixtures/plait.ts';
-import { newSessionId } from '../fixtures/sessions.ts';
+import { newSessionId, untilIdle } from '../fixtures/sessions.ts';
 import { reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -27,6 +27,7 @@ async function shown(turn: TurnHandle) {
   return {
     summary: await described.staticSummary(),
     details: await described.staticDetails(),
+    asked: described.memo?.['asked'],
     // A timer that is cancelled has its own once more.
     bars: new Set(summaries.map((data) => JSON.parse(Buffer.from(data).toString()) as string)),
   };
@@ -107,6 +108,7 @@ describe('what the Temporal UI shows of a turn', () => {
         '\n\n',
       ),
     );
+    expect(all.asked).toBe(WORDS);
     expect(all.bars).toEqual(
       new Set([
         all.summary,
@@ -118,6 +120,7 @@ describe('what the Temporal UI shows of a turn', () => {
         'scan waits to be completed · year: 1999',
       ]),
     );
+    await untilIdle(session);
     const lines = debug.mock.calls.flatMap(([, meta]) =>
       meta?.['sdkComponent'] === 'plait' ? [meta as Record<string, unknown>] : [],
     );
@@ -133,7 +136,15 @@ describe('what the Temporal UI shows of a turn', () => {
       ['plait.call.ended', 'scan', 'cancelled'],
       ['plait.turn.ended', undefined, undefined],
     ]);
-    expect(linesOf(third)[0]).toMatchObject({ agent: 'closed', sessionId });
+    const { turnId } = third;
+    const ofSession = lines.filter((line) => line['sessionId'] === sessionId);
+    expect(ofSession.map(({ event }) => event).slice(0, 3)).toEqual([
+      'plait.session.began',
+      'plait.message.received',
+      'plait.turn.began',
+    ]);
+    expect(ofSession[1]).toMatchObject({ agent: 'closed', turnId, waiting: 1 });
+    expect(ofSession.at(-1)).toMatchObject({ event: 'plait.turn.recorded', turnId });
     // Ids may hold three such letters.
     expect(JSON.stringify(lines)).not.toMatch(/\bada\b|bob|dear/);
     for (const turn of [second, third]) {

@@ -5,9 +5,13 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { AgentClient, TurnHandle } from '../../client/index.ts';
+import { findingsOf } from '../../cli/show/findings.ts';
+import { factsOf } from '../../cli/show/facts.ts';
 import type { TurnResult } from '../../core/turn/result.ts';
+import { detailsOf } from '../../core/turn/static-details.ts';
 import type { ToolContext, TurnArgs } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
+import { allRows } from '../../client/follow/waterfall.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
 import { fault } from '../../testing/faults.ts';
 import { callTools, refuse, say } from '../../testing/replies.ts';
@@ -71,10 +75,16 @@ describe('sub-agents', () => {
     });
     await door.reached(3);
     const running = await turn.workflow.describe();
+    const seen = await factsOf(plait.agents.client, turn.turnId);
     door.open();
     const result = await turn.result();
 
     expect(running.raw.pendingChildren).toHaveLength(3);
+    expect(findingsOf(seen)).toHaveLength(3);
+    for (const { what, where } of findingsOf(seen)) {
+      expect(what).toMatch(/^look has run for/);
+      expect(where).toMatch(/^In turn \S+\.toolu_\w+ of agent scout, for scout\(prompt: the /);
+    }
     expect(result.text).toBe('To the coast.');
     expect(answers(result)).toEqual(prompts.map((prompt) => `${prompt} is fine.`));
     expect(result.messages).toHaveLength(4);
@@ -113,20 +123,23 @@ describe('sub-agents', () => {
     expect(whole.messages).toHaveLength(4);
     expect(answers(whole)).toEqual(['{"context":{"tenant":7},"user":"ana"}']);
     expectTurn(whole).answeredEveryCall();
-    // The summary of the child's row names the tool, and the row its id.
+    // The row of the call has the id of its turn.
     const { events } = await turn.workflow.fetchHistory();
     const started = (events ?? []).flatMap(
       ({ startChildWorkflowExecutionInitiatedEventAttributes: child }) => child?.workflowId ?? [],
     );
     expect(started).toEqual(result.calls.map(({ id }) => `${turn.turnId}.${id}`));
-    expect(await sub.workflow.describe().then((about) => about.staticSummary())).toBe(
-      'scout · round 1 · prompt: the coast',
+    const about = await sub.workflow.describe();
+    expect(about.memo?.['asked']).toBe('the coast');
+    expect(await about.staticSummary()).toBe('scout: the coast');
+    expect(await about.staticDetails()).toBe(
+      detailsOf({ agent: 'scout', user: 'ana', callingTurn: turn.turnId, input: 'the coast' }),
     );
   });
 
   test.concurrent('may have sub-agents themselves, and everything adds up at the top', async () => {
     const scout = agentNamed('scout', [reader('look', () => 'seen')]);
-    const guide = agentNamed('guide', [ask(scout)]);
+    const guide = agentNamed('guide', [ask(scout, { summary: false })]);
     const lead = agentNamed('lead', [ask(guide)]);
     await using plait = await startPlait({
       agents: [lead],
@@ -146,14 +159,32 @@ describe('sub-agents', () => {
       ),
     });
 
-    const result = await plait.agents.execute(lead, 'go');
+    const turn = await plait.agents.start(lead, 'go');
+    const result = await turn.result();
 
     expect(result.usage).toMatchObject({ input_tokens: 222, output_tokens: 222 });
     expect(result.calls[0]?.subAgent).toMatchObject({ agent: 'guide', toolCalls: 2, rounds: 2 });
     const guided = await plait.agents.getTurn(result.calls[0]?.subAgent?.turnId ?? '').result();
     const { turnId = '' } = guided.calls[0]?.subAgent ?? {};
-    const { memo } = await plait.agents.getTurn(turnId).workflow.describe();
-    expect(memo?.['path']).toEqual(['lead', 'guide', 'scout']);
+    const scouted = await plait.agents.getTurn(turnId).workflow.describe();
+    expect(scouted.memo?.['path']).toEqual(['lead', 'guide', 'scout']);
+    expect(scouted.memo).not.toHaveProperty('asked');
+    expect(await scouted.staticSummary()).toBe('scout');
+
+    const { turn: seen } = await factsOf(plait.agents.client, turn.turnId);
+    expect(seen.timing).toEqual(result.timing);
+    const rows = allRows(seen.rows).map(({ name, critical }) => [name, critical]);
+    expect(rows).toEqual([
+      ['model', true],
+      ['guide', true],
+      ['model', true],
+      ['scout', true],
+      ['model', true],
+      ['look', true],
+      ['model', true],
+      ['model', true],
+      ['model', true],
+    ]);
   });
 
   test.concurrent('do not run below the limit of levels, and the model reads why', async () => {

@@ -5,6 +5,7 @@ import type {
   MessageParam,
   ToolResultBlockParam,
 } from '@anthropic-ai/sdk/resources/messages';
+import { LATE_RESULT } from '../../core/calls/texts.ts';
 import { isSummary, sinceSummary } from './compaction.ts';
 
 /** A request as a script sees it. The API has already accepted it. */
@@ -12,8 +13,8 @@ export interface ScriptRequest {
   readonly body: MessageCreateParams;
   readonly headers: IncomingHttpHeaders;
   /**
-   * The last text that a user wrote, which began this turn; tool results do not count. When the API has
-   * replaced it by a summary, the summary.
+   * The last text that a user wrote, which began this turn; tool results do not count, nor do those of calls in
+   * the background. When the API has replaced it by a summary, the summary.
    */
   readonly userText: string;
   /** How many assistant messages follow that text: 0 for the first reply of a turn. */
@@ -62,6 +63,7 @@ function isPlainUserText(message: MessageParam): boolean {
 function plainText(message: MessageParam | undefined): string {
   return contentBlocks(message)
     .flatMap((block) => (block.type === 'text' ? [block.text] : []))
+    .filter((text) => !text.startsWith(LATE_RESULT))
     .join('\n');
 }
 

@@ -1,4 +1,6 @@
+import type { CancellationScope } from '@temporalio/workflow';
 import type { PinnedAgent, PinnedSpec, SubAgentSpec } from '../../core/agent-spec.ts';
+import { mayGoOn } from '../../core/calls/background.ts';
 import type { BatchPolicy } from '../../core/calls/batch-policy.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
 import { originOf } from '../../core/calls/origin.ts';
@@ -10,7 +12,7 @@ import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, isRecord } from '../../core/json.ts';
-import { READ_RESULT } from '../../core/names.ts';
+import { GET_AGENT_RESULT, READ_RESULT } from '../../core/names.ts';
 import { specOfCall } from '../../core/served-tools.ts';
 import type { Budget, Spent } from '../../core/turn/budget.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
@@ -46,6 +48,8 @@ export interface BatchCall {
   readonly policy: ToolPolicy;
   /** Where its tool is another agent. */
   readonly subAgent: SubAgentSpec | undefined;
+  /** Whether it is Plait's own `get_agent_result`, which needs no activity. */
+  readonly readsResult: boolean;
   /** Where an MCP server has listed its tool. */
   readonly spec: PinnedSpec | undefined;
   occurrence: number;
@@ -57,13 +61,24 @@ export interface BatchCall {
    * - `queued`: the limiter has no room yet
    * - `running`: its activity is scheduled
    * - `awaitingCompletion`: its tool has returned `ctx.later()`, and somebody is to complete it
+   * - `awaitingResult`: it is `get_agent_result`, and the call that it asks for runs
    */
-  state: 'held' | 'queued' | 'running' | 'awaitingCompletion';
+  state: 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingResult';
+  /**
+   * - `batch`: its batch waits for it
+   * - `none`: it has begun and goes on by itself. It is answered when the others have ended.
+   * - `turn`: its batch is over, and its result is given to the model later
+   */
+  awaitedBy: 'batch' | 'none' | 'turn';
+  /** Of its own, where it may go on after its batch. */
+  scope?: CancellationScope;
   /** Whether a person has yet to decide about it. */
   asked: boolean;
   approval?: ApprovalRecord;
   /** How its tool ran, from when it awaits its completion. */
   begun?: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
+  /** How often its worker was lost. */
+  lostWorkers?: number;
 }
 
 /** The calls of a reply; `undefined` in the place of one that cannot run. */
@@ -82,11 +97,13 @@ export function batchCalls({ agent, calls, prepared, levels }: Batch): (BatchCal
       use,
       policy,
       subAgent,
+      readsResult: agent.background !== undefined && use.name === GET_AGENT_RESULT,
       spec: specOfCall(agent, use.name),
       occurrence: repeated[index] ?? 0,
       prepared: ready,
       input: use.input,
       state: 'held',
+      awaitedBy: 'batch',
       asked: ready.approval === true,
     };
   });
@@ -99,6 +116,14 @@ export function invalidText({ agent, calls, prepared }: Batch, index: number): s
   const name = calls[index]?.name ?? '';
   const subAgent = new Map(agent.subAgents).get(name);
   return subAgent === undefined ? unknownToolText(name) : tooDeepAgentText(subAgent.agent);
+}
+
+/** Whether a call may go on when its batch is over: from its beginning, or when its time is up. */
+export function mayOutlast({ agent: { background } }: Batch, call: BatchCall): boolean {
+  const { subAgent, use, prepared } = call;
+  if (background === undefined || call.readsResult) return false;
+  if (subAgent?.mode === 'background') return true;
+  return background.onTimeout === 'continue' && mayGoOn(use, prepared.access);
 }
 
 /** How long a call waits for a person, in milliseconds. */

@@ -1,15 +1,19 @@
 import {
   answerBlocked,
+  answerGoesOn,
+  answerInBackground,
   answerFailedOutside,
   answerInvalid,
   answerNeverStarted,
   answerNotCompleted,
   answerNothingLeft,
+  answerReading,
   answerStopped,
   answerUnapproved,
   endedBy,
 } from '../../core/calls/answers.ts';
 import { roomForInput, withApproval } from '../../core/calls/approval.ts';
+import { resultQuestion } from '../../core/calls/background.ts';
 import type { BatchStop } from '../../core/calls/batch-policy.ts';
 import { firstTimeout, isFailure } from '../../core/calls/batch-policy.ts';
 import { commandBytes, Limiter, MAX_OPEN_BYTES } from '../../core/calls/limiter.ts';
@@ -29,10 +33,11 @@ import { giveBack, openReserve, reserve, spentBy } from '../../core/turn/reserve
 import { roomOf } from '../../core/turn/payload-room.ts';
 import { criticalCalls } from '../../core/turn/timing.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
+import type { Background } from '../background.ts';
 import type { Approvals } from './approvals.ts';
 import type { AsyncCompletions } from './async-completions.ts';
 import type { Batch, BatchCall } from './call.ts';
-import { approvalTimeout, batchCalls, invalidText } from './call.ts';
+import { approvalTimeout, batchCalls, invalidText, mayOutlast } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import type { Tries } from './schedule.ts';
 import { presentCompletion, runCall, runLocally, withArguments } from './schedule.ts';
@@ -43,6 +48,7 @@ import { runSubAgent } from './sub-agent.ts';
 export interface Outside {
   approvals: Approvals;
   completions: AsyncCompletions;
+  background: Background;
   /** For operators, as Markdown. */
   show: (doing: string) => void;
   log: (event: TurnEvent) => void;
@@ -52,6 +58,9 @@ export interface Outside {
  * Starts every call of a reply at once, each as an activity of its own, and waits for all of them.
  * A call waits only for an earlier one that it conflicts with, for a person, or for room; and no
  * outcome is lost: a call that fails is that call's failure alone, unless the batch policy says more.
+ *
+ * Calls that go on in the background are answered when the others have ended: with their results, where those
+ * are there by then.
  */
 export function runBatch(batch: Batch, outside: Outside): Promise<SettledCall[]> {
   return new Promise((resolve, reject) => {
@@ -67,6 +76,8 @@ export function runBatch(batch: Batch, outside: Outside): Promise<SettledCall[]>
  * 3. `run`: its activity is scheduled
  * 4. `awaitCompletion`: somebody is to complete it, where its tool has returned `ctx.later()`
  * 5. `settle`: it has its outcome, and the calls advance that it has held
+ *
+ * One that goes on in the background is let go (`letGo`): the batch does not wait for it any more.
  *
  * `stopAll` settles it wherever it is. Everything happens in callbacks: see `schedule.ts`.
  */
@@ -121,6 +132,11 @@ class BatchRun {
       callsOf: (tool) => policies.get(tool)?.concurrency,
     });
     this.calls = batchCalls(batch);
+    for (const { callId, tool } of outside.background.running) {
+      const use = { tool, bytes: 0 };
+      this.limiter.acquire(use, () => undefined);
+      outside.background.onEnd(callId, () => this.scope.run(() => this.limiter.release(use)));
+    }
     this.open = this.calls.length;
     this.reserve = openReserve(batch.budget.limits, batch.budget.spent, this.open);
     this.isLocal = runsLocally(
@@ -232,6 +248,10 @@ class BatchRun {
       return;
     }
     if (call.asked) return;
+    if (call.readsResult) {
+      this.readResult(call);
+      return;
+    }
     call.state = 'queued';
     // Measured once: it may be large, and the calls many.
     this.contextBytes ??= jsonBytes(this.batch.context);
@@ -249,6 +269,24 @@ class BatchRun {
     call.state = 'running';
     this.shownAt = undefined;
     this.startsNow(call.index);
+    if (!mayOutlast(this.batch, call)) {
+      this.begin(call, release);
+      return;
+    }
+    call.scope = this.outside.background.newScope();
+    this.within(call, () => {
+      this.begin(call, release);
+      if (call.subAgent?.mode === 'background' && !this.isSettled(call)) this.letGo(call);
+    });
+  }
+
+  /** What a call schedules belongs to its own scope, where it has one. */
+  private within({ scope }: BatchCall, work: () => void): void {
+    if (scope === undefined) this.scope.run(work);
+    else void scope.run(async () => this.scope.guard(work));
+  }
+
+  private begin(call: BatchCall, release: () => void): void {
     const { subAgent } = call;
     if (subAgent !== undefined) {
       this.runSubAgent(call, subAgent, release);
@@ -267,7 +305,12 @@ class BatchRun {
 
   private schedule(call: BatchCall, ended: (end: CallEnd) => void, tries?: Tries): void {
     this.startTimer();
-    runCall(this.batch, call, ended, tries);
+    const lost = (times: number) => {
+      call.lostWorkers = times;
+      this.shownAt = undefined;
+      this.scope.guard(() => undefined);
+    };
+    runCall(this.batch, call, { ended, lost }, tries);
   }
 
   /** Its turn gets a part of what this turn may still spend, and gives back what it has not used. */
@@ -293,10 +336,30 @@ class BatchRun {
     });
   }
 
+  /** A call of `get_agent_result`. */
+  private readResult(call: BatchCall): void {
+    const { background } = this.outside;
+    const { id, wait } = resultQuestion(call.input);
+    const reading = background.find(id);
+    if (reading.type === 'running' && wait) {
+      call.state = 'awaitingResult';
+      this.shownAt = undefined;
+      background.onEnd(id, () => this.scope.run(() => this.readResult(call)));
+      return;
+    }
+    // It was answered while it waited: the result is given to the model later.
+    if (this.isSettled(call)) return;
+    background.take(id);
+    this.settle(call.index, answerReading(id, reading, Date.now()));
+  }
+
   private end(call: BatchCall, end: CallEnd): void {
     this.scope.guard(() => {
       if (end.type === 'awaits completion') this.awaitCompletion(call, end);
-      else this.settle(call.index, endedBy(this.stop, end.settled, call.policy.repeatable));
+      else {
+        const stop = call.awaitedBy === 'batch' ? this.stop : undefined;
+        this.settle(call.index, endedBy(stop, end.settled, call.policy.repeatable));
+      }
     });
   }
 
@@ -304,7 +367,7 @@ class BatchRun {
     call.state = 'awaitingCompletion';
     this.shownAt = undefined;
     call.begun = end.begun;
-    if (this.stop !== undefined) {
+    if (this.stop !== undefined && call.awaitedBy === 'batch') {
       this.settle(call.index, answerStopped(this.stop, call.policy.repeatable, Date.now()));
       return;
     }
@@ -314,9 +377,9 @@ class BatchRun {
       call.use.id,
       { ...end, summary },
       {
-        completed: ({ result }) => this.scope.run(() => this.complete(call, result)),
+        completed: ({ result }) => this.within(call, () => this.complete(call, result)),
         expired: () =>
-          this.scope.run(() => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
+          this.within(call, () => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
       },
     );
   }
@@ -329,14 +392,54 @@ class BatchRun {
     presentCompletion(this.batch, call, result.value, (end) => this.end(call, end));
   }
 
+  /** The batch does not wait for the call any more. */
+  private letGo(call: BatchCall): void {
+    call.awaitedBy = 'none';
+    this.open -= 1;
+    if (this.open === 0) this.finish();
+  }
+
+  /** The batch is over, and the call goes on. */
+  private leave(call: BatchCall): void {
+    const { index, use, subAgent } = call;
+    call.awaitedBy = 'turn';
+    const now = Date.now();
+    const answer =
+      subAgent?.mode === 'background'
+        ? answerInBackground(subAgent.agent, use.id, now)
+        : answerGoesOn(this.batch.policy.batchTimeout ?? 0, use.id, now);
+    this.settled[index] = withApproval({ ...answer, start: this.begunAt }, call.approval);
+    const reserved = this.reserve.open[use.id];
+    const { id: callId, name: tool } = use;
+    this.outside.background.add({ callId, tool, since: now, ...defined({ reserved }) }, () => {
+      call.scope?.cancel();
+      if (call.state !== 'awaitingCompletion') return;
+      const stop = { type: 'turn cancelled' } as const;
+      this.settle(index, answerStopped(stop, call.policy.repeatable, Date.now()));
+    });
+  }
+
+  /** It has ended in the background. */
+  private settleLate({ use, approval, begun }: BatchCall, ended: SettledCall): void {
+    const { background, completions, log } = this.outside;
+    const settled = withApproval({ ...ended, ...begun }, approval);
+    log({ type: 'call ended', round: this.batch.round, call: use, settled });
+    completions.forget(use.id, `it was answered as ${settled.outcome.type}`);
+    background.end(use.id, settled);
+  }
+
   private settle(index: number, ended: SettledCall): void {
-    if (this.settled[index] !== undefined) return;
     const call = this.calls[index];
+    if (call?.awaitedBy === 'turn') {
+      this.settleLate(call, ended);
+      return;
+    }
+    if (this.settled[index] !== undefined) return;
     const settled = withApproval({ ...ended, ...call?.begun }, call?.approval);
     this.settled[index] = settled;
     this.last = index;
     this.startsNow(index);
-    this.open -= 1;
+    if (call?.awaitedBy !== 'none') this.open -= 1;
     const { outcome } = settled;
     const { round, calls } = this.batch;
     const use = calls[index] as ToolUse;
@@ -378,9 +481,16 @@ class BatchRun {
       switch (call?.state) {
         case 'running':
           // Its activity is cancelled, and answers it.
+          if (!this.goesOn(call, stop)) call.scope?.cancel();
+          else if (call.awaitedBy === 'batch' && !this.isSettled(call)) this.letGo(call);
           break;
         case 'awaitingCompletion':
-          this.settle(index, answerStopped(stop, call.policy.repeatable, Date.now()));
+          if (!this.goesOn(call, stop)) {
+            this.settle(index, answerStopped(stop, call.policy.repeatable, Date.now()));
+          } else if (!this.isSettled(call)) this.letGo(call);
+          break;
+        case 'awaitingResult':
+          this.settle(index, answerStopped(stop, true, Date.now()));
           break;
         case 'held':
         case 'queued':
@@ -392,8 +502,16 @@ class BatchRun {
     if (stop.type !== 'turn cancelled') this.scope.cancel();
   }
 
+  /** Whether the call goes on although its batch is stopped. */
+  private goesOn({ scope }: BatchCall, stop: BatchStop): boolean {
+    return stop.type === 'batch timeout' && scope !== undefined;
+  }
+
   private finish(): void {
     this.scope.stopTimer();
+    for (const call of this.calls) {
+      if (call?.awaitedBy === 'none' && !this.isSettled(call)) this.leave(call);
+    }
     for (const index of criticalCalls(this.last, (one) => this.startedAfter.get(one))) {
       const settled = this.settled[index];
       if (settled !== undefined) this.settled[index] = { ...settled, critical: true };
@@ -419,11 +537,14 @@ class BatchRun {
     const asked: OpenCall[] = [];
     const others: OpenCall[] = [];
     for (const call of this.calls) {
-      if (call === undefined || this.isSettled(call)) continue;
+      if (call === undefined || this.isSettled(call) || call.awaitedBy !== 'batch') continue;
       const list = call.asked ? asked : others;
       if (list.length === MOST_SHOWN) continue;
       const doing = call.asked ? 'asked' : call.state;
-      list.push({ tool: call.use.name, summary: call.prepared.summary, doing });
+      const { use, prepared, policy, subAgent, lostWorkers } = call;
+      const { taskQueue } = policy;
+      const more = defined({ taskQueue, agent: subAgent?.agent, lostWorkers });
+      list.push({ tool: use.name, summary: prepared.summary, doing, ...more });
     }
     return [...asked, ...others].slice(0, MOST_SHOWN);
   }

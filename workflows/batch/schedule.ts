@@ -37,6 +37,13 @@ export interface Tries {
   delay?: number;
 }
 
+/** What is heard of a call. */
+interface Heard {
+  ended: (end: CallEnd) => void;
+  /** It is begun again, since its worker was lost: so many times by now. */
+  lost: (times: number) => void;
+}
+
 /**
  * Runs a call as an activity. The type is the tool's name and the id the `tool_use` id, so that
  * history and transcript can be laid side by side in the Temporal UI.
@@ -44,7 +51,7 @@ export interface Tries {
 export function runCall(
   batch: Batch,
   call: BatchCall,
-  ended: (end: CallEnd) => void,
+  heard: Heard,
   { delay = 0, ...tries }: Tries = {
     scheduled: Date.now(),
     lookups: MAX_LOOKUPS,
@@ -54,10 +61,11 @@ export function runCall(
   },
 ): void {
   const { use, input, prepared } = call;
+  const { ended, lost } = heard;
   const { scheduled, lookups, losses, earlier, policy } = tries;
   if (delay > 0) {
     sleep(delay, { summary: `${use.name}: before its next attempt` }).then(
-      () => runCall(batch, call, ended, tries),
+      () => runCall(batch, call, heard, tries),
       (error: unknown) => ended(failed(error, { tool: use.name, policy, scheduled })),
     );
     return;
@@ -75,7 +83,7 @@ export function runCall(
     (error: unknown) => {
       if (lookups > 1 && isUnknownTool(error)) {
         const next = { scheduled, lookups: lookups - 1, losses, earlier, policy };
-        runCall(batch, call, ended, next);
+        runCall(batch, call, heard, next);
         return;
       }
       const about = { tool: use.name, policy, scheduled, earlier };
@@ -90,7 +98,9 @@ export function runCall(
         ended(failed(error, { ...about, why: next.why }));
         return;
       }
-      const again = () => runCall(batch, call, ended, { scheduled, lookups, ...next.tries });
+      const again = () => runCall(batch, call, heard, { scheduled, lookups, ...next.tries });
+      const { crash, shutdown } = next.tries.losses;
+      lost(crash + shutdown);
       if (next.wait === 0) again();
       else
         sleep(next.wait, { summary: `${use.name} waits before another attempt` }).then(

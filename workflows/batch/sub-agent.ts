@@ -12,10 +12,15 @@ import {
 import type { SubAgentSpec } from '../../core/agent-spec.ts';
 import type { SettledCall } from '../../core/calls/outcome.ts';
 import type { SubAgentEnding } from '../../core/calls/sub-agent.ts';
-import { subAgentInput, subAgentOutcome, subAgentTurnId } from '../../core/calls/sub-agent.ts';
+import {
+  subAgentInput,
+  subAgentOutcome,
+  subAgentTurnId,
+  subAgentWords,
+} from '../../core/calls/sub-agent.ts';
 import type { SubAgentTurn } from '../../core/calls/sub-agent-turn.ts';
 import { utf8Bytes } from '../../core/conversation/cut-result.ts';
-import { defined, jsonBytes, shorten } from '../../core/json.ts';
+import { defined, jsonBytes } from '../../core/json.ts';
 import { AWAIT_TURN, READ_TURN, TURN_WORKFLOW } from '../../core/names.ts';
 import { fits } from '../../core/shape.ts';
 import type { TurnBeginning } from '../../core/turn/beginning.ts';
@@ -26,6 +31,7 @@ import type { TurnArgs } from '../../core/turn/input.ts';
 import { MAX_RESULT_BYTES, maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 import type { AwaitedTurn } from '../../core/turn/protocol.ts';
 import type { SessionTurnProgress, SubAgentTurnProgress } from '../../core/turn/result.ts';
+import { askedWords, detailsOf, summaryOf } from '../../core/turn/static-details.ts';
 import { NO_USAGE } from '../../core/turn/usage.ts';
 import { MODEL_RETRY } from '../retry.ts';
 import { attributesOfSubAgent } from '../search-attributes.ts';
@@ -107,7 +113,8 @@ async function runTurn(
   turnId: string,
   { spec, limits }: { spec: SubAgentSpec; limits: Budget },
 ): Promise<Ran> {
-  const { context, levels, owner, round } = batch;
+  const { context, levels, owner } = batch;
+  const { user } = owner;
   const { agent, output, taskQueue } = spec;
   const { workflowId: parentTurnId, memo } = workflowInfo();
   const args: TurnArgs = {
@@ -115,6 +122,8 @@ async function runTurn(
     input: subAgentInput(spec, call.input),
     ...defined({ context, output, limits: Object.keys(limits).length > 0 ? limits : undefined }),
   };
+  const shown = spec.summaries === false ? undefined : subAgentWords(spec, call.prepared.summary);
+  const asked = askedWords(shown);
   const path = [...(isPath(memo?.['path']) ? memo['path'] : [batch.agent.name]), agent];
   try {
     const turn = await startChild<AgentTurn>(TURN_WORKFLOW, {
@@ -128,9 +137,9 @@ async function runTurn(
       // As the activities of this turn end with it. It needs no worker for that.
       parentClosePolicy: 'TERMINATE',
       typedSearchAttributes: attributesOfSubAgent(agent),
-      memo: { agent, ...defined({ user: owner.user }), parentTurnId, callId: call.use.id, path },
-      // The row of this turn in the Temporal UI shows the type and the id of the child beside it.
-      staticSummary: shorten(`${call.use.name} · round ${round} · ${call.prepared.summary}`, 200),
+      memo: { agent, ...defined({ user, asked }), parentTurnId, callId: call.use.id, path },
+      staticSummary: summaryOf(agent, shown),
+      staticDetails: detailsOf({ agent, user, callingTurn: parentTurnId, input: shown }),
     });
     return ended(await turn.result());
   } catch (error) {

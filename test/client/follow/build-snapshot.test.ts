@@ -86,6 +86,39 @@ describe('a turn that has continued in a new run', () => {
   });
 });
 
+describe('a call that goes on in the background', () => {
+  const going = [...asked, scheduled('a', { at: 1_250 }), scheduled('b', { at: 1_250 })];
+  const next = {
+    ...scheduled('model.2', { at: 1_500, type: CALL_MODEL }),
+    answers: { messages: new Map<string, string>(), background: ['a'] },
+  } as TurnEvent;
+
+  it('stays open when the model is asked again, whatever it waits for', () => {
+    const later = ended('a', 1_400, { type: 'completed', result: handedOver });
+    expect(statesOf([...going, later, next])).toEqual([
+      ['succeeded', 'waiting', 'scheduled'],
+      ['scheduled'],
+    ]);
+  });
+
+  it('ends in its own round, also where it was scheduled again', () => {
+    const again = { ...scheduled('a', { at: 1_600 }), key: '9' } as TurnEvent;
+    const done = ended('9', 1_700, { type: 'completed', result: { ...report, content: 'ok' } });
+    expect(statesOf([...going, next, again, done])).toEqual([
+      ['succeeded', 'succeeded', 'scheduled'],
+      ['scheduled'],
+    ]);
+  });
+});
+
+const handedOver = {
+  type: 'later',
+  later: { key: 'k', timeout: 60_000 },
+  attempt: 1,
+  startedAt: 1_310,
+  endedAt: 1_400,
+};
+
 describe('a model request that brings no reply', () => {
   const first = scheduled('model.1', { at: 1_100, type: CALL_MODEL });
   const again = { ...scheduled('model.1', { at: 1_300, type: CALL_MODEL }), key: '9' } as TurnEvent;
@@ -378,18 +411,20 @@ describe('a call that the workflow schedules again', () => {
   const lost = [...asked, scheduled('a', { at: 1_300 })];
   const heartbeat = { begun: true, attempt: 1 };
 
-  it.each<[why: string, ending: Ending, limits: typeof LIMITS, message: string]>([
+  it.each<[why: string, ending: Ending, limits: typeof LIMITS, message: string, losses?: number]>([
     [
       'its worker was lost',
       { type: 'timedOut', timeout: 'HEARTBEAT', heartbeat },
       LIMITS,
       'The worker that ran the call was lost: no heartbeat for 10 s (heartbeatTimeout).',
+      1,
     ],
     [
       'its worker shut down',
       { type: 'failed', message: 'shut down', failureType: 'plait.WorkerShutdown' },
       LIMITS,
       'shut down',
+      1,
     ],
     [
       'its worker has no such tool',
@@ -403,21 +438,21 @@ describe('a call that the workflow schedules again', () => {
       NOT_REPEATABLE,
       'no activity',
     ],
-  ])('has not ended: %s', (_, ending, limits, message) => {
+  ])('has not ended: %s', (_, ending, limits, message, losses) => {
     const events = [...asked, scheduled('a', { at: 1_300, limits }), ended('a', 1_900, ending)];
     expect(callOf(turnSnapshot('t', events), 'a')).toEqual({
       id: 'a',
       name: 'get_a',
       summary: '',
       state: 'retrying',
-      attempt: 1,
+      attempt: 1 + (losses ?? 0),
       start: 1_300,
       message,
+      ...(losses === undefined ? {} : { lostWorkers: losses }),
     });
-    expect(callOf(turnSnapshot('t', [...events, again(2_000)]), 'a')).toMatchObject({
-      state: 'scheduled',
-      start: 1_300,
-    });
+    const next = callOf(turnSnapshot('t', [...events, again(2_000)]), 'a');
+    expect(next).toMatchObject({ state: 'scheduled', start: 1_300, attempt: 1 + (losses ?? 0) });
+    expect(next?.message).toBe(losses === undefined ? undefined : message);
   });
 
   it.each<[what: string, failureType: string, limits: typeof LIMITS, details?: unknown[]]>([
@@ -441,6 +476,24 @@ describe('a call that the workflow schedules again', () => {
       { callId: 'a', outcome: 'succeeded' },
     ]);
   });
+});
+
+it('a turn is blocked from the first failure of a step until a worker takes it, or the turn ends', () => {
+  const failed: TurnEvent[] = [
+    ...asked,
+    { type: 'taskFailed', at: 2_000, message: 'no codec' },
+    { type: 'taskFailed', at: 3_000, message: 'no storage' },
+  ];
+  const closed: TurnEvent = {
+    type: 'turnClosed',
+    at: 4_000,
+    status: 'terminated',
+    ending: { type: 'failed', message: '' },
+  };
+  const blockedAfter = (...more: TurnEvent[]) => turnSnapshot('t', [...failed, ...more]).blocked;
+  expect(blockedAfter()).toEqual({ since: 2_000, message: 'no storage' });
+  expect(blockedAfter({ type: 'taskCompleted' })).toBeUndefined();
+  expect(blockedAfter(closed)).toBeUndefined();
 });
 
 describe('calls that run within their workflow task', () => {

@@ -2,12 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { describe, expect, it } from 'vitest';
+import type { TurnRecord } from '../../../client/follow/build-waterfall.ts';
 import { turnWaterfall } from '../../../client/follow/build-waterfall.ts';
 import type { PendingActivity } from '../../../client/follow/description.ts';
 import type { CallApproval, TurnEvent } from '../../../client/follow/events.ts';
 import { readEvent } from '../../../client/follow/events.ts';
 import type { Row, Segment, Waterfall } from '../../../client/follow/waterfall.ts';
-import { allRows, tookOf } from '../../../client/follow/waterfall.ts';
+import { allRows, allTurns, ownRows, tookOf } from '../../../client/follow/waterfall.ts';
 import type { Access } from '../../../core/calls/order.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../../core/names.ts';
 import { timingOf } from '../../../core/turn/timing.ts';
@@ -460,4 +461,88 @@ it.each(recorded)('is made of the recorded history %s: no moment is told twice',
   const parts = [shares.model, shares.tools, shares.people, shares.temporal];
   expect(parts.reduce((sum, part) => sum + part, 0)).toBe(wallTime);
   expect(Math.min(...parts)).toBeGreaterThanOrEqual(0);
+});
+
+describe('a call that another agent answers', () => {
+  const inner = {
+    turnId: 't.b',
+    pending: [],
+    now: 9_000,
+    events: [
+      { ...started, agent: 'scout', at: 2_020 },
+      ...replies(1, 2_030, 3_000, [{ id: 'x' }]),
+      ...runs('x', 3_010, 4_000),
+      ...replies(2, 4_010, 5_000, []),
+      closed(5_010),
+    ],
+  };
+  const called: TurnEvent[] = [
+    {
+      type: 'turnCalled',
+      at: 2_005,
+      key: 'c',
+      callId: 'b',
+      turnId: 't.b',
+      agent: 'scout',
+      taskQueue: 'q',
+    },
+    { type: 'started', at: 2_020, key: 'c', attempt: 1 },
+  ];
+  const answered: TurnEvent = {
+    type: 'ended',
+    at: 5_020,
+    key: 'c',
+    ending: { type: 'completed', result: { stopReason: 'end_turn', text: 'fine' } },
+  };
+  const asked = [...asks([{ id: 'a' }, { id: 'b' }]), ...runs('a', 2_005, 6_000), ...called];
+  const look = (events: TurnEvent[], subTurns: [string, TurnRecord][] = [['t.b', inner]]) =>
+    turnWaterfall({ turnId: 't', events, pending: [], now: 9_000, subTurns: new Map(subTurns) });
+
+  it('is a row from the start of its turn to its end, with the rows of that turn below it', () => {
+    const turn = look([...asked, answered, ...replies(2, 6_010, 7_000, []), closed(7_010)]);
+    expect(segments(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–5020']);
+    const row = rowOf(turn, 'b');
+    expect(row?.turn).toMatchObject({ turnId: 't.b', agent: 'scout', status: 'completed' });
+    expect(row?.children.map(({ id, children }) => [id, ...children.map((one) => one.id)])).toEqual(
+      [['model.1', 'x'], ['model.2']],
+    );
+    expect(allTurns(turn).map(({ turnId }) => turnId)).toEqual(['t', 't.b']);
+    expect(ownRows(turn).map(({ id }) => id)).toEqual(['model.1', 'a', 'b', 'model.2']);
+  });
+
+  it('leaves the figures and the critical path to the turn that has called it', () => {
+    const whole = [...asked, answered, ...replies(2, 6_010, 7_000, []), closed(7_010)];
+    const [turn, alone] = [look(whole), look(whole, [])];
+    expect(critical(turn)).toEqual(['model.1', 'a', 'model.2']);
+    expect(turn.timing).toEqual(alone.timing);
+    expect(alone.timing.width).toBe(2);
+    const slower = whole.map((event) => (event === answered ? { ...answered, at: 6_500 } : event));
+    expect(critical(look(slower))).toEqual(['model.1', 'b', 'model.1', 'x', 'model.2', 'model.2']);
+  });
+
+  it('runs while its turn does, also where the history of that is gone', () => {
+    const turn = look(asked, []);
+    expect(segments(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–9000']);
+    expect(rowOf(turn, 'b')).toMatchObject({
+      state: 'running',
+      open: { taskQueue: 'q' },
+      children: [],
+    });
+    expect(allTurns(turn)).toHaveLength(1);
+  });
+});
+
+it('a call that has lost its worker says how often, and numbers its attempts', () => {
+  const lost = ended('a', 3_000, { type: 'timedOut', timeout: 'HEARTBEAT' });
+  const again = { ...scheduled('a', { at: 3_000 }), key: 'a.2' } as TurnEvent;
+  const pending = {
+    id: 'a',
+    type: 'get_a',
+    attempt: 1,
+    state: 'running',
+    startedAt: 3_010,
+  } as const;
+  const events = [...asks([{ id: 'a' }]), scheduled('a', { at: 2_005 }), lost, again];
+  const turn = waterfall(events, [pending]);
+  expect(rowOf(turn, 'a')).toMatchObject({ state: 'running', attempts: 2, lostWorkers: 1 });
 });

@@ -39,6 +39,36 @@ type Row = readonly [
   text: string,
 ];
 
+test('a call that goes on in the background is answered with what to do', () => {
+  expect(answers.answerInBackground('scout', 'toolu_1', NOW)).toEqual({
+    outcome: {
+      type: 'succeeded',
+      content:
+        'Agent scout is at work in the background. Its result is given to you as soon as it is there. Go on with what does not need it; to wait for it, call get_agent_result with {"id":"toolu_1"}.',
+    },
+    attempts: 1,
+    start: NOW,
+    end: NOW,
+    late: true,
+  });
+  expect(answers.answerGoesOn(90_000, 'toolu_1', NOW)).toMatchObject({
+    outcome: {
+      type: 'succeeded',
+      content: expect.stringMatching(
+        /^Still running: the time limit of 90 s for all calls of this reply \(batchTimeout\) is up, and this call goes on in the background\. Its result/,
+      ) as string,
+    },
+    late: true,
+  });
+});
+
+test('a question for its result is answered', () => {
+  expect(answers.answerReading('toolu_1', { type: 'given' }, NOW)).toMatchObject({
+    outcome: { type: 'succeeded' },
+    attempts: 0,
+  });
+});
+
 describe('a call that has not run is answered', () => {
   const rows: readonly Row[] = [
     [

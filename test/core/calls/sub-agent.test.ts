@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { SubAgentEnding } from '../../../core/calls/sub-agent.ts';
-import { subAgentInput, subAgentOutcome, subAgentTurnId } from '../../../core/calls/sub-agent.ts';
+import {
+  subAgentInput,
+  subAgentOutcome,
+  subAgentTurnId,
+  subAgentWords,
+} from '../../../core/calls/sub-agent.ts';
 import {
   CANCELLED,
   CANCELLED_WHILE_RUNNING,
@@ -176,3 +181,15 @@ describe('what the calling model reads of a sub-agent', () => {
     });
   });
 });
+
+test.for<[field: string | undefined, summary: string, words: string | undefined]>([
+  ['prompt', 'prompt: look at 7', 'look at 7'],
+  ['prompt', 'customer 7', 'customer 7'],
+  [undefined, 'city: Bonn', 'city: Bonn'],
+  ['prompt', '', undefined],
+])(
+  'of a sub-agent with the field %s and the arguments %j people see: %s',
+  ([field, summary, words]) => {
+    expect(subAgentWords(field === undefined ? {} : { field }, summary)).toBe(words);
+  },
+);

@@ -21,7 +21,10 @@ const stop = { type: 'stop', reason: 'max_rounds' } as const;
 const NOON = Date.parse('2026-11-29T12:00:00.700Z');
 
 test.for<[next: NextStep, details: string | undefined]>([
-  [{ type: 'ask model' }, '**Round 3: waiting for the model**, since 2026-11-29 12:00:00 UTC.'],
+  [
+    { type: 'ask model' },
+    '**Round 3: waiting for the model**, since 2026-11-29 12:00:00 UTC. Why an attempt has failed, and when the next one comes, stands under Pending Activities.',
+  ],
   [
     { type: 'run tools', agent, calls, prepared: [] },
     '**Round 2: preparing 2 calls**, since 2026-11-29 12:00:00 UTC.',
@@ -30,10 +33,15 @@ test.for<[next: NextStep, details: string | undefined]>([
     { type: 'last word', stop },
     "**Round 3: waiting for the model's last word**, since 2026-11-29 12:00:00 UTC: max\\_rounds.",
   ],
+  [
+    { type: 'await background', agent, running: 0, before: stop },
+    '**Round 2: waiting for 1 call in the background**, since 2026-11-29 12:00:00 UTC.\n\n- scout',
+  ],
   [{ type: 'continue as new', agent, next: { type: 'ask model' } }, undefined],
   [stop, undefined],
 ])('before the step %j the details say: %s', ([next, details]) => {
-  expect(waitingFor({ ...beginTurn([]), rounds: 2 }, next, NOON)).toBe(details);
+  const background = [{ callId: 'toolu_1', tool: 'scout', since: NOON }];
+  expect(waitingFor({ ...beginTurn([]), rounds: 2, background }, next, NOON)).toBe(details);
 });
 
 const open = (tool: string, doing: OpenCall['doing'], summary = ''): OpenCall => ({
@@ -46,8 +54,8 @@ describe('while calls are open', () => {
   test('the details say what each waits for, first those that wait for a person', () => {
     const text = waitingForCalls({
       round: 2,
-      all: 7,
-      open: 5,
+      all: 10,
+      open: 8,
       since: NOON,
       calls: [
         open('look', 'running', 'id: 7'),
@@ -55,16 +63,24 @@ describe('while calls are open', () => {
         open('pay', 'asked', 'to: [x](http://evil)'),
         open('scan', 'queued'),
         open('import', 'awaitingCompletion'),
+        { ...open('render', 'running'), taskQueue: 'gpu_1', lostWorkers: 2 },
+        { ...open('parse', 'running'), lostWorkers: 1 },
+        { ...open('ask', 'running'), agent: 'scout' },
       ],
     });
     expect(text.split('\n')).toEqual([
-      '**Round 2: waiting for a person and calls**, since 2026-11-29 12:00:00 UTC. 2 of 7 calls ended.',
+      '**Round 2: waiting for a person and calls**, since 2026-11-29 12:00:00 UTC. 2 of 10 calls ended.',
       '',
       String.raw`- **pay** (to: \[x\]\(http\://evil\)) waits for a person`,
-      '- **look** (id: 7) runs',
+      '- **look** (id: 7) runs, or waits for a worker',
       '- **write** waits for an earlier call',
       '- **scan** waits until fewer calls run',
       '- **import** waits to be completed from outside',
+      String.raw`- **render** runs, or waits for a worker of task queue gpu\_1. It has lost its worker 2 times, and may be the cause`,
+      '- **parse** runs, or waits for a worker. It has lost its worker once, and may be the cause',
+      '- **ask** runs a turn of agent scout',
+      '',
+      'One that is Scheduled under Pending Activities has no worker yet.',
     ]);
   });
 
@@ -85,7 +101,7 @@ describe('while calls are open', () => {
   test('no more are shown than somebody reads', () => {
     const shown = Array.from({ length: MOST_SHOWN }, () => open('look', 'running'));
     const text = waitingForCalls({ round: 1, all: 500, open: 400, calls: shown, since: NOON });
-    expect(text).toMatch(/\n- and 390 more$/);
+    expect(text).toMatch(/\n- and 390 more\n/);
   });
 });
 

@@ -3,16 +3,25 @@ import type { AgentLimits } from '../../../core/agent-spec.ts';
 import type { OutcomeType, SettledCall } from '../../../core/calls/outcome.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
 import { INLINE_BYTES } from '../../../core/conversation/transcript.ts';
-import type { Circumstances, Decision, NextStep } from '../../../core/turn/decide.ts';
+import type { Budget } from '../../../core/turn/budget.ts';
+import type {
+  AwaitBackground,
+  Circumstances,
+  Decision,
+  NextStep,
+} from '../../../core/turn/decide.ts';
 import {
+  afterBackground,
   afterLastWord,
   afterReply,
   afterResults,
   atBeginning,
+  callsAllowed,
   withoutNewRun,
 } from '../../../core/turn/decide.ts';
 import type { TurnArgs } from '../../../core/turn/input.ts';
 import type { TurnState } from '../../../core/turn/state.ts';
+import { endInBackground, goOnInBackground } from '../../../core/turn/background.ts';
 import { addSteering, beginTurn, commitReply } from '../../../core/turn/state.ts';
 import { call, replyWith } from '../arbitraries.ts';
 import { answered, circumstances, pinned } from './decide-fixture.ts';
@@ -39,7 +48,7 @@ type Kind = keyof typeof REPLIES;
 interface Case {
   /** The model's answer does not match its schema; it may be asked again, or not any more. */
   output?: 'invalid' | 'invalid again';
-  budget?: 'rounds' | 'tokens' | 'cost' | 'time';
+  budget?: 'rounds' | 'tokens' | 'roomy' | 'cost' | 'time';
   onLimit?: 'lastWord';
   /** A person has sent a message meanwhile. */
   steering?: true;
@@ -52,6 +61,8 @@ interface Case {
 const LIMITS: Record<NonNullable<Case['budget']>, Partial<AgentLimits>> = {
   rounds: { rounds: 1 },
   tokens: { outputTokens: 5 },
+  /** Something is left after a reply. */
+  roomy: { outputTokens: 10 },
   cost: { costUSD: 0.000_001 },
   time: { wallTime: 1_000 },
 };
@@ -108,6 +119,8 @@ function named(next: NextStep): string {
       return `last word: ${next.stop.reason}`;
     case 'continue as new':
       return `continue as new: ${next.next.type}`;
+    case 'await background':
+      return `await background, at most ${next.running}: ${named(next.before)}`;
     default:
       return next.type;
   }
@@ -473,5 +486,152 @@ describe('a run of a turn', () => {
     expect(named(withoutNewRun(run, circumstances({ history: full })))).toBe(
       'stop: turn_too_large',
     );
+  });
+});
+
+interface BackgroundCase extends Omit<Case, 'output'> {
+  /** How many calls run in the background, and what is reserved for each. */
+  running?: number;
+  reserved?: Budget;
+  /** One of them has ended since the model was asked. */
+  late?: true;
+  atEnd?: 'cancel';
+}
+
+function inBackground({ running = 1, reserved, late, atEnd, ...about }: BackgroundCase) {
+  const { agent, state, now } = situation(about);
+  const ids = Array.from({ length: running + (late === true ? 1 : 0) }, (_, i) => `toolu_b${i}`);
+  const begun = ids.reduce(
+    (sum, callId) =>
+      goOnInBackground(sum, {
+        callId,
+        tool: 'scout',
+        since: 0,
+        ...(reserved === undefined ? {} : { reserved }),
+      }),
+    state,
+  );
+  const ended = late === true ? endInBackground(begun, 'toolu_b0', settledAs('succeeded')) : begun;
+  return {
+    agent: { ...agent, background: { atEnd: atEnd ?? 'wait' } },
+    state: ended,
+    now,
+  } as const;
+}
+
+describe('with calls in the background', () => {
+  test.for<[kind: Kind, about: BackgroundCase, next: string]>([
+    // The end of the model's turn waits for them, unless the agent says otherwise.
+    ['end', {}, 'await background, at most 0: stop: end_turn'],
+    ['end', { running: 3 }, 'await background, at most 2: stop: end_turn'],
+    ['end', { atEnd: 'cancel' }, 'stop: end_turn'],
+    ['end', { running: 0 }, 'stop: end_turn'],
+    ['cut', {}, 'stop: max_tokens'],
+    ['refusal', {}, 'stop: refusal'],
+
+    // A result that is there is given, and so is what a person has said.
+    ['end', { running: 0, late: true }, 'ask model'],
+    ['end', { late: true }, 'ask model'],
+    ['end', { late: true, atEnd: 'cancel' }, 'stop: end_turn'],
+    ['end', { steering: true }, 'ask model'],
+    ['end', { steering: true, atEnd: 'cancel' }, 'ask model'],
+
+    // But not where the turn cannot go on.
+    ['end', { cancelled: true }, 'stop: end_turn'],
+    ['end', { room: 'none after it' }, 'stop: end_turn'],
+    ['end', { budget: 'rounds' }, 'stop: max_rounds'],
+    ['end', { budget: 'rounds', onLimit: 'lastWord' }, 'stop: max_rounds'],
+    ['end', { budget: 'rounds', late: true, onLimit: 'lastWord' }, 'last word: max_rounds'],
+    ['end', { budget: 'rounds', atEnd: 'cancel' }, 'stop: end_turn'],
+
+    // They would not survive a new run: the turn stays in this one while there is room.
+    ['tools', { history: 'long' }, 'run tools'],
+    ['tools', { history: 'full' }, 'await background, at most 0: continue as new: run tools'],
+    ['pause', { history: 'long' }, 'ask model'],
+    ['tools', { history: 'long', running: 0, late: true }, 'continue as new: run tools'],
+    ['end', { late: true, history: 'long', running: 0 }, 'continue as new: ask model'],
+
+    // Calls cost no tokens, so what is reserved does not hold them up.
+    ['tools', { reserved: { outputTokens: 5 }, budget: 'roomy' }, 'run tools'],
+    [
+      'end',
+      { reserved: { outputTokens: 5 }, budget: 'roomy', steering: true },
+      'await background, at most 0: ask model',
+    ],
+  ])('%s with %j: %s', ([kind, about, next]) => {
+    const { agent, state, now } = inBackground(about);
+    expect(named(afterReply(state, answered(agent, REPLIES[kind]), now).next)).toBe(next);
+  });
+
+  test.for<[about: BackgroundCase, next: string]>([
+    [{}, 'ask model'],
+    [{ late: true }, 'ask model'],
+    [{ reserved: { outputTokens: 4 }, budget: 'roomy' }, 'ask model'],
+    [{ reserved: { outputTokens: 5 }, budget: 'roomy' }, 'await background, at most 0: ask model'],
+    [{ reserved: { outputTokens: 5 }, budget: 'tokens' }, 'stop: max_output_tokens'],
+    [{ cancelled: true }, 'stop: cancelled'],
+  ])('after results with %j: %s', ([about, next]) => {
+    const { agent, state, now } = inBackground(about);
+    const asked = commitReply(state, REPLIES.tools);
+    const settled = CALLS.map(() => settledAs('succeeded'));
+    const decided = afterResults(asked, { agent, calls: CALLS, settled }, now);
+    expect(named(decided.next)).toBe(next);
+    const content = decided.state.transcript.tail.findLast(({ role }) => role === 'user')?.content;
+    expect(content).toHaveLength(about.late === true ? 3 : 2);
+  });
+
+  const stop = { type: 'stop', reason: 'end_turn' } as const;
+  const ask = { type: 'ask model' } as const;
+  const { agent: any } = inBackground({});
+  const run = { type: 'run tools', agent: any, calls: CALLS, prepared: [] } as const;
+
+  test.for<[before: AwaitBackground['before'], about: BackgroundCase, next: string]>([
+    [stop, { running: 0, late: true }, 'ask model'],
+    [stop, { running: 2, late: true }, 'ask model'],
+    [stop, { steering: true }, 'ask model'],
+    [stop, {}, 'await background, at most 0: stop: end_turn'],
+    [stop, { cancelled: true, late: true }, 'stop: cancelled'],
+    [stop, { budget: 'time', late: true, onLimit: 'lastWord' }, 'stop: max_wall_time'],
+    [stop, { budget: 'tokens', late: true }, 'stop: max_output_tokens'],
+    [ask, { running: 0, late: true, budget: 'roomy' }, 'ask model'],
+    [
+      ask,
+      { reserved: { outputTokens: 10 }, budget: 'roomy' },
+      'await background, at most 0: ask model',
+    ],
+    [
+      { type: 'continue as new', agent: any, next: run },
+      { running: 0, late: true, history: 'full' },
+      'continue as new: run tools',
+    ],
+    [
+      { type: 'continue as new', agent: any, next: ask },
+      { running: 0, history: 'long' },
+      'continue as new: ask model',
+    ],
+  ])('after the wait before %j with %j: %s', ([before, about, next]) => {
+    const { agent, state, now } = inBackground(about);
+    const replied = commitReply(state, before.type === 'stop' ? REPLIES.end : REPLIES.pause);
+    const step = { type: 'await background', agent, running: 0, before } as const;
+    expect(named(afterBackground(replied, step, now).next)).toBe(next);
+  });
+
+  test('tool calls that are reserved are not left for the calls of a reply', () => {
+    const { agent, state, now } = inBackground({ reserved: { toolCalls: 3 } });
+    const limited = { ...agent, limits: { ...agent.limits, toolCalls: 4 } };
+    expect(callsAllowed(state, { agent: limited, calls: CALLS }, now).run).toBe(1);
+  });
+
+  test('a late result stands before what a person has said', () => {
+    const { agent, state, now } = inBackground({ late: true, steering: true });
+    const { transcript, joined } = afterReply(state, answered(agent, REPLIES.end), now).state;
+    expect(transcript.tail.slice(-2)).toEqual([
+      {
+        role: 'user',
+        content: [{ type: 'text', text: expect.stringContaining('scout') as string }],
+      },
+      { role: 'user', content: 'Only those of May.' },
+    ]);
+    expect(joined).toEqual(['chat.turn-2']);
   });
 });

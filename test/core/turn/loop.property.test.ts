@@ -1,12 +1,21 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PinnedAgent } from '../../../core/agent-spec.ts';
+import { answerInBackground } from '../../../core/calls/answers.ts';
 import type { SettledCall, ToolOutcome } from '../../../core/calls/outcome.ts';
+import { LATE_RESULT } from '../../../core/calls/texts.ts';
 import { toolUses } from '../../../core/conversation/messages.ts';
 import type { ModelReply } from '../../../core/conversation/reply.ts';
+import {
+  endInBackground,
+  goOnInBackground,
+  lateCalls,
+  runningInBackground,
+} from '../../../core/turn/background.ts';
 import { findBeginningProblem } from '../../../core/turn/beginning.ts';
 import type { Circumstances, Decision, NextStep } from '../../../core/turn/decide.ts';
 import {
+  afterBackground,
   afterLastWord,
   afterReply,
   afterResults,
@@ -51,6 +60,10 @@ interface Happening {
   suggests: boolean;
   /** Whether a new run can be given all that the turn remembers. */
   carries: boolean;
+  /** How many of the calls go on in the background. */
+  goOn: number;
+  /** How many of those there end. */
+  endsBehind: number;
 }
 
 const STOP_REASONS: Partial<Record<Happening['answer'], string>> = {
@@ -88,6 +101,8 @@ const happening = fc.record<Happening>({
   historyLength: fc.nat(52_000),
   suggests: fc.nat(4).map((n) => n === 0),
   carries: fc.boolean(),
+  goOn: fc.nat(8).map((n) => Math.max(0, n - 5)),
+  endsBehind: fc.nat(3),
 });
 
 const settings = fc.record({
@@ -99,6 +114,7 @@ const settings = fc.record({
   onLimit: fc.constantFrom('stop' as const, 'lastWord' as const),
   onToolFailure: fc.constantFrom('report' as const, 'failTurn' as const),
   notes: fc.constantFrom('system' as const, 'user' as const),
+  atEnd: fc.constantFrom('wait' as const, 'cancel' as const),
 });
 
 type Settings = typeof settings extends fc.Arbitrary<infer T> ? T : never;
@@ -114,23 +130,26 @@ interface Played {
   /** Ids of the calls that ran. */
   ran: string[];
   steps: number;
+  /** How often it has waited for calls in the background. */
+  waits: number;
 }
 
 /** Plays the happenings in turn, and begins again with the first when they are used up. */
 function play(about: Settings, happenings: readonly Happening[]): Played {
-  const { room, onToolFailure, onLimit, notes, ...limits } = about;
+  const { room, onToolFailure, onLimit, notes, atEnd, ...limits } = about;
   const given = Object.entries(limits).filter(([, limit]) => limit !== undefined);
   const agent = pinned(room, Object.fromEntries(given), {
     onLimit,
     notes,
     batch: { onToolFailure },
     outputRepairs: 2,
+    background: { atEnd },
   });
   const args: TurnArgs = { agent: 'support', input: 'Begin' };
   const sent: string[] = [];
   const asked: string[] = [];
   const ran: string[] = [];
-  let [elapsed, steps, refusals] = [0, 0, 0];
+  let [elapsed, steps, refusals, waits] = [0, 0, 0, 0];
   let cancelled = false;
   let isPinned = false;
   let now: Circumstances = circumstances({ args });
@@ -143,10 +162,17 @@ function play(about: Settings, happenings: readonly Happening[]): Played {
   const take = (decision: Decision) => {
     ({ state, next } = decision);
   };
+  /** The first of the calls in the background end. */
+  const endBehind = (count: number, how: ToolOutcome) => {
+    for (const { callId } of runningInBackground(state).slice(0, count)) {
+      state = endInBackground(state, callId, { outcome: how, attempts: 1, start: 0, end: 0 });
+    }
+  };
   for (;;) {
     if (next.type === 'stop') {
+      endBehind(Infinity, { type: 'cancelled', message: 'The call was cancelled.' });
       const ended = answerOpenCalls(roomOf(agent), state, next.reason, now.time);
-      return { state: ended, next, agent, sent, asked, ran, steps };
+      return { state: ended, next, agent, sent, asked, ran, steps, waits };
     }
     const event = happenings[steps % happenings.length] as Happening;
     steps += 1;
@@ -161,6 +187,7 @@ function play(about: Settings, happenings: readonly Happening[]): Played {
     const { historyLength, suggests: continueAsNewSuggested } = event;
     const history = { historyLength, historySize: 10_000, continueAsNewSuggested };
     now = { args, time: elapsed, elapsed, cancelled, history };
+    endBehind(event.endsBehind, event.outcomes[0] as ToolOutcome);
     switch (next.type) {
       case 'ask model': {
         const { answer } = event;
@@ -188,14 +215,25 @@ function play(about: Settings, happenings: readonly Happening[]): Played {
       case 'run tools': {
         const { calls } = next;
         const { run } = callsAllowed(state, { agent, calls }, now);
-        const settled = calls.slice(0, run).map((_, i): SettledCall => {
+        const settled = calls.slice(0, run).map(({ id, name }, i): SettledCall => {
           const how = event.outcomes[i] as ToolOutcome;
-          return { outcome: how, attempts: 1, start: 0, end: 0 };
+          if (i >= event.goOn) return { outcome: how, attempts: 1, start: 0, end: 0 };
+          const reserved = { outputTokens: 3 };
+          state = goOnInBackground(state, { callId: id, tool: name, since: 0, reserved });
+          return answerInBackground('scout', id, now.time);
         });
         ran.push(...calls.slice(0, run).map(({ id }) => id));
         take(afterResults(state, { agent, calls, settled }, now));
         break;
       }
+      case 'await background':
+        waits += 1;
+        endBehind(Math.max(0, runningInBackground(state).length - next.running), {
+          type: 'succeeded',
+          content: 'Found at last.',
+        });
+        take(afterBackground(state, next, now));
+        break;
       case 'last word': {
         if (isDead) {
           take({ state, next: { type: 'stop', reason: 'cancelled' } });
@@ -253,10 +291,13 @@ function whatever(check: (played: Played, about: Settings) => void): void {
 }
 
 test('the loop ends, whatever happens and in whatever order', () => {
-  whatever(({ steps }, { rounds }) => {
+  whatever(({ state, steps, waits }, { rounds }) => {
     // Each round is asked for, carried into a new run, and run; a pinned agent, three refusals and a last
     // word come on top.
-    expect(steps).toBeLessThanOrEqual(3 * Math.max(1, rounds) + 5);
+    expect(steps - waits).toBeLessThanOrEqual(3 * Math.max(1, rounds) + 5);
+    // One call at least has ended then, or a person has spoken.
+    const late = state.calls.filter((record) => record.late === true);
+    expect(waits).toBeLessThanOrEqual(late.length + state.joined.length);
   });
 });
 
@@ -273,6 +314,31 @@ test('every committed call is answered exactly once, in the next message and in 
     expect(state.calls.map(({ id }) => id)).toEqual(asked);
   });
 });
+
+test('the result of a call in the background is given once at most, and always where the turn waits for it', () => {
+  whatever(({ state, next }, { atEnd }) => {
+    const given = state.transcript.tail.flatMap(({ content }) =>
+      typeof content === 'string'
+        ? []
+        : content.flatMap((block) =>
+            block.type === 'text' && block.text.startsWith(LATE_RESULT)
+              ? /"tool_use_id":"([^"]+)"/.exec(block.text)?.[1]
+              : [],
+          ),
+    );
+    expect(new Set(given).size).toBe(given.length);
+    const late = state.calls.flatMap((record) => (record.late === true ? record.id : []));
+    const left = lateCalls(state).map(({ callId }) => callId);
+    expect(new Set([...given, ...left])).toEqual(new Set(late));
+    if (next.reason === 'end_turn' && atEnd === 'wait' && state.steering.length === 0) {
+      expect(left.every((id) => outcomeOf(state, id) === 'cancelled')).toBe(true);
+    }
+  });
+});
+
+function outcomeOf({ calls }: TurnState, id: string): string | undefined {
+  return calls.find((record) => record.id === id)?.outcome;
+}
 
 test('only calls of a committed reply that stopped for tools run, and never more than the budget', () => {
   whatever(({ state, ran, asked }, { toolCalls }) => {

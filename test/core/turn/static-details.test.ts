@@ -2,7 +2,12 @@ import { expect, test } from 'vitest';
 import { fromMarkdown, plainMarkdown } from '../../../core/markdown.ts';
 import { sessionText } from '../../../core/session/current-details.ts';
 import { NOTHING_SPENT } from '../../../core/turn/budget.ts';
-import { detailsOf, summaryOf, summaryOfMessage } from '../../../core/turn/static-details.ts';
+import {
+  askedWords,
+  detailsOf,
+  summaryOf,
+  summaryOfMessage,
+} from '../../../core/turn/static-details.ts';
 import { costText, tokensText, usageText } from '../../../core/turn/usage-text.ts';
 import { NO_USAGE } from '../../../core/turn/usage.ts';
 
@@ -43,6 +48,15 @@ test('the details say whose turn it is, and make no link of what a person wrote'
     ].join('\n\n'),
   );
   expect(detailsOf({ agent: 'desk' })).toBe('**Agent** desk');
+  expect(detailsOf({ agent: 'scout', callingTurn: 't-1', input: 'look' })).toBe(
+    '**Agent** scout\n\n**Called by turn** t-1\n\n**Message** look',
+  );
+});
+
+test('lists show the first words as they are, or none', () => {
+  expect(askedWords('see  *this*')).toBe('see *this*');
+  expect(askedWords([])).toBeUndefined();
+  expect(askedWords(undefined)).toBeUndefined();
 });
 
 test.for([

@@ -1,0 +1,50 @@
+import { jsonProblem, optionalTextProblem, recordProblem } from '../../core/arguments.ts';
+import { defined } from '../../core/json.ts';
+import { userProblem } from '../../core/search-attributes.ts';
+
+/** Who makes a request, as `authorize` of `mcpHandler` says. */
+export interface McpIdentity<Context = unknown> {
+  /**
+   * Names the caller among all callers, those of other tenants included: 1 to 255 characters. It is the `user`
+   * of the turns that it starts, and it reaches no turns of others.
+   */
+  user: string;
+  /** The `context` of the turns that it starts: data for the tools, which the model does not see. */
+  context?: Context;
+  /** Whether it may approve and deny calls: the tools `turn_approve` and `turn_deny`. @default true */
+  decides?: boolean;
+  /** Sent with its decisions, for `authorizeDecision` of the workers. It stands in history. @default none */
+  proof?: string;
+}
+
+/** Who makes requests over one connection or with one request. */
+export interface Caller {
+  /** `undefined` for somebody who may reach all turns of the agents that are served. */
+  user: string | undefined;
+  context?: unknown;
+  /** As whom it decides about calls; `undefined` where it may not. */
+  decides: { by: string; proof?: string } | undefined;
+  /**
+   * Over HTTP: the request, whose signal says that the caller has gone. The SDK listens to that of a clone, and
+   * Node forgets a signal whose request nobody holds.
+   */
+  request?: Request;
+}
+
+/** What is wrong with what an `authorize` has returned, if anything. */
+export function identityProblem(identity: unknown): string | undefined {
+  const problem = recordProblem('what authorize returns', identity);
+  if (problem !== undefined) return problem;
+  const { user, context, decides, proof } = identity as McpIdentity;
+  const wrong = userProblem(user);
+  if (wrong !== undefined) return `user ${wrong}`;
+  if (decides !== undefined && typeof decides !== 'boolean') return 'decides must be true or false';
+  return optionalTextProblem('proof', proof, MAX_PROOF) ?? jsonProblem('context', context);
+}
+
+/** As a turn takes it. */
+const MAX_PROOF = 10_000;
+
+export function callerOf({ user, context, decides = true, proof }: McpIdentity): Caller {
+  return { user, context, decides: decides ? { by: user, ...defined({ proof }) } : undefined };
+}

@@ -1,0 +1,50 @@
+import { DeclarationError } from '../../agents/declaration-error.ts';
+import type { AgentDefinition } from '../../agents/define-agent.ts';
+import { defined } from '../../core/json.ts';
+
+/** The tools beside those of the agents. */
+const CONTROLS = [
+  'turn_start',
+  'turn_result',
+  'turn_approvals',
+  'turn_approve',
+  'turn_deny',
+  'turn_cancel',
+  'session_send',
+] as const;
+
+/** The agents by the names of their tools. Clients take letters, digits, `_` and `-`. */
+export function toolsOf(agents: readonly AgentDefinition[]): Map<string, AgentDefinition> {
+  const tools = new Map<string, AgentDefinition>();
+  for (const agent of agents) {
+    const name = agent.name.replaceAll('.', '_');
+    if (tools.has(name) || CONTROLS.some((control) => control === name)) {
+      throw new DeclarationError(
+        `the agent ${agent.name} would be the tool ${name}, and so is another; rename the agent`,
+      );
+    }
+    tools.set(name, agent);
+  }
+  return tools;
+}
+
+/** The answer of the agent, or the id of a turn that goes on. Its definitions stay where its references look. */
+export function answerSchema(schema: Record<string, unknown>): Record<string, unknown> {
+  const { $defs, definitions, $schema: _, ...answer } = schema;
+  return {
+    type: 'object',
+    anyOf: [answer, GOES_ON],
+    ...defined({ $defs, definitions }),
+  };
+}
+
+const GOES_ON = {
+  type: 'object',
+  description: 'The turn has not ended yet.',
+  properties: {
+    turnId: { type: 'string' },
+    status: { const: 'running' },
+    next: { type: 'string', description: 'What to do next.' },
+  },
+  required: ['turnId', 'status', 'next'],
+};

@@ -1,0 +1,47 @@
+import type { TurnSnapshot } from '../../client/follow/snapshot.ts';
+import type { TurnHandle } from '../../client/turn-handle.ts';
+import type { TurnResult } from '../../core/turn/result.ts';
+import { doingText, waitsForPeople } from './turn-text.ts';
+
+export type Waited =
+  | { type: 'ended'; result: TurnResult }
+  | { type: 'goes on'; snapshot: TurnSnapshot | undefined };
+
+interface WaitOptions {
+  /** In milliseconds. */
+  within: number;
+  /** Ends the waiting, and not the turn. */
+  signal: AbortSignal;
+  /** Whether to wait on while all that is open waits for people. */
+  forPeople: boolean;
+  /** Called when the turn does something else, and every few seconds. */
+  report: (doing: string) => void;
+}
+
+/** Clients give up after a minute without a word, some of them sooner. */
+const REPORT_EVERY_MS = 5_000;
+
+/** Waits for the end of a turn. Throws what `TurnHandle.result` throws. */
+export async function waitForTurn(turn: TurnHandle, options: WaitOptions): Promise<Waited> {
+  const { within, signal, forPeople, report } = options;
+  const over = AbortSignal.any([signal, AbortSignal.timeout(within)]);
+  let snapshot: TurnSnapshot | undefined;
+  let doing = '';
+  report(doing);
+  const timer = setInterval(() => report(doing), REPORT_EVERY_MS);
+  try {
+    // Not `result()`, which would go on to wait for a turn of hours that nobody asks about any more.
+    for await (snapshot of turn.watch({ signal: over })) {
+      if (snapshot.status !== 'running' && snapshot.status !== 'continuedAsNew') {
+        return { type: 'ended', result: await turn.result() };
+      }
+      if (!forPeople && waitsForPeople(snapshot)) break;
+      const before = doing;
+      doing = doingText(snapshot);
+      if (doing !== before) report(doing);
+    }
+    return { type: 'goes on', snapshot };
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,20 @@
+import { condition } from '@temporalio/workflow';
+import { MAX_DURATION } from '../core/duration.ts';
+import type { AwaitBackground } from '../core/turn/decide.ts';
+import type { Turn } from './turn.ts';
+import { allAnswered } from './updates.ts';
+
+/** Waits for calls in the background, as long as the turn has time. */
+export async function awaitBackground(turn: Turn, step: AwaitBackground): Promise<void> {
+  const isOver = () =>
+    turn.background.running.length <= step.running ||
+    (step.before.type === 'stop' && turn.state.steering.length > 0);
+  const { time } = turn;
+  if (time === undefined) await condition(isOver);
+  else {
+    const summary = `round ${turn.state.rounds}: time limit of the turn`;
+    await condition(isOver, Math.min(time.left, MAX_DURATION), { summary });
+  }
+  // One may have been completed by an Update, whose answer is still on its way.
+  await allAnswered();
+}
