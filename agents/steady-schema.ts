@@ -21,9 +21,11 @@ export function isSteadyZod(schema: z.core.$ZodType, seen = new Set<z.core.$ZodT
   // A schema within itself meets each value once more, and no value twice.
   if (seen.has(schema)) return true;
   seen.add(schema);
-  const { def } = (schema as z.core.$ZodTypes)._zod;
+  const {
+    _zod: { def },
+  } = schema as z.core.$ZodTypes;
   const checks = 'checks' in def ? (def.checks ?? []) : [];
-  const isPlain = def.error === undefined && !('coerce' in def && def.coerce === true);
+  const isPlain = def.error === undefined && !('coerce' in def && def.coerce);
   if (!isPlain || !checks.every(isSteadyCheck)) return false;
   const all = (parts: readonly z.core.$ZodType[]) => parts.every((part) => isSteadyZod(part, seen));
   switch (def.type) {
@@ -62,7 +64,7 @@ export function isSteadyZod(schema: z.core.$ZodType, seen = new Set<z.core.$ZodT
 }
 
 /** A message of its own is a function, which meets the input. */
-function isSteadyCheck({ _zod: { def } }: z.core.$ZodCheck<never>): boolean {
+function isSteadyCheck({ _zod: { def } }: z.core.$ZodCheck): boolean {
   return def.error === undefined && STEADY_CHECKS.has(def.check);
 }
 

@@ -55,9 +55,9 @@ describe('a zod schema that needs no time limit', () => {
   });
 });
 
-describe('a JSON Schema that needs no time limit', () => {
-  const object = (properties: object) => ({ type: 'object', properties });
+const object = (properties: object) => ({ type: 'object', properties });
 
+describe('a JSON Schema that needs no time limit', () => {
   test.for<[what: string, schema: unknown, isSteady: boolean]>([
     ['fields of plain types', object({ a: { type: 'string', minLength: 1 }, b: {} }), true],
     [
