@@ -24,7 +24,7 @@ class LongestFirst extends BaseSequencer {
 /** What needs no server: decisions and declarations. `npm run check` runs these alone. */
 const PURE = [
   'test/{core,agents,bench,testing/example}/**/*.test.ts',
-  'test/{links,surface,functions,testing/recent-lines,deploy/kubernetes}.test.ts',
+  'test/{links,surface,functions,testing/recent-lines,deploy/{kubernetes,observability}}.test.ts',
   'test/mcp/{call-failure,declaration,http,mcp-handler,result,trace-context,turn-text}.test.ts',
   'test/docs/{github-actions,mcp,temporal-cloud}.test.ts',
 ];

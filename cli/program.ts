@@ -36,7 +36,9 @@ const ENVIRONMENT = `Environment:
   PLAIT_STORAGE
        storage of long conversations: a directory, postgres://… or s3://…
   PLAIT_STREAM_TRANSPORT
-       brings replies while they are written: redis://…, rediss://… or postgres://…`;
+       brings replies while they are written: redis://…, rediss://… or postgres://…
+  PLAIT_METRICS
+       where plait worker serves metrics for Prometheus, for example 0.0.0.0:9464`;
 
 /** The command line. `run` parses it, runs the command, and returns the exit code. */
 export function createProgram(): { run(argv: readonly string[]): Promise<ExitCode> } {
@@ -171,6 +173,10 @@ function addWorker(program: Command, exitWith: ExitWith): void {
     .option(
       '--stream-transport <url>',
       'publish replies while they are written: redis:// or postgres:// (default: PLAIT_STREAM_TRANSPORT)',
+    )
+    .option(
+      '--metrics <address>',
+      'serve metrics for Prometheus, for example at 0.0.0.0:9464 (default: PLAIT_METRICS)',
     )
     .action(async (module: string, options: { taskQueue: string; taskQueues?: string[] }) => {
       const { workerCommand } = await import('./commands/worker.ts');

@@ -6,6 +6,7 @@ import { openStorage } from '../storage/open-storage.ts';
 import type { CreateWorkerOptions } from '../worker/create-worker.ts';
 import { createWorker } from '../worker/create-worker.ts';
 import { checkModelLimits, chosenQueues, queuesOf } from '../worker/serve-queues.ts';
+import { metricsUnavailable } from './metrics-setting.ts';
 import { say } from './say.ts';
 import type { ScriptedModel } from './scripted-model.ts';
 import { runUntilSignal } from './signals.ts';
@@ -29,6 +30,8 @@ export interface ServeOptions {
   storage: string | undefined;
   /** A URL. @default PLAIT_STREAM_TRANSPORT */
   streamTransport?: string | undefined;
+  /** Where Prometheus finds metrics: an IP address and a port. @default nowhere */
+  metrics?: string | undefined;
   /** A model without a key. @default Claude, with the key of the environment */
   model?: ScriptedModel | undefined;
   /** Printed when the worker polls. */
@@ -38,7 +41,7 @@ export interface ServeOptions {
 
 /** Runs a worker for these agents until a signal, and prints what it does. */
 export async function serveAgents(options: ServeOptions): Promise<void> {
-  const { target, agents, taskQueue, taskQueues, limits = {}, model, style } = options;
+  const { target, agents, taskQueue, taskQueues, limits = {}, metrics, model, style } = options;
   // Mistakes in the declarations are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = options.storage === undefined ? undefined : openStorage(options.storage);
@@ -52,11 +55,17 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   say(field('task queue', style.bold(queues.join(', ')), style));
   if (storage !== undefined) say(field('storage', storage.location, style));
   if (streamTransport !== undefined) say(field('streams', streamTransport.location, style));
+  if (metrics !== undefined) say(field('metrics', `http://${metrics}/metrics`, style));
   for (const line of agentFields(agents, style)) say(line);
   if (model !== undefined) say(field('model', model.description, style));
 
   // Only now: the native runtime keeps a process without a worker alive.
-  installRuntime(styleFor(process.stderr));
+  try {
+    installRuntime(styleFor(process.stderr), defined({ metrics }));
+  } catch (error) {
+    if (metrics === undefined) throw error;
+    throw metricsUnavailable(metrics, error);
+  }
   const connection = await NativeConnection.connect(target.connectionOptions);
   try {
     const worker = await createWorker({

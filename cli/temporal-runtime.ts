@@ -1,5 +1,6 @@
-import type { LogEntry } from '@temporalio/worker';
+import type { LogEntry, MetricsExporterConfig } from '@temporalio/worker';
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from '@temporalio/worker';
+import { metricBuckets } from '../worker/metric-buckets.ts';
 import type { Style } from './style.ts';
 import { oneLine, visible } from './text.ts';
 
@@ -8,8 +9,13 @@ import { oneLine, visible } from './text.ts';
  * short, and the command handles signals itself.
  *
  * `quiet` leaves out the warnings of workers and of Plait. Lines of tools and workflows are always printed from INFO on.
+ *
+ * `metrics` is the address at which Prometheus finds the metrics.
  */
-export function installRuntime(style: Style, { quiet = false } = {}): void {
+export function installRuntime(
+  style: Style,
+  { quiet = false, metrics }: { quiet?: boolean; metrics?: string } = {},
+): void {
   const levels = quiet ? new Set(['ERROR']) : new Set(['WARN', 'ERROR']);
   Runtime.install({
     logger: new DefaultLogger('INFO', (entry) => {
@@ -21,9 +27,23 @@ export function installRuntime(style: Style, { quiet = false } = {}): void {
         filter: makeTelemetryFilterString({ core: quiet ? 'ERROR' : 'WARN' }),
         forward: {},
       },
+      ...(metrics === undefined ? {} : { metrics: prometheusAt(metrics) }),
     },
     shutdownSignals: [],
   });
+}
+
+/** With the names and units that Prometheus expects, also of the SDK's own metrics. */
+function prometheusAt(bindAddress: string): MetricsExporterConfig {
+  return {
+    prometheus: {
+      bindAddress,
+      countersTotalSuffix: true,
+      unitSuffix: true,
+      useSecondsForDurations: true,
+      histogramBucketOverrides: metricBuckets,
+    },
+  };
 }
 
 /** `ctx.log` of a tool, and `log` of a workflow. */

@@ -192,7 +192,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
     ],
   },
   'plait/worker': {
-    values: ['createWorker'],
+    values: ['createWorker', 'metricBuckets'],
     types: ['CreateWorkerOptions'],
   },
   'plait/workflows': {

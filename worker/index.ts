@@ -6,3 +6,4 @@
 
 export { createWorker } from './create-worker.ts';
 export type { CreateWorkerOptions } from './create-worker.ts';
+export { metricBuckets } from './metric-buckets.ts';

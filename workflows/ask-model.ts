@@ -8,6 +8,7 @@ import { committedBy, runningInBackground } from '../core/turn/background.ts';
 import { remaining } from '../core/turn/budget.ts';
 import type { ModelAnswer } from '../core/turn/decide.ts';
 import { budgetOf } from '../core/turn/decide.ts';
+import { modelReplied } from '../core/turn/events.ts';
 import { addModelTime } from '../core/turn/timing.ts';
 import { MODEL_RETRY } from './retry.ts';
 import type { Turn } from './turn.ts';
@@ -40,10 +41,12 @@ export function askModel(
     (result) => {
       addTime(turn, start);
       const answer = modelAnswer(result);
-      if (answer.type === 'reply') turn.log({ type: 'model replied', round, reply: answer.reply });
       const agent = pinned ?? answer.pinned;
       if (agent === undefined) throw new Error('the first model call returned no agent');
       turn.agent = agent;
+      if (answer.type !== 'pinned') {
+        turn.report(modelReplied(turn.state, answer, agent, Date.now() - start));
+      }
       return { ...answer, agent };
     },
     (error: unknown) => {

@@ -48,7 +48,7 @@ export type EndedTurn = TurnResult | SessionTurnResult | SubAgentTurnResult;
 export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
   const { agent } = turn.args;
   await turn.background.stop();
-  turn.state = answerOpenCalls(roomOf(turn.agent), turn.state, stop.reason, Date.now());
+  turn.answer(answerOpenCalls(roomOf(turn.agent), turn.state, stop.reason, Date.now()));
   const { transcript } = turn.state;
   const messages =
     turn.caller === 'client' ? (allMessages(transcript) ?? (await readTranscript(transcript))) : [];
@@ -57,7 +57,7 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
   const { state, begunAt, summaries } = turn;
   const { elapsed } = turn.now();
   turn.show(endText(state, stop, { begunAt, time: begunAt + elapsed, summaries }));
-  turn.log({ type: 'turn ended', state, reason: stop.reason, milliseconds: elapsed });
+  turn.report({ type: 'turn ended', state, reason: stop.reason, milliseconds: elapsed });
   switch (turn.caller) {
     case 'client':
       return turnResult(agent, state, messages, stop, elapsed);
@@ -83,12 +83,13 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
     failure?.type ?? (error instanceof ActivityFailure ? MODEL_CALL_FAILED : INTERNAL_ERROR);
   recordStopReason(NOT_STOPPED);
   await turn.background.stop();
+  turn.answer(answerLostCalls(turn.state, Date.now()));
   const progress = await progressFor(turn, type);
   const message = shorten(failureText(error, cause), MAX_MESSAGE);
   const time = Date.now();
   turn.show(failureDetails(turn.summaries ? message : type, time));
   const milliseconds = time - turn.begunAt;
-  turn.log({ type: 'turn failed', state: turn.state, failure: type, milliseconds });
+  turn.report({ type: 'turn failed', state: turn.state, failure: type, milliseconds });
   return ApplicationFailure.create({
     message,
     type,
@@ -113,16 +114,12 @@ async function progressFor(turn: Turn, failureType: string) {
     case 'session':
       return turn.progress();
     case 'turn':
-      return subAgentTurnProgress(
-        turn.args.agent,
-        answerLostCalls(turn.state, Date.now()),
-        turn.now().elapsed,
-      );
+      return subAgentTurnProgress(turn.args.agent, turn.state, turn.now().elapsed);
   }
 }
 
 async function progressWithMessages(turn: Turn, failureType: string) {
-  const state = answerLostCalls(turn.state, Date.now());
+  const { state } = turn;
   const { transcript } = state;
   // A storage that does not answer has been asked for long enough.
   const messages =

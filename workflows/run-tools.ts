@@ -6,7 +6,7 @@ import { DEFAULT_DEPTH } from '../core/calls/sub-agent.ts';
 import { committedBy } from '../core/turn/background.ts';
 import { defined } from '../core/json.ts';
 import { maxTextBytes, roomOf } from '../core/turn/payload-room.ts';
-import type { TurnEvent } from '../core/turn/log-lines.ts';
+import type { TurnEvent } from '../core/turn/events.ts';
 import { inlineBytes } from '../core/turn/state.ts';
 import type { TimedCall } from '../core/turn/timing.ts';
 import { addBatchTime } from '../core/turn/timing.ts';
@@ -42,8 +42,8 @@ export async function runTools(
     stored: state.stored,
   };
   const show = (doing: string) => turn.show(doing);
-  const log = (event: TurnEvent) => turn.log(event);
-  const settled = await runBatch(batch, { approvals, completions, background, show, log });
+  const report = (event: TurnEvent) => turn.report(event);
+  const settled = await runBatch(batch, { approvals, completions, background, show, report });
   const timed = settled.map((call, i) => timedCall(call, ready[i]));
   const times = addBatchTime(turn.state.times, timed, { start, end: Date.now() });
   turn.state = { ...turn.state, times };

@@ -4,6 +4,7 @@ import {
   defineQuery,
   defineSignal,
   log,
+  metricMeter,
   rootCause,
   setCurrentDetails,
   setHandler,
@@ -13,6 +14,7 @@ import type { PinnedAgent } from '../core/agent-spec.ts';
 import type { TurnOwner } from '../core/calls/tool-call.ts';
 import { INVALID_TURN } from '../core/failures.ts';
 import { defined } from '../core/json.ts';
+import { record } from '../core/metrics.ts';
 import { usedText, waitingFor } from '../core/turn/current-details.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
 import { continuedTurn, findBeginningProblem } from '../core/turn/beginning.ts';
@@ -27,8 +29,10 @@ import type { SessionTurnProgress } from '../core/turn/result.ts';
 import { sessionTurnProgress } from '../core/turn/result.ts';
 import type { TurnState } from '../core/turn/state.ts';
 import { addSteering, answerLostCalls, beginTurn } from '../core/turn/state.ts';
-import type { TurnEvent } from '../core/turn/log-lines.ts';
+import type { TurnEvent } from '../core/turn/events.ts';
+import { endsWithoutBatch } from '../core/turn/events.ts';
 import { logLine } from '../core/turn/log-lines.ts';
+import { measurementsOf } from '../core/turn/measurements.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
 import { Approvals } from './batch/approvals.ts';
 import { AsyncCompletions } from './batch/async-completions.ts';
@@ -56,6 +60,8 @@ export class Turn {
   readonly approvals: Approvals;
   readonly completions: AsyncCompletions;
   readonly background: Background;
+  /** The ids of the calls whose ends were reported in this run. */
+  private readonly reported = new Set<string>();
   private readonly beginning: TurnBeginning | undefined;
 
   constructor(args: TurnArgs, beginning: TurnBeginning | undefined) {
@@ -88,16 +94,23 @@ export class Turn {
     }
     const prepared =
       beginning?.type === 'continued' ? continuedTurn(beginning).prepared : undefined;
-    if (beginning?.type !== 'continued') this.log({ type: 'turn began' });
+    if (beginning?.type !== 'continued') this.report({ type: 'turn began' });
     return this.commit(atBeginning(this.state, { agent, ...defined({ prepared }) }, this.now()));
   }
 
   /** Takes over what was decided. */
   commit({ state, next }: Decision): NextStep {
-    this.state = state;
+    this.answer(state);
     const doing = waitingFor(state, next, Date.now());
     if (doing !== undefined) this.show(doing);
     return next;
+  }
+
+  /** Takes over a state in which more calls are answered, and reports those that have had no batch. */
+  answer(state: TurnState): void {
+    const answered = state.calls.slice(this.state.calls.length);
+    this.state = state;
+    for (const event of endsWithoutBatch(answered, this.reported)) this.report(event);
   }
 
   /** For operators, in the Temporal UI: what the turn does, and what it has used. */
@@ -105,14 +118,19 @@ export class Turn {
     setCurrentDetails(`${doing}\n\n${usedText(this.state)}`);
   }
 
-  /** Into the worker's log, unless a worker only replays the turn. */
-  log(event: TurnEvent): void {
+  /** Into the worker's log and its metrics, unless a worker only replays the turn. */
+  report(event: TurnEvent): void {
+    if (event.type === 'call ended') this.reported.add(event.call.id);
     const { level, message, fields } = logLine(event);
     const { sessionId } = this.owner;
     const about = { turnId: workflowInfo().workflowId, agent: this.args.agent };
     // Not `workflow`, which stands for the lines of your own workflows.
     const own = { sdkComponent: 'plait', ...about, ...defined({ sessionId }) };
     log[level](message, { ...own, ...fields });
+    const { agent: pinned } = this;
+    for (const measurement of measurementsOf(event, { agent: this.args.agent, pinned })) {
+      record(metricMeter, measurement);
+    }
   }
 
   /** Whether they may read what people and the model write. */

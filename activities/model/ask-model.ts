@@ -7,6 +7,7 @@ import type { ModelReply } from '../../core/conversation/reply.ts';
 import { findReplyProblem } from '../../core/conversation/reply.ts';
 import { WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
+import { measured, record } from '../../core/metrics.ts';
 import { specFor } from '../../core/turn/fallback.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { UnusableReplyError } from './assemble-reply.ts';
@@ -61,6 +62,9 @@ export async function askModel(
     const response = await sendRequest({ ...model, signal }, params, earlierIds);
     if (response.type !== 'failure') return response;
     throwIfStopped(activity, deadline);
+    const status = String(response.report.status ?? 'none');
+    const of = { agent: agent.name, status };
+    record(activity.metricMeter, measured('plait_model_request_failures', 1, of));
     return withinPatience(response, agent, deadline);
   };
   const circumstances = { ...question, attempt: activity.info.attempt };

@@ -12,8 +12,10 @@ import type { ModelCallArgs, ModelCallResult } from '../../core/conversation/mod
 import { withoutRejected } from '../../core/conversation/rejected-files.ts';
 import { toolCalls, toolsetOf } from '../../core/conversation/toolsets.ts';
 import { defined } from '../../core/json.ts';
+import { measured, record } from '../../core/metrics.ts';
 import type { TakenFallback } from '../../core/turn/fallback.ts';
 import { nextFallback } from '../../core/turn/fallback.ts';
+import { queueSeconds } from '../queue-seconds.ts';
 import type { EarlyRuns } from '../tools/early-runs.ts';
 import { prepareCalls } from '../tools/prepare-calls.ts';
 import { sealTail, storeReplyData } from '../transcript/store-messages.ts';
@@ -51,6 +53,7 @@ export function createCallModel(
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
     const elapsed = stopwatch();
     const activity = Context.current();
+    const waited = queueSeconds(activity);
     const announcement = announceReply(activity, publisher);
     let deadline: TurnDeadline | undefined;
     let early: EarlyStarts | undefined;
@@ -59,6 +62,8 @@ export function createCallModel(
       // Find the agent. The first call of a turn pins it.
       const found = await findAgent(registry, { store, served }, args, model.secrets);
       const { pinned, pinnedSpec } = found;
+      const of = { agent: found.agent.name };
+      record(activity.metricMeter, measured('plait_model_call_queue_seconds', waited, of));
       const { stream = found.agent.stream } = args;
       const ownSchema = await ownOutput(args.output);
 

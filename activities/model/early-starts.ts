@@ -11,6 +11,7 @@ import type { ReplyBlock, ToolUse } from '../../core/conversation/messages.ts';
 import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
 import { toolCalls } from '../../core/conversation/toolsets.ts';
 import { jsonBytes } from '../../core/json.ts';
+import { measured, record } from '../../core/metrics.ts';
 import { callsBeforeEnd, tighter } from '../../core/turn/budget.ts';
 import type { Prices } from '../../core/turn/prices.ts';
 import type { EarlyCall, EarlyRun, EarlyRuns } from '../tools/early-runs.ts';
@@ -183,14 +184,20 @@ class ReplyCalls implements EarlyStarts {
     call: ToolUse,
     { input, occurrence, context }: { input: unknown; occurrence: number; context: unknown },
   ): void {
-    const { args, secrets } = this.asking;
+    const { agent, args, secrets } = this.asking;
+    const { log, metricMeter } = this.activity;
     const identified = this.identify(call, occurrence);
     const { round } = identified.identity;
     const options = {
       callId: call.id,
-      log: this.activity.log,
+      log,
       timeLimit: tool.policy.startToCloseTimeout,
       clean: (details: unknown) => redactJson(details, secrets.redactOwn),
+      left: (state: 'joined' | 'over') => {
+        const result = state === 'joined' ? 'joined' : 'wasted';
+        const of = { agent: agent.name, tool: tool.name, result };
+        record(metricMeter, measured('plait_early_runs', 1, of));
+      },
     };
     const about = { input: call.input, args: { ...args, round, occurrence }, context, secrets };
     const run = this.runs.start(identified, options, (running) =>

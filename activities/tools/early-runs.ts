@@ -51,6 +51,8 @@ export interface EarlyRunOptions {
   timeLimit: number;
   /** Makes of heartbeat details what may be kept. */
   clean: (details: unknown) => unknown;
+  /** Called once, when it can no longer be joined: an activity has, or its result does not count. */
+  left: (state: 'joined' | 'over') => void;
 }
 
 /** The early runs of one worker. */
@@ -148,6 +150,7 @@ export class EarlyRun implements RunningCall {
 
   private readonly call: EarlyCall;
   private readonly clean: EarlyRunOptions['clean'];
+  private readonly left: EarlyRunOptions['left'];
   private readonly owner: RunOwner;
   private readonly aborted = new AbortController();
   private readonly timeLimit: NodeJS.Timeout | undefined;
@@ -171,6 +174,7 @@ export class EarlyRun implements RunningCall {
       taskToken: undefined,
     }));
     this.clean = options.clean;
+    this.left = options.left;
     this.timeLimit =
       options.timeLimit > MAX_TIMER
         ? undefined
@@ -282,5 +286,6 @@ export class EarlyRun implements RunningCall {
     clearTimeout(this.timeLimit);
     clearTimeout(this.joinLimit);
     this.owner.changed();
+    this.left(state);
   }
 }

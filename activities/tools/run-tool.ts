@@ -27,8 +27,10 @@ import {
   TOOL_NOT_REGISTERED,
 } from '../../core/failures.ts';
 import { defined, jsonBytes, shorten } from '../../core/json.ts';
+import { measured, record } from '../../core/metrics.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import type { Secrets } from '../model/secrets.ts';
+import { queueSeconds } from '../queue-seconds.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
 import type { Served } from '../turn/served.ts';
@@ -70,8 +72,13 @@ export function createRunTool(
     const activity = Context.current();
     const call = callOf(activity, args);
     const { callId } = call;
+    const waited = queueSeconds(activity);
     const tool = await registeredTool(registry, served, args, call.tool);
     if (args.local !== undefined) await lostTasks.reject(activity);
+    else {
+      const of = { agent: args.agent, tool: tool.name };
+      record(activity.metricMeter, measured('plait_call_queue_seconds', waited, of));
+    }
     const early = takeEarlyRun(activity, earlyRuns, call, { input, args });
     const begin =
       early === undefined

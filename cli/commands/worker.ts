@@ -1,6 +1,7 @@
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { loadAgents } from '../load-module.ts';
+import { metricsSetting } from '../metrics-setting.ts';
 import { say } from '../say.ts';
 import { storageSetting } from '../storage-setting.ts';
 import { styleFor } from '../style.ts';
@@ -17,14 +18,17 @@ export interface WorkerCommandOptions {
   storage?: string;
   /** A URL, the same for all workers and clients. @default PLAIT_STREAM_TRANSPORT */
   streamTransport?: string;
+  /** An IP address and a port. @default PLAIT_METRICS */
+  metrics?: string;
 }
 
 /** `plait worker`: a worker for the configured Temporal server, until a signal. */
 export async function workerCommand(
   module: string,
-  { storage, streamTransport, taskQueue, taskQueues, ...limits }: WorkerCommandOptions,
+  { storage, streamTransport, metrics, taskQueue, taskQueues, ...limits }: WorkerCommandOptions,
 ): Promise<ExitCode> {
   const style = styleFor(process.stdout);
+  const metricsAddress = metricsSetting(metrics);
   // Fails before the rest is loaded, which takes a second.
   const agents = await loadAgents(module);
   const { configuredTarget } = await import('../temporal-target.ts');
@@ -39,6 +43,7 @@ export async function workerCommand(
     limits,
     storage: storageSetting(storage),
     streamTransport,
+    metrics: metricsAddress,
     ready: 'Ready.',
     style,
   });

@@ -1,24 +1,12 @@
-import type { ApprovalRecord, SettledCall } from '../calls/outcome.ts';
 import type { ToolUse } from '../conversation/messages.ts';
-import type { ModelReply } from '../conversation/reply.ts';
 import { defined } from '../json.ts';
+import type { TurnEvent } from './events.ts';
 import type { TurnState } from './state.ts';
-import type { StopReason } from './stop-reason.ts';
 import { inputTokens } from './usage.ts';
 
 // What a worker's log says of a turn: one line for each event, with fields by which a log can be searched.
 // Nothing that people, the model or tools have written stands in it. At the level DEBUG: the logger that the
 // SDK has by default would write a dozen rows for each.
-
-/** What has happened. */
-export type TurnEvent =
-  | { type: 'turn began' }
-  | { type: 'model replied'; round: number; reply: ModelReply }
-  | { type: 'approval requested'; round: number; call: ToolUse }
-  | { type: 'approval decided'; round: number; call: ToolUse; approval: ApprovalRecord }
-  | { type: 'call ended'; round: number; call: ToolUse; settled: SettledCall }
-  | { type: 'turn ended'; state: TurnState; reason: StopReason; milliseconds: number }
-  | { type: 'turn failed'; state: TurnState; failure: string; milliseconds: number };
 
 export interface LogLine {
   level: 'debug' | 'warn';
@@ -74,7 +62,13 @@ export function logLine(event: TurnEvent): LogLine {
   }
 }
 
-function callFields({ round, call }: { round: number; call: ToolUse }): LogLine['fields'] {
+function callFields({
+  round,
+  call,
+}: {
+  round: number;
+  call: Pick<ToolUse, 'id' | 'name'>;
+}): LogLine['fields'] {
   return { round, callId: call.id, tool: call.name };
 }
 

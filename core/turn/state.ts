@@ -211,21 +211,27 @@ export function commitAnswer(
 ): TurnState {
   const { reply, output, fallback } = answer;
   const state = commitFallback(commitReply(before, reply, answer), fallback);
-  return commitOutput(commitCost(state, reply, pricesOf(agent, state.fallback?.model)), output);
+  return commitOutput(commitCost(state, reply, pricesOf(agent, before, answer)), output);
 }
 
 /** A refusal after which another model is asked: nothing of it is kept but what it has cost. */
 export function commitRefusalAnswer(
   before: TurnState,
-  { refused, by, fallback }: RefusalAnswer,
+  answer: RefusalAnswer,
   agent: PinnedAgent,
 ): TurnState {
-  const state = commitCost(commitRefusal(before, refused), refused, pricesOf(agent, by));
-  return commitFallback(state, fallback);
+  const { refused, fallback } = answer;
+  const prices = pricesOf(agent, before, answer);
+  return commitFallback(commitCost(commitRefusal(before, refused), refused, prices), fallback);
 }
 
-/** Of a fallback, or of the agent's own model. */
-function pricesOf(agent: PinnedAgent, model: string | undefined): Prices | undefined {
+/** Those of the model that has answered: a fallback, or the agent's own. */
+export function pricesOf(
+  agent: PinnedAgent,
+  before: TurnState,
+  answer: ReplyAnswer | RefusalAnswer,
+): Prices | undefined {
+  const model = answer.type === 'refusal' ? answer.by : (answer.fallback ?? before.fallback)?.model;
   return agent.fallbackPrices?.find(([fallback]) => fallback === model)?.[1] ?? agent.prices;
 }
 

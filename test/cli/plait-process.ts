@@ -16,6 +16,7 @@ export interface PlaitProcess {
   /** Resolves to the output so far when it contains the text; rejects when the process ends first. */
   says(text: string): Promise<string>;
   interrupt(): void;
+  kill(): void;
   ended: Promise<Ended>;
 }
 
@@ -58,6 +59,7 @@ export function startNode(args: readonly string[], options: PlaitOptions = {}): 
   return {
     ended,
     interrupt: () => void child.kill('SIGINT'),
+    kill: () => void child.kill('SIGKILL'),
     says: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {

@@ -91,6 +91,12 @@ const cases: Case[] = [
     code: 2,
     says: /stream transport is not one of its kinds\. Give redis:/,
   },
+  {
+    args: ['worker', EXAMPLE],
+    code: 2,
+    says: /served at an IP address and a port, such as 0\.0\.0\.0:9464; got "localhost:9464"/,
+    env: { PLAIT_METRICS: 'localhost:9464' },
+  },
   { args: ['storage', 'gc'], code: 2, says: /Name it with --storage or PLAIT_STORAGE/ },
   {
     args: ['storage', 'gc', '--storage', 'postgres://127.0.0.1:1/x'],

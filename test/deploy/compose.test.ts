@@ -27,13 +27,16 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
 
   beforeAll(() => {
     // `docker compose` leaves out services of other profiles; Debian's docker-compose does not.
-    ({ services } = readComposeFile({ ...SECRETS, COMPOSE_PROFILES: 'scripted' }));
+    const profiles = { COMPOSE_PROFILES: 'scripted,observability' };
+    ({ services } = readComposeFile({ ...SECRETS, ...profiles }));
     entries = Object.entries(services);
   });
 
   test('is accepted by docker-compose when the secrets are set', () => {
     expect(Object.keys(services).toSorted()).toEqual([
+      'grafana',
       'postgresql',
+      'prometheus',
       'scripted-model',
       'storage-role',
       'temporal',
@@ -45,8 +48,8 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
   });
 
   test('has a scripted model, for those without a key, in a profile of its own', () => {
-    const withProfile = entries.filter(([, { profiles = [] }]) => profiles.length > 0);
-    expect(withProfile).toMatchObject([['scripted-model', { profiles: ['scripted'] }]]);
+    const inProfile = entries.filter(([, { profiles = [] }]) => profiles.includes('scripted'));
+    expect(inProfile.map(([name]) => name)).toEqual(['scripted-model']);
     const example = readFileSync(join(ROOT, '.env.example'), 'utf8');
     const [, url = ''] = /^#ANTHROPIC_BASE_URL=(http.+)$/m.exec(example) ?? [];
     const { hostname, port } = new URL(url);
@@ -54,6 +57,17 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
     expect(
       readFileSync(join(ROOT, 'examples/customer-lookup/scripted-model.ts'), 'utf8'),
     ).toContain(`port: ${port},`);
+  });
+
+  test('has Prometheus and Grafana in a profile of their own, for the metrics that workers serve', () => {
+    const inProfile = entries.filter(([, { profiles = [] }]) => profiles.includes('observability'));
+    expect(inProfile.map(([name]) => name).toSorted()).toEqual(['grafana', 'prometheus']);
+    const scraped = readFileSync(join(ROOT, 'deploy/observability/prometheus.yml'), 'utf8');
+    const [, port] = /port: (\d+)/.exec(scraped) ?? [];
+    expect(services['worker']?.environment?.['PLAIT_METRICS']).toBe(`0.0.0.0:${port}`);
+    const source = readFileSync(join(ROOT, 'deploy/observability/grafana/datasources.yml'), 'utf8');
+    const { hostname } = new URL(/url: (\S+)/.exec(source)?.[1] ?? '');
+    expect(services).toHaveProperty(hostname);
   });
 
   test('limits the memory of the worker, above the heap that it may have', () => {
@@ -131,7 +145,9 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
   test('restarts long-running services, and checks their health', () => {
     const running = entries.filter(([, { restart }]) => restart === 'unless-stopped');
     expect(running.map(([name]) => name).toSorted()).toEqual([
+      'grafana',
       'postgresql',
+      'prometheus',
       'scripted-model',
       'temporal',
       'temporal-ui',
@@ -146,7 +162,7 @@ describe.skipIf(reason !== '')(`docker-compose.yml${reason}`, () => {
 
   test('publishes ports on this machine only', () => {
     const ports = entries.flatMap(([, { ports = [] }]) => ports);
-    expect(ports).toHaveLength(2);
+    expect(ports).toHaveLength(4);
     for (const port of ports) expect(JSON.stringify(port)).toContain('127.0.0.1');
   });
 

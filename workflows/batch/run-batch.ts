@@ -27,7 +27,7 @@ import { defined, jsonBytes } from '../../core/json.ts';
 import type { SubAgentSpec } from '../../core/agent-spec.ts';
 import type { OpenCall } from '../../core/turn/current-details.ts';
 import { MOST_SHOWN, waitingForCalls } from '../../core/turn/current-details.ts';
-import type { TurnEvent } from '../../core/turn/log-lines.ts';
+import type { TurnEvent } from '../../core/turn/events.ts';
 import type { Reserve } from '../../core/turn/reserve.ts';
 import { giveBack, openReserve, reserve, spentBy } from '../../core/turn/reserve.ts';
 import { roomOf } from '../../core/turn/payload-room.ts';
@@ -51,7 +51,8 @@ export interface Outside {
   background: Background;
   /** For operators, as Markdown. */
   show: (doing: string) => void;
-  log: (event: TurnEvent) => void;
+  /** For the worker's log and its metrics. */
+  report: (event: TurnEvent) => void;
 }
 
 /**
@@ -186,7 +187,7 @@ class BatchRun {
   private ask(call: BatchCall): void {
     const { agent, owner, context, round } = this.batch;
     const hasSession = call.subAgent?.session === true;
-    this.outside.log({ type: 'approval requested', round, call: call.use });
+    this.outside.report({ type: 'approval requested', round, call: call.use });
     this.outside.approvals.ask({
       agent: agent.name,
       ...defined({
@@ -215,7 +216,14 @@ class BatchRun {
     call.asked = false;
     call.approval = approval;
     const { round } = this.batch;
-    this.outside.log({ type: 'approval decided', round, call: call.use, approval });
+    const milliseconds = Date.now() - this.begunAt;
+    this.outside.report({
+      type: 'approval decided',
+      round,
+      call: call.use,
+      approval,
+      milliseconds,
+    });
     const unapproved = answerUnapproved(approval, approvalTimeout(call), Date.now());
     if (unapproved !== undefined) this.settle(call.index, unapproved);
     else if (prepared === undefined) this.advance(call);
@@ -425,9 +433,9 @@ class BatchRun {
 
   /** It has ended in the background. */
   private settleLate({ use, approval, begun }: BatchCall, ended: SettledCall): void {
-    const { background, completions, log } = this.outside;
+    const { background, completions, report } = this.outside;
     const settled = withApproval({ ...ended, ...begun }, approval);
-    log({ type: 'call ended', round: this.batch.round, call: use, settled });
+    report({ type: 'call ended', round: this.batch.round, call: use, settled });
     completions.forget(use.id, `it was answered as ${settled.outcome.type}`);
     background.end(use.id, settled);
   }
@@ -448,7 +456,7 @@ class BatchRun {
     const { round, calls } = this.batch;
     const use = calls[index] as ToolUse;
     const { id: callId, name: tool } = use;
-    this.outside.log({ type: 'call ended', round, call: use, settled });
+    this.outside.report({ type: 'call ended', round, call: use, settled });
     this.outside.approvals.withdraw(callId, `it was answered as ${outcome.type}`);
     this.outside.completions.forget(callId, `it was answered as ${outcome.type}`);
     if (this.batch.policy.onToolFailure === 'cancelSiblings' && isFailure(outcome)) {

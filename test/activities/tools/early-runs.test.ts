@@ -14,6 +14,7 @@ const options = {
   log: new DefaultLogger('ERROR'),
   timeLimit: 60_000,
   clean: (details: unknown) => details,
+  left: () => undefined,
 };
 
 function withInput(id: number): EarlyCall {
@@ -77,6 +78,16 @@ describe('an early run is found', () => {
         attempt: 1,
       })),
     );
+  });
+
+  test('and is reported once: as joined, or as over', () => {
+    const { early } = runs();
+    const left = vi.fn<(state: string) => void>();
+    early.start(call, { ...options, left }, heeds)?.take('toolu_2');
+    const wasted = early.start(withInput(8), { ...options, left }, heeds);
+    for (const _ of ['once', 'again']) wasted?.end('torn');
+
+    expect(left.mock.calls).toEqual([['joined'], ['over']]);
   });
 
   test('also when the call is asked for again, and the tool does not run again', () => {

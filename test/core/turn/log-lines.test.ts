@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SettledCall } from '../../../core/calls/outcome.ts';
-import type { TurnEvent } from '../../../core/turn/log-lines.ts';
+import type { TurnEvent } from '../../../core/turn/events.ts';
 import { logLine } from '../../../core/turn/log-lines.ts';
 import { beginTurn } from '../../../core/turn/state.ts';
 import { call, replyWith } from '../arbitraries.ts';
@@ -40,7 +40,7 @@ const spent = { rounds: 2, calls: 0, inputTokens: 100, outputTokens: 3 };
 test.for<[event: TurnEvent, message: string, fields: Record<string, unknown>, level?: string]>([
   [{ type: 'turn began' }, 'Turn began', { event: 'plait.turn.began' }],
   [
-    { type: 'model replied', round: 1, reply },
+    { type: 'model replied', round: 1, reply, milliseconds: 9 },
     'Model replied',
     {
       event: 'plait.model.replied',
@@ -59,7 +59,7 @@ test.for<[event: TurnEvent, message: string, fields: Record<string, unknown>, le
     { event: 'plait.approval.requested', ...about },
   ],
   [
-    { type: 'approval decided', round: 1, call: pay, approval },
+    { type: 'approval decided', round: 1, call: pay, approval, milliseconds: 9 },
     'Approval decided',
     { event: 'plait.approval.decided', ...about, decision: 'denied' },
   ],
@@ -100,6 +100,7 @@ test.for<[event: TurnEvent, message: string, fields: Record<string, unknown>, le
 );
 
 test('a reply without an id of its request has none in its line', () => {
-  const line = logLine({ type: 'model replied', round: 1, reply: { ...reply, requestId: null } });
+  const anonymous = { ...reply, requestId: null };
+  const line = logLine({ type: 'model replied', round: 1, reply: anonymous, milliseconds: 9 });
   expect(line.fields).not.toHaveProperty('requestId');
 });

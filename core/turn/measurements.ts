@@ -1,0 +1,111 @@
+import type { PinnedAgent } from '../agent-spec.ts';
+import type { ModelStopReason } from '../conversation/messages.ts';
+import { toolCalls } from '../conversation/toolsets.ts';
+import { AGENT_NOT_REGISTERED } from '../failures.ts';
+import type { Measurement } from '../metrics.ts';
+import { measured, seconds } from '../metrics.ts';
+import type { TurnEvent } from './events.ts';
+import type { Usage } from './usage.ts';
+
+/** What stands in a label instead of a name that is not known, of which there could be any number. */
+const UNKNOWN = 'unknown';
+
+/** Whose turn it is. */
+export interface MeasuredTurn {
+  /** Its name, which whoever starts a turn can choose. */
+  agent: string;
+  /** `undefined` as long as no worker has said that there is such an agent. */
+  pinned: Pick<PinnedAgent, 'policies'> | undefined;
+}
+
+/**
+ * What of an event is measured. Of a sub-agent's turn everything is measured there: sums over all agents hold
+ * every reply and every call once.
+ */
+export function measurementsOf(event: TurnEvent, turn: MeasuredTurn): Measurement[] {
+  const agent = agentLabel(event, turn);
+  switch (event.type) {
+    case 'turn began':
+    case 'approval requested':
+      return [];
+    case 'model replied': {
+      const { reply, milliseconds, costUSD } = event;
+      const { model, usage, content, stopReason } = reply;
+      // The calls of a refusal do not count.
+      const calls = stopReason === 'refusal' ? 0 : toolCalls(content).length;
+      const stop_reason = MODEL_STOPS.has(stopReason) ? stopReason : UNKNOWN;
+      const took = seconds(milliseconds);
+      return [
+        measured('plait_model_call_duration_seconds', took, { agent, model, stop_reason }),
+        ...tokensOf(usage).map(([type, tokens]) =>
+          measured('plait_model_tokens', tokens, { agent, model, type }),
+        ),
+        ...(costUSD === undefined
+          ? []
+          : [measured('plait_reply_cost_usd', costUSD, { agent, model })]),
+        ...(calls === 0 ? [] : [measured('plait_batch_calls', calls, { agent })]),
+      ];
+    }
+    case 'approval decided': {
+      const { call, approval, milliseconds } = event;
+      const about = { agent, tool: toolLabel(call, turn), decision: approval.decision };
+      return [measured('plait_approval_wait_seconds', seconds(milliseconds), about)];
+    }
+    case 'call ended': {
+      const { outcome, attempts, start, end } = event.settled;
+      const tool = toolLabel(event.call, turn);
+      const about = { agent, tool, outcome: outcome.type };
+      return [
+        measured('plait_call_duration_seconds', seconds(end - start), about),
+        measured('plait_call_attempts', attempts, { agent, tool }),
+      ];
+    }
+    case 'turn ended':
+    case 'turn failed': {
+      const { state, milliseconds } = event;
+      const stop_reason = event.type === 'turn ended' ? event.reason : 'failed';
+      return [
+        measured('plait_turn_duration_seconds', seconds(milliseconds), { agent, stop_reason }),
+        measured('plait_turn_rounds', state.rounds, { agent }),
+      ];
+    }
+  }
+}
+
+/** As the Messages API documents them. A newer one may send others. */
+const MODEL_STOPS: ReadonlySet<string> = new Set<ModelStopReason | 'compaction'>([
+  'end_turn',
+  'max_tokens',
+  'stop_sequence',
+  'tool_use',
+  'pause_turn',
+  'refusal',
+  'model_context_window_exceeded',
+  'compaction',
+]);
+
+/** Each token has one type, so that they can be added up. */
+function tokensOf(usage: Usage): [type: string, tokens: number][] {
+  return [
+    ['input', usage.input_tokens],
+    ['cache_write', usage.cache_creation_input_tokens],
+    ['cache_read', usage.cache_read_input_tokens],
+    ['output', usage.output_tokens],
+  ];
+}
+
+/** Anyone can start a turn of an agent that does not exist. */
+function agentLabel(event: TurnEvent, { agent, pinned }: MeasuredTurn): string {
+  return pinned !== undefined || wasFound(event) ? agent : UNKNOWN;
+}
+
+/** Whether a turn has ended in a way that shows that a worker has its agent, although it is not pinned. */
+function wasFound(event: TurnEvent): boolean {
+  if (event.type === 'turn failed') return event.failure !== AGENT_NOT_REGISTERED;
+  return event.type === 'turn ended' && event.reason !== 'cancelled';
+}
+
+/** The model may ask for tools that do not exist. */
+function toolLabel({ name }: { name: string }, { pinned }: MeasuredTurn): string {
+  return pinned?.policies.some(([tool]) => tool === name) === true ? name : UNKNOWN;
+}
