@@ -23,6 +23,7 @@ import {
   ANNOUNCE_APPROVAL,
   ANY_OTHER,
   AUTHORIZE_DECISION,
+  AWAIT_SESSION_TURN,
   AWAIT_TURN,
   CALL_MODEL,
   CANCEL_TURN,
@@ -31,6 +32,7 @@ import {
   READ_TRANSCRIPT,
   READ_TURN,
   RUN_LOCALLY,
+  SEND_TO_SESSION,
 } from '../core/names.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
@@ -48,9 +50,11 @@ import { createPresentResult } from './tools/present-result.ts';
 import { withReadResult } from './tools/read-result.ts';
 import { createRunTool } from './tools/run-tool.ts';
 import { createTranscriptStore } from './transcript/store.ts';
+import { awaitSessionTurn } from './turn/await-session-turn.ts';
 import { awaitTurn } from './turn/await-turn.ts';
 import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
+import { sendToSession } from './turn/send-to-session.ts';
 import { Served } from './turn/served.ts';
 import { withinTurns } from './within-turn.ts';
 
@@ -184,6 +188,8 @@ export function buildActivities(
     [READ_TURN]: readTurn,
     [CANCEL_TURN]: cancelTurn,
     [AWAIT_TURN]: awaitTurn,
+    [SEND_TO_SESSION]: sendToSession,
+    [AWAIT_SESSION_TURN]: awaitSessionTurn,
     [PREPARE_CALL]: createPrepareCall(registry, { served, secrets }, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
     [PRESENT_RESULT]: createPresentResult(registry, { store, served }, secrets),

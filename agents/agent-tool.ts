@@ -4,6 +4,7 @@ import { DEFAULT_RESULT_BYTES } from '../core/conversation/cut-result.ts';
 import { defined } from '../core/json.ts';
 import type { Duration } from './check-options.ts';
 import {
+  callable,
   checkOptions,
   declaring,
   duration,
@@ -16,9 +17,9 @@ import {
 import { DeclarationError } from './declaration-error.ts';
 import type { Agent, AgentDefinition } from './define-agent.ts';
 import { isAgent } from './define-agent.ts';
-import type { Tool, ToolOptions } from './define-tool.ts';
+import type { ApprovalContext, SubAgent, Tool, ToolOptions } from './define-tool.ts';
 import { toolDescription, toolName, toolSettings } from './define-tool.ts';
-import type { InputSchema } from './input-schema.ts';
+import type { InputOf, InputSchema } from './input-schema.ts';
 import { compileSchema } from './input-schema.ts';
 import type { OutputOption } from './output-schema.ts';
 import { compileOutput } from './output-schema.ts';
@@ -44,6 +45,18 @@ export interface AgentToolOptions<Schema extends InputSchema, Context> extends P
    * agent is at work, and is given the answer later: see `backgroundAtEnd` of `defineAgent`. @default 'wait'
    */
   mode?: 'wait' | 'background';
+  /**
+   * Gives the agent a memory: the id of the session whose next turn a call becomes, of 1 to 200 characters. The
+   * first call with an id begins the session, which outlives the call: later calls, also of other turns, go on in
+   * the same conversation. Calls of one session run one after the other. It is called on a worker when the
+   * model's reply is there, and must return the same for the same call. Where it throws, holds the process up for
+   * 100 ms, does not answer within 10 seconds, or returns no id, the model reads that the agent did not run.
+   *
+   * A session takes messages of its own `user` alone. Make ids of `ctx.context` where users belong to tenants,
+   * and not only of the input, which the model has written. Not together with `output`.
+   * @default none: each call begins with an empty conversation
+   */
+  session?: (input: InputOf<Schema>, ctx: ApprovalContext<Context>) => string | Promise<string>;
   /**
    * What each turn of the agent may spend, beside its own limits. It is reserved from what is left of the
    * calling turn's limits, and what is not used goes back.
@@ -84,6 +97,12 @@ const agentToolOptions = z.strictObject({
     )
     .optional(),
   mode: z.enum(['wait', 'background']).optional(),
+  session: callable(
+    z.custom<NonNullable<SubAgent['session']>>(
+      (value) => typeof value === 'function',
+      'must be a function that returns the id of a session',
+    ),
+  ).optional(),
   limits: z
     .strictObject({
       rounds: some,
@@ -147,6 +166,11 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
       ...(checked.limits?.costUSD !== undefined && agent.prices === undefined
         ? [`limits.costUSD needs prices, and agent ${agent.name} has none`]
         : []),
+      ...(checked.session !== undefined && output !== undefined
+        ? [
+            `output cannot be given together with session, since a session keeps the agent as it is: give output to agent ${agent.name} itself`,
+          ]
+        : []),
     ];
     if (problems.length > 0) throw wrongOptions(subject, problems);
     // What a server lists is known only when a turn begins.
@@ -179,6 +203,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
             limits: checked.limits === undefined ? undefined : defined(checked.limits),
             taskQueue: checked.taskQueue,
             mode: checked.mode === 'background' ? checked.mode : undefined,
+            session: checked.session === undefined ? undefined : (true as const),
           }),
           maxResultBytes,
           ...(agent.summaries ? {} : { summaries: false }),
@@ -186,6 +211,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = InputS
         definition: agent,
         hasPrices: agent.prices !== undefined,
         levels: 1 + levelsBelow(agent),
+        ...defined({ session: checked.session }),
       },
     };
   });

@@ -278,6 +278,8 @@ export interface SubAgent {
   readonly hasPrices: boolean;
   /** How many levels of sub-agents it makes for the agent that has it. */
   readonly levels: number;
+  /** Names the session of a call, where it has a memory of its own. */
+  readonly session?: (input: unknown, ctx: ApprovalContext) => unknown;
 }
 
 /** By its shape: it may come from another copy of Plait. */

@@ -47,24 +47,37 @@ function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
 let share = 0;
 let rest: Promise<void> | undefined;
 
+/**
+ * Runs a check without a time limit: one that takes time in proportion to its input. It comes after what else has
+ * to be done, if checks have held the process up for long enough.
+ */
+export async function inTurn<T>(check: () => T): Promise<T> {
+  while (share >= SHARE_MS) await (rest ??= othersTurn());
+  const from = performance.now();
+  try {
+    return check();
+  } finally {
+    share += performance.now() - from;
+  }
+}
+
 /** In an object, since the value may be a promise that is not to be awaited here. */
 async function begin<T>(check: () => T): Promise<{ value: T }> {
   let used = 0;
   for (let attempt = 1; ; attempt++) {
-    while (share >= SHARE_MS) await (rest ??= othersTurn());
-    const from = performance.now();
-    const cpu = process.cpuUsage();
+    let before: NodeJS.CpuUsage | undefined;
     try {
-      return { value: interruptibly(check) };
+      return await inTurn(() => {
+        before = process.cpuUsage();
+        return { value: interruptibly(check) };
+      });
     } catch (error) {
       if (!isInterruption(error)) throw error;
-      const { user, system } = process.cpuUsage(cpu);
+      const { user, system } = process.cpuUsage(before);
       used += (user + system) / 1_000;
       if (used >= ENOUGH_CPU_MS || attempt === MAX_ATTEMPTS) {
         throw new OutOfTimeError(MAX_BLOCKING_MS);
       }
-    } finally {
-      share += performance.now() - from;
     }
   }
 }

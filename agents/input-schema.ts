@@ -5,8 +5,9 @@ import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 import { shown } from './check-options.ts';
 import { DeclarationError } from './declaration-error.ts';
-import { inTime, OutOfTimeError } from './in-time.ts';
+import { inTime, inTurn, OutOfTimeError } from './in-time.ts';
 import { checkedSchema, compileValidator } from './json-schema.ts';
+import { isSteadyJsonSchema, isSteadyZod } from './steady-schema.ts';
 import { describeZod } from './zod-schema.ts';
 
 /** A JSON Schema (draft 2020-12) of an object. */
@@ -103,10 +104,14 @@ function compileZod(about: string, schema: z.core.$ZodType): CompiledSchema {
  */
 export function zodParser(schema: z.core.$ZodType): CompiledSchema['parse'] {
   let isAsync = false;
+  // Looked at when it is first used: it may refer to schemas that are declared after it.
+  let isSteady: boolean | undefined;
   const parseNow = (input: unknown) =>
     isAsync ? z.safeParseAsync(schema, input) : z.safeParse(schema, input, { jitless: true });
   return safely(async (input) => {
-    const parsed = await inTime(() => parseNow(input)).catch(async (error: unknown) => {
+    isSteady ??= isSteadyZod(schema);
+    const check = isSteady ? inTurn : inTime;
+    const parsed = await check(() => parseNow(input)).catch(async (error: unknown) => {
       if (isAsync || !meetsPromise(error)) throw error;
       isAsync = true;
       return await inTime(() => parseNow(input));
@@ -128,10 +133,11 @@ function compileJsonSchema(about: string, value: string, schema: JsonSchema): Co
   try {
     const jsonSchema = asJson(rest) as JsonSchema;
     const findProblem = compileValidator(value, jsonSchema);
+    const check = isSteadyJsonSchema(jsonSchema) ? inTurn : inTime;
     return {
       jsonSchema,
       parse: safely(async (input) => {
-        const problem = await inTime(() => findProblem(input));
+        const problem = await check(() => findProblem(input));
         return problem === undefined ? { ok: true, value: input } : { ok: false, problem };
       }),
     };

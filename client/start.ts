@@ -10,7 +10,7 @@ import type { Message } from '../core/conversation/messages.ts';
 import { withoutThinking } from '../core/conversation/sendable.ts';
 import { causeChain } from '../core/failures.ts';
 import { defined } from '../core/json.ts';
-import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
+import { SESSION_ID_LIMIT, SESSION_WORKFLOW, TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import { askedWords, detailsOf, summaryOf } from '../core/turn/static-details.ts';
@@ -156,9 +156,6 @@ export function sessionCreation(
   };
 }
 
-/** Temporal's limit for an id is 255 on some servers, and a turn's id is longer than its session's. */
-const MAX_SESSION_ID = 200;
-
 function sessionStart(
   { client, taskQueue: queue }: Starter,
   agent: Agent | string,
@@ -187,8 +184,8 @@ function sessionStart(
 
 /** Throws an `InvalidSessionError` for what no session can have as its id. */
 export function checkSessionId(sessionId: unknown): void {
-  if (typeof sessionId === 'string' && (sessionId === '' || sessionId.length > MAX_SESSION_ID)) {
-    throw new InvalidSessionError(`sessionId must have 1 to ${MAX_SESSION_ID} characters`);
+  if (typeof sessionId === 'string' && (sessionId === '' || sessionId.length > SESSION_ID_LIMIT)) {
+    throw new InvalidSessionError(`sessionId must have 1 to ${SESSION_ID_LIMIT} characters`);
   }
   rejectIf(InvalidSessionError, textProblem('sessionId', sessionId));
 }

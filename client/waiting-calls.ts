@@ -8,6 +8,7 @@ import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import { queryTurn } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
+import { calledSessionTurns } from './follow/description.ts';
 import { inOrder } from './in-order.ts';
 import { aboutServer, aboutTurn, invalidArgument, ranOutOfTime } from './temporal-errors.ts';
 
@@ -50,14 +51,18 @@ async function ifItRuns(client: Client, turnId: string): Promise<ApprovalRequest
   }
 }
 
-/** The turns of its sub-agents that run. The server knows them, without a worker. */
+/**
+ * The turns of its sub-agents that run: its children, and those of sessions, which may wait. The server knows
+ * them, without a worker.
+ */
 export async function subAgentTurns(client: Client, turnId: string): Promise<string[]> {
   const { raw } = await aboutTurn(turnId, client.options.namespace, () =>
     client.workflow.getHandle(turnId).describe(),
   );
-  return (raw.pendingChildren ?? []).flatMap(({ workflowId, workflowTypeName }) =>
+  const children = (raw.pendingChildren ?? []).flatMap(({ workflowId, workflowTypeName }) =>
     workflowTypeName === TURN_WORKFLOW && workflowId ? [workflowId] : [],
   );
+  return [...children, ...(await calledSessionTurns(raw, client.options.loadedDataConverter))];
 }
 
 function askingAgent(

@@ -119,6 +119,8 @@ export interface SubAgentSpec {
   maxResultBytes: number;
   /** Its calls are answered as soon as they have begun. */
   mode?: 'background';
+  /** Each call becomes a turn of a session, whose id a worker names. */
+  session?: true;
   /** The Temporal UI shows nothing of what it is asked. @default it does */
   summaries?: false;
 }

@@ -15,6 +15,8 @@ export const READ_TRANSCRIPT = 'plait.readTranscript';
 export const READ_TURN = 'plait.readTurn';
 export const CANCEL_TURN = 'plait.cancelTurn';
 export const AWAIT_TURN = 'plait.awaitTurn';
+export const SEND_TO_SESSION = 'plait.sendToSession';
+export const AWAIT_SESSION_TURN = 'plait.awaitSessionTurn';
 export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const AUTHORIZE_DECISION = 'plait.authorizeDecision';
@@ -52,6 +54,9 @@ export const IDEMPOTENCY_KEY_LIMIT = 200;
 /** Behind the id of a session, in the ids of its turns: `.turn-1234567`. */
 const TURN_SUFFIX_LIMIT = 20;
 
+/** Of the id of a session that is begun, in characters: some servers take ids of 255, and those of its turns are longer. */
+export const SESSION_ID_LIMIT = 200;
+
 /** Why this cannot be the id of a turn, as the end of a sentence, or `undefined`. */
 export function findTurnIdProblem(id: unknown): string | undefined {
   return findIdProblem(id, WORKFLOW_ID_LIMIT);
@@ -60,6 +65,14 @@ export function findTurnIdProblem(id: unknown): string | undefined {
 /** The same of a session, whose turns have longer ids. */
 export function findSessionIdProblem(id: unknown): string | undefined {
   return findIdProblem(id, WORKFLOW_ID_LIMIT - TURN_SUFFIX_LIMIT);
+}
+
+/** The same of a session that is begun: another one may have a longer id. */
+export function findNewSessionIdProblem(id: unknown): string | undefined {
+  if (typeof id === 'string' && id.length > SESSION_ID_LIMIT) {
+    return `must have at most ${SESSION_ID_LIMIT} characters; it has ${id.length}`;
+  }
+  return findSessionIdProblem(id);
 }
 
 /** The same of a task queue. */

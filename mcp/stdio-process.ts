@@ -105,7 +105,11 @@ export class StdioProcess implements Transport {
     );
     child.stdout?.on('data', (chunk: Buffer) => this.read(chunk));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.hear(text));
-    for (const stream of child.stdio) stream?.on('error', (error) => this.onerror?.(error));
+    for (const stream of child.stdio) {
+      stream?.on('error', (error) => {
+        void this.broke(error);
+      });
+    }
     // The worker may end while the server runs; the guard then ends the server.
     child.unref();
     for (const stream of child.stdio) (stream as { unref?: () => void } | null)?.unref?.();
@@ -142,6 +146,11 @@ export class StdioProcess implements Transport {
     const isEnded = await Promise.race([this.ended.then(() => true), late]);
     clearTimeout(timer);
     return isEnded;
+  }
+
+  /** The pipes of a process that has ended may break before its end is known, which says more. */
+  private async broke(error: Error): Promise<void> {
+    if (!(await this.endsWithin(STOP_MS))) this.onerror?.(error);
   }
 
   private hasEnded(code: number | null, signal: string | null): void {

@@ -45,7 +45,7 @@ function carriedArgs(
     begunAt,
     seen: seen.list,
     ...defined({
-      levels: caller === 'turn' ? levels : undefined,
+      levels: Number.isFinite(levels) ? levels : undefined,
       prepared: next.type === 'run tools' ? [...next.prepared] : undefined,
     }),
   };

@@ -6,6 +6,7 @@ import { defined } from '../core/json.ts';
 import {
   AGENT_ATTRIBUTE,
   STATUS_ATTRIBUTE,
+  sessionAttributes,
   STOP_REASON_ATTRIBUTE,
   stopAttributes,
   turnAttributes,
@@ -58,6 +59,13 @@ export function attributesOfSubAgent(agent: string): SearchAttributePair[] {
   const { typedSearchAttributes: own } = workflowInfo();
   if (own.get(AGENT_ATTRIBUTE) === undefined) return [];
   return turnAttributes({ agent, user: own.get(USER_ATTRIBUTE) }).filter(isPresent);
+}
+
+/** The same of a session that a call of this turn begins. */
+export function attributesOfCalledSession(agent: string): SearchAttributePair[] {
+  const { typedSearchAttributes: own } = workflowInfo();
+  if (own.get(AGENT_ATTRIBUTE) === undefined) return [];
+  return sessionAttributes({ agent, user: own.get(USER_ATTRIBUTE) }).filter(isPresent);
 }
 
 /** For whom this turn or session runs. A namespace without the attributes still has the memo. */

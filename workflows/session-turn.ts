@@ -13,7 +13,6 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { PlaitActivities } from '../activities/create-activities.ts';
-import { remaining } from '../core/turn/budget.ts';
 import { defined } from '../core/json.ts';
 import { CANCEL_TURN, READ_TURN, TURN_WORKFLOW } from '../core/names.ts';
 import type { SteeringMessage } from '../core/turn/steering.ts';
@@ -23,7 +22,7 @@ import type {
   TurnOutcome,
   WaitingTurn,
 } from '../core/session/memory.ts';
-import { turnFits } from '../core/session/memory.ts';
+import { limitsOfTurn, turnFits } from '../core/session/memory.ts';
 import type { SessionArgs } from '../core/session/protocol.ts';
 import type { SessionTurnProgress, SessionTurnResult } from '../core/turn/result.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
@@ -33,6 +32,7 @@ import type { TurnArgs } from '../core/turn/input.ts';
 import { askedWords, detailsOf, summaryOfMessage } from '../core/turn/static-details.ts';
 import { MODEL_RETRY } from './retry.ts';
 import { attributesOfTurn, ownerOf } from './search-attributes.ts';
+import type { CallingTurn } from '../core/session/calling-turn.ts';
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTurnResult>;
 
@@ -98,20 +98,19 @@ export class SessionTurn {
 
   private async run(): Promise<SessionTurnResult> {
     const info = workflowInfo();
-    const { agent, context, onToolFailure, batchTimeout, limits, onLimit } = this.args;
-    const { transcript, stored, container, agent: pinned, fallback, spent } = this.memory;
-    const { turnId, input, stream = this.args.stream } = this.turn;
+    const { agent, context, onToolFailure, batchTimeout, onLimit } = this.args;
+    const { transcript, stored, container, agent: pinned, fallback } = this.memory;
+    const { turnId, input, stream = this.args.stream, calledBy } = this.turn;
+    const limits = limitsOfTurn(this.args, this.memory, this.turn);
     const args: TurnArgs = {
       agent,
       input,
-      ...defined({ context, onToolFailure, batchTimeout }),
-      ...(limits === undefined ? {} : { limits: remaining(limits, spent) }),
-      ...defined({ onLimit, stream }),
+      ...defined({ context, onToolFailure, batchTimeout, limits, onLimit, stream }),
     };
     const conversation = {
       transcript,
       stored,
-      ...defined({ container, agent: pinned, fallback }),
+      ...defined({ container, agent: pinned, fallback, levels: calledBy?.levels }),
     };
     const beginning: TurnBeginning = turnFits(this.memory, this.args, this.turn)
       ? { type: 'session', ...conversation }
@@ -128,9 +127,21 @@ export class SessionTurn {
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',
         typedSearchAttributes: attributesOfTurn(),
-        memo: { agent, ...owner, sessionId, ...defined({ asked: askedWords(shown) }) },
+        memo: {
+          agent,
+          ...owner,
+          sessionId,
+          ...defined({ asked: askedWords(shown) }),
+          ...(calledBy === undefined ? {} : callerMemo(calledBy)),
+        },
         ...(shown === undefined ? {} : { staticSummary: summaryOfMessage(shown) }),
-        staticDetails: detailsOf({ agent, ...owner, sessionId, input: shown }),
+        staticDetails: detailsOf({
+          agent,
+          ...owner,
+          sessionId,
+          callingTurn: calledBy?.turnId,
+          input: shown,
+        }),
       });
     this.child = await start().catch(async (error: unknown) => {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
@@ -163,6 +174,11 @@ export class SessionTurn {
       throw error;
     }
   }
+}
+
+/** Names the calling turn, as that of a sub-agent's turn does. */
+function callerMemo({ turnId, callId, path, sessions }: CallingTurn) {
+  return { parentTurnId: turnId, callId, path, sessions };
 }
 
 /** One that has ended meanwhile does not take it; its result does not name it then. */

@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   defineQuery,
+  defineSignal,
   defineUpdate,
   log,
   setCurrentDetails,
@@ -13,13 +14,14 @@ import {
 import { INVALID_SESSION, SEND_REJECTED } from '../core/failures.ts';
 import { findSessionIdProblem } from '../core/names.ts';
 import { findCarriedProblem } from '../core/session/carried.ts';
-import { checkClose, checkSend, checkSessionArgs } from '../core/session/input.ts';
-import type { Close } from '../core/session/protocol.ts';
+import { checkClose, checkSend, checkSessionArgs, checkWithdrawal } from '../core/session/input.ts';
+import type { Close, Withdrawal } from '../core/session/protocol.ts';
 import {
   CLOSE_UPDATE,
   DESCRIBE_QUERY,
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
+  WITHDRAW_SIGNAL,
 } from '../core/session/protocol.ts';
 import { sessionText } from '../core/session/current-details.ts';
 import type { SessionStep } from '../core/session/decide.ts';
@@ -34,6 +36,7 @@ import {
   rejectSend,
   takeSend,
   turnEnded,
+  withdrawTurn,
 } from '../core/session/memory.ts';
 import type {
   Send,
@@ -44,7 +47,7 @@ import type {
   SessionTranscript,
 } from '../core/session/protocol.ts';
 import { references } from '../core/conversation/transcript.ts';
-import { recordSessionStatus } from './search-attributes.ts';
+import { ownerOf, recordSessionStatus } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
 
 /** What the Temporal UI calls the timer of a session that has nothing to do. */
@@ -52,6 +55,7 @@ const WAITS = 'waits for a message, then goes on in a new run';
 
 const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
 const closeUpdate = defineUpdate<void, [Close | null | undefined]>(CLOSE_UPDATE);
+const withdrawSignal = defineSignal<[unknown]>(WITHDRAW_SIGNAL);
 const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
 const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
 
@@ -73,7 +77,7 @@ export class Session {
         const problem = checkSend(send);
         const refusal =
           problem === undefined
-            ? rejectSend(this.memory, this.args, send, this.running?.about)
+            ? rejectSend(this.memory, this.owned, send, this.running?.about)
             : { type: SEND_REJECTED, reason: problem };
         if (refusal === undefined) return;
         throw ApplicationFailure.nonRetryable(refusal.reason, refusal.type);
@@ -85,8 +89,15 @@ export class Session {
         if (problem !== undefined) throw ApplicationFailure.nonRetryable(problem, SEND_REJECTED);
       },
     });
+    setHandler(withdrawSignal, (withdrawal) => this.withdraw(withdrawal));
     setHandler(describeQuery, () => this.describe());
     setHandler(transcriptQuery, () => this.transcript());
+  }
+
+  /** What it was started with, and for whom. */
+  private get owned(): SessionArgs & { user?: string } {
+    const { user } = ownerOf(workflowInfo());
+    return { ...this.args, ...defined({ user }) };
   }
 
   nextStep(): SessionStep {
@@ -124,6 +135,20 @@ export class Session {
     if (this.memory.closing !== true) this.log({ type: 'session closed', interrupt });
     this.memory = closeSession(this.memory, { interrupt });
     if (interrupt) this.running?.abandon();
+  }
+
+  /** Nobody waits for an answer to a Signal: what is wrong with one only the log can say. */
+  private withdraw(withdrawal: unknown): void {
+    const problem = checkWithdrawal(withdrawal);
+    if (problem !== undefined) {
+      log.warn(`Ignored the Signal ${WITHDRAW_SIGNAL}: ${problem}.`);
+      return;
+    }
+    const { turnId } = withdrawal as Withdrawal;
+    const { memory, isRunning } = withdrawTurn(this.memory, turnId, this.running?.about);
+    this.memory = memory;
+    this.log({ type: 'turn withdrawn', turnId, isRunning });
+    if (isRunning) this.running?.interrupt();
   }
 
   describe(): SessionState {

@@ -63,9 +63,10 @@ export class Turn {
     this.args = args;
     this.owner = ownerOf(workflowInfo());
     this.beginning = beginning;
-    const levels = beginning?.type === 'sub-agent' ? beginning.levels : carried?.levels;
-    const isOfSession = carried?.ofSession ?? beginning !== undefined;
-    this.caller = levels !== undefined ? 'turn' : isOfSession ? 'session' : 'client';
+    const levels = beginning !== undefined && 'levels' in beginning ? beginning.levels : undefined;
+    const isOfSession =
+      carried?.ofSession ?? (beginning !== undefined && beginning.type !== 'sub-agent');
+    this.caller = isOfSession ? 'session' : levels === undefined ? 'client' : 'turn';
     this.levels = levels ?? Infinity;
     this.agent = beginning !== undefined && 'agent' in beginning ? beginning.agent : undefined;
     this.begunAt = carried?.begunAt ?? workflowInfo().startTime.getTime();

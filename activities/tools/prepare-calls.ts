@@ -15,6 +15,7 @@ import {
   inexactInputText,
   inputProblemText,
   noActionText,
+  noSessionText,
   toolGoneText,
   unknownToolText,
 } from '../../core/calls/texts.ts';
@@ -25,7 +26,8 @@ import type { ToolUse } from '../../core/conversation/messages.ts';
 import { isCalledByCode } from '../../core/conversation/server-calls.ts';
 import { toolsetKey, toolsetOf } from '../../core/conversation/toolsets.ts';
 import { causeChain, TOOL_NOT_REGISTERED } from '../../core/failures.ts';
-import { defined, isRecord, shorten } from '../../core/json.ts';
+import { canonicalJson, defined, isRecord, shorten } from '../../core/json.ts';
+import { findNewSessionIdProblem } from '../../core/names.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
 import type { Served } from '../turn/served.ts';
@@ -66,6 +68,8 @@ export interface PrepareCallArgs {
   call: ToolUse;
   /** Set where the worker that had the reply has no such tool, so that the call is not prepared yet. */
   missing?: TurnOwner & { context?: unknown };
+  /** Set where an approver has edited the input of a call that has a session, which it may name otherwise. */
+  edited?: TurnOwner & { context?: unknown };
   /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
   spec?: PinnedSpec;
 }
@@ -83,15 +87,15 @@ export function createPrepareCall(
 ) {
   /** Prepares a call again whose input an approver has changed, or on another worker. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
-    const { call, missing } = args;
+    const { call, missing, edited } = args;
+    const turnId = activityInfo().workflowExecution?.workflowId ?? '';
     const agent = await served.withPinned(registeredAgent(registry, args.agent), args.spec);
     // What a person has written is not what the model's JSON says.
     if (missing === undefined) {
-      return (await prepareCall(agent, withoutTexts(call), { redact })).prepared;
+      const again = await prepareCall(agent, withoutTexts(call), { redact });
+      return await withSession(agent, call, again, { ...edited, turnId, redact });
     }
     if (agent.tools.has(call.name)) {
-      const { workflowExecution } = activityInfo();
-      const turnId = workflowExecution?.workflowId ?? '';
       return await prepareNewCall(agent, call, { ...missing, turnId, authorize, log, redact });
     }
     const message = toolGoneText(call.name);
@@ -111,7 +115,9 @@ async function prepareNewCall(
   call: ToolUse,
   circumstances: Circumstances,
 ): Promise<PreparedCall> {
-  const { tool, input, prepared } = await prepareCall(agent, call, circumstances);
+  const preparation = await prepareCall(agent, call, circumstances);
+  const { tool, input } = preparation;
+  const prepared = await withSession(agent, call, preparation, circumstances);
   if (prepared.type === 'invalid' || tool === undefined) return prepared;
   const approval = await needsApproval(agent, { tool, input, callId: call.id }, circumstances);
   if (!approval) return prepared;
@@ -189,18 +195,49 @@ function invalid(message: string, access?: Access): Preparation {
   return { prepared: { type: 'invalid', message, ...defined({ access }) } };
 }
 
+/** Of a sub-agent with a memory: with the session that the call goes to, in call order with others of this session. */
+async function withSession(
+  agent: AgentDefinition,
+  call: ToolUse,
+  { tool, input, prepared }: Preparation,
+  { context, redact = (text) => text, ...circumstances }: Circumstances,
+): Promise<PreparedCall> {
+  const session = tool?.subAgent?.session;
+  if (session === undefined || prepared.type === 'invalid') return prepared;
+  try {
+    const parsed = await agent.parseContext(context);
+    const about = callContext(agent, call.id, circumstances);
+    const id = await inTime(() => session(input, { ...about, context: parsed }));
+    const problem = findNewSessionIdProblem(id);
+    if (problem !== undefined) throw new Error(`its id ${problem}`);
+    const access = { inOrder: [canonicalJson({ session: id })] };
+    return { ...prepared, session: id as string, access };
+  } catch (error) {
+    return { type: 'invalid', message: noSessionText(call.name, redact(causeChain(error))) };
+  }
+}
+
+/** Which call it is, and for whom, as functions of a declaration are told. */
+function callContext(
+  { name }: AgentDefinition,
+  callId: string,
+  { turnId, user, sessionId }: Pick<Circumstances, 'turnId' | 'user' | 'sessionId'>,
+) {
+  return { turnId, callId, agent: name, ...defined({ user, sessionId }) };
+}
+
 /** Only a clear no lets a call run unseen: a function that throws, or does not answer, asks. */
 async function needsApproval(
   agent: AgentDefinition,
   { tool, input, callId }: { tool: Tool; input: unknown; callId: string },
-  { context, log, turnId, user, sessionId, redact = (text) => text }: Circumstances,
+  { context, log, redact = (text) => text, ...circumstances }: Circumstances,
 ): Promise<boolean> {
   const { name, approval } = tool;
   if (approval === 'never') return false;
   if (approval === 'always') return true;
   try {
     const parsed = await agent.parseContext(context);
-    const about = { turnId, callId, agent: agent.name, ...defined({ user, sessionId }) };
+    const about = callContext(agent, callId, circumstances);
     return (await inTime(() => approval(input, { ...about, context: parsed }))) !== false;
   } catch (error) {
     const problem = redact(causeChain(error));

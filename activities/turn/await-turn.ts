@@ -38,7 +38,8 @@ export async function awaitTurn({ turnId }: AwaitTurnArgs): Promise<AwaitedTurn>
   }
 }
 
-function endingOf(error: unknown): AwaitedTurn {
+/** How a turn has ended whose result cannot be had. Throws what says nothing of that. */
+export function endingOf(error: unknown): AwaitedTurn {
   if (!(error instanceof WorkflowFailedError)) throw error;
   const message = rootCause(error.cause) ?? error.message;
   const { cause } = error;

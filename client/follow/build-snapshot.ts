@@ -19,7 +19,8 @@ import { heartbeatRecord, WORKER_SHUTDOWN } from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { CALL_MODEL, PRESENT_RESULT } from '../../core/names.ts';
 import { fits } from '../../core/shape.ts';
-import { SUB_AGENT_RESULT } from '../../core/turn/carried.ts';
+import { AWAITED_TURN, SUB_AGENT_RESULT } from '../../core/turn/carried.ts';
+import type { AwaitedTurn } from '../../core/turn/protocol.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { PendingActivity } from './description.ts';
 import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
@@ -95,8 +96,11 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
       const activity = draft.activities.get(event.key);
       if (activity === undefined) break;
       const { snapshot } = activity;
+      const subAgent = subAgentOf(activity);
+      // What waits for the turn of a session has attempts, and the turn has one.
+      if (subAgent?.sessionId !== undefined) break;
       // Of an activity this event is written when it has ended.
-      if (subAgentOf(activity) !== undefined) snapshot.state = 'running';
+      if (subAgent !== undefined) snapshot.state = 'running';
       snapshot.attempt = event.attempt + lossesOf(snapshot);
       if (event.attempt === 1) snapshot.start = event.at;
       break;
@@ -184,12 +188,14 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
 /** A call runs the turn of a sub-agent. */
 function callTurn(
   draft: SnapshotDraft,
-  { key, at, callId: id, turnId, agent }: Extract<TurnEvent, { type: 'turnCalled' }>,
+  { key, at, callId: id, turnId, agent, sessionId }: Extract<TurnEvent, { type: 'turnCalled' }>,
 ): void {
   const known = draft.turn.rounds.at(-1)?.calls.find((call) => call.id === id);
   const { summary = '', name: activityType = agent } = known ?? {};
   const snapshot = callIn(draft.turn, { id, activityType, summary, at });
-  snapshot.subAgent = { turnId, agent };
+  snapshot.subAgent = { turnId, agent, ...defined({ sessionId }) };
+  // Its session has the message.
+  if (sessionId !== undefined) snapshot.state = 'running';
   const activity = { snapshot, limits: NO_LIMITS, isModel: false };
   draft.activities.set(key, activity);
   draft.byId.set(id, activity);
@@ -430,6 +436,7 @@ function endedTurn(agent: string, ending: Ending): EndedActivity {
 function subAgentEnding(ending: Ending): SubAgentEnding {
   switch (ending.type) {
     case 'completed':
+      if (fits(AWAITED_TURN, ending.result)) return awaitedEnding(ending.result);
       return fits(SUB_AGENT_RESULT, ending.result)
         ? { type: 'ended', result: ending.result }
         : // In a storage that this client cannot read.
@@ -441,6 +448,11 @@ function subAgentEnding(ending: Ending): SubAgentEnding {
     case 'cancelled':
       return { type: 'never began' };
   }
+}
+
+/** The same, as an activity has learnt it that waited for the turn. */
+function awaitedEnding(turn: AwaitedTurn): SubAgentEnding {
+  return turn.type === 'ended' ? subAgentEnding({ type: 'completed', result: turn.result }) : turn;
 }
 
 function timedOut(
@@ -569,7 +581,10 @@ function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
   setState(call, outcome, message);
   const times = { start: Date.parse(start), end: Date.parse(end) };
   Object.assign(call, { attempt: attempts, ...times, ...defined({ startedEarly, critical }) });
-  if (subAgent !== undefined) call.subAgent ??= { turnId: subAgent.turnId, agent: subAgent.agent };
+  if (subAgent !== undefined) {
+    const { turnId, agent, sessionId } = subAgent;
+    call.subAgent ??= { turnId, agent, ...defined({ sessionId }) };
+  }
   if (approval === undefined) return;
   const { input: _, ...decision } = approval;
   call.approval = decision;

@@ -115,8 +115,10 @@ function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
         break;
       }
       case 'turnCalled': {
-        const { at: scheduledAt, taskQueue, callId } = event;
+        const { at: scheduledAt, taskQueue, callId, sessionId } = event;
         const mark: Mark = { ...ONLY, scheduledAt, taskQueue };
+        // Its session has it already.
+        if (sessionId !== undefined) mark.startedAt = scheduledAt;
         byKey.set(event.key, mark);
         marks.set(callId, [...(marks.get(callId) ?? []), mark]);
         break;
@@ -124,7 +126,10 @@ function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
       case 'started': {
         const { at: startedAt, attempt, lastFailure } = event;
         const mark = byKey.get(event.key);
-        if (mark) Object.assign(mark, { startedAt, attempt, ...defined({ lastFailure }) });
+        // What waits for the turn of a session has attempts, and the turn has one.
+        if (mark && mark.startedAt === undefined) {
+          Object.assign(mark, { startedAt, attempt, ...defined({ lastFailure }) });
+        }
         break;
       }
       case 'ended': {

@@ -8,7 +8,7 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { heartbeatRecord } from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
-import { CALL_MODEL } from '../../core/names.ts';
+import { AWAIT_SESSION_TURN, CALL_MODEL } from '../../core/names.ts';
 
 // What Temporal's description of a workflow says of a turn. History says nothing of an activity between
 // its start and its end: its attempts and heartbeats are only here.
@@ -94,6 +94,21 @@ export async function failureMessage(
     () => undefined,
   );
   return error?.message ?? failure.message ?? undefined;
+}
+
+/** The turns of sessions that calls of the turn wait for. The activities that wait name them. */
+export async function calledSessionTurns(
+  { pendingActivities = [] }: RawDescription,
+  converter: LoadedDataConverter,
+): Promise<string[]> {
+  const named = (pendingActivities ?? [])
+    .filter(({ activityType }) => activityType?.name === AWAIT_SESSION_TURN)
+    .map(async ({ heartbeatDetails }) => {
+      const [details] = await decodeArrayFromPayloads(converter, heartbeatDetails?.payloads);
+      const turnId = isRecord(details) ? details['turnId'] : undefined;
+      return typeof turnId === 'string' ? [turnId] : [];
+    });
+  return (await Promise.all(named)).flat();
 }
 
 /** A model request that has not ended. */

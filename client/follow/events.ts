@@ -12,7 +12,7 @@ import type { CallRecord } from '../../core/calls/record.ts';
 import type { ApprovalRecord, OutcomeType } from '../../core/calls/outcome.ts';
 import type { Message, ToolResult, ToolUse } from '../../core/conversation/messages.ts';
 import type { ModelCallArgs } from '../../core/conversation/model-call.ts';
-import { CALL_MODEL, TURN_WORKFLOW } from '../../core/names.ts';
+import { AWAIT_SESSION_TURN, CALL_MODEL, TURN_WORKFLOW } from '../../core/names.ts';
 import type { PinnedAgent } from '../../core/agent-spec.ts';
 import { localTools } from '../../core/calls/local.ts';
 import type { AttemptReport } from '../../core/failures.ts';
@@ -119,7 +119,7 @@ export type TurnEvent =
       /** Of a model request: what it says of the calls before it. */
       answers?: CallAnswers;
     }
-  /** The turn of a sub-agent is started for a call. */
+  /** The turn of a sub-agent is started for a call, or a session has taken the call, as its turn. */
   | {
       type: 'turnCalled';
       at: number;
@@ -127,6 +127,7 @@ export type TurnEvent =
       callId: string;
       turnId: string;
       agent: string;
+      sessionId?: string;
       taskQueue: string;
     }
   /** Of the last attempt. `lastFailure` says why the one before it failed. */
@@ -183,6 +184,9 @@ async function readActivityEvent(
   }
   if (cancelRequested) return { type: 'cancelRequested', key: keyOf(cancelRequested) };
   if (!scheduled) return await readEnding(event, at, converter);
+  if (scheduled.activityType?.name === AWAIT_SESSION_TURN) {
+    return await calledSession(event, at, scheduled, converter);
+  }
   const { summary } = event.userMetadata ?? {};
   const [text] = await decode(summary ? { payloads: [summary] } : undefined, converter);
   return {
@@ -208,6 +212,28 @@ async function readActivityEvent(
       maximumInterval: milliseconds(scheduled.retryPolicy?.maximumInterval),
       maximumAttempts: scheduled.retryPolicy?.maximumAttempts ?? 0,
     },
+  };
+}
+
+/** The turn of a session is none of its children: an activity waits for it, and its argument names the call. */
+async function calledSession(
+  event: HistoryEvent,
+  at: number,
+  { input, taskQueue }: Scheduled,
+  converter: LoadedDataConverter,
+): Promise<TurnEvent | undefined> {
+  const [args] = await decode(input, converter);
+  if (!isRecord(args)) return undefined;
+  const { callId, turnId, agent, sessionId } = args;
+  return {
+    type: 'turnCalled',
+    at,
+    key: String(event.eventId),
+    callId: String(callId),
+    turnId: String(turnId),
+    agent: String(agent),
+    sessionId: String(sessionId),
+    taskQueue: taskQueue?.name ?? '',
   };
 }
 

@@ -19,7 +19,7 @@ export async function readTurnTree(client: Client, turnId: string): Promise<Turn
   const record = await readTurn(client, turnId);
   const begun = begunIn(turnSnapshot(turnId, record.events, record.pending));
   const subTurns = new Map<string, TurnRecord>();
-  for await (const one of inOrder(begun, (id) => readIfThere(client, id))) {
+  for await (const one of inOrder(begun, ({ subAgent }) => readIfThere(client, subAgent.turnId))) {
     if (one !== undefined) subTurns.set(one.turnId, one);
   }
   return { ...record, subTurns };

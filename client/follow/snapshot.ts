@@ -67,6 +67,8 @@ export interface SubAgentSnapshot {
   turnId: string;
   /** Name of the agent. */
   agent: string;
+  /** The session whose turn it is, where the agent has a memory of its own. The turn may have to wait for others of it. */
+  sessionId?: string;
   /** How far it is, in snapshots of `watch()`. Absent before it has begun, and where its history is gone. */
   turn?: TurnSnapshot;
 }

@@ -1,4 +1,5 @@
-import type { CallSnapshot, TurnSnapshot } from './snapshot.ts';
+import type { CallSnapshot, SubAgentSnapshot, TurnSnapshot } from './snapshot.ts';
+import { isSettled } from './snapshot.ts';
 
 /** Snapshots of one turn, as they come. */
 type Snapshots = AsyncGenerator<TurnSnapshot, void, undefined>;
@@ -8,17 +9,18 @@ type Snapshots = AsyncGenerator<TurnSnapshot, void, undefined>;
  * of them. They end when all have ended. A sub-agent whose history is gone is left out.
  *
  * @param own the snapshots of the turn itself
- * @param watch those of a sub-agent's turn
+ * @param watch those of a sub-agent's turn. It may wait for the turn to begin until `callEnded`.
  */
 export async function* withSubAgents(
   signal: AbortSignal | undefined,
   own: (over: AbortSignal) => Snapshots,
-  watch: (turnId: string, over: AbortSignal) => Snapshots,
+  watch: (subAgent: SubAgentSnapshot, over: AbortSignal, callEnded: AbortSignal) => Snapshots,
 ): Snapshots {
   const leaving = new AbortController();
   const over = AbortSignal.any([leaving.signal, ...(signal === undefined ? [] : [signal])]);
   const turn = new Followed(own(over));
   const subTurns = new Map<string, Followed>();
+  const callsEnded = new Map<string, AbortController>();
   let seen = 0;
   try {
     for (;;) {
@@ -26,8 +28,15 @@ export async function* withSubAgents(
       if (open.length === 0) return;
       await Promise.race(open.map((one) => one.advanced()));
       if (turn.latest === undefined) continue;
-      for (const turnId of begunIn(turn.latest)) {
-        if (!subTurns.has(turnId)) subTurns.set(turnId, new Followed(ifThere(watch(turnId, over))));
+      for (const { subAgent, hasEnded } of begunIn(turn.latest)) {
+        const { turnId } = subAgent;
+        const callEnded = callsEnded.get(turnId) ?? new AbortController();
+        if (!subTurns.has(turnId)) {
+          callsEnded.set(turnId, callEnded);
+          const snapshots = watch(subAgent, over, callEnded.signal);
+          subTurns.set(turnId, new Followed(ifThere(snapshots)));
+        }
+        if (hasEnded) callEnded.abort();
       }
       const all = [turn, ...subTurns.values()].reduce((sum, { count }) => sum + count, 0);
       if (all === seen) continue;
@@ -80,11 +89,18 @@ async function* ifThere(snapshots: Snapshots): Snapshots {
   }
 }
 
-/** The turns of sub-agents that have begun: before that, the server does not know them. */
-export function begunIn({ rounds }: TurnSnapshot): string[] {
+/**
+ * The turns of sub-agents that have begun: before that, the server does not know them. Those of sessions may
+ * have to wait for others, and never begin where their calls have ended before.
+ */
+export function begunIn({
+  rounds,
+}: TurnSnapshot): { subAgent: SubAgentSnapshot; hasEnded: boolean }[] {
   return rounds.flatMap(({ calls }) =>
     calls.flatMap(({ subAgent, state }) =>
-      subAgent === undefined || state === 'scheduled' ? [] : subAgent.turnId,
+      subAgent === undefined || state === 'scheduled'
+        ? []
+        : [{ subAgent, hasEnded: isSettled(state) }],
     ),
   );
 }

@@ -4,9 +4,10 @@ import type { PendingActivity } from './description.ts';
 import type { TurnEvent } from './events.ts';
 import type { TurnFeed } from './feed.ts';
 import { followTurn } from './feed.ts';
-import type { TurnSnapshot } from './snapshot.ts';
+import type { SubAgentSnapshot, TurnSnapshot } from './snapshot.ts';
 import { isSettled } from './snapshot.ts';
 import { withSubAgents } from './sub-agents.ts';
+import { waitForTurn } from './wait-for-turn.ts';
 
 export interface WatchOptions {
   /** Ends the watching without an error. The turn goes on. @default none */
@@ -35,8 +36,22 @@ export function watchTurn(
   return withSubAgents(
     signal,
     (over) => watchAlone(client, turnId, over),
-    (subTurnId, over) => watchTurn(client, subTurnId, { signal: over }),
+    (subAgent, over, callEnded) => watchSubAgent(client, subAgent, { over, callEnded }),
   );
+}
+
+/** The turn of a session may wait until others of it have ended. */
+async function* watchSubAgent(
+  client: Client,
+  { turnId, sessionId }: SubAgentSnapshot,
+  { over, callEnded }: { over: AbortSignal; callEnded: AbortSignal },
+): AsyncGenerator<TurnSnapshot, void, undefined> {
+  if (sessionId !== undefined) {
+    const signal = AbortSignal.any([over, callEnded]);
+    // Now it has begun, or never will.
+    await waitForTurn(client, sessionId, turnId, signal).catch(() => undefined);
+  }
+  yield* watchTurn(client, turnId, { signal: over });
 }
 
 function watchAlone(

@@ -16,6 +16,8 @@ export interface ReadyCall {
   approval?: true;
   /** The worker has an `authorizeDecision`, which is asked about the person's decision. */
   authorize?: true;
+  /** The session whose turn it becomes, where its tool is an agent with a memory of its own. */
+  session?: string;
 }
 
 /** There is no such tool, or the input does not match its schema. */

@@ -7,6 +7,8 @@ export interface SubAgentTurn {
   turnId: string;
   /** Name of the agent. */
   agent: string;
+  /** The session whose turn it was, where the sub-agent has a memory of its own. */
+  sessionId?: string;
   /** Why it ended; `failed` where it failed, was terminated, or never began. */
   stopReason: StopReason | 'failed';
   /** Replies of the model that its turn has committed. */

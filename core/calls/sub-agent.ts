@@ -1,6 +1,7 @@
 import type { SubAgentSpec } from '../agent-spec.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { canonicalJson, isRecord } from '../json.ts';
+import { IDEMPOTENCY_KEY_LIMIT } from '../names.ts';
 import type { SubAgentTurnResult } from '../turn/result.ts';
 import type { ToolOutcome } from './outcome.ts';
 import * as texts from './texts.ts';
@@ -22,9 +23,21 @@ const bytesOf = (text: string) => encoder.encode(text).length;
  * the call again finds the turn instead of beginning another.
  */
 export function subAgentTurnId(turnId: string, callId: string): string {
-  const whole = `${turnId}.${callId}`;
   // The server has taken the id of the calling turn, so another one of its length does.
-  const limit = Math.max(ID_LIMIT, bytesOf(turnId));
+  return nameOfCall(turnId, callId, Math.max(ID_LIMIT, bytesOf(turnId)));
+}
+
+/**
+ * The idempotency key of the message that a call sends to a session. It follows from the calling turn and the
+ * call, too: whatever sends the message again gets the same turn.
+ */
+export function subAgentMessageKey(turnId: string, callId: string): string {
+  return nameOfCall(turnId, callId, IDEMPOTENCY_KEY_LIMIT);
+}
+
+/** @param limit in bytes of UTF-8 */
+function nameOfCall(turnId: string, callId: string, limit: number): string {
+  const whole = `${turnId}.${callId}`;
   if (bytesOf(whole) <= limit) return whole;
   const digest = `.${fingerprint([turnId, callId])}`;
   let beginning = turnId;
@@ -51,6 +64,31 @@ export function subAgentWords(
   return words === '' ? undefined : words;
 }
 
+/**
+ * The sessions whose turns wait for a call of this turn: those of the turns above it, by its memo, and its own.
+ * A message to one of them would wait for its own answer.
+ */
+export function waitingSessions(
+  memo: Record<string, unknown> | undefined,
+  sessionId: string | undefined,
+): string[] {
+  const above = isTexts(memo?.['sessions']) ? memo['sessions'] : [];
+  return sessionId === undefined ? above : [...above, sessionId];
+}
+
+/** Names of the agents from the turn that was started to this one, by its memo, and then to `agent`. */
+export function pathTo(
+  memo: Record<string, unknown> | undefined,
+  own: string,
+  agent: string,
+): string[] {
+  return [...(isTexts(memo?.['path']) ? memo['path'] : [own]), agent];
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
 /** What of the result of a turn its caller reads. */
 type ReadResult = Pick<SubAgentTurnResult, 'stopReason' | 'stopDetails' | 'text'>;
 
@@ -61,6 +99,10 @@ export type SubAgentEnding =
   | { type: 'failed'; message: string }
   /** Somebody terminated it, or Temporal timed it out. */
   | { type: 'lost'; message: string }
+  /** Its session has not taken the message. */
+  | { type: 'rejected'; sessionId: string; message: string }
+  /** It may have taken the message. */
+  | { type: 'unanswered'; sessionId: string; message: string }
   /** It was cancelled before it began. */
   | { type: 'never began' };
 
@@ -80,6 +122,17 @@ export function subAgentOutcome(
         type: repeatable ? 'failed' : 'unknown',
         message: texts.subAgentLostText(agent, ending.message, repeatable),
       };
+    case 'rejected': {
+      const { sessionId, message } = ending;
+      return { type: 'failed', message: texts.messageRejectedText(agent, sessionId, message) };
+    }
+    case 'unanswered': {
+      const { sessionId, message } = ending;
+      return {
+        type: repeatable ? 'failed' : 'unknown',
+        message: texts.messageUnansweredText(agent, sessionId, message, repeatable),
+      };
+    }
     case 'never began':
       return { type: 'cancelled', message: texts.CANCELLED };
   }

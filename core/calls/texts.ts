@@ -361,6 +361,30 @@ export function subAgentLostText(agent: string, cause: string, repeatable: boole
   return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
 }
 
+/** @param why the end of a sentence about the session, such as "it is closed." */
+export function messageRejectedText(agent: string, sessionId: string, why: string): string {
+  return `Agent ${agent} did not run: its session ${shorten(sessionId, MAX_KEY)} did not take the message: ${sentence(why)}`;
+}
+
+export function messageUnansweredText(
+  agent: string,
+  sessionId: string,
+  cause: string,
+  repeatable: boolean,
+): string {
+  const text = `The session ${shorten(sessionId, MAX_KEY)} of agent ${agent} did not answer: ${sentence(cause)}`;
+  return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
+}
+
+/** The end of `messageRejectedText`. */
+export const SESSION_WAITS_FOR_CALL =
+  'it waits for this call itself. Do the work without this agent.';
+
+/** The function of the tool that names its session has failed, or names none. */
+export function noSessionText(tool: string, problem: string): string {
+  return `${tool} did not run, because the session of this call could not be named: ${sentence(problem)}`;
+}
+
 export function tooDeepAgentText(agent: string): string {
   return `Agent ${agent} did not run: this agent is at the limit of agents that call agents (limits.depth). Do the work without it.`;
 }

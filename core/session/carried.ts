@@ -18,6 +18,7 @@ import {
   TURN_ID,
   USAGE,
 } from '../turn/carried.ts';
+import { CALLING_TURN } from './calling-turn.ts';
 import type { Receipt, SessionMemory, WaitingTurn } from './memory.ts';
 import type { EndedTurn } from './protocol.ts';
 
@@ -26,6 +27,7 @@ const WAITING = object<WaitingTurn>({
   input: INPUT,
   urgent: optional(oneOf(true)),
   stream: optional(bool),
+  calledBy: optional(CALLING_TURN),
 });
 
 const RECEIPT = tuple<Receipt>(text(), text(), text(), optional(text()) as Shape<string>);

@@ -3,7 +3,8 @@ import { storedData } from '../conversation/stored-data.ts';
 import type { Shape } from '../shape.ts';
 import { anything, argument, bool, closed, misfit, oneOf, optional, text } from '../shape.ts';
 import { findInputProblem, findOpeningProblem, SHARED_FIELDS } from '../turn/input.ts';
-import type { Close, Send, SessionArgs, SessionInput } from './protocol.ts';
+import { CALLING_TURN } from './calling-turn.ts';
+import type { Close, Send, SessionArgs, SessionInput, Withdrawal } from './protocol.ts';
 import { WHEN_BUSY } from './protocol.ts';
 
 const whenBusy = optional(oneOf(...WHEN_BUSY));
@@ -40,7 +41,13 @@ const SEND = argument(
     agent: optional(text()),
     whenBusy,
     stream: SHARED_FIELDS.stream,
+    calledBy: optional(CALLING_TURN),
   }),
+);
+
+const WITHDRAWAL = argument(
+  'withdraw takes one argument: { turnId }',
+  closed<Withdrawal>('withdraw', { turnId: text() }),
 );
 
 const CLOSE = argument(
@@ -65,6 +72,10 @@ function findReferenceProblem({ messages, storage }: SessionArgs): string | unde
 
 export function checkSend(send: unknown): string | undefined {
   return misfit(SEND, send, 'the argument of send');
+}
+
+export function checkWithdrawal(withdrawal: unknown): string | undefined {
+  return misfit(WITHDRAWAL, withdrawal, 'the argument of withdraw');
 }
 
 /** Nothing at all is a close as well, and `null` is how other languages' clients write it. */

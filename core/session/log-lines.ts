@@ -13,6 +13,8 @@ export type SessionEvent =
   | { type: 'message received'; receipt: SendReceipt; waiting: number }
   /** A turn of the session is over, and its conversation taken in. */
   | { type: 'turn recorded'; turnId: string; outcome: TurnOutcome; milliseconds: number }
+  /** The turn whose call it was does not want its answer any more. */
+  | { type: 'turn withdrawn'; turnId: string; isRunning: boolean }
   | { type: 'session closed'; interrupt: boolean }
   | { type: 'session ended'; state: SessionState };
 
@@ -38,6 +40,8 @@ export function sessionLogLine(event: SessionEvent): LogLine {
       const level = outcome.type === 'lost' ? 'warn' : 'debug';
       return line({ turnId, stopReason, milliseconds }, level);
     }
+    case 'turn withdrawn':
+      return line({ turnId: event.turnId, isRunning: event.isRunning });
     case 'session closed':
       return line({ interrupt: event.interrupt });
     case 'session ended': {

@@ -1,13 +1,14 @@
 import { IDEMPOTENCY_KEY_LIMIT } from '../names.ts';
 import { TURN_WAS_LOST } from '../calls/texts.ts';
 import type { PinnedAgent } from '../agent-spec.ts';
-import { addSpent, NOTHING_SPENT, spentOf } from '../turn/budget.ts';
-import type { Spent } from '../turn/budget.ts';
+import { addSpent, NOTHING_SPENT, remaining, spentOf, tighter } from '../turn/budget.ts';
+import type { Budget, Spent } from '../turn/budget.ts';
 import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../failures.ts';
 import { withoutBlankTexts } from '../conversation/acceptable.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { defined, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from '../turn/steering.ts';
+import type { CallingTurn } from './calling-turn.ts';
 import type { Close } from './protocol.ts';
 import type {
   EndedTurn,
@@ -16,6 +17,7 @@ import type {
   SessionArgs,
   SessionInput,
   SessionState,
+  WhenBusy,
 } from './protocol.ts';
 import {
   append,
@@ -38,6 +40,8 @@ export interface WaitingTurn {
   urgent?: true;
   /** Instead of the session's. */
   stream?: boolean;
+  /** The turn that waits for its answer, as a call of a sub-agent. */
+  calledBy?: CallingTurn;
 }
 
 /** A message that was taken: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
@@ -105,11 +109,15 @@ function refused(reason: string): SendRejection {
 /** `undefined` where the message is taken. */
 export function rejectSend(
   memory: SessionMemory,
-  args: SessionArgs,
+  args: SessionArgs & { user?: string },
   send: Send,
   running: RunningTurn | undefined,
 ): SendRejection | undefined {
-  const { idempotencyKey: key, agent, whenBusy = args.whenBusy } = send;
+  const { idempotencyKey: key, agent, calledBy } = send;
+  // The id may come from what a model wrote.
+  if (calledBy !== undefined && calledBy.user !== args.user) {
+    return refused('it belongs to another user. Choose another session id.');
+  }
   if (agent !== undefined && agent !== args.agent) {
     return refused(
       `the session belongs to agent ${args.agent}, not to ${agent}. Choose another session id.`,
@@ -127,7 +135,7 @@ export function rejectSend(
   }
   if (memory.closing === true) return { type: SESSION_CLOSED, reason: 'it is closed.' };
   const isBusy = running !== undefined || memory.waiting.length > 0;
-  if (whenBusy === 'reject' && isBusy) {
+  if (wantedPolicy(send, args.whenBusy) === 'reject' && isBusy) {
     const turnId = running?.turnId ?? memory.waiting[0]?.turnId;
     const reason = `turn ${turnId} is running. Send again when it has ended.`;
     return { type: SESSION_BUSY, reason };
@@ -169,20 +177,25 @@ export function turnFits(
   return fitsPayload(roomFor(memory, args), [transcript, stored, agent, input]);
 }
 
+/** What becomes of a message while a turn runs. The call of a sub-agent has a turn of its own, and waits for it. */
+function wantedPolicy({ calledBy, whenBusy: own }: Send, ofSession: WhenBusy = 'queue'): WhenBusy {
+  return calledBy === undefined ? (own ?? ofSession) : 'queue';
+}
+
 /** Takes a message that `rejectSend` has nothing against. */
 export function takeSend(
   memory: SessionMemory,
-  { sessionId, whenBusy = 'queue' }: { sessionId: string; whenBusy?: SessionArgs['whenBusy'] },
+  { sessionId, whenBusy }: { sessionId: string; whenBusy?: WhenBusy },
   send: Send,
   running: RunningTurn | undefined,
 ): { memory: SessionMemory; receipt: SendReceipt; effect: SendEffect } {
-  const { idempotencyKey: key, input, stream } = send;
+  const { idempotencyKey: key, input, stream, calledBy } = send;
   const known = memory.receipts.find(([used]) => used === key);
   if (known !== undefined) {
     return { memory, receipt: asReceipt(known), effect: { type: 'none' } };
   }
   const turnId = `${sessionId}.turn-${memory.next}`;
-  const wanted = send.whenBusy ?? whenBusy;
+  const wanted = wantedPolicy(send, whenBusy);
   // Where no turn runs there is none to join.
   const policy = wanted === 'steer' && running === undefined ? 'queue' : wanted;
   const message = fingerprint(input);
@@ -193,7 +206,7 @@ export function takeSend(
     next: memory.next + 1,
     receipts: [...memory.receipts, receipt].slice(-MAX_RECEIPTS),
   };
-  const turn: WaitingTurn = { turnId, input, ...defined({ stream }) };
+  const turn: WaitingTurn = { turnId, input, ...defined({ stream, calledBy }) };
   const waits = (waiting: WaitingTurn) => ({
     ...taken,
     waiting: insert(memory.waiting, waiting),
@@ -237,6 +250,31 @@ export function takeTurn(
 ): { memory: SessionMemory; turn: WaitingTurn } | undefined {
   const [turn, ...waiting] = memory.waiting;
   return turn === undefined ? undefined : { memory: { ...memory, waiting }, turn };
+}
+
+/**
+ * The sender does not want the answer of this turn any more. Forgets it where it waits; `isRunning`: it runs,
+ * and has to be cancelled. One that has ended, or never was, stays what it is.
+ */
+export function withdrawTurn(
+  memory: SessionMemory,
+  turnId: string,
+  running: RunningTurn | undefined,
+): { memory: SessionMemory; isRunning: boolean } {
+  const waiting = memory.waiting.filter((turn) => turn.turnId !== turnId);
+  return { memory: { ...memory, waiting }, isRunning: running?.turnId === turnId };
+}
+
+/** What a turn may spend: what is left to the session, and what a calling turn has reserved for it. */
+export function limitsOfTurn(
+  { limits }: Pick<SessionArgs, 'limits'>,
+  { spent }: Pick<SessionMemory, 'spent'>,
+  { calledBy }: Pick<WaitingTurn, 'calledBy'>,
+): Budget | undefined {
+  const left = limits === undefined ? undefined : remaining(limits, spent);
+  const reserved = calledBy?.limits;
+  if (left === undefined || reserved === undefined) return left ?? reserved;
+  return tighter(left, reserved);
 }
 
 /** Takes no more messages; with `interrupt` those that wait are forgotten. */

@@ -4,6 +4,7 @@ import type { InputBlock, Message } from '../conversation/messages.ts';
 import type { Transcript } from '../conversation/transcript.ts';
 import type { StopReason } from '../turn/stop-reason.ts';
 import type { Usage } from '../turn/usage.ts';
+import type { CallingTurn } from './calling-turn.ts';
 
 // The arguments, Updates and Queries of a session, shared by the workflow that answers them and the client.
 
@@ -11,6 +12,8 @@ import type { Usage } from '../turn/usage.ts';
 export const SEND_UPDATE = 'send';
 /** Update with one `Close`, or nothing; returns nothing. */
 export const CLOSE_UPDATE = 'close';
+/** Signal with one `Withdrawal`, from the turn that has sent a message and does not want its answer any more. */
+export const WITHDRAW_SIGNAL = 'withdraw';
 /** Query without arguments; returns a `SessionState`. */
 export const DESCRIBE_QUERY = 'describe';
 /** Query without arguments; returns a `SessionTranscript`. */
@@ -73,6 +76,14 @@ export interface Send {
   whenBusy?: WhenBusy;
   /** Instead of the session's, for the turn that the message becomes. */
   stream?: boolean;
+  /** The turn whose call this is. The message then waits for a turn of its own, whatever `whenBusy` says. */
+  calledBy?: CallingTurn;
+}
+
+/** The argument of the Signal `withdraw`. */
+export interface Withdrawal {
+  /** The turn that a message became. It is cancelled where it runs, and forgotten where it waits. */
+  turnId: string;
 }
 
 /** What `send` returns. */

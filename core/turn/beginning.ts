@@ -12,8 +12,11 @@ import type { SteeringMessage } from './steering.ts';
 
 /** The second argument of the workflow `agentTurn`, which nobody but Plait gives. */
 export type TurnBeginning =
-  /** The next turn of a session. `agent` is what the session has pinned; its first turn pins it. */
-  | ({ type: 'session'; agent?: PinnedAgent } & Conversation)
+  /**
+   * The next turn of a session. `agent` is what the session has pinned; its first turn pins it. `levels`: where
+   * it is the call of a sub-agent, how many levels of sub-agents it may have below it.
+   */
+  | ({ type: 'session'; agent?: PinnedAgent; levels?: number } & Conversation)
   /** The turn of a sub-agent. `levels`: how many levels of sub-agents it may have below it. */
   | { type: 'sub-agent'; levels: number }
   /** One whose message does not fit into one payload with the conversation. It fails, and says so. */
@@ -26,7 +29,7 @@ export interface ContinuedTurn {
   state: TurnState;
   agent: PinnedAgent;
   ofSession: boolean;
-  /** Of the turn of a sub-agent. */
+  /** Of the turn of a sub-agent, also where that is a session. */
   levels?: number;
   /** When its first run began; milliseconds since the epoch. */
   begunAt: number;
@@ -46,7 +49,11 @@ type RecordedTurn = Omit<ContinuedTurn, 'state' | 'prepared' | 'seen'> & {
 };
 
 const BEGINNING: Shape<TurnBeginning> = byType<TurnBeginning>({
-  session: { ...CONVERSATION_FIELDS, agent: optional(PINNED_AGENT) },
+  session: {
+    ...CONVERSATION_FIELDS,
+    agent: optional(PINNED_AGENT),
+    levels: optional(whole()),
+  },
   'sub-agent': { levels: whole() },
   'too large': {},
   continued: {

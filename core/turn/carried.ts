@@ -21,7 +21,7 @@ import type { ToolPolicy } from '../calls/tool-policy.ts';
 import type { Message } from '../conversation/messages.ts';
 import type { Container } from '../conversation/server-calls.ts';
 import type { Segment, Transcript } from '../conversation/transcript.ts';
-import { findTurnIdProblem, WORKFLOW_ID_LIMIT } from '../names.ts';
+import { findTurnIdProblem, SESSION_ID_LIMIT, WORKFLOW_ID_LIMIT } from '../names.ts';
 import type { Shape } from '../shape.ts';
 import {
   anything,
@@ -43,6 +43,7 @@ import type { Budget, Spent } from './budget.ts';
 import { ON_LIMIT } from './budget.ts';
 import type { TakenFallback } from './fallback.ts';
 import type { Prices } from './prices.ts';
+import type { AwaitedTurn } from './protocol.ts';
 import type { SubAgentTurnProgress, SubAgentTurnResult } from './result.ts';
 import type { TurnState } from './state.ts';
 import type { StopReason } from './stop-reason.ts';
@@ -139,6 +140,7 @@ const SUB_AGENT_TURN = object<SubAgentTurn>({
   usage: USAGE,
   costUSD: optional(amount),
   models: optional(list(MODEL_USAGE)),
+  sessionId: optional(text()),
 });
 
 const CALL = object<CallRecord>({
@@ -259,6 +261,7 @@ const SUB_AGENT = object<SubAgentSpec>({
   taskQueue: optional(QUEUE),
   maxResultBytes: count,
   mode: optional(oneOf('background')),
+  session: optional(oneOf(true)),
   summaries: optional(oneOf(false)),
 });
 
@@ -308,6 +311,7 @@ export const PREPARED_CALL = byType<RecordedPreparedCall | MissingCall>({
     access: optional(ACCESS),
     approval: optional(oneOf(true)),
     authorize: optional(oneOf(true)),
+    session: optional(text(SESSION_ID_LIMIT)),
   },
   invalid: { message: text(), access: optional(ACCESS) },
   refused: { message: text(), access: optional(ACCESS) },
@@ -364,6 +368,14 @@ export const SUB_AGENT_RESULT = object<
   stopReason: text() as Shape<StopReason>,
   text: text(),
 }) as Shape<SubAgentTurnResult>;
+
+/** As the activity reports it that has waited for the turn. */
+export const AWAITED_TURN = byType<AwaitedTurn>({
+  ended: { result: anything },
+  failed: { message: text(), progress: anything },
+  lost: { message: text() },
+  'never began': {},
+});
 
 export const STEERINGS = list(STEERING);
 

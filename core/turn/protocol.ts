@@ -15,11 +15,13 @@ export const TURN_STATE_QUERY = 'turnState';
 /** Signal with one `Note`, from the turn's session. */
 export const STEER_SIGNAL = 'note';
 
-/** How the turn of a sub-agent has ended that began before its calling turn was reset. */
+/** How the turn of a sub-agent has ended that an activity has waited for. */
 export type AwaitedTurn =
   | { type: 'ended'; result: unknown }
   | { type: 'failed'; message: string; progress?: unknown }
-  | { type: 'lost'; message: string };
+  | { type: 'lost'; message: string }
+  /** It waited for its session, and was withdrawn before it began. */
+  | { type: 'never began' };
 
 /** A call that waits for a person. */
 export interface ApprovalRequest {

@@ -191,6 +191,15 @@ export function subAgentTurnResult(
   return { agent: name, ...stopOf(stop), ...progress };
 }
 
+/** What a calling turn is given of the turn of a session that it has called. */
+export function withoutConversation<T extends SessionTurnProgress>(
+  turn: T,
+): Omit<T, 'end' | 'calls'> & Pick<SubAgentTurnProgress, 'toolCalls' | 'calls'> {
+  const { end: _, calls, ...summary } = turn;
+  const { toolCalls } = spentOf(turn, 0);
+  return { ...summary, toolCalls, ...(jsonBytes(calls) <= MAX_CALLS_BYTES ? { calls } : {}) };
+}
+
 function stopOf({ reason, details }: Stop): Pick<TurnResult, 'stopReason' | 'stopDetails'> {
   return { stopReason: reason, ...defined({ stopDetails: details ?? undefined }) };
 }

@@ -7,6 +7,7 @@ import { defineTool } from '../../agents/define-tool.ts';
 import {
   ANNOUNCE_APPROVAL,
   AUTHORIZE_DECISION,
+  AWAIT_SESSION_TURN,
   AWAIT_TURN,
   CALL_MODEL,
   CANCEL_TURN,
@@ -15,6 +16,7 @@ import {
   READ_TRANSCRIPT,
   READ_TURN,
   RUN_LOCALLY,
+  SEND_TO_SESSION,
 } from '../../core/names.ts';
 import { SPECIAL_NAMES } from '../agents/tools.ts';
 
@@ -27,6 +29,8 @@ const OWN = [
   ANNOUNCE_APPROVAL,
   PRESENT_RESULT,
   AWAIT_TURN,
+  AWAIT_SESSION_TURN,
+  SEND_TO_SESSION,
   RUN_LOCALLY,
 ];
 

@@ -57,6 +57,14 @@ test('its options are data that a turn pins', () => {
   });
 });
 
+test('an agent with a memory names the session of each call', () => {
+  const tool = agentTool(scout, { description, session: (_input, { user }) => `of-${user}` });
+  expect(tool.subAgent?.spec).toMatchObject({ session: true });
+  const ctx = { turnId: 't', callId: 'c', agent: 'lead', user: 'ana', context: undefined };
+  expect(tool.subAgent?.session?.({}, ctx)).toBe('of-ana');
+  expect(agentTool(scout, { description }).subAgent?.spec).not.toHaveProperty('session');
+});
+
 const policyOf = ({ background }: Agent) => background;
 
 test('an agent whose calls may go on in the background has get_agent_result, too', () => {
@@ -111,6 +119,19 @@ test.for([
   [
     () => agentTool(scout, { description, output: { type: 'object', additionalProperties: true } }),
     /output allows properties/,
+  ],
+  [
+    () => agentTool(scout, { description, session: 'memory' as never }),
+    /session must be a function that returns the id of a session/,
+  ],
+  [
+    () =>
+      agentTool(scout, {
+        description,
+        session: () => 'memory',
+        output: z.object({ title: z.string() }),
+      }),
+    /output cannot be given together with session.*give output to agent web.scout itself/,
   ],
   [() => agentTool(scout, { description, depth: 1 } as never), /unknown option depth/],
   [() => agentTool(scout, { description: 'Half \ud83d' }), /description holds half of an emoji/],

@@ -3,30 +3,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
 import { withDefaults } from '../../client/connection-options.ts';
-import { customerScript, FULL_PICTURE } from '../../examples/customer-lookup/script.ts';
 import { AgentClient } from '../../client/agent-client.ts';
 import { Client, Connection } from '@temporalio/client';
 import { temporalIsListening } from '../../testing/temporal-connection.ts';
 import { freePorts } from '../../testing/free-ports.ts';
-import type { MessagesServer } from '../../testing/messages-server.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
+import { callTools, say } from '../../testing/replies.ts';
+import { conversation } from '../../testing/script.ts';
 import { EXAMPLE, plait, startPlait } from './plait-process.ts';
 
 let cwd: string;
-let model: MessagesServer;
 
 beforeAll(async () => {
   cwd = await mkdtemp(join(tmpdir(), 'plait-dev-'));
-  model = await startMessagesServer({ script: customerScript });
 });
 
-afterAll(async () => {
-  await model.close();
-  await rm(cwd, { recursive: true });
-});
+afterAll(() => rm(cwd, { recursive: true }));
 
-/** A module whose agent has these tools. Each call waits until there is a file `go`. */
-const agentWith = (...tools: string[]) => `
+/** A module whose agent has these tools. Each call waits until there is a file of this name. */
+const agentWith = (file: string, ...tools: string[]) => `
 import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { defineAgent, defineTool } from '${join(inject('compiled'), 'index.js')}';
@@ -36,7 +31,7 @@ const toolNamed = (name) =>
     description: 'Waits.',
     inputSchema: { type: 'object', properties: {} },
     run: async () => {
-      while (!existsSync('go')) await setTimeout(20);
+      while (!existsSync('${file}')) await setTimeout(20);
       return 'done';
     },
   });
@@ -73,7 +68,7 @@ describe.concurrent('plait dev', () => {
     expect,
   }) => {
     const module = join(cwd, 'agent.mjs');
-    await writeFile(module, agentWith('before'));
+    await writeFile(module, agentWith('go', 'before'));
     const dev = startPlait(['dev', module, '--model', 'scripted', '--task-queue', 'changing'], {
       cwd,
       env: { ...storage(), TEMPORAL_ADDRESS: inject('temporalAddress') },
@@ -94,7 +89,7 @@ describe.concurrent('plait dev', () => {
     }
     await writeFile(module, 'export const broken = ;');
     await dev.says('The worker goes on with what it had.');
-    await writeFile(module, agentWith('before', 'after'));
+    await writeFile(module, agentWith('go', 'before', 'after'));
     await dev.says('Draining: 1 running call has 10 s to finish');
     await writeFile(join(cwd, 'go'), '');
     await dev.says('patient with before, after');
@@ -122,7 +117,14 @@ describe.concurrent('plait dev', () => {
 
   it('waits for running calls before it ends', async ({ expect }) => {
     const address = inject('temporalAddress');
-    const dev = startPlait(['dev', EXAMPLE, '--task-queue', 'draining'], {
+    const script = conversation('Wait.', [
+      callTools({ one: {}, two: {}, three: {} }),
+      say('I waited.'),
+    ]);
+    await using model = await startMessagesServer({ script });
+    const module = join(cwd, 'draining.mjs');
+    await writeFile(module, agentWith('finish', 'one', 'two', 'three'));
+    const dev = startPlait(['dev', module, '--task-queue', 'draining'], {
       cwd,
       env: {
         ...storage(),
@@ -134,16 +136,16 @@ describe.concurrent('plait dev', () => {
     await dev.says('Ready.');
     const connection = await Connection.connect(withDefaults({ address }));
     const client = new Client({ connection });
-    const turn = await new AgentClient({ client, taskQueue: 'draining' }).start(
-      'customer-lookup',
-      FULL_PICTURE,
-    );
+    const agents = new AgentClient({ client, taskQueue: 'draining', onWarning: () => undefined });
+    const turn = await agents.start('patient', 'Wait.');
     for await (const { rounds } of turn.watch()) {
-      if (rounds[0]?.calls.some(({ state }) => state === 'running') === true) break;
+      const running = rounds[0]?.calls.filter(({ state }) => state === 'running');
+      if (running?.length === 3) break;
     }
     dev.interrupt();
-    const { code, stdout, stderr } = await dev.ended;
-    expect(stdout).toMatch(/Draining: \d running calls? ha(s|ve) 10 s to finish/);
+    await dev.says('Draining: 3 running calls have 10 s to finish');
+    await writeFile(join(cwd, 'finish'), '');
+    const { code, stderr } = await dev.ended;
     expect(stderr).toBe('');
     expect(code).toBe(0);
 

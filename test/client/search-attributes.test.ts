@@ -102,6 +102,7 @@ describe('where the search attributes are registered', () => {
       turnId: 'done',
       agent: 'tester',
       user,
+      asked: 'go',
       status: 'completed',
       stopReason: 'end_turn',
       startTime: expect.any(Date) as Date,

@@ -31,7 +31,7 @@ describe('the name of a tool', () => {
 });
 
 describe('the id of a turn or a session', () => {
-  const { findSessionIdProblem, findTurnIdProblem } = names;
+  const { findNewSessionIdProblem, findSessionIdProblem, findTurnIdProblem } = names;
 
   test.for<[id: unknown, problem: string | undefined]>([
     ['ticket-88', undefined],
@@ -48,5 +48,13 @@ describe('the id of a turn or a session', () => {
   test('leaves room for the ids of its turns', () => {
     expect(findSessionIdProblem('x'.repeat(980))).toBeUndefined();
     expect(findSessionIdProblem('x'.repeat(981))).toBe('must have at most 980 bytes; it has 981');
+  });
+
+  test('of a session that is begun is short enough for every server', () => {
+    expect(findNewSessionIdProblem('x'.repeat(200))).toBeUndefined();
+    expect(findNewSessionIdProblem('x'.repeat(201))).toBe(
+      'must have at most 200 characters; it has 201',
+    );
+    expect(findNewSessionIdProblem(7)).toBe('must be a text that is not empty');
   });
 });

@@ -184,6 +184,7 @@ test('a session answers whatever is sent to it, and then a valid message', async
     const args: [unknown] = [value];
     // An empty object closes a session as well as nothing does.
     const closes = value === null || JSON.stringify(value) === '{}' || isValidClose(value);
+    await workflow.signal<[unknown]>('withdraw', value);
     await workflow.signal<[unknown]>('nobody-knows', value);
     expect(
       await rejection(workflow.executeUpdate<void, [unknown]>('send', { args })),

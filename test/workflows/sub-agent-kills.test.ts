@@ -1,38 +1,10 @@
 import { expect, test } from 'vitest';
-import { deferred } from '../../core/deferred.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
-import type { Reply } from '../../testing/messages/reply.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
+import { Stage } from '../fixtures/stage.ts';
 import { insist } from '../fixtures/until.ts';
 import { workerProcesses } from '../fixtures/worker-processes.ts';
-
-/** Every request of a stage waits until the worker that has sent it is dead; the next ones are answered. */
-class Stage {
-  readonly reached = deferred<void>();
-  private readonly killed = deferred<void>();
-  private arrived = 0;
-  private readonly requests: number;
-
-  constructor(requests = 1) {
-    this.requests = requests;
-  }
-
-  holds(reply: Reply): Reply {
-    return async (request) => {
-      if (request.arrival === 1) {
-        this.arrived += 1;
-        if (this.arrived === this.requests) this.reached.resolve();
-        await this.killed.promise;
-      }
-      return reply;
-    };
-  }
-
-  over(): void {
-    this.killed.resolve();
-  }
-}
 
 test('workers that are killed at every stage double no sub-agent and none of its calls, and leave nothing open', async () => {
   const asking = new Stage();

@@ -4,39 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { AgentClient, TurnHandle } from '../../client/index.ts';
+import type { TurnHandle } from '../../client/index.ts';
 import { findingsOf } from '../../cli/show/findings.ts';
 import { factsOf } from '../../cli/show/facts.ts';
-import type { TurnResult } from '../../core/turn/result.ts';
 import { detailsOf } from '../../core/turn/static-details.ts';
-import type { ToolContext, TurnArgs } from '../../index.ts';
+import type { ToolContext } from '../../index.ts';
 import { directoryStorage } from '../../storage/index.ts';
 import { allRows } from '../../client/follow/waterfall.ts';
 import { expectTurn } from '../../testing/expect-turn.ts';
 import { fault } from '../../testing/faults.ts';
 import { callTools, refuse, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
-import type { MessageReply } from '../../testing/messages/reply.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { newSessionId, untilIdle } from '../fixtures/sessions.ts';
-import { agentNamed, ask } from '../fixtures/sub-agents.ts';
+import { agentNamed, answers, ask, limitsIn, using } from '../fixtures/sub-agents.ts';
 import { reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
-
-const using = (answer: MessageReply, input: number, output: number): MessageReply => ({
-  ...answer,
-  usage: { input_tokens: input, output_tokens: output },
-});
-
-/** What the model reads of the calls of the last reply. */
-function answers({ messages }: TurnResult): unknown[] {
-  const results = messages.findLast(({ content }) =>
-    Array.isArray(content) ? content.some(({ type }) => type === 'tool_result') : false,
-  );
-  const blocks = (results?.content ?? []) as { content: unknown }[];
-  return blocks.map(({ content }) => content);
-}
 
 const prices = { input: 1_000, output: 1_000 };
 
@@ -592,19 +576,6 @@ test.concurrent('a turn and its sub-agents may continue in new runs', async () =
   expect(subAbout.raw.workflowExecutionInfo?.firstRunId).not.toBe(subAbout.runId);
   expect((await sub.result()).messages).toHaveLength(18);
 });
-
-/** What the sub-agents of a turn were told that they may spend. */
-async function limitsIn(plait: { agents: AgentClient }, { calls }: TurnResult) {
-  const turns = calls.flatMap(({ subAgent }) => subAgent?.turnId ?? []);
-  return await Promise.all(
-    turns.map(async (turnId) => {
-      const { events } = await plait.agents.getTurn(turnId).workflow.fetchHistory();
-      const started = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
-      const args = JSON.parse(Buffer.from(started?.data ?? []).toString()) as TurnArgs;
-      return args.limits;
-    }),
-  );
-}
 
 const asking = (...prompts: string[]) =>
   using(callTools(prompts.map((prompt) => ['scout', { prompt }] as const)), 10, 100);

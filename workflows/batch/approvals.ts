@@ -39,6 +39,8 @@ export interface ApprovalQuestion {
   /** Where an MCP server has listed the tool. */
   spec?: PinnedSpec;
   owner: TurnOwner;
+  /** Where the call has a session, what a worker names that of an edited call by. */
+  edited?: TurnOwner & { context?: unknown };
   call: ToolUse;
   /** The short arguments; empty where nobody is to see them. */
   summary: string;

@@ -6,7 +6,7 @@ import type {
   RecordedPreparedCall,
 } from '../../core/calls/prepared-call.ts';
 import { readPreparedCall, TOOL_LOOKUPS } from '../../core/calls/prepared-call.ts';
-import type { PinnedAgent, PinnedSpec } from '../../core/agent-spec.ts';
+import type { PinnedAgent } from '../../core/agent-spec.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { specOfCall } from '../../core/served-tools.ts';
 import { defined, shorten } from '../../core/json.ts';
@@ -62,11 +62,11 @@ const MAX_SUMMARY = 200;
  * UI, where it may show that.
  */
 export async function prepareEdited(
-  { agent, spec }: { agent: string; spec?: PinnedSpec },
+  { agent, spec, edited }: Pick<PrepareCallArgs, 'agent' | 'spec' | 'edited'>,
   call: ToolUse,
   by: string | undefined,
 ): Promise<PreparedCall> {
-  const args: PrepareCallArgs = { agent, call, ...defined({ spec }) };
+  const args: PrepareCallArgs = { agent, call, ...defined({ spec, edited }) };
   const recorded = await scheduleActivity<RecordedPreparedCall>(PREPARE_CALL, [args], {
     summary: shorten(
       `${call.name}: input edited${by === undefined ? '' : ` by ${by}`}`,

@@ -184,11 +184,15 @@ class BatchRun {
   }
 
   private ask(call: BatchCall): void {
-    const { agent, owner, round } = this.batch;
+    const { agent, owner, context, round } = this.batch;
+    const hasSession = call.subAgent?.session === true;
     this.outside.log({ type: 'approval requested', round, call: call.use });
     this.outside.approvals.ask({
       agent: agent.name,
-      ...defined({ spec: call.spec }),
+      ...defined({
+        spec: call.spec,
+        edited: hasSession ? { ...owner, ...defined({ context }) } : undefined,
+      }),
       owner,
       call: call.use,
       summary: call.prepared.summary,

@@ -13,10 +13,12 @@ import type { SubAgentSpec } from '../../core/agent-spec.ts';
 import type { SettledCall } from '../../core/calls/outcome.ts';
 import type { SubAgentEnding } from '../../core/calls/sub-agent.ts';
 import {
+  pathTo,
   subAgentInput,
   subAgentOutcome,
   subAgentTurnId,
   subAgentWords,
+  waitingSessions,
 } from '../../core/calls/sub-agent.ts';
 import type { SubAgentTurn } from '../../core/calls/sub-agent-turn.ts';
 import { utf8Bytes } from '../../core/conversation/cut-result.ts';
@@ -36,17 +38,21 @@ import { NO_USAGE } from '../../core/turn/usage.ts';
 import { MODEL_RETRY } from '../retry.ts';
 import { attributesOfSubAgent } from '../search-attributes.ts';
 import type { Batch, BatchCall } from './call.ts';
+import { callSession } from './called-session.ts';
 import type { CallEnd } from './ended.ts';
 import { presentAnswer } from './schedule.ts';
 
 // A call whose tool is another agent. Its turn is a child workflow: the same `agentTurn`, whose result says
-// what it has used up, and leaves its conversation where it is.
+// what it has used up, and leaves its conversation where it is. Where the agent has a memory of its own, it is
+// the turn of a session.
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<unknown>;
 
 /** How the turn has ended, and what it has used up, where that is known. */
 interface Ran {
   ending: SubAgentEnding;
+  /** The turn of a session, where its session has begun it. */
+  sessionTurn?: { turnId: string; sessionId: string };
   progress?: Spending | undefined;
 }
 
@@ -56,15 +62,18 @@ type Spending = Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'c
 export function runSubAgent(
   batch: Batch,
   call: BatchCall,
-  { spec, limits }: { spec: SubAgentSpec; limits: Budget },
+  about: { spec: SubAgentSpec; limits: Budget },
   ended: (end: CallEnd) => void,
 ): void {
+  const { spec } = about;
   const start = Date.now();
   const turnId = subAgentTurnId(workflowInfo().workflowId, call.use.id);
-  const settle = ({ ending, progress }: Ran): void => {
-    const hasRun = ending.type !== 'never began';
+  const settle = ({ ending, progress, sessionTurn }: Ran): void => {
+    const hasRun = ending.type !== 'never began' && ending.type !== 'rejected';
     const outcome = subAgentOutcome(spec.agent, ending, call.policy.repeatable);
-    const subAgent = hasRun ? turnOf(turnId, spec, ending, progress) : undefined;
+    const turn = spec.session === true ? sessionTurn : { turnId };
+    const subAgent =
+      hasRun && turn !== undefined ? turnOf(turn, spec, ending, progress) : undefined;
     const settled: SettledCall = {
       outcome,
       attempts: hasRun ? 1 : 0,
@@ -84,9 +93,40 @@ export function runSubAgent(
       ),
     );
   };
-  runTurn(batch, call, turnId, { spec, limits }).then(settle, (error: unknown) =>
+  const ran =
+    spec.session === true
+      ? runSessionTurn(batch, call, about)
+      : runTurn(batch, call, turnId, about);
+  ran.then(settle, (error: unknown) =>
     settle({ ending: { type: 'failed', message: rootCause(error) ?? String(error) } }),
   );
+}
+
+/** A worker names the session with the reply. One of an earlier version of Plait does not. */
+const NOT_NAMED =
+  'the worker that had the reply has an earlier version of Plait, which names no session';
+
+/** Sends the call to its session, whose turn is no child of this one. */
+async function runSessionTurn(
+  batch: Batch,
+  call: BatchCall,
+  about: { spec: SubAgentSpec; limits: Budget },
+): Promise<Ran> {
+  const { session: sessionId } = call.prepared;
+  if (sessionId === undefined) return { ending: { type: 'failed', message: NOT_NAMED } };
+  const called = await callSession(batch, call, sessionId, about);
+  switch (called.type) {
+    case 'rejected':
+    case 'unanswered':
+      return { ending: { ...called, sessionId } };
+    case 'turn': {
+      const { turnId, awaited } = called;
+      const ran = await CancellationScope.nonCancellable(() =>
+        endOfTurn(Promise.resolve(awaited), turnId, call.use.id),
+      );
+      return { ...ran, sessionTurn: { turnId, sessionId } };
+    }
+  }
 }
 
 /** A longer answer is cut on a worker, which keeps the rest. */
@@ -97,14 +137,14 @@ function isShort({ agent, calls, maxTextBytes }: Batch, spec: SubAgentSpec, text
 }
 
 function turnOf(
-  turnId: string,
+  turn: { turnId: string; sessionId?: string },
   { agent }: SubAgentSpec,
   ending: SubAgentEnding,
   progress: Spending = { rounds: 0, toolCalls: 0, usage: NO_USAGE },
 ): SubAgentTurn {
   const { rounds, toolCalls, usage, costUSD, models } = progress;
   const stopReason = ending.type === 'ended' ? ending.result.stopReason : 'failed';
-  return { turnId, agent, stopReason, rounds, toolCalls, usage, ...defined({ costUSD, models }) };
+  return { ...turn, agent, stopReason, rounds, toolCalls, usage, ...defined({ costUSD, models }) };
 }
 
 async function runTurn(
@@ -114,7 +154,7 @@ async function runTurn(
   { spec, limits }: { spec: SubAgentSpec; limits: Budget },
 ): Promise<Ran> {
   const { context, levels, owner } = batch;
-  const { user } = owner;
+  const { user, sessionId } = owner;
   const { agent, output, taskQueue } = spec;
   const { workflowId: parentTurnId, memo } = workflowInfo();
   const args: TurnArgs = {
@@ -124,7 +164,8 @@ async function runTurn(
   };
   const shown = spec.summaries === false ? undefined : subAgentWords(spec, call.prepared.summary);
   const asked = askedWords(shown);
-  const path = [...(isPath(memo?.['path']) ? memo['path'] : [batch.agent.name]), agent];
+  const path = pathTo(memo, batch.agent.name, agent);
+  const sessions = waitingSessions(memo, sessionId);
   try {
     const turn = await startChild<AgentTurn>(TURN_WORKFLOW, {
       workflowId: turnId,
@@ -137,21 +178,24 @@ async function runTurn(
       // As the activities of this turn end with it. It needs no worker for that.
       parentClosePolicy: 'TERMINATE',
       typedSearchAttributes: attributesOfSubAgent(agent),
-      memo: { agent, ...defined({ user, asked }), parentTurnId, callId: call.use.id, path },
+      memo: {
+        agent,
+        ...defined({ user, asked }),
+        parentTurnId,
+        callId: call.use.id,
+        path,
+        ...(sessions.length === 0 ? {} : { sessions }),
+      },
       staticSummary: summaryOf(agent, shown),
       staticDetails: detailsOf({ agent, user, callingTurn: parentTurnId, input: shown }),
     });
     return ended(await turn.result());
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) {
-      return await awaitTurn(turnId, call.use.id);
+      return await endOfTurn(awaitTurn(turnId, call.use.id), turnId, call.use.id);
     }
     return await CancellationScope.nonCancellable(() => endingOf(error, turnId, call.use.id));
   }
-}
-
-function isPath(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string');
 }
 
 function ended(result: unknown): Ran {
@@ -166,8 +210,8 @@ function failed(message: string, details: unknown): Ran {
 }
 
 /** The turn has begun before: this one was reset to before the call. */
-async function awaitTurn(turnId: string, callId: string): Promise<Ran> {
-  const turn = await scheduleActivity<AwaitedTurn>(AWAIT_TURN, [{ turnId }], {
+function awaitTurn(turnId: string, callId: string): Promise<AwaitedTurn> {
+  return scheduleActivity<AwaitedTurn>(AWAIT_TURN, [{ turnId }], {
     activityId: `turn.${callId}`,
     summary: `waits for turn ${turnId}`,
     // As long as a turn may take.
@@ -176,6 +220,14 @@ async function awaitTurn(turnId: string, callId: string): Promise<Ran> {
     retry: { initialInterval: '1s', maximumInterval: '60s', backoffCoefficient: 2 },
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   });
+}
+
+async function endOfTurn(
+  awaiting: Promise<AwaitedTurn>,
+  turnId: string,
+  callId: string,
+): Promise<Ran> {
+  const turn = await awaiting;
   switch (turn.type) {
     case 'ended':
       return ended(turn.result);
@@ -183,6 +235,8 @@ async function awaitTurn(turnId: string, callId: string): Promise<Ran> {
       return failed(turn.message, turn.progress);
     case 'lost':
       return await lost(turn.message, turnId, callId);
+    case 'never began':
+      return { ending: turn };
   }
 }
 

@@ -4,10 +4,13 @@ import {
   prepareCalls as prepareCallsOf,
   summarize,
 } from '../../../activities/tools/prepare-calls.ts';
+import type { AgentToolOptions } from '../../../agents/agent-tool.ts';
+import { agentTool } from '../../../agents/agent-tool.ts';
 import type { AgentDefinition, AgentOptions } from '../../../agents/define-agent.ts';
 import { defineAgent } from '../../../agents/define-agent.ts';
 import type { ToolOptions } from '../../../agents/define-tool.ts';
 import { defineTool } from '../../../agents/define-tool.ts';
+import type { InputSchema } from '../../../agents/input-schema.ts';
 import { defined } from '../../../core/json.ts';
 import { SPECIAL_NAMES } from '../../agents/tools.ts';
 import { call } from '../../core/arbitraries.ts';
@@ -270,6 +273,57 @@ async function prepareWith(
 
 const TEXT = z.object({ text: z.string() });
 const READY = { type: 'ready', summary: `text: ${LETTERS}` };
+
+describe('the session of a call', () => {
+  const clerk = defineAgent({ name: 'clerk', model: 'claude-opus-5-5' });
+  type Session = NonNullable<AgentToolOptions<InputSchema, unknown>['session']>;
+  const prepareSession = async (session: Session) => {
+    const tools = [agentTool(clerk, { description: 'Remembers.', session })];
+    const agent = defineAgent({ name: 'lead', model: 'claude-opus-5-5', tools });
+    const [prepared] = await prepareCallsOf(
+      agent,
+      [call('toolu_1', 'clerk', { prompt: 'Note it.' })],
+      { turnId: 'turn', user: 'ana', context: { tenant: 7 }, redact: (text) => text.toUpperCase() },
+    );
+    return prepared;
+  };
+
+  test('follows from the input, the context and the user, and orders the calls of one session', async () => {
+    const prepared = await prepareSession((input, { context, user, turnId, agent }) =>
+      [JSON.stringify({ input, context }), user, turnId, agent].join('|'),
+    );
+
+    const session = '{"input":{"prompt":"Note it."},"context":{"tenant":7}}|ana|turn|lead';
+    expect(prepared).toEqual({
+      type: 'ready',
+      summary: 'prompt: Note it.',
+      session,
+      access: { inOrder: [JSON.stringify({ session })] },
+    });
+  });
+
+  test.for<[what: string, session: Session, problem: string]>([
+    [
+      'fails',
+      () => {
+        throw new Error('no customer');
+      },
+      'NO CUSTOMER',
+    ],
+    ['is empty', () => '', 'ITS ID MUST BE A TEXT THAT IS NOT EMPTY'],
+    [
+      'is too long',
+      () => Promise.resolve('x'.repeat(201)),
+      'ITS ID MUST HAVE AT MOST 200 CHARACTERS; IT HAS 201',
+    ],
+    ['is no text', (() => undefined) as never, 'ITS ID MUST BE A TEXT THAT IS NOT EMPTY'],
+  ])('that %s is told, and the call does not run', async ([, session, problem]) => {
+    expect(await prepareSession(session)).toEqual({
+      type: 'invalid',
+      message: `clerk did not run, because the session of this call could not be named: ${problem}.`,
+    });
+  });
+});
 
 describe('the functions of a tool', () => {
   afterEach(() => {

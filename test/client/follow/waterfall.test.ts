@@ -532,6 +532,54 @@ describe('a call that another agent answers', () => {
   });
 });
 
+const ends = (result: unknown): TurnEvent[] => [
+  // The activity that waits for it has had other attempts.
+  { type: 'started', at: 4_000, key: 'c', attempt: 7, lastFailure: 'It has not ended yet.' },
+  { type: 'ended', at: 5_000, key: 'c', ending: { type: 'completed', result } },
+];
+
+describe('a call that is the turn of a session', () => {
+  const called: TurnEvent = {
+    type: 'turnCalled',
+    at: 2_005,
+    key: 'c',
+    callId: 'a',
+    turnId: 's.turn-3',
+    agent: 'clerk',
+    sessionId: 's',
+    taskQueue: 'q',
+  };
+  const asked = [...asks([{ id: 'a' }]), called];
+
+  it('runs from when the session has it, and has one attempt', () => {
+    const turn = waterfall(asked);
+    expect(segments(turn, 'a')).toEqual(['attempt 2005–9000']);
+    expect(rowOf(turn, 'a')).toMatchObject({ state: 'running', attempts: 1 });
+    const done = waterfall([
+      ...asked,
+      ...ends({ type: 'ended', result: { stopReason: 'end_turn', text: 'Noted.' } }),
+    ]);
+    expect(segments(done, 'a')).toEqual(['attempt 2005–5000']);
+    expect(rowOf(done, 'a')).toMatchObject({ state: 'succeeded', attempts: 1 });
+  });
+
+  it.for<[result: object, state: string, message: string]>([
+    [
+      { type: 'failed', message: 'invalid x-api-key' },
+      'failed',
+      'Agent clerk failed: invalid x-api-key.',
+    ],
+    [
+      { type: 'lost', message: 'terminated' },
+      'failed',
+      'The turn of agent clerk was ended from outside: terminated.',
+    ],
+    [{ type: 'never began' }, 'cancelled', 'The call was cancelled.'],
+  ])('ends as its turn does: %j', ([result, state, message]) => {
+    expect(rowOf(waterfall([...asked, ...ends(result)]), 'a')).toMatchObject({ state, message });
+  });
+});
+
 it('a call that has lost its worker says how often, and numbers its attempts', () => {
   const lost = ended('a', 3_000, { type: 'timedOut', timeout: 'HEARTBEAT' });
   const again = { ...scheduled('a', { at: 3_000 }), key: 'a.2' } as TurnEvent;

@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { SubAgentEnding } from '../../../core/calls/sub-agent.ts';
 import {
+  pathTo,
   subAgentInput,
+  subAgentMessageKey,
   subAgentOutcome,
   subAgentTurnId,
   subAgentWords,
+  waitingSessions,
 } from '../../../core/calls/sub-agent.ts';
 import {
   CANCELLED,
@@ -43,6 +46,33 @@ describe('the id of the turn of a sub-agent', () => {
     const [a, b] = ['x', 'y'].map((end) => subAgentTurnId('a'.repeat(254) + end, 'toolu_01'));
     expect(a).not.toBe(b);
   });
+});
+
+test('the key of a message to a session follows from the calling turn and the call, within 200 characters', () => {
+  expect(subAgentMessageKey('turn-1', 'toolu_01')).toBe('turn-1.toolu_01');
+  const [a, b] = ['toolu_01', 'toolu_02'].map((id) => subAgentMessageKey('a'.repeat(250), id));
+  expect(bytes(a ?? '')).toBe(200);
+  expect(a).not.toBe(b);
+  expect(a).toBe(subAgentMessageKey('a'.repeat(250), 'toolu_01'));
+});
+
+test.for<[memo: Record<string, unknown> | undefined, sessionId: string | undefined, all: string[]]>(
+  [
+    [undefined, undefined, []],
+    [{}, 'desk', ['desk']],
+    [{ sessions: ['desk'] }, undefined, ['desk']],
+    [{ sessions: ['desk'] }, 'memory', ['desk', 'memory']],
+    [{ sessions: 'desk' }, undefined, []],
+    [{ sessions: ['desk', 7] }, 'memory', ['memory']],
+  ],
+)('of a turn with the memo %j in session %s the sessions %j wait', ([memo, sessionId, all]) => {
+  expect(waitingSessions(memo, sessionId)).toEqual(all);
+});
+
+test('the path to a sub-agent begins with the agent that was started', () => {
+  expect(pathTo(undefined, 'lead', 'scout')).toEqual(['lead', 'scout']);
+  expect(pathTo({ path: ['lead', 'guide'] }, 'guide', 'scout')).toEqual(['lead', 'guide', 'scout']);
+  expect(pathTo({ path: 7 }, 'lead', 'scout')).toEqual(['lead', 'scout']);
 });
 
 describe('what a sub-agent is asked', () => {
@@ -150,6 +180,18 @@ describe('what the calling model reads of a sub-agent', () => {
       'Agent scout failed: invalid x-api-key.',
     ],
     ['that never began', { type: 'never began' }, 'cancelled', CANCELLED],
+    [
+      'whose session is closed',
+      { type: 'rejected', sessionId: 'memory', message: 'it is closed.' },
+      'failed',
+      'Agent scout did not run: its session memory did not take the message: it is closed.',
+    ],
+    [
+      'whose session does not answer',
+      { type: 'unanswered', sessionId: 'memory', message: 'timed out' },
+      'unknown',
+      `The session memory of agent scout did not answer: timed out. ${MAY_HAVE_HAPPENED}`,
+    ],
   ] as const)('%s', ([, ending, type, text]) => {
     const outcome = subAgentOutcome('scout', ending, false);
 
@@ -167,6 +209,14 @@ describe('what the calling model reads of a sub-agent', () => {
     expect(subAgentOutcome('scout', cancelled, false)).toEqual({
       type: 'cancelled',
       message: CANCELLED_WHILE_RUNNING,
+    });
+  });
+
+  test('whose session does not answer likewise', () => {
+    const ending = { type: 'unanswered', sessionId: 'memory', message: 'timed out' } as const;
+    expect(subAgentOutcome('scout', ending, true)).toEqual({
+      type: 'failed',
+      message: 'The session memory of agent scout did not answer: timed out.',
     });
   });
 

@@ -7,6 +7,12 @@ describe('what the model reads of a call', () => {
     expect(texts.tooDeepAgentText('scout')).toMatch(/^Agent scout did not run: .*limits\.depth/);
   });
 
+  test('whose session has no name is why', () => {
+    expect(texts.noSessionText('clerk', 'no customer')).toBe(
+      'clerk did not run, because the session of this call could not be named: no customer.',
+    );
+  });
+
   test('that timed out and may be repeated is the limit', () => {
     expect(texts.timedOutText({ startToCloseTimeout: 120_000 }, true)).toBe(
       'Timed out: the call did not end within 2 minutes (startToCloseTimeout).',

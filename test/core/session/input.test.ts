@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { findCarriedProblem } from '../../../core/session/carried.ts';
-import { checkClose, checkSend, checkSessionArgs } from '../../../core/session/input.ts';
+import {
+  checkClose,
+  checkSend,
+  checkSessionArgs,
+  checkWithdrawal,
+} from '../../../core/session/input.ts';
 import { beginSession } from '../../../core/session/memory.ts';
 
 const says = (role: string, content: unknown) => ({ role, content });
@@ -62,11 +67,30 @@ test('a session begins with references to stored data only where it has a storag
   expect(checkSessionArgs(args)).toMatch(/started without `storage: true`: give the data itself/);
 });
 
+const CALLING = {
+  turnId: 't',
+  callId: 'toolu_1',
+  path: ['lead', 'clerk'],
+  sessions: [],
+  levels: 2,
+};
+
+test.for<[withdrawal: unknown, problem: string | undefined]>([
+  [{ turnId: 's.turn-1' }, undefined],
+  [{}, 'turnId must be a text'],
+  [{ turnId: 's.turn-1', now: true }, 'unknown field now; withdraw takes turnId'],
+  ['s.turn-1', 'withdraw takes one argument: { turnId }'],
+])('a message may be withdrawn, or not: %j', ([withdrawal, problem]) => {
+  expect(checkWithdrawal(withdrawal)).toBe(problem);
+});
+
 describe('a message is', () => {
   test.for([
     ['a text', { input: 'Hello', idempotencyKey: 'k' }],
     ['content blocks', { input: [{ type: 'text', text: 'a' }], idempotencyKey: 'k' }],
     ['for one agent and a policy', { input: 'a', agent: 'b', whenBusy: 'reject' }],
+    ['the call of a turn', { input: 'a', calledBy: CALLING }],
+    ['that with limits', { input: 'a', calledBy: { ...CALLING, limits: { outputTokens: 9 } } }],
   ] as const)('%s', ([, send]) => {
     expect(checkSend(send)).toBeUndefined();
   });
@@ -77,6 +101,16 @@ describe('a message is', () => {
     ['an empty text', { input: ' ' }, /input is empty/],
     ['a whole conversation', { input: [says('user', 'a')] }, /a session has its messages/],
     ['a wrong policy', { input: 'a', whenBusy: 'no' }, /whenBusy must be one of/],
+    [
+      'a call of nobody',
+      { input: 'a', calledBy: { ...CALLING, turnId: 7 } },
+      /calledBy.turnId must be a text/,
+    ],
+    [
+      'a call without levels',
+      { input: 'a', calledBy: { ...CALLING, levels: -1 } },
+      /calledBy.levels must be a whole number/,
+    ],
   ] as const)('not %s', ([, send, problem]) => {
     expect(checkSend(send)).toMatch(problem);
   });

@@ -39,6 +39,10 @@ test.for<[event: SessionEvent, fields: Record<string, unknown>, level?: string]>
     'warn',
   ],
   [
+    { type: 'turn withdrawn', turnId: 's.turn-1', isRunning: true },
+    { event: 'plait.turn.withdrawn', turnId: 's.turn-1', isRunning: true },
+  ],
+  [
     { type: 'session closed', interrupt: true },
     { event: 'plait.session.closed', interrupt: true },
   ],

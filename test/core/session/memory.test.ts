@@ -8,11 +8,13 @@ import {
   closeSession,
   describeSession,
   fitsOnePayload,
+  limitsOfTurn,
   rejectSend,
   takeSend,
   takeTurn,
   turnEnded,
   turnFits,
+  withdrawTurn,
 } from '../../../core/session/memory.ts';
 import type { Send, SessionArgs } from '../../../core/session/protocol.ts';
 import { EMPTY_TRANSCRIPT } from '../../../core/conversation/transcript.ts';
@@ -299,6 +301,85 @@ describe('a turn that has ended', () => {
     const stored = Array.from({ length: 120 }, (_, i) => ({ callId: `toolu_${i}` }) as never);
     const result = ended({ end: { ...ended().end, stored } });
     expect(end({ type: 'ended', result }).stored).toEqual(stored.slice(20));
+  });
+});
+
+describe('the call of another turn', () => {
+  const calledBy = {
+    turnId: 't',
+    callId: 'toolu_1',
+    path: ['lead', 'clerk'],
+    sessions: [],
+    levels: 2,
+  };
+
+  test('waits for a turn of its own, whatever the session does with messages', () => {
+    for (const whenBusy of ['reject', 'steer', 'interrupt'] as const) {
+      const call = send('a', { calledBy, whenBusy });
+      expect(rejectSend(beginSession(args), { ...args, whenBusy }, call, running)).toBeUndefined();
+      const { memory, receipt, effect } = takeSend(
+        beginSession(args),
+        { sessionId: 's', whenBusy },
+        call,
+        running,
+      );
+      expect(effect).toEqual({ type: 'none' });
+      expect(receipt).toEqual({ turnId: 's.turn-1' });
+      expect(memory.waiting).toEqual([{ turnId: 's.turn-1', input: 'a', calledBy }]);
+    }
+  });
+
+  test.for<[ofSession: string | undefined, ofCaller: string | undefined, isTaken: boolean]>([
+    [undefined, undefined, true],
+    ['ana', 'ana', true],
+    ['ana', 'bob', false],
+    ['ana', undefined, false],
+    [undefined, 'ana', false],
+  ])('is taken by a session of the same user: %s, and %s calls', ([user, caller, isTaken]) => {
+    const owned = user === undefined ? args : { ...args, user };
+    const call = send('a', {
+      calledBy: { ...calledBy, ...(caller === undefined ? {} : { user: caller }) },
+    });
+    const rejected = rejectSend(beginSession(args), owned, call, undefined);
+    if (isTaken) expect(rejected).toBeUndefined();
+    else {
+      expect(rejected).toEqual({
+        type: SEND_REJECTED,
+        reason: 'it belongs to another user. Choose another session id.',
+      });
+    }
+    // Who sends by a client has been let in there.
+    expect(rejectSend(beginSession(args), owned, send('a'), undefined)).toBeUndefined();
+  });
+
+  test('is forgotten where it waits when it is withdrawn, and told where it runs', () => {
+    const memory = taken('a', 'b');
+    const waits = withdrawTurn(memory, 's.turn-1', undefined);
+    expect(ids(waits.memory)).toEqual(['s.turn-2']);
+    expect(waits.isRunning).toBe(false);
+    // The key stays known: sent again, it does not begin another turn.
+    expect(take(waits.memory, send('a')).receipt).toEqual({ turnId: 's.turn-1' });
+    expect(withdrawTurn(memory, 's.turn-9', { ...running, turnId: 's.turn-9' })).toEqual({
+      memory,
+      isRunning: true,
+    });
+    expect(withdrawTurn(memory, 's.turn-7', running)).toEqual({ memory, isRunning: false });
+  });
+
+  test('may spend what is left to the session, and no more than what is reserved for it', () => {
+    const memory = beginSession(args);
+    const limits = { outputTokens: 100, rounds: 5 };
+    const reserved = { calledBy: { ...calledBy, limits: { outputTokens: 70, toolCalls: 3 } } };
+    expect(limitsOfTurn(args, memory, {})).toBeUndefined();
+    expect(limitsOfTurn(args, memory, { calledBy })).toBeUndefined();
+    expect(limitsOfTurn({ limits }, memory, {})).toEqual(limits);
+    expect(limitsOfTurn(args, memory, reserved)).toEqual({ outputTokens: 70, toolCalls: 3 });
+    const spent = { ...memory.spent, outputTokens: 60 };
+    expect(limitsOfTurn({ limits }, { spent }, reserved)).toEqual({
+      outputTokens: 40,
+      rounds: 5,
+      toolCalls: 3,
+    });
   });
 });
 

@@ -45,6 +45,11 @@ describe('a beginning that Plait has not given is recognized:', () => {
     ['a whole one', continued, undefined],
     ['one with calls', { ...continued, state: asking, prepared }, undefined],
     ['that of a session', { type: 'session', transcript: begun.transcript, stored: [] }, undefined],
+    [
+      'that of a session which another turn has called',
+      { type: 'session', transcript: begun.transcript, stored: [], levels: 2 },
+      undefined,
+    ],
     ['that of a sub-agent', { type: 'sub-agent', levels: 2 }, undefined],
     [
       'that of a sub-agent without levels',

@@ -8,6 +8,7 @@ import {
   sessionTurnResult,
   subAgentTurnProgress,
   subAgentTurnResult,
+  withoutConversation,
 } from '../../../core/turn/result.ts';
 import {
   addSteering,
@@ -137,6 +138,18 @@ describe('a turn hands on to the turn that has called it', () => {
     expect(result.calls).toEqual([record({})]);
     expect(result).not.toHaveProperty('messages');
     expect(result).not.toHaveProperty('end');
+  });
+
+  test('the same where it is the turn of a session', () => {
+    const state = { ...answered, calls: [record({})] };
+    const stop = { type: 'stop', reason: 'end_turn' } as const;
+    expect(withoutConversation(sessionTurnResult('tester', state, pinned, stop, 9))).toEqual(
+      subAgentTurnResult('tester', state, stop, 9),
+    );
+    const long = { ...answered, calls: [record({ text: 'x'.repeat(40_000) })] };
+    expect(withoutConversation(sessionTurnProgress('tester', long, pinned, 9))).toEqual(
+      subAgentTurnProgress('tester', long, 9),
+    );
   });
 
   test('the records of its calls only where they are few', () => {

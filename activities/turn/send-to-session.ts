@@ -1,0 +1,93 @@
+import { Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
+import {
+  WithStartWorkflowOperation,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import type { SearchAttributePair } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
+import { SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED } from '../../core/failures.ts';
+import { defined } from '../../core/json.ts';
+import { SESSION_WORKFLOW } from '../../core/names.ts';
+import type { SentMessage } from '../../core/session/calling-turn.ts';
+import type { Send, SendReceipt, SessionArgs } from '../../core/session/protocol.ts';
+import { SEND_UPDATE } from '../../core/session/protocol.ts';
+import { detailsOf } from '../../core/turn/static-details.ts';
+
+export interface SendToSessionArgs {
+  sessionId: string;
+  message: Send & { agent: string };
+  /** Where the session runs that the message begins. The rest is for it, too. */
+  taskQueue: string;
+  attributes: SearchAttributePair[];
+  context?: unknown;
+  user?: string;
+  summaries?: false;
+}
+
+/** How long a worker may take to answer for the session, before the message is sent again. */
+const ANSWER_MS = 15_000;
+
+/** Sends the call of a sub-agent to its session, which it begins where that does not exist. */
+export async function sendToSession(args: SendToSessionArgs): Promise<SentMessage> {
+  const { client } = Context.current();
+  if (await isAnotherWorkflow(client, args.sessionId)) {
+    return { type: 'rejected', message: 'another workflow has its id. Name it otherwise.' };
+  }
+  try {
+    const { turnId } = await client.withDeadline(Date.now() + ANSWER_MS, () => send(client, args));
+    return { type: 'sent', turnId };
+  } catch (error) {
+    const message = rejectionOf(error);
+    // Sent again it has the same key, and is taken once.
+    if (message === undefined) throw error;
+    return { type: 'rejected', message };
+  }
+}
+
+async function send(client: Client, args: SendToSessionArgs): Promise<SendReceipt> {
+  const { sessionId, message, taskQueue, attributes, user, context, summaries } = args;
+  const { agent, idempotencyKey } = message;
+  const hasStorage = client.options.loadedDataConverter.externalStorage !== undefined;
+  const storage = hasStorage ? true : undefined;
+  const begun: SessionArgs = { agent, ...defined({ context, storage }) };
+  const sent: unknown = await client.workflow.executeUpdateWithStart(SEND_UPDATE, {
+    args: [message] as [unknown],
+    updateId: idempotencyKey,
+    startWorkflowOperation: new WithStartWorkflowOperation(SESSION_WORKFLOW, {
+      workflowId: sessionId,
+      taskQueue,
+      args: [begun],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      // A message to a closed session must not silently begin an empty conversation.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      typedSearchAttributes: attributes,
+      memo: { agent, ...defined({ user, summaries }) },
+      staticSummary: `${agent}: session`,
+      staticDetails: detailsOf({ agent, user }),
+    }),
+  });
+  return sent as SendReceipt;
+}
+
+/** It would not understand the message. */
+async function isAnotherWorkflow(client: Client, id: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(id).describe()).type !== SESSION_WORKFLOW;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+const REJECTIONS: ReadonlySet<unknown> = new Set([SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED]);
+
+/** The session's reason; `undefined` for an error that is not its answer. */
+function rejectionOf(error: unknown): string | undefined {
+  if (error instanceof WorkflowExecutionAlreadyStartedError) return 'it is closed.';
+  const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+  const isAnswer = cause instanceof ApplicationFailure && REJECTIONS.has(cause.type);
+  return isAnswer ? cause.message : undefined;
+}

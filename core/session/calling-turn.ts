@@ -1,0 +1,42 @@
+import type { Shape } from '../shape.ts';
+import { byType, list, object, optional, text, whole } from '../shape.ts';
+import type { Budget } from '../turn/budget.ts';
+import { SHARED_FIELDS } from '../turn/input.ts';
+
+/** The turn that sends a message to a session, as the call of a sub-agent. The message's turn works for it. */
+export interface CallingTurn {
+  turnId: string;
+  callId: string;
+  /** For whom it runs: a session of somebody else does not take the message. */
+  user?: string;
+  /** Names of the agents, from the one that was started to that of the session. */
+  path: string[];
+  /** The sessions whose turns wait for the call, at any level: a message to one of them would wait for ever. */
+  sessions: string[];
+  /** How many levels of sub-agents the message's turn may have below it. */
+  levels: number;
+  /** What it may spend, beside the limits of the session. */
+  limits?: Budget;
+}
+
+export const CALLING_TURN: Shape<CallingTurn> = object<CallingTurn>({
+  turnId: text(),
+  callId: text(),
+  user: optional(text()),
+  path: list(text()),
+  sessions: list(text()),
+  levels: whole(),
+  limits: SHARED_FIELDS.limits,
+});
+
+/** What became of a message that a call has sent. */
+export type SentMessage =
+  /** The session has it, and it becomes this turn. */
+  | { type: 'sent'; turnId: string }
+  /** The end of a sentence about the session: "it is closed." */
+  | { type: 'rejected'; message: string };
+
+export const SENT_MESSAGE: Shape<SentMessage> = byType<SentMessage>({
+  sent: { turnId: text() },
+  rejected: { message: text() },
+});
