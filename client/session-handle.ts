@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { jsonProblem, optionalTextProblem, recordProblem } from '../core/arguments.ts';
+import {
+  jsonProblem,
+  optionalTextProblem,
+  recordProblem,
+  rejectIf,
+  textProblem,
+} from '../core/arguments.ts';
 import type { Message } from '../core/conversation/messages.ts';
 import { messageCount } from '../core/conversation/transcript.ts';
 import { fingerprint } from '../core/fingerprint.ts';
@@ -22,7 +28,7 @@ import {
   SEND_UPDATE,
   TRANSCRIPT_QUERY,
 } from '../core/session/protocol.ts';
-import { findInputProblem } from '../core/turn/input.ts';
+import { findInputProblem, InvalidTurnError } from '../core/turn/input.ts';
 import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import type { SessionStart } from './ask-session.ts';
@@ -156,6 +162,17 @@ export class SessionHandle<Output = unknown> {
       if ((await this.describe()).status === 'busy') throw error;
       return await this.send(input, { ...options, idempotencyKey });
     }
+  }
+
+  /**
+   * The handle of a turn of this session, which may still wait to begin. Makes no request: where the session has no
+   * such turn, following the handle throws a `TurnNotFoundError` when the session has ended.
+   *
+   * Throws an `InvalidTurnError` for an id that is not a text.
+   */
+  getTurn(turnId: string): SessionTurnHandle<Output> {
+    rejectIf(InvalidTurnError, textProblem('turnId', turnId));
+    return new SessionTurnHandle<Output>(this.client, this.sessionId, { turnId }, this.options);
   }
 
   /**

@@ -10,5 +10,4 @@ export { mcpServer } from './mcp-server.ts';
 export type { McpServerOptions } from './mcp-server.ts';
 export type { McpCaller, McpServer, McpToolOptions } from '../agents/mcp-server.ts';
 export { mcpHandler } from './serve/mcp-handler.ts';
-export type { McpHandler, McpHandlerOptions } from './serve/mcp-handler.ts';
-export type { McpIdentity } from './serve/caller.ts';
+export type { McpHandler, McpHandlerOptions, McpIdentity } from './serve/mcp-handler.ts';

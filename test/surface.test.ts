@@ -191,6 +191,10 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'StreamTransport',
     ],
   },
+  'plait/web': {
+    values: ['chatHandler'],
+    types: ['ChatHandler', 'ChatHandlerOptions', 'ChatIdentity'],
+  },
   'plait/worker': {
     values: ['createWorker', 'metricBuckets'],
     types: ['CreateWorkerOptions'],

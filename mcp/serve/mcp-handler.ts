@@ -1,15 +1,18 @@
 import { z } from 'zod';
 import type { Duration } from '../../agents/check-options.ts';
 import { callable, checkOptions, declaring, duration, someOf } from '../../agents/check-options.ts';
-import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { Agent, AgentDefinition } from '../../agents/define-agent.ts';
 import { isAgent } from '../../agents/define-agent.ts';
+import type { Caller, CallerIdentity } from '../../callers/caller.ts';
+import type { Authorize } from '../../callers/caller-of-request.ts';
+import { callerOfRequest, warn } from '../../callers/caller-of-request.ts';
 import type { AgentClient } from '../../client/agent-client.ts';
 import { isRecord } from '../../core/json.ts';
-import type { Caller, McpIdentity } from './caller.ts';
-import { callerOf, identityProblem } from './caller.ts';
 import { serverPackage } from './package.ts';
 import { DEFAULT_ANSWER_WITHIN, ServedAgents } from './served-agents.ts';
+
+/** Who makes a request, as `authorize` of `mcpHandler` says. `decides: false` leaves `turn_approve` and `turn_deny` out. */
+export type McpIdentity<Context = unknown> = CallerIdentity<Context>;
 
 /** What `mcpHandler` takes. */
 export interface McpHandlerOptions<Context = unknown> {
@@ -21,13 +24,7 @@ export interface McpHandlerOptions<Context = unknown> {
    * Says who makes a request, from its headers; called for every one. Return `undefined` to reject it with 401, or
    * a `Response` of your own. What it throws goes to `onError`, and the request is rejected with 500.
    */
-  authorize: (
-    request: Request,
-  ) =>
-    | McpIdentity<Context>
-    | Response
-    | undefined
-    | Promise<McpIdentity<Context> | Response | undefined>;
+  authorize: Authorize<Context>;
   /**
    * How long a call waits for the end of its turn before it answers with the turn's id. Many clients give up
    * after 60 seconds. @default '20s'
@@ -108,7 +105,11 @@ export async function mcpHandler<Context = unknown>(
   );
   return {
     async fetch(request, { parsedBody } = {}) {
-      const caller = await callerOfRequest(request, authorize, onError);
+      const caller = await callerOfRequest(request, authorize, {
+        handler: 'mcpHandler',
+        onError,
+        reject: rejection,
+      });
       if (caller instanceof Response) return caller;
       const extra = { [CALLER]: { ...caller, request } };
       const authInfo = { token: '', clientId: '', scopes: [], extra };
@@ -121,35 +122,8 @@ export async function mcpHandler<Context = unknown>(
   };
 }
 
-/** Who makes the request, or the answer to one that nobody may make. */
-async function callerOfRequest(
-  request: Request,
-  authorize: McpHandlerOptions['authorize'],
-  onError: (error: unknown) => void,
-): Promise<Caller | Response> {
-  try {
-    const identity = await authorize(request);
-    if (identity === undefined) {
-      return rejection(401, 'This server does not know who you are.', {
-        'www-authenticate': 'Bearer',
-      });
-    }
-    if (identity instanceof Response) return identity;
-    const problem = identityProblem(identity);
-    if (problem !== undefined) throw new DeclarationError(`mcpHandler: authorize: ${problem}`);
-    return callerOf(identity);
-  } catch (error) {
-    onError(error);
-    return rejection(500, 'The server could not find out who you are.');
-  }
-}
-
 /** A JSON-RPC error without an id: the request was not read. */
 function rejection(status: number, message: string, headers: Record<string, string> = {}) {
   const body = { jsonrpc: '2.0', id: null, error: { code: -32_000, message } };
   return Response.json(body, { status, headers });
-}
-
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error.message : String(error), 'PlaitWarning');
 }

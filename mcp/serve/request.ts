@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { ServerContext } from '@modelcontextprotocol/server';
-import { defined, isRecord } from '../../core/json.ts';
-import type { Caller } from './caller.ts';
+import type { Caller } from '../../callers/caller.ts';
+import { idFor } from '../../callers/caller.ts';
+import { isRecord } from '../../core/json.ts';
 
 /** A request of a caller. */
 export interface McpRequest {
@@ -18,7 +18,7 @@ const IDEMPOTENCY_KEY = 'io.github.plait-agents/idempotencyKey';
  */
 export function idOf(agent: string, { caller, ctx }: McpRequest): string | undefined {
   const key = keyOf(ctx);
-  return key === undefined ? undefined : `${agent}-${digest([caller.user ?? null, key])}`;
+  return key === undefined ? undefined : idFor(agent, caller, key);
 }
 
 /** Aborts when the caller has given up. */
@@ -27,20 +27,11 @@ export function signalOf({ caller: { request }, ctx }: McpRequest): AbortSignal 
   return request === undefined ? signal : AbortSignal.any([signal, request.signal]);
 }
 
-/** What the turns of a caller start with. */
-export function ownerOf({ user, context }: Caller) {
-  return defined({ user, context });
-}
-
 /** What the client calls the call, the same in every attempt; `undefined` where it does not. */
 export function keyOf({ mcpReq }: ServerContext): string | undefined {
   const { _meta: meta } = mcpReq;
   const key: unknown = isRecord(meta) ? meta[IDEMPOTENCY_KEY] : undefined;
   return typeof key === 'string' && key !== '' ? key : undefined;
-}
-
-function digest(parts: unknown): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 }
 
 /** Tells the client what the turn is doing, where it wants to know. */

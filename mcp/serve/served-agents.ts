@@ -1,6 +1,9 @@
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
+import type { Caller } from '../../callers/caller.ts';
+import { ownerOf } from '../../callers/caller.ts';
+import { mayReach } from '../../callers/reach.ts';
 import type { AgentClient } from '../../client/agent-client.ts';
 import type { SessionHandle } from '../../client/session-handle.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
@@ -10,12 +13,10 @@ import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../../core/names.ts';
 import { IMPLEMENTATION } from '../implementation.ts';
 import type { AboutTurn } from './answer.ts';
 import { approvalsAnswer, dataAnswer, errorAnswer, failureAnswer, waitedAnswer } from './answer.ts';
-import type { Caller } from './caller.ts';
 import { serverPackage } from './package.ts';
 import { answerSchema, toolsOf } from './offered-tools.ts';
-import { mayReach } from './reach.ts';
 import type { McpRequest } from './request.ts';
-import { idOf, keyOf, ownerOf, progressOf, signalOf } from './request.ts';
+import { idOf, keyOf, progressOf, signalOf } from './request.ts';
 import { waitForTurn } from './wait.ts';
 
 export interface ServedAgentsOptions {

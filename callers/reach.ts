@@ -1,5 +1,5 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { agentOf, userOf } from '../../core/search-attributes.ts';
+import { agentOf, userOf } from '../core/search-attributes.ts';
 import type { Caller } from './caller.ts';
 
 /**

@@ -1,9 +1,10 @@
-import { jsonProblem, optionalTextProblem, recordProblem } from '../../core/arguments.ts';
-import { defined } from '../../core/json.ts';
-import { userProblem } from '../../core/search-attributes.ts';
+import { createHash } from 'node:crypto';
+import { jsonProblem, optionalTextProblem, recordProblem } from '../core/arguments.ts';
+import { defined } from '../core/json.ts';
+import { userProblem } from '../core/search-attributes.ts';
 
-/** Who makes a request, as `authorize` of `mcpHandler` says. */
-export interface McpIdentity<Context = unknown> {
+/** Who makes a request, as `authorize` of a handler says. */
+export interface CallerIdentity<Context = unknown> {
   /**
    * Names the caller among all callers, those of other tenants included: 1 to 255 characters. It is the `user`
    * of the turns that it starts, and it reaches no turns of others.
@@ -11,7 +12,7 @@ export interface McpIdentity<Context = unknown> {
   user: string;
   /** The `context` of the turns that it starts: data for the tools, which the model does not see. */
   context?: Context;
-  /** Whether it may approve and deny calls: the tools `turn_approve` and `turn_deny`. @default true */
+  /** Whether it may approve and deny calls. @default true */
   decides?: boolean;
   /** Sent with its decisions, for `authorizeDecision` of the workers. It stands in history. @default none */
   proof?: string;
@@ -25,8 +26,8 @@ export interface Caller {
   /** As whom it decides about calls; `undefined` where it may not. */
   decides: { by: string; proof?: string } | undefined;
   /**
-   * Over HTTP: the request, whose signal says that the caller has gone. The SDK listens to that of a clone, and
-   * Node forgets a signal whose request nobody holds.
+   * Over HTTP: the request, whose signal says that the caller has gone. The SDK of MCP listens to that of a clone,
+   * and Node forgets a signal whose request nobody holds.
    */
   request?: Request;
 }
@@ -35,7 +36,7 @@ export interface Caller {
 export function identityProblem(identity: unknown): string | undefined {
   const problem = recordProblem('what authorize returns', identity);
   if (problem !== undefined) return problem;
-  const { user, context, decides, proof } = identity as McpIdentity;
+  const { user, context, decides, proof } = identity as CallerIdentity;
   const wrong = userProblem(user);
   if (wrong !== undefined) return `user ${wrong}`;
   if (decides !== undefined && typeof decides !== 'boolean') return 'decides must be true or false';
@@ -45,6 +46,20 @@ export function identityProblem(identity: unknown): string | undefined {
 /** As a turn takes it. */
 const MAX_PROOF = 10_000;
 
-export function callerOf({ user, context, decides = true, proof }: McpIdentity): Caller {
+/** What the turns and sessions of a caller start with. */
+export function ownerOf({ user, context }: Caller) {
+  return defined({ user, context });
+}
+
+export function callerOf({ user, context, decides = true, proof }: CallerIdentity): Caller {
   return { user, context, decides: decides ? { by: user, ...defined({ proof }) } : undefined };
+}
+
+/**
+ * The id of a turn or a session that a caller names by a key of its own: the same for the same key, and another
+ * for the same key of another caller.
+ */
+export function idFor(agent: string, { user }: Caller, key: string): string {
+  const parts = JSON.stringify([user ?? null, key]);
+  return `${agent}-${createHash('sha256').update(parts).digest('hex').slice(0, 32)}`;
 }

@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MessageChunk } from './chunk.ts';
+
+/** A chunk, with the id that a client sends as `Last-Event-ID` when it comes back, where it may come back there. */
+export interface Sent {
+  chunk: MessageChunk;
+  id?: string;
+}
+
+export const KEEP_ALIVE_MS = 15_000;
+
+const HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache',
+  'x-vercel-ai-ui-message-stream': 'v1',
+  'x-accel-buffering': 'no', // nginx would wait for more
+};
+
+interface EventStreamOptions {
+  /** Aborted when the server closes. The page then sees a connection that was lost, and not an answer that ended. */
+  closing: AbortSignal;
+  /** Called when the page has gone. */
+  onLeave: () => void;
+  /** Proxies close quiet connections: a comment comes after so many milliseconds. */
+  keepAlive?: number;
+}
+
+/** Answers with chunks as server-sent events, as fast as the page reads them. `chunks` must not throw. */
+export function eventStream(
+  chunks: AsyncGenerator<Sent, void, undefined>,
+  { closing, onLeave, keepAlive = KEEP_ALIVE_MS }: EventStreamOptions,
+): Response {
+  const encoder = new TextEncoder();
+  let next: Promise<IteratorResult<Sent, void>> | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      next ??= chunks.next();
+      const news = await orQuiet(next, keepAlive);
+      if (news === QUIET) {
+        controller.enqueue(encoder.encode(': keep-alive\n\n'));
+        return;
+      }
+      next = undefined;
+      if (news.done !== true) controller.enqueue(encoder.encode(eventText(news.value)));
+      else if (closing.aborted) controller.error(new Error('The server is closing.'));
+      else {
+        controller.enqueue(encoder.encode('data: [DONE]\n\n'));
+        controller.close();
+      }
+    },
+    async cancel() {
+      onLeave();
+      await chunks.return();
+    },
+  });
+  return new Response(body, { headers: HEADERS });
+}
+
+function eventText({ chunk, id }: Sent): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(chunk)}\n\n`;
+}
+
+const QUIET = Symbol('quiet');
+
+async function orQuiet<T>(news: Promise<T>, milliseconds: number): Promise<T | typeof QUIET> {
+  const over = new AbortController();
+  const quiet = sleep(milliseconds, QUIET, { signal: over.signal, ref: false });
+  try {
+    return await Promise.race([news, quiet]);
+  } finally {
+    quiet.catch(() => undefined);
+    over.abort();
+  }
+}
