@@ -120,5 +120,6 @@ process.exitCode = problems.length === 0 ? 0 : 1;
 // A run with a wrong answer is not worth keeping.
 if (options.write && problems.length === 0) {
   writeResults(KEPT, results);
-  writePage(results);
+  // From what is kept, which is rounded: a later run writes the same page from it.
+  writePage(readResults(KEPT));
 }
