@@ -117,8 +117,14 @@ export class StdioProcess implements Transport {
 
   async send(message: JSONRPCMessage): Promise<void> {
     const stdin = this.child?.stdin;
-    if (!stdin?.writable) throw new Error('the process has ended');
-    if (!stdin.write(`${JSON.stringify(message)}\n`)) await once(stdin, 'drain');
+    try {
+      if (!stdin?.writable) throw new Error('the process has ended');
+      if (!stdin.write(`${JSON.stringify(message)}\n`)) await once(stdin, 'drain');
+    } catch (error) {
+      // How it has ended says more than its pipe, which may break first.
+      await this.endsWithin(STOP_MS);
+      throw error;
+    }
   }
 
   /** Ends the process and all that it has started, and waits for it. */

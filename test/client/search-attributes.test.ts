@@ -120,6 +120,7 @@ describe('where the search attributes are registered', () => {
       turnId: 'open',
       agent: 'tester',
       user: 'bob',
+      asked: 'wait',
       status: 'running',
       startTime: expect.any(Date) as Date,
     });

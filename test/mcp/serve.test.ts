@@ -261,11 +261,12 @@ test('a client that gives up a call cancels its turn, unless it has a key to fin
   const leave = new AbortController();
   const meta = { _meta: { 'io.github.plait-agents/idempotencyKey': 'call 1' } };
   const params = { name: 'front_desk', arguments: { prompt: 'hang' }, ...meta };
-  const left = client.callTool(params, { signal: leave.signal });
-  const turnId = await runningTurn('bob');
+  const patient = await connect(url, 'ben');
+  const left = patient.callTool(params, { signal: leave.signal });
+  const turnId = await runningTurn('ben');
   leave.abort();
   await expect(left).rejects.toThrow();
-  const impatient = await connect((await serve({ answerWithin: 1 })).url, 'bob');
+  const impatient = await connect((await serve({ answerWithin: 1 })).url, 'ben');
   const again = await impatient.callTool(params);
   expect(again.structuredContent).toMatchObject({ turnId, status: 'running' });
   // The same key of somebody else is another call.
