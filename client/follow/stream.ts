@@ -12,7 +12,7 @@ export interface StreamOptions {
   signal?: AbortSignal;
   /**
    * For a consumer that comes back: the last round whose `replyCommitted` it has seen. The stream begins
-   * after that, with how the calls of that round stand.
+   * after that, with how the calls of that round stand. Of calls in the background it has what happens later.
    * @default 0: from the beginning of the turn
    */
   afterReply?: number;
@@ -38,9 +38,10 @@ export function streamTurn(
 ): AsyncGenerator<TurnStreamEvent, void, undefined> {
   return followTurn(client, turnId, { signal, wholeReplies: true }, async function* (feed) {
     const pieces = source === undefined ? undefined : piecesOf(client, turnId, source);
+    const isUnseen = unseenAfter(afterReply);
     try {
       for await (const event of eventsOf(feed, turnId, pieces)) {
-        if (isAfter(event, afterReply)) yield await whole(client, event);
+        if (isUnseen(event)) yield await whole(client, event);
       }
     } finally {
       pieces?.close();
@@ -97,15 +98,20 @@ async function whole(client: Client, event: TurnStreamEvent): Promise<TurnStream
   return { ...event, reply: { ...reply, content: await withFiles(client, reply.content) } };
 }
 
-function isAfter(event: TurnStreamEvent, afterReply: number): boolean {
-  switch (event.type) {
-    case 'turnEnded':
-      return true;
-    case 'callScheduled':
-    case 'callWaiting':
-    case 'callFinished':
-      return event.round >= afterReply;
-    default:
-      return event.round > afterReply;
-  }
+/**
+ * Whether a consumer that comes back is to have an event. Ask about every event of the turn, in order: calls in the
+ * background may end many rounds after their own.
+ */
+export function unseenAfter(afterReply: number): (event: TurnStreamEvent) => boolean {
+  let isPast = afterReply === 0;
+  return (event) => {
+    if (isPast || event.type === 'turnEnded') return true;
+    isPast = event.type === 'replyCommitted' && event.round === afterReply;
+    return event.round > afterReply || (event.round === afterReply && isOfCall(event));
+  };
+}
+
+/** How the calls of the last round stand, that the consumer has seen: some start before their reply is whole. */
+function isOfCall({ type }: TurnStreamEvent): boolean {
+  return type === 'callScheduled' || type === 'callWaiting' || type === 'callFinished';
 }

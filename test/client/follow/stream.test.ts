@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { describe, expect, test } from 'vitest';
+import { unseenAfter } from '../../../client/follow/stream.ts';
 import type { TurnHandle, TurnStreamEvent } from '../../../client/index.ts';
 import { CALL_MODEL } from '../../../core/names.ts';
 import { directoryStorage } from '../../../storage/index.ts';
@@ -396,3 +397,35 @@ class Rot implements PayloadCodec {
     return this.encode(payloads);
   }
 }
+
+describe('a consumer that comes back', () => {
+  const event = (text: string) => {
+    const [type, round, callId] = text.split(' ');
+    return { type, round: Number(round), callId } as unknown as TurnStreamEvent;
+  };
+  // `slow` goes on in the background.
+  const turn = [
+    'textDelta 1',
+    'replyCommitted 1',
+    'callScheduled 1 slow',
+    'callScheduled 1 quick',
+    'callFinished 1 quick',
+    'callScheduled 2 early',
+    'replyCommitted 2',
+    'callFinished 2 early',
+    'callFinished 1 slow',
+    'replyCommitted 3',
+    'turnEnded',
+  ];
+
+  test.each<[afterReply: number, from: string[]]>([
+    [0, turn],
+    [1, turn.slice(2)],
+    [2, ['callScheduled 2 early', ...turn.slice(7)]],
+    [3, ['turnEnded']],
+    [4, ['turnEnded']],
+  ])('after reply %d gets what it has not seen', (afterReply, expected) => {
+    const isUnseen = unseenAfter(afterReply);
+    expect(turn.filter((text) => isUnseen(event(text)))).toEqual(expected);
+  });
+});
