@@ -398,11 +398,12 @@ class Rot implements PayloadCodec {
   }
 }
 
+function event(text: string): TurnStreamEvent {
+  const [type, round, callId] = text.split(' ');
+  return { type, round: Number(round), callId } as unknown as TurnStreamEvent;
+}
+
 describe('a consumer that comes back', () => {
-  const event = (text: string) => {
-    const [type, round, callId] = text.split(' ');
-    return { type, round: Number(round), callId } as unknown as TurnStreamEvent;
-  };
   // `slow` goes on in the background.
   const turn = [
     'textDelta 1',
