@@ -237,10 +237,9 @@ test.concurrent.each([
     const result = await keepServed(processes, turn);
 
     expect(result).toMatchObject({ stopReason: 'end_turn', text: 'I go on.' });
-    expect(result.calls).toMatchObject([
-      { name: 'poison', ...answer },
-      { name: 'look', outcome: 'succeeded' },
-    ]);
+    expect(result.calls).toMatchObject([{ name: 'poison', ...answer }, { name: 'look' }]);
+    // Its worker may be gone each time before the server has heard of it.
+    expect(['succeeded', answer.outcome]).toContain(result.calls[1]?.outcome);
     const { attempts, outcome, message } = answer;
     expect(answers(result)[0]?.text).toBe(message);
     expect(journal.lines('begin poison')).toHaveLength(attempts);
