@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, Context } from '@temporalio/activity';
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { TURN_STILL_RUNS } from '../../core/failures.ts';
@@ -10,6 +10,7 @@ import type { AwaitedTurn } from '../../core/turn/protocol.ts';
 import { isSessionProgress, withoutConversation } from '../../core/turn/result.ts';
 import { keepAlive } from '../heartbeat.ts';
 import { endingOf } from './await-turn.ts';
+import { findWorkflow } from './find-workflow.ts';
 
 export interface AwaitSessionTurnArgs {
   sessionId: string;
@@ -62,7 +63,10 @@ async function endOf(
     const ending = await endIfBegun(client, turn, until);
     if (ending !== undefined) return ending;
     // The last thing that its session did may have been to begin it.
-    if (!(await mayBegin(client, turn)) && (await describe(client, turn.turnId)) === undefined) {
+    if (
+      !(await mayBegin(client, turn)) &&
+      (await findWorkflow(client, turn.turnId)) === undefined
+    ) {
       return { type: 'never began' };
     }
     await sleep(pause, undefined, { signal: over });
@@ -110,25 +114,12 @@ async function mayBegin(
   client: Client,
   { sessionId, turnId }: AwaitSessionTurnArgs,
 ): Promise<boolean> {
-  const status = (await describe(client, sessionId))?.status.name;
+  const status = (await findWorkflow(client, sessionId))?.status.name;
   if (status !== 'RUNNING' && status !== 'CONTINUED_AS_NEW') return false;
   const { runningTurn, waitingTurns } = await client.withDeadline(Date.now() + ANSWER_MS, () =>
     client.workflow.getHandle(sessionId).query<SessionState>(DESCRIBE_QUERY),
   );
   return runningTurn === turnId || waitingTurns.includes(turnId);
-}
-
-/** `undefined` where there is no such workflow. */
-async function describe(
-  client: Client,
-  id: string,
-): Promise<WorkflowExecutionDescription | undefined> {
-  try {
-    return await client.workflow.getHandle(id).describe();
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
 }
 
 /** A calling turn that was reset goes on in another run, which waits for the same turn. */
@@ -137,6 +128,6 @@ async function withdraw(
   { sessionId, turnId }: AwaitSessionTurnArgs,
 ): Promise<void> {
   const calling = activityInfo().workflowExecution?.workflowId ?? '';
-  if ((await describe(client, calling))?.status.name === 'RUNNING') return;
+  if ((await findWorkflow(client, calling))?.status.name === 'RUNNING') return;
   await client.workflow.getHandle(sessionId).signal(WITHDRAW_SIGNAL, { turnId });
 }

@@ -3,7 +3,6 @@ import type { Client } from '@temporalio/client';
 import {
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
 import type { SearchAttributePair } from '@temporalio/common';
@@ -15,6 +14,7 @@ import type { SentMessage } from '../../core/session/calling-turn.ts';
 import type { Send, SendReceipt, SessionArgs } from '../../core/session/protocol.ts';
 import { SEND_UPDATE } from '../../core/session/protocol.ts';
 import { detailsOf } from '../../core/turn/static-details.ts';
+import { findWorkflow } from './find-workflow.ts';
 
 export interface SendToSessionArgs {
   sessionId: string;
@@ -33,7 +33,9 @@ const ANSWER_MS = 15_000;
 /** Sends the call of a sub-agent to its session, which it begins where that does not exist. */
 export async function sendToSession(args: SendToSessionArgs): Promise<SentMessage> {
   const { client } = Context.current();
-  if (await isAnotherWorkflow(client, args.sessionId)) {
+  const known = await findWorkflow(client, args.sessionId);
+  // It would not understand the message.
+  if (known !== undefined && known.type !== SESSION_WORKFLOW) {
     return { type: 'rejected', message: 'another workflow has its id. Name it otherwise.' };
   }
   try {
@@ -70,16 +72,6 @@ async function send(client: Client, args: SendToSessionArgs): Promise<SendReceip
     }),
   });
   return sent as SendReceipt;
-}
-
-/** It would not understand the message. */
-async function isAnotherWorkflow(client: Client, id: string): Promise<boolean> {
-  try {
-    return (await client.workflow.getHandle(id).describe()).type !== SESSION_WORKFLOW;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
 }
 
 const REJECTIONS: ReadonlySet<unknown> = new Set([SEND_REJECTED, SESSION_BUSY, SESSION_CLOSED]);

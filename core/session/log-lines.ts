@@ -1,5 +1,6 @@
 import { defined } from '../json.ts';
 import type { LogLine } from '../turn/log-lines.ts';
+import { lineOf } from '../turn/log-lines.ts';
 import { inputTokens } from '../turn/usage.ts';
 import type { TurnOutcome } from './memory.ts';
 import type { SendReceipt, SessionState } from './protocol.ts';
@@ -20,13 +21,8 @@ export type SessionEvent =
 
 /** The line for an event. Pure. */
 export function sessionLogLine(event: SessionEvent): LogLine {
-  const { type } = event;
-  const line = (fields: LogLine['fields'], level: LogLine['level'] = 'debug'): LogLine => ({
-    level,
-    message: `${type.charAt(0).toUpperCase()}${type.slice(1)}`,
-    fields: { event: `plait.${type.replace(' ', '.')}`, ...fields },
-  });
-  switch (type) {
+  const line = lineOf(event);
+  switch (event.type) {
     case 'session began':
       return line({});
     case 'message received': {

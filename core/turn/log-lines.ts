@@ -16,15 +16,23 @@ export interface LogLine {
   fields: Record<string, string | number | boolean>;
 }
 
-/** The line for an event. Pure. */
-export function logLine(event: TurnEvent): LogLine {
-  const { type } = event;
-  const line = (fields: LogLine['fields'], level: LogLine['level'] = 'debug'): LogLine => ({
+/** Makes the lines for an event, whose name and message are its type. */
+export function lineOf({
+  type,
+}: {
+  type: string;
+}): (fields: LogLine['fields'], level?: LogLine['level']) => LogLine {
+  return (fields, level = 'debug') => ({
     level,
     message: `${type.charAt(0).toUpperCase()}${type.slice(1)}`,
     fields: { event: `plait.${type.replace(' ', '.')}`, ...fields },
   });
-  switch (type) {
+}
+
+/** The line for an event. Pure. */
+export function logLine(event: TurnEvent): LogLine {
+  const line = lineOf(event);
+  switch (event.type) {
     case 'turn began':
       return line({});
     case 'model replied': {
