@@ -29,10 +29,6 @@ test('workers that are killed while a session answers calls send nothing twice, 
       ]),
     ),
   );
-  const kill = async () => {
-    await workers.start();
-    await workers.killOldest();
-  };
   await workers.start();
   const turn = await workers.agents.start('keeper', 'go');
 
@@ -40,7 +36,7 @@ test('workers that are killed while a session answers calls send nothing twice, 
   // reads the answers. Both turns and the session lose their worker, and so does what waits for the answer.
   for (const stage of [begun, ending, last]) {
     await stage.reached.promise;
-    await kill();
+    await workers.replaceOldest();
     stage.over();
   }
   const result = await turn.result();

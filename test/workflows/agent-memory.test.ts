@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { NativeConnection } from '@temporalio/worker';
@@ -16,6 +15,7 @@ import type { Script } from '../../testing/script.ts';
 import { conversation, forAgent, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { reset } from '../fixtures/reset.ts';
 import { newSessionId, untilIdle } from '../fixtures/sessions.ts';
 import { agentNamed, answers, ask, limitsIn, using } from '../fixtures/sub-agents.ts';
 import { reader, writer } from '../fixtures/tools.ts';
@@ -337,24 +337,11 @@ test('a calling turn that is reset does not send its message again', async () =>
   const turn = await plait.agents.start(lead, 'go');
   door.open();
   await turn.result();
-  const { client } = plait.agents;
-  const before = await turn.workflow.describe();
-  const { events } = await turn.workflow.fetchHistory();
-  const tasks = (events ?? []).filter(
-    ({ workflowTaskCompletedEventAttributes: task }) => task != null,
-  );
-  await client.workflowService.resetWorkflowExecution({
-    namespace: 'default',
-    workflowExecution: { workflowId: turn.turnId, runId: before.runId },
-    reason: 'an operator pressed the button',
-    requestId: randomUUID(),
-    // Before the message is sent.
-    workflowTaskFinishEventId: tasks[1]?.eventId ?? null,
-  });
+  // Before the message is sent.
+  await reset(plait.agents, turn.workflow, 1);
 
   const again = await plait.agents.getTurn(turn.turnId).result();
 
-  expect((await client.workflow.getHandle(turn.turnId).describe()).runId).not.toBe(before.runId);
   expect(answers(again)).toEqual(['Seen.']);
   expect(again.usage).toMatchObject({ input_tokens: 220, output_tokens: 22 });
   await untilIdle(session);

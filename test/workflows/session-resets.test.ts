@@ -1,32 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, test } from 'vitest';
-import type { AgentClient } from '../../client/index.ts';
 import type { ToolContext } from '../../index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { reset } from '../fixtures/reset.ts';
 import { asked, echo, newSessionId, rejectedRequests, untilIdle } from '../fixtures/sessions.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
-
-/** As the button of the Temporal UI does it: back to the end of a workflow task, by its number. */
-async function reset({ client }: AgentClient, { workflowId }: WorkflowHandle, which: number) {
-  const current = client.workflow.getHandle(workflowId);
-  const { runId: before, raw } = await current.describe();
-  // A session that was idle for long has gone on in another run.
-  const runId = raw.workflowExecutionInfo?.firstRunId ?? before;
-  const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-  const tasks = (events ?? []).filter(({ workflowTaskCompletedEventAttributes: a }) => a != null);
-  await client.workflowService.resetWorkflowExecution({
-    namespace: 'default',
-    workflowExecution: { workflowId, runId },
-    reason: 'an operator pressed the button',
-    requestId: randomUUID(),
-    workflowTaskFinishEventId: tasks.at(which)?.eventId ?? null,
-  });
-  expect((await current.describe()).runId).not.toBe(before);
-}
 
 async function waiting() {
   const door = new Door();

@@ -32,27 +32,23 @@ test('workers that are killed at every stage double no sub-agent and none of its
       ]),
     ),
   );
-  const kill = async () => {
-    await workers.start();
-    await workers.killOldest();
-  };
   await workers.start();
   const turn = await workers.agents.start('lead', 'go');
 
   // While the calling model is asked, and while those of both sub-agents are.
   for (const stage of [asking, begun]) {
     await stage.reached.promise;
-    await kill();
+    await workers.replaceOldest();
     stage.over();
   }
   // While their tools run.
   await workers.journal.waitFor('begin look');
   await workers.journal.waitFor('begin pay');
-  await kill();
+  await workers.replaceOldest();
   // While their models read the results, and while the calling model reads theirs.
   for (const stage of [ending, last]) {
     await stage.reached.promise;
-    await kill();
+    await workers.replaceOldest();
     stage.over();
   }
   const result = await turn.result();
@@ -104,23 +100,19 @@ test('workers that are killed while sub-agents work in the background double not
       conversation('pay', [begun.holds(callTools({ parcel: {} })), say('Paid.')]),
     ),
   );
-  const kill = async () => {
-    await workers.start();
-    await workers.killOldest();
-  };
   await workers.start();
   const turn = await workers.agents.start('editor', 'go');
 
   // While both sub-agents ask their models, while a tool runs and the turn waits, and while it is answered.
   await begun.reached.promise;
-  await kill();
+  await workers.replaceOldest();
   begun.over();
   await workers.journal.waitFor('begin look');
   await workers.journal.waitFor('token');
-  await kill();
+  await workers.replaceOldest();
   for (const stage of [ending, last]) {
     await stage.reached.promise;
-    await kill();
+    await workers.replaceOldest();
     stage.over();
   }
   const [token = ''] = workers.journal.lines('token').map((line) => line.slice('token '.length));

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { callTools, refuse, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { reset } from '../fixtures/reset.ts';
 import { newSessionId, untilIdle } from '../fixtures/sessions.ts';
 import { agentNamed, answers, ask, limitsIn, using } from '../fixtures/sub-agents.ts';
 import { reader, writer } from '../fixtures/tools.ts';
@@ -517,24 +517,11 @@ test.concurrent('a turn that is reset finds its sub-agent instead of beginning a
   await door.reached();
   door.open();
   await turn.result();
-  const { client } = plait.agents;
-  const before = await turn.workflow.describe();
-  const { events } = await turn.workflow.fetchHistory();
-  const tasks = (events ?? []).filter(
-    ({ workflowTaskCompletedEventAttributes: task }) => task != null,
-  );
-  await client.workflowService.resetWorkflowExecution({
-    namespace: 'default',
-    workflowExecution: { workflowId: turn.turnId, runId: before.runId },
-    reason: 'an operator pressed the button',
-    requestId: randomUUID(),
-    // Before the sub-agent is started.
-    workflowTaskFinishEventId: tasks[1]?.eventId ?? null,
-  });
+  // Before the sub-agent is started.
+  await reset(plait.agents, turn.workflow, 1);
 
   const again = await plait.agents.getTurn(turn.turnId).result();
 
-  expect((await client.workflow.getHandle(turn.turnId).describe()).runId).not.toBe(before.runId);
   expect(again).toMatchObject({
     stopReason: 'end_turn',
     usage: { input_tokens: 220, output_tokens: 22 },
