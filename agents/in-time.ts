@@ -48,8 +48,8 @@ let share = 0;
 let rest: Promise<void> | undefined;
 
 /**
- * Runs a check without a time limit: one that takes time in proportion to its input. It comes after what else has
- * to be done, if checks have held the process up for long enough.
+ * Runs a check without a time limit: one that takes time in proportion to its input. Other work goes first if
+ * checks have held the process up for long.
  */
 export async function inTurn<T>(check: () => T): Promise<T> {
   while (share >= SHARE_MS) await (rest ??= othersTurn());

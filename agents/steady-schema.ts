@@ -18,7 +18,7 @@ const STEADY_CHECKS: ReadonlySet<unknown> = new Set([
 
 /** Whether zod takes time in proportion to the input, whatever that is. */
 export function isSteadyZod(schema: z.core.$ZodType, seen = new Set<z.core.$ZodType>()): boolean {
-  // A schema within itself meets each value once more, and no value twice.
+  // A recursive schema checks each value once, too.
   if (seen.has(schema)) return true;
   seen.add(schema);
   const {
@@ -63,7 +63,7 @@ export function isSteadyZod(schema: z.core.$ZodType, seen = new Set<z.core.$ZodT
   }
 }
 
-/** A message of its own is a function, which meets the input. */
+/** A custom message is a function of the declaration, and it sees the input. */
 function isSteadyCheck({ _zod: { def } }: z.core.$ZodCheck): boolean {
   return def.error === undefined && STEADY_CHECKS.has(def.check);
 }
