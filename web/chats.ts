@@ -29,6 +29,8 @@ export interface ChatsOptions {
   whenBusy: Exclude<WhenBusy, 'steer'>;
   /** Whether pages get what the model wrote into calls. */
   inputs: boolean;
+  /** Whether pages get what tools returned. */
+  outputs: boolean;
   /** Called with what pages are not told. */
   onError: (error: unknown) => void;
 }
@@ -124,7 +126,7 @@ export class Chats {
   }
 
   private async read(chatId: string, caller: Caller): Promise<ChatMessage[]> {
-    const { client, inputs } = this.options;
+    const { client, inputs, outputs } = this.options;
     const session = this.session(chatId, caller);
     if ((await describeIfThere(session)) === undefined) return [];
     for (let reading = 1; ; reading += 1) {
@@ -132,13 +134,13 @@ export class Chats {
       const { messages: count, runningTurn, lastTurn } = await session.describe();
       // A turn has ended in between.
       if (count !== total && reading < MOST_READINGS) continue;
-      const shown = chatMessages(messages, { inputs, lastTurnId: lastTurn?.turnId });
+      const shown = chatMessages(messages, { inputs, outputs, lastTurnId: lastTurn?.turnId });
       if (runningTurn === undefined) return shown;
       const input = await turnInput(client.client, runningTurn);
       if (input === undefined) return shown;
       // A turn of a session has one message.
       const message = { role: 'user', content: input as SessionInput } as const;
-      const [asked] = chatMessages([message], { inputs });
+      const [asked] = chatMessages([message], { inputs, outputs });
       return asked === undefined ? shown : [...shown, { ...asked, id: `message-${total}` }];
     }
   }
@@ -212,13 +214,13 @@ export class Chats {
     { caller, seen, pauses }: Following,
     signal: AbortSignal,
   ): AsyncGenerator<Sent, void, undefined> {
-    const { inputs, onError } = this.options;
-    const shown = { asks: caller.decides !== undefined, inputs };
+    const { inputs, outputs, onError } = this.options;
+    const shown = { asks: caller.decides !== undefined, inputs, outputs };
     const rest = (one: Written) => sentOf(one, seen);
     try {
       let now = begun(turn.turnId);
       yield* rest(now);
-      for await (const event of turn.stream({ signal })) {
+      for await (const event of turn.stream({ signal, results: outputs })) {
         now = written(now.draft, event, shown);
         yield* rest(now);
         const calls = pauses ? undecided(now.draft) : [];
