@@ -88,8 +88,8 @@ const handlerOptions = z.strictObject({
 });
 
 /**
- * Serves an agent to web pages in the AI SDK's UI message stream protocol, which `useChat` speaks. `fetch` takes
- * and returns what the web's `fetch` does: Hono, Next.js, Bun and Deno call it as it is, and `getRequestListener`
+ * Serves an agent to web pages in the AI SDK's UI message stream protocol, which `useChat` speaks, and in AG-UI. A
+ * request says by its body which one it wants. `fetch` takes and returns what the web's `fetch` does: Hono, Next.js, Bun and Deno call it as it is, and `getRequestListener`
  * of `@hono/node-server` makes a listener for Node's `http` of it.
  *
  * Each chat is a session. A caller reaches only its own chats, and turns that were started with its `user`.

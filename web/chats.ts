@@ -10,8 +10,10 @@ import type { TurnHandle } from '../client/turn-handle.ts';
 import { defined } from '../core/json.ts';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionInput, WhenBusy } from '../core/session/protocol.ts';
-import type { Decision, Said } from './body.ts';
-import { readChatBody, readDecision } from './body.ts';
+import type { AgUiRun, AgUiStep } from './ag-ui.ts';
+import { agUiMessages, runBegun, runEnded, runEvents, runWith } from './ag-ui.ts';
+import type { AgUiInput, Decision, Said } from './body.ts';
+import { isRunInput, readChatBody, readDecision, readRunInput } from './body.ts';
 import type { Written } from './draft.ts';
 import { begun, paused, undecided, written } from './draft.ts';
 import type { Sent } from './event-stream.ts';
@@ -70,8 +72,11 @@ export class Chats {
   async answer(route: Route, request: Request, caller: Caller): Promise<Response> {
     switch (route.type) {
       case 'send': {
-        const { chatId, said } = readChatBody(await jsonOf(request));
-        return await this.say(chatId, said, caller);
+        const body = await jsonOf(request);
+        if (isRunInput(body)) return await this.runAgUi(readRunInput(body), caller);
+        const { chatId, said } = readChatBody(body);
+        const { turn, ...following } = await this.say(chatId, said, caller);
+        return this.follow(turn, following);
       }
       case 'decide': {
         const decision = readDecision(await jsonOf(request));
@@ -95,12 +100,17 @@ export class Chats {
     }
   }
 
-  private async say(chatId: string, said: Said, caller: Caller): Promise<Response> {
+  /** Takes what the page says. Its answer is that of a turn, or the rest of one. */
+  private async say(
+    chatId: string,
+    said: Said,
+    caller: Caller,
+  ): Promise<Following & { turn: TurnHandle }> {
     if (said.type === 'decisions') {
       const [{ turnId, round }] = said.decisions;
       const turn = await this.decide(turnId, said.decisions, caller);
       const seen = { type: 'whole step', round } as const;
-      return this.follow(turn, { caller, seen, pauses: true });
+      return { turn, caller, seen, pauses: true };
     }
     const { client, agent, whenBusy } = this.options;
     const session = client.openSession(agent, this.sessionId(chatId, caller), {
@@ -108,7 +118,55 @@ export class Chats {
       stream: true,
     });
     const turn = await session.send(said.input, { idempotencyKey: said.key, whenBusy });
-    return this.follow(turn, { caller, pauses: true });
+    return { turn, caller, pauses: true };
+  }
+
+  /** Answers in AG-UI: with the turn of a message, or with what was said, and the turn that runs. */
+  private async runAgUi({ run, messages, said }: AgUiInput, caller: Caller): Promise<Response> {
+    const { threadId } = run;
+    if (said.type !== 'join') {
+      const { turn, ...following } = await this.say(threadId, said, caller);
+      return this.streamed('ag-ui', (signal) =>
+        this.runOf(runBegun(run, messages), turn, following, signal),
+      );
+    }
+    const session = this.session(threadId, caller);
+    const { runningTurn, waitingTurns = [] } = (await describeIfThere(session)) ?? {};
+    const shown = await this.read(threadId, caller);
+    const open = runningTurn ?? waitingTurns[0];
+    // It may have ended in between.
+    const turn =
+      open === undefined || shown.at(-1)?.id === open ? undefined : session.getTurn(open);
+    const begun = runBegun(run, []);
+    const whole = runWith(begun.run, agUiMessages(shown));
+    const step = { run: whole.run, events: [...begun.events, ...whole.events] };
+    return this.streamed('ag-ui', (signal) =>
+      this.runOf(step, turn, { caller, pauses: true }, signal),
+    );
+  }
+
+  private async *runOf(
+    begun: AgUiStep,
+    turn: TurnHandle | undefined,
+    following: Following,
+    signal: AbortSignal,
+  ): AsyncGenerator<Sent, void, undefined> {
+    let { run }: { run: AgUiRun } = begun;
+    const sent = (step: AgUiStep): Sent[] => {
+      ({ run } = step);
+      return step.events.map((chunk) => ({ chunk }));
+    };
+    yield* sent(begun);
+    if (turn === undefined) {
+      yield* sent(runEnded(run));
+      return;
+    }
+    for await (const { draft, chunks } of this.writtenOf(turn, following, signal)) {
+      for (const chunk of chunks) {
+        const step = runEvents(run, chunk, draft);
+        yield* sent(step);
+      }
+    }
   }
 
   /** Sends the newest turn from its beginning; or, to a client that says what it has, the rest of that turn. */
@@ -201,9 +259,17 @@ export class Chats {
   }
 
   private follow(turn: TurnHandle, following: Following): Response {
+    return this.streamed('ui messages', (signal) => this.chunks(turn, following, signal));
+  }
+
+  private streamed(
+    protocol: 'ui messages' | 'ag-ui',
+    events: (signal: AbortSignal) => AsyncGenerator<Sent, void, undefined>,
+  ): Response {
     const leaving = new AbortController();
     const signal = AbortSignal.any([leaving.signal, this.closing.signal]);
-    return eventStream(this.chunks(turn, following, signal), {
+    return eventStream(events(signal), {
+      protocol,
       closing: this.closing.signal,
       onLeave: () => leaving.abort(),
     });
@@ -211,27 +277,35 @@ export class Chats {
 
   private async *chunks(
     turn: TurnHandle,
-    { caller, seen, pauses }: Following,
+    following: Following,
     signal: AbortSignal,
   ): AsyncGenerator<Sent, void, undefined> {
+    for await (const one of this.writtenOf(turn, following, signal)) yield* sentOf(one);
+  }
+
+  /** What a page is to get of the turn, without what it has. */
+  private async *writtenOf(
+    turn: TurnHandle,
+    { caller, seen, pauses }: Following,
+    signal: AbortSignal,
+  ): AsyncGenerator<Written, void, undefined> {
     const { inputs, outputs, onError } = this.options;
     const shown = { asks: caller.decides !== undefined, inputs, outputs };
-    const rest = (one: Written) => sentOf(one, seen);
+    let now = begun(turn.turnId);
     try {
-      let now = begun(turn.turnId);
-      yield* rest(now);
+      yield unseen(now, seen);
       for await (const event of turn.stream({ signal, results: outputs })) {
         now = written(now.draft, event, shown);
-        yield* rest(now);
+        yield unseen(now, seen);
         const calls = pauses ? undecided(now.draft) : [];
         if (calls.length === 0 || !(await stillWait(turn, calls, signal))) continue;
-        yield* rest(paused(now.draft));
+        yield unseen(paused(now.draft), seen);
         return;
       }
     } catch (error) {
       if (signal.aborted) return;
       onError(error);
-      yield { chunk: { type: 'error', errorText: AWAY } };
+      yield { draft: now.draft, chunks: [{ type: 'error', errorText: AWAY }] };
     }
   }
 }
@@ -255,9 +329,13 @@ async function stillWait(
   return false;
 }
 
-function sentOf({ draft: { turnId, round }, chunks }: Written, seen: Seen | undefined): Sent[] {
-  const rest = seen === undefined ? chunks : chunks.flatMap((one) => restOf(one, round, seen));
-  return rest.map((chunk) => {
+function unseen({ draft, chunks }: Written, seen: Seen | undefined): Written {
+  if (seen === undefined) return { draft, chunks };
+  return { draft, chunks: chunks.flatMap((one) => restOf(one, draft.round, seen)) };
+}
+
+function sentOf({ draft: { turnId, round }, chunks }: Written): Sent[] {
+  return chunks.map((chunk) => {
     switch (chunk.type) {
       case 'start-step':
       case 'reset-step':

@@ -226,7 +226,8 @@ function ended(draft: Draft, { status, stopReason }: Event<'turnEnded'>): Writte
   };
 }
 
-const NO_ANSWER = 'The agent could not answer.';
+/** What a page reads of a turn that failed. */
+export const NO_ANSWER = 'The agent could not answer.';
 
 /** The step of this round, with nothing that grows in it. */
 function inStep(draft: Draft, round: number): Written {

@@ -33,13 +33,14 @@ test('a long text is cut, and says so', () => {
   expect(shown).toMatch(/^\{"text":"x+…$/);
 });
 
+const result = (id: string): Message => ({
+  role: 'user',
+  content: [{ type: 'tool_result', tool_use_id: id, content: 'It goes on.' }],
+});
+const late = (callId: string, content: string, isError: boolean) =>
+  lateResultText({ callId, tool: 'dig' }, content, isError);
+
 test('the result of a call in the background is what came later', () => {
-  const result = (id: string): Message => ({
-    role: 'user',
-    content: [{ type: 'tool_result', tool_use_id: id, content: 'It goes on.' }],
-  });
-  const late = (callId: string, content: string, isError: boolean) =>
-    lateResultText({ callId, tool: 'dig' }, content, isError);
   const results = resultsIn([
     result('a'),
     result('b'),

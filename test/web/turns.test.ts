@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:http';
 import { setInterval } from 'node:timers/promises';
+import type { Message } from '@ag-ui/client';
 import { Chat } from '@ai-sdk/react';
 import { getRequestListener } from '@hono/node-server';
 import type { UIMessage, UIMessageChunk } from 'ai';
@@ -16,6 +17,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { chatHandler } from '../../web/index.ts';
+import { openChat } from '../docs/ag-ui-chat.ts';
 import type { Loopback } from '../fixtures/loopback.ts';
 import { onLoopback } from '../fixtures/loopback.ts';
 import { startPlait } from '../fixtures/plait.ts';
@@ -42,6 +44,10 @@ const desk = script(
     say('Done.'),
   ]),
   conversation('deny', [callTools({ refund: { cents: 9 } }), say('I did not.')]),
+  conversation('pay back', [
+    callTools({ look: { order: 8 }, refund: { cents: 7 } }, { text: 'I look first.' }),
+    say('It is paid back.'),
+  ]),
   conversation('wait', [callTools({ wait: {} }, { text: 'I wait.' }), say('It is over.')]),
   conversation('hang', [callTools({ hang: {} }), say('Never said.')]),
 );
@@ -232,4 +238,43 @@ test('a page denies a call, and another one stops its turn', async () => {
     finishReason: 'other',
     messageMetadata: { stopReason: 'cancelled' },
   });
+});
+
+test('a front end of AG-UI gets the same turn: up to the approval, and the rest after it', async () => {
+  const config = { url: `${server.url}/api/chat`, threadId: randomUUID(), headers: ADA };
+  const pages = { first: [] as readonly Message[], loaded: [] as readonly Message[] };
+  const questions: string[] = [];
+  const first = openChat(config, {
+    show: (messages) => (pages.first = messages),
+    decide: (question) => (questions.push(question), new Promise(() => undefined)), // nobody is there
+  });
+  void first.send('pay back');
+  await until(() => questions.length > 0);
+  expect(questions).toEqual(['May refund run?']);
+  const shown = [
+    { role: 'user', content: 'pay back' },
+    { role: 'assistant', content: 'I look first.', toolCalls: [{}, {}] },
+    { role: 'tool', content: 'three' },
+  ];
+  expect(pages.first).toMatchObject(shown);
+  expect(refunds).not.toContainEqual({ cents: 7 });
+
+  // A page that is loaded now has nothing, and gets all of it.
+  const loaded = openChat(config, {
+    show: (messages) => (pages.loaded = messages),
+    decide: () => {
+      expect(pages.loaded).toMatchObject(shown);
+      return Promise.resolve(true);
+    },
+  });
+  await loaded.load();
+  expect(pages.loaded).toMatchObject([
+    ...shown,
+    { role: 'tool', content: '' },
+    { role: 'assistant', content: 'It is paid back.' },
+  ]);
+  expect(refunds).toContainEqual({ cents: 7 });
+  const whole = pages.loaded.map(({ role, content }) => ({ role, content }));
+  await loaded.load();
+  expect(pages.loaded).toMatchObject(whole);
 });
