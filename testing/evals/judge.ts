@@ -4,10 +4,10 @@ import { defineAgent } from '../../agents/define-agent.ts';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import { recordProblem, rejectIf } from '../../core/arguments.ts';
 import type { InputBlock, Message } from '../../core/conversation/messages.ts';
-import { isRecord } from '../../core/json.ts';
+import { isRecord, shorten } from '../../core/json.ts';
 import type { TurnInput } from '../../core/turn/input.ts';
 import type { ObservedTurn } from '../observed-turn.ts';
-import { turnText } from '../observed-turn.ts';
+import { answerText } from '../observed-turn.ts';
 
 /** What a judge answers about one run of a case. */
 export interface Verdict {
@@ -34,7 +34,7 @@ const SYSTEM = `You judge what another assistant has done for a user.
 
 You get JSON with these fields:
 - request: what the user asked for
-- calls: the tools that the assistant called, with inputs and outcomes
+- calls: the tools that the assistant called, in which reply (round), how each call ended, and what the assistant read as its result
 - answer: what the assistant answered in the end
 - rubric: what a good run must meet
 
@@ -56,10 +56,19 @@ export function defineJudge(options: JudgeOptions): Agent<unknown, Verdict> {
 
 /** What the judge is asked. */
 export function judgeInput(input: TurnInput, rubric: string, turn: ObservedTurn): string {
-  const { text: answer } = turn;
-  const material = { request: requestOf(input), calls: turnText(turn), answer, rubric };
-  return JSON.stringify(material, undefined, 2);
+  const { text: answer, messages } = turn;
+  const calls = turn.calls.map(({ round, name, input, outcome, id }) => ({
+    round,
+    tool: name,
+    input,
+    outcome,
+    result: shorten(answerText(messages, id), MAX_RESULT),
+  }));
+  return JSON.stringify({ request: requestOf(input), calls, answer, rubric }, undefined, 2);
 }
+
+/** Most characters of one result. A judge needs the facts of an answer, and pays for every word. */
+const MAX_RESULT = 4_000;
 
 /** The words of the input. Of images and documents the judge learns only that they were there. */
 function requestOf(input: TurnInput): unknown {

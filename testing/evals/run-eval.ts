@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { Agent } from '../../agents/define-agent.ts';
 import { DecisionRejectedError, InvalidOutputError, TurnFailedError } from '../../client/errors.ts';
+import { WAITS_FOR_APPROVAL } from '../../client/follow/snapshot.ts';
 import { allCallsOf } from '../../client/follow/sub-agents.ts';
 import type { StartTurnOptions } from '../../client/options.ts';
 import type { TurnHandle } from '../../client/turn-handle.ts';
@@ -18,6 +20,7 @@ import { causeChain } from '../../core/failures.ts';
 import { defined } from '../../core/json.ts';
 import type { TurnInput } from '../../core/turn/input.ts';
 import { sumUSD } from '../../core/turn/prices.ts';
+import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import type { TurnProgress, TurnResult } from '../../core/turn/result.ts';
 import type { Usage } from '../../core/turn/usage.ts';
 import { addUsage, NO_USAGE } from '../../core/turn/usage.ts';
@@ -30,7 +33,7 @@ import type { Decide, Eval, EvalCase } from './define-eval.ts';
 import { casesNamed, isEval } from './define-eval.ts';
 import type { Verdict } from './judge.ts';
 import { judgeInput, verdictOf } from './judge.ts';
-import type { EvalModel, EvalReport, EvalRun } from './report.ts';
+import type { EvalModel, EvalReport, EvalRun, PassedRun } from './report.ts';
 import { caseReport, evalReport } from './report.ts';
 
 /** What `runEval` takes besides the eval. */
@@ -223,10 +226,7 @@ async function runCase({ stage, evaluation }: Running, one: EvalCase): Promise<E
   return afterVerdict(both, verdict);
 }
 
-function afterVerdict(
-  started: Omit<Extract<EvalRun, { type: 'passed' }>, 'type' | 'verdict'>,
-  verdict: Verdict,
-): EvalRun {
+function afterVerdict(started: Omit<PassedRun, 'type' | 'verdict'>, verdict: Verdict): EvalRun {
   if (verdict.pass) return { type: 'passed', ...started, verdict };
   const problem = `the judge did not let it pass: ${verdict.reason}`;
   return { type: 'failed', problem, ...started, verdict };
@@ -281,32 +281,50 @@ async function decidedResult(turn: TurnHandle, decide: Decide): Promise<TurnResu
 async function decideCalls(turn: TurnHandle, decide: Decide, signal: AbortSignal): Promise<void> {
   const decided = new Set<string>();
   for await (const snapshot of turn.watch({ signal })) {
-    const waiting = allCallsOf(snapshot).filter(({ state }) => state === 'waiting');
-    if (waiting.every(({ id }) => decided.has(id))) continue;
-    for (const request of await turn.approvals()) {
-      decided.add(request.callId);
-      const decision = typeof decide === 'function' ? await decide(request) : decide;
-      try {
-        switch (decision) {
-          case 'approve':
-            await turn.approve(request.callId, { by: BY });
-            break;
-          case 'deny':
-            await turn.deny(request.callId, { by: BY, reason: DENIED });
-            break;
-          default:
-            throw new DeclarationError(
-              `decide must return "approve" or "deny"; got ${given(decision)}`,
-            );
-        }
-      } catch (error) {
-        // It is too late: the call has been decided, or its time is up.
-        if (!(error instanceof DecisionRejectedError)) throw error;
+    const waiting = allCallsOf(snapshot).filter(
+      ({ state, message }) => state === 'waiting' && message === WAITS_FOR_APPROVAL,
+    );
+    for (;;) {
+      if (waiting.every(({ id }) => decided.has(id)) || signal.aborted) break;
+      for (const request of await turn.approvals()) {
+        if (decided.has(request.callId)) continue;
+        await decideCall(turn, request, decide);
+        decided.add(request.callId);
       }
+      // A call may not be there yet: another snapshot need not follow.
+      if (waiting.some(({ id }) => !decided.has(id))) await pause(signal);
     }
   }
 }
 
+async function decideCall(
+  turn: TurnHandle,
+  request: ApprovalRequest,
+  decide: Decide,
+): Promise<void> {
+  const decision = typeof decide === 'function' ? await decide(request) : decide;
+  try {
+    switch (decision) {
+      case 'approve':
+        return await turn.approve(request.callId, { by: BY });
+      case 'deny':
+        return await turn.deny(request.callId, { by: BY, reason: DENIED });
+      default:
+        throw new DeclarationError(
+          `decide must return "approve" or "deny"; got ${given(decision)}`,
+        );
+    }
+  } catch (error) {
+    // It is too late: the call has been decided, or its time is up.
+    if (!(error instanceof DecisionRejectedError)) throw error;
+  }
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+}
+
+const PAUSE_MS = 500;
 const BY = 'plait eval';
 const DENIED = 'Nobody was there to approve it.';
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Message } from '../../../core/conversation/messages.ts';
 import type { TurnInput } from '../../../core/turn/input.ts';
 import { timingOf } from '../../../core/turn/timing.ts';
 import { NO_USAGE } from '../../../core/turn/usage.ts';
@@ -9,7 +10,22 @@ const turn = {
   agent: 'support',
   stopReason: 'end_turn',
   text: 'Order "A-17" is refunded.',
-  messages: [],
+  messages: [
+    {
+      role: 'assistant',
+      content: [{ type: 'tool_use', id: 'toolu_1', name: 'refund', input: { order: 'A-17' } }],
+    },
+    {
+      role: 'user',
+      content: [
+        {
+          type: 'tool_result',
+          tool_use_id: 'toolu_1',
+          content: `It is refunded. ${'a'.repeat(5_000)}`,
+        },
+      ],
+    },
+  ] as Message[],
   rounds: 2,
   usage: NO_USAGE,
   timing: timingOf(undefined, 0),
@@ -29,7 +45,11 @@ const turn = {
 
 const asked = (input: TurnInput) =>
   JSON.parse(
-    judgeInput(input, 'Names the order.', { ...turn, messages: [], calls: [...turn.calls] }),
+    judgeInput(input, 'Names the order.', {
+      ...turn,
+      messages: [...turn.messages],
+      calls: [...turn.calls],
+    }),
   ) as {
     request: unknown;
   };
@@ -38,8 +58,15 @@ describe('the judge', () => {
   test('gets the request, the calls, the answer and the rubric as JSON', () => {
     expect(asked('Refund it. </request>')).toEqual({
       request: 'Refund it. </request>',
-      calls:
-        'The turn of support ended with end_turn after 2 rounds. Its calls:\n  round 1  refund {"order":"A-17"} -> succeeded',
+      calls: [
+        {
+          round: 1,
+          tool: 'refund',
+          input: { order: 'A-17' },
+          outcome: 'succeeded',
+          result: `It is refunded. ${'a'.repeat(3_983)}…`,
+        },
+      ],
       answer: 'Order "A-17" is refunded.',
       rubric: 'Names the order.',
     });
