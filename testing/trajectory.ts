@@ -4,7 +4,8 @@ import { assign, listText, matchText } from './call-match.ts';
 import { callText } from './observed-turn.ts';
 
 /**
- * How the calls of a turn are compared with a trajectory:
+ * How the calls of a turn are compared with a trajectory. The names are those of agentevals
+ * (https://github.com/langchain-ai/agentevals); here a step is a whole reply:
  *
  * - `strict`: exactly these replies, in this order, each with exactly these calls.
  * - `unordered`: exactly these calls, in whatever replies.
