@@ -80,6 +80,8 @@ export interface AgUiRun extends RunIds {
   readonly current: readonly AgUiMessage[];
   /** The name of the step, while it is open. */
   readonly step: string | undefined;
+  /** The ids of the thoughts of this attempt at the step, the newest one last. */
+  readonly thoughts: readonly string[];
   readonly isOver: boolean;
 }
 
@@ -91,7 +93,8 @@ export interface AgUiStep {
 /** The beginning of a run. `messages` is what the front end has. */
 export function runBegun(ids: RunIds, messages: readonly AgUiMessage[]): AgUiStep {
   const { threadId, runId } = ids;
-  const run = { threadId, runId, kept: messages, current: [], step: undefined, isOver: false };
+  const still = { current: [], step: undefined, thoughts: [], isOver: false };
+  const run = { threadId, runId, kept: messages, ...still };
   return { run, events: [{ type: 'RUN_STARTED', threadId, runId }] };
 }
 
@@ -123,7 +126,7 @@ export function runEvents(run: AgUiRun, chunk: MessageChunk, draft: Draft): AgUi
       const stepName = `round ${draft.round}`;
       const { kept, current } = run;
       return {
-        run: { ...run, kept: [...kept, ...current], current: [], step: stepName },
+        run: { ...run, kept: [...kept, ...current], current: [], step: stepName, thoughts: [] },
         events: [...stepEnd(run), { type: 'STEP_STARTED', stepName }],
       };
     }
@@ -137,26 +140,21 @@ export function runEvents(run: AgUiRun, chunk: MessageChunk, draft: Draft): AgUi
         { type: 'TEXT_MESSAGE_START', messageId, role: 'assistant' },
       ]);
     }
-    case 'reasoning-start': {
-      const messageId = thoughtId(draft, chunk.id);
-      return withMessage(run, { id: messageId, role: 'reasoning', content: '' }, [
-        { type: 'REASONING_START', messageId },
-        { type: 'REASONING_MESSAGE_START', messageId, role: 'reasoning' },
-      ]);
-    }
+    case 'reasoning-start':
+      return thinking(run, draft);
     case 'text-delta':
     case 'reasoning-delta': {
       const { id, delta } = chunk;
       const content =
         chunk.type === 'text-delta'
           ? ({ type: 'TEXT_MESSAGE_CONTENT', messageId: pieceId(draft, id) } as const)
-          : ({ type: 'REASONING_MESSAGE_CONTENT', messageId: thoughtId(draft, id) } as const);
+          : ({ type: 'REASONING_MESSAGE_CONTENT', messageId: thoughtOf(run) } as const);
       return { run: grown(run, content.messageId, delta), events: [{ ...content, delta }] };
     }
     case 'text-end':
       return { run, events: [{ type: 'TEXT_MESSAGE_END', messageId: pieceId(draft, chunk.id) }] };
     case 'reasoning-end': {
-      const messageId = thoughtId(draft, chunk.id);
+      const messageId = thoughtOf(run);
       const types = ['REASONING_MESSAGE_END', 'REASONING_END'] as const;
       return { run, events: types.map((type) => ({ type, messageId })) };
     }
@@ -183,9 +181,25 @@ function pieceId({ turnId }: Draft, id: string): string {
   return `${turnId}/${id}`;
 }
 
-/** Another attempt of the same reply may have a text in this place. */
-function thoughtId(draft: Draft, id: string): string {
-  return pieceId(draft, `thinking-${id}`);
+/**
+ * Thoughts are counted, and not named by their place in the reply: in another attempt there may be a text in that
+ * place. Where one is left of a torn attempt, without its text, it is the first one.
+ */
+function thinking(run: AgUiRun, draft: Draft): AgUiStep {
+  const messageId = pieceId(draft, `${draft.round}.thought-${run.thoughts.length}`);
+  const begun = { ...run, thoughts: [...run.thoughts, messageId] };
+  const events: AgUiEvent[] = [
+    { type: 'REASONING_START', messageId },
+    { type: 'REASONING_MESSAGE_START', messageId, role: 'reasoning' },
+  ];
+  return run.current.some(({ id }) => id === messageId)
+    ? { run: begun, events }
+    : withMessage(begun, { id: messageId, role: 'reasoning', content: '' }, events);
+}
+
+/** The thought that grows. */
+function thoughtOf({ thoughts }: AgUiRun): string {
+  return thoughts.at(-1) ?? '';
 }
 
 function stepEnd({ step }: AgUiRun): AgUiEvent[] {
@@ -207,15 +221,17 @@ function grown(run: AgUiRun, messageId: string, delta: string): AgUiRun {
 
 /**
  * Nothing but a snapshot drops the beginning of a reply. Front ends keep thinking that a snapshot leaves out, unless it
- * has some; so what was thought is in it, without its text, and the next attempt goes on there. Results in it are
+ * has some; so the first thought is in it, without its text, and the next attempt goes on there. Results in it are
  * those of calls in the background.
  */
 function torn(run: AgUiRun): AgUiStep {
-  const current = run.current
-    .filter(({ role }) => role !== 'assistant')
-    .map((message) => (message.role === 'reasoning' ? { ...message, content: '' } : message));
+  const [first] = run.thoughts;
+  const current = run.current.flatMap((message): AgUiMessage[] => {
+    if (message.role === 'reasoning' && message.id === first) return [{ ...message, content: '' }];
+    return message.role === 'tool' ? [message] : [];
+  });
   return {
-    run: { ...run, current },
+    run: { ...run, current, thoughts: [] },
     events: [{ type: 'MESSAGES_SNAPSHOT', messages: [...run.kept, ...current] }],
   };
 }

@@ -10,6 +10,7 @@ import type { TurnHandle } from '../client/turn-handle.ts';
 import { defined } from '../core/json.ts';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionInput, WhenBusy } from '../core/session/protocol.ts';
+import { approvalIdOf } from './approval-id.ts';
 import type { AgUiRun, AgUiStep } from './ag-ui.ts';
 import { agUiMessages, runBegun, runEnded, runEvents, runWith } from './ag-ui.ts';
 import type { AgUiInput, Decision, Said } from './body.ts';
@@ -54,6 +55,18 @@ interface Following {
   pauses: boolean;
 }
 
+/** A call that waits for a person. */
+interface Asking {
+  approvalId: string;
+  toolCallId: string;
+  toolName: string;
+  input: unknown;
+  /** Names of the agents, from the one of the chat to the one that asks. */
+  agents: string[];
+  /** ISO 8601. */
+  expiresAt: string;
+}
+
 /** The chats of all callers. Each is a session, whose id follows from the caller and the page's id of the chat. */
 export class Chats {
   private readonly options: ChatsOptions;
@@ -93,6 +106,8 @@ export class Chats {
       }
       case 'read chat':
         return Response.json({ messages: await this.read(route.chatId, caller) });
+      case 'read approvals':
+        return Response.json({ approvals: await this.approvals(route.chatId, caller) });
       case 'stop chat': {
         await this.stop(route.chatId, caller);
         return new Response(null, { status: 204 });
@@ -201,6 +216,23 @@ export class Chats {
       const [asked] = chatMessages([message], { inputs, outputs });
       return asked === undefined ? shown : [...shown, { ...asked, id: `message-${total}` }];
     }
+  }
+
+  /** The calls that wait for a person, those of sub-agents included, which are not in the stream. */
+  private async approvals(chatId: string, caller: Caller): Promise<Asking[]> {
+    const { agent, inputs } = this.options;
+    const session = this.session(chatId, caller);
+    const { runningTurn } = (await describeIfThere(session)) ?? {};
+    if (runningTurn === undefined || caller.decides === undefined) return [];
+    const requests = await session.getTurn(runningTurn).approvals();
+    return requests.map(({ callId, round, tool, input, expiresAt, subAgent }) => ({
+      approvalId: approvalIdOf({ turnId: runningTurn, round, callId }),
+      toolCallId: callId,
+      toolName: tool,
+      input: inputs ? input : {},
+      agents: subAgent?.path ?? [agent.name],
+      expiresAt,
+    }));
   }
 
   private async stop(chatId: string, caller: Caller): Promise<void> {

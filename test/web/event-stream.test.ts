@@ -18,12 +18,13 @@ test('chunks are events, those that a client may come back to with an id', async
   );
 });
 
+async function* oneEvent(): AsyncGenerator<Sent, void, undefined> {
+  yield { chunk: { type: 'STEP_STARTED', stepName: 'round 1' } };
+}
+
 test('AG-UI has no sign for the end but the end', async () => {
-  async function* run(): AsyncGenerator<Sent, void, undefined> {
-    yield { chunk: { type: 'STEP_STARTED', stepName: 'round 1' } };
-  }
   const options = { protocol: 'ag-ui', closing: open, onLeave: () => undefined } as const;
-  const response = eventStream(run(), options);
+  const response = eventStream(oneEvent(), options);
   expect(response.headers.has('x-vercel-ai-ui-message-stream')).toBe(false);
   expect(await response.text()).toBe('data: {"type":"STEP_STARTED","stepName":"round 1"}\n\n');
 });

@@ -576,8 +576,9 @@ describe('calls that run within their workflow task', () => {
   });
 });
 
+const completed = (result: unknown): Ending => ({ type: 'completed', result });
+
 describe('what a call returned', () => {
-  const completed = (result: unknown): Ending => ({ type: 'completed', result });
   const result = { type: 'result', ...report, content: 'two degrees' };
   const turnCalled: TurnEvent = {
     type: 'turnCalled',
