@@ -13,9 +13,7 @@ describe.concurrent('plait eval', () => {
     const { code, stdout } = await plait(['eval', SHOP]);
     expect(code).toBe(11);
     expect(stdout).toMatch(/^shop \(agent \S+\), scripted model, 1 run of each case\n {3}CASE/m);
-    expect(stdout).toMatch(
-      /^✔ {2}sees what is there +1 of 1 run +\d.*s +[\d,]+ in, [\d,]+ out$/m,
-    );
+    expect(stdout).toMatch(/^✔ {2}sees what is there +1 of 1 run +\d.*s +[\d,]+ in, [\d,]+ out$/m);
     expect(stdout).toMatch(/^✖ {2}looks once +0 of 1 run /m);
     expect(stdout).toMatch(/^ {3}total +1 of 3 cases /m);
     expect(stdout).toContain(`
