@@ -170,7 +170,12 @@ export function buildActivities(
       Runtime.instance().logger[level](secrets.redact(message), about);
     },
   });
-  const runTool = createRunTool(registry, store, { abandoned, earlyRuns, served }, secrets);
+  const runTool = createRunTool(
+    registry,
+    store,
+    { abandoned, authorizes, earlyRuns, served },
+    secrets,
+  );
   const serves = agents.some(({ servers = [] }) => servers.length > 0);
   const names = [...registry.toolNames, ...(serves ? [ANY_OTHER] : [])];
   const activities = withinTurns({
