@@ -2,11 +2,12 @@ import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TurnStreamEvent } from 'plait/client';
-import { callTools, conversation, fault, paced, say, times } from 'plait/testing';
+import { callTools, conversation, fault, say, times } from 'plait/testing';
 import { describe, expect, test } from 'vitest';
 import type { EventsOptions } from '../../examples/streaming-to-a-page/events.ts';
 import { answerEvents } from '../../examples/streaming-to-a-page/events.ts';
 import { testGuide } from '../fixtures/guide.ts';
+import { inPieces } from '../fixtures/in-pieces.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
@@ -15,22 +16,23 @@ import { follow, Reply } from './reply-stream.ts';
 import { print, runWorker } from './stream-transport.ts';
 
 const ANSWER = 'There are three open orders, and one of them is late. '.repeat(8).trim();
-const slowly = paced({ betweenEventsMs: 40 }, say(ANSWER));
 
 describe('docs/streaming.md', () => {
   testGuide('docs/streaming.md', 4);
 
   test('its reply is what the model said, also when it was torn and the consumer left', async () => {
     const agent = agentWith([reader('look', () => 'three')]);
+    const shown: string[] = [];
+    const leaving = new AbortController();
+    // The consumer has read a part of the answer and left before the rest of it comes.
+    const answer = inPieces(ANSWER, 2, () => (leaving.signal.aborted ? Infinity : 0));
     const script = conversation(/./, [
       callTools({ look: { id: 1 } }, { text: 'I look. ' }),
-      times(1, fault.earlyEnd({ reply: slowly }), slowly),
+      times(1, fault.earlyEnd({ reply: answer }), answer),
     ]);
     await using plait = await startPlait({ agents: [agent], script });
     const { turnId } = await plait.agents.start(agent, 'What is open?', { stream: true });
     const reply = new Reply();
-    const leaving = new AbortController();
-    const shown: string[] = [];
     const leave = reply.take.bind(reply);
     reply.take = (event) => {
       leave(event);
@@ -44,7 +46,8 @@ describe('docs/streaming.md', () => {
     expect(plait.model.requests).toHaveLength(3);
     expect(reply.text).toBe(`I look. ${ANSWER}`);
     expect([...reply.calls.values()]).toEqual(['look: succeeded']);
-    expect(new Set(shown).size).toBeGreaterThan(3);
+    // The first round's text, a part of the answer, and the answer.
+    expect(new Set(shown).size).toBeGreaterThanOrEqual(3);
   });
 
   test('its worker and its client share a transport', () => {
@@ -69,7 +72,7 @@ describe('docs/streaming.md', () => {
     const secret = 'card 4111';
     const script = conversation(/./, [
       callTools({ look: { secret } }, { text: 'I look.' }),
-      slowly,
+      say(ANSWER),
     ]);
     await using plait = await startPlait({ agents: [agent], script });
     const { turnId } = await plait.agents.start(agent, 'What is open?', { stream: true });

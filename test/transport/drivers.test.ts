@@ -8,16 +8,17 @@ import {
   redisTransport,
   TransportUnavailableError,
 } from '../../transport/index.ts';
-import type { PlaitStreamTransport } from '../../transport/index.ts';
+import type { PlaitStreamTransport, StreamTransport } from '../../transport/index.ts';
 import { optionalPackage } from '../../storage/optional-package.ts';
 import { unusableTransport } from '../../transport/check-transport.ts';
 import type { TurnStreamEvent } from '../../client/index.ts';
 import { AgentClient } from '../../client/index.ts';
-import { paced, say } from '../../testing/replies.ts';
+import { paced, reply, say } from '../../testing/replies.ts';
 import { conversation } from '../../testing/script.ts';
 import { MemoryTransport } from '../fixtures/memory-transport.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith } from '../fixtures/tools.ts';
+import { until } from '../fixtures/until.ts';
 import { startEmbeddedPostgres } from '../fixtures/postgres-server.ts';
 import type { RedisServer } from '../fixtures/redis-server.ts';
 import { startRedis } from '../fixtures/redis-server.ts';
@@ -137,25 +138,46 @@ describe.each(Object.entries(kinds))('a transport by %s', (name, { url, away }) 
   });
 });
 
-test('a turn is streamed by each of them, before a heartbeat brings anything', async () => {
+test('a turn is streamed by each of them, block by block', async () => {
   const agent = agentWith([]);
-  const text = 'There are three open orders. '.repeat(8);
-  const script = conversation(/./, [paced({ betweenEventsMs: 50 }, say(text))]);
-  const transports = Object.values(kinds).map(({ url }) => openTransport(url()));
+  const blocks = ['There are ', 'three ', 'open orders.'];
+  const drivers = Object.values(kinds).map(({ url }) => openTransport(url()));
+  const received = drivers.map(() => 0);
+  let subscribed = 0;
+  const watched = drivers.map((driver, i): StreamTransport => ({
+    publish: driver.publish,
+    async subscribe(channel, onMessage) {
+      const leave = await driver.subscribe(channel, (message) => {
+        received[i] = (received[i] ?? 0) + 1;
+        onMessage(message);
+      });
+      subscribed += 1;
+      return leave;
+    },
+  }));
+  // No block comes before each transport has brought the one before it.
+  const pace = {
+    afterBlock: (index: number) => until(() => received.every((count) => count > index)),
+  };
+  const slow = paced(pace, reply(...blocks.map((text) => say(text))));
   await using plait = await startPlait({
     agents: [agent],
-    script,
+    script: conversation(/./, [
+      async () => {
+        await until(() => subscribed === drivers.length);
+        return slow;
+      },
+    ]),
     streamTransport: {
-      ...transports[0],
       publish: async (channel, message) => {
-        await Promise.all(transports.map((each) => each.publish(channel, message)));
+        await Promise.all(drivers.map((each) => each.publish(channel, message)));
       },
       subscribe: () => Promise.reject(new Error('not used')),
     },
   });
   const { client } = plait.agents;
   const turn = await plait.agents.start(agent, 'go', { stream: true });
-  const streams = transports.map(async (streamTransport) => {
+  const streams = watched.map(async (streamTransport) => {
     const agents = new AgentClient({ client, streamTransport });
     const events: TurnStreamEvent[] = [];
     for await (const event of agents.getTurn(turn.turnId).stream()) events.push(event);
@@ -163,11 +185,10 @@ test('a turn is streamed by each of them, before a heartbeat brings anything', a
   });
   for (const events of await Promise.all(streams)) {
     const pieces = events.flatMap((event) => (event.type === 'textDelta' ? [event.text] : []));
-    expect(pieces.join('')).toBe(text);
-    // Heartbeats bring one after a second, if at all.
-    expect(pieces.length).toBeGreaterThan(3);
+    expect(pieces.join('')).toBe(blocks.join(''));
   }
-  await Promise.all(transports.map((each) => each.close()));
+  expect(received.filter((count) => count >= blocks.length)).toHaveLength(drivers.length);
+  await Promise.all(drivers.map((each) => each.close()));
 });
 
 test('a worker warns that its transport is away, and throws for what does not change by itself', async () => {

@@ -5,9 +5,10 @@ import { AgentClient } from '../../client/index.ts';
 import { turnChannel } from '../../core/conversation/partial-reply.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { fault, times } from '../../testing/faults.ts';
-import { callTools, paced, say } from '../../testing/replies.ts';
+import { callTools, paced, reply, say } from '../../testing/replies.ts';
 import type { MessageReply, Reply } from '../../testing/messages/reply.ts';
 import { conversation, script } from '../../testing/script.ts';
+import { inPieces } from '../fixtures/in-pieces.ts';
 import { MemoryTransport } from '../fixtures/memory-transport.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
@@ -18,28 +19,34 @@ const slowly = (answer: MessageReply) => paced({ betweenEventsMs: 50 }, answer);
 
 const transport = new MemoryTransport();
 /** The reply, once somebody listens: what comes before is lost, and on a busy machine that may be all of it. */
-const heard = (reply: Reply): Reply => {
+const heard = (answer: Reply): Reply => {
   return async () => {
     await until(() => transport.listenedTo > 0);
-    return reply;
+    return answer;
   };
 };
+
+/** What the listener of the turn that is held in pieces has got. */
+let heldFor: TurnStreamEvent[] = [];
+const inFour = inPieces(ANSWER, 4, () => heldFor.length);
 
 const agent = agentWith([reader('look', () => 'seen')]);
 const answers = script(
   conversation(/^two rounds/, [
-    heard(slowly(callTools([['look', {}, 'toolu_a']], { text: ANSWER }))),
+    heard(reply(inFour, callTools([['look', {}, 'toolu_a']]))),
     slowly(say('Done.')),
   ]),
   conversation(/^torn/, [
     heard(times(1, fault.earlyEnd({ reply: slowly(say(`Torn: ${ANSWER}`)) }), slowly(say(ANSWER)))),
   ]),
-  conversation(/^heard/, [heard(slowly(say(ANSWER)))]),
+  conversation(/^heard/, [heard(inFour)]),
   conversation(/./, [slowly(say(ANSWER))]),
 );
 
-async function listen(turn: TurnHandle): Promise<TurnStreamEvent[]> {
-  const events: TurnStreamEvent[] = [];
+async function listen(
+  turn: TurnHandle,
+  events: TurnStreamEvent[] = [],
+): Promise<TurnStreamEvent[]> {
   for await (const event of turn.stream()) events.push(event);
   return events;
 }
@@ -92,7 +99,8 @@ describe('a stream over a transport', () => {
       for await (const { type } of turn.stream()) if (type === 'replyCommitted') break;
       return await listen(turn);
     })();
-    const events = await listen(turn);
+    heldFor = [];
+    const events = await listen(turn, heldFor);
 
     expect(outline(events)).toEqual([
       'textDelta',
@@ -105,7 +113,7 @@ describe('a stream over a transport', () => {
       'turnEnded',
     ]);
     expect(texts(events)).toEqual([ANSWER, 'Done.']);
-    // Heartbeats bring one after a second, and the next after nine.
+    // Heartbeats would bring the second only after nine seconds.
     expect(deltas(events)).toBeGreaterThan(3);
     expect(texts(await late)).toEqual([ANSWER, 'Done.']);
     const { namespace } = plait.temporal;
@@ -167,7 +175,8 @@ describe('a stream over a transport', () => {
       expect.stringContaining('cannot be used: connect ECONNREFUSED 10.0.0.7:6379.') as string,
     ]);
     const next = await plait.agents.start(agent, 'heard', { stream: true });
-    expect(deltas(await listen(next))).toBeGreaterThan(3);
+    heldFor = [];
+    expect(deltas(await listen(next, heldFor))).toBeGreaterThan(3);
   });
 
   test('says which messages it cannot read, and has the reply whole', async () => {

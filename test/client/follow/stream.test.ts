@@ -12,6 +12,7 @@ import { fault, times } from '../../../testing/faults.ts';
 import { callTools, paced, reply, say, think } from '../../../testing/replies.ts';
 import type { MessageReply } from '../../../testing/messages/reply.ts';
 import { conversation } from '../../../testing/script.ts';
+import { inPieces } from '../../fixtures/in-pieces.ts';
 import { startPlait } from '../../fixtures/plait.ts';
 import { agentWith, reader } from '../../fixtures/tools.ts';
 
@@ -28,8 +29,11 @@ const CALL_AND_ANSWER = [
   'turnEnded',
 ];
 
-async function listen(turn: TurnHandle, afterReply = 0): Promise<TurnStreamEvent[]> {
-  const events: TurnStreamEvent[] = [];
+async function listen(
+  turn: TurnHandle,
+  afterReply = 0,
+  events: TurnStreamEvent[] = [],
+): Promise<TurnStreamEvent[]> {
   for await (const event of turn.stream({ afterReply })) events.push(event);
   return events;
 }
@@ -54,13 +58,13 @@ const outline = (events: readonly TurnStreamEvent[]) =>
 describe('stream', () => {
   test('has text while the model writes it, and adds no event to the history', async () => {
     const agent = agentWith([look]);
-    const script = conversation('slow', [slowly(say(ANSWER))]);
+    const events: TurnStreamEvent[] = [];
+    const script = conversation('slow', [inPieces(ANSWER, 2, () => events.length)]);
     await using plait = await startPlait({
       agents: [agent],
       script: (request) => script(request) ?? say(ANSWER),
     });
     const turn = await plait.agents.start(agent, 'slow', { stream: true });
-    const events: TurnStreamEvent[] = [];
     let openAtFirstText: number | undefined;
     for await (const event of turn.stream()) {
       if (event.type === 'textDelta' && events.length === 0) {
@@ -82,7 +86,7 @@ describe('stream', () => {
     await quick.result();
     const { historyEvents } = await quick.describe();
     expect((await turn.describe()).historyEvents).toBe(historyEvents);
-    expect(typesOf(await listen(turn))).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
+    expect(outline(await listen(turn))).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
   });
 
   test('has thinking, calls that grow, run beside each other and end, and the next reply', async () => {
@@ -315,12 +319,16 @@ describe('stream', () => {
 
   test('waits for a turn of a session to begin', async () => {
     const agent = agentWith([]);
-    const script = conversation(/./, [(request) => slowly(say(`${request.userText}: ${ANSWER}`))]);
+    const events: TurnStreamEvent[] = [];
+    const script = conversation(/./, [
+      ({ userText }) =>
+        userText === 'one' ? say('First.') : inPieces(`two: ${ANSWER}`, 2, () => events.length),
+    ]);
     await using plait = await startPlait({ agents: [agent], script });
     const session = plait.agents.openSession(agent, `session-${randomUUID()}`);
     await session.send('one', { stream: true });
     const second = await session.send('two', { stream: true });
-    const events = await listen(second);
+    await listen(second, 0, events);
     expect(texts(events)).toEqual([`two: ${ANSWER}`]);
     expect(outline(events)).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
     expect(events.length).toBeGreaterThan(3);
