@@ -51,9 +51,17 @@ export async function runTools(
 }
 
 function timedCall(call: SettledCall, prepared: PreparedCall | undefined): TimedCall {
-  const { start, end, startedEarly, approval } = call;
-  const asked = prepared?.type === 'ready' && prepared.approval === true;
+  const { start, end, startedEarly, approval, questions } = call;
+  const isAsked = prepared?.type === 'ready' && prepared.approval === true;
   // Nobody has decided about a call that was answered otherwise.
-  const waitedUntil = asked ? (approval === undefined ? end : Date.parse(approval.at)) : undefined;
-  return { start, end, ...defined({ startedEarly, waitedUntil }) };
+  const waitedUntil = isAsked
+    ? approval === undefined
+      ? end
+      : Date.parse(approval.at)
+    : undefined;
+  const asked = questions?.map(({ askedAt, at }) => ({
+    start: Date.parse(askedAt),
+    end: Date.parse(at),
+  }));
+  return { start, end, ...defined({ startedEarly, waitedUntil, asked }) };
 }

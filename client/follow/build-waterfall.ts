@@ -444,6 +444,7 @@ function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
         ...(work ?? { start: asked.end, end: asked.end }),
         ...(isEarly ? { startedEarly: true as const } : {}),
         ...defined({ waitedUntil: approval?.end }),
+        asked: row.segments.filter((one) => one.type === 'approval' && one !== approval),
       };
     });
     if (calls.length > 0) times = addBatchTime(times, calls, { start: asked.end, end: next });

@@ -62,11 +62,14 @@ export function nextQuestion({ open, records }: AskedCall): NumberedQuestion | u
 
 const DECISIONS = { accept: 'answered', decline: 'declined', cancel: 'dismissed' } as const;
 
-/** The call after a decision about its next question. Without an answer nobody has decided in time. */
+/**
+ * The call after a decision about its next question, which was asked at `askedAt` (milliseconds since the
+ * epoch). Without an answer nobody has decided in time.
+ */
 export function afterDecision(
   asked: AskedCall,
   { by, reason, at }: ApprovalRecord,
-  answer: QuestionAnswer | undefined,
+  { answer, askedAt }: { answer?: QuestionAnswer | undefined; askedAt: number },
 ): AskedCall {
   const [decided, ...open] = asked.open;
   if (decided === undefined) return asked;
@@ -76,6 +79,7 @@ export function afterDecision(
     message: question.message,
     decision: answer === undefined ? 'expired' : DECISIONS[answer.action],
     ...defined({ by, reason }),
+    askedAt: new Date(askedAt).toISOString(),
     at,
   } as const;
   const responses = answer === undefined ? asked.responses : { ...asked.responses, [key]: answer };

@@ -78,7 +78,9 @@ export interface QuestionRecord {
   by?: string;
   /** Why, where a reason was given. */
   reason?: string;
-  /** ISO 8601. */
+  /** When it was put to a person; ISO 8601. */
+  askedAt: string;
+  /** When it was decided; ISO 8601. */
   at: string;
 }
 

@@ -138,6 +138,7 @@ const QUESTION = object<QuestionRecord>({
   decision: oneOf('answered', 'declined', 'dismissed', 'expired'),
   by: optional(text()),
   reason: optional(text()),
+  askedAt: text(),
   at: text(),
 });
 

@@ -103,8 +103,16 @@ test('what a server asks in the middle of a call waits for a person, a wrong ans
     outcome: 'succeeded',
     attempts: 3,
     questions: [
-      { number: 1, message: 'How many?', decision: 'answered', by: 'ada', at },
-      { number: 2, message: 'Sure?', decision: 'declined', by: 'bob', reason: 'too dear', at },
+      { number: 1, message: 'How many?', decision: 'answered', by: 'ada', askedAt: at, at },
+      {
+        number: 2,
+        message: 'Sure?',
+        decision: 'declined',
+        by: 'bob',
+        reason: 'too dear',
+        askedAt: at,
+        at,
+      },
     ],
   });
   const keys = server.calls.map(({ meta }) => meta['io.github.plait-agents/idempotencyKey']);

@@ -457,7 +457,7 @@ class BatchRun {
           const milliseconds = Date.now() - askedAt;
           const about = { round, call: call.use, approval, milliseconds };
           this.outside.report({ type: 'approval decided', ...about });
-          const decided = afterDecision(asked, approval, answer);
+          const decided = afterDecision(asked, approval, { answer, askedAt });
           call.questions = decided;
           if (answer !== undefined) {
             this.askNext(call, decided, authorize);

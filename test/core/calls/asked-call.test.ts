@@ -7,7 +7,7 @@ import {
   nextQuestion,
   withQuestions,
 } from '../../../core/calls/asked-call.ts';
-import type { CallQuestions } from '../../../core/calls/question.ts';
+import type { CallQuestions, QuestionAnswer } from '../../../core/calls/question.ts';
 
 const asks = (...messages: string[]): CallQuestions => ({
   questions: messages.map((message) => ({
@@ -18,6 +18,10 @@ const asks = (...messages: string[]): CallQuestions => ({
 });
 const begun = { attempts: 1, start: 10 };
 const at = '2026-03-31T08:00:00.000Z';
+const askedAt = Date.parse(at) - 60_000;
+const asked = new Date(askedAt).toISOString();
+const answered = (action: QuestionAnswer['action']) => ({ answer: { action }, askedAt });
+const unanswered = { askedAt };
 const settled = {
   outcome: { type: 'succeeded', content: 'booked' },
   attempts: 1,
@@ -28,29 +32,37 @@ const settled = {
 test('questions that come together are put one after another, and answered together', () => {
   let call = afterQuestions(undefined, asks('One', 'Two'), begun);
   expect(nextQuestion(call)).toMatchObject({ message: 'One', number: 1 });
-  call = afterDecision(call, { decision: 'approved', by: 'ada', at }, { action: 'accept' });
+  call = afterDecision(call, { decision: 'approved', by: 'ada', at }, answered('accept'));
   expect(nextQuestion(call)).toMatchObject({ message: 'Two', number: 2 });
   call = afterDecision(
     call,
     { decision: 'denied', by: 'bob', reason: 'no', at },
-    { action: 'cancel' },
+    answered('cancel'),
   );
   expect(nextQuestion(call)).toBeUndefined();
-  expect(afterDecision(call, { decision: 'denied', at }, undefined)).toBe(call);
+  expect(afterDecision(call, { decision: 'denied', at }, unanswered)).toBe(call);
   expect(answersOf(call)).toEqual({
     times: 1,
     responses: { one: { action: 'accept' }, two: { action: 'cancel' } },
     state: 'One,Two',
   });
   expect(call.records).toEqual([
-    { number: 1, message: 'One', decision: 'answered', by: 'ada', at },
-    { number: 2, message: 'Two', decision: 'dismissed', by: 'bob', reason: 'no', at },
+    { number: 1, message: 'One', decision: 'answered', by: 'ada', askedAt: asked, at },
+    {
+      number: 2,
+      message: 'Two',
+      decision: 'dismissed',
+      by: 'bob',
+      reason: 'no',
+      askedAt: asked,
+      at,
+    },
   ]);
 });
 
 test('a server that asks again goes on counting, and its call began when it began', () => {
   let call = afterQuestions(undefined, asks('One'), begun);
-  call = afterDecision(call, { decision: 'approved', by: 'ada', at }, { action: 'accept' });
+  call = afterDecision(call, { decision: 'approved', by: 'ada', at }, answered('accept'));
   call = afterQuestions(call, { questions: asks('More').questions }, { attempts: 2, start: 30 });
   expect(nextQuestion(call)).toMatchObject({ message: 'More', number: 2 });
   expect(answersOf(call)).toEqual({ times: 2, responses: {} });
@@ -61,23 +73,25 @@ test('a server that asks again goes on counting, and its call began when it bega
 });
 
 test('the model reads that a person has declined, and nothing more of answers', () => {
-  const asked = afterQuestions(undefined, asks('One'), begun);
+  const open = afterQuestions(undefined, asks('One'), begun);
   const by = { by: 'ada', at };
   const ended = (
     ...decided: Parameters<typeof afterDecision> extends [unknown, ...infer Rest] ? Rest : never
-  ) => withQuestions(settled, afterDecision(asked, ...decided)).outcome;
+  ) => withQuestions(settled, afterDecision(open, ...decided)).outcome;
   expect(withQuestions(settled, undefined)).toBe(settled);
-  expect(withQuestions(settled, asked)).not.toHaveProperty('questions');
-  expect(ended({ decision: 'approved', ...by }, { action: 'accept' })).toEqual(settled.outcome);
-  expect(ended({ decision: 'denied', ...by, reason: 'no' }, { action: 'decline' })).toEqual({
+  expect(withQuestions(settled, open)).not.toHaveProperty('questions');
+  expect(ended({ decision: 'approved', ...by }, answered('accept'))).toEqual(settled.outcome);
+  expect(ended({ decision: 'denied', ...by, reason: 'no' }, answered('decline'))).toEqual({
     type: 'succeeded',
     content:
       'A person declined to answer what the server desk asked in the middle of this call: no\n\nbooked',
   });
-  expect(ended({ decision: 'denied', ...by, reason: ' ' }, { action: 'cancel' })).toMatchObject({
+  expect(ended({ decision: 'denied', ...by, reason: ' ' }, answered('cancel'))).toMatchObject({
     content: expect.stringMatching(/in the middle of this call\n\nbooked$/) as string,
   });
-  const expired = afterDecision(asked, { decision: 'expired', at }, undefined);
-  expect(expired.records).toEqual([{ number: 1, message: 'One', decision: 'expired', at }]);
+  const expired = afterDecision(open, { decision: 'expired', at }, unanswered);
+  expect(expired.records).toEqual([
+    { number: 1, message: 'One', decision: 'expired', askedAt: asked, at },
+  ]);
   expect(withQuestions(settled, expired).outcome).toEqual(settled.outcome);
 });
