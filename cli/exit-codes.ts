@@ -13,6 +13,7 @@ export const EXIT_CODES = {
   rejected: 8,
   storageUnavailable: 9,
   unhealthy: 10,
+  evalFailed: 11,
   interrupted: 130,
 } as const;
 
@@ -31,6 +32,7 @@ const MEANINGS: Record<keyof typeof EXIT_CODES, string> = {
     'rejected by the turn, the session or the server; or `storage gc` would remove what may be needed',
   storageUnavailable: 'the storage cannot be written and read',
   unhealthy: '`doctor` has found a problem',
+  evalFailed: 'a case of `eval` did not pass',
   interrupted: 'ended by a second Ctrl-C',
 };
 

@@ -6,6 +6,8 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import { isAgent } from '../agents/define-agent.ts';
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
+import type { Eval } from '../testing/evals/define-eval.ts';
+import { isEval } from '../testing/evals/define-eval.ts';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
 import { oneLine } from './text.ts';
 
@@ -17,12 +19,42 @@ export async function loadAgents(
   specifier: string,
   directory: string = process.cwd(),
 ): Promise<AgentDefinition[]> {
-  const exported = await loadModule(specifier, { wanted: AGENTS_WANTED, directory });
-  const agents = [...new Set(exportedValues(exported).flat())].filter(isAgent);
-  if (agents.length > 0) return agents;
+  return await loadAll(specifier, directory, {
+    wanted: AGENTS_WANTED,
+    is: isAgent,
+    missing: { kind: 'an agent', made: 'defineAgent()' },
+  });
+}
+
+/** All evals that a module exports, in the same ways. */
+export async function loadEvals(
+  specifier: string,
+  directory: string = process.cwd(),
+): Promise<Eval[]> {
+  return await loadAll(specifier, directory, {
+    wanted: 'Give the module that exports your evals, for example ./agent.eval.ts.',
+    is: isEval,
+    missing: { kind: 'an eval', made: 'defineEval()' },
+  });
+}
+
+interface Wanted<T> {
+  wanted: string;
+  is: (value: unknown) => value is T;
+  missing: { kind: string; made: string };
+}
+
+async function loadAll<T>(
+  specifier: string,
+  directory: string,
+  { wanted, is, missing }: Wanted<T>,
+): Promise<T[]> {
+  const exported = await loadModule(specifier, { wanted, directory });
+  const found = [...new Set(exportedValues(exported, is).flat())].filter(is);
+  if (found.length > 0) return found;
   const names = Object.keys(exported).join(', ') || 'nothing';
   throw wrong(
-    `${specifier} does not export an agent; it exports ${names}. Export what defineAgent() returns.`,
+    `${specifier} does not export ${missing.kind}; it exports ${names}. Export what ${missing.made} returns.`,
   );
 }
 
@@ -38,9 +70,9 @@ export async function loadModule(
 }
 
 /** Includes the exports of a CommonJS module, which may all be in its default export. */
-function exportedValues(exported: Exports): unknown[] {
+function exportedValues(exported: Exports, is: (value: unknown) => boolean): unknown[] {
   const { default: standard } = exported;
-  const inner = isRecord(standard) && !isAgent(standard) ? Object.values(standard) : [];
+  const inner = isRecord(standard) && !is(standard) ? Object.values(standard) : [];
   return [...Object.values(exported), ...inner];
 }
 

@@ -11,6 +11,7 @@ import type { CostOptions } from './commands/cost.ts';
 import type { DecisionOptions } from './commands/decide.ts';
 import type { DescribeOptions } from './commands/describe.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
+import type { EvalCommandOptions } from './commands/eval.ts';
 import type { InitOptions } from './commands/init.ts';
 import type { McpCommandOptions } from './commands/mcp.ts';
 import type { RunOptions } from './commands/run.ts';
@@ -61,6 +62,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   addWorker(program, exitWith);
   addRun(program, exitWith);
   addChat(program, exitWith);
+  addEval(program, exitWith);
   addMcp(program, exitWith);
   addTurns(program, exitWith);
   addSessions(program, exitWith);
@@ -234,6 +236,30 @@ function addChat(program: Command, exitWith: ExitWith): void {
     .action(async (agent: string | undefined, options: ChatCommandOptions) => {
       const { chatCommand } = await import('./commands/chat.ts');
       await exitWith(chatCommand(agent, options));
+    });
+}
+
+function addEval(program: Command, exitWith: ExitWith): void {
+  program
+    .command('eval')
+    .description('run the cases of a module’s evals, and say which passed')
+    .argument('<module>', 'path or package that exports evals')
+    .option(
+      '--runs <number>',
+      'how often to run each case (default: as the eval says)',
+      wholeNumber,
+    )
+    .option('--filter <text>', 'only the cases with this text in their name', someText)
+    .option('--live', 'ask Claude, also where the eval has a script')
+    .option(
+      '--temporal <address>',
+      'run on this Temporal server, where the turns stay (default: one in memory)',
+      someText,
+    )
+    .option('--json', 'print the reports as JSON')
+    .action(async (module: string, options: EvalCommandOptions) => {
+      const { evalCommand } = await import('./commands/eval.ts');
+      await exitWith(evalCommand(module, options));
     });
 }
 

@@ -53,6 +53,8 @@ async function storm(stage: ChaosStage) {
   };
   for (let wave = 0; wave < WAVES; wave++) {
     const size = PLAN.turns / WAVES;
+    // A call that is under way at three losses of its worker is not tried again: each turn sees two at most.
+    await Promise.all(results);
     const begun = stage.journal.lines('begin').length;
     for (let i = 0; i < size; i++) startTurn(wave * size + i);
     // In the midst of their calls.

@@ -7,6 +7,10 @@ describe('docs/testing.md', () => {
   testGuide('docs/testing.md', 2);
 });
 
+describe('docs/evals.md', () => {
+  testGuide('docs/evals.md', 2);
+});
+
 test('the server for all tests starts, tells its address and ends', async () => {
   const stop = await startOneServer();
   const address = process.env['TEST_TEMPORAL'] ?? '';

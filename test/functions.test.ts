@@ -13,8 +13,10 @@ import {
 } from '../storage/index.ts';
 import {
   conversation,
+  defineEval,
   firstAttempts,
   paced,
+  runEval,
   say,
   script,
   startMcpServer,
@@ -68,6 +70,9 @@ const objects = { list: f, remove: f } as Any;
 const sweeping = { live: f, writtenBefore: new Date() };
 
 const http = { type: 'http', url: 'http://localhost:9' } as const;
+
+const evalCase = { name, input: 'a', expect: f };
+const evalWith = (more: object) => defineEval({ agent: agents[0], cases: [evalCase], ...more });
 
 const worker = (more: object) => createWorker({ agents, ...more });
 
@@ -125,6 +130,10 @@ const ENTRIES: Entry[] = [
   ['onUnreadable', (v) => liveKeys(client, { onUnreadable: v as Any }).next(), NOT_FUNCTIONS],
 
   ['script', (v) => startTestEnvironment({ agents, script: v as Any }), NOT_FUNCTIONS],
+  ['script', (v) => evalWith({ script: v }), NOT_FUNCTIONS],
+  ['decide', (v) => evalWith({ decide: v }), NOT_FUNCTIONS],
+  ['expect', (v) => evalWith({ cases: [{ ...evalCase, expect: v as Any }] }), NOT_FUNCTIONS],
+  ['onProgress', (v) => runEval(evalWith({}), { onProgress: v as Any }), NOT_FUNCTIONS],
   ['script', (v) => startMessagesServer({ script: v as Any }), NOT_FUNCTIONS],
   [
     'afterBlock',

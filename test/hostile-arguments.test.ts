@@ -20,9 +20,12 @@ import { openTransport, postgresTransport, redisTransport } from '../transport/i
 import {
   callTools,
   conversation,
+  defineEval,
+  defineJudge,
   expectTurn,
   recordHistory,
   replayHistories,
+  runEval,
   say,
   script,
   startMessagesServer,
@@ -93,6 +96,10 @@ type Entry = [name: string, call: (value: unknown) => unknown, values: [string, 
 function entries(agents: AgentClient, taskQueue: string): Entry[] {
   const { client } = agents;
   const agent = defineAgent({ name: 'a', model: 'claude-opus-5-5' });
+  const evaluation = defineEval({
+    agent,
+    cases: [{ name: 'a', input: 'a', expect: () => undefined }],
+  });
   const long: [string, unknown] = ['2,000 characters', 'x'.repeat(2_000)];
   const turn = agents.getTurn('hostile');
   const by = 'ana';
@@ -389,6 +396,20 @@ function entries(agents: AgentClient, taskQueue: string): Entry[] {
     ],
     ['liveKeys', (v) => drain(liveKeys(v as Any, v as Any) as Any), NOT_OBJECTS],
     ['startTestEnvironment', (v) => startTestEnvironment(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
+    ['defineEval', (v) => defineEval(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
+    [
+      'defineEval cases',
+      (v) => defineEval({ agent, cases: v as Any }),
+      [...NOT_OBJECTS, ['{}', {}], ['[{}]', [{}]]],
+    ],
+    ['defineJudge', (v) => defineJudge(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
+    ['runEval', (v) => runEval(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
+    ['runEval options', (v) => runEval(evaluation, v as Any), NOT_OBJECTS],
+    [
+      'runEval runs',
+      (v) => runEval(evaluation, { runs: v as Any }),
+      [...NOT_OBJECTS.filter(([, v]) => v !== 5), ['0', 0]],
+    ],
     ['startMessagesServer', (v) => startMessagesServer(v as Any), [...NOT_OBJECTS, ['{}', {}]]],
     ['startTemporalServer', (v) => startTemporalServer(v as Any), NOT_OBJECTS],
     [

@@ -1,15 +1,15 @@
 import { DeclarationError } from '../agents/declaration-error.ts';
 import { recordProblem, rejectIf } from '../core/arguments.ts';
 import { AssertionError } from 'node:assert';
-import { isDeepStrictEqual } from 'node:util';
 import type { OutcomeType } from '../core/calls/outcome.ts';
 import type { CallRecord } from '../core/calls/record.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
+import type { CallMatch, InputMatch } from './call-match.ts';
+import { assign, matches, matchText } from './call-match.ts';
 import type { ObservedTurn } from './observed-turn.ts';
-import { answerProblems, answerText, callText, json, turnText } from './observed-turn.ts';
-
-/** Calls of a tool: all of them, or those with exactly this input. */
-export type CallMatch = string | readonly [name: string, input: unknown];
+import { answerProblems, answerText, json, turnText } from './observed-turn.ts';
+import type { TrajectoryMode, TrajectoryStep } from './trajectory.ts';
+import { TRAJECTORY_MODES, trajectoryProblem } from './trajectory.ts';
 
 /**
  * Asserts what a turn did. An assertion that fails throws an `AssertionError` that lists all calls of the
@@ -47,14 +47,27 @@ class TurnExpectation {
     });
   }
 
-  /** The tool was called at least once: with exactly this input, if you give one. */
-  called(name: string, ...input: [input?: unknown]): this {
+  /** The text of the last reply contains this text, or this pattern is in it. */
+  says(expected: string | RegExp): this {
+    const { text } = this.turn;
+    if (contains(text, expected)) return this;
+    throw this.failure(
+      `expected the answer to contain ${patternText(expected)}, but it is ${json(text)}`,
+      { actual: text, expected },
+    );
+  }
+
+  /**
+   * The tool was called at least once: with exactly this input if you give one, or with an input for which your
+   * function returns true.
+   */
+  called(name: string, ...input: [input?: InputMatch]): this {
     const match = toMatch(name, input);
     if (this.find(match).length > 0) return this;
     throw this.failure(`expected a call of ${matchText(match)}, but there was none`);
   }
 
-  neverCalled(name: string, ...input: [input?: unknown]): this {
+  neverCalled(name: string, ...input: [input?: InputMatch]): this {
     const match = toMatch(name, input);
     const found = this.find(match).length;
     if (found === 0) return this;
@@ -63,17 +76,17 @@ class TurnExpectation {
   }
 
   /** There is a different call for each, all in one reply of the model, in any order. */
-  calledTogether(...matches: readonly CallMatch[]): this {
+  calledTogether(...wanted: readonly CallMatch[]): this {
     const rounds = new Set(this.turn.calls.map(({ round }) => round));
     const together = [...rounds].some((round) =>
       canAssign(
-        matches,
+        wanted,
         this.turn.calls.filter((call) => call.round === round),
       ),
     );
     if (together) return this;
     throw this.failure(
-      `expected ${matches.map(matchText).join(' and ')} to be called in one round, but no round has all of them`,
+      `expected ${wanted.map(matchText).join(' and ')} to be called in one round, but no round has all of them`,
     );
   }
 
@@ -94,6 +107,26 @@ class TurnExpectation {
   }
 
   /**
+   * All calls of the turn, compared with those of a good one: each step holds the calls of one reply, which run
+   * together, in any order. The modes are those of the field: `strict` wants these replies in this order,
+   * `unordered` these calls and no others, `superset` at least these, `subset` no others. Calls of sub-agents are
+   * not compared.
+   *
+   * @example
+   * expectTurn(result).trajectory('strict', ['get_customer', 'get_orders'], [['refund', { order: 'A-17' }]]);
+   */
+  trajectory(mode: TrajectoryMode, ...steps: readonly TrajectoryStep[]): this {
+    if (!TRAJECTORY_MODES.includes(mode) || !steps.every((step) => Array.isArray(step))) {
+      throw new DeclarationError(
+        `expectTurn: trajectory() takes one of ${TRAJECTORY_MODES.join(', ')}, and a list of calls for each step`,
+      );
+    }
+    const problem = trajectoryProblem(mode, steps, this.turn.calls);
+    if (problem === undefined) return this;
+    throw this.failure(problem);
+  }
+
+  /**
    * How the call ended, and what the model reads as its result: a part of the text, or a pattern in it.
    * When several calls match, it must hold for each.
    */
@@ -110,10 +143,9 @@ class TurnExpectation {
     if (result === undefined) return this;
     for (const call of calls) {
       const text = answerText(this.turn.messages, call.id);
-      if (typeof result === 'string' ? text.includes(result) : text.search(result) !== -1) continue;
-      const pattern = typeof result === 'string' ? json(result) : String(result);
+      if (contains(text, result)) continue;
       throw this.failure(
-        `expected the result of ${matchText(match)} to contain ${pattern}, but it is ${json(text)}`,
+        `expected the result of ${matchText(match)} to contain ${patternText(result)}, but it is ${json(text)}`,
         { actual: text, expected: result },
       );
     }
@@ -165,29 +197,19 @@ class TurnExpectation {
 export type { TurnExpectation };
 
 /** Without an input, any matches: a model cannot send `undefined`. */
-function toMatch(name: string, [input]: readonly unknown[]): CallMatch {
+function toMatch(name: string, [input]: readonly InputMatch[]): CallMatch {
   return input === undefined ? name : [name, input];
-}
-
-function matches(match: CallMatch, { name, input }: CallRecord): boolean {
-  if (typeof match === 'string') return name === match;
-  return name === match[0] && isDeepStrictEqual(input, match[1]);
-}
-
-function matchText(match: CallMatch): string {
-  return typeof match === 'string' ? match : callText(match[0], match[1]);
 }
 
 /** Whether each can have a different call. */
 function canAssign(wanted: readonly CallMatch[], calls: readonly CallRecord[]): boolean {
-  const [first, ...rest] = wanted;
-  if (first === undefined) return true;
-  return calls.some(
-    (call) =>
-      matches(first, call) &&
-      canAssign(
-        rest,
-        calls.filter((other) => other !== call),
-      ),
-  );
+  return assign(wanted, calls).missing.length === 0;
+}
+
+function contains(text: string, expected: string | RegExp): boolean {
+  return typeof expected === 'string' ? text.includes(expected) : text.search(expected) !== -1;
+}
+
+function patternText(expected: string | RegExp): string {
+  return typeof expected === 'string' ? json(expected) : String(expected);
 }

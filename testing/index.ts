@@ -8,6 +8,12 @@ export { startTestEnvironment } from './environment.ts';
 export type { TestEnvironment, TestEnvironmentOptions } from './environment.ts';
 export { expectTurn } from './expect-turn.ts';
 
+export { defineEval } from './evals/define-eval.ts';
+export type { Eval, EvalCase, EvalOptions } from './evals/define-eval.ts';
+export { defineJudge } from './evals/judge.ts';
+export { runEval } from './evals/run-eval.ts';
+export type { EvalReport } from './evals/report.ts';
+
 export { conversation, forAgent, script, UnscriptedError } from './script.ts';
 export type { Script } from './script.ts';
 export type { ScriptRequest } from './messages/request.ts';

@@ -5,6 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, inject, it } from 'vitest';
 import { EXAMPLE, plait } from './plait-process.ts';
 
+const EVALS = join(inject('compiled'), 'test/docs/refunds.eval.js');
+
 const MODULES = {
   'throws.mjs': "throw new RangeError('boom');",
   'empty.mjs': 'export const one = 1, two = 2;',
@@ -102,6 +104,18 @@ const cases: Case[] = [
     args: ['storage', 'gc', '--storage', 'postgres://127.0.0.1:1/x'],
     code: 9,
     says: /The storage postgres:.* cannot be used: .*ECONNREFUSED.*PGPASSWORD/,
+  },
+  { args: ['eval', EXAMPLE], code: 2, says: /does not export an eval; it exports customerLookup/ },
+  { args: ['eval', EVALS, '--live'], code: 2, says: /"refunds" is to ask Claude, and .* Set ANTH/ },
+  {
+    args: ['eval', EVALS, '--filter', 'invoice'],
+    code: 2,
+    says: /No case has "invoice" in its name\. The cases are: "refunds the last order, after/,
+  },
+  {
+    args: ['eval', EVALS, '--temporal', '127.0.0.1:1'],
+    code: 4,
+    says: /No Temporal server answers at 127\.0\.0\.1:1/,
   },
   { args: ['demo', '--live'], code: 2, says: /set ANTHROPIC_API_KEY/ },
   { args: ['run', 'a', 'b'], code: 4, says: /No Temporal server answers at 127/, env: nobody },

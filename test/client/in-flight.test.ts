@@ -10,6 +10,7 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { insist } from '../fixtures/until.ts';
 import { stopWorker } from '../fixtures/waiting-turns.ts';
 
 // The server has ten Updates of one workflow in flight. `PLAIT_MANY` makes these tests larger.
@@ -70,7 +71,7 @@ describe('many requests about one workflow at once', () => {
     const clients = [plait.agents, other];
     await Promise.all(
       calls.map(({ callId }, i) =>
-        (clients[i % 2] ?? other).getTurn(turn.turnId).approve(callId, { by }),
+        insist(() => (clients[i % 2] ?? other).getTurn(turn.turnId).approve(callId, { by })),
       ),
     );
     const result = await turn.result();
@@ -94,7 +95,9 @@ describe('many requests about one workflow at once', () => {
     const plain = new Client({ connection: ofSdk }).workflow.getHandle(session.sessionId);
     await session.send('first');
     const sent = await Promise.allSettled([
-      ...Array.from({ length: 4 }, (_, i) => session.send(`${large} ${i}`)),
+      ...Array.from({ length: 4 }, (_, i) =>
+        insist(() => session.send(`${large} ${i}`, { idempotencyKey: `ours-${i}` })),
+      ),
       ...Array.from({ length: 4 }, (_, i) =>
         plain.executeUpdate(SEND_UPDATE, {
           args: [{ input: `${large} plain ${i}`, idempotencyKey: `plain-${i}` }],
@@ -105,7 +108,9 @@ describe('many requests about one workflow at once', () => {
     const expected = [SendRejectedError, WorkflowUpdateFailedError];
     expect(errors.filter((error) => !expected.some((type) => error instanceof type))).toEqual([]);
     expect(String(errors[0])).toMatch('does not fit beside the conversation');
-    const last = await session.send('still there?');
+    const last = await insist(() =>
+      session.send('still there?', { idempotencyKey: 'still-there' }),
+    );
     expect((await last.result()).text).toBe('Yes.');
     await session.close({ interrupt: true });
     await ofSdk.close();
@@ -114,7 +119,9 @@ describe('many requests about one workflow at once', () => {
   test('messages of a session are taken, or rejected because too many wait', async () => {
     const session = plait.agents.openSession(clerk, `in-flight-${plait.taskQueue}`);
     const sent = await Promise.allSettled(
-      Array.from({ length: MANY }, (_, i) => session.send(`message ${i}`)),
+      Array.from({ length: MANY }, (_, i) =>
+        insist(() => session.send(`message ${i}`, { idempotencyKey: `message-${i}` })),
+      ),
     );
     const errors = sent.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
     expect(errors.filter((error) => !(error instanceof SendRejectedError))).toEqual([]);
