@@ -4,6 +4,7 @@ import { isAttemptReport } from '../failures.ts';
 import type { Shape } from '../shape.ts';
 import { either, fits, list, number, object, optional, text } from '../shape.ts';
 import type { CallOrigin } from './origin.ts';
+import type { TraceContext } from '../trace/context.ts';
 import type { PinnedSpec } from '../agent-spec.ts';
 import type { StoredResult } from './outcome.ts';
 import { STORED_RESULT } from './outcome.ts';
@@ -37,6 +38,8 @@ export interface ToolCallArgs extends CallOrigin, TurnOwner {
   stored?: StoredResult;
   /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
   spec?: PinnedSpec;
+  /** What its turn was started by, where that has a span. */
+  trace?: TraceContext;
 }
 
 /** A call that runs within its workflow task. */
