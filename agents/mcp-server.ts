@@ -140,6 +140,8 @@ export interface McpServer {
   readonly onUnavailable: 'absent' | 'fail';
   /** Task queues that its calls name. */
   readonly taskQueues: readonly string[];
+  /** How it is reached, as the spans of its calls say it. */
+  readonly spanAttributes?: Readonly<Record<string, string | number>>;
   /** Opens nothing before it is used. */
   readonly connections: (worker: McpWorker) => McpConnections;
 }

@@ -40,6 +40,8 @@ export async function runTools(
     levels: Math.min(turn.levels, agent.limits.depth ?? DEFAULT_DEPTH),
     budget: { limits: budgetOf(args, agent), spent: committedBy(state, elapsed) },
     stored: state.stored,
+    trace: turn.trace.from,
+    traceCall: (callId: string, turnId?: string) => turn.trace.ofCall(callId, turnId),
   };
   const show = (doing: string) => turn.show(doing);
   const report = (event: TurnEvent) => turn.report(event);

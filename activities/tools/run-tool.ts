@@ -31,6 +31,7 @@ import {
 import { defined, jsonBytes, shorten } from '../../core/json.ts';
 import { measured, record } from '../../core/metrics.ts';
 import { READ_RESULT } from '../../core/names.ts';
+import type { Traces } from '../../core/trace/traces.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { queueSeconds } from '../queue-seconds.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
@@ -48,6 +49,7 @@ import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
 import type { RunningCall } from './tool-context.ts';
 import { AsyncCompletion, toolContext } from './tool-context.ts';
+import { withinCall } from './within-call.ts';
 
 /** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;
@@ -55,6 +57,7 @@ const MAX_MESSAGE = 3_000;
 interface Running {
   /** Whether the worker has an `authorizeDecision`. */
   authorizes: boolean;
+  traces: Traces | undefined;
   abandoned: Set<AbandonedTool>;
   earlyRuns: EarlyRuns;
   served: Served;
@@ -63,7 +66,7 @@ interface Running {
 export function createRunTool(
   registry: AgentRegistry,
   store: TranscriptStore,
-  { abandoned, authorizes, earlyRuns, served }: Running,
+  { abandoned, authorizes, earlyRuns, served, traces }: Running,
   secrets: Secrets,
 ) {
   const localRoom = new LocalRoom();
@@ -86,7 +89,7 @@ export function createRunTool(
     const early = takeEarlyRun(activity, earlyRuns, call, { input, args });
     const begin =
       early === undefined
-        ? await prepareRun(activity, registry, tool, { input, args, secrets })
+        ? await prepareRun(activity, registry, tool, { input, args, secrets, traces })
         : (joining: ToolAttempt) => early.join(joining);
     const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned, {
       secrets,
@@ -248,7 +251,7 @@ async function prepareRun(
   activity: Context,
   registry: AgentRegistry,
   tool: Tool,
-  { input, args, secrets }: CallInput,
+  { input, args, secrets, traces }: CallInput & { traces: Traces | undefined },
 ): Promise<(attempt: ToolAttempt) => Promise<unknown>> {
   const parsing = parse(registry, tool, input, args);
   const [parsedInput, context] = await parsing.catch((error: unknown) => {
@@ -257,7 +260,8 @@ async function prepareRun(
   return async (attempt) => {
     const call = runningCall(activity, attempt, { tool, args });
     const ctx = toolContext(call, { input, args, context, secrets });
-    return await start(tool, parsedInput, ctx, args);
+    const about = { callId: call.callId, trace: args.trace };
+    return await withinCall(traces, activity, about, () => start(tool, parsedInput, ctx, args));
   };
 }
 

@@ -4,6 +4,7 @@ import { isAttemptReport } from '../failures.ts';
 import type { Shape } from '../shape.ts';
 import { either, fits, list, number, object, optional, text } from '../shape.ts';
 import type { CallOrigin } from './origin.ts';
+import type { TraceContext } from '../trace/context.ts';
 import type { PinnedSpec } from '../agent-spec.ts';
 import type { StoredResult } from './outcome.ts';
 import { STORED_RESULT } from './outcome.ts';
@@ -43,6 +44,8 @@ export interface ToolCallArgs extends CallOrigin, TurnOwner {
   mayAsk?: true;
   /** Where its server has asked, and goes on with these answers. */
   answered?: AnsweredQuestions;
+  /** What its turn was started by, where that has a span. */
+  trace?: TraceContext;
 }
 
 /** A call that runs within its workflow task. */

@@ -16,6 +16,7 @@ import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { GET_AGENT_RESULT, READ_RESULT } from '../../core/names.ts';
 import { specOfCall } from '../../core/served-tools.ts';
+import type { TraceContext } from '../../core/trace/context.ts';
 import type { Budget, Spent } from '../../core/turn/budget.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
@@ -40,6 +41,13 @@ export interface Batch {
   budget: { limits: Budget; spent: Spent };
   /** Results of earlier rounds that were cut, for `read_result`. */
   stored: readonly StoredResult[];
+  /** What the turn was started by, where that has a span. */
+  trace: TraceContext | undefined;
+  /**
+   * What the turn of a call belongs to, where its turn has a trace. With `turnId`: of a turn that is about to be
+   * started as a child workflow.
+   */
+  traceCall: (callId: string, turnId?: string) => TraceContext | undefined;
 }
 
 /** One call on its way through `BatchRun`. */
@@ -143,7 +151,7 @@ export function toolCallArgs(
   batch: Batch,
   { use, occurrence, input, spec, answered }: BatchCall,
 ): ToolCallArgs {
-  const { agent, round, calls, context, owner, stored, maxTextBytes } = batch;
+  const { agent, round, calls, context, owner, stored, maxTextBytes, trace } = batch;
   const origin = originOf(use);
   const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
@@ -154,7 +162,15 @@ export function toolCallArgs(
     occurrence,
     ...origin,
     ...owner,
-    ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part, spec, answered }),
+    ...defined({
+      maxResultBytes: limit,
+      maxTextBytes,
+      context,
+      stored: part,
+      spec,
+      answered,
+      trace,
+    }),
     // The container of code ends long before a person has answered.
     ...(spec !== undefined && origin.byCode !== true ? { mayAsk: true } : {}),
   };
