@@ -18,6 +18,8 @@ import type { StreamTransport } from '../transport/stream-transport.ts';
 import { transportProblem } from '../transport/stream-transport.ts';
 import { DeclarationError } from '../agents/declaration-error.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
+import type { Traces } from '../core/trace/traces.ts';
+import { notTracesProblem } from '../core/trace/traces.ts';
 import type { Segment } from '../core/conversation/transcript.ts';
 import {
   ANNOUNCE_APPROVAL,
@@ -33,6 +35,7 @@ import {
   READ_TURN,
   RUN_LOCALLY,
   SEND_TO_SESSION,
+  WRITE_TRACE,
 } from '../core/names.ts';
 import { createCallModel } from './model/call-model.ts';
 import type { ModelClient } from './model/client.ts';
@@ -56,6 +59,7 @@ import { cancelTurn } from './turn/cancel-turn.ts';
 import { readTurn } from './turn/read-turn.ts';
 import { sendToSession } from './turn/send-to-session.ts';
 import { Served } from './turn/served.ts';
+import { createWriteTrace } from './turn/write-trace.ts';
 import { withinTurns } from './within-turn.ts';
 
 /** What `createActivities` takes. */
@@ -123,6 +127,14 @@ export interface ActivitiesOptions {
    * }
    */
   authorizeDecision?: AuthorizeDecision;
+  /**
+   * Where the traces of turns go: `openTelemetry()` of `plait/telemetry`. Each turn then has an activity more, at
+   * its end, which writes its spans. Give it to every worker, and to the clients that start turns.
+   *
+   * Throws a `DeclarationError` where no tracer provider is registered, or where it lacks `plaitIdGenerator()`.
+   * @default none
+   */
+  traces?: Traces;
 }
 
 const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
@@ -154,10 +166,11 @@ export function buildActivities(
   const registry = createAgentRegistry(
     [...new Set(agents)].map((agent) => withReadResult(agent, store)),
   );
+  const { traces } = options;
   const secrets = createSecrets();
   rememberCredentials(secrets, options.anthropic);
   const model = {
-    client: modelClient(options.anthropic, secrets),
+    client: modelClient(options.anthropic, secrets, traces),
     secrets,
     idleTimeoutMs: idleTimeout(options),
   };
@@ -170,7 +183,12 @@ export function buildActivities(
       Runtime.instance().logger[level](secrets.redact(message), about);
     },
   });
-  const runTool = createRunTool(registry, store, { abandoned, earlyRuns, served }, secrets);
+  const runTool = createRunTool(
+    registry,
+    store,
+    { abandoned, authorizes, earlyRuns, served, traces },
+    secrets,
+  );
   const serves = agents.some(({ servers = [] }) => servers.length > 0);
   const names = [...registry.toolNames, ...(serves ? [ANY_OTHER] : [])];
   const activities = withinTurns({
@@ -181,6 +199,7 @@ export function buildActivities(
       authorize: authorizes,
       earlyRuns,
       served,
+      traces,
       publisher: streamTransport === undefined ? undefined : publishReplies(streamTransport),
     }),
     // For the result of a turn.
@@ -192,6 +211,7 @@ export function buildActivities(
     [AWAIT_SESSION_TURN]: awaitSessionTurn,
     [PREPARE_CALL]: createPrepareCall(registry, { served, secrets }, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
+    [WRITE_TRACE]: createWriteTrace(traces, registry),
     [PRESENT_RESULT]: createPresentResult(registry, { store, served }, secrets),
     ...(authorizeDecision === undefined
       ? {}
@@ -228,7 +248,7 @@ function rememberCredentials(secrets: Secrets, given: ActivitiesOptions['anthrop
 function optionsProblem(options: ActivitiesOptions): string | undefined {
   const problem = recordProblem('the options of a worker', options);
   if (problem !== undefined) return problem;
-  const { agents, storage, anthropic, authorizeDecision, streamTransport } = options;
+  const { agents, storage, anthropic, authorizeDecision, streamTransport, traces } = options;
   if (!Array.isArray(agents)) return `agents must be a list of agents; got ${given(agents)}`;
   const wrong = agents.findIndex((agent: unknown) => !isAgent(agent));
   if (wrong !== -1) {
@@ -238,6 +258,7 @@ function optionsProblem(options: ActivitiesOptions): string | undefined {
     storageProblem('storage', storage) ??
     transportProblem('streamTransport', streamTransport) ??
     anthropicProblem(anthropic) ??
+    tracesProblem(traces) ??
     optionalFunctionProblem('authorizeDecision', authorizeDecision)
   );
 }
@@ -255,6 +276,12 @@ function anthropicProblem(anthropic: unknown): string | undefined {
     (typeof apiKey === 'function' ? functionProblem('anthropic.apiKey', apiKey) : undefined) ??
     optionalFunctionProblem('anthropic.fetch', fetch)
   );
+}
+
+/** It is seen before the first turn, which would be too late. */
+function tracesProblem(traces: Traces | undefined): string | undefined {
+  if (traces === undefined) return undefined;
+  return notTracesProblem('traces', traces) ?? traces.problem();
 }
 
 function isAgent(agent: unknown): boolean {

@@ -143,7 +143,7 @@ const promptSchema = z.object({
  *   tools: [agentTool(researcher, { description: 'Researches one question on the web.' })],
  * });
  */
-export function agentTool<Context = unknown, Schema extends InputSchema = InputSchema>(
+export function agentTool<Context = unknown, Schema extends InputSchema = typeof promptSchema>(
   agent: Agent<Context>,
   options: AgentToolOptions<Schema, Context>,
 ): Tool<Context> {

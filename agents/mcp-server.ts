@@ -1,3 +1,4 @@
+import type { AnsweredQuestions, AskedQuestion } from '../core/calls/question.ts';
 import type { ServedSelection } from '../core/served-tools.ts';
 import { isRecord } from '../core/json.ts';
 import type { AccessOption } from './access-option.ts';
@@ -90,17 +91,32 @@ export interface CalledTool {
 }
 
 export interface ServedResult {
+  type: 'result';
   /** What the model reads, as a tool of the agent's own would return it. */
   value: unknown;
   /** What must match the `outputSchema`; absent where the server gave none. */
   structured?: unknown;
 }
 
+/** The server wants to know something from a person first. */
+export interface ServedQuestions {
+  type: 'asks';
+  questions: AskedQuestion[];
+  /** What it wants back with the answers. */
+  state?: string;
+}
+
 /** The connections of one worker to a server: one for each caller that the server tells apart. */
 export interface McpConnections {
   /** Rejects where the server cannot be reached. */
   list(caller: McpCaller, signal: AbortSignal): Promise<readonly ListedTool[]>;
-  call(tool: CalledTool, input: unknown, ctx: ToolContext): Promise<ServedResult>;
+  /** `answered`: the server has asked, and goes on. */
+  call(
+    tool: CalledTool,
+    input: unknown,
+    ctx: ToolContext,
+    answered?: AnsweredQuestions,
+  ): Promise<ServedResult | ServedQuestions>;
   /** Ends what runs. */
   close(): Promise<void>;
 }
@@ -124,6 +140,8 @@ export interface McpServer {
   readonly onUnavailable: 'absent' | 'fail';
   /** Task queues that its calls name. */
   readonly taskQueues: readonly string[];
+  /** How it is reached, as the spans of its calls say it. */
+  readonly spanAttributes?: Readonly<Record<string, string | number>>;
   /** Opens nothing before it is used. */
   readonly connections: (worker: McpWorker) => McpConnections;
 }

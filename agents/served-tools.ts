@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Tool as ApiTool } from '@anthropic-ai/sdk/resources/messages';
 import type { AgentSpec, ServedTool, ServedTools } from '../core/agent-spec.ts';
+import type { AnsweredQuestions, CallQuestions } from '../core/calls/question.ts';
 import { invalidServedResultText } from '../core/calls/texts.ts';
 import type { ToolPolicyOverrides } from '../core/calls/tool-policy.ts';
 import { toolPolicy } from '../core/calls/tool-policy.ts';
@@ -16,6 +17,7 @@ import type {
   ListedTool,
   McpServer,
   McpToolSettings,
+  ServedQuestions,
   ServedResult,
 } from './mcp-server.ts';
 import { ToolError } from './tool-error.ts';
@@ -109,7 +111,30 @@ export type CallServer = (
   tool: CalledTool,
   input: unknown,
   ctx: ToolContext,
-) => Promise<ServedResult>;
+  answered?: AnsweredQuestions,
+) => Promise<ServedResult | ServedQuestions>;
+
+/** What a call returns whose server has asked a person. */
+export class AsksPerson {
+  readonly asks: Pick<CallQuestions, 'questions' | 'state'>;
+
+  constructor(asks: AsksPerson['asks']) {
+    this.asks = asks;
+  }
+}
+
+/** A tool of a server. Its calls go on with the answers to what the server has asked. */
+interface AskingTool extends Tool {
+  readonly runAnswered: (
+    input: unknown,
+    ctx: ToolContext,
+    answered: AnsweredQuestions | undefined,
+  ) => Promise<unknown>;
+}
+
+export function mayAsk(tool: Tool): tool is AskingTool {
+  return 'runAnswered' in tool;
+}
 
 /** The agent with the tools that stand in a pinned spec, as far as it still has their servers. */
 export function withServed(
@@ -139,7 +164,7 @@ function servedTool(
   server: McpServer,
   { name, tool, annotations: listed, outputSchema }: ServedTool,
   { spec, call }: { spec: ApiTool; call: CallServer },
-): Tool {
+): AskingTool {
   const settings: McpToolSettings = server.tools.get(tool) ?? {};
   const { defaults } = server;
   const annotations = { ...listed, ...defined(settings.annotations ?? {}) };
@@ -161,6 +186,16 @@ function servedTool(
     repeatable,
     ...defined({ outputSchema }),
   };
+  const runAnswered: AskingTool['runAnswered'] = async (value, ctx, answered) => {
+    const result = await call(server, called, value, ctx, answered);
+    if (result.type === 'asks') {
+      const { questions, state } = result;
+      return new AsksPerson({ questions, ...defined({ state }) });
+    }
+    const parsed = 'structured' in result && (await output()?.(result.structured));
+    if (!parsed || parsed.ok) return result.value;
+    throw new ToolError(invalidServedResultText(parsed.problem), { retryable: false });
+  };
   return {
     name,
     spec,
@@ -172,12 +207,8 @@ function servedTool(
     summary: settings.summary as Tool['summary'],
     maxResultBytes: settings.maxResultBytes ?? defaults.maxResultBytes ?? DEFAULT_RESULT_BYTES,
     parse: (value) => input()(value),
-    run: async (value, ctx) => {
-      const result = await call(server, called, value, ctx);
-      const parsed = 'structured' in result && (await output()?.(result.structured));
-      if (!parsed || parsed.ok) return result.value;
-      throw new ToolError(invalidServedResultText(parsed.problem), { retryable: false });
-    },
+    runAnswered,
+    run: (value, ctx) => runAnswered(value, ctx, undefined),
   };
 }
 

@@ -6,6 +6,8 @@ import type { AgentDefinition } from '../agents/define-agent.ts';
 import { isAgent } from '../agents/define-agent.ts';
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
+import type { Traces } from '../core/trace/traces.ts';
+import { isTraces } from '../core/trace/traces.ts';
 import type { Eval } from '../testing/evals/define-eval.ts';
 import { isEval } from '../testing/evals/define-eval.ts';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
@@ -56,6 +58,15 @@ async function loadAll<T>(
   throw wrong(
     `${specifier} does not export ${missing.kind}; it exports ${names}. Export what ${missing.made} returns.`,
   );
+}
+
+/** What a module exports for the traces of its turns: what `openTelemetry` of `plait/telemetry` returns. */
+export async function loadTraces(
+  specifier: string,
+  directory: string = process.cwd(),
+): Promise<Traces | undefined> {
+  const exported = await loadModule(specifier, { wanted: AGENTS_WANTED, directory });
+  return exportedValues(exported, isTraces).find(isTraces);
 }
 
 const AGENTS_WANTED = 'Give the module that exports your agents, for example ./agent.ts.';

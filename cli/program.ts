@@ -430,6 +430,7 @@ function addApprovals(program: Command, exitWith: ExitWith): void {
 function addApprove(program: Command, exitWith: ExitWith): void {
   addDecision(program.command('approve').description('approve a call that waits for a person'))
     .option('--input <json>', 'run it with this input instead of the model’s', json)
+    .option('--answer <json>', 'the answer to what the MCP server of the call asks', json)
     .action(async (turnId: string, callId: string | undefined, options: DecisionOptions) => {
       const { approveCommand } = await import('./commands/decide.ts');
       await exitWith(approveCommand(turnId, callId, options));
@@ -437,12 +438,12 @@ function addApprove(program: Command, exitWith: ExitWith): void {
 }
 
 function addDeny(program: Command, exitWith: ExitWith): void {
-  addDecision(program.command('deny').description('deny a call that waits for a person')).action(
-    async (turnId: string, callId: string | undefined, options: DecisionOptions) => {
+  addDecision(program.command('deny').description('deny a call that waits for a person'))
+    .option('--dismiss', 'close the question of an MCP server without a choice')
+    .action(async (turnId: string, callId: string | undefined, options: DecisionOptions) => {
       const { denyCommand } = await import('./commands/decide.ts');
       await exitWith(denyCommand(turnId, callId, options));
-    },
-  );
+    });
 }
 
 function addSetup(program: Command, exitWith: ExitWith): void {

@@ -2,6 +2,7 @@ import { NativeConnection } from '@temporalio/worker';
 import { createAgentRegistry } from '../agents/agent-registry.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 import { defined } from '../core/json.ts';
+import type { Traces } from '../core/trace/traces.ts';
 import { openStorage } from '../storage/open-storage.ts';
 import type { CreateWorkerOptions } from '../worker/create-worker.ts';
 import { createWorker } from '../worker/create-worker.ts';
@@ -32,6 +33,8 @@ export interface ServeOptions {
   streamTransport?: string | undefined;
   /** Where Prometheus finds metrics: an IP address and a port. @default nowhere */
   metrics?: string | undefined;
+  /** Where traces go. @default nowhere */
+  traces?: Traces | undefined;
   /** A model without a key. @default Claude, with the key of the environment */
   model?: ScriptedModel | undefined;
   /** Printed when the worker polls. */
@@ -41,7 +44,17 @@ export interface ServeOptions {
 
 /** Runs a worker for these agents until a signal, and prints what it does. */
 export async function serveAgents(options: ServeOptions): Promise<void> {
-  const { target, agents, taskQueue, taskQueues, limits = {}, metrics, model, style } = options;
+  const {
+    target,
+    agents,
+    taskQueue,
+    taskQueues,
+    limits = {},
+    metrics,
+    traces,
+    model,
+    style,
+  } = options;
   // Mistakes in the declarations are reported before anything is connected.
   createAgentRegistry(agents);
   const storage = options.storage === undefined ? undefined : openStorage(options.storage);
@@ -56,6 +69,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   if (storage !== undefined) say(field('storage', storage.location, style));
   if (streamTransport !== undefined) say(field('streams', streamTransport.location, style));
   if (metrics !== undefined) say(field('metrics', `http://${metrics}/metrics`, style));
+  if (traces !== undefined) say(field('traces', 'by OpenTelemetry', style));
   for (const line of agentFields(agents, style)) say(line);
   if (model !== undefined) say(field('model', model.description, style));
 
@@ -75,7 +89,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
       ...limits,
       connection,
       namespace: target.namespace,
-      ...defined({ storage, streamTransport, anthropic: model?.anthropic }),
+      ...defined({ storage, streamTransport, anthropic: model?.anthropic, traces }),
     });
     say(`\n${options.ready}\nPress Ctrl-C to stop.`);
     await runUntilSignal(worker, () => {

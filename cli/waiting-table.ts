@@ -1,6 +1,7 @@
 import { summarize } from '../activities/tools/prepare-calls.ts';
 import type { WaitingCall } from '../client/waiting-calls.ts';
-import type { ApprovalRequest } from '../core/turn/protocol.ts';
+import { fieldText } from '../core/calls/question.ts';
+import type { ApprovalRequest, NumberedQuestion } from '../core/turn/protocol.ts';
 import type { Style } from './style.ts';
 import { columnsOf, cutTo, fit, oneLine, spanText, visibleJson, wrap } from './text.ts';
 
@@ -65,10 +66,11 @@ function blockOf(
 }
 
 function cellsOf(call: WaitingCall, now: number): string[] {
-  const { callId, tool, input, requestedAt, expiresAt } = call;
+  const { callId, tool, input, requestedAt, expiresAt, question } = call;
+  const about = question === undefined ? summarize(input) : `asks: ${question.message}`;
   const waiting = spanText(now - Date.parse(requestedAt));
   const expires = spanText(Date.parse(expiresAt) - now);
-  return [callId, tool, summarize(input), waiting, expires].map(oneLine);
+  return [callId, tool, about, waiting, expires].map(oneLine);
 }
 
 function widthsOf(rows: Iterable<readonly string[]>, columns: number): number[] {
@@ -90,6 +92,25 @@ export function askerText({ subAgent }: Pick<ApprovalRequest, 'subAgent'>): stri
 export function waitingText(request: ApprovalRequest): string {
   const asker = askerText(request);
   return oneLine(asker === undefined ? request.tool : `${request.tool} of ${asker}`);
+}
+
+/** What the server of a call asks, with what the answer must be. */
+export function questionLines(question: NumberedQuestion): string[] {
+  const { message, server, number } = question;
+  const lines = [`the server ${server} asks (question ${number}):`, ...message.split('\n')];
+  if (question.type === 'url') return [...lines, `go to ${question.url}`].map(questionLine);
+  const fields = Object.entries(question.schema.properties).map(([name, field]) => {
+    const { title, description, default: otherwise } = field;
+    const about = [title, description].filter((one) => typeof one === 'string').join(': ');
+    const needed = question.schema.required?.includes(name) === true ? '' : ', optional';
+    const given = otherwise === undefined ? '' : `, otherwise ${JSON.stringify(otherwise)}`;
+    return `${name} (${fieldText(field)}${needed}${given})${about === '' ? '' : ` ${about}`}`;
+  });
+  return [...lines, ...fields.map((field) => `- ${field}`)].map(questionLine);
+}
+
+function questionLine(line: string): string {
+  return `    ${oneLine(line)}`;
 }
 
 /** The whole input of a call, for the person who decides. */

@@ -6,6 +6,8 @@ import type { Agent } from '../agents/define-agent.ts';
 import { defined, isRecord } from '../core/json.ts';
 import { CompletionRejectedError, InvalidSessionError } from './errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../core/names.ts';
+import type { Traces } from '../core/trace/traces.ts';
+import { notTracesProblem } from '../core/trace/traces.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import {
@@ -85,6 +87,12 @@ export interface AgentClientOptions {
    */
   onWarning?: (message: string) => void;
   /**
+   * Where the traces of turns go: `openTelemetry()` of `plait/telemetry`, as the workers have it. A start, or a
+   * message to a session, is a span then, and the turn is part of its trace: of the one that is active, or else of
+   * a new one. @default the trace of a turn begins with the turn, where its workers write traces
+   */
+  traces?: Traces;
+  /**
    * Longest time that `start`, `execute` and `result` wait for a worker or for the server. Then they throw
    * a `WorkerUnavailableError` or a `TemporalUnavailableError`; the turn goes on. Waiting for a person, for
    * the model or for a tool that runs does not count. @default no limit
@@ -95,13 +103,14 @@ export interface AgentClientOptions {
 function optionsProblem(options: AgentClientOptions): string | undefined {
   const problem = recordProblem('AgentClient: the options', options);
   if (problem !== undefined) return problem;
-  const { client, taskQueue, onWarning, streamTransport } = options;
+  const { client, taskQueue, onWarning, streamTransport, traces } = options;
   if (client !== undefined && !isClient(client)) {
     return `AgentClient: client must be a Client of @temporalio/client; got ${given(client)}`;
   }
   return (
     optionalFunctionProblem('AgentClient: onWarning', onWarning) ??
     transportProblem('AgentClient: streamTransport', streamTransport) ??
+    notTracesProblem('AgentClient: traces', traces) ??
     optionalTextProblem('AgentClient: taskQueue', taskQueue)
   );
 }
@@ -156,6 +165,7 @@ export class AgentClient {
       taskQueue: options.taskQueue ?? DEFAULT_TASK_QUEUE,
       requestEagerStart: options.requestEagerStart ?? false,
       searchable: new SearchableStarts(),
+      traces: options.traces,
     };
   }
 
@@ -327,7 +337,8 @@ export class AgentClient {
 
   private following() {
     const { patience, pieces } = this;
-    return { patience, pieces };
+    const { traces } = this.starter;
+    return { patience, pieces, traces };
   }
 
   /** Closes the connection that Plait made; a `client` that you gave stays open. Turns go on. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, WorkflowStartOptions } from '@temporalio/client';
+import type { Client, WorkflowClient, WorkflowStartOptions } from '@temporalio/client';
 import {
   WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
@@ -48,12 +48,13 @@ export async function updateSession<T>(
   sessionId: string,
   { name, argument, id }: SessionUpdate,
   start?: SessionStart,
+  workflow: WorkflowClient = client.workflow,
 ): Promise<T> {
   const options = { args: [argument] as [unknown], updateId: id };
   const execute = (): Promise<unknown> =>
     start === undefined
-      ? client.workflow.getHandle(sessionId).executeUpdate(name, options)
-      : client.workflow.executeUpdateWithStart(name, {
+      ? workflow.getHandle(sessionId).executeUpdate(name, options)
+      : workflow.executeUpdateWithStart(name, {
           ...options,
           startWorkflowOperation: new WithStartWorkflowOperation(SESSION_WORKFLOW, {
             ...start,

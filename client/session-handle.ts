@@ -47,14 +47,26 @@ import type { TurnStreamEvent } from './follow/stream-events.ts';
 import type { StreamOptions } from './follow/stream.ts';
 import { isRunning, waitForTurn } from './follow/wait-for-turn.ts';
 import type { WatchOptions } from './follow/watch.ts';
+import type { StartSpan } from '../core/trace/traces.ts';
 import type { SessionCreation } from './start.ts';
 import { sizeProblem } from './start-arguments.ts';
 import { aboutServer } from './temporal-errors.ts';
 import type { HandleOptions } from './turn-handle.ts';
+import { traced } from './traced.ts';
 import { TurnHandle } from './turn-handle.ts';
 
 /** The id of an Update may have as many characters as a workflow id. */
 const MAX_ID = 200;
+
+function sendSpan(sessionId: string, agent: string | undefined): StartSpan {
+  return {
+    name: agent === undefined ? 'send_message' : `send_message ${agent}`,
+    attributes: {
+      'gen_ai.conversation.id': sessionId,
+      ...defined({ 'gen_ai.agent.name': agent }),
+    },
+  };
+}
 
 /** How long a session may take to notice that its turn has ended. */
 const TAKE_OVER_MS = 5_000;
@@ -148,7 +160,9 @@ export class SessionHandle<Output = unknown> {
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;
     const update = { name: SEND_UPDATE, argument, id };
     const request = (start?: SessionStart) =>
-      updateSession<SendReceipt>(this.client, this.sessionId, update, start);
+      traced(this.options.traces, this.client, sendSpan(this.sessionId, agent), (workflow) =>
+        updateSession<SendReceipt>(this.client, this.sessionId, update, start, workflow),
+      );
     try {
       const receipt = await (creation === undefined
         ? request()

@@ -15,6 +15,7 @@ import type { SessionArgs } from '../core/session/protocol.ts';
 import type { TurnInput } from '../core/turn/input.ts';
 import { askedWords, detailsOf, summaryOf } from '../core/turn/static-details.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
+import type { StartSpan, Traces } from '../core/trace/traces.ts';
 import type { SessionStart } from './ask-session.ts';
 import { withoutFiles } from './client-storage.ts';
 import { digestOf } from './digest.ts';
@@ -29,6 +30,7 @@ import {
   turnArgs,
   turnDigest,
 } from './start-arguments.ts';
+import { traced } from './traced.ts';
 import { aboutServer, aboutTurn, invalidRequest } from './temporal-errors.ts';
 
 /** What an `AgentClient` starts turns and sessions with. */
@@ -38,11 +40,13 @@ export interface Starter {
   taskQueue: string;
   requestEagerStart: boolean;
   searchable: SearchableStarts;
+  /** Where the spans of starts go. @default there are none */
+  traces?: Traces | undefined;
 }
 
 /** Starts a turn, unless the same turn exists, and returns its id. */
 export async function startTurn(
-  { client, taskQueue: queue, requestEagerStart, searchable }: Starter,
+  { client, taskQueue: queue, requestEagerStart, searchable, traces }: Starter,
   agent: Agent | string,
   input: TurnInput,
   options: StartTurnOptions,
@@ -59,19 +63,21 @@ export async function startTurn(
   const shown = hidesWords(agent) ? undefined : input;
   await aboutTurn(turnId, client.options.namespace, async () => {
     try {
-      await searchable.start(attributes, (registered) =>
-        client.workflow.start(TURN_WORKFLOW, {
-          workflowId: turnId,
-          taskQueue,
-          args: [sent],
-          // An id names one turn for ever, not the latest of several.
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          memo: { agent: name, inputDigest, ...defined({ user, asked: askedWords(shown) }) },
-          ...registered,
-          ...defined({ requestEagerStart: requestEagerStart || undefined }),
-          staticSummary: summaryOf(name, shown),
-          staticDetails: detailsOf({ agent: name, user, input: shown }),
-        }),
+      await traced(traces, client, startSpan(client, name, turnId), (workflow) =>
+        searchable.start(attributes, (registered) =>
+          workflow.start(TURN_WORKFLOW, {
+            workflowId: turnId,
+            taskQueue,
+            args: [sent],
+            // An id names one turn for ever, not the latest of several.
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            memo: { agent: name, inputDigest, ...defined({ user, asked: askedWords(shown) }) },
+            ...registered,
+            ...defined({ requestEagerStart: requestEagerStart || undefined }),
+            staticSummary: summaryOf(name, shown),
+            staticDetails: detailsOf({ agent: name, user, input: shown }),
+          }),
+        ),
       );
     } catch (error) {
       const invalid = invalidRequest(error);
@@ -82,6 +88,16 @@ export async function startTurn(
     }
   });
   return turnId;
+}
+
+function startSpan(client: Client, agent: string, turnId: string): StartSpan {
+  return {
+    name: `start_turn ${agent}`,
+    attributes: { 'gen_ai.agent.name': agent, 'plait.turn.id': turnId },
+    turn: { namespace: client.options.namespace, turnId },
+    // The turn runs already.
+    isExpected: (error) => error instanceof WorkflowExecutionAlreadyStartedError,
+  };
 }
 
 /** Whether the Temporal UI shows nothing of what people write. Of a name alone nobody knows. */

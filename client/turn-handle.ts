@@ -22,6 +22,7 @@ import { streamTurn } from './follow/stream.ts';
 import type { WatchOptions } from './follow/watch.ts';
 import { watchTurn } from './follow/watch.ts';
 import type { ParseOutput } from './parse-output.ts';
+import type { Traces } from '../core/trace/traces.ts';
 import type { Patience } from './patience.ts';
 import { aboutTurn } from './temporal-errors.ts';
 import { approvalRequests, subAgentTurns } from './waiting-calls.ts';
@@ -37,6 +38,8 @@ export interface HandleOptions {
   patience?: Patience | undefined;
   /** Where pieces of replies come from beside Temporal. */
   pieces?: PieceSource | undefined;
+  /** Where the spans of messages go. */
+  traces?: Traces | undefined;
 }
 
 /**

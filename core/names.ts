@@ -21,6 +21,7 @@ export const PREPARE_CALL = 'plait.prepareCall';
 export const ANNOUNCE_APPROVAL = 'plait.announceApproval';
 export const AUTHORIZE_DECISION = 'plait.authorizeDecision';
 export const PRESENT_RESULT = 'plait.presentResult';
+export const WRITE_TRACE = 'plait.writeTrace';
 /** Runs a call of any tool as a local activity, which cannot have the tool's name: see decision 41. */
 export const RUN_LOCALLY = 'plait.runLocally';
 

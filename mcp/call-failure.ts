@@ -1,11 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { isToolError, ToolError } from '../agents/tool-error.ts';
 import {
-  inputRequiredText,
+  busyServerText,
   MAY_HAVE_HAPPENED,
   serverLostText,
   serverSilentText,
   serverUnreachableText,
+  unusableQuestionText,
 } from '../core/calls/texts.ts';
 import { causeChain, OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
@@ -102,16 +103,14 @@ export function unreachable(server: string, error: unknown): ToolError {
   return new ToolError(serverUnreachableText(server, sentence(causeChain(error))));
 }
 
-/** The server wants to know more: an elicitation. What it asks may help the model to call it otherwise. */
-export function asksForInput(server: string, requests: unknown): ToolError {
-  const questions = Object.values(isRecord(requests) ? requests : {}).flatMap(questionIn);
-  return new ToolError(inputRequiredText(server, questions), { retryable: false });
+/** The server asks for something that no person can answer. `why` goes on after "it …". */
+export function asksUnusably(server: string, why: string): ToolError {
+  return new ToolError(unusableQuestionText(server, why), { retryable: false });
 }
 
-function questionIn(request: unknown): string[] {
-  const params = isRecord(request) ? request['params'] : undefined;
-  const message = isRecord(params) ? params['message'] : undefined;
-  return typeof message === 'string' ? [message] : [];
+/** The server asks to be called again later, and so did it before. */
+export function asksToWait(server: string): ToolError {
+  return new ToolError(busyServerText(server));
 }
 
 /** Over HTTP with sessions: the server has forgotten this one, and asks to begin another. */

@@ -1,15 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, PriorDiscovery, Progress } from '@modelcontextprotocol/client';
+import type {
+  Client,
+  Transport as ClientTransport,
+  PriorDiscovery,
+  Progress,
+} from '@modelcontextprotocol/client';
 import type { ToolContext } from '../agents/define-tool.ts';
 import type {
   CalledTool,
   ListedTool,
   McpCaller,
   McpWorker,
+  ServedQuestions,
   ServedResult,
 } from '../agents/mcp-server.ts';
-import { isRecord, shorten } from '../core/json.ts';
-import { asksForInput, callFailure, isSessionGone, unreachable } from './call-failure.ts';
+import { defined, isRecord, shorten } from '../core/json.ts';
+import { readQuestions } from '../core/calls/question.ts';
+import type { AnsweredQuestions } from '../core/calls/question.ts';
+import {
+  asksToWait,
+  asksUnusably,
+  callFailure,
+  isSessionGone,
+  unreachable,
+} from './call-failure.ts';
 import { fetchFor } from './http.ts';
 import { IMPLEMENTATION } from './implementation.ts';
 import { clientPackage } from './package.ts';
@@ -47,6 +61,16 @@ const CONNECT_TIMEOUT_MS = 30_000;
 const PROGRESS_EVERY_MS = 5_000;
 
 const PRIOR_MS = 3_600_000;
+
+/** A server that has no time just now answers with nothing but a state, to be sent back a little later. */
+const PUT_OFF_MS = 1_000;
+const MOST_PUT_OFF = 30;
+
+/**
+ * What a server may ask a person, in the revision of MCP in which it is a result of the call. In the older one
+ * it is a request that somebody has to answer while the call runs, and a person may take days.
+ */
+const ASKED_IN_RESULTS = { elicitation: { form: {}, url: {} } };
 
 /** In `_meta` of every call. MCP has no name for it of its own. */
 const IDEMPOTENCY_KEY = 'io.github.plait-agents/idempotencyKey';
@@ -99,17 +123,22 @@ export class Connection {
     });
   }
 
-  async call(tool: CalledTool, input: unknown, ctx: ToolContext): Promise<ServedResult> {
+  async call(
+    tool: CalledTool,
+    input: unknown,
+    ctx: ToolContext,
+    answered?: AnsweredQuestions,
+  ): Promise<ServedResult | ServedQuestions> {
     return await this.use(async () => {
       const client = await this.connectedFor(ctx);
       try {
-        return servedResult(await this.send(client, tool, input, ctx));
+        return await this.send(client, tool, input, { ctx, answered });
       } catch (error) {
         if (isSessionGone(error)) {
           // The server knows nothing of the session any more, and so it has not run the tool.
           await this.drop(client);
           const again = await this.connectedFor(ctx);
-          return servedResult(await this.send(again, tool, input, ctx).catch(this.fail(tool)));
+          return await this.send(again, tool, input, { ctx, answered }).catch(this.fail(tool));
         }
         return this.fail(tool)(error);
       }
@@ -148,36 +177,52 @@ export class Connection {
     }
   }
 
+  /** One that the server puts off is sent again, with what the server wants back. */
   private async send(
     client: Client,
     { tool, inputSchema }: CalledTool,
     input: unknown,
-    ctx: ToolContext,
-  ): Promise<unknown> {
+    { ctx, answered }: { ctx: ToolContext; answered: AnsweredQuestions | undefined },
+  ): Promise<ServedResult | ServedQuestions> {
+    const { name } = this.options;
     let told = 0;
     const onprogress = ({ progress, total, message }: Progress) => {
       if (Date.now() - told < PROGRESS_EVERY_MS) return;
       told = Date.now();
       ctx.heartbeat({ progress, total, message: message && shorten(message, 1_000) });
     };
-    const params = {
-      name: tool,
-      arguments: input as Record<string, unknown>,
-      _meta: { ...traceContext(), [IDEMPOTENCY_KEY]: ctx.idempotencyKey },
-    };
-    const result: unknown = await client.callTool(params, {
-      signal: ctx.signal,
-      timeout: this.options.timeout,
-      resetTimeoutOnProgress: true,
-      onprogress,
-      allowInputRequired: true,
-      // Without its outputSchema, which is checked where a check cannot hold up other calls.
-      toolDefinition: { name: tool, inputSchema: inputSchema as { type: 'object' } },
-    });
-    if (isRecord(result) && result['resultType'] === 'input_required') {
-      throw asksForInput(this.options.name, result['inputRequests']);
+    // A server must not take a call with answers for another attempt at the one that it has answered.
+    const key = ctx.idempotencyKey + (answered === undefined ? '' : `.${answered.times}`);
+    let { responses, state } = answered ?? {};
+    for (let times = 0; times < MOST_PUT_OFF; times++) {
+      if (times > 0) await sleep(PUT_OFF_MS, undefined, { signal: ctx.signal });
+      const params = {
+        name: tool,
+        arguments: input as Record<string, unknown>,
+        ...defined({ inputResponses: responses, requestState: state }),
+        _meta: { ...traceContext(), [IDEMPOTENCY_KEY]: key },
+      };
+      const result: unknown = await client.callTool(params, {
+        signal: ctx.signal,
+        timeout: this.options.timeout,
+        resetTimeoutOnProgress: true,
+        onprogress,
+        allowInputRequired: true,
+        // Without its outputSchema, which is checked where a check cannot hold up other calls.
+        toolDefinition: { name: tool, inputSchema: inputSchema as { type: 'object' } },
+      });
+      if (!isRecord(result) || result['resultType'] !== 'input_required') {
+        return { type: 'result', ...servedResult(result) };
+      }
+      const { inputRequests, requestState } = result;
+      state = typeof requestState === 'string' ? requestState : undefined;
+      const read = readQuestions(name, inputRequests, state);
+      if (read.type === 'unusable') throw asksUnusably(name, read.why);
+      const { questions } = read;
+      if (questions.length > 0) return { type: 'asks', questions, ...defined({ state }) };
+      responses = undefined;
     }
-    return result;
+    throw asksToWait(name);
   }
 
   /** For all who ask meanwhile, so not ended by one of them. */
@@ -236,7 +281,7 @@ export class Connection {
     const { Client, StreamableHTTPClientTransport } = await clientPackage();
     const { transport, caller, worker, name, protocol } = this.options;
     const client = new Client(IMPLEMENTATION, {
-      capabilities: {},
+      capabilities: ASKED_IN_RESULTS,
       versionNegotiation: { mode: protocol === 'modern' ? { pin: MODERN } : protocol },
       inputRequired: { autoFulfill: false },
       listChanged: {
@@ -260,6 +305,7 @@ export class Connection {
             fetch: fetchFor(transport, caller, worker),
             ...(transport.auth === undefined ? {} : { authProvider: transport.auth(caller) }),
           });
+    withoutQuestions(wire);
     const { prior } = this;
     try {
       await client.connect(wire, {
@@ -306,4 +352,19 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
   } finally {
     listening.abort();
   }
+}
+
+type Wire = Pick<ClientTransport, 'send'>;
+
+/** The SDK declares the same in both revisions. In the older one a server must not count on an answer. */
+function withoutQuestions(wire: Wire): void {
+  const send = wire.send.bind(wire);
+  wire.send = async (message, options) => {
+    await send(
+      'method' in message && message.method === 'initialize'
+        ? { ...message, params: { ...message.params, capabilities: {} } }
+        : message,
+      options,
+    );
+  };
 }

@@ -1,5 +1,6 @@
 import type { CalledTool, ListedTool, McpCaller, McpConnections } from '../agents/mcp-server.ts';
-import type { ServedResult } from '../agents/mcp-server.ts';
+import type { ServedQuestions, ServedResult } from '../agents/mcp-server.ts';
+import type { AnsweredQuestions } from '../core/calls/question.ts';
 import type { ToolContext } from '../agents/define-tool.ts';
 import { canonicalJson, defined } from '../core/json.ts';
 import type { ConnectionOptions } from './connection.ts';
@@ -30,9 +31,14 @@ export class Connections implements McpConnections {
     return await this.of(caller).list(signal);
   }
 
-  async call(tool: CalledTool, input: unknown, ctx: ToolContext): Promise<ServedResult> {
+  async call(
+    tool: CalledTool,
+    input: unknown,
+    ctx: ToolContext,
+    answered?: AnsweredQuestions,
+  ): Promise<ServedResult | ServedQuestions> {
     const { agent, user, context } = ctx;
-    return await this.of({ agent, ...defined({ user }), context }).call(tool, input, ctx);
+    return await this.of({ agent, ...defined({ user }), context }).call(tool, input, ctx, answered);
   }
 
   async close(): Promise<void> {

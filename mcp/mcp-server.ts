@@ -15,7 +15,7 @@ import type { McpServer, McpToolOptions, McpToolSettings } from '../agents/mcp-s
 import { defined } from '../core/json.ts';
 import { SERVED_SEPARATOR } from '../core/served-tools.ts';
 import { Connections } from './connections.ts';
-import type { HttpTransport, StdioTransport } from './transports.ts';
+import type { HttpTransport, StdioTransport, Transport } from './transports.ts';
 import { transportOption } from './transports.ts';
 
 /** What `mcpServer` takes. */
@@ -140,9 +140,22 @@ export function mcpServer<Context = unknown>(options: McpServerOptions<Context>)
       tools,
       onUnavailable,
       taskQueues: [...new Set(queues)],
+      spanAttributes: spanAttributes(transport),
       connections: (worker) => new Connections({ name, transport, timeout, ttl, protocol, worker }),
     };
   });
+}
+
+/** https://github.com/open-telemetry/semantic-conventions-genai/blob/main/docs/gen-ai/mcp.md#client */
+function spanAttributes(transport: Transport): Record<string, string | number> {
+  if (transport.type === 'stdio') return { 'network.transport': 'pipe' };
+  const { hostname, port, protocol } = new URL(transport.url);
+  return {
+    'network.transport': 'tcp',
+    'network.protocol.name': 'http',
+    'server.address': hostname.replaceAll(/^\[|\]$/g, ''),
+    'server.port': port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port),
+  };
 }
 
 function queueOf(activity: object | undefined): string | undefined {

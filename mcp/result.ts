@@ -13,7 +13,7 @@ const IMAGES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/g
  * What a tool of the agent's own would have returned. Throws a `ToolError` for a result that is an error.
  * What the API does not take, such as audio, is named in a text instead.
  */
-export function servedResult(result: unknown): ServedResult {
+export function servedResult(result: unknown): Omit<ServedResult, 'type'> {
   const { content, structuredContent, isError } = isRecord(result) ? result : {};
   const blocks = Array.isArray(content) ? content.flatMap((block) => blockOf(block)) : [];
   if (isError === true) {

@@ -13,6 +13,7 @@ export async function bundleWorkflows(directory: string): Promise<string> {
   const { code } = await bundleWorkflowCode({
     ...preloaded({}, workflowsPath),
     workflowsPath,
+    workflowInterceptorModules: [workflowsPath],
     logger: new DefaultLogger('WARN'),
   });
   const path = join(directory, 'worker/workflow-bundle.js');

@@ -16,6 +16,7 @@ import { fault } from '../testing/faults.ts';
 import { recordHistory } from '../testing/replay.ts';
 import { callTools, refuse, say, stopWith } from '../testing/replies.ts';
 import { conversation, script } from '../testing/script.ts';
+import { tracesInMemory } from './fixtures/spans.ts';
 import { agentWith, reader, writer } from './fixtures/tools.ts';
 
 const tokens: string[] = [];
@@ -357,6 +358,18 @@ async function recordVerifiedDecisions({ temporal }: TestEnvironment): Promise<v
   await save('verified-decisions', turn);
 }
 
+/** With a client that has begun a trace. */
+async function recordTraced({ temporal }: TestEnvironment): Promise<void> {
+  await using traced = await startTestEnvironment({
+    agents: [brief],
+    script: turns,
+    temporal,
+    taskQueue: 'recorded-traced',
+    traces: tracesInMemory().traces,
+  });
+  await save('traced', await traced.agents.start(brief, 'turn-continued'));
+}
+
 async function record({ agents }: TestEnvironment): Promise<void> {
   const wanted = process.argv.slice(2);
   for (const [name, happens] of Object.entries(kinds)) {
@@ -384,6 +397,7 @@ try {
   if (wanted.length === 0 || wanted.includes('verified-decisions')) {
     await recordVerifiedDecisions(environment);
   }
+  if (wanted.length === 0 || wanted.includes('traced')) await recordTraced(environment);
 } finally {
   await environment.close();
 }

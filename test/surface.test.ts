@@ -125,6 +125,10 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
       'SweepReport',
     ],
   },
+  'plait/telemetry': {
+    values: ['openTelemetry', 'plaitIdGenerator'],
+    types: ['IdGenerator', 'OpenTelemetryOptions', 'Traces'],
+  },
   'plait/testing': {
     values: [
       'ReplayFailedError',
@@ -207,7 +211,7 @@ const SURFACE: Record<string, { values: string[]; types: string[] }> = {
     types: ['CreateWorkerOptions'],
   },
   'plait/workflows': {
-    values: ['agentSession', 'agentTurn'],
+    values: ['agentSession', 'agentTurn', 'interceptors'],
     types: [],
   },
 };

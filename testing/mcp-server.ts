@@ -29,6 +29,13 @@ export interface ScriptedMcpTool {
 export interface McpCallContext {
   /** `_meta` of the request. */
   readonly meta: Readonly<Record<string, unknown>>;
+  /**
+   * MCP's answers to what the tool has asked, by its own names: a tool asks with a result
+   * `{ resultType: 'input_required', inputRequests, requestState }`. Empty where it has not asked.
+   */
+  readonly answers: Readonly<Record<string, unknown>>;
+  /** The `requestState` that came back. */
+  readonly state: string | undefined;
   /** Aborts when the client cancels the call. */
   readonly signal: AbortSignal;
   /** Tells the client how far the call is, if it wants to know. */
@@ -115,6 +122,8 @@ export async function startMcpServer(script: McpServerScript): Promise<ScriptedM
       const { progressToken } = meta;
       const result = await tool.run(input, {
         meta,
+        answers: ctx.mcpReq.inputResponses ?? {},
+        state: ctx.mcpReq.requestState<string>(),
         signal: ctx.mcpReq.signal,
         dropConnections,
         progress: async (progress, total, message) => {

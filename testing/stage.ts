@@ -82,8 +82,12 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       namespace,
       ...defined({ dataConverter }),
     });
-    const { streamTransport } = options;
-    const agents = new AgentClient({ client, taskQueue, ...defined({ streamTransport }) });
+    const { streamTransport, traces } = options;
+    const agents = new AgentClient({
+      client,
+      taskQueue,
+      ...defined({ streamTransport, traces }),
+    });
     return { agents, worker, taskQueue, temporal: { address, namespace }, close };
   } catch (error) {
     await close().catch(() => undefined);

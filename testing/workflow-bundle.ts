@@ -37,6 +37,7 @@ async function bundled(
     ...preloaded(),
     ...converters,
     workflowsPath: workflowsPath ?? WORKFLOWS,
+    workflowInterceptorModules: [WORKFLOWS],
     logger: new DefaultLogger('WARN'),
   });
 }

@@ -120,12 +120,19 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
 }
 
 function workflowsOf(options: BundleOptions): Partial<WorkerOptions> {
-  const { workflowsPath = WORKFLOWS, bundlerOptions } = options;
+  const { workflowsPath = WORKFLOWS, bundlerOptions, interceptors } = options;
   const workflowBundle = options.workflowBundle ?? prebuiltBundle(options);
   if (workflowBundle !== undefined) return { workflowBundle };
   // They are preloaded beside your own, too.
   requireWorkflows();
-  return { workflowsPath, bundlerOptions: preloaded(bundlerOptions) };
+  return {
+    workflowsPath,
+    bundlerOptions: preloaded(bundlerOptions),
+    interceptors: {
+      ...interceptors,
+      workflowModules: [...(interceptors?.workflowModules ?? []), WORKFLOWS],
+    },
+  };
 }
 
 /**
@@ -157,6 +164,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
     streamTransport,
     modelIdleTimeout,
     authorizeDecision,
+    traces,
     activities,
     dataConverter,
     taskQueue = DEFAULT_TASK_QUEUE,
@@ -170,7 +178,14 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   const { activities: plait, close: closeServers } = buildActivities(
     {
       agents,
-      ...defined({ anthropic, storage, streamTransport, modelIdleTimeout, authorizeDecision }),
+      ...defined({
+        anthropic,
+        storage,
+        streamTransport,
+        modelIdleTimeout,
+        authorizeDecision,
+        traces,
+      }),
     },
     abandoned,
     earlyRuns,

@@ -1,6 +1,7 @@
 import { CancellationScope, isCancellation, setWorkflowOptions } from '@temporalio/workflow';
 import type { SessionMemory } from '../core/session/memory.ts';
 import type { SessionArgs, SessionState } from '../core/session/protocol.ts';
+import type { TraceCarrier } from '../core/trace/carrier.ts';
 import { openSession } from './session.ts';
 import { readingAll } from './unreadable.ts';
 import { allAnswered } from './updates.ts';
@@ -13,12 +14,14 @@ import { allAnswered } from './updates.ts';
  * This loop only waits. What comes next is decided in `core/session/decide.ts`.
  *
  * @param carried what an earlier run of the session hands on; not for other callers
+ * @param carrier what the interceptors of the workflow know of its turns' traces; likewise
  */
 export async function agentSession(
   args: SessionArgs,
   carried?: SessionMemory,
+  carrier?: TraceCarrier,
 ): Promise<SessionState> {
-  const session = openSession(args, carried);
+  const session = openSession(args, carried, carrier);
   try {
     for (let isOpen = true; isOpen;) {
       await allAnswered();

@@ -1,6 +1,7 @@
 import { setWorkflowOptions } from '@temporalio/workflow';
 import { afterBackground, afterLastWord, afterReply, afterResults } from '../core/turn/decide.ts';
 import type { TurnBeginning } from '../core/turn/beginning.ts';
+import type { TraceCarrier } from '../core/trace/carrier.ts';
 import type { TurnArgs } from '../core/turn/input.ts';
 import { askLastWord, askModel } from './ask-model.ts';
 import { awaitBackground } from './await-background.ts';
@@ -24,9 +25,14 @@ import { readingAll } from './unreadable.ts';
  *
  * @param beginning what a session, a calling turn or an earlier run of the turn hands on; not for other
  *   callers
+ * @param carrier what the interceptors of the workflow know of its trace; likewise
  */
-export async function agentTurn(args: TurnArgs, beginning?: TurnBeginning): Promise<EndedTurn> {
-  const turn = openTurn(args, beginning);
+export async function agentTurn(
+  args: TurnArgs,
+  beginning?: TurnBeginning,
+  carrier?: TraceCarrier,
+): Promise<EndedTurn> {
+  const turn = openTurn(args, beginning, carrier);
   try {
     for (let next = turn.begin(); ;) {
       switch (next.type) {

@@ -45,6 +45,7 @@ export function askModel(
       if (agent === undefined) throw new Error('the first model call returned no agent');
       turn.agent = agent;
       if (answer.type !== 'pinned') {
+        turn.trace.add(answer.chats);
         turn.report(modelReplied(turn.state, answer, agent, Date.now() - start));
       }
       return { ...answer, agent };
@@ -72,7 +73,7 @@ export async function askLastWord(turn: Turn): Promise<ModelAnswer | undefined> 
 }
 
 function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
-  const { args, state, agent, begunAt, owner } = turn;
+  const { args, state, agent, begunAt, owner, trace } = turn;
   const { agent: name, context, limits, output, stream } = args;
   const { transcript, rounds, container, fallback } = state;
   const { segments, tail, tailBytes } = transcript;
@@ -85,7 +86,7 @@ function modelCallArgs(turn: Turn, lastWord: boolean): ModelCallArgs {
     ...defined({ model: fallback?.model, output }),
     ...(lastWord ? { lastWord: true } : { early: earlyCalls(turn) }),
     ...(rounds === 0 ? { first: true } : {}),
-    ...defined({ container, context, stream }),
+    ...defined({ container, context, stream, trace: trace.from }),
     ...owner,
     segments,
     tail,

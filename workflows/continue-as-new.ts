@@ -8,6 +8,7 @@ import type { TurnArgs } from '../core/turn/input.ts';
 import { fitsPayload, roomOf } from '../core/turn/payload-room.ts';
 import type { Turn } from './turn.ts';
 import { allAnswered } from './updates.ts';
+import { writeTrace } from './write-trace.ts';
 
 type RunArgs = [args: TurnArgs, beginning: TurnBeginning];
 
@@ -16,6 +17,8 @@ type RunArgs = [args: TurnArgs, beginning: TurnBeginning];
  * cancelled it, or what the turn remembers does not fit into the arguments of another one.
  */
 export async function continueInNewRun(turn: Turn, step: ContinueStep): Promise<NextStep> {
+  // First: a Signal or an Update that comes meanwhile must not be lost.
+  await writeTrace(turn);
   await allAnswered();
   const { state } = turn;
   // The new run would know nothing of a cancel.
@@ -34,7 +37,7 @@ export function isContinuing(error: unknown): boolean {
 }
 
 function carriedArgs(
-  { args, state, caller, levels, begunAt, seen }: Turn,
+  { args, state, caller, levels, begunAt, seen, trace }: Turn,
   step: ContinueStep,
 ): RunArgs {
   const { agent, next } = step;
@@ -46,6 +49,7 @@ function carriedArgs(
     seen: seen.list,
     ...defined({
       levels: Number.isFinite(levels) ? levels : undefined,
+      traced: trace.isOn ? (true as const) : undefined,
       prepared: next.type === 'run tools' ? [...next.prepared] : undefined,
     }),
   };

@@ -33,6 +33,7 @@ import { MODEL_RETRY } from './retry.ts';
 import { recordStopReason } from './search-attributes.ts';
 import type { Turn } from './turn.ts';
 import { allAnswered } from './updates.ts';
+import { writeTrace } from './write-trace.ts';
 
 const activities = proxyActivities<PlaitActivities>({
   activityId: 'transcript',
@@ -52,10 +53,12 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
   const { transcript } = turn.state;
   const messages =
     turn.caller === 'client' ? (allMessages(transcript) ?? (await readTranscript(transcript))) : [];
+  const { begunAt, summaries } = turn;
+  const { elapsed } = turn.now();
+  await writeTrace(turn, { reason: stop.reason, end: begunAt + elapsed });
   await allAnswered();
   recordStopReason(stop.reason);
-  const { state, begunAt, summaries } = turn;
-  const { elapsed } = turn.now();
+  const { state } = turn;
   turn.show(endText(state, stop, { begunAt, time: begunAt + elapsed, summaries }));
   turn.report({ type: 'turn ended', state, reason: stop.reason, milliseconds: elapsed });
   switch (turn.caller) {
@@ -90,6 +93,7 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
   turn.show(failureDetails(turn.summaries ? message : type, time));
   const milliseconds = time - turn.begunAt;
   turn.report({ type: 'turn failed', state: turn.state, failure: type, milliseconds });
+  await writeTrace(turn, { reason: type, end: time, failed: true });
   return ApplicationFailure.create({
     message,
     type,

@@ -40,6 +40,8 @@ export async function runTools(
     levels: Math.min(turn.levels, agent.limits.depth ?? DEFAULT_DEPTH),
     budget: { limits: budgetOf(args, agent), spent: committedBy(state, elapsed) },
     stored: state.stored,
+    trace: turn.trace.from,
+    traceCall: (callId: string, turnId?: string) => turn.trace.ofCall(callId, turnId),
   };
   const show = (doing: string) => turn.show(doing);
   const report = (event: TurnEvent) => turn.report(event);
@@ -51,9 +53,17 @@ export async function runTools(
 }
 
 function timedCall(call: SettledCall, prepared: PreparedCall | undefined): TimedCall {
-  const { start, end, startedEarly, approval } = call;
-  const asked = prepared?.type === 'ready' && prepared.approval === true;
+  const { start, end, startedEarly, approval, questions } = call;
+  const isAsked = prepared?.type === 'ready' && prepared.approval === true;
   // Nobody has decided about a call that was answered otherwise.
-  const waitedUntil = asked ? (approval === undefined ? end : Date.parse(approval.at)) : undefined;
-  return { start, end, ...defined({ startedEarly, waitedUntil }) };
+  const waitedUntil = isAsked
+    ? approval === undefined
+      ? end
+      : Date.parse(approval.at)
+    : undefined;
+  const asked = questions?.map(({ askedAt, at }) => ({
+    start: Date.parse(askedAt),
+    end: Date.parse(at),
+  }));
+  return { start, end, ...defined({ startedEarly, waitedUntil, asked }) };
 }

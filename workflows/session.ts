@@ -46,6 +46,8 @@ import type {
   SessionStatus,
   SessionTranscript,
 } from '../core/session/protocol.ts';
+import { TraceCarrier } from '../core/trace/carrier.ts';
+import { readTraceContext } from '../core/trace/context.ts';
 import { references } from '../core/conversation/transcript.ts';
 import { ownerOf, recordSessionStatus } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
@@ -53,7 +55,8 @@ import { SessionTurn } from './session-turn.ts';
 /** What the Temporal UI calls the timer of a session that has nothing to do. */
 const WAITS = 'waits for a message, then goes on in a new run';
 
-const sendUpdate = defineUpdate<SendReceipt, [Send]>(SEND_UPDATE);
+/** The interceptors add the second argument, from the header of the Update. */
+const sendUpdate = defineUpdate<SendReceipt, [send: Send, trace?: unknown]>(SEND_UPDATE);
 const closeUpdate = defineUpdate<void, [Close | null | undefined]>(CLOSE_UPDATE);
 const withdrawSignal = defineSignal<[unknown]>(WITHDRAW_SIGNAL);
 const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
@@ -62,18 +65,20 @@ const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
 /** One session in one run: its memory, and the doors through which others reach it. Updates only record, so none is ever half done. */
 export class Session {
   private readonly args: SessionArgs;
+  private readonly carrier: TraceCarrier;
   private memory: SessionMemory;
   private running: SessionTurn | undefined;
   private hasRunTurns = false;
   private published: SessionStatus = 'idle';
 
-  constructor(args: SessionArgs, carried: SessionMemory | undefined) {
+  constructor(args: SessionArgs, carried: SessionMemory | undefined, carrier: unknown) {
     this.args = args;
+    this.carrier = carrier instanceof TraceCarrier ? carrier : new TraceCarrier();
     this.memory = carried ?? beginSession(args);
     // A message that came with the start is taken as soon as there is a handler.
     if (carried === undefined) this.log({ type: 'session began' });
-    setHandler(sendUpdate, (send) => this.send(send), {
-      validator: (send: Send) => {
+    setHandler(sendUpdate, (send, trace) => this.send(send, trace), {
+      validator: (send: Send, _trace?: unknown) => {
         const problem = checkSend(send);
         const refusal =
           problem === undefined
@@ -117,6 +122,7 @@ export class Session {
   }
 
   async runTurn(turn: WaitingTurn): Promise<void> {
+    if (turn.trace !== undefined) this.carrier.children.set(turn.turnId, turn.trace);
     const running = new SessionTurn(this.args, this.memory, turn);
     this.running = running;
     this.hasRunTurns = true;
@@ -163,12 +169,13 @@ export class Session {
     };
   }
 
-  private send(send: Send): SendReceipt {
+  private send(send: Send, trace: unknown): SendReceipt {
     const { workflowId: sessionId } = workflowInfo();
     const { whenBusy } = this.args;
     const policy = { sessionId, ...defined({ whenBusy }) };
     const before = this.memory;
-    const { memory, receipt, effect } = takeSend(before, policy, send, this.running?.about);
+    const from = readTraceContext(trace);
+    const { memory, receipt, effect } = takeSend(before, policy, send, this.running?.about, from);
     this.memory = memory;
     const waiting = memory.waiting.length;
     if (memory !== before) this.log({ type: 'message received', receipt, waiting });
@@ -219,10 +226,14 @@ export class Session {
  * A session with what it was started with, which may be anything: a plain client can start it. Fails the
  * run, where the SDK would retry its first task for ever.
  */
-export function openSession(args: unknown, carried: unknown): Session {
+export function openSession(args: unknown, carried: unknown, carrier?: unknown): Session {
   const problem = findStartProblem(args, carried);
   if (problem !== undefined) throw ApplicationFailure.nonRetryable(problem, INVALID_SESSION);
-  return new Session(args as SessionArgs, (carried ?? undefined) as SessionMemory | undefined);
+  return new Session(
+    args as SessionArgs,
+    (carried ?? undefined) as SessionMemory | undefined,
+    carrier,
+  );
 }
 
 function findStartProblem(args: unknown, carried: unknown): string | undefined {

@@ -38,6 +38,7 @@ import { Approvals } from './batch/approvals.ts';
 import { AsyncCompletions } from './batch/async-completions.ts';
 import { Background } from './background.ts';
 import { ownerOf } from './search-attributes.ts';
+import { TurnTrace } from './trace.ts';
 import { SeenUpdates } from './updates.ts';
 
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
@@ -60,11 +61,12 @@ export class Turn {
   readonly approvals: Approvals;
   readonly completions: AsyncCompletions;
   readonly background: Background;
+  readonly trace: TurnTrace;
   /** The ids of the calls whose ends were reported in this run. */
   private readonly reported = new Set<string>();
   private readonly beginning: TurnBeginning | undefined;
 
-  constructor(args: TurnArgs, beginning: TurnBeginning | undefined) {
+  constructor(args: TurnArgs, beginning: TurnBeginning | undefined, carrier: unknown) {
     const carried = beginning?.type === 'continued' ? continuedTurn(beginning) : undefined;
     this.args = args;
     this.owner = ownerOf(workflowInfo());
@@ -82,6 +84,10 @@ export class Turn {
     this.approvals = new Approvals(this.seen);
     this.completions = new AsyncCompletions(this.seen);
     this.background = new Background(this);
+    this.trace = new TurnTrace(carrier, {
+      calls: this.state.calls.length,
+      isOn: carried?.traced === true,
+    });
     // A run cannot end with a signal that it has not seen: the server has it decide again.
     setHandler(steerSignal, (message) => this.steer(message));
     setHandler(stateQuery, () => this.progress());
@@ -182,14 +188,14 @@ export class Turn {
  * A turn with what it was started with, which may be anything: a plain client can start it. Fails the run,
  * where the SDK would retry its first task for ever.
  */
-export function openTurn(args: unknown, beginning: unknown): Turn {
+export function openTurn(args: unknown, beginning: unknown, carrier?: unknown): Turn {
   try {
     // `null` is how the clients of other languages leave an argument out.
     const given = beginning ?? undefined;
     const problem =
       findArgsProblem(args) ?? (given === undefined ? undefined : findBeginningProblem(given));
     if (problem !== undefined) throw new InvalidTurnError(problem);
-    return new Turn(args as TurnArgs, given as TurnBeginning | undefined);
+    return new Turn(args as TurnArgs, given as TurnBeginning | undefined, carrier);
   } catch (error) {
     throw ApplicationFailure.nonRetryable(rootCause(error), INVALID_TURN);
   }

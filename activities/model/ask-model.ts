@@ -12,6 +12,7 @@ import { specFor } from '../../core/turn/fallback.ts';
 import type { TurnDeadline } from '../turn/deadline.ts';
 import { UnusableReplyError } from './assemble-reply.ts';
 import { classifyModelError, withoutSecrets } from './classify-error.ts';
+import type { ChatLog } from './chat-log.ts';
 import type { ModelClient } from './client.ts';
 import type { OwnParams, RequestParams } from './request-params.ts';
 import { requestParams } from './request-params.ts';
@@ -38,6 +39,7 @@ interface Asker {
   agent: Pick<AgentDefinition, 'name' | 'maxRetryAfter'>;
   own: OwnParams;
   deadline: TurnDeadline | undefined;
+  chats: ChatLog;
 }
 
 /** Asks for one whole, valid reply, as often as `SECOND_CHANCES` allow. */
@@ -45,7 +47,7 @@ export async function askModel(
   activity: Context,
   model: ModelOptions & Required<Pick<RequestOptions, 'onReply' | 'onContent' | 'onBlock'>>,
   question: Omit<Circumstances, 'attempt'>,
-  { own, deadline, agent }: Asker,
+  { own, deadline, agent, chats }: Asker,
 ): Promise<Answered> {
   const { spec, first } = question;
   const earlierIds = new Set(toolUses(first.messages.flatMap(blocksOf)).map(({ id }) => id));
@@ -59,7 +61,9 @@ export async function askModel(
     const { container: _, ...others } = own;
     const asked = request.withoutContainer === true ? others : own;
     const params = requestParams(toAsk, request.messages, asked);
-    const response = await sendRequest({ ...model, signal }, params, earlierIds);
+    const response = await chats.add(params.model, () =>
+      sendRequest({ ...model, signal }, params, earlierIds),
+    );
     if (response.type !== 'failure') return response;
     throwIfStopped(activity, deadline);
     const status = String(response.report.status ?? 'none');

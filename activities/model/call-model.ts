@@ -13,6 +13,7 @@ import { withoutRejected } from '../../core/conversation/rejected-files.ts';
 import { toolCalls, toolsetOf } from '../../core/conversation/toolsets.ts';
 import { defined } from '../../core/json.ts';
 import { measured, record } from '../../core/metrics.ts';
+import type { Traces } from '../../core/trace/traces.ts';
 import type { TakenFallback } from '../../core/turn/fallback.ts';
 import { nextFallback } from '../../core/turn/fallback.ts';
 import { queueSeconds } from '../queue-seconds.ts';
@@ -26,6 +27,7 @@ import type { Served } from '../turn/served.ts';
 import { agentOfTurn, agentToPin, invalidTurn, pinAgent } from '../turn/pin-agent.ts';
 import type { ModelOptions } from './ask-model.ts';
 import { askModel } from './ask-model.ts';
+import { ChatLog } from './chat-log.ts';
 import { checkOutput, ownOutput } from './check-output.ts';
 import type { EarlyStarts } from './early-starts.ts';
 import { earlyStarts } from './early-starts.ts';
@@ -39,6 +41,8 @@ interface CallModelOptions {
   authorize: boolean;
   earlyRuns: EarlyRuns;
   served: Served;
+  /** Where the spans of requests are recorded. @default nowhere */
+  traces?: Traces | undefined;
   /** Where replies are published while they come. @default their heartbeats */
   publisher?: ReplyPublisher | undefined;
 }
@@ -47,7 +51,7 @@ export function createCallModel(
   registry: AgentRegistry,
   store: TranscriptStore,
   model: ModelOptions,
-  { authorize, earlyRuns, publisher, served }: CallModelOptions,
+  { authorize, earlyRuns, publisher, served, traces }: CallModelOptions,
 ) {
   /** Asks for one whole, valid reply, and decides about it what only worker code can. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
@@ -58,6 +62,7 @@ export function createCallModel(
     let deadline: TurnDeadline | undefined;
     let early: EarlyStarts | undefined;
     const heard: { firstToken?: number } = {};
+    const log = new ChatLog(traces, activity, args.trace);
     try {
       // Find the agent. The first call of a turn pins it.
       const found = await findAgent(registry, { store, served }, args, model.secrets);
@@ -86,7 +91,7 @@ export function createCallModel(
       }
       const { model: asked = spec.model } = args;
       const first = { model: asked, messages, leftOut: [] };
-      early = earlyStarts(activity, earlyRuns, { agent, args, secrets: model.secrets });
+      early = earlyStarts(activity, earlyRuns, { agent, args, secrets: model.secrets, traces });
       const own: OwnParams = {
         lastWord: args.lastWord === true,
         first: args.first === true,
@@ -111,7 +116,7 @@ export function createCallModel(
             tailLength: args.tail.length,
             dropped: countOf(args) - messages.length,
           },
-          { agent, own, deadline },
+          { agent, own, deadline, chats: log },
         ),
         sealTail(activity, store, args),
       ]);
@@ -120,7 +125,8 @@ export function createCallModel(
       if (fallback !== undefined) {
         // Its content is not kept, and might not fit into the result.
         const refused = { ...answered.reply, content: [] };
-        return { type: 'refusal', refused, by, fallback, ...defined({ pinned }) };
+        const { chats } = log;
+        return { type: 'refusal', refused, by, fallback, ...defined({ pinned, chats }) };
       }
 
       // Store what is large.
@@ -150,7 +156,7 @@ export function createCallModel(
         type: 'reply',
         reply,
         prepared,
-        ...defined({ output, segments, pinned }),
+        ...defined({ output, segments, pinned, chats: log.chats }),
         ...heard,
         ...(leftOut.length === 0 ? {} : { leftOut }),
         ...(stream ? { streamed: true } : {}),

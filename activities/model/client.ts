@@ -1,6 +1,7 @@
 import type { ClientOptions } from '@anthropic-ai/sdk';
 import Anthropic from '@anthropic-ai/sdk';
 import { DeclarationError } from '../../agents/declaration-error.ts';
+import type { Traces } from '../../core/trace/traces.ts';
 import type { Secrets } from './secrets.ts';
 import { redactLog } from './secrets.ts';
 
@@ -17,19 +18,26 @@ export interface ModelClient {
   readonly authToken?: string | null;
 }
 
-/** The client that a worker asks with. Throws a `DeclarationError` for a URL with a password in it. */
+/**
+ * The client that a worker asks with. Throws a `DeclarationError` for a URL with a password in it.
+ *
+ * @param traces where its spans are recorded. @default the SDK writes them itself
+ */
 export function modelClient(
   given: ModelClient | ClientOptions | undefined,
   secrets: Secrets,
+  traces?: Traces,
 ): () => ModelClient {
   rejectPassword(given);
+  const recorded = (client: ModelClient) => traces?.recorded(client) ?? client;
   if (given !== undefined && 'messages' in given) {
     rememberFields(given, secrets);
-    return () => given;
+    const client = recorded(given);
+    return () => client;
   }
   // Made with the first request, so that a worker without a key starts and its turns say what is missing.
   let client: ModelClient | undefined;
-  return () => (client ??= makeClient(given, secrets));
+  return () => (client ??= recorded(makeClient(given, secrets)));
 }
 
 function makeClient(given: ClientOptions = {}, secrets: Secrets): Anthropic {

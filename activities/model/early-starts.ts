@@ -18,8 +18,10 @@ import type { EarlyCall, EarlyRun, EarlyRuns } from '../tools/early-runs.ts';
 import { earlyCall } from '../tools/early-runs.ts';
 import { prepareCall } from '../tools/prepare-calls.ts';
 import { redactJson } from '../tools/redact.ts';
+import { withinCall } from '../tools/within-call.ts';
 import { toolContext } from '../tools/tool-context.ts';
 import type { ReplyAssembly } from './assemble-reply.ts';
+import type { Traces } from '../../core/trace/traces.ts';
 import type { Secrets } from './secrets.ts';
 
 /** Most calls of one reply that start early. The others start when it is whole. */
@@ -44,6 +46,7 @@ interface Asking {
   agent: AgentDefinition;
   args: ModelCallArgs;
   secrets: Secrets;
+  traces: Traces | undefined;
 }
 
 export function earlyStarts(activity: Context, runs: EarlyRuns, asking: Asking): EarlyStarts {
@@ -184,7 +187,7 @@ class ReplyCalls implements EarlyStarts {
     call: ToolUse,
     { input, occurrence, context }: { input: unknown; occurrence: number; context: unknown },
   ): void {
-    const { agent, args, secrets } = this.asking;
+    const { agent, args, secrets, traces } = this.asking;
     const { log, metricMeter } = this.activity;
     const identified = this.identify(call, occurrence);
     const { round } = identified.identity;
@@ -201,7 +204,9 @@ class ReplyCalls implements EarlyStarts {
     };
     const about = { input: call.input, args: { ...args, round, occurrence }, context, secrets };
     const run = this.runs.start(identified, options, (running) =>
-      tool.run(input, toolContext(running, about)),
+      withinCall(traces, this.activity, { callId: call.id, trace: args.trace }, () =>
+        tool.run(input, toolContext(running, about)),
+      ),
     );
     if (run !== undefined) this.started.add(run);
   }

@@ -6,11 +6,13 @@ import type { AgentRegistry } from '../../agents/agent-registry.ts';
 import { duration } from '../../agents/check-options.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import type { Tool, ToolContext } from '../../agents/define-tool.ts';
+import { AsksPerson, mayAsk } from '../../agents/served-tools.ts';
 import { isToolError, ToolError } from '../../agents/tool-error.ts';
 import { resultProblem } from '../../core/calls/origin.ts';
-import type { StoredResult } from '../../core/calls/outcome.ts';
+import type { AskedQuestion, CallQuestions } from '../../core/calls/question.ts';
 import {
   inputProblemText,
+  inputRequiredText,
   LOCAL_CANNOT_WAIT_FOR_COMPLETION,
   TOO_LARGE_LOCALLY,
   toolMissingHereText,
@@ -29,6 +31,7 @@ import {
 import { defined, jsonBytes, shorten } from '../../core/json.ts';
 import { measured, record } from '../../core/metrics.ts';
 import { READ_RESULT } from '../../core/names.ts';
+import type { Traces } from '../../core/trace/traces.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { queueSeconds } from '../queue-seconds.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
@@ -41,16 +44,20 @@ import { earlyCall } from './early-runs.ts';
 import { LocalRoom } from './local-room.ts';
 import { LostTasks } from './lost-tasks.ts';
 import { isReadResult } from './read-result.ts';
-import { stackText } from './redact.ts';
+import { redactJson, stackText } from './redact.ts';
 import type { PresentedResult } from './result.ts';
 import { InvalidToolResultError, presentResult } from './result.ts';
 import type { RunningCall } from './tool-context.ts';
 import { AsyncCompletion, toolContext } from './tool-context.ts';
+import { withinCall } from './within-call.ts';
 
 /** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
 interface Running {
+  /** Whether the worker has an `authorizeDecision`. */
+  authorizes: boolean;
+  traces: Traces | undefined;
   abandoned: Set<AbandonedTool>;
   earlyRuns: EarlyRuns;
   served: Served;
@@ -59,7 +66,7 @@ interface Running {
 export function createRunTool(
   registry: AgentRegistry,
   store: TranscriptStore,
-  { abandoned, earlyRuns, served }: Running,
+  { abandoned, authorizes, earlyRuns, served, traces }: Running,
   secrets: Secrets,
 ) {
   const localRoom = new LocalRoom();
@@ -82,7 +89,7 @@ export function createRunTool(
     const early = takeEarlyRun(activity, earlyRuns, call, { input, args });
     const begin =
       early === undefined
-        ? await prepareRun(activity, registry, tool, { input, args, secrets })
+        ? await prepareRun(activity, registry, tool, { input, args, secrets, traces })
         : (joining: ToolAttempt) => early.join(joining);
     const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned, {
       secrets,
@@ -95,6 +102,10 @@ export function createRunTool(
       if (value instanceof AsyncCompletion) {
         const { key, timeout } = value;
         return { type: 'later', later: { key, timeout }, ...attempt.report() };
+      }
+      if (value instanceof AsksPerson) {
+        const asks = questionsOf(value, { args, authorizes, secrets });
+        return { type: 'asks', asks, ...attempt.report() };
       }
       // JSON would make `{}` of it, and nobody returns one for a success.
       if (isErrorValue(value)) throw value;
@@ -119,6 +130,25 @@ export function createRunTool(
     } finally {
       attempt.end();
     }
+  };
+}
+
+/** As the workflow keeps them. A call that code waits for cannot wait for a person. */
+function questionsOf(
+  { asks }: AsksPerson,
+  { args, authorizes, secrets }: { args: ToolCallArgs; authorizes: boolean; secrets: Secrets },
+): CallQuestions {
+  const { questions, state } = asks;
+  const [first] = questions;
+  if (args.mayAsk !== true || first === undefined) {
+    const messages = questions.map(({ question }) => question.message);
+    const text = inputRequiredText(first?.question.server ?? '', messages);
+    throw new ToolError(text, { retryable: false });
+  }
+  return {
+    questions: redactJson(questions, secrets.redactOwn) as AskedQuestion[],
+    ...defined({ state }),
+    ...(authorizes ? { authorize: true } : {}),
   };
 }
 
@@ -203,7 +233,8 @@ function takeEarlyRun(
   { tool, callId }: { tool: string; callId: string },
   { input, args }: Pick<CallInput, 'input' | 'args'>,
 ): EarlyRun | undefined {
-  if (activity.info.attempt > 1 || args.earlier !== undefined || runs.isEmpty) return undefined;
+  const isFirst = args.earlier === undefined && args.answered === undefined;
+  if (activity.info.attempt > 1 || !isFirst || runs.isEmpty) return undefined;
   const run = runs.find(earlyCall(activity, tool, input, args));
   run?.take(callId);
   return run;
@@ -220,7 +251,7 @@ async function prepareRun(
   activity: Context,
   registry: AgentRegistry,
   tool: Tool,
-  { input, args, secrets }: CallInput,
+  { input, args, secrets, traces }: CallInput & { traces: Traces | undefined },
 ): Promise<(attempt: ToolAttempt) => Promise<unknown>> {
   const parsing = parse(registry, tool, input, args);
   const [parsedInput, context] = await parsing.catch((error: unknown) => {
@@ -229,7 +260,8 @@ async function prepareRun(
   return async (attempt) => {
     const call = runningCall(activity, attempt, { tool, args });
     const ctx = toolContext(call, { input, args, context, secrets });
-    return await start(tool, parsedInput, ctx, args.stored);
+    const about = { callId: call.callId, trace: args.trace };
+    return await withinCall(traces, activity, about, () => start(tool, parsedInput, ctx, args));
   };
 }
 
@@ -286,8 +318,9 @@ async function start(
   tool: Tool,
   input: unknown,
   ctx: ToolContext,
-  stored: StoredResult | undefined,
+  { stored, answered }: Pick<ToolCallArgs, 'stored' | 'answered'>,
 ): Promise<unknown> {
+  if (mayAsk(tool)) return await tool.runAnswered(input, ctx, answered);
   return await (isReadResult(tool) ? tool.runStored(input, stored) : tool.run(input, ctx));
 }
 

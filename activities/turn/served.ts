@@ -58,9 +58,7 @@ export class Served {
     this.agents.set(spec, known);
     const made =
       known.get(agent) ??
-      withServed(agent, spec, (server, tool, input, ctx) =>
-        this.connectionsTo(server).call(tool, input, ctx),
-      );
+      withServed(agent, spec, (server, ...call) => this.connectionsTo(server).call(...call));
     known.set(agent, made);
     return made;
   }

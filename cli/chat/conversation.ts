@@ -200,7 +200,7 @@ class WaitingCalls {
 
   haveChanged(turn: TurnSnapshot): boolean {
     const waiting = allCallsOf(turn).filter(({ state }) => state === 'waiting');
-    const ids = waiting.map(({ id }) => id).join();
+    const ids = waiting.map(({ id, message }) => [id, message]).join();
     const isOther = ids !== this.ids;
     this.ids = ids;
     return isOther;

@@ -12,7 +12,7 @@ import { PLAIN } from '../style.ts';
 import { oneLine, printable } from '../text.ts';
 import { turnChanges } from '../turn-log.ts';
 import type { Logged } from '../turn-log.ts';
-import { askerText, callText, inputLines } from '../waiting-table.ts';
+import { askerText, callText, inputLines, questionLines } from '../waiting-table.ts';
 import { CHAT_HELP, readInput } from './chat-input.ts';
 import type { ChatView, TurnEnd } from './conversation.ts';
 import { Conversation } from './conversation.ts';
@@ -73,6 +73,8 @@ export class PipedChat implements ChatView {
       const who = asker === undefined ? '' : ` of ${oneLine(asker)}`;
       sayAside(`${callText(request)}${who} waits: plait approve ${ids}, or plait deny ${ids}`);
       for (const line of inputLines(request.input)) sayAside(line);
+      const { question } = request;
+      for (const line of question === undefined ? [] : questionLines(question)) sayAside(line);
     }
   }
 

@@ -23,7 +23,7 @@ import { saidLines } from './history-lines.ts';
 import { deferred } from '../../core/deferred.ts';
 import { LineEditor } from './line-editor.ts';
 import type { Question, WaitingRequest } from './questions.ts';
-import { PROMPTS, readAnswer, requestLines } from './questions.ts';
+import { promptOf, questionKey, readAnswer, requestLines } from './questions.ts';
 import { Screen } from './screen.ts';
 
 export interface TerminalChatOptions {
@@ -83,7 +83,7 @@ export class TerminalChat implements ChatView {
           partial: this.partial?.text ?? '',
           waiting: this.waiting,
           status: this.status,
-          prompt: this.question === undefined ? PROMPT : PROMPTS[this.question.step],
+          prompt: this.question === undefined ? PROMPT : promptOf(this.question),
           typed: this.editor.typed,
         },
         { ...size, now: Date.now(), style: this.style },
@@ -130,7 +130,7 @@ export class TerminalChat implements ChatView {
   onApprovals(turn: TurnHandle, requests: readonly ApprovalRequest[]): void {
     this.requests = requests.map((request) => ({ turn, request }));
     const asked = this.question?.request;
-    if (asked !== undefined && !requests.some(({ callId }) => callId === asked.callId)) {
+    if (asked !== undefined && !requests.some((one) => questionKey(one) === questionKey(asked))) {
       this.remark(`${callOf(asked)} no longer waits.`);
       this.ask(undefined);
     }
@@ -191,7 +191,7 @@ export class TerminalChat implements ChatView {
   /** Asks about a call that waits, unless the person is typing. */
   private changed(): void {
     if (this.question === undefined && this.editor.isEmpty && !this.isDeciding) {
-      const next = this.requests.find(({ request }) => !this.postponed.has(request.callId));
+      const next = this.requests.find(({ request }) => !this.postponed.has(questionKey(request)));
       if (next !== undefined) {
         this.screen.print(['', ...requestLines(next, this.style)]);
         this.ask({ ...next, step: 'decide' });
@@ -217,16 +217,22 @@ export class TerminalChat implements ChatView {
   private async answer(question: Question, typed: string): Promise<void> {
     const { turn, request } = question;
     const { callId } = request;
-    const answer = readAnswer(question.step, typed);
+    const answer = readAnswer(question, typed);
+    const about = { by: this.by, ...defined({ question: request.question?.number }) };
     switch (answer.type) {
       case 'ask':
         this.hint = answer.problem;
-        return this.ask({ ...question, step: answer.step });
+        return this.ask({ turn, request, step: answer.step, ...defined({ form: answer.form }) });
       case 'later':
-        this.postponed.add(callId);
+        this.postponed.add(questionKey(request));
         return this.ask(undefined);
       case 'approve': {
         const { input } = answer;
+        if (request.question !== undefined) {
+          return await this.decide(question, 'Answered', () =>
+            turn.approve(callId, { ...about, ...defined({ answer: answer.answer }) }),
+          );
+        }
         // What was approved is what runs, not what the model asked for.
         const approved = input === undefined ? request : { ...request, input };
         const edited = input === undefined ? [] : inputLines(input);
@@ -239,8 +245,9 @@ export class TerminalChat implements ChatView {
       }
       case 'deny': {
         const { reason } = answer;
-        return await this.decide(question, 'Denied', () =>
-          turn.deny(callId, { by: this.by, ...defined({ reason }) }),
+        const done = request.question === undefined ? 'Denied' : 'Declined to answer';
+        return await this.decide(question, done, () =>
+          turn.deny(callId, { ...about, ...defined({ reason }) }),
         );
       }
     }
@@ -256,19 +263,26 @@ export class TerminalChat implements ChatView {
     this.ask(undefined);
     try {
       await this.conversation.whenAvailable(decision);
-      this.requests = this.requests.filter((one) => one.request.callId !== request.callId);
+      const decided = questionKey(request);
+      this.requests = this.requests.filter((one) => questionKey(one.request) !== decided);
       this.remark(`${done} ${callOf(request)}, as ${this.by}.`);
       this.screen.print(details);
+      // The server may have asked more than one question at once.
+      if (request.question !== undefined) await this.refresh(turn);
     } catch (error) {
       if (!(error instanceof DecisionRejectedError)) throw error;
       this.remark(`Rejected: ${oneLine(error.reason)}`);
       // The call may still wait for another decision, or another person has already decided.
-      const open = await turn.approvals();
-      this.requests = open.map((one) => ({ turn, request: one }));
+      await this.refresh(turn);
     } finally {
       this.isDeciding = false;
       this.changed();
     }
+  }
+
+  private async refresh(turn: TurnHandle): Promise<void> {
+    const open = await turn.approvals();
+    this.requests = open.map((request) => ({ turn, request }));
   }
 
   private obey(typed: string): void {

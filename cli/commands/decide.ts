@@ -1,5 +1,5 @@
 import { AgentClient } from '../../client/agent-client.ts';
-import type { DenyOptions, TurnHandle } from '../../client/turn-handle.ts';
+import type { ApproveOptions, DenyOptions, TurnHandle } from '../../client/turn-handle.ts';
 import { defined } from '../../core/json.ts';
 import type { ApprovalRequest } from '../../core/turn/protocol.ts';
 import { clientStorage } from '../storage-setting.ts';
@@ -9,28 +9,33 @@ import { say, sayAside } from '../say.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
 import { oneLine } from '../text.ts';
 import { userName } from '../user-name.ts';
-import { callText, inputLines, waitingText } from '../waiting-table.ts';
+import { callText, inputLines, questionLines, waitingText } from '../waiting-table.ts';
 
 export interface DecisionOptions {
   by?: string;
   reason?: string;
   /** For an approval: the input that the call runs with. */
   input?: unknown;
+  /** For an approval: the answer to what the server of the call asks. */
+  answer?: unknown;
+  /** For a denial: the question of the server is closed without a choice. */
+  dismiss?: boolean;
   /** For the workers' `authorizeDecision`. */
   proof?: string;
   storage?: string;
 }
 
-/** `plait approve`: returns when the call may run. */
+/** `plait approve`: returns when the call may run, or go on with an answer. */
 export async function approveCommand(
   turnId: string,
   callId: string | undefined,
   options: DecisionOptions,
 ): Promise<ExitCode> {
   const { input } = options;
-  return await decide(turnId, callId, options, async (turn, call, who) => {
-    await turn.approve(call, { ...who, ...defined({ input }) });
-    return 'Approved';
+  const answer = options.answer as ApproveOptions['answer'];
+  return await decide(turnId, callId, options, async (turn, call, { question, ...who }) => {
+    await turn.approve(call, { ...who, ...defined({ input, question, answer }) });
+    return question === undefined ? 'Approved' : `Answered question ${question} of`;
   });
 }
 
@@ -41,8 +46,8 @@ export async function denyCommand(
   options: DecisionOptions,
 ): Promise<ExitCode> {
   return await decide(turnId, callId, options, async (turn, call, who) => {
-    await turn.deny(call, who);
-    return 'Denied';
+    await turn.deny(call, { ...who, ...(options.dismiss === true ? { dismiss: true } : {}) });
+    return who.question === undefined ? 'Denied' : `Declined question ${who.question} of`;
   });
 }
 
@@ -59,7 +64,8 @@ async function decide(
     const call = callId ?? onlyCall(turnId, waiting).callId;
     const request = waiting.find((one) => one.callId === call);
     if (request !== undefined) sayRequest(request, input);
-    const done = await send(turn, call, { by, ...defined({ reason, proof }) });
+    const question = request?.question?.number;
+    const done = await send(turn, call, { by, ...defined({ reason, proof, question }) });
     say(oneLine(`${done} ${call} of turn ${turnId}, as ${by}.`));
     return EXIT_CODES.ok;
   } finally {
@@ -69,8 +75,11 @@ async function decide(
 
 /** The whole input, before the decision about it is sent. */
 function sayRequest(request: ApprovalRequest, edited: unknown): void {
-  sayAside(`${waitingText(request)} waits for approval:`);
+  const { question } = request;
+  const what = question === undefined ? 'approval' : 'an answer';
+  sayAside(`${waitingText(request)} waits for ${what}:`);
   for (const line of inputLines(request.input)) sayAside(line);
+  for (const line of question === undefined ? [] : questionLines(question)) sayAside(line);
   if (edited === undefined) return;
   sayAside('It will run with your input instead:');
   for (const line of inputLines(edited)) sayAside(line);

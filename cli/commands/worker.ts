@@ -1,6 +1,6 @@
 import { EXIT_CODES } from '../exit-codes.ts';
 import type { ExitCode } from '../exit-codes.ts';
-import { loadAgents } from '../load-module.ts';
+import { loadAgents, loadTraces } from '../load-module.ts';
 import { metricsSetting } from '../metrics-setting.ts';
 import { say } from '../say.ts';
 import { storageSetting } from '../storage-setting.ts';
@@ -31,6 +31,7 @@ export async function workerCommand(
   const metricsAddress = metricsSetting(metrics);
   // Fails before the rest is loaded, which takes a second.
   const agents = await loadAgents(module);
+  const traces = await loadTraces(module);
   const { configuredTarget } = await import('../temporal-target.ts');
   const { serveAgents } = await import('../serve-agents.ts');
   const target = configuredTarget();
@@ -44,6 +45,7 @@ export async function workerCommand(
     storage: storageSetting(storage),
     streamTransport,
     metrics: metricsAddress,
+    traces,
     ready: 'Ready.',
     style,
   });

@@ -202,6 +202,18 @@ function waitingFinding(row: Row, turn: Waterfall, { approvals }: Known): Findin
   }
   const request = approvals.find(({ callId }) => callId === row.id);
   const turnId = shown(turn.turnId);
+  if (request?.question !== undefined) {
+    const { server } = request.question;
+    return {
+      type: 'waits',
+      what: `${name} has waited for a person to answer what its server ${server} asks${since}.${expiryText(request, turn.end)}`,
+      todo: 'plait approvals --json shows the question. Answer it, or decline.',
+      commands: [
+        `plait approve ${turnId} ${shown(row.id)} --answer '{…}'`,
+        `plait deny ${turnId} ${shown(row.id)} --reason "…"`,
+      ],
+    };
+  }
   return {
     type: 'waits',
     what: `${name} has waited for a person to decide${since}.${expiryText(request, turn.end)}`,

@@ -26,7 +26,7 @@ import type { PendingActivity } from './description.ts';
 import type { CallAnswers, Ending, ScheduledLimits, TurnEvent } from './events.ts';
 import { localToolsOf } from './events.ts';
 import type { ActivitySnapshot, CallSnapshot, SubAgentSnapshot, TurnSnapshot } from './snapshot.ts';
-import { isSettled, WAITS_FOR_APPROVAL } from './snapshot.ts';
+import { isSettled, waitsForAnswerText, WAITS_FOR_APPROVAL } from './snapshot.ts';
 
 /** An activity in history. `snapshot` is its place in the turn's snapshot. */
 interface Activity {
@@ -290,7 +290,10 @@ function callIn({ rounds }: TurnSnapshot, { id, activityType, summary, at }: Cal
   // The Temporal UI shows the round in the summary; a snapshot has it above the call.
   const about = { summary: summary.replace(/^round \d+( · )?/, '') };
   if (known !== undefined) {
-    const start = known.state === 'retrying' || known.state === 'running' ? known.start : at;
+    // One that goes on with an answer began before.
+    const hasBegun = known.state === 'waiting' && known.attempt > 0;
+    const goesOn = hasBegun || known.state === 'retrying' || known.state === 'running';
+    const start = goesOn ? known.start : at;
     const losses = lossesOf(known);
     // Why it is begun again stays.
     const message = losses > 0 ? known.message : undefined;
@@ -324,8 +327,15 @@ function end(
     setState(snapshot, 'scheduled');
     return;
   }
-  if (awaitsCompletion(ending)) {
+  const left = ending.type === 'completed' ? readToolReturn(ending.result) : undefined;
+  if (left?.type === 'later') {
     setState(snapshot, 'waiting', 'waits to be completed from outside');
+    return;
+  }
+  if (left?.type === 'asks') {
+    const messages = left.asks.questions.map(({ question }) => question.message);
+    setState(snapshot, 'waiting', waitsForAnswerText(messages));
+    if (left.attempt === 1) snapshot.start = Math.min(snapshot.start ?? at, left.startedAt);
     return;
   }
   const ended = endedActivity(ending, limits, snapshot.attempt);
@@ -510,11 +520,6 @@ export function answerOf(ending: Ending): ModelCallResult | undefined {
   return isRecord(result) ? modelAnswer(result as unknown as RecordedModelCall) : undefined;
 }
 
-/** Whether the tool returned `ctx.later()`. */
-function awaitsCompletion(ending: Ending): boolean {
-  return ending.type === 'completed' && readToolReturn(ending.result)?.type === 'later';
-}
-
 function setState(
   snapshot: ActivitySnapshot,
   state: ActivitySnapshot['state'],
@@ -598,13 +603,17 @@ function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void
 function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
   const { id, name, outcome, attempts, message, start, end, startedEarly, critical, approval } =
     record;
-  const { subAgent } = record;
+  const { subAgent, questions } = record;
   const known = calls.find((call) => call.id === id);
   const call: CallSnapshot = known ?? { id, name, summary: '', ...newActivity(0) };
   if (known === undefined) calls.push(call);
   setState(call, outcome, message);
   const times = { start: Date.parse(start), end: Date.parse(end) };
-  Object.assign(call, { attempt: attempts, ...times, ...defined({ startedEarly, critical }) });
+  Object.assign(call, {
+    attempt: attempts,
+    ...times,
+    ...defined({ startedEarly, critical, questions }),
+  });
   if (subAgent !== undefined) {
     const { turnId, agent, sessionId } = subAgent;
     call.subAgent ??= { turnId, agent, ...defined({ sessionId }) };

@@ -356,10 +356,17 @@ function waitingSegments(
   return segments;
 }
 
-/** From when the tool returned `ctx.later()`. */
+/** From when the tool returned `ctx.later()`, or its server has asked a person. */
 function outsideSegments(call: CallSnapshot, { ending, endedAt }: Mark, source: Source): Segment[] {
   const result = ending?.type === 'completed' ? ending.result : undefined;
-  if (endedAt === undefined || readToolReturn(result)?.type !== 'later') return [];
+  const left = readToolReturn(result)?.type;
+  if (endedAt === undefined || (left !== 'later' && left !== 'asks')) return [];
+  if (left === 'asks') {
+    const marks = source.marks.get(call.id) ?? [];
+    const next = marks.find(({ scheduledAt }) => scheduledAt >= endedAt);
+    const answered = next?.scheduledAt ?? call.end ?? source.until;
+    return answered > endedAt ? [wait('approval', endedAt, answered)] : [];
+  }
   const completed = source.marks.get(`result.${call.id}`)?.[0];
   const end = completed?.scheduledAt ?? call.end ?? source.until;
   return end > endedAt ? [wait('outside', endedAt, end)] : [];
@@ -429,12 +436,15 @@ function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
     const next = rows[i + 1]?.segments[0]?.start ?? end;
     const calls = children.map((row) => {
       const work = spanOf(row.segments.filter(({ type }) => isWork(type) || BETWEEN.has(type)));
-      const approval = row.segments.find(({ type }) => type === 'approval');
+      // Not what its server has asked since: that is part of the call.
+      const [first] = row.segments;
+      const approval = first?.type === 'approval' ? first : undefined;
       const isEarly = row.segments.some(({ type }) => type === 'early');
       return {
         ...(work ?? { start: asked.end, end: asked.end }),
         ...(isEarly ? { startedEarly: true as const } : {}),
         ...defined({ waitedUntil: approval?.end }),
+        asked: row.segments.filter((one) => one.type === 'approval' && one !== approval),
       };
     });
     if (calls.length > 0) times = addBatchTime(times, calls, { start: asked.end, end: next });

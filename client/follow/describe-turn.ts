@@ -4,7 +4,7 @@ import { defined } from '../../core/json.ts';
 import { CALL_MODEL, TOOL_NAME_PATTERN } from '../../core/names.ts';
 import type { PendingActivity } from './description.ts';
 import { pendingActivities } from './description.ts';
-import { WAITS_FOR_APPROVAL } from './snapshot.ts';
+import { waitsForPerson } from './snapshot.ts';
 import { watchTurn } from './watch.ts';
 
 /** A call that has been scheduled and has not ended. Its `id` is the `tool_use` id. */
@@ -63,7 +63,7 @@ export async function describeTurn(client: Client, turnId: string): Promise<Turn
       modelAttempt: pending.find(({ type }) => type === CALL_MODEL)?.attempt,
     }),
     pendingCalls: pending.filter(({ type }) => TOOL_NAME_PATTERN.test(type)).map(pendingCall),
-    waitingCalls: waitsForPerson(description) ? await callsInWait(client, turnId) : [],
+    waitingCalls: anyWaits(description) ? await callsInWait(client, turnId) : [],
     historyEvents: description.historyLength,
     historyBytes: description.historySize,
   };
@@ -85,7 +85,7 @@ async function startOf(
 }
 
 /** The workflow counts them in its memo, so the history of other turns does not have to be read. */
-function waitsForPerson({ status, memo }: WorkflowExecutionDescription): boolean {
+function anyWaits({ status, memo }: WorkflowExecutionDescription): boolean {
   return status.name === 'RUNNING' && Number(memo?.['approvals']) > 0;
 }
 
@@ -93,11 +93,14 @@ function waitsForPerson({ status, memo }: WorkflowExecutionDescription): boolean
 async function callsInWait(client: Client, turnId: string): Promise<CallInWait[]> {
   for await (const { rounds } of watchTurn(client, turnId)) {
     return rounds.flatMap(({ round, calls }) =>
-      calls.flatMap(({ id, name, summary, state, message, start = 0 }) =>
-        state === 'waiting' && message === WAITS_FOR_APPROVAL
-          ? [{ id, name, summary, round, message, since: new Date(start) }]
-          : [],
-      ),
+      calls.filter(waitsForPerson).map(({ id, name, summary, message = '', start = 0 }) => ({
+        id,
+        name,
+        summary,
+        round,
+        message,
+        since: new Date(start),
+      })),
     );
   }
   return [];

@@ -349,7 +349,9 @@ async function readDecision(
   if (name !== APPROVE_UPDATE && name !== DENY_UPDATE) return undefined;
   const [given] = await decode(args, converter);
   if (!isRecord(given)) return undefined;
-  const { callId, by, reason } = given as unknown as Approve | Deny;
+  const { callId, by, reason, question } = given as unknown as Approve | Deny;
+  // About what a server asks in the middle of a call: the call goes on either way.
+  if (question !== undefined) return undefined;
   const decision = name === APPROVE_UPDATE ? 'approved' : 'denied';
   const approval = {
     decision,

@@ -1,4 +1,6 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
+import type { QuestionRecord } from '../../core/calls/question.ts';
+import { shorten } from '../../core/json.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { CallApproval, TurnStatus } from './events.ts';
 
@@ -6,7 +8,8 @@ import type { CallApproval, TurnStatus } from './events.ts';
  * The state of a model request or a tool call.
  *
  * - `scheduled`: no worker has taken it yet
- * - `waiting`: for a person, or to be completed from outside; `message` says which
+ * - `waiting`: for a person, for the answer to a server's question, or to be completed from outside; `message`
+ *   says which
  * - `running`: an attempt runs
  * - `retrying`: an attempt failed, and the next one has not begun; `message` says why
  * - `paused`: an operator paused it
@@ -55,6 +58,8 @@ export interface CallSnapshot extends ActivitySnapshot {
   critical?: true;
   /** What was decided about it, where a person was asked: who, when, and why. */
   approval?: CallApproval;
+  /** What its MCP server asked in the middle of the call, and who answered; known when the turn has ended. */
+  questions?: QuestionRecord[];
   /** The turn that the call runs, where its tool is another agent. */
   subAgent?: SubAgentSnapshot;
   /** How often its worker was lost. The call may be the cause. */
@@ -105,6 +110,22 @@ export interface TurnSnapshot {
 
 /** The `message` of a call that waits for a person. */
 export const WAITS_FOR_APPROVAL = 'waits for approval';
+
+const WAITS_FOR_ANSWER = 'waits for an answer: ';
+
+/** The `message` of a call whose server has asked a person. */
+export function waitsForAnswerText(messages: readonly string[]): string {
+  return WAITS_FOR_ANSWER + shorten(messages.join(' · '), MAX_QUESTION);
+}
+
+/** Whether a call waits for a person, and not to be completed from outside. */
+export function waitsForPerson({ state, message }: ActivitySnapshot): boolean {
+  if (state !== 'waiting' || message === undefined) return false;
+  return message === WAITS_FOR_APPROVAL || message.startsWith(WAITS_FOR_ANSWER);
+}
+
+/** The whole question is in `turn.approvals()`. */
+const MAX_QUESTION = 500;
 
 export function isSettled(state: ActivityState): state is OutcomeType {
   switch (state) {

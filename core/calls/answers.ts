@@ -65,6 +65,16 @@ export function answerNotCompleted(timeout: number, now: number): SettledCall {
   return answer({ type: 'timedOut', message: texts.notCompletedText(timeout) }, now);
 }
 
+/** Its server has asked a person, who has not answered in time. */
+export function answerUnanswered(server: string, timeout: number, now: number): SettledCall {
+  return answer({ type: 'denied', message: texts.unansweredText(server, timeout) }, now);
+}
+
+/** Its server asks again and again. */
+export function answerAskedTooOften(server: string, times: number, now: number): SettledCall {
+  return answer({ type: 'failed', message: texts.asksTooOftenText(server, times) }, now);
+}
+
 /** Its tool has run, and somebody has failed it instead of completing it. */
 export function answerFailedOutside(message: string, now: number): SettledCall {
   return answer({ type: 'failed', message: texts.fromOutsideText(message) }, now);

@@ -24,11 +24,11 @@ export function withApproval(
   const { input } = approval;
   if (input === undefined) return { ...settled, approval };
   const edited = editedText(input, { ran: settled.attempts > 0 });
-  return { ...settled, outcome: after(edited, settled.outcome), approval };
+  return { ...settled, outcome: afterSentence(edited, settled.outcome), approval };
 }
 
 /** The outcome with a sentence before what the model reads of it. */
-function after(sentence: string, outcome: ToolOutcome): ToolOutcome {
+export function afterSentence(sentence: string, outcome: ToolOutcome): ToolOutcome {
   if (outcome.type !== 'succeeded') {
     return { ...outcome, message: `${sentence}\n\n${outcome.message}` };
   }

@@ -1,5 +1,6 @@
 import type { ToolResultContent } from '../conversation/messages.ts';
 import { object, record, text, whole } from '../shape.ts';
+import type { QuestionRecord } from './question.ts';
 import type { SubAgentTurn } from './sub-agent-turn.ts';
 
 /**
@@ -94,6 +95,8 @@ export interface SettledCall {
   critical?: true;
   /** Where a person was asked. */
   approval?: ApprovalRecord;
+  /** Where the server of its tool has asked a person. */
+  questions?: QuestionRecord[];
   /** Where the rest of a result lies that was cut for the model. */
   stored?: StoredResult;
   /** Where the call ran the turn of another agent. */

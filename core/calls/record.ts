@@ -1,6 +1,7 @@
 import type { ToolUse } from '../conversation/messages.ts';
 import { defined } from '../json.ts';
 import type { ApprovalRecord, OutcomeType, SettledCall } from './outcome.ts';
+import type { QuestionRecord } from './question.ts';
 import type { SubAgentTurn } from './sub-agent-turn.ts';
 
 /** One tool call of a turn. */
@@ -31,6 +32,8 @@ export interface CallRecord {
   critical?: true;
   /** What was decided about it, where a person was asked. */
   approval?: ApprovalRecord;
+  /** What the MCP server asked before it went on with the call, and who answered. Without the answers. */
+  questions?: QuestionRecord[];
   /** The turn that it ran, where its tool is another agent. */
   subAgent?: SubAgentTurn;
   /**
@@ -41,8 +44,18 @@ export interface CallRecord {
 }
 
 export function callRecord(call: ToolUse, settled: SettledCall, round: number): CallRecord {
-  const { outcome, attempts, start, end, startedEarly, critical, approval, subAgent, late } =
-    settled;
+  const {
+    outcome,
+    attempts,
+    start,
+    end,
+    startedEarly,
+    critical,
+    approval,
+    questions,
+    subAgent,
+    late,
+  } = settled;
   return {
     id: call.id,
     name: call.name,
@@ -53,7 +66,7 @@ export function callRecord(call: ToolUse, settled: SettledCall, round: number): 
     attempts,
     start: new Date(start).toISOString(),
     end: new Date(end).toISOString(),
-    ...defined({ startedEarly, critical, approval, subAgent, late }),
+    ...defined({ startedEarly, critical, approval, questions, subAgent, late }),
   };
 }
 

@@ -110,6 +110,21 @@ export function expiredText(timeout: number): string {
   return `This call needs a person's approval, and nobody decided within ${duration(timeout)}, so it did not run.`;
 }
 
+/** Its server has asked a person. */
+export function unansweredText(server: string, timeout: number): string {
+  return `The server ${server} asked for more input in the middle of this call, and nobody answered within ${duration(timeout)}. It has not gone on with the call.`;
+}
+
+/** The server's answer follows. */
+export function declinedText(server: string, reason?: string): string {
+  const why = reason === undefined || reason.trim() === '' ? '' : `: ${fromOutsideText(reason)}`;
+  return `A person declined to answer what the server ${server} asked in the middle of this call${why}`;
+}
+
+export function asksTooOftenText(server: string, times: number): string {
+  return `The server ${server} has asked for more input ${times} times in this call, and asks again. The call was given up; it may have taken effect in part.`;
+}
+
 /** Stands before a result: the model must not believe that what it wrote was done. */
 export function editedText(input: unknown, { ran }: { ran: boolean }): string {
   const shown = shorten(JSON.stringify(input), MAX_FROM_OUTSIDE);
@@ -575,7 +590,16 @@ export function resourceText(uri: string): string {
  */
 export function inputRequiredText(server: string, questions: readonly string[]): string {
   const asked = questions.map((question) => ` It asks: ${fromOutsideText(question)}`).join('');
-  return `The server ${server} asks for more input before it runs the tool, which is not possible here, so the tool did not run.${asked}`;
+  return `The server ${server} asks for more input before it goes on with the call, which is not possible here, so the call was given up.${asked}`;
+}
+
+/** It asks a model, or wants to know the user's folders, although it has been told that nobody answers that. */
+export function unusableQuestionText(server: string, why: string): string {
+  return `The server ${server} does not go on with this call: it ${fromOutsideText(why)}, which is not possible here.`;
+}
+
+export function busyServerText(server: string): string {
+  return `The server ${server} has put this call off again and again. Try again later.`;
 }
 
 // ---------------------------------------------------------------------------------------------------

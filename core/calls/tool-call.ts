@@ -4,9 +4,12 @@ import { isAttemptReport } from '../failures.ts';
 import type { Shape } from '../shape.ts';
 import { either, fits, list, number, object, optional, text } from '../shape.ts';
 import type { CallOrigin } from './origin.ts';
+import type { TraceContext } from '../trace/context.ts';
 import type { PinnedSpec } from '../agent-spec.ts';
 import type { StoredResult } from './outcome.ts';
 import { STORED_RESULT } from './outcome.ts';
+import type { AnsweredQuestions, CallQuestions } from './question.ts';
+import { CALL_QUESTIONS } from './question.ts';
 
 // What the activity of a tool is given beside the model's input, and what it returns. Both stand in
 // histories, so their fields keep their names.
@@ -37,6 +40,12 @@ export interface ToolCallArgs extends CallOrigin, TurnOwner {
   stored?: StoredResult;
   /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
   spec?: PinnedSpec;
+  /** Its server may ask a person. Workflows of earlier versions do not know how. */
+  mayAsk?: true;
+  /** Where its server has asked, and goes on with these answers. */
+  answered?: AnsweredQuestions;
+  /** What its turn was started by, where that has a span. */
+  trace?: TraceContext;
 }
 
 /** A call that runs within its workflow task. */
@@ -57,7 +66,7 @@ export interface EarlierAttempts {
 }
 
 /** With its attempt and times: neither the workflow nor history knows them otherwise. */
-export type ToolReturn = AttemptReport & (ReturnedResult | ReturnedLater);
+export type ToolReturn = AttemptReport & (ReturnedResult | ReturnedLater | ReturnedQuestions);
 
 export interface ReturnedResult {
   type: 'result';
@@ -73,6 +82,12 @@ export interface ReturnedLater {
   later: { key: string; timeout: number };
 }
 
+/** The server of the tool wants to know something from a person before it goes on. */
+export interface ReturnedQuestions {
+  type: 'asks';
+  asks: CallQuestions;
+}
+
 /**
  * The one door for what an activity returned; `undefined` where somebody has completed it by hand, with
  * whatever they had. Histories hold results that were recorded before there was a type: their fields say
@@ -82,7 +97,8 @@ export function readToolReturn(value: unknown): ToolReturn | undefined {
   if (!isAttemptReport(value)) return undefined;
   const given: AttemptReport & Record<string, unknown> = { ...value };
   const { type = 'later' in given ? 'later' : 'result' } = given;
-  const isWhole = type === 'later' ? fits(LATER, given) : fits(RESULT, given);
+  const shape: Shape<unknown> = type === 'later' ? LATER : type === 'asks' ? ASKS : RESULT;
+  const isWhole = fits(shape, given);
   return isWhole ? ({ ...given, type } as ToolReturn) : undefined;
 }
 
@@ -94,3 +110,5 @@ const RESULT = object<Omit<ReturnedResult, 'type'>>({
   content: either(text(), list(object({ type: text() }))) as Shape<ToolResultContent>,
   stored: optional(STORED_RESULT),
 });
+
+const ASKS = object<Omit<ReturnedQuestions, 'type'>>({ asks: CALL_QUESTIONS });

@@ -4,6 +4,8 @@ import type { OutcomeType } from '../calls/outcome.ts';
 import { readPreparedCall } from '../calls/prepared-call.ts';
 import type { TurnOwner } from '../calls/tool-call.ts';
 import type { Budget } from '../turn/budget.ts';
+import type { Chat } from '../trace/chat.ts';
+import type { TraceContext } from '../trace/context.ts';
 import type { TakenFallback } from '../turn/fallback.ts';
 import type { Message } from './messages.ts';
 import type { RejectedFile } from './rejected-files.ts';
@@ -58,6 +60,8 @@ export interface ModelCallArgs extends TurnOwner {
   };
   /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
   begun?: { limits?: Budget; at: number };
+  /** What the turn was started by, where that has a span. */
+  trace?: TraceContext;
 }
 
 export type ModelCallResult = ReplyAnswer | PinnedAnswer | RefusalAnswer;
@@ -82,6 +86,8 @@ export interface ReplyAnswer {
   streamed?: true;
   /** When the first of it came, in milliseconds since the attempt began. */
   firstToken?: number;
+  /** The requests that were made, where the worker writes traces. */
+  chats?: Chat[];
 }
 
 /** The agent is pinned, and its model calls have a task queue of their own: ask there. */
@@ -100,6 +106,8 @@ export interface RefusalAnswer {
   /** The one to ask. */
   fallback: TakenFallback;
   pinned?: PinnedAgent;
+  /** As with a reply. */
+  chats?: Chat[];
 }
 
 /** A result as history holds it: those that were recorded earlier have no type. */

@@ -1,5 +1,7 @@
 import type { Shape } from '../shape.ts';
 import { byType, list, object, optional, text, whole } from '../shape.ts';
+import type { TraceContext } from '../trace/context.ts';
+import { TRACE_CONTEXT } from '../trace/context.ts';
 import type { Budget } from '../turn/budget.ts';
 import { SHARED_FIELDS } from '../turn/input.ts';
 
@@ -17,6 +19,8 @@ export interface CallingTurn {
   levels: number;
   /** What it may spend, beside the limits of the session. */
   limits?: Budget;
+  /** The span of the call, where its turn has a trace. */
+  trace?: TraceContext;
 }
 
 export const CALLING_TURN: Shape<CallingTurn> = object<CallingTurn>({
@@ -27,6 +31,7 @@ export const CALLING_TURN: Shape<CallingTurn> = object<CallingTurn>({
   sessions: list(text()),
   levels: whole(),
   limits: SHARED_FIELDS.limits,
+  trace: optional(TRACE_CONTEXT),
 });
 
 /** What became of a message that a call has sent. */

@@ -18,6 +18,7 @@ import {
   TURN_ID,
   USAGE,
 } from '../turn/carried.ts';
+import { TRACE_CONTEXT } from '../trace/context.ts';
 import { CALLING_TURN } from './calling-turn.ts';
 import type { Receipt, SessionMemory, WaitingTurn } from './memory.ts';
 import type { EndedTurn } from './protocol.ts';
@@ -28,6 +29,7 @@ const WAITING = object<WaitingTurn>({
   urgent: optional(oneOf(true)),
   stream: optional(bool),
   calledBy: optional(CALLING_TURN),
+  trace: optional(TRACE_CONTEXT),
 });
 
 const RECEIPT = tuple<Receipt>(text(), text(), text(), optional(text()) as Shape<string>);

@@ -8,6 +8,7 @@ import { withoutBlankTexts } from '../conversation/acceptable.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { defined, jsonBytes } from '../json.ts';
 import type { SteeringMessage } from '../turn/steering.ts';
+import type { TraceContext } from '../trace/context.ts';
 import type { CallingTurn } from './calling-turn.ts';
 import type { Close } from './protocol.ts';
 import type {
@@ -42,6 +43,8 @@ export interface WaitingTurn {
   stream?: boolean;
   /** The turn that waits for its answer, as a call of a sub-agent. */
   calledBy?: CallingTurn;
+  /** What it was sent by, where that has a span. */
+  trace?: TraceContext;
 }
 
 /** A message that was taken: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
@@ -188,6 +191,7 @@ export function takeSend(
   { sessionId, whenBusy }: { sessionId: string; whenBusy?: WhenBusy },
   send: Send,
   running: RunningTurn | undefined,
+  trace?: TraceContext,
 ): { memory: SessionMemory; receipt: SendReceipt; effect: SendEffect } {
   const { idempotencyKey: key, input, stream, calledBy } = send;
   const known = memory.receipts.find(([used]) => used === key);
@@ -206,7 +210,8 @@ export function takeSend(
     next: memory.next + 1,
     receipts: [...memory.receipts, receipt].slice(-MAX_RECEIPTS),
   };
-  const turn: WaitingTurn = { turnId, input, ...defined({ stream, calledBy }) };
+  const from = trace ?? calledBy?.trace;
+  const turn: WaitingTurn = { turnId, input, ...defined({ stream, calledBy, trace: from }) };
   const waits = (waiting: WaitingTurn) => ({
     ...taken,
     waiting: insert(memory.waiting, waiting),

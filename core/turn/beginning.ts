@@ -5,7 +5,17 @@ import { findCallProblem } from '../conversation/reply.ts';
 import { lastCalls } from '../conversation/transcript.ts';
 import { defined } from '../json.ts';
 import type { Shape } from '../shape.ts';
-import { bool, byType, list, misfitCarried, number, optional, text, whole } from '../shape.ts';
+import {
+  bool,
+  byType,
+  list,
+  misfitCarried,
+  number,
+  oneOf,
+  optional,
+  text,
+  whole,
+} from '../shape.ts';
 import { CONVERSATION_FIELDS, PINNED_AGENT, PREPARED_CALL, STATE, STEERINGS } from './carried.ts';
 import type { Conversation, TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
@@ -33,6 +43,8 @@ export interface ContinuedTurn {
   levels?: number;
   /** When its first run began; milliseconds since the epoch. */
   begunAt: number;
+  /** It has a trace, also where nobody began one. */
+  traced?: true;
   /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
   prepared?: (PreparedCall | MissingCall)[];
   /** Fingerprints of the Updates that it has seen. */
@@ -62,6 +74,7 @@ const BEGINNING: Shape<TurnBeginning> = byType<TurnBeginning>({
     ofSession: bool,
     levels: optional(whole()),
     begunAt: number(0),
+    traced: optional(oneOf(true)),
     prepared: optional(list(PREPARED_CALL)),
     seen: optional(list(text())),
     notes: optional(STEERINGS),

@@ -15,6 +15,7 @@ import type { Access } from '../calls/order.ts';
 import type { ApprovalRecord, OutcomeType, SettledCall } from '../calls/outcome.ts';
 import { OUTCOMES, STORED_RESULT } from '../calls/outcome.ts';
 import type { MissingCall, RecordedPreparedCall } from '../calls/prepared-call.ts';
+import type { QuestionRecord } from '../calls/question.ts';
 import type { CallRecord } from '../calls/record.ts';
 import type { SubAgentTurn } from '../calls/sub-agent-turn.ts';
 import type { ToolPolicy } from '../calls/tool-policy.ts';
@@ -131,6 +132,16 @@ const APPROVAL = object<ApprovalRecord>({
   at: text(),
 });
 
+const QUESTION = object<QuestionRecord>({
+  number: count,
+  message: text(),
+  decision: oneOf('answered', 'declined', 'dismissed', 'expired'),
+  by: optional(text()),
+  reason: optional(text()),
+  askedAt: text(),
+  at: text(),
+});
+
 const SUB_AGENT_TURN = object<SubAgentTurn>({
   turnId: text(),
   agent: text(),
@@ -156,6 +167,7 @@ const CALL = object<CallRecord>({
   startedEarly: optional(oneOf(true)),
   critical: optional(oneOf(true)),
   approval: optional(APPROVAL),
+  questions: optional(list(QUESTION)),
   subAgent: optional(SUB_AGENT_TURN),
   late: optional(oneOf(true)),
 });

@@ -7,10 +7,12 @@ import {
   byType,
   misfit,
   object,
+  oneOf,
   optional,
   said,
   someText,
   text,
+  whole,
 } from '../shape.ts';
 import { TOOL_USE_ID_LIMIT } from '../names.ts';
 import { TURN_ID } from './carried.ts';
@@ -27,18 +29,19 @@ const MAX_TEXT = 10_000;
 const callId = said('be the id of a tool_use block', someText(TOOL_USE_ID_LIMIT));
 const decision = {
   callId,
+  question: optional(whole(1)),
   by: said('say who decides', someText(MAX_TEXT)),
   reason: optional(text(MAX_TEXT)),
   proof: optional(text(MAX_TEXT)),
 };
 
 const APPROVE = argument(
-  'approve takes one argument: { callId, by, reason?, input?, proof? }',
-  object<Approve>({ ...decision, input: anything }),
+  'approve takes one argument: { callId, by, reason?, input?, question?, answer?, proof? }',
+  object<Approve>({ ...decision, input: anything, answer: anything as Shape<Approve['answer']> }),
 );
 const DENY = argument(
-  'deny takes one argument: { callId, by, reason?, proof? }',
-  object<Deny>(decision),
+  'deny takes one argument: { callId, by, reason?, question?, dismiss?, proof? }',
+  object<Deny>({ ...decision, dismiss: optional(oneOf(true)) }),
 );
 
 const RESULT = said(

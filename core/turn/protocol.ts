@@ -1,4 +1,5 @@
 // The Queries, Updates and Signals of a turn, shared by the workflow that answers them and the client.
+import type { CallQuestion } from '../calls/question.ts';
 import type { Json } from '../json.ts';
 
 /** Query without arguments; returns `ApprovalRequest[]`. */
@@ -36,9 +37,21 @@ export interface ApprovalRequest {
   requestedAt: string;
   /** ISO 8601. When nobody has decided by then, the call is denied. */
   expiresAt: string;
+  /**
+   * What the MCP server of the tool asks before it goes on. It has begun with the call, and it is the question
+   * that waits: `approve` with its number and an `answer`, or `deny`. Absent where the call itself waits for
+   * approval.
+   */
+  question?: NumberedQuestion;
   /** Who asks, where that is a sub-agent of the turn. Added by the client. */
   subAgent?: AskingAgent;
 }
+
+/** A question of a call. */
+export type NumberedQuestion = CallQuestion & {
+  /** From 1: which question of the call it is. A decision names it, since the next one may wait already. */
+  number: number;
+};
 
 /** A sub-agent that waits for a person. */
 export interface AskingAgent {
@@ -56,6 +69,10 @@ export interface Approve {
   reason?: string;
   /** What the call should run with instead of what the model wrote. Checked against the schema. */
   input?: unknown;
+  /** The `number` of the `question` that it answers, where the call has one. */
+  question?: number;
+  /** The answer to the question. Checked against its schema. */
+  answer?: Record<string, Json>;
   /** For the worker's `authorizeDecision`, such as a signed token. It stands in history. */
   proof?: string;
 }
@@ -66,6 +83,10 @@ export interface Deny {
   by: string;
   /** Why; the model is told. */
   reason?: string;
+  /** The `number` of the `question` that it declines to answer, where the call has one. */
+  question?: number;
+  /** The question is closed without a choice, which MCP tells from declining (`cancel`). Only with `question`. */
+  dismiss?: true;
   /** For the worker's `authorizeDecision`, such as a signed token. It stands in history. */
   proof?: string;
 }
@@ -83,6 +104,10 @@ export interface ProposedDecision {
   /** What the call would run with: what the model wrote, or the approver's edited input. */
   input: unknown;
   decision: 'approved' | 'denied';
+  /** The question that is answered, where the MCP server of the tool asks one. */
+  question?: NumberedQuestion;
+  /** The answer, with the server's defaults. */
+  answer?: Record<string, Json>;
   /** Who decides, as the client says. */
   by: string;
   reason?: string;

@@ -44,6 +44,8 @@ export interface TimedCall {
   startedEarly?: true;
   /** Until when it waited for a person, where it did. */
   waitedUntil?: number;
+  /** When it waited for a person after it had begun, since its server asked one. */
+  asked?: readonly Span[];
 }
 
 interface Span {
@@ -62,14 +64,17 @@ export function addBatchTime(
   calls: readonly TimedCall[],
   batch: Span,
 ): TurnTimes {
-  const ran = calls.filter(({ start, end }) => end > start).map((call) => placed(call, batch));
+  const asked = calls.flatMap((call) => call.asked ?? []).map((span) => clipped(span, batch));
+  const ran = calls
+    .filter(({ start, end }) => end > start)
+    .flatMap((call) => without(placed(call, batch), call.asked ?? []));
   const busy = union(ran.map((span) => clipped(span, batch)));
   const decided = Math.max(batch.start, ...calls.map(({ waitedUntil = 0 }) => waitedUntil));
-  const waited = clipped({ start: batch.start, end: decided }, batch);
+  const waited = union([clipped({ start: batch.start, end: decided }, batch), ...asked]);
   return {
     model: times.model,
     tools: times.tools + lengthOf(busy),
-    people: times.people + lengthOf([waited]) - lengthOf(busy.map((span) => clipped(span, waited))),
+    people: times.people + lengthOf(waited.flatMap((span) => without(span, busy))),
     calls: times.calls + lengthOf(ran),
     width: Math.max(times.width, widthOf(ran)),
   };
@@ -116,6 +121,20 @@ function placed({ start, end, startedEarly }: TimedCall, batch: Span): Span {
 function clipped({ start, end }: Span, to: Span): Span {
   const from = Math.min(Math.max(start, to.start), to.end);
   return { start: from, end: Math.max(from, Math.min(end, to.end)) };
+}
+
+/** What is left of a span. */
+function without(span: Span, others: readonly Span[]): Span[] {
+  return others.reduce<Span[]>(
+    (left, { start, end }) =>
+      left.flatMap((one) =>
+        [
+          { start: one.start, end: Math.min(one.end, start) },
+          { start: Math.max(one.start, end), end: one.end },
+        ].filter((piece) => piece.end > piece.start),
+      ),
+    [span],
+  );
 }
 
 /** The same moments, each in one span only. */

@@ -12,6 +12,7 @@ import { defined } from '../../core/json.ts';
 import { SESSION_WORKFLOW, TURN_WORKFLOW } from '../../core/names.ts';
 import { IMPLEMENTATION } from '../implementation.ts';
 import type { AboutTurn } from './answer.ts';
+import type { Approve } from '../../core/turn/protocol.ts';
 import { approvalsAnswer, dataAnswer, errorAnswer, failureAnswer, waitedAnswer } from './answer.ts';
 import { serverPackage } from './package.ts';
 import { answerSchema, toolsOf } from './offered-tools.ts';
@@ -33,6 +34,11 @@ export const DEFAULT_ANSWER_WITHIN = 20_000;
 
 const id = z.string().min(1).max(NAME_LIMIT);
 const turnId = id.describe('The id of the turn.');
+const question = z
+  .int()
+  .min(1)
+  .optional()
+  .describe('The number of the question that the call has, where turn_approvals lists one.');
 const callId = id.describe('The id of the call, as turn_approvals lists it.');
 const reason = z.string().optional().describe('Why, for the record.');
 const prompt = z
@@ -217,13 +223,19 @@ export class ServedAgents {
             .looseObject({})
             .optional()
             .describe('What the call is to run with, instead of what the model wrote.'),
+          question,
+          answer: z
+            .looseObject({})
+            .optional()
+            .describe('The answer of a person to the question of the call, as its schema says.'),
           reason,
         }),
         annotations: { destructiveHint: true, idempotentHint: true },
       },
-      ({ turnId, callId, input, reason }) =>
+      ({ turnId, callId, input, question, answer, reason }) =>
         this.aboutTurn(turnId, caller, async (turn) => {
-          await turn.approve(callId, { ...as, ...defined({ input, reason }) });
+          const given = defined({ input, question, answer: answer as Approve['answer'], reason });
+          await turn.approve(callId, { ...as, ...given });
           return dataAnswer({ turnId, callId }, `Call ${callId} has been approved, as ${by}.`);
         }),
     );
@@ -231,12 +243,12 @@ export class ServedAgents {
       'turn_deny',
       {
         description: 'Denies a call that waits for a person. The agent reads the reason.',
-        inputSchema: z.object({ turnId, callId, reason }),
+        inputSchema: z.object({ turnId, callId, question, reason }),
         annotations: { destructiveHint: false, idempotentHint: true },
       },
-      ({ turnId, callId, reason }) =>
+      ({ turnId, callId, question, reason }) =>
         this.aboutTurn(turnId, caller, async (turn) => {
-          await turn.deny(callId, { ...as, ...defined({ reason }) });
+          await turn.deny(callId, { ...as, ...defined({ question, reason }) });
           return dataAnswer({ turnId, callId }, `Call ${callId} has been denied, as ${by}.`);
         }),
     );

@@ -1,5 +1,5 @@
 import type { CallSnapshot, TurnSnapshot } from '../../client/follow/snapshot.ts';
-import { isSettled, WAITS_FOR_APPROVAL } from '../../client/follow/snapshot.ts';
+import { isSettled, waitsForPerson } from '../../client/follow/snapshot.ts';
 
 // What the caller of an MCP tool reads of a turn that has not ended.
 
@@ -27,12 +27,12 @@ export function waitsForPeople({ rounds }: TurnSnapshot): boolean {
   const last = rounds.at(-1);
   if (last === undefined || !isSettled(last.model.state)) return false;
   const open = last.calls.filter(({ state }) => !isSettled(state));
-  return open.length > 0 && open.every(waitsForPerson);
+  return open.length > 0 && open.every(isLeftToPeople);
 }
 
-function waitsForPerson({ state, message, subAgent }: CallSnapshot): boolean {
-  if (subAgent?.turn !== undefined) return waitsForPeople(subAgent.turn);
-  return state === 'waiting' && message === WAITS_FOR_APPROVAL;
+function isLeftToPeople(call: CallSnapshot): boolean {
+  const { subAgent } = call;
+  return subAgent?.turn === undefined ? waitsForPerson(call) : waitsForPeople(subAgent.turn);
 }
 
 export function goesOnText(turnId: string, snapshot: TurnSnapshot | undefined): string {

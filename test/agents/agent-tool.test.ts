@@ -57,6 +57,15 @@ test('its options are data that a turn pins', () => {
   });
 });
 
+test('functions of an agent without an input of its own get the prompt as a text', () => {
+  const tool = agentTool(scout, {
+    description,
+    approval: ({ prompt }) => prompt.includes('pay'),
+    session: ({ prompt }) => prompt.slice(0, 10),
+  });
+  expect(tool.subAgent?.session?.({ prompt: 'find a customer' }, {} as never)).toBe('find a cus');
+});
+
 test('an agent with a memory names the session of each call', () => {
   const tool = agentTool(scout, { description, session: (_input, { user }) => `of-${user}` });
   expect(tool.subAgent?.spec).toMatchObject({ session: true });

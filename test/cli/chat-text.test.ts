@@ -4,7 +4,8 @@ import { chatFrame } from '../../cli/chat/frame.ts';
 import { historyLines } from '../../cli/chat/history-lines.ts';
 import { LiveRegion } from '../../cli/chat/live-region.ts';
 import { nextTurn } from '../../cli/chat/next-turn.ts';
-import { readAnswer } from '../../cli/chat/questions.ts';
+import { promptOf, readAnswer } from '../../cli/chat/questions.ts';
+import type { NumberedQuestion } from '../../core/turn/protocol.ts';
 import { PLAIN } from '../../cli/style.ts';
 import { columnsOf } from '../../cli/text.ts';
 import type { Message } from '../../core/conversation/messages.ts';
@@ -48,19 +49,98 @@ describe('an answer about a call', () => {
     ['edit', '{"cents":1}', { type: 'approve', input: { cents: 1 } }],
     ['edit', '', { type: 'ask', step: 'decide' }],
   ] as const)('to %s: %j is %j', (step, typed, answered) => {
-    expect(readAnswer(step, typed)).toEqual(answered);
+    expect(readAnswer({ step, request: {} }, typed)).toEqual(answered);
   });
 
   it('that is invalid leads to the same question', () => {
-    expect(readAnswer('decide', 'yes please')).toMatchObject({
+    expect(readAnswer({ step: 'decide', request: {} }, 'yes please')).toMatchObject({
       step: 'decide',
       problem: /y, n, e/,
     });
-    expect(readAnswer('edit', '{')).toMatchObject({ step: 'edit', problem: /not JSON/ });
-    expect(readAnswer('edit', '{"a":1,"a":2}')).toMatchObject({
+    expect(readAnswer({ step: 'edit', request: {} }, '{')).toMatchObject({
+      step: 'edit',
+      problem: /not JSON/,
+    });
+    expect(readAnswer({ step: 'edit', request: {} }, '{"a":1,"a":2}')).toMatchObject({
       step: 'edit',
       problem: 'a comes twice. Send each key once.',
     });
+  });
+});
+
+describe('an answer to what a server asks', () => {
+  const form: NumberedQuestion = {
+    type: 'form',
+    server: 'desk',
+    message: 'How many?',
+    number: 1,
+    schema: {
+      type: 'object',
+      properties: {
+        seats: { type: 'integer', minimum: 1 },
+        sure: { type: 'boolean' },
+        tags: { type: 'array', items: { enum: ['a', 'b'] } },
+        note: { type: 'string' },
+      },
+      required: ['seats'],
+    },
+  };
+  const visit: NumberedQuestion = {
+    type: 'url',
+    server: 'desk',
+    message: 'm',
+    number: 2,
+    url: 'https://a.example',
+  };
+  const asked = { request: { question: form } };
+
+  it('is asked for field by field, and sent when all fit', () => {
+    let fields: ReturnType<typeof readAnswer> = readAnswer({ step: 'decide', ...asked }, 'y');
+    const prompts: string[] = [];
+    for (const typed of ['none', '2', 'maybe', 'yes', 'a, b', '']) {
+      if (fields.type !== 'ask') throw new Error(fields.type);
+      const { step, form: state } = fields;
+      const question = { step, ...(state && { form: state }), ...asked };
+      prompts.push(promptOf(question));
+      fields = readAnswer(question, typed);
+    }
+    expect(prompts).toEqual([
+      'seats (a whole number of at least 1) › ',
+      'seats (a whole number of at least 1) › ',
+      'sure (true or false) › ',
+      'sure (true or false) › ',
+      'tags (a list of "a", "b") › ',
+      'note (a text) › ',
+    ]);
+    expect(fields).toEqual({
+      type: 'approve',
+      answer: { seats: 2, sure: true, tags: ['a', 'b'] },
+    });
+  });
+
+  it('that lacks what the server needs is not sent', () => {
+    const left = {
+      step: 'field',
+      form: { fields: ['seats'], answer: {} },
+      ...asked,
+    } as const;
+    expect(readAnswer(left, '')).toMatchObject({
+      step: 'decide',
+      problem: /^Not sent: answer lacks seats/,
+    });
+    expect(readAnswer(left, '0')).toMatchObject({
+      step: 'field',
+      problem: 'answer.seats must be a whole number of at least 1.',
+    });
+  });
+
+  it('may be that somebody was there, or that nobody wants to say', () => {
+    const decide = { step: 'decide', request: { question: visit } } as const;
+    expect(promptOf(decide)).toMatch(/have you been there/);
+    expect(readAnswer(decide, 'yes')).toEqual({ type: 'approve' });
+    expect(readAnswer(decide, 'n')).toEqual({ type: 'ask', step: 'reason' });
+    expect(readAnswer(decide, 'l')).toEqual({ type: 'later' });
+    expect(readAnswer(decide, 'e')).toMatchObject({ type: 'ask', problem: 'Answer y, n or l.' });
   });
 });
 

@@ -155,9 +155,9 @@ test('the model reads in plain words what is the matter with a server', () => {
     'The tool ran, but its result does not match its outputSchema: result/n must be number',
   );
   expect(inputRequiredText('mail', [])).toBe(
-    'The server mail asks for more input before it runs the tool, which is not possible here, so the tool did not run.',
+    'The server mail asks for more input before it goes on with the call, which is not possible here, so the call was given up.',
   );
   expect(inputRequiredText('mail', ['Which account?', 'Since when?'])).toContain(
-    'so the tool did not run. It asks: Which account? It asks: Since when?',
+    'so the call was given up. It asks: Which account? It asks: Since when?',
   );
 });

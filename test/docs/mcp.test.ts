@@ -5,7 +5,7 @@ import { testGuide } from '../fixtures/guide.ts';
 import { serveSupport, support } from './agent-server.ts';
 import { clerk } from './clerk.ts';
 
-testGuide('docs/mcp.md', 3);
+testGuide('docs/mcp.md', 4);
 
 test('the clerk has the tools of two servers', () => {
   expect(clerk.servers?.map(({ name }) => name)).toEqual(['files', 'tickets']);

@@ -1,12 +1,27 @@
+import { context, propagation, trace } from '@opentelemetry/api';
 import { Runtime } from '@temporalio/worker';
 import { describe, expect, test, vi } from 'vitest';
 import { metricBuckets } from '../../worker/index.ts';
 import { testGuide } from '../fixtures/guide.ts';
+import { openTelemetry } from '../../telemetry/index.ts';
+import { createTracedWorker, registerTraces } from './traced-worker.ts';
 import { sendMetrics } from './send-metrics.ts';
 import { serveMetrics } from './serve-metrics.ts';
 
 describe('docs/observability.md', () => {
-  testGuide('docs/observability.md', 2);
+  testGuide('docs/observability.md', 3);
+
+  test('registers a provider, without which no worker with traces starts', async () => {
+    await expect(createTracedWorker()).rejects.toThrow(/no tracer provider is registered/);
+    registerTraces('http://localhost:4318/v1/traces');
+    try {
+      expect(openTelemetry().problem()).toBeUndefined();
+    } finally {
+      trace.disable();
+      context.disable();
+      propagation.disable();
+    }
+  });
 
   test.each([
     ['serves metrics to Prometheus', serveMetrics, { prometheus: { countersTotalSuffix: true } }],

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ToolError } from '../../agents/tool-error.ts';
 import { OUTCOME_UNKNOWN, TOOL_TIMED_OUT } from '../../core/failures.ts';
-import { asksForInput, callFailure, isSessionGone, verdictOf } from '../../mcp/call-failure.ts';
+import {
+  asksToWait,
+  asksUnusably,
+  callFailure,
+  isSessionGone,
+  verdictOf,
+} from '../../mcp/call-failure.ts';
 
 const error = (fields: object, name = 'Error') => Object.assign(new Error('why'), { name }, fields);
 
@@ -82,14 +88,17 @@ test('a server says with a 404 that it has forgotten the session', () => {
   expect(isSessionGone(undefined)).toBe(false);
 });
 
-test('a server that asks for input is quoted, whatever it has sent', () => {
-  const requests = {
-    account: { method: 'elicitation/create', params: { message: 'Which account?' } },
-    odd: { method: 'roots/list' },
-    none: 'x',
-  };
-  const { message, retryable } = asksForInput('mail', requests);
-  expect(message).toMatch(/so the tool did not run\. It asks: Which account\?$/);
+test('a server that asks for what no person can answer fails its call, and so does one that puts it off for ever', () => {
+  const { message, retryable } = asksUnusably(
+    'mail',
+    'asks for a model (sampling), and not a person',
+  );
+  expect(message).toBe(
+    'The server mail does not go on with this call: it asks for a model (sampling), and not a person, which is not possible here.',
+  );
   expect(retryable).toBe(false);
-  expect(asksForInput('mail', undefined).message).toMatch(/so the tool did not run\.$/);
+  expect(asksToWait('mail')).toMatchObject({
+    message: 'The server mail has put this call off again and again. Try again later.',
+    retryable: true,
+  });
 });

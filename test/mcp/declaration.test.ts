@@ -250,3 +250,18 @@ describe('a tool of a server', () => {
     expect(withServed(agent, spec, () => Promise.reject(new Error('no'))).tools.size).toBe(0);
   });
 });
+
+test.each<[transport: Parameters<typeof mcpServer>[0]['transport'], attributes: object]>([
+  [{ type: 'stdio', command: 'server' }, { 'network.transport': 'pipe' }],
+  [
+    { type: 'http', url: 'https://mcp.example.com/mcp' },
+    { 'network.transport': 'tcp', 'server.address': 'mcp.example.com', 'server.port': 443 },
+  ],
+  [{ type: 'http', url: 'http://localhost/mcp' }, { 'server.port': 80 }],
+  [
+    { type: 'http', url: 'http://[::1]:8080/' },
+    { 'server.address': '::1', 'server.port': 8080 },
+  ],
+])('spans of the calls of a server say how it is reached: %o', (transport, attributes) => {
+  expect(mcpServer({ name: 'files', transport }).spanAttributes).toMatchObject(attributes);
+});

@@ -1,4 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Connections } from '../../mcp/connections.ts';
 import { fetchFor, isPrivate } from '../../mcp/http.ts';
 
 describe('an address is private', () => {
@@ -105,4 +110,48 @@ test('an answer without an end ends with an error', async () => {
   );
   const response = await send('https://mcp.example/mcp', { method: 'POST' });
   await expect(response.arrayBuffer()).rejects.toThrow('the answer has more than 67108864 bytes');
+});
+
+test('a server of the older revision is told that nobody answers questions, since it would ask while its call runs', async () => {
+  const initialized: unknown[] = [];
+  const http = createServer((request, response) => {
+    // A stream of the server's is asked for without a body.
+    const body = json(request).catch(() => ({}));
+    void body.then((given) => {
+      const { id, method, params } = given as Record<string, unknown>;
+      if (method === 'initialize') initialized.push(params);
+      const results: Record<string, object> = {
+        initialize: {
+          protocolVersion: '2025-11-25',
+          capabilities: { tools: {} },
+          serverInfo: { name: 'old', version: '1' },
+        },
+        'tools/list': { tools: [] },
+      };
+      const result = results[String(method)];
+      // 202 for a notification, and 400 for what this revision does not know.
+      const status = String(method).startsWith('notifications/') ? 202 : 400;
+      response.writeHead(result === undefined ? status : 200, {
+        'content-type': 'application/json',
+      });
+      response.end(result && JSON.stringify({ jsonrpc: '2.0', id, result }));
+    });
+  });
+  await once(http.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void http.close());
+  const { port } = http.address() as AddressInfo;
+  const connections = new Connections({
+    name: 'old',
+    transport: { type: 'http', url: `http://127.0.0.1:${port}/mcp` },
+    timeout: 10_000,
+    ttl: 10_000,
+    protocol: 'auto',
+    worker: { secret: () => undefined, log: () => undefined },
+  });
+  const caller = { agent: 'clerk', context: undefined };
+  expect(await connections.list(caller, new AbortController().signal)).toEqual([]);
+  await connections.close();
+
+  expect(initialized).toMatchObject([{ protocolVersion: '2025-11-25', capabilities: {} }]);
+  expect(initialized[0]).not.toHaveProperty('capabilities.elicitation');
 });

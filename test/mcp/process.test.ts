@@ -36,7 +36,8 @@ const ctx = (signal = new AbortController().signal) =>
 
 async function call(connections: Connections, tool: string, input = {}, repeatable = true) {
   const about = { tool, inputSchema: { type: 'object' }, repeatable };
-  return (await connections.call(about, input, ctx())).value;
+  const result = await connections.call(about, input, ctx());
+  return result.type === 'result' ? result.value : result;
 }
 
 const isAlive = (pid: number) => {

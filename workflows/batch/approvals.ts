@@ -14,6 +14,8 @@ import {
 import type { PinnedSpec } from '../../core/agent-spec.ts';
 import type { ApprovalRecord } from '../../core/calls/outcome.ts';
 import type { ReadyCall } from '../../core/calls/prepared-call.ts';
+import type { QuestionAnswer } from '../../core/calls/question.ts';
+import { acceptedAnswer, findAnswerProblem } from '../../core/calls/question.ts';
 import type { TurnOwner } from '../../core/calls/tool-call.ts';
 import type { ToolUse } from '../../core/conversation/messages.ts';
 import { MAX_DURATION } from '../../core/duration.ts';
@@ -21,7 +23,7 @@ import { DECISION_REJECTED } from '../../core/failures.ts';
 import { canonicalJson, defined, jsonBytes } from '../../core/json.ts';
 import { ANNOUNCE_APPROVAL } from '../../core/names.ts';
 import { findApproveProblem, findDenyProblem } from '../../core/turn/doors.ts';
-import type { ApprovalRequest, Approve, Deny } from '../../core/turn/protocol.ts';
+import type { ApprovalRequest, Approve, Deny, NumberedQuestion } from '../../core/turn/protocol.ts';
 import { APPROVALS_QUERY, APPROVE_UPDATE, DENY_UPDATE } from '../../core/turn/protocol.ts';
 import type { SeenUpdates } from '../updates.ts';
 import { othersFirst } from '../updates.ts';
@@ -53,10 +55,20 @@ export interface ApprovalQuestion {
   announce: boolean;
   /** Whether a decision counts only if the worker's `authorizeDecision` accepts it. */
   authorize: boolean;
+  /** What the server of its tool asks, where the call has begun. */
+  asked?: NumberedQuestion;
   /** How large an edited input may be now, in bytes of JSON. */
   roomForInput: () => number;
-  /** Called once, unless the question is withdrawn. `prepared` where the input was edited. */
-  decided: (record: ApprovalRecord, prepared?: ReadyCall) => void;
+  /** Called once, unless the question is withdrawn. */
+  decided: (record: ApprovalRecord, more: Decided) => void;
+}
+
+/** What a decision brings with it. */
+interface Decided {
+  /** Where the input was edited. */
+  prepared?: ReadyCall;
+  /** For the server, where it has asked and somebody has decided. */
+  answer?: QuestionAnswer;
 }
 
 interface Waiting {
@@ -92,19 +104,24 @@ export class Approvals {
       validator: (approve: Approve) => {
         rejectMisfit(findApproveProblem(approve));
         if (seen.has(APPROVE_UPDATE, approve) || this.mayCome(approve)) return;
-        rejectTooLarge(approve.input, this.find(approve).question);
+        const { question } = this.find(approve);
+        rejectUnanswered(question, approve);
+        rejectTooLarge(approve.input, question);
       },
     });
     setHandler(denyUpdate, (deny) => this.deny(deny), {
       validator: (deny: Deny) => {
         rejectMisfit(findDenyProblem(deny));
+        if (deny.dismiss === true && deny.question === undefined) {
+          throw rejected('dismiss is for the question of a server: name its number as `question`.');
+        }
         if (!seen.has(DENY_UPDATE, deny) && !this.mayCome(deny)) this.find(deny);
       },
     });
   }
 
   ask(question: ApprovalQuestion): void {
-    const { call, round, timeout, summary } = question;
+    const { call, round, timeout, summary, asked } = question;
     const now = Date.now();
     const request: ApprovalRequest = {
       callId: call.id,
@@ -114,13 +131,14 @@ export class Approvals {
       requestedAt: new Date(now).toISOString(),
       // A turn may have begun with an agent that had no limit.
       expiresAt: new Date(now + Math.min(timeout, MAX_DURATION)).toISOString(),
+      ...defined({ question: asked }),
     };
     const scope = new CancellationScope();
     this.waiting.set(call.id, { question, request, scope });
     scope
       .run(() =>
         sleep(Math.min(timeout, MAX_DURATION), {
-          summary: withArguments(`${call.name} waits for a person`, summary),
+          summary: withArguments(waitsText(question), summary),
         }),
       )
       .then(
@@ -136,7 +154,7 @@ export class Approvals {
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) return;
     this.waiting.delete(callId);
-    this.closed.set(callId, because);
+    this.closed.set(keyOf({ callId, question: waiting.question.asked?.number }), because);
     waiting.scope.cancel();
   }
 
@@ -148,11 +166,13 @@ export class Approvals {
     return true;
   }
 
-  private announce({ agent, owner }: ApprovalQuestion, request: ApprovalRequest): void {
+  private announce(question: ApprovalQuestion, request: ApprovalRequest): void {
+    const { agent, owner, asked } = question;
+    const suffix = asked === undefined ? '' : `.${asked.number}`;
     scheduleActivity(ANNOUNCE_APPROVAL, [agent, request, owner], {
       ...ANNOUNCEMENT,
-      activityId: `approval.${request.callId}`,
-      summary: `${request.tool} waits for a person`,
+      activityId: `approval.${request.callId}${suffix}`,
+      summary: waitsText(question),
     }).catch((error: unknown) => {
       // The turn was cancelled, so there is nothing to decide any more.
       if (isCancellation(error)) return;
@@ -165,16 +185,17 @@ export class Approvals {
    * The reply that asks for the call may have come together with the decision, as somebody who follows the
    * turn sees it before a worker does. A validator would reject what its handler accepts.
    */
-  private mayCome({ callId }: Approve | Deny): boolean {
-    return !this.waiting.has(callId) && !this.closed.has(callId);
+  private mayCome(decision: Approve | Deny): boolean {
+    return !this.waiting.has(decision.callId) && !this.closed.has(keyOf(decision));
   }
 
   /** Throws where a decision must be rejected. Also the validator, so that rejecting leaves no trace. */
   private find(decision: Approve | Deny): Waiting {
     const { callId } = decision;
     const waiting = this.waiting.get(callId);
-    if (waiting === undefined) {
-      this.rejectClosed(callId);
+    if (waiting === undefined || waiting.question.asked?.number !== decision.question) {
+      this.rejectClosed(decision);
+      if (waiting !== undefined) throw rejected(otherQuestionText(waiting, decision));
       const ids = [...this.waiting.keys()].join(', ') || 'none';
       throw rejected(`No call ${callId} of this turn waits for approval (waiting: ${ids}).`);
     }
@@ -184,21 +205,25 @@ export class Approvals {
     return waiting;
   }
 
-  private rejectClosed(callId: string): void {
-    const because = this.closed.get(callId);
-    if (because !== undefined) throw rejected(`${callId} no longer waits: ${because}.`);
+  private rejectClosed(decision: Approve | Deny): void {
+    const because = this.closed.get(keyOf(decision));
+    if (because === undefined) return;
+    const { callId, question } = decision;
+    const what = question === undefined ? callId : `Question ${question} of ${callId}`;
+    throw rejected(`${what} no longer waits: ${because}.`);
   }
 
   private async approve(approve: Approve): Promise<void> {
     await othersFirst();
     if (this.seen.has(APPROVE_UPDATE, approve)) return;
     const waiting = this.find(approve);
-    const { callId, by, reason, input } = approve;
+    const { by, reason, input, answer } = approve;
     const written = canonicalJson(waiting.request.input);
     // Forms send the whole input back, changed or not.
     const isEdited = input !== undefined && canonicalJson(input) !== written;
     const edited = isEdited ? input : undefined;
     const { question } = waiting;
+    rejectUnanswered(question, approve);
     let prepared: ReadyCall | undefined;
     if (isEdited || question.authorize) {
       await this.whileDeciding(waiting, approve, async () => {
@@ -206,12 +231,17 @@ export class Approvals {
         if (question.authorize) await authorize(waiting, 'approved', approve);
       });
     }
-    this.rejectClosed(callId);
+    this.rejectClosed(approve);
     // Others may have been edited meanwhile.
     if (isEdited) rejectTooLarge(input, question);
     const record = { decision: 'approved', by, ...defined({ reason, input: edited }) } as const;
     this.seen.add(APPROVE_UPDATE, approve);
-    this.close(callId, record, `it was approved by ${by}`, prepared);
+    const { asked } = question;
+    const done = asked === undefined ? 'approved' : 'answered';
+    this.close(approve.callId, record, `it was ${done} by ${by}`, {
+      ...defined({ prepared }),
+      ...(asked === undefined ? {} : { answer: acceptedAnswer(asked, answer) }),
+    });
   }
 
   private async deny(deny: Deny): Promise<void> {
@@ -220,12 +250,14 @@ export class Approvals {
     const waiting = this.find(deny);
     if (waiting.question.authorize) {
       await this.whileDeciding(waiting, deny, () => authorize(waiting, 'denied', deny));
-      this.rejectClosed(deny.callId);
+      this.rejectClosed(deny);
     }
     this.seen.add(DENY_UPDATE, deny);
-    const { callId, by, reason } = deny;
+    const { callId, by, reason, dismiss } = deny;
     const record = { decision: 'denied', by, ...defined({ reason }) } as const;
-    this.close(callId, record, `it was denied by ${by}`);
+    this.close(callId, record, `it was denied by ${by}`, {
+      answer: { action: dismiss === true ? 'cancel' : 'decline' },
+    });
   }
 
   /**
@@ -234,14 +266,15 @@ export class Approvals {
    */
   private async whileDeciding(
     waiting: Waiting,
-    { callId, by }: Approve | Deny,
+    decision: Approve | Deny,
     check: () => Promise<void>,
   ): Promise<void> {
+    const { callId, by } = decision;
     waiting.deciding = by;
     try {
       await waiting.scope.run(check);
     } catch (error) {
-      this.rejectClosed(callId);
+      this.rejectClosed(decision);
       if (isCancellation(error)) throw rejected(`${callId} no longer waits: it was cancelled.`);
       throw error;
     } finally {
@@ -253,13 +286,53 @@ export class Approvals {
     callId: string,
     decision: Omit<ApprovalRecord, 'at'>,
     because: string,
-    prepared?: ReadyCall,
+    more: Decided = {},
   ): void {
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) return;
     this.withdraw(callId, because);
-    waiting.question.decided({ ...decision, at: new Date().toISOString() }, prepared);
+    waiting.question.decided({ ...decision, at: new Date().toISOString() }, more);
   }
+}
+
+/** One call may be asked several questions. */
+function keyOf({ callId, question }: { callId: string; question?: number | undefined }): string {
+  return question === undefined ? callId : `${callId}#${question}`;
+}
+
+function waitsText({ call, asked }: ApprovalQuestion): string {
+  return asked === undefined
+    ? `${call.name} waits for a person`
+    : `${call.name} waits for the answer to question ${asked.number}`;
+}
+
+/** Whoever takes a question for an approval would send a server an answer that nobody has given. */
+function otherQuestionText({ question, request }: Waiting, decision: Approve | Deny): string {
+  const { callId } = request;
+  const { asked } = question;
+  if (asked === undefined) {
+    return `${callId} waits for approval, and not for an answer: leave out question.`;
+  }
+  const { number, server } = asked;
+  const what = `${callId} waits for the answer to question ${number} of the server ${server}`;
+  return decision.question === undefined
+    ? `${what}, and not for approval: see its \`question\`, and send question: ${number}.`
+    : `${what}, and not to question ${decision.question}.`;
+}
+
+/** Before it is accepted, so that a wrong answer loses nothing. */
+function rejectUnanswered({ asked }: ApprovalQuestion, { input, answer }: Approve): void {
+  if (asked === undefined) {
+    if (answer !== undefined) {
+      throw rejected('The call waits for approval, and not for an answer: leave out answer.');
+    }
+    return;
+  }
+  if (input !== undefined) {
+    throw rejected('The call has begun, so its input is what it is: send an answer, and no input.');
+  }
+  const problem = findAnswerProblem(asked, answer);
+  if (problem !== undefined) throw rejected(`${problem}.`);
 }
 
 async function prepare({ question }: Waiting, { by }: Approve, input: unknown): Promise<ReadyCall> {
@@ -274,8 +347,12 @@ async function prepare({ question }: Waiting, { by }: Approve, input: unknown): 
 async function authorize(
   { question, request }: Waiting,
   decision: 'approved' | 'denied',
-  { by, reason, proof, input = request.input }: Approve,
+  { by, reason, proof, input = request.input, answer }: Approve,
 ): Promise<void> {
+  const { asked } = question;
+  const accepted =
+    asked === undefined || decision === 'denied' ? undefined : acceptedAnswer(asked, answer);
+  const content = accepted?.action === 'accept' ? accepted.content : undefined;
   const proposed = {
     agent: question.agent,
     callId: request.callId,
@@ -283,7 +360,7 @@ async function authorize(
     input,
     decision,
     by,
-    ...defined({ reason, proof }),
+    ...defined({ question: asked, answer: content, reason, proof }),
   };
   const problem = await findAuthorizationProblem(proposed, question);
   if (problem !== undefined) throw rejected(problem);

@@ -1,12 +1,14 @@
 import type { CancellationScope } from '@temporalio/workflow';
 import type { PinnedAgent, PinnedSpec, SubAgentSpec } from '../../core/agent-spec.ts';
 import { mayGoOn } from '../../core/calls/background.ts';
+import type { AskedCall } from '../../core/calls/asked-call.ts';
 import type { BatchPolicy } from '../../core/calls/batch-policy.ts';
 import { occurrences } from '../../core/calls/occurrences.ts';
 import { originOf } from '../../core/calls/origin.ts';
 import type { ApprovalRecord, SettledCall, StoredResult } from '../../core/calls/outcome.ts';
 import type { PreparedCall, ReadyCall } from '../../core/calls/prepared-call.ts';
 import { tooDeepAgentText, unknownToolText } from '../../core/calls/texts.ts';
+import type { AnsweredQuestions } from '../../core/calls/question.ts';
 import type { ToolCallArgs, TurnOwner } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
 import { DEFAULT_WAIT } from '../../core/calls/tool-policy.ts';
@@ -14,6 +16,7 @@ import type { ToolUse } from '../../core/conversation/messages.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { GET_AGENT_RESULT, READ_RESULT } from '../../core/names.ts';
 import { specOfCall } from '../../core/served-tools.ts';
+import type { TraceContext } from '../../core/trace/context.ts';
 import type { Budget, Spent } from '../../core/turn/budget.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
@@ -38,6 +41,13 @@ export interface Batch {
   budget: { limits: Budget; spent: Spent };
   /** Results of earlier rounds that were cut, for `read_result`. */
   stored: readonly StoredResult[];
+  /** What the turn was started by, where that has a span. */
+  trace: TraceContext | undefined;
+  /**
+   * What the turn of a call belongs to, where its turn has a trace. With `turnId`: of a turn that is about to be
+   * started as a child workflow.
+   */
+  traceCall: (callId: string, turnId?: string) => TraceContext | undefined;
 }
 
 /** One call on its way through `BatchRun`. */
@@ -61,9 +71,10 @@ export interface BatchCall {
    * - `queued`: the limiter has no room yet
    * - `running`: its activity is scheduled
    * - `awaitingCompletion`: its tool has returned `ctx.later()`, and somebody is to complete it
+   * - `awaitingAnswer`: its server asks a person, or has its answers and waits for room
    * - `awaitingResult`: it is `get_agent_result`, and the call that it asks for runs
    */
-  state: 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingResult';
+  state: 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingAnswer' | 'awaitingResult';
   /**
    * - `batch`: its batch waits for it
    * - `none`: it has begun and goes on by itself. It is answered when the others have ended.
@@ -72,11 +83,15 @@ export interface BatchCall {
   awaitedBy: 'batch' | 'none' | 'turn';
   /** Of its own, where it may go on after its batch. */
   scope?: CancellationScope;
-  /** Whether a person has yet to decide about it. */
+  /** Whether a person has yet to decide about it, or to answer its server. */
   asked: boolean;
   approval?: ApprovalRecord;
   /** How its tool ran, from when it awaits its completion. */
   begun?: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
+  /** Where its server has asked a person. */
+  questions?: AskedCall;
+  /** What its server gets with the next activity. */
+  answered?: AnsweredQuestions;
   /** How often its worker was lost. */
   lostWorkers?: number;
 }
@@ -134,9 +149,10 @@ export function approvalTimeout({ policy }: BatchCall): number {
 /** What the activity of a call is given beside its input. */
 export function toolCallArgs(
   batch: Batch,
-  { use, occurrence, input, spec }: BatchCall,
+  { use, occurrence, input, spec, answered }: BatchCall,
 ): ToolCallArgs {
-  const { agent, round, calls, context, owner, stored, maxTextBytes } = batch;
+  const { agent, round, calls, context, owner, stored, maxTextBytes, trace } = batch;
+  const origin = originOf(use);
   const limit = maxResultBytes(roomOf(agent), calls.length);
   const named = isRecord(input) ? input['id'] : undefined;
   const part = use.name === READ_RESULT ? stored.find(({ callId }) => callId === named) : undefined;
@@ -144,8 +160,18 @@ export function toolCallArgs(
     agent: agent.name,
     round,
     occurrence,
-    ...originOf(use),
+    ...origin,
     ...owner,
-    ...defined({ maxResultBytes: limit, maxTextBytes, context, stored: part, spec }),
+    ...defined({
+      maxResultBytes: limit,
+      maxTextBytes,
+      context,
+      stored: part,
+      spec,
+      answered,
+      trace,
+    }),
+    // The container of code ends long before a person has answered.
+    ...(spec !== undefined && origin.byCode !== true ? { mayAsk: true } : {}),
   };
 }

@@ -56,7 +56,10 @@ export async function callSession(
     path: pathTo(memo, batch.agent.name, spec.agent),
     sessions,
     levels: batch.levels - 1,
-    ...defined({ limits: Object.keys(limits).length > 0 ? limits : undefined }),
+    ...defined({
+      limits: Object.keys(limits).length > 0 ? limits : undefined,
+      trace: batch.traceCall(call.use.id),
+    }),
   };
   const args: SendToSessionArgs = {
     sessionId,

@@ -25,6 +25,7 @@ import {
   noWorkerText,
   unreadableResultText,
 } from '../../core/calls/texts.ts';
+import type { CallQuestions } from '../../core/calls/question.ts';
 import type { EarlierAttempts, ToolReturn } from '../../core/calls/tool-call.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
 import type { ToolPolicy } from '../../core/calls/tool-policy.ts';
@@ -97,7 +98,7 @@ export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | unde
   return { type: 'failed', isFinal, retryDelay, details };
 }
 
-/** How an activity of a call ended: with an outcome, or its tool has returned `ctx.later()`. */
+/** How an activity of a call ended: with an outcome, its tool has returned `ctx.later()`, or its server asks. */
 export type CallEnd =
   | { type: 'settled'; settled: SettledCall }
   | {
@@ -105,8 +106,11 @@ export type CallEnd =
       key: string;
       timeout: number;
       /** How its tool ran. */
-      begun: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
-    };
+      begun: Begun;
+    }
+  | { type: 'asks'; asks: CallQuestions; begun: Begun };
+
+type Begun = Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
 
 export function returned(value: unknown, scheduled: number, repeatable: boolean): CallEnd {
   if (value instanceof Unreadable || ArrayBuffer.isView(value)) {
@@ -126,6 +130,11 @@ export function returned(value: unknown, scheduled: number, repeatable: boolean)
       timeout,
       begun: { attempts: result.attempt, ...begun },
     };
+  }
+  if (result.type === 'asks') {
+    const { start, startedEarly } = timesOf(result, scheduled);
+    const begun = { attempts: result.attempt, start, ...defined({ startedEarly }) };
+    return { type: 'asks', asks: result.asks, begun };
   }
   const { content, stored } = result;
   return {

@@ -1,4 +1,5 @@
 import {
+  answerAskedTooOften,
   answerBlocked,
   answerGoesOn,
   answerInBackground,
@@ -9,10 +10,20 @@ import {
   answerNothingLeft,
   answerReading,
   answerStopped,
+  answerUnanswered,
   answerUnapproved,
   endedBy,
 } from '../../core/calls/answers.ts';
 import { roomForInput, withApproval } from '../../core/calls/approval.ts';
+import type { AskedCall } from '../../core/calls/asked-call.ts';
+import {
+  afterDecision,
+  afterQuestions,
+  answersOf,
+  asksTooOften,
+  nextQuestion,
+  withQuestions,
+} from '../../core/calls/asked-call.ts';
 import { resultQuestion } from '../../core/calls/background.ts';
 import type { BatchStop } from '../../core/calls/batch-policy.ts';
 import { firstTimeout, isFailure } from '../../core/calls/batch-policy.ts';
@@ -34,7 +45,7 @@ import { roomOf } from '../../core/turn/payload-room.ts';
 import { criticalCalls } from '../../core/turn/timing.ts';
 import type { CompletionResult } from '../../core/turn/protocol.ts';
 import type { Background } from '../background.ts';
-import type { Approvals } from './approvals.ts';
+import type { ApprovalQuestion, Approvals } from './approvals.ts';
 import type { AsyncCompletions } from './async-completions.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { approvalTimeout, batchCalls, invalidText, mayOutlast } from './call.ts';
@@ -76,7 +87,8 @@ export function runBatch(batch: Batch, outside: Outside): Promise<SettledCall[]>
  * 2. `advance`: it waits for the earlier calls that it conflicts with, for the person, and for room
  * 3. `run`: its activity is scheduled
  * 4. `awaitCompletion`: somebody is to complete it, where its tool has returned `ctx.later()`
- * 5. `settle`: it has its outcome, and the calls advance that it has held
+ * 5. `askNext`: a person is asked what its server wants to know, and then it is run again
+ * 6. `settle`: it has its outcome, and the calls advance that it has held
  *
  * One that goes on in the background is let go (`letGo`): the batch does not wait for it any more.
  *
@@ -185,15 +197,26 @@ class BatchRun {
   }
 
   private ask(call: BatchCall): void {
-    const { agent, owner, context, round } = this.batch;
+    const { owner, context } = this.batch;
     const hasSession = call.subAgent?.session === true;
-    this.outside.report({ type: 'approval requested', round, call: call.use });
-    this.outside.approvals.ask({
-      agent: agent.name,
+    this.askPerson(call, {
+      authorize: call.prepared.authorize === true,
       ...defined({
         spec: call.spec,
         edited: hasSession ? { ...owner, ...defined({ context }) } : undefined,
       }),
+      decided: (record, { prepared }) => this.scope.run(() => this.decide(call, record, prepared)),
+    });
+  }
+
+  private askPerson(
+    call: BatchCall,
+    about: Pick<ApprovalQuestion, 'asked' | 'authorize' | 'decided' | 'edited' | 'spec'>,
+  ): void {
+    const { agent, owner, round } = this.batch;
+    this.outside.report({ type: 'approval requested', round, call: call.use });
+    this.outside.approvals.ask({
+      agent: agent.name,
       owner,
       call: call.use,
       summary: call.prepared.summary,
@@ -201,9 +224,8 @@ class BatchRun {
       round,
       timeout: approvalTimeout(call),
       announce: agent.announcesApprovals === true,
-      authorize: call.prepared.authorize === true,
       roomForInput: () => this.roomForInput(),
-      decided: (record, prepared) => this.scope.run(() => this.decide(call, record, prepared)),
+      ...about,
     });
   }
 
@@ -265,16 +287,22 @@ class BatchRun {
       return;
     }
     call.state = 'queued';
-    // Measured once: it may be large, and the calls many.
-    this.contextBytes ??= jsonBytes(this.batch.context);
-    const specBytes = call.spec === undefined ? 0 : jsonBytes(call.spec);
-    const bytes = commandBytes(call.input, this.contextBytes + specBytes);
-    const use = { tool: call.use.name, bytes };
+    const use = this.useOf(call);
     this.limiter.acquire(use, () => {
       // It was answered while it was queued.
       if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
       else this.run(call, () => this.limiter.release(use));
     });
+  }
+
+  private useOf(call: BatchCall): { tool: string; bytes: number } {
+    // Measured once: it may be large, and the calls many.
+    this.contextBytes ??= jsonBytes(this.batch.context);
+    const specBytes = call.spec === undefined ? 0 : jsonBytes(call.spec);
+    return {
+      tool: call.use.name,
+      bytes: commandBytes(call.input, this.contextBytes + specBytes + jsonBytes(call.answered)),
+    };
   }
 
   private run(call: BatchCall, release: () => void): void {
@@ -368,6 +396,7 @@ class BatchRun {
   private end(call: BatchCall, end: CallEnd): void {
     this.scope.guard(() => {
       if (end.type === 'awaits completion') this.awaitCompletion(call, end);
+      else if (end.type === 'asks') this.askedBack(call, end);
       else {
         const stop = call.awaitedBy === 'batch' ? this.stop : undefined;
         this.settle(call.index, endedBy(stop, end.settled, call.policy.repeatable));
@@ -394,6 +423,71 @@ class BatchRun {
           this.within(call, () => this.settle(call.index, answerNotCompleted(timeout, Date.now()))),
       },
     );
+  }
+
+  /** Its server has left the call with questions. */
+  private askedBack(call: BatchCall, { asks, begun }: CallEnd & { type: 'asks' }): void {
+    call.state = 'awaitingAnswer';
+    this.shownAt = undefined;
+    const asked = afterQuestions(call.questions, asks, begun);
+    call.questions = asked;
+    if (this.stop !== undefined && call.awaitedBy === 'batch') {
+      this.settle(call.index, answerStopped(this.stop, call.policy.repeatable, Date.now()));
+    } else if (asksTooOften(asked)) {
+      this.settle(call.index, answerAskedTooOften(asked.server, asked.times - 1, Date.now()));
+    } else this.askNext(call, asked, asks.authorize === true);
+  }
+
+  /** Asks a person the next question of the call's server, until none is left. */
+  private askNext(call: BatchCall, asked: AskedCall, authorize: boolean): void {
+    const question = nextQuestion(asked);
+    call.asked = question !== undefined;
+    if (question === undefined) {
+      call.answered = answersOf(asked);
+      this.goOn(call);
+      return;
+    }
+    const askedAt = Date.now();
+    this.askPerson(call, {
+      asked: question,
+      authorize,
+      decided: (approval, { answer }) =>
+        this.within(call, () => {
+          const { round } = this.batch;
+          const milliseconds = Date.now() - askedAt;
+          const about = { round, call: call.use, approval, milliseconds };
+          this.outside.report({ type: 'approval decided', ...about });
+          const decided = afterDecision(asked, approval, { answer, askedAt });
+          call.questions = decided;
+          if (answer !== undefined) {
+            this.askNext(call, decided, authorize);
+            return;
+          }
+          const timeout = approvalTimeout(call);
+          this.settle(call.index, answerUnanswered(asked.server, timeout, Date.now()));
+        }),
+    });
+  }
+
+  /** Its server has its answers next. */
+  private goOn(call: BatchCall): void {
+    const use = this.useOf(call);
+    this.limiter.acquire(use, () => {
+      const release = () => this.limiter.release(use);
+      if (this.isOver(call)) {
+        release();
+        return;
+      }
+      call.state = 'running';
+      this.shownAt = undefined;
+      this.within(call, () => this.begin(call, release));
+    });
+  }
+
+  /** Whether the call was answered otherwise while it waited to go on. */
+  private isOver(call: BatchCall): boolean {
+    if (call.scope?.consideredCancelled === true) return true;
+    return call.awaitedBy !== 'turn' && this.isSettled(call);
   }
 
   private complete(call: BatchCall, result: CompletionResult): void {
@@ -425,17 +519,19 @@ class BatchRun {
     const { id: callId, name: tool } = use;
     this.outside.background.add({ callId, tool, since: now, ...defined({ reserved }) }, () => {
       call.scope?.cancel();
-      if (call.state !== 'awaitingCompletion') return;
+      if (call.state !== 'awaitingCompletion' && call.state !== 'awaitingAnswer') return;
       const stop = { type: 'turn cancelled' } as const;
       this.settle(index, answerStopped(stop, call.policy.repeatable, Date.now()));
     });
   }
 
   /** It has ended in the background. */
-  private settleLate({ use, approval, begun }: BatchCall, ended: SettledCall): void {
-    const { background, completions, report } = this.outside;
-    const settled = withApproval({ ...ended, ...begun }, approval);
+  private settleLate(call: BatchCall, ended: SettledCall): void {
+    const { approvals, background, completions, report } = this.outside;
+    const { use } = call;
+    const settled = withHistory(call, ended);
     report({ type: 'call ended', round: this.batch.round, call: use, settled });
+    approvals.withdraw(use.id, `it was answered as ${settled.outcome.type}`);
     completions.forget(use.id, `it was answered as ${settled.outcome.type}`);
     background.end(use.id, settled);
   }
@@ -447,7 +543,7 @@ class BatchRun {
       return;
     }
     if (this.settled[index] !== undefined) return;
-    const settled = withApproval({ ...ended, ...call?.begun }, call?.approval);
+    const settled = call === undefined ? ended : withHistory(call, ended);
     this.settled[index] = settled;
     this.last = index;
     this.startsNow(index);
@@ -497,6 +593,7 @@ class BatchRun {
           else if (call.awaitedBy === 'batch' && !this.isSettled(call)) this.letGo(call);
           break;
         case 'awaitingCompletion':
+        case 'awaitingAnswer':
           if (!this.goesOn(call, stop)) {
             this.settle(index, answerStopped(stop, call.policy.repeatable, Date.now()));
           } else if (!this.isSettled(call)) this.letGo(call);
@@ -552,7 +649,7 @@ class BatchRun {
       if (call === undefined || this.isSettled(call) || call.awaitedBy !== 'batch') continue;
       const list = call.asked ? asked : others;
       if (list.length === MOST_SHOWN) continue;
-      const doing = call.asked ? 'asked' : call.state;
+      const doing = call.asked ? 'asked' : call.state === 'awaitingAnswer' ? 'queued' : call.state;
       const { use, prepared, policy, subAgent, lostWorkers } = call;
       const { taskQueue } = policy;
       const more = defined({ taskQueue, agent: subAgent?.agent, lostWorkers });
@@ -560,4 +657,9 @@ class BatchRun {
     }
     return [...asked, ...others].slice(0, MOST_SHOWN);
   }
+}
+
+/** How the call ended, with all that was before. */
+function withHistory({ begun, questions, approval }: BatchCall, ended: SettledCall): SettledCall {
+  return withApproval(withQuestions({ ...ended, ...begun }, questions), approval);
 }

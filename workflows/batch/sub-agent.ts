@@ -166,6 +166,7 @@ async function runTurn(
   const asked = askedWords(shown);
   const path = pathTo(memo, batch.agent.name, agent);
   const sessions = waitingSessions(memo, sessionId);
+  batch.traceCall(call.use.id, turnId);
   try {
     const turn = await startChild<AgentTurn>(TURN_WORKFLOW, {
       workflowId: turnId,

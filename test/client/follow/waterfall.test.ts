@@ -311,6 +311,45 @@ describe('a call', () => {
     expect(segments(waterfall(done), 'a').at(-1)).toBe('outside 2100–8000');
   });
 
+  it('whose server asks a person waits for that in the middle, and goes on when it began', () => {
+    const question = { type: 'url', server: 's', message: 'Sure?', url: 'https://a.example' };
+    const result = {
+      type: 'asks',
+      asks: { questions: [{ key: 'q', question }] },
+      attempt: 1,
+      startedAt: 2_010,
+      endedAt: 2_100,
+    };
+    const parked = [
+      ...asks([{ id: 'a' }]),
+      scheduled('a', { at: 2_000 }),
+      { type: 'started', at: 2_010, key: 'a', attempt: 1 } as const,
+      ended('a', 2_100, { type: 'completed', result }),
+    ];
+    expect(rowOf(waterfall(parked), 'a')).toMatchObject({
+      state: 'waiting',
+      message: 'waits for an answer: Sure?',
+    });
+    expect(segments(waterfall(parked), 'a').at(-1)).toBe('approval 2100–9000');
+    expect(waterfall(parked).timing.shares.people).toBe(6_900);
+    const again = [
+      ...parked,
+      { ...scheduled('a', { at: 8_000 }), key: 'again' } as TurnEvent,
+      { type: 'started', at: 8_010, key: 'again', attempt: 1 } as const,
+      ended('again', 8_500, {
+        type: 'completed',
+        result: { content: 'x', attempt: 1, startedAt: 8_010, endedAt: 8_500 },
+      }),
+    ];
+    expect(segments(waterfall(again), 'a')).toEqual([
+      'queue 2000–2010',
+      'attempt 2010–2100',
+      'approval 2100–8000',
+      'queue 8000–8010',
+      'attempt 8010–8500',
+    ]);
+  });
+
   it('that never ran has no time', () => {
     const turn = waterfall([
       ...asks([{ id: 'a' }]),

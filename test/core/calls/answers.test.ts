@@ -157,6 +157,27 @@ describe('a call that has not run is answered', () => {
   });
 });
 
+describe('a call whose server asks a person is answered', () => {
+  const rows: readonly Row[] = [
+    [
+      'when nobody answers in time',
+      answers.answerUnanswered('desk', 3_600_000, NOW),
+      'denied',
+      'The server desk asked for more input in the middle of this call, and nobody answered within 60 minutes. It has not gone on with the call.',
+    ],
+    [
+      'when it asks again and again',
+      answers.answerAskedTooOften('desk', 20, NOW),
+      'failed',
+      'The server desk has asked for more input 20 times in this call, and asks again. The call was given up; it may have taken effect in part.',
+    ],
+  ];
+
+  test.for(rows)('%s', ([, answer, type, message]) => {
+    expect(answer).toEqual({ outcome: { type, message }, attempts: 0, start: NOW, end: NOW });
+  });
+});
+
 describe('a call that waits to be completed is answered', () => {
   const rows: readonly Row[] = [
     [

@@ -3,11 +3,14 @@ import { readToolReturn } from '../../../core/calls/tool-call.ts';
 
 const report = { attempt: 1, startedAt: 10, endedAt: 20 };
 const result = { ...report, type: 'result', content: 'ok' };
+const question = { type: 'url', server: 'desk', message: 'm', url: 'https://a.example' };
+const asks = { ...report, type: 'asks', asks: { questions: [{ key: 'a', question }], state: 's' } };
 const later = { ...report, type: 'later', later: { key: 'k', timeout: 5 } };
 
 test('what a tool returned is read as it is', () => {
   expect(readToolReturn(result)).toEqual(result);
   expect(readToolReturn(later)).toEqual(later);
+  expect(readToolReturn(asks)).toEqual(asks);
 });
 
 test('what was recorded without a type gets the one that its fields say', () => {
@@ -27,6 +30,7 @@ test.for([
   ['a time that is a word', { ...result, startedAt: 'soon' }],
   ['a time that no date has', { ...result, endedAt: 1e300 }],
   ['an attempt that is not a number', { ...result, attempt: Number.NaN }],
+  ['questions without any', { ...report, type: 'asks' }],
   ['a later without a key', { ...report, type: 'later' }],
 ] as const)(
   'what an activity was completed with by hand is not a return of a tool: %s',

@@ -137,5 +137,5 @@ test('every beginning that an earlier version has recorded is a whole one', () =
     const find = type === 'agentTurn' ? findBeginningProblem : findCarriedProblem;
     expect(find(value), name).toBeUndefined();
   }
-  expect(found).toEqual({ agentTurn: 2, agentSession: 1 });
+  expect(found).toEqual({ agentTurn: 3, agentSession: 1 });
 });

@@ -54,6 +54,23 @@ describe('the calls of a reply', () => {
       { tools: 800, people: 0, sum: 800, width: 1 },
     ],
     [
+      'one whose server asks a person twice runs before, between and after',
+      [
+        ran(1_000, 1_900, {
+          asked: [
+            { start: 1_100, end: 1_400 },
+            { start: 1_500, end: 1_800 },
+          ],
+        }),
+      ],
+      { tools: 300, people: 600, sum: 300, width: 1 },
+    ],
+    [
+      'one that runs while another waits for an answer',
+      [ran(1_000, 1_900, { asked: [{ start: 1_100, end: 1_900 }] }), ran(1_000, 1_500)],
+      { tools: 500, people: 400, sum: 600, width: 2 },
+    ],
+    [
       'side by side count once for the turn and each for itself',
       [ran(1_000, 1_600), ran(1_200, 1_400), ran(1_500, 1_900)],
       { tools: 900, people: 0, sum: 1_200, width: 2 },

@@ -1,0 +1,57 @@
+import { methodsProblem } from '../arguments.ts';
+import { isRecord } from '../json.ts';
+import type { Attributes, RecordedSpan } from './chat.ts';
+import type { SpanRef, TraceContext } from './context.ts';
+import type { SpanData } from './spans.ts';
+import type { TurnKey } from './ids.ts';
+
+/**
+ * Where traces go. Made by `openTelemetry` of `plait/telemetry`, for the option `traces` of `createWorker`,
+ * `createActivities` and `AgentClient`.
+ */
+export interface Traces {
+  /** Why a worker cannot write traces with it, or `undefined`. */
+  problem(): string | undefined;
+  /** Writes spans of what is over, and waits until they have been sent. Does not reject. */
+  write(spans: readonly SpanData[], log: (problem: string) => void): Promise<void>;
+  /** Runs what belongs to a span that will be written: spans that it makes are children of that. */
+  within<T>(span: SpanRef, run: () => T): T;
+  /** The same client of the Anthropic SDK, whose spans are recorded here. Another client stays as it is. */
+  recorded<T extends object>(client: T): T;
+  /** Makes a request to the model, and returns what the SDK has recorded of it. */
+  record<T>(
+    span: SpanRef,
+    request: () => Promise<T>,
+  ): Promise<[answer: T, recorded?: RecordedSpan]>;
+  /** Makes a request that starts something, as a span of its own. */
+  start<T>(
+    about: StartSpan,
+    request: (context: TraceContext | undefined) => Promise<T>,
+  ): Promise<T>;
+}
+
+/** A request that starts a turn, or sends a message. */
+export interface StartSpan {
+  name: string;
+  attributes: Attributes;
+  /** The turn that it starts, where its id is known. */
+  turn?: TurnKey;
+  /** Whether an error is the answer that was hoped for. */
+  isExpected?: (error: unknown) => boolean;
+}
+
+const METHODS = ['problem', 'write', 'within', 'recorded', 'record', 'start'] as const;
+
+/** By its shape: it may come from another copy of Plait. */
+export function isTraces(value: unknown): value is Traces {
+  return isRecord(value) && METHODS.every((method) => typeof value[method] === 'function');
+}
+
+/** Why this is not what `openTelemetry` returns, or `undefined`; also where it is left out. */
+export function notTracesProblem(name: string, traces: unknown): string | undefined {
+  if (traces === undefined) return undefined;
+  return methodsProblem(name, traces, {
+    methods: METHODS,
+    wanted: 'be what openTelemetry() of plait/telemetry returns',
+  });
+}
