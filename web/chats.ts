@@ -225,7 +225,9 @@ export class Chats {
     const { runningTurn } = (await describeIfThere(session)) ?? {};
     if (runningTurn === undefined || caller.decides === undefined) return [];
     const requests = await session.getTurn(runningTurn).approvals();
-    return requests.map(({ callId, round, tool, input, expiresAt, subAgent }) => ({
+    // A question of an MCP server needs more than a yes or no.
+    const asking = requests.filter(({ question }) => question === undefined);
+    return asking.map(({ callId, round, tool, input, expiresAt, subAgent }) => ({
       approvalId: approvalIdOf({ turnId: runningTurn, round, callId }),
       toolCallId: callId,
       toolName: tool,
