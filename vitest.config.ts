@@ -27,7 +27,7 @@ const PURE = [
   'test/{links,surface,functions,testing/recent-lines,deploy/{kubernetes,observability}}.test.ts',
   'test/mcp/{call-failure,declaration,http,mcp-handler,result,trace-context,turn-text}.test.ts',
   'test/telemetry/open-telemetry.test.ts',
-  'test/{cli/eval-rows,testing/{trajectory,evals/{define-eval,judge,report}}}.test.ts',
+  'test/{cli/{eval-rows,listings-text},testing/{trajectory,evals/{define-eval,judge,report}}}.test.ts',
   'test/web/{ag-ui,body,chat-handler,draft,event-stream,output,route,ui-messages}.test.ts',
   'test/docs/{browser,github-actions,mcp,temporal-cloud}.test.ts',
 ];

@@ -68,12 +68,8 @@ function openLines({ turnId, status, rounds, approvals }: DescribedTurn, now: nu
 }
 
 /** Whether the call waits for a person, or the sub-agent that it runs, at any level. */
-function isOf(
-  { callId, subAgent: asking }: ApprovalRequest,
-  { id, subAgent }: CallSnapshot,
-): boolean {
-  if (asking === undefined || subAgent === undefined) return asking === undefined && callId === id;
-  return asking.turnId === subAgent.turnId || asking.turnId.startsWith(`${subAgent.turnId}.`);
+function isOf({ callId, subAgent: asking }: ApprovalRequest, { id }: CallSnapshot): boolean {
+  return (asking === undefined ? callId : asking.callId) === id;
 }
 
 function stateOf(

@@ -8,7 +8,7 @@ import { APPROVALS_QUERY } from '../core/turn/protocol.ts';
 import { InvalidTurnError } from '../core/turn/input.ts';
 import { queryTurn } from './ask-turn.ts';
 import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
-import { calledSessionTurns } from './follow/description.ts';
+import { awaitedTurns } from './follow/description.ts';
 import { inOrder } from './in-order.ts';
 import { aboutServer, aboutTurn, invalidArgument, ranOutOfTime } from './temporal-errors.ts';
 
@@ -43,7 +43,8 @@ async function ifItRuns(client: Client, turnId: string): Promise<ApprovalRequest
     const { memo } = await client.workflow.getHandle(turnId).describe();
     const subAgent = askingAgent(turnId, memo);
     const requests = await approvalRequests(client, turnId);
-    return requests.map((request) => ({ ...defined({ subAgent }), ...request }));
+    const callId = typeof memo?.['callId'] === 'string' ? memo['callId'] : undefined;
+    return requests.map((request) => seenFromAbove(request, subAgent, callId));
   } catch (error) {
     // It has ended since it was listed.
     if (error instanceof TurnNotFoundError || error instanceof WorkflowNotFoundError) return [];
@@ -52,8 +53,23 @@ async function ifItRuns(client: Client, turnId: string): Promise<ApprovalRequest
 }
 
 /**
- * The turns of its sub-agents that run: its children, and those of sessions, which may wait. The server knows
- * them, without a worker.
+ * A request of a sub-agent's turn, or of one below it, among those of the calling turn. Only the sub-agent itself
+ * has a call in the calling turn, so who asks further down is found by that call.
+ *
+ * @param callId the call of the calling turn
+ */
+function seenFromAbove(
+  { subAgent, ...request }: ApprovalRequest,
+  called: AskingAgent | undefined,
+  callId: string | undefined,
+): ApprovalRequest {
+  const asking = subAgent ?? called;
+  return { ...request, ...(asking && { subAgent: { ...asking, ...defined({ callId }) } }) };
+}
+
+/**
+ * The turns of its sub-agents that run: its children, those of sessions, which may wait, and those that began
+ * before the turn was reset. The server knows them, without a worker.
  */
 export async function subAgentTurns(client: Client, turnId: string): Promise<string[]> {
   const { raw } = await aboutTurn(turnId, client.options.namespace, () =>
@@ -62,7 +78,7 @@ export async function subAgentTurns(client: Client, turnId: string): Promise<str
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId, workflowTypeName }) =>
     workflowTypeName === TURN_WORKFLOW && workflowId ? [workflowId] : [],
   );
-  return [...children, ...(await calledSessionTurns(raw, client.options.loadedDataConverter))];
+  return [...children, ...(await awaitedTurns(raw, client.options.loadedDataConverter))];
 }
 
 function askingAgent(

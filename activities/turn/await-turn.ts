@@ -3,14 +3,18 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, rootCause } from '@temporalio/common';
 import { TURN_ID_IN_USE } from '../../core/failures.ts';
 import type { AwaitedTurn } from '../../core/turn/protocol.ts';
+import { keepAlive } from '../heartbeat.ts';
+import { findWorkflow } from './find-workflow.ts';
 
 export interface AwaitTurnArgs {
   turnId: string;
 }
 
-const HEARTBEAT_MS = 8_000;
-
-/** Waits for the end of a sub-agent's turn that began before its calling turn was reset. */
+/**
+ * Waits for the end of a sub-agent's turn that began before its calling turn was reset. Its heartbeats name the
+ * turn, for those who look for calls that wait for a person: the server knows it only as a child of the run that
+ * was reset. For the same reason the turn is cancelled here when the calling turn is gone.
+ */
 export async function awaitTurn({ turnId }: AwaitTurnArgs): Promise<AwaitedTurn> {
   const activity = Context.current();
   const turn = activity.client.workflow.getHandle(turnId);
@@ -21,21 +25,32 @@ export async function awaitTurn({ turnId }: AwaitTurnArgs): Promise<AwaitedTurn>
       TURN_ID_IN_USE,
     );
   }
-  const beats = setInterval(() => activity.heartbeat(), HEARTBEAT_MS);
+  const beats = keepAlive(activity, 'call', () => ({ turnId }));
+  beats.beat();
   try {
     const ending = turn.result().then(
       (result: unknown): AwaitedTurn => ({ type: 'ended', result }),
       (error: unknown) => endingOf(error),
     );
     return await Promise.race([ending, activity.cancelled]).catch(async (error: unknown) => {
+      if (activity.cancellationDetails?.notFound === true && !(await callingTurnRuns())) {
+        await turn.cancel();
+      }
       if (activity.cancellationDetails?.cancelRequested !== true) throw error;
       // Its calls are answered, and its result says what it has used up.
       await turn.cancel();
       return await ending;
     });
   } finally {
-    clearInterval(beats);
+    beats.stop();
   }
+}
+
+/** One that was reset again goes on in another run, which waits for the same turn. */
+async function callingTurnRuns(): Promise<boolean> {
+  const calling = activityInfo().workflowExecution?.workflowId ?? '';
+  const { client } = Context.current();
+  return (await findWorkflow(client, calling))?.status.name === 'RUNNING';
 }
 
 /** How a turn has ended whose result cannot be had. Throws what says nothing of that. */

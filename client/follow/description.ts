@@ -8,12 +8,14 @@ import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { PartialReply } from '../../core/conversation/partial-reply.ts';
 import { heartbeatRecord } from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
-import { AWAIT_SESSION_TURN, CALL_MODEL } from '../../core/names.ts';
+import { AWAIT_SESSION_TURN, AWAIT_TURN, CALL_MODEL } from '../../core/names.ts';
 
 // What Temporal's description of a workflow says of a turn. History says nothing of an activity between
 // its start and its end: its attempts and heartbeats are only here.
 
 type RawDescription = WorkflowExecutionDescription['raw'];
+
+const WAITING = new Set<string>([AWAIT_SESSION_TURN, AWAIT_TURN]);
 
 /** An activity that has not ended. */
 export interface PendingActivity {
@@ -96,13 +98,16 @@ export async function failureMessage(
   return error?.message ?? failure.message ?? undefined;
 }
 
-/** The turns of sessions that calls of the turn wait for. The activities that wait name them. */
-export async function calledSessionTurns(
+/**
+ * The turns that calls of the turn wait for, and that are no children of this run: those of sessions, and those
+ * that began before the turn was reset. The activities that wait name them.
+ */
+export async function awaitedTurns(
   { pendingActivities = [] }: RawDescription,
   converter: LoadedDataConverter,
 ): Promise<string[]> {
   const named = (pendingActivities ?? [])
-    .filter(({ activityType }) => activityType?.name === AWAIT_SESSION_TURN)
+    .filter(({ activityType }) => WAITING.has(activityType?.name ?? ''))
     .map(async ({ heartbeatDetails }) => {
       const [details] = await decodeArrayFromPayloads(converter, heartbeatDetails?.payloads);
       const turnId = isRecord(details) ? details['turnId'] : undefined;

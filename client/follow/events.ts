@@ -270,6 +270,7 @@ async function readSubAgentEvent(
 ): Promise<TurnEvent | undefined> {
   const {
     startChildWorkflowExecutionInitiatedEventAttributes: initiated,
+    startChildWorkflowExecutionFailedEventAttributes: foundAgain,
     childWorkflowExecutionStartedEventAttributes: started,
     childWorkflowExecutionCompletedEventAttributes: completed,
     childWorkflowExecutionFailedEventAttributes: failed,
@@ -287,7 +288,9 @@ async function readSubAgentEvent(
     const taskQueue = initiated.taskQueue?.name ?? '';
     return { type: 'turnCalled', at, key, callId, turnId, agent: String(agent), taskQueue };
   }
-  if (started) return { type: 'started', at, key: childKeyOf(started), attempt: 1 };
+  // It cannot be started where it runs already: the calling turn was reset to before the call, and waits for it.
+  const runs = started ?? foundAgain;
+  if (runs) return { type: 'started', at, key: childKeyOf(runs), attempt: 1 };
   if (completed) {
     const [result] = await decode(completed.result, converter);
     const ending: Ending = { type: 'completed', result };

@@ -59,6 +59,11 @@ export interface AskingAgent {
   turnId: string;
   /** Names of the agents, from the one that was started to the one that asks. */
   path: string[];
+  /**
+   * The call that runs it, or that runs the sub-agent above it: one of the turn whose requests these are. Absent
+   * in the list of all turns.
+   */
+  callId?: string;
 }
 
 export interface Approve {

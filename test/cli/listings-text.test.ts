@@ -24,6 +24,19 @@ const described = (turn: Partial<DescribedTurn>): DescribedTurn => ({
   ...turn,
 });
 
+const runs = (name: string, turnId: string) =>
+  open(name, { subAgent: { turnId, agent: name }, state: 'running', start: 64_400 });
+
+const asks = (id: string, name: string, turnId: string) => ({
+  callId: id,
+  tool: 'pay',
+  input: {},
+  round: 1,
+  requestedAt: new Date(400).toISOString(),
+  expiresAt: new Date(3_665_400).toISOString(),
+  subAgent: { turnId, path: ['lead', name, 'cashier'], callId: `toolu_${name}` },
+});
+
 function terminal(isTTY = true) {
   const written: string[] = [];
   return { isTTY, written, write: (text: string) => written.push(text) > 0 };
@@ -76,6 +89,22 @@ describe('the description of a turn', () => {
       '    since 1 min; denied in 1 h unless somebody decides:',
       '    plait approve t toolu_refund',
       '    plait deny t toolu_refund --reason "…"',
+    ]);
+  });
+
+  it('shows what a sub-agent waits for beside the call that it runs in, at any level', () => {
+    // The id of one turn begins as that of another does, and those of sessions are their own.
+    const turn = turnWith([runs('guide', 'desk.1'), runs('clerk', 'desk'), call('look')], false);
+    const approvals = [
+      asks('toolu_a', 'guide', 'accounts.turn-3'),
+      asks('toolu_b', 'clerk', 'desk.1.toolu_x'),
+    ];
+    const shown = turnLines(described({ ...turn, approvals }), at).slice(6);
+    expect(shown.filter((line) => /: running|approve/.test(line))).toEqual([
+      '  guide(customer_id: 1234): running for 1 s',
+      '    plait approve t toolu_a',
+      '  clerk(customer_id: 1234): running for 1 s',
+      '    plait approve t toolu_b',
     ]);
   });
 

@@ -6,13 +6,14 @@ import { expectTurn } from '../../testing/expect-turn.ts';
 import type { McpCallContext, McpServerScript } from '../../testing/mcp-server.ts';
 import { startMcpServer } from '../../testing/mcp-server.ts';
 import { callTools, say } from '../../testing/replies.ts';
-import { conversation } from '../../testing/script.ts';
+import { conversation, script as scriptOf } from '../../testing/script.ts';
 import { waitingCalls } from '../fixtures/approvals-agent.ts';
 import { eventsOf } from '../fixtures/history.ts';
 import { startPlait } from '../fixtures/plait.ts';
 import { putQuestions } from '../docs/answer.ts';
+import { agentNamed, ask } from '../fixtures/sub-agents.ts';
 import { agentWith, reader } from '../fixtures/tools.ts';
-import { until } from '../fixtures/until.ts';
+import { insist, until } from '../fixtures/until.ts';
 import { answers } from '../fixtures/waiting-turns.ts';
 
 const form = (message: string, properties: object, required: string[] = []) => ({
@@ -214,5 +215,35 @@ test('a question that nobody answers in time, one to a model, and one of a turn 
     .outcome('desk__soon', 'denied', 'nobody answered within 300 ms')
     .outcome('desk__long', 'cancelled')
     .outcome('desk__model', 'failed');
+  expect(server.calls).toHaveLength(3);
+});
+
+test('what a server asks inside a sub-agent is put at the calling turn, and answered there', async () => {
+  const { server, tools } = await desk({ book: { run: book } });
+  const lead = agentNamed('lead', [ask(agentNamed('clerk', tools))]);
+  const script = scriptOf(
+    conversation('go', [callTools([['clerk', { prompt: 'a trip' }, 'toolu_clerk']]), say('Done.')]),
+    conversation('a trip', [callTools({ desk__book: { trip: 'Rome' } }), say('Booked.')]),
+  );
+  await using plait = await startPlait({ agents: [lead], script });
+  const turn = await plait.agents.start(lead, 'go');
+  const [first] = await waitingCalls(turn, 1);
+  expect(first).toMatchObject({
+    tool: 'desk__book',
+    question: { number: 1, server: 'desk', message: 'How many?' },
+    subAgent: { path: ['lead', 'clerk'], callId: 'toolu_clerk' },
+  });
+  const callId = first?.callId ?? '';
+  const seats = { by: 'ada', question: 1, answer: { seats: 2 } };
+  await insist(() => turn.approve(callId, seats));
+  await until(async () => (await insist(() => turn.approvals()))[0]?.question?.number === 2);
+  await insist(() => turn.deny(callId, { by: 'bob', question: 2 }));
+  const result = await turn.result();
+
+  expect(result).toMatchObject({ text: 'Done.', calls: [{ outcome: 'succeeded' }] });
+  const inside = await plait.agents.getTurn(first?.subAgent?.turnId ?? '').result();
+  expect(inside.calls).toMatchObject([
+    { outcome: 'succeeded', questions: [{ by: 'ada' }, { by: 'bob', decision: 'declined' }] },
+  ]);
   expect(server.calls).toHaveLength(3);
 });

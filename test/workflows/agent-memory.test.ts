@@ -296,6 +296,7 @@ test('calls inside wait for a person at the calling turn, and an edited call may
   expect(inside?.subAgent).toEqual({
     turnId: `${prefix}-7-bob.turn-1`,
     path: ['lead', 'clerk'],
+    callId: outer?.callId,
   });
   await insist(() => turn.approve(inside?.callId ?? '', { by: 'eve' }));
   const result = await turn.result();

@@ -9,9 +9,10 @@ import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import { Door } from '../fixtures/door.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { reset } from '../fixtures/reset.ts';
 import { agentNamed, ask } from '../fixtures/sub-agents.ts';
 import { reader, writer } from '../fixtures/tools.ts';
-import { until, untilItWaits } from '../fixtures/until.ts';
+import { insist, until, untilItWaits } from '../fixtures/until.ts';
 
 const using = (answer: MessageReply, input: number, output: number): MessageReply => ({
   ...answer,
@@ -94,6 +95,15 @@ const given = (id: string, tool: string, content: string) => ({
 const late = (content: string) => given('toolu_scout', 'scout', content);
 
 const SAND = 'dig here: sand.';
+
+/** The only call of the turn and its sub-agents that waits for a person. */
+async function waitingCall(turn: TurnHandle) {
+  const [request] = await until(
+    () => insist(() => turn.approvals()),
+    (requests) => requests.length === 1,
+  );
+  return request;
+}
 
 describe('a sub-agent in the background', () => {
   test.concurrent('is answered at once, and its result stands beside those of later calls', async () => {
@@ -300,6 +310,57 @@ describe('a sub-agent in the background', () => {
 
     expect(request).toMatchObject({ tool: 'dig', subAgent: { path: ['lead', 'scout'] } });
     expect(await turn.result()).toMatchObject({ text: 'Sand.', rounds: 3 });
+  });
+
+  test.concurrent('is found again by a turn that was reset, begins only once, and ends with that turn', async () => {
+    const { plait, lead, doors } = await team({
+      replies: [CALL, callTools({ look: {} }), say('Hills.'), say('Sand and hills.')],
+      approval: 'always',
+    });
+    await using _ = plait;
+    const turns = await Promise.all([1, 2, 3].map(() => plait.agents.start(lead, 'go')));
+    const [before, after, killed] = turns as [TurnHandle, TurnHandle, TurnHandle];
+    await doors.look.reached(3);
+    const asked = await Promise.all(turns.map(waitingCall));
+    await Promise.all(turns.map(untilItWaits));
+    // To before the call began, and to where it runs.
+    for (const turn of [before, killed]) await reset(plait.agents, turn.workflow, 1);
+    await reset(plait.agents, after.workflow, -1);
+    const again = turns.map(({ turnId }) => plait.agents.getTurn(turnId));
+
+    // Where they are asked about, they are found as before, also by the turn whose child they are no more.
+    expect(await Promise.all(again.map(waitingCall))).toEqual(asked);
+    for (const turn of again) {
+      const { value } = await turn.watch().next();
+      expect(value?.rounds[0]?.calls).toMatchObject([{ name: 'scout', state: 'running' }]);
+    }
+    const sub = plait.agents.getTurn(asked[2]?.subAgent?.turnId ?? '');
+    await plait.agents.getTurn(killed.turnId).workflow.terminate('by an operator');
+    for (const i of [0, 1]) {
+      await insist(async () => await again[i]?.approve(asked[i]?.callId ?? '', { by: 'ana' }));
+    }
+    doors.scout.open();
+    doors.look.open();
+    const results = await Promise.all([before, after].map(async (turn) => await turn.result()));
+
+    for (const result of results) {
+      expect(result).toMatchObject({
+        stopReason: 'end_turn',
+        text: expect.stringContaining('ills.') as string,
+        calls: [
+          { outcome: 'succeeded', late: true, subAgent: { rounds: 2, toolCalls: 1 } },
+          { name: 'look', outcome: 'succeeded' },
+        ],
+      });
+      expectTurn(result).answeredEveryCall();
+      expect(JSON.stringify(read(result)).split(SAND)).toHaveLength(2);
+    }
+    expect(await sub.result()).toMatchObject({ stopReason: 'cancelled', rounds: 1 });
+    const inside = plait.model.requests.filter(({ body }) =>
+      JSON.stringify(body?.messages[0]).includes('dig here'),
+    );
+    // Two of each, and one of that whose turn was killed.
+    expect(inside).toHaveLength(5);
   });
 
   test.concurrent('holds its share of the budget while it runs, and the turn waits for what is left of it', async () => {
