@@ -28,7 +28,7 @@ const PURE = [
   'test/mcp/{call-failure,declaration,http,mcp-handler,result,trace-context,turn-text}.test.ts',
   'test/telemetry/{open-telemetry,find-content}.test.ts',
   'test/{cli/eval-rows,testing/{trajectory,evals/{define-eval,judge,report}}}.test.ts',
-  'test/web/{body,chat-handler,draft,event-stream,route,ui-messages}.test.ts',
+  'test/web/{ag-ui,body,chat-handler,draft,event-stream,output,route,ui-messages}.test.ts',
   'test/docs/{browser,github-actions,mcp,temporal-cloud}.test.ts',
 ];
 

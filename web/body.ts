@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { isRecord } from '../core/json.ts';
 import type { InputBlock } from '../core/conversation/messages.ts';
 import { IDEMPOTENCY_KEY_LIMIT } from '../core/names.ts';
 import type { SessionInput } from '../core/session/protocol.ts';
 import type { Asked } from './approval-id.ts';
 import { readApprovalId } from './approval-id.ts';
+import type { AgUiMessage, RunIds } from './ag-ui.ts';
 import { HttpError } from './http-error.ts';
 
 /** A person's decision about a call. */
@@ -74,6 +76,77 @@ export function readChatBody(body: unknown): { chatId: string; said: Said } {
   });
   if (first === undefined) throw new HttpError(400, 'The last message must be that of the user.');
   return { chatId, said: { type: 'decisions', decisions: [first, ...others] } };
+}
+
+/** What a front end of AG-UI says. With `join`, it asks for all that was said, and for the turn that runs. */
+export interface AgUiInput {
+  run: RunIds;
+  /** What it has of the conversation. */
+  messages: AgUiMessage[];
+  said: Said | { type: 'join' };
+}
+
+const runInput = z.looseObject({
+  threadId: z.string().min(1).max(MAX_ID),
+  runId: z.string().min(1).max(MAX_ID),
+  messages: z.array(z.looseObject({ id: z.string(), role: z.string() })),
+  resume: z
+    .array(
+      z.looseObject({
+        interruptId: z.string(),
+        status: z.enum(['resolved', 'cancelled']),
+        payload: z.unknown().optional(),
+      }),
+    )
+    .nullish(),
+});
+
+const sentMessage = z.looseObject({
+  id: z.string().min(1).max(IDEMPOTENCY_KEY_LIMIT),
+  content: z.union([z.string(), z.array(part)]),
+});
+
+const decisionPayload = z.looseObject({ approved: z.boolean(), reason });
+
+const mediaPart = z.looseObject({
+  type: z.enum(['image', 'document']),
+  source: z.looseObject({ type: z.literal('data'), value: z.string(), mimeType: z.string() }),
+});
+
+/** Whether the body is an input of AG-UI, and not what `useChat` sends. */
+export function isRunInput(body: unknown): boolean {
+  return isRecord(body) && 'threadId' in body && 'runId' in body;
+}
+
+/** Reads the input of a run. Throws an `HttpError` for what it cannot take. */
+export function readRunInput(body: unknown): AgUiInput {
+  const { threadId, runId, messages, resume } = parsed(runInput, body);
+  const input = { run: { threadId, runId }, messages: messages as unknown as AgUiMessage[] };
+  const [first, ...others] = (resume ?? []).map(({ interruptId, status, payload }) => {
+    if (status === 'cancelled') return decisionOf({ approvalId: interruptId, approved: false });
+    const { data } = decisionPayload.safeParse(payload);
+    if (data !== undefined) return decisionOf({ approvalId: interruptId, ...data });
+    throw new HttpError(
+      400,
+      'The payload of a resume entry must be { "approved": true or false, "reason"?: "…" }.',
+    );
+  });
+  if (first !== undefined) {
+    return { ...input, said: { type: 'decisions', decisions: [first, ...others] } };
+  }
+  const last = messages.at(-1);
+  if (last?.role !== 'user') return { ...input, said: { type: 'join' } };
+  const { id: key, content } = parsed(sentMessage, last);
+  const parts = typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+  return { ...input, said: { type: 'message', key, input: inputOf(parts.map(chatPart)) } };
+}
+
+/** A part of a message of AG-UI, as `useChat` would send it. */
+function chatPart(one: Part): Part {
+  const { data } = mediaPart.safeParse(one);
+  if (data === undefined) return one;
+  const { mimeType, value } = data.source;
+  return { type: 'file', url: `data:${mimeType};base64,${value}` };
 }
 
 /** Reads one decision. Throws an `HttpError`. */

@@ -39,9 +39,14 @@ export interface ChatHandlerOptions<Context = unknown> {
   whenBusy?: 'reject' | 'queue' | 'interrupt';
   /**
    * Whether pages get what the model writes into calls. Without it, whoever decides about a call does not see what
-   * it would do. What tools return, and why they failed, never leaves the server. @default true
+   * it would do. @default true
    */
   inputs?: boolean;
+  /**
+   * Whether pages get what tools return: data, or the first 20,000 characters of a text. Without it they get
+   * `null`. Why calls failed never leaves the server. @default true
+   */
+  outputs?: boolean;
   /**
    * Called with errors that pages are not told: Temporal or the storage does not answer, `authorize` throws.
    * @default a warning of the process, of the type `PlaitWarning`
@@ -73,6 +78,7 @@ const handlerOptions = z.strictObject({
     .enum(['reject', 'queue', 'interrupt'], { error: "must be 'reject', 'queue' or 'interrupt'" })
     .default('reject'),
   inputs: z.boolean({ error: 'must be true or false' }).default(true),
+  outputs: z.boolean({ error: 'must be true or false' }).default(true),
   onError: callable(
     z.custom<(error: unknown) => void>(
       (value) => typeof value === 'function',
@@ -82,8 +88,8 @@ const handlerOptions = z.strictObject({
 });
 
 /**
- * Serves an agent to web pages in the AI SDK's UI message stream protocol, which `useChat` speaks. `fetch` takes
- * and returns what the web's `fetch` does: Hono, Next.js, Bun and Deno call it as it is, and `getRequestListener`
+ * Serves an agent to web pages in the AI SDK's UI message stream protocol, which `useChat` speaks, and in AG-UI. A
+ * request says by its body which one it wants. `fetch` takes and returns what the web's `fetch` does: Hono, Next.js, Bun and Deno call it as it is, and `getRequestListener`
  * of `@hono/node-server` makes a listener for Node's `http` of it.
  *
  * Each chat is a session. A caller reaches only its own chats, and turns that were started with its `user`.

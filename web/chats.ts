@@ -10,8 +10,11 @@ import type { TurnHandle } from '../client/turn-handle.ts';
 import { defined } from '../core/json.ts';
 import { TURN_WORKFLOW } from '../core/names.ts';
 import type { SessionInput, WhenBusy } from '../core/session/protocol.ts';
-import type { Decision, Said } from './body.ts';
-import { readChatBody, readDecision } from './body.ts';
+import { approvalIdOf } from './approval-id.ts';
+import type { AgUiRun, AgUiStep } from './ag-ui.ts';
+import { agUiMessages, runBegun, runEnded, runEvents, runWith } from './ag-ui.ts';
+import type { AgUiInput, Decision, Said } from './body.ts';
+import { isRunInput, readChatBody, readDecision, readRunInput } from './body.ts';
 import type { Written } from './draft.ts';
 import { begun, paused, undecided, written } from './draft.ts';
 import type { Sent } from './event-stream.ts';
@@ -29,6 +32,8 @@ export interface ChatsOptions {
   whenBusy: Exclude<WhenBusy, 'steer'>;
   /** Whether pages get what the model wrote into calls. */
   inputs: boolean;
+  /** Whether pages get what tools returned. */
+  outputs: boolean;
   /** Called with what pages are not told. */
   onError: (error: unknown) => void;
 }
@@ -50,6 +55,18 @@ interface Following {
   pauses: boolean;
 }
 
+/** A call that waits for a person. */
+interface Asking {
+  approvalId: string;
+  toolCallId: string;
+  toolName: string;
+  input: unknown;
+  /** Names of the agents, from the one of the chat to the one that asks. */
+  agents: string[];
+  /** ISO 8601. */
+  expiresAt: string;
+}
+
 /** The chats of all callers. Each is a session, whose id follows from the caller and the page's id of the chat. */
 export class Chats {
   private readonly options: ChatsOptions;
@@ -68,8 +85,11 @@ export class Chats {
   async answer(route: Route, request: Request, caller: Caller): Promise<Response> {
     switch (route.type) {
       case 'send': {
-        const { chatId, said } = readChatBody(await jsonOf(request));
-        return await this.say(chatId, said, caller);
+        const body = await jsonOf(request);
+        if (isRunInput(body)) return await this.runAgUi(readRunInput(body), caller);
+        const { chatId, said } = readChatBody(body);
+        const { turn, ...following } = await this.say(chatId, said, caller);
+        return this.follow(turn, following);
       }
       case 'decide': {
         const decision = readDecision(await jsonOf(request));
@@ -86,6 +106,8 @@ export class Chats {
       }
       case 'read chat':
         return Response.json({ messages: await this.read(route.chatId, caller) });
+      case 'read approvals':
+        return Response.json({ approvals: await this.approvals(route.chatId, caller) });
       case 'stop chat': {
         await this.stop(route.chatId, caller);
         return new Response(null, { status: 204 });
@@ -93,12 +115,17 @@ export class Chats {
     }
   }
 
-  private async say(chatId: string, said: Said, caller: Caller): Promise<Response> {
+  /** Takes what the page says. Its answer is that of a turn, or the rest of one. */
+  private async say(
+    chatId: string,
+    said: Said,
+    caller: Caller,
+  ): Promise<Following & { turn: TurnHandle }> {
     if (said.type === 'decisions') {
       const [{ turnId, round }] = said.decisions;
       const turn = await this.decide(turnId, said.decisions, caller);
       const seen = { type: 'whole step', round } as const;
-      return this.follow(turn, { caller, seen, pauses: true });
+      return { turn, caller, seen, pauses: true };
     }
     const { client, agent, whenBusy } = this.options;
     const session = client.openSession(agent, this.sessionId(chatId, caller), {
@@ -106,7 +133,55 @@ export class Chats {
       stream: true,
     });
     const turn = await session.send(said.input, { idempotencyKey: said.key, whenBusy });
-    return this.follow(turn, { caller, pauses: true });
+    return { turn, caller, pauses: true };
+  }
+
+  /** Answers in AG-UI: with the turn of a message, or with what was said, and the turn that runs. */
+  private async runAgUi({ run, messages, said }: AgUiInput, caller: Caller): Promise<Response> {
+    const { threadId } = run;
+    if (said.type !== 'join') {
+      const { turn, ...following } = await this.say(threadId, said, caller);
+      return this.streamed('ag-ui', (signal) =>
+        this.runOf(runBegun(run, messages), turn, following, signal),
+      );
+    }
+    const session = this.session(threadId, caller);
+    const { runningTurn, waitingTurns = [] } = (await describeIfThere(session)) ?? {};
+    const shown = await this.read(threadId, caller);
+    const open = runningTurn ?? waitingTurns[0];
+    // It may have ended in between.
+    const turn =
+      open === undefined || shown.at(-1)?.id === open ? undefined : session.getTurn(open);
+    const begun = runBegun(run, []);
+    const whole = runWith(begun.run, agUiMessages(shown));
+    const step = { run: whole.run, events: [...begun.events, ...whole.events] };
+    return this.streamed('ag-ui', (signal) =>
+      this.runOf(step, turn, { caller, pauses: true }, signal),
+    );
+  }
+
+  private async *runOf(
+    begun: AgUiStep,
+    turn: TurnHandle | undefined,
+    following: Following,
+    signal: AbortSignal,
+  ): AsyncGenerator<Sent, void, undefined> {
+    let { run }: { run: AgUiRun } = begun;
+    const sent = (step: AgUiStep): Sent[] => {
+      ({ run } = step);
+      return step.events.map((chunk) => ({ chunk }));
+    };
+    yield* sent(begun);
+    if (turn === undefined) {
+      yield* sent(runEnded(run));
+      return;
+    }
+    for await (const { draft, chunks } of this.writtenOf(turn, following, signal)) {
+      for (const chunk of chunks) {
+        const step = runEvents(run, chunk, draft);
+        yield* sent(step);
+      }
+    }
   }
 
   /** Sends the newest turn from its beginning; or, to a client that says what it has, the rest of that turn. */
@@ -124,7 +199,7 @@ export class Chats {
   }
 
   private async read(chatId: string, caller: Caller): Promise<ChatMessage[]> {
-    const { client, inputs } = this.options;
+    const { client, inputs, outputs } = this.options;
     const session = this.session(chatId, caller);
     if ((await describeIfThere(session)) === undefined) return [];
     for (let reading = 1; ; reading += 1) {
@@ -132,15 +207,34 @@ export class Chats {
       const { messages: count, runningTurn, lastTurn } = await session.describe();
       // A turn has ended in between.
       if (count !== total && reading < MOST_READINGS) continue;
-      const shown = chatMessages(messages, { inputs, lastTurnId: lastTurn?.turnId });
+      const shown = chatMessages(messages, { inputs, outputs, lastTurnId: lastTurn?.turnId });
       if (runningTurn === undefined) return shown;
       const input = await turnInput(client.client, runningTurn);
       if (input === undefined) return shown;
       // A turn of a session has one message.
       const message = { role: 'user', content: input as SessionInput } as const;
-      const [asked] = chatMessages([message], { inputs });
+      const [asked] = chatMessages([message], { inputs, outputs });
       return asked === undefined ? shown : [...shown, { ...asked, id: `message-${total}` }];
     }
+  }
+
+  /** The calls that wait for a person, those of sub-agents included, which are not in the stream. */
+  private async approvals(chatId: string, caller: Caller): Promise<Asking[]> {
+    const { agent, inputs } = this.options;
+    const session = this.session(chatId, caller);
+    const { runningTurn } = (await describeIfThere(session)) ?? {};
+    if (runningTurn === undefined || caller.decides === undefined) return [];
+    const requests = await session.getTurn(runningTurn).approvals();
+    // A question of an MCP server needs more than a yes or no.
+    const asking = requests.filter(({ question }) => question === undefined);
+    return asking.map(({ callId, round, tool, input, expiresAt, subAgent }) => ({
+      approvalId: approvalIdOf({ turnId: runningTurn, round, callId }),
+      toolCallId: callId,
+      toolName: tool,
+      input: inputs ? input : {},
+      agents: subAgent?.path ?? [agent.name],
+      expiresAt,
+    }));
   }
 
   private async stop(chatId: string, caller: Caller): Promise<void> {
@@ -199,9 +293,17 @@ export class Chats {
   }
 
   private follow(turn: TurnHandle, following: Following): Response {
+    return this.streamed('ui messages', (signal) => this.chunks(turn, following, signal));
+  }
+
+  private streamed(
+    protocol: 'ui messages' | 'ag-ui',
+    events: (signal: AbortSignal) => AsyncGenerator<Sent, void, undefined>,
+  ): Response {
     const leaving = new AbortController();
     const signal = AbortSignal.any([leaving.signal, this.closing.signal]);
-    return eventStream(this.chunks(turn, following, signal), {
+    return eventStream(events(signal), {
+      protocol,
       closing: this.closing.signal,
       onLeave: () => leaving.abort(),
     });
@@ -209,27 +311,35 @@ export class Chats {
 
   private async *chunks(
     turn: TurnHandle,
-    { caller, seen, pauses }: Following,
+    following: Following,
     signal: AbortSignal,
   ): AsyncGenerator<Sent, void, undefined> {
-    const { inputs, onError } = this.options;
-    const shown = { asks: caller.decides !== undefined, inputs };
-    const rest = (one: Written) => sentOf(one, seen);
+    for await (const one of this.writtenOf(turn, following, signal)) yield* sentOf(one);
+  }
+
+  /** What a page is to get of the turn, without what it has. */
+  private async *writtenOf(
+    turn: TurnHandle,
+    { caller, seen, pauses }: Following,
+    signal: AbortSignal,
+  ): AsyncGenerator<Written, void, undefined> {
+    const { inputs, outputs, onError } = this.options;
+    const shown = { asks: caller.decides !== undefined, inputs, outputs };
+    let now = begun(turn.turnId);
     try {
-      let now = begun(turn.turnId);
-      yield* rest(now);
-      for await (const event of turn.stream({ signal })) {
+      yield unseen(now, seen);
+      for await (const event of turn.stream({ signal, results: outputs })) {
         now = written(now.draft, event, shown);
-        yield* rest(now);
+        yield unseen(now, seen);
         const calls = pauses ? undecided(now.draft) : [];
         if (calls.length === 0 || !(await stillWait(turn, calls, signal))) continue;
-        yield* rest(paused(now.draft));
+        yield unseen(paused(now.draft), seen);
         return;
       }
     } catch (error) {
       if (signal.aborted) return;
       onError(error);
-      yield { chunk: { type: 'error', errorText: AWAY } };
+      yield { draft: now.draft, chunks: [{ type: 'error', errorText: AWAY }] };
     }
   }
 }
@@ -253,9 +363,13 @@ async function stillWait(
   return false;
 }
 
-function sentOf({ draft: { turnId, round }, chunks }: Written, seen: Seen | undefined): Sent[] {
-  const rest = seen === undefined ? chunks : chunks.flatMap((one) => restOf(one, round, seen));
-  return rest.map((chunk) => {
+function unseen({ draft, chunks }: Written, seen: Seen | undefined): Written {
+  if (seen === undefined) return { draft, chunks };
+  return { draft, chunks: chunks.flatMap((one) => restOf(one, draft.round, seen)) };
+}
+
+function sentOf({ draft: { turnId, round }, chunks }: Written): Sent[] {
+  return chunks.map((chunk) => {
     switch (chunk.type) {
       case 'start-step':
       case 'reset-step':

@@ -1,13 +1,15 @@
 import type { TurnStreamEvent } from '../client/follow/stream-events.ts';
 import { WAITS_FOR_APPROVAL } from '../client/follow/snapshot.ts';
 import type { OutcomeType } from '../core/calls/outcome.ts';
+import type { ToolResultContent } from '../core/conversation/messages.ts';
 import { toolCalls } from '../core/conversation/toolsets.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
 import { approvalIdOf } from './approval-id.ts';
 import type { FinishReason, MessageChunk } from './chunk.ts';
+import { shownOutput } from './output.ts';
 
 // Translates a turn's events into the chunks that make one message of the page: each round is a step of it.
-// What tools return, and why they failed, stays here: it may hold what the page is not to see.
+// Why calls failed stays here: it may hold what the page is not to see.
 
 /** What a page has of the message so far. */
 export interface Draft {
@@ -40,6 +42,8 @@ export interface ShownToPage {
   asks: boolean;
   /** Whether it gets what the model wrote into calls. */
   inputs: boolean;
+  /** Whether it gets what tools returned. */
+  outputs: boolean;
 }
 
 type Event<Type extends TurnStreamEvent['type']> = Extract<TurnStreamEvent, { type: Type }>;
@@ -159,7 +163,7 @@ function committed(
   };
 }
 
-function ofCall(before: Draft, event: CallEvent, { asks }: ShownToPage): Written {
+function ofCall(before: Draft, event: CallEvent, { asks, outputs }: ShownToPage): Written {
   const { callId } = event;
   const { draft, chunks } = withPart(before, event);
   const { turnId } = draft;
@@ -181,10 +185,10 @@ function ofCall(before: Draft, event: CallEvent, { asks }: ShownToPage): Written
         ? add('undecided', { type: 'tool-approval-request', toolCallId: callId, approvalId })
         : add('open');
     case 'callFinished': {
-      const { outcome, approval } = event;
+      const { outcome, approval, result } = event;
       const isApproved = approval?.decision === 'approved';
       const decided = isApproved || outcome === 'denied' ? response(isApproved) : [];
-      return add('ended', ...decided, outcomeChunk(callId, outcome));
+      return add('ended', ...decided, outcomeChunk(callId, outcome, outputs ? result : undefined));
     }
   }
 }
@@ -222,7 +226,8 @@ function ended(draft: Draft, { status, stopReason }: Event<'turnEnded'>): Writte
   };
 }
 
-const NO_ANSWER = 'The agent could not answer.';
+/** What a page reads of a turn that failed. */
+export const NO_ANSWER = 'The agent could not answer.';
 
 /** The step of this round, with nothing that grows in it. */
 function inStep(draft: Draft, round: number): Written {
@@ -254,10 +259,14 @@ const NOT_SUCCEEDED: Record<Exclude<OutcomeType, 'succeeded' | 'denied'>, string
   skipped: 'The call was not run.',
 };
 
-function outcomeChunk(toolCallId: string, outcome: OutcomeType): MessageChunk {
+function outcomeChunk(
+  toolCallId: string,
+  outcome: OutcomeType,
+  result?: ToolResultContent,
+): MessageChunk {
   switch (outcome) {
     case 'succeeded':
-      return { type: 'tool-output-available', toolCallId, output: null };
+      return { type: 'tool-output-available', toolCallId, output: shownOutput(result) };
     case 'denied':
       return { type: 'tool-output-denied', toolCallId };
     default:

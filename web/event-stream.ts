@@ -1,9 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgUiEvent } from './ag-ui.ts';
 import type { MessageChunk } from './chunk.ts';
+
+/** What stands around events, in each protocol. */
+const PROTOCOLS = {
+  'ui messages': {
+    headers: { 'x-vercel-ai-ui-message-stream': 'v1' },
+    end: 'data: [DONE]\n\n',
+  },
+  'ag-ui': { headers: {}, end: '' },
+} as const;
 
 /** A chunk, with the id that a client sends as `Last-Event-ID` when it comes back, where it may come back there. */
 export interface Sent {
-  chunk: MessageChunk;
+  chunk: MessageChunk | AgUiEvent;
   id?: string;
 }
 
@@ -12,11 +22,12 @@ export const KEEP_ALIVE_MS = 15_000;
 const HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-cache',
-  'x-vercel-ai-ui-message-stream': 'v1',
   'x-accel-buffering': 'no', // nginx would wait for more
 };
 
 interface EventStreamOptions {
+  /** @default 'ui messages' */
+  protocol?: keyof typeof PROTOCOLS;
   /** Aborted when the server closes. The page then sees a connection that was lost, and not an answer that ended. */
   closing: AbortSignal;
   /** Called when the page has gone. */
@@ -28,8 +39,9 @@ interface EventStreamOptions {
 /** Answers with chunks as server-sent events, as fast as the page reads them. `chunks` must not throw. */
 export function eventStream(
   chunks: AsyncGenerator<Sent, void, undefined>,
-  { closing, onLeave, keepAlive = KEEP_ALIVE_MS }: EventStreamOptions,
+  { protocol = 'ui messages', closing, onLeave, keepAlive = KEEP_ALIVE_MS }: EventStreamOptions,
 ): Response {
+  const { headers, end } = PROTOCOLS[protocol];
   const encoder = new TextEncoder();
   let next: Promise<IteratorResult<Sent, void>> | undefined;
   const body = new ReadableStream<Uint8Array>({
@@ -44,7 +56,7 @@ export function eventStream(
       if (news.done !== true) controller.enqueue(encoder.encode(eventText(news.value)));
       else if (closing.aborted) controller.error(new Error('The server is closing.'));
       else {
-        controller.enqueue(encoder.encode('data: [DONE]\n\n'));
+        if (end !== '') controller.enqueue(encoder.encode(end));
         controller.close();
       }
     },
@@ -53,7 +65,7 @@ export function eventStream(
       await chunks.return();
     },
   });
-  return new Response(body, { headers: HEADERS });
+  return new Response(body, { headers: { ...HEADERS, ...headers } });
 }
 
 function eventText({ chunk, id }: Sent): string {

@@ -1,5 +1,5 @@
 /**
- * Agents for web pages: their turns and sessions in the protocol that `useChat` of the AI SDK speaks.
+ * Agents for web pages: their turns and sessions in the protocols that `useChat` of the AI SDK and AG-UI speak.
  *
  * @module plait/web
  */

@@ -2,7 +2,7 @@
 export type Route =
   | { type: 'send' }
   | { type: 'decide' }
-  | { type: 'follow chat' | 'read chat' | 'stop chat'; chatId: string }
+  | { type: 'follow chat' | 'read chat' | 'read approvals' | 'stop chat'; chatId: string }
   | { type: 'follow turn'; turnId: string };
 
 /** What a request asks for, by the end of its path: the handler does not know where it stands. */
@@ -17,6 +17,8 @@ export function routeOf(method: string, pathname: string): Route | undefined {
         : { type: 'follow chat', chatId: name };
     case 'GET messages':
       return name === undefined ? undefined : { type: 'read chat', chatId: name };
+    case 'GET approvals':
+      return name === undefined ? undefined : { type: 'read approvals', chatId: name };
     case 'DELETE stream':
       return name === undefined ? undefined : { type: 'stop chat', chatId: name };
     case 'POST decisions':

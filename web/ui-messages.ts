@@ -1,6 +1,8 @@
 import { LATE_RESULT } from '../core/calls/texts.ts';
 import type { InputBlock, Message } from '../core/conversation/messages.ts';
 import { toolCalls } from '../core/conversation/toolsets.ts';
+import type { CallResult } from './output.ts';
+import { resultsIn, shownOutput } from './output.ts';
 
 /** A message as the AI SDK's `UIMessage` has it. */
 export interface ChatMessage {
@@ -13,7 +15,7 @@ type ChatPart =
   | { type: 'step-start' }
   | { type: 'text' | 'reasoning'; text: string; state: 'done' }
   | { type: 'file'; mediaType: string; url: string }
-  | (CallPart & { state: 'output-available'; output: null })
+  | (CallPart & { state: 'output-available'; output: unknown })
   | (CallPart & { state: 'output-error'; errorText: string });
 
 interface CallPart {
@@ -24,9 +26,15 @@ interface CallPart {
   providerExecuted: true;
 }
 
-interface Options {
+interface Shown {
   /** Whether the page gets what the model wrote into calls. */
   inputs: boolean;
+  /** Whether it gets what tools returned. */
+  outputs: boolean;
+  results: ReadonlyMap<string, CallResult>;
+}
+
+interface Options extends Omit<Shown, 'results'> {
   /** The id of the last answer: that of its turn. */
   lastTurnId?: string | undefined;
 }
@@ -34,9 +42,9 @@ interface Options {
 /** A conversation as a page shows it: what people said, and each answer with all of its rounds. */
 export function chatMessages(
   messages: readonly Message[],
-  { inputs, lastTurnId }: Options,
+  { inputs, outputs, lastTurnId }: Options,
 ): ChatMessage[] {
-  const failed = failedCalls(messages);
+  const results = resultsIn(messages);
   const shown: ChatMessage[] = [];
   for (const [i, message] of messages.entries()) {
     const blocks = blocksOf(message);
@@ -52,7 +60,7 @@ export function chatMessages(
     }
     answer.parts.push(
       { type: 'step-start' },
-      ...blocks.flatMap((block) => answerPart(block, { inputs, failed })),
+      ...blocks.flatMap((block) => answerPart(block, { inputs, outputs, results })),
     );
   }
   const last = shown.at(-1);
@@ -62,13 +70,6 @@ export function chatMessages(
 
 function blocksOf({ content }: Message): readonly InputBlock[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-}
-
-function failedCalls(messages: readonly Message[]): ReadonlySet<string> {
-  const results = messages.flatMap(blocksOf).flatMap((block) => {
-    return block.type === 'tool_result' && block.is_error === true ? [block.tool_use_id] : [];
-  });
-  return new Set(results);
 }
 
 /** Results of calls, and what stands behind them, are said by no person. */
@@ -95,10 +96,7 @@ function saidPart(block: InputBlock): ChatPart[] {
   }
 }
 
-function answerPart(
-  block: InputBlock,
-  { inputs, failed }: { inputs: boolean; failed: ReadonlySet<string> },
-): ChatPart[] {
+function answerPart(block: InputBlock, { inputs, outputs, results }: Shown): ChatPart[] {
   switch (block.type) {
     case 'text':
       return [{ type: 'text', text: block.text, state: 'done' }];
@@ -113,9 +111,10 @@ function answerPart(
           input: inputs ? input : {},
           providerExecuted: true,
         };
-        return failed.has(id)
+        const { isError, content } = results.get(id) ?? { isError: false, content: undefined };
+        return isError
           ? { ...call, state: 'output-error', errorText: 'The call did not succeed.' }
-          : { ...call, state: 'output-available', output: null };
+          : { ...call, state: 'output-available', output: outputs ? shownOutput(content) : null };
       });
     default:
       return [];

@@ -6,7 +6,7 @@ import type { SubAgentEnding } from '../../core/calls/sub-agent.ts';
 import { subAgentOutcome } from '../../core/calls/sub-agent.ts';
 import { afterAttempts, deniedText } from '../../core/calls/texts.ts';
 import { readToolReturn } from '../../core/calls/tool-call.ts';
-import type { ToolUse } from '../../core/conversation/messages.ts';
+import type { ToolResultContent, ToolUse } from '../../core/conversation/messages.ts';
 import type {
   ModelCallResult,
   RecordedModelCall,
@@ -441,6 +441,30 @@ function endedTurn(agent: string, ending: Ending): EndedActivity {
   return outcome.type === 'succeeded'
     ? { state: outcome.type }
     : { state: outcome.type, message: outcome.message };
+}
+
+/** What the model reads of the call that has ended with this event, where it succeeded and can be read here. */
+export function resultIn(
+  { activities }: SnapshotDraft,
+  event: TurnEvent,
+): { callId: string; content: ToolResultContent } | undefined {
+  if (event.type !== 'ended' && event.type !== 'endedLocally') return undefined;
+  const { ending } = event;
+  if (event.type === 'endedLocally') return given(event.callId, ending);
+  const activity = activities.get(event.key);
+  if (activity === undefined || activity.isModel) return undefined;
+  const { id: callId } = activity.snapshot as CallSnapshot;
+  const subAgent = subAgentOf(activity);
+  if (subAgent === undefined) return given(callId, ending);
+  // In a storage that this client cannot read.
+  if (ending.type === 'completed' && ending.result === undefined) return undefined;
+  const outcome = subAgentOutcome(subAgent.agent, subAgentEnding(ending), true);
+  return outcome.type === 'succeeded' ? { callId, content: outcome.content } : undefined;
+}
+
+function given(callId: string, ending: Ending) {
+  const result = ending.type === 'completed' ? readToolReturn(ending.result) : undefined;
+  return result?.type === 'result' ? { callId, content: result.content } : undefined;
 }
 
 function subAgentEnding(ending: Ending): SubAgentEnding {

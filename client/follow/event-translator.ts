@@ -1,8 +1,9 @@
 import type { ReplyPiece } from '../../core/conversation/partial-reply.ts';
 import { pieceRequest } from '../../core/conversation/partial-reply.ts';
+import type { ToolResultContent } from '../../core/conversation/messages.ts';
 import { defined } from '../../core/json.ts';
 import { CALL_MODEL } from '../../core/names.ts';
-import { answerOf, applyEvent, newDraft } from './build-snapshot.ts';
+import { answerOf, applyEvent, newDraft, resultIn } from './build-snapshot.ts';
 import type { ModelRequest } from './description.ts';
 import type { TurnEvent } from './events.ts';
 import { ReplyDeltas } from './reply-deltas.ts';
@@ -39,9 +40,13 @@ export class EventTranslator {
   private request: OpenRequest | undefined;
   private early: ReplyPiece[] = [];
   private saysHowItStreams = false;
+  /** What calls returned that have not been reported as finished, by their ids; `undefined` where nobody asks. */
+  private readonly results: Map<string, ToolResultContent> | undefined;
 
-  constructor(turnId: string) {
+  /** @param results whether `callFinished` has what the tool returned */
+  constructor(turnId: string, { results = false }: { results?: boolean } = {}) {
     this.draft = newDraft(turnId);
+    this.results = results ? new Map() : undefined;
   }
 
   /** Whether a model request is open, of which a description says more than history. */
@@ -66,6 +71,8 @@ export class EventTranslator {
   }
 
   fromHistory(event: TurnEvent): TurnStreamEvent[] {
+    const returned = this.results && resultIn(this.draft, event);
+    if (returned !== undefined) this.results?.set(returned.callId, returned.content);
     applyEvent(this.draft, event);
     const events = [...this.ofModel(event), ...this.ofCalls()];
     if (event.type !== 'turnClosed') return events;
@@ -122,8 +129,16 @@ export class EventTranslator {
     this.reported.set(callId, now);
     const about = { round, callId, name };
     if (isFinished) {
+      const returned = this.results?.get(callId);
+      this.results?.delete(callId);
+      const result = state === 'succeeded' ? returned : undefined;
       return [
-        { type: 'callFinished', ...about, outcome: state, ...defined({ message, approval }) },
+        {
+          type: 'callFinished',
+          ...about,
+          outcome: state,
+          ...defined({ message, result, approval }),
+        },
       ];
     }
     return now === 'waiting'

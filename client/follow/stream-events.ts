@@ -1,4 +1,5 @@
 import type { OutcomeType } from '../../core/calls/outcome.ts';
+import type { ToolResultContent } from '../../core/conversation/messages.ts';
 import type { ModelReply } from '../../core/conversation/reply.ts';
 import type { StopReason } from '../../core/turn/stop-reason.ts';
 import type { CallApproval, TurnStatus } from './events.ts';
@@ -104,6 +105,11 @@ export interface CallFinished {
   name: string;
   outcome: OutcomeType;
   message?: string;
+  /**
+   * What the model reads of a call that succeeded. Only with `results: true`, and not where it lies in a storage,
+   * as results of more than 256 KiB do.
+   */
+  result?: ToolResultContent;
   /** What was decided about it, where a person was asked and the decision is known. */
   approval?: CallApproval;
 }

@@ -16,6 +16,11 @@ export interface StreamOptions {
    * @default 0: from the beginning of the turn
    */
   afterReply?: number;
+  /**
+   * Whether `callFinished` has what the tool returned. Results are written for the model: think before you pass
+   * them on. @default false
+   */
+  results?: boolean;
 }
 
 /** How often to read the partial reply, in milliseconds: as often as workers report it, ... */
@@ -33,14 +38,14 @@ const WAITING_MS = 1_000;
 export function streamTurn(
   client: Client,
   turnId: string,
-  { signal, afterReply = 0 }: StreamOptions = {},
+  { signal, afterReply = 0, results = false }: StreamOptions = {},
   source?: PieceSource,
 ): AsyncGenerator<TurnStreamEvent, void, undefined> {
   return followTurn(client, turnId, { signal, wholeReplies: true }, async function* (feed) {
     const pieces = source === undefined ? undefined : piecesOf(client, turnId, source);
     const isUnseen = unseenAfter(afterReply);
     try {
-      for await (const event of eventsOf(feed, turnId, pieces)) {
+      for await (const event of eventsOf(feed, new EventTranslator(turnId, { results }), pieces)) {
         if (isUnseen(event)) yield await whole(client, event);
       }
     } finally {
@@ -51,10 +56,9 @@ export function streamTurn(
 
 async function* eventsOf(
   feed: TurnFeed,
-  turnId: string,
+  translator: EventTranslator,
   pieces: TurnPieces | undefined,
 ): AsyncGenerator<TurnStreamEvent, void, undefined> {
-  const translator = new EventTranslator(turnId);
   // Where pieces come, a description only says what they do not: why an attempt failed.
   const often = pieces === undefined ? READING_MS : WAITING_MS;
   let pause = often;

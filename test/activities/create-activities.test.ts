@@ -17,6 +17,7 @@ import {
   READ_TURN,
   RUN_LOCALLY,
   SEND_TO_SESSION,
+  WRITE_TRACE,
 } from '../../core/names.ts';
 import { SPECIAL_NAMES } from '../agents/tools.ts';
 
@@ -32,6 +33,7 @@ const OWN = [
   AWAIT_SESSION_TURN,
   SEND_TO_SESSION,
   RUN_LOCALLY,
+  WRITE_TRACE,
 ];
 
 function agent(name: string, ...toolNames: readonly string[]) {

@@ -7,7 +7,7 @@ import { testGuide } from '../fixtures/guide.ts';
 import { ChatPage } from './chat-page.tsx';
 import { serveChats } from './chat-server.ts';
 
-testGuide('docs/browser.md', 2);
+testGuide('docs/browser.md', 3);
 
 test('the server answers those alone who have its cookie', async () => {
   const server = serveChats(0);

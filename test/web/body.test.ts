@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readChatBody, readDecision } from '../../web/body.ts';
+import { isRunInput, readChatBody, readDecision, readRunInput } from '../../web/body.ts';
 
 const text = (text: string) => ({ type: 'text', text });
 const user = (...parts: object[]) => ({ id: 'm1', role: 'user', parts });
@@ -86,5 +86,82 @@ describe('a page is told what it cannot do', () => {
 
   test('a decision that is none', () => {
     expect(() => readDecision({ approvalId: 't/1/c' })).toThrow('approved');
+  });
+});
+
+describe('an input of AG-UI', () => {
+  const ids = { threadId: 'c1', runId: 'r1' };
+  const asked = { id: 'm1', role: 'user', content: 'hello' };
+  const image = { type: 'image', source: { type: 'data', value: 'aGk=', mimeType: 'image/png' } };
+  const entry = { interruptId: 'turn-1/2/toolu_1', status: 'resolved' };
+  const call = { turnId: 'turn-1', round: 2, callId: 'toolu_1' };
+  const inputWith = (more: object) => readRunInput({ ...ids, messages: [asked], ...more }).said;
+
+  test('is told apart from what useChat sends', () => {
+    expect(isRunInput({ ...ids, messages: [] })).toBe(true);
+    expect(isRunInput({ id: 'c1', messages: [user(text('hi'))] })).toBe(false);
+    expect(isRunInput('threadId')).toBe(false);
+  });
+
+  test.each<[string, object, object]>([
+    ['a message', {}, { type: 'message', key: 'm1', input: 'hello' }],
+    [
+      'a message with an image',
+      { messages: [{ ...asked, content: [image, text('what is this?')] }] },
+      {
+        type: 'message',
+        key: 'm1',
+        input: [
+          { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'aGk=' } },
+          text('what is this?'),
+        ],
+      },
+    ],
+    ['nothing new', { messages: [asked, { id: 'a', role: 'assistant' }] }, { type: 'join' }],
+    ['nothing at all', { messages: [], resume: [] }, { type: 'join' }],
+    [
+      'an approval and a denial',
+      {
+        resume: [
+          { ...entry, payload: { approved: true } },
+          { ...entry, payload: { approved: false, reason: 'too much' } },
+        ],
+      },
+      {
+        type: 'decisions',
+        decisions: [
+          { ...call, approved: true },
+          { ...call, approved: false, reason: 'too much' },
+        ],
+      },
+    ],
+    [
+      'an interrupt that was abandoned',
+      { resume: [{ ...entry, status: 'cancelled' }] },
+      { type: 'decisions', decisions: [{ ...call, approved: false }] },
+    ],
+  ])('may have %s', (_, more, said) => {
+    expect(inputWith(more)).toEqual(said);
+  });
+
+  test.each<[string, object, string]>([
+    ['no thread', { threadId: '' }, 'The body of the request is wrong.'],
+    ['an empty message', { messages: [{ ...asked, content: ' ' }] }, 'The message is empty.'],
+    ['a message without an id', { messages: [{ ...asked, id: '' }] }, 'id'],
+    [
+      'an image elsewhere',
+      {
+        messages: [{ ...asked, content: [{ type: 'image', source: { type: 'url', value: 'x' } }] }],
+      },
+      'may have texts, images',
+    ],
+    ['a decision that is none', { resume: [{ ...entry, payload: true }] }, 'must be { "approved"'],
+    [
+      'an answer to nothing',
+      { resume: [{ ...entry, interruptId: 'x', status: 'cancelled' }] },
+      'does not name a call',
+    ],
+  ])('with %s is rejected in plain words', (_, more, problem) => {
+    expect(() => inputWith(more)).toThrow(problem);
   });
 });

@@ -11,7 +11,7 @@ import type { Seen } from '../../web/rest.ts';
 import { restOf } from '../../web/rest.ts';
 import { eventsOf, modelReply, replayed, SECRET, turnPlan } from './stream-events.ts';
 
-const shown = { asks: true, inputs: true };
+const shown = { asks: true, inputs: true, outputs: true };
 
 interface Placed {
   chunk: MessageChunk;
@@ -68,6 +68,7 @@ const waiting: TurnStreamEvent = {
 };
 const scheduled: TurnStreamEvent = { type: 'callScheduled', ...about, summary: 'cents: 5' };
 const finished: TurnStreamEvent = { type: 'callFinished', ...about, outcome: 'succeeded' };
+const paid: TurnStreamEvent = { ...finished, result: '{"receipt":7}' };
 const approval = { decision: 'denied', by: 'ada', at: '2026-01-01T00:00:00Z' } as const;
 
 const tool = { toolCallId: 'toolu_1', toolName: 'pay', dynamic: true, providerExecuted: true };
@@ -101,13 +102,13 @@ describe('an event adds', () => {
         { type: 'callForming', ...about, inputLength: 9 },
         committed,
         scheduled,
-        finished,
+        paid,
       ],
       [
         { type: 'start-step' },
         { type: 'tool-input-start', ...tool },
         input,
-        { type: 'tool-output-available', toolCallId: 'toolu_1', output: null },
+        { type: 'tool-output-available', toolCallId: 'toolu_1', output: { receipt: 7 } },
       ],
     ],
     [
@@ -213,12 +214,17 @@ describe('an event adds', () => {
     expect(chunksOf(events).slice(1)).toEqual(chunks);
   });
 
-  test('no question to a page that may not decide, and no input to one that may not see it', () => {
-    const quiet = chunksOf([committed, waiting], { asks: false, inputs: false });
+  test('no question to a page that may not decide, and nothing of a call to one that may not see it', () => {
+    const quiet = chunksOf([committed, waiting, paid], {
+      asks: false,
+      inputs: false,
+      outputs: false,
+    });
     expect(quiet).toEqual([
       { type: 'start', messageId: 'turn-1' },
       { type: 'start-step' },
       { ...input, input: {} },
+      { type: 'tool-output-available', toolCallId: 'toolu_1', output: null },
     ]);
   });
 });

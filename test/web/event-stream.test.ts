@@ -18,6 +18,17 @@ test('chunks are events, those that a client may come back to with an id', async
   );
 });
 
+async function* oneEvent(): AsyncGenerator<Sent, void, undefined> {
+  yield { chunk: { type: 'STEP_STARTED', stepName: 'round 1' } };
+}
+
+test('AG-UI has no sign for the end but the end', async () => {
+  const options = { protocol: 'ag-ui', closing: open, onLeave: () => undefined } as const;
+  const response = eventStream(oneEvent(), options);
+  expect(response.headers.has('x-vercel-ai-ui-message-stream')).toBe(false);
+  expect(await response.text()).toBe('data: {"type":"STEP_STARTED","stepName":"round 1"}\n\n');
+});
+
 test('while nothing happens there are comments, and a page that leaves ends it all', async () => {
   let isOver = false;
   let leave: (() => void) | undefined;

@@ -9,6 +9,7 @@ test.each<[string, string, Route | undefined]>([
   ['GET', '/api/chat/c%201/stream', { type: 'follow chat', chatId: 'c 1' }],
   ['GET', '/api/chat/turns/t%2F1/stream', { type: 'follow turn', turnId: 't/1' }],
   ['GET', '/api/chat/c1/messages', { type: 'read chat', chatId: 'c1' }],
+  ['GET', '/api/chat/c1/approvals', { type: 'read approvals', chatId: 'c1' }],
   ['DELETE', '/api/chat/c1/stream', { type: 'stop chat', chatId: 'c1' }],
   ['GET', '/api/chat', undefined],
   ['GET', '/stream', undefined],

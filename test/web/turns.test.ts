@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:http';
 import { setInterval } from 'node:timers/promises';
+import type { Message } from '@ag-ui/client';
 import { Chat } from '@ai-sdk/react';
 import { getRequestListener } from '@hono/node-server';
 import type { UIMessage, UIMessageChunk } from 'ai';
@@ -12,13 +13,16 @@ import {
   readUIMessageStream,
 } from 'ai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WorkerUnavailableError } from '../../client/index.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
 import type { TestEnvironment } from '../../testing/environment.ts';
 import { chatHandler } from '../../web/index.ts';
+import { openChat } from '../docs/ag-ui-chat.ts';
 import type { Loopback } from '../fixtures/loopback.ts';
 import { onLoopback } from '../fixtures/loopback.ts';
 import { startPlait } from '../fixtures/plait.ts';
+import { agentNamed, ask as askAgent } from '../fixtures/sub-agents.ts';
 import { agentWith, reader, writer } from '../fixtures/tools.ts';
 import { until } from '../fixtures/until.ts';
 import { latch } from '../fixtures/waiting-turns.ts';
@@ -26,14 +30,18 @@ import { latch } from '../fixtures/waiting-turns.ts';
 const refunds: unknown[] = [];
 const held = latch();
 
+const refund = writer('refund', (input) => void refunds.push(input), { approval: 'always' });
+const helper = agentNamed('helper', [refund]);
+
 const agent = agentWith([
+  askAgent(helper),
   reader('look', () => 'three'),
-  reader('wait', async () => (await held.opened, 'password hunter2')),
+  reader('wait', async () => (await held.opened, { minutes: 5 })),
   reader('hang', async (_input, { signal, heartbeat }) => {
     // A cancel arrives with a heartbeat.
     for await (const _ of setInterval(100, undefined, { signal })) heartbeat();
   }),
-  writer('refund', (input) => void refunds.push(input), { approval: 'always' }),
+  refund,
 ]);
 
 const desk = script(
@@ -42,6 +50,12 @@ const desk = script(
     say('Done.'),
   ]),
   conversation('deny', [callTools({ refund: { cents: 9 } }), say('I did not.')]),
+  conversation('pay back', [
+    callTools({ look: { order: 8 }, refund: { cents: 7 } }, { text: 'I look first.' }),
+    say('It is paid back.'),
+  ]),
+  conversation('lead', [callTools({ helper: { prompt: 'pay 3' } }), say('All is paid.')]),
+  conversation('pay 3', [callTools({ refund: { cents: 3 } }), say('I have paid it.')]),
   conversation('wait', [callTools({ wait: {} }, { text: 'I wait.' }), say('It is over.')]),
   conversation('hang', [callTools({ hang: {} }), say('Never said.')]),
 );
@@ -67,7 +81,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
   await plait.close();
-  expect(errors).toEqual([]);
+  expect(errors.filter((error) => !(error instanceof WorkerUnavailableError))).toEqual([]);
 });
 
 const ADA = { authorization: 'ada' };
@@ -96,12 +110,15 @@ function page(id: string, messages: UIMessage[] = []) {
   });
 }
 
+const outputOf = (part: { output?: unknown }) =>
+  part.output === undefined ? '' : ` ${JSON.stringify(part.output)}`;
+
 /** Of each part what a person sees. */
 function shownBy({ parts }: UIMessage): string[] {
   return parts.flatMap((part) => {
     if (part.type === 'text') return [part.text];
     return isToolUIPart(part) && part.type === 'dynamic-tool'
-      ? [`${part.toolName}(${JSON.stringify(part.input)}) ${part.state}`]
+      ? [`${part.toolName}(${JSON.stringify(part.input)}) ${part.state}${outputOf(part)}`]
       : [];
   });
 }
@@ -135,7 +152,7 @@ test('useChat gets a turn of two calls, one of which runs when a person has appr
   expect(chat.error).toBeUndefined();
   expect(shownBy(lastOf(chat))).toEqual([
     'I look.',
-    'look({"order":7}) output-available',
+    'look({"order":7}) output-available "three"',
     'refund({"cents":5}) approval-requested',
   ]);
   expect(refunds).toEqual([]);
@@ -143,8 +160,8 @@ test('useChat gets a turn of two calls, one of which runs when a person has appr
   await chat.addToolApprovalResponse({ id: asked(lastOf(chat)), approved: true });
   const whole = [
     'I look.',
-    'look({"order":7}) output-available',
-    'refund({"cents":5}) output-available',
+    'look({"order":7}) output-available "three"',
+    'refund({"cents":5}) output-available null',
     'Done.',
   ];
   await until(() => chat.status === 'ready' && shownBy(lastOf(chat)).length === whole.length);
@@ -190,10 +207,9 @@ test('a page that is reloaded in the middle goes on, and so does a client that r
   held.open();
   await resumed;
 
-  const whole = ['I wait.', 'wait({}) output-available', 'It is over.'];
+  const whole = ['I wait.', 'wait({}) output-available {"minutes":5}', 'It is over.'];
   expect(reloaded.messages.map(shownBy)).toEqual([['wait'], whole]);
   const rest = await reconnected.text();
-  expect(rest).not.toContain('hunter2');
   const stream = ReadableStream.from([...chunksIn(before), ...chunksIn(rest)]);
   let message: UIMessage | undefined;
   for await (const one of readUIMessageStream({ stream })) message = one;
@@ -230,4 +246,71 @@ test('a page denies a call, and another one stops its turn', async () => {
     finishReason: 'other',
     messageMetadata: { stopReason: 'cancelled' },
   });
+});
+
+test('a page finds what a sub-agent asks, and decides about it', async () => {
+  const id = randomUUID();
+  const sent = await post('', { id, ...said('lead') });
+  const rest = sent.text();
+  const waiting = async () => {
+    const response = await ask(`/${id}/approvals`);
+    // A worker answers, which may be busy.
+    if (response.status === 503) return [];
+    return ((await response.json()) as { approvals: { approvalId: string }[] }).approvals;
+  };
+  const approvals = await until(waiting, ({ length }) => length > 0);
+  expect(approvals).toMatchObject([
+    { toolName: 'refund', input: { cents: 3 }, agents: ['tester', 'helper'] },
+  ]);
+  const eve = await ask(`/${id}/approvals`, { headers: { authorization: 'eve' } });
+  expect(await eve.json()).toEqual({ approvals: [] });
+  const { approvalId } = approvals[0] as { approvalId: string };
+  const decide = () => post('/decisions', { approvalId, approved: true });
+  await until(async () => (await decide()).status === 204);
+
+  const chunks = chunksIn(await rest);
+  expect(chunks).toContainEqual(
+    expect.objectContaining({ type: 'tool-output-available', output: 'I have paid it.' }),
+  );
+  expect(refunds).toContainEqual({ cents: 3 });
+  expect(await waiting()).toEqual([]);
+});
+
+test('a front end of AG-UI gets the same turn: up to the approval, and the rest after it', async () => {
+  const config = { url: `${server.url}/api/chat`, threadId: randomUUID(), headers: ADA };
+  const pages = { first: [] as readonly Message[], loaded: [] as readonly Message[] };
+  const questions: string[] = [];
+  const first = openChat(config, {
+    show: (messages) => (pages.first = messages),
+    decide: (question) => (questions.push(question), new Promise(() => undefined)), // nobody is there
+  });
+  void first.send('pay back');
+  await until(() => questions.length > 0);
+  expect(questions).toEqual(['May refund run?']);
+  const shown = [
+    { role: 'user', content: 'pay back' },
+    { role: 'assistant', content: 'I look first.', toolCalls: [{}, {}] },
+    { role: 'tool', content: 'three' },
+  ];
+  expect(pages.first).toMatchObject(shown);
+  expect(refunds).not.toContainEqual({ cents: 7 });
+
+  // A page that is loaded now has nothing, and gets all of it.
+  const loaded = openChat(config, {
+    show: (messages) => (pages.loaded = messages),
+    decide: () => {
+      expect(pages.loaded).toMatchObject(shown);
+      return Promise.resolve(true);
+    },
+  });
+  await loaded.load();
+  expect(pages.loaded).toMatchObject([
+    ...shown,
+    { role: 'tool', content: '' },
+    { role: 'assistant', content: 'It is paid back.' },
+  ]);
+  expect(refunds).toContainEqual({ cents: 7 });
+  const whole = pages.loaded.map(({ role, content }) => ({ role, content }));
+  await loaded.load();
+  expect(pages.loaded).toMatchObject(whole);
 });

@@ -36,7 +36,7 @@ const conversation: Message[] = [
 ];
 
 test('a page shows what people said, and each answer with all of its rounds', async () => {
-  const shown = chatMessages(conversation, { inputs: true, lastTurnId: 'turn-2' });
+  const shown = chatMessages(conversation, { inputs: true, outputs: true, lastTurnId: 'turn-2' });
   const call = { type: 'dynamic-tool', toolName: 'look', providerExecuted: true };
   expect(shown).toEqual([
     {
@@ -59,7 +59,7 @@ test('a page shows what people said, and each answer with all of its rounds', as
           toolCallId: 'toolu_1',
           input: { id: 'toolu_1' },
           state: 'output-available',
-          output: null,
+          output: 'password hunter2',
         },
         {
           ...call,
@@ -84,8 +84,8 @@ test('a page shows what people said, and each answer with all of its rounds', as
   await expect(validateUIMessages({ messages: shown })).resolves.toHaveLength(4);
 });
 
-test('inputs stay on the server where the page may not see them', () => {
-  const shown = JSON.stringify(chatMessages(conversation, { inputs: false }));
+test('inputs and outputs stay on the server where the page may not see them', () => {
+  const shown = JSON.stringify(chatMessages(conversation, { inputs: false, outputs: false }));
   expect(shown).toContain('"input":{}');
   expect(shown).not.toContain('"id":"toolu');
   expect(shown).not.toContain('hunter2');

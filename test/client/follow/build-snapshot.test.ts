@@ -576,6 +576,66 @@ describe('calls that run within their workflow task', () => {
   });
 });
 
+const completed = (result: unknown): Ending => ({ type: 'completed', result });
+
+describe('what a call returned', () => {
+  const result = { type: 'result', ...report, content: 'two degrees' };
+  const turnCalled: TurnEvent = {
+    type: 'turnCalled',
+    at: 1_300,
+    key: 'a',
+    callId: 'a',
+    turnId: 't.a',
+    agent: 'researcher',
+    taskQueue: 'plait',
+  };
+  const answer = {
+    stopReason: 'end_turn',
+    text: 'Snow.',
+    rounds: 1,
+    toolCalls: 0,
+    usage: {
+      input_tokens: 1,
+      output_tokens: 1,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+    },
+  };
+  const local = [
+    started,
+    ...modelAsks(1, 1_200, [{ id: 'a' }], { policies: [['get_a', { execution: 'local' }]] }),
+  ];
+
+  it.each<[where: string, events: TurnEvent[], result: unknown]>([
+    [
+      'an activity',
+      [...asked, scheduled('a', { at: 1_300 }), ended('a', 1_900, completed(result))],
+      'two degrees',
+    ],
+    ['a local call', [...local, endedLocally('a', completed(result))], 'two degrees'],
+    [
+      'the turn of a sub-agent',
+      [...asked, turnCalled, ended('a', 1_900, completed(answer))],
+      'Snow.',
+    ],
+    [
+      'a storage',
+      [...asked, scheduled('a', { at: 1_300 }), ended('a', 1_900, completed(undefined))],
+      undefined,
+    ],
+  ])('is reported to those who ask for it: in %s', (_, events, result) => {
+    const finishedFor = (results: boolean) => {
+      const translator = new EventTranslator('t', { results });
+      return events
+        .flatMap((event) => translator.fromHistory(event))
+        .find(({ type }) => type === 'callFinished');
+    };
+    expect(finishedFor(true)).toMatchObject({ callId: 'a', outcome: 'succeeded' });
+    expect((finishedFor(true) as { result?: unknown }).result).toBe(result);
+    expect(finishedFor(false)).not.toHaveProperty('result');
+  });
+});
+
 describe('a turn that is closed', () => {
   const open = [...asked, scheduled('a', { at: 1_300 })];
 
