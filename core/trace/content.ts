@@ -223,9 +223,8 @@ function fitting(part: Part, field: 'content' | 'text', bytes: number): Part | u
     if (jsonBytes(cut(middle)) <= bytes) fits = middle;
     else tooLong = middle;
   }
-  // Half an emoji is longer in JSON than a whole one; it is not worth more than that.
-  const end = fits > 0 && !text.slice(0, fits).isWellFormed() ? fits - 1 : fits;
-  return end === 0 ? undefined : cut(end);
+  // Half an emoji is longer in JSON than a whole one, so the search never ends at one.
+  return fits === 0 ? undefined : cut(fits);
 }
 
 function list(name: string, items: readonly object[]): Attributes {

@@ -257,6 +257,7 @@ describe('what was said of calls', () => {
       { role: 'user', content: 'go' },
       answered('a', 'shown'),
       answered('x', 'other'),
+      { role: 'user', content: [{ type: 'text', text: 'and then?' }] },
       { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'd' }] },
     ]);
     said.addStarted('a', 'edited');
