@@ -211,7 +211,7 @@ export function buildActivities(
     [AWAIT_SESSION_TURN]: awaitSessionTurn,
     [PREPARE_CALL]: createPrepareCall(registry, { served, secrets }, authorizes),
     [ANNOUNCE_APPROVAL]: createAnnounceApproval(registry, secrets),
-    [WRITE_TRACE]: createWriteTrace(traces, registry),
+    [WRITE_TRACE]: createWriteTrace(traces, { registry, store, secrets }),
     [PRESENT_RESULT]: createPresentResult(registry, { store, served }, secrets),
     ...(authorizeDecision === undefined
       ? {}

@@ -14,6 +14,7 @@ import { isRecord } from '../core/json.ts';
 import { isGone } from './content.ts';
 import type { UnreadableHistory } from './errors.ts';
 import { InvalidStorageError, UnreadableHistoryError } from './errors.ts';
+import { codeOf, isTooLarge, pagesOf } from './pages.ts';
 
 export interface LiveKeysOptions {
   /** All namespaces whose clients and workers write to the storage. @default the client's */
@@ -31,9 +32,6 @@ export interface LiveKeysOptions {
 
 /** gRPC status: the server has deleted the workflow, because its retention time is over. */
 const NOT_FOUND = 5;
-/** gRPC status: among others, a message is larger than the client takes. */
-const RESOURCE_EXHAUSTED = 8;
-
 /** Temporal's WORKFLOW_EXECUTION_STATUS_RUNNING. */
 const RUNNING = 1;
 
@@ -225,39 +223,6 @@ async function* recordedOf(
     { size: historyBytes > MESSAGE_BYTES ? 1 : 0, smaller: 1 },
   );
   for await (const { history } of pages) yield history?.events;
-}
-
-/**
- * The pages of an answer that the server gives page by page, of at most `size` items; 0 leaves that to the
- * server. A page that is larger than a message is asked for again with fewer items.
- */
-async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null }>(
-  request: (nextPageToken: Uint8Array, size: number) => Promise<Page>,
-  { size = 0, smaller }: { size?: number; smaller: number },
-): AsyncGenerator<Page> {
-  let nextPageToken: Uint8Array = new Uint8Array();
-  for (let pageSize = size; ;) {
-    const page = await request(nextPageToken, pageSize).catch((error: unknown) => {
-      if (!isTooLarge(error) || pageSize === smaller) throw error;
-      return undefined;
-    });
-    if (page === undefined) {
-      pageSize = smaller;
-      continue;
-    }
-    yield page;
-    if (!page.nextPageToken?.length) return;
-    ({ nextPageToken } = page as { nextPageToken: Uint8Array });
-  }
-}
-
-/** The SDK's connections have asked several times by then. */
-function isTooLarge(error: unknown): boolean {
-  return codeOf(error) === RESOURCE_EXHAUSTED && /larger than max/i.test(causeChain(error));
-}
-
-function codeOf(error: unknown): unknown {
-  return isRecord(error) ? error['code'] : undefined;
 }
 
 async function* chunks<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {

@@ -7,6 +7,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
+import { given, optionalBooleanProblem } from '../core/arguments.ts';
 import type { SpanRef, TraceContext } from '../core/trace/context.ts';
 import { contextOf } from '../core/trace/context.ts';
 import { spanIdOf, traceIdOf } from '../core/trace/ids.ts';
@@ -23,7 +24,24 @@ export interface OpenTelemetryOptions {
    * first needed
    */
   tracerProvider?: TracerProvider;
+  /**
+   * Whether spans have what was said: system prompts, messages, replies, arguments and results of calls, in clear
+   * text, whatever encrypts your histories. The worker's own credentials are taken out, other secrets are not. The
+   * worker that writes a trace reads the history of its turn for it. It counts in workers alone.
+   * @default false
+   */
+  captureContent?: boolean;
+  /**
+   * Most content on one span, in bytes of UTF-8: a whole number of at least 1. Where there is more, the system
+   * prompt and then the oldest messages are left out, or the end of a result, and the span has
+   * `anthropic.content.truncated`. Every request has the conversation before it, so a turn of 40 rounds may send 40
+   * times as much.
+   * @default 65536
+   */
+  maxContentBytes?: number;
 }
+
+const MAX_CONTENT_BYTES = 65_536;
 
 /** The scope of Plait's own spans. */
 const SCOPE: [name: string, version: string] = ['plait', ''];
@@ -52,20 +70,29 @@ const NO_GENERATOR =
  * const worker = await createWorker({ agents: [support], traces: openTelemetry() });
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Traces {
-  return new OpenTelemetryTraces(() => options.tracerProvider ?? trace.getTracerProvider());
+  return new OpenTelemetryTraces(options);
 }
 
 class OpenTelemetryTraces implements Traces {
-  private readonly provider: () => TracerProvider;
+  readonly contentBytes?: number;
+  private readonly options: OpenTelemetryOptions;
   private readonly recorder = new SpanRecorder();
   /** Until when nobody waits for the exporter: milliseconds since the epoch. */
   private awayUntil = 0;
 
-  constructor(provider: () => TracerProvider) {
-    this.provider = provider;
+  constructor(options: OpenTelemetryOptions) {
+    this.options = options;
+    const { captureContent, maxContentBytes = MAX_CONTENT_BYTES } = options;
+    if (captureContent === true) this.contentBytes = maxContentBytes;
+  }
+
+  private provider(): TracerProvider {
+    return this.options.tracerProvider ?? trace.getTracerProvider();
   }
 
   problem(): string | undefined {
+    const wrong = optionsProblem(this.options);
+    if (wrong !== undefined) return wrong;
     const turn = { namespace: '', turnId: 'plait' };
     const ids = { traceId: traceIdOf(turn), spanId: spanIdOf(turn, '') };
     // It is never ended, so nobody exports it.
@@ -150,6 +177,19 @@ class OpenTelemetryTraces implements Traces {
   private tracer([name, version]: [name: string, version: string]) {
     return this.provider().getTracer(name, version);
   }
+}
+
+function optionsProblem({
+  captureContent,
+  maxContentBytes,
+}: OpenTelemetryOptions): string | undefined {
+  const isSize = Number.isSafeInteger(maxContentBytes) && Number(maxContentBytes) >= 1;
+  return (
+    optionalBooleanProblem('traces: captureContent', captureContent) ??
+    (maxContentBytes === undefined || isSize
+      ? undefined
+      : `traces: maxContentBytes must be a whole number of at least 1; got ${given(maxContentBytes)}`)
+  );
 }
 
 /** What `trace.getTracerProvider()` returns stands for the one that is registered. */

@@ -67,22 +67,30 @@ export interface SpanData {
 /** How the server of a tool is reached: `mcp.*`, `network.*` and `server.*` attributes. */
 export type ServerAttributes = (server: string) => Attributes;
 
+/** The attributes that hold what was said, for the span with this id. */
+export type ContentAttributes = (spanId: string) => Attributes | undefined;
+
 /** The spans of what a turn has done. The first is that of the turn, where it has ended. */
 export function spansOf(
   turn: TurnKey,
   part: TracedPart,
   serverAttributes: ServerAttributes = () => ({}),
+  content: ContentAttributes = () => undefined,
 ): SpanData[] {
   const parent = spanInTurn(turn, part.from, '');
   const about: Attributes = {
     'gen_ai.agent.name': part.agent,
     ...defined({ 'gen_ai.conversation.id': part.sessionId }),
   };
-  return [
+  const spans = [
     ...(part.ended === undefined ? [] : [turnSpan(turn, part, part.ended, about)]),
     ...part.chats.map((chat) => chatSpan(chat, parent, about)),
     ...part.calls.map((call) => callSpan(turn, part, call, { parent, about, serverAttributes })),
   ];
+  return spans.map((data) => ({
+    ...data,
+    attributes: { ...data.attributes, ...content(data.span.spanId) },
+  }));
 }
 
 function turnSpan(

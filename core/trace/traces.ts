@@ -10,6 +10,8 @@ import type { TurnKey } from './ids.ts';
  * `createActivities` and `AgentClient`.
  */
 export interface Traces {
+  /** Most bytes of what was said on one span. Absent where none of it is on any. */
+  readonly contentBytes?: number;
   /** Why a worker cannot write traces with it, or `undefined`. */
   problem(): string | undefined;
   /** Writes spans of what is over, and waits until they have been sent. Does not reject. */

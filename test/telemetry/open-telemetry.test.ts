@@ -36,6 +36,22 @@ describe('a worker with traces', () => {
     expect(tracesInMemory().traces.problem()).toBeUndefined();
   });
 
+  test.each<[options: object, problem: RegExp]>([
+    [{ captureContent: 'false' }, /captureContent must be true or false; got "false"/],
+    [{ maxContentBytes: 0 }, /maxContentBytes must be a whole number of at least 1; got 0/],
+    [{ maxContentBytes: '9' }, /maxContentBytes must be a whole number of at least 1; got "9"/],
+  ])('does not start with the options %o', (options, problem) => {
+    expect(tracesInMemory(options).traces.problem()).toMatch(problem);
+  });
+
+  test('has content on its spans only where it is asked for, and never without a limit', () => {
+    expect(tracesInMemory({ maxContentBytes: 9 }).traces.contentBytes).toBeUndefined();
+    expect(tracesInMemory({ captureContent: true }).traces.contentBytes).toBe(65_536);
+    const both = tracesInMemory({ captureContent: true, maxContentBytes: 9 });
+    expect(both.traces.contentBytes).toBe(9);
+    expect(both.traces.problem()).toBeUndefined();
+  });
+
   test('starts where nothing is sampled', () => {
     const tracerProvider = new NodeTracerProvider({
       idGenerator: plaitIdGenerator(),

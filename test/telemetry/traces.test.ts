@@ -9,6 +9,7 @@ import { fault, times } from '../../testing/faults.ts';
 import { startMessagesServer } from '../../testing/messages-server.ts';
 import { callTools, say } from '../../testing/replies.ts';
 import { conversation, script } from '../../testing/script.ts';
+import { directoryStorage } from '../../storage/index.ts';
 import type { ReceivedSpan } from '../fixtures/otlp-receiver.ts';
 import { startPlait as startPlaitProcess } from '../cli/plait-process.ts';
 import { startOtlpReceiver } from '../fixtures/otlp-receiver.ts';
@@ -163,6 +164,52 @@ test.concurrent('each message to a session is a trace, a long turn is one, and a
     },
   });
   await session.close();
+});
+
+test.concurrent('with captureContent spans have what was said once the turn is over, from its history, and no credential', async () => {
+  const { traces, spans } = tracesInMemory({ captureContent: true, maxContentBytes: 20_000 });
+  const secret = 'sk-ant-planted-0123456789';
+  const look = reader('look', () => 'seen '.repeat(2_500));
+  const agent = agentWith([look], { system: 'Look twice.', historyEvents: 20 });
+  const storage = directoryStorage(join(inject('scratch'), 'traced-content'));
+  await using plait = await startPlait({
+    agents: [agent],
+    traces,
+    storage,
+    script: conversation(`My key is ${secret}.`, [
+      ...['first', 'second', 'third', 'fourth'].map((word) => callTools({ look: { word } })),
+      say('Done.'),
+    ]),
+  });
+  const turn = await plait.agents.start(agent, `My key is ${secret}.`);
+  await turn.result();
+
+  // It has continued as new, so several runs have written what was said in them.
+  const history = await plait.agents.client.workflow.getHandle(turn.turnId).describe();
+  expect(history.raw.workflowExecutionInfo?.firstRunId).not.toBe(history.runId);
+  const inOrder = (name: string) =>
+    spans()
+      .filter((span) => span.name.startsWith(name))
+      .toSorted((a, b) => a.startTime[0] - b.startTime[0] || a.startTime[1] - b.startTime[1])
+      .map(({ attributes }) => attributes);
+  const chats = inOrder('chat');
+  expect(chats).toHaveLength(5);
+  expect(chats[0]).toMatchObject({
+    'gen_ai.system_instructions': expect.stringContaining('"content":"Look twice.') as string,
+    'gen_ai.input.messages':
+      '[{"role":"user","parts":[{"type":"text","content":"My key is ***."}]}]',
+    'gen_ai.output.messages': expect.stringMatching(/"name":"look".*"word":"first"/) as string,
+  });
+  // What the segments hold is in it as far as there is room.
+  expect(chats[1]?.['gen_ai.input.messages']).toMatch(/My key is .*seen seen/);
+  expect(chats[4]?.['gen_ai.output.messages']).toMatch(/"content":"Done\."/);
+  expect(chats[4]).toMatchObject({ 'anthropic.content.truncated': true });
+  const calls = inOrder('execute_tool');
+  expect(calls.map((call) => call['gen_ai.tool.call.arguments'])).toEqual(
+    ['first', 'second', 'third', 'fourth'].map((word) => JSON.stringify({ word })),
+  );
+  for (const call of calls) expect(call['gen_ai.tool.call.result']).toMatch(/seen seen/);
+  expect(JSON.stringify(spans().map(({ attributes }) => attributes))).not.toContain('planted');
 });
 
 test.concurrent('with workers killed on the way a collector has each span once', async () => {
