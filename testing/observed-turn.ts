@@ -1,5 +1,6 @@
 import type { CallRecord } from '../core/calls/record.ts';
-import type { InputBlock, Message, ToolResult } from '../core/conversation/messages.ts';
+import type { Message, ToolResult } from '../core/conversation/messages.ts';
+import { asBlocks } from '../core/conversation/messages.ts';
 import { shorten } from '../core/json.ts';
 import type { TurnProgress } from '../core/turn/result.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
@@ -58,7 +59,7 @@ export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): 
     if (!isSameList(answered, open)) {
       problems.push(`${where} answers ${list(answered)}; it should answer ${list(open)}`);
     }
-    const blocks = blocksOf(message);
+    const blocks = asBlocks(message);
     const others = blocks.length - answered.length;
     const leading = blocks.findIndex(({ type }) => type !== 'tool_result');
     if (answered.length > 0 && others > 0) {
@@ -78,19 +79,15 @@ export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): 
   return problems;
 }
 
-function blocksOf({ content }: Message): readonly InputBlock[] {
-  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
-}
-
 function resultsOf(message: Message): ToolResult[] {
   return message.role === 'user'
-    ? blocksOf(message).filter((block) => block.type === 'tool_result')
+    ? asBlocks(message).filter((block) => block.type === 'tool_result')
     : [];
 }
 
 function callIds(message: Message): string[] {
   return message.role === 'assistant'
-    ? blocksOf(message).flatMap((block) => (block.type === 'tool_use' ? [block.id] : []))
+    ? asBlocks(message).flatMap((block) => (block.type === 'tool_use' ? [block.id] : []))
     : [];
 }
 

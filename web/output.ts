@@ -1,7 +1,7 @@
 import { LATE_RESULT, NOTHING_RETURNED } from '../core/calls/texts.ts';
 import { resultText } from '../core/conversation/cut-result.ts';
 import type { Message, ToolResultContent } from '../core/conversation/messages.ts';
-import { blocksOf } from '../core/conversation/messages.ts';
+import { asBlocks } from '../core/conversation/messages.ts';
 import { isRecord, shorten } from '../core/json.ts';
 
 /** Most characters of a result that a page gets. What is shown to a person is seldom longer. */
@@ -42,7 +42,7 @@ export function resultsIn(messages: readonly Message[]): ReadonlyMap<string, Cal
   const results = new Map<string, CallResult>();
   for (const message of messages) {
     if (message.role !== 'user') continue;
-    for (const block of blocksOf(message)) {
+    for (const block of asBlocks(message)) {
       if (block.type === 'tool_result') {
         results.set(block.tool_use_id, {
           isError: block.is_error === true,
@@ -51,7 +51,6 @@ export function resultsIn(messages: readonly Message[]): ReadonlyMap<string, Cal
       }
       if (block.type === 'text') addLate(results, block.text);
     }
-    if (typeof message.content === 'string') addLate(results, message.content);
   }
   return results;
 }

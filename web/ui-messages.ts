@@ -1,5 +1,6 @@
 import { LATE_RESULT } from '../core/calls/texts.ts';
 import type { InputBlock, Message } from '../core/conversation/messages.ts';
+import { asBlocks } from '../core/conversation/messages.ts';
 import { toolCalls } from '../core/conversation/toolsets.ts';
 import type { CallResult } from './output.ts';
 import { resultsIn, shownOutput } from './output.ts';
@@ -47,7 +48,7 @@ export function chatMessages(
   const results = resultsIn(messages);
   const shown: ChatMessage[] = [];
   for (const [i, message] of messages.entries()) {
-    const blocks = blocksOf(message);
+    const blocks = asBlocks(message);
     if (message.role === 'user') {
       if (isAnswerOfPlait(blocks)) continue;
       shown.push({ id: `message-${i}`, role: 'user', parts: blocks.flatMap(saidPart) });
@@ -66,10 +67,6 @@ export function chatMessages(
   const last = shown.at(-1);
   if (last?.role === 'assistant' && lastTurnId !== undefined) last.id = lastTurnId;
   return shown;
-}
-
-function blocksOf({ content }: Message): readonly InputBlock[] {
-  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
 /** Results of calls, and what stands behind them, are said by no person. */

@@ -1,5 +1,6 @@
 import { summarize } from '../../activities/tools/prepare-calls.ts';
 import type { InputBlock, Message } from '../../core/conversation/messages.ts';
+import { asBlocks } from '../../core/conversation/messages.ts';
 import type { Style } from '../style.ts';
 import { cutTo, oneLine, paragraphs, printable } from '../text.ts';
 
@@ -21,12 +22,12 @@ export function saidLines(text: string, style: Style): string[] {
  */
 export function historyLines(messages: readonly Message[], options: HistoryOptions): string[] {
   const results = new Map(
-    messages.flatMap(blocksOf).flatMap((block) => {
+    messages.flatMap(asBlocks).flatMap((block) => {
       return block.type === 'tool_result' ? [[block.tool_use_id, block] as const] : [];
     }),
   );
   return messages.flatMap((message) =>
-    blocksOf(message).flatMap((block) => blockLines(block, message.role, results, options)),
+    asBlocks(message).flatMap((block) => blockLines(block, message.role, results, options)),
   );
 }
 
@@ -59,10 +60,6 @@ function blockLines(
     default:
       return [style.dim(`  [${oneLine(block.type)}]`)];
   }
-}
-
-function blocksOf({ content }: Message): InputBlock[] {
-  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }
 
 function resultText({ content }: InputBlock & { type: 'tool_result' }): string {

@@ -1,5 +1,6 @@
 import { costText, tokensText } from '../../core/turn/usage-text.ts';
 import type { CaseReport, EvalReport } from '../../testing/evals/report.ts';
+import { counted } from '../../testing/evals/report.ts';
 import type { Style } from '../style.ts';
 import { durationText, oneLine, printable } from '../text.ts';
 
@@ -52,8 +53,4 @@ export function failureLines({ failures }: EvalReport, style: Style): string[] {
     const [head = '', ...lines] = printable(text).split('\n');
     return ['', style.red(`✖ ${head}`), ...lines.map((line) => (line === '' ? '' : `  ${line}`))];
   });
-}
-
-function counted(count: number, name: string): string {
-  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }

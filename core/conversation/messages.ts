@@ -24,6 +24,11 @@ export function blocksOf({ content }: Message): readonly InputBlock[] {
   return typeof content === 'string' ? [] : content;
 }
 
+/** The content of a message as blocks; a text is one. */
+export function asBlocks({ content }: Message): readonly InputBlock[] {
+  return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
+}
+
 export function toolUses(content: readonly { type: string }[]): ToolUse[] {
   return content.filter((block): block is ToolUse => block.type === 'tool_use');
 }

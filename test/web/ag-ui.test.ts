@@ -2,7 +2,6 @@ import { HttpAgent } from '@ag-ui/client';
 import { EventSchemas } from '@ag-ui/core/schemas';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { WAITS_FOR_APPROVAL } from '../../client/follow/snapshot.ts';
 import type { TurnStreamEvent } from '../../client/index.ts';
 import type { AgUiEvent, AgUiMessage } from '../../web/ag-ui.ts';
 import { agUiMessages, runBegun, runEnded, runEvents, runWith } from '../../web/ag-ui.ts';
@@ -10,7 +9,16 @@ import type { MessageChunk } from '../../web/chunk.ts';
 import type { Draft } from '../../web/draft.ts';
 import { begun, paused, written } from '../../web/draft.ts';
 import { restOf } from '../../web/rest.ts';
-import { eventsOf, modelReply, replayed, SECRET, turnPlan } from './stream-events.ts';
+import {
+  committed,
+  eventsOf,
+  modelReply,
+  paid,
+  replayed,
+  SECRET,
+  turnPlan,
+  waiting,
+} from './stream-events.ts';
 
 const shown = { asks: true, inputs: true, outputs: true };
 const ids = { threadId: 'chat-1', runId: 'run-1' };
@@ -73,25 +81,6 @@ function frontEnd(...runs: AgUiEvent[][]) {
   };
 }
 
-const about = { round: 1, callId: 'toolu_1', name: 'pay' };
-const use = { type: 'tool_use', id: 'toolu_1', name: 'pay', input: { cents: 5 } } as never;
-const committed: TurnStreamEvent = {
-  type: 'replyCommitted',
-  round: 1,
-  reply: modelReply([use], 'tool_use'),
-};
-const waiting: TurnStreamEvent = {
-  type: 'callWaiting',
-  ...about,
-  summary: 'cents: 5',
-  message: WAITS_FOR_APPROVAL,
-};
-const paid: TurnStreamEvent = {
-  type: 'callFinished',
-  ...about,
-  outcome: 'succeeded',
-  result: '{"receipt":7}',
-};
 const answer: TurnStreamEvent = {
   type: 'replyCommitted',
   round: 2,

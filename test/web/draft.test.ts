@@ -3,13 +3,24 @@ import { isTextUIPart, isToolUIPart, readUIMessageStream, uiMessageChunkSchema }
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { TurnStreamEvent } from '../../client/index.ts';
-import { WAITS_FOR_APPROVAL } from '../../client/follow/snapshot.ts';
 import type { MessageChunk } from '../../web/chunk.ts';
 import type { Draft } from '../../web/draft.ts';
 import { begun, paused, undecided, written } from '../../web/draft.ts';
 import type { Seen } from '../../web/rest.ts';
 import { restOf } from '../../web/rest.ts';
-import { eventsOf, modelReply, replayed, SECRET, turnPlan } from './stream-events.ts';
+import {
+  about,
+  committed,
+  eventsOf,
+  finished,
+  modelReply,
+  paid,
+  replayed,
+  SECRET,
+  turnPlan,
+  use,
+  waiting,
+} from './stream-events.ts';
 
 const shown = { asks: true, inputs: true, outputs: true };
 
@@ -53,22 +64,7 @@ async function messageOf(chunks: readonly MessageChunk[]) {
   return { parts: message?.parts ?? [], id: message?.id, errors: errors.map(String) };
 }
 
-const about = { round: 1, callId: 'toolu_1', name: 'pay' };
-const use = { type: 'tool_use', id: 'toolu_1', name: 'pay', input: { cents: 5 } } as never;
-const committed: TurnStreamEvent = {
-  type: 'replyCommitted',
-  round: 1,
-  reply: modelReply([use], 'tool_use'),
-};
-const waiting: TurnStreamEvent = {
-  type: 'callWaiting',
-  ...about,
-  summary: 'cents: 5',
-  message: WAITS_FOR_APPROVAL,
-};
 const scheduled: TurnStreamEvent = { type: 'callScheduled', ...about, summary: 'cents: 5' };
-const finished: TurnStreamEvent = { type: 'callFinished', ...about, outcome: 'succeeded' };
-const paid: TurnStreamEvent = { ...finished, result: '{"receipt":7}' };
 const approval = { decision: 'denied', by: 'ada', at: '2026-01-01T00:00:00Z' } as const;
 
 const tool = { toolCallId: 'toolu_1', toolName: 'pay', dynamic: true, providerExecuted: true };

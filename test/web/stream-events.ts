@@ -169,3 +169,20 @@ function endOf(round: number, n: number, { outcome, waits }: CallPlan): TurnStre
 
 /** What no page may see. */
 export const SECRET = 'Error: password hunter2\n    at pay (/srv/pay.ts:7:1)';
+
+/** A round in which the model calls a tool, and what may become of the call. */
+export const about = { round: 1, callId: 'toolu_1', name: 'pay' };
+export const use = { type: 'tool_use', id: 'toolu_1', name: 'pay', input: { cents: 5 } } as never;
+export const committed: TurnStreamEvent = {
+  type: 'replyCommitted',
+  round: 1,
+  reply: modelReply([use], 'tool_use'),
+};
+export const waiting: TurnStreamEvent = {
+  type: 'callWaiting',
+  ...about,
+  summary: 'cents: 5',
+  message: WAITS_FOR_APPROVAL,
+};
+export const finished: TurnStreamEvent = { type: 'callFinished', ...about, outcome: 'succeeded' };
+export const paid: TurnStreamEvent = { ...finished, result: '{"receipt":7}' };

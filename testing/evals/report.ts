@@ -141,7 +141,7 @@ function median(values: readonly number[]): number {
 /** Which runs of a case did not pass, and why. Equal problems of several runs are said once. */
 export function failureText({ name, passedRuns, passRate, runs }: CaseReport): string {
   const needed = neededRuns(passRate, runs.length);
-  const head = `${name}: ${passedRuns} of ${runs.length} ${runs.length === 1 ? 'run' : 'runs'} passed, and ${needed} must`;
+  const head = `${name}: ${passedRuns} of ${counted(runs.length, 'run')} passed, and ${needed} must`;
   const byProblem = new Map<string, number[]>();
   for (const [i, run] of runs.entries()) {
     if (run.type === 'passed') continue;
@@ -171,4 +171,9 @@ function indented(text: string): string {
     .split('\n')
     .map((line) => (line === '' ? '' : `  ${line}`))
     .join('\n');
+}
+
+/** `1 run`, `2 runs` */
+export function counted(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
