@@ -11,6 +11,7 @@ import { loadEvals } from '../load-module.ts';
 import { progressOn } from '../progress.ts';
 import { protocolOutput } from '../protocol-output.ts';
 import { say, sayAside } from '../say.ts';
+import { onSignals } from '../signals.ts';
 import { styleFor } from '../style.ts';
 import { tableLines } from '../table.ts';
 import { configuredTarget, connectTo } from '../temporal-target.ts';
@@ -38,6 +39,11 @@ export async function evalCommand(module: string, options: EvalCommandOptions): 
   }
   const server = await findServer(options.temporal);
   const reports: EvalReport[] = [];
+  // Without this, the SDK would drain the worker, and the runs would wait for another one.
+  const stopListening = onSignals(
+    () => void interrupt(server),
+    () => process.exit(EXIT_CODES.interrupted),
+  );
   try {
     for (const evaluation of evals) {
       const progress = progressOn(process.stderr);
@@ -53,6 +59,7 @@ export async function evalCommand(module: string, options: EvalCommandOptions): 
       if (output === undefined) sayReport(report, reports.length > 1);
     }
   } finally {
+    stopListening();
     await server.stop();
   }
   const passed = reports.every((report) => report.passed);
@@ -76,6 +83,17 @@ function chosenEvals(evals: readonly Eval[], filter: string | undefined): Eval[]
 interface EvalServer {
   address: string;
   stop(): Promise<void>;
+}
+
+async function interrupt(server: EvalServer): Promise<never> {
+  sayAside(
+    `Interrupted: there is no report. Turns that were under way at ${server.address} do not go on.`,
+  );
+  try {
+    await server.stop();
+  } finally {
+    process.exit(EXIT_CODES.interrupted);
+  }
 }
 
 async function findServer(address: string | undefined): Promise<EvalServer> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, inject, it } from 'vitest';
 import type { EvalReport } from '../../testing/index.ts';
-import { plait } from './plait-process.ts';
+import { plait, startPlait } from './plait-process.ts';
 
 const SHOP = join(inject('compiled'), 'test/fixtures/shop.eval.js');
 
@@ -58,5 +58,17 @@ describe.concurrent('plait eval', () => {
     ]);
     // What a tool prints does not stand between the JSON.
     expect(stderr).toContain('A tool may print.');
+  });
+
+  it('ends at once with code 130 when Ctrl-C comes in the middle of its runs', async ({
+    expect,
+  }) => {
+    const process = startPlait(['eval', SHOP, '--runs', '1000']);
+    await process.says('A tool may print.');
+    process.interrupt();
+    const { code, stdout, stderr } = await process.ended;
+    expect(code).toBe(130);
+    expect(stderr).toContain('Interrupted: there is no report.');
+    expect(stdout).not.toContain('CASE');
   });
 });
