@@ -5,7 +5,7 @@ import { BaseSequencer } from 'vitest/node';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Long, and small files: they wait for workers and servers that they kill, or have thousands of calls. */
+/** Files that take long, and small ones that wait for killed workers and servers or run thousands of calls. */
 const LONG =
   /chaos|(examples|lost-workers|session-faults|session-under-fire|sub-agent-kills|continue-as-new|storage.turns|drivers|limits|transcript|random-[\w-]+|planted-key)\.test/;
 
@@ -14,7 +14,7 @@ const isLong = ({ moduleId }: TestSpecification) => LONG.test(moduleId);
 /** The longest files first, so that the run does not end with one that runs alone. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    // The largest, or those that took longest the last time.
+    // The default order: the largest first, or those that took longest the last time.
     // oxlint-disable-next-line unicorn/no-array-sort -- not that of an array
     const sorted = await super.sort(files);
     return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
@@ -43,15 +43,15 @@ export default defineConfig({
   test: {
     // Threads share one native runtime of the Temporal SDK, which aborts when one of them ends.
     pool: 'forks',
-    // To load the SDK for every file took longer than most of them: what a file changes for all, such
-    // as the environment and spies, it puts back.
+    // Loading the SDK for every file took longer than most files. So a file must restore what it changes for
+    // all, such as the environment and spies.
     isolate: false,
     // Garbage is collected less often than by default.
     execArgv: ['--max-semi-space-size=64'],
-    // Most tests wait most of the time, so two cores are enough for more.
+    // Most tests mostly wait, so two cores can run more than two.
     maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
-    // Patience, for machines that are busy or slow. No test waits so long where all goes well.
+    // Generous, for busy or slow machines. No test waits so long if all goes well.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 120_000 } },
@@ -77,7 +77,8 @@ export default defineConfig({
       include: ['core/**'],
       exclude: ['test/**'],
       reporter: [['text', { skipFull: true }]],
-      // The pure part is small and total. What runs in the sandbox cannot be seen by v8.
+      // Only the pure part is measured: it is small and must be complete, and v8 cannot see what runs in the
+      // sandbox.
       thresholds: { 'core/**': { 100: true } },
     },
   },

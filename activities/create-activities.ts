@@ -152,8 +152,8 @@ export function createActivities(options: ActivitiesOptions): PlaitActivities {
 }
 
 /**
- * `abandoned` always holds the tools that still run although their calls have ended. `close` closes the
- * connections to MCP servers, when the worker has shut down.
+ * `abandoned` holds the tools that still run although their calls have ended. Call `close` when the worker
+ * has shut down: it closes the connections to MCP servers.
  */
 export function buildActivities(
   options: ActivitiesOptions,
@@ -220,7 +220,7 @@ export function buildActivities(
   return { activities, close: () => served.close() };
 }
 
-/** With what the worker reaches the model and Temporal, as their SDKs read it from the environment. */
+/** The credentials for the model and for Temporal that their SDKs read from the environment. */
 const CREDENTIALS = [
   'ANTHROPIC_API_KEY',
   'ANTHROPIC_AUTH_TOKEN',
@@ -232,7 +232,7 @@ const CREDENTIALS = [
   'TEMPORAL_API_KEY',
 ] as const;
 
-/** A tool may run on a worker that has not asked the model yet. */
+/** Before the first request: a worker may run a tool without ever having asked the model. */
 function rememberCredentials(secrets: Secrets, given: ActivitiesOptions['anthropic']): void {
   const { apiKey, authToken } = given ?? {};
   const headers = (process.env['ANTHROPIC_CUSTOM_HEADERS'] ?? '').split('\n');
@@ -263,7 +263,7 @@ function optionsProblem(options: ActivitiesOptions): string | undefined {
   );
 }
 
-/** What the SDK would find out with every request. */
+/** Found here once, since the SDK would report it only with each request. */
 function anthropicProblem(anthropic: unknown): string | undefined {
   if (anthropic === undefined) return undefined;
   if (!isRecord(anthropic)) return recordProblem('anthropic', anthropic);
@@ -278,7 +278,7 @@ function anthropicProblem(anthropic: unknown): string | undefined {
   );
 }
 
-/** It is seen before the first turn, which would be too late. */
+/** Reported before the first turn starts: the first span would be too late. */
 function tracesProblem(traces: Traces | undefined): string | undefined {
   if (traces === undefined) return undefined;
   return notTracesProblem('traces', traces) ?? traces.problem();

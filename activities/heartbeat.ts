@@ -3,7 +3,7 @@ import type { Pace } from '../core/heartbeats.ts';
 import { nextHeartbeat } from '../core/heartbeats.ts';
 
 export interface Heartbeats {
-  /** Sends one now. The next one follows after as long as it would have after the last. */
+  /** Sends a heartbeat now. The wait for the next one stays as long as it was. */
   readonly beat: () => void;
   readonly stop: () => void;
 }

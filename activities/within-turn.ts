@@ -7,8 +7,8 @@ import { ANY_OTHER, SESSION_WORKFLOW, TOOL_NAME_PATTERN, TURN_WORKFLOW } from '.
 const OWN: ReadonlySet<string | undefined> = new Set([TURN_WORKFLOW, SESSION_WORKFLOW]);
 
 /**
- * Activities that only a turn or a session may schedule. A turn validates inputs, asks for approvals and keeps
- * the order; another workflow, or a client that starts the activity by itself, would get around all of these.
+ * Activities that only a turn or a session may schedule. A turn validates inputs, asks for approvals and
+ * keeps the order; another workflow, or a client that starts the activity directly, would bypass all of that.
  */
 export function withinTurns<T extends Record<string, unknown>>(activities: T): T {
   const guarded = Object.entries(activities).map(([name, run]) => [
@@ -23,7 +23,10 @@ export function withinTurns<T extends Record<string, unknown>>(activities: T): T
   return Object.fromEntries(guarded) as T;
 }
 
-/** What a worker without a `default` says of an activity that it does not have: another one may have it. */
+/**
+ * Answers for an activity that this worker does not have, as a worker without a `default` would: another one
+ * may have it.
+ */
 function rejectUnknown(): void {
   const { activityType, workflowType } = activityInfo();
   if (OWN.has(workflowType) && TOOL_NAME_PATTERN.test(activityType)) return;

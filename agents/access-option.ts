@@ -91,8 +91,8 @@ export function fieldProblems(
 }
 
 /**
- * The fields that the schema lists, unless it says that there may be others. A schema that says nothing
- * allows others too, but a name that it does not list is most likely a mistake.
+ * The fields that the schema lists, unless it explicitly allows others. JSON Schema allows others by default
+ * too, but a name that the schema does not list is most likely a mistake.
  */
 function closedFields({
   properties,
@@ -109,7 +109,7 @@ function fieldNames(fields: Fields<Record<string, unknown>> | undefined): readon
   return typeof fields === 'string' ? [fields] : (fields ?? []);
 }
 
-/** As `accessOf`, and `'exclusive'` when a function does not return in time. Does not reject. */
+/** Like `accessOf`, but `'exclusive'` if a function does not return in time. Does not reject. */
 export async function accessInTime(
   option: AccessOption | undefined,
   input: unknown,
@@ -118,7 +118,7 @@ export async function accessInTime(
   return await inTime(() => accessOf(option, input)).catch((): Access => 'exclusive');
 }
 
-/** What a call with this input touches; `undefined` for nothing. Never throws, to not lose the reply. */
+/** What a call with this input touches; `undefined` for nothing. Never throws: the reply must not be lost. */
 export function accessOf(option: AccessOption | undefined, input: unknown): Access | undefined {
   try {
     return toAccess(declaredAccess(option, input));
@@ -159,7 +159,7 @@ function toAccess(declared: unknown): Access | undefined {
   return Object.keys(keys).length === 0 ? undefined : keys;
 }
 
-/** Each key once, as its canonical text. A key without fields stands for nothing and is left out. */
+/** The keys as canonical texts, each once. A key without fields identifies nothing and is left out. */
 function keyTexts(keys: unknown): string[] {
   const list: unknown[] = Array.isArray(keys) ? keys : [keys];
   const texts = list.flatMap((key) => {
@@ -174,13 +174,13 @@ function keyTexts(keys: unknown): string[] {
 
 function jsonValue(value: unknown): unknown {
   throwIfPromise(value);
-  // JSON would leave it out, and a key without one of its fields is another key.
+  // JSON would drop these fields, and a key without one of its fields is another key.
   if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError('not JSON');
   return value ?? null;
 }
 
 function throwIfPromise(value: unknown): void {
-  // Also one of another realm.
+  // Not `instanceof`: a promise may come from another realm.
   if (!types.isPromise(value)) return;
   // Nobody awaits it, and an unhandled rejection would end the worker.
   value.catch(() => undefined);
@@ -195,7 +195,7 @@ function isKeysByUse(
 
 const USES: ReadonlySet<string> = new Set(['reads', 'writes', 'inOrder']);
 
-/** Not a promise or a `Map`: those are objects without a field, and would pass for "touches nothing". */
+/** False for a promise or a `Map`: they have no fields of their own, and would count as "touches nothing". */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (!isRecord(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -12,7 +12,10 @@ export interface AgentRegistry {
   agent(name: string): AgentDefinition | undefined;
 }
 
-/** The agents among the options of a worker, and their sub-agents, each once. Throws a `DeclarationError` where there are none. */
+/**
+ * The agents among the options of a worker, and their sub-agents, each once. Throws a `DeclarationError` if
+ * there are none.
+ */
 export function agentsOf(options: unknown): readonly AgentDefinition[] {
   return declaring('agents', () => {
     const agents = isRecord(options) ? options['agents'] : undefined;
@@ -29,10 +32,10 @@ export function agentsOf(options: unknown): readonly AgentDefinition[] {
   });
 }
 
-/** A worker that has an agent can run those that it calls, whether they are named or not. */
+/** A worker that has an agent can also run its sub-agents, whether they were listed or not. */
 function withSubAgents(agents: readonly AgentDefinition[]): AgentDefinition[] {
   const all = new Set(agents);
-  // Grows while it is walked.
+  // `all` grows during the loop, which then visits the additions too.
   for (const { tools } of all) {
     for (const { subAgent } of tools.values()) {
       if (isAgent(subAgent?.definition)) all.add(subAgent.definition);

@@ -77,7 +77,7 @@ export interface AgentToolOptions<Schema extends InputSchema, Context> extends P
   taskQueue?: string;
 }
 
-/** Tokens and dollars: with none a turn could do nothing. */
+/** Tokens and dollars must be above 0: without any, a turn could do nothing. */
 const some = wholeNumber(1).optional();
 const DOLLARS = 'must be a number of US dollars above 0';
 
@@ -173,7 +173,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = typeof
         : []),
     ];
     if (problems.length > 0) throw wrongOptions(subject, problems);
-    // What a server lists is known only when a turn begins.
+    // The tools of a server are known only when a turn begins.
     const repeatable =
       agent.servers === undefined &&
       [...agent.tools.values()].every(({ policy }) => policy.repeatable);
@@ -189,7 +189,8 @@ export function agentTool<Context = unknown, Schema extends InputSchema = typeof
       summary: checked.summary,
       parse,
       run: () => {
-        // The workflow starts the turn; one of an earlier version schedules an activity.
+        // Runs only in a workflow of an earlier version, which schedules an activity; today's workflow starts
+        // the turn.
         throw new Error(
           `Agent ${agent.name} did not run: the worker of this turn has an earlier version of Plait, without agentTool.`,
         );
@@ -217,7 +218,7 @@ export function agentTool<Context = unknown, Schema extends InputSchema = typeof
   });
 }
 
-/** How many levels of sub-agents an agent has as it is declared. */
+/** How many levels of sub-agents the agent's declaration has. */
 function levelsBelow({ tools }: Pick<AgentDefinition, 'tools'>): number {
   return Math.max(0, ...[...tools.values()].map(({ subAgent }) => subAgent?.levels ?? 0));
 }

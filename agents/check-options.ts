@@ -7,8 +7,8 @@ import { isRecord, placeOfHalf, shorten } from '../core/json.ts';
 import { findQueueNameProblem } from '../core/names.ts';
 import { DeclarationError } from './declaration-error.ts';
 
-// The texts in this file and in the schemas of options are ends of sentences: `checkOptions` puts the
-// option before them and the value behind them.
+// The texts in this file and in the schemas of options are ends of sentences: `checkOptions` adds the option
+// before them and the value after them.
 
 /** Milliseconds, or a string that the `ms` package reads: `'500ms'`, `'30s'`, `'2 minutes'`. */
 export type Duration = number | string;
@@ -62,7 +62,7 @@ export function callable<Option extends z.ZodType>(option: Option) {
   });
 }
 
-/** For `refine`: whether it can be a part of a request. */
+/** For `refine`: whether the value can be part of a request. */
 export function isJson(value: unknown): boolean {
   try {
     return JSON.stringify(value) !== undefined;
@@ -91,7 +91,7 @@ export function checkOptions<Schema extends z.ZodObject>(
 }
 
 /**
- * What `make` throws is a `DeclarationError`, whatever the options are: a getter may throw, a proxy may be
+ * Turns whatever `make` throws into a `DeclarationError`: a getter of the options may throw, a proxy may be
  * revoked.
  */
 export function declaring<T>(subject: string, make: () => T): T {
@@ -113,7 +113,7 @@ export function subjectOf(declare: string, options: unknown): string {
   );
 }
 
-/** Several problems are numbered, a line for each; they can be told apart in one line as well. */
+/** Several problems are numbered, one on each line, so that they stay apart when a log joins the lines. */
 export function wrongOptions(subject: string, problems: readonly string[]): DeclarationError {
   const lines = [...new Set(problems)];
   return new DeclarationError(
@@ -123,7 +123,7 @@ export function wrongOptions(subject: string, problems: readonly string[]): Decl
   );
 }
 
-/** What is wrong with texts that go into every request, by the options that they come from: at most one. */
+/** Finds half a surrogate pair in texts that go into every request. Returns one problem at most. */
 export function halfProblems(texts: object): string[] {
   const place = placeOfHalf(texts, '');
   return place === undefined
@@ -133,7 +133,7 @@ export function halfProblems(texts: object): string[] {
       ];
 }
 
-/** The name of a task queue as the server takes it: with another no call could be scheduled, and its turn would be stuck. */
+/** A valid name for the server. With an invalid one no call could be scheduled, and the turn would be stuck. */
 export const queueName = z.string().check(({ value, issues }) => {
   const problem = findQueueNameProblem(value);
   if (problem !== undefined) issues.push({ code: 'custom', input: value, message: problem });

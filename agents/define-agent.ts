@@ -259,24 +259,24 @@ export interface AgentDefinition {
   readonly name: string;
   readonly description?: string | undefined;
   readonly spec: AgentSpec;
-  /** Its own. */
+  /** The agent's own tools. */
   readonly tools: ReadonlyMap<string, Tool>;
-  /** MCP servers, whose tools come beside its own. */
+  /** MCP servers, whose tools are added to the agent's own. */
   readonly servers?: readonly McpServer[];
   readonly limits: AgentLimits;
   readonly batch: BatchPolicy;
-  /** Where calls may go on in the background. */
+  /** Set where calls may go on in the background. */
   readonly background?: BackgroundPolicy;
   readonly onLimit: OnLimit;
   readonly prices: Prices | undefined;
-  /** Those of its fallbacks that have prices. */
+  /** The prices of those fallbacks that have some. */
   readonly fallbackPrices: [model: string, prices: Prices][] | undefined;
   readonly modelTaskQueue: string | undefined;
   /** In milliseconds. */
   readonly maxRetryAfter: number;
   readonly output: CompiledOutput | undefined;
   readonly outputRepairs: number | undefined;
-  /** `undefined`: as the worker has it. */
+  /** `undefined`: the worker decides. */
   readonly startCallsEarly: boolean | undefined;
   readonly stream: boolean;
   readonly summaries: boolean;
@@ -295,7 +295,7 @@ export interface Agent<Context = unknown, Output = unknown> extends AgentDefinit
   readonly [outputType]?: Output;
 }
 
-/** By its shape: it may come from another copy of Plait. */
+/** Recognized by its shape: it may come from another copy of Plait. */
 export function isAgent(value: unknown): value is AgentDefinition {
   return (
     isRecord(value) &&
@@ -417,7 +417,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
     const servers = given.filter(isMcpServer);
     const own = given.filter(isTool);
     const background = backgroundPolicy(own, others);
-    // The model waits with it for what runs there.
+    // With this tool the model waits for calls in the background.
     const tools = background === undefined ? own : [...own, getAgentResultTool];
     const checked = { ...others, tools, servers };
     const problems = [
@@ -464,7 +464,7 @@ export function defineAgent<Context = unknown, Output = unknown>(
   });
 }
 
-/** How an agent with these tools has calls in the background, if it has any. */
+/** How an agent with these tools has calls in the background; `undefined` if it has none. */
 function backgroundPolicy(
   tools: readonly Tool[],
   { onTimeout, backgroundAtEnd = 'wait' }: Pick<CheckedAgent, 'onTimeout' | 'backgroundAtEnd'>,
@@ -498,7 +498,7 @@ type CheckedAgent = Omit<z.output<typeof agentOptions>, 'tools'> & {
   servers: McpServer[];
 };
 
-/** What stands in requests as it was written; the tools have been checked by themselves. */
+/** The texts that go into requests as they were written. The tools check theirs themselves. */
 function textsOf({
   model,
   system,

@@ -282,7 +282,7 @@ export interface SubAgent {
   readonly session?: (input: unknown, ctx: ApprovalContext) => unknown;
 }
 
-/** By its shape: it may come from another copy of Plait. */
+/** Recognized by its shape: it may come from another copy of Plait. */
 export function isTool(value: unknown): value is Tool {
   return (
     isRecord(value) &&
@@ -298,7 +298,7 @@ export function isTool(value: unknown): value is Tool {
 const MAX_INT32 = 2 ** 31 - 1;
 
 const hint = z.boolean().optional();
-/** Names of Temporal's own queries, which no activity may have. */
+/** The names of Temporal's own queries, which no activity may have. */
 const RESERVED = new Set(['__stack_trace', '__enhanced_stack_trace']);
 
 export const toolName = z
@@ -312,7 +312,7 @@ export const toolName = z
 
 export const toolDescription = someText('the model chooses tools by it');
 
-/** The options that say how calls of a tool run, whoever made the tool. */
+/** The options that say how the calls of any tool run, also of one that a server offers. */
 export const toolSettings = {
   annotations: z
     .strictObject({
@@ -460,7 +460,7 @@ export function defineTool<Schema extends InputSchema, Context = unknown>(
   });
 }
 
-/** Why its calls cannot run within the workflow task. */
+/** Why calls of this tool cannot run within the workflow task. */
 function localProblems(
   { activity = {}, approval }: Pick<z.output<typeof toolOptions>, 'activity' | 'approval'>,
   repeatable: boolean,

@@ -54,7 +54,10 @@ type Checked = CheckedModelOptions & {
   compaction?: unknown;
 };
 
-/** The agent's options hold for every fallback, unless it has its own. Some do not suit its model. */
+/**
+ * The agent's options also apply to each fallback that does not override them. Finds those that do not suit
+ * its model.
+ */
 export function fallbackProblems(agent: Checked): string[] {
   const { fallbacks = [] } = agent;
   const models = [agent.model, ...fallbacks.map(({ model }) => model)];
@@ -89,7 +92,7 @@ export function fallbackProblems(agent: Checked): string[] {
   });
 }
 
-/** The part of the spec that they make. */
+/** What goes into the pinned spec of the fallbacks. */
 export function fallbackSpecs({ fallbacks }: Checked): { fallbacks?: FallbackSpec[] } {
   if (fallbacks === undefined) return {};
   return {

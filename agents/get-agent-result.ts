@@ -17,7 +17,7 @@ const { jsonSchema, parse } = compileSchema(GET_AGENT_RESULT, {
   additionalProperties: false,
 });
 
-/** The declaration of the tool. The workflow does its work: it has the results. */
+/** Only the declaration of the tool: the workflow answers its calls, since it has the results. */
 export const getAgentResultTool: Tool = {
   name: GET_AGENT_RESULT,
   spec: {
@@ -34,7 +34,8 @@ export const getAgentResultTool: Tool = {
   summary: undefined,
   parse,
   run: () => {
-    // The workflow answers it; one of an earlier version schedules an activity.
+    // Runs only in a workflow of an earlier version, which schedules an activity; today's workflow answers
+    // the call.
     throw new Error(
       'The worker of this turn has an earlier version of Plait, without calls in the background.',
     );

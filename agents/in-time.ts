@@ -3,23 +3,26 @@ import { promiseHooks } from 'node:v8';
 import { createContext, Script } from 'node:vm';
 import { isRecord } from '../core/json.ts';
 
-// Schemas and functions of a declaration meet what a model, a client or an approver wrote. A regular
-// expression may backtrack for hours over 33 letters, and meanwhile the process would do nothing else: no
-// heartbeat, and no other call. So each check gets so much time, and V8 ends it then.
+// Schemas and functions of a declaration check what a model, a client or an approver wrote. A regular
+// expression may backtrack for hours over 33 letters, while the process sends no heartbeat and runs no other
+// call. So V8 ends each check that takes too long.
 
-/** The longest that a check may hold the process up, in milliseconds. */
+/** How long a check may block the process, in milliseconds. */
 export const MAX_BLOCKING_MS = 100;
-/** The longest that it may wait for others, such as a database. */
+/** How long a check may wait for others, such as a database, in milliseconds. */
 export const MAX_WAITING_MS = 10_000;
 
-/** A busy machine may have given the time to others. What used so much of the processor itself is too slow. */
+/**
+ * A check that ran out of time without using this much of the processor is tried again: a busy machine gave
+ * the time to others.
+ */
 const ENOUGH_CPU_MS = 1.5 * MAX_BLOCKING_MS;
 const MAX_ATTEMPTS = 8;
 
-/** How long checks may hold the process up together before everything else gets its turn. */
+/** How long all checks together may block the process before everything else gets a turn, in milliseconds. */
 const SHARE_MS = 20;
 
-/** It did not end within its time. */
+/** The check did not end within its time. */
 export class OutOfTimeError extends Error {
   override readonly name = 'OutOfTimeError' as const;
   readonly milliseconds: number;
@@ -31,15 +34,15 @@ export class OutOfTimeError extends Error {
 }
 
 /**
- * What `check` returns, or an `OutOfTimeError`. It may run more than once. What an asynchronous check does
- * after its first `await` cannot be interrupted: then it is only no longer waited for.
+ * What `check` returns, or an `OutOfTimeError`. It may run more than once. An asynchronous check cannot be
+ * interrupted after its first `await`: then this only stops waiting for it.
  */
 export async function inTime<T>(check: () => T | PromiseLike<T>): Promise<T> {
   const { value } = await begin(check);
   return isPromiseLike(value) ? await within(Promise.resolve(value), MAX_WAITING_MS) : value;
 }
 
-/** Also a promise of another realm, and what a query builder returns: it is awaited as well. */
+/** True also for a promise of another realm, and for what a query builder returns. */
 function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return isRecord(value) && typeof value['then'] === 'function';
 }
@@ -48,8 +51,8 @@ let share = 0;
 let rest: Promise<void> | undefined;
 
 /**
- * Runs a check without a time limit: one that takes time in proportion to its input. Other work goes first if
- * checks have held the process up for long.
+ * Runs a check without a time limit: one whose time is proportional to its input. Other work goes first if
+ * checks have blocked the process for long.
  */
 export async function inTurn<T>(check: () => T): Promise<T> {
   while (share >= SHARE_MS) await (rest ??= othersTurn());
@@ -61,7 +64,7 @@ export async function inTurn<T>(check: () => T): Promise<T> {
   }
 }
 
-/** In an object, since the value may be a promise that is not to be awaited here. */
+/** Wrapped in an object, since the value may be a promise that must not be awaited here. */
 async function begin<T>(check: () => T): Promise<{ value: T }> {
   let used = 0;
   for (let attempt = 1; ; attempt++) {
@@ -82,7 +85,7 @@ async function begin<T>(check: () => T): Promise<{ value: T }> {
   }
 }
 
-/** Timers and what has arrived come between the first and the second. */
+/** Two rounds: timers and incoming data are handled between them. */
 async function othersTurn(): Promise<void> {
   await new Promise<void>((resolve) => {
     setImmediate(() => setImmediate(resolve));
@@ -95,7 +98,7 @@ const slot: { check?: () => unknown } = {};
 const context = createContext(slot);
 const script = new Script('check()', { filename: 'plait-in-time.js' });
 
-/** The function stays in its own realm: only the call to it is in the script's. */
+/** Only the call is made in the script's realm; the function stays in its own. */
 function interruptibly<T>(check: () => T): T {
   const promises: Promise<unknown>[] = [];
   const stop = promiseHooks.onInit((promise) => promises.push(promise)) as () => void;
@@ -112,17 +115,17 @@ function interruptibly<T>(check: () => T): T {
   }
 }
 
-/** Nobody waits for what a failed check has begun, and a rejection that nobody handles would end the process. */
+/** Handles the rejections of what a failed check has started: an unhandled one would end the process. */
 function forget(promises: readonly Promise<unknown>[]): void {
   for (const promise of promises) promise.catch(() => undefined);
 }
 
-/** Not by `instanceof`: the error is of the script's realm. */
+/** Not `instanceof`: the error comes from the script's realm. */
 function isInterruption(error: unknown): boolean {
   return isRecord(error) && error['code'] === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
 }
 
-/** Settles as the work does, or with an `OutOfTimeError`. The work goes on. */
+/** Settles like the work, or with an `OutOfTimeError`. The work itself goes on. */
 export async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {

@@ -28,14 +28,14 @@ export type ParsedInput = { ok: true; value: unknown } | InvalidInput;
 export interface InvalidInput {
   ok: false;
   problem: string;
-  /** The check was given up after so many milliseconds: nobody knows whether the input is valid. */
+  /** Set if the check was stopped after so many milliseconds: whether the input is valid is not known. */
   givenUpAfter?: number;
 }
 
-/** A schema in its two uses: the model reads it, and what the model sends is checked by it. */
+/** A schema in both uses: the model reads it, and it checks what the model sends. */
 export interface CompiledSchema {
   readonly jsonSchema: ApiTool.InputSchema;
-  /** Does not reject, and does not hold the process up, whatever the input and the schema are. */
+  /** Does not reject and does not block the process, whatever the input and the schema are. */
   readonly parse: (input: unknown) => Promise<ParsedInput>;
 }
 
@@ -51,8 +51,8 @@ export function compileSchema(subject: string, schema: InputSchema): CompiledSch
 }
 
 /**
- * The schema of somebody else's tool, as the API takes it. Throws where it would not. Not compiled: of hundreds
- * of tools few are called, and the worker does other things meanwhile.
+ * The schema of somebody else's tool, in a form that the API accepts. Throws if there is none. Not compiled:
+ * of hundreds of tools few are called, and compiling would hold up the worker.
  */
 export function foreignSchema(schema: Record<string, unknown>): ApiTool.InputSchema {
   const { $schema: _, ...rest } = schema;
@@ -63,7 +63,7 @@ export function foreignSchema(schema: Record<string, unknown>): ApiTool.InputSch
   return jsonSchema;
 }
 
-/** What errors say: whose option has the schema, and what its values are called. */
+/** Words for errors: whose option the schema is, and what its values are called. */
 export interface SchemaNames {
   subject: string;
   option: string;
@@ -81,7 +81,7 @@ export function compileAnySchema(names: SchemaNames, schema: InputSchema): Compi
   return isZod(schema) ? compileZod(about, schema) : compileJsonSchema(about, names.value, schema);
 }
 
-/** By its shape: it may come from another copy of zod. */
+/** Recognized by its shape: it may come from another copy of zod. */
 export function isZod(schema: unknown): schema is z.core.$ZodType {
   return (
     isRecord(schema) && isRecord(schema['_zod']) && typeof schema['_zod']['run'] === 'function'
@@ -99,12 +99,12 @@ function compileZod(about: string, schema: z.core.$ZodType): CompiledSchema {
 }
 
 /**
- * Synchronous as long as that is possible: what comes after a promise cannot be interrupted. Without zod's
- * compiled code, which takes the promise of a transform for a value.
+ * Synchronous if possible, because what follows a promise cannot be interrupted. Without zod's compiled code,
+ * which mistakes the promise of a transform for a value.
  */
 export function zodParser(schema: z.core.$ZodType): CompiledSchema['parse'] {
   let isAsync = false;
-  // Looked at when it is first used: it may refer to schemas that are declared after it.
+  // Decided on first use: the schema may refer to others that are declared after it.
   let isSteady: boolean | undefined;
   const parseNow = (input: unknown) =>
     isAsync ? z.safeParseAsync(schema, input) : z.safeParse(schema, input, { jitless: true });
@@ -146,7 +146,7 @@ function compileJsonSchema(about: string, value: string, schema: JsonSchema): Co
   }
 }
 
-/** It goes into requests as JSON. A copy, so that nobody can change it later. */
+/** As JSON, since it goes into requests; a copy, so that nobody can change it later. */
 function asJson(schema: object): unknown {
   try {
     return JSON.parse(JSON.stringify(schema));
@@ -155,7 +155,7 @@ function asJson(schema: object): unknown {
   }
 }
 
-/** A check that throws, or does not end, is a problem of this one input. */
+/** If a check throws or does not end, this one input is invalid, and nothing else fails. */
 function safely(parse: (input: unknown) => Promise<ParsedInput>): CompiledSchema['parse'] {
   return async (input) => {
     try {
@@ -174,19 +174,19 @@ function safely(parse: (input: unknown) => Promise<ParsedInput>): CompiledSchema
   };
 }
 
-/** By its words: it may come from another copy of zod. */
+/** Recognized by its text: it may come from another copy of zod. */
 function meetsPromise(error: unknown): boolean {
   return (
     error instanceof Error && error.message.startsWith('Encountered Promise during synchronous')
   );
 }
 
-/** Where V8 says so: in zod and Ajv, which go down into a value by calling themselves. */
+/** V8 reports it in zod and Ajv, which recurse into a value. */
 function isStackOverflow(error: unknown): boolean {
   return error instanceof RangeError && error.message.includes('call stack');
 }
 
-/** Those of the whole before those of its parts, as `prettifyError` has them. */
+/** Problems of the whole come before those of its parts, as in `prettifyError`. */
 function zodProblem({ issues }: z.core.$ZodError): string {
   const sorted = issues.toSorted((a, b) => a.path.length - b.path.length);
   return problemList(sorted, (issue) => z.prettifyError({ issues: [issue] }));
@@ -206,7 +206,7 @@ function findRejectedSchema(schema: Record<string, unknown>): string | undefined
   return undefined;
 }
 
-/** The first line: V8 draws a circle over several. */
+/** Only the first line: V8 draws a circle over several. */
 function messageOf(error: unknown): string {
   const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
   return line;

@@ -28,7 +28,7 @@ export function compileValidator(
     validate(value) ? undefined : problemList(validate.errors ?? [], describe(name));
 }
 
-/** Throws likewise, and takes a hundredth of the time: what is left is whether each `$ref` leads somewhere. */
+/** Throws likewise, but takes a hundredth of the time: it does not check whether each `$ref` leads somewhere. */
 export function checkedSchema(schema: Record<string, unknown>): object {
   if (meta.validateSchema(schema) !== true) throw invalid(schemaProblem(meta.errors ?? []));
   return checkable(schema, '') as object;
@@ -46,7 +46,7 @@ function invalid(why: string, cause?: unknown): Error {
   return new Error(`is not a valid JSON Schema (draft 2020-12): ${why}`, { cause });
 }
 
-/** The first place that is wrong. Of a place that may hold several things, each was tried. */
+/** The first wrong place. Where a place may hold one of several things, Ajv reports an error for each. */
 function schemaProblem(errors: readonly ErrorObject[]): string {
   const [first] = errors;
   const texts = errors
@@ -57,7 +57,7 @@ function schemaProblem(errors: readonly ErrorObject[]): string {
   return `${place(first?.instancePath ?? '')} ${[...new Set(texts)].join(', or ')}`;
 }
 
-/** Ajv's text, with the names or values that it leaves out and a model needs to correct its input. */
+/** Ajv's text, plus the names or values that it omits and the model needs to correct its input. */
 const describe =
   (name: string) =>
   ({ instancePath, message, params }: ErrorObject): string =>
@@ -111,17 +111,17 @@ const SCHEMAS = new Set([
   'unevaluatedItems',
   'unevaluatedProperties',
 ]);
-/** Keywords whose values are data. What stands under any other keyword may be a schema that a `$ref` names. */
+/** Keywords whose values are data. The value of any other keyword may be a schema, since a `$ref` may name it. */
 const DATA = new Set(['const', 'default', 'enum', 'example', 'examples', 'required']);
 
 /**
- * A copy in which Ajv takes what the API takes: it ignores keywords of older drafts and of OpenAPI. Throws for
- * a pattern that cannot be checked. Without a `path` it is not known whether this is a schema at all.
+ * A copy that Ajv accepts as the API does: the API ignores keywords of older drafts and of OpenAPI. Throws
+ * for a pattern that cannot be checked. Without a `path`, this may not be a schema at all.
  */
 function checkable(schema: unknown, path?: string): unknown {
   if (Array.isArray(schema)) return schema.map((item, i) => checkable(item, within(path, i)));
   if (!isRecord(schema)) return schema;
-  // Ajv rejects an `id`, and a `$schema` further down.
+  // Ajv rejects an `id`, and a `$schema` that is not at the top.
   const { id: _, $schema: __, nullable, ...rest } = schema;
   const copy = Object.fromEntries(
     Object.entries(rest).map(([keyword, value]) => {
@@ -137,7 +137,7 @@ function checkable(schema: unknown, path?: string): unknown {
         ]);
         return [keyword, Object.fromEntries(named) as unknown];
       }
-      // Nothing matches an empty list, and Ajv rejects it.
+      // Ajv rejects an empty list, which nothing matches.
       if (keyword === 'enum' && Array.isArray(value) && value.length === 0) return ['not', {}];
       if (DATA.has(keyword)) return [keyword, value];
       return [keyword, checkable(value, SCHEMAS.has(keyword) ? here : undefined)];

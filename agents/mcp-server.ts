@@ -76,41 +76,41 @@ export interface ListedTool {
   inputSchema: unknown;
   outputSchema?: unknown;
   annotations?: unknown;
-  /** Whether it runs as a task. */
+  /** Says whether the tool runs as a task. */
   execution?: unknown;
 }
 
-/** What is called, as it was listed. */
+/** The tool that is called, as it was listed. */
 export interface CalledTool {
-  /** As the server knows it. */
+  /** The name on the server. */
   tool: string;
   inputSchema: Record<string, unknown>;
   outputSchema?: Record<string, unknown>;
-  /** Whether another attempt does no harm. */
+  /** Whether another attempt is harmless. */
   repeatable: boolean;
 }
 
 export interface ServedResult {
   type: 'result';
-  /** What the model reads, as a tool of the agent's own would return it. */
+  /** What the model reads, in the form in which a tool of the agent's own would return it. */
   value: unknown;
-  /** What must match the `outputSchema`; absent where the server gave none. */
+  /** The value to check against `outputSchema`; absent if the server sent none. */
   structured?: unknown;
 }
 
-/** The server wants to know something from a person first. */
+/** The server needs an answer from a person first. */
 export interface ServedQuestions {
   type: 'asks';
   questions: AskedQuestion[];
-  /** What it wants back with the answers. */
+  /** The server wants this back with the answers. */
   state?: string;
 }
 
-/** The connections of one worker to a server: one for each caller that the server tells apart. */
+/** The connections of one worker to a server: one for each caller that the server can distinguish. */
 export interface McpConnections {
-  /** Rejects where the server cannot be reached. */
+  /** Rejects if the server cannot be reached. */
   list(caller: McpCaller, signal: AbortSignal): Promise<readonly ListedTool[]>;
-  /** `answered`: the server has asked, and goes on. */
+  /** `answered`: set when the call goes on after questions of the server. */
   call(
     tool: CalledTool,
     input: unknown,
@@ -123,7 +123,7 @@ export interface McpConnections {
 
 /** What a worker gives to the connections that it opens. */
 export interface McpWorker {
-  /** What must not stand in failures and logs. */
+  /** Registers a text that must not appear in failures and logs. */
   readonly secret: (value: string) => void;
   readonly log: (level: 'info' | 'warn', message: string, details: Record<string, unknown>) => void;
 }
@@ -146,7 +146,7 @@ export interface McpServer {
   readonly connections: (worker: McpWorker) => McpConnections;
 }
 
-/** By its shape: it may come from another copy of Plait. */
+/** Recognized by its shape: it may come from another copy of Plait. */
 export function isMcpServer(value: unknown): value is McpServer {
   return (
     isRecord(value) &&

@@ -1,6 +1,6 @@
 import type { AgentSpec } from '../core/agent-spec.ts';
 
-// Which model takes what. A model or an option that is not known here is left to the API.
+// Which model supports what. A model or an option that is not known here is left for the API to judge.
 
 type Thinking = NonNullable<AgentSpec['thinking']>;
 type Effort = NonNullable<NonNullable<AgentSpec['output_config']>['effort']>;
@@ -31,7 +31,10 @@ export function compactsConversations(model: string): boolean {
   return (versionOf(model)?.version ?? Number.POSITIVE_INFINITY) >= 4.6;
 }
 
-/** Why the API rejects this type of thinking for the model, if it does. The other two are alike. */
+/**
+ * Why the API rejects this type of thinking for the model, if it does. The other two types are always
+ * accepted.
+ */
 export function thinkingProblem(model: string, type: Thinking['type']): string | undefined {
   // https://platform.claude.com/docs/en/build-with-claude/thinking
   const known = versionOf(model);

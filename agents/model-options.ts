@@ -94,7 +94,7 @@ function wrongType(...types: string[]) {
   };
 }
 
-/** The schemas of the options, for `defineAgent`. */
+/** The schemas of these options, for `defineAgent`. */
 export const modelOptions = {
   thinking: z
     .discriminatedUnion(
@@ -189,7 +189,10 @@ function about(option: string, value: string, problem: string | undefined): stri
   return problem === undefined ? undefined : `${option} '${value}': ${problem}`;
 }
 
-/** The part of the spec that these options make. What nobody chose is absent, so that digests stay. */
+/**
+ * What goes into the pinned spec. Options that were not given are absent, so that the digests of old specs
+ * stay.
+ */
 export function modelSpec(options: CheckedModelOptions): Partial<AgentSpec> {
   const { thinking, effort, toolChoice, stopSequences, maxTokensRetry } = options;
   const served = (options.servers ?? []).flatMap(({ tools }) => [...tools.values()]);

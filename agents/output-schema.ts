@@ -9,7 +9,7 @@ import { compileAnySchema } from './input-schema.ts';
 /** What a turn's answer must be: a zod schema of an object, or a JSON Schema of one. */
 export type OutputOption<Output = unknown> = z.core.$ZodType<Output> | JsonSchema;
 
-/** A schema in its two uses: sent with every request, and checked against the answer. */
+/** A schema in both uses: every request sends it, and it checks the answer. */
 export interface CompiledOutput {
   /**
    * As the API takes it. It supports less than JSON Schema: the SDK moves what it does not support, such
@@ -53,7 +53,8 @@ function findRejectedOutput(
   if (additionalProperties !== undefined && additionalProperties !== false) return UNNAMED;
   if (typeof $ref === 'string') {
     if (inside.includes($ref)) return `is recursive (${$ref}), which the API rejects`;
-    // Once is enough: definitions that refer to others twice each would double the work with each step.
+    // Each definition is checked once: definitions that refer to others twice each would double the work with
+    // every level.
     if (fine.has($ref)) return undefined;
     const found = findRejectedOutput(resolve($ref, root), root, [...inside, $ref], fine);
     fine.add($ref);

@@ -1,7 +1,7 @@
 /**
  * A `pattern` of a JSON Schema as a regular expression. Ajv reads patterns with the flag `u`, which rejects
- * what all others read: `^ftp\:\/\/`, `[\w-.]`. And models are given patterns that were written for Python,
- * Go or Java. Throws a `SyntaxError` for one that JavaScript has no words for.
+ * some that everything else accepts: `^ftp\:\/\/`, `[\w-.]`. And patterns may have been written for Python,
+ * Go or Java. Throws a `SyntaxError` for one that JavaScript cannot express.
  */
 export function toRegExp(pattern: string): RegExp {
   try {
@@ -20,7 +20,7 @@ export function toRegExp(pattern: string): RegExp {
 const PARTS =
   /\\(?:[pP]\{\w*\}|[pP][A-Z]|u\{\w*\}|k<\w*>|[\s\S])|\[:\^?\w+:\]|\{\d+(?:,\d*)?\}|\(\?P<|\(\?P=\w+\)|[\s\S]/gu;
 
-/** Stands in a class for several characters, so that a hyphen beside it is one of them. */
+/** Stands for several characters within a class, so a hyphen beside it is a plain hyphen. */
 const SET = /^\\[dDwWsSpP]|^\[:/;
 
 function translated(pattern: string): string {
@@ -31,7 +31,8 @@ function translated(pattern: string): string {
       const [before = '', after = ''] = [parts[i - 1], parts[i + 1]];
       if (!inClass) {
         inClass = part === '[';
-        // Elsewhere the bracket is the first of the class, and in JavaScript its end.
+        // In other languages this bracket is the first character of the class; in JavaScript it ends the
+        // class.
         if (inClass && (after === ']' || (after === '^' && parts[i + 2] === ']')))
           throw new Error();
         return outsideClass(part, after);
@@ -44,7 +45,7 @@ function translated(pattern: string): string {
 }
 
 function outsideClass(part: string, after: string): string {
-  // Some languages read {,3} as {0,3}, and others as a text.
+  // Some languages read {,3} as {0,3}, others as text.
   if (part === '{' && after === ',') throw new Error();
   if (part === '{' || part === '}' || part === ']') return `\\${part}`;
   if (part === '(?P<') return '(?<';
@@ -63,7 +64,7 @@ const ANCHORS = new Map([
   ['\\z', '(?![^])'],
 ]);
 
-/** Of a character that means nothing but itself: `\:`, `\@`. And `\pL`, which is `\p{L}` here. */
+/** Removes an escape that changes nothing (`\:`, `\@`), and writes `\pL` as `\p{L}`. */
 function withoutIdleEscape(part: string): string {
   if (/^\\[pP][A-Z]$/.test(part)) return `${part.slice(0, 2)}{${part.slice(2)}}`;
   return /^\\[^\w$()*+./?[\\\]^{|}-]$/u.test(part) || part === '\\_' ? part.slice(1) : part;

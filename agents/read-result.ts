@@ -10,12 +10,12 @@ import { toolPolicy } from '../core/calls/tool-policy.ts';
 import type { Tool } from './define-tool.ts';
 import { compileSchema } from './input-schema.ts';
 
-/** Enough for most questions about a long text, and small enough to ask for several at once. */
+/** In characters: enough for most questions about a long text, and small enough to ask for several at once. */
 const DEFAULT_PAGE = 20_000;
-/** At most three bytes each: a page stays below `DEFAULT_RESULT_BYTES`, so that it is not cut itself. */
+/** A character takes at most three bytes, so a page stays below `DEFAULT_RESULT_BYTES` and is not cut itself. */
 const MAX_PAGE = 30_000;
 
-/** What the model writes. */
+/** The input as the model writes it. */
 export interface ReadResultInput {
   id: string;
   offset?: number;
@@ -49,7 +49,7 @@ const { jsonSchema, parse } = compileSchema(READ_RESULT, {
   additionalProperties: false,
 });
 
-/** The declaration of the tool. `createReadResult`, which has the storage, does its work. */
+/** Only the declaration of the tool: `createReadResult`, which has the storage, does the work. */
 export const readResultTool: Pick<Tool, 'name' | 'spec' | 'annotations' | 'policy' | 'parse'> = {
   name: READ_RESULT,
   spec: {
@@ -63,8 +63,8 @@ export const readResultTool: Pick<Tool, 'name' | 'spec' | 'annotations' | 'polic
 };
 
 /**
- * A page of a text, after a line that says where it stands. The pages one after another are the whole
- * text, and none begins or ends with half an emoji.
+ * A page of a text, after a line that says where the page lies. All pages together are the whole text, and
+ * none begins or ends with half an emoji.
  */
 export function pageOf(text: string, offset = 0, limit = DEFAULT_PAGE): string {
   const total = text.length;

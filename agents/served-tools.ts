@@ -26,13 +26,13 @@ import { ToolError } from './tool-error.ts';
 export interface Listing {
   served: ServedTools;
   specs: ApiTool[];
-  /** What is wrong with what the server listed, for the log. */
+  /** What is wrong with the server's list, for the log. */
   problems: string[];
 }
 
 /**
- * What an agent gets of the tools that its server has listed: those that are selected and that the API takes,
- * sorted by name, so that a server with another order every time does not spoil the prompt cache.
+ * The tools that an agent gets from its server's list: those that are selected and that the API accepts,
+ * sorted by name, so that a server that changes the order does not spoil the prompt cache.
  */
 export async function listingOf(
   server: McpServer,
@@ -47,7 +47,7 @@ export async function listingOf(
   }
   const entries = new Map<string, { served: ServedTool; spec: ApiTool }>();
   for (const [i, tool] of listed.entries()) {
-    // There may be hundreds, and other calls of the worker.
+    // There may be hundreds of tools, and the worker has other calls to run.
     if (i % 20 === 19) await setImmediate();
     if (!isSelected(server.selection, tool.name)) continue;
     if (needsTask(tool)) {
@@ -71,7 +71,7 @@ export async function listingOf(
   };
 }
 
-/** The server would answer every call of it with an error. */
+/** Without a task, the server would answer every call of such a tool with an error. */
 function needsTask({ execution }: ListedTool): boolean {
   return isRecord(execution) && execution['taskSupport'] === 'required';
 }
@@ -98,7 +98,8 @@ function entryOf(server: McpServer, tool: ListedTool): { served: ServedTool; spe
 }
 
 /**
- * The API takes objects without a choice at their top level. The server itself checks what is left out here.
+ * The schema without `oneOf`, `anyOf` and `allOf` at its top level, which the API rejects. The server itself
+ * checks those.
  */
 function withoutChoice(schema: unknown): Record<string, unknown> {
   const { oneOf: _, anyOf: __, allOf: ___, ...rest } = isRecord(schema) ? schema : {};
@@ -114,7 +115,7 @@ export type CallServer = (
   answered?: AnsweredQuestions,
 ) => Promise<ServedResult | ServedQuestions>;
 
-/** What a call returns whose server has asked a person. */
+/** What a call returns if its server has asked a person. */
 export class AsksPerson {
   readonly asks: Pick<CallQuestions, 'questions' | 'state'>;
 
@@ -123,7 +124,7 @@ export class AsksPerson {
   }
 }
 
-/** A tool of a server. Its calls go on with the answers to what the server has asked. */
+/** A tool of a server. A call can be continued with the answers to the server's questions. */
 interface AskingTool extends Tool {
   readonly runAnswered: (
     input: unknown,
@@ -136,7 +137,7 @@ export function mayAsk(tool: Tool): tool is AskingTool {
   return 'runAnswered' in tool;
 }
 
-/** The agent with the tools that stand in a pinned spec, as far as it still has their servers. */
+/** The agent with the tools of a pinned spec, as far as it still has their servers. */
 export function withServed(
   agent: AgentDefinition,
   spec: AgentSpec,
@@ -151,7 +152,7 @@ export function withServed(
     if (server === undefined) return [];
     return tools.flatMap((one) => {
       const spec = specs.get(one.name);
-      // A tool that was denied since must not be called by turns that still know it.
+      // Turns that still know a tool must not call it once it has been denied.
       if (spec === undefined || !isSelected(server.selection, one.tool)) return [];
       return [[one.name, servedTool(server, one, { spec: spec as ApiTool, call })] as const];
     });
@@ -159,7 +160,7 @@ export function withServed(
   return { ...agent, tools: new Map([...agent.tools, ...tools]) };
 }
 
-/** The tool as one of the agent's own: all that is not the server's own affair works alike for both. */
+/** The tool in the form of one of the agent's own, so that everything except the call itself treats both alike. */
 function servedTool(
   server: McpServer,
   { name, tool, annotations: listed, outputSchema }: ServedTool,
@@ -212,7 +213,7 @@ function servedTool(
   };
 }
 
-/** A schema that cannot be compiled checks nothing: the server does. */
+/** A schema that cannot be compiled checks nothing: the server still does. */
 function checkOf(subject: string, value: string, schema: JsonSchema): CompiledSchema['parse'] {
   try {
     return compileAnySchema({ subject, option: 'schema', value }, schema).parse;
@@ -223,7 +224,7 @@ function checkOf(subject: string, value: string, schema: JsonSchema): CompiledSc
 
 const inputSchemaOf = (spec: ApiTool) => spec.input_schema as JsonSchema;
 
-/** Most tools of a listing are never called. */
+/** Compiled on the first call: most listed tools are never called. */
 function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => (made ??= { value: make() }).value;

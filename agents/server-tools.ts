@@ -111,7 +111,7 @@ function replacedProblems(serverTools: readonly ServerTool[], tools: readonly To
   });
 }
 
-/** All tools as the model reads them: Anthropic's description replaces that of the tool that runs it. */
+/** All tools as the model reads them: Anthropic's own entry replaces that of the tool that runs it. */
 export function toolSpecs(
   tools: readonly Tool[],
   serverTools: readonly ServerTool[] = [],

@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import { isRecord } from '../core/json.ts';
 
-// Some schemas have nothing in them that could take long over a small input: no regular expression, no choice
-// between schemas, no function of the declaration. They need no time limit, for which Node starts a thread
-// each time, and most schemas are of this kind. What is not known here may take any time.
+// Most schemas contain nothing that could take long over a small input: no regular expression, no choice
+// between schemas, no function of the declaration. They need no time limit, for which Node would start a
+// thread each time. A schema that is not recognized here may take any time.
 
 /** Checks of zod that compare a number or a length. */
 const STEADY_CHECKS: ReadonlySet<unknown> = new Set([
@@ -16,9 +16,9 @@ const STEADY_CHECKS: ReadonlySet<unknown> = new Set([
   'number_format',
 ]);
 
-/** Whether zod takes time in proportion to the input, whatever that is. */
+/** Whether zod's time is proportional to the input, for every input. */
 export function isSteadyZod(schema: z.core.$ZodType, seen = new Set<z.core.$ZodType>()): boolean {
-  // A recursive schema checks each value once, too.
+  // A recursive schema also checks each value once.
   if (seen.has(schema)) return true;
   seen.add(schema);
   const {
@@ -63,12 +63,12 @@ export function isSteadyZod(schema: z.core.$ZodType, seen = new Set<z.core.$ZodT
   }
 }
 
-/** A custom message is a function of the declaration, and it sees the input. */
+/** A custom message is a function of the declaration, and gets the input. */
 function isSteadyCheck({ _zod: { def } }: z.core.$ZodCheck): boolean {
   return def.error === undefined && STEADY_CHECKS.has(def.check);
 }
 
-/** Keywords of JSON Schema that say nothing of the value, or compare a number or a length. */
+/** Keywords of JSON Schema that check nothing, or only compare a number or a length. */
 const STEADY_KEYWORDS: ReadonlySet<string> = new Set([
   '$comment',
   'default',

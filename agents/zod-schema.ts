@@ -7,9 +7,9 @@ interface Classic {
 }
 
 /**
- * The JSON Schema of what goes into a zod schema, before defaults and transforms: that is what the model
- * writes. The schema may be of another copy of zod than ours, with descriptions in a registry of its own.
- * Throws where anything of it would be lost; the message is the end of a sentence.
+ * The JSON Schema of a zod schema's input, before defaults and transforms: that is what the model writes. The
+ * schema may come from another copy of zod, with descriptions in a registry of its own. Throws if anything of
+ * it would be lost; the message is the end of a sentence.
  */
 export function describeZod(schema: z.core.$ZodType): Record<string, unknown> {
   const params = { io: 'input', metadata: { get: metadataOf }, override: rejectUnread } as const;
@@ -35,7 +35,7 @@ class UnreadError extends Error {
   }
 }
 
-/** Since this version all copies share one registry. */
+/** From this version on, all copies share one registry. */
 const SHARED_REGISTRY = { major: 4, minor: 1, patch: 13 };
 
 function metadataOf(schema: z.core.$ZodType): object | undefined {
@@ -50,7 +50,7 @@ function metadataOf(schema: z.core.$ZodType): object | undefined {
 
 const WITH_TYPE = new Set(['array', 'boolean', 'number', 'object', 'record', 'string', 'tuple']);
 
-/** Versions differ in how a schema says what it is. One that is not understood has become `{}`. */
+/** Versions of zod describe types in different ways. A type that was not understood has become `{}`. */
 function rejectUnread({
   zodSchema,
   jsonSchema,

@@ -31,7 +31,7 @@ export function parseActions(metrics: string): Actions {
   for (const { groups } of metrics.matchAll(LINE)) {
     const labels = groups?.['labels'] ?? '';
     const type = /action_type="(?<type>[^"]*)"/.exec(labels)?.groups?.['type'];
-    // The server's own workflows are nobody's bill.
+    // Nobody is billed for the server's own workflows.
     if (type === undefined || labels.includes('namespace="temporal_system"')) continue;
     actions.set(type, (actions.get(type) ?? 0) + Number(groups?.['count']));
   }

@@ -1,18 +1,18 @@
 import type { CountedWork, Measurement, Results, ScenarioResult } from './results.ts';
 import { summarize } from './statistics.ts';
 
-/** A figure of a run beside the same one of the kept run. More is worse, for all of them. */
+/** A figure of this run beside the same figure of the kept run. For all of them, more is worse. */
 export interface Comparison {
   /** What is compared, for people. */
   readonly title: string;
   readonly kept: number;
   readonly now: number;
-  /** By how much they may differ without saying anything. */
+  /** By how much the two may differ by chance. */
   readonly margin: number;
   readonly verdict: 'loss' | 'gain' | 'level';
 }
 
-/** With whom Plait is compared: their times depend on the machine as its own do. */
+/** Plait is compared with these: they slow down with the machine just as Plait does. */
 const RIVALS = { atOnce: ['straightforward loop'], paced: ['in process', 'SDK runner, eager'] };
 
 /** Compares the ratios and Actions that both runs have. */
@@ -44,10 +44,10 @@ function compareScenarios(kept: ScenarioResult, now: ScenarioResult): Comparison
   return [...ratios, ...actions];
 }
 
-/** How much one time is of another, and how well that is known. */
+/** How large one time is relative to another, and how precisely that is known. */
 export interface Ratio {
   readonly ratio: number;
-  /** The standard error of the ratio, relative to it. */
+  /** The relative standard error of the ratio. */
   readonly error: number;
   readonly count: number;
 }
@@ -59,23 +59,24 @@ function ratioOf(result: ScenarioResult, rival: string): Ratio | undefined {
     : pairedRatio(ours.times, theirs.times);
 }
 
-/** The pairs of one repetition ran after one another, so what slows the machine down slows both. */
+/** Both runs of a repetition follow each other, so whatever slows the machine down slows both. */
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): Ratio | undefined {
-  // With a run that did not end, or with only one, there is nothing to compare.
+  // If a run did not end, or there was only one, nothing can be compared.
   if (ours.length !== theirs.length || ours.length < 2) return undefined;
   const ratios = ours.map((time, i) => time / (theirs[i] ?? Number.NaN));
   const ratio = summarize(ratios).median;
   const deviation = summarize(ratios.map((each) => Math.abs(each - ratio))).median;
-  // Of normal noise: the standard deviation from the median deviation, then the error of a median.
+  // For normal noise: from the median deviation to the standard deviation (1.48), then to the error of a
+  // median (1.25).
   const error = (1.25 * 1.48 * deviation) / Math.sqrt(ratios.length) / ratio;
   return { ratio, error, count: ratios.length };
 }
 
-/** Two runs of one version on a machine that does nothing else differ by that much. */
+/** Two runs of one version differ by this much even on an idle machine. */
 const FLOOR = 0.05;
-/** A few pairs may agree by chance, so their spread says little. */
+/** With fewer pairs, their spread says little: they may agree by chance. */
 const FEW = { pairs: 5, floor: 0.1 };
-/** A difference of so many standard errors is no chance. */
+/** A difference of this many standard errors is not chance. */
 const ERRORS = 3;
 
 /** By how much two ratios may differ, relative to the first. */
@@ -84,7 +85,7 @@ export function marginOf(kept: Ratio, now: Ratio): number {
   return Math.max(floor, ERRORS * Math.hypot(kept.error, now.error));
 }
 
-/** A busy machine makes a call last longer, which is a heartbeat more. All other Actions are exact. */
+/** On a busy machine a call lasts longer, which is one more heartbeat. All other Actions are exact. */
 function actionMargin(kind: string, kept: number): number {
   return /heartbeat/i.test(kind) ? 1 + kept / 4 : 0.05;
 }

@@ -7,11 +7,11 @@ export interface Contender {
   readonly name: string;
   /** Runs one turn on the user's text, and returns the whole conversation. */
   runTurn(text: string, id: string): Promise<MessageParam[]>;
-  /** For the histories of its turns, if it has any. */
+  /** The client that reads the histories of its turns, if it has any. */
   readonly temporal?: Client;
   /** Whether it takes part. @default in every scenario */
   takesPart?(scenario: Scenario): boolean;
-  /** Whether a turn that fails is a result, and no reason to stop. @default only if the server ends it */
+  /** Whether a failed turn is a result instead of a reason to stop. @default only if the server ends it */
   readonly mayFail?: boolean;
   /** Whether one measurement is enough, without a warm-up. @default always false */
   isSteady?(scenario: Scenario): boolean;

@@ -23,7 +23,7 @@ export async function withContenders<T>(
     contenders.push(inProcess(model));
     contenders.push(toolRunner(model, { eagerly: false, always: peers !== undefined }));
     contenders.push(toolRunner(model, { eagerly: true, always: peers !== undefined }));
-    // A minute of waiting, and nothing that a check compares.
+    // It takes a minute of waiting, and a check compares nothing of it.
     if (!check) contenders.push(oneAfterAnother(model));
     const loop = await straightforward(model, address);
     contenders.push(loop);

@@ -59,7 +59,7 @@ const WORKS: readonly Work[] = [
   },
 ];
 
-/** Counts the Actions of each work, once: they do not depend on how busy the machine is. */
+/** Counts the Actions of each work once: they do not depend on how busy the machine is. */
 export async function measureActions(
   { model, address, counter }: { model: Model; address: string; counter: ActionCounter },
   show: (lines: readonly string[]) => void,

@@ -12,7 +12,7 @@ export async function readHistory(client: Client, workflowId: string): Promise<H
   return { events: historyLength, bytes: historySize };
 }
 
-/** The contenders name the activity of the model `plait.callModel` and `callModel`. */
+/** The names of the model's activity: `plait.callModel` in Plait, `callModel` in the others. */
 const MODEL_ACTIVITY = /callModel$/;
 
 /** The size of history at each model request. */

@@ -67,7 +67,8 @@ async function measureTurn(
     const described = await Promise.all(
       runs.map((run) => client.workflow.getHandle(turn.turnId, run).describe()),
     );
-    // Up to the last request, because the result after it is in history or in the storage, by its size.
+    // Up to the last request only: whether the result after it is in the history or in the storage depends on
+    // its size.
     const untilAsked = (await sizesByRound(client, turn.turnId)).at(-1) ?? 0;
     return {
       setup: setup.title,

@@ -54,9 +54,9 @@ export function readOptions(args: string[]): Options {
   };
 }
 
-/** What a check leaves out: it takes minutes, and says what shorter ones say. */
+/** Left out of a check: they take minutes, and shorter ones show the same. */
 const UNCHECKED: ReadonlySet<string> = new Set(['rounds-100', 'linear', 'session']);
-/** Only on request: it takes minutes, most of them for the scripted model. */
+/** Only on request: it takes minutes, most of which the scripted model spends. */
 const RARE = 'thousand';
 
 function chosen(only: readonly string[], check: boolean): Pick<Options, 'scenarios' | 'tables'> {

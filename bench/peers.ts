@@ -5,7 +5,7 @@ import type { Client } from '@temporalio/client';
 import type { Contender } from './contender.ts';
 import type { Model } from './model.ts';
 
-/** What people would pick instead: their packages are those of bench/peers, and not of Plait. */
+/** What people would use instead. The packages are installed in bench/peers, and are not dependencies of Plait. */
 export interface Peers {
   /** The packages that are compared, and their versions. */
   readonly versions: Readonly<Record<string, string>>;
@@ -34,7 +34,7 @@ export async function installPeers(): Promise<Peers> {
   }
   if (!existsSync(new URL('node_modules/.package-lock.json', FOLDER))) {
     process.stderr.write('The peers are not installed yet: npm ci in bench/peers\n');
-    // Their scripts are not needed: they report the installation, and check versions.
+    // Skip their install scripts: they report the installation and check versions.
     const { status } = spawnSync('npm', ['ci', '--ignore-scripts'], {
       cwd: fileURLToPath(FOLDER),
       // Standard output is for results.
@@ -43,7 +43,7 @@ export async function installPeers(): Promise<Peers> {
     });
     if (status !== 0) throw new Error('npm ci failed in bench/peers: see its output above');
   }
-  // Not a literal path, so that the types of packages that are not installed are not asked for.
+  // Not a literal path, so that the compiler does not look for packages that may not be installed.
   const { startPeers } = (await import(new URL('index.ts', FOLDER).href)) as {
     startPeers: Peers['start'];
   };

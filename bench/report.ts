@@ -76,7 +76,7 @@ function verdictLine({ scenario, measurements }: ScenarioResult): string[] {
   return [`${name}${state} ${(slow / fast).toFixed(2)} times: ${figures}; ${above}`];
 }
 
-/** Smaller differences are noise: two runs of the same contender differ by as much. */
+/** Smaller differences are noise: two runs of the same contender differ by this much. */
 const NOISE = 0.02;
 
 function stateOf(ratio: number): string {
@@ -146,7 +146,7 @@ export function sessionLines(moments: readonly SessionMoment[]): string[] {
   ];
 }
 
-/** Why the benchmark fails. Times are never a reason. */
+/** Why the benchmark fails. Slow times are never a reason. */
 export function findProblems(results: readonly ScenarioResult[]): string[] {
   return results.flatMap(({ scenario, measurements }) =>
     measurements.flatMap(({ contender, wrongAnswer, terminated }) => {

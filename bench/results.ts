@@ -34,11 +34,14 @@ export interface Measurement {
   readonly contender: string;
   /** Milliseconds of a run, over the runs that ended, if any did. */
   readonly time?: Summary;
-  /** Of each of these runs, in their order. Where all have ended, those of one repetition were neighbours. */
+  /**
+   * The duration of each of these runs, in order. If all have ended, those of one repetition ran one after
+   * the other.
+   */
   readonly times: readonly number[];
-  /** Of the first turn of the last run. */
+  /** The history of the first turn in the last run. */
   readonly history?: History;
-  /** Of one turn, on average, by their kind, if the contender has a server that counts them. */
+  /** Actions of one turn, on average, by kind, if the contender's server counts them. */
   readonly actions?: Readonly<Record<string, number>>;
   /** The size of that history at each model request, for scenarios of several rounds. */
   readonly sizes?: readonly number[];
@@ -46,11 +49,11 @@ export interface Measurement {
   readonly wrongAnswer?: string;
 }
 
-/** The history of a turn, over all its runs, before its result. */
+/** The history of a turn over all its runs, without its result. */
 export interface LinearResult {
   readonly setup: string;
   readonly rounds: number;
-  /** Of each result of a call. */
+  /** Size of each call's result. */
   readonly resultBytes: number;
   readonly ms: number;
   readonly runs: number;
@@ -79,7 +82,7 @@ export interface CountedWork {
   readonly actions: Readonly<Record<string, number>>;
 }
 
-/** The run that docs/benchmarks.md tells of, and that `npm run bench:check` compares with. */
+/** The run that docs/benchmarks.md shows and `npm run bench:check` compares with. */
 export const KEPT = new URL('results.json', import.meta.url);
 
 /** Throws an error whose message is for the user. */
@@ -96,7 +99,7 @@ export function writeResults(path: URL | string, results: Results): void {
   writeFileSync(path, `${textOf(results)}\n`);
 }
 
-/** As JSON. A hundredth of a millisecond is below the noise. */
+/** As JSON. Hundredths of a millisecond are below the noise. */
 export function textOf(results: Results): string {
   return JSON.stringify(results, rounded, 1);
 }

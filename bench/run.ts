@@ -90,7 +90,7 @@ function print(lines: readonly string[]): void {
   for (const line of lines) process.stdout.write(`${line}\n`);
 }
 
-// No warnings: a workflow that the server terminates is a result here.
+// No warnings: here it is a result when the server terminates a workflow.
 Runtime.install({
   logger: new DefaultLogger('ERROR'),
   telemetryOptions: {
@@ -98,7 +98,7 @@ Runtime.install({
   },
 });
 const options = readOptions(process.argv.slice(2));
-// Read first, so that a run does not end with an error.
+// Read before measuring, so that a missing file does not end a long run.
 const kept = options.check ? readResults(KEPT) : undefined;
 const results = options.from === undefined ? await bench(options) : readResults(options.from);
 if (options.json) process.stdout.write(`${textOf(results)}\n`);
@@ -120,6 +120,6 @@ process.exitCode = problems.length === 0 ? 0 : 1;
 // A run with a wrong answer is not worth keeping.
 if (options.write && problems.length === 0) {
   writeResults(KEPT, results);
-  // From what is kept, which is rounded: a later run writes the same page from it.
+  // From the kept results, which are rounded: then a later run writes the same page from them.
   writePage(readResults(KEPT));
 }

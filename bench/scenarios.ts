@@ -5,7 +5,10 @@ export interface Scenario {
   readonly title: string;
   /** Replies of the model that call tools. One more reply is the answer. */
   readonly rounds: number;
-  /** How long each call of the first round takes, in milliseconds. Later rounds begin further on in it. */
+  /**
+   * How long each call of the first round takes, in milliseconds. Later rounds start at a later place in the
+   * list.
+   */
   readonly waits: readonly number[];
   /** Size of each result. */
   readonly bytes: number;
@@ -37,7 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
     waits: Array.from({ length: calls }, () => 100),
     bytes: 200,
     turns: 1,
-    // Short ones vary most.
+    // Short scenarios vary most.
     repetitions: calls === 10 ? 20 : 5,
     warmUp: true,
   })),
@@ -49,7 +52,7 @@ export const SCENARIOS: readonly Scenario[] = [
     bytes: 4_096,
     turns: 1,
     repetitions: rounds === 20 ? 5 : 3,
-    // Not for 100 rounds: the code is warm from 20, and all contenders together take a minute.
+    // No warm-up for 100 rounds: the code is warm after 20, and all contenders together take a minute.
     warmUp: rounds === 20,
   })),
   {
@@ -62,7 +65,8 @@ export const SCENARIOS: readonly Scenario[] = [
     repetitions: 3,
     warmUp: true,
   },
-  // Each round begins at another place of `waits`, so that the longest call comes early and late in its reply.
+  // Each round starts at another place of `waits`, so that the longest call is sometimes early and sometimes
+  // late in its reply.
   pacedScenario(3, [300, 1_500, 500]),
   pacedScenario(2, [350, 200, 700, 1_500, 250, 450, 300, 220, 950, 280]),
 ];
@@ -75,7 +79,7 @@ function pacedScenario(rounds: number, waits: readonly number[]): Scenario {
     waits,
     bytes: 200,
     turns: 1,
-    // They mostly wait, and so vary little.
+    // These turns mostly wait, so they vary little.
     repetitions: 5,
     warmUp: true,
     paced: true,

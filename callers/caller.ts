@@ -23,11 +23,11 @@ export interface Caller {
   /** `undefined` for somebody who may reach all turns of the agents that are served. */
   user: string | undefined;
   context?: unknown;
-  /** As whom it decides about calls; `undefined` where it may not. */
+  /** In whose name it decides about calls; `undefined` if it may not. */
   decides: { by: string; proof?: string } | undefined;
   /**
-   * Over HTTP: the request, whose signal says that the caller has gone. The SDK of MCP listens to that of a clone,
-   * and Node forgets a signal whose request nobody holds.
+   * Over HTTP: the request, whose signal says that the caller is gone. Keep it referenced: MCP's SDK listens
+   * to the signal of a clone, and Node drops that signal when the original request is garbage-collected.
    */
   request?: Request;
 }
@@ -43,7 +43,7 @@ export function identityProblem(identity: unknown): string | undefined {
   return optionalTextProblem('proof', proof, MAX_PROOF) ?? jsonProblem('context', context);
 }
 
-/** As a turn takes it. */
+/** In characters; the limit that turns have. */
 const MAX_PROOF = 10_000;
 
 /** What the turns and sessions of a caller start with. */
@@ -56,8 +56,8 @@ export function callerOf({ user, context, decides = true, proof }: CallerIdentit
 }
 
 /**
- * The id of a turn or a session that a caller names by a key of its own: the same for the same key, and another
- * for the same key of another caller.
+ * The id of a turn or a session for a key that the caller chose. The same key gives the same id, but another
+ * id for another caller.
  */
 export function idFor(agent: string, { user }: Caller, key: string): string {
   const parts = JSON.stringify([user ?? null, key]);

@@ -18,7 +18,7 @@ export async function mayReach(
   try {
     run = await workflow.describe();
   } catch (error) {
-    // By its name: its class may come from another copy of the SDK.
+    // Recognized by its name: its class may come from another copy of the SDK.
     if (error instanceof Error && error.name === 'WorkflowNotFoundError') return undefined;
     throw error;
   }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TemporalUnavailableError } from '../client/errors.ts';
 
-/** The client has waited for a minute before it gives up. */
+/** A short pause, because the client has already tried for a minute. */
 const AGAIN_MS = 2_000;
 
 /**
- * What is followed, from its beginning again whenever the server stays away, until the signal. `onAway` is given
- * what is wrong, and an empty text once the server is there.
+ * Follows something until the signal, and begins again whenever the server stays away. `onAway` gets what is
+ * wrong, and an empty text once the server is back.
  */
 export async function* again<T>(
   open: () => AsyncIterable<T>,

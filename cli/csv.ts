@@ -1,4 +1,4 @@
-/** What ends a value, or begins another one. */
+/** Characters that would end a value or be lost around it. */
 const NEEDS_QUOTES = /[",\r\n]|^\s|\s$/;
 
 /**

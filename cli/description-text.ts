@@ -47,7 +47,10 @@ function usedText({ usage, costUSD, status }: DescribedTurn): string {
   return status === 'running' ? 'not known: no worker answers' : 'not known';
 }
 
-/** The model request or the calls that the turn waits for, those in the background among them, and the decisions about them. */
+/**
+ * What the turn waits for (the model request, or its calls, including those in the background) and the
+ * decisions about them.
+ */
 function openLines({ turnId, status, rounds, approvals }: DescribedTurn, now: number): string[] {
   const last = rounds.at(-1);
   if (status !== 'running' || last === undefined) return [];
@@ -67,7 +70,7 @@ function openLines({ turnId, status, rounds, approvals }: DescribedTurn, now: nu
   });
 }
 
-/** Whether the call waits for a person, or the sub-agent that it runs, at any level. */
+/** Whether the request is about this call, or about a sub-agent that it runs, at any level. */
 function isOf({ callId, subAgent: asking }: ApprovalRequest, { id }: CallSnapshot): boolean {
   return (asking === undefined ? callId : asking.callId) === id;
 }

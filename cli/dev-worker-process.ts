@@ -4,14 +4,14 @@ import { once } from 'node:events';
 import { EXIT_CODES } from './exit-codes.ts';
 import type { ExitCode } from './exit-codes.ts';
 
-/** What the worker of `plait dev` is told when the server is there. */
+/** Tells the worker of `plait dev` that the server is up. */
 export interface ServeMessage {
   address: string;
   taskQueue: string;
   storage: string;
 }
 
-/** The worker of `plait dev` in a process of its own, which a new one with changed agents can replace. */
+/** The worker of `plait dev` in its own process, so that a new one with changed agents can replace it. */
 export class DevWorkerProcess {
   readonly #child: ChildProcess;
   /** Resolves to the exit code. It has printed why it ended. */
@@ -38,7 +38,7 @@ export class DevWorkerProcess {
     if (this.#child.connected) this.#child.send(message);
   }
 
-  /** The first signal drains it, a second one ends it at once. */
+  /** The first signal drains it; a second one ends it at once. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

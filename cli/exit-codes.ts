@@ -50,8 +50,8 @@ export function exitCodeHelp(columns: number = Number.POSITIVE_INFINITY): string
 const INDENT = 7;
 
 /**
- * A problem that the user can solve. It is printed as one line that says what to do, without a stack
- * trace. Not for errors of the program itself.
+ * A problem that the user can solve. It is printed as one line that says what to do, without a stack trace.
+ * Not for defects of the program itself.
  */
 export class CliError extends Error {
   override readonly name = 'CliError' as const;

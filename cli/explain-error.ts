@@ -37,7 +37,7 @@ export function explainError(error: unknown): { exitCode: ExitCode; message?: st
     const message = `Turn ${error.turnId} already exists, with another agent, text or context. Choose another --turn-id.`;
     return { exitCode, message };
   }
-  // Our own messages are complete. For other errors the causes may help.
+  // Plait's own messages are complete. For other errors the causes may help.
   const known = exitCode !== EXIT_CODES.unexpected && error instanceof Error;
   const text = oneLine(known ? error.message : causeChain(error));
   return { exitCode, message: known ? text : `${text} (PLAIT_DEBUG=1 shows the stack trace)` };
@@ -76,7 +76,7 @@ function exitCodeOf(error: unknown): ExitCode {
     : EXIT_CODES.unexpected;
 }
 
-/** By name, because its class is in a native library that most commands do not load. */
+/** Recognized by its name, because its class is in a native library that most commands do not load. */
 function isTransportError(error: unknown): boolean {
   return error instanceof Error && error.name === 'TransportError';
 }

@@ -27,11 +27,11 @@ export interface TreeRow {
   attempt: number;
   message?: string;
   model: boolean;
-  /** On the time axis; none where it has no time. */
+  /** Its bars on the time axis; absent if it has no time. */
   bars: readonly Bar[];
-  /** In milliseconds. */
+  /** Its duration in milliseconds. */
   took?: number;
-  /** Comes before the message, in the line below. */
+  /** Printed before the message, in the line below. */
   below: string;
 }
 
@@ -39,9 +39,9 @@ export interface Bar {
   /** Milliseconds since the epoch. */
   start: number;
   end: number;
-  /** What it is made of, one column wide. */
+  /** The character that the bar is made of, one column wide. */
   character: string;
-  /** It does not have the colour of its row. */
+  /** Grey instead of the colour of its row. */
   dim?: true;
 }
 
@@ -77,7 +77,7 @@ export function blockedText({ message }: NonNullable<TurnSnapshot['blocked']>): 
   return `Workers cannot take the next step of the turn: ${oneLine(message)}`;
 }
 
-/** The same for rows whose bars have several parts. */
+/** Draws rows whose bars may have several parts. */
 export function drawRows(rows: readonly TreeRow[], options: TreeOptions): string[] {
   const layout = layoutOf(rows, options.columns);
   const axis = axisOf(rows, layout.bar);
@@ -98,7 +98,10 @@ export function drawRows(rows: readonly TreeRow[], options: TreeOptions): string
   });
 }
 
-/** Columns of the parts of a line. A narrow terminal lacks first bars, then details, then times: not names. */
+/**
+ * The columns of each part of a line. As a terminal gets narrower, bars go first, then details, then times;
+ * names stay.
+ */
 interface Layout {
   name: number;
   detail: number;
@@ -166,7 +169,7 @@ function lineOf(
   return { state, attempt, ...defined({ message, took }), bars };
 }
 
-/** Why it did not succeed, in two lines at most, because the root cause comes last. */
+/** Why it did not succeed, in two lines at most. Their end matters, because the root cause comes last. */
 function messageLines(row: TreeRow, { columns, style }: TreeOptions, colour: Colour): string[] {
   const { message, state, attempt } = row;
   if (message === undefined || state === 'succeeded') return [];
@@ -221,7 +224,7 @@ function axisOf(rows: readonly TreeRow[], columns: number): Axis {
   return { columns, start, end: bars.reduce((last, bar) => Math.max(last, bar.end), start + 1) };
 }
 
-/** Every bar takes at least a column; of two in the same one, the later is seen. */
+/** Every bar takes at least one column; where two share one, the later bar is visible. */
 function barText(
   bars: readonly Bar[],
   axis: Axis,

@@ -71,7 +71,7 @@ export async function loadTraces(
 
 const AGENTS_WANTED = 'Give the module that exports your agents, for example ./agent.ts.';
 
-/** What a module exports. `wanted` is the end of the error for one that does not exist. */
+/** What a module exports. `wanted` ends the error for a module that does not exist. */
 export async function loadModule(
   specifier: string,
   { wanted, directory = process.cwd() }: { wanted: string; directory?: string },
@@ -102,7 +102,7 @@ function resolvePackage(specifier: string, directory: string, wanted: string): s
     const resolved = createRequire(join(directory, 'plait.js')).resolve(specifier);
     return isAbsolute(resolved) ? pathToFileURL(resolved).href : resolved;
   } catch (error) {
-    // The package is installed, and only `import` can load it.
+    // The package is installed, but only `import` can load it.
     if (codeOf(error) === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return specifier;
     throw wrong(
       `No file and no installed package is named ${JSON.stringify(specifier)}. ${wanted}`,
@@ -135,7 +135,7 @@ async function importTypeScript(url: string, specifier: string): Promise<Exports
   } catch (error) {
     if (!NEEDS_TSX.has(codeOf(error))) throw error;
     await registerTsx(url, specifier);
-    // Node remembers the failure by the URL, so the second import needs another one.
+    // Node caches the failure by URL, so the second import needs a different one.
     return (await import(`${url}?tsx`)) as Exports;
   }
 }
@@ -155,7 +155,7 @@ async function registerTsx(url: string, specifier: string): Promise<void> {
   );
 }
 
-/** defineAgent() and defineTool() throw in here. The line to show is that of their caller. */
+/** defineAgent() and defineTool() throw in here. The line to show is their caller's. */
 const OUR_DECLARATIONS = new URL('../agents/', import.meta.url).href;
 
 /** The line of the user's code that threw, if the stack has one. */

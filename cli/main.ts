@@ -15,5 +15,5 @@ try {
   if (message !== undefined) process.stderr.write(`plait: ${message}\n`);
   process.exitCode = exitCode;
 }
-// The user's module may keep connections open. The command ends anyway, once its output is written.
+// The user's module may keep connections open. End anyway, once the output is written.
 process.stdout.write('', () => process.stderr.write('', () => process.exit()));

@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { causeChain } from '../core/failures.ts';
 import { CliError, EXIT_CODES } from './exit-codes.ts';
 
-/** Where a worker serves metrics: the option of the command, or PLAIT_METRICS. The SDK takes no host names. */
+/** Where a worker serves metrics: the command's option, or PLAIT_METRICS. The SDK accepts no host names. */
 export function metricsSetting(given: string | undefined): string | undefined {
   const address = given ?? (process.env['PLAIT_METRICS'] || undefined);
   if (address === undefined || isAddress(address)) return address;
@@ -12,7 +12,7 @@ export function metricsSetting(given: string | undefined): string | undefined {
   );
 }
 
-/** What the SDK says of an address that it cannot listen at, and what to do. */
+/** Rewords the SDK's error for an address that it cannot listen on, with what to do. */
 export function metricsUnavailable(address: string, error: unknown): CliError {
   const why = causeChain(error);
   return new CliError(

@@ -3,9 +3,9 @@ import type { TurnStreamEvent } from '../client/follow/stream-events.ts';
 import type { Style } from './style.ts';
 import { cutTo, paragraphs, printable } from './text.ts';
 
-/** How much of a reply is shown while the model writes it: the newest lines. */
+/** How many lines of a reply are shown while the model writes it: the newest ones. */
 const ROWS = 6;
-/** Enough for these lines on any screen. */
+/** In characters: enough for these lines on any screen. */
 const CHARACTERS = 4_000;
 
 /** The text of the reply that the model writes now; empty when no reply is open. */
@@ -27,7 +27,7 @@ export class PartialText {
     }
   }
 
-  /** Follows the turn. Never fails: the snapshots of the turn show what is wrong. */
+  /** Follows the turn. Never fails: the turn's snapshots show what is wrong. */
   async follow(turn: TurnHandle, signal: AbortSignal): Promise<void> {
     try {
       for await (const event of turn.stream({ signal })) this.take(event);

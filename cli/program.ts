@@ -26,8 +26,8 @@ import { EXIT_CODES, exitCodeHelp } from './exit-codes.ts';
 import { oneLine } from './text.ts';
 import { version } from './version.ts';
 
-// Each command is imported when it runs: Temporal's worker is a large native library, and `--help` and
-// `run` do not need it.
+// Each command is imported when it runs: Temporal's worker is a large native library that `--help` and `run`
+// do not need.
 
 const ENVIRONMENT = `Environment:
   TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PROFILE
@@ -85,7 +85,7 @@ export function createProgram(): { run(argv: readonly string[]): Promise<ExitCod
   };
 }
 
-/** Commander's text in one line, with what to do. */
+/** Commander's text in one line, plus what to do. */
 function usageError(text: string): string {
   const sentence = oneLine(text.replace(/^error: /, '')).replace(/([^.)?])$/, '$1.');
   return `plait: ${sentence} See plait --help.\n`;
@@ -136,7 +136,7 @@ function addDev(program: Command, exitWith: ExitWith): void {
       const { devCommand } = await import('./commands/dev.ts');
       await exitWith(devCommand(module, options));
     });
-  // The process in which `dev` runs the agents.
+  // The process of `dev` that runs the agents.
   program
     .command('dev-worker', { hidden: true })
     .argument('<module>')

@@ -1,4 +1,4 @@
-/** Longer reads say how far they are. */
+/** In milliseconds; reads that take longer report their progress. */
 const QUIET_MS = 500;
 const EVERY_MS = 100;
 
@@ -9,7 +9,7 @@ export interface Progress {
   clear(): void;
 }
 
-/** One line on a terminal that is written over; nothing elsewhere, and nothing for what is done soon. */
+/** One line on a terminal that overwrites itself. Silent elsewhere, and for short work. */
 export function progressOn(
   out: Pick<NodeJS.WriteStream, 'isTTY' | 'write'>,
   now: () => number = Date.now,
@@ -30,7 +30,7 @@ export function progressOn(
   };
 }
 
-/** The first items of a list, and whether there are more. Shows how many there are so far. */
+/** The first items of a list, and whether there are more. Shows the count while it reads. */
 export async function firstOf<T>(
   items: AsyncIterable<T>,
   limit: number,

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
 
 /**
- * Keeps standard output for a protocol, and returns it. Whatever else the process writes there from now on goes
- * to standard error: a module of the user may print.
+ * Returns standard output for a protocol, and keeps everything else off it: what the process prints from now
+ * on goes to standard error, since a module of the user may print.
  */
 export function protocolOutput(): Writable {
   const { stdout, stderr } = process;

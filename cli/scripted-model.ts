@@ -10,7 +10,7 @@ const MADE_UP = 'scripted';
 export interface ScriptedModel {
   /** For the worker: how the model is reached. */
   anthropic: ClientOptions;
-  /** What it does, for the report. */
+  /** A description for the report. */
   description: string;
   close(): Promise<void>;
 }

@@ -73,7 +73,7 @@ export async function serveAgents(options: ServeOptions): Promise<void> {
   for (const line of agentFields(agents, style)) say(line);
   if (model !== undefined) say(field('model', model.description, style));
 
-  // Only now: the native runtime keeps a process without a worker alive.
+  // Not earlier: the native runtime keeps a process without a worker alive.
   try {
     installRuntime(styleFor(process.stderr), defined({ metrics }));
   } catch (error) {

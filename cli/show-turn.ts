@@ -42,7 +42,7 @@ async function drawTurn(
     const below = partialLines(text, { columns: out.columns ?? DEFAULT_COLUMNS, style });
     update([treeText(latest, out.columns, style), ...below].join('\n'));
   };
-  // Between two snapshots only the clock and the text move.
+  // Between two snapshots only the clock and the partial text change.
   const frames = setInterval(() => draw(partial.text), FRAME_MS);
   try {
     for await (latest of snapshots) draw(partial.text);

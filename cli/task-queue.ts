@@ -8,7 +8,7 @@ type Description = temporal.api.workflowservice.v1.IDescribeTaskQueueResponse;
 type Poller = temporal.api.taskqueue.v1.IPollerInfo;
 const { TaskQueueType } = proto.temporal.api.enums.v1;
 
-/** Of what kind the tasks are. A worker polls for one or for both. */
+/** The kind of tasks. A worker polls for one or for both. */
 const TYPES = {
   workflows: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   activities: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
@@ -17,8 +17,8 @@ const TYPES = {
 export type TaskKind = keyof typeof TYPES;
 
 /**
- * The server lists pollers for five minutes after they have left. A running worker has polled within the
- * last minute, because one poll takes at most that long.
+ * The server lists pollers for five minutes after they have left. One poll takes a minute at most, so a
+ * running worker has polled within the last minute.
  */
 const LIVE_MS = 70_000;
 
@@ -38,7 +38,7 @@ export async function requireWorker(client: Client, taskQueue: string): Promise<
   );
 }
 
-/** Whether one worker alone runs the activities of this task queue, so that no other can have an agent. */
+/** Whether a single worker runs the activities of this task queue, so that no other worker can have an agent. */
 export async function hasOneWorker(client: Client, taskQueue: string): Promise<boolean> {
   return identitiesOf(await describeQueue(client, taskQueue, 'activities')).length === 1;
 }
@@ -48,7 +48,7 @@ async function isServed(client: Client, name: string, kind: TaskKind): Promise<b
   return identitiesOf(await describeQueue(client, name, kind)).length > 0;
 }
 
-/** What the server says of the tasks of a kind in a task queue; `whole` adds what waits and how it is limited. */
+/** What the server says of one kind of tasks in a task queue; `whole` adds what waits and its limits. */
 export async function describeQueue(
   client: Client,
   name: string,
@@ -65,7 +65,7 @@ export async function describeQueue(
   });
 }
 
-/** Of workers that run. */
+/** Only of workers that still run. */
 export function livePollers({ pollers }: Description): Poller[] {
   return (pollers ?? []).filter(
     ({ lastAccessTime }) => Date.now() - (optionalTsToMs(lastAccessTime) ?? 0) < LIVE_MS,

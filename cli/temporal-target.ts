@@ -16,7 +16,7 @@ export const DEFAULT_ADDRESS = 'localhost:7233';
 export interface TemporalTarget {
   address: string;
   namespace: string;
-  /** Set by TEMPORAL_ADDRESS or a profile; otherwise it is the default. */
+  /** Whether TEMPORAL_ADDRESS or a profile set it; otherwise it is the default. */
   configured: boolean;
   /** For both kinds of connections, with TLS and keys if they are configured. */
   connectionOptions: ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
@@ -45,7 +45,7 @@ export function configuredTarget(): TemporalTarget {
 export async function connectTo(target: TemporalTarget, storage?: StorageDriver): Promise<Client> {
   const { address, namespace, connectionOptions } = target;
   let connection: Connection | undefined;
-  // gRPC would try again for seconds, which is useless when nothing listens on a local port.
+  // gRPC would retry for seconds, which is useless if nothing listens on a local port.
   if (isLocal(address) && !(await acceptsConnections(address, ANSWER_MS))) {
     throw new CliError(EXIT_CODES.temporalUnavailable, nobodyAnswers(address));
   }
@@ -86,7 +86,7 @@ function whatIsWrong(error: unknown, address: string, namespace: string): string
   if (code === NOT_FOUND) {
     return `The Temporal server at ${address} has no namespace ${namespace}. Set TEMPORAL_NAMESPACE, or create it: temporal operator namespace create -n ${namespace} --address ${address}`;
   }
-  // An error without a code means that the connection was not there in time.
+  // An error without a code: the connection was not ready in time.
   if (code === undefined || UNREACHABLE.has(code)) {
     return nobodyAnswers(address);
   }

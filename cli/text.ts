@@ -15,7 +15,7 @@ export function fit(text: string, columns: number): string {
   return cut + ' '.repeat(Math.max(0, columns - columnsOf(cut)));
 }
 
-/** Cut to the columns, with an ellipsis: behind a whole word, unless that would cost half of the text. */
+/** Cut to the columns, with an ellipsis: after a whole word, unless that would lose half of the text. */
 export function cutTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   if (columns < 1) return '';
@@ -33,8 +33,8 @@ export function cutTo(text: string, columns: number): string {
  * half emoji, characters for private use, and what looks like nothing or like an ordinary space.
  */
 const HIDDEN = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{1680}\u{2000}-\u{200A}\u{205F}\u{2800}]`;
-// Emoji are made of such characters. A sequence that Unicode lists can hide nothing. TypeScript allows
-// the flag in a literal only for a later target.
+// Emoji contain such characters. In a sequence that Unicode lists they can hide nothing. A constructor,
+// because TypeScript allows the flag `v` in a literal only for a later target.
 const EMOJI_OR_HIDDEN = new RegExp(String.raw`\p{RGI_Emoji}|${HIDDEN}`, 'gv');
 const ONLY_HIDDEN = new RegExp(`^${HIDDEN}$`, 'v');
 
@@ -45,9 +45,9 @@ function replaceHidden(text: string, replacement: (character: string) => string)
 }
 
 /**
- * Every character of a text can be seen: a control, format or invisible one is written as its number, such
- * as `\u{202E}`. The words of a model, a tool or a person must neither move the cursor of the terminal
- * nor hide from the person who decides.
+ * Makes every character visible: a control, format or invisible one is written as its number, such as
+ * `\u{202E}`. Words of a model, a tool or a person must neither move the cursor nor hide anything from the
+ * person who decides.
  */
 export function visible(text: string): string {
   return replaceHidden(text, (one) => `\\u{${one.codePointAt(0)?.toString(16).toUpperCase()}}`);
@@ -58,17 +58,14 @@ export function oneLine(text: string): string {
   return visible(text.replaceAll(/[\t\n\v\f\r ]+/g, ' ').trim());
 }
 
-/** The same with its line breaks and tabs. */
+/** The same, but with line breaks and tabs. */
 export function printable(text: string): string {
   return replaceHidden(text.replaceAll('\r\n', '\n'), (one) =>
     one === '\n' || one === '\t' ? one : visible(one),
   );
 }
 
-/**
- * A value as JSON in which every character can be seen: what is hidden stands as an escape of JSON, so
- * the text still means the same value.
- */
+/** JSON in which every character is visible. Hidden ones become JSON escapes, so the value stays the same. */
 export function visibleJson(value: unknown, indent?: number): string {
   const json = JSON.stringify(value, undefined, indent) ?? '';
   return replaceHidden(json, (one) =>

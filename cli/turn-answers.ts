@@ -7,12 +7,12 @@ import type { ApprovalRequest } from '../core/turn/protocol.ts';
 import { APPROVALS_QUERY, TURN_STATE_QUERY } from '../core/turn/protocol.ts';
 import type { SessionTurnProgress, TurnProgress } from '../core/turn/result.ts';
 
-// What only a worker knows of a running turn. Without one, what history says can be shown all the same.
+// What only a worker knows of a running turn. Without one, what history says can still be shown.
 
 /** How long a worker may take to answer. */
 const ANSWER_MS = 3_000;
 
-/** What a turn has used; `undefined` where that is not known. */
+/** What a turn has used; `undefined` if that is not known. */
 export async function spentBy(
   client: Client,
   turnId: string,
@@ -23,7 +23,7 @@ export async function spentBy(
     : await endOfTurn(client, turnId);
 }
 
-/** The calls that wait for a person, with their inputs and until when; `undefined` where no worker answers. */
+/** The calls that wait for a person, with their inputs and deadlines; `undefined` if no worker answers. */
 export async function waitingRequests(
   client: Client,
   turnId: string,

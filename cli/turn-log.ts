@@ -3,7 +3,7 @@ import { isSettled } from '../client/follow/snapshot.ts';
 import { blockedText } from './live-tree.ts';
 import { durationText, oneLine } from './text.ts';
 
-/** What the lines so far said: by the key of a step, its last text. */
+/** The last text of each step, by its key. */
 export type Logged = ReadonlyMap<string, string>;
 
 export interface TurnChanges {
@@ -12,15 +12,15 @@ export interface TurnChanges {
 }
 
 /**
- * A line for each change since `logged`: for logs and pipes, where a tree cannot be drawn again. Begin
- * with an empty map. Pure.
+ * A line for each change since `logged`, for logs and pipes, where a tree cannot be redrawn. Start with an
+ * empty map. Pure.
  */
 export function turnChanges(turn: TurnSnapshot, logged: Logged): TurnChanges {
   const next = new Map(logged);
   return { lines: linesOf(turn, '', next), logged: next };
 }
 
-/** `within` names the calls of sub-agents around the turn. */
+/** `within` names the calls of the sub-agents around this turn. */
 function linesOf(turn: TurnSnapshot, within: string, next: Map<string, string>): string[] {
   const lines: string[] = [];
   for (const { round, model, calls } of turn.rounds) {
@@ -38,11 +38,11 @@ function linesOf(turn: TurnSnapshot, within: string, next: Map<string, string>):
     ];
     for (const { key: own, name, step, inner } of steps) {
       const key = `${within}${own}`;
-      // What a sub-agent did comes before how its call ended.
+      // What a sub-agent did comes before the end of its call.
       if (inner !== undefined)
         lines.push(...linesOf(inner, `${within}round ${round}  ${name}  > `, next));
       const text = stateText(step);
-      // A scheduled step soon runs. A line for both would double every log.
+      // A scheduled step soon runs; a line for both would double every log.
       if (step.state === 'scheduled' || next.get(key) === text) continue;
       next.set(key, text);
       lines.push(`${within}round ${round}  ${name}  ${text}${detailsOf(step)}`);

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { isRecord } from '../core/json.ts';
 
 const ANSWER_MS = 1_000;
-/** By default, a development server has its UI this far above its port. */
+/** A development server's UI is this far above its port by default. */
 const UI_PORT_OFFSET = 1_000;
 
 /** The URL of this server's Temporal UI; `undefined` if it cannot be found. */
@@ -19,7 +19,7 @@ export function uiLink(uiUrl: string, namespace: string, workflowId: string): st
   return `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;
 }
 
-/** Another program may have the port, or the UI of another server. */
+/** Another program, or the UI of another server, may have the port. */
 async function isUiOf(client: Client, url: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);

@@ -6,8 +6,8 @@ import { CliError, EXIT_CODES } from './exit-codes.ts';
 import { hasOneWorker } from './task-queue.ts';
 
 /**
- * The same snapshots, without the attempts to find the agent on other workers. Where there is only one
- * worker, it cancels the turn and throws a `CliError` that says which agents there are.
+ * The same snapshots, without the attempts to find the agent on other workers. If there is only one worker,
+ * it cancels the turn and throws a `CliError` that names the available agents.
  */
 export async function* withAgent(
   client: Client,
@@ -29,7 +29,7 @@ function isRetryingFirst({ rounds: [first, ...others] }: TurnSnapshot): boolean 
   return others.length === 0 && first?.model.state === 'retrying';
 }
 
-/** What the worker said that does not have the agent; `undefined` where the model could not be asked. */
+/** What the worker without the agent said; `undefined` if the model could not be asked for another reason. */
 async function agentProblem({ workflow }: TurnHandle): Promise<string | undefined> {
   const { raw } = await workflow.describe();
   const failures = (raw.pendingActivities ?? []).map(({ lastFailure }) => lastFailure);

@@ -18,7 +18,7 @@ const DEFAULT_COLUMNS = 120;
 
 const MARGIN = '  ';
 const GAP = '  ';
-/** The arguments get what the other columns leave, but at least this much. */
+/** The arguments get the space that the other columns leave, but at least this much. */
 const ARGUMENTS_COLUMNS = 24;
 const HEADINGS = ['CALL', 'TOOL', 'ARGUMENTS', 'WAITING', 'EXPIRES IN'] as const;
 const ARGUMENTS = HEADINGS.indexOf('ARGUMENTS');
@@ -55,7 +55,7 @@ export function drawWaiting(calls: readonly WaitingCall[], options: TableOptions
   return fits ? [style.dim(lineOf(HEADINGS)), ...lines] : lines;
 }
 
-/** The cells of a call below each other, for a terminal that is too narrow for a table. */
+/** The cells of a call one below the other, for a terminal too narrow for a table. */
 function blockOf(
   [callId = '', tool = '', input = '', waiting = '', expires = '']: readonly string[],
   columns: number,
@@ -88,13 +88,13 @@ export function askerText({ subAgent }: Pick<ApprovalRequest, 'subAgent'>): stri
   return subAgent?.path.join(' › ');
 }
 
-/** A tool that waits, with the sub-agent that asks, if one does. */
+/** A tool that waits, with the sub-agent that asks, if there is one. */
 export function waitingText(request: ApprovalRequest): string {
   const asker = askerText(request);
   return oneLine(asker === undefined ? request.tool : `${request.tool} of ${asker}`);
 }
 
-/** What the server of a call asks, with what the answer must be. */
+/** What the server of a call asks, and what the answer must be. */
 export function questionLines(question: NumberedQuestion): string[] {
   const { message, server, number } = question;
   const lines = [`the server ${server} asks (question ${number}):`, ...message.split('\n')];

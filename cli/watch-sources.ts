@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 
 /** Editors write a file in several steps. */
 const SETTLED_MS = 100;
-/** A module in a home folder must not watch all of it. */
+/** Limits what is watched: a module in a home folder must not watch all of it. */
 const MOST_FOLDERS = 500;
 
 /**
@@ -32,7 +32,7 @@ function isSource(name: string): boolean {
   return /\.[cm]?[jt]sx?$/.test(name);
 }
 
-/** The nearest first. */
+/** Nearest folders first. */
 function foldersIn(root: string): string[] {
   const folders = [root];
   for (const folder of folders) {

@@ -125,7 +125,7 @@ function emitWarning(message: string): void {
   process.emitWarning(message, 'PlaitWarning');
 }
 
-/** Not by its class: a program may have two copies of the package. */
+/** Recognized by its shape: a program may have two copies of the package. */
 function isClient(client: unknown): boolean {
   return isRecord(client) && isRecord(client['workflow']) && isRecord(client['options']);
 }

@@ -20,15 +20,15 @@ import { inTurn, whileBusy, workerAnswers } from './in-flight.ts';
 import { aboutServer, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-errors.ts';
 
 /**
- * How long a worker may take to answer. The server waits 10 s for a worker that was killed while it
- * worked on a task of the session, and only then asks another one.
+ * How long a worker may take to answer. If a worker is killed while it works on a task of the session, the
+ * server waits 10 s for it before it asks another.
  */
 const ANSWER_MS = 15_000;
-/** How long to ask a session again that continues as new just when it is asked. */
+/** How long to ask again a session that continues as new at this very moment. */
 const GIVE_UP_MS = 30_000;
 const PAUSE_MS = 20;
 
-/** An Update of a session. Sent again with the same id, or the same key, it is done once. */
+/** An Update of a session. Sent again with the same id or the same key, it is done once. */
 export interface SessionUpdate {
   name: string;
   argument: unknown;
@@ -38,7 +38,7 @@ export interface SessionUpdate {
 export type SessionStart = WorkflowStartOptions & { workflowId: string };
 
 /**
- * Sends an Update to a session. With `start`, it begins the session where that does not exist.
+ * Sends an Update to a session. With `start`, it creates the session if that does not exist.
  *
  * Throws a `SessionNotFoundError`, `SessionClosedError`, `SessionBusyError`, `SendRejectedError`,
  * `WorkerUnavailableError` or `TemporalUnavailableError`.
@@ -59,7 +59,7 @@ export async function updateSession<T>(
           startWorkflowOperation: new WithStartWorkflowOperation(SESSION_WORKFLOW, {
             ...start,
             workflowIdConflictPolicy: 'USE_EXISTING',
-            // A message to a closed session must not silently begin an empty conversation.
+            // A message to a closed session must not silently start an empty conversation.
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
           }),
         });
@@ -72,7 +72,7 @@ export async function updateSession<T>(
   );
 }
 
-/** Runs a request that a worker answers, and runs it again where the session continues as new. */
+/** Runs a request that a worker answers, and runs it again if the session continues as new. */
 export async function askSession<T>(
   client: Client,
   sessionId: string,
@@ -90,7 +90,7 @@ export async function askSession<T>(
   }
 }
 
-/** The error to throw; `undefined` where the same request may succeed now. */
+/** The error to throw; `undefined` if the same request may succeed now. */
 async function explained(client: Client, sessionId: string, error: unknown): Promise<unknown> {
   if (error instanceof WorkflowUpdateFailedError) return rejection(sessionId, error);
   if (error instanceof WorkflowExecutionAlreadyStartedError) {
@@ -120,7 +120,7 @@ function rejection(sessionId: string, error: WorkflowUpdateFailedError): Error |
   }
 }
 
-/** The server says the same of a run that has just ended and of a session that never was. */
+/** The server gives the same error for a run that has just ended and for a session that never existed. */
 async function whyNotFound(
   client: Client,
   sessionId: string,

@@ -18,21 +18,21 @@ import { TurnNotFoundError, WorkerUnavailableError } from './errors.ts';
 import { inTurn, whileBusy, workerAnswers } from './in-flight.ts';
 import { aboutTurn, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-errors.ts';
 
-// A worker answers Queries and Updates, and the server waits for one for ever. Every request here has
-// a deadline, so that a person who decides about a call learns that no worker took the decision.
+// A worker answers Queries and Updates, and the server would wait for one forever. So every request here has
+// a deadline: a person who decides about a call learns that no worker took the decision.
 
-/** How long a worker may take to answer: some seconds where the one that had the turn was killed. */
+/** How long a worker may take to answer; some seconds if the worker that had the turn was killed. */
 const ANSWER_MS = 10_000;
 /** How long an accepted Update may take. It may have to check an edited input in an activity. */
 const OUTCOME_MS = 30_000;
 /** How long the server may take to describe the turn. */
 const DESCRIPTION_MS = 5_000;
 
-/** How far two clocks may disagree about a deadline. */
+/** By how much two clocks may disagree about a deadline. */
 const CLOCK_SLACK_MS = 100;
 
 /**
- * What a running turn answers to a Query without arguments; `undefined` where the turn has ended.
+ * What a running turn answers to a Query without arguments; `undefined` if the turn has ended.
  *
  * Throws a `TurnNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
  */
@@ -42,7 +42,7 @@ export async function queryTurn(
   query: string,
   milliseconds = ANSWER_MS,
 ): Promise<unknown> {
-  // A turn that was terminated would answer with what it waited for.
+  // Reject closed runs: a terminated turn would answer with what it was waiting for.
   const running = new WorkflowClient({
     ...client.workflow.options,
     connection: client.connection,
@@ -66,14 +66,14 @@ export async function queryTurn(
   }
 }
 
-/** What a turn has done, also one that has ended. Throws what `queryTurn` throws. */
+/** What a turn has done, even if it has ended. Throws what `queryTurn` throws. */
 export async function turnState(client: Client, turnId: string): Promise<SessionTurnProgress> {
   return await answered(client, turnId, ANSWER_MS, () =>
     client.workflow.getHandle(turnId).query<SessionTurnProgress>(TURN_STATE_QUERY),
   );
 }
 
-/** An Update whose id makes it the same Update, however often it is sent. */
+/** An Update whose id stays the same however often it is sent, so that it counts once. */
 interface TurnUpdate {
   name: string;
   argument: unknown;
@@ -102,8 +102,8 @@ interface Rejection {
 }
 
 /**
- * Why an Update does not fit into a payload. The server would accept it, and then no workflow task of its turn
- * could be completed.
+ * Why an Update does not fit into a payload. The server would accept it, but then the turn could not complete
+ * any workflow task.
  */
 export function tooLarge(client: Client, { argument }: TurnUpdate): Rejection | undefined {
   const bytes = jsonBytes(argument);
@@ -116,7 +116,7 @@ export function tooLarge(client: Client, { argument }: TurnUpdate): Rejection | 
 }
 
 /**
- * Sends an Update to a turn. Returns why the turn rejected it, or `undefined` when it did not.
+ * Sends an Update to a turn. Returns why the turn rejected it; `undefined` if it accepted it.
  *
  * Throws a `TurnNotFoundError`, a `WorkerUnavailableError`, a `TemporalUnavailableError`.
  */
@@ -132,11 +132,11 @@ export async function updateTurn(
     return undefined;
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {
-      // The workflow's own words, without what wraps them, such as "Activity task failed".
+      // The workflow's own words, without wrappers such as "Activity task failed".
       return { reason: rootCause(error.cause) ?? error.message, cause: error };
     }
     if (!(error instanceof TurnNotFoundError)) throw error;
-    // The server says the same of a turn that has ended and of one that never was.
+    // The server gives the same error for a turn that has ended and for one that never existed.
     await describe(client, turnId);
     return { reason: 'the turn has ended.', cause: error };
   }
@@ -159,10 +159,10 @@ async function send(client: Client, turnId: string, update: TurnUpdate): Promise
   } catch (error) {
     const isInternal = grpcStatus(error)?.code === GRPC.internal;
     if (!(error instanceof WorkflowUpdateFailedError) && !isInternal) throw error;
-    // The server remembers how the Update of this id failed, perhaps long ago: an edited input that
-    // could not be checked then would never be checked again. And a reset repeats the Updates of the
-    // old run; where the new run rejects one, the server has no answer for its id at all. In both
-    // cases nothing was done, so send it under a new id. The turn rejects what it has already done.
+    // The server remembers how the Update of this id failed, perhaps long ago: an edited input that could not
+    // be checked then would never be checked again. And a reset repeats the Updates of the old run; if the
+    // new run rejects one, the server has no answer for its id at all. In both cases nothing was done, so
+    // send it under a new id. The turn rejects what it has already done.
     await execute(randomUUID());
   }
 }
@@ -180,12 +180,12 @@ async function answered<T>(
     try {
       return await client.withDeadline(deadline, request);
     } catch (error) {
-      // A cancel before the deadline is somebody else's, and not about workers.
+      // A cancel before the deadline has another cause and says nothing about workers.
       const isTime = Date.now() >= deadline - CLOCK_SLACK_MS;
       const isLate = isGrpcDeadlineError(error) || (ranOutOfTime(error) && isTime);
       const reason = isLate ? `after ${milliseconds / 1_000} s` : noWorker(error);
       if (reason === undefined) throw error;
-      // Throws a better error where the server itself is away.
+      // Throws a better error if the server itself is away.
       const { taskQueue } = await describe(client, turnId);
       throw new WorkerUnavailableError(
         [turnId],

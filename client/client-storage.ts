@@ -19,8 +19,8 @@ import { InvalidTurnError } from '../core/turn/input.ts';
 import { StorageUnavailableError } from '../storage/errors.ts';
 import { partDigest, readPart, writePart } from '../storage/stored-part.ts';
 
-// What a client writes to the storage and reads from it: the messages of a conversation, and the data of
-// its images and documents. Both lie outside of any history.
+// What a client writes to the storage and reads from it: the messages of a conversation, and the data of its
+// images and documents. Neither is part of a history.
 
 interface ClientStorage {
   driver: StorageDriver;
@@ -34,14 +34,14 @@ function storageOf(client: Client): ClientStorage | undefined {
 }
 
 /**
- * What to send in place of these messages or blocks: the data of large images and documents goes to
- * the storage. `path` is the caller's name for them.
+ * What to send instead of these messages or blocks: the data of large images and documents goes to the
+ * storage. `path` is the caller's name for the value.
  *
- * Throws an `InvalidTurnError` for an image or a document that the API would reject, and for large ones
- * where there is no storage; a `StorageUnavailableError` where the storage cannot be written.
+ * Throws an `InvalidTurnError` for an image or a document that the API would reject, and for large ones if
+ * there is no storage; a `StorageUnavailableError` if the storage cannot be written.
  */
 export async function withoutFiles<T>(client: Client, value: T, path: string): Promise<T> {
-  // What a person sends cannot be a reference to what somebody else has stored.
+  // A person must not be able to refer to what somebody else has stored.
   const lookAlike = findLookAlike(value, path);
   if (lookAlike !== undefined) {
     throw new InvalidTurnError(
@@ -61,13 +61,13 @@ export async function withoutFiles<T>(client: Client, value: T, path: string): P
 }
 
 /**
- * What to send as the result of a call. It is not checked, because the worker does that as for every
- * result; large data stays inline where there is no storage.
+ * What to send as the result of a call. The worker checks it, as it checks every result. Large data stays
+ * inline if there is no storage.
  */
 export async function storedResult(client: Client, result: unknown): Promise<Json> {
   // JSON has no `undefined`.
   const value = (result ?? null) as Json;
-  // No block has such a source, so the model would read the value as JSON: it is sent as that.
+  // No block has a source like this, so the model would read the value as JSON: send it as JSON.
   if (findLookAlike(value, 'result') !== undefined) return JSON.stringify(value);
   return await storedFiles(client, value);
 }
@@ -85,7 +85,7 @@ async function storedFiles<T>(client: Client, value: T): Promise<T> {
   }
 }
 
-/** As workers do it. */
+/** Stores the data as workers do. */
 async function storeFile({ driver, codecs }: ClientStorage, data: string): Promise<StoredData> {
   const claim = await writePart(driver, { data }, codecs);
   const digest = partDigest(JSON.stringify({ data }));
@@ -126,7 +126,7 @@ export async function readMessages(
   return await withFiles(client, messages);
 }
 
-/** The messages of the range, out of a list that begins at index `first`. */
+/** The messages of the range, from a list that begins at index `first`. */
 function cut(messages: Message[], first: number, from: number, to: number): Message[] {
   return messages.slice(Math.max(0, from - first), Math.max(0, to - first));
 }
@@ -135,7 +135,7 @@ function readSegment(client: Client, { claim }: Segment): Promise<Message[]> {
   return fromStorage(client, CONVERSATION, (read) => read<Message[]>(claim));
 }
 
-/** What is read, in the words of the error message. */
+/** The words of the error message for what is read. */
 interface StoredThing {
   /** As in "The conversation lies in a storage". */
   lies: string;
@@ -152,7 +152,7 @@ const CONVERSATION: StoredThing = {
   part: 'a part of the conversation',
 };
 
-/** Throws a `StorageUnavailableError` where the client has no storage, or cannot read from it. */
+/** Throws a `StorageUnavailableError` if the client has no storage or cannot read it. */
 async function fromStorage<T>(
   client: Client,
   { lies, part }: StoredThing,

@@ -7,7 +7,7 @@ import { COMPLETE_CALL_UPDATE } from '../core/turn/protocol.ts';
 import { turnUpdate, updateTurn } from './ask-turn.ts';
 import { CompletionRejectedError, TurnNotFoundError } from './errors.ts';
 
-/** Ends the call of a token. Throws a `CompletionRejectedError` when the turn rejects that. */
+/** Completes the call of a token. Throws a `CompletionRejectedError` if the turn rejects that. */
 export async function completeCall(
   client: Client,
   token: string,
@@ -27,7 +27,7 @@ export async function completeCall(
     const rejection = await updateTurn(client, turnId, update);
     if (rejection !== undefined) throw rejected(rejection.reason, rejection.cause);
   } catch (error) {
-    // The caller holds a token and knows of no turn: one error says that the token is of no use.
+    // The caller has only a token and knows of no turn: one error says that the token is of no use.
     if (error instanceof TurnNotFoundError) throw rejected(error.message, error);
     throw error;
   }

@@ -2,12 +2,12 @@ import type { ConnectionOptions } from '@temporalio/client';
 import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from '@temporalio/client';
 
 /**
- * What a server's answer may have. gRPC takes 4 MB unless it is told otherwise, and one event of a history, or
- * the description of a wide turn, may be larger: the SDK means to allow this much as well.
+ * The largest answer to accept from a server. gRPC's default is 4 MB, and one event of a history or the
+ * description of a wide turn may be larger. The SDK intends the same limit.
  */
 const ANSWER_BYTES = 128 * 1024 * 1024;
 
-/** The options of a connection that Plait makes itself. Those of the caller win. */
+/** The options of a connection that Plait makes itself. The caller's own take precedence. */
 export function withDefaults(options: ConnectionOptions): ConnectionOptions {
   const channelArgs = {
     'grpc.max_receive_message_length': ANSWER_BYTES,
@@ -21,8 +21,8 @@ type Call = ReturnType<Parameters<Interceptor>[1]>;
 type Status = Parameters<ReturnType<typeof defaultGrpcRetryOptions>['retryableDecider']>[1];
 
 /**
- * The SDK's retries, which end with the connection. The SDK itself tries again on a connection that has been
- * closed meanwhile, in a timer: the error ends the process, and the request never settles.
+ * The SDK's retries, ended with the connection. The SDK itself retries in a timer on a connection that has
+ * been closed meanwhile: that error ends the process, and the request never settles.
  */
 const retryWhileOpen: Interceptor = (options, nextCall) => {
   const defaults = defaultGrpcRetryOptions();
@@ -39,7 +39,7 @@ const retryWhileOpen: Interceptor = (options, nextCall) => {
     try {
       return nextCall(again);
     } catch (error) {
-      // Whoever sends a first attempt catches this.
+      // The sender of a first attempt catches this.
       if (failure === undefined) throw error;
       isClosed = true;
       return endedWith(failure);
@@ -48,14 +48,14 @@ const retryWhileOpen: Interceptor = (options, nextCall) => {
 };
 
 /**
- * Too many Updates of one workflow, which `whileBusy` sends again. The SDK would wait for 1.7 s, 2.9 s, 4.9 s and
- * so on, while other processes take the places, and then it would seem that no worker is there.
+ * Whether a workflow has too many Updates, which `whileBusy` sends again. The SDK would wait 1.7 s, 2.9 s,
+ * 4.9 s and so on while other processes take the free places, and then it would seem that no worker is there.
  */
 function isInFlightLimit({ details }: Status): boolean {
   return details.includes('in-flight updates');
 }
 
-/** A call that ends at once, as the attempt before it has ended. */
+/** A call that ends at once with the failure of the attempt before it. */
 function endedWith(status: Status): Call {
   const ended: Pick<Call, 'start' | 'sendMessage' | 'halfClose'> = {
     start: (_, listener) => listener?.onReceiveStatus?.(status),

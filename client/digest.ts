@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../core/json.ts';
 
-/** Equal for values with the same content. Throws for a value that is not JSON, and says why. */
+/** Equal for values with the same content. Throws an error that says why if the value is not JSON. */
 export function digestOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }

@@ -5,14 +5,14 @@ import { isRecord } from '../core/json.ts';
 import type { TurnResult } from '../core/turn/result.ts';
 import { aboutServer, grpcStatus } from './temporal-errors.ts';
 
-/** What the last event of a turn says of it, without its messages; no stop reason of one that failed. */
+/** What the last event of a turn says, without its messages. A failed turn has no stop reason. */
 export type TurnEnding = Partial<Pick<TurnResult, 'stopReason' | 'costUSD' | 'models' | 'calls'>> &
   Pick<TurnResult, 'rounds' | 'usage'>;
 
 /**
- * Reads the last event of a turn that has ended: its result, or what it had done when it failed.
- * `undefined` where there is none that can be read here, such as that of a terminated turn, or one in a
- * storage that this client does not have. Throws a `TemporalUnavailableError`.
+ * Reads the last event of an ended turn: its result, or what it had done when it failed. `undefined` if there
+ * is none that can be read here, as for a terminated turn, or a result in a storage that this client does not
+ * have. Throws a `TemporalUnavailableError`.
  */
 export async function endOfTurn(
   client: Client,

@@ -4,24 +4,24 @@ import { WorkerUnavailableError } from './errors.ts';
 import { jsonBytes } from '../core/json.ts';
 import { GRPC, grpcStatus, ranOutOfTime, taskFailed } from './temporal-errors.ts';
 
-/** How many Updates of one workflow the server has in flight at most, from all clients together. */
+/** How many Updates of one workflow the server accepts at the same time, from all clients together. */
 const SERVER_LIMIT = 10;
 /**
- * How many of them one client takes: the rest is for other processes. A worker answers all that wait for
- * it together, so more would hardly be faster.
+ * How many of them one client uses: the rest is for other processes. A worker answers all waiting Updates
+ * together, so more would hardly be faster.
  */
 const AT_ONCE = 5;
 /**
- * How many bytes of them one client takes. The worker's SDK repeats each Update in its answer to the server,
- * which terminates a workflow whose answer is above 4 MB. Two processes with so much are still below.
+ * How many bytes one client has in flight. The worker's SDK repeats each Update in its answer to the server,
+ * which terminates a workflow whose answer is above 4 MB. Two such processes are still below.
  */
 const BYTES_AT_ONCE = 1_800_000;
-/** How long to try again while the server has too many Updates in flight and workers answer. */
+/** How long to retry while the server has too many Updates in flight and workers answer. */
 const GIVE_UP_MS = 120_000;
-/** Before another try, at random between the half of it and the whole, and longer each time. */
+/** Pauses before a retry: random, between half of this and all of it, and longer each time. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
-/** How long a worker may take to show that it is there at all. */
+/** How long a worker may take to show that it exists at all. */
 const PROBE_MS = 5_000;
 
 interface Waiting {
@@ -36,16 +36,17 @@ interface Lane {
   waiting: Waiting[];
 }
 
-/** Every workflow of the SDK answers it, and in few words. */
+/** Every workflow of the SDK answers this Query, and briefly. */
 const METADATA_QUERY = '__temporal_workflow_metadata';
 
 /** By connection, and by namespace and workflow id: several clients may share a connection. */
 const connections = new WeakMap<object, Map<string, Lane>>();
 
 /**
- * Runs a request that has an Update in flight until it settles. At most `AT_ONCE` of one workflow, and
- * `BYTES_AT_ONCE` of their arguments, run at the same time; the others wait for their turn, in order. When no
- * worker answers one of them, those that wait end with the same error, and not each after its own deadline.
+ * Runs a request that keeps an Update in flight until it settles. At most `AT_ONCE` requests and
+ * `BYTES_AT_ONCE` of their arguments run at the same time for one workflow; the others wait in order. If no
+ * worker answers one of them, those that wait end with the same error instead of waiting for their own
+ * deadlines.
  */
 export async function inTurn<T>(
   client: Client,
@@ -81,7 +82,7 @@ export async function inTurn<T>(
 function beginNext(lane: Lane): void {
   for (let next = lane.waiting[0]; next !== undefined; next = lane.waiting[0]) {
     const fits = lane.running < AT_ONCE && lane.bytes + next.bytes <= BYTES_AT_ONCE;
-    // One that is larger than that runs alone.
+    // A larger one runs alone.
     if (!fits && lane.running > 0) return;
     lane.waiting.shift();
     lane.running += 1;
@@ -95,19 +96,19 @@ function bytesInFlight(client: Client, argument: unknown): number {
   return client.options.loadedDataConverter.externalStorage === undefined ? jsonBytes(argument) : 0;
 }
 
-/** Each caller gets an error of its own, whose stack may be its own too. */
+/** A separate error for each caller, with a stack of its own. */
 function alike({ turnIds, message, cause }: WorkerUnavailableError): WorkerUnavailableError {
   return new WorkerUnavailableError(turnIds, message, { cause });
 }
 
 /**
- * Runs the request again while the workflow has too many Updates in flight: from other processes, or from
- * clients of other makes. The request must be safe to repeat.
+ * Runs the request again while the workflow has too many Updates in flight, from other processes or from
+ * clients of another kind. The request must be safe to repeat.
  *
- * `answers` is asked when it seems that no worker is there, and says whether one answers the workflow. The
- * SDK's connection tries a rejected request again by itself until its deadline, so this deadline alone
- * does not say so. Nor does a workflow task that failed: something came while a worker was ending the
- * workflow, which then decides again.
+ * `answers` says whether a worker answers the workflow; it is asked when it seems that no worker is there.
+ * The deadline alone does not prove that: the SDK's connection itself retries a rejected request until then.
+ * Nor does a failed workflow task: something came while a worker was ending the workflow, which then decides
+ * again.
  */
 export async function whileBusy<T>(
   workflowId: string,
@@ -133,8 +134,8 @@ export async function whileBusy<T>(
 }
 
 /**
- * Whether a worker answers for the workflow now, although an Update got no answer. What a turn or a session
- * itself would answer may be large.
+ * Whether a worker answers for the workflow now, although an Update got no answer. Asks for metadata, since
+ * what a turn or a session answers may be large.
  */
 export async function workerAnswers(client: Client, workflowId: string): Promise<boolean> {
   try {

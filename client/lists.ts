@@ -21,7 +21,7 @@ import type { TurnStatus } from './follow/events.ts';
 import { inOrder } from './in-order.ts';
 import { aboutServer, invalidArgument } from './temporal-errors.ts';
 
-/** A list has the last run of a turn, never one that has continued as new. */
+/** A list has only the last run of a turn, never one that has continued as new. */
 export type ListedStatus = Exclude<TurnStatus, 'continuedAsNew'>;
 
 export interface ListTurnsOptions {
@@ -89,7 +89,7 @@ export interface ListedSession {
 /** A run as Temporal lists and describes it. */
 type Run = Omit<WorkflowExecutionInfo, 'raw'>;
 
-/** What Temporal's lists call each status. */
+/** The names of the statuses in Temporal's lists. */
 const STATUS_NAMES: Record<ListedStatus, string> = {
   running: 'Running',
   completed: 'Completed',
@@ -99,7 +99,7 @@ const STATUS_NAMES: Record<ListedStatus, string> = {
   timedOut: 'TimedOut',
 };
 
-/** The turns of the namespace, those of sessions included. */
+/** The turns of the namespace, including those of sessions. */
 export async function* listTurns(
   client: Client,
   options: ListTurnsOptions,
@@ -114,7 +114,7 @@ export async function* listTurns(
     ...keyword(USER_ATTRIBUTE, user),
     ...keyword(STOP_REASON_ATTRIBUTE, stopReason),
   ];
-  // Only a turn that has completed has one, whatever the attribute says.
+  // Only completed turns have a stop reason, whatever the attribute says.
   if (stopReason !== undefined && status !== undefined && status !== 'completed') return;
   const wantedStatus = stopReason === undefined ? status : 'completed';
   const executionStatus = wantedStatus === undefined ? undefined : STATUS_NAMES[wantedStatus];
@@ -160,8 +160,8 @@ export async function* listSessions(
 }
 
 /**
- * The sessions that have a turn running. To record in a session that it is busy would cost two Actions a
- * turn; its turns are listed anyway.
+ * The sessions that run a turn, found by their turns. Recording the status in the session would cost two
+ * Actions for each turn.
  */
 async function* busySessions(client: Client, wanted: Wanted): AsyncGenerator<string> {
   for await (const { memo } of listWorkflows(client, TURN_WORKFLOW, wanted, {
@@ -172,7 +172,7 @@ async function* busySessions(client: Client, wanted: Wanted): AsyncGenerator<str
   }
 }
 
-/** `undefined` where the session was terminated and is forgotten, while its turn still runs. */
+/** `undefined` if the session was terminated and forgotten while its turn still runs. */
 async function describeSession(client: Client, sessionId: string): Promise<Run | undefined> {
   try {
     return await client.workflow.getHandle(sessionId).describe();
@@ -182,7 +182,7 @@ async function describeSession(client: Client, sessionId: string): Promise<Run |
   }
 }
 
-/** Every other option of a list is a text. An empty one finds nothing. */
+/** Every option except `usage` is a text. An empty text finds nothing, and is accepted. */
 function checkOptions(options: object, Invalid: new (message: string) => Error): void {
   rejectIf(Invalid, recordProblem('options', options));
   for (const [name, value] of Object.entries(options)) {
@@ -239,7 +239,7 @@ function turnStatus({ status: { name } }: WorkflowExecutionInfo): ListedStatus {
 }
 
 /**
- * The workflows of a type that have the wanted keywords: first those that run, then the newest end.
+ * The workflows of a type that have the wanted keywords: first those that run, then the newest by end.
  *
  * Throws a `SearchAttributesMissingError`, a `TemporalUnavailableError`.
  */
@@ -265,8 +265,8 @@ export async function* listWorkflows(
 }
 
 /**
- * How many workflows `listWorkflows` would list, or a few more: see `visibilityQuery`. Throws the same errors,
- * and a `SearchAttributesMissingError` where the server lacks an attribute that is wanted.
+ * How many workflows `listWorkflows` would list, or a few more: see `visibilityQuery`. Throws the same
+ * errors, and a `SearchAttributesMissingError` if the server lacks a wanted attribute.
  */
 export async function countWorkflows(
   client: Client,
@@ -288,7 +288,7 @@ function aboutList(error: unknown, namespace: string, wanted: Wanted): unknown {
   return new SearchAttributesMissingError(namespace, problem, { cause: error });
 }
 
-/** Which runs. Each run that continued as new is left out: it is not the end of its workflow. */
+/** Filters runs. Runs that continued as new are always left out: they are not the end of their workflow. */
 export interface RunFilter {
   /** As Temporal's lists call it. @default any */
   status?: string | undefined;
@@ -299,7 +299,7 @@ export interface RunFilter {
 /** Keywords that a listed workflow must have. */
 export type Wanted = readonly { key: KeywordKey; value: string }[];
 
-/** The keyword that an option asks for; none where the option is left out. */
+/** The keyword that an option asks for; none if the option is left out. */
 export function keyword(key: KeywordKey, value: string | undefined): Wanted {
   return value === undefined ? [] : [{ key, value }];
 }
@@ -322,16 +322,16 @@ export function visibilityQuery(
 }
 
 /**
- * Whether a listed workflow has exactly the wanted keywords. Some databases ignore upper and lower
- * case, and a query cannot ask for every value.
+ * Whether a listed workflow has exactly the wanted keywords: some databases ignore case, and a query cannot
+ * express every value.
  */
 export function hasWanted(attributes: TypedSearchAttributes, wanted: Wanted): boolean {
   return wanted.every(({ key, value }) => attributes.get(key) === value);
 }
 
 /**
- * The server escapes these characters a second time, compares with the escaped text, and drops a quote
- * at either end. So the query asks only for the text before the first of them.
+ * The part of a text before the first character that the server handles wrongly: it escapes these a second
+ * time, compares with the escaped text, and drops a quote at either end.
  */
 const UNSAFE = /['"\\\p{Cc}]/u;
 

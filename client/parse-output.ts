@@ -10,7 +10,7 @@ import { InvalidTurnError } from '../core/turn/input.ts';
 /** Parses the answer of a turn with its schema. */
 export type ParseOutput = (value: unknown) => Promise<ParsedInput>;
 
-/** A turn's own schema in the form that workers get. `parserOf` checks what JSON Schema cannot say. */
+/** A turn's own schema in the form that workers get. `parserOf` checks what JSON Schema cannot express. */
 export function outputSchema(option: OutputOption): OutputSchema {
   if (!isRecord(option)) {
     throw new InvalidTurnError('output must be a zod 4 schema or a JSON Schema');

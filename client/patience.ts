@@ -7,34 +7,34 @@ import { GRPC, grpcStatus, ranOutOfTime } from './temporal-errors.ts';
 
 const { PendingActivityState, PendingWorkflowTaskState } = proto.temporal.api.enums.v1;
 
-/** When to look for the first time, and how often then. */
+/** When to look first, and how often after that. */
 const FIRST_LOOK_MS = 1_000;
 const LOOK_MS = 2_000;
-/** How long the server may take to answer a look. */
+/** How long the server may take to answer. */
 const ANSWER_MS = 2_000;
-/** How long work may wait before that is worth a warning. */
+/** After how long waiting work is worth a warning. */
 const WARN_AFTER_MS = 3_500;
-/** How long a worker has a workflow task before the server gives it to another. */
+/** How long a worker keeps a workflow task before the server gives it to another. */
 const TASK_TIMEOUT_MS = 10_000;
-/** How long a running activity may be silent: it reports at the latest after 80 % of its heartbeat timeout. */
+/** How long a running activity may be silent. It reports after 80 % of its heartbeat timeout at the latest. */
 const SILENCE_MS = 9_000;
-/** So much later, before its heartbeat timeout, a lost worker is worth a warning. */
+/** How long before the heartbeat timeout a lost worker is worth a warning. */
 const BEFORE_TIMEOUT_MS = 1_000;
 /** How often to repeat a warning. */
 const WARN_AGAIN_MS = 60_000;
 
 export interface PatienceOptions {
-  /** Called with what is waited for. */
+  /** Called with what the caller is waiting for. */
   onWarning: (message: string) => void;
-  /** Milliseconds after which waiting ends with an error. `undefined`: never. */
+  /** After how many milliseconds waiting ends with an error. `undefined`: never. */
   workerTimeout: number | undefined;
 }
 
-/** Something that waits for a worker, or the server that does not answer. */
+/** Something that waits for a worker, or a server that does not answer. */
 interface Wait {
-  /** The same for as long as the same thing is waited for. */
+  /** Stays the same as long as the same thing is waiting. */
   key: string;
-  /** Where to look for a worker; `undefined` for a server that does not answer. */
+  /** The queue in which to look for a worker; `undefined` for a server that does not answer. */
   taskQueue?: string;
   /** As in "the call refund". */
   what: string;
@@ -43,8 +43,8 @@ interface Wait {
 }
 
 /**
- * Says what a caller waits for who would otherwise wait without a word: a server that does not answer, or
- * work that no worker takes. A turn that waits for a person or for a tool that runs is no reason.
+ * Warns callers who would otherwise wait without knowing why: the server does not answer, or no worker takes
+ * the work. There is no warning while a turn waits for a person or a running tool.
  */
 export class Patience {
   private readonly client: Client;
@@ -56,7 +56,7 @@ export class Patience {
     this.options = options;
   }
 
-  /** Settles like the work, or with an error where `workerTimeout` is reached. The turn goes on. */
+  /** Settles like the work, or with an error after `workerTimeout`. The turn goes on. */
   async over<T>(turnId: string | undefined, work: Promise<T>): Promise<T> {
     const settled = new AbortController();
     const givenUp = this.look(turnId, settled.signal);
@@ -68,10 +68,10 @@ export class Patience {
     }
   }
 
-  /** Rejects where `workerTimeout` is reached, and otherwise never settles. */
+  /** Rejects after `workerTimeout`, and otherwise never settles. */
   private async look(turnId: string | undefined, signal: AbortSignal): Promise<never> {
     const { workerTimeout = Number.POSITIVE_INFINITY } = this.options;
-    /** Since when the same thing is seen to wait. Clocks of two machines are not compared. */
+    /** When each thing was first seen waiting, by this clock alone: clocks of two machines are not compared. */
     let since = new Map<string, number>();
     for (let pause = FIRST_LOOK_MS; ; pause = LOOK_MS) {
       try {
@@ -100,7 +100,7 @@ export class Patience {
       });
       return description === undefined ? [] : waitsOf(description);
     } catch (error) {
-      // Whatever else the server says about the turn, the caller's own request gets it too.
+      // The caller's own request gets every other error of the server, too.
       if (!isAway(error)) return [];
       return [{ key: 'server', what: 'the Temporal server', allowed: 0 }];
     }
@@ -135,13 +135,13 @@ function messageOf(turnId: string | undefined, { taskQueue, what }: Wait, waited
   return `${about} waits for a worker: none has taken ${what} for ${seconds} s. Check that one runs on task queue ${taskQueue}. Nothing is lost; the turn goes on when a worker is there.`;
 }
 
-/** What of a turn waits for a worker now. */
+/** What in a turn waits for a worker now. */
 function waitsOf({ raw, taskQueue }: WorkflowExecutionDescription): Wait[] {
   const { pendingWorkflowTask: task, pendingActivities } = raw;
   const waits: Wait[] = [];
   if (task) {
     const key = `task ${String(task.originalScheduledTime?.seconds)}`;
-    // Calls may run within it.
+    // A worker has the task, and local calls may run within it.
     const isTaken = task.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED;
     const allowed = isTaken ? TASK_TIMEOUT_MS : WARN_AFTER_MS;
     waits.push({ key, taskQueue, what: 'its next step', allowed });
@@ -149,7 +149,7 @@ function waitsOf({ raw, taskQueue }: WorkflowExecutionDescription): Wait[] {
   for (const activity of pendingActivities ?? []) {
     const { activityId, attempt, state, lastHeartbeatTime: beat, activityType } = activity;
     const isScheduled = state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED;
-    // Held back on purpose: by somebody, or until the next attempt.
+    // Held back on purpose: paused, or waiting for its next attempt.
     if (activity.pauseInfo || activity.nextAttemptScheduleTime) continue;
     const key = `${activityId} ${attempt} ${state}`;
     const what = `the activity ${activityType?.name}`;
@@ -157,7 +157,7 @@ function waitsOf({ raw, taskQueue }: WorkflowExecutionDescription): Wait[] {
     if (isScheduled) {
       waits.push({ key, taskQueue: queue, what, allowed: WARN_AFTER_MS });
     } else if (beat) {
-      // Its worker reports while it runs, unless it has gone.
+      // Its worker reports while it runs, unless the worker is gone.
       const since = `${key} ${String(beat.seconds)} ${beat.nanos}`;
       const timeout = optionalTsToMs(activity.activityOptions?.heartbeatTimeout) ?? 0;
       const allowed = Math.max(SILENCE_MS, timeout - BEFORE_TIMEOUT_MS);

@@ -55,7 +55,7 @@ import type { HandleOptions } from './turn-handle.ts';
 import { traced } from './traced.ts';
 import { TurnHandle } from './turn-handle.ts';
 
-/** The id of an Update may have as many characters as a workflow id. */
+/** For the key within an Update's id, which may be as long as a workflow id. */
 const MAX_ID = 200;
 
 function sendSpan(sessionId: string, agent: string | undefined): StartSpan {
@@ -156,7 +156,7 @@ export class SessionHandle<Output = unknown> {
     };
     const size = sizeProblem(this.client, argument);
     if (size !== undefined) throw new SendRejectedError(this.sessionId, `${size}.`);
-    // The server answers an id that it knows without asking the session, so the id has the message too.
+    // The server answers a known id without asking the session, so the id must depend on the message too.
     const id = `${shorten(idempotencyKey, MAX_ID)}-${fingerprint(argument.input)}`;
     const update = { name: SEND_UPDATE, argument, id };
     const request = (start?: SessionStart) =>
@@ -172,7 +172,7 @@ export class SessionHandle<Output = unknown> {
       return new SessionTurnHandle<Output>(this.client, this.sessionId, receipt, this.options);
     } catch (error) {
       if (!(error instanceof SessionBusyError)) throw error;
-      // A caller that has seen a turn's result may know of its end before the session does.
+      // A caller who has the result of a turn may know of its end before the session does.
       if ((await this.describe()).status === 'busy') throw error;
       return await this.send(input, { ...options, idempotencyKey });
     }
@@ -242,7 +242,7 @@ export class SessionHandle<Output = unknown> {
   }
 }
 
-/** What a session would reject too, after a request. */
+/** Finds here, without a request, what a session would reject. */
 function sendProblem(input: unknown, options: SendOptions): string | undefined {
   return (
     recordProblem('options', options) ??
@@ -256,7 +256,7 @@ async function hasEnded(client: Client, turnId: string): Promise<boolean> {
   try {
     return (await client.workflow.getHandle(turnId).describe()).closeTime !== undefined;
   } catch (error) {
-    // It is about to begin.
+    // The turn is about to begin.
     if (error instanceof WorkflowNotFoundError) return false;
     throw aboutServer(error, client.options.namespace);
   }

@@ -26,7 +26,7 @@ import { InvalidSessionError } from './errors.ts';
 import type { OpenSessionOptions, StartTurnOptions, TurnLimitOptions } from './options.ts';
 import { outputSchema } from './parse-output.ts';
 
-// Turns what a caller gives into the arguments of the workflow. Pure.
+// Turns what a caller gives into the arguments of a workflow. Pure.
 
 /** Throws an `InvalidTurnError` for arguments that a worker would reject. */
 export function turnArgs(
@@ -82,7 +82,7 @@ export function nameOf(agent: Agent | string, Invalid: InvalidError): string {
   throw new Invalid(`agent must be an agent or the name of an agent; got ${given(agent)}`);
 }
 
-/** The arguments that turns and sessions have in common. */
+/** The arguments that turns and sessions share. */
 function shared(
   {
     context,
@@ -107,7 +107,7 @@ function shared(
   });
 }
 
-/** The error for wrong options: those of a turn, or those of a session. */
+/** The error for wrong options: of a turn, or of a session. */
 type InvalidError = typeof InvalidTurnError | typeof InvalidSessionError;
 
 /** Throws an `InvalidTurnError` for a `user` that no list could find. */
@@ -129,7 +129,7 @@ function checkedUser(user: string | undefined, Invalid: InvalidError): string | 
   return user;
 }
 
-/** What makes a turn the one that it is, and not how it is followed. */
+/** Depends on what identifies a turn, and not on how it is followed. */
 export function turnDigest(started: unknown): string {
   const args = withoutStream(started);
   rejectIf(InvalidTurnError, jsonProblem('input and context', args));
@@ -149,8 +149,8 @@ function withoutStream(started: unknown): unknown {
 }
 
 /**
- * Why these arguments cannot be sent, or `undefined`: without a storage, the server takes at most 2 MB of
- * them. It would reject more only after the client has tried for half a minute.
+ * Why these arguments cannot be sent, or `undefined`. Without a storage, the server takes at most 2 MB; it
+ * would reject more only after the client has retried for half a minute.
  */
 export function sizeProblem(client: Client, args: object): string | undefined {
   if (client.options.loadedDataConverter.externalStorage !== undefined) return undefined;
@@ -161,7 +161,7 @@ export function sizeProblem(client: Client, args: object): string | undefined {
   return `${largest?.name} has ${largest?.bytes} bytes, and without a \`storage\` at most ${MAX_RESULT_BYTES} fit (${bytes} with everything beside it). Give the client and the workers a \`storage\`, or send less`;
 }
 
-/** Where only the agent's name is known, the worker checks this when the turn begins. */
+/** If only the agent's name is known, the worker checks this when the turn begins. */
 function priceProblem(agent: Agent | string, limits: Budget | undefined): string | undefined {
   if (limits?.costUSD === undefined || typeof agent === 'string') return undefined;
   if (agent.prices !== undefined) return undefined;
@@ -184,7 +184,7 @@ export function milliseconds(
 ): number | undefined {
   if (duration === undefined) return undefined;
   const parsed = toMilliseconds(duration);
-  // Of a budget nothing may be left.
+  // A limit may be 0: nothing is left of that budget.
   if (isDuration(parsed) || (parsed === 0 && option.startsWith('limits.'))) return parsed;
   throw new Invalid(`${option} must be ${DURATION}; got ${given(duration)}`);
 }

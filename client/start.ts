@@ -33,14 +33,14 @@ import {
 import { traced } from './traced.ts';
 import { aboutServer, aboutTurn, invalidRequest } from './temporal-errors.ts';
 
-/** What an `AgentClient` starts turns and sessions with. */
+/** What an `AgentClient` uses to start turns and sessions. */
 export interface Starter {
   client: Client;
-  /** Where a turn or a session starts whose options do not say. */
+  /** The task queue of a turn or a session whose options name none. */
   taskQueue: string;
   requestEagerStart: boolean;
   searchable: SearchableStarts;
-  /** Where the spans of starts go. @default there are none */
+  /** Where the spans of starts go. @default nowhere */
   traces?: Traces | undefined;
 }
 
@@ -69,7 +69,7 @@ export async function startTurn(
             workflowId: turnId,
             taskQueue,
             args: [sent],
-            // An id names one turn for ever, not the latest of several.
+            // An id names one turn forever, not the latest of several.
             workflowIdReusePolicy: 'REJECT_DUPLICATE',
             memo: { agent: name, inputDigest, ...defined({ user, asked: askedWords(shown) }) },
             ...registered,
@@ -95,12 +95,15 @@ function startSpan(client: Client, agent: string, turnId: string): StartSpan {
     name: `start_turn ${agent}`,
     attributes: { 'gen_ai.agent.name': agent, 'plait.turn.id': turnId },
     turn: { namespace: client.options.namespace, turnId },
-    // The turn runs already.
+    // The turn already runs.
     isExpected: (error) => error instanceof WorkflowExecutionAlreadyStartedError,
   };
 }
 
-/** Whether the Temporal UI shows nothing of what people write. Of a name alone nobody knows. */
+/**
+ * Whether the Temporal UI must show nothing of what people write. Not known for an agent that is given by
+ * name.
+ */
 function hidesWords(agent: Agent | string): boolean {
   return typeof agent !== 'string' && !agent.summaries;
 }
@@ -121,7 +124,7 @@ export async function startSession(
   }
   rejectIf(InvalidSessionError, optionalTextProblem('sessionId', options.sessionId));
   const sessionId = options.sessionId ?? `${name}-${randomUUID()}`;
-  // What are no messages at all is for the check to say.
+  // What is not a list of messages is left to the check that follows.
   const messages = areMessages(given) ? withoutThinking(given) : (given as Message[]);
   const args = sessionArgs(agent, options, messages);
   const inputDigest = digestOf(args);
@@ -187,7 +190,7 @@ function sessionStart(
     workflowId: sessionId,
     taskQueue,
     args: [hasStorage ? { ...args, storage: true } : args] as [SessionArgs],
-    // The session writes the words of later messages beside its turns.
+    // Tells the session whether it may write the words of later messages beside its turns.
     memo: {
       agent: args.agent,
       ...defined({ user }),
@@ -198,7 +201,7 @@ function sessionStart(
   };
 }
 
-/** Throws an `InvalidSessionError` for what no session can have as its id. */
+/** Throws an `InvalidSessionError` for an id that no session can have. */
 export function checkSessionId(sessionId: unknown): void {
   if (typeof sessionId === 'string' && (sessionId === '' || sessionId.length > SESSION_ID_LIMIT)) {
     throw new InvalidSessionError(`sessionId must have 1 to ${SESSION_ID_LIMIT} characters`);
@@ -216,8 +219,8 @@ async function withoutFilesOf(client: Client, args: SessionArgs): Promise<Sessio
 }
 
 /**
- * The digest of the arguments of a turn that exists: from its memo, or, where a plain Temporal client
- * started it, from the first event of its history. `undefined` where the workflow is not a turn.
+ * The digest of an existing turn's arguments: from its memo, or from the first event of its history if a
+ * plain Temporal client started it. `undefined` if the workflow is not a turn.
  */
 async function digestOfTurn(client: Client, turnId: string): Promise<string | undefined> {
   const description = await client.workflow.getHandle(turnId).describe();
@@ -225,7 +228,7 @@ async function digestOfTurn(client: Client, turnId: string): Promise<string | un
   if (typeof digest === 'string') return digest;
   const { history } = await client.workflowService.getWorkflowExecutionHistory({
     namespace: client.options.namespace,
-    // The arguments of a later run are only what the first run left to do.
+    // A later run's arguments only hold what the first run left to do.
     execution: {
       workflowId: turnId,
       runId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
@@ -246,8 +249,8 @@ type Attributes = Pick<WorkflowStartOptions, 'typedSearchAttributes'>;
 const REJECTED_MS = 5 * 60_000;
 
 /**
- * Starts workflows with search attributes, and without them where the namespace lacks them: they only
- * help to find a workflow, which runs just as well without.
+ * Starts workflows with search attributes, or without them if the namespace lacks them: they only help to
+ * find a workflow, which runs just as well without.
  */
 export class SearchableStarts {
   private rejectedUntil = 0;
@@ -269,8 +272,8 @@ export class SearchableStarts {
 }
 
 /**
- * Whether a search attribute is not registered, or has another type; then nothing was started. Only the
- * text says so: the SDK keeps nothing else of a rejected Update-with-Start.
+ * Whether the error says that a search attribute is not registered or has another type; then nothing was
+ * started. Only the text says so: the SDK keeps nothing else of a rejected Update-with-Start.
  */
 function rejectsAttributes(error: unknown): boolean {
   return REJECTION.test(causeChain(error));

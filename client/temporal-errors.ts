@@ -20,13 +20,13 @@ export const GRPC = {
   resourceExhausted: 8,
   /** The server knows of no worker, or the last workflow task failed. */
   failedPrecondition: 9,
-  /** Another request was in the way. */
+  /** The request collided with another one. */
   aborted: 10,
   internal: 13,
   unavailable: 14,
 } as const;
 
-/** How the server answered a request that failed; `undefined` for an error that is not the server's. */
+/** How the server answered a failed request; `undefined` if the error does not come from the server. */
 export function grpcStatus(error: unknown): { code: number; details: string } | undefined {
   // Temporal's clients wrap what the connection throws; its services do not.
   const status: unknown = error instanceof ServiceError ? error.cause : error;
@@ -37,15 +37,15 @@ export function grpcStatus(error: unknown): { code: number; details: string } | 
   return { code, details: String(text) };
 }
 
-/** What the server says is wrong with a request, where the error is about that. */
+/** What the server finds wrong with a request, if the error is about that. */
 export function invalidArgument(error: unknown): string | undefined {
   const status = grpcStatus(error);
   return status?.code === GRPC.invalidArgument ? status.details : undefined;
 }
 
 /**
- * Why the server does not take what a request says: it is invalid, or larger than a message or a payload
- * may be. Asking again does not help.
+ * Why the server does not accept a request: it is invalid, or larger than a message or a payload may be.
+ * Asking again does not help.
  */
 export function invalidRequest(error: unknown): string | undefined {
   const status = grpcStatus(error);
@@ -54,21 +54,21 @@ export function invalidRequest(error: unknown): string | undefined {
   return isTooLarge ? status.details : invalidArgument(error);
 }
 
-/** The server's reason why no worker can answer, where that is the error. */
+/** The server's reason why no worker can answer, if the error is about that. */
 export function noWorker(error: unknown): string | undefined {
   const status = grpcStatus(error);
   return status?.code === GRPC.failedPrecondition ? status.details : undefined;
 }
 
-/** Whether the workflow task failed that had the Update of the request, or of the one behind the error. */
+/** Whether the error, or the one behind it, says that the workflow task with the Update failed. */
 export function taskFailed(error: unknown): boolean {
   const status = grpcStatus(error instanceof PlaitError ? error.cause : error);
   return status?.code === GRPC.failedPrecondition && /workflow task failure/i.test(status.details);
 }
 
 /**
- * Whether the request, or the request behind the error, ended with its deadline. The server knows the
- * deadline too, and where it is the first to notice, it cancels the request.
+ * Whether the request, or the one behind the error, ended with its deadline. The server knows the deadline
+ * too, and if it notices first, it cancels the request.
  */
 export function ranOutOfTime(error: unknown): boolean {
   return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
@@ -89,7 +89,7 @@ export async function aboutTurn<T>(
   }
 }
 
-/** A `TemporalUnavailableError` for an error that is about the server, and any other as it is. */
+/** A `TemporalUnavailableError` if the error is about the server; otherwise the error itself. */
 export function aboutServer(error: unknown, namespace: string): unknown {
   if (error instanceof NamespaceNotFoundError) {
     return new TemporalUnavailableError(
@@ -97,7 +97,7 @@ export function aboutServer(error: unknown, namespace: string): unknown {
       { cause: error },
     );
   }
-  // Temporal's client takes whatever fails on the way to the server for a failure of the server.
+  // Temporal's client takes every failure on the way to the server for a failure of the server.
   if (error instanceof ServiceError && error.cause instanceof StorageUnavailableError) {
     return error.cause;
   }

@@ -21,7 +21,7 @@ export async function traced<T>(
   );
 }
 
-/** The same client, whose requests have the header. Interceptors of its own come first, and keep theirs. */
+/** The same client, but its requests have the header. Interceptors of its own come first, and keep theirs. */
 function withHeader(workflow: WorkflowClient, context: TraceContext): WorkflowClient {
   const header = { [TRACE_HEADER]: defaultPayloadConverter.toPayload(context) };
   const own: WorkflowClientInterceptor = {
@@ -33,7 +33,7 @@ function withHeader(workflow: WorkflowClient, context: TraceContext): WorkflowCl
   const { interceptors } = workflow.options;
   const all = Array.isArray(interceptors)
     ? [...interceptors, own]
-    : // The older form makes one for each workflow.
+    : // The older form creates an interceptor for each workflow.
       { ...interceptors, calls: [...(interceptors.calls ?? []), () => own] };
   const options = { ...workflow.options, interceptors: all };
   return Object.create(workflow, { options: { value: options } }) as WorkflowClient;

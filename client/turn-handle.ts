@@ -144,8 +144,8 @@ export class TurnHandle<Output = unknown> {
         await this.about(() => this.workflow.cancel());
         return;
       } catch (error) {
-        // The server says the same of a turn that has ended, of one that never was, and of one that
-        // has just continued as new.
+        // The server gives the same error for a turn that has ended, one that never existed, and one that has
+        // just continued as new.
         if (!(error instanceof TurnNotFoundError)) throw error;
         const { status } = await this.about(() => this.workflow.describe());
         if (status.name !== 'RUNNING' && status.name !== 'CONTINUED_AS_NEW') return;
@@ -200,14 +200,14 @@ export class TurnHandle<Output = unknown> {
   ): Promise<void> {
     const { turnId } = this;
     const { callId, by } = argument;
-    // A caller without types may forget it, and the record exists to say who decided.
+    // Callers without types may forget it, and the record exists to say who decided.
     if (typeof by !== 'string' || by.trim() === '') {
       throw new TypeError(
         `Call ${callId} of turn ${turnId} was not ${decision}: \`by\` must say who decides, a name or an address.`,
       );
     }
     const update = turnUpdate(name, callId, argument);
-    // Before the server is asked whose call it is: what is too large never arrives.
+    // Before asking the server whose call it is: what is too large would never arrive.
     const rejection =
       tooLarge(this.client, update) ??
       (await updateTurn(this.client, await this.askingTurn(callId, decision), update));

@@ -28,7 +28,7 @@ export interface WaitingCall extends ApprovalRequest {
   agent: string | undefined;
 }
 
-/** The calls of one turn and its sub-agents that wait for a person; none when the turn has ended. */
+/** The calls of one turn and its sub-agents that wait for a person; empty if the turn has ended. */
 export async function approvalRequests(client: Client, turnId: string): Promise<ApprovalRequest[]> {
   const turns = await subAgentTurns(client, turnId);
   const [own, ...inner] = await Promise.all([
@@ -53,8 +53,8 @@ async function ifItRuns(client: Client, turnId: string): Promise<ApprovalRequest
 }
 
 /**
- * A request of a sub-agent's turn, or of one below it, among those of the calling turn. Only the sub-agent itself
- * has a call in the calling turn, so who asks further down is found by that call.
+ * A request of a sub-agent's turn (or of one below it) as a request of the calling turn. Only the sub-agent
+ * itself has a call in the calling turn, so requests from further down are listed under that call.
  *
  * @param callId the call of the calling turn
  */
@@ -68,8 +68,8 @@ function seenFromAbove(
 }
 
 /**
- * The turns of its sub-agents that run: its children, those of sessions, which may wait, and those that began
- * before the turn was reset. The server knows them, without a worker.
+ * The running turns of its sub-agents: its children, turns of sessions (which may still wait), and turns that
+ * began before this one was reset. The server knows them without a worker.
  */
 export async function subAgentTurns(client: Client, turnId: string): Promise<string[]> {
   const { raw } = await aboutTurn(turnId, client.options.namespace, () =>
@@ -94,8 +94,8 @@ async function ownRequests(client: Client, turnId: string): Promise<ApprovalRequ
 }
 
 /**
- * The calls of all running turns that wait for a person. At the end it throws a
- * `WorkerUnavailableError` for the turns that could not be asked.
+ * The calls of all running turns that wait for a person. At the end it throws a `WorkerUnavailableError` for
+ * the turns that could not be asked.
  */
 export async function* waitingCalls(
   client: Client,
@@ -135,7 +135,7 @@ async function* waitingTurns(
     query: query === undefined ? running : `${running} AND (${query})`,
   });
   try {
-    // The memo in the list says whether any call waits, so turns without one are not asked.
+    // The memo in the list says whether any call waits, so other turns are not asked.
     for await (const turn of listed) if (Number(turn.memo?.['approvals']) > 0) yield turn;
   } catch (error) {
     const problem = query === undefined ? undefined : invalidArgument(error);
@@ -147,8 +147,8 @@ async function* waitingTurns(
 }
 
 /**
- * Remembers the task queues that have no worker. Without it, each of many turns on such a queue would
- * wait in vain until its deadline.
+ * Remembers the task queues without a worker. Otherwise each of many turns on such a queue would wait for its
+ * deadline in vain.
  */
 class SilentQueues {
   private readonly answered = new Set<string>();
@@ -162,7 +162,7 @@ class SilentQueues {
       this.answered.add(taskQueue);
       return answer;
     } catch (error) {
-      // Others that were asked at the same time had as long to show that the queue has a worker.
+      // The requests that run at the same time had the same chance to show that the queue has a worker.
       if (error instanceof WorkerUnavailableError && ranOutOfTime(error)) {
         this.silent.set(taskQueue, error);
       }

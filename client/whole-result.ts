@@ -16,8 +16,8 @@ import { TurnFailedError } from './errors.ts';
 export type EndedTurn = TurnResult | SessionTurnResult | SubAgentTurnResult;
 
 /**
- * The result with its messages. A turn of a session returns where its messages lie instead, so that no
- * history grows with the conversation; that of a sub-agent is asked for them.
+ * The result with its messages. A session's turn returns only where its messages are, so that no history
+ * grows with the conversation; a sub-agent's turn is asked for them.
  */
 export async function wholeResult(
   client: Client,
@@ -45,7 +45,7 @@ export async function wholeFailure(
 
 type AnyProgress = TurnProgress | SessionTurnProgress | SubAgentTurnProgress;
 
-/** A storage or a worker that fails must not hide why the turn failed. */
+/** If the storage or a worker fails here, the error must still say why the turn failed. */
 async function wholeProgress(
   client: Client,
   turnId: string,

@@ -16,9 +16,9 @@ import type { ToolPolicy } from './calls/tool-policy.ts';
 export type OutputSchema = Record<string, unknown>;
 
 /**
- * What the model is told of an agent with every request, under the API's names, and how. It is pinned
- * when a turn begins: the newest models bind their thinking to the whole prefix, so a system prompt or
- * a tool that changed between two requests of one conversation is a 400.
+ * What every request says of an agent to the model, under the API's names. It is pinned when a turn begins:
+ * the newest models bind their thinking to the whole prefix, so a system prompt or a tool that changes
+ * between two requests of a conversation is a 400.
  */
 export interface AgentSpec extends CompactionParams {
   model: string;
@@ -30,16 +30,16 @@ export interface AgentSpec extends CompactionParams {
     effort?: NonNullable<OutputConfig['effort']>;
   };
   thinking?: ThinkingConfigParam;
-  /** `any` and `tool` are for the first reply of a turn. */
+  /** `any` and `tool` apply to the first reply of a turn. */
   tool_choice?: ToolChoice;
   stop_sequences?: string[];
-  /** Not the API's: the `max_tokens` of a second request, when a reply was cut off. */
+  /** Not sent to the API: the `max_tokens` of a second request after a reply was cut off. */
   max_tokens_retry?: number;
-  /** Not the API's. Absent: as `DEFAULT_CACHE`. */
+  /** Not sent to the API. Absent: `DEFAULT_CACHE`. */
   cache?: CacheSpec;
-  /** Not the API's, although it has one of this name: the models to go on with, in order. */
+  /** Not sent, although the API has a field of this name: the models to fall back to, in order. */
   fallbacks?: FallbackSpec[];
-  /** Not the API's: those of `tools` that MCP servers have listed, by server. */
+  /** Not sent to the API: which of `tools` were listed by MCP servers. */
   served?: ServedTools[];
 }
 
@@ -49,11 +49,11 @@ export interface ServedTools {
   tools: ServedTool[];
 }
 
-/** What the Messages API is not told of a tool. */
+/** What is known of a server's tool besides what the API gets. */
 export interface ServedTool {
-  /** As the model knows it. */
+  /** The name that the model uses. */
   name: string;
-  /** As the server knows it. */
+  /** The name on the server. */
   tool: string;
   annotations?: ServedAnnotations;
   outputSchema?: Record<string, unknown>;
@@ -73,7 +73,7 @@ export type FallbackReason = (typeof FALLBACK_REASONS)[number];
 
 export const FALLBACK_REASONS = ['overloaded', 'refusal'] as const;
 
-/** What a request to a fallback has of its own; `null` leaves out what the agent has. */
+/** How a request to a fallback differs; `null` omits an option of the agent. */
 export interface FallbackSpec {
   model: string;
   on: FallbackReason[];
@@ -87,7 +87,7 @@ export type CacheSpec = false | { ttl: '5m' | '1h' };
 
 export const DEFAULT_CACHE = { ttl: '5m' } satisfies CacheSpec;
 
-/** Where a pinned spec lies: in the storage, or inline where there is none. */
+/** Where a pinned spec is: in the storage, or inline if there is none. */
 export type PinnedSpec =
   | { type: 'stored'; digest: string; claim: Record<string, string> }
   | { type: 'inline'; digest: string; spec: AgentSpec };
@@ -95,17 +95,17 @@ export type PinnedSpec =
 export interface AgentLimits extends Budget {
   /** Most replies of the model in one turn. */
   rounds: number;
-  /** Most calls of one turn that run at once. */
+  /** How many calls of one turn run at once. */
   concurrency: number;
   /** Most levels of sub-agents below a turn. @default 3 */
   depth?: number;
-  /** Most events of one run's history, where that is less than what Temporal suggests. */
+  /** How many events a run's history may have, if fewer than Temporal suggests. */
   historyEvents?: number;
 }
 
-/** Another agent as a tool, as data. It is pinned by itself, when its turn begins. */
+/** Another agent as a tool, as data. That agent is pinned when its own turn begins. */
 export interface SubAgentSpec {
-  /** Its name, by which the workers of its task queue find it. */
+  /** The name by which the workers of its task queue find it. */
   agent: string;
   /** The field of the input that is its message. @default the whole input, as JSON */
   field?: string;
@@ -113,15 +113,15 @@ export interface SubAgentSpec {
   output?: OutputSchema;
   /** What each of its turns may spend, beside the agent's own limits. */
   limits?: Budget;
-  /** Where its turns run. @default the task queue of the calling turn */
+  /** The task queue of its turns. @default that of the calling turn */
   taskQueue?: string;
   /** Limit for its answer, in bytes of UTF-8; a longer one is cut. */
   maxResultBytes: number;
-  /** Its calls are answered as soon as they have begun. */
+  /** Its calls run in the background from the beginning. */
   mode?: 'background';
   /** Each call becomes a turn of a session, whose id a worker names. */
   session?: true;
-  /** The Temporal UI shows nothing of what it is asked. @default it does */
+  /** Set if the Temporal UI must show nothing of its input. */
   summaries?: false;
 }
 
@@ -133,22 +133,22 @@ export interface PinnedAgent {
   policies: [toolName: string, policy: ToolPolicy][];
   limits: AgentLimits;
   batch: BatchPolicy;
-  /** Those of its tools that are agents. */
+  /** The tools that are agents. */
   subAgents?: [toolName: string, spec: SubAgentSpec][];
-  /** Where calls may go on in the background; it then has `get_agent_result`, too. */
+  /** Set if calls may go on in the background; the agent then also has `get_agent_result`. */
   background?: BackgroundPolicy;
-  /** The agent has an `onApproval`, which is called for every call that waits for a person. */
+  /** The agent has an `onApproval`, which must be called for every call that waits for a person. */
   announcesApprovals?: true;
   /** @default 'stop' */
   onLimit?: OnLimit;
   prices?: Prices;
-  /** Those of its fallbacks, where it has prices. */
+  /** The prices of those fallbacks that have some. */
   fallbackPrices?: [model: string, prices: Prices][];
-  /** Where its model calls run. @default the task queue of the turn */
+  /** The task queue of its model calls. @default that of the turn */
   modelTaskQueue?: string;
   /** How often an answer that does not match its schema is asked for again. @default 2 */
   outputRepairs?: number;
-  /** The Temporal UI shows nothing of what people and the model write. @default it does */
+  /** Set if the Temporal UI must show nothing of what people and the model write. */
   summaries?: false;
   /** How the model takes steering messages. Recorded histories have this name. @default 'user' */
   notes?: SteeringStyle;

@@ -3,7 +3,7 @@ import { aKindOf, isErrorValue } from './failures.ts';
 import { isPlain, isRecord, shorten } from './json.ts';
 import { findUnwalkable } from './shape.ts';
 
-// What a caller without types may give to a function of ours. Each check returns what is wrong with an
+// Callers without types may pass anything to Plait's functions. Each check returns what is wrong with an
 // argument, or `undefined`; the caller throws its own error.
 
 /** Temporal's limit for ids and names. */
@@ -27,12 +27,12 @@ export function functionProblem(name: string, value: unknown): string | undefine
   return problemOfFunction(name, value, notCallable);
 }
 
-/** A function that may return a generator, for whoever goes through what it yields. */
+/** A function that may return a generator, since its caller iterates over what it yields. */
 export function sourceProblem(name: string, value: unknown): string | undefined {
   return problemOfFunction(name, value, notCallableAsSource);
 }
 
-/** A function that may be left out. */
+/** The same, but optional. */
 export function optionalFunctionProblem(name: string, value: unknown): string | undefined {
   return value === undefined ? undefined : functionProblem(name, value);
 }
@@ -60,7 +60,10 @@ function problemOfFunction(
   return why === undefined ? undefined : `${name} ${why}`;
 }
 
-/** A list of texts that may be left out. A text alone has the methods of a list, and would mean something else. */
+/**
+ * An optional list of texts. A single text is rejected: it has the methods of a list, but would mean
+ * something else.
+ */
 export function optionalTextsProblem(name: string, value: unknown): string | undefined {
   const isList = Array.isArray(value) && value.every((one) => typeof one === 'string');
   return value === undefined || isList
@@ -68,14 +71,14 @@ export function optionalTextsProblem(name: string, value: unknown): string | und
     : `${name} must be a list of texts; got ${given(value)}`;
 }
 
-/** `true` or `false`, or left out. A text such as "false" would count as true. */
+/** `true`, `false` or absent. A text such as "false" would count as true. */
 export function optionalBooleanProblem(name: string, value: unknown): string | undefined {
   return value === undefined || typeof value === 'boolean'
     ? undefined
     : `${name} must be true or false; got ${given(value)}`;
 }
 
-/** A text that may be left out. */
+/** An optional text. */
 export function optionalTextProblem(
   name: string,
   value: unknown,
@@ -84,7 +87,7 @@ export function optionalTextProblem(
   return value === undefined ? undefined : textProblem(name, value, limit);
 }
 
-/** Why JSON would not say what the value says, or `undefined`. */
+/** Why JSON would not hold the whole value, or `undefined`. */
 export function jsonProblem(name: string, value: unknown): string | undefined {
   try {
     JSON.stringify(value);
@@ -95,7 +98,7 @@ export function jsonProblem(name: string, value: unknown): string | undefined {
   }
 }
 
-/** Of many values JSON makes `{}`, null or nothing, without a word. The value must not hold itself. */
+/** JSON silently turns many values into `{}`, null or nothing. The value must not contain itself. */
 function findLoss(at: string, given: unknown): string | undefined {
   const value = hasToJson(given) ? given.toJSON() : given;
   const kind = lostKind(value);
@@ -112,7 +115,7 @@ function hasToJson(value: unknown): value is { toJSON: () => unknown } {
   return isRecord(value) && typeof value['toJSON'] === 'function';
 }
 
-/** What a value is of which JSON would lose all, or all that a person means by it. */
+/** What a value is if JSON would lose all of it, or all that a person means by it. */
 function lostKind(value: unknown): string | undefined {
   if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value);

@@ -1,13 +1,13 @@
-// What a caller gives as a function may not run when it is called: a class needs `new`, and a generator
-// function only makes a generator. Both have the type `function`.
+// A function that a caller passes may not run when it is called: a class needs `new`, and a generator
+// function only creates a generator. Both have the type `function`.
 
-/** Why calling it would not run it, as the end of a sentence; `undefined` where it would. */
+/** Why a call would not run it, as the end of a sentence; `undefined` if it would. */
 export function notCallable(value: object): string | undefined {
   if (isGenerator(value)) return NO_GENERATOR;
   return isClass(value) ? NO_CLASS : undefined;
 }
 
-/** The same of a function that may return a generator. */
+/** The same for a function that may return a generator. */
 export function notCallableAsSource(value: object): string | undefined {
   return isClass(value) ? NO_CLASS : undefined;
 }
@@ -17,19 +17,19 @@ const NO_GENERATOR =
 
 const NO_CLASS = 'must not be a class, which needs new; use a function';
 
-/** Also one that is bound: it has the prototype of what it was made of. */
+/** True also for a bound one: it has the prototype of its target. */
 function isGenerator(value: object): boolean {
   return /Generator/.test(Object.prototype.toString.call(value));
 }
 
-/** The `prototype` of a class cannot be replaced. A bound class has none, like every bound function. */
+/** A class's `prototype` cannot be replaced. A bound class has none, like every bound function. */
 function isClass(value: object): boolean {
   const own = Object.getOwnPropertyDescriptor(value, 'prototype');
   if (own !== undefined) return own.writable === false;
   return isConstructor(value) && isBoundClass(value);
 }
 
-/** Runs nothing of it. Methods, arrow functions and async functions are none. */
+/** Tests without running it. Methods, arrow functions and async functions are not constructors. */
 function isConstructor(value: object): boolean {
   try {
     Reflect.construct(Object, [], value as new () => object);
@@ -64,12 +64,12 @@ const LOOKED_AT = Symbol.for('plait.callable');
 const EXPRESSION = `process.getBuiltinModule('node:inspector')[Symbol.for('plait.callable')]`;
 
 /**
- * The language does not say what a function is bound to, but the inspector does, in some milliseconds. Where
- * it cannot be used, the first call says it.
+ * The language does not reveal what a function is bound to, but the inspector does, in some milliseconds. If
+ * the inspector is not available, the first call reports the mistake.
  */
 function isBoundClass(value: object): boolean {
   try {
-    // Workflows have neither functions of users nor this.
+    // Never in a workflow: it gets no functions from users.
     // oxlint-disable-next-line no-restricted-globals
     const inspector = process.getBuiltinModule('node:inspector') as unknown as Inspector;
     const session = new inspector.Session();
@@ -78,7 +78,7 @@ function isBoundClass(value: object): boolean {
     try {
       return hasFixedPrototype((method, params) => {
         let answer: unknown;
-        // Within a thread it answers before it returns.
+        // Within one thread it answers before it returns.
         session.post(method, params, (_, result) => {
           answer = result;
         });
@@ -93,7 +93,7 @@ function isBoundClass(value: object): boolean {
   }
 }
 
-/** Of what the function is bound to, which may be bound as well. Throws where it is not found. */
+/** Follows bound functions to the innermost one. Throws if that is not found. */
 function hasFixedPrototype(ask: (method: string, params: object) => unknown): boolean {
   let { objectId } = (ask('Runtime.evaluate', { expression: EXPRESSION }) as Evaluated).result;
   for (;;) {
@@ -101,7 +101,7 @@ function hasFixedPrototype(ask: (method: string, params: object) => unknown): bo
     const { result, internalProperties } = ask('Runtime.getProperties', params) as Properties;
     const own = result.find(({ name }) => name === 'prototype');
     if (own !== undefined) return own.writable === false;
-    // That of a bound function, or of a proxy.
+    // The target of a bound function, or of a proxy.
     const target = internalProperties.find(({ name }) => name.startsWith('[[Target'));
     ({ objectId } = (target as Properties['internalProperties'][0]).value);
   }

@@ -1,6 +1,6 @@
 const MOST_SLIPS = 3;
 
-/** The name that was probably meant, where one differs only by a slip or three; for hints. */
+/** The known name that was probably meant, if one differs by three slips or fewer; for hints. */
 export function closest(name: string, known: readonly string[]): string | undefined {
   const most = Math.min(MOST_SLIPS, Math.floor(name.length * 0.4));
   for (let slips = 0; slips <= most; slips++) {

@@ -5,7 +5,7 @@ export interface Deferred<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/** As `Promise.withResolvers`, which Node has from version 22 on. */
+/** Like `Promise.withResolvers`, which Node has from version 22 on. */
 export function deferred<T>(): Deferred<T> {
   let resolve!: Deferred<T>['resolve'];
   let reject!: Deferred<T>['reject'];

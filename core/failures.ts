@@ -6,17 +6,17 @@ import { isRecord, shorten } from './json.ts';
 export const INVALID_TURN = 'plait.InvalidTurn';
 /** The arguments of the session are wrong; nothing was done. */
 export const INVALID_SESSION = 'plait.InvalidSession';
-/** A message was not taken; the session is as it was. */
+/** A message was not accepted; the session has not changed. */
 export const SEND_REJECTED = 'plait.SendRejected';
-/** The same, because a turn runs and the message would not wait. */
+/** The same, because a turn runs and the message was not to wait. */
 export const SESSION_BUSY = 'plait.SessionBusy';
-/** The same, because the session takes no more messages. */
+/** The same, because the session accepts no more messages. */
 export const SESSION_CLOSED = 'plait.SessionClosed';
-/** The id of a session's next turn belongs to a workflow of somebody else. */
+/** Another workflow has the id of a session's next turn. */
 export const TURN_ID_IN_USE = 'plait.TurnIdInUse';
-/** A turn that has been cancelled needs some time to end. */
+/** A cancelled turn needs some time to end. */
 export const TURN_STILL_RUNS = 'plait.TurnStillRuns';
-/** A turn that a session would read has been deleted. */
+/** A turn whose end the session needs has been deleted. */
 export const TURN_GONE = 'plait.TurnGone';
 /** The worker has no agent of this name. */
 export const AGENT_NOT_REGISTERED = 'plait.AgentNotRegistered';
@@ -40,9 +40,9 @@ export const WORKER_SHUTDOWN = 'plait.WorkerShutdown';
 export const MODEL_CALL_FAILED = 'plait.ModelCallFailed';
 /** The agent's `wallTime` was up while the model was asked for the first time; the turn ends validly. */
 export const TIME_IS_UP = 'plait.TimeIsUp';
-/** A decision about a call was refused; the call was not touched. */
+/** A decision about a call was rejected; the call has not changed. */
 export const DECISION_REJECTED = 'plait.DecisionRejected';
-/** A result from outside was refused; the call was not touched. */
+/** A result from outside was rejected; the call has not changed. */
 export const COMPLETION_REJECTED = 'plait.CompletionRejected';
 /** Something other than a turn or a session scheduled an activity of Plait, which did not run. */
 export const OUTSIDE_OF_TURN = 'plait.OutsideOfTurn';
@@ -52,12 +52,12 @@ export const INTERNAL_ERROR = 'plait.InternalError';
 export const SERVER_UNAVAILABLE = 'plait.ServerUnavailable';
 /** A stored part of the conversation could not be read. */
 export const STORAGE_FAILED = 'plait.StorageFailed';
-/** The storage can be reached and does not have what history names. */
+/** The storage works, but does not have what history names. */
 export const STORED_OBJECT_LOST = 'plait.StoredObjectLost';
-/** The storage has it, and its content is not what was stored. */
+/** The storage has it, but not with the content that was stored. */
 export const STORED_OBJECT_DAMAGED = 'plait.StoredObjectDamaged';
 
-/** What a failed attempt tells of itself, in the details of its failure. */
+/** What a failed attempt reports about itself, in the details of its failure. */
 export interface AttemptReport {
   attempt: number;
   /** Milliseconds since the epoch. */
@@ -66,7 +66,7 @@ export interface AttemptReport {
   endedAt: number;
   /** The tool began while the reply that asks for it was still coming. */
   startedEarly?: true;
-  /** Of an attempt within a workflow task, of which history has nothing but its end. */
+  /** Set for an attempt within a workflow task, of which history has only the end. */
   local?: LocalReport;
 }
 
@@ -78,7 +78,7 @@ interface LocalReport {
   details?: unknown;
 }
 
-/** A time that can be written as a date. Failures and results may have been given by hand, with anything in them. */
+/** Whether it can be written as a date. Failures and results may have been made by hand, with any value. */
 export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= 8.64e15;
 }
@@ -95,7 +95,7 @@ export function isAttemptReport(value: unknown): value is AttemptReport {
   return Number.isSafeInteger(attempt) && isTime(startedAt) && isTime(endedAt);
 }
 
-/** The heartbeat details of every tool call: Plait's mark, and the tool's own details inside. */
+/** The heartbeat details of every tool call: Plait's mark, with the tool's own details inside. */
 export interface HeartbeatRecord {
   attempt: number;
   /** `run` has been called, or is about to be. */
@@ -105,7 +105,7 @@ export interface HeartbeatRecord {
   details?: unknown;
 }
 
-/** The mark in heartbeat details, which come alone or as the only item of a list. */
+/** Plait's mark in heartbeat details, which come alone or as the only item of a list. */
 export function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
   const record: unknown = Array.isArray(details) ? details[0] : details;
   return isRecord(record) && record['begun'] === true && Number.isSafeInteger(record['attempt'])
@@ -113,7 +113,7 @@ export function heartbeatRecord(details: unknown): HeartbeatRecord | undefined {
     : undefined;
 }
 
-/** What the model activity tells of a failed request. */
+/** What the model activity reports about a failed request. */
 export interface ModelErrorReport {
   /** The API's error type, for example `overloaded_error`; or how the connection failed. */
   type: string;
@@ -122,29 +122,29 @@ export interface ModelErrorReport {
   requestId: string | null;
 }
 
-/** The API's, and Bedrock's for its 503 and within a stream. */
+/** The types in the API, and in Bedrock for its 503 and within a stream. */
 const OVERLOADED = new Set([
   'overloaded_error',
   'ServiceUnavailableException',
   'serviceUnavailableException',
 ]);
 
-/** Whether the model could not be asked because it has too much to do; also told within a stream. */
+/** Whether the model was overloaded; a stream reports that without a status. */
 export function isOverloaded({ status, type }: ModelErrorReport): boolean {
   return status === 529 || OVERLOADED.has(type);
 }
 
-/** Of a chain of causes, and of the text of each: a worker must not stand still for an error. */
+/** Limits for a chain of causes and for each text in it: explaining an error must not block the worker. */
 const MAX_CAUSES = 20;
 const MAX_TEXT = 10_000;
-/** Of a thrown object, how many values are shown, and how deep. */
+/** How many values of a thrown object are shown, and how deep. */
 const MAX_SHOWN = 200;
 const MAX_DEPTH = 6;
 
 /**
- * A message with those of its causes, outermost first: "fetch failed: connect ECONNREFUSED …". The
- * innermost text is what helps, and it is what wrappers hide. Anything can be thrown: this never throws,
- * is never empty, and takes no longer for a large value.
+ * The message of an error with those of its causes, outermost first: "fetch failed: connect ECONNREFUSED …".
+ * The innermost text is the one that helps, and wrappers hide it. Anything can be thrown: this never throws,
+ * is never empty, and is fast for large values.
  */
 export function causeChain(error: unknown): string {
   const texts: string[] = [];
@@ -152,11 +152,11 @@ export function causeChain(error: unknown): string {
   let current = error;
   while (isErrorValue(current) && !seen.has(current) && seen.size < MAX_CAUSES) {
     seen.add(current);
-    // Some libraries put an object there, and this must not fail while it explains a failure.
+    // Some libraries put an object there.
     const text = thrownText(read(current, 'message')).trim();
     const said = texts.some((earlier) => earlier.includes(text));
     if (text !== '' && !said) texts.push(text);
-    // Node reports a refused connection to several addresses as an AggregateError without a text.
+    // A refused connection to several addresses is an AggregateError without a text.
     current = read(current, 'cause') ?? read(read(current, 'errors'), 0);
   }
   if (current !== undefined && current !== null && !isErrorValue(current)) {
@@ -168,8 +168,8 @@ export function causeChain(error: unknown): string {
 }
 
 /**
- * Whether it is an error, of this realm or another: `instanceof` does not know those of `vm` and of test
- * runners. What has a message and a stack is one as well, for example after it crossed a thread.
+ * Whether it is an error, of this realm or another: `instanceof` fails for those of `vm` and of test runners.
+ * Anything with a message and a stack counts too, for example an error that crossed a thread.
  */
 export function isErrorValue(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
@@ -184,14 +184,15 @@ export function isErrorValue(value: unknown): value is object {
   }
 }
 
-/** What an object is, in a word: the name of an error, of a class, or of what the language calls it. */
+/** What an object is, in a word: the name of an error, of a class, or of the language's own kind. */
 export function kindOf(value: object): string {
   const names = [
     isErrorValue(value) ? read(value, 'name') : undefined,
     read(read(value, 'constructor'), 'name'),
     read(value, Symbol.toStringTag),
   ];
-  // The classes of iterators and generators are called Object (from Node 22 on, Iterator) and GeneratorFunction.
+  // Skipped names: the classes of iterators and generators are called Object (Iterator from Node 22 on) and
+  // GeneratorFunction.
   return names.find(isKind) ?? 'Object';
 }
 
@@ -212,7 +213,7 @@ export function aKindOf(value: object): string {
   return `${/^[AEIO]/i.test(kind) ? 'an' : 'a'} ${kind}`;
 }
 
-/** `undefined` where it cannot be read: a getter may throw, and so may a proxy. */
+/** `undefined` if it cannot be read: a getter or a proxy may throw. */
 function read(value: unknown, key: PropertyKey): unknown {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
     return undefined;
@@ -240,18 +241,18 @@ function thrownText(thrown: unknown): string {
   }
 }
 
-/** To write out all digits takes the square of their number. */
+/** Writing out all digits takes the square of their number. */
 function bigintText(value: bigint): string {
   return BigInt.asIntN(4_000, value) === value ? String(value) : 'a very large bigint';
 }
 
-/** What is left to be shown of an object, and the objects around the current value. */
+/** How many more values of an object may be shown, and the objects around the current value. */
 interface Shown {
   values: number;
   around: Set<object>;
 }
 
-/** Its JSON, or its kind where that says nothing. */
+/** Its JSON, or what kind of object it is if that says nothing. */
 function objectText(thrown: object): string {
   try {
     const shown = shownOf(thrown, MAX_DEPTH, { values: MAX_SHOWN, around: new Set() });
@@ -262,7 +263,7 @@ function objectText(thrown: object): string {
   }
 }
 
-/** A small copy. Throws for an object that holds itself. */
+/** A small copy. Throws for an object that contains itself. */
 function shownOf(value: unknown, depth: number, left: Shown): unknown {
   if (typeof value === 'string') return shorten(value, MAX_TEXT);
   if (typeof value === 'bigint') return bigintText(value);
@@ -270,7 +271,7 @@ function shownOf(value: unknown, depth: number, left: Shown): unknown {
   left.values -= 1;
   if (depth === 0 || left.values < 0) return '…';
   if (isErrorValue(value)) return thrownText(read(value, 'message')) || kindOf(value);
-  // The names of its fields would be as many as its bytes or letters.
+  // Listing the fields would list every byte or letter.
   if (ArrayBuffer.isView(value)) return aKindOf(value);
   if (Object.prototype.toString.call(value) === '[object String]') return String(value);
   const toJSON = read(value, 'toJSON');

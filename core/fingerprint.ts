@@ -4,16 +4,16 @@ import { canonicalJson, isRecord } from './json.ts';
 const PRIME = 0x01000193;
 
 /**
- * A short text that differs for values with different contents, nearly always: enough to notice that
- * a key was used for two things. FNV-1a over two halves; the workflow sandbox has no SHA.
+ * A short text that nearly always differs for different contents: enough to notice that a key was used for
+ * two things. FNV-1a over two halves; the workflow sandbox has no SHA.
  *
- * Stored data is told by its digest: where it lies differs each time when it is encrypted.
+ * Stored data counts by its digest, because an encrypted copy has another place each time.
  */
 export function fingerprint(value: unknown): string {
   let a = 0x811c9dc5;
   let b = 0x050c5d1f;
   const text = canonicalJson(value, byDigest) ?? '';
-  // Inputs have megabytes, and the iterator of a text takes three times as long.
+  // An index loop: inputs have megabytes, and the iterator of a text takes three times as long.
   for (let i = 0; i < text.length; i += 1) {
     const code = text.codePointAt(i) as number;
     if (code > 0xffff) i += 1;

@@ -5,7 +5,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Of this realm or another: what `{}` and `JSON.parse` make. */
+/** Whether it is what `{}` or `JSON.parse` makes, in this realm or another. */
 export function isPlain(value: object): boolean {
   const proto: unknown = Object.getPrototypeOf(value);
   if (proto === Object.prototype || proto === null) return true;
@@ -18,8 +18,8 @@ export function isPlain(value: object): boolean {
 }
 
 /**
- * The fields that have a value: `{ ...defined({ reason }) }` has a `reason` only where there is one. An
- * optional property may be absent and may not be `undefined`, and JSON would drop it anyway.
+ * Only the fields with a value: `{ ...defined({ reason }) }` has a `reason` only if there is one. An optional
+ * property may be absent but not `undefined`, and JSON would drop it anyway.
  */
 export function defined<T extends object>(fields: T): Defined<T> {
   const present: Record<string, unknown> = {};
@@ -38,23 +38,23 @@ type Defined<T> = {
 const encoder = new TextEncoder();
 
 /**
- * Length of the UTF-8 encoding of a value's JSON, in bytes: what it costs in a payload. `Buffer` does
- * not exist in the workflow sandbox; and counting by hand is slow there, since every workflow brings
- * its own copy of this code, which is never run often enough to be compiled.
+ * Length of a value's JSON in UTF-8, in bytes: its size in a payload. `Buffer` does not exist in the workflow
+ * sandbox, and counting by hand is slow there: every workflow has its own copy of this code, which never runs
+ * often enough to be compiled.
  */
 export function jsonBytes(value: unknown): number {
   return encoder.encode(JSON.stringify(value) ?? '').length;
 }
 
-/** Half an emoji is legal in a JavaScript string, and the API refuses the request that holds one. */
+/** JavaScript allows half an emoji in a string; the API rejects the request that contains one. */
 export function hasLoneSurrogate(value: unknown): boolean {
-  // The JSON escapes half a pair, and writes a whole one as it is.
+  // JSON escapes half a pair, and writes a whole pair as it is.
   return /(?<!\\)(?:\\\\)*\\ud[89a-f]/.test(JSON.stringify(value) ?? '');
 }
 
 /**
- * The value with a replacement character in place of every half of a pair, in texts and in keys; the same
- * value where there is none.
+ * The value with a replacement character for every half pair, in texts and in keys; the same object if there
+ * is none.
  */
 export function wellFormed<T>(value: T): T {
   if (typeof value === 'string') return value.toWellFormed() as T;
@@ -71,7 +71,7 @@ export function wellFormed<T>(value: T): T {
     : (Object.fromEntries(mended) as T);
 }
 
-/** Where half an emoji stands in a value: `inputSchema.title`. `undefined` where there is none. */
+/** The place of half an emoji in a value, such as `inputSchema.title`; `undefined` if there is none. */
 export function placeOfHalf(value: unknown, path: string): string | undefined {
   if (typeof value === 'string') return value.isWellFormed() ? undefined : path;
   if (typeof value !== 'object' || value === null) return undefined;
@@ -83,10 +83,7 @@ export function placeOfHalf(value: unknown, path: string): string | undefined {
   return undefined;
 }
 
-/**
- * JSON with sorted keys: two values with the same content have the same text. `stand` says what to write
- * for a value within, in place of it.
- */
+/** JSON with sorted keys: values with the same content have the same text. `stand` may replace a value within. */
 export function canonicalJson(value: unknown, stand = (inner: unknown): unknown => inner): string {
   return JSON.stringify(value, (_key, within: unknown) => {
     const inner = stand(within);
@@ -96,12 +93,12 @@ export function canonicalJson(value: unknown, stand = (inner: unknown): unknown 
   });
 }
 
-/** Cuts a text to `limit` characters, never through a surrogate pair, and says that it did. */
+/** Cuts a text to `limit` characters, never through a surrogate pair, and marks the cut. */
 export function shorten(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1).toWellFormed()}…`;
 }
 
-/** The first words of what came from outside, in one line, for an error that must stay short. */
+/** The first words of a text from outside on one line, for a short error. */
 export function beginningOf(text: string, limit = 200): string {
   const words = text.slice(0, 2 * limit).replaceAll(/[\s\p{Cc}]+/gu, ' ');
   return shorten(words.trim().toWellFormed(), limit);

@@ -1,14 +1,14 @@
 // The Temporal UI shows summaries and details as Markdown.
 
-/** What Markdown gives a meaning within a line, and HTML. */
+/** Characters with a meaning within a line of Markdown, or in HTML. */
 const SPECIAL = /[\\`*_{}[\]()<>#+!|~&$]/g;
 /** A scheme or a domain that would become a link. */
 const LINK = /(:\/\/|\bwww\.|\bmailto:)/gi;
 const ESCAPED = /\\([\\`*_{}[\]()<>#+!|~&$:.])/g;
 
 /**
- * A text in one line that Markdown shows as it is: what a model, a tool or a person wrote must become
- * neither a link nor an image.
+ * A text on one line that Markdown shows unchanged: what a model, a tool or a person wrote must not become a
+ * link or an image.
  */
 export function plainMarkdown(text: string): string {
   return text
@@ -18,7 +18,7 @@ export function plainMarkdown(text: string): string {
     .replaceAll(LINK, (link) => link.replace(/[:.]/, String.raw`\$&`));
 }
 
-/** What a text was that `plainMarkdown` has written. */
+/** Undoes `plainMarkdown`. */
 export function fromMarkdown(markdown: string): string {
   return markdown.replaceAll(ESCAPED, '$1');
 }

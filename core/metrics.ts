@@ -1,14 +1,14 @@
 import type { MetricMeter } from '@temporalio/common';
 
-// Every metric of Plait. docs/observability.md lists them; dashboards and alerts are made of them, so a name
-// stays as it is. Units stand in the names: the exporter of the SDK adds its own only where it is told to.
+// Every metric of Plait. docs/observability.md lists them. Dashboards and alerts use them, so names must not
+// change. Units are part of the names: the SDK's exporter adds its own only on request.
 
 interface Metric {
   type: 'counter' | 'histogram';
   description: string;
-  /** Each has few values: no ids, no users, nothing that the model or a person has written. */
+  /** Each label has few values: no ids, no users, nothing that the model or a person has written. */
   labels: readonly string[];
-  /** Of a histogram: the upper bounds of its buckets. */
+  /** For a histogram: the upper bounds of its buckets. */
   buckets?: readonly number[];
 }
 
@@ -54,7 +54,7 @@ export const METRICS = {
     description: 'Tokens of replies and of what they answer',
     labels: ['agent', 'model', 'type'],
   },
-  // The SDK has no counter for fractions.
+  // A histogram, because the SDK has no counter for fractions.
   plait_reply_cost_usd: {
     type: 'histogram',
     description: 'Cost of a reply in US dollars',
@@ -116,14 +116,14 @@ export function measured<Name extends MetricName>(
   return { metric, value, labels };
 }
 
-/** Clocks differ: a time that would be negative is none. */
+/** In seconds. Clocks differ, so a negative time counts as none. */
 export function seconds(milliseconds: number): number {
   return Math.max(0, milliseconds) / 1_000;
 }
 
 /**
- * Adds a value to its metric, in a workflow or in an activity: each has a meter of its own. The meter throws for
- * a negative value, which must not stop a turn.
+ * Adds a value to its metric, with the meter of a workflow or of an activity. The meter throws for a negative
+ * value, which must not stop a turn.
  */
 export function record(meter: MetricMeter, { metric, value, labels }: Measurement): void {
   if (!Number.isFinite(value) || value < 0) return;

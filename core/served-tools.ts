@@ -9,18 +9,18 @@ import type { ToolUnion } from '@anthropic-ai/sdk/resources/messages';
 import { fingerprint } from './fingerprint.ts';
 import { defined } from './json.ts';
 
-// Tools that an MCP server offers. They are listed when a turn or a session pins its agent, and kept with
-// the pinned spec: so every request of a conversation has the same tools, and calls know what was listed.
+// Tools that an MCP server offers. They are listed when a turn or a session pins its agent, and kept with the
+// pinned spec: so every request of a conversation has the same tools, and calls know what was listed.
 
-/** Between the name of a server and that of its tool. A server's name does not hold it. */
+/** Between the name of a server and the name of its tool. A server's name cannot contain it. */
 export const SERVED_SEPARATOR = '__';
 
 const MAX_NAME = 64;
 
 /**
- * The name of a server's tool for the model: `files__read_file`. Where the API would reject that, because it
- * is too long or has other characters, what it takes is kept and a short digest of the whole follows. The
- * same tool always gets the same name.
+ * The name of a server's tool for the model: `files__read_file`. If the API would reject that, because it is
+ * too long or has other characters, only the valid characters are kept, and a short digest of the whole name
+ * follows. The same tool always gets the same name.
  */
 export function servedName(server: string, tool: string): string {
   const plain = `${server}${SERVED_SEPARATOR}${tool}`;
@@ -30,7 +30,7 @@ export function servedName(server: string, tool: string): string {
   return kept + digest;
 }
 
-/** Which tools of a server an agent has, by the server's names. */
+/** Which tools of a server an agent has, by their names on the server. */
 export interface ServedSelection {
   /** @default all */
   allow?: readonly string[];
@@ -45,7 +45,7 @@ export function isSelected({ allow, deny }: ServedSelection, tool: string): bool
 /** The servers of an agent that listed their tools, and those that could not be reached. */
 export interface Listings {
   listed: readonly { served: ServedTools; specs: readonly ToolUnion[] }[];
-  /** A line for the model about each of them. */
+  /** For each of them, a line for the model. */
   absent: readonly string[];
 }
 
@@ -62,9 +62,9 @@ export function withServedTools(spec: AgentSpec, { listed, absent }: Listings): 
 }
 
 /**
- * What the worker that runs or prepares a call must be given of the pinned spec: only where a server has
- * listed the tool, since workers know the others. Inline specs are reduced to the one tool, because they
- * would stand in history with every call.
+ * The part of the pinned spec that a worker needs to run or prepare a call: none unless a server has listed
+ * the tool, since workers know the others. Inline specs are reduced to that one tool, because history would
+ * hold them with every call.
  */
 export function specOfCall(
   { spec: pinned, policies }: Pick<PinnedAgent, 'spec' | 'policies'>,
@@ -89,7 +89,7 @@ export function specOfCall(
   };
 }
 
-/** What is recorded of a tool's annotations: only the hints that MCP knows, and only of their type. */
+/** The part of a tool's annotations to record: hints that MCP knows, if they have the right type. */
 export function knownAnnotations(given: unknown): ServedAnnotations | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
   const hints = given as Record<string, unknown>;

@@ -1,11 +1,12 @@
 import { shorten } from './json.ts';
 
-// What may come in from outside: arguments, Signals, Updates, results that somebody gave by hand. Each door
-// has a shape, and parses what comes by it. A schema library does not run in the workflow sandbox.
+// The shapes of everything that may come in from outside: arguments, Signals, Updates, results that somebody
+// entered by hand. Each door has a shape and checks its input with it. No schema library runs in the workflow
+// sandbox.
 
 /**
- * Says what is wrong with a value, in a sentence that begins with its place: `by must be a text`.
- * `undefined` where it fits.
+ * Says what is wrong with a value, in a sentence that begins with its place: `by must be a text`. `undefined`
+ * if nothing is.
  */
 export interface Shape<out T> {
   (value: unknown, at: string): string | undefined;
@@ -13,7 +14,7 @@ export interface Shape<out T> {
   readonly fits?: T;
 }
 
-/** Stands in the place of a payload that could not be decoded: it must reach a door to be answered. */
+/** Replaces a payload that could not be decoded, so that it reaches a door and gets an answer. */
 export class Unreadable {
   readonly why: string;
 
@@ -22,32 +23,35 @@ export class Unreadable {
   }
 }
 
-/** Deeper values overflow the stack of the functions that walk them, `JSON.stringify` among them. */
+/** Deeper values overflow the stack of functions that walk them, such as `JSON.stringify`. */
 export const MAX_DEPTH = 500;
 
-/** More values than these take longer to walk, to compare and to write than a worker may stand still. */
+/** More values take too long to walk, to compare and to write. */
 const MAX_VALUES = 100_000;
 /**
- * Of all texts and names together, without the data of images and documents. No model reads as much, and
- * context is for tools: what is larger belongs into a database.
+ * For all texts and names together, without the data of images and documents. No model reads as much, and
+ * context is for tools: larger data belongs in a database.
  */
 const MAX_CHARACTERS = 10_000_000;
-/** Of what is said about a value: an id in it may have megabytes. */
+/** For a sentence about a value, in characters: an id in it may have megabytes. */
 export const MAX_PROBLEM = 2_000;
 
-/** Of the names that a message lists. */
+/** How many names a message lists. */
 const MAX_LISTED = 5;
 
 /**
- * What is wrong with a whole argument, or `undefined`. `name` is what people know it by; its fields are
- * known by their own names.
+ * What is wrong with a whole argument, or `undefined`. `name` is what people call it; they know its fields by
+ * their own names.
  */
 export function misfit(shape: Shape<unknown>, value: unknown, name: string): string | undefined {
   const problem = findUnwalkable(value, name, AT_DOORS) ?? shape(value, '');
   return problem === undefined ? undefined : shorten(problem, MAX_PROBLEM);
 }
 
-/** The same of what Plait itself has handed on: it may hold what a model wrote, and its fields are its. */
+/**
+ * The same for what Plait itself has handed on. It may be larger, since it holds what a model wrote, and a
+ * field is named by its path.
+ */
 export function misfitCarried(
   shape: Shape<unknown>,
   value: unknown,
@@ -69,7 +73,7 @@ const CARRIED: Bounds = {
   characters: Number.POSITIVE_INFINITY,
 };
 
-/** Why a value would take too long, or too deep a stack. Also of one that contains itself. */
+/** Why walking a value would take too long or too deep a stack, for example because it contains itself. */
 export function findUnwalkable(
   value: unknown,
   name: string,
@@ -90,13 +94,13 @@ export function fits<T>(shape: Shape<T>, value: unknown): value is T {
   return misfit(shape, value, 'it') === undefined;
 }
 
-/** Counts down what is left, and stops where nothing is. `false` where it is nested too deep. */
+/** Counts down `left`, and stops when nothing is left. `false` if it is nested too deeply. */
 function isWalked(value: unknown, levels: number, left: Omit<Bounds, 'depth'>): boolean {
   left.values -= 1;
   if (typeof value === 'string') left.characters -= value.length;
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return true;
   if (levels === 0) return false;
-  // Without a list of the values: there may be a million.
+  // No list of the values: there may be a million.
   if (Array.isArray(value)) {
     for (const inner of value) {
       if (left.values < 0 || left.characters < 0) return true;
@@ -109,7 +113,7 @@ function isWalked(value: unknown, levels: number, left: Omit<Bounds, 'depth'>): 
     if (left.values < 0 || left.characters < 0) return true;
     left.characters -= key.length;
     const inner = fields[key];
-    // The doors say by themselves how many bytes files may take.
+    // The doors themselves limit how many bytes files may have.
     if (key === 'data' && typeof inner === 'string' && 'media_type' in fields) continue;
     if (!isWalked(inner, levels - 1, left)) return false;
   }
@@ -124,15 +128,15 @@ function fieldOf(at: string, key: string): string {
   return at === '' ? key : `${at}.${key}`;
 }
 
-/** Any value; JSON has no other. */
+/** Any value that JSON can hold. */
 export const anything: Shape<unknown> = () => undefined;
 
-/** A value for which `isFit` holds; `must` is the rest of the sentence: `be a text`. */
+/** A value for which `isFit` returns true; `must` ends the sentence: `be a text`. */
 export function that<T>(must: string, isFit: (value: unknown) => boolean): Shape<T> {
   return (value, at) => (isFit(value) ? undefined : placed(at, `must ${must}`));
 }
 
-/** The same shape with words of its own for the value itself, not for what is in it. */
+/** The same shape with its own words about the value itself, but not about what is in it. */
 export function said<T>(must: string, shape: Shape<T>): Shape<T> {
   return (value, at) => (shape(value, at) === undefined ? undefined : placed(at, `must ${must}`));
 }
@@ -145,7 +149,7 @@ export function text(maxLength = Number.POSITIVE_INFINITY): Shape<string> {
   );
 }
 
-/** With something in it that can be seen. */
+/** A text with at least one visible character. */
 export function someText(maxLength: number): Shape<string> {
   return that(
     `be a text of 1 to ${maxLength} characters`,
@@ -186,7 +190,7 @@ export function oneOf<const Value extends string | boolean>(
   );
 }
 
-/** Nothing, or this. */
+/** Optional. */
 export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
   return (value, at) => (value === undefined ? undefined : shape(value, at));
 }
@@ -204,7 +208,7 @@ export function list<T>(item: Shape<T>, maxLength = Number.POSITIVE_INFINITY): S
   };
 }
 
-/** A list of exactly these, the last of which may be missing where they are optional. */
+/** A list of exactly these items. The last one may be missing if it is optional. */
 export function tuple<T extends readonly unknown[]>(
   ...items: { [I in keyof T]: Shape<T[I]> }
 ): Shape<T> {
@@ -220,7 +224,7 @@ export type Fields<T> = {
   [K in keyof T]-?: object extends Pick<T, K> ? Shape<T[K] | undefined> : Shape<T[K]>;
 };
 
-/** An object with these fields. Others are ignored: a newer version of Plait may have more. */
+/** An object with these fields. Other fields are ignored, because a newer version of Plait may have more. */
 export function object<T>(fields: Fields<T>): Shape<T> {
   const shapes = Object.entries<Shape<unknown>>(fields as Record<string, Shape<unknown>>);
   return (value, at) => {
@@ -229,7 +233,7 @@ export function object<T>(fields: Fields<T>): Shape<T> {
   };
 }
 
-/** An object with these fields and no others: what a person writes may hold a mistake. `what` has them. */
+/** An object with only these fields, because people make typing mistakes. `what` is its name in the error. */
 export function closed<T>(what: string, fields: Fields<T>): Shape<T> {
   const shape = object(fields);
   const known = Object.keys(fields);
@@ -243,12 +247,12 @@ export function closed<T>(what: string, fields: Fields<T>): Shape<T> {
   };
 }
 
-/** A whole argument that is an object; `sentence` says which, where it is none. */
+/** An argument that must be an object; `sentence` is the error if it is not. */
 export function argument<T>(sentence: string, shape: Shape<T>): Shape<T> {
   return (value, at) => (isObject(value) ? shape(value, at) : sentence);
 }
 
-/** An object with any keys and such values. */
+/** An object with any keys, and values of this shape. */
 export function record<T>(item: Shape<T>): Shape<Record<string, T>> {
   return (value, at) => {
     if (!isObject(value)) return placed(at, 'must be an object');
@@ -256,12 +260,12 @@ export function record<T>(item: Shape<T>): Shape<Record<string, T>> {
   };
 }
 
-/** What fits one of them; else what the last one says. */
+/** One of both; the error is that of the second. */
 export function either<A, B>(first: Shape<A>, second: Shape<B>): Shape<A | B> {
   return (value, at) => (first(value, at) === undefined ? undefined : second(value, at));
 }
 
-/** A union with a `type`, by the other fields of each. */
+/** A union by `type`: the other fields of each kind. */
 export function byType<T extends { type: string }>(kinds: {
   [K in T['type']]: Fields<Omit<Extract<T, { type: K }>, 'type'>>;
 }): Shape<T> {
@@ -276,7 +280,7 @@ export function byType<T extends { type: string }>(kinds: {
   };
 }
 
-/** JSON's. Bytes are an object too, and have a field for each of them. */
+/** An object as JSON has it. Bytes are objects too, with a field for each of them. */
 function isObject(value: unknown): value is Record<string, unknown> {
   return (
     typeof value === 'object' &&

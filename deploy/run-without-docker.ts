@@ -197,7 +197,7 @@ async function main(work: string): Promise<void> {
     const { PGPASSWORD = '' } = environmentOf('worker', {});
     const count = ['psql', storageUrl(machine), '-Atc', 'SELECT count(*) FROM plait_objects'];
     const objects = await run('psql', count, { env: { PATH: machine.path, PGPASSWORD } });
-    // One object is that of the worker's check.
+    // One object more: that of the worker's check.
     assert.ok(Number(objects) > 1, 'the storage must hold the text of the turn');
   });
   await step('a turn: its worker is killed with SIGKILL while its tools run', async () => {

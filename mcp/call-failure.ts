@@ -16,26 +16,26 @@ interface FailedCall {
   /** In milliseconds. */
   timeout: number;
   repeatable: boolean;
-  /** Why the process of the server has ended, where it has. */
+  /** Why the server's process has ended, if it has. */
   why: Error | undefined;
 }
 
-/** What happened to a call, as far as its error says. */
+/** What happened to a call, according to its error. */
 type Verdict =
   /** It never reached the server. */
   | { type: 'not sent' }
-  /** The server has answered that it did not run, or that it failed. */
+  /** The server has answered that the call did not run, or that it failed. */
   | { type: 'answered'; again: boolean }
-  /** Nobody knows. */
+  /** Whether the call ran is not known. */
   | { type: 'lost' }
   | { type: 'silent' };
 
-/** By the SDK's codes: its classes may come from another copy of it. */
+/** By the SDK's codes: its classes may come from another copy. */
 export function verdictOf(error: unknown): Verdict {
   const { code, status } = isRecord(error) ? error : {};
   if (isToolError(error)) return { type: 'answered', again: error.retryable };
   if (typeof status === 'number' && status >= 400) {
-    // Behind a gateway's error the server may still be at work.
+    // After a gateway's error, the server may still be at work.
     if (status >= 500 && status !== 503) return { type: 'lost' };
     return { type: 'answered', again: status === 503 || status === 429 || status === 408 };
   }
@@ -51,7 +51,7 @@ export function verdictOf(error: unknown): Verdict {
     : { type: 'lost' };
 }
 
-/** Of JSON-RPC: the server has met a problem of its own. */
+/** JSON-RPC's code for a problem of the server's own. */
 const INTERNAL_ERROR = -32_603;
 
 const ANSWERED: ReadonlySet<string> = new Set([
@@ -61,7 +61,7 @@ const ANSWERED: ReadonlySet<string> = new Set([
   'CLIENT_HTTP_FORBIDDEN',
 ]);
 
-/** Node's codes for a server that was never spoken to. */
+/** Node's codes for a server that was never reached. */
 const NOT_REACHED: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -103,17 +103,17 @@ export function unreachable(server: string, error: unknown): ToolError {
   return new ToolError(serverUnreachableText(server, sentence(causeChain(error))));
 }
 
-/** The server asks for something that no person can answer. `why` goes on after "it …". */
+/** The server asks for something that no person can answer. `why` continues "it …". */
 export function asksUnusably(server: string, why: string): ToolError {
   return new ToolError(unusableQuestionText(server, why), { retryable: false });
 }
 
-/** The server asks to be called again later, and so did it before. */
+/** The server has asked too often to be called again later. */
 export function asksToWait(server: string): ToolError {
   return new ToolError(busyServerText(server));
 }
 
-/** Over HTTP with sessions: the server has forgotten this one, and asks to begin another. */
+/** Over HTTP with sessions: the server has forgotten this session, and asks for a new one. */
 export function isSessionGone(error: unknown): boolean {
   return isRecord(error) && error['status'] === 404;
 }

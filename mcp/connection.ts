@@ -51,28 +51,29 @@ const MODERN = '2026-07-28';
 /** The pauses between attempts to connect. */
 const PAUSES_MS = [500, 2_000];
 
-/** After these a failed attempt is not repeated for everybody who asks. */
+/** For at most this time after a failed attempt, everybody who asks gets its error. */
 const LONGEST_PAUSE_MS = 5_000;
 
-/** To start a process that is downloaded first takes a while. */
+/** A process that has to be downloaded first takes a while. */
 const CONNECT_TIMEOUT_MS = 30_000;
 
-/** A server may report progress at every step, and each heartbeat is an Action. */
+/** A server may report progress at every step, but each heartbeat is an Action. */
 const PROGRESS_EVERY_MS = 5_000;
 
 const PRIOR_MS = 3_600_000;
 
-/** A server that has no time just now answers with nothing but a state, to be sent back a little later. */
+/** A busy server answers with only a state, which goes back to it after this pause. */
 const PUT_OFF_MS = 1_000;
 const MOST_PUT_OFF = 30;
 
 /**
- * What a server may ask a person, in the revision of MCP in which it is a result of the call. In the older one
- * it is a request that somebody has to answer while the call runs, and a person may take days.
+ * The questions to a person that a server may ask, in the revision of MCP in which a question is the result
+ * of a call. In the older revision a question is a request that somebody has to answer while the call runs,
+ * and a person may take days.
  */
 const ASKED_IN_RESULTS = { elicitation: { form: {}, url: {} } };
 
-/** In `_meta` of every call. MCP has no name for it of its own. */
+/** In `_meta` of every call. MCP itself has no name for it. */
 const IDEMPOTENCY_KEY = 'io.github.plait-agents/idempotencyKey';
 
 interface Listed {
@@ -86,7 +87,7 @@ interface Remembered {
   until: number;
 }
 
-/** One connection to a server, opened when it is used, and opened again when it was lost. */
+/** One connection to a server. It is opened when it is first used, and again after it was lost. */
 export class Connection {
   private readonly options: ConnectionOptions;
   private opening: Promise<Client> | undefined;
@@ -94,7 +95,7 @@ export class Connection {
   private listing: Remembered | undefined;
   /** Why the process has ended. */
   private why: Error | undefined;
-  /** What the server has said of the revisions that it speaks, so that it is not asked again. */
+  /** The revisions that the server has said it speaks, so that it is not asked again. */
   private prior: { verdict: PriorDiscovery; until: number } | undefined;
   private failure: { error: unknown; until: number; count: number } | undefined;
   private isClosed = false;
@@ -135,7 +136,7 @@ export class Connection {
         return await this.send(client, tool, input, { ctx, answered });
       } catch (error) {
         if (isSessionGone(error)) {
-          // The server knows nothing of the session any more, and so it has not run the tool.
+          // The server has forgotten the session, so it has not run the tool.
           await this.drop(client);
           const again = await this.connectedFor(ctx);
           return await this.send(again, tool, input, { ctx, answered }).catch(this.fail(tool));
@@ -177,7 +178,7 @@ export class Connection {
     }
   }
 
-  /** One that the server puts off is sent again, with what the server wants back. */
+  /** Sends a call. If the server puts it off, it is sent again with what the server wants back. */
   private async send(
     client: Client,
     { tool, inputSchema }: CalledTool,
@@ -191,7 +192,7 @@ export class Connection {
       told = Date.now();
       ctx.heartbeat({ progress, total, message: message && shorten(message, 1_000) });
     };
-    // A server must not take a call with answers for another attempt at the one that it has answered.
+    // A server must not take a call with answers for another attempt at the call that it has answered.
     const key = ctx.idempotencyKey + (answered === undefined ? '' : `.${answered.times}`);
     let { responses, state } = answered ?? {};
     for (let times = 0; times < MOST_PUT_OFF; times++) {
@@ -208,7 +209,7 @@ export class Connection {
         resetTimeoutOnProgress: true,
         onprogress,
         allowInputRequired: true,
-        // Without its outputSchema, which is checked where a check cannot hold up other calls.
+        // Without its outputSchema, which is checked elsewhere: there a check cannot hold up other calls.
         toolDefinition: { name: tool, inputSchema: inputSchema as { type: 'object' } },
       });
       if (!isRecord(result) || result['resultType'] !== 'input_required') {
@@ -225,7 +226,7 @@ export class Connection {
     throw asksToWait(name);
   }
 
-  /** For all who ask meanwhile, so not ended by one of them. */
+  /** Shared by all who ask meanwhile, so none of them can end it. */
   private listNow(): Remembered {
     const signal = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
     const list = async () => {
@@ -288,7 +289,7 @@ export class Connection {
         tools: { autoRefresh: false, debounceMs: 0, onChanged: () => this.forgetListing() },
       },
     });
-    // A stream that breaks is opened again, and all else is in the errors of calls.
+    // Other errors need no handling: a broken stream is opened again, and calls report their own.
     this.why = undefined;
     // oxlint-disable unicorn/prefer-add-event-listener -- not an EventTarget
     client.onerror = (error) => {
@@ -328,7 +329,7 @@ export class Connection {
     this.listing = undefined;
   }
 
-  /** It has ended, and the next use opens another. What a new process lists may differ. */
+  /** The connection has ended, and the next use opens another. A new process may list other tools. */
   private forget(client: Client): void {
     if (this.client !== client) return;
     this.client = undefined;
@@ -356,7 +357,7 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
 
 type Wire = Pick<ClientTransport, 'send'>;
 
-/** The SDK declares the same in both revisions. In the older one a server must not count on an answer. */
+/** The SDK declares the same in both revisions. In the older one a server must not expect an answer. */
 function withoutQuestions(wire: Wire): void {
   const send = wire.send.bind(wire);
   wire.send = async (message, options) => {

@@ -6,7 +6,7 @@ import { canonicalJson, defined } from '../core/json.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { Connection } from './connection.ts';
 
-/** How long the connection of one caller is kept after its last use. */
+/** How long a caller's connection is kept after its last use. */
 const IDLE_MS = 300_000;
 
 type Options = Omit<ConnectionOptions, 'caller'>;
@@ -47,7 +47,7 @@ export class Connections implements McpConnections {
     await Promise.allSettled([...this.byCaller.values()].map((one) => one.close()));
   }
 
-  /** One for all callers, or one for each where the server can tell them apart. */
+  /** One for all callers, or one for each if the server can distinguish them. */
   private of(caller: McpCaller): Connection {
     const key = this.tellsApart ? canonicalJson(caller) : '';
     const known = this.byCaller.get(key);

@@ -6,13 +6,13 @@ import type { HttpTransport } from './transports.ts';
 
 type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-/** Larger than any result that a turn could use. */
+/** In bytes: larger than any result that a turn could use. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /**
- * `fetch` for the connections of one caller. The caller's headers go to the server alone. Other requests are
- * those of an OAuth provider, to addresses that the server has named: none of them may be private, or the
- * server could have this worker ask its own network.
+ * `fetch` for the connections of one caller. Only requests to the server get the caller's headers. Other
+ * requests come from an OAuth provider, to addresses that the server has named: none may be private, or the
+ * server could make this worker send requests into its own network.
  */
 export function fetchFor(
   { url, headers }: HttpTransport,
@@ -26,7 +26,7 @@ export function fetchFor(
     if (new URL(target).origin === origin) {
       const own = typeof headers === 'function' ? await headers(caller) : (headers ?? {});
       for (const [name, value] of Object.entries(own)) {
-        // An OAuth provider's token comes first.
+        // An OAuth provider's token takes precedence.
         if (!all.has(name)) all.set(name, value);
       }
     } else {
@@ -38,7 +38,7 @@ export function fetchFor(
   };
 }
 
-/** The stream of an answer that is too large ends with an error, and with it the one call. */
+/** Ends the stream of an answer that is too large with an error, which fails this one call. */
 function limited(response: Response): Response {
   const { body, status, statusText, headers } = response;
   if (body === null) return response;

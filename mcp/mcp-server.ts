@@ -95,7 +95,7 @@ const serverOptions = z.strictObject({
   deferLoading: z.boolean().optional(),
 });
 
-/** Long enough for any work that reports progress; it ends what would go on for ever. */
+/** Longer than any work that reports progress; it ends calls that would go on forever. */
 const LONGEST_CALL = 3_600_000;
 
 /**

@@ -1,6 +1,6 @@
 import { optionalPackage } from '../storage/optional-package.ts';
 
-/** What is wrong with the installation, and not with a call. */
+/** The installation is wrong, not a call. */
 class PackageMissingError extends Error {
   override readonly name = 'PackageMissingError' as const;
 }

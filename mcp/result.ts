@@ -10,20 +10,20 @@ type Block = { type: 'text'; text: string } | { type: 'image' | 'document'; sour
 const IMAGES: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
 
 /**
- * What a tool of the agent's own would have returned. Throws a `ToolError` for a result that is an error.
- * What the API does not take, such as audio, is named in a text instead.
+ * A server's result as a tool of the agent's own would have returned it. Throws a `ToolError` for a result
+ * that is an error. What the API does not accept, such as audio, is replaced by a text that names it.
  */
 export function servedResult(result: unknown): Omit<ServedResult, 'type'> {
   const { content, structuredContent, isError } = isRecord(result) ? result : {};
   const blocks = Array.isArray(content) ? content.flatMap((block) => blockOf(block)) : [];
   if (isError === true) {
-    // The API takes nothing but text in an error.
+    // The API accepts only text in an error.
     const text = blocks.map((block) => (block.type === 'text' ? block.text : shownAs(block)));
     const message = text.join('\n').trim();
     throw new ToolError(message === '' ? SERVED_WITHOUT_MESSAGE : message, { retryable: false });
   }
   if (structuredContent === undefined) return { value: simplest(blocks) };
-  // Most servers send the same once more as a text, as MCP asks them to.
+  // Most servers also send it as a text, as MCP asks them to.
   const isThere = blocks.some(
     (block) => block.type === 'text' && isDeepStrictEqual(parsed(block.text), structuredContent),
   );
@@ -31,7 +31,7 @@ export function servedResult(result: unknown): Omit<ServedResult, 'type'> {
   return { value: simplest(value), structured: structuredContent };
 }
 
-/** A single text needs no block. */
+/** A single text without a block around it. */
 function simplest(blocks: Block[]): unknown {
   const [only] = blocks;
   if (only === undefined) return undefined;

@@ -8,10 +8,10 @@ import type { StdioTransport } from './transports.ts';
 /** Larger than any result that a turn could use; one more byte ends the connection. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
-/** How long a process may take to end, each time that it is asked more firmly. */
+/** How long a process may take to end after each of the requests, which get more forceful. */
 const STOP_MS = 2_000;
 
-/** What every program may need, and nothing that is secret. */
+/** Variables that every program may need, none of them secret. */
 const PASSED_ON =
   process.platform === 'win32'
     ? [
@@ -32,10 +32,10 @@ const PASSED_ON =
     : ['HOME', 'LANG', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'TMPDIR', 'TZ', 'USER'];
 
 /**
- * Runs the server in a process group of its own, and kills all of it when this process is gone. Nothing else
- * would: a worker that was killed cannot do it, and a server that ignores the end of its input runs on for ever.
+ * Runs the server in a process group of its own, and kills the group when this process is gone. Nothing else
+ * would: a killed worker cannot do it, and a server that ignores the end of its input runs on forever.
  *
- * Descriptor 3 is a pipe from the worker. It ends when the worker does, however that happens.
+ * Descriptor 3 is a pipe from the worker. It closes when the worker ends, in whatever way.
  */
 const GUARD = `
 exec 4<&0 </dev/null
@@ -56,10 +56,10 @@ kill -KILL "$guard"
 exit "$code"
 `;
 
-/** Of what the server says before it ends, what may explain why. In characters. */
+/** How much of a server's last output is kept to explain its end, in characters. */
 const MAX_LAST_WORDS = 2_000;
 
-/** A process that speaks MCP by its standard input and output. */
+/** A process that speaks MCP over its standard input and output. */
 export class StdioProcess implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
@@ -110,7 +110,7 @@ export class StdioProcess implements Transport {
         void this.broke(error);
       });
     }
-    // The worker may end while the server runs; the guard then ends the server.
+    // Let the worker end while the server runs; the guard then ends the server.
     child.unref();
     for (const stream of child.stdio) (stream as { unref?: () => void } | null)?.unref?.();
   }
@@ -121,13 +121,13 @@ export class StdioProcess implements Transport {
       if (!stdin?.writable) throw new Error('the process has ended');
       if (!stdin.write(`${JSON.stringify(message)}\n`)) await once(stdin, 'drain');
     } catch (error) {
-      // How it has ended says more than its pipe, which may break first.
+      // The pipe may break first, but how the process ended says more.
       await this.endsWithin(STOP_MS);
       throw error;
     }
   }
 
-  /** Ends the process and all that it has started, and waits for it. */
+  /** Ends the process and everything that it has started, and waits for it. */
   async close(): Promise<void> {
     const { child } = this;
     if (child === undefined || this.isClosing) return;
@@ -138,7 +138,7 @@ export class StdioProcess implements Transport {
       killGroup(child, signal);
     }
     await this.endsWithin(STOP_MS);
-    // What the server has started may still run.
+    // Processes that the server has started may still run.
     killGroup(child, 'SIGKILL');
     for (const stream of child.stdio) (stream as Readable | Writable | null)?.destroy();
     this.onclose?.();
@@ -154,7 +154,7 @@ export class StdioProcess implements Transport {
     return isEnded;
   }
 
-  /** The pipes of a process that has ended may break before its end is known, which says more. */
+  /** A pipe may break before the end of the process is known, and that end says more. */
   private async broke(error: Error): Promise<void> {
     if (!(await this.endsWithin(STOP_MS))) this.onerror?.(error);
   }
@@ -172,7 +172,7 @@ export class StdioProcess implements Transport {
     for (const line of text.split('\n')) if (line.trim() !== '') this.onLine(line);
   }
 
-  /** Messages are lines. Their pieces are put together once, since one may have megabytes. */
+  /** Messages are lines. Their chunks are joined only once, since a message may have megabytes. */
   private read(chunk: Buffer): void {
     let rest = chunk;
     for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
@@ -202,7 +202,7 @@ export class StdioProcess implements Transport {
   }
 }
 
-/** Why a connection that needs a process has ended. */
+/** Why a connection to a process has ended. */
 export class ProcessEndedError extends Error {
   override readonly name = 'ProcessEndedError' as const;
 }
@@ -212,7 +212,7 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(process.platform === 'win32' ? pid : -pid, signal);
   } catch {
-    // All of it has ended.
+    // The whole group has ended already.
   }
 }
 

@@ -1,4 +1,4 @@
-/** What OpenTelemetry's API registers for all copies of itself, as far as it is used here. */
+/** The part of what OpenTelemetry's API registers for all copies of itself that is used here. */
 interface Telemetry {
   context?: { active(): unknown };
   propagation?: {
@@ -10,8 +10,8 @@ interface Telemetry {
 const NAMES: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage']);
 
 /**
- * The trace in which a call runs, for `_meta` of its request; empty where no telemetry is registered. By the
- * global that every copy of `@opentelemetry/api` 1.x shares, since only some programs have the package.
+ * The trace in which a call runs, for `_meta` of its request; empty if no telemetry is registered. Read from
+ * the global that every copy of `@opentelemetry/api` 1.x shares, since the package may not be installed.
  */
 export function traceContext(): Record<string, string> {
   const registered: unknown = Reflect.get(globalThis, Symbol.for('opentelemetry.js.api.1'));

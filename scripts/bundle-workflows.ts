@@ -21,7 +21,7 @@ export async function bundleWorkflows(directory: string): Promise<string> {
   return path;
 }
 
-/** Two thirds of the file. The SDK reads it for each worker, and never gives back the megabytes that it takes. */
+/** Removes two thirds of the file, which the SDK reads for each worker, without ever freeing that memory. */
 function withoutSourceMap(code: string): string {
   const empty = { version: 3, file: 'workflow-bundle.js', sources: [], names: [], mappings: '' };
   const base64 = Buffer.from(JSON.stringify(empty)).toString('base64');

@@ -1,6 +1,6 @@
-// Takes the condition for the source files out of package.json before it is packed, and puts it back afterwards:
-// `tsx scripts/packed-manifest.ts remove` and `add`. The package has no source files, so a program that
-// sets the condition would find none of its entry points.
+// Removes the condition for source files from package.json before it is packed, and restores it afterwards:
+// `tsx scripts/packed-manifest.ts remove` and `add`. The package has no source files, so a program that sets
+// the condition would find none of its entry points.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 

@@ -7,7 +7,7 @@ import type { CollectableStorage, PlaitStorage } from './plait-storage.ts';
 /** Limit for the whole check. */
 const CHECK_MS = 30_000;
 
-/** Always the same, so that any number of checks leaves one object. */
+/** One fixed content, so that many checks leave only one object. */
 const PROBE = 'plait: this storage can be written and read';
 
 /**
@@ -28,8 +28,8 @@ export async function checkStorage(storage: StorageDriver): Promise<void> {
 }
 
 /**
- * Checks that the objects of a storage can be listed. Writes nothing: where a volume is not mounted, its
- * place must stay empty.
+ * Checks that the objects of a storage can be listed. Writes nothing: if a volume is not mounted, its mount
+ * point must stay empty.
  *
  * Throws a `StorageUnavailableError` that says what is wrong and what to configure.
  */

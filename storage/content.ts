@@ -15,29 +15,29 @@ export interface Content {
   bytes: Uint8Array;
 }
 
-/** What a kind of storage does: it keeps bytes under keys. */
+/** What each kind of storage implements: it keeps bytes under keys. */
 export interface KeyedContent {
   /** As in "not a key of a PostgreSQL storage". */
   kind: string;
   /** Writes contents of different keys. Writing an existing one again makes it young for `remove`. */
   put: (contents: Content[], signal: AbortSignal | undefined) => Promise<void>;
   /**
-   * Reads what is stored under the keys, which are all different. Missing ones are left out. Rejects where
-   * the storage itself is missing: then nothing is known about any object.
+   * Reads what is stored under these different keys. Missing ones are left out. Rejects if the storage itself
+   * is missing: then nothing is known about any object.
    */
   get: (keys: string[], signal: AbortSignal | undefined) => Promise<Map<string, Uint8Array>>;
-  /** Where the object of a key is, for people to read. */
+  /** The place of a key's object, for people to read. */
   placeOf: (key: string) => string;
 }
 
-/** Keeps payloads under the digests of their content: equal ones are written and read once. */
+/** Keeps payloads under the digests of their content: equal ones are written and read only once. */
 export function storeByContent({
   kind,
   put,
   get,
   placeOf,
 }: KeyedContent): Pick<StorageDriver, 'store' | 'retrieve'> {
-  /** Reads what is damaged once more: the mistake may have been one of the way from there to here. */
+  /** Reads damaged content once more: the damage may have happened in transit. */
   async function getWhole(
     keys: string[],
     signal: AbortSignal | undefined,
@@ -77,8 +77,8 @@ export function storeByContent({
 }
 
 /**
- * Whether an error of a storage driver says that an object is gone for good. The SDK's drivers say so by a
- * failure that must not be retried; anything else may mean that the storage is away, and it may come back.
+ * Whether an error of a storage driver says that an object is gone for good. The SDK's drivers throw a
+ * non-retryable failure for that; any other error may mean that the storage is away, and it may come back.
  */
 export function isGone(error: unknown): error is ApplicationFailure {
   return error instanceof ApplicationFailure && error.nonRetryable === true;
@@ -89,7 +89,7 @@ function contentOf(payload: Payload): Content {
   return { key: digestOf(bytes), bytes };
 }
 
-/** Nothing was ever stored under another claim, so it is as good as lost. */
+/** Nothing was ever stored under any other claim, so the object counts as lost. */
 function keyOf(claim: StorageDriverClaim, kind: string): string {
   const key = claim.claimData['key'] ?? '';
   if (KEY_PATTERN.test(key)) return key;
@@ -97,7 +97,7 @@ function keyOf(claim: StorageDriverClaim, kind: string): string {
   throw ApplicationFailure.nonRetryable(message, STORED_OBJECT_LOST);
 }
 
-/** Not retryable: trying again for minutes would not bring the object back. */
+/** Not retryable: minutes of retries would not bring the object back. */
 function lostObject(where: string): ApplicationFailure {
   const message = `Nothing is stored at ${where}: it was deleted, or written to another storage`;
   return ApplicationFailure.nonRetryable(message, STORED_OBJECT_LOST);

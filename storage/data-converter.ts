@@ -23,8 +23,8 @@ export function withStorage(
 }
 
 /**
- * Why the SDK cannot write a reference to what it has stored, or `undefined`. Otherwise the first large payload
- * would tell: its workflow task fails again and again, and the turn never ends.
+ * Why the SDK cannot write a reference to what it has stored, or `undefined`. Checked at the start: otherwise
+ * the workflow task of the first large payload would fail again and again, and its turn would never end.
  */
 export function referencesProblem(
   encode: typeof encodeReferencePayload = encodeReferencePayload,
@@ -37,7 +37,7 @@ export function referencesProblem(
   }
 }
 
-/** What is wrong with an option that holds a storage, or nothing. */
+/** What is wrong with an option that holds a storage; `undefined` if nothing is. */
 export function storageProblem(name: string, storage: unknown): string | undefined {
   if (storage === undefined) return undefined;
   const wanted = 'be a storage, such as openStorage(…) returns';

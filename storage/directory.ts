@@ -24,10 +24,10 @@ import type { PlaitStorage, StoredObject } from './plait-storage.ts';
 const FILE_PATTERN = /^[0-9a-f]{64}(\.[0-9a-f-]{36})?$/;
 const FOLDER_PATTERN = /^[0-9a-f]{2}$/;
 
-// Conversations are for the user of the workers alone.
+// Only the user of the workers may read conversations.
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
-/** The permissions of everybody else. */
+/** The permission bits of everybody else. */
 const OTHERS = 0o077;
 
 /**
@@ -52,7 +52,8 @@ export function directoryStorage(directory: string): PlaitStorage {
     const now = await statOf(root);
     if (now === undefined) return away('is missing');
     if (used !== undefined && !isSame(used, now)) return away('is not the one that it was');
-    // The place of a volume that is not mounted. A storage has at least the object of a worker's check.
+    // An empty directory is the mount point of a volume that is not mounted: a storage has at least the
+    // object of a worker's check.
     const names = await namesIn(root);
     return names.some((name) => FOLDER_PATTERN.test(name)) ? undefined : away('is empty');
   }
@@ -97,7 +98,7 @@ export function directoryStorage(directory: string): PlaitStorage {
       return await makeFolder(folder);
     }
     if (used !== undefined && !isSame(used, await stat(root))) {
-      // Not below the place of a volume that is not mounted: nobody would find it there.
+      // Do not leave a folder at the mount point of a missing volume: nobody would find what is in it.
       await rmdir(folder).catch(() => undefined);
       throw new StorageUnavailableError(away('is not the one that it was'));
     }
@@ -106,7 +107,7 @@ export function directoryStorage(directory: string): PlaitStorage {
 
   /** An existing file is written again, which makes it young for `remove`. */
   async function write({ key, bytes }: Content, signal: AbortSignal | undefined): Promise<void> {
-    // Written beside it and renamed, so that nobody reads half a file.
+    // Written under another name and renamed, so that nobody reads half a file.
     const draft = `${pathOf(key)}.${randomUUID()}`;
     signal?.throwIfAborted();
     await makeFolder(folderOf(key));
@@ -120,7 +121,7 @@ export function directoryStorage(directory: string): PlaitStorage {
       }
       await rename(draft, pathOf(key));
     } catch (error) {
-      // A full disk has no room for half a file.
+      // Remove the draft: a full disk has no room for half a file.
       await rm(draft, { force: true }).catch(() => undefined);
       throw error;
     }
@@ -179,7 +180,7 @@ export function directoryStorage(directory: string): PlaitStorage {
         await inWords(root, async () => {
           const ends = await Promise.allSettled(contents.map((content) => write(content, signal)));
           for (const end of ends) if (end.status === 'rejected') throw end.reason;
-          // The names of the files.
+          // Also sync the folders, which hold the names of the files.
           await Promise.all([...new Set(contents.map(({ key }) => folderOf(key)))].map(sync));
           await remember();
         });
@@ -225,10 +226,10 @@ function isSame(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino;
 }
 
-/** File systems that cannot do this for a folder keep its names in another way, and Windows opens none. */
+/** Some file systems cannot sync a folder because they keep names in another way, and Windows cannot open one. */
 const CANNOT_SYNC = ['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EBADF', 'EACCES'];
 
-/** Waits until the disk has the names in a folder. */
+/** Waits until the names in a folder are on the disk. */
 async function sync(folder: string): Promise<void> {
   try {
     const opened = await open(folder, 'r');
@@ -242,7 +243,7 @@ async function sync(folder: string): Promise<void> {
   }
 }
 
-/** What to do about an error of the file system. */
+/** What to do about each error of the file system. */
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOENT: 'it is missing: check that its volume is mounted',
   ENOSPC: 'the disk is full: free some space, or run `plait storage gc`',
@@ -264,7 +265,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ),
 };
 
-/** An error of the file system in words. Others, like an abort, stay as they are. */
+/** An error of the file system in words. Others, such as an abort, stay unchanged. */
 function aboutFile(root: string, error: unknown): unknown {
   if (!(isRecord(error) && typeof error['syscall'] === 'string')) return error;
   const code = String(error['code']);

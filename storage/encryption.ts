@@ -6,7 +6,7 @@ import { moduleBeside } from './module-beside.ts';
 
 export const FAILURE_CONVERTER = failureConverterBeside(import.meta.url);
 
-/** `undefined` where it is not there: in a program that is bundled into one file. */
+/** `undefined` if it does not exist: in a program that is bundled into one file. */
 export function failureConverterBeside(url: string | undefined): string | undefined {
   const path = moduleBeside(url, './failure-converter');
   return path !== undefined && existsSync(path) ? path : undefined;

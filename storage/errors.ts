@@ -24,14 +24,14 @@ export class NothingNeededError extends PlaitError {
   }
 }
 
-/** A workflow or a schedule of which something cannot be read, so that nobody knows which objects it needs. */
+/** A workflow or a schedule that cannot be read completely, so that the objects that it needs are not known. */
 export interface UnreadableHistory {
   /** As in "workflow order-17" and "schedule nightly". */
   what: string;
-  /** Of the workflow, or of those that the schedule starts. */
+  /** The type of the workflow, or of those that the schedule starts. */
   workflowType: string;
   namespace: string;
-  /** Why, in words. */
+  /** The reason, in words. */
   reason: string;
 }
 

@@ -5,6 +5,6 @@ import { DefaultFailureConverter } from '@temporalio/common';
 /** Puts messages and stack traces of failures into a payload, so that codecs encrypt them. */
 export const failureConverter = Object.assign(
   new DefaultFailureConverter({ encodeCommonAttributes: true }),
-  // A bundle that contains this text contains this module.
+  // Bundles are searched for this text: one that contains it contains this module.
   { mark: 'plait.encodedFailures' },
 );

@@ -38,12 +38,12 @@ const RUNNING = 1;
 /** How many workflows are read at the same time. */
 const CONCURRENT = 8;
 
-/** How many objects of one payload are looked into at the same time. */
+/** How many objects of one payload are examined at the same time. */
 const LOOKED_INTO = 8;
 
 /**
- * What fits into one message of 4 MB, which is what the SDK's connections take. The server counts events
- * and not bytes, so a history above that is read in the smallest pages that there are.
+ * What fits into one message of 4 MB, the limit of the SDK's connections. The server counts events, not
+ * bytes, so a larger history is read in pages of one event.
  */
 const MESSAGE_BYTES = 3_500_000;
 
@@ -96,7 +96,7 @@ export async function* liveKeys(
   }
 }
 
-/** All keys that can be read. Calls `unreadable` for what cannot be, and rejects where the server is at fault. */
+/** All keys that can be read. Calls `unreadable` for what cannot be, and rejects if the server is at fault. */
 async function readSource(
   reader: KeyReader,
   { read }: Source,
@@ -106,7 +106,7 @@ async function readSource(
   try {
     for await (const answer of read()) {
       for (const payload of payloadsIn(answer)) {
-        // Also of what cannot be looked into.
+        // Found even if the payload itself cannot be examined.
         for (const key of keysInText(payload)) keys.add(key);
         const behind = await reader.keysOf(payload).catch(unreadable);
         for (const key of behind ?? []) keys.add(key);
@@ -159,12 +159,12 @@ interface ListedWorkflow {
   workflowId: string;
   runId: string;
   type: string;
-  /** Of one that has ended. */
+  /** For an ended workflow. */
   historyBytes: number;
   isRunning: boolean;
 }
 
-/** Not with the client's own list, which decodes memos. The histories have the memos too. */
+/** Not the client's own list, which decodes memos. The histories contain the memos too. */
 async function* workflowsOf(client: Client, namespace: string): AsyncGenerator<ListedWorkflow> {
   const pages = pagesOf(
     (nextPageToken, pageSize) =>
@@ -198,7 +198,7 @@ async function* schedulesOf(
   }
 }
 
-/** Its history, and the heartbeats and failed attempts of a running one, which are not in the history. */
+/** The history, and for a running workflow also heartbeats and failed attempts, which are not in the history. */
 async function* recordedOf(
   client: Client,
   namespace: string,
@@ -237,12 +237,12 @@ async function* chunks<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
 }
 
 /**
- * Every SHA-256 in hex, anywhere in a payload, which includes all claims. Other digests do no harm here,
- * but a missed claim would cost a conversation.
+ * Every SHA-256 in hex, anywhere in a payload; all claims are among them. Other digests do no harm, but a
+ * missed claim would cost a conversation.
  */
 const KEYS = /(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g;
 
-/** Encodings that can be searched as text, once the codecs have decoded the payload. */
+/** Encodings that can be searched as text once the codecs have decoded the payload. */
 const READABLE = new Set([
   'json/plain',
   'json/protobuf',
@@ -251,19 +251,19 @@ const READABLE = new Set([
   'binary/null',
 ]);
 
-/** The JSON of a segment that names other objects contains this. */
+/** In the JSON of every segment that names other objects. */
 const HOLDS_FILES = '"files":true';
 
 const REFERENCE = 'temporal.api.sdk.v1.ExternalStorageReference';
 
 /**
- * Finds keys in payloads of any origin. What only looks like a reference names nothing, or a key
- * too many, which keeps an object; it is never an error.
+ * Finds keys in payloads of any origin. Something that only looks like a reference adds nothing, or one key
+ * too many, which keeps an object. It is never an error.
  */
 class KeyReader {
   private readonly codecs;
   private readonly storage: ExternalStorage | undefined;
-  /** The keys in objects that were already read. The content of a key never changes. */
+  /** The keys in objects that were already read. A key always has the same content. */
   private readonly stored = new Map<string, Promise<string[]>>();
 
   constructor(client: Client) {
@@ -272,7 +272,7 @@ class KeyReader {
     this.storage = externalStorage;
   }
 
-  /** Rejects where nobody can know what the payload names. */
+  /** Rejects if it cannot be known what the payload names. */
   async keysOf(payload: Payload): Promise<string[]> {
     const reference = referenceIn(payload);
     if (reference === undefined) return await this.keysWithin(await this.decoded(payload));
@@ -286,7 +286,7 @@ class KeyReader {
     return await this.keysInObject(driver, claim);
   }
 
-  /** The keys in a payload, and in the segments that it names, which name images and documents. */
+  /** The keys in a payload, and in the segments that it names, which in turn name images and documents. */
   private async keysWithin(payload: Payload): Promise<string[]> {
     const found = keysInText(payload);
     const [driver] = this.storage?.drivers ?? [];
@@ -335,7 +335,7 @@ class KeyReader {
   }
 }
 
-/** As the SDK writes them; something else in this place names nothing. */
+/** In the form in which the SDK writes them; anything else names nothing. */
 function referenceIn(
   payload: Payload,
 ): { driverName: string; claim: Record<string, string> } | undefined {
@@ -348,7 +348,7 @@ function referenceIn(
     : undefined;
 }
 
-/** Where the segments lie that name images and documents, anywhere in a value. */
+/** Where segments with images and documents are, anywhere in a value. */
 function claimsOfSegments(value: unknown): Record<string, string>[] {
   const claims = new Map<string, Record<string, string>>();
   for (const inner of valuesIn(value)) {
@@ -402,8 +402,8 @@ function isPayload(value: Record<string, unknown>): value is Record<string, unkn
 }
 
 /**
- * All objects in a value, but for what is in a `leaf`. Without recursion: what strangers write may be deeper
- * than a stack.
+ * All objects in a value, except what is inside a `leaf`. Not recursive: foreign data may be deeper than the
+ * stack.
  */
 function* valuesIn(
   value: unknown,

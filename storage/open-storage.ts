@@ -29,7 +29,7 @@ export function openStorage(setting: string): PlaitStorage {
     if (setting.trim() === '') {
       throw new InvalidStorageError(`The storage setting is empty. Give ${KINDS}.`);
     }
-    // A URL in quotes or behind a space, or the settings of libpq: as a directory they would be printed.
+    // A quoted URL, a URL after a space, or settings of libpq: as a directory name they would be printed.
     if (/:\/\/|\bpassword\s*=/i.test(setting)) {
       throw new InvalidStorageError(
         `The storage setting is neither a directory nor a URL that can be read. Give ${KINDS}, without quotes and spaces.`,
@@ -67,7 +67,7 @@ function parsed(
   );
 }
 
-/** A bucket has no port, so a colon comes before a secret. */
+/** A bucket has no port, so a colon means that a secret follows. */
 function urlWithoutCredentials(setting: string): URL | undefined {
   if (/[@:]/.test(authorityOf(setting))) {
     throw new InvalidStorageError(
@@ -113,7 +113,7 @@ function openS3(url: URL): PlaitStorage {
   });
 }
 
-/** Takes one of our parameters out of the URL: the database must not see it. */
+/** Removes one of Plait's parameters from the URL: the database must not see it. */
 function takeParameter(url: URL, parameter: string): string | undefined {
   const value = url.searchParams.get(parameter) ?? undefined;
   url.searchParams.delete(parameter);

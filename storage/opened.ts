@@ -14,7 +14,7 @@ export class Opened<T> {
     }));
   }
 
-  /** Returns what is open, for you to close. The next use opens another. */
+  /** Returns what is open, for the caller to close. The next use opens another. */
   async take(): Promise<T | undefined> {
     const { opening } = this;
     this.opening = undefined;

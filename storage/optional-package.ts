@@ -1,7 +1,7 @@
 import { isRecord } from '../core/json.ts';
 import { InvalidStorageError } from './errors.ts';
 
-/** What needs the package, as in "This storage", and the error where it is missing. */
+/** What needs the package, as in "This storage", and the error for when it is missing. */
 interface Need {
   what: string;
   Invalid: new (message: string, options: ErrorOptions) => Error;
@@ -9,7 +9,7 @@ interface Need {
 
 const STORAGE: Need = { what: 'This storage', Invalid: InvalidStorageError };
 
-/** Imports an optional package. Where it is missing, the error says how to install it. */
+/** Imports an optional package. If it is missing, the error says how to install it. */
 export async function optionalPackage<T>(
   name: string,
   load: () => Promise<T>,

@@ -1,12 +1,12 @@
 import { causeChain } from '../core/failures.ts';
 import { isRecord } from '../core/json.ts';
 
-/** gRPC status: among others, a message is larger than the client takes. */
+/** gRPC's status for, among others, a message that is larger than the client accepts. */
 const RESOURCE_EXHAUSTED = 8;
 
 /**
- * The pages of an answer that the server gives page by page, of at most `size` items; 0 leaves that to the
- * server. A page that is larger than a message is asked for again with fewer items.
+ * The pages of a paged answer, of at most `size` items; 0 lets the server decide. A page that is larger than
+ * a message is requested again with fewer items.
  */
 export async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null }>(
   request: (nextPageToken: Uint8Array, size: number) => Promise<Page>,
@@ -28,7 +28,7 @@ export async function* pagesOf<Page extends { nextPageToken?: Uint8Array | null 
   }
 }
 
-/** The SDK's connections have asked several times by then. */
+/** By then the SDK's connections have retried several times. */
 export function isTooLarge(error: unknown): boolean {
   return codeOf(error) === RESOURCE_EXHAUSTED && /larger than max/i.test(causeChain(error));
 }

@@ -39,20 +39,20 @@ export interface PostgresStorageOptions {
   schema?: string;
 }
 
-/** With limits for opening a connection, and for one statement. */
+/** Limits opening a connection, and each statement. */
 const POOL = {
   application_name: 'plait',
   connectionTimeoutMillis: 10_000,
   query_timeout: 60_000,
 };
 
-// Limits for one statement, so that neither it nor its answer grows without end.
+// For one statement, so that neither it nor its answer grows without end.
 const BATCH_OBJECTS = 100;
 const BATCH_BYTES = 16 * 1024 * 1024;
 
 const UNDEFINED_TABLE = '42P01';
 
-/** Writing an object again updates its time at most this often, because every update writes a row. */
+/** In milliseconds: rewriting an object updates its time at most this often, because every update writes a row. */
 const TOUCH_AFTER = "interval '1 hour'";
 
 /**
@@ -96,7 +96,7 @@ export function postgresStorage(options: PostgresStorageOptions = {}): PlaitStor
       placeOf: (key) => `${key} in table ${table} of ${location}`,
 
       async put(contents, signal) {
-        // Two transactions that write the same rows in a different order could deadlock.
+        // In one order: otherwise two transactions that write the same rows could deadlock.
         const sorted = contents.toSorted((a, b) => (a.key < b.key ? -1 : 1));
         await run(signal, async (query) => {
           for (const batch of batches(sorted, ({ bytes }) => bytes.length)) {
@@ -230,7 +230,7 @@ async function onConnection<T>(
     };
     signal?.addEventListener('abort', abort, { signal: done.signal });
   });
-  // Nobody awaits it when the work fails first.
+  // Nobody awaits it if the work fails first.
   aborted.catch(() => undefined);
   try {
     signal?.throwIfAborted();

@@ -43,7 +43,7 @@ export interface S3StorageOptions {
 const CONNECT_MS = 5_000;
 const ANSWER_MS = 60_000;
 
-/** The AWS SDK has that many sockets by default. */
+/** The number of sockets that the AWS SDK opens by default. */
 const CONCURRENT = 50;
 
 /**
@@ -94,14 +94,14 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
       (s3) => new s3.GetObjectCommand(place(key)),
       signal,
     );
-    // The connection may end in the middle of it.
+    // The connection may break in the middle of it.
     const bytes = await inWords(async () => await object.Body?.transformToByteArray(), signal);
     return bytes ?? new Uint8Array();
   }
 
   async function writtenAt(key: string, signal?: AbortSignal): Promise<Date | undefined> {
     const { Bucket, Key } = place(key);
-    // Unlike HEAD, listing needs no permission that `list` does not need.
+    // Listing needs only the permission that `list` needs anyway; HEAD would need another.
     const { Contents } = await send<S3.ListObjectsV2CommandOutput>(
       (s3) => new s3.ListObjectsV2Command({ Bucket, Prefix: Key, MaxKeys: 1 }),
       signal,
@@ -123,7 +123,7 @@ export function s3Storage(options: S3StorageOptions): PlaitStorage {
         const found = new Map<string, Uint8Array>();
         const read = async (key: string, each: AbortSignal) => {
           const bytes = await get(key, each).catch(async (error: unknown) => {
-            // The bucket may be away, or something in between may have answered for it.
+            // Maybe the bucket is away, or something in between has answered for it.
             if (!isMissing(error) || (await writtenAt(key, each)) !== undefined) throw error;
           });
           if (bytes !== undefined) found.set(key, bytes);
@@ -181,7 +181,7 @@ async function openClient(options: S3StorageOptions): Promise<{ s3: typeof S3; c
     ...defined({ region, endpoint }),
     forcePathStyle: pathStyle,
     requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: ANSWER_MS },
-    // Not all servers other than AWS support them, and the key is a checksum already.
+    // Not all servers besides AWS support these checksums, and the key already is one.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
@@ -196,7 +196,7 @@ async function forEach<T>(
 ): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([failed.signal, ...(outer === undefined ? [] : [outer])]);
-  // Every request listens to it, and Node warns about a leak above ten listeners.
+  // Every request listens to this signal, and Node warns above ten listeners.
   setMaxListeners(0, signal);
   const queue = items.values();
   const strand = async (): Promise<void> => {
@@ -220,7 +220,7 @@ function explained(error: unknown, location: string): Error {
   return new StorageUnavailableError(`S3 (${location}) failed`, { cause: named(error) });
 }
 
-/** With the status when a server answers without a text: "UnknownError" says nothing. */
+/** Adds the status if a server answers without a text: "UnknownError" says nothing. */
 function named(error: unknown): unknown {
   const status = statusOf(error);
   if (!(error instanceof Error) || status === undefined) return error;
@@ -229,7 +229,7 @@ function named(error: unknown): unknown {
   return Object.assign(new Error(`${name}: ${said}`, { cause: error.cause }), { name, status });
 }
 
-/** Whether the answer is that there is no such object, in whatever words. */
+/** Whether the answer means that the object does not exist, however it is worded. */
 function isMissing(error: unknown): boolean {
   const cause = isRecord(error) ? error['cause'] : undefined;
   return isRecord(cause) && cause['status'] === 404 && cause['name'] !== 'NoSuchBucket';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Payload, PayloadCodec, StorageDriver } from '@temporalio/common';
 import { defaultPayloadConverter, StorageDriverClaim } from '@temporalio/common';
 
-// A part of a conversation, a spec or a text that is in the storage and not in a history. It passes through
+// A part of a conversation, a spec or a text that is in the storage instead of a history. It passes through
 // the codecs like every payload: a team that encrypts its history wants its transcripts encrypted too.
 
 /** Identifies a part, no matter who writes it: SHA-256 of its JSON, in hex. */
@@ -23,7 +23,7 @@ export async function writePart(
   return claim.claimData;
 }
 
-/** Rejects with the driver's error when the part is missing. */
+/** Rejects with the driver's error if the part is missing. */
 export async function readPart<T extends object>(
   storage: StorageDriver,
   claim: Record<string, string>,

@@ -77,7 +77,7 @@ export async function sweep(
   );
   const { live, writtenBefore, removeAll = false, dryRun = false, onProgress } = options;
   const report = { removed: tally(), needed: tally(), young: tally() };
-  // Listed before `live` is called: whatever is written from now on is young.
+  // Listed before `live` is called: what is written from now on is young.
   const old = new Map<string, number>();
   const young = new Set<string>();
   for await (const { key, bytes, writtenAt } of storage.list()) {
@@ -111,7 +111,7 @@ export async function sweep(
   return report;
 }
 
-/** Compared with another value, every object would be young or old. */
+/** Any other value would make every object young, or every object old. */
 function dateProblem(name: string, value: unknown): string | undefined {
   const isDate = types.isDate(value) && !Number.isNaN(value.getTime());
   return isDate ? undefined : `${name} must be a Date; got ${given(value)}`;

@@ -1,15 +1,15 @@
 /**
- * A URL as its writer means it, or `undefined`. A character that should have been escaped in a password ends
- * the place of the password early: what follows would be taken for a host or a path, tried, and printed.
+ * A URL if its meaning is clear, or `undefined`. An unescaped character in a password ends the password
+ * early: the rest would be taken for a host or a path, tried, and printed.
  */
 export function unambiguousUrl(text: string): URL | undefined {
   if (!URL.canParse(text) || text.includes('#')) return undefined;
   const url = new URL(text);
-  // The password ends at an @, so one behind the authority is the end of a password that was cut off.
+  // A password ends at an @, so an @ behind the authority means that the password was cut off before it.
   return textAfterAuthority(text).includes('@') || !canDecode(url) ? undefined : url;
 }
 
-/** Where a connection string leads, without its password; `undefined` where it is not a URL of PostgreSQL. */
+/** The target of a connection string, without its password; `undefined` if it is not a URL of PostgreSQL. */
 export function postgresLocation(connectionString: string | undefined): string | undefined {
   if (connectionString === undefined) return 'postgres://';
   const isPostgres = /^(postgres|postgresql|socket):\//i.test(connectionString);
@@ -26,7 +26,7 @@ export function locationOf({ protocol, username, host, pathname }: URL): string 
   return `${protocol}//${username === '' ? '' : `${username}@`}${host}${pathname}`;
 }
 
-/** What stands between `//` and the path. */
+/** The part between `//` and the path. */
 export function authorityOf(text: string): string {
   return /^[^:]*:\/\/([^/?#]*)/.exec(text)?.[1] ?? '';
 }
@@ -35,7 +35,7 @@ function textAfterAuthority(text: string): string {
   return text.replace(/^[^:]*:(\/\/[^/?#]*)?/, '');
 }
 
-/** The drivers decode them, and their errors do not say what is wrong. */
+/** The drivers decode these parts, and their errors do not say what is wrong. */
 function canDecode({ username, password, pathname }: URL): boolean {
   try {
     for (const part of [username, password, pathname]) decodeURIComponent(part);

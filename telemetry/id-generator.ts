@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** The ids of the span that is about to be started, where it has to have certain ones. */
+/** The ids for the next span, if it must have specific ones. */
 export interface WantedIds {
   /** For the first span of a trace. */
   traceId: string;
@@ -35,7 +35,7 @@ export function plaitIdGenerator(others: IdGenerator = random): IdGenerator {
   };
 }
 
-/** Starts a span that has these ids, where the provider has the generator. It must start no other one. */
+/** Starts a span with these ids, if the provider uses this generator. `start` must start only one span. */
 export function withIds<T>(ids: WantedIds, start: () => T): T {
   wanted = ids;
   try {

@@ -48,7 +48,7 @@ const SCOPE: [name: string, version: string] = ['plait', ''];
 
 /** How long a turn waits until its spans have been sent, in milliseconds. */
 const SEND_MS = 5_000;
-/** How long turns do not wait after that has failed, in milliseconds. */
+/** After a failure, how long turns do not wait at all, in milliseconds. */
 const AWAY_MS = 60_000;
 
 const NO_PROVIDER =
@@ -77,7 +77,7 @@ class OpenTelemetryTraces implements Traces {
   readonly contentBytes?: number;
   private readonly options: OpenTelemetryOptions;
   private readonly recorder = new SpanRecorder();
-  /** Until when nobody waits for the exporter: milliseconds since the epoch. */
+  /** Until then nobody waits for the exporter: milliseconds since the epoch. */
   private awayUntil = 0;
 
   constructor(options: OpenTelemetryOptions) {
@@ -95,7 +95,7 @@ class OpenTelemetryTraces implements Traces {
     if (wrong !== undefined) return wrong;
     const turn = { namespace: '', turnId: 'plait' };
     const ids = { traceId: traceIdOf(turn), spanId: spanIdOf(turn, '') };
-    // It is never ended, so nobody exports it.
+    // A span that is never ended is never exported.
     const span = withIds(ids, () => this.tracer(SCOPE).startSpan('plait', {}, ROOT_CONTEXT));
     const { traceId, spanId } = span.spanContext();
     if (!isSpanContextValid(span.spanContext())) return NO_PROVIDER;
@@ -130,7 +130,7 @@ class OpenTelemetryTraces implements Traces {
     span.end(new Date(data.end));
   }
 
-  /** Why what has been written is not known to have been sent, or `undefined`. */
+  /** Why the written spans may not have been sent; `undefined` if they have. */
   private async flush(): Promise<string | undefined> {
     const provider = delegateOf(this.provider());
     if (!('forceFlush' in provider) || typeof provider.forceFlush !== 'function') return undefined;
@@ -162,7 +162,7 @@ class OpenTelemetryTraces implements Traces {
     const { name, attributes, turn, isExpected } = about;
     const begin = () =>
       this.tracer(SCOPE).startSpan(name, { kind: SpanKind.PRODUCER, attributes }, context.active());
-    // The same start, sent again, is the same span.
+    // The same start, sent again, gets the same span.
     const span =
       turn === undefined
         ? begin()
@@ -192,7 +192,7 @@ function optionsProblem({
   );
 }
 
-/** What `trace.getTracerProvider()` returns stands for the one that is registered. */
+/** `trace.getTracerProvider()` returns a proxy: this is the registered provider behind it. */
 function delegateOf(provider: TracerProvider): TracerProvider {
   if (!('getDelegate' in provider) || typeof provider.getDelegate !== 'function') return provider;
   return (provider.getDelegate as () => TracerProvider)();

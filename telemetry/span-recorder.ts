@@ -18,9 +18,9 @@ interface Recording {
 }
 
 /**
- * Takes the place of a tracer provider in a client of the Anthropic SDK. A span that the SDK makes is kept, as
- * data: it is written when its turn is over, once. A span of a worker that is killed would be lost, and one of
- * an attempt that is lost would be doubled.
+ * Replaces the tracer provider in a client of the Anthropic SDK. It keeps the SDK's spans as data, to be
+ * written once, when the turn is over. Otherwise a span would be lost with a killed worker, and doubled by a
+ * lost attempt.
  */
 export class SpanRecorder {
   private readonly recordings = new AsyncLocalStorage<Recording>();
@@ -29,7 +29,7 @@ export class SpanRecorder {
     getTracer: (name, version = '') => this.tracer([name, version]),
   };
 
-  /** Runs a request, and returns what the SDK has recorded of it. */
+  /** Runs a request, and returns what the SDK has recorded about it. */
   async record<T>(
     span: SpanRef,
     request: () => Promise<T>,
@@ -41,8 +41,8 @@ export class SpanRecorder {
   }
 
   /**
-   * The same client with spans that are recorded here, unless its spans are switched off. What is said to the
-   * model and by it they do not have: they stand in history.
+   * The same client, but its spans are recorded here, unless they are switched off. They do not contain what
+   * was said: history has that.
    */
   recorded<T extends object>(client: T): T {
     if (!isTraceable(client)) return client;
@@ -61,7 +61,7 @@ export class SpanRecorder {
     };
     return {
       startSpan,
-      // The SDK does not use it.
+      // The SDK does not use this method.
       startActiveSpan: (...args: unknown[]) =>
         (args.at(-1) as (span: Span) => unknown)(startSpan(String(args[0]))) as never,
     };
@@ -79,7 +79,7 @@ function isTraceable(client: object): client is TraceableClient {
   return isRecord(client.openTelemetry) && isRecord(client.openTelemetry['traces']);
 }
 
-/** Its ids are known before it is written, so that the request can name it. */
+/** Its ids are known before it is written, so that the request can carry them. */
 function recordingSpan(ref: SpanRef, { attributes }: RecordedSpan): Span {
   const span: Span = {
     spanContext: () => spanContext(ref),
@@ -103,7 +103,7 @@ function recordingSpan(ref: SpanRef, { attributes }: RecordedSpan): Span {
   return span;
 }
 
-/** Plain values, and lists of texts. */
+/** Keeps plain values, and turns lists into texts. */
 function known(attributes: SpanAttributes): Attributes {
   const kept: Attributes = {};
   for (const [name, value] of Object.entries(attributes)) {

@@ -28,24 +28,24 @@ export function matchText(match: CallMatch): string {
   return `${name} with ${String(input).replaceAll(/\s+/g, ' ')}`;
 }
 
-/** `a`, `a and b`, `a, b and c`; `nothing` of none. */
+/** `a`, `a and b`, `a, b and c`; `nothing` for an empty list. */
 export function listText(texts: readonly string[]): string {
   const last = texts.at(-1);
   if (last === undefined) return 'nothing';
   return texts.length === 1 ? last : `${texts.slice(0, -1).join(', ')} and ${last}`;
 }
 
-/** What is left when as many as possible have been given a call of their own. */
+/** What remains after as many matches as possible have got a call each. */
 export interface Assignment {
-  /** Those for which there is no call. */
+  /** Matches without a call. */
   missing: CallMatch[];
-  /** Calls that nobody wanted. */
+  /** Calls without a match. */
   extra: CallRecord[];
 }
 
 /**
- * Gives each a call of its own. A call may suit several, as with `'look'` and `['look', { page: 1 }]`: then those
- * before it take another one where there is one (augmenting paths).
+ * Gives each match a call of its own. A call may suit several, such as `'look'` and `['look', { page: 1 }]`:
+ * then earlier matches move to another call, if there is one (augmenting paths).
  */
 export function assign(wanted: readonly CallMatch[], calls: readonly CallRecord[]): Assignment {
   const takenBy = new Map<CallRecord, CallMatch>();

@@ -43,9 +43,9 @@ export function answerText(messages: readonly Message[], callId: string): string
 }
 
 /**
- * Every place where a call is not answered exactly once, in the next message, in call order. A message
- * that answers calls of this turn must hold results only, unless calls went on in the background: then their
- * results may follow. In an earlier message, which the caller gave, a person's words may.
+ * Every place where a call is not answered exactly once, in the next message, in call order. A message that
+ * answers calls of this turn may hold only results, plus the late results of calls in the background. An
+ * earlier message, which the caller gave, may also hold a person's words.
  */
 export function answerProblems(turn: Pick<TurnProgress, 'messages' | 'calls'>): string[] {
   const problems: string[] = [];

@@ -1,10 +1,10 @@
-/** How many lines are kept, to say why a program ended. */
+/** How many lines are kept to say why a program ended. */
 const KEPT_LINES = 50;
 
-/** How a Go program begins to say why it ends. The cause comes first, and hundreds of lines follow. */
+/** The beginning of a Go program's last words. The cause comes first, and hundreds of lines follow. */
 const LAST_WORDS = /^(panic|fatal error): /;
 
-/** The newest lines that a program wrote; from its last words on, the first ones. */
+/** The newest lines of a program; after its last words have begun, the first of those. */
 export class RecentLines {
   readonly all: string[] = [];
   private isEnding = false;

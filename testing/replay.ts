@@ -76,7 +76,7 @@ export async function replayHistories(
   const workflowBundle =
     options.workflowBundle ?? (await bundleOnce(workflowsPath, options.dataConverter));
   const failures: ReplayFailure[] = [];
-  // They are replayed one after another, in their order.
+  // Replayed one after another, in their order.
   const tried = files.values();
   for await (const { error } of Worker.runReplayHistories(
     { ...others, workflowBundle },
@@ -126,7 +126,7 @@ export async function recordHistory(
   );
 }
 
-/** Replaces what says where the history was recorded. Replay does not read it. */
+/** Replaces the fields that say where the history was recorded. Replay does not read them. */
 function anonymous(json: string): string {
   const events: unknown = JSON.parse(json, (key, value: unknown) => {
     if (key === 'identity') return 'recorder';
@@ -169,7 +169,7 @@ async function readHistory(file: string): Promise<RecordedHistory> {
       `${file} is not a history: it has no events. Use what recordHistory or \`temporal workflow show --output json\` writes.`,
     );
   }
-  // The Temporal UI shows the newest event first, and so may a history that was copied from it.
+  // The Temporal UI shows the newest event first, so a history that was copied from it may too.
   events.sort((a, b) => Number(a['eventId']) - Number(b['eventId']));
   if (isDecoded(events[0])) {
     throw new Error(

@@ -36,7 +36,7 @@ export interface StageOptions extends Omit<CreateWorkerOptions, 'connection'> {
   logLevel?: LogLevel;
 }
 
-/** A Temporal server, a worker with your agents, and a client for them; the model is somewhere else. */
+/** A Temporal server, a worker with your agents, and a client for them, but no model. */
 export interface Stage {
   readonly agents: AgentClient;
   readonly worker: Worker;
@@ -58,7 +58,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     const taskQueue = options.taskQueue ?? `test-${randomUUID()}`;
     const native = given?.connection ?? (await ownConnection(address, cleanups));
     const worker = await createWorker({
-      // No need to wait for tools when the test is over.
+      // Tools need not finish once the test is over.
       shutdownGraceTime: 0,
       ...(await workflows(workerOptions)),
       ...workerOptions,
@@ -118,7 +118,7 @@ async function workflows(options: Partial<WorkerOptions>): Promise<Partial<Worke
   return { workflowBundle: await bundleOnce(options.workflowsPath, options.dataConverter) };
 }
 
-/** One after another, each also when one before it failed: the worker, its connections, the server. */
+/** Closes one after another, even if one fails: the worker, its connections, the server. */
 export async function runAll(cleanups: readonly (() => Promise<void>)[]): Promise<void> {
   const errors: unknown[] = [];
   for (const cleanup of cleanups) {

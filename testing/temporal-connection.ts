@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { Connection } from '@temporalio/client';
 import { withDefaults } from '../client/connection-options.ts';
 
-/** Limit for one call to the server; a loaded development machine has needed 2 s. */
+/** For one call to the server; a loaded development machine has needed 2 s. */
 const CALL_MS = 5_000;
 
 /**

@@ -40,7 +40,7 @@ const READY_MS = 30_000;
 /** How long a server may take until it knows the search attributes. Measured: 10 ms. */
 const KNOWN_MS = 10_000;
 
-/** How often to try other ports when another process took ours just before the start. */
+/** How often to try other ports if another process took ours just before the start. */
 const ATTEMPTS = 5;
 
 /**
@@ -114,7 +114,7 @@ async function untilReady(
         await checkReady(address, options.namespace ?? 'default');
         const uiReady =
           ports.ui === undefined || (await acceptsConnections(uiHost(ports.ui), 1_000));
-        // Checked last: another process may have taken the port and answered, while our server ended.
+        // Checked last: another process may have taken the port and answered while our server ended.
         if (uiReady && server.isRunning()) return;
       }
     } catch (error) {

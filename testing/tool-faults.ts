@@ -143,5 +143,5 @@ export function workerDies(): ToolFault {
   };
 }
 
-/** A busy server is late with its timeouts. A worker that shuts down does not wait for this. */
+/** In milliseconds: a busy server's timeouts come late. A worker that shuts down does not wait for this. */
 const NOTICED_AFTER_MS = 60_000;

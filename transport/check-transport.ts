@@ -3,10 +3,10 @@ import { InvalidTransportError } from './errors.ts';
 import type { PlaitStreamTransport, StreamTransport } from './stream-transport.ts';
 
 /**
- * Why the transport cannot be used now, for the log of a worker that starts; `undefined` where it can, or
- * cannot be asked. No error: turns need no transport, so they must not wait for it.
+ * Why the transport cannot be used now, for the log of a worker that starts; `undefined` if it can, or if
+ * that cannot be found out. Not an error: turns need no transport, so they must not wait for it.
  *
- * Throws an `InvalidTransportError` for what does not change by itself.
+ * Throws an `InvalidTransportError` for problems that do not pass by themselves.
  */
 export async function unusableTransport(
   transport: StreamTransport | undefined,

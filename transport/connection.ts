@@ -1,4 +1,4 @@
-/** Keeps the process alive, or does not. */
+/** Something that can keep the process alive, or not. */
 export interface Refable {
   ref: () => void;
   unref: () => void;

@@ -1,10 +1,10 @@
 /** What a notification of PostgreSQL may hold: fewer than 8,000 bytes. */
 const FRAME_BYTES = 7_900;
 const HEADER_BYTES = 60;
-/** One code unit takes at most three bytes; the four of a pair are two units. */
+/** A code unit takes at most three bytes; a pair takes four, but is two units. */
 const UNIT_BYTES = 3;
 
-/** Splits a message into frames of fewer than 8,000 bytes. `id` must be another for each message. */
+/** Splits a message into frames of fewer than 8,000 bytes. Each message needs another `id`. */
 export function framesOf(message: string, id: string): string[] {
   const room = FRAME_BYTES - HEADER_BYTES;
   const isAscii = Buffer.byteLength(message) === message.length;
@@ -26,14 +26,14 @@ function partsOf(message: string, units: number): string[] {
 }
 
 /**
- * Joins the frames of one channel. PostgreSQL delivers the frames of a message one after the other; what
- * does not follow the frame before it is dropped.
+ * Joins the frames of one channel. PostgreSQL delivers the frames of a message in sequence; a frame that does
+ * not follow the one before it is dropped.
  */
 export class FrameJoiner {
   private id = '';
   private parts: string[] = [];
 
-  /** The message that this frame completes. */
+  /** The message that this frame completes, if any. */
   add(frame: string): string | undefined {
     const [, id = '', index, count, part = ''] = /^(\S+) (\d+) (\d+) (.*)$/s.exec(frame) ?? [];
     if (Number(index) === 0) {

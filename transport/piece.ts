@@ -6,7 +6,7 @@ import { isRecord } from '../core/json.ts';
 
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
-// A piece passes through the codecs like every payload: it holds what the histories encrypt.
+// A piece passes through the codecs like every payload: it holds what histories encrypt.
 
 /** The piece as a message of a transport. */
 export async function encodePiece(

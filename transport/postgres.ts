@@ -31,9 +31,9 @@ const OPTIONS = {
   query_timeout: 5_000,
   keepAlive: true,
 };
-/** For publishing. Each reply has one message on its way at most. */
+/** For publishing. Each reply has at most one message on its way. */
 const CONNECTIONS = 2;
-/** Pause before the next attempt to open a lost connection. */
+/** The pause before the next attempt to reopen a lost connection. */
 const RECONNECT_MS = 1_000;
 
 /**
@@ -85,7 +85,7 @@ function nameOf(channel: string): string {
 
 type OnMessage = (message: string) => void;
 
-/** Listens on one connection to all channels. */
+/** Listens to all channels on one connection. */
 class Listener {
   private readonly channels = new Map<
     string,
@@ -93,7 +93,7 @@ class Listener {
   >();
   private readonly location: string;
   private readonly opened: Opened<PostgresConnection>;
-  /** The statements, one after the other. */
+  /** The statements run one after the other. */
   private queue: Promise<unknown> = Promise.resolve();
   private isClosed = false;
 
@@ -110,7 +110,7 @@ class Listener {
   }
 
   async subscribe(name: string, onMessage: OnMessage): Promise<() => Promise<void>> {
-    // A subscriber of its own, also where the same function subscribes twice.
+    // A new function each time, in case the caller subscribes the same one twice.
     const subscriber: OnMessage = (message) => onMessage(message);
     const channel = this.channels.get(name) ?? {
       joiner: new FrameJoiner(),
@@ -160,7 +160,7 @@ class Listener {
     for (const subscriber of channel?.subscribers ?? []) subscriber(message);
   }
 
-  /** What was sent in between is lost. */
+  /** Messages that are sent in between are lost. */
   private async reopen(): Promise<void> {
     await this.opened.take();
     while (!this.isClosed && this.channels.size > 0) {

@@ -91,7 +91,7 @@ export function redisTransport(options: RedisTransportOptions = {}): PlaitStream
   };
 }
 
-/** Rejects when the first connection fails. Later ones are tried again for ever. */
+/** Rejects if the first connection fails. Later ones are retried forever. */
 async function connect(url: string): Promise<Client> {
   const { createClient } = await optionalPackage('@redis/client', () => import('@redis/client'), {
     what: 'The stream transport',
@@ -101,7 +101,7 @@ async function connect(url: string): Promise<Client> {
   const client = createClient({
     url,
     RESP: 2,
-    // What is published while it is away would be old when it is back.
+    // What is published while it is away would be outdated when it is back.
     disableOfflineQueue: true,
     socket: {
       connectTimeout: CONNECT_MS,

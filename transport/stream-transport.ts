@@ -45,7 +45,7 @@ export interface PlaitStreamTransport extends StreamTransport {
   close: () => Promise<void>;
 }
 
-/** What is wrong with an option that holds a transport, or nothing. */
+/** What is wrong with an option that holds a transport; `undefined` if nothing is. */
 export function transportProblem(name: string, transport: unknown): string | undefined {
   if (transport === undefined) return undefined;
   const wanted = 'have the functions publish and subscribe, as what openTransport(…) returns';

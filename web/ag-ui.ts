@@ -4,8 +4,8 @@ import type { Draft } from './draft.ts';
 import { NO_ANSWER, undecided } from './draft.ts';
 import type { ChatMessage } from './ui-messages.ts';
 
-// Turns into AG-UI 1.0 what `draft.ts` has made of a turn. Its types stand here, so that servers need no package of
-// it. https://docs.ag-ui.com/concepts/events
+// Turns the chunks of `draft.ts` into AG-UI 1.0. Its types are defined here, so that servers need no package
+// for it. https://docs.ag-ui.com/concepts/events
 
 /** A run of the front end: it shows a turn, or the rest of one. */
 export interface RunIds {
@@ -13,7 +13,7 @@ export interface RunIds {
   runId: string;
 }
 
-/** A message of AG-UI, as far as a turn needs them. Those that the front end has sent have more fields. */
+/** A message of AG-UI, with the fields that a turn needs. Those that a front end sends have more. */
 export type AgUiMessage =
   | { id: string; role: 'user'; content: string | AgUiPart[] }
   | { id: string; role: 'assistant'; content?: string; toolCalls?: AgUiCall[] }
@@ -72,7 +72,7 @@ export type AgUiEvent =
     }
   | { type: 'MESSAGES_SNAPSHOT'; messages: AgUiMessage[] };
 
-/** How far a run is. */
+/** The state of a run. */
 export interface AgUiRun extends RunIds {
   /** What the front end has of the conversation before the newest step. */
   readonly kept: readonly AgUiMessage[];
@@ -80,7 +80,7 @@ export interface AgUiRun extends RunIds {
   readonly current: readonly AgUiMessage[];
   /** The name of the step, while it is open. */
   readonly step: string | undefined;
-  /** The ids of the thoughts of this attempt at the step, the newest one last. */
+  /** The ids of the thoughts in this attempt at the step, newest last. */
   readonly thoughts: readonly string[];
   readonly isOver: boolean;
 }
@@ -98,19 +98,19 @@ export function runBegun(ids: RunIds, messages: readonly AgUiMessage[]): AgUiSte
   return { run, events: [{ type: 'RUN_STARTED', threadId, runId }] };
 }
 
-/** All that was said, for a front end that has nothing. */
+/** Everything that was said, for a front end that has nothing. */
 export function runWith(run: AgUiRun, messages: AgUiMessage[]): AgUiStep {
   return { run: { ...run, kept: messages }, events: [{ type: 'MESSAGES_SNAPSHOT', messages }] };
 }
 
-/** The end of a run that has no turn to show. */
+/** The end of a run without a turn to show. */
 export function runEnded(run: AgUiRun): AgUiStep {
   return over(run, finished(run, { type: 'success' }));
 }
 
 /**
- * What a chunk is in AG-UI. A call is shown when its reply is whole: a call that is started and has no result is for
- * a front end to run.
+ * The AG-UI events for a chunk. A call is sent when its reply is whole: a call that was started and has no
+ * result is for a front end to run.
  *
  * @param draft what the page has after this chunk
  */
@@ -182,8 +182,8 @@ function pieceId({ turnId }: Draft, id: string): string {
 }
 
 /**
- * Thoughts are counted, and not named by their place in the reply: in another attempt there may be a text in that
- * place. Where one is left of a torn attempt, without its text, it is the first one.
+ * Thoughts are counted instead of named by their place in the reply: in another attempt a text may have that
+ * place. If a torn attempt has left one without its text, that is the first.
  */
 function thinking(run: AgUiRun, draft: Draft): AgUiStep {
   const messageId = pieceId(draft, `${draft.round}.thought-${run.thoughts.length}`);
@@ -197,7 +197,7 @@ function thinking(run: AgUiRun, draft: Draft): AgUiStep {
     : withMessage(begun, { id: messageId, role: 'reasoning', content: '' }, events);
 }
 
-/** The thought that grows. */
+/** The id of the growing thought. */
 function thoughtOf({ thoughts }: AgUiRun): string {
   return thoughts.at(-1) ?? '';
 }
@@ -220,9 +220,9 @@ function grown(run: AgUiRun, messageId: string, delta: string): AgUiRun {
 }
 
 /**
- * Nothing but a snapshot drops the beginning of a reply. Front ends keep thinking that a snapshot leaves out, unless it
- * has some; so the first thought is in it, without its text, and the next attempt goes on there. Results in it are
- * those of calls in the background.
+ * Only a snapshot removes the beginning of a reply. Front ends keep thinking that is missing from a snapshot,
+ * unless it contains some: so it contains the first thought without its text, and the next attempt continues
+ * there. Results in it belong to calls in the background.
  */
 function torn(run: AgUiRun): AgUiStep {
   const [first] = run.thoughts;
@@ -238,7 +238,7 @@ function torn(run: AgUiRun): AgUiStep {
 
 type Called = Extract<MessageChunk, { type: 'tool-input-available' }>;
 
-/** A call belongs to the text before it, where its reply has one. */
+/** A call belongs to the text before it, if its reply has one. */
 function called(run: AgUiRun, { toolCallId, toolName, input }: Called, draft: Draft): AgUiStep {
   const text = JSON.stringify(input);
   const call: AgUiCall = {
@@ -265,7 +265,7 @@ function called(run: AgUiRun, { toolCallId, toolName, input }: Called, draft: Dr
   };
 }
 
-/** Once: a front end that goes on has results already, and would show another one beside them. */
+/** Sends a result once: a returning front end already has some, and would show a second one. */
 function answered(run: AgUiRun, toolCallId: string, content: string): AgUiStep {
   const has = (messages: readonly AgUiMessage[]) =>
     messages.some((one) => one.role === 'tool' && one.toolCallId === toolCallId);
@@ -321,8 +321,8 @@ function interruptOf({ turnId, round, calls }: Draft, callId: string): Interrupt
 }
 
 /**
- * What was said, as `chatMessages` has it, in messages of AG-UI. Their ids are places in the conversation: a front end
- * that gets a longer one later keeps those that it has where they are, and puts the others behind them.
+ * What `chatMessages` returns, as messages of AG-UI. Their ids are places in the conversation: a front end
+ * that gets a longer one later keeps those that it has where they are, and appends the others.
  */
 export function agUiMessages(messages: readonly ChatMessage[]): AgUiMessage[] {
   return messages.flatMap((message, place): AgUiMessage[] => {
@@ -344,7 +344,7 @@ function contentOf({ parts }: ChatMessage): string | AgUiPart[] {
   return texts.length === shown.length ? texts.join('\n') : shown;
 }
 
-/** The chunks that would have made the message, in a run of their own. */
+/** Runs the chunks that would have made this message, as a run of their own. */
 function answerOf({ parts }: ChatMessage): AgUiMessage[] {
   const draft: Draft = {
     turnId: 'answer',

@@ -1,4 +1,4 @@
-// What a page sends back with its decision names the call by itself, so that nothing has to be remembered here.
+// The id that a page sends back with its decision names the call itself, so that no state is needed here.
 
 /** A call that waits for a person. */
 export interface Asked {
@@ -12,7 +12,7 @@ export function approvalIdOf({ turnId, round, callId }: Asked): string {
   return `${turnId}/${round}/${callId}`;
 }
 
-/** `undefined` for what `approvalIdOf` has not made. */
+/** `undefined` for a text that `approvalIdOf` has not made. */
 export function readApprovalId(id: string): Asked | undefined {
   const [, turnId, round, callId] = /^(.+)\/(\d{1,9})\/([^/]+)$/s.exec(id) ?? [];
   if (turnId === undefined || callId === undefined) return undefined;

@@ -14,7 +14,7 @@ export interface Decision extends Asked {
   reason?: string | undefined;
 }
 
-/** What a page says. */
+/** What a page sends. */
 export type Said =
   | { type: 'message'; key: string; input: SessionInput }
   | { type: 'decisions'; decisions: [Decision, ...Decision[]] };
@@ -54,7 +54,7 @@ const respondedPart = z.looseObject({
 const textPart = z.looseObject({ type: z.literal('text'), text: z.string() });
 const filePart = z.looseObject({ type: z.literal('file'), url: z.string() });
 
-/** Reads what `useChat` sends. Throws an `HttpError` for what it cannot take. */
+/** Reads what `useChat` sends. Throws an `HttpError` for what it does not accept. */
 export function readChatBody(body: unknown): { chatId: string; said: Said } {
   const { id: chatId, messages, trigger, messageId } = parsed(chatBody, body);
   if (trigger === 'regenerate-message') {
@@ -78,10 +78,10 @@ export function readChatBody(body: unknown): { chatId: string; said: Said } {
   return { chatId, said: { type: 'decisions', decisions: [first, ...others] } };
 }
 
-/** What a front end of AG-UI says. With `join`, it asks for all that was said, and for the turn that runs. */
+/** What a front end of AG-UI sends. `join` asks for everything that was said, and for the running turn. */
 export interface AgUiInput {
   run: RunIds;
-  /** What it has of the conversation. */
+  /** The part of the conversation that it has. */
   messages: AgUiMessage[];
   said: Said | { type: 'join' };
 }
@@ -113,12 +113,12 @@ const mediaPart = z.looseObject({
   source: z.looseObject({ type: z.literal('data'), value: z.string(), mimeType: z.string() }),
 });
 
-/** Whether the body is an input of AG-UI, and not what `useChat` sends. */
+/** Whether the body is an input of AG-UI instead of what `useChat` sends. */
 export function isRunInput(body: unknown): boolean {
   return isRecord(body) && 'threadId' in body && 'runId' in body;
 }
 
-/** Reads the input of a run. Throws an `HttpError` for what it cannot take. */
+/** Reads the input of a run. Throws an `HttpError` for what it does not accept. */
 export function readRunInput(body: unknown): AgUiInput {
   const { threadId, runId, messages, resume } = parsed(runInput, body);
   const input = { run: { threadId, runId }, messages: messages as unknown as AgUiMessage[] };
@@ -141,7 +141,7 @@ export function readRunInput(body: unknown): AgUiInput {
   return { ...input, said: { type: 'message', key, input: inputOf(parts.map(chatPart)) } };
 }
 
-/** A part of a message of AG-UI, as `useChat` would send it. */
+/** A part of an AG-UI message in the form that `useChat` sends. */
 function chatPart(one: Part): Part {
   const { data } = mediaPart.safeParse(one);
   if (data === undefined) return one;
@@ -166,7 +166,7 @@ function parsed<Schema extends z.ZodType>(schema: Schema, body: unknown): z.outp
   throw new HttpError(400, `The body of the request is wrong. ${z.prettifyError(result.error)}`);
 }
 
-/** A text where it is nothing else. */
+/** A single text if all parts are texts, otherwise blocks. */
 function inputOf(parts: readonly Part[]): SessionInput {
   const blocks = parts.map(blockOf);
   const texts = blocks.flatMap((block) => (block.type === 'text' ? [block.text] : []));

@@ -135,7 +135,7 @@ export function chatHandler<Context = unknown>(options: ChatHandlerOptions<Conte
   };
 }
 
-/** Errors about what the page has asked for, in words for whoever looks at it. */
+/** Errors about what the page asked for, in words for its user. */
 const ABOUT_THE_REQUEST: Partial<Record<PlaitErrorCode, [status: number, text: string]>> = {
   INVALID_TURN: [
     400,
@@ -148,7 +148,7 @@ const ABOUT_THE_REQUEST: Partial<Record<PlaitErrorCode, [status: number, text: s
   TURN_NOT_FOUND: [404, 'There is no such turn.'],
 };
 
-/** An error in words. What does not concern the page is reported, and not told. */
+/** An error in words. What does not concern the page is reported to the operator instead. */
 function failure(error: unknown, report: (error: unknown) => void): Response {
   if (error instanceof HttpError) return textResponse(error.status, error.message);
   const code = error instanceof PlaitError ? error.code : undefined;
@@ -157,7 +157,7 @@ function failure(error: unknown, report: (error: unknown) => void): Response {
   return textResponse(status, text);
 }
 
-/** `useChat` has the text as the message of its error. */
+/** `useChat` shows this text as the message of its error. */
 function textResponse(status: number, text: string, headers: Record<string, string> = {}) {
   return new Response(text, {
     status,

@@ -34,24 +34,27 @@ export interface ChatsOptions {
   inputs: boolean;
   /** Whether pages get what tools returned. */
   outputs: boolean;
-  /** Called with what pages are not told. */
+  /** Called with errors that pages do not get to see. */
   onError: (error: unknown) => void;
 }
 
-/** A page that loads its messages while a turn ends would get the answer in neither of its two requests. */
+/**
+ * For this long, an ended turn is sent again: a page that loads while a turn ends would otherwise miss the
+ * answer in both of its requests.
+ */
 const RECENT_MS = 60_000;
 
-/** How often to read a conversation again that goes on meanwhile. */
+/** How often to read a conversation again if it changes meanwhile. */
 const MOST_READINGS = 5;
 
-/** In the id of the last event of a turn, instead of a round. */
+/** In the id of a turn's last event, instead of a round. */
 const ENDED = 'ended';
 
 interface Following {
   caller: Caller;
   /** What the page has. */
   seen?: Seen;
-  /** Whether to end the answer where the turn waits for the page, as `useChat` expects it. */
+  /** Whether to end the answer when the turn waits for the page, as `useChat` expects. */
   pauses: boolean;
 }
 
@@ -61,13 +64,16 @@ interface Asking {
   toolCallId: string;
   toolName: string;
   input: unknown;
-  /** Names of the agents, from the one of the chat to the one that asks. */
+  /** The names of the agents, from the chat's to the one that asks. */
   agents: string[];
   /** ISO 8601. */
   expiresAt: string;
 }
 
-/** The chats of all callers. Each is a session, whose id follows from the caller and the page's id of the chat. */
+/**
+ * The chats of all callers. Each is a session, whose id depends on the caller and on the page's id of the
+ * chat.
+ */
 export class Chats {
   private readonly options: ChatsOptions;
   private readonly closing = new AbortController();
@@ -76,7 +82,7 @@ export class Chats {
     this.options = options;
   }
 
-  /** Ends all answers that are under way. Their turns go on. */
+  /** Ends all answers that are being sent. Their turns go on. */
   close(): void {
     this.closing.abort();
   }
@@ -115,7 +121,7 @@ export class Chats {
     }
   }
 
-  /** Takes what the page says. Its answer is that of a turn, or the rest of one. */
+  /** Handles what the page sends. The answer is that of a turn, or the rest of one. */
   private async say(
     chatId: string,
     said: Said,
@@ -136,7 +142,7 @@ export class Chats {
     return { turn, caller, pauses: true };
   }
 
-  /** Answers in AG-UI: with the turn of a message, or with what was said, and the turn that runs. */
+  /** Answers in AG-UI: with the turn of a message, or with everything that was said and the running turn. */
   private async runAgUi({ run, messages, said }: AgUiInput, caller: Caller): Promise<Response> {
     const { threadId } = run;
     if (said.type !== 'join') {
@@ -149,7 +155,7 @@ export class Chats {
     const { runningTurn, waitingTurns = [] } = (await describeIfThere(session)) ?? {};
     const shown = await this.read(threadId, caller);
     const open = runningTurn ?? waitingTurns[0];
-    // It may have ended in between.
+    // The turn may have ended in between.
     const turn =
       open === undefined || shown.at(-1)?.id === open ? undefined : session.getTurn(open);
     const begun = runBegun(run, []);
@@ -184,7 +190,10 @@ export class Chats {
     }
   }
 
-  /** Sends the newest turn from its beginning; or, to a client that says what it has, the rest of that turn. */
+  /**
+   * Sends the newest turn from its beginning. A client that says what it already has gets the rest of its
+   * turn.
+   */
   private async comeBack(chatId: string, request: Request, caller: Caller): Promise<Response> {
     const seen = readEventId(request.headers.get('last-event-id') ?? '');
     if (seen?.round === ENDED) return new Response(null, { status: 204 });
@@ -205,7 +214,7 @@ export class Chats {
     for (let reading = 1; ; reading += 1) {
       const { messages, total } = await session.transcript();
       const { messages: count, runningTurn, lastTurn } = await session.describe();
-      // A turn has ended in between.
+      // A turn has ended in between, so read again.
       if (count !== total && reading < MOST_READINGS) continue;
       const shown = chatMessages(messages, { inputs, outputs, lastTurnId: lastTurn?.turnId });
       if (runningTurn === undefined) return shown;
@@ -218,7 +227,7 @@ export class Chats {
     }
   }
 
-  /** The calls that wait for a person, those of sub-agents included, which are not in the stream. */
+  /** The calls that wait for a person, including those of sub-agents, which are not in the stream. */
   private async approvals(chatId: string, caller: Caller): Promise<Asking[]> {
     const { agent, inputs } = this.options;
     const session = this.session(chatId, caller);
@@ -242,7 +251,7 @@ export class Chats {
     const { runningTurn } = (await describeIfThere(session)) ?? {};
     if (runningTurn === undefined) return;
     const turn = session.getTurn(runningTurn);
-    // It may be about to begin.
+    // The turn may be about to begin.
     for await (const _ of turn.watch()) break;
     await turn.cancel();
   }
@@ -255,7 +264,7 @@ export class Chats {
     const { decides } = caller;
     if (decides === undefined) throw new HttpError(403, 'You may not decide about calls.');
     const turn = await this.reach(turnId, caller);
-    // What was decided already, by whomever, is no mistake of this page: it learns the outcome.
+    // A call that somebody has already decided is not a mistake of this page, which will see the outcome.
     const waiting = new Set((await turn.approvals()).map(({ callId }) => callId));
     for (const { callId, approved, reason } of decisions) {
       if (!waiting.has(callId)) continue;
@@ -270,7 +279,7 @@ export class Chats {
     return turn;
   }
 
-  /** A turn of the caller. Those of others do not exist for it. */
+  /** A turn of the caller. Other callers' turns do not exist for it. */
   private async reach(turnId: string, caller: Caller): Promise<TurnHandle> {
     const { client, agent } = this.options;
     const turn = client.getTurn(turnId);
@@ -317,7 +326,7 @@ export class Chats {
     for await (const one of this.writtenOf(turn, following, signal)) yield* sentOf(one);
   }
 
-  /** What a page is to get of the turn, without what it has. */
+  /** The part of the turn that a page does not have yet. */
   private async *writtenOf(
     turn: TurnHandle,
     { caller, seen, pauses }: Following,
@@ -344,10 +353,10 @@ export class Chats {
   }
 }
 
-/** What a page reads about trouble that is not its own. */
+/** What a page shows when the trouble is not its own. */
 export const AWAY = 'The agent cannot be reached at the moment. Try again later.';
 
-/** What is read again was waited for once, and may have been decided since. */
+/** Whether these calls still wait: an event that is read again may be outdated. */
 async function stillWait(
   turn: TurnHandle,
   callIds: readonly string[],
@@ -375,7 +384,7 @@ function sentOf({ draft: { turnId, round }, chunks }: Written): Sent[] {
       case 'reset-step':
         return { chunk, id: eventId(turnId, round) };
       case 'finish':
-        // One that is only paused goes on where its last step began.
+        // A paused answer has no end: the page comes back to where its last step began.
         return chunk.finishReason === 'tool-calls'
           ? { chunk }
           : { chunk, id: eventId(turnId, ENDED) };
@@ -406,7 +415,7 @@ function seenPart(round: number | undefined): { seen?: Seen } {
   return round === undefined ? {} : { seen: { type: 'part of step', round } };
 }
 
-/** The turn whose answer a page that was just loaded does not have. */
+/** The turn whose answer a page does not have when it has just been loaded. */
 function newestTurn(state: SessionDescription | undefined, now: number): string | undefined {
   if (state === undefined) return undefined;
   const { runningTurn, waitingTurns, lastTurn } = state;
@@ -425,7 +434,7 @@ async function describeIfThere(session: SessionHandle): Promise<SessionDescripti
 }
 
 async function jsonOf(request: Request): Promise<unknown> {
-  // A form of another site could send anything else without a question to this one.
+  // Requires JSON: another site's form could send any other type without asking this one (CORS).
   if (!/^application\/json\b/i.test(request.headers.get('content-type') ?? '')) {
     throw new HttpError(415, 'The body of the request must be application/json.');
   }

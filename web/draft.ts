@@ -8,8 +8,8 @@ import { approvalIdOf } from './approval-id.ts';
 import type { FinishReason, MessageChunk } from './chunk.ts';
 import { shownOutput } from './output.ts';
 
-// Translates a turn's events into the chunks that make one message of the page: each round is a step of it.
-// Why calls failed stays here: it may hold what the page is not to see.
+// Translates a turn's events into the chunks of one message: each round is a step of it. The reasons of
+// failed calls are left out, because they may hold what the page must not see.
 
 /** What a page has of the message so far. */
 export interface Draft {
@@ -18,7 +18,7 @@ export interface Draft {
   readonly round: number;
   /** Whether the reply of this round is committed. */
   readonly isCommitted: boolean;
-  /** The text or the thinking that grows. */
+  /** The growing text or thinking. */
   readonly piece: { type: 'text' | 'reasoning'; id: string } | undefined;
   /** By their ids. */
   readonly calls: ReadonlyMap<string, CallPart>;
@@ -31,7 +31,7 @@ interface CallPart {
   state: 'forming' | 'open' | 'undecided' | 'ended';
 }
 
-/** What to send, and what the page has then. */
+/** What to send, and what the page has after that. */
 export interface Written {
   draft: Draft;
   chunks: MessageChunk[];
@@ -81,14 +81,14 @@ export function written(draft: Draft, event: TurnStreamEvent, shown: ShownToPage
   }
 }
 
-/** The calls that the page was asked about, where nothing of the turn goes on without them. */
+/** The calls that the page was asked about, if everything in the turn waits for them. */
 export function undecided({ calls, round, isCommitted }: Draft): string[] {
   const open = [...calls].filter(([, call]) => call.round === round && call.state !== 'ended');
   const isHeldUp = isCommitted && open.every(([, { state }]) => state === 'undecided');
   return isHeldUp ? open.map(([callId]) => callId) : [];
 }
 
-/** The end of the answer, for now: the page goes on with its decisions. */
+/** The end of this answer: the page continues with its decisions. */
 export function paused(draft: Draft): Written {
   const chunks: MessageChunk[] = [
     { type: 'finish-step' },
@@ -121,7 +121,7 @@ function forming(draft: Draft, { round, callId, name }: Event<'callForming'>): W
   };
 }
 
-/** Without what has come of the reply that is not committed. */
+/** Drops what has come of the uncommitted reply. */
 function dropped(draft: Draft): Written {
   const step = inStep(draft, draft.round);
   const calls = new Map([...draft.calls].filter(([, { state }]) => state !== 'forming'));
@@ -137,7 +137,7 @@ function committed(
   { inputs }: ShownToPage,
 ): Written {
   const step = inStep(draft, round);
-  // Calls of another stop reason are cut off, and do not count.
+  // For any other stop reason the calls are cut off, and do not count.
   const asked = reply.stopReason === 'tool_use' ? toolCalls(reply.content) : [];
   const ids = new Set(asked.map(({ id }) => id));
   const cut = [...draft.calls].filter(([id, { state }]) => state === 'forming' && !ids.has(id));
@@ -193,7 +193,7 @@ function ofCall(before: Draft, event: CallEvent, { asks, outputs }: ShownToPage)
   }
 }
 
-/** Where the reply could not be read, its calls are known only now. */
+/** If the reply could not be read, its calls become known only now. */
 function withPart(draft: Draft, { round, callId, name }: CallEvent): Written {
   if (draft.calls.has(callId)) return { draft, chunks: [] };
   const step = inStep(draft, Math.max(draft.round, round));
@@ -226,10 +226,10 @@ function ended(draft: Draft, { status, stopReason }: Event<'turnEnded'>): Writte
   };
 }
 
-/** What a page reads of a turn that failed. */
+/** What a page shows for a failed turn. */
 export const NO_ANSWER = 'The agent could not answer.';
 
-/** The step of this round, with nothing that grows in it. */
+/** Starts the step of this round if needed, and ends what was growing. */
 function inStep(draft: Draft, round: number): Written {
   const { piece } = draft;
   const chunks: MessageChunk[] =

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgUiEvent } from './ag-ui.ts';
 import type { MessageChunk } from './chunk.ts';
 
-/** What stands around events, in each protocol. */
+/** What comes before and after the events, in each protocol. */
 const PROTOCOLS = {
   'ui messages': {
     headers: { 'x-vercel-ai-ui-message-stream': 'v1' },
@@ -11,7 +11,7 @@ const PROTOCOLS = {
   'ag-ui': { headers: {}, end: '' },
 } as const;
 
-/** A chunk, with the id that a client sends as `Last-Event-ID` when it comes back, where it may come back there. */
+/** A chunk, with an id if a client may come back there: it sends the id as `Last-Event-ID`. */
 export interface Sent {
   chunk: MessageChunk | AgUiEvent;
   id?: string;
@@ -28,15 +28,15 @@ const HEADERS = {
 interface EventStreamOptions {
   /** @default 'ui messages' */
   protocol?: keyof typeof PROTOCOLS;
-  /** Aborted when the server closes. The page then sees a connection that was lost, and not an answer that ended. */
+  /** Aborted when the server closes. The page then sees a lost connection instead of a complete answer. */
   closing: AbortSignal;
   /** Called when the page has gone. */
   onLeave: () => void;
-  /** Proxies close quiet connections: a comment comes after so many milliseconds. */
+  /** A comment is sent after this many quiet milliseconds, because proxies close quiet connections. */
   keepAlive?: number;
 }
 
-/** Answers with chunks as server-sent events, as fast as the page reads them. `chunks` must not throw. */
+/** Sends chunks as server-sent events, as fast as the page reads them. `chunks` must not throw. */
 export function eventStream(
   chunks: AsyncGenerator<Sent, void, undefined>,
   { protocol = 'ui messages', closing, onLeave, keepAlive = KEEP_ALIVE_MS }: EventStreamOptions,

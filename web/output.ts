@@ -4,23 +4,26 @@ import type { Message, ToolResultContent } from '../core/conversation/messages.t
 import { asBlocks } from '../core/conversation/messages.ts';
 import { isRecord, shorten } from '../core/json.ts';
 
-/** Most characters of a result that a page gets. What is shown to a person is seldom longer. */
+/** In characters: what a page gets of a result. People are seldom shown more. */
 export const MAX_OUTPUT = 20_000;
 
 /**
- * What a page gets of what a tool returned: the data where that is what it is, or else the text, of which the
- * beginning. `null` for a result without a text: images are for the model.
+ * What a page gets of a tool's result: its data, or else the beginning of its text. `null` for a result
+ * without text: images are for the model.
  */
 export function shownOutput(content: ToolResultContent | undefined): unknown {
   if (content === undefined) return null;
   const text = resultText(content);
-  // The model is to read something.
+  // Left out, because it is meant for the model.
   if (text === '' || text === NOTHING_RETURNED) return null;
   if (text.length > MAX_OUTPUT) return shorten(text, MAX_OUTPUT);
   return dataIn(text) ?? text;
 }
 
-/** Objects and lists alone, and only where nothing changes: a text that looks like a number is a text. */
+/**
+ * The text as data, if it is an object or a list and loses nothing. A text that looks like a number stays a
+ * text.
+ */
 function dataIn(text: string): object | undefined {
   if (!/^[[{]/.test(text)) return undefined;
   try {
@@ -37,7 +40,7 @@ export interface CallResult {
   content: ToolResultContent | undefined;
 }
 
-/** The results of all calls, by their ids: of those that went on in the background, what came later. */
+/** The results of all calls, by their ids. For calls in the background: what came later. */
 export function resultsIn(messages: readonly Message[]): ReadonlyMap<string, CallResult> {
   const results = new Map<string, CallResult>();
   for (const message of messages) {
@@ -55,7 +58,7 @@ export function resultsIn(messages: readonly Message[]): ReadonlyMap<string, Cal
   return results;
 }
 
-/** See `lateResultText`. Words of the user that look like it have no call. */
+/** Reads a `lateResultText`. If the user's own words look like one, they name no call. */
 function addLate(results: Map<string, CallResult>, text: string): void {
   const at = text.indexOf('\n');
   if (!text.startsWith(LATE_RESULT) || at === -1) return;
@@ -66,6 +69,6 @@ function addLate(results: Map<string, CallResult>, text: string): void {
     if (results.has(id))
       results.set(id, { isError: late['is_error'] === true, content: late['content'] });
   } catch {
-    // Cut by a compaction, or not ours.
+    // Cut by a compaction, or not Plait's.
   }
 }

@@ -4,15 +4,15 @@ import type { MessageChunk } from './chunk.ts';
 export interface Seen {
   /** The newest step that it has, from 1. */
   round: number;
-  /** All of this step but how its calls end; or perhaps only the beginning, because the connection was lost. */
+  /** The whole step except how its calls end, or perhaps only the beginning, because the connection was lost. */
   type: 'whole step' | 'part of step';
 }
 
 /**
- * What to send of a chunk to a page that has the beginning of the message already. How calls end is sent again,
- * because it may have come after what the page has: it replaces what the page knows of the call.
+ * The part of a chunk to send to a page that already has the beginning of the message. How calls end is sent
+ * again, because the page may have missed it: it replaces what the page knows of the call.
  *
- * @param round the step that the chunk belongs to
+ * @param round the step of the chunk
  */
 export function restOf(chunk: MessageChunk, round: number, seen: Seen): MessageChunk[] {
   switch (chunk.type) {
@@ -25,7 +25,7 @@ export function restOf(chunk: MessageChunk, round: number, seen: Seen): MessageC
       return [chunk];
     case 'error':
     case 'finish':
-      // The reply whose beginning the page has was never complete.
+      // The reply whose beginning the page has was never completed.
       return round < seen.round ? [{ type: 'reset-step' }, chunk] : [chunk];
     default:
       break;

@@ -5,7 +5,7 @@ export type Route =
   | { type: 'follow chat' | 'read chat' | 'read approvals' | 'stop chat'; chatId: string }
   | { type: 'follow turn'; turnId: string };
 
-/** What a request asks for, by the end of its path: the handler does not know where it stands. */
+/** What a request asks for, by the end of its path: the handler does not know where it is mounted. */
 export function routeOf(method: string, pathname: string): Route | undefined {
   const [place = '', id = '', last = ''] = pathname.split('/').slice(-3);
   const name = decoded(id);

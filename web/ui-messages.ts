@@ -69,7 +69,7 @@ export function chatMessages(
   return shown;
 }
 
-/** Results of calls, and what stands behind them, are said by no person. */
+/** Whether a user message holds results of calls, so that no person has written it. */
 function isAnswerOfPlait(blocks: readonly InputBlock[]): boolean {
   return blocks.some(
     (block) =>

@@ -8,7 +8,7 @@ import { moduleBeside } from '../storage/module-beside.ts';
 
 const NOWHERE = 'the folder of plait/workflows';
 
-/** The workflows beside this folder. */
+/** The workflows next to this folder. */
 export const WORKFLOWS = workflowsBeside(import.meta.url);
 
 export function workflowsBeside(url: string | undefined): string {
@@ -16,8 +16,8 @@ export function workflowsBeside(url: string | undefined): string {
 }
 
 /**
- * Throws a `DeclarationError` where Plait's workflows are not where they should be. Temporal's own error
- * would be one of webpack's, about a path that the program does not know.
+ * Throws a `DeclarationError` if Plait's workflows are not where they should be. Temporal would report that
+ * as an error of webpack, about a path that the program does not know.
  */
 export function requireWorkflows(path: string = WORKFLOWS): void {
   if (existsSync(path)) return;
@@ -27,8 +27,8 @@ export function requireWorkflows(path: string = WORKFLOWS): void {
 }
 
 /**
- * Throws a `DeclarationError` for a bundle without the failure converter of `encryptedBy`: what workflows
- * throw would be in clear text in history, and nobody would notice.
+ * Throws a `DeclarationError` for a bundle without the failure converter of `encryptedBy`: errors of
+ * workflows would be in clear text in history, and nobody would notice.
  */
 export async function requireFailureConverter({
   workflowBundle,
@@ -49,10 +49,10 @@ export async function requireFailureConverter({
 type BundlerOptions = NonNullable<WorkerOptions['bundlerOptions']>;
 
 /**
- * Makes a worker load the modules of Plait's workflows once instead of for every turn, so that their
- * functions stay compiled. The modules keep nothing in variables, so turns do not see each other.
+ * Makes a worker load the modules of Plait's workflows once, not for every turn, so that their functions stay
+ * compiled. The modules keep nothing in variables, so turns do not affect each other.
  *
- * What webpack reports is one line, and its warnings and errors.
+ * webpack's report is reduced to one line, plus its warnings and errors.
  */
 export function preloaded(
   { preloadModules = [], webpackConfigHook = (config) => config, ...others }: BundlerOptions = {},
@@ -75,8 +75,8 @@ type WebpackPlugin = Extract<
 >;
 
 /**
- * The worker logs what `toString` of the report returns, some twenty lines about every module. It asks for
- * them itself, and has no option for its logger, so only the report can be shorter.
+ * Shortens webpack's report. The worker logs its `toString()`, some twenty lines about every module, and has
+ * no option to change that.
  */
 const shortReport: WebpackPlugin = {
   apply(compiler) {

@@ -81,7 +81,7 @@ export interface CreateWorkerOptions
   activities?: object;
 }
 
-/** Options with a measured reason. For the others, Temporal's own defaults hold. */
+/** Options that were measured. For the others, Temporal's own defaults apply. */
 const DEFAULTS = {
   // A worker may start the whole batch that it has just scheduled without asking the server. With the
   // SDK's default of 3, every other call of the batch waits for a poll.
@@ -102,9 +102,9 @@ const DEFAULTS = {
   shutdownForceTime: '20s',
 } as const satisfies Partial<WorkerOptions>;
 
-/** The defaults, without those that contradict the given options. */
+/** The defaults, except those that contradict the given options. */
 function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Partial<WorkerOptions> {
-  // A tuner decides these itself, and Temporal rejects them beside one.
+  // A tuner decides these, and Temporal rejects both together.
   const {
     maxConcurrentActivityTaskExecutions: _,
     maxConcurrentLocalActivityExecutions: __,
@@ -113,7 +113,7 @@ function defaultsFor({ tuner, shutdownGraceTime }: Partial<WorkerOptions>): Part
   } = DEFAULTS;
   const defaults = tuner === undefined ? DEFAULTS : others;
   if (shutdownGraceTime === undefined) return defaults;
-  // A longer grace must not be cut short.
+  // A longer grace period must not be cut short.
   const afterGrace =
     msToNumber(DEFAULTS.shutdownForceTime) - msToNumber(DEFAULTS.shutdownGraceTime);
   return { ...defaults, shutdownForceTime: msToNumber(shutdownGraceTime) + afterGrace };
@@ -123,7 +123,7 @@ function workflowsOf(options: BundleOptions): Partial<WorkerOptions> {
   const { workflowsPath = WORKFLOWS, bundlerOptions, interceptors } = options;
   const workflowBundle = options.workflowBundle ?? prebuiltBundle(options);
   if (workflowBundle !== undefined) return { workflowBundle };
-  // They are preloaded beside your own, too.
+  // Preloaded, even beside your own.
   requireWorkflows();
   return {
     workflowsPath,
@@ -196,7 +196,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   checkModelLimits(limits, needed, queues);
   const converter = withStorage(dataConverter, storage);
   await requireFailureConverter(options);
-  // Otherwise the first long conversation would find out.
+  // Check now, before the first long conversation needs it.
   if (storage !== undefined) await checkStorage(storage);
   const withoutTransport = await unusableTransport(streamTransport);
   if (withoutTransport !== undefined) Runtime.instance().logger.warn(withoutTransport);
@@ -218,7 +218,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
       Runtime.instance().logger.warn(NO_CREDENTIAL);
     }
     afterRun(worker, async () => {
-      // Nobody else can close it, and an open connection may keep the process alive for ever.
+      // Nobody else can close it, and an open connection may keep the process alive forever.
       await owned?.close();
       await earlyRuns.close();
       await closeServers();
@@ -231,7 +231,7 @@ export async function createWorker(options: CreateWorkerOptions): Promise<Worker
   }
 }
 
-/** What `buildActivities` and Temporal do not check, or say in other words. */
+/** What `buildActivities` and Temporal do not check, or report in other words. */
 function optionsProblem(options: CreateWorkerOptions): string | undefined {
   const problem = recordProblem('createWorker: the options', options);
   if (problem !== undefined) return problem;
@@ -253,7 +253,7 @@ function optionsProblem(options: CreateWorkerOptions): string | undefined {
   );
 }
 
-/** Of your own. Temporal finds out what is not a function. */
+/** For your own activities: Temporal reports values that are not functions. */
 function activityProblem(activities: object): string | undefined {
   const problems = Object.entries(activities).map(([name, activity]: [string, unknown]) =>
     typeof activity === 'function'
@@ -287,14 +287,14 @@ async function connect(
   return { connection: owned, namespace, owned };
 }
 
-/** Early runs take no slot of an activity, so they may be half as many on top. */
+/** Early runs use no activity slots, so there may be half as many on top of them. */
 function mostEarlyRuns({
   maxConcurrentActivityTaskExecutions: slots = DEFAULTS.maxConcurrentActivityTaskExecutions,
 }: Partial<WorkerOptions>): number {
   return Math.min(MAX_EARLY_RUNS, Math.floor(slots / 2));
 }
 
-/** Whether an early run would get around something that activities do not: with plugins also theirs. */
+/** Whether activities are subject to something that an early run would bypass, also through plugins. */
 function holdsCallsBack({
   interceptors,
   maxActivitiesPerSecond,
@@ -317,7 +317,7 @@ function afterRun(worker: Worker, cleanUp: () => Promise<void>): void {
 
 /**
  * The calls of abandoned tools have ended, but their timers and sockets keep the process alive. The error
- * ends the process, unless the caller catches it. Temporal's worker throws the same one for activities that
+ * ends the process unless the caller catches it. Temporal's worker throws the same error for activities that
  * do not end.
  */
 function throwIfToolsRun(abandoned: ReadonlySet<AbandonedTool>): void {
@@ -328,7 +328,7 @@ function throwIfToolsRun(abandoned: ReadonlySet<AbandonedTool>): void {
   );
 }
 
-/** Your activities and Plait's. None may hide one of the same name. */
+/** Your activities and Plait's. Neither may hide another one of the same name. */
 function merged(activities: object | undefined, plait: PlaitActivities): object {
   const doubled = Object.keys(activities ?? {}).filter((name) => Object.hasOwn(plait, name));
   if (doubled.length === 0) return { ...activities, ...plait };

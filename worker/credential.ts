@@ -1,7 +1,7 @@
 import type { ActivitiesOptions } from '../activities/create-activities.ts';
 import type { AgentDefinition } from '../agents/define-agent.ts';
 
-/** Options of the Anthropic SDK that are a credential, or may bring one. */
+/** Options of the Anthropic SDK that are credentials, or may provide one. */
 const OPTIONS = [
   'apiKey',
   'authToken',
@@ -22,7 +22,7 @@ const VARIABLES = [
 export const NO_CREDENTIAL =
   'ANTHROPIC_API_KEY is not set, and there is no other credential in sight. To go on without one: plait dev <module> --model scripted';
 
-/** Whether a worker has something to ask the model with: a client, an option or a variable. */
+/** Whether a worker has any way to ask the model: a client, an option or a variable. */
 export function hasCredential(
   anthropic?: ActivitiesOptions['anthropic'],
   env: NodeJS.ProcessEnv = process.env,

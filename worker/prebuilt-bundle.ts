@@ -3,13 +3,13 @@ import { createRequire } from 'node:module';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { moduleBeside } from '../storage/module-beside.ts';
 
-/** Its code is in the bundle, or made the bundle. */
+/** Packages whose code is in the bundle, or which made it. */
 const PACKAGES = ['@temporalio/common', '@temporalio/worker', '@temporalio/workflow'];
 
 /** Where `npm run build` writes the bundle. The repository has none: its workflows may change at any time. */
 const FILE = moduleBeside(import.meta.url, './workflow-bundle');
 
-/** What decides which workflow code a worker runs. */
+/** The options that decide which workflow code a worker runs. */
 export type BundleOptions = Partial<
   Pick<
     WorkerOptions,
@@ -27,7 +27,7 @@ export function builtWith(versionOf: (name: string) => string): string {
   return `// Plait's workflows, with ${PACKAGES.map((name) => `${name} ${versionOf(name)}`).join(', ')}`;
 }
 
-/** The first line that a bundle for the installed packages has. */
+/** The first line that a bundle for the installed packages must have. */
 export function builtWithInstalled(): string {
   const require = createRequire(import.meta.url);
   return builtWith((name) => (require(`${name}/package.json`) as { version: string }).version);
@@ -35,7 +35,7 @@ export function builtWithInstalled(): string {
 
 /**
  * Whether a worker with these options would make the same bundle. `code` is the bundle of the package, if
- * there is one, and `firstLine` the one that it has to have.
+ * there is one; `firstLine` is the line that it must have.
  */
 export function mayUsePrebuilt(
   options: BundleOptions,
@@ -50,7 +50,7 @@ export function mayUsePrebuilt(
     dataConverter?.failureConverterPath,
     dataConverter?.payloadConverterPath,
   ];
-  // What a plugin changes is seen only when it runs.
+  // What a plugin changes is visible only when it runs.
   const extensions = [plugins, connection?.plugins ?? [], interceptors?.workflowModules ?? []];
   return (
     code?.startsWith(`${firstLine}\n`) === true &&
@@ -59,7 +59,7 @@ export function mayUsePrebuilt(
   );
 }
 
-/** The bundle of the package, where a worker with these options would make the same one. */
+/** The bundle of the package, if a worker with these options would make the same one. */
 export function prebuiltBundle(options: BundleOptions): { codePath: string } | undefined {
   if (FILE === undefined || !existsSync(FILE)) return undefined;
   const code = readFileSync(FILE, 'utf8');

@@ -104,13 +104,13 @@ export async function serveQueues(
     for (const taskQueue of more) leader.lead(await Worker.create(optionsFor(taskQueue)));
     return leader;
   } catch (error) {
-    // A created worker keeps its connection in use until it has run.
+    // A created worker uses its connection until it has run.
     await leader.runUntil(Promise.resolve()).catch(() => undefined);
     throw error;
   }
 }
 
-/** Without the rate limit when a tool has a queue for it: it would slow every model call. */
+/** Without the rate limit if a tool has a queue for it: it would slow every model call down. */
 function forTurns(options: OptionsOfAll, { tools }: NeededQueues): OptionsOfAll {
   const rest = { ...options };
   if (tools.length > 0) delete rest.maxTaskQueueActivitiesPerSecond;
@@ -143,7 +143,7 @@ function forModels(
   };
 }
 
-/** A Temporal worker serves one task queue. This one starts and stops the workers of the others. */
+/** A Temporal worker serves one task queue. This one also starts and stops the workers of the others. */
 class LeadingWorker extends Worker {
   readonly #others: Worker[] = [];
 
@@ -162,7 +162,7 @@ class LeadingWorker extends Worker {
         this.#shutdownRunning();
       }),
     );
-    // The other errors only follow from the first.
+    // The other errors are only consequences of the first.
     if (errors.length > 0) throw errors[0];
   }
 
@@ -177,7 +177,7 @@ class LeadingWorker extends Worker {
     }
   }
 
-  /** Counts the activities of all queues. The rest is of the first queue alone. */
+  /** Counts the activities of all queues. Everything else is about the first queue. */
   override getStatus(): WorkerStatus {
     const status = super.getStatus();
     for (const other of this.#others) {

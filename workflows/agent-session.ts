@@ -25,7 +25,7 @@ export async function agentSession(
   try {
     for (let isOpen = true; isOpen;) {
       await allAnswered();
-      // A cancelled session starts nothing any more.
+      // A cancelled session starts nothing new.
       if (CancellationScope.current().consideredCancelled) session.close({ interrupt: true });
       const next = session.nextStep();
       switch (next.type) {

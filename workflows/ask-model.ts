@@ -34,7 +34,7 @@ export function askModel(
     // All attempts together.
     ...defined({ scheduleToCloseTimeout: turn.time?.left }),
     heartbeatTimeout: '10s',
-    // Nothing of a reply is kept before it is whole, so there is nothing to wait for.
+    // Nothing of a reply is kept before it is whole, so a cancelled request needs no waiting.
     cancellationType: 'TRY_CANCEL',
     retry: MODEL_RETRY,
   }).then(
@@ -62,7 +62,7 @@ function addTime(turn: Turn, start: number): void {
   turn.state = { ...turn.state, times };
 }
 
-/** Asks once more, with tools that the model must not call. `undefined` where it cannot be asked. */
+/** Asks once more, with tools that the model must not call. `undefined` if it cannot be asked. */
 export async function askLastWord(turn: Turn): Promise<ModelAnswer | undefined> {
   try {
     return await askModel(turn, { lastWord: true });

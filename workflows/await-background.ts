@@ -4,7 +4,7 @@ import type { AwaitBackground } from '../core/turn/decide.ts';
 import type { Turn } from './turn.ts';
 import { allAnswered } from './updates.ts';
 
-/** Waits for calls in the background, as long as the turn has time. */
+/** Waits for calls in the background, until the turn is out of time. */
 export async function awaitBackground(turn: Turn, step: AwaitBackground): Promise<void> {
   const isOver = () =>
     turn.background.running.length <= step.running ||
@@ -15,6 +15,6 @@ export async function awaitBackground(turn: Turn, step: AwaitBackground): Promis
     const summary = `round ${turn.state.rounds}: time limit of the turn`;
     await condition(isOver, Math.min(time.left, MAX_DURATION), { summary });
   }
-  // One may have been completed by an Update, whose answer is still on its way.
+  // An Update may have completed a call, and its answer must be sent first.
   await allAnswered();
 }

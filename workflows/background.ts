@@ -13,9 +13,9 @@ import type { TurnState } from '../core/turn/state.ts';
 /** The calls of a turn that go on while it does other things. */
 export class Background {
   private readonly turn: { state: TurnState };
-  /** That of the turn: what runs in the background is cancelled with the turn, and not with its batch. */
+  /** The turn's scope: calls in the background are cancelled with the turn, not with their batch. */
   private readonly scope = CancellationScope.current();
-  /** How to end those that run, by the ids of the calls. */
+  /** How to cancel the running calls, by their ids. */
   private readonly cancels = new Map<string, () => void>();
   private readonly waiting = new Map<string, (() => void)[]>();
 
@@ -23,7 +23,7 @@ export class Background {
     this.turn = turn;
   }
 
-  /** For a call that may go on after its batch. */
+  /** For a call that may outlast its batch. */
   newScope(): CancellationScope {
     return new CancellationScope({ cancellable: true, parent: this.scope });
   }
@@ -32,7 +32,7 @@ export class Background {
     return runningInBackground(this.turn.state);
   }
 
-  /** The call goes on, and its batch is over. */
+  /** The call goes on, but its batch has ended. */
   add(call: BackgroundCall, cancel: () => void): void {
     this.turn.state = goOnInBackground(this.turn.state, call);
     this.cancels.set(call.callId, cancel);
@@ -51,17 +51,17 @@ export class Background {
     return findResult(this.turn.state, id);
   }
 
-  /** The model is given the result, if it is there. */
+  /** The model gets the result, if there is one. */
   take(id: string): void {
     this.turn.state = takeResult(this.turn.state, id);
   }
 
-  /** Calls `ended` when the call has ended, which runs. */
+  /** Calls `ended` when this running call has ended. */
   onEnd(callId: string, ended: () => void): void {
     this.waiting.set(callId, [...(this.waiting.get(callId) ?? []), ended]);
   }
 
-  /** The turn ends: cancels what runs, and waits until it has ended, since what it has used up counts. */
+  /** The turn ends: cancels the running calls and waits until they have ended, because their use counts. */
   async stop(): Promise<void> {
     if (this.running.length === 0) return;
     for (const cancel of this.cancels.values()) cancel();

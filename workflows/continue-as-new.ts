@@ -13,15 +13,15 @@ import { writeTrace } from './write-trace.ts';
 type RunArgs = [args: TurnArgs, beginning: TurnBeginning];
 
 /**
- * Goes on in a new run, with an empty history. Returns only where this run has to go on: somebody has
- * cancelled it, or what the turn remembers does not fit into the arguments of another one.
+ * Continues in a new run with an empty history. Returns only if this run has to go on: it was cancelled, or
+ * what the turn remembers does not fit into the arguments of another run.
  */
 export async function continueInNewRun(turn: Turn, step: ContinueStep): Promise<NextStep> {
-  // First: a Signal or an Update that comes meanwhile must not be lost.
+  // First, because a Signal or an Update that comes meanwhile must not be lost.
   await writeTrace(turn);
   await allAnswered();
   const { state } = turn;
-  // The new run would know nothing of a cancel.
+  // The new run would not know that this one was cancelled.
   if (CancellationScope.current().consideredCancelled)
     return turn.commit({ state, next: step.next });
   const args = carriedArgs(turn, step);
@@ -31,7 +31,7 @@ export async function continueInNewRun(turn: Turn, step: ContinueStep): Promise<
   return turn.commit({ state, next: withoutNewRun(step, turn.now()) });
 }
 
-/** What `continueInNewRun` throws ends the run, and is not an error. */
+/** `continueInNewRun` ends the run by throwing this, which is not an error. */
 export function isContinuing(error: unknown): boolean {
   return error instanceof ContinueAsNew;
 }
@@ -53,7 +53,7 @@ function carriedArgs(
       prepared: next.type === 'run tools' ? [...next.prepared] : undefined,
     }),
   };
-  // The input stands in the conversation, and the two together may not fit.
+  // Without the input: the conversation holds it, and both together may not fit.
   return [
     { ...args, input: [] },
     { type: 'continued', ...carried },

@@ -38,11 +38,11 @@ import { writeTrace } from './write-trace.ts';
 const activities = proxyActivities<PlaitActivities>({
   activityId: 'transcript',
   startToCloseTimeout: '1m',
-  // The work is done; a storage that is away for some minutes must not lose it.
+  // The work is done, and must not be lost because a storage is away for some minutes.
   retry: MODEL_RETRY,
 });
 
-/** What the workflow of a turn returns: to a client, to its session, or to the turn that has called it. */
+/** What the workflow of a turn returns to a client, to its session, or to the turn that has called it. */
 export type EndedTurn = TurnResult | SessionTurnResult | SubAgentTurnResult;
 
 /** The turn's result, with every call answered. */
@@ -71,14 +71,14 @@ export async function endTurn(turn: Turn, stop: Stop): Promise<EndedTurn> {
   }
 }
 
-/** Why a turn ends validly although something was thrown: it was cancelled, or its time is up. */
+/** If the turn ends validly despite this error: because it was cancelled, or its time is up. */
 export function stopAfter({ args, agent }: Turn, error: unknown): Stop | undefined {
   if (isCancellation(error)) return { type: 'stop', reason: 'cancelled' };
   const limit = timeThatIsUp(error, budgetOf(args, agent).wallTime);
   return limit === undefined ? undefined : outOfTime(limit);
 }
 
-/** What the run fails with: the root cause, with what was done before it. */
+/** The failure of the run: the root cause, with what was done before. */
 export async function turnFailure(turn: Turn, error: unknown): Promise<ApplicationFailure> {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   const failure = cause instanceof ApplicationFailure ? cause : undefined;
@@ -102,7 +102,7 @@ export async function turnFailure(turn: Turn, error: unknown): Promise<Applicati
   });
 }
 
-/** The server rejects failures of some megabytes, and nobody reads them. */
+/** In characters: the server rejects failures of some megabytes, and nobody reads them. */
 const MAX_MESSAGE = 4_000;
 
 function failureText(error: unknown, cause: unknown): string {
@@ -125,7 +125,7 @@ async function progressFor(turn: Turn, failureType: string) {
 async function progressWithMessages(turn: Turn, failureType: string) {
   const { state } = turn;
   const { transcript } = state;
-  // A storage that does not answer has been asked for long enough.
+  // Do not read again from a storage that has just failed for long enough.
   const messages =
     failureType === STORAGE_FAILED
       ? transcript.tail
@@ -133,21 +133,21 @@ async function progressWithMessages(turn: Turn, failureType: string) {
   return turnProgress(turn.args.agent, state, messages, turn.now().elapsed);
 }
 
-/** The time that the turn had, where a model call was given up because it was over. */
+/** The turn's time limit, if a model call was given up because it was over. */
 function timeThatIsUp(error: unknown, wallTime: number | undefined): number | undefined {
   if (!(error instanceof ActivityFailure) || error.activityType !== CALL_MODEL) return undefined;
   const { cause, retryState } = error;
   if (cause instanceof ApplicationFailure && cause.type === TIME_IS_UP) {
     return cause.details?.[0] as number;
   }
-  // With too little time left for another attempt the last one's failure comes at once.
+  // If too little time is left for another attempt, the failure of the last one comes at once.
   const isOver =
     retryState === 'TIMEOUT' ||
     (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_CLOSE');
   return isOver ? wallTime : undefined;
 }
 
-/** All messages of a transcript. Costs nothing while they are few. */
+/** All messages of a transcript. Costs nothing while there are few. */
 async function readTranscript(transcript: Transcript): Promise<Message[]> {
   const known = allMessages(transcript);
   if (known !== undefined) return known;
@@ -159,7 +159,7 @@ async function readTranscript(transcript: Transcript): Promise<Message[]> {
     );
     return [...earlier, ...tail];
   } catch (error) {
-    // As the run's own failure it must say what happened, and not "Activity task failed".
+    // As the failure of the run, it must say what happened instead of "Activity task failed".
     throw error instanceof ActivityFailure && error.cause ? error.cause : error;
   }
 }

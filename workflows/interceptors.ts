@@ -41,7 +41,7 @@ function ofTurn(carrier: TraceCarrier): WorkflowInterceptors {
   };
 }
 
-/** A session has no trace. Each of its turns is part of that of its message. */
+/** A session has no trace. Each of its turns belongs to the trace of its message. */
 function ofSession(carrier: TraceCarrier): WorkflowInterceptors {
   return {
     inbound: [
@@ -70,7 +70,7 @@ function startingChildren({ children }: TraceCarrier) {
 
 type Outbound = NonNullable<WorkflowInterceptors['outbound']>[number];
 
-/** Behind the arguments that callers give. */
+/** After the arguments that callers give. */
 function withCarrier<T extends { args: unknown[] }>(input: T, carrier: TraceCarrier): T {
   return { ...input, args: [input.args[0], input.args[1], carrier] };
 }
@@ -81,7 +81,7 @@ function contextIn(headers: Headers): TraceContext | undefined {
   try {
     return readTraceContext(defaultPayloadConverter.fromPayload(payload));
   } catch {
-    // Somebody else's.
+    // Not a context of OpenTelemetry.
     return undefined;
   }
 }

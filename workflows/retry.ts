@@ -1,8 +1,8 @@
 import type { RetryPolicy } from '@temporalio/common';
 
 /**
- * Some twelve minutes of an overloaded API, or of a storage that is away. A model call says when to try
- * again where the API says it, and ends the attempts where trying again cannot help.
+ * About twelve minutes of an overloaded API, or of a storage that is away. A model call follows the API's
+ * retry delay, if it has one, and stops if another attempt cannot help.
  */
 export const MODEL_RETRY: RetryPolicy = {
   initialInterval: '1s',

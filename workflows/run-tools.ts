@@ -14,7 +14,7 @@ import { areReady, prepareMissing } from './batch/prepare.ts';
 import { runBatch } from './batch/run-batch.ts';
 import type { Turn } from './turn.ts';
 
-/** Runs the calls of a reply at once, those that the budget allows, and waits for all of them. */
+/** Runs the calls of a reply at once, as far as the budget allows, and waits for all of them. */
 export async function runTools(
   turn: Turn,
   { agent, calls, prepared }: RunTools,
@@ -55,7 +55,7 @@ export async function runTools(
 function timedCall(call: SettledCall, prepared: PreparedCall | undefined): TimedCall {
   const { start, end, startedEarly, approval, questions } = call;
   const isAsked = prepared?.type === 'ready' && prepared.approval === true;
-  // Nobody has decided about a call that was answered otherwise.
+  // Nobody decided about the call: it was answered in another way.
   const waitedUntil = isAsked
     ? approval === undefined
       ? end

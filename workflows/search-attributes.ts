@@ -17,8 +17,8 @@ import type { SessionState } from '../core/session/protocol.ts';
 import type { StopReason } from '../core/turn/stop-reason.ts';
 
 /**
- * Sets those that this run was started with. Only they are known to be registered, and one that is
- * not fails the workflow task for ever.
+ * Sets only attributes that this run was started with. Those are known to be registered; any other could fail
+ * the workflow task forever.
  */
 function updateAttributes(attributes: readonly SearchAttributePair[]): void {
   const present = attributes.filter(isPresent);
@@ -26,8 +26,8 @@ function updateAttributes(attributes: readonly SearchAttributePair[]): void {
 }
 
 /**
- * Says in the lists why the turn ended, unless they say so since its start. An event of the last workflow
- * task, and an Action.
+ * Records why the turn ended, unless that is recorded since its start. Costs an Action, and an event in the
+ * last workflow task.
  */
 export function recordStopReason(reason: StopReason | typeof NOT_STOPPED): void {
   if (workflowInfo().typedSearchAttributes.get(STOP_REASON_ATTRIBUTE) === reason) return;
@@ -35,8 +35,8 @@ export function recordStopReason(reason: StopReason | typeof NOT_STOPPED): void 
 }
 
 /**
- * Says in the lists what a session is doing, where an earlier version started it: with a status that is
- * set again twice a turn. The attribute itself says so, and needs no `patched`.
+ * Records what a session is doing, if an earlier version started it: with a status that changes twice a turn.
+ * The presence of the attribute decides, so this needs no `patched`.
  */
 export function recordSessionStatus({ status, lastTurn }: SessionState): void {
   if (workflowInfo().typedSearchAttributes.get(STATUS_ATTRIBUTE) === undefined) return;
@@ -46,7 +46,7 @@ export function recordSessionStatus({ status, lastTurn }: SessionState): void {
   ]);
 }
 
-/** What a session's turn is started with: none where the session was started without. */
+/** The attributes of a session's turn; none if the session was started without. */
 export function attributesOfTurn(): SearchAttributePair[] {
   const { typedSearchAttributes: own } = workflowInfo();
   const agent = own.get(AGENT_ATTRIBUTE);
@@ -54,14 +54,14 @@ export function attributesOfTurn(): SearchAttributePair[] {
   return agent === undefined ? [] : turnAttributes({ agent, user }).filter(isPresent);
 }
 
-/** What the turn of a sub-agent is started with: none where the calling turn was started without. */
+/** The attributes of a sub-agent's turn; none if the calling turn was started without. */
 export function attributesOfSubAgent(agent: string): SearchAttributePair[] {
   const { typedSearchAttributes: own } = workflowInfo();
   if (own.get(AGENT_ATTRIBUTE) === undefined) return [];
   return turnAttributes({ agent, user: own.get(USER_ATTRIBUTE) }).filter(isPresent);
 }
 
-/** The same of a session that a call of this turn begins. */
+/** The same for a session that a call of this turn creates. */
 export function attributesOfCalledSession(agent: string): SearchAttributePair[] {
   const { typedSearchAttributes: own } = workflowInfo();
   if (own.get(AGENT_ATTRIBUTE) === undefined) return [];
@@ -70,7 +70,7 @@ export function attributesOfCalledSession(agent: string): SearchAttributePair[] 
 
 /** For whom this turn or session runs. A namespace without the attributes still has the memo. */
 export function ownerOf({ memo, parent, typedSearchAttributes }: WorkflowInfo): TurnOwner {
-  // Another workflow may have started the turn as its child.
+  // Another kind of workflow may have started the turn as its child.
   const isOfSession = parent !== undefined && memo?.['sessionId'] === parent.workflowId;
   return defined({
     user: asText(memo?.['user']) ?? typedSearchAttributes.get(USER_ATTRIBUTE),

@@ -38,13 +38,13 @@ type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<SessionTu
 
 const activities = proxyActivities<PlaitActivities>({
   startToCloseTimeout: '1m',
-  // Without an answer the model would forget what its tools did.
+  // Without the answer, the model would forget what its tools did.
   retry: MODEL_RETRY,
 });
 
 const patient = proxyActivities<PlaitActivities>({
   startToCloseTimeout: '1m',
-  // As long as the calls of a turn may take to end.
+  // Until the calls of a turn have ended.
   retry: { initialInterval: '500ms', maximumInterval: '5s', backoffCoefficient: 2 },
 });
 
@@ -69,7 +69,7 @@ export class SessionTurn {
     return { ...this.turn, startedAt: this.startedAt, steering: this.steering };
   }
 
-  /** Hands a message to the turn. Whether it took it in is told by its result. */
+  /** Hands a message to the turn, whose result will say whether it took the message in. */
   add(message: SteeringMessage): void {
     this.steering = [...this.steering, message];
     if (this.child !== undefined) steer(this.child, message);
@@ -78,11 +78,11 @@ export class SessionTurn {
   /** Its calls are cancelled and answered; then it ends. */
   interrupt(): void {
     this.isInterrupted = true;
-    // Before it has begun there is nothing to cancel, and it would leave no trace.
+    // Before it has begun there is nothing to cancel, and a cancelled start would leave no trace.
     if (this.child !== undefined) this.scope.cancel();
   }
 
-  /** The same, and what it has not taken in is forgotten. */
+  /** The same, and messages that it has not taken in are forgotten. */
   abandon(): void {
     this.steering = [];
     this.interrupt();
@@ -123,7 +123,7 @@ export class SessionTurn {
       startChild<AgentTurn>(TURN_WORKFLOW, {
         workflowId: turnId,
         args: [args, beginning],
-        // Its result says what its tools did, also when it was cancelled.
+        // Wait even for a cancelled turn, because its result says what its tools did.
         cancellationType: 'WAIT_CANCELLATION_COMPLETED',
         parentClosePolicy: 'REQUEST_CANCEL',
         typedSearchAttributes: attributesOfTurn(),
@@ -145,7 +145,7 @@ export class SessionTurn {
       });
     this.child = await start().catch(async (error: unknown) => {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      // The session was reset to before this turn, which runs on in vain.
+      // The session was reset to before this turn, which still runs in vain.
       await patient[CANCEL_TURN]({ turnId });
       return await start();
     });
@@ -159,7 +159,7 @@ export class SessionTurn {
     const message = rootCause(error) ?? String(error);
     const progress = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
     if (isSessionProgress(progress)) return { type: 'failed', message, progress };
-    // Terminated, or timed out: what it did can still be asked for.
+    // Terminated or timed out: ask what it did.
     const read = this.child === undefined ? undefined : await this.readTurn();
     return read === undefined
       ? { type: 'lost', message }
@@ -176,12 +176,12 @@ export class SessionTurn {
   }
 }
 
-/** Names the calling turn, as that of a sub-agent's turn does. */
+/** Names the calling turn, as a sub-agent's turn does. */
 function callerMemo({ turnId, callId, path, sessions }: CallingTurn) {
   return { parentTurnId: turnId, callId, path, sessions };
 }
 
-/** One that has ended meanwhile does not take it; its result does not name it then. */
+/** An ended turn does not receive it; then its result does not name the message. */
 function steer(child: ChildWorkflowHandle<AgentTurn>, message: SteeringMessage): void {
   child.signal(STEER_SIGNAL, message).catch(() => undefined);
 }

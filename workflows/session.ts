@@ -52,7 +52,7 @@ import { references } from '../core/conversation/transcript.ts';
 import { ownerOf, recordSessionStatus } from './search-attributes.ts';
 import { SessionTurn } from './session-turn.ts';
 
-/** What the Temporal UI calls the timer of a session that has nothing to do. */
+/** The name in the Temporal UI of the timer of an idle session. */
 const WAITS = 'waits for a message, then goes on in a new run';
 
 /** The interceptors add the second argument, from the header of the Update. */
@@ -62,7 +62,10 @@ const withdrawSignal = defineSignal<[unknown]>(WITHDRAW_SIGNAL);
 const describeQuery = defineQuery<SessionState>(DESCRIBE_QUERY);
 const transcriptQuery = defineQuery<SessionTranscript>(TRANSCRIPT_QUERY);
 
-/** One session in one run: its memory, and the doors through which others reach it. Updates only record, so none is ever half done. */
+/**
+ * One run of a session: its memory, and the doors through which others reach it. Updates only record, so none
+ * is ever half done.
+ */
 export class Session {
   private readonly args: SessionArgs;
   private readonly carrier: TraceCarrier;
@@ -75,7 +78,7 @@ export class Session {
     this.args = args;
     this.carrier = carrier instanceof TraceCarrier ? carrier : new TraceCarrier();
     this.memory = carried ?? beginSession(args);
-    // A message that came with the start is taken as soon as there is a handler.
+    // A message that came with the start is accepted as soon as there is a handler.
     if (carried === undefined) this.log({ type: 'session began' });
     setHandler(sendUpdate, (send, trace) => this.send(send, trace), {
       validator: (send: Send, _trace?: unknown) => {
@@ -99,7 +102,7 @@ export class Session {
     setHandler(transcriptQuery, () => this.transcript());
   }
 
-  /** What it was started with, and for whom. */
+  /** Its arguments, and for whom it runs. */
   private get owned(): SessionArgs & { user?: string } {
     const { user } = ownerOf(workflowInfo());
     return { ...this.args, ...defined({ user }) };
@@ -112,7 +115,7 @@ export class Session {
     return decided.next;
   }
 
-  /** Whether a message came, or the session was closed, within so many milliseconds. */
+  /** Whether a message came, or the session was closed, within `atMost` milliseconds. */
   async hears(atMost: number | undefined): Promise<boolean> {
     const isAwake = () => this.memory.waiting.length > 0 || this.memory.closing === true;
     this.show();
@@ -143,7 +146,7 @@ export class Session {
     if (interrupt) this.running?.abandon();
   }
 
-  /** Nobody waits for an answer to a Signal: what is wrong with one only the log can say. */
+  /** A Signal gets no answer, so only the log can say what is wrong with one. */
   private withdraw(withdrawal: unknown): void {
     const problem = checkWithdrawal(withdrawal);
     if (problem !== undefined) {
@@ -190,7 +193,7 @@ export class Session {
     return state;
   }
 
-  /** Into the worker's log, unless a worker only replays the session. */
+  /** Writes to the worker's log, unless this is a replay. */
   private log(event: SessionEvent): void {
     const { level, message, fields } = sessionLogLine(event);
     const { workflowId: sessionId } = workflowInfo();
@@ -202,7 +205,7 @@ export class Session {
     setCurrentDetails(sessionText(this.describe(), Date.now()));
   }
 
-  /** Records what this session is doing, where that has changed and is recorded at all. */
+  /** Records what this session is doing, if that has changed and is recorded at all. */
   publish(): void {
     const state = this.describe();
     if (state.status === this.published) return;
@@ -210,9 +213,9 @@ export class Session {
     recordSessionStatus(state);
   }
 
-  /** No turn runs now; messages that wait are carried. */
+  /** Only while no turn runs; waiting messages are carried over. */
   async continueAsNew(): Promise<never> {
-    // What the session began with lies in the memory.
+    // The memory already holds the messages that the session began with.
     const { messages: _, ...args } = this.args;
     const memory = { ...this.memory, transcript: references(this.memory.transcript) };
     return await continueAsNew<(args: SessionArgs, memory: SessionMemory) => Promise<unknown>>(
@@ -223,8 +226,8 @@ export class Session {
 }
 
 /**
- * A session with what it was started with, which may be anything: a plain client can start it. Fails the
- * run, where the SDK would retry its first task for ever.
+ * Opens a session with whatever it was started with: a plain client may give anything. Fails the run;
+ * otherwise the SDK would retry the first workflow task forever.
  */
 export function openSession(args: unknown, carried: unknown, carrier?: unknown): Session {
   const problem = findStartProblem(args, carried);

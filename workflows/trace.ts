@@ -9,36 +9,36 @@ import type { TurnKey } from '../core/trace/ids.ts';
 import type { TracedCall } from '../core/trace/spans.ts';
 import { tracedCall } from '../core/trace/spans.ts';
 
-/** The patch with which turns that have the header of a trace write it. */
+/** The patch from which on turns with a trace header write a trace. */
 const TRACES = 'plait.traces';
 
-/** What a run of a turn knows of its trace, and has not written yet. */
+/** What a run of a turn knows of its trace and has not written yet. */
 export class TurnTrace {
   private readonly carrier: TraceCarrier;
   private chats: Chat[] = [];
-  /** So many of the turn's calls have been written. */
+  /** How many of the turn's calls have been written. */
   private calls: number;
-  /** Whether its spans are to be written. History says it, so it is the same in each replay. */
+  /** Whether to write spans. Decided by history, so that every replay decides the same. */
   isOn: boolean;
 
   /**
-   * @param carrier from the interceptors, where the bundle has them; anything, from another caller
+   * @param carrier from the interceptors, if the bundle has them; anything, from another caller
    * @param calls how many an earlier run has written
-   * @param isOn an earlier run has had a trace
+   * @param isOn whether an earlier run had a trace
    */
   constructor(carrier: unknown, { calls, isOn }: { calls: number; isOn: boolean }) {
     this.carrier = carrier instanceof TraceCarrier ? carrier : new TraceCarrier();
     this.calls = calls;
-    // Turns of earlier versions may have the header too, and no trace.
+    // Turns of earlier versions may have the header too, but have no trace.
     this.isOn = isOn || (this.from !== undefined && patched(TRACES));
   }
 
-  /** What the turn was started by, where that has a span. */
+  /** The span that started the turn, if there is one. */
   get from(): TraceContext | undefined {
     return this.carrier.from;
   }
 
-  /** The requests of a model call, where its worker writes traces. */
+  /** The requests of a model call, if its worker writes traces. */
   add(chats: readonly Chat[] | undefined): void {
     if (chats === undefined) return;
     this.isOn = true;
@@ -46,9 +46,9 @@ export class TurnTrace {
   }
 
   /**
-   * What the turn of a call belongs to.
+   * The span that the turn of a call belongs to.
    *
-   * @param turnId of a turn that is about to be started as a child workflow: it gets that in a header
+   * @param turnId of a turn that is about to start as a child workflow, which gets the span in a header
    */
   ofCall(callId: string, turnId?: string): TraceContext | undefined {
     if (!this.isOn) return undefined;
@@ -57,7 +57,7 @@ export class TurnTrace {
     return context;
   }
 
-  /** What is to be written; `undefined` where nobody asks for a trace. Each call is taken once. */
+  /** What to write; `undefined` without a trace. Each call is returned once. */
   take(records: readonly CallRecord[], agent: PinnedAgent | undefined): Pending | undefined {
     if (!this.isOn) return undefined;
     const servers = new Map(agent?.policies.map(([tool, { server }]) => [tool, server]));
@@ -71,7 +71,7 @@ export class TurnTrace {
   }
 }
 
-/** What has ended, and has not been written. */
+/** What has ended and has not been written yet. */
 export interface Pending {
   chats: Chat[];
   calls: TracedCall[];

@@ -44,15 +44,15 @@ import { SeenUpdates } from './updates.ts';
 const stateQuery = defineQuery<SessionTurnProgress>(TURN_STATE_QUERY);
 const steerSignal = defineSignal<[unknown]>(STEER_SIGNAL);
 
-/** One turn in one run: what it remembers, and the doors through which others reach it meanwhile. */
+/** One run of a turn: what it remembers, and the doors through which others reach it meanwhile. */
 export class Turn {
   readonly args: TurnArgs;
-  /** Where its result goes: to a session with references to its messages, to a calling turn without any. */
+  /** Who gets its result: a session gets references to its messages, a calling turn gets none. */
   readonly caller: 'client' | 'session' | 'turn';
-  /** How many levels of sub-agents it may have below it, beside its agent's limit. */
+  /** How many levels of sub-agents it may have, besides its agent's own limit. */
   readonly levels: number;
   readonly owner: TurnOwner;
-  /** Of its first run, in milliseconds since the epoch. */
+  /** When its first run began, in milliseconds since the epoch. */
   readonly begunAt: number;
   state: TurnState;
   /** Known from the first answer on. */
@@ -62,7 +62,7 @@ export class Turn {
   readonly completions: AsyncCompletions;
   readonly background: Background;
   readonly trace: TurnTrace;
-  /** The ids of the calls whose ends were reported in this run. */
+  /** The ids of calls whose ends were reported in this run. */
   private readonly reported = new Set<string>();
   private readonly beginning: TurnBeginning | undefined;
 
@@ -88,7 +88,7 @@ export class Turn {
       calls: this.state.calls.length,
       isOn: carried?.traced === true,
     });
-    // A run cannot end with a signal that it has not seen: the server has it decide again.
+    // A run cannot end with an unseen Signal: the server makes it decide again.
     setHandler(steerSignal, (message) => this.steer(message));
     setHandler(stateQuery, () => this.progress());
   }
@@ -104,7 +104,7 @@ export class Turn {
     return this.commit(atBeginning(this.state, { agent, ...defined({ prepared }) }, this.now()));
   }
 
-  /** Takes over what was decided. */
+  /** Applies a decision. */
   commit({ state, next }: Decision): NextStep {
     this.answer(state);
     const doing = waitingFor(state, next, Date.now());
@@ -112,25 +112,25 @@ export class Turn {
     return next;
   }
 
-  /** Takes over a state in which more calls are answered, and reports those that have had no batch. */
+  /** Applies a state in which more calls are answered, and reports the ends of those without a batch. */
   answer(state: TurnState): void {
     const answered = state.calls.slice(this.state.calls.length);
     this.state = state;
     for (const event of endsWithoutBatch(answered, this.reported)) this.report(event);
   }
 
-  /** For operators, in the Temporal UI: what the turn does, and what it has used. */
+  /** For operators, in the Temporal UI: what the turn is doing, and what it has used. */
   show(doing: string): void {
     setCurrentDetails(`${doing}\n\n${usedText(this.state)}`);
   }
 
-  /** Into the worker's log and its metrics, unless a worker only replays the turn. */
+  /** Writes to the worker's log and metrics, unless this is a replay. */
   report(event: TurnEvent): void {
     if (event.type === 'call ended') this.reported.add(event.call.id);
     const { level, message, fields } = logLine(event);
     const { sessionId } = this.owner;
     const about = { turnId: workflowInfo().workflowId, agent: this.args.agent };
-    // Not `workflow`, which stands for the lines of your own workflows.
+    // Not `workflow`, which marks the lines of your own workflows.
     const own = { sdkComponent: 'plait', ...about, ...defined({ sessionId }) };
     log[level](message, { ...own, ...fields });
     const { agent: pinned } = this;
@@ -139,12 +139,12 @@ export class Turn {
     }
   }
 
-  /** Whether they may read what people and the model write. */
+  /** Whether operators may read what people and the model write. */
   get summaries(): boolean {
     return this.agent?.summaries !== false;
   }
 
-  /** What the next decision goes by. */
+  /** What the next decision depends on. */
   now(): Circumstances {
     const time = Date.now();
     return {
@@ -156,15 +156,15 @@ export class Turn {
     };
   }
 
-  /** The time that the turn has in all and what is left of it, in milliseconds, where it is limited. */
+  /** The turn's total time and what is left of it, in milliseconds, if it is limited. */
   get time(): { limit: number; left: number } | undefined {
     const { wallTime } = budgetOf(this.args, this.agent);
     if (wallTime === undefined) return undefined;
-    // An activity cannot be given no time at all.
+    // An activity cannot have a timeout of 0.
     return { limit: wallTime, left: Math.max(1, wallTime - this.now().elapsed) };
   }
 
-  /** Nobody waits for an answer to a Signal: what is wrong with one only the log can say. */
+  /** A Signal gets no answer, so only the log can say what is wrong with one. */
   private steer(message: unknown): void {
     const problem = findSteeringProblem(this.state, message);
     if (problem === undefined) this.state = addSteering(this.state, message as SteeringMessage);
@@ -177,7 +177,7 @@ export class Turn {
     return sessionTurnProgress(this.args.agent, state, this.newlyPinned, this.now().elapsed);
   }
 
-  /** The agent, unless the session knows it. */
+  /** The agent, unless the session knows it already. */
   get newlyPinned(): PinnedAgent | undefined {
     const { beginning } = this;
     return beginning?.type === 'session' && beginning.agent !== undefined ? undefined : this.agent;
@@ -185,8 +185,8 @@ export class Turn {
 }
 
 /**
- * A turn with what it was started with, which may be anything: a plain client can start it. Fails the run,
- * where the SDK would retry its first task for ever.
+ * Opens a turn with whatever it was started with: a plain client may give anything. Fails the run; otherwise
+ * the SDK would retry the first workflow task forever.
  */
 export function openTurn(args: unknown, beginning: unknown, carrier?: unknown): Turn {
   try {

@@ -4,12 +4,12 @@ import { causeChain } from '../core/failures.ts';
 import { shorten } from '../core/json.ts';
 import { Unreadable } from '../core/shape.ts';
 
-// The SDK decodes every payload before it calls a workflow, a handler, or what awaits an activity. Where one
-// cannot be decoded, it fails the workflow task, again and again, and the run is stuck for ever.
+// The SDK decodes every payload before it calls a workflow or a handler, and before an activity's result is
+// used. If one cannot be decoded, it fails the workflow task again and again, and the run is stuck forever.
 
 /**
- * The options of Plait's workflows. The SDK asks for them in each run, before it decodes what the run was
- * started with or sent. From then on a payload that cannot be decoded comes as an `Unreadable`.
+ * The options of Plait's workflows. In each run, the SDK asks for them before it decodes the arguments,
+ * Signals and Updates. From then on, a payload that cannot be decoded arrives as an `Unreadable`.
  */
 export function readingAll(): object {
   const activator = getActivator();

@@ -5,12 +5,12 @@ import type { TracedEnd, TracedPart } from '../core/trace/spans.ts';
 import type { Pending } from './trace.ts';
 import type { Turn } from './turn.ts';
 
-/** What one activity is given at most, in bytes of JSON. */
+/** The most that one activity gets, in bytes of JSON. */
 const MAX_BYTES = 400_000;
 
 /**
- * Has a worker write what the turn has done since it did so last, and the turn itself where it has `ended`. An
- * activity, because what a worker remembers is lost when it is killed. Does not fail.
+ * Makes a worker write what the turn has done since the last time, and the turn itself if it has `ended`.
+ * Through an activity, because a killed worker loses what it remembers. Does not fail.
  */
 export async function writeTrace(
   turn: Turn,
@@ -46,7 +46,7 @@ async function write(part: TracedPart, i: number): Promise<void> {
     await scheduleActivity<void>(WRITE_TRACE, [part], {
       activityId: i === 0 ? 'trace' : `trace.${i + 1}`,
       startToCloseTimeout: '10s',
-      // A turn is not held up for ever by what only describes it.
+      // A turn must not wait forever for what only describes it.
       scheduleToCloseTimeout: '2m',
       retry: { maximumAttempts: 5, initialInterval: '200ms', maximumInterval: '5s' },
     });
@@ -55,7 +55,7 @@ async function write(part: TracedPart, i: number): Promise<void> {
   }
 }
 
-/** As many as one payload takes, in order. */
+/** In order, each as large as one payload may be. */
 function inParts({ chats, calls }: Pending): Partial<Pending>[] {
   const parts: Partial<Pending>[] = [];
   let bytes = 0;

@@ -3,7 +3,7 @@ import { requestIdOf } from './platform-errors.ts';
 
 type Middleware = NonNullable<ClientOptions['middleware']>[number];
 
-/** The address of the Messages API is not right, so asking again does not help. */
+/** The address of the Messages API is wrong, so asking again does not help. */
 export class WrongAddressError extends Error {
   override readonly name = 'WrongAddressError' as const;
   readonly status: number;
@@ -16,10 +16,10 @@ export class WrongAddressError extends Error {
   }
 }
 
-/** What a person can change about the address. */
+/** The settings with which a person can change the address. */
 const BASE_URL = '`baseURL` of the `anthropic` client, or ANTHROPIC_BASE_URL';
 
-/** More hops than any gateway has. */
+/** More redirects than any gateway needs. */
 const MAX_REDIRECTS = 5;
 
 /**
@@ -35,7 +35,7 @@ export const stayAtAddress: Middleware = async (request, next) => {
       rejectDoubledPath(response);
       return response;
     }
-    // A client for another platform makes its own URL of ours, and could not make one of this.
+    // Clients for other platforms change our URL into their own, and could not change the URL of a redirect.
     const isOwn = response.url === '' || response.url === url;
     if (!isOwn || !mayFollow(response, location, url) || hops === MAX_REDIRECTS) {
       throw new WrongAddressError(redirectText(response, location, url), response);
@@ -54,7 +54,7 @@ function redirectOf(response: Response, url: string): URL | undefined {
   return URL.canParse(location, from) ? new URL(location, from) : undefined;
 }
 
-/** Within the origin, and with the body: the other statuses make a GET of it. */
+/** Only 307 and 308 keep the body (the other statuses turn the request into a GET), and only within the origin. */
 function mayFollow({ status }: Response, location: URL, url: string): boolean {
   return (status === 307 || status === 308) && location.origin === new URL(url).origin;
 }
@@ -69,10 +69,13 @@ function placeOf({ origin, pathname }: URL): string {
   return `${origin}${pathname}`;
 }
 
-/** The paths that the SDK adds to an address, behind one that has them already. */
+/** The path that the SDK adds, behind an address that already ends in it. */
 const DOUBLED = /(\/v1(?:\/messages)?)\/?\/v1\/messages$/;
 
-/** Names an address that ends in the path that the SDK adds. The API says only that it has no such path. */
+/**
+ * Names an address that already ends in the path that the SDK adds: the API only says that the path does not
+ * exist.
+ */
 function rejectDoubledPath(response: Response): void {
   if (response.status !== 404 && response.status !== 405) return;
   const hint = doubledPathText(response.url);

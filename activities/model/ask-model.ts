@@ -102,7 +102,7 @@ export async function sendRequest(
   return { type: 'invalid reply', problem: secrets.redact(problem), usage, requestId };
 }
 
-/** A turn is not kept for longer than its agent says, whatever the API asks for. */
+/** A turn waits no longer than its agent allows, whatever the API asks for. */
 function withinPatience(
   failure: Failure,
   { name, maxRetryAfter }: Asker['agent'],
@@ -114,12 +114,12 @@ function withinPatience(
     const wait = `It asks to wait ${duration(delayMs)} before the next request, and agent ${name} waits at most ${duration(maxRetryAfter)} (maxRetryAfter).`;
     return { ...rest, message: `${message.replace(/\.?$/, '.')} ${wait}`, retryable: false };
   }
-  // The next attempt finds that the time of the turn is up.
+  // The next attempt then sees that the turn's time is up.
   const left = deadline?.left() ?? Infinity;
   return { ...failure, delayMs: Math.max(1, Math.min(delayMs, left)) };
 }
 
-/** A request that was ended from here has not failed. */
+/** A request that this side ended has not failed. */
 function throwIfStopped(
   { cancellationSignal: cancelled }: Context,
   deadline: TurnDeadline | undefined,

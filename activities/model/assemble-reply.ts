@@ -29,12 +29,12 @@ export class TornReplyError extends Error {
 }
 
 /**
- * The stream came to its end and did not bring a reply of the API. The next one may well be the same, so
- * it is asked for again only a few times.
+ * The stream ended without a valid reply. The next one may well be the same, so it is asked for only a few
+ * times more.
  */
 export class UnusableReplyError extends Error {
   override readonly name = 'UnusableReplyError' as const;
-  /** What it has cost, as far as the stream said so. */
+  /** What the reply has cost, as far as the stream said. */
   usage: Usage = NO_USAGE;
   requestId: string | null = null;
 }
@@ -55,7 +55,7 @@ export interface ReplyAssembly {
   readonly events: number;
   /** `message_stop` has come: whatever follows is not part of the reply. */
   readonly isWhole: boolean;
-  /** What it has cost, as far as the stream has said so. */
+  /** What the reply has cost, as far as the stream has said. */
   readonly usage: Usage;
   /**
    * `data` is the JSON that the event was read from. Throws an `UnusableReplyError` for an event that is
@@ -79,10 +79,10 @@ export interface ReplyAssembly {
  */
 const MAX_INPUT = 1_000_000;
 const MAX_VALUES = 100_000;
-/** More blocks than any reply has. */
+/** More blocks than any reply holds. */
 const MAX_BLOCKS = 10_000;
 
-/** How a reply ends in which no call is cut off. */
+/** The stop reasons of replies whose calls are all whole. */
 const COMPLETE: ReadonlySet<string> = new Set(['tool_use', 'end_turn', 'pause_turn']);
 
 /** Without a split of the cached tokens: the API may not report it. */
@@ -127,7 +127,7 @@ export function assembleReply(): ReplyAssembly {
       case 'message_start': {
         const { id, model, content, stop_reason: stopReason } = event.message;
         head = { id, model };
-        // A gateway that asks again sends another message in the same stream.
+        // A gateway that asked again sends a second message in the same stream.
         blocks.length = 0;
         inputs.clear();
         cut.clear();
@@ -168,7 +168,7 @@ export function assembleReply(): ReplyAssembly {
         closed.add(blocks[event.index]);
         break;
       case 'message_delta':
-        // A later delta may leave out what an earlier one has said.
+        // A later delta may leave out what an earlier one said.
         stop = event.delta.stop_reason == null && stop !== undefined ? stop : stopOf(event.delta);
         container = containerOf(event.delta) ?? container;
         usage = merged(usage, event.usage);
@@ -205,7 +205,7 @@ export function assembleReply(): ReplyAssembly {
         take(event, data);
       } catch (error) {
         if (error instanceof UnusableReplyError) throw error;
-        // A field is missing, or is of another type.
+        // A field is missing or has another type.
         const shown = beginningOf(data ?? JSON.stringify(event));
         throw new UnusableReplyError(`an event of its stream is not the API's: ${shown}`, {
           cause: error,
@@ -237,12 +237,12 @@ function begun(
   data: string | undefined,
   path: readonly (string | number)[],
 ): ReplyBlock {
-  // A field of ours that came from outside.
+  // Drop Plait's own field where it came from outside.
   const { [EXACT_FIELD]: _, ...block } = given as ReplyBlock & WithExactTexts;
   if (typeof block.type !== 'string') throw new UnusableReplyError('a content block has no type');
   const texts = TEXTS[block.type] ?? [];
   for (const field of texts) textIn(block, field);
-  // What is too deep is not kept, and found when the reply is whole.
+  // JSON that is nested too deeply is not kept here; the check of the whole reply finds it.
   if (data === undefined || !hasJson(block) || isNestedDeeper(block)) return block;
   for (const [field, text] of memberTexts(data, path)) {
     if (field in block && text.length <= MAX_EXACT) keepExact(block, field, text);
@@ -250,7 +250,10 @@ function begun(
   return block;
 }
 
-/** A file of megabytes, which the API's own tools find, is not kept twice for a number beside it. */
+/**
+ * Larger fields hold files that the API's own tools found: megabytes are not kept twice for the sake of a
+ * number in them.
+ */
 const MAX_EXACT = 256 * 1024;
 
 /** The fields that a block of this type must have, as texts. */
@@ -332,12 +335,12 @@ function extend(block: ReplyBlock, delta: Exclude<Delta, { type: 'input_json_del
 }
 
 /**
- * A kind of delta that this version does not know. It follows the pattern of all others: texts and lists
- * grow, anything else is set. If it were dropped, its block would go back altered.
+ * Applies a kind of delta that this version does not know, by the pattern of all others: texts and lists
+ * grow, anything else is set. Without it, the block would go back altered.
  */
 function extendUnknown(block: Record<string, unknown>, delta: object): void {
   for (const [key, value] of Object.entries(delta)) {
-    // Ours means nothing where it comes from outside.
+    // Plait's own field means nothing where it came from outside.
     if (key === 'type' || key === EXACT_FIELD) continue;
     const before = block[key];
     if (typeof before === 'string' && typeof value === 'string') block[key] = before + value;

@@ -38,7 +38,7 @@ export function withBreakpoints<Params extends Cached>(
 
 /**
  * The same request with an explicit breakpoint behind the last block, for platforms that do not know the
- * automatic one. A reply that the API is to go on with gets none: it goes back untouched.
+ * automatic one. A reply that the API is to continue gets none: it goes back untouched.
  */
 export function withoutAutomatic<Params extends Cached>(params: Params): Params {
   const { cache_control: mark, ...rest } = params;
@@ -99,7 +99,7 @@ function withoutMarks(message: Message): Message {
   return { ...message, content: content.map((block) => withoutMark(block)) } as Message;
 }
 
-/** Of all breakpoints of a request. */
+/** The most breakpoints that one request may have. */
 const MAX_MARKS = 4;
 
 /**

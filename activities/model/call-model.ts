@@ -53,7 +53,7 @@ export function createCallModel(
   model: ModelOptions,
   { authorize, earlyRuns, publisher, served, traces }: CallModelOptions,
 ) {
-  /** Asks for one whole, valid reply, and decides about it what only worker code can. */
+  /** Asks for one whole, valid reply, and decides what only worker code can decide about it. */
   return async function callModel(args: ModelCallArgs): Promise<ModelCallResult> {
     const elapsed = stopwatch();
     const activity = Context.current();
@@ -103,7 +103,7 @@ export function createCallModel(
           {
             ...model,
             onReply(reply) {
-              // An earlier one could not be used.
+              // A reply before this one could not be used.
               delete heard.firstToken;
               if (stream) announcement.begin(reply);
             },
@@ -123,7 +123,7 @@ export function createCallModel(
       const { by, leftOut } = answered;
       const fallback = fallbackOfRefusal(spec, answered, args);
       if (fallback !== undefined) {
-        // Its content is not kept, and might not fit into the result.
+        // The content of a refusal is not kept, and might not fit into the result.
         const refused = { ...answered.reply, content: [] };
         const { chats } = log;
         return { type: 'refusal', refused, by, fallback, ...defined({ pinned, chats }) };
@@ -173,7 +173,7 @@ export function createCallModel(
 interface FoundAgent {
   agent: AgentDefinition;
   pinnedSpec: PinnedSpec;
-  /** Where it has just been pinned. */
+  /** Set by the call that has just pinned the agent. */
   pinned?: PinnedAgent;
 }
 
@@ -192,8 +192,8 @@ async function findAgent(
 }
 
 /**
- * The API ignores what a summary has replaced. Left out here, it is neither read nor uploaded, and a
- * conversation never grows beyond the largest request.
+ * The conversation without what a summary has replaced, which the API ignores. So it is neither read nor
+ * uploaded, and a conversation never grows beyond the largest request.
  */
 async function loadMessages(
   store: TranscriptStore,
@@ -207,7 +207,7 @@ function countOf({ segments, tail }: ModelCallArgs): number {
   return segments.reduce((sum, segment) => sum + segment.messages, tail.length);
 }
 
-/** The API reads a summary only where the request says that it may compact. */
+/** The API reads a summary only if the request says that it may compact. */
 function rejectCompaction({ name, spec }: AgentDefinition, messages: readonly Message[]): void {
   if (spec.context_management !== undefined || !hasCompaction(messages)) return;
   throw invalidTurn(
@@ -215,7 +215,7 @@ function rejectCompaction({ name, spec }: AgentDefinition, messages: readonly Me
   );
 }
 
-/** The model to ask instead of one that has declined. For a last word no other model is asked. */
+/** The model to ask instead of one that has declined. No other model is asked for a last word. */
 function fallbackOfRefusal(
   spec: AgentSpec,
   { reply, by }: Answered,

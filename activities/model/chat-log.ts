@@ -21,16 +21,16 @@ export class ChatLog {
     this.from = from;
   }
 
-  /** `undefined` where nobody asks for a trace. */
+  /** `undefined` where there is no trace. */
   get chats(): Chat[] | undefined {
     return this.traces === undefined ? undefined : this.all;
   }
 
-  /** Sends a request. One that is ended from here has no span. */
+  /** Sends a request. A request that this side ends gets no span. */
   async add(model: string, send: () => Promise<ModelResponse>): Promise<ModelResponse> {
     if (this.traces === undefined) return await send();
     const { info } = this.activity;
-    // The same in each attempt: of all attempts only the one that brings a reply is heard of.
+    // The same in each attempt: only the attempt that brings a reply reports its spans.
     const part = [info.activityId, model, this.all.length].join(' ');
     const span = spanInTurn(turnKey(info), this.from, part);
     const start = Date.now();

@@ -30,11 +30,11 @@ export async function ownOutput(
 }
 
 export interface OutputSource {
-  /** The pinned one, which may be older than the agent. */
+  /** The pinned spec, which may be older than the agent. */
   spec: AgentSpec;
   agent: AgentDefinition;
   own: CompiledOutput | undefined;
-  /** For what a schema throws. */
+  /** For what a schema throws, which may repeat a credential. */
   redact: Secrets['redact'];
 }
 
@@ -54,7 +54,7 @@ export async function checkOutput(
   } catch (error) {
     return { type: 'invalid', problem: notJsonText((error as Error).message) };
   }
-  // The caller would get something else than what the model has written, or nothing could be made of it.
+  // The caller would get another value than the model wrote, or one that nobody can process.
   if (isNestedDeeper(value)) return { type: 'invalid', problem: tooDeepText(MAX_NESTING) };
   const inexact = inexactOf(text, value);
   if (inexact !== undefined) return { type: 'invalid', problem: inexactText(inexact) };

@@ -67,7 +67,7 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
   const text = shortText(error);
   const type = error instanceof Error ? error.name : 'unknown';
   const report = { type, status: null, errorCode: null, requestId: null };
-  // Ended neither by the turn nor by its worker: that is handled before this.
+  // Not an end by the turn or by its worker, which is handled before this.
   if (type === USER_ABORT) {
     return { retryable: false, message: `The client ended the request: ${text}`, report };
   }
@@ -75,7 +75,7 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
     const { status, requestId, message } = error;
     return { retryable: false, message, report: { ...report, status, requestId } };
   }
-  // The values of the request cannot be written as JSON: they are too deep, or too long.
+  // The request cannot be written as JSON: its values are too deep or too long.
   if (error instanceof RangeError) {
     return { retryable: false, message: `The request cannot be made: ${text}`, report };
   }
@@ -90,11 +90,11 @@ export function classifyModelError(error: unknown, now: number = Date.now()): Mo
       'The request cannot be sent: the API key, or another header, has a line break or another character that is not allowed in a header.';
     return { retryable: false, message, report };
   }
-  // Torn streams, broken connections, and any error that is not known here.
+  // Torn streams, broken connections, and every error that this table does not know.
   return { retryable: true, message: text, report };
 }
 
-/** The same verdict in words that repeat no credentials. */
+/** The same verdict with credentials removed from its words. */
 export function withoutSecrets(
   { message, report, ...verdict }: ModelErrorVerdict,
   secrets: Secrets,
@@ -113,7 +113,7 @@ export function withoutSecrets(
 }
 
 /**
- * By its shape: the client may come from another copy of the SDK. Then `instanceof` would be false, and a
+ * Recognized by its shape, because the client may come from another copy of the SDK. With `instanceof`, a
  * wrong key would look like a failure that may pass.
  */
 function isApiError(error: unknown): error is APIError {
@@ -146,7 +146,7 @@ function isRetryable(error: APIError): boolean {
   const { errorCode } = error;
   if (errorCode !== null && (SPEND_LIMITS.has(errorCode) || isThreadCode(errorCode))) return false;
   const shouldRetry = error.headers?.get('x-should-retry');
-  // In a stream that broke later, the header is about the request, which had succeeded.
+  // In a stream that broke later, the header belongs to the request, which had succeeded.
   if (error.status !== undefined && shouldRetry === 'true') return true;
   if (error.status !== undefined && shouldRetry === 'false') return false;
   if (error.status === undefined) return error.type === null || !isFinalType(error.type);
@@ -191,13 +191,13 @@ function retryAfter(headers: Headers | undefined, now: number): number | undefin
   const seconds = count(after);
   if (seconds !== undefined) return seconds * 1_000;
   if (!/^[a-z]{3,9},? /i.test(after)) return undefined;
-  // By the server's clock, which may not be the worker's.
+  // By the server's clock, since the worker's may differ.
   const clock = Date.parse(headers?.get('date') ?? '');
   const wait = Date.parse(after) - (Number.isNaN(clock) ? now : clock);
   return wait > 0 ? wait : undefined;
 }
 
-/** Digits alone: `Number` reads `1e300`, `0x10` and `Infinity` too, and no server means them. */
+/** Digits only: `Number` also reads `1e300`, `0x10` and `Infinity`, which no server means. */
 function count(text: string | null | undefined): number | undefined {
   const value = /^\s*\d+(?:\.\d+)?\s*$/.test(text ?? '') ? Number(text) : 0;
   return value > 0 && Number.isFinite(value * 1_000) ? value : undefined;

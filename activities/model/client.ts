@@ -35,7 +35,7 @@ export function modelClient(
     const client = recorded(given);
     return () => client;
   }
-  // Made with the first request, so that a worker without a key starts and its turns say what is missing.
+  // Created with the first request, so that a worker without a key starts, and its turns say what is missing.
   let client: ModelClient | undefined;
   return () => (client ??= recorded(makeClient(given, secrets)));
 }

@@ -31,12 +31,12 @@ const MAX_CALLS = 32;
 export interface EarlyStarts {
   /** A block has come whole. */
   readonly onBlock: (reply: ReplyAssembly) => void;
-  /** The reply is whole and valid, and these of its calls run. The runs of other calls end. */
+  /** The reply is whole and valid, and these of its calls run. Early runs of its other calls end. */
   readonly keep: (
     calls: readonly ToolUse[],
     prepared: readonly (PreparedCall | MissingCall)[],
   ) => void;
-  /** The activity ends, and with it every run that was not kept. */
+  /** Call it when the activity ends. It ends every run that was not kept. */
   readonly end: () => void;
 }
 
@@ -50,18 +50,18 @@ interface Asking {
 }
 
 export function earlyStarts(activity: Context, runs: EarlyRuns, asking: Asking): EarlyStarts {
-  // The calls of the attempt before may be what ended its worker, and each reply is paid for. They run when
-  // the reply is committed, where a lost worker counts.
+  // A call of the attempt before may have crashed its worker, and each reply costs money. So calls of later
+  // attempts start only with the committed reply, where a lost worker is counted.
   const limits = activity.info.attempt === 1 ? limitsOf(runs, asking) : undefined;
   return limits === undefined ? NONE : new ReplyCalls(activity, runs, asking, limits);
 }
 
 type Limits = NonNullable<NonNullable<ModelCallArgs['early']>['limits']>;
 
-/** `undefined` where no call starts early. */
+/** `undefined` where no call may start early. */
 function limitsOf(runs: EarlyRuns, { agent, args }: Asking): Limits | undefined {
   const { early, begun } = args;
-  // Where another queue asks the model, another worker may well run the tools.
+  // Where another queue asks the model, another worker probably runs the tools.
   const { startCallsEarly = runs.byDefault && agent.modelTaskQueue === undefined } = agent;
   if (early === undefined || !startCallsEarly) return undefined;
   if (![...agent.tools.values()].some(mayToolStartEarly)) return undefined;
@@ -89,7 +89,7 @@ class ReplyCalls implements EarlyStarts {
   private readonly started = new Set<EarlyRun>();
   private reply: ReplyAssembly | undefined;
   private coming: Coming | undefined;
-  /** Calls are looked at one after the other, in call order. */
+  /** Decides about calls one after the other, in call order. */
   private looked: Promise<void> = Promise.resolve();
 
   constructor(activity: Context, runs: EarlyRuns, asking: Asking, limits: Limits) {
@@ -135,7 +135,7 @@ class ReplyCalls implements EarlyStarts {
     for (const run of this.started) run.end('The reply that asked for the call does not count.');
   };
 
-  /** Another request has another reply, and a gateway may begin a reply anew. */
+  /** Starts over for another request, and where a gateway begins its reply again. */
   private comingOf(reply: ReplyAssembly): Coming {
     const last = (this.coming?.blocks.length ?? 0) - 1;
     const isSame = reply === this.reply && reply.blocks[last] === this.coming?.blocks[last];
@@ -153,7 +153,7 @@ class ReplyCalls implements EarlyStarts {
     if (coming !== this.coming || length >= Math.min(limit, MAX_CALLS)) return;
     const { agent, args } = this.asking;
     const tool = agent.tools.get(call.name);
-    // What touches nothing holds up nothing.
+    // A call that touches nothing holds up no other, so it need not be prepared.
     const isNeeded =
       mayToolStartEarly(tool) || tool?.access !== undefined || originOf(call).toolset !== undefined;
     const { input, prepared } = isNeeded
@@ -167,7 +167,7 @@ class ReplyCalls implements EarlyStarts {
     const starts = mayStartEarly({
       origin: originOf(call),
       tool,
-      // The reply is invalid where two of its calls have one id.
+      // A reply with two calls of one id is invalid.
       valid: prepared.type === 'ready' && !coming.calls.some(({ id }) => id === call.id),
       access,
       before: coming.accesses,

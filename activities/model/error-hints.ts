@@ -22,7 +22,7 @@ const BY_CODE = new Map([
   ['image_dimensions_too_large', 'Scale images down before they are given to the model.'],
 ]);
 
-/** By the API's words, where it has no code. They may change, so nothing but the hint depends on them. */
+/** By the API's words, where there is no code. They may change, so only the hint depends on them. */
 const BY_WORDS: readonly [words: RegExp, hint: string][] = [
   [
     /^prompt is too long/i,
@@ -40,7 +40,7 @@ const MODEL = "Check the agent's model.";
 const SIZE =
   'A request may have at most 32 MB: give large files by URL or through the Files API, lower `maxResultBytes` of the tools, or begin a new conversation.';
 
-/** By the status; a stream that broke off has none, so by the error's type. */
+/** By the status, or by the error's type: a stream that broke off has no status. */
 const BY_KIND = new Map<number | string, string>([
   [401, KEY],
   ['authentication_error', KEY],

@@ -4,8 +4,8 @@ import { EXACT_FIELD, trustedTexts } from '../../core/conversation/exact-json.ts
 import type { InputBlock, Message } from '../../core/conversation/messages.ts';
 import type { ModelClient } from './client.ts';
 
-// What JavaScript cannot hold goes into a request as the text that the model wrote. The SDK takes values
-// and not JSON, so marks stand in their place until the SDK has made the body.
+// What JavaScript cannot hold goes into a request as the text that the model wrote. The SDK takes values, not
+// JSON, so marks stand in for the texts until the SDK has made the body.
 
 type Middleware = NonNullable<ClientOptions['middleware']>[number];
 type Request = Parameters<Parameters<Middleware>[1]>[0];
@@ -25,7 +25,7 @@ interface Marks {
 
 /** The messages as they are given to the SDK. Most have nothing to mark, and stay as they are. */
 export function markExactTexts(messages: readonly Message[]): ExactMessages {
-  // Nobody can have written one into a message: it is new with every request.
+  // No message can hold this prefix by chance or by intent: it is new with every request.
   const prefix = `plait.${randomUUID()}.`;
   const texts: string[] = [];
   const marked = (block: InputBlock): InputBlock => {
@@ -47,7 +47,7 @@ export function markExactTexts(messages: readonly Message[]): ExactMessages {
   };
 }
 
-/** Puts the texts into the body, which the SDK has made by now. */
+/** Puts the texts into the body that the SDK has made. */
 export function sendExactTexts(client: ModelClient, { prefix, texts }: Marks): Middleware[] {
   if (texts.length === 0) return [];
   const mark = new RegExp(`"${prefix.replaceAll('.', '\\.')}(\\d+)"`, 'g');
@@ -57,12 +57,12 @@ export function sendExactTexts(client: ModelClient, { prefix, texts }: Marks): M
       const { body } = request;
       if (typeof body !== 'string') return await next(request);
       const wire = await wireRequest(client, request, context);
-      // This client sends the body as it is, and signs it as it is.
+      // This client sends and signs the body as it is.
       if (wire === undefined || wire.body === body) {
         return await next({ ...request, body: fill(body) });
       }
-      // This one, for Bedrock or Vertex, reads the body and writes it anew, so that the numbers would be
-      // lost again. It takes bytes as they are, and signs them, where the URL is the platform's already.
+      // This client (Bedrock, Vertex) parses the body and writes it anew, which would lose the numbers again.
+      // It leaves bytes alone and signs them, if the URL is already the platform's.
       const headers = new Headers(request.headers);
       for (const name of headers.keys()) {
         if (!new Headers(wire.headers).has(name)) headers.delete(name);
@@ -73,7 +73,7 @@ export function sendExactTexts(client: ModelClient, { prefix, texts }: Marks): M
   ];
 }
 
-/** Clients for other platforms change requests in here, right before they are sent. */
+/** Clients for other platforms change requests here, right before they send them. */
 interface WithBackend {
   backendMiddleware?: () => readonly Middleware[];
 }

@@ -5,16 +5,16 @@ import { keepAlive } from '../heartbeat.ts';
 import type { ReplyAssembly } from './assemble-reply.ts';
 import type { GrowingReply, ReplyPublisher } from './publish-reply.ts';
 
-/** How often a reader gets what is new. A reply that ends sooner costs no such heartbeat. */
+/** How often a reader gets news. A reply that ends sooner costs no heartbeat for it. */
 const NEWS_MS = 200;
-/** For each reply that this process streams: together they send 100 heartbeats a second. */
+/** Added for each reply that this process streams, so that all of them send 100 heartbeats a second at most. */
 const NEWS_SHARE_MS = 10;
 
 let streaming = 0;
 
-/** Heartbeats of a model request, which hold its partial reply where somebody asked for that. */
+/** Heartbeats of a model request. They hold its partial reply where somebody asked for a stream. */
 export interface Announcement {
-  /** Another reply begins, to be sent while it comes: what was sent before is void. */
+  /** Another reply begins and is to be sent while it comes. What was sent before is void. */
   readonly begin: (reply: ReplyAssembly) => void;
   readonly stop: () => void;
 }

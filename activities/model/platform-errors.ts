@@ -19,7 +19,7 @@ export function platformError(
     const message = isRecord(body) ? (body['message'] ?? body['Message']) : undefined;
     return { type: amazon, message: textOf(message) };
   }
-  // Google answers a rejected request for a stream with a list.
+  // Google answers a rejected streaming request with a list.
   const first: unknown = Array.isArray(body) ? body[0] : body;
   const google = isRecord(first) ? first['error'] : undefined;
   if (!isRecord(google) || typeof google['status'] !== 'string') return undefined;

@@ -11,13 +11,13 @@ import { causeChain } from '../../core/failures.ts';
 import { encodePiece } from '../../transport/piece.ts';
 import type { StreamTransport } from '../../transport/stream-transport.ts';
 
-/** How often what is new is published. */
+/** How often news is published. */
 const PIECE_MS = 20;
-/** For each reply that this process publishes: together they send 1,000 pieces a second. */
+/** Added for each reply that this process publishes, so that all of them send 1,000 pieces a second at most. */
 const PIECE_SHARE_MS = 1;
-/** How often a piece holds the end of the reply, for those who have come since or have missed a piece. */
+/** How often a piece holds the whole end of the reply, for readers who came late or missed a piece. */
 const END_MS = 1_000;
-/** How long a publish may take, and how long to wait after one that failed. */
+/** How long a publish may take, and how long to wait after a failed one. */
 const PUBLISH_MS = 5_000;
 const RETRY_MS = 1_000;
 
@@ -25,7 +25,7 @@ const NOTHING: Reach = { blocks: 0, length: 0 };
 
 /** A reply that grows. */
 export interface GrowingReply {
-  /** Whether more has come since this was asked the last time. */
+  /** Whether more has come since the last time this was asked. */
   readonly hasGrown: () => boolean;
   readonly partial: () => PartialReply | undefined;
 }
@@ -37,8 +37,8 @@ export interface ReplyPublisher {
 }
 
 /**
- * Nothing waits for the transport, and nothing queues: while a piece is on its way no other is made, and the
- * next one holds all that is new.
+ * Nothing waits for the transport and nothing queues: while one piece is on its way no other is made, and the
+ * next piece holds all that is new.
  */
 export function publishReplies(transport: StreamTransport): ReplyPublisher {
   let following = 0;

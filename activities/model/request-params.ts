@@ -12,9 +12,9 @@ export type RequestParams = Omit<MessageCreateParamsBase, 'stream'> & Compaction
 export interface OwnParams {
   /** The schema of the answer, where the turn has one of its own. */
   output?: NonNullable<AgentSpec['output_config']>;
-  /** The model is to answer without calling tools. */
+  /** The model must answer without calling tools. */
   lastWord?: boolean;
-  /** The first of its turn. */
+  /** The first request of its turn. */
   first?: boolean;
   /** The sandbox of its turn. The API needs it while code in it waits for a call. */
   container?: Container;
@@ -46,13 +46,13 @@ export function requestParams(
   return withBreakpoints(request, cache);
 }
 
-/** No two clocks are so far apart. */
+/** Longer than two clocks ever differ. */
 const MAX_CLOCK_SKEW_MS = 3_600_000;
 
 /**
- * The API would reject a sandbox that has expired, and ends the code that waits in one that it is not
- * given. Only its own clock says when; so this leaves out what is certainly gone, and a second chance the
- * others.
+ * The API would reject an expired sandbox, but ends the code that waits in a sandbox that the request leaves
+ * out. Only the API's clock can decide; so leave out what has certainly expired, and let a second chance
+ * leave out the others.
  */
 function isLongGone({ expires_at: expiresAt }: Container): boolean {
   return Date.parse(expiresAt) + MAX_CLOCK_SKEW_MS < Date.now();

@@ -25,13 +25,13 @@ export interface RequestOptions {
   signal: AbortSignal;
   /** Longest silence, in milliseconds; pings count as life. */
   idleTimeoutMs: number;
-  /** Learns the credentials of the request. */
+  /** Remembers the credentials of the request. */
   secrets: Secrets;
-  /** Called when a reply begins, with what there is of it while it comes. */
+  /** Called when a reply begins, with a view of it that grows. */
   onReply?: (reply: ReplyAssembly) => void;
-  /** Called when a block of it begins, the first one with the first token. */
+  /** Called when a block begins: the first time is the first token. */
   onContent?: () => void;
-  /** Called when a block of it has come whole. */
+  /** Called when a block is whole. */
   onBlock?: (reply: ReplyAssembly) => void;
 }
 
@@ -94,11 +94,11 @@ interface Reading {
   secrets: Secrets;
   onContent: RequestOptions['onContent'];
   onBlock: RequestOptions['onBlock'];
-  /** Called for every sign of life. */
+  /** Called for every sign of life from the API. */
   refresh: () => void;
 }
 
-/** Reads up to the end of the reply, and not to that of the stream: a gateway may add to it. */
+/** Reads up to the end of the reply, not of the stream: a gateway may add to it. */
 async function readReply(
   response: Response,
   { reply, request, secrets, onContent, onBlock, refresh }: Reading,
@@ -116,7 +116,7 @@ async function readReply(
       answer.isStream ||= event !== null;
       hasNamelessEvents ||= event === null && data !== '';
       if (event === null || event === 'ping' || data === '') continue;
-      // Before it is cut: the half of a credential would not be recognized.
+      // Redact before the text is cut: half a credential would not be recognized.
       if (event === 'error') throw streamError(parseEvent(event, secrets.redact(data)), response);
       reply.add(parseEvent(event, data) as ReplyEvent, data);
       if (event === 'content_block_start') onContent?.();
@@ -154,9 +154,9 @@ interface Answer {
   beginning: () => string;
 }
 
-/** Of an answer that is not a stream so much is kept, in bytes, to say what it is. */
+/** How much of an answer that is not a stream is kept, in bytes, to say what it is. */
 const MAX_BEGINNING = 64 * 1024;
-/** No event of the API is as long. */
+/** In bytes; longer than any event of the API. */
 const MAX_WITHOUT_EVENT = 32 * 1024 * 1024;
 
 function openAnswer({ body }: Response): Answer {
@@ -172,7 +172,7 @@ function openAnswer({ body }: Response): Answer {
     }
   }
   const answer: Answer = {
-    // Of a response the SDK reads this field alone, and any iterable will do.
+    // The SDK reads only this field of a response, and accepts any iterable.
     body: { body: chunksOf(body) } as unknown as Response,
     isStream: false,
     beginning: () => Buffer.concat(kept).toString(),
@@ -188,7 +188,7 @@ function rejectOtherAnswer(
 ): void {
   const text = beginning.trim();
   if (text === '') return;
-  // Cut off before its first event was whole.
+  // The stream was cut off before its first event was whole.
   if (/^(?:event|data|id|retry|:)/.test(text) && !hasNamelessEvents) return;
   const body = parsedOrUndefined(text);
   const error = isRecord(body) ? body['error'] : undefined;
@@ -228,7 +228,7 @@ function asUnusable(error: unknown, reply: ReplyAssembly, response: Response): u
 /** How long a connection may take to become free for the next request, in milliseconds. */
 const MAX_REST_MS = 1_000;
 
-/** Reads what follows the reply, so that its connection serves the next request. None of it matters. */
+/** Reads and drops what follows the reply, so that the connection can serve the next request. */
 async function readToEnd(events: AsyncIterator<unknown>, request: AbortController): Promise<void> {
   const timer = setTimeout(() => request.abort(), MAX_REST_MS).unref();
   try {
@@ -266,8 +266,8 @@ function takesAutomaticCaching(client: ModelClient): boolean {
 }
 
 /**
- * Whether the API has rejected credentials, and the next request has new ones: a function, a profile or
- * a cloud gives them for each.
+ * Whether the API has rejected credentials that the next request will replace: a function, a profile or a
+ * cloud provides new ones each time.
  */
 export function hasStaleCredentials(error: unknown, client: () => ModelClient): boolean {
   if (!rejectsCredentials(error)) return false;

@@ -20,7 +20,7 @@ import { addUsage } from '../../core/turn/usage.ts';
 import type { ModelErrorVerdict } from './classify-error.ts';
 
 // The model is asked again at once, within one attempt of the activity, where one of these rows says so.
-// Where none does, the reply is returned, or the attempt fails: Temporal retries what may pass
+// Where none does, the reply is returned or the attempt fails; Temporal then retries what may pass
 // (`MODEL_RETRY`). A model that declines to answer is not asked again here: the turn asks its fallback.
 
 /** What a second chance can change about a request. */
@@ -31,9 +31,9 @@ export interface ModelRequest {
   maxTokens?: number;
   /** Files in the newest results that the API has rejected. Texts stand in their place. */
   leftOut: readonly RejectedFile[];
-  /** The sandbox of the turn is left out: the API does not have it any more. */
+  /** Leave out the sandbox of the turn: the API no longer has it. */
   withoutContainer?: true;
-  /** What replies have cost that led to this request and were thrown away. */
+  /** The cost of earlier replies that were thrown away. */
   paid?: Usage;
 }
 
@@ -57,11 +57,11 @@ export interface Circumstances {
   spec: AgentSpec;
   /** The request to begin with. */
   first: ModelRequest;
-  /** How many of the last messages, or more, are the tail. */
+  /** The last messages, at least this many, are the tail. */
   tailLength: number;
-  /** How many messages came before, which a summary has replaced. */
+  /** How many earlier messages a summary has replaced. */
   dropped: number;
-  /** Of the activity, from 1. */
+  /** The attempt of the activity, from 1. */
   attempt: number;
 }
 
@@ -74,7 +74,7 @@ interface Seen extends Circumstances {
 }
 
 interface Chance {
-  /** What the next request has other than this one. */
+  /** How the next request differs from this one. */
   change: Partial<ModelRequest>;
   log?: LogEntry;
 }
@@ -84,24 +84,24 @@ type LogEntry = [level: 'info' | 'warn', message: string, fields?: Record<string
 export interface SecondChance {
   name: string;
   reason: string;
-  /** How often. Where it is not a number, the row comes to its end by itself. */
+  /** How often the row may be used. Rows without a number end by themselves. */
   limit: number | 'one for each fallback' | 'one for each file';
   /** `undefined` for a response that the row is not for. */
   next: (seen: Seen) => Chance | undefined;
 }
 
-/** Each reply costs money. */
+/** Each reply costs money, so stop soon. */
 const MAX_INVALID_REPLIES = 3;
 
 /**
- * Attempts before an overloaded model is left. Mostly it passes, and another model has nothing of the
+ * Attempts before an overloaded model is left. Overload mostly passes, and the other model has nothing of the
  * conversation in its cache.
  */
 const PATIENT_ATTEMPTS = 2;
 
 /**
- * In the order in which they are asked. A row that is used begins anew with all rows above it: what they
- * have changed is undone, and they may be used as often as their limit says.
+ * In the order in which they are tried. When a row is used, all rows above it start over: their changes are
+ * undone, and they may be used again up to their limits.
  */
 export const SECOND_CHANCES: readonly SecondChance[] = [
   {
@@ -171,8 +171,7 @@ export const SECOND_CHANCES: readonly SecondChance[] = [
     },
   },
   {
-    // Those in what a person has said are not replaced: their turn fails, and its session forgets the
-    // message.
+    // Files in a person's message are not replaced: the turn fails, and its session forgets the message.
     name: 'leave out files',
     reason:
       'a file in the newest results that the API rejects would make every later request a 400',
@@ -191,7 +190,7 @@ export const SECOND_CHANCES: readonly SecondChance[] = [
   },
 ];
 
-/** That none was given, where code waits in one, is another error, and leaving it out is no cure for it. */
+/** "A container is required" is another error, which leaving the container out would not fix. */
 function isAboutContainer({ report, message }: Failure): boolean {
   const { status } = report;
   const isRejected = status === 400 || status === 404;
@@ -202,7 +201,7 @@ function invalidReply(problem: string, asked: number): LogEntry {
   return ['warn', 'The reply of the model cannot be used', { problem, asked }];
 }
 
-/** What is thrown away is paid for too. */
+/** Replies that are thrown away cost money too. */
 function costSoFar({ paid }: ModelRequest, { usage }: Pick<ModelReply, 'usage'>): Usage {
   return paid === undefined ? usage : addUsage(paid, usage);
 }
@@ -218,7 +217,7 @@ interface Used {
   change: Partial<ModelRequest>;
 }
 
-/** The next request; `undefined` where what came back is the end. */
+/** The next request; `undefined` where this response is final. */
 export function secondChance(
   response: ModelResponse,
   { request, used }: Asking,
@@ -280,7 +279,7 @@ function write(log: Pick<Logger, 'info' | 'warn'>, [level, message, fields]: Log
   log[level](message, fields);
 }
 
-/** The API names a file by an index that nobody sees. */
+/** The API names a file by an index that nobody sees, so say it in words. */
 function withPlace(
   failure: Failure,
   { messages }: ModelRequest,

@@ -6,15 +6,15 @@ import { escapeHtml } from '../../core/html.ts';
 type Logger = NonNullable<ClientOptions['logger']>;
 type Middleware = NonNullable<ClientOptions['middleware']>[number];
 
-/** The credentials that a worker has sent. They must not stand in its failures and logs. */
+/** Credentials that a worker has sent. They must not appear in its failures and logs. */
 export interface Secrets {
-  /** Ignores texts of fewer than 8 characters: too much else would be blotted out. */
+  /** Ignores texts of fewer than 8 characters: too much ordinary text would be replaced. */
   add(value: string): void;
-  /** The same text with `***` for every secret, and for what looks like one. */
+  /** The same text with `***` for every known secret and for everything that looks like one. */
   readonly redact: (text: string) => string;
   /**
-   * The same for the worker's own credentials alone. For what a tool returns: other users, passwords and
-   * tokens in it may be what was asked for.
+   * Replaces only the worker's own credentials. For tool results: other users, passwords and tokens may be
+   * what was asked for.
    */
   readonly redactOwn: (text: string) => string;
 }
@@ -28,7 +28,7 @@ const SENSITIVE_HEADER =
 
 const ANTHROPIC_KEY = /\bsk-ant-[\w-]{8,}/g;
 
-/** What is secret wherever it stands. Google's tokens, for example, are not known here before they are sent. */
+/** Always secret, wherever it appears. Google's tokens, for example, are not known before they are sent. */
 const PATTERNS: readonly [RegExp, string][] = [
   [/\bya29\.[\w-]+/g, '***'],
   [/\b(Bearer|Basic) +[\w.~+/=-]{16,}/gi, '$1 ***'],
@@ -37,7 +37,7 @@ const PATTERNS: readonly [RegExp, string][] = [
 
 export function createSecrets(): Secrets {
   const kept = new Map<string, readonly string[]>();
-  /** Of all that are kept, the longest first: one may hold another. */
+  /** All that are kept, the longest first, because one secret may contain another. */
   let sorted: readonly string[] | undefined;
   const redactOwn = (text: string) => {
     let clean = text;
@@ -69,8 +69,8 @@ export function createSecrets(): Secrets {
 }
 
 /**
- * A JSON Web Token may be in it: the shortest is `eyJa.b.c`. Found in two steps: in one, each "eyJ" of a long
- * text is read to its end.
+ * The text may hold a JSON Web Token (the shortest is `eyJa.b.c`). Two steps, because a single expression
+ * would read a long text to its end at each "eyJ".
  */
 const DOTTED = /[\w.-]{8,}/g;
 
@@ -87,7 +87,7 @@ function withoutJwt(run: string): string {
   return clean.join('.');
 }
 
-/** A credential without its scheme, and a password without its user. */
+/** A credential without its scheme, or a password without its user. */
 function plainForms(value: string): string[] {
   const [, scheme, rest = value] = /^(Bearer|Basic) +(.+)$/is.exec(value.trim()) ?? [];
   if (scheme?.toLowerCase() !== 'basic') return [rest];
@@ -95,7 +95,7 @@ function plainForms(value: string): string[] {
   return [rest, userAndPassword, userAndPassword.slice(userAndPassword.indexOf(':') + 1)];
 }
 
-/** A text as servers write it when they repeat it: in JSON, URLs and pages, in hex and in base64. */
+/** The forms in which servers repeat a text: in JSON, URLs and pages, in hex and in base64. */
 function encodedForms(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const json = JSON.stringify(secret).slice(1, -1);
@@ -124,7 +124,7 @@ function encodedForms(secret: string): string[] {
   return [...new Set([...forms, ...upper])].filter((form) => form.length >= MIN_LENGTH);
 }
 
-/** The codes of a form in capitals, where it consists of codes. */
+/** The form with its hexadecimal codes in capitals. */
 function upperHex(form: string): string {
   if (/^(?:[\da-f]{2})+$/.test(form)) return form.toUpperCase();
   return form.replaceAll(/(?<=%|\\u|\\x|&#x)[\da-f]+/g, (code) => code.toUpperCase());
@@ -161,11 +161,11 @@ export function redactRejections(secrets: Secrets): Middleware {
     const response = await next(request);
     if (response.ok) return response;
     const text = await beginningOfBody(response).catch(String);
-    // Again: where each request has a token of its own, newer ones may have replaced it meanwhile.
+    // Remember them again: newer tokens may have pushed them out meanwhile.
     learn();
     const headers = new Headers();
     for (const [name, value] of response.headers) headers.append(name, secrets.redact(value));
-    // Some statuses must not have a body, not even an empty one.
+    // Responses with some statuses must not have a body, not even an empty one.
     const body = text === '' ? null : secrets.redact(text);
     return new Response(body === null || isReadable(body) ? body : body.slice(0, MAX_PROSE), {
       status: response.status,
@@ -175,9 +175,9 @@ export function redactRejections(secrets: Secrets): Middleware {
   };
 }
 
-/** Of the body of an error, in characters. The API's own have some hundred. */
+/** Of an error's body, in characters. The API's own have a few hundred. */
 const MAX_BODY = 64 * 1024;
-/** Of a body that cannot be read as JSON. Cut, it is not JSON, and the SDK takes it for prose. */
+/** Of a body that cannot be read as JSON. Once cut it is not JSON, and the SDK takes it for prose. */
 const MAX_PROSE = 4_000;
 
 /** A proxy may answer with a page of megabytes, and searching it would hold up the whole worker. */
@@ -200,7 +200,7 @@ function isReadable(body: string): boolean {
   }
 }
 
-/** The SDK's log, which hides the headers that it knows and no others. */
+/** A logger for the SDK that hides all credentials; the SDK's own hides only the headers that it knows. */
 export function redactLog(log: Logger, secrets: Secrets): Logger {
   const line = (part: unknown) => secrets.redact(typeof part === 'string' ? part : inspect(part));
   return {

@@ -9,7 +9,7 @@ import type { Secrets } from '../model/secrets.ts';
 import { registeredAgent } from '../turn/pin-agent.ts';
 import { stackText } from './redact.ts';
 
-/** The failure stands in history. */
+/** In characters: the failure stands in history. */
 const MAX_MESSAGE = 3_000;
 
 export function createAnnounceApproval(

@@ -31,8 +31,8 @@ import { toData } from './to-data.ts';
 export const STOP_GRACE_MS = 5_000;
 
 /**
- * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may
- * begin at all, and what an attempt that was interrupted means for the next one.
+ * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may begin at
+ * all, and whether an interrupted attempt may be repeated.
  */
 export interface ToolAttempt {
   readonly signal: AbortSignal;
@@ -40,7 +40,7 @@ export interface ToolAttempt {
   readonly heartbeatDetails: unknown;
   heartbeat(details: unknown): void;
   report(): AttemptReport;
-  /** For a failure: with what the next attempt goes by. `retryDelay` is in milliseconds. */
+  /** Adds to a failure what the next attempt needs to know. `retryDelay` is in milliseconds. */
   failureReport(retryDelay?: number): AttemptReport;
   /** Runs the tool; rejects with the reason when it was interrupted and did not stop in time. */
   race<T>(work: Promise<T>): Promise<T>;
@@ -49,7 +49,7 @@ export interface ToolAttempt {
   end(): void;
 }
 
-/** A tool that did not stop when it should have, and runs on although its call has ended. */
+/** A tool that did not stop when it should have, and still runs although its call has ended. */
 export interface AbandonedTool {
   tool: string;
   callId: string;
@@ -63,7 +63,7 @@ interface BegunEarly {
 }
 
 /**
- * Call once, right before `run`. Rejects when the tool may not begin. A tool that runs on after its call
+ * Call once, right before `run`. Rejects when the tool may not begin. A tool that still runs after its call
  * has ended is in `abandoned` until it stops.
  */
 export async function beginAttempt(
@@ -79,14 +79,14 @@ export async function beginAttempt(
     secrets: Secrets;
     before: EarlierAttempts | undefined;
     early: BegunEarly | undefined;
-    /** Where it runs within its workflow task: then there are no heartbeats. */
+    /** Set where the call runs within its workflow task, which has no heartbeats. */
     local: LocalCall | undefined;
   },
 ): Promise<ToolAttempt> {
   const { activityType, activityId } = activity.info;
   const { tool, callId } = local ?? { tool: activityType, callId: activityId };
   const timeLimit = local?.timeLimit ?? activity.info.startToCloseTimeoutMs;
-  // Those of the activities that were lost with a worker are counted as well.
+  // Count the attempts of activities that were lost with a worker too.
   const attempt = activity.info.attempt + (before?.attempts ?? 0);
   const startedAt = Date.now();
   const earlier = heartbeatRecord(activity.info.heartbeatDetails);
@@ -106,8 +106,7 @@ export async function beginAttempt(
         endedAt: startedAt,
       });
     }
-    // Before the tool begins, and not beside it: when this worker is gone, only a mark on the server is
-    // left to be found.
+    // Before the tool begins, not beside it: if this worker dies, only a mark on the server is left.
     await mark(activity, record);
   }
 
@@ -120,7 +119,7 @@ export async function beginAttempt(
     stop?.();
   };
   const isStopped = () => overdue || cancellationSignal.aborted;
-  // Beyond that the server's own timeout holds alone.
+  // For longer limits the server's own timeout has to do.
   const deadline =
     timeLimit > MAX_TIMER
       ? undefined
@@ -194,8 +193,8 @@ export async function beginAttempt(
 const MAX_DETAILS_BYTES = 1_000_000;
 
 /**
- * As plain data: JSON would make `{}` of a Map, and the next attempt would go on from nothing. Throws here, so
- * that the tool's author sees it: later it would cancel the call without a reason.
+ * As plain data: JSON would turn a Map into `{}`, and the next attempt would start from nothing. Throws here,
+ * where the tool's author sees it: later it would cancel the call without a reason.
  */
 export function detailsOf(given: unknown): unknown {
   if (given === undefined) return undefined;
@@ -213,8 +212,8 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
   } catch (error) {
     const stopped = [ActivityCancelledError, ActivityPausedError, ActivityResetError];
     if (stopped.some((kind) => error instanceof kind)) {
-      // The call was stopped before it began. The worker learns the reason from its own heartbeat, and the
-      // SDK reports it.
+      // The call was stopped before it began. The worker learns the reason from the answer to its own
+      // heartbeat, and the SDK reports it.
       activity.heartbeat();
       await activity.cancelled;
     }
@@ -234,7 +233,7 @@ function interruption(
 ): Error {
   const { cancellationSignal, cancellationDetails } = activity;
   if (!cancellationSignal.aborted) {
-    // Its own clock: the server's timeout may be up to a second late, and takes no report.
+    // Uses its own clock: the server's timeout may come a second late, and cannot carry a report.
     return ApplicationFailure.create({
       message: timedOutText(limitsOf(activity, timeLimit), repeatable),
       type: TOOL_TIMED_OUT,
@@ -248,7 +247,7 @@ function interruption(
       ? ApplicationFailure.create({
           message: WORKER_SHUT_DOWN,
           type: WORKER_SHUTDOWN,
-          // For the next attempt, which is another activity.
+          // The next attempt is another activity, which gets these details.
           details: record.details === undefined ? [report] : [report, record.details],
         })
       : unknownOutcome(WORKER_SHUT_DOWN, report);
@@ -259,7 +258,7 @@ function interruption(
   ) {
     return unknownOutcome(STOPPED_BY_OPERATOR, report);
   }
-  // Cancelled; or paused or reset, which the SDK reports so that the server starts another attempt.
+  // Cancelled, paused or reset. The SDK reports the last two so that the server starts another attempt.
   return new CancelledFailure(reason, [report]);
 }
 
@@ -267,7 +266,7 @@ function limitsOf({ info }: Context, timeLimit: number): Parameters<typeof timed
   const { scheduleToCloseTimeoutMs } = info;
   return {
     startToCloseTimeout: timeLimit,
-    // 0 where there is none.
+    // The server sends 0 where there is no limit.
     scheduleToCloseTimeout: scheduleToCloseTimeoutMs || undefined,
   };
 }

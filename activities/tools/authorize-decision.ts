@@ -5,18 +5,18 @@ import { shorten } from '../../core/json.ts';
 import type { Authorization, ProposedDecision } from '../../core/turn/protocol.ts';
 import type { Secrets } from '../model/secrets.ts';
 
-/** `true` accepts a decision; a text says why not. Everything else rejects it, too. */
+/** `true` accepts a decision; a text rejects it and says why. Any other value rejects it, too. */
 export type AuthorizeDecision = (
   decision: ProposedDecision,
 ) => boolean | string | Promise<boolean | string>;
 
-/** A person reads it, and it stands in history. */
+/** In characters: a person reads it, and it stands in history. */
 const MAX_MESSAGE = 1_000;
 
 export function createAuthorizeDecision(authorize: AuthorizeDecision, secrets: Secrets) {
   const words = (text: string) => shorten(secrets.redact(text), MAX_MESSAGE);
 
-  /** Asks the worker's `authorizeDecision`. Where it throws, Temporal tries again. */
+  /** Asks the worker's `authorizeDecision`. If it throws, Temporal tries again. */
   return async function authorizeDecision(decision: ProposedDecision): Promise<Authorization> {
     let answer: unknown;
     try {

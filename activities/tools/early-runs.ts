@@ -11,8 +11,8 @@ import { detailsOf, STOP_GRACE_MS } from './attempt.ts';
 import type { CallIdentity, RunningCall } from './tool-context.ts';
 import { idempotencyKey } from './tool-context.ts';
 
-// Runs of calls whose reply still comes. The activity of a call joins its run where this worker has one, and
-// otherwise runs the tool. Nothing of it is recorded, and nothing depends on it.
+// Runs of calls whose reply is still coming. The activity of a call joins its run if this worker has one;
+// otherwise it runs the tool. Nothing of it is recorded, and nothing depends on it.
 
 /** Most early runs of a worker that no activity has joined. */
 export const MAX_EARLY_RUNS = 250;
@@ -20,14 +20,14 @@ export const MAX_EARLY_RUNS = 250;
 /** How long a run waits to be joined once its reply is whole. Mostly that takes some milliseconds. */
 const JOIN_WITHIN_MS = 10_000;
 
-/** A call, with all that its tool can see of it but the id. */
+/** A call, with everything that its tool can see of it, except the id. */
 export interface EarlyCall {
   namespace: string;
   identity: CallIdentity;
   given: Pick<ToolCallArgs, 'agent' | 'user' | 'sessionId' | 'context'>;
 }
 
-/** The same for the activity that asks the model and for that of the call. */
+/** Equal for the activity that asks the model and for the activity of the call. */
 export function earlyCall(
   { info }: Context,
   tool: string,
@@ -45,31 +45,34 @@ export function earlyCall(
 
 export interface EarlyRunOptions {
   callId: string;
-  /** That of the activity that asks the model. */
+  /** The log of the activity that asks the model. */
   log: Logger;
-  /** Longest time until it is joined, in milliseconds: the tool's `startToCloseTimeout`. */
+  /** The longest wait for its activity, in milliseconds: the tool's `startToCloseTimeout`. */
   timeLimit: number;
-  /** Makes of heartbeat details what may be kept. */
+  /** Reduces heartbeat details to what may be kept. */
   clean: (details: unknown) => unknown;
-  /** Called once, when it can no longer be joined: an activity has, or its result does not count. */
+  /**
+   * Called once, when the run can no longer be joined: an activity has joined it, or its result does not
+   * count.
+   */
   left: (state: 'joined' | 'over') => void;
 }
 
 /** The early runs of one worker. */
 export class EarlyRuns {
   /**
-   * Whether calls start early where their agent does not say so. Off until the worker is known to have
-   * nothing that an early run would get around, such as activity interceptors.
+   * Whether calls start early if their agent does not say. Off until the worker is known to have nothing that
+   * an early run would bypass, such as activity interceptors.
    */
   byDefault = false;
 
   private readonly max: number;
   private readonly abandoned: Set<AbandonedTool>;
-  /** Those that can be joined. */
+  /** Runs that can be joined. */
   private readonly runs = new Map<string, EarlyRun>();
-  /** Those that count: not joined, and still running or waiting to be joined. */
+  /** Runs that count against the limit: not joined, and still running or waiting to be joined. */
   private readonly open = new Set<EarlyRun>();
-  /** Made outside of every activity and every span. */
+  /** Created outside of every activity and every span. */
   private readonly outside = new AsyncResource('plait.EarlyRun');
 
   constructor(max: number, abandoned: Set<AbandonedTool>) {
@@ -78,8 +81,8 @@ export class EarlyRuns {
   }
 
   /**
-   * Runs the tool outside of the activity that calls this. Returns the run of the call that there is
-   * already, if any, and `undefined` where the worker has too many.
+   * Runs the tool outside of the activity that calls this. Returns the existing run of the call if there is
+   * one, and `undefined` if the worker has too many.
    */
   start(
     call: EarlyCall,
@@ -103,7 +106,6 @@ export class EarlyRuns {
     return run;
   }
 
-  /** Whether there is nothing to find. */
   get isEmpty(): boolean {
     return this.runs.size === 0;
   }
@@ -114,7 +116,7 @@ export class EarlyRuns {
     return run?.isOf(call) === true ? run : undefined;
   }
 
-  /** The worker has shut down: ends what nobody will join, and waits a moment for tools to stop. */
+  /** The worker has shut down: ends the runs that nobody will join, and gives their tools a moment to stop. */
   async close(): Promise<void> {
     const open = [...this.open];
     if (open.length === 0) return;
@@ -200,13 +202,13 @@ export class EarlyRun implements RunningCall {
       this.owner.changed();
     };
     this.work = work.then((value) => {
-      // Nobody returns one for a success.
+      // A thrown value that a tool returned: nobody returns an error for a success.
       if (isErrorValue(value)) throw value;
       return value;
     });
     this.work.then(ended, () => {
       ended();
-      // The activity runs the tool, as its first attempt.
+      // The activity then runs the tool, as its first attempt.
       if (this.state === 'open') this.end('The tool has failed.');
     });
   }
@@ -227,7 +229,7 @@ export class EarlyRun implements RunningCall {
     throw new Error(message);
   }
 
-  /** The reply is whole and asks for the call, whose activity comes soon. */
+  /** The reply is whole and asks for the call; its activity comes soon. */
   keep(): void {
     if (this.state !== 'open') return;
     const late = () => this.end('No activity has come for the call.');
@@ -248,7 +250,7 @@ export class EarlyRun implements RunningCall {
     this.leave('joined');
   }
 
-  /** What the tool returns. From now on it runs under the limits of its activity. */
+  /** What the tool returns. From now on the limits of its activity apply. */
   join(attempt: ToolAttempt): Promise<unknown> {
     this.joined = attempt;
     if (this.kept !== undefined && !this.hasEnded) attempt.heartbeat(this.kept.details);
@@ -259,7 +261,7 @@ export class EarlyRun implements RunningCall {
     return this.work;
   }
 
-  /** Resolves when the tool has stopped, or is abandoned because it has not stopped in time. */
+  /** Resolves when the tool has stopped, or has been abandoned because it did not stop in time. */
   stopped(): Promise<void> {
     this.stopping ??= this.untilStopped();
     return this.stopping;

@@ -4,8 +4,8 @@ import { isRecord } from '../../core/json.ts';
 import { isContentBlock } from './content-block.ts';
 import { NotDataError } from './to-data.ts';
 
-// A tool may return an image or a document anywhere: beside a text, within its data, alone. As a part of its
-// JSON the model would read a hundred kilobytes of base64.
+// A tool may return an image or a document anywhere: beside a text, within its data, or alone. As JSON, the
+// model would read a hundred kilobytes of base64.
 
 /** Whether JSON may hold an image or a document. Fast, since most results hold none. */
 export function mayHoldFiles(json: string): boolean {

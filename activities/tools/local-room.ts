@@ -3,19 +3,18 @@ import type { ToolCallArgs } from '../../core/calls/tool-call.ts';
 import { STORED_ABOVE_BYTES } from '../../core/turn/payload-room.ts';
 
 /**
- * What the local attempts of a batch may return in all, in bytes. Their results travel together in one
- * workflow task, which the server takes up to 4 MB, and terminates the turn above that. In the same task
- * may be what the model is asked next.
+ * How many bytes the local attempts of a batch may return together. Their results travel in one workflow
+ * task, which may also hold the next model request. The server terminates a turn whose task is above 4 MB.
  */
 const MAX_BYTES = 1_500_000;
 
-/** What an attempt costs beside its result. */
+/** What an attempt adds beside its result. */
 const ENVELOPE_BYTES = 600;
 
-/** What a failure costs: its text and its stack are cut to this. */
+/** What a failure adds: its text and its stack are cut to this. */
 const FAILURE_BYTES = 12_000;
 
-/** No workflow task lasts as long. */
+/** Longer than any workflow task lasts. */
 const FORGET_AFTER_MS = 60_000;
 
 /** Counts what local attempts return, for each batch: all of its attempts run in one worker. */
@@ -27,7 +26,7 @@ export class LocalRoom {
     return this.take(call, args, hasStorage ? Math.min(bytes, STORED_ABOVE_BYTES) : bytes);
   }
 
-  /** The same for a failure with details of so many bytes. */
+  /** The same for a failure with this many bytes of details. */
   takeFailure(call: Context, args: ToolCallArgs, bytes: number): boolean {
     return this.take(call, args, FAILURE_BYTES + bytes);
   }

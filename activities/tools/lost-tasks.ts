@@ -4,16 +4,16 @@ import { LRUCache } from 'lru-cache';
 import { TASK_WAS_LOST_BEFORE } from '../../core/calls/texts.ts';
 import { TASK_LOST } from '../../core/failures.ts';
 
-/** A server that takes longer to answer has more to do than this question. */
+/** A server that needs longer is too busy for this question. */
 const ANSWER_MS = 1_000;
 
 /** More runs than a worker has at a time. */
 const MAX_RUNS = 2_000;
 
 /**
- * Says of a turn's run whether its workflow task was lost before with a worker, which the turn itself does
- * not learn. A local call may be why: then each worker that took the task would be lost. Asked once for each
- * run, because a worker that was lost has forgotten the run.
+ * Says whether a run's workflow task was already lost with a worker, which the run itself cannot know. A
+ * local call may be the cause, and would then take down every worker that gets the task. Asked once for each
+ * run.
  */
 export class LostTasks {
   private readonly runs = new LRUCache<string, Promise<boolean>>({ max: MAX_RUNS });
@@ -34,8 +34,8 @@ export class LostTasks {
 }
 
 /**
- * The server counts from the first loss outside of a sticky queue on, so it may take two losses until it says so.
- * Where it does not answer, the call runs: most tasks are not lost.
+ * The server starts to count with the first loss outside of a sticky queue, so it may show only the second
+ * loss. Where it does not answer, the call runs: most tasks are not lost.
  */
 async function wasTriedBefore({ client, info }: Context): Promise<boolean> {
   const execution = info.workflowExecution ?? null;

@@ -33,7 +33,7 @@ import { registeredAgent } from '../turn/pin-agent.ts';
 import type { Served } from '../turn/served.ts';
 
 /**
- * Decides, for every call of a reply, what workflow code cannot: it has no functions. `pinned` are the
+ * Decides for every call of a reply what workflow code cannot, since it has no functions. `pinned` are the
  * names of the tools that the model knows.
  */
 export async function prepareCalls(
@@ -53,12 +53,12 @@ export async function prepareCalls(
 
 interface Circumstances extends TurnOwner {
   turnId: string;
-  /** That of the turn. */
+  /** The agent of the turn. */
   context?: unknown;
   /** Whether the worker has an `authorizeDecision`. */
   authorize?: boolean;
   log?: Pick<Logger, 'warn'>;
-  /** For what schemas and approval functions throw. @default leaves it as it is */
+  /** Removes credentials from what schemas and approval functions throw. @default leaves it as it is */
   redact?: Secrets['redact'];
 }
 
@@ -66,17 +66,17 @@ export interface PrepareCallArgs {
   agent: string;
   /** With the input that it is to run with. */
   call: ToolUse;
-  /** Set where the worker that had the reply has no such tool, so that the call is not prepared yet. */
+  /** Set where the worker of the reply does not have the tool, so that the call is not prepared yet. */
   missing?: TurnOwner & { context?: unknown };
-  /** Set where an approver has edited the input of a call that has a session, which it may name otherwise. */
+  /** Set where an approver has edited the input of a call with a session: the new input may name another one. */
   edited?: TurnOwner & { context?: unknown };
-  /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
+  /** The pinned spec, where an MCP server has listed the tool: it says what was listed. */
   spec?: PinnedSpec;
 }
 
 /**
- * Chance gives an attempt to one worker or another. `TOOL_LOOKUPS` of them find a tool that half of the
- * workers have, and mostly one that a tenth have. For a tool that is gone they take five seconds.
+ * Which worker gets an attempt is chance. `TOOL_LOOKUPS` attempts find a tool that half of the workers have,
+ * and mostly one that a tenth have. For a tool that no worker has they take five seconds.
  */
 const TOOL_LOOKUP_DELAY = '250ms';
 
@@ -85,12 +85,12 @@ export function createPrepareCall(
   { served, secrets: { redact } }: { served: Served; secrets: Pick<Secrets, 'redact'> },
   authorize: boolean,
 ) {
-  /** Prepares a call again whose input an approver has changed, or on another worker. */
+  /** Prepares a call again: its input was edited by an approver, or its first worker did not have the tool. */
   return async function prepareOneCall(args: PrepareCallArgs): Promise<PreparedCall> {
     const { call, missing, edited } = args;
     const turnId = activityInfo().workflowExecution?.workflowId ?? '';
     const agent = await served.withPinned(registeredAgent(registry, args.agent), args.spec);
-    // What a person has written is not what the model's JSON says.
+    // Without the model's JSON: a person has written this input.
     if (missing === undefined) {
       const again = await prepareCall(agent, withoutTexts(call), { redact });
       return await withSession(agent, call, again, { ...edited, turnId, redact });
@@ -100,7 +100,7 @@ export function createPrepareCall(
     }
     const message = toolGoneText(call.name);
     if (activityInfo().attempt >= TOOL_LOOKUPS) return { type: 'invalid', message };
-    // While a new version rolls out, workers of both serve the queue.
+    // While a new version is rolled out, workers of both versions serve the queue.
     throw ApplicationFailure.create({
       message,
       type: TOOL_NOT_REGISTERED,
@@ -132,12 +132,12 @@ async function prepareNewCall(
 
 interface Preparation {
   tool?: Tool;
-  /** What the schema made of the input. */
+  /** The input as the schema returned it. */
   input?: unknown;
   prepared: PreparedCall;
 }
 
-/** All but whether a person must be asked. */
+/** Everything except whether a person must be asked. */
 export async function prepareCall(
   agent: AgentDefinition,
   call: ToolUse,
@@ -195,7 +195,10 @@ function invalid(message: string, access?: Access): Preparation {
   return { prepared: { type: 'invalid', message, ...defined({ access }) } };
 }
 
-/** Of a sub-agent with a memory: with the session that the call goes to, in call order with others of this session. */
+/**
+ * For a sub-agent with a memory: adds the session that the call goes to. Calls to one session run in call
+ * order.
+ */
 async function withSession(
   agent: AgentDefinition,
   call: ToolUse,
@@ -217,7 +220,7 @@ async function withSession(
   }
 }
 
-/** Which call it is, and for whom, as functions of a declaration are told. */
+/** What functions of a declaration get to know: which call it is, and for whom. */
 function callContext(
   { name }: AgentDefinition,
   callId: string,
@@ -226,7 +229,7 @@ function callContext(
   return { turnId, callId, agent: name, ...defined({ user, sessionId }) };
 }
 
-/** Only a clear no lets a call run unseen: a function that throws, or does not answer, asks. */
+/** Only a clear no lets a call run unseen: if the function throws or does not answer, a person is asked. */
 async function needsApproval(
   agent: AgentDefinition,
   { tool, input, callId }: { tool: Tool; input: unknown; callId: string },
@@ -248,7 +251,7 @@ async function needsApproval(
 
 const MAX_SUMMARY = 120;
 
-/** Empty where nothing is to be shown, or where the tool's own function does not say what. */
+/** Empty where nothing should be shown, or where the tool's own function fails to say what. */
 async function summaryOf(
   { name, summary }: Tool,
   written: unknown,

@@ -11,7 +11,7 @@ import { present, registeredTool } from './run-tool.ts';
 export interface PresentResultArgs extends ToolCallArgs {
   tool: string;
   callId: string;
-  /** What the call was completed with. */
+  /** The value with which the call was completed. */
   value: unknown;
 }
 
@@ -25,7 +25,7 @@ export function createPresentResult(
     const startedAt = Date.now();
     const tool = await registeredTool(registry, served, args, args.tool);
     try {
-      // With its data in place, so that it is checked like a tool's result.
+      // With its data put back, so that it is checked like a tool's result.
       const presented = await present(await store.putBack(args.value), {
         registry,
         tool,

@@ -10,12 +10,12 @@ import { INVALID_TOOL_INPUT } from '../../core/failures.ts';
 import { READ_RESULT } from '../../core/names.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 
-/** Plait's own tool. Besides its input it gets what the turn knows of the result that is asked for. */
+/** Plait's own tool. Besides its input it gets what the turn knows of the requested result. */
 interface ReadResultTool extends Tool {
   readonly runStored: (input: unknown, stored: StoredResult | undefined) => Promise<string>;
 }
 
-/** Whether it is Plait's own, and not a tool of the agent with the same name. */
+/** Whether this is Plait's own tool, and not a tool of the agent with the same name. */
 export function isReadResult(tool: Tool): tool is ReadResultTool {
   return 'runStored' in tool;
 }
@@ -60,7 +60,7 @@ export function createReadResult(store: Pick<TranscriptStore, 'readKept'>) {
   };
 }
 
-/** Another attempt would fail as well: what is wrong is what the model wrote. */
+/** Not retried: what is wrong is what the model wrote. */
 function invalid(message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, INVALID_TOOL_INPUT);
 }

@@ -8,7 +8,7 @@ import { sharing } from './sharing.ts';
 
 type Redact = (text: string) => string;
 
-/** Texts are searched in pieces, so that other calls have their turn. In characters. */
+/** Texts are searched in pieces of this many characters, so that other calls get their turn. */
 const PIECE = 1_000_000;
 
 /** The same data without the credentials in its texts. The data of images and documents is left alone. */
@@ -40,7 +40,7 @@ async function redactWithin(
   return Object.fromEntries(fields);
 }
 
-/** Searches one long text, or many short ones, and pauses where it has taken too long. */
+/** Searches one long text or many short ones, and pauses if that takes too long. */
 function inTurns(redact: Redact): (text: string) => Promise<string> {
   const pause = sharing();
   return async (text) => {
@@ -53,7 +53,7 @@ function inTurns(redact: Redact): (text: string) => Promise<string> {
   };
 }
 
-/** Cut where no credential goes on: at the end of a line or of a text within JSON. */
+/** Cuts where no credential can continue: at the end of a line, or of a text within JSON. */
 function* piecesOf(text: string): Generator<string> {
   for (let from = 0; from < text.length;) {
     const end = from + PIECE;
@@ -73,11 +73,11 @@ export function redactJson(value: unknown, redact: Redact): unknown {
   );
 }
 
-/** Causes of which a log shows the stack, and the characters of each. */
+/** How many causes appear in a log with their stacks, and how many characters of each. */
 const MAX_STACKS = 5;
 const MAX_STACK = 8_000;
 
-/** The stacks of an error and of its causes, for a log: the model and history have their texts alone. */
+/** The stacks of an error and its causes, for the log. The model and history get only the texts. */
 export function stackText(error: unknown, redact: Redact): string {
   const stacks: string[] = [];
   let current = error;

@@ -29,25 +29,25 @@ import { redactAll } from './redact.ts';
 import { sharing } from './sharing.ts';
 import { NotDataError, toData } from './to-data.ts';
 
-/** The tool ran, but what it returned cannot be given to the model. */
+/** The tool ran, but the model cannot be given what it returned. */
 export class InvalidToolResultError extends Error {
   override readonly name = 'InvalidToolResultError' as const;
 }
 
 /**
- * Largest text that is kept, in bytes of JSON. A worker holds it several times over while it is written
- * or read (text, JSON, encrypted payload), for several calls at once. The drivers of Temporal's SDKs
- * reject payloads above 50 MiB, and no model reads on through hundreds of pages.
+ * The largest text that is kept, in bytes of JSON. A worker holds it several times over while it writes or
+ * reads it (text, JSON, encrypted payload), and for several calls at once. The drivers of Temporal's SDKs
+ * reject payloads above 50 MiB, and no model reads hundreds of pages.
  */
 export const MAX_KEPT_BYTES = 20_000_000;
 
-/** In bytes of UTF-8. To measure and to cut a longer text would hold up the other calls of the worker. */
+/** In bytes of UTF-8. Measuring and cutting a longer text would hold up the other calls of the worker. */
 const MAX_TEXT_BYTES = 25_000_000;
 
-/** The call has succeeded, but its time limit runs on: it must not fail because a storage hangs. */
+/** The call has succeeded, but its time limit still runs: it must not fail because the storage hangs. */
 const KEEP_TIMEOUT_MS = 10_000;
 
-/** With less room than this for text, hardly more than the notice would be shown. */
+/** With less room for text, little more than the notice would be shown. */
 const MIN_TEXT_BYTES = 1_000;
 
 export interface PresentOptions {
@@ -99,7 +99,7 @@ export async function presentResult(
   const room = payloadLimit - jsonBytes(withoutTexts(content));
   if (room < MIN_TEXT_BYTES) throw tooLarge(jsonBytes(content), payloadLimit, content);
   const { kept, tellRest } = await keepRest(text, options);
-  // How much longer the text is as JSON, and how many notices come on top, shows only when it is cut.
+  // Only a cut text shows how many bytes its JSON and its notices take.
   const most = Math.min(maxResultBytes, room, textLimit);
   for (let limit = most; limit >= 1; limit = Math.floor(limit * 0.9)) {
     await pause();
@@ -112,10 +112,10 @@ export async function presentResult(
   throw tooLarge(jsonBytes(content), payloadLimit, content);
 }
 
-/** Work with places at which it may pause. */
+/** Work that may pause between its steps. */
 type Steps<T> = Generator<undefined, T>;
 
-/** A large result takes several steps of up to a tenth of a second. Between them other calls have their turn. */
+/** A large result takes several steps of up to a tenth of a second. Other calls get their turn between them. */
 async function inTurns<T>(steps: Steps<T>, pause: () => Promise<void>): Promise<T> {
   for (;;) {
     const step = steps.next();
@@ -131,7 +131,7 @@ function atOnce<T>(steps: Steps<T>): T {
   }
 }
 
-/** Where they cannot be stored, images and documents stay where they are, and have to fit. */
+/** Files that cannot be stored stay in place, and have to fit. */
 async function withoutData(
   content: ToolResultContent,
   store: PresentOptions['store'],
@@ -144,7 +144,7 @@ function withoutTexts(content: ToolResultContent): ToolResultContent {
   return typeof content === 'string' ? '' : content.filter(({ type }) => type !== 'text');
 }
 
-/** Keeps the full text if it can. The call has succeeded, so without it the model gets what is shown. */
+/** Keeps the full text if possible. If not, the call still succeeds, and the model gets the shortened text. */
 async function keepRest(
   text: string,
   { callId, store }: PresentOptions,
@@ -156,18 +156,18 @@ async function keepRest(
   return { kept, tellRest: (leftOut) => readRestText(callId, leftOut) };
 }
 
-/** Measured only where it may matter: in JSON a character takes up to six bytes. */
+/** Measured only where it may matter: a character takes up to six bytes in JSON. */
 function isTooLongToKeep(text: string): boolean {
   if (text.length * 6 < MAX_KEPT_BYTES) return false;
   return text.length + 2 > MAX_KEPT_BYTES || jsonBytes(text) > MAX_KEPT_BYTES;
 }
 
-/** `undefined` where it fails or takes too long. */
+/** `undefined` if it fails or takes too long. */
 async function ifInTime<T>(work: Promise<T>): Promise<T | undefined> {
   return await within(work, KEEP_TIMEOUT_MS).catch(() => undefined);
 }
 
-/** Turns what `run` returned into the content of a `tool_result`. */
+/** Makes the content of a `tool_result` of what `run` returned. */
 export function toolResultContent(
   value: unknown,
   limit: number = MAX_RESULT_BYTES,

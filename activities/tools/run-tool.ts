@@ -51,7 +51,7 @@ import type { RunningCall } from './tool-context.ts';
 import { AsyncCompletion, toolContext } from './tool-context.ts';
 import { withinCall } from './within-call.ts';
 
-/** Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
+/** In characters. Temporal does not take failures of some megabytes, and the server cuts their texts at 4 KB. */
 const MAX_MESSAGE = 3_000;
 
 interface Running {
@@ -72,8 +72,8 @@ export function createRunTool(
   const localRoom = new LocalRoom();
   const lostTasks = new LostTasks();
   /**
-   * The one function behind every tool's activity type, and behind that of local calls: finds the tool by
-   * agent and name, parses the input, runs it, and ends in a way that says whether it may be run again.
+   * The one function behind every tool's activity type and behind local calls. It finds the tool by agent and
+   * name, parses the input, runs the tool, and ends in a way that says whether it may run again.
    */
   return async function runTool(input: unknown, args: ToolCallArgs): Promise<ToolReturn> {
     const activity = Context.current();
@@ -107,7 +107,7 @@ export function createRunTool(
         const asks = questionsOf(value, { args, authorizes, secrets });
         return { type: 'asks', asks, ...attempt.report() };
       }
-      // JSON would make `{}` of it, and nobody returns one for a success.
+      // JSON would turn an error into `{}`, and nobody returns one for a success.
       if (isErrorValue(value)) throw value;
       const presented = await present(value, { registry, tool, store, secrets, callId, args });
       if (args.local !== undefined) {
@@ -133,7 +133,7 @@ export function createRunTool(
   };
 }
 
-/** As the workflow keeps them. A call that code waits for cannot wait for a person. */
+/** As the workflow keeps them. Code in a sandbox cannot wait for a person. */
 function questionsOf(
   { asks }: AsksPerson,
   { args, authorizes, secrets }: { args: ToolCallArgs; authorizes: boolean; secrets: Secrets },
@@ -181,13 +181,13 @@ export async function present(
   return presented;
 }
 
-/** The rest is kept where the model can read it. A page of `read_result` is not kept once more. */
+/** Keeps the rest of a cut text for the model to read. A page of `read_result` is not kept again. */
 function mayBeKept(agent: AgentDefinition, tool: Tool): boolean {
   const offered = agent.tools.get(READ_RESULT);
   return offered !== undefined && isReadResult(offered) && offered !== tool;
 }
 
-/** Another worker of the queue may have the tool, and nothing has begun, so the failure may be retried. */
+/** May be retried: another worker of the queue may have the tool, and nothing has begun. */
 export async function registeredTool(
   registry: AgentRegistry,
   served: Served,
@@ -203,7 +203,7 @@ export async function registeredTool(
   });
 }
 
-/** What was called. A local activity has a type and an id of its own. */
+/** The tool and the call. A local activity has a type and an id of its own, so they come from its arguments. */
 function callOf(
   { info }: Context,
   { local }: Pick<ToolCallArgs, 'local'>,
@@ -211,13 +211,13 @@ function callOf(
   return local ?? { tool: info.activityType, callId: info.activityId };
 }
 
-/** The result or failure of a local attempt does not fit beside those of others. */
+/** The result or failure of a local attempt does not fit beside the others. */
 function tooLargeLocally(attempt: ToolAttempt): ApplicationFailure {
   return ApplicationFailure.create({
     message: TOO_LARGE_LOCALLY,
     type: NO_LOCAL_ROOM,
     details: [attempt.report()],
-    // Nothing went wrong: the SDK need not warn.
+    // Nothing went wrong, so the SDK need not warn.
     category: ApplicationFailureCategory.BENIGN,
   });
 }
@@ -226,7 +226,7 @@ function isTooLargeLocally(error: unknown): boolean {
   return error instanceof ApplicationFailure && error.type === NO_LOCAL_ROOM;
 }
 
-/** Only for the first attempt: another one must not get what the one before it got. */
+/** For the first attempt only: a later one must not get the result that an earlier one got. */
 function takeEarlyRun(
   activity: Context,
   runs: EarlyRuns,
@@ -246,7 +246,7 @@ interface CallInput {
   secrets: Secrets;
 }
 
-/** Parses what the tool gets. The returned function calls it. */
+/** Parses the arguments of the tool. The returned function calls it. */
 async function prepareRun(
   activity: Context,
   registry: AgentRegistry,
@@ -285,12 +285,12 @@ function runningCall(
   };
 }
 
-/** Also where such a call runs as an ordinary activity: its tool must not depend on that. */
+/** Thrown where such a call runs as an ordinary activity, too: its tool must not depend on that. */
 function rejectLater(): void {
   throw new ToolError(LOCAL_CANNOT_WAIT_FOR_COMPLETION, { retryable: false });
 }
 
-/** Each line says which call it is, as it would in an activity of the call. */
+/** Each line names its call, as it would in an activity of the call. */
 function logOf(log: Logger, { tool, callId }: LocalCall): Logger {
   return LoggerWithComposedMetadata.compose(log, { activityType: tool, activityId: callId });
 }
@@ -306,14 +306,14 @@ async function parse(
     throw ApplicationFailure.create({
       message: inputProblemText(tool.name, parsed),
       type: INVALID_TOOL_INPUT,
-      // The input was checked with the reply: this worker has no time just now.
+      // The input was checked with the reply; if the check timed out now, this worker is busy.
       nonRetryable: parsed.givenUpAfter === undefined,
     });
   }
   return [parsed.value, await registeredAgent(registry, args.agent).parseContext(args.context)];
 }
 
-/** A tool that throws before its first await fails like any other. */
+/** Async, so that a tool that throws before its first await fails like any other. */
 async function start(
   tool: Tool,
   input: unknown,
@@ -324,7 +324,7 @@ async function start(
   return await (isReadResult(tool) ? tool.runStored(input, stored) : tool.run(input, ctx));
 }
 
-/** What the author of the tool needs. The model and history have the texts of the errors alone. */
+/** For the author of the tool: the model and history get only the texts of the errors. */
 function logStack(
   error: unknown,
   activity: Context,
@@ -333,7 +333,7 @@ function logStack(
   const { log, info } = activity;
   const { tool, callId } = callOf(activity, args);
   log.warn('A tool failed', {
-    // Not `activity`, which stands for the lines of the tool itself.
+    // Not `activity`, which marks the tool's own lines.
     sdkComponent: 'plait',
     tool,
     turnId: info.workflowExecution?.workflowId,
@@ -343,7 +343,7 @@ function logStack(
   });
 }
 
-/** A schema or a context check of the agent threw. The failure may be retried: nothing has begun. */
+/** A schema or a context check of the agent threw. May be retried: nothing has begun. */
 function notBegun(
   error: unknown,
   activity: Context,

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** How long steps may hold the process up together before everything else gets its turn, in milliseconds. */
+/** How long all such steps together may block the process before everything else gets a turn, in milliseconds. */
 const SHARE_MS = 20;
 
 /**
- * For work on one large value, which takes many steps: a function to be awaited between them, so that other
- * calls of the worker have their turn meanwhile. Most work is done before it would pause.
+ * For work on one large value in many steps: returns a function to await between the steps, so that other
+ * calls of the worker get their turn. Most work ends before the first pause.
  */
 export function sharing(): () => Promise<void> {
   let from = performance.now();

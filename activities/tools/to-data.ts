@@ -2,51 +2,51 @@ import { types } from 'node:util';
 import { aKindOf, causeChain, isErrorValue, kindOf } from '../../core/failures.ts';
 import { isPlain } from '../../core/json.ts';
 
-// What `run` may return is any value of JavaScript, and JSON makes `{}` or null of many without a word. Here
-// each becomes plain data, or a `NotDataError` that says where it stands and what it is. The table of what
-// becomes what is in docs/decisions/0033-what-a-tool-returns-becomes-data.md.
+// `run` may return any value of JavaScript, and JSON silently makes `{}` or null of many. Here each becomes
+// plain data, or a `NotDataError` that says what it is and where. The table of what becomes what is in
+// docs/decisions/0033-what-a-tool-returns-becomes-data.md.
 
 /** `path` is "result.customers", `problem` a clause such as "is a Response". */
 export class NotDataError extends Error {
   override readonly name = 'NotDataError' as const;
 }
 
-/** More values than these take longer than a worker may stand still for one call. */
+/** More values would block the worker for too long for one call. */
 const MAX_VALUES = 100_000;
-/** Of one object. To name and to set as many takes as long as a list with four times as many values. */
+/** Of one object: naming and setting this many fields takes as long as a list of four times as many values. */
 const MAX_FIELDS = 50_000;
-/** In bytes of JSON, of all texts and names. Nothing longer can be kept, and no model reads so much. */
+/** In bytes of JSON, of all texts and names. Longer data cannot be kept, and no model reads so much. */
 const MAX_BYTES = 20_000_000;
-/** Deeper data is a mistake, and overflows the stack of whatever walks through it later. */
+/** Deeper data is a mistake, and overflows the stack of everything that walks through it later. */
 const MAX_DEPTH = 200;
-/** A path is for a person to read. */
+/** Of a path in an error, for a person to read. */
 const MAX_PATH = 200;
-/** To write out a longer number takes too long, with the square of its length. */
+/** Digits. Writing out a longer number takes too long: the time grows with the square of its length. */
 const MAX_BIGINT_BITS = 40_000;
-/** Of the texts of all `URLSearchParams`, in characters: to encode them takes ten times as long as to copy them. */
+/** Of the texts of all `URLSearchParams`, in characters: encoding takes ten times as long as copying. */
 const MAX_ENCODED = 500_000;
 
-/** How one value goes on, once its kind is known. */
+/** How to continue with a value once its kind is known. */
 type Kind =
   | { type: 'value'; data: unknown }
   | { type: 'list'; items: readonly unknown[] }
   | { type: 'fields'; of: object; fields: readonly string[] };
 
 interface Walk {
-  /** What people know the whole value by. */
+  /** The name by which people know the whole value. */
   readonly root: string;
   values: number;
   bytes: number;
   encoded: number;
-  /** Where the current value stands. Made to a text only for words, since there are many values. */
+  /** Where the current value stands. Turned into text only for an error, since there are many values. */
   readonly places: (string | number)[];
-  /** The values around the current one, to find one that holds itself. */
+  /** The values around the current one, to find a value that contains itself. */
   readonly around: Set<object>;
 }
 
 /**
- * The value as plain data: texts, finite numbers, booleans, null, lists and objects of these. Its
- * own code (getters, `toJSON`, proxies) runs here and never again.
+ * The value as plain data: texts, finite numbers, booleans, null, and lists and objects of these. Its own
+ * code (getters, `toJSON`, proxies) runs here, and never again.
  */
 export function toData(value: unknown, root = 'result'): unknown {
   const walk: Walk = { root, values: 0, bytes: 0, encoded: 0, places: [], around: new Set() };
@@ -68,7 +68,7 @@ function convert(value: unknown, depth: number, walk: Walk): unknown {
     case 'string':
       return text(value, walk);
     case 'number':
-      // JSON makes null of the others, which says something else.
+      // JSON writes null for the others, which means something else.
       return Number.isFinite(value) ? value : String(value);
     case 'bigint':
       return digits(value, walk);
@@ -123,7 +123,7 @@ function fromFields(value: object, fields: readonly string[], depth: number, wal
   for (const field of fields) {
     walk.places.push(field);
     const inner = (value as Record<string, unknown>)[field];
-    // Absent is what people mean by it.
+    // Left out: that is what people mean by `undefined`.
     if (inner !== undefined) define(data, text(field, walk), convert(inner, depth + 1, walk));
     walk.places.pop();
   }
@@ -162,7 +162,7 @@ function kindFor(value: object, walk: Walk): Kind {
     const json: unknown = (value as { toJSON: (key: string) => unknown }).toJSON(
       String(walk.places.at(-1) ?? ''),
     );
-    // Nothing asks a second time, as in JSON.
+    // `toJSON` is called once, as JSON does.
     if (json !== value && typeof json === 'object' && json !== null && hasJson(json)) {
       return Array.isArray(json) ? listOf(json, walk) : fieldsOf(json, walk);
     }
@@ -204,7 +204,7 @@ function listOf(value: readonly unknown[], walk: Walk): Kind {
   return { type: 'list', items: value };
 }
 
-/** The fields of an object. One of a class may have none and yet hold much, which nobody would see. */
+/** The fields of an object. An object of a class may hold much and have no fields, so it is rejected. */
 function fieldsOf(value: object, walk: Walk): Kind {
   const fields = Object.keys(value).filter((field) => field !== 'toJSON' || !hasJson(value));
   if (fields.length > MAX_FIELDS) {
@@ -227,7 +227,7 @@ function fromMap(value: ReadonlyMap<unknown, unknown>, walk: Walk): Kind {
   return { type: 'fields', of: fields, fields: Object.keys(fields) };
 }
 
-/** What is in a map or a set, whatever a subclass makes of its methods. */
+/** The items of a map or a set, without calling methods that a subclass may have replaced. */
 function bounded(value: object, walk: Walk): Iterable<unknown> {
   const isMap = types.isMap(value);
   const size = Reflect.get(isMap ? Map.prototype : Set.prototype, 'size', value);
@@ -258,9 +258,12 @@ function spend(bytes: number, walk: Walk): void {
   }
 }
 
-/** What a text takes in JSON on top of its length: control characters take six bytes, and Chinese three. */
+/**
+ * How many bytes a text takes in JSON beyond its length: control characters take six bytes, Chinese ones
+ * three.
+ */
 function moreBytes(value: string): number {
-  // Half a pair of surrogates takes six.
+  // Half a surrogate pair takes six.
   const surrogate = value.isWellFormed() ? 1 : 5;
   let more = 0;
   for (let i = 0; i < value.length; i++) {
@@ -273,12 +276,12 @@ function moreBytes(value: string): number {
   return more;
 }
 
-/** To write out a number takes the square of its length: a million digits stop the worker for seconds. */
+/** Writing out a number takes the square of its length: a million digits would block the worker for seconds. */
 function digits(value: bigint, walk: Walk): string {
   if (BigInt.asIntN(MAX_BIGINT_BITS, value) !== value) {
     throw problem(walk, 'is a bigint of more than 40,000 bits');
   }
-  // Of powers of two the digits come at once.
+  // Hexadecimal digits take only linear time.
   const length = value.toString(16).length;
   spend(Math.ceil(length + length ** 2 / 200), walk);
   return String(value);

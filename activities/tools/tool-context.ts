@@ -13,7 +13,7 @@ import { canonicalJson, defined } from '../../core/json.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { redactJson, stackText } from './redact.ts';
 
-/** A call that runs: in its activity, or before its activity has begun. */
+/** A running call: in its activity, or before its activity has begun. */
 export interface RunningCall {
   readonly turnId: string;
   readonly callId: string;
@@ -24,7 +24,7 @@ export interface RunningCall {
   readonly heartbeatDetails: unknown;
   heartbeat(details: unknown): void;
   readonly log: Logger;
-  /** Throws where the call cannot be left to somebody else yet. */
+  /** Throws if the call cannot be left to somebody outside yet. */
   readonly rejectLater?: () => void;
 }
 
@@ -55,7 +55,7 @@ export function toolContext(
     context,
     log: redactedLog(call.log, secrets),
     later(options) {
-      // Before there is a token, so before anything outside can begin.
+      // Checked before there is a token, so before anything outside can begin.
       if (args.byCode === true) {
         throw new ToolError(CODE_CANNOT_WAIT_FOR_COMPLETION, { retryable: false });
       }
@@ -87,7 +87,7 @@ function redactedLog(log: Logger, secrets: Secrets): Logger {
   };
 }
 
-/** An error is shown by its stacks, and what JSON cannot show is left to the logger. */
+/** Writes an error as its stacks. Values that JSON cannot show are left to the logger. */
 function cleanMeta(meta: LogMetadata, secrets: Secrets): LogMetadata {
   return Object.fromEntries<unknown>(
     Reflect.ownKeys(meta).map((name) => {
@@ -105,7 +105,7 @@ function cleanMeta(meta: LogMetadata, secrets: Secrets): LogMetadata {
 /** What a tool returns for a call that waits to be completed from outside. */
 export class AsyncCompletion implements Later {
   readonly token: string;
-  /** What the token must hold; the same for every attempt. */
+  /** Goes into the token; the same for every attempt. */
   readonly key: string;
   /** In milliseconds. */
   readonly timeout: number;
@@ -123,7 +123,7 @@ export class AsyncCompletion implements Later {
 
 const laterOptions = z.strictObject({ timeout: duration.optional() });
 
-/** Not a `DeclarationError`: the tool runs, and the model reads the mistake of its author. */
+/** Not a `DeclarationError`: the tool already runs, and the model reads its author's mistake. */
 function checked(options: LaterOptions): { timeout?: number | undefined } {
   try {
     return checkOptions('ctx.later()', laterOptions, options);
@@ -132,9 +132,9 @@ function checked(options: LaterOptions): { timeout?: number | undefined } {
   }
 }
 
-/** What makes a tool call the one that it is, in every attempt and after a reset. */
+/** What identifies a tool call, in every attempt and after a reset. */
 export interface CallIdentity {
-  /** No run id: a workflow reset gives the workflow a new run that repeats the same calls. */
+  /** Not the run id: a workflow reset starts a new run that repeats the same calls. */
   workflowId: string;
   round: number;
   tool: string;
@@ -144,9 +144,9 @@ export interface CallIdentity {
 }
 
 /**
- * 64 hex digits, the same for every attempt of a call and different for every call. Made from what
- * the call is and not from its `tool_use` id: after a reset to before the reply the model is asked
- * again and gives new ids, and a payment must not be made twice for that.
+ * 64 hex digits, the same for every attempt of a call and different for every call. Made from what the call
+ * is and not from its `tool_use` id: after a reset to before the reply the model is asked again and gives new
+ * ids, and that must not repeat a payment.
  */
 export function idempotencyKey(call: CallIdentity): string {
   return createHash('sha256').update(canonicalJson(call)).digest('hex');

@@ -4,7 +4,7 @@ import { spanInTurn } from '../../core/trace/context.ts';
 import type { Traces } from '../../core/trace/traces.ts';
 import { turnKey } from '../turn/turn-key.ts';
 
-/** Runs a tool as part of the span of its call, which is written when the turn is over. */
+/** Runs a tool within the span of its call. The span itself is written when the turn is over. */
 export function withinCall<T>(
   traces: Traces | undefined,
   { info }: Context,

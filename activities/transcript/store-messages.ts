@@ -7,26 +7,26 @@ import { SEAL_BYTES } from '../../core/conversation/transcript.ts';
 import { causeChain } from '../../core/failures.ts';
 import type { TranscriptStore } from './store.ts';
 
-// What a model call writes to the storage. Where that fails the messages stay inline, and the turn goes
-// on: the reply is paid for.
+// What a model call writes to the storage. If that fails, the messages stay inline and the turn goes on: the
+// reply has been paid for.
 
-/** The conversation that a request sends, as far as it is sealed. */
+/** The sealed part of the conversation that a request sends. */
 interface SentTranscript {
   segments: Segment[];
   tail: Message[];
   tailBytes: number;
 }
 
-/** A tail that could not be sealed stays inline. The next call tries again. */
+/** A tail that could not be sealed stays inline; the next call tries again. */
 export async function sealTail(
   activity: Context,
   store: TranscriptStore,
   { segments, tail, tailBytes }: SentTranscript,
 ): Promise<Segment[] | undefined> {
   if (!store.hasStorage || tailBytes <= SEAL_BYTES) return undefined;
-  // When the turn ends with open calls of the API's own tools, they are left out of the conversation,
-  // and nothing can be left out of a segment. And a system message becomes the user's when the model has
-  // nothing to say to it.
+  // Not sealed: when a turn ends with open calls of the API's own tools, they are left out of the
+  // conversation, and nothing can be left out of a segment. And a system message becomes the user's if the
+  // model says nothing to it.
   const last = tail.at(-1)?.role;
   if (last === 'assistant' || last === 'system' || openServerCalls(tail).length > 0) {
     return undefined;
@@ -41,7 +41,7 @@ export async function sealTail(
   }
 }
 
-/** The API's own tools find documents of megabytes. Where they cannot be stored, they stay in the reply. */
+/** Stores documents of megabytes that the API's own tools found. If that fails, they stay in the reply. */
 export async function storeReplyData(
   activity: Context,
   store: TranscriptStore,

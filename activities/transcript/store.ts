@@ -40,11 +40,11 @@ export interface TranscriptStore {
   keep(text: string): Promise<KeptText>;
   readKept(kept: KeptText): Promise<string>;
   /**
-   * Messages or blocks, as a tool or the model has given them, whose images and documents lie in the
-   * storage, where they are large and there is one. A reference in them is not Plait's, and becomes a text.
+   * Messages or blocks, as a tool or the model has given them, with large images and documents moved to the
+   * storage, if there is one. What looks like a reference in them is not Plait's, and becomes a text.
    */
   takeOut<T>(value: T): Promise<T>;
-  /** The same with the data in its place, byte for byte. */
+  /** The same with the data put back in its place, byte for byte. */
   putBack<T>(value: T): Promise<T>;
 }
 
@@ -57,12 +57,12 @@ const INLINE_SPEC_BYTES = 400_000;
 const CACHE_BYTES = 64 * 1024 * 1024;
 
 /**
- * An object that a worker uses for longer is written again. A sweep removes objects by their age, so one
- * that is still given to new turns must not look old.
+ * Objects that a worker has used for longer than this are written again. A sweep removes objects by their
+ * age, so an object that new turns still get must not look old.
  */
 const WRITTEN_MS = 3_600_000;
 
-/** Attempts to read an object that is gone: a worker with another storage may have made the first ones. */
+/** Attempts to read an object that is gone: the first ones may have run on a worker with another storage. */
 const GONE_ATTEMPTS = 3;
 
 interface Stored {
@@ -75,10 +75,10 @@ type Cache = LRUCache<string, { value: object }>;
 
 export function createTranscriptStore(storage: StorageDriver | undefined): TranscriptStore {
   const parts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
-  // A cache of its own, so that one long result does not push out the conversations of other turns.
+  // A separate cache, so that one long result does not push out the conversations of other turns.
   const keptTexts: Cache = new LRUCache({ maxSize: CACHE_BYTES });
   const written = new LRUCache<string, Stored>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
-  // Another one, so that one conversation with images does not push out the texts of the others.
+  // A separate cache, so that one conversation with images does not push out the texts of the others.
   const files: Cache = new LRUCache({ maxSize: CACHE_BYTES });
 
   async function write(
@@ -120,7 +120,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     }
   }
 
-  // Every turn of an agent pins the same spec, and a prompt may be long.
+  // Cached: every turn of an agent pins the same spec, and a prompt may be long.
   const pinned = new LRUCache<AgentSpec, PinnedSpec>({ max: 1_000, ttl: WRITTEN_MS, perf: Date });
 
   async function pinOf(spec: AgentSpec): Promise<PinnedSpec> {
@@ -144,7 +144,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     const what = 'an image or a document';
     const { data } = (await read(stored, what, files)) as { data?: unknown };
     if (typeof data === 'string') return data;
-    // A plain client may give a reference to any other object.
+    // A plain client may have given a reference to another object.
     throw storageFailed(`Cannot read ${what} from the storage`, changedContent(stored));
   };
 
@@ -179,7 +179,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
     },
     async keep(text) {
       if (storage === undefined) throw new Error('there is no storage to keep a result in');
-      // Not cached: few are ever read, and then mostly by another worker.
+      // Not cached: few are ever read, and mostly by another worker.
       const { digest, claim } = await write(storage, { text }, 'a result');
       return { digest, claim, bytes: Buffer.byteLength(text) };
     },
@@ -197,7 +197,7 @@ export function createTranscriptStore(storage: StorageDriver | undefined): Trans
 }
 
 function storageFailed(what: string, error: unknown): ApplicationFailure {
-  // A storage that is away comes back. An object that is gone does not.
+  // A storage that is away may come back; an object that is gone does not.
   const gone = isGone(error);
   const nonRetryable = gone && activityInfo().attempt >= GONE_ATTEMPTS;
   const advice = gone

@@ -15,25 +15,26 @@ import { findWorkflow } from './find-workflow.ts';
 export interface AwaitSessionTurnArgs {
   sessionId: string;
   turnId: string;
-  /** For those who follow the calling turn. */
+  /** For clients that follow the calling turn. */
   agent: string;
   callId: string;
 }
 
-/** How soon to look again whether a turn has begun that waits for its session: seldom, after a while. */
+/** How soon to look again whether a turn that waits for its session has begun: more and more rarely. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 /** How long a worker may take to answer for the session. */
 const ANSWER_MS = 10_000;
-/** How far two clocks may disagree about a deadline. */
+/** By how much two clocks may disagree about a deadline. */
 const CLOCK_SLACK_MS = 100;
 
 /**
- * Waits for the end of a session's turn that a call has begun. Its heartbeats name the turn, for those who look
- * for calls that wait for a person. When the calling turn is gone, nobody wants the answer, and it is withdrawn.
+ * Waits for the end of a session's turn that a call has started. Its heartbeats name the turn, for clients
+ * that look for calls that wait for a person. When the calling turn is gone, nobody wants the answer, and the
+ * turn is withdrawn.
  *
- * After half of its time an attempt gives its place among the activities of the worker back, for the next one.
- * Otherwise many that wait would keep those from running that they wait for.
+ * After half of its time an attempt gives up its activity slot to the next attempt. Otherwise many waiting
+ * attempts would block the activities that they wait for.
  */
 export async function awaitSessionTurn(turn: AwaitSessionTurnArgs): Promise<AwaitedTurn> {
   const activity = Context.current();
@@ -62,7 +63,7 @@ async function endOf(
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     const ending = await endIfBegun(client, turn, until);
     if (ending !== undefined) return ending;
-    // The last thing that its session did may have been to begin it.
+    // The session's last act may have been to start the turn.
     if (
       !(await mayBegin(client, turn)) &&
       (await findWorkflow(client, turn.turnId)) === undefined
@@ -109,7 +110,7 @@ function stillRuns({ turnId }: AwaitSessionTurnArgs): ApplicationFailure {
   });
 }
 
-/** Whether the session has the message still to come, or runs it now. */
+/** Whether the session runs the turn now, or still has its message waiting. */
 async function mayBegin(
   client: Client,
   { sessionId, turnId }: AwaitSessionTurnArgs,
@@ -122,7 +123,7 @@ async function mayBegin(
   return runningTurn === turnId || waitingTurns.includes(turnId);
 }
 
-/** A calling turn that was reset goes on in another run, which waits for the same turn. */
+/** If the calling turn was reset, it goes on in another run that waits for the same turn. */
 async function withdraw(
   client: Client,
   { sessionId, turnId }: AwaitSessionTurnArgs,

@@ -11,9 +11,9 @@ export interface AwaitTurnArgs {
 }
 
 /**
- * Waits for the end of a sub-agent's turn that began before its calling turn was reset. Its heartbeats name the
- * turn, for those who look for calls that wait for a person: the server knows it only as a child of the run that
- * was reset. For the same reason the turn is cancelled here when the calling turn is gone.
+ * Waits for the end of a sub-agent's turn that began before its calling turn was reset. Its heartbeats name
+ * the turn, for clients that look for calls that wait for a person: the server knows it only as a child of
+ * the run that was reset. For the same reason this cancels the turn when the calling turn is gone.
  */
 export async function awaitTurn({ turnId }: AwaitTurnArgs): Promise<AwaitedTurn> {
   const activity = Context.current();
@@ -37,7 +37,7 @@ export async function awaitTurn({ turnId }: AwaitTurnArgs): Promise<AwaitedTurn>
         await turn.cancel();
       }
       if (activity.cancellationDetails?.cancelRequested !== true) throw error;
-      // Its calls are answered, and its result says what it has used up.
+      // Cancelled, not terminated: then its calls are answered, and its result says what it has used.
       await turn.cancel();
       return await ending;
     });
@@ -46,14 +46,14 @@ export async function awaitTurn({ turnId }: AwaitTurnArgs): Promise<AwaitedTurn>
   }
 }
 
-/** One that was reset again goes on in another run, which waits for the same turn. */
+/** A calling turn that was reset again goes on in another run, which waits for the same turn. */
 async function callingTurnRuns(): Promise<boolean> {
   const calling = activityInfo().workflowExecution?.workflowId ?? '';
   const { client } = Context.current();
   return (await findWorkflow(client, calling))?.status.name === 'RUNNING';
 }
 
-/** How a turn has ended whose result cannot be had. Throws what says nothing of that. */
+/** How a turn without a readable result has ended. Throws errors that say nothing about it. */
 export function endingOf(error: unknown): AwaitedTurn {
   if (!(error instanceof WorkflowFailedError)) throw error;
   const message = rootCause(error.cause) ?? error.message;

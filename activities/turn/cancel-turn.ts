@@ -7,8 +7,8 @@ export interface CancelTurnArgs {
 }
 
 /**
- * Ends a turn that its session does not know any more, since the session was reset to before the turn
- * began. Fails until the turn has ended.
+ * Cancels a turn that its session no longer knows, because the session was reset to before the turn began.
+ * Fails until the turn has ended.
  */
 export async function cancelTurn({ turnId }: CancelTurnArgs): Promise<void> {
   const turn = Context.current().client.workflow.getHandle(turnId);

@@ -4,27 +4,27 @@ import { TIME_IS_UP } from '../../core/failures.ts';
 
 export interface TurnDeadline {
   signal: AbortSignal;
-  /** How much of it is left, in milliseconds; for ever, where it has no limit. */
+  /** How many milliseconds are left; `Infinity` without a limit. */
   left: () => number;
   stop: () => void;
 }
 
-/** A timer cannot be set for much longer, and no attempt lasts longer than this. */
+/** Timers cannot be set for much longer, and no attempt lasts longer. */
 const LONGEST_MS = 3_600_000;
 
-/** Time that goes by from now on, by this machine's clock alone, and which nobody can set. */
+/** Measures time from now on by this machine's own monotonic clock. */
 export function stopwatch(): () => number {
   const began = performance.now();
   return () => performance.now() - began;
 }
 
 /**
- * The end of the turn's time, for its first model call alone: only with its result the workflow knows how
- * much time the agent gives.
+ * The end of the turn's time, for its first model call only: the workflow learns from its result how much
+ * time the agent gives.
  *
- * The clocks of a worker and of the server may be minutes apart. So what went by before the attempt is
- * measured by the server's clock, and the attempt itself by the worker's. How long it waited for a worker
- * neither says; the workflow, which knows, ends the turn after it.
+ * The clocks of a worker and of the server may be minutes apart. So the time before the attempt is measured
+ * by the server's clock, and the attempt itself by the worker's. Neither covers the wait for a worker; the
+ * workflow, which knows that wait, ends the turn later.
  *
  * @param begunAt when the turn began, by the server's clock
  * @param elapsed since the attempt began

@@ -21,7 +21,7 @@ import { redactAll } from '../tools/redact.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 import { turnKey } from './turn-key.ts';
 
-/** How long a turn waits for it. The activity has 10 s, and the exporter gets half of them. */
+/** How long a turn waits for it, in milliseconds. The activity has 10 s; the exporter gets half of them. */
 const FIND_MS = 4_000;
 
 interface Sources {
@@ -35,9 +35,9 @@ interface Sources {
 export type Content = ReadonlyMap<string, Attributes>;
 
 /**
- * Finds what was said in the run of a turn that this activity belongs to. Its history has it once; a copy for the
- * trace would let that grow with the square of the rounds. Does not reject: what cannot be found in time is left
- * out, and the log says so.
+ * Finds what was said in the run of this activity's turn. The history already holds it once; a copy for the
+ * trace would make history grow with the square of the rounds. Does not reject: what cannot be found in time
+ * is left out, and the log says so.
  */
 export async function findContent(
   activity: Context,
@@ -62,7 +62,7 @@ export async function findContent(
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 type Payloads = temporal.api.common.v1.IPayloads | null | undefined;
 
-/** An activity of which the end is awaited. */
+/** An activity whose end has not been read yet. */
 type Scheduled = { type: 'model'; args: Payloads } | { type: 'call'; callId: string };
 
 class Finder {
@@ -95,7 +95,7 @@ class Finder {
         await this.read(event);
       }
     } finally {
-      // Also where a part of it was not found.
+      // Even if reading the history failed.
       await this.addCalls();
     }
   }
@@ -159,14 +159,14 @@ class Finder {
       this.messages(args),
     ]);
     for (const [i, { id }] of chats.entries()) {
-      // Those before it have brought no reply that could be used.
+      // The requests before it brought no usable reply.
       const reply = i === chats.length - 1 && output !== undefined ? { output } : {};
       const said = chatContent({ system, input, ...reply }, limit);
       this.found.set(id, chatAttributes(await this.redacted(said), limit));
     }
   }
 
-  /** What the request has sent of the conversation; of images and documents nothing is shown. */
+  /** The part of the conversation that the request sent, without the data of images and documents. */
   private async messages({ segments, tail }: ModelCallArgs): Promise<Message[]> {
     const earlier = await this.sources.store.load(segmentsSinceCompaction(segments, tail));
     return sinceCompaction([...earlier, ...tail]);

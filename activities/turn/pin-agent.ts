@@ -15,8 +15,8 @@ import type { TranscriptStore } from '../transcript/store.ts';
 import type { Served } from './served.ts';
 
 /**
- * Pins what a turn will need of its agent: its prompt, its tools and their policies. Throws for a turn
- * that cannot go well, before the model is asked.
+ * Pins what a turn needs of its agent: its prompt, its tools and their policies. Throws before the model is
+ * asked if the turn cannot succeed.
  */
 export async function pinAgent(
   agent: AgentDefinition,
@@ -85,7 +85,7 @@ function modelsOf({ model, fallbacks = [] }: AgentSpec): string[] {
   return [model, ...fallbacks.map((fallback) => fallback.model)];
 }
 
-/** With a storage payloads are not kept small, so the data converter must be able to store large ones. */
+/** With a storage, payloads are not kept small, so the data converter must be able to store large ones. */
 function rejectHalfStorage(store: TranscriptStore): void {
   const { externalStorage } = activityClient().options.loadedDataConverter;
   if (!store.hasStorage || externalStorage !== undefined) return;
@@ -98,7 +98,7 @@ export function invalidTurn(message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, INVALID_TURN);
 }
 
-/** Another worker of the queue may have the agent, so the failure may be retried. */
+/** May be retried: another worker of the queue may have the agent. */
 export function registeredAgent(
   registry: AgentRegistry,
   name: string,
@@ -121,8 +121,8 @@ const LOOKUP_ATTEMPTS = 10;
 const LOOKUP_DELAY = '500ms';
 
 /**
- * The agent of a turn that begins. While a new version rolls out, old workers of the queue do not know its
- * agents yet: some five seconds of attempts on other workers bridge that. A wrong name is reported soon.
+ * For a turn that begins. While a new version is rolled out, old workers do not know its agents yet: about
+ * five seconds of attempts on other workers bridge that. A wrong name is still reported soon.
  */
 export function agentToPin(registry: AgentRegistry, name: string): AgentDefinition {
   const nonRetryable = activityInfo().attempt >= LOOKUP_ATTEMPTS;
@@ -130,8 +130,8 @@ export function agentToPin(registry: AgentRegistry, name: string): AgentDefiniti
 }
 
 /**
- * The agent of a turn that runs. The first attempts follow each other as soon, and then go on with the
- * longer waits of a model call.
+ * For a turn that runs. The first attempts follow each other as quickly, and later ones wait as long as for a
+ * model call.
  */
 export function agentOfTurn(registry: AgentRegistry, name: string): AgentDefinition {
   const soon = activityInfo().attempt < LOOKUP_ATTEMPTS;

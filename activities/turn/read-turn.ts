@@ -12,13 +12,13 @@ export interface ReadTurnArgs {
   turnId: string;
 }
 
-/** What a turn has done that was terminated or timed out. A Query on a closed run still answers. */
+/** What a terminated or timed-out turn has done. A closed run still answers a Query. */
 export async function readTurn({ turnId }: ReadTurnArgs): Promise<SessionTurnProgress> {
   const turn = Context.current().client.workflow.getHandle(turnId);
   try {
     return await turn.query<SessionTurnProgress>(TURN_STATE_QUERY);
   } catch (error) {
-    // It was deleted: another attempt would not find it, and the user waits.
+    // Deleted: another attempt would not find it either, and a user is waiting.
     if (error instanceof WorkflowNotFoundError) {
       throw ApplicationFailure.nonRetryable(
         `The turn ${turnId} does not exist any more.`,
@@ -30,7 +30,7 @@ export async function readTurn({ turnId }: ReadTurnArgs): Promise<SessionTurnPro
   }
 }
 
-/** A run that ended before a worker had it answers no Query, and has done nothing. */
+/** A run that ended before any worker had it answers no Query, and has done nothing. */
 async function hasBegun(turn: WorkflowHandle): Promise<boolean> {
   const { events } = await turn.fetchHistory();
   return (events ?? []).some(

@@ -19,7 +19,7 @@ import { findWorkflow } from './find-workflow.ts';
 export interface SendToSessionArgs {
   sessionId: string;
   message: Send & { agent: string };
-  /** Where the session runs that the message begins. The rest is for it, too. */
+  /** The task queue of a session that the message creates. The other fields are for such a session, too. */
   taskQueue: string;
   attributes: SearchAttributePair[];
   context?: unknown;
@@ -27,14 +27,14 @@ export interface SendToSessionArgs {
   summaries?: false;
 }
 
-/** How long a worker may take to answer for the session, before the message is sent again. */
+/** How long a worker may take to answer for the session before the message is sent again. */
 const ANSWER_MS = 15_000;
 
-/** Sends the call of a sub-agent to its session, which it begins where that does not exist. */
+/** Sends the call of a sub-agent to its session, which it creates if it does not exist. */
 export async function sendToSession(args: SendToSessionArgs): Promise<SentMessage> {
   const { client } = Context.current();
   const known = await findWorkflow(client, args.sessionId);
-  // It would not understand the message.
+  // A workflow of another type would not understand the message.
   if (known !== undefined && known.type !== SESSION_WORKFLOW) {
     return { type: 'rejected', message: 'another workflow has its id. Name it otherwise.' };
   }
@@ -43,7 +43,7 @@ export async function sendToSession(args: SendToSessionArgs): Promise<SentMessag
     return { type: 'sent', turnId };
   } catch (error) {
     const message = rejectionOf(error);
-    // Sent again it has the same key, and is taken once.
+    // Thrown to send the message again: it has the same key, so the session takes it once.
     if (message === undefined) throw error;
     return { type: 'rejected', message };
   }
@@ -63,7 +63,7 @@ async function send(client: Client, args: SendToSessionArgs): Promise<SendReceip
       taskQueue,
       args: [begun],
       workflowIdConflictPolicy: 'USE_EXISTING',
-      // A message to a closed session must not silently begin an empty conversation.
+      // A message to a closed session must not silently start an empty conversation.
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       typedSearchAttributes: attributes,
       memo: { agent, ...defined({ user, summaries }) },

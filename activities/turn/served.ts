@@ -17,10 +17,10 @@ import { causeChain, SERVER_UNAVAILABLE } from '../../core/failures.ts';
 import { withServedTools } from '../../core/served-tools.ts';
 import type { TranscriptStore } from '../transcript/store.ts';
 
-/** Longer than a server that is started by its first caller needs. The model waits meanwhile. */
+/** Longer than a server takes that its first caller starts. The model waits meanwhile. */
 const LIST_TIMEOUT_MS = 30_000;
 
-/** Attempts of a turn to list the tools of a server that it cannot do without. */
+/** Attempts to list the tools of a server without which the turn cannot run. */
 const LIST_ATTEMPTS = 4;
 
 /** The MCP servers of one worker: its connections to them, and the tools that turns have pinned. */
@@ -28,9 +28,9 @@ export class Served {
   private readonly worker: McpWorker;
   private readonly store: Pick<TranscriptStore, 'specOf'>;
   private readonly connections = new Map<McpServer, McpConnections>();
-  /** A server's list is the same for many turns. */
+  /** By the server's list, which is the same for many turns. */
   private readonly listings = new WeakMap<readonly ListedTool[], Promise<Listing>>();
-  /** Each call of a turn comes with the same spec. */
+  /** By the pinned spec, which comes with each call of a turn. */
   private readonly agents = new WeakMap<AgentSpec, Map<AgentDefinition, AgentDefinition>>();
 
   constructor(store: Pick<TranscriptStore, 'specOf'>, worker: McpWorker) {
@@ -42,7 +42,7 @@ export class Served {
   async list(agent: AgentDefinition, caller: McpCaller): Promise<AgentSpec> {
     const { servers = [] } = agent;
     if (servers.length === 0) return agent.spec;
-    // One that is away must not keep the others from being listed.
+    // A server that is away must not keep the others from being listed.
     const listings = await Promise.all(servers.map((server) => this.listOne(server, caller)));
     const listed = listings.flatMap((listing) => listing ?? []);
     const absent = servers.flatMap(({ name }, i) =>
@@ -51,7 +51,7 @@ export class Served {
     return withServedTools(agent.spec, { listed, absent });
   }
 
-  /** The agent with the tools that stand in its pinned spec. */
+  /** The agent with the tools of its pinned spec. */
   with(agent: AgentDefinition, spec: AgentSpec): AgentDefinition {
     if (spec.served === undefined) return agent;
     const known = this.agents.get(spec) ?? new Map<AgentDefinition, AgentDefinition>();
@@ -63,7 +63,7 @@ export class Served {
     return made;
   }
 
-  /** The same where a call has the spec with it: its tool is that of a server. */
+  /** The same for a call that brings the spec along because an MCP server listed its tool. */
   async withPinned(agent: AgentDefinition, spec: PinnedSpec | undefined): Promise<AgentDefinition> {
     return spec === undefined ? agent : this.with(agent, await this.store.specOf(spec));
   }

@@ -10,21 +10,21 @@ import { turnKey } from './turn-key.ts';
 
 interface Sources {
   registry: AgentRegistry;
-  /** For what was said, where spans have it. */
+  /** Where what was said is read, for spans that include it. */
   store: TranscriptStore;
   secrets: Pick<Secrets, 'redact'>;
 }
 
 /**
- * Writes spans of a turn, and returns when they have been sent. Where that fails, the exporter goes on trying, and
- * the log says so.
+ * Writes the spans of a turn, and returns when they have been sent. If that fails, the exporter keeps trying,
+ * and the log says so.
  */
 export function createWriteTrace(
   traces: Traces | undefined,
   { registry, store, secrets }: Sources,
 ) {
   return async function writeTrace(part: TracedPart): Promise<void> {
-    // A client began the trace, and no worker goes on with it.
+    // A client began the trace, but this worker has no traces.
     if (traces === undefined) return;
     const activity = Context.current();
     const turn = turnKey(activity.info);

@@ -14,9 +14,9 @@ export function oneAfterAnother(model: Model): Contender {
         for (const call of calls) results.push(await runCall(call));
         return results;
       }),
-    // With replies at the speed of a model it would say nothing new.
+    // It would say nothing new where replies come at the speed of a model.
     takesPart: ({ paced }) => paced !== true,
-    // A minute of sleeps does not vary, and would take most of the benchmark's time.
+    // Sleeping does not vary, and would take most of the benchmark's time.
     isSteady: (scenario) => callTime(scenario) > 5_000,
     close: async () => undefined,
   };

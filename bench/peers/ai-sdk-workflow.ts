@@ -3,7 +3,7 @@ import { proxyActivities } from '@temporalio/workflow';
 import { generateText, jsonSchema, stepCountIs, tool } from 'ai';
 import type { JSONSchema7, ToolSet } from 'ai';
 
-/** What the workflow has to know of the agent. */
+/** What the workflow needs to know of the agent. */
 export interface AgentInput {
   readonly model: string;
   readonly system: string;
@@ -24,7 +24,7 @@ const { callTool } = proxyActivities<Activities>({
   retry: { maximumAttempts: 5 },
 });
 
-/** The loop of the AI SDK in a workflow, as the integration's guide has it. */
+/** The AI SDK's loop in a workflow, as the integration's guide shows it. */
 export async function aiSdkTurn(text: string, agent: AgentInput): Promise<string> {
   const tools: ToolSet = {};
   for (const { name, description, inputSchema } of agent.tools) {

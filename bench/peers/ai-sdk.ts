@@ -23,7 +23,7 @@ const activities: Activities = {
 
 /** The AI SDK's loop on Temporal, by Temporal's own integration: model requests and tools are activities. */
 export async function aiSdk({ model, address, temporal }: Setting): Promise<Contender> {
-  // Its SDK is another copy than Plait's, with a runtime of its own.
+  // Its copy of the SDK is not Plait's, and has a runtime of its own.
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: {
@@ -51,7 +51,7 @@ export async function aiSdk({ model, address, temporal }: Setting): Promise<Cont
         workflowId,
         taskQueue,
         args: [text, agentInput()],
-        // A workflow task that fails is tried for ever, which would be the end of the benchmark.
+        // A failing workflow task is retried forever, so the benchmark would never end.
         workflowExecutionTimeout: '5 minutes',
       });
       return [{ role: 'assistant', content: answer }];
@@ -85,7 +85,7 @@ function agentInput(): AgentInput {
   };
 }
 
-/** Asks the scripted model, which has another address in each run. */
+/** Asks the scripted model, whose address differs in each run. */
 function providerOf(model: Model): ReturnType<typeof createAnthropic> {
   const provider = createAnthropic({ apiKey: 'bench' });
   return Object.assign((name: string) => provider(name), provider, {

@@ -61,7 +61,7 @@ async function turn(model: Model, context: Context, text: string): Promise<Messa
   }
 }
 
-/** One node with its defaults. Its data lie in memory where that is possible, as those of Temporal do. */
+/** One node with its defaults. Data is kept in memory where possible, as by the Temporal server. */
 async function startServer(ports: { ingress: number; admin: number; fabric: number }) {
   const memory = '/dev/shm';
   const directory = await mkdtemp(

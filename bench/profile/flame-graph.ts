@@ -17,14 +17,14 @@ interface ProfileNode {
 /** A function in the stack of those that called it. */
 export interface Frame {
   readonly name: string;
-  /** With all that it called. */
+  /** Time, including the functions that it called. */
   total: number;
-  /** Without. */
+  /** Time, without those. */
   self: number;
   readonly children: Map<string, Frame>;
 }
 
-/** A thread that waits, or that runs code which V8 does not see. */
+/** The thread was waiting, or ran code that V8 does not see. */
 const OUTSIDE = new Set(['(idle)', '(program)']);
 
 /** Adds profiles of several threads up, without what was before the time `from`. */
@@ -98,12 +98,12 @@ export function topFunctions(root: Frame, count: number): { name: string; share:
 
 const WIDTH = 1_200;
 const ROW = 17;
-/** What is narrower than that cannot be seen. */
+/** Narrower boxes cannot be seen. */
 const NARROWEST = 1;
 const DEEPEST = 60;
 const CHARACTER = 6.2;
 
-/** As an SVG picture: callers above, what they called below, and as wide as the time it took. */
+/** As an SVG picture: callers above the functions that they called, each as wide as its time. */
 export function flameGraph(title: string, root: Frame): string {
   const boxes: string[] = [];
   let depth = 0;

@@ -26,7 +26,7 @@ await using server = await startTemporalServer({});
 const model = new Model();
 await model.restart();
 
-// A process of its own, so that it is all worker: neither the client nor the model is in its profile.
+// A separate process, so that the profile holds neither the client nor the model.
 const worker = spawn(
   process.execPath,
   [
@@ -54,7 +54,7 @@ const agents = new AgentClient({ client, taskQueue: 'profile' });
 const run = () =>
   Promise.all(Array.from({ length: TURNS }, () => agents.execute(agent, 'turns-200')));
 await run();
-// Loading, and the first turns, say little about the others.
+// Warm up: loading and the first turns say little about the others.
 const from = Number(process.hrtime.bigint() / 1_000n);
 const begin = performance.now();
 for (let i = 0; i < TIMES; i += 1) await run();

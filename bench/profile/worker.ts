@@ -13,11 +13,11 @@ const worker = await createWorker({
   anthropic: new Anthropic({ apiKey: 'bench', baseURL: BENCH_MODEL ?? '', maxRetries: 0 }),
 });
 const running = worker.run();
-// Also where the process that started it is gone. A signal may have come before.
+// Stop even if the parent process is gone, or a signal came before.
 process.once('disconnect', () => {
   if (worker.getState() === 'RUNNING') worker.shutdown();
 });
 process.send?.('ready');
 await running;
-// The profiles are written when the process ends by itself.
+// V8 writes the profiles only if the process ends by itself.
 process.exit();

@@ -31,11 +31,11 @@ export interface ChatView {
   /** `text`: the message that began it, if it is known here. */
   onTurn(turnId: string, text: string | undefined): void;
   onSnapshot(snapshot: TurnSnapshot): void;
-  /** What the model has written so far. Without it nobody asks for a stream. */
+  /** What the model has written so far. If this is missing, nobody asks for a stream. */
   onPartial?(partial: PartialText): void;
   /** The calls of the turn that wait for a person now. */
   onApprovals(turn: TurnHandle, requests: readonly ApprovalRequest[]): void;
-  /** The shown turn has read a message of this chat. */
+  /** The turn on screen has taken in a message of this chat. */
   onJoined(text: string): void;
   onTurnEnd(end: TurnEnd, last: TurnSnapshot | undefined): void;
   /** The server or the workers do not answer, or answer again. */
@@ -176,7 +176,7 @@ export class Conversation {
       const requests = await whenAvailable(() => turn.approvals(), this.onWaiting, signal);
       if (!signal.aborted) this.view.onApprovals(turn, requests);
     } catch (error) {
-      // The tree still shows that they wait.
+      // The tree still shows that calls wait.
       if (!signal.aborted) this.onWaiting(`Cannot read which calls wait: ${String(error)}`);
     }
   }
@@ -194,7 +194,7 @@ export async function describeIfThere(
   }
 }
 
-/** Detects in snapshots that other calls wait than before. */
+/** Detects in snapshots that the set of waiting calls has changed. */
 class WaitingCalls {
   private ids = '';
 

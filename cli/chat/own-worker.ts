@@ -35,7 +35,7 @@ export async function startWorker(options: OwnWorkerOptions): Promise<() => Prom
       namespace: target.namespace,
       storage,
       ...defined({ anthropic: model?.anthropic }),
-      // A person who leaves must not wait for tools.
+      // A person who leaves must not wait for tools to end.
       shutdownGraceTime: '1s',
     });
     const running = worker.run();

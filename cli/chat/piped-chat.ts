@@ -40,7 +40,7 @@ export class PipedChat implements ChatView {
     this.input = input;
   }
 
-  /** Runs until the input ends, or two signals. The code is that of the last turn that did not end well. */
+  /** Runs until the input ends, or until two signals. The code is that of the last turn that did not end well. */
   async run(): Promise<ExitCode> {
     const left = deferred<ExitCode>();
     const stopListening = onSignals(
@@ -111,7 +111,7 @@ export class PipedChat implements ChatView {
       case 'nothing':
         return false;
       case 'send':
-      // No turn runs while a line is read, so there is nothing to steer.
+      // Only while no turn runs is a line read, so there is nothing to steer.
       case 'steer':
         await this.conversation.send(input.text);
         await this.conversation.follow();

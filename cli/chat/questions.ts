@@ -14,9 +14,9 @@ export interface WaitingRequest {
   request: ApprovalRequest;
 }
 
-/** The fields of a server's form that the person has been through so far. */
+/** How far the person has got in the form of a server. */
 interface Form {
-  /** Those that are left. */
+  /** The fields that are left. */
   fields: readonly string[];
   answer: Readonly<Record<string, Json>>;
 }
@@ -27,7 +27,7 @@ export type Question = WaitingRequest & {
   form?: Form;
 };
 
-/** As much of it as the texts are made of. */
+/** The part of a question that its texts need. */
 type Asked = Pick<Question, 'step' | 'form'> & { request: Pick<ApprovalRequest, 'question'> };
 
 /** What an answer means. */
@@ -98,7 +98,7 @@ function decision(text: string): Answered {
   return { type: 'ask', step: 'decide', problem: DECISIONS };
 }
 
-/** To what the server of a call asks. */
+/** The reaction to a question of the call's server. */
 function reaction(question: NumberedQuestion, typed: string): Answered {
   const text = typed.toLowerCase();
   if (text === 'n' || text === 'no') return { type: 'ask', step: 'reason' };
@@ -115,7 +115,7 @@ function next(question: NumberedQuestion, form: Form): Answered {
   return { type: 'ask', step: 'decide', problem: `Not sent: ${problem}.` };
 }
 
-/** One field of the form. An empty line leaves it out. */
+/** One field of the form; an empty line skips it. */
 function filled(
   question: NumberedQuestion | undefined,
   form: Form = { fields: [], answer: {} },
@@ -146,7 +146,10 @@ const YES_AND_NO: Readonly<Record<string, boolean>> = {
   false: false,
 };
 
-/** What was typed, as the field takes it; as a text where that is not possible, which the check then says. */
+/**
+ * The typed text as the type of the field; unchanged if that is not possible, so that the check says what is
+ * wrong.
+ */
 function valueOf(schema: Record<string, unknown>, text: string): Json {
   const field = readField(schema);
   switch (field.type) {

@@ -88,7 +88,7 @@ export class Screen {
     };
     stream.write = print;
     return () => {
-      // `write` of the class is visible again.
+      // The `write` of the class is visible again.
       Reflect.deleteProperty(stream, 'write');
       if (begun !== '') stream.write(`${begun}\n`);
     };

@@ -233,7 +233,7 @@ export class TerminalChat implements ChatView {
             turn.approve(callId, { ...about, ...defined({ answer: answer.answer }) }),
           );
         }
-        // What was approved is what runs, not what the model asked for.
+        // Show the approved input, which runs, and not what the model asked for.
         const approved = input === undefined ? request : { ...request, input };
         const edited = input === undefined ? [] : inputLines(input);
         return await this.decide(
@@ -267,12 +267,12 @@ export class TerminalChat implements ChatView {
       this.requests = this.requests.filter((one) => questionKey(one.request) !== decided);
       this.remark(`${done} ${callOf(request)}, as ${this.by}.`);
       this.screen.print(details);
-      // The server may have asked more than one question at once.
+      // The server may have asked several questions at once.
       if (request.question !== undefined) await this.refresh(turn);
     } catch (error) {
       if (!(error instanceof DecisionRejectedError)) throw error;
       this.remark(`Rejected: ${oneLine(error.reason)}`);
-      // The call may still wait for another decision, or another person has already decided.
+      // The call may still wait for another decision, or somebody else has decided.
       await this.refresh(turn);
     } finally {
       this.isDeciding = false;
@@ -308,7 +308,7 @@ export class TerminalChat implements ChatView {
     }
   }
 
-  /** Sends one message after the other, so that the session gets them in the order of writing. */
+  /** Sends messages one at a time, so that the session gets them in the order in which they were written. */
   private queue(text: string, whenBusy?: 'steer'): void {
     this.sending.push(text);
     this.sends = this.sends.then(() => this.send(text, whenBusy));
@@ -318,7 +318,7 @@ export class TerminalChat implements ChatView {
     try {
       await this.conversation.send(text, whenBusy);
     } catch (error) {
-      // The person must not lose the text of a rejected message.
+      // Put the text back: the person must not lose a rejected message.
       const shown = explainError(error).message ?? String(error);
       this.screen.print(['', ...saidLines(text, this.style)]);
       this.remark(shown, this.style.red);

@@ -91,7 +91,7 @@ function checkArguments(agent: string | undefined, options: ChatCommandOptions):
 async function findSession(backend: Backend, options: ChatCommandOptions): Promise<Found> {
   const { agents } = backend;
   const { context, history } = options;
-  // Without an id the session is new, and its agent is known.
+  // Without an id the session is new, so its agent is known.
   const sessionId = options.session ?? `${backend.agent ?? ''}-${randomUUID().slice(0, 8)}`;
   const opening = await readOpening(agents.getSession(sessionId), history);
   const agent = agentOf(opening, backend.agent, sessionId);

@@ -73,7 +73,7 @@ async function decide(
   }
 }
 
-/** The whole input, before the decision about it is sent. */
+/** Prints the whole input before the decision about it is sent. */
 function sayRequest(request: ApprovalRequest, edited: unknown): void {
   const { question } = request;
   const what = question === undefined ? 'approval' : 'an answer';
@@ -85,7 +85,7 @@ function sayRequest(request: ApprovalRequest, edited: unknown): void {
   for (const line of inputLines(edited)) sayAside(line);
 }
 
-/** Without a call id, the only call of the turn that waits. */
+/** Without a call id: the only call of the turn that waits. */
 function onlyCall(turnId: string, calls: readonly ApprovalRequest[]): ApprovalRequest {
   const [first, ...others] = calls;
   if (first === undefined) {

@@ -8,12 +8,12 @@ import { startScriptedModel } from '../scripted-model.ts';
 import { styleFor } from '../style.ts';
 import { configuredTarget } from '../temporal-target.ts';
 
-/** The process of `plait dev` that runs the agents. It loads them, and serves them when it is told to. */
+/** The process of `plait dev` that runs the agents. It loads them, and serves them on request. */
 export async function devWorkerCommand(
   module: string,
   options: { model?: string },
 ): Promise<ExitCode> {
-  // The command that started it is gone, and with it perhaps the server.
+  // The parent command is gone, and perhaps the server with it.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   const agents = await loadAgents(module);
   const model = await startScriptedModel(options.model);

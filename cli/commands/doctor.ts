@@ -11,7 +11,7 @@ import { visibleJson } from '../text.ts';
 
 export interface DoctorOptions {
   taskQueue?: string;
-  /** A model, or all of the agents' models. @default none is asked */
+  /** A model, or `true` for all models of the agents. @default no model is asked */
   askModel?: string | true;
   storage?: string;
   streamTransport?: string;

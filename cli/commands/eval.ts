@@ -29,7 +29,7 @@ export interface EvalCommandOptions {
 /** `plait eval`: runs the evals of a module one after another, each with its cases at the same time. */
 export async function evalCommand(module: string, options: EvalCommandOptions): Promise<ExitCode> {
   const { runs, filter, live = false, json = false } = options;
-  // Before the module is loaded: it may print, and so may its tools.
+  // Before the module is loaded, because it and its tools may print.
   const output = json ? protocolOutput() : undefined;
   const evals = chosenEvals(await loadEvals(module), filter);
   for (const evaluation of evals) {

@@ -25,7 +25,7 @@ export async function createProject(folder: string, { plait }: InitOptions): Pro
   const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
   await mkdir(folder, { recursive: true });
   await cp(join(dirname(manifest), 'templates/agent'), folder, { recursive: true });
-  // They would have an effect of their own where the templates lie.
+  // Named with `_` in the package, where their real names would have an effect.
   for (const name of await readdir(folder)) {
     if (name.startsWith('_')) await rename(join(folder, name), join(folder, nameOf(name)));
   }
@@ -41,7 +41,7 @@ interface Manifest {
   dependencies: Record<string, string>;
 }
 
-/** npm would leave `.gitignore` out of the package, and Yarn would read `.yarnrc.yml` in it. */
+/** npm leaves `.gitignore` out of packages, and Yarn reads a `.yarnrc.yml` in them. */
 const HIDDEN = ['_gitignore', '_yarnrc.yml'];
 
 function nameOf(template: string): string {

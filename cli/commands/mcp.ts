@@ -47,7 +47,7 @@ export async function mcpCommand(module: string, options: McpCommandOptions): Pr
     say(`Serves ${agents.map(({ name }) => name).join(', ')} of task queue ${taskQueue}.`);
     await ended;
     await connection.close();
-    // The turns of calls that nobody waits for any more.
+    // Turns of calls that nobody waits for any more.
     await served.settled();
     return EXIT_CODES.ok;
   } finally {

@@ -88,7 +88,7 @@ function startTurn(
   return agents.start(agent, text, options);
 }
 
-/** `follow` for a turn that this command has started: where no worker can have its agent, it is cancelled. */
+/** `follow` for a turn that this command has started: cancels it if no worker can have its agent. */
 function followNew(
   client: Client,
   turn: TurnHandle,
@@ -144,7 +144,7 @@ async function follow(
     const snapshots = checked(turn.watch({ signal: leaving.signal }));
     const shown = showTurn(snapshots, process.stderr, style, partial);
     const result = turn.result();
-    // Awaited below, when the tree has shown how the turn ended.
+    // Handled already: it is awaited below, once the tree has shown how the turn ended.
     result.catch(() => undefined);
     await shown;
     const ended = await Promise.race([result, left]);
@@ -157,12 +157,12 @@ async function follow(
   }
 }
 
-/** How long the workers may take to cancel a turn, and then to answer whether they are there. */
+/** How long the workers may take to cancel a turn, and then to answer whether any is there. */
 const CANCEL_MS = 3_000;
 
 /**
- * Why the turn will not end soon; `undefined` where a worker answers for it, or it has ended. `isAsked` says
- * whether the server has taken the request.
+ * Why the turn will not end soon; `undefined` if a worker answers for it, or it has ended. `isAsked`: the
+ * server has accepted the request.
  */
 async function whyNotCancelled(
   turn: TurnHandle,
@@ -185,7 +185,7 @@ function report(result: TurnResult, json: boolean): ExitCode {
   const answer = process.stdout.isTTY ? printable(result.text) : result.text;
   const shown = { ...result, messages: withoutLargeData(result.messages) };
   const text = json ? visibleJson(shown, 2) : answer;
-  // Separates the tree from the answer when both go to a terminal.
+  // A blank line, if the tree and the answer go to the same terminal.
   if (process.stdout.isTTY && process.stderr.isTTY) sayAside('');
   if (text !== '') say(text);
   const { stopReason, stopDetails, usage, costUSD } = result;
@@ -197,7 +197,7 @@ function report(result: TurnResult, json: boolean): ExitCode {
   return EXIT_CODES.stoppedEarly;
 }
 
-/** Messages for printing: a terminal or a log has no use for megabytes of an image. */
+/** Messages for printing, without the megabytes of images. */
 export function withoutLargeData(messages: Message[]): Message[] {
   return mapData(messages, (data) =>
     typeof data === 'string' && data.length >= STORED_FROM

@@ -64,7 +64,7 @@ const PERMISSION_DENIED = 7;
 const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
 
-/** What the server says, and what to do about it. Turns run without the search attributes too. */
+/** What the server says, and what to do. Turns also run without the search attributes. */
 export function whatIsWrong(
   error: unknown,
   { address, namespace }: Pick<TemporalTarget, 'address' | 'namespace'>,

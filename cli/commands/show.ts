@@ -42,7 +42,7 @@ export async function showCommand(
   }
 }
 
-/** Of a session, the turn that it runs, or its last one. */
+/** For a session: the turn that it runs, or its last one. */
 async function turnOf(client: Client, id: string): Promise<string> {
   if ((await kindOf(client, id)) === 'turn') return id;
   const turnId = await newestTurn(client, id);

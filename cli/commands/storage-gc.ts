@@ -25,8 +25,8 @@ export interface StorageGcOptions {
 }
 
 /**
- * Objects of the last day may be needed although no workflow names them: the result of a running call is
- * not in a history yet, and a worker does not write an object again within an hour.
+ * Keep objects of the last day, although no workflow names them: the result of a running call is not in a
+ * history yet, and a worker does not write an object again within an hour.
  */
 const MIN_AGE_MS = 86_400_000;
 

@@ -23,7 +23,7 @@ export interface TurnsCommandOptions extends ListOptions, Omit<ListTurnsOptions,
 
 const HEADINGS = ['TURN', 'STATUS', 'AGENT', 'STARTED', 'TOOK', 'TOKENS', 'COST', 'ASKED'];
 
-/** Of the words of a turn. */
+/** For the words with which a turn began. */
 const ASKED_COLUMNS = 40;
 
 /** `plait turns`: the newest turns, those of sessions included. */

@@ -35,7 +35,7 @@ export async function watchCommand(
     else {
       let watched: string | undefined;
       for await (const turnId of again(() => sessionTurns(client, id, signal), signal)) {
-        // After a pause of the server, the newest turn comes once more.
+        // After the server was away, the newest turn is shown once more.
         if (turnId !== watched) await watchTurn(client, turnId, signal);
         watched = turnId;
       }

@@ -5,16 +5,16 @@ import { sumUSD } from '../../core/turn/prices.ts';
 import type { ModelUsage, Usage } from '../../core/turn/usage.ts';
 import { addUsage, inputTokens, NO_USAGE } from '../../core/turn/usage.ts';
 
-/** What costs are added up by. */
+/** What the costs are grouped by. */
 export type CostBy = (typeof COST_BY)[number];
 
 export const COST_BY = ['agent', 'user', 'tool', 'model'] as const;
 
-/** A turn that has ended, as far as the server and its result tell. */
+/** A turn that has ended, as far as the server and its result say. */
 export interface EndedTurn {
   agent: string | undefined;
   user: string | undefined;
-  /** `undefined` where there is none, or where it cannot be read here. */
+  /** `undefined` if it has none, or if it cannot be read here. */
   end: TurnEnding | undefined;
 }
 
@@ -33,20 +33,20 @@ interface Spent {
 export interface CostRow extends Spent {
   /** Of an agent, a user, a tool or a model; `undefined` where it is not known. */
   name: string | undefined;
-  /** Of a tool. Its tokens and its costs are those of the turns that called it, other calls included. */
+  /** For a tool. Tokens and costs are those of the turns that called it, including their other calls. */
   calls?: { count: number; failed: number; milliseconds: number };
 }
 
 export interface CostReport {
   by: CostBy;
-  /** The dearest first. */
+  /** The most expensive first. */
   rows: CostRow[];
   total: Spent;
-  /** Turns that have ended without a result that can be read here. */
+  /** Ended turns whose result cannot be read here. */
   turnsWithoutResult: number;
 }
 
-/** Adds turns up, one after the other. */
+/** Sums turns up, one after the other. */
 export class CostSum {
   private readonly by: CostBy;
   private readonly rows = new Map<string | undefined, CostRow>();
@@ -79,7 +79,7 @@ export class CostSum {
 
 const NOTHING: Spent = { turns: 0, usage: NO_USAGE, turnsWithoutPrice: 0 };
 
-/** By its models where it names them: its `usage` may include other turns, which are in the list themselves. */
+/** By its models, if it names them. Its `usage` may include other turns, which are in the list themselves. */
 function ownSpent({ models = [], usage, costUSD }: TurnEnding): Spent {
   return models.length === 0 ? spent({ usage, costUSD }) : models.map(spent).reduce(together);
 }
@@ -97,7 +97,7 @@ function hasUsed(usage: Usage): boolean {
   return inputTokens(usage) + usage.output_tokens > 0;
 }
 
-/** Of two parts of one turn. */
+/** Adds two parts of one turn. */
 function together(a: Spent, b: Spent): Spent {
   const { turnsWithoutPrice } = a;
   return {
@@ -130,7 +130,7 @@ function rowsOf(by: CostBy, turn: EndedTurn, end: TurnEnding, own: Spent): CostR
 }
 
 function modelRows(models: readonly ModelUsage[] | undefined, own: Spent): CostRow[] {
-  // Turns of earlier versions do not say it, and one that failed at once has none.
+  // Turns of earlier versions do not have it, nor do turns that failed at once.
   if (models !== undefined) return models.map((one) => ({ name: one.model, ...spent(one) }));
   return hasUsed(own.usage) ? [{ name: undefined, ...own }] : [];
 }

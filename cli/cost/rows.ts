@@ -86,7 +86,7 @@ function figures({ turns, usage, costUSD, turnsWithoutPrice }: CostRow): (number
   ];
 }
 
-/** What else is known of the period. */
+/** What else is known about the period. */
 export interface Circumstances {
   since: Date;
   /** Turns that have not ended. */
@@ -134,7 +134,7 @@ function turns(count: number): string {
   return `${number(count)} turn${count === 1 ? '' : 's'}`;
 }
 
-/** What the period is called above the table. */
+/** The heading above the table. */
 export function title(by: CostBy, { since, now }: Pick<Circumstances, 'since' | 'now'>): string {
   return `Turns that ended from ${minute(since)} to ${minute(now)} UTC, by ${by}`;
 }

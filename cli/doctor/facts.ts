@@ -2,7 +2,7 @@
 export interface Facts {
   address: string;
   namespace: string;
-  /** Agents of the module that was given; none where none was. */
+  /** The agents of the given module; empty without one. */
   agents: AgentFacts[];
   versions: VersionFacts;
   server: ServerFacts | Unreachable;
@@ -11,7 +11,7 @@ export interface Facts {
   transport: TransportFacts;
 }
 
-/** What of an agent must fit the server. */
+/** What the server must be able to hold for an agent. */
 export interface AgentFacts {
   name: string;
   tools: { name: string; maxResultBytes: number }[];
@@ -26,7 +26,7 @@ export interface VersionFacts {
 
 export interface Unreachable {
   type: 'unreachable';
-  /** Whether the server answers, and has no such namespace. */
+  /** The server answers, but has no such namespace. */
   lacksNamespace: boolean;
   /** What is wrong, and what to do. */
   problem: string;
@@ -50,7 +50,7 @@ export interface ServerFacts {
 export type AttributeFacts =
   /** Temporal's names of the types, by the attributes' names; `undefined` for one that is missing. */
   | { type: 'known'; types: Record<string, string | undefined> }
-  /** The server says only which of them can be used. */
+  /** The server only says which of them can be used. */
   | { type: 'usable'; names: string[] }
   | { type: 'unknown'; problem: string };
 
@@ -58,30 +58,30 @@ export interface QueueFacts {
   name: string;
   /** What needs it, such as `turns` or `tool send_mail`. */
   usedBy: string[];
-  /** `undefined` where only activities are scheduled there. */
+  /** `undefined` if only activities are scheduled there. */
   workflows: QueueState | undefined;
   activities: QueueState;
-  /** Open turns and sessions that run there. */
+  /** How many open turns and sessions run there. */
   open: number;
 }
 
 export interface QueueState {
-  /** That have polled within the last minute. */
+  /** How many workers have polled within the last minute. */
   workers: number;
   /** Their build ids, each once. */
   builds: string[];
-  /** Tasks that wait, and for how long the oldest has waited. */
+  /** How many tasks wait, and how long the oldest has waited. */
   backlog: number;
   oldestMs: number;
-  /** Most tasks per second that the server starts; `undefined` without a limit. */
+  /** The most tasks per second that the server starts; `undefined` without a limit. */
   perSecond: number | undefined;
 }
 
 export interface ModelFacts {
   hasCredential: boolean;
-  /** That of ANTHROPIC_BASE_URL. */
+  /** The address from ANTHROPIC_BASE_URL. */
   baseURL: string | undefined;
-  /** One for each model that was asked; none unless `--ask-model`. */
+  /** One for each model that was asked; empty without `--ask-model`. */
   asked: ModelAnswer[];
 }
 

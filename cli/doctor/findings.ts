@@ -14,7 +14,7 @@ import type {
   ServerFacts,
 } from './facts.ts';
 
-/** What was looked at. Scripts rely on these names. */
+/** The areas of the checks. Scripts rely on these names. */
 export type Check =
   | 'server'
   | 'namespace'
@@ -39,11 +39,11 @@ export interface Finding {
   level: Level;
   check: Check;
   text: string;
-  /** What to do; absent where nothing is to be done, and where the text says it. */
+  /** What to do; absent if there is nothing to do, or if the text says it. */
   advice?: string;
 }
 
-/** What follows from what was found out, in the order in which a person should read it. Pure. */
+/** The findings, in the order in which a person should read them. Pure. */
 export function findingsOf(facts: Facts): Finding[] {
   const { server } = facts;
   return [
@@ -64,7 +64,7 @@ export function findingsOf(facts: Facts): Finding[] {
   ];
 }
 
-/** Whether turns can run with this. */
+/** Whether turns can run. */
 export function isHealthy(findings: readonly Finding[]): boolean {
   return findings.every(({ level }) => level !== 'problem');
 }
@@ -99,7 +99,7 @@ function serverFinding({ version, roundTripMs }: ServerFacts, { address }: Facts
   );
 }
 
-/** A version that is not of numbers, such as that of a server's own build, is not judged. */
+/** A version that does not start with numbers, such as one of a custom build, is not judged. */
 function isAtLeast(version: string, [major, minor]: readonly [number, number]): boolean {
   const [, ownMajor, ownMinor] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
   if (ownMajor === undefined) return true;
@@ -159,7 +159,7 @@ function attributeFindings(attributes: AttributeFacts, { namespace, address }: F
   ];
 }
 
-/** A task that waits longer than this although there are workers waits for more of them. */
+/** Although there are workers, a task has waited longer than this: they are too busy. */
 const LONG_WAIT_MS = 30_000;
 
 function queueFindings(queue: QueueFacts): Finding[] {
@@ -215,7 +215,7 @@ function waiting(
   return [warning('taskQueues', text, advice)];
 }
 
-/** What a workflow task of Plait's may have: the calls that start at once, and their envelopes. */
+/** What a workflow task of Plait may need: the calls that start at once, and their envelopes. */
 const TASK_BYTES = MAX_OPEN_BYTES + 500_000;
 
 function limitFindings({ limits }: ServerFacts, { namespace, agents, storage }: Facts): Finding[] {
@@ -258,9 +258,9 @@ function largeResults(agents: readonly AgentFacts[], payload: number): string {
   return large.length === 0 ? '' : ` Results of these tools may be larger: ${large.join(', ')}.`;
 }
 
-/** The newest clocks differ by milliseconds; more than this makes times in reports wrong. */
+/** Synchronized clocks differ by milliseconds; above this, times in reports are wrong. */
 const CLOCK_WARNING_MS = 2_000;
-/** Signatures of S3 and certificates are rejected from about here on. */
+/** From about here on, signatures of S3 and certificates are rejected. */
 const CLOCK_PROBLEM_MS = 300_000;
 
 function clockFinding({ clock }: ServerFacts): Finding {
@@ -285,7 +285,7 @@ function clockFinding({ clock }: ServerFacts): Finding {
   return ok('clock', `The clock of this machine and the server's agree within 2 s.`);
 }
 
-/** Releases of Node that Plait is tested with, and the first minor release of each. */
+/** The major releases of Node that Plait is tested with, and the first minor release of each. */
 const NODE: Readonly<Record<number, number>> = { 20: 19, 22: 0, 24: 0 };
 
 function versionFindings({ versions: { plait, node, temporal } }: Facts): Finding[] {
@@ -331,7 +331,7 @@ function modelFindings({ model: { hasCredential, baseURL, asked } }: Facts): Fin
       );
   return [
     ...(address === undefined ? [] : [address]),
-    // An answer says more than that there is a key.
+    // If a model has answered, there is a key: it need not be reported.
     ...(asked.some(({ type }) => type === 'answered') ? [] : [credential]),
     ...asked.map((answer) =>
       answer.type === 'answered'
@@ -345,7 +345,7 @@ function addressFinding(baseURL: string | undefined): Finding | undefined {
   if (baseURL === undefined) return undefined;
   const advice =
     'Set ANTHROPIC_BASE_URL to the address without /v1/messages, such as https://gateway.example.com.';
-  // The text must not repeat what may hold a password.
+  // The text must not repeat a setting that may hold a password.
   const url = URL.canParse(baseURL) ? new URL(baseURL) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     return problem('model', 'ANTHROPIC_BASE_URL is not a URL with https://.', advice);
@@ -390,7 +390,7 @@ function storageFinding({ storage }: Facts): Finding {
   }
 }
 
-/** Nobody needs a stream transport, so none is not worth a line. */
+/** Nobody needs a stream transport, so a missing one is not reported. */
 function transportFindings({ transport }: Facts): Finding[] {
   switch (transport.type) {
     case 'none':
@@ -398,7 +398,7 @@ function transportFindings({ transport }: Facts): Finding[] {
     case 'usable':
       return [ok('streamTransport', `The stream transport ${transport.location} can be used.`)];
     case 'unusable':
-      // Turns run without it.
+      // Only a warning: turns run without it.
       return [{ level: 'warning', check: 'streamTransport', text: transport.problem }];
   }
 }

@@ -42,15 +42,15 @@ import type {
 
 export interface Wanted {
   agents: readonly AgentDefinition[];
-  /** Where turns start. @default where turns are, or where they start unless somebody says otherwise */
+  /** Where turns start. @default the queues where turns are, or the default queue */
   taskQueue: string | undefined;
   storage: string | undefined;
   streamTransport: string | undefined;
-  /** Each is asked once; none is asked where there is none. */
+  /** Each is asked once; with an empty list none is asked. */
   models: readonly string[];
 }
 
-/** Looks at everything. Changes nothing but the object that every worker writes to the storage. */
+/** Collects all facts. Writes nothing but the object that every worker writes to the storage. */
 export async function gatherFacts(target: TemporalTarget, wanted: Wanted): Promise<Facts> {
   const { address, namespace } = target;
   const { agents, models, storage, streamTransport } = wanted;
@@ -76,7 +76,7 @@ export async function gatherFacts(target: TemporalTarget, wanted: Wanted): Promi
   };
 }
 
-/** gRPC's status for what is not there. */
+/** gRPC's status for "not found". */
 const NOT_FOUND = 5;
 
 async function serverFacts(
@@ -121,12 +121,12 @@ async function reachedServer(client: Client, wanted: Wanted): Promise<ServerFact
   };
 }
 
-/** A number of the server's; 0 stands for none. */
+/** A number from the server, which sends 0 for none. */
 function aboveZero(number: unknown): number | undefined {
   return Number(number ?? 0) || undefined;
 }
 
-/** How long a server may take to use search attributes that it has. */
+/** In milliseconds: the server is asked once, and not waited for. */
 const USABLE_MS = 1;
 
 async function attributeFacts({ connection, options }: Client): Promise<AttributeFacts> {
@@ -136,7 +136,7 @@ async function attributeFacts({ connection, options }: Client): Promise<Attribut
     const all = await searchAttributeTypes(connection, namespace);
     return { type: 'known', types: Object.fromEntries(names.map((name) => [name, all[name]])) };
   } catch {
-    // Temporal Cloud does not let a client read them, but uses them in queries.
+    // Temporal Cloud does not let a client list them, but uses them in queries.
   }
   try {
     const usable: string[] = [];
@@ -149,7 +149,7 @@ async function attributeFacts({ connection, options }: Client): Promise<Attribut
   }
 }
 
-/** Those of the given agents, and those where turns and sessions run. */
+/** The queues of the given agents, and those where turns and sessions run. */
 async function queueFacts(client: Client, wanted: Wanted): Promise<QueueFacts[]> {
   const { agents, taskQueue = DEFAULT_TASK_QUEUE } = wanted;
   const open = await openByQueue(client);
@@ -175,10 +175,10 @@ async function queueFacts(client: Client, wanted: Wanted): Promise<QueueFacts[]>
   );
 }
 
-/** Enough to find the queues, without reading a namespace of a million sessions. */
+/** Enough to find the queues without reading a namespace of a million sessions. */
 const MOST_OPEN = 1_000;
 
-/** How many turns and sessions are open, by their task queues; of each kind the newest. */
+/** How many turns and sessions are open in each task queue, among the newest of each kind. */
 async function openByQueue(client: Client): Promise<Map<string, number>> {
   const open = new Map<string, number>();
   for (const type of [TURN_WORKFLOW, SESSION_WORKFLOW]) {
@@ -208,14 +208,14 @@ async function queueState(client: Client, name: string, kind: TaskKind): Promise
   };
 }
 
-/** Always the same, so that any number of reports leaves one task queue, where no task ever comes. */
+/** One fixed name, so that many reports leave only one task queue, which never gets a task. */
 const CLOCK_QUEUE = 'plait-doctor';
-/** The server rejects a poll that may not take longer than some two seconds. */
+/** The server rejects polls with a timeout below some two seconds. */
 const POLL_MS = 10_000;
 
 /**
- * The server tells its time only of workers: when each has last polled. So this polls for a moment, which is
- * no Action, and looks when the server has seen that.
+ * The server reveals its clock only by when each worker last polled. So this polls for a moment, which costs
+ * no Action, and reads when the server saw that.
  */
 async function compareClocks(client: Client): Promise<ServerFacts['clock']> {
   const { connection, workflowService } = client;
@@ -236,7 +236,7 @@ async function compareClocks(client: Client): Promise<ServerFacts['clock']> {
     while (failures.length === 0) {
       const { pollers } = await describeQueue(client, CLOCK_QUEUE, 'activities');
       const time = pollers?.find((one) => one.identity === identity)?.lastAccessTime;
-      // It has arrived some time between the two.
+      // The poll arrived at some time between these two moments.
       const aheadMs = (begunAt + Date.now()) / 2 - (optionalTsToMs(time) ?? Number.NaN);
       if (!Number.isNaN(aheadMs)) return { type: 'compared', aheadMs: Math.round(aheadMs) };
     }
@@ -252,7 +252,7 @@ async function compareClocks(client: Client): Promise<ServerFacts['clock']> {
 /** How long a model may take to answer. */
 const MODEL_MS = 60_000;
 
-/** The cheapest request that shows whether the key, the address and the model are right. */
+/** The smallest request that shows whether the key, the address and the model are right. */
 async function askModel(model: string): Promise<ModelAnswer> {
   const secrets = createSecrets();
   const begun = performance.now();
@@ -276,7 +276,7 @@ async function storageFacts(setting: string | undefined): Promise<StorageFacts> 
     const storage = clientStorage(setting);
     if (storage === undefined) return { type: 'none' };
     try {
-      // First without writing: a volume that is not mounted must stay empty.
+      // List before writing: a volume that is not mounted must stay empty.
       await checkListing(storage);
       await checkStorage(storage);
       return { type: 'usable', location: storage.location };
@@ -305,7 +305,7 @@ async function transportFacts(setting: string | undefined): Promise<TransportFac
   }
 }
 
-/** Our own messages are complete, and repeat no password. */
+/** Plait's own messages are complete, and repeat no password. */
 function messageOf(error: unknown): string {
   return error instanceof PlaitError ? error.message : causeChain(error);
 }
@@ -320,7 +320,7 @@ const TEMPORAL_PACKAGES = [
   'workflow',
 ];
 
-/** As Plait finds them, and as the program in this directory does. */
+/** The versions as Plait resolves them, and as the program in this directory does. */
 function versions(): VersionFacts {
   const places = [import.meta.url, join(process.cwd(), 'plait.js')].map((from) =>
     createRequire(from),
@@ -341,7 +341,7 @@ function versionOf(require: NodeJS.Require, name: string): string | [] {
     const text = readFileSync(require.resolve(`${name}/package.json`), 'utf8');
     return (JSON.parse(text) as { version: string }).version;
   } catch {
-    // A program need not have all of them.
+    // A program need not have all of these packages.
     return [];
   }
 }

@@ -24,7 +24,7 @@ export function findingLines(
   { columns = Number.POSITIVE_INFINITY, style }: { columns: number | undefined; style: Style },
 ): string[] {
   const indent = ' '.repeat(LEVEL_COLUMNS + NAME_COLUMNS);
-  // A narrow terminal has the text below the name.
+  // In a narrow terminal the text is below the name.
   const isNarrow = columns < 80;
   const room = columns - (isNarrow ? 2 : indent.length) - 1;
   const painted = { ok: style.green, warning: style.yellow, problem: style.red };
@@ -41,12 +41,12 @@ export function findingLines(
   });
 }
 
-/** What continues stands below the first word. */
+/** Continuation lines are indented to the first word. */
 function wrapped(text: string, columns: number): string[] {
   return wrap(oneLine(text), columns - 2).map((line, i) => (i === 0 ? line : `  ${line}`));
 }
 
-/** What all of it comes to. Pure. */
+/** The summary line. Pure. */
 export function summaryLine(findings: readonly Finding[]): string {
   const count = (level: Level) => findings.filter((one) => one.level === level).length;
   const [problems, warnings] = [count('problem'), count('warning')];

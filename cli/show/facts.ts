@@ -10,14 +10,14 @@ import type { TaskKind } from '../task-queue.ts';
 import { describeQueue, identitiesOf } from '../task-queue.ts';
 import { spentBy, waitingRequests } from '../turn-answers.ts';
 
-/** All that is known of a turn at one moment. JSON. */
+/** Everything that is known of a turn at one moment. JSON. */
 export interface TurnFacts {
   turn: Waterfall;
   usage?: Usage;
   costUSD?: number;
-  /** Task queues in which something of the turn waits, or of its sub-agents. */
+  /** Task queues in which something of the turn or of its sub-agents waits. */
   queues: WaitedQueue[];
-  /** The calls that wait for a person; none where no worker answers. */
+  /** The calls that wait for a person; empty if no worker answers. */
   approvals: ApprovalRequest[];
 }
 
@@ -25,13 +25,13 @@ export interface TurnFacts {
 export interface WaitedQueue {
   name: string;
   kind: TaskKind;
-  /** How many poll it. */
+  /** How many workers poll it. */
   workers: number;
   /** About how many tasks wait in it. */
   backlog: number;
 }
 
-/** Reads a turn with all that is needed to say what is the matter with it. No worker is needed. */
+/** Reads a turn, and everything needed to say what is wrong with it. No worker is needed. */
 export async function factsOf(client: Client, turnId: string): Promise<TurnFacts> {
   const turn = turnWaterfall(await readTurnTree(client, turnId));
   const running = allTurns(turn).filter(({ status }) => status === 'running');
@@ -61,7 +61,7 @@ async function waitedQueues(client: Client, turns: readonly Waterfall[]): Promis
     ...[...new Set(workflows)].map((name) => ({ name, kind: 'workflows' as const })),
     ...[...new Set(activities)].map((name) => ({ name, kind: 'activities' as const })),
   ];
-  // Not every client may describe a queue.
+  // Some clients may not describe a queue.
   const known = queues.map((queue) => lookAt(client, queue).catch(() => []));
   return (await Promise.all(known)).flat();
 }

@@ -7,27 +7,27 @@ import { defined } from '../../core/json.ts';
 import { durationText, oneLine, spanText } from '../text.ts';
 import type { TurnFacts, WaitedQueue } from './facts.ts';
 
-/** What is the matter with a turn, in words for the person on call. */
+/** What is wrong with a turn, in words for the person on call. */
 export interface Finding {
-  /** `waits`: nothing is wrong; it goes on by itself, or somebody has to decide. */
+  /** `waits`: nothing is wrong; the turn goes on by itself, or somebody has to decide. */
   type: 'done' | 'waits' | 'problem';
   what: string;
-  /** Of a sub-agent: which turn, and of which call. */
+  /** For a sub-agent: in which turn, and for which call. */
   where?: string;
-  /** In the words of what failed. */
+  /** In the words of the failure. */
   why?: string;
   /** What to do. */
   todo?: string;
-  /** What to type. */
+  /** A command to type. */
   commands?: string[];
 }
 
-/** Of many calls that say the same, so many are named. */
+/** How many calls are named if many say the same. */
 const MOST_FINDINGS = 6;
-/** A worker that has room takes a call sooner. */
+/** In milliseconds: workers with room take calls sooner. */
 const SLOW_QUEUE_MS = 2_000;
 
-/** What the turn waits for and what went wrong, the most important first. Pure. */
+/** What the turn waits for and what went wrong, most important first. Pure. */
 export function findingsOf(facts: TurnFacts): Finding[] {
   const { status } = facts.turn;
   return status === 'running' ? runningFindings(facts) : endedFindings(facts);
@@ -40,15 +40,15 @@ function runningFindings({ turn, ...known }: TurnFacts): Finding[] {
   return shortened([...problems, ...others], 'more');
 }
 
-/** What is known beside the turn. */
+/** What is known besides the turn. */
 type Known = Pick<TurnFacts, 'queues' | 'approvals'>;
 
-/** What a turn that runs waits for, or one of its sub-agents. */
+/** What a running turn waits for, or one of its sub-agents. */
 function openFindings(turn: Waterfall, known: Known): Finding[] {
   const open = ownRows(turn).filter(({ state }) => !isSettled(state));
   const found = [
     ...taskFindings(turn, known),
-    // A call that no worker has scheduled waits for the same as the workflow itself.
+    // Calls that are not scheduled yet wait for the same worker as the workflow itself.
     ...open
       .filter(({ open: o, state }) => o !== undefined || state === 'waiting')
       .flatMap((row) => findingsOfRow(row, turn, known)),
@@ -63,12 +63,12 @@ function findingsOfRow(row: Row, turn: Waterfall, known: Known): Finding[] {
   return openFindings(sub, known).map((finding) => ({ ...within(row, sub), ...finding }));
 }
 
-/** The innermost turn is named. */
+/** If turns are nested, the innermost one is named. */
 function within(row: Row, { turnId, agent = 'unknown' }: Waterfall): Pick<Finding, 'where'> {
   return { where: `In turn ${shown(turnId)} of agent ${shown(agent)}, for ${nameOf(row)}.` };
 }
 
-/** What keeps the workflow itself from taking its next step. */
+/** What keeps the workflow from its next step. */
 function taskFindings(turn: Waterfall, { queues }: Known): Finding[] {
   const { workflowTask, blocked, taskQueue } = turn;
   if (workflowTask === undefined) return [];
@@ -155,7 +155,7 @@ function rowFinding(row: Row, turn: Waterfall, known: Known): Finding {
   }
 }
 
-/** There are workers, and none has taken it. */
+/** There are workers, but none has taken the call. */
 function queueFinding(row: Row, { queues }: Known): Finding {
   const { segments, message, open } = row;
   const name = open?.taskQueue ?? '';
@@ -178,7 +178,7 @@ function crowdText({ workers, backlog }: WaitedQueue): string {
   return `${poll} it, and about ${backlog} ${backlog === 1 ? 'task waits' : 'tasks wait'} in it.`;
 }
 
-/** The call may be what ends its workers. */
+/** The call itself may crash its workers. */
 function withLosses(finding: Finding, { lostWorkers = 0 }: Row): Finding {
   if (lostWorkers === 0) return finding;
   return {
@@ -278,7 +278,7 @@ function runningFinding(row: Row, since: string): Finding {
   };
 }
 
-/** Calls that are not scheduled: others come first, or there is no room; or the turn is between two steps. */
+/** Unscheduled calls: earlier calls come first, or there is no room. Or the turn is between two steps. */
 function heldFindings(rows: readonly Row[], alone: boolean): Finding[] {
   if (rows.length === 0) {
     return alone ? [{ type: 'waits', what: 'The turn is between two steps.' }] : [];
@@ -292,7 +292,7 @@ function endedFindings({ turn }: TurnFacts): Finding[] {
   return [turnFinding(turn), ...shortened(wrongCalls(turn), 'calls more did not succeed')];
 }
 
-/** The calls that did not succeed, and what went wrong within those that were turns of sub-agents. */
+/** The calls that did not succeed, and what went wrong in the sub-agents' turns among them. */
 function wrongCalls(turn: Waterfall): Finding[] {
   return ownRows(turn)
     .filter(({ type, state }) => type === 'call' && state !== 'succeeded')
@@ -332,7 +332,7 @@ const GO_ON = 'To go on, start a turn with the messages of the result.';
 const raise = (limit: string) =>
   `If the work was worth it, raise limits.${limit} of the agent or of the turn. ${GO_ON}`;
 
-/** What to do about a turn that has ended otherwise than by the model's answer. */
+/** What to do about a turn that did not end with the model's answer. */
 const AFTER_STOP: Partial<Record<StopReason, string>> = {
   max_rounds: raise('rounds'),
   max_tool_calls: raise('toolCalls'),
@@ -385,7 +385,7 @@ function callFinding(row: Row): Finding {
   }
 }
 
-/** The problems first, and of many the first ones. */
+/** The problems first. If there are too many findings, the first ones. */
 function shortened(findings: readonly Finding[], more: string): Finding[] {
   if (findings.length <= MOST_FINDINGS) return [...findings];
   const left = findings.length - MOST_FINDINGS;

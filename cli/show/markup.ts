@@ -1,7 +1,7 @@
 import { escapeHtml } from '../../core/html.ts';
 import { printable } from '../text.ts';
 
-/** A piece of a page that is safe to put into it. */
+/** A piece of a page that is safe to insert. */
 export class Markup {
   readonly text: string;
 
@@ -13,15 +13,15 @@ export class Markup {
 type Piece = string | number | Markup | readonly Markup[];
 
 /**
- * A piece of a page. What is put into it is escaped, unless it is a piece itself: the words of a model, a tool
- * or a person can be anything, and stay words, within attributes too.
+ * A piece of a page. Inserted values are escaped unless they are pieces themselves: words of a model, a tool
+ * or a person stay words, within attributes too.
  */
 export function markup(texts: TemplateStringsArray, ...pieces: readonly Piece[]): Markup {
   const parts = texts.map((text, i) => (i === 0 ? text : pieceText(pieces[i - 1] ?? '') + text));
   return new Markup(parts.join(''));
 }
 
-/** Nothing, or a piece for a value that there may not be. */
+/** The piece for a value; empty if there is no value. */
 export function maybe<T>(value: T | undefined, piece: (value: T) => Markup): Markup {
   return value === undefined ? new Markup('') : piece(value);
 }
@@ -32,7 +32,7 @@ function pieceText(piece: Piece): string {
   return escaped(String(piece));
 }
 
-/** Hidden characters are written as their numbers, as in a terminal: they could turn a line around. */
+/** Hidden characters become their numbers, as in a terminal: they could reverse a line. */
 function escaped(text: string): string {
   return escapeHtml(printable(text));
 }

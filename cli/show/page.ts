@@ -12,8 +12,8 @@ import type { Look } from './words.ts';
 import { figuresOf, lookOf, LOOKS, segmentText, SHARES } from './words.ts';
 
 /**
- * A turn as one page that needs nothing else: no script, no font, no address. Everything on it can be read
- * without seeing the bars and reached with the keyboard. Pure.
+ * A turn as one self-contained page: no script, no font, no address. Everything on it can be read without
+ * seeing the bars, and reached by keyboard. Pure.
  */
 export function pageOf(facts: TurnFacts, version: string): string {
   const { turn } = facts;
@@ -100,13 +100,13 @@ interface Axis {
 }
 
 function axisOf({ start: begun, end: ended }: Waterfall, segments: readonly Segment[]): Axis {
-  // There may be more than fit into the arguments of a function.
+  // Not spread: there may be more rows than a function takes arguments.
   const start = segments.reduce((first, segment) => Math.min(first, segment.start), begun);
   const end = segments.reduce((last, segment) => Math.max(last, segment.end), ended);
   return { start, length: Math.max(1, end - start) };
 }
 
-/** At the lines behind the bars. */
+/** The labels of the vertical lines. */
 function ticks({ length }: Axis): Markup[] {
   return [0, 25, 50, 75, 100].map((at) => {
     const text = durationText((at / 100) * length);
@@ -114,7 +114,7 @@ function ticks({ length }: Axis): Markup[] {
   });
 }
 
-/** `depth`: how many rows stand around it. The bars of all begin at the same place. */
+/** `depth`: in how many rows this one is nested. All bars start at the same column. */
 function rowItem(row: Row, axis: Axis, depth: number): Markup {
   const { type, name, summary, state, attempts, segments, critical, children } = row;
   const took = tookOf(row);
@@ -146,7 +146,7 @@ function barItem(segment: Segment, { start, length }: Axis): Markup {
   return markup`<span class="${lookOf(segment)}" style="${style}"></span>`;
 }
 
-/** What the row says when it is open. */
+/** What a row shows when it is opened. */
 function detailsOf(row: Row, { start }: Axis): Markup {
   const { id, type, state, attempts, segments, message, lastFailure, approval, open, turn } = row;
   const isShown = state !== 'succeeded' && message !== undefined;

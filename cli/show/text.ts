@@ -17,7 +17,7 @@ export interface ShowOptions {
   style: Style;
 }
 
-/** A turn as text: what is the matter, the waterfall, and the figures. Pure. */
+/** A turn as text: what is wrong, the waterfall, and the figures. Pure. */
 export function showLines(facts: TurnFacts, options: ShowOptions): string[] {
   const { turn } = facts;
   const { style, columns } = options;
@@ -64,7 +64,7 @@ function findingLines(
   ];
 }
 
-/** `*` stands before what the turn has waited for. */
+/** A `*` marks what the turn has waited for. */
 function treeRows(rows: readonly Row[], before = ''): TreeRow[] {
   return rows.flatMap((row, i) => {
     const isCall = row.type === 'call';
@@ -95,7 +95,7 @@ function treeRow(row: Row, guide: string, within: string): TreeRow {
   };
 }
 
-/** What the bars are made of, and what the star means. */
+/** What the characters of the bars mean, and the star. */
 function legendLines(rows: readonly Row[], { columns, style }: ShowOptions): string[] {
   const segments = allRows(rows).flatMap((row) => row.segments);
   const used = new Set(segments.map(lookOf));

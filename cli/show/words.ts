@@ -6,7 +6,7 @@ import { durationText } from '../text.ts';
 import { usageText } from '../../core/turn/usage-text.ts';
 import type { TurnFacts } from './facts.ts';
 
-/** A kind of segment, as a legend has it. */
+/** The kind of a segment, as the legend names it. */
 export type Look = Segment['type'] | 'failed';
 
 export function lookOf({ type, failed }: Segment): Look {

@@ -37,24 +37,24 @@ interface Activity {
 
 type SentDecision = Extract<TurnEvent, { type: 'decisionSent' }>;
 
-/** A snapshot that is being built, with what the next event needs. */
+/** A snapshot in the making, with what the next events need. */
 export interface SnapshotDraft {
   turn: TurnSnapshot;
   /** By the id of the event that scheduled them. */
   activities: Map<string, Activity>;
-  /** By their own id. */
+  /** By the id of the activity. */
   byId: Map<string, Activity>;
   /** The tools whose calls may run locally. */
   localTools: ReadonlySet<string>;
-  /** Calls that run within their workflow task, by their ids: nothing is recorded until they have ended. */
+  /** The ids of calls that run within their workflow task: nothing is recorded of them until they have ended. */
   local: Set<string>;
   /** Decisions about calls, by the id of the event that sent them. */
   decisions: Map<string, SentDecision>;
 }
 
 /**
- * The snapshot of a turn: from its history so far and, for open activities, from a description, which
- * knows more of them. Pure: the same history makes the same snapshot, during the turn and years later.
+ * The snapshot of a turn: from its history so far, and from a description, which knows more about open
+ * activities. Pure: the same history makes the same snapshot, during the turn and years later.
  */
 export function turnSnapshot(
   turnId: string,
@@ -79,7 +79,7 @@ export function newDraft(turnId: string): SnapshotDraft {
   };
 }
 
-/** Adds what the event says. */
+/** Adds an event to the snapshot. */
 export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
   switch (event.type) {
     case 'turnStarted':
@@ -97,9 +97,9 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
       if (activity === undefined) break;
       const { snapshot } = activity;
       const subAgent = subAgentOf(activity);
-      // What waits for the turn of a session has attempts, and the turn has one.
+      // The activity that waits for a session's turn has attempts; the turn itself has one.
       if (subAgent?.sessionId !== undefined) break;
-      // Of an activity this event is written when it has ended.
+      // For an activity, this event is written only when it has ended.
       if (subAgent !== undefined) snapshot.state = 'running';
       snapshot.attempt = event.attempt + lossesOf(snapshot);
       if (event.attempt === 1) snapshot.start = event.at;
@@ -137,7 +137,7 @@ export function applyEvent(draft: SnapshotDraft, event: TurnEvent): void {
 }
 
 /**
- * Every run has this event. What the events of an earlier run said stays. Where its history is gone, the
+ * Every run begins with this event. What earlier runs' events said stays. If their history is gone, the
  * arguments of this run say it.
  */
 function start(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'turnStarted' }>): void {
@@ -160,18 +160,18 @@ function schedule(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'sched
   const { id, activityType, limits, at } = event;
   const isModel = activityType === CALL_MODEL;
   if (activityType === PRESENT_RESULT) {
-    // It makes the result of a call that was completed from outside.
+    // `result.…` presents the result of a call that was completed from outside.
     const call = draft.byId.get(id.replace(/^result\./, ''));
-    // The answer of a sub-agent is only cut.
+    // For a sub-agent it only cuts the answer.
     if (call !== undefined && subAgentOf(call) === undefined) draft.activities.set(event.key, call);
     return;
   }
-  // Plait's other activities only prepare or store something: a snapshot leaves them out.
+  // Plait's other activities only prepare or store something, so a snapshot leaves them out.
   if (!isModel && activityType.includes('.')) return;
   const { rounds } = draft.turn;
   const asked = isModel ? draft.byId.get(id) : undefined;
   if (asked !== undefined) {
-    // The same round: another task queue asks the model, or another model is asked after a refusal.
+    // The same round: the request moved to another task queue, or to another model after a refusal.
     asked.snapshot.state = 'scheduled';
     draft.activities.set(event.key, asked);
     return;
@@ -194,14 +194,14 @@ function callTurn(
   const { summary = '', name: activityType = agent } = known ?? {};
   const snapshot = callIn(draft.turn, { id, activityType, summary, at });
   snapshot.subAgent = { turnId, agent, ...defined({ sessionId }) };
-  // Its session has the message.
+  // The session already has the message.
   if (sessionId !== undefined) snapshot.state = 'running';
   const activity = { snapshot, limits: NO_LIMITS, isModel: false };
   draft.activities.set(key, activity);
   draft.byId.set(id, activity);
 }
 
-/** Attempts that were lost with their workers. The server begins to count again after each. */
+/** Attempts that were lost with their workers: after each, the server counts from 1 again. */
 function lossesOf(snapshot: ActivitySnapshot): number {
   return (snapshot as CallSnapshot).lostWorkers ?? 0;
 }
@@ -210,7 +210,7 @@ function subAgentOf({ snapshot }: Activity): SubAgentSnapshot | undefined {
   return 'subAgent' in snapshot ? (snapshot as CallSnapshot).subAgent : undefined;
 }
 
-/** The model is asked again, so every call has an answer, also a call without an activity. */
+/** The model is asked again, so every call has an answer, including calls without an activity. */
 function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): void {
   for (const call of draft.turn.rounds.at(-1)?.calls ?? []) {
     if (answers?.background?.includes(call.id) === true) continue;
@@ -221,7 +221,7 @@ function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): v
       call.end = at;
       continue;
     }
-    // Where the arguments of the request cannot be read here, there is no better word.
+    // If the arguments of the request cannot be read here, nothing better is known.
     const message = answers?.messages.get(call.id) ?? call.message ?? 'It has no result.';
     call.end = isSettled(call.state) ? (call.end ?? at) : at;
     setState(call, outcome, message);
@@ -229,21 +229,21 @@ function answerCalls(draft: SnapshotDraft, at: number, answers?: CallAnswers): v
   }
 }
 
-/** The newest decision about the call, where it is a denial. */
+/** The newest decision about the call, if it is a denial. */
 function denialOf({ decisions }: SnapshotDraft, { id }: CallSnapshot): CallSnapshot['approval'] {
   const decision = [...decisions.values()].findLast(({ callId }) => callId === id);
   return decision?.approval.decision === 'denied' ? decision.approval : undefined;
 }
 
-/** Of a call that is not among those that have not succeeded. */
+/** The outcome of a call that the request does not list as unsuccessful. */
 function unrecordedOutcome(draft: SnapshotDraft, call: CallSnapshot): OutcomeType | undefined {
   if (!draft.local.has(call.id)) return guessedOutcome(draft, call);
   if (isSettled(call.state)) return undefined;
-  // What it returned lies in a storage, which is not asked for it.
+  // Its result is in a storage, which is not read for this.
   return call.state === 'running' ? 'succeeded' : 'failed';
 }
 
-/** Of a call whose activity does not say how it was answered, in a turn that an earlier version ran. */
+/** For a call whose activity does not say how it was answered, in a turn of an earlier version. */
 function guessedOutcome(
   draft: SnapshotDraft,
   { id, state }: CallSnapshot,
@@ -279,23 +279,23 @@ type Called = Pick<
   'id' | 'activityType' | 'summary' | 'at'
 >;
 
-/** What a call may have been before its activity is scheduled; `running` and `retrying` within a task. */
+/** The states of a call whose activity is not scheduled yet; `running` and `retrying` within a task. */
 const BEFORE_ACTIVITY: ReadonlySet<string> = new Set(['waiting', 'retrying', 'running']);
 
-/** The snapshot of the call. It exists where the reply could be read. */
+/** The snapshot of the call. It already exists if the reply could be read. */
 function callIn({ rounds }: TurnSnapshot, { id, activityType, summary, at }: Called): CallSnapshot {
   const calls = rounds.at(-1)?.calls ?? [];
-  // One that goes on in the background may be scheduled again.
+  // A call that goes on in the background may be scheduled again.
   const known = rounds.flatMap((round) => round.calls).findLast((call) => call.id === id);
-  // The Temporal UI shows the round in the summary; a snapshot has it above the call.
+  // The summary begins with the round for the Temporal UI; a snapshot shows the round above the call.
   const about = { summary: summary.replace(/^round \d+( · )?/, '') };
   if (known !== undefined) {
-    // One that goes on with an answer began before.
+    // A call that goes on with an answer has begun before.
     const hasBegun = known.state === 'waiting' && known.attempt > 0;
     const goesOn = hasBegun || known.state === 'retrying' || known.state === 'running';
     const start = goesOn ? known.start : at;
     const losses = lossesOf(known);
-    // Why it is begun again stays.
+    // Keep the reason why it is begun again.
     const message = losses > 0 ? known.message : undefined;
     if (BEFORE_ACTIVITY.has(known.state)) setState(known, 'scheduled', message);
     return Object.assign(known, { ...about, ...defined({ start }), attempt: 1 + losses });
@@ -365,7 +365,10 @@ function settle(
   if (report.startedEarly === true) snapshot.startedEarly = true;
 }
 
-/** A failure that is not final goes on as an activity; where it does not, the next model request says so. */
+/**
+ * After a failure that is not final the call goes on as an activity. If it does not, the next model request
+ * says so.
+ */
 function endLocally(
   { turn, local }: SnapshotDraft,
   { callId, at, ending }: Extract<TurnEvent, { type: 'endedLocally' }>,
@@ -379,7 +382,7 @@ function endLocally(
   else settle(call, ended, at);
 }
 
-/** Only what times out needs its limits, and a local call that does says nothing. */
+/** The limits only matter for a timeout, and a local call reports its timeouts itself. */
 const NO_LIMITS: ScheduledLimits = {
   startToCloseTimeout: 0,
   heartbeatTimeout: 0,
@@ -387,8 +390,8 @@ const NO_LIMITS: ScheduledLimits = {
 };
 
 /**
- * Whether the workflow schedules the call again, most likely: its worker was lost, or had no such tool. Where
- * it does not, what follows in history says how the call ended.
+ * Whether the workflow will most likely schedule the call again: its worker was lost, or did not have the
+ * tool. If it does not, later events say how the call ended.
  */
 function isScheduledAgain(ending: Ending, limits: ScheduledLimits): boolean {
   if (isLoss(ending, limits)) return true;
@@ -402,7 +405,7 @@ function isLoss(ending: Ending, limits: ScheduledLimits): boolean {
     : ending.type === 'failed' && ending.failureType === WORKER_SHUTDOWN;
 }
 
-/** Whether losses of workers do not count as failures of the tool, since it is safe to repeat. */
+/** Whether losses of workers do not count as failures of the tool, because it is safe to repeat. */
 function losesApart({ nonRetryableErrorTypes }: ScheduledLimits): boolean {
   return nonRetryableErrorTypes.includes(WORKER_SHUTDOWN);
 }
@@ -411,7 +414,7 @@ function losesApart({ nonRetryableErrorTypes }: ScheduledLimits): boolean {
 interface EndedActivity {
   state: OutcomeType;
   message?: string;
-  /** The number and the times that the last attempt reported, where it could. */
+  /** The number and times that the last attempt reported, if it could. */
   report?: AttemptReport;
 }
 
@@ -435,7 +438,7 @@ function endedActivity(ending: Ending, limits: ScheduledLimits, attempt: number)
   }
 }
 
-/** How the turn of a sub-agent ended. The calling turn's result has the words that its model reads. */
+/** How the turn of a sub-agent ended. The calling turn's result has the words for the model. */
 function endedTurn(agent: string, ending: Ending): EndedActivity {
   const outcome = subAgentOutcome(agent, subAgentEnding(ending), true);
   return outcome.type === 'succeeded'
@@ -443,7 +446,7 @@ function endedTurn(agent: string, ending: Ending): EndedActivity {
     : { state: outcome.type, message: outcome.message };
 }
 
-/** What the model reads of the call that has ended with this event, where it succeeded and can be read here. */
+/** What the model reads of the call that ended with this event, if it succeeded and can be read here. */
 export function resultIn(
   { activities }: SnapshotDraft,
   event: TurnEvent,
@@ -456,7 +459,7 @@ export function resultIn(
   const { id: callId } = activity.snapshot as CallSnapshot;
   const subAgent = subAgentOf(activity);
   if (subAgent === undefined) return given(callId, ending);
-  // In a storage that this client cannot read.
+  // It is in a storage that this client cannot read.
   if (ending.type === 'completed' && ending.result === undefined) return undefined;
   const outcome = subAgentOutcome(subAgent.agent, subAgentEnding(ending), true);
   return outcome.type === 'succeeded' ? { callId, content: outcome.content } : undefined;
@@ -473,7 +476,7 @@ function subAgentEnding(ending: Ending): SubAgentEnding {
       if (fits(AWAITED_TURN, ending.result)) return awaitedEnding(ending.result);
       return fits(SUB_AGENT_RESULT, ending.result)
         ? { type: 'ended', result: ending.result }
-        : // In a storage that this client cannot read.
+        : // It is in a storage that this client cannot read.
           { type: 'ended', result: { stopReason: 'end_turn', text: '' } };
     case 'failed':
       return { type: 'failed', message: ending.message };
@@ -484,7 +487,7 @@ function subAgentEnding(ending: Ending): SubAgentEnding {
   }
 }
 
-/** The same, as an activity has learnt it that waited for the turn. */
+/** The same, reported by an activity that waited for the turn. */
 function awaitedEnding(turn: AwaitedTurn): SubAgentEnding {
   return turn.type === 'ended' ? subAgentEnding({ type: 'completed', result: turn.result }) : turn;
 }
@@ -494,8 +497,8 @@ function timedOut(
   limits: ScheduledLimits,
   attempt: number,
 ): EndedActivity {
-  // See core/calls/tool-policy.ts: both kinds of tools are scheduled with this type, and in turns that an
-  // earlier version ran, those that are not safe to repeat.
+  // See core/calls/tool-policy.ts: today both kinds of tools are scheduled with this type; turns of an
+  // earlier version used it only for tools that are not safe to repeat.
   const repeatable =
     losesApart(limits) || !limits.nonRetryableErrorTypes.includes('TemporalTimeout:Heartbeat');
   const begun = heartbeatRecord(heartbeat) !== undefined;
@@ -514,7 +517,7 @@ function reportIn(value: unknown): { report?: AttemptReport } {
     : {};
 }
 
-/** What a model request answered; `undefined` where it failed, or its result cannot be read here. */
+/** What the model answered; `undefined` if the request failed, or its result cannot be read here. */
 export function answerOf(ending: Ending): ModelCallResult | undefined {
   const result = ending.type === 'completed' ? ending.result : undefined;
   return isRecord(result) ? modelAnswer(result as unknown as RecordedModelCall) : undefined;
@@ -583,7 +586,7 @@ function close(draft: SnapshotDraft, event: Extract<TurnEvent, { type: 'turnClos
   }
 }
 
-/** The turn's result, or its progress when it failed: both have a record of every call. */
+/** The turn's result, or its progress if it failed: both have a record of every call. */
 function finalReport(ending: Ending): Record<string, unknown> {
   const result = ending.type === 'completed' ? ending.result : undefined;
   const progress = ending.type === 'failed' ? ending.details?.[0] : undefined;
@@ -591,7 +594,7 @@ function finalReport(ending: Ending): Record<string, unknown> {
   return isRecord(report) ? report : {};
 }
 
-/** Ends a call that was open when its turn was terminated, or timed out. */
+/** Ends a call that was open when its turn was terminated or timed out. */
 function endOpenCall(draft: SnapshotDraft, call: CallSnapshot, at: number): void {
   if (isSettled(call.state)) return;
   const hasActivity = draft.byId.has(call.id) || draft.local.has(call.id);
@@ -623,7 +626,7 @@ function applyRecord(calls: CallSnapshot[], record: CallRecord): void {
   call.approval = decision;
 }
 
-/** Where a description and history disagree about the end, history is newer. */
+/** If a description and the history disagree about the end, the history is newer. */
 function applyPending(snapshot: ActivitySnapshot | undefined, pending: PendingActivity): void {
   if (snapshot === undefined || isSettled(snapshot.state)) return;
   const { attempt, state, startedAt, startedEarlyAt, lastFailure } = pending;

@@ -22,7 +22,7 @@ export interface TurnRecord {
   pending: readonly PendingActivity[];
   /** Milliseconds since the epoch. */
   now: number;
-  /** While it runs, the step that a worker has to take. */
+  /** While it runs: the workflow step that a worker has to take. */
   workflowTask?: WorkflowTask;
   /** The turns of its sub-agents, by their ids. */
   subTurns?: ReadonlyMap<string, TurnRecord>;
@@ -52,16 +52,16 @@ interface Replied {
 
 /** What the rows are made from. */
 interface Source {
-  /** By the activity's id: more than one where it was scheduled again. */
+  /** By the activity's id; several if it was scheduled again. */
   marks: ReadonlyMap<string, readonly Mark[]>;
   pending: ReadonlyMap<string, PendingActivity>;
-  /** When what is open ends: now, or with the turn. */
+  /** When open steps end: now, or with the turn. */
   until: number;
   isRunning: boolean;
   subTurns: ReadonlyMap<string, TurnRecord>;
 }
 
-/** A shorter pause before a call was scheduled is what a workflow task takes. */
+/** A workflow task takes about this long, so shorter pauses before a call are not shown. */
 const LEAST_WAIT_MS = 100;
 
 /** The turn on one time axis. Pure: the same record makes the same waterfall, during the turn and years later. */
@@ -96,7 +96,7 @@ export function turnWaterfall(record: TurnRecord): Waterfall {
   };
 }
 
-/** Of an attempt that is no activity: within a workflow task, or the turn of a sub-agent. There is no other. */
+/** For what is no activity: a call within a workflow task, or the turn of a sub-agent. It has a single attempt. */
 const ONLY = {
   limits: { startToCloseTimeout: 0, heartbeatTimeout: 0, nonRetryableErrorTypes: [] },
   retry: { maximumAttempts: 1, initialInterval: 0, maximumInterval: 0, backoffCoefficient: 1 },
@@ -117,7 +117,7 @@ function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
       case 'turnCalled': {
         const { at: scheduledAt, taskQueue, callId, sessionId } = event;
         const mark: Mark = { ...ONLY, scheduledAt, taskQueue };
-        // Its session has it already.
+        // The session already has the call.
         if (sessionId !== undefined) mark.startedAt = scheduledAt;
         byKey.set(event.key, mark);
         marks.set(callId, [...(marks.get(callId) ?? []), mark]);
@@ -126,7 +126,7 @@ function marksIn(events: readonly TurnEvent[]): Map<string, Mark[]> {
       case 'started': {
         const { at: startedAt, attempt, lastFailure } = event;
         const mark = byKey.get(event.key);
-        // What waits for the turn of a session has attempts, and the turn has one.
+        // The activity that waits for a session's turn has attempts; the turn itself has one.
         if (mark && mark.startedAt === undefined) {
           Object.assign(mark, { startedAt, attempt, ...defined({ lastFailure }) });
         }
@@ -176,7 +176,7 @@ function repliedIn(marks: readonly Mark[]): Replied | undefined {
   if (answer?.type !== 'reply') return { at: last.endedAt, prepared: [], callIds: [] };
   const { reply, prepared, firstToken } = answer;
   const callIds = toolCalls(reply.content).map(({ id }) => id);
-  // Somebody may have completed the activity by hand, with anything in it.
+  // Somebody may have completed the activity by hand, with any value.
   const heard = typeof firstToken === 'number' ? { firstToken } : {};
   return { at: last.endedAt, prepared, callIds, ...heard };
 }
@@ -236,12 +236,13 @@ function callRows(
 ): Row[] {
   const preparedOf = (id: string) => replied?.prepared[replied.callIds.indexOf(id)];
   const plan = planOrder(calls.map(({ id }) => accessOf(preparedOf(id))));
-  // All calls that nothing holds are scheduled at once.
+  // Unblocked calls are all scheduled at the same moment.
   const begunAt = Math.min(
     ...calls.flatMap(({ id }) => source.marks.get(id)?.[0]?.scheduledAt ?? []),
   );
   const rows: Row[] = [];
-  // A call waits for earlier ones, so those have their rows already. After an edit it may be otherwise.
+  // A call waits for earlier ones, which already have their rows. After an edit it may also wait for later
+  // ones.
   for (const [i, call] of calls.entries()) {
     const conflicting = (plan[i] ?? []).flatMap((other) => rows[other] ?? []);
     const isAsked = asksPerson(call, preparedOf(call.id));
@@ -259,7 +260,10 @@ function callRows(
   return markCritical(rows, calls, plan).map((row, i) => withSubTurn(row, calls[i], source));
 }
 
-/** The call with the turn that it runs. The calling turn has waited for its rows if it has waited for the call. */
+/**
+ * The call, with the turn that it runs. The calling turn has waited for these rows if it has waited for the
+ * call.
+ */
 function withSubTurn(row: Row, call: CallSnapshot | undefined, { subTurns }: Source): Row {
   const record = subTurns.get(call?.subAgent?.turnId ?? '');
   if (record === undefined) return row;
@@ -291,18 +295,19 @@ interface Beginning {
   /** The earlier calls that it had to wait for. */
   conflicting: readonly Row[];
   isAsked: boolean;
-  /** When the first call of the reply was scheduled: a worker has seen the reply then. */
+  /** When the first call of the reply was scheduled: by then a worker had seen the reply. */
   begunAt: number;
 }
 
-/** The states of a call that runs, or ran, although no activity of it was scheduled. */
+/** The states of a call that runs or ran without a scheduled activity. */
 const WITHIN_TASK: ReadonlySet<string> = new Set(['running', 'succeeded']);
 
 function callSegments(call: CallSnapshot, beginning: Beginning, source: Source): Segment[] {
   const marks = source.marks.get(call.id) ?? [];
   const { replied } = beginning;
   if (marks.length === 0 && replied === undefined) return knownSegments(call);
-  // Within a workflow task: history has it once it has ended, and not where its result lies in a storage.
+  // Within a workflow task: history has the call only when it has ended, and not if its result is in a
+  // storage.
   if (marks.length === 0 && replied !== undefined && WITHIN_TASK.has(call.state)) {
     const { end = source.until, attempt } = call;
     return [{ type: 'attempt', start: replied.at, end, attempt }];
@@ -317,13 +322,13 @@ function callSegments(call: CallSnapshot, beginning: Beginning, source: Source):
   return [...waitingSegments(call, beginning, marks[0]?.scheduledAt, source), ...work];
 }
 
-/** Of a run whose history is gone, a later one knows how the calls ended. */
+/** If the history of a run is gone, a later run still knows how the calls ended. */
 function knownSegments({ start, end, attempt }: CallSnapshot): Segment[] {
   if (start === undefined || end === undefined || end <= start) return [];
   return [{ type: 'attempt', start, end, ...(attempt > 0 ? { attempt } : {}) }];
 }
 
-/** Between the reply and the scheduling of the call. */
+/** The segments between the reply and the scheduling of the call. */
 function waitingSegments(
   call: CallSnapshot,
   { replied, conflicting, isAsked, begunAt }: Beginning,
@@ -349,14 +354,14 @@ function waitingSegments(
   }
   const neverRan = scheduledAt === undefined && isSettled(call.state);
   if (neverRan) return segments;
-  // What comes behind another wait is the worker that has to take in the end of that.
+  // After another wait, what remains is the wait for a worker that takes in the end of that wait.
   const seen = segments.length > 0 ? end : Math.min(begunAt, end);
   if (seen - at > LEAST_WAIT_MS) add('queue', seen);
   if (end - Math.max(at, seen) > LEAST_WAIT_MS) add('limit', end);
   return segments;
 }
 
-/** From when the tool returned `ctx.later()`, or its server has asked a person. */
+/** From when the tool returned `ctx.later()`, or its server asked a person. */
 function outsideSegments(call: CallSnapshot, { ending, endedAt }: Mark, source: Source): Segment[] {
   const result = ending?.type === 'completed' ? ending.result : undefined;
   const left = readToolReturn(result)?.type;
@@ -391,7 +396,7 @@ function markCritical(
   return rows.map((row, i) => (critical.has(i) ? { ...row, critical: true } : row));
 }
 
-/** The call whose end let this one start, where it had to wait for one. */
+/** The call whose end let this one start, if it had to wait for one. */
 function startedAfter(
   rows: readonly Row[],
   plan: readonly (readonly number[])[],
@@ -411,7 +416,7 @@ function endOf(row: Row | undefined): number {
   return row?.segments.at(-1)?.end ?? Number.NEGATIVE_INFINITY;
 }
 
-/** The turn's own result, or its progress where it failed; nothing where that cannot be read here. */
+/** The turn's own result, or its progress if it failed; empty if that cannot be read here. */
 function reportIn(events: readonly TurnEvent[]): Record<string, unknown> {
   const ending = events.find((event) => event.type === 'turnClosed')?.ending;
   const progress = ending?.type === 'failed' ? ending.details?.[0] : undefined;
@@ -419,12 +424,12 @@ function reportIn(events: readonly TurnEvent[]): Record<string, unknown> {
   return isRecord(report) ? report : {};
 }
 
-/** A turn of an earlier version has none. */
+/** Turns of an earlier version have none. */
 function isTiming(timing: unknown): timing is TurnTiming {
   return isRecord(timing) && isRecord(timing['shares']);
 }
 
-/** Waits that are part of the time that a call takes. */
+/** Waits that belong to the duration of a call. */
 const BETWEEN: ReadonlySet<Segment['type']> = new Set(['backoff', 'outside']);
 
 function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
@@ -436,7 +441,7 @@ function timesOf(rows: readonly Row[], end: number): TurnTimes | undefined {
     const next = rows[i + 1]?.segments[0]?.start ?? end;
     const calls = children.map((row) => {
       const work = spanOf(row.segments.filter(({ type }) => isWork(type) || BETWEEN.has(type)));
-      // Not what its server has asked since: that is part of the call.
+      // Only the first segment: what its server asked later is part of the call.
       const [first] = row.segments;
       const approval = first?.type === 'approval' ? first : undefined;
       const isEarly = row.segments.some(({ type }) => type === 'early');

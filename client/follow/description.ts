@@ -10,8 +10,8 @@ import { heartbeatRecord } from '../../core/failures.ts';
 import { defined, isRecord } from '../../core/json.ts';
 import { AWAIT_SESSION_TURN, AWAIT_TURN, CALL_MODEL } from '../../core/names.ts';
 
-// What Temporal's description of a workflow says of a turn. History says nothing of an activity between
-// its start and its end: its attempts and heartbeats are only here.
+// What Temporal's description of a workflow says of a turn. History has nothing about an activity between its
+// start and its end: attempts and heartbeats are only here.
 
 type RawDescription = WorkflowExecutionDescription['raw'];
 
@@ -46,7 +46,7 @@ const STATES: Record<number, PendingActivity['state']> = {
   2: 'running',
   3: 'cancelling',
   4: 'paused',
-  // An operator paused it, and its attempt has not stopped yet.
+  // An operator paused it, but its attempt has not stopped yet.
   5: 'paused',
 };
 
@@ -75,7 +75,7 @@ async function earlyStartOf(
   { activityType, attempt, heartbeatDetails }: Activity,
   converter: LoadedDataConverter,
 ): Promise<number | undefined> {
-  // An early run is joined by a first attempt only, and a partial reply is read elsewhere.
+  // Only a first attempt joins an early run, and partial replies are read elsewhere.
   if (attempt !== 1 || activityType?.name === CALL_MODEL) return undefined;
   const details = await decodeArrayFromPayloads(converter, heartbeatDetails?.payloads).catch(
     () => undefined,
@@ -86,7 +86,7 @@ async function earlyStartOf(
 type Activity = NonNullable<RawDescription['pendingActivities']>[number];
 type Failure = Parameters<typeof decodeOptionalFailureToOptionalError>[1];
 
-/** In clear text, also where the failure is encrypted and this client has the codecs. */
+/** In clear text, even if the failure is encrypted, provided that this client has the codecs. */
 export async function failureMessage(
   failure: Failure,
   converter: LoadedDataConverter,
@@ -99,8 +99,8 @@ export async function failureMessage(
 }
 
 /**
- * The turns that calls of the turn wait for, and that are no children of this run: those of sessions, and those
- * that began before the turn was reset. The activities that wait name them.
+ * The turns that calls of the turn wait for but that are not children of this run: turns of sessions, and
+ * turns that began before this one was reset. The waiting activities name them.
  */
 export async function awaitedTurns(
   { pendingActivities = [] }: RawDescription,

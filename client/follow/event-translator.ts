@@ -11,11 +11,11 @@ import type { CallSnapshot } from './snapshot.ts';
 import { isSettled } from './snapshot.ts';
 import type { TurnStreamEvent } from './stream-events.ts';
 
-/** The model request that is open. */
+/** The open model request. */
 interface OpenRequest {
   key: string;
   activityId: string;
-  /** Its name in pieces. */
+  /** The name of the request in pieces. */
   name: string;
   deltas: ReplyDeltas;
   attempt: number;
@@ -24,45 +24,45 @@ interface OpenRequest {
 const NOT_STREAMED =
   'Nobody asked for a stream of this turn, so each reply comes when it is committed. To follow replies while the model writes them, give `stream: true` to the agent, to the start of the turn or session, or to `send`.';
 
-/** Most pieces that are kept of a request that history does not show yet. */
+/** How many pieces are kept for a request that history does not show yet. */
 const MOST_EARLY = 100;
 
 /**
- * Translates the history of a turn, and what descriptions and pieces say of its model requests, into stream
- * events. History alone decides which request is open, and what is committed.
+ * Translates a turn's history into stream events, and what descriptions and pieces say of its model requests.
+ * Only history decides which request is open and what is committed.
  */
 export class EventTranslator {
   private readonly draft;
   /** The last event of each call, by its id. */
   private readonly reported = new Map<string, 'scheduled' | 'waiting' | 'finished'>();
-  /** Index of the first round that may have calls that have not finished. */
+  /** Index of the first round whose calls may still be unfinished. */
   private firstOpenRound = 0;
   private request: OpenRequest | undefined;
   private early: ReplyPiece[] = [];
   private saysHowItStreams = false;
-  /** What calls returned that have not been reported as finished, by their ids; `undefined` where nobody asks. */
+  /** Results of calls that were not reported as finished yet, by id; `undefined` if nobody asked for results. */
   private readonly results: Map<string, ToolResultContent> | undefined;
 
-  /** @param results whether `callFinished` has what the tool returned */
+  /** @param results whether `callFinished` includes what the tool returned */
   constructor(turnId: string, { results = false }: { results?: boolean } = {}) {
     this.draft = newDraft(turnId);
     this.results = results ? new Map() : undefined;
   }
 
-  /** Whether a model request is open, of which a description says more than history. */
+  /** Whether a model request is open; a description says more about it than history. */
   get asksModel(): boolean {
     return this.request !== undefined;
   }
 
   fromDescription({ activityId, attempt, lastFailure, partial }: ModelRequest): TurnStreamEvent[] {
-    // History decides which request is open: a description may be older or newer than what was read.
+    // Ignore other requests: a description may be older or newer than the history read so far.
     if (this.request?.activityId !== activityId) return [];
     const { deltas } = this.request;
     const events = deltas.startAttempt(attempt, lastFailure);
     return partial === undefined ? events : [...events, ...deltas.add(partial)];
   }
 
-  /** A transport may be faster than history, or slower. */
+  /** A transport may be faster or slower than history. */
   fromPiece(piece: ReplyPiece): TurnStreamEvent[] {
     if (this.request?.name === piece.request) return this.request.deltas.add(piece.partial);
     this.early.push(piece);
@@ -120,7 +120,8 @@ export class EventTranslator {
 
   private ofCall(round: number, call: CallSnapshot): TurnStreamEvent[] {
     const { id: callId, name, summary, state, message, approval } = call;
-    // Why it was cancelled, and whether that was a time limit, is known when all calls have ended.
+    // A cancelled call without a message is not reported yet: why it was cancelled, or whether it timed out,
+    // is known only when all calls have ended.
     const isFinished = isSettled(state) && !(state === 'cancelled' && message === undefined);
     const now = isFinished ? 'finished' : state === 'waiting' ? 'waiting' : 'scheduled';
     const before = this.reported.get(callId);

@@ -38,7 +38,7 @@ export type TurnStatus =
   | 'timedOut'
   | 'continuedAsNew';
 
-/** A decision about a call, without the input of an edited one, which the turn's result has. */
+/** A decision about a call, without an edited input, which the turn's result has. */
 export type CallApproval = Omit<ApprovalRecord, 'input'>;
 
 /** How an activity or a run ended. What this client cannot decode is left out. */
@@ -48,19 +48,19 @@ export type Ending =
       type: 'failed';
       message: string;
       failureType?: string;
-      /** Whoever failed wants no other attempt. */
+      /** The failure itself rules out another attempt. */
       isFinal?: true;
       details?: readonly unknown[];
     }
   | { type: 'timedOut'; timeout: string; heartbeat?: unknown }
   | { type: 'cancelled'; details?: readonly unknown[] };
 
-/** What an activity was scheduled with; times in milliseconds. */
+/** The limits with which an activity was scheduled, in milliseconds. */
 export interface ScheduledLimits extends TimeLimits {
   nonRetryableErrorTypes: readonly string[];
 }
 
-/** How an activity is tried again, as Temporal was told; times in milliseconds. */
+/** The retry policy of an activity; times in milliseconds. */
 export interface RetryLimits {
   initialInterval: number;
   backoffCoefficient: number;
@@ -70,21 +70,21 @@ export interface RetryLimits {
   maximumAttempts: number;
 }
 
-/** What a model request says of the calls of the reply before it, by their ids. */
+/** What a model request says about the calls of the reply before it, by their ids. */
 export interface CallAnswers {
-  /** What the model reads of those that have not succeeded. */
+  /** What the model reads of unsuccessful calls. */
   messages: ReadonlyMap<string, string>;
-  /** Absent in turns that an earlier version ran. */
+  /** Absent in turns of an earlier version. */
   outcomes?: Readonly<Record<string, OutcomeType>>;
-  /** Those that go on in the background. */
+  /** The calls that go on in the background. */
   background?: readonly string[];
 }
 
-/** What the arguments of a run say of the runs before it. */
+/** What the arguments of a run say about the runs before it. */
 export interface EarlierRounds {
   rounds: number;
   calls: readonly CallRecord[];
-  /** The calls of the last reply, where they have not been dispatched. */
+  /** The calls of the last reply, if they have not been dispatched. */
   open: { calls: readonly ToolUse[]; prepared: readonly (PreparedCall | MissingCall)[] };
 }
 
@@ -103,7 +103,7 @@ export type TurnEvent =
       asked?: string;
       /** What earlier runs of the turn did. */
       earlier?: EarlierRounds;
-      /** The tools whose calls may run locally, where the agent was pinned before. */
+      /** The tools whose calls may run locally, if the agent was pinned earlier. */
       localTools?: readonly string[];
     }
   | {
@@ -116,10 +116,10 @@ export type TurnEvent =
       taskQueue: string;
       limits: ScheduledLimits;
       retry: RetryLimits;
-      /** Of a model request: what it says of the calls before it. */
+      /** For a model request: what it says about the calls before it. */
       answers?: CallAnswers;
     }
-  /** The turn of a sub-agent is started for a call, or a session has taken the call, as its turn. */
+  /** The turn of a sub-agent starts for a call, or a session has accepted the call as its turn. */
   | {
       type: 'turnCalled';
       at: number;
@@ -130,22 +130,22 @@ export type TurnEvent =
       sessionId?: string;
       taskQueue: string;
     }
-  /** Of the last attempt. `lastFailure` says why the one before it failed. */
+  /** For the last attempt. `lastFailure` says why the one before it failed. */
   | { type: 'started'; at: number; key: string; attempt: number; lastFailure?: string }
   | { type: 'cancelRequested'; key: string }
-  /** `key` is the id of this event. It counts once it is taken. */
+  /** `key` is the id of this event. The decision counts only once it is taken. */
   | { type: 'decisionSent'; key: string; callId: string; approval: CallApproval }
   | { type: 'decisionTaken'; key: string; at: number }
   | { type: 'ended'; at: number; key: string; ending: Ending }
-  /** Of a call that ran within its workflow task: nothing was recorded before. */
+  /** For a call that ran within its workflow task, of which nothing was recorded before. */
   | { type: 'endedLocally'; at: number; callId: string; report: AttemptReport; ending: Ending }
-  /** A worker could not take the next step of the workflow. Further failures of the same step are not recorded. */
+  /** A worker could not take the next workflow step. Further failures of the same step are not recorded. */
   | { type: 'taskFailed'; at: number; message: string }
   /** A worker has taken a step of the workflow. */
   | { type: 'taskCompleted' }
   | { type: 'turnClosed'; at: number; status: Exclude<TurnStatus, 'running'>; ending: Ending };
 
-/** The decoded event; `undefined` for one that says nothing about model requests, calls or the turn. */
+/** The decoded event; `undefined` if it says nothing about model requests, calls or the turn. */
 export async function readEvent(
   event: HistoryEvent,
   converter: LoadedDataConverter,
@@ -201,7 +201,7 @@ async function readActivityEvent(
     limits: {
       startToCloseTimeout: milliseconds(scheduled.startToCloseTimeout),
       heartbeatTimeout: milliseconds(scheduled.heartbeatTimeout),
-      // 0 means that there is none.
+      // 0 means none.
       scheduleToStartTimeout: milliseconds(scheduled.scheduleToStartTimeout) || undefined,
       scheduleToCloseTimeout: milliseconds(scheduled.scheduleToCloseTimeout) || undefined,
       nonRetryableErrorTypes: scheduled.retryPolicy?.nonRetryableErrorTypes ?? [],
@@ -215,7 +215,10 @@ async function readActivityEvent(
   };
 }
 
-/** The turn of a session is none of its children: an activity waits for it, and its argument names the call. */
+/**
+ * The turn of a session is not a child of this turn: an activity waits for it, and its argument names the
+ * call.
+ */
 async function calledSession(
   event: HistoryEvent,
   at: number,
@@ -250,7 +253,7 @@ async function answersIn(
   return { messages: errorsIn(tail), ...defined({ outcomes, background }) };
 }
 
-/** The newest results that are errors: what the model reads of calls that have not succeeded. */
+/** The newest results that are errors: what the model reads of unsuccessful calls. */
 function errorsIn(tail: readonly Message[]): Map<string, string> {
   const results = tail.flatMap(({ content }) =>
     typeof content === 'string' ? [] : content.filter(({ type }) => type === 'tool_result'),
@@ -262,7 +265,7 @@ function errorsIn(tail: readonly Message[]): Map<string, string> {
   );
 }
 
-/** The turn of a sub-agent is a child workflow. Its memo names the call. */
+/** The turn of a sub-agent is a child workflow whose memo names the call. */
 async function readSubAgentEvent(
   event: HistoryEvent,
   at: number,
@@ -288,7 +291,8 @@ async function readSubAgentEvent(
     const taskQueue = initiated.taskQueue?.name ?? '';
     return { type: 'turnCalled', at, key, callId, turnId, agent: String(agent), taskQueue };
   }
-  // It cannot be started where it runs already: the calling turn was reset to before the call, and waits for it.
+  // A child that already runs cannot be started: the calling turn was reset to before the call, and waits for
+  // it.
   const runs = started ?? foundAgain;
   if (runs) return { type: 'started', at, key: childKeyOf(runs), attempt: 1 };
   if (completed) {
@@ -311,7 +315,7 @@ async function readSubAgentEvent(
 // temporal.api.enums.v1.TimeoutType
 const START_TO_CLOSE = 1;
 
-/** Most workflow tasks complete, or wait in the queue of a worker that has left, which is nothing to see to. */
+/** Only failed workflow tasks matter. Most complete; some wait in the queue of a worker that has left. */
 async function readTask(
   event: HistoryEvent,
   at: number,
@@ -353,7 +357,7 @@ async function readDecision(
   const [given] = await decode(args, converter);
   if (!isRecord(given)) return undefined;
   const { callId, by, reason, question } = given as unknown as Approve | Deny;
-  // About what a server asks in the middle of a call: the call goes on either way.
+  // An answer to a server's question: the call goes on either way.
   if (question !== undefined) return undefined;
   const decision = name === APPROVE_UPDATE ? 'approved' : 'denied';
   const approval = {
@@ -389,12 +393,12 @@ async function readEnding(
   return { type: 'ended', at, key: keyOf(failed), ending };
 }
 
-/** Temporal's SDKs record local activities as markers of this name. */
+/** The marker by which Temporal's SDKs record local activities. */
 const LOCAL_ACTIVITY = 'core_local_activity';
 
 /**
- * The end of a local call. The marker does not say of which: what the worker reports does. Without a report,
- * or where it lies in a storage, what the model is asked next says how the call ended.
+ * The end of a local call. The marker does not name the call; the worker's report does. Without a report, or
+ * with one in a storage, the next model request says how the call ended.
  */
 async function readLocalEnding(
   event: HistoryEvent,
@@ -443,7 +447,7 @@ async function readTurnEvent(
   });
   if (started) {
     const [args, beginning] = await decode(started.input, converter);
-    // Large arguments lie in a storage, the memo does not.
+    // From the memo: large arguments are in a storage, the memo is not.
     const memo = await decodeFields(started.memo?.fields, converter);
     const given = isRecord(args) ? args : { agent: memo['agent'], input: memo['asked'] };
     const agent = typeof given['agent'] === 'string' ? given['agent'] : undefined;
@@ -488,7 +492,7 @@ function firstWords(input: unknown): string | undefined {
   return texts.length === 0 ? undefined : shorten(texts.join('\n'), MAX_ASKED);
 }
 
-/** Where this run continues a turn, what the runs before it did. */
+/** If this run continues a turn: what the runs before it did. */
 function earlierRounds(beginning: unknown): EarlierRounds | undefined {
   if (!isRecord(beginning) || beginning['type'] !== 'continued') return undefined;
   const { state, prepared = [] } = beginning as unknown as ContinuedTurn;
@@ -505,7 +509,7 @@ function pinnedIn(beginning: unknown): unknown {
   return isRecord(beginning) ? beginning['agent'] : undefined;
 }
 
-/** The tools of a pinned agent whose calls may run locally; `undefined` where there is none to be read. */
+/** The tools of a pinned agent whose calls may run locally; `undefined` if no agent can be read. */
 export function localToolsOf(agent: unknown): string[] | undefined {
   if (!isRecord(agent) || !Array.isArray(agent['policies'])) return undefined;
   return localTools((agent as unknown as PinnedAgent).policies);
@@ -540,8 +544,8 @@ async function failureEnding(failure: Failure, converter: LoadedDataConverter): 
 }
 
 /**
- * Leaves out what cannot be decoded here, such as the value of another codec or a large one in the
- * storage: following a turn must not fail for it, nor fetch megabytes.
+ * Leaves out what cannot be decoded here, such as the value of another codec or a large one in the storage:
+ * following a turn must not fail because of it, and must not fetch megabytes.
  */
 async function decode(payloads: Payloads, converter: LoadedDataConverter): Promise<unknown[]> {
   try {

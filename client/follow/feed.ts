@@ -23,16 +23,16 @@ import {
   turnRuns,
 } from './history.ts';
 
-/** How long to ask a server again that does not answer. */
+/** How long to retry while a server does not answer. */
 const GIVE_UP_MS = 60_000;
 
 /** What the server says of a turn, through all the runs in which it continues. */
 export interface TurnFeed {
-  /** Open activities at the moment when the feed was opened. */
+  /** The activities that were open when the feed was opened. */
   readonly pending: PendingActivity[];
   /**
-   * Waits for news, until the deadline where there is one (milliseconds since the epoch), or until `other` has
-   * settled.
+   * Waits for news until `other` has settled, or until the deadline, if there is one (milliseconds since the
+   * epoch).
    */
   readonly next: (deadline: number | undefined, other?: Promise<void>) => Promise<News>;
   /** Open activities now. */
@@ -46,22 +46,22 @@ export type News =
   | { type: 'late' }
   /** `other` has settled. */
   | { type: 'other' }
-  /** What happened; no events when a long poll ended without any. */
+  /** What happened; empty if a long poll ended without events. */
   | { type: 'events'; events: TurnEvent[] }
   /** The last event has been delivered. */
   | { type: 'ended' };
 
 export interface FollowOptions {
-  /** Ends the following without an error. */
+  /** Ends the feed without an error. */
   signal: AbortSignal | undefined;
-  /** Fetch the model's replies from the storage. Without it they are left out, as all large values are. */
+  /** Fetch the model's replies from the storage. Without this they are left out, like all large values. */
   wholeReplies: boolean;
 }
 
 /**
- * Opens the feed of a turn for `follow`, and closes it when that ends or when the caller leaves it.
+ * Opens the feed of a turn for `follow`, and closes it when that ends or the caller leaves it.
  *
- * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` when the server stays away.
+ * Throws a `TurnNotFoundError`, and a `TemporalUnavailableError` if the server stays away.
  */
 export async function* followTurn<T>(
   client: Client,
@@ -112,7 +112,7 @@ async function openFeed(
       for (const event of read) {
         if (event !== undefined) news.push(...ofTurn(event, run.runId, next));
       }
-      // Everything that happened before the feed was opened comes at once.
+      // Everything from before the feed was opened comes as one piece of news.
       if (next === undefined && later.length === 0) return news;
       if (next !== undefined) run = await openRun(client, { turnId, runId: next }, describe);
     }
@@ -153,14 +153,14 @@ async function openRun(
   };
 }
 
-/** The run in which this one continues, if it does. */
+/** The run in which this one continues, if any. */
 function continuedIn(events: readonly HistoryEvent[]): string | undefined {
   return (
     events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId || undefined
   );
 }
 
-/** Each run counts its events from 1, and a run that continues in another has not closed the turn. */
+/** Each run numbers its events from 1, and a run that continues in another has not closed the turn. */
 export function ofTurn(event: TurnEvent, runId: string, next: string | undefined): TurnEvent[] {
   switch (event.type) {
     case 'turnStarted':
@@ -175,7 +175,7 @@ export function ofTurn(event: TurnEvent, runId: string, next: string | undefined
   }
 }
 
-/** Asks again while the server is away. The SDK has tried for some seconds each time. */
+/** Retries while the server is away. The SDK has already tried for some seconds each time. */
 async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
   const since = Date.now();
   for (;;) {
@@ -192,8 +192,8 @@ async function patiently<T>(request: () => Promise<T>, signal: AbortSignal): Pro
 }
 
 /**
- * Fetches the model's replies from the storage, into the events of one run: a stream must have a reply
- * whole, however large it is. Results of tools stay where they are.
+ * Fetches the model's replies from the storage into the events of one run: a stream needs each reply whole,
+ * however large it is. Results of tools are not fetched.
  */
 function replyFetcher(client: Client): (events: HistoryEvent[]) => Promise<void> {
   const requests = new Set<string>();

@@ -6,15 +6,15 @@ import { GRPC, grpcStatus } from '../temporal-errors.ts';
 
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** Between a long poll that has failed and the next one. */
+/** The pause between a failed long poll and the next one. */
 export const PAUSE_MS = 200;
 
-/** What fits into one gRPC message of 4 MB, with room for its envelope. */
+/** What fits into one gRPC message of 4 MB, besides its envelope. */
 const MESSAGE_BYTES = 3_500_000;
 
 /**
- * How many events to ask for at once; 0 leaves it to the server. The server counts events and not
- * bytes, and a page above 4 MB never arrives, so a large history is read event by event.
+ * How many events to ask for at once; 0 lets the server decide. The server counts events, not bytes, and a
+ * page above 4 MB never arrives, so a large history is read event by event.
  */
 export function historyPageSize(historyBytes: number | undefined): number {
   return historyBytes !== undefined && historyBytes > MESSAGE_BYTES ? 1 : 0;
@@ -28,13 +28,13 @@ export interface Execution {
 export interface ReadingOptions {
   /** In bytes, where it is known. */
   historySize: number | undefined;
-  /** Wait by long poll for what comes, until the run's last event. @default true */
+  /** Wait by long poll for more, until the run's last event. @default true */
   waits?: boolean;
 }
 
 /** Reads the history of one run, page by page. */
 export class HistoryReader {
-  /** Whether the run's last event has been read; the last so far, where this does not wait. */
+  /** Whether the run's last event has been read; without waiting, the last event so far. */
   ended = false;
   private readonly client: Client;
   private readonly execution: Execution;
@@ -57,7 +57,7 @@ export class HistoryReader {
       this.ended = page.nextPageToken.length === 0;
       return page.history?.events ?? [];
     } catch (error) {
-      // The history has grown above a page since its size was known.
+      // The history has outgrown a page since its size was read.
       const isTooLarge = grpcStatus(error)?.code === GRPC.resourceExhausted;
       if (!isTooLarge || this.maximumPageSize === 1) throw error;
       this.maximumPageSize = 1;
@@ -76,7 +76,7 @@ export class HistoryReader {
   }
 }
 
-/** Whether a long poll that failed like this may go on: it reached a deadline, or the server is away. */
+/** Whether a long poll may go on after this error: it reached a deadline, or the server is away. */
 export function mayAskAgain(error: unknown): boolean {
   const code = grpcStatus(error)?.code;
   return code === GRPC.deadlineExceeded || code === GRPC.unavailable;
@@ -87,7 +87,7 @@ export function asServiceError(error: unknown): unknown {
   return error instanceof Error ? new ServiceError(error.message, { cause: error }) : error;
 }
 
-/** Gives the request a signal of its own: the SDK's connection never removes its listener from one. */
+/** Gives the request its own signal: the SDK's connection never removes its listener from one. */
 export async function abortable<T>(
   client: Client,
   signal: AbortSignal | undefined,
@@ -104,12 +104,12 @@ export async function abortable<T>(
   }
 }
 
-/** A wrapper of every request. */
+/** A wrapper around every request. */
 type Ask = <T>(request: () => Promise<T>) => Promise<T>;
 
 /**
- * The runs of a turn that the server still has, the oldest first: a turn continues in a new run when
- * its history is long. They are found from the newest backwards, since a reset replaces one of them.
+ * The runs of a turn that the server still has, oldest first: a turn with a long history continues in a new
+ * run. They are found from the newest backwards, since a reset replaces one of them.
  */
 export async function turnRuns(
   client: WorkflowClient,
@@ -126,7 +126,7 @@ export async function turnRuns(
   }
 }
 
-/** `undefined` where there was no run before, or where its retention is over. */
+/** `undefined` if there was no run before, or its retention is over. */
 async function runBefore(
   client: WorkflowClient,
   execution: Execution,

@@ -7,30 +7,30 @@ import { causeChain } from '../../core/failures.ts';
 import { decodePiece } from '../../transport/piece.ts';
 import type { StreamTransport } from '../../transport/stream-transport.ts';
 
-/** Most messages that wait for a slow consumer. Then they are dropped, and history makes up for them. */
+/** How many messages may wait for a slow consumer. More are dropped, and history makes up for them. */
 const MOST_WAITING = 1_000;
-/** How long to wait before subscribing is tried again. */
+/** How long to wait before subscribing again. */
 const RETRY_MS = 2_000;
 
-/** How a client gets pieces of replies beside Temporal. */
+/** How a client gets pieces of replies besides Temporal. */
 export interface PieceSource {
   transport: StreamTransport;
-  /** Called with what does not work, once. */
+  /** Called once for each thing that does not work. */
   onWarning: (message: string) => void;
 }
 
 /** The pieces of one turn's replies. */
 export interface TurnPieces {
-  /** Subscribes, unless that was asked before. Returns at once and never fails. */
+  /** Subscribes, unless it already has. Returns at once and never fails. */
   readonly subscribe: () => void;
   /** Settles when there is something to take. */
   readonly arrival: () => Promise<void>;
-  /** What has come since the last time, in its order. */
+  /** What has come since the last call, in order. */
   readonly take: () => Promise<ReplyPiece[]>;
   readonly close: () => void;
 }
 
-/** Says each thing that does not work once. */
+/** Warns once about each thing that does not work. */
 export function pieceSource(
   transport: StreamTransport,
   onWarning: (message: string) => void,

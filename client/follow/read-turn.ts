@@ -14,7 +14,7 @@ import { HistoryReader, turnRuns } from './history.ts';
 import { begunIn } from './sub-agents.ts';
 import type { WorkflowTask } from './waterfall.ts';
 
-/** Reads a turn with those of its sub-agents, at any level. Throws the same errors as `readTurn`. */
+/** Reads a turn and its sub-agents' turns at all levels. Throws the same errors as `readTurn`. */
 export async function readTurnTree(client: Client, turnId: string): Promise<TurnRecord> {
   const record = await readTurn(client, turnId);
   const begun = begunIn(turnSnapshot(turnId, record.events, record.pending));
@@ -25,7 +25,7 @@ export async function readTurnTree(client: Client, turnId: string): Promise<Turn
   return { ...record, subTurns };
 }
 
-/** Where its history is gone, the calling turn says how it has ended. */
+/** `undefined` if its history is gone: then the calling turn says how it ended. */
 async function readIfThere(client: Client, turnId: string): Promise<TurnRecord | undefined> {
   try {
     return await readTurnTree(client, turnId);
@@ -36,14 +36,14 @@ async function readIfThere(client: Client, turnId: string): Promise<TurnRecord |
 }
 
 /**
- * Reads a turn through all of its runs, up to now. It waits for nothing, and no worker is needed.
+ * Reads a turn through all of its runs, up to now, without waiting and without a worker.
  *
  * Throws a `TurnNotFoundError`, a `TemporalUnavailableError`.
  */
 export async function readTurn(client: Client, turnId: string): Promise<TurnRecord> {
   return await aboutTurn(turnId, client.options.namespace, async () => {
     const converter = client.options.loadedDataConverter;
-    // Before the history, which then says of everything that ended meanwhile that it has ended.
+    // Describe before reading history, so that history has the end of everything that ends in between.
     const description = await client.workflow.getHandle(turnId).describe();
     const pending = await pendingActivities(description.raw, converter);
     const runs = await turnRuns(client.workflow, turnId);

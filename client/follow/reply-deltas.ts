@@ -10,21 +10,21 @@ const NOT_USABLE = 'The reply could not be used, and the model is asked again.';
 const DECLINED = 'The model has declined to answer, and another model is asked.';
 
 /**
- * Makes stream events of the growing reply of one round, in order and without gaps. What no partial
- * reply held follows when the reply is committed.
+ * Turns the growing reply of one round into stream events, in order and without gaps. What no partial reply
+ * contained follows when the reply is committed.
  */
 export class ReplyDeltas {
   readonly round: number;
   private attempt = 1;
   private request = 1;
-  /** What the events so far add up to; texts from their beginning. */
+  /** The sum of the events so far; texts from their beginning. */
   private reported: PartialBlock[] = [];
 
   constructor(round: number) {
     this.round = round;
   }
 
-  /** The model request is at this attempt. Without effect where that is known. */
+  /** The model request has reached this attempt. Does nothing if that is known already. */
   startAttempt(attempt: number, reason?: string): TurnStreamEvent[] {
     if (attempt <= this.attempt) return [];
     this.attempt = attempt;
@@ -35,7 +35,7 @@ export class ReplyDeltas {
   /** Adds what this partial reply has beyond what was reported. */
   add({ attempt, request, from, blocks }: PartialReply): TurnStreamEvent[] {
     const events = this.startAttempt(attempt);
-    // A late heartbeat, or one of an attempt that is over.
+    // A late heartbeat, or one of an earlier attempt.
     if (attempt < this.attempt || request < this.request) return events;
     if (request > this.request) {
       this.request = request;
@@ -49,7 +49,7 @@ export class ReplyDeltas {
     const { round } = this;
     const events: TurnStreamEvent[] = [];
     if (reply.stopReason !== 'tool_use') {
-      // The reply leaves out a call that was cut off.
+      // A call that was cut off is not in the reply.
       const ids = new Set(reply.content.map((block) => ('id' in block ? block.id : undefined)));
       this.reported = this.reported.filter((block) => block.type !== 'call' || ids.has(block.id));
     }
@@ -72,10 +72,10 @@ export class ReplyDeltas {
     return [{ type: 'attemptRestarted', round, attempt, ...defined({ reason }) }];
   }
 
-  /** What the blocks have beyond what was reported, unless there is a gap between the two. */
+  /** What the blocks have beyond what was reported; nothing if there is a gap between the two. */
   private follow(from: number, blocks: readonly PartialBlock[]): TurnStreamEvent[] {
     const { reported } = this;
-    // Only the block itself says whether the last reported block is whole.
+    // The last reported block may have grown: only a view of that block says whether it is whole.
     if (from > Math.max(0, reported.length - 1)) return [];
     const events: TurnStreamEvent[] = [];
     for (const [i, block] of blocks.entries()) {
@@ -129,7 +129,7 @@ function textOf(block: PartialBlock | undefined): string {
   return block !== undefined && isText(block) ? block.text : '';
 }
 
-/** Whether these blocks may have grown to the whole ones. */
+/** Whether these blocks may have grown into the whole ones. */
 function isBeginningOf(reported: readonly PartialBlock[], whole: readonly PartialBlock[]): boolean {
   return reported.every((block, i) => {
     const becomes = whole[i];

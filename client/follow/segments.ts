@@ -3,10 +3,10 @@ import type { PendingActivity } from './description.ts';
 import type { RetryLimits } from './events.ts';
 import type { Segment } from './waterfall.ts';
 
-/** What history says of one activity, or of the turn of a sub-agent; milliseconds since the epoch. */
+/** What history says of one activity, or of a sub-agent's turn; milliseconds since the epoch. */
 export interface ActivityTimes {
   scheduledAt: number;
-  /** When its last attempt began, once that has ended. */
+  /** When its last attempt began; known once that has ended. */
   startedAt?: number;
   /** The number of that attempt. */
   attempt?: number;
@@ -15,8 +15,8 @@ export interface ActivityTimes {
 }
 
 /**
- * What an activity was doing from when it was scheduled until it ended, or until `now`. The server keeps the
- * beginning of the last attempt only: the ones before it are placed by the retry policy, between what is known.
+ * What an activity did from its scheduling to its end, or to `now`. The server keeps the beginning of the
+ * last attempt only: earlier attempts are placed by the retry policy, between what is known.
  */
 export function activitySegments(
   times: ActivityTimes,
@@ -32,7 +32,7 @@ export function activitySegments(
       { type: 'attempt', start: startedAt, end: endedAt, attempt },
     ]);
   }
-  // The turn of a sub-agent. Of an activity that runs, history has no beginning.
+  // The turn of a sub-agent: history has no beginning of a running activity.
   if (startedAt !== undefined) {
     const runs: Segment = { type: 'attempt', start: startedAt, end: now, attempt };
     return spans([wait('queue', scheduledAt, startedAt), runs]);
@@ -67,7 +67,7 @@ function openSegments(
   ];
 }
 
-/** What there was before attempt number `attempt`, which began at `until`. */
+/** The segments before attempt number `attempt`, which began at `until`. */
 function earlierSegments(
   from: number,
   until: number,
@@ -78,7 +78,7 @@ function earlierSegments(
   return failedAttempts(from, until, attempt - 1, pausesAfter(attempt - 1, retry));
 }
 
-/** So many attempts that failed, with the pauses behind them: behind the last one there may be none. */
+/** Failed attempts and the pauses after them; after the last one there may be no pause. */
 function failedAttempts(
   from: number,
   until: number,
@@ -87,10 +87,10 @@ function failedAttempts(
 ): Segment[] {
   const room = Math.max(0, until - from);
   const planned = pauses.reduce((sum, pause) => sum + pause, 0);
-  // Where the attempts said when to be tried again, the policy says too much.
+  // If attempts named shorter delays themselves, the pauses of the policy are too long: scale them.
   const scale = planned > room ? room / planned : 1;
   const each = (room - planned * scale) / count;
-  // Between two moments that are known, nothing is estimated.
+  // A single attempt between two known moments is exact.
   const estimated = count === 1 && pauses.length === 0 ? {} : { estimated: true as const };
   let at = from;
   return Array.from({ length: count }, (_, i) => {
@@ -119,7 +119,7 @@ export function wait(type: Segment['type'], start: number, end: number): Segment
   return { type, start, end };
 }
 
-/** Without those that have no length; one that runs now has not, and stays. Whole milliseconds. */
+/** In whole milliseconds, without segments of no length; an attempt that runs now has none and stays. */
 function spans(segments: readonly Segment[]): Segment[] {
   return segments.flatMap(({ start, end, ...rest }) => {
     const [from, to] = [Math.round(start), Math.round(end)];
@@ -127,7 +127,7 @@ function spans(segments: readonly Segment[]): Segment[] {
   });
 }
 
-/** Of a call whose tool began while its reply still came, until `repliedAt`. Its activity joined it later. */
+/** For a call whose tool began before its reply was complete, until `repliedAt`. Its activity joined it later. */
 export function earlySegments(start: number, end: number, repliedAt: number): Segment[] {
   const early = Math.min(Math.max(start, repliedAt), end);
   return [
@@ -136,7 +136,7 @@ export function earlySegments(start: number, end: number, repliedAt: number): Se
   ].filter((segment) => segment.end > segment.start);
 }
 
-/** With its last attempt divided at the first token of the reply. */
+/** Splits the last attempt at the first token of the reply. */
 export function withFirstToken(
   segments: readonly Segment[],
   firstToken: number | undefined,

@@ -36,13 +36,13 @@ export async function* sessionTurns(
   }
 }
 
-/** The newest turn of a session that has begun; `undefined` where none has. */
+/** The newest turn of a session that has begun; `undefined` if none has. */
 export async function newestTurn(client: Client, sessionId: string): Promise<string | undefined> {
   const runs = await asked(client, () => turnRuns(client.workflow, sessionId));
   return await newestIn(client, sessionId, runs);
 }
 
-/** A run that has just begun may not have begun a turn. */
+/** A run that has just begun may not have started a turn yet. */
 async function newestIn(
   client: Client,
   sessionId: string,

@@ -25,7 +25,7 @@ export interface StreamOptions {
 
 /** How often to read the partial reply, in milliseconds: as often as workers report it, ... */
 const READING_MS = 200;
-/** ... and less and less often while nothing new comes, down to this. */
+/** ... and less often while nothing new comes, down to this. */
 const WAITING_MS = 1_000;
 
 /**
@@ -59,7 +59,7 @@ async function* eventsOf(
   translator: EventTranslator,
   pieces: TurnPieces | undefined,
 ): AsyncGenerator<TurnStreamEvent, void, undefined> {
-  // Where pieces come, a description only says what they do not: why an attempt failed.
+  // With pieces, a description only adds why an attempt failed, so read it less often.
   const often = pieces === undefined ? READING_MS : WAITING_MS;
   let pause = often;
   let readAt = 0;
@@ -76,7 +76,7 @@ async function* eventsOf(
         break;
       }
       case 'late': {
-        // The next reading, or the committed reply, makes up for one that fails.
+        // If this fails, the next reading or the committed reply makes up for it.
         const request = await feed.modelRequest().catch(() => undefined);
         const events = request === undefined ? [] : translator.fromDescription(request);
         pause = events.length > 0 ? often : Math.min(1.25 * pause, WAITING_MS);
@@ -95,7 +95,7 @@ async function* eventsOf(
   }
 }
 
-/** With the documents that the API's own tools put into a reply. */
+/** The event with the documents that the API's own tools put into a reply. */
 async function whole(client: Client, event: TurnStreamEvent): Promise<TurnStreamEvent> {
   if (event.type !== 'replyCommitted') return event;
   const { reply } = event;
@@ -103,7 +103,7 @@ async function whole(client: Client, event: TurnStreamEvent): Promise<TurnStream
 }
 
 /**
- * Whether a consumer that comes back is to have an event. Ask about every event of the turn, in order: calls in the
+ * Whether a returning consumer should get an event. Pass it every event of the turn, in order: calls in the
  * background may end many rounds after their own.
  */
 export function unseenAfter(afterReply: number): (event: TurnStreamEvent) => boolean {
@@ -115,7 +115,7 @@ export function unseenAfter(afterReply: number): (event: TurnStreamEvent) => boo
   };
 }
 
-/** How the calls of the last round stand, that the consumer has seen: some start before their reply is whole. */
+/** Events of calls are kept for the consumer's last round too: some calls start before their reply is whole. */
 function isOfCall({ type }: TurnStreamEvent): boolean {
   return type === 'callScheduled' || type === 'callWaiting' || type === 'callFinished';
 }

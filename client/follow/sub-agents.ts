@@ -5,8 +5,8 @@ import { isSettled } from './snapshot.ts';
 type Snapshots = AsyncGenerator<TurnSnapshot, void, undefined>;
 
 /**
- * The snapshots of a turn, with those of its sub-agents in their calls: another one after every change of any
- * of them. They end when all have ended. A sub-agent whose history is gone is left out.
+ * The snapshots of a turn, with the sub-agents' turns in their calls; another one after every change of any
+ * of them. Ends when all have ended. A sub-agent whose history is gone is left out.
  *
  * @param own the snapshots of the turn itself
  * @param watch those of a sub-agent's turn. It may wait for the turn to begin until `callEnded`.
@@ -48,7 +48,7 @@ export async function* withSubAgents(
   }
 }
 
-/** A turn that is followed. Its next snapshot is asked for only when somebody waits for it. */
+/** A turn that is followed. Its next snapshot is requested only when somebody waits for it. */
 class Followed {
   latest: TurnSnapshot | undefined;
   isOver = false;
@@ -64,7 +64,8 @@ class Followed {
   /** Settles when another snapshot has come, or none will. */
   advanced(): Promise<void> {
     this.next ??= this.advance();
-    // Nobody waits for it while the consumer is busy; the next one who does gets the rejection.
+    // Mark the rejection as handled: while the consumer is busy nobody awaits it; the next one to await it
+    // still gets it.
     this.next.catch(() => undefined);
     return this.next;
   }
@@ -85,13 +86,13 @@ async function* ifThere(snapshots: Snapshots): Snapshots {
   try {
     yield* snapshots;
   } catch {
-    // The calling turn says how it has ended.
+    // The calling turn says how it ended.
   }
 }
 
 /**
- * The turns of sub-agents that have begun: before that, the server does not know them. Those of sessions may
- * have to wait for others, and never begin where their calls have ended before.
+ * The turns of sub-agents that have begun; the server knows no others. Turns of sessions may have to wait for
+ * others, and never begin if their calls end before that.
  */
 export function begunIn({
   rounds,

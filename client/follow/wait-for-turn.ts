@@ -21,7 +21,7 @@ export async function waitForTurn(
   while (!(await exists(client, turnId))) {
     const session = await runningSession(client, sessionId);
     if (session === undefined) {
-      // The last thing it did may have been to begin this turn.
+      // The session's last act may have been to start this turn.
       if (await exists(client, turnId)) return;
       throw new TurnNotFoundError(turnId, namespace);
     }
@@ -44,7 +44,7 @@ async function exists(client: Client, turnId: string): Promise<boolean> {
   }
 }
 
-/** Whether the session may still begin a turn. */
+/** Whether the session may still start a turn. */
 export async function isRunning(client: Client, sessionId: string): Promise<boolean> {
   return (await runningSession(client, sessionId)) !== undefined;
 }
@@ -54,7 +54,7 @@ interface Run {
   historySize: number | undefined;
 }
 
-/** The open run of the session; `undefined` where it has ended or never was. */
+/** The open run of the session; `undefined` if it has ended or never existed. */
 async function runningSession(client: Client, sessionId: string): Promise<Run | undefined> {
   try {
     const { runId, status, historySize } = await client.workflow.getHandle(sessionId).describe();

@@ -14,7 +14,7 @@ export interface WatchOptions {
   signal?: AbortSignal;
 }
 
-/** When to describe a turn after something was scheduled: what ends sooner, history says anyway. */
+/** When to describe a turn after something was scheduled. Shorter steps need no description: history has them. */
 const FIRST_DESCRIPTION_MS = 100;
 /** How often to describe a turn while something is open. */
 const DESCRIPTION_MS = 1_000;
@@ -40,7 +40,7 @@ export function watchTurn(
   );
 }
 
-/** The turn of a session may wait until others of it have ended. */
+/** A turn of a session may have to wait until other turns of it have ended. */
 async function* watchSubAgent(
   client: Client,
   { turnId, sessionId }: SubAgentSnapshot,
@@ -48,7 +48,7 @@ async function* watchSubAgent(
 ): AsyncGenerator<TurnSnapshot, void, undefined> {
   if (sessionId !== undefined) {
     const signal = AbortSignal.any([over, callEnded]);
-    // Now it has begun, or never will.
+    // After this it has begun, or never will.
     await waitForTurn(client, sessionId, turnId, signal).catch(() => undefined);
   }
   yield* watchTurn(client, turnId, { signal: over });
@@ -95,7 +95,7 @@ async function* snapshotsOf(
   }
 }
 
-/** Where a description fails, the one before it stays: the next one, or history, makes up for it. */
+/** If a description fails, the one before it stays: the next one, or history, makes up for it. */
 async function described(feed: TurnFeed, before: PendingActivity[]): Promise<PendingActivity[]> {
   try {
     return await feed.describe();
@@ -105,7 +105,7 @@ async function described(feed: TurnFeed, before: PendingActivity[]): Promise<Pen
 }
 
 function hasOpenActivity({ rounds }: TurnSnapshot): boolean {
-  // Calls of earlier rounds may go on in the background.
+  // Looks at all rounds: calls of earlier ones may go on in the background.
   return rounds.some(({ model, calls }) =>
     [model, ...calls].some(({ state }) => !isSettled(state)),
   );

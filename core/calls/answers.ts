@@ -9,9 +9,9 @@ import type { Blocker } from './order.ts';
 import type { ApprovalRecord, SettledCall, ToolOutcome } from './outcome.ts';
 import * as texts from './texts.ts';
 
-// Every call of a reply is answered, also where its tool does not run, or has left it to somebody else.
-// These are all the answers that no activity gives: one function for each situation, in the order in
-// which a call may come into it.
+// Every call of a reply is answered, even if its tool does not run or leaves the call to somebody else. These
+// are all the answers that no activity gives: one function for each situation, in the order in which a call
+// may get into it.
 
 function answer(outcome: ToolOutcome, now: number): SettledCall {
   return { outcome, attempts: 0, start: now, end: now };
@@ -22,7 +22,7 @@ export function answerInvalid(message: string, now: number): SettledCall {
   return answer({ type: 'failed', message }, now);
 }
 
-/** A person has denied the call, or nobody has decided; `undefined` where it is approved. */
+/** A person has denied the call, or nobody has decided; `undefined` if it is approved. */
 export function answerUnapproved(
   { decision, reason }: ApprovalRecord,
   timeout: number,
@@ -38,7 +38,7 @@ export function answerUnapproved(
   }
 }
 
-/** It must not run because of what became of another call, the one at the blocker's index. */
+/** It must not run because of how another call ended: the one at the blocker's index. */
 export function answerBlocked(
   blocker: Blocker,
   other: { readonly id: string; readonly name: string },
@@ -55,12 +55,12 @@ export function answerNeverStarted(stop: BatchStop, now: number): SettledCall {
   return answer(neverStarted(stop), now);
 }
 
-/** Its tool has run, and its batch was stopped while it waited to be completed. */
+/** Its tool has run, but its batch was stopped while it waited to be completed. */
 export function answerStopped(stop: BatchStop, repeatable: boolean, now: number): SettledCall {
   return answer(stopped(stop, repeatable), now);
 }
 
-/** Its tool has run, and nobody has completed it in time. */
+/** Its tool has run, but nobody has completed it in time. */
 export function answerNotCompleted(timeout: number, now: number): SettledCall {
   return answer({ type: 'timedOut', message: texts.notCompletedText(timeout) }, now);
 }
@@ -75,34 +75,34 @@ export function answerAskedTooOften(server: string, times: number, now: number):
   return answer({ type: 'failed', message: texts.asksTooOftenText(server, times) }, now);
 }
 
-/** Its tool has run, and somebody has failed it instead of completing it. */
+/** Its tool has run, but somebody has failed it instead of completing it. */
 export function answerFailedOutside(message: string, now: number): SettledCall {
   return answer({ type: 'failed', message: texts.fromOutsideText(message) }, now);
 }
 
-/** Its tool is an agent, and nothing is left for it of what the turn may spend. */
+/** Its tool is an agent, and the turn has no budget left for it. */
 export function answerNothingLeft(agent: string, now: number): SettledCall {
   return answer({ type: 'skipped', message: texts.nothingLeftText(agent) }, now);
 }
 
-/** It goes on in the background, as it was asked to. */
+/** It goes on in the background, as its tool says. */
 export function answerInBackground(agent: string, callId: string, now: number): SettledCall {
   const content = texts.inBackgroundText(agent, callId);
   return { ...answer({ type: 'succeeded', content }, now), attempts: 1, late: true };
 }
 
-/** It goes on in the background, since the time of its batch is up. `limit`: that time, in milliseconds. */
+/** It goes on in the background, because its batch is out of time. `limit`: that time, in milliseconds. */
 export function answerGoesOn(limit: number, callId: string, now: number): SettledCall {
   const content = texts.goesOnText(limit, callId);
   return { ...answer({ type: 'succeeded', content }, now), attempts: 1, late: true };
 }
 
-/** What there is to say of a call in the background. */
+/** Tells the model about a call in the background. */
 export function answerReading(id: string, reading: ResultReading, now: number): SettledCall {
   return answer(readingOutcome(id, reading, now), now);
 }
 
-/** The reply is the turn's last, so nobody would read the results. */
+/** The reply is the last of the turn, so nobody would read the results. */
 export function answersAfterEnd(
   calls: readonly ToolUse[],
   reason: StopReason,
@@ -122,20 +122,20 @@ export function answersBeyondBudget(
   return calls.map(() => answer({ type: 'skipped', message }, now));
 }
 
-/** The turn failed while the calls were open: nobody knows how they ended. */
+/** The turn failed while the calls were open: how they ended is not known. */
 export function answersAfterFailure(calls: readonly ToolUse[], now: number): SettledCall[] {
   const message = texts.OPEN_WHEN_THE_TURN_FAILED;
   return calls.map(() => answer({ type: 'unknown', message }, now));
 }
 
-/** A call whose activity was cancelled because its batch was stopped: its answer says why. */
+/** The answer to a call whose activity was cancelled with its batch: it says why. */
 export function endedBy(
   stop: BatchStop | undefined,
   settled: SettledCall,
   repeatable: boolean,
 ): SettledCall {
   if (settled.outcome.type !== 'cancelled' || stop === undefined) return settled;
-  // Between two attempts the server does not say that there was one.
+  // Between two attempts the server does not report that there was one.
   const outcome = settled.attempts > 0 ? stopped(stop, repeatable) : neverStarted(stop, repeatable);
   return { ...settled, outcome };
 }

@@ -4,18 +4,18 @@ import type { ApprovalRecord, SettledCall, ToolOutcome } from './outcome.ts';
 import { editedText } from './texts.ts';
 
 /**
- * What approvers may write into the calls of a reply, in bytes of JSON: into each where there is a
- * storage, and into all together where there is none. The result of the turn then holds it beside the
- * conversation, which may fill all but some 400 KB of it.
+ * How much approvers may write into the calls of a reply, in bytes of JSON: into each call if there is a
+ * storage, and into all together if not. Then the turn's result holds it beside the conversation, which may
+ * fill all but about 400 KB of the result.
  */
 const MAX_EDITED_BYTES = { storage: 500_000, payload: 250_000 };
 
-/** How large the input may be that an approver gives to another call. */
+/** How large an edited input for another call may be. */
 export function roomForInput({ type }: Room, edited: readonly unknown[]): number {
   return MAX_EDITED_BYTES[type] - (type === 'storage' ? 0 : jsonBytes(edited));
 }
 
-/** The decision beside how the call ended. Where the input was edited, the model reads that first. */
+/** Adds the decision to how the call ended. If the input was edited, the model reads that first. */
 export function withApproval(
   settled: SettledCall,
   approval: ApprovalRecord | undefined,

@@ -13,8 +13,8 @@ import { MAX_QUESTION_ROUNDS } from './question.ts';
 import { declinedText } from './texts.ts';
 
 /**
- * A call whose server has asked a person: what was asked, and what is decided. The questions of one result are
- * put one after another, and go back to the server together.
+ * A call whose server has asked a person: the questions, and what has been decided. A person is asked the
+ * questions of one result one after another; the answers go back to the server together.
  */
 export interface AskedCall {
   server: string;
@@ -22,16 +22,16 @@ export interface AskedCall {
   times: number;
   /** How its tool has run so far. */
   begun: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
-  /** Of all questions that are decided. */
+  /** All questions that have been decided. */
   records: readonly QuestionRecord[];
-  /** Those of the newest result that are not decided. */
+  /** Questions of the newest result that are still open. */
   open: readonly AskedQuestion[];
-  /** To those of the newest result that are, by the server's names. */
+  /** Answers to the other questions of the newest result, by the server's names. */
   responses: Readonly<Record<string, QuestionAnswer>>;
   state?: string;
 }
 
-/** The call after its server has asked, perhaps again. */
+/** The call after its server has asked, possibly again. */
 export function afterQuestions(
   before: AskedCall | undefined,
   { questions, state }: CallQuestions,
@@ -49,12 +49,12 @@ export function afterQuestions(
   };
 }
 
-/** Whether the server has asked more often than anybody answers. */
+/** Whether the server has asked too often. */
 export function asksTooOften({ times }: AskedCall): boolean {
   return times > MAX_QUESTION_ROUNDS;
 }
 
-/** The question that a person is asked next; `undefined` where all are decided. */
+/** The next question for a person; `undefined` if all are decided. */
 export function nextQuestion({ open, records }: AskedCall): NumberedQuestion | undefined {
   const [next] = open;
   return next && { ...next.question, number: records.length + 1 };
@@ -64,7 +64,7 @@ const DECISIONS = { accept: 'answered', decline: 'declined', cancel: 'dismissed'
 
 /**
  * The call after a decision about its next question, which was asked at `askedAt` (milliseconds since the
- * epoch). Without an answer nobody has decided in time.
+ * epoch). Without an answer, nobody has decided in time.
  */
 export function afterDecision(
   asked: AskedCall,
@@ -86,12 +86,12 @@ export function afterDecision(
   return { ...asked, open, records: [...asked.records, record], responses };
 }
 
-/** What the server gets when all of its questions are decided. */
+/** What the server gets once all of its questions are decided. */
 export function answersOf({ times, responses, state }: AskedCall): AnsweredQuestions {
   return { times, responses: { ...responses }, ...defined({ state }) };
 }
 
-/** The questions beside how the call ended. Where one was not answered, the model reads that first. */
+/** Adds the questions to how the call ended. If one was not answered, the model reads that first. */
 export function withQuestions(settled: SettledCall, asked: AskedCall | undefined): SettledCall {
   if (asked === undefined) return settled;
   const { server, begun, records } = asked;

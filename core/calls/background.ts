@@ -6,10 +6,10 @@ import type { Access } from './order.ts';
 import type { SettledCall, ToolOutcome } from './outcome.ts';
 import * as texts from './texts.ts';
 
-// Calls that go on in the background: they are answered before they have ended, so that the model can go on,
-// and their results are given to it later.
+// Calls in the background are answered before they have ended, so that the model can go on. Their results are
+// given to it later.
 
-/** What becomes of them once the model has ended its turn: it waits for their results, or cancels them. */
+/** What happens to them after the model has ended its turn: the turn waits for their results, or cancels them. */
 export type AtEnd = (typeof AT_END)[number];
 
 export const AT_END = ['wait', 'cancel'] as const;
@@ -17,7 +17,7 @@ export const AT_END = ['wait', 'cancel'] as const;
 /** How an agent has calls in the background. */
 export interface BackgroundPolicy {
   atEnd: AtEnd;
-  /** Calls that still run when the time of their batch is up go on, too. */
+  /** Calls that are still running when their batch is out of time also go on. */
   onTimeout?: 'continue';
 }
 
@@ -27,40 +27,40 @@ export interface BackgroundCall {
   tool: string;
   /** Milliseconds since the epoch. */
   since: number;
-  /** What is reserved for it while it runs, of what the turn may spend. */
+  /** The part of the turn's budget that is reserved for it while it runs. */
   reserved?: Budget;
-  /** How it has ended, until the model has been given its result. */
+  /** How it ended; kept until the model has its result. */
   ended?: SettledCall;
 }
 
 /**
- * Whether a call may go on when the time of its batch is up. One that touches what others touch may not: later
- * calls do not wait for it. Nor may one by code, which cannot be given a result later.
+ * Whether a call may go on when its batch is out of time. Not if it touches what others touch: later calls do
+ * not wait for it. Nor if code made the call: code cannot get a result later.
  */
 export function mayGoOn(use: ToolUse, access: Access | undefined): boolean {
   return access === undefined && !isCalledByCode(use);
 }
 
-/** What the model asks `get_agent_result` for. */
+/** What the model asks of `get_agent_result`. */
 export interface ResultQuestion {
   id: string;
   /** Whether the call is to wait until there is a result. */
   wait: boolean;
 }
 
-/** The input was checked on a worker, but an approver or another client may have written another one. */
+/** The worker has checked the input, but an approver or another client may have written another one. */
 export function resultQuestion(input: unknown): ResultQuestion {
   const { id, wait } = isRecord(input) ? input : {};
   return { id: typeof id === 'string' ? id : '', wait: wait !== false };
 }
 
-/** What there is to say of the call that was asked for. */
+/** What is known of the requested call. */
 export type ResultReading =
   | { type: 'ended'; outcome: ToolOutcome }
   | { type: 'running'; tool: string; since: number }
-  /** The model has its result. */
+  /** The model already has its result. */
   | { type: 'given' }
-  /** `running`: the ids of those that run. */
+  /** `running`: the ids of the running calls. */
   | { type: 'unknown'; running: readonly string[] };
 
 /** What the model reads, where it does not wait. */

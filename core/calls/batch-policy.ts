@@ -43,7 +43,7 @@ export function findFailure(settled: readonly SettledCall[]): number | undefined
 
 type OutOfTime = Extract<BatchStop, { milliseconds: number }>;
 
-/** Which time limit is up first for calls that start now, and in how many milliseconds. */
+/** The time limit that is reached first by calls that start now, and in how many milliseconds. */
 export function firstTimeout(
   { batchTimeout }: BatchPolicy,
   turn: { limit: number; left: number } | undefined,

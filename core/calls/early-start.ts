@@ -12,12 +12,12 @@ export interface CompleteCall {
   access: Access | undefined;
   /** What the calls before it in the reply touch. */
   before: readonly (Access | undefined)[];
-  /** Whether the limits on calls that run at once leave room beside all calls before it. */
+  /** Whether the limits on concurrent calls leave room besides all calls before it. */
   hasRoom: boolean;
 }
 
 export interface EarlyTool {
-  /** It only reads, and nobody has switched early starts off for it. */
+  /** It only reads, and early starts are not switched off for it. */
   startCallsEarly: boolean;
   approval: unknown;
   policy: { taskQueue?: string };
@@ -39,7 +39,7 @@ export function mayStartEarly(call: CompleteCall): boolean {
   );
 }
 
-/** Whether any call of the tool may. */
+/** Whether calls of the tool may start early at all. */
 export function mayToolStartEarly(tool: EarlyTool | undefined): boolean {
   return (
     tool !== undefined &&

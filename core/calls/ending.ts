@@ -14,8 +14,8 @@ import {
   workerLostText,
 } from './texts.ts';
 
-// What the end of an activity means for its call: for the workflow, which answers the model, and for the
-// client, which shows the history of a turn.
+// What the end of an activity means for its call. The workflow uses this to answer the model, and the client
+// to show the history of a turn.
 
 /** @param failureType the type of the failure that ended it, as the Temporal UI shows it */
 export function failureOutcome(

@@ -1,6 +1,6 @@
 import { jsonBytes } from '../json.ts';
 
-/** What one open call uses up. */
+/** What one open call counts for. */
 export interface LimiterUse {
   tool: string;
   /** What starting it adds to one workflow task. */
@@ -38,10 +38,10 @@ export class Limiter {
   private calls = 0;
   private bytes = 0;
   private readonly callsByTool = new Map<string, number>();
-  /** A call waits for room in all: none may overtake it, or a large call would wait for ever. */
+  /** Set while a call waits for the total limits: no other may overtake it, or a large call would wait forever. */
   private isCrowded = false;
   private isAdmitting = false;
-  /** A call was released while others were admitted, so there may be room for more. */
+  /** Set if a call was released while others were being admitted: there may be room for more. */
   private hasReleased = false;
   private waiting: { use: LimiterUse; start: () => void }[] = [];
   private readonly limits: LimiterLimits;
@@ -50,7 +50,7 @@ export class Limiter {
     this.limits = limits;
   }
 
-  /** Calls `start` as soon as there is room. A call above the limit in bytes starts alone. */
+  /** Calls `start` as soon as there is room. A call above the limit in bytes starts once it is alone. */
   acquire(use: LimiterUse, start: () => void): void {
     this.isCrowded ||= this.isFull(use);
     if (this.isCrowded || this.isToolFull(use.tool)) this.waiting.push({ use, start });
@@ -60,14 +60,14 @@ export class Limiter {
     }
   }
 
-  /** Gives back what a started call has used up. */
+  /** Frees what a started call has used. */
   release({ tool, bytes }: LimiterUse): void {
     this.calls -= 1;
     this.bytes -= bytes;
     this.callsByTool.set(tool, this.callsOf(tool) - 1);
     this.hasReleased = true;
-    // A call that was answered while it waited is released as soon as it starts. Thousands of those,
-    // one inside the other, would not fit on the stack.
+    // No recursion: a call that was answered while it waited is released as soon as it starts, and thousands
+    // of nested ones would overflow the stack.
     if (this.isAdmitting) return;
     this.isAdmitting = true;
     try {

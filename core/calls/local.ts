@@ -7,19 +7,19 @@ import type { ToolPolicy } from './tool-policy.ts';
 import { MAX_LOCAL_TIME } from './tool-policy.ts';
 
 // Calls of tools with `execution: 'local'` run as local activities: within the workflow task, in the worker
-// that has it. The task stays open meanwhile, and the turn hears nothing from outside. So all of it must be
-// over before the worker has to tell the server that it still has the task, after 8 of its 10 seconds.
+// that has it. The task stays open meanwhile, and the turn receives nothing from outside. So all of them must
+// end before the worker has to renew the task, after 8 of its 10 seconds.
 
-/** A call that cannot start within this time after its batch, in milliseconds, is an ordinary activity. */
+/** A call that cannot start within this time after its batch, in milliseconds, becomes an ordinary activity. */
 const START_WITHIN = 2_000;
 
-/** How much later than the attempt itself the SDK's worker ends it, in milliseconds. */
+/** How much later than the attempt's own limit the SDK's worker ends it, in milliseconds. */
 const LATER = 1_000;
 
 /** How long the local calls of a batch can last in all, in milliseconds. */
 const LONGEST_PHASE = START_WITHIN + MAX_LOCAL_TIME + LATER;
 
-/** A call that can run, as far as it decides how its batch runs. */
+/** What about a call decides whether its batch runs locally. */
 interface LocalCandidate {
   policy: Pick<ToolPolicy, 'execution'>;
   /** Whether a person has to decide about it. */
@@ -27,10 +27,10 @@ interface LocalCandidate {
 }
 
 /**
- * Whether a batch runs locally: only where all of its calls may, so that no ordinary call waits for a local
- * one. No timer fires meanwhile, so a batch with less time than it may take does not.
+ * Whether a batch runs locally: only if all of its calls may, so that no ordinary call waits for a local one.
+ * No timer fires meanwhile, so the batch must have more time than it can take.
  *
- * @param time that the batch has, in milliseconds, where it is limited
+ * @param time the time limit of the batch, in milliseconds, if there is one
  */
 export function runsLocally(calls: readonly LocalCandidate[], time: number | undefined): boolean {
   if (time !== undefined && time < LONGEST_PHASE) return false;
@@ -44,7 +44,7 @@ export function mayStartLocally(sinceBatch: number): boolean {
   return sinceBatch <= START_WITHIN;
 }
 
-/** When a local attempt of this tool ends itself, in milliseconds. */
+/** After how many milliseconds a local attempt of this tool ends itself. */
 export function localTime({ startToCloseTimeout, scheduleToCloseTimeout }: ToolPolicy): number {
   return Math.min(startToCloseTimeout, scheduleToCloseTimeout ?? MAX_LOCAL_TIME, MAX_LOCAL_TIME);
 }
@@ -55,7 +55,7 @@ export function localOptions(policy: ToolPolicy): LocalActivityOptions {
     // For a tool that ignores its signal.
     startToCloseTimeout: localTime(policy) + LATER,
     scheduleToStartTimeout: START_WITHIN,
-    // Another attempt is an ordinary activity.
+    // A second attempt is an ordinary activity.
     retry: { maximumAttempts: 1 },
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   };
@@ -63,12 +63,12 @@ export function localOptions(policy: ToolPolicy): LocalActivityOptions {
 
 /** How the local attempt of a call ended, unless it succeeded or was cancelled. */
 export type LocalEnd =
-  /** Its tool has not been called: the worker does not have it, had no slot in time, or lost the task before. */
+  /** Its tool was not called: the worker lacks it, had no slot in time, or lost the workflow task before. */
   | { type: 'not run' }
-  /** No fault of the tool: there is no room for what it returned, or the worker shut down. */
+  /** Not the tool's fault: there is no room for what it returned, or the worker shut down. */
   | { type: 'no room' }
   | { type: 'shutdown'; details: unknown }
-  /** `retryDelay` is what the error asked for, in milliseconds. */
+  /** `retryDelay` is the delay that the error asked for, in milliseconds. */
   | { type: 'failed'; isFinal: boolean; retryDelay: number | undefined; details: unknown };
 
 /** What comes after a local attempt. */
@@ -77,12 +77,12 @@ type AfterLocal =
       type: 'goes on';
       earlier?: EarlierAttempts;
       losses: Losses;
-      /** For what is left of the call. */
+      /** For the rest of the call. */
       policy: ToolPolicy;
       /** How long to wait before, in milliseconds. */
       delay: number;
     }
-  /** `outOfTime`: there would be another attempt if there were time. */
+  /** `outOfTime`: another attempt would follow if there were time. */
   | { type: 'ended'; outOfTime: boolean };
 
 /**
@@ -128,7 +128,7 @@ function attempt(failures: number, details: unknown): EarlierAttempts {
   return { attempts: 1, failures, ...defined({ details }) };
 }
 
-/** The first wait is over. */
+/** With the first wait left out, since it is over. */
 function withNextWait(policy: ToolPolicy): ToolPolicy {
   const { retry } = policy;
   const next = retry.initialInterval * retry.backoffCoefficient;
@@ -136,7 +136,7 @@ function withNextWait(policy: ToolPolicy): ToolPolicy {
   return { ...policy, retry: { ...retry, initialInterval } };
 }
 
-/** The tools whose calls may run locally, for those who follow a turn. */
+/** The tools whose calls may run locally, for clients that follow a turn. */
 export function localTools(policies: readonly (readonly [string, ToolPolicy])[]): string[] {
   return policies.flatMap(([tool, { execution }]) => (execution === 'local' ? tool : []));
 }

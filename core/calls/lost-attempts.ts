@@ -3,27 +3,27 @@ import { lostTooOftenText } from './texts.ts';
 import type { EarlierAttempts } from './tool-call.ts';
 import type { ToolPolicy } from './tool-policy.ts';
 
-// A tool that is safe to repeat has attempts for failures of its own. Those that were lost with a worker are
-// counted apart: a deployment or a crash says nothing about the tool.
+// The attempts of a repeatable tool are for its own failures. Attempts that were lost with a worker are
+// counted separately: a deployment or a crash says nothing about the tool.
 
-/** `crash`: no heartbeat came any more. `shutdown`: the worker stopped in order, as in a deployment. */
+/** `crash`: no more heartbeats. `shutdown`: the worker stopped in order, as in a deployment. */
 export type LossType = 'crash' | 'shutdown';
 
-/** How often the worker of a call was lost, by the way in which it was. */
+/** How often the worker of a call was lost, by how it was lost. */
 export type Losses = Readonly<Record<LossType, number>>;
 
 export const NO_LOSSES: Losses = { crash: 0, shutdown: 0 };
 
 /**
- * With this many losses a call is answered. The call itself may be what crashes its workers, and each
- * crash takes the other calls of the worker with it. A shutdown comes from outside.
+ * After this many losses a call is answered. The call itself may crash its workers, and each crash takes the
+ * worker's other calls with it. A shutdown has causes outside of the call.
  */
 const MAX_LOSSES: Losses = { crash: 3, shutdown: 10 };
 
-/** The same in turns from before the two were counted apart: of both together. */
+/** The same for turns from before the two were counted separately: their sum. */
 const MAX_LOSSES_TOGETHER = 11;
 
-/** Calls that crashed together begin their last attempts apart, at any moment within this time. */
+/** Calls that crashed together start their last attempts at random moments within this time. */
 const APART_MS = 10_000;
 
 /** The end of an activity whose worker was lost or shut down. */
@@ -31,16 +31,16 @@ export interface Loss {
   type: LossType;
   /** The number of the lost attempt, where it is known. */
   attempt: number | undefined;
-  /** The number of the last attempt that failed by itself, where one is known. */
+  /** The number of the last attempt that failed by itself, if known. */
   failedAttempt: number | undefined;
   details: unknown;
 }
 
-/** What a call goes on with after a loss. */
+/** How a call goes on after a loss. */
 export interface Tries {
   losses: Losses;
   earlier: EarlierAttempts;
-  /** For what is left of it. */
+  /** For the rest of the call. */
   policy: ToolPolicy;
 }
 
@@ -49,13 +49,13 @@ export type AfterLoss =
   | { type: 'answer'; why?: string }
   | { type: 'again'; wait: number; tries: Tries };
 
-/** How losses count in a turn, which is up to the version of Plait that ran it. */
+/** How losses count in a turn; depends on the version of Plait that ran it. */
 export type LossRules = 'as failures' | 'apart' | 'by type';
 
 /**
  * What follows when the worker of a call was lost.
  *
- * @param about.rules asked only where the call may be scheduled again
+ * @param about.rules asked only if the call may be scheduled again
  * @param about.random a number from 0 to 1
  */
 export function afterLoss(
@@ -84,14 +84,14 @@ export function afterLoss(
       if (losses[type] >= MAX_LOSSES[type]) {
         return { type: 'answer', why: lostTooOftenText(type, losses[type]) };
       }
-      // One of the calls of the worker may be the cause, and would take the others with it a third time.
+      // One call of the worker may be the cause; started apart, it does not take the others with it again.
       const isLast = type === 'crash' && losses.crash === MAX_LOSSES.crash - 1;
       return isLast ? again(Math.ceil(random() * APART_MS)) : atOnce;
     }
   }
 }
 
-/** All attempts up to a loss. Each before the lost one in its activity was a failure of the tool. */
+/** All attempts up to a loss. The tool itself failed in all but the last of each activity. */
 function attemptsUpTo(
   { attempt = 0, failedAttempt = 0, details }: Loss,
   before: EarlierAttempts | undefined,
@@ -106,15 +106,15 @@ function attemptsUpTo(
 }
 
 /**
- * The policy for what is left of a call: its own failures and the time that has passed are taken off.
- * `undefined` where the call is not to be scheduled again.
+ * The policy for the rest of a call: without its own failures and the time that has passed. `undefined` if
+ * the call must not be scheduled again.
  */
 export function policyAfterLoss(
   policy: ToolPolicy,
   { failures, elapsed }: { failures: number; elapsed: number },
 ): ToolPolicy | undefined {
   const { repeatable, retry, scheduleToCloseTimeout } = policy;
-  // Who declares a single attempt wants no other, whatever ended it.
+  // A tool that declares a single attempt gets no other, whatever ended it.
   if (!repeatable || retry.maximumAttempts === 1) return undefined;
   const time = scheduleToCloseTimeout === undefined ? undefined : scheduleToCloseTimeout - elapsed;
   if (time !== undefined && time <= 0) return undefined;

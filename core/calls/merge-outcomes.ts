@@ -38,7 +38,7 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
   } as const;
   // The API rejects anything but text in a result that is an error.
   if (outcome.type !== 'succeeded') {
-    // It rejects an error without a text as well.
+    // It also rejects an error without a text.
     const content = outcome.message.trim() === '' ? NO_MESSAGE : outcome.message;
     return { ...answer, content, is_error: true };
   }
@@ -48,16 +48,16 @@ function toolResult(call: ToolUse, outcome: ToolOutcome): ToolResult {
     : { ...answer, content: problem, is_error: true };
 }
 
-/** Enough for what Plait itself says of a call, and for the beginning of what a tool says. */
+/** In characters: enough for Plait's own texts, and for the beginning of a tool's. */
 const SHORT_MESSAGE = 300;
-/** Where thousands of calls share what is left; in bytes of JSON. */
+/** In bytes of JSON, when thousands of calls share what is left. */
 const SHORTEST_MESSAGE = 80;
 
 /**
- * Without a storage the whole conversation has to fit into one payload. What does not fit any more
- * is cut, the largest first: a result is replaced by an error that says so, a message is shortened and
- * keeps its kind, since an unknown outcome must not become a failure. The others stay as they are.
- * Where that is not enough, an outcome is put in a few words.
+ * Without a storage the whole conversation has to fit into one payload. What no longer fits is cut, the
+ * largest first: an error replaces a result, and a message is shortened but keeps its type, since an unknown
+ * outcome must not become a failure. The others stay as they are. If that is not enough, outcomes are reduced
+ * to a few words.
  */
 export function fitOutcomes(outcomes: readonly ToolOutcome[], roomBytes: number): ToolOutcome[] {
   return cutLargest(shortest, cutLargest(short, outcomes, roomBytes), roomBytes);
@@ -84,7 +84,7 @@ function cutLargest(
   return fitted;
 }
 
-/** A result stands in the conversation; a message stands in the record of the call as well. */
+/** Messages count twice: in the conversation, and in the record of the call. */
 function costOf(outcome: ToolOutcome): number {
   const bytes = jsonBytes(outcome);
   return outcome.type === 'succeeded' ? bytes : 2 * bytes;

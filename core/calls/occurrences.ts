@@ -3,7 +3,7 @@ import type { ToolUse } from '../conversation/messages.ts';
 
 /** For each call: how many calls before it have the same tool and the same input. */
 export function occurrences(calls: readonly ToolUse[]): number[] {
-  // Most calls of a reply differ in their tools already, and their inputs may be long.
+  // The fast path: most replies call each tool once, and inputs may be long.
   if (new Set(calls.map(({ name }) => name)).size === calls.length) return calls.map(() => 0);
   const seen = new Map<string, number>();
   return calls.map(({ name, input }) => {

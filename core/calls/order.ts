@@ -2,8 +2,8 @@ import { defined } from '../json.ts';
 import type { BlockingOutcome, OutcomeType } from './outcome.ts';
 import { OUTCOMES } from './outcome.ts';
 
-// In which order calls may run that touch the same things, and which of them do not run because of
-// what became of others. Calls are known by their index in call order.
+// The order in which calls that touch the same things may run, and which of them must not run because of how
+// others ended. Calls are identified by their index in call order.
 
 /**
  * What a call touches, as data: decided with the reply and recorded, since declarations are
@@ -20,8 +20,8 @@ export interface AccessKeys {
   reads?: string[];
   writes?: string[];
   /**
-   * Calls that share one of these run in call order, and that is all: what becomes of one says nothing
-   * about the others, so none is skipped.
+   * Calls that share one of these names run in call order. Nothing else follows: if one fails, the others
+   * still run.
    */
   inOrder?: string[];
 }
@@ -111,11 +111,11 @@ function addOnce(indices: number[], index: number): void {
   if (indices.at(-1) !== index) indices.push(index);
 }
 
-/** What is in any of the ascending lists, ascending and each once; all of it is below `limit`. */
+/** The union of ascending lists, ascending, without duplicates. All numbers are below `limit`. */
 function merged(lists: readonly (readonly number[])[], limit: number): number[] {
   const [first = [], ...more] = lists.filter((list) => list.length > 0);
   if (more.length === 0) return [...first];
-  // A sort would take most of a second where thousands of calls touch several keys.
+  // Sorting would take most of a second if thousands of calls touch several keys.
   const isListed = new Uint8Array(limit);
   for (const list of [first, ...more]) {
     for (const index of list) isListed[index] = 1;
@@ -129,23 +129,23 @@ function merged(lists: readonly (readonly number[])[], limit: number): number[] 
 
 /** Why a call does not run. */
 export interface Blocker {
-  /** The call because of which it does not run. */
+  /** The call that is the reason. */
   index: number;
-  /** How that one ended. */
+  /** How that call ended. */
   because: BlockingOutcome;
-  /** The key on which they meet, unless one of them is `exclusive`. */
+  /** The key that both touch; absent if one of them is `exclusive`. */
   key?: string;
 }
 
 /**
- * The earliest call because of which this one must not run, once all that it waits for have settled:
+ * The earliest call that prevents this one from running, once all that it waits for have settled:
  *
- * - an earlier one that was to write a key which this one reads or writes, and did not. This one was
- *   asked for in the belief that it would.
- * - one whose outcome is unknown, where this one writes. It may still be at work.
+ * - an earlier call that was to write a key which this one reads or writes, and did not: the model asked
+ *   for this one expecting that write.
+ * - a call with an unknown outcome, if this one writes: it may still be at work.
  *
- * After any other outcome the call runs. `exclusive` is not a key: a call that fails says nothing about
- * what the others touch.
+ * After any other outcome the call runs. `exclusive` is not a key: a failure says nothing about what other
+ * calls touch.
  */
 export function findBlocker(
   index: number,
@@ -162,7 +162,7 @@ export function findBlocker(
       const key = conflictingKey(accesses[other], access);
       return { index: other, because, ...defined({ key }) };
     }
-    // An edited call may have waited for later ones, whose success it never relied on.
+    // After an edit, a call may have waited for later ones, whose success it never relied on.
     const key = other < index ? writtenKey(accesses[other], access) : undefined;
     if (key !== undefined) return { index: other, because, key };
   }
@@ -182,7 +182,7 @@ function conflictingKey(a: Access | undefined, b: Access | undefined): string | 
   return writtenKey(a, b) ?? writtenKey(b, a);
 }
 
-/** The first key that the one writes and the other touches. */
+/** The first key that `writer` writes and the other touches. */
 function writtenKey(writer: Access | undefined, other: Access | undefined): string | undefined {
   const { reads, writes } = keysOf(other);
   const touched = new Set([...reads, ...writes]);
@@ -204,8 +204,8 @@ interface Waiting {
 }
 
 /**
- * The order of the calls of one reply while they run. The functions above plan which call waits for
- * which; this remembers which still do, as calls settle one by one and approvers edit them.
+ * The order of the calls of one reply while they run. The functions above plan which call waits for which;
+ * this tracks which still do, as calls settle and approvers edit them.
  */
 export class CallOrder {
   private accesses: (Access | undefined)[];
@@ -224,20 +224,20 @@ export class CallOrder {
     this.follow(planOrder(accesses));
   }
 
-  /** Whether a call that it conflicts with must settle first. */
+  /** Whether a conflicting call must settle first. */
   isHeld(index: number): boolean {
     return (this.waiting.get(index)?.open ?? 0) > 0;
   }
 
-  /** Why a call that is not held any more must not run; `undefined` where it may. */
+  /** Why a call that waits for nothing must not run; `undefined` if it may. */
   blocker(index: number): Blocker | undefined {
     const others = this.waiting.get(index)?.others ?? [];
     return findBlocker(index, this.accesses, others, this.outcomeOf);
   }
 
   /**
-   * A call has settled. Calls `released` for each call that waited for it, one after the other: what is
-   * done with one may settle others.
+   * A call has settled. Calls `released` for each call that was waiting for it, one after the other, because
+   * what happens to one may settle others.
    */
   release(index: number, released: (index: number) => void): void {
     for (const held of this.heldBy.get(index) ?? []) {

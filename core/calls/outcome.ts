@@ -12,13 +12,13 @@ export type ToolOutcome =
   | { type: Exclude<OutcomeType, 'succeeded'>; message: string };
 
 interface OutcomeRules {
-  /** Whether it is a failure to the batch policy. */
+  /** Whether the batch policy counts it as a failure. */
   isFailure: boolean;
   /** Whether it counts in `limits.toolCalls`. */
   isCounted: boolean;
   /**
-   * Which later calls do not run because of it: none; those that read or write what this one was to
-   * write and did not; or those that write what it may still be at work on.
+   * Which later calls do not run because of it: none; those that read or write what this call was to write
+   * and did not; or those that write what it may still be working on.
    */
   blocks: 'none' | 'users' | 'writers';
 }
@@ -33,7 +33,7 @@ export const OUTCOMES = {
   failed: { isFailure: true, isCounted: true, blocks: 'users' },
   /** A time limit ended it. */
   timedOut: { isFailure: true, isCounted: true, blocks: 'users' },
-  /** A tool that is not safe to repeat began, and nobody saw how it ended. */
+  /** A tool that is not safe to repeat began, but how it ended is not known. */
   unknown: { isFailure: true, isCounted: true, blocks: 'writers' },
   /** A person denied it, or nobody decided in time. */
   denied: { isFailure: false, isCounted: true, blocks: 'users' },
@@ -62,7 +62,7 @@ export type FailureType = {
   [T in OutcomeType]: Outcomes[T]['isFailure'] extends true ? T : never;
 }[OutcomeType];
 
-/** The outcomes because of which others do not run. */
+/** The outcomes that can keep other calls from running. */
 export type BlockingOutcome = {
   [T in OutcomeType]: Outcomes[T]['blocks'] extends 'none' ? never : T;
 }[OutcomeType];
@@ -80,34 +80,34 @@ export interface ApprovalRecord {
   at: string;
 }
 
-/** An outcome with what the operator wants to know beside it. */
+/** An outcome, with what an operator wants to know. */
 export interface SettledCall {
   outcome: ToolOutcome;
-  /** Attempts that were started; 0 when none was, or none was running when the call was cancelled. */
+  /** Attempts that were started; 0 if none was, or if none was running when the call was cancelled. */
   attempts: number;
-  /** Milliseconds since the epoch: the start of the only attempt, or the scheduling of the first. */
+  /** Milliseconds since the epoch: when its only attempt began, or else when the first was scheduled. */
   start: number;
   /** Milliseconds since the epoch. */
   end: number;
   /** Its only attempt began while its reply was still coming. */
   startedEarly?: true;
-  /** Its batch has waited for it. */
+  /** The batch has waited for it. */
   critical?: true;
   /** Where a person was asked. */
   approval?: ApprovalRecord;
   /** Where the server of its tool has asked a person. */
   questions?: QuestionRecord[];
-  /** Where the rest of a result lies that was cut for the model. */
+  /** Where the rest of a cut result is. */
   stored?: StoredResult;
   /** Where the call ran the turn of another agent. */
   subAgent?: SubAgentTurn;
-  /** It goes on in the background: this is only what the model is told of it for now. */
+  /** It goes on in the background; this is only its answer for now. */
   late?: true;
 }
 
 /**
- * Where the full text of a result lies that was cut for the model. Data that the workflow keeps, so that
- * `read_result` finds the text by the id of the call.
+ * Where the full text of a cut result is. As data in the workflow, so that `read_result` finds the text by
+ * the id of the call.
  */
 export interface StoredResult {
   /** The call whose result it is. */

@@ -1,8 +1,8 @@
 import type { Access } from './order.ts';
 
 /**
- * What only worker code can decide about a call, because schemas are functions and workflow code
- * has only data. Decided right after the reply and recorded with it, at no extra hop.
+ * What only worker code can decide about a call, because schemas are functions and workflow code has only
+ * data. Decided right after the reply and recorded with it, so that it costs no extra activity.
  */
 export type PreparedCall = ReadyCall | InvalidCall;
 
@@ -12,11 +12,11 @@ export interface ReadyCall {
   summary: string;
   /** What it touches; absent where it touches nothing that others do. */
   access?: Access;
-  /** It waits for a person. */
+  /** It has to wait for a person. */
   approval?: true;
   /** The worker has an `authorizeDecision`, which is asked about the person's decision. */
   authorize?: true;
-  /** The session whose turn it becomes, where its tool is an agent with a memory of its own. */
+  /** The session that gets it as a turn, if its tool is an agent with a memory of its own. */
   session?: string;
 }
 
@@ -25,22 +25,22 @@ export interface InvalidCall {
   type: 'invalid';
   /** Why, for the model. */
   message: string;
-  /** What it would have touched, where others do not run without it. */
+  /** What it would have touched: other calls may not run without it. */
   access?: Access;
 }
 
-/** The pinned agent has the tool, and the worker that had the reply does not: another one may. */
+/** The pinned agent has the tool, but the worker of the reply does not: another one may. */
 export interface MissingCall {
   type: 'missing';
 }
 
-/** On so many attempts at a missing call the worker says that no worker has its tool. */
+/** After this many attempts at a missing call, the worker answers that no worker has its tool. */
 export const TOOL_LOOKUPS = 20;
 
-/** A prepared call as histories hold it: an invalid one was once recorded as "refused". */
+/** A prepared call in a history: an invalid one was once recorded as "refused". */
 export type RecordedPreparedCall = PreparedCall | (Omit<InvalidCall, 'type'> & { type: 'refused' });
 
-/** The door for prepared calls from a history: turns that began earlier go on with this version. */
+/** Reads a prepared call from a history, including those of earlier versions. */
 export function readPreparedCall(recorded: RecordedPreparedCall): PreparedCall;
 export function readPreparedCall(
   recorded: RecordedPreparedCall | MissingCall,

@@ -3,7 +3,7 @@ import type { Json } from '../json.ts';
 import type { Shape } from '../shape.ts';
 import { anything, byType, list, object, oneOf, optional, record, text } from '../shape.ts';
 
-// What an MCP server asks before it goes on with a call (elicitation): a flat form, or a visit to a page.
+// The questions of an MCP server in the middle of a call (elicitation): a flat form, or a visit to a page.
 // https://modelcontextprotocol.io/specification/draft/client/elicitation
 
 /** What an MCP server asks in the middle of a call. The words are the server's. */
@@ -41,11 +41,11 @@ export interface AskedQuestion {
   question: CallQuestion;
 }
 
-/** A call that its server has left with questions. */
+/** The questions with which a server interrupts a call. */
 export interface CallQuestions {
   /** In the server's order; at least one. */
   questions: AskedQuestion[];
-  /** What the server wants back with the answers, as it is. */
+  /** What the server wants back unchanged with the answers. */
   state?: string;
   /** The worker has an `authorizeDecision`, which is asked about the answers. */
   authorize?: true;
@@ -57,7 +57,7 @@ export type QuestionAnswer =
   | { action: 'decline' }
   | { action: 'cancel' };
 
-/** What a call goes on with after its questions. */
+/** How a call goes on after its questions. */
 export interface AnsweredQuestions {
   /** How often the server has asked, from 1. */
   times: number;
@@ -84,13 +84,12 @@ export interface QuestionRecord {
   at: string;
 }
 
-/** A server that asks again and again never gets on. */
+/** A server that asks more often will never finish the call. */
 export const MAX_QUESTION_ROUNDS = 20;
 
-/** All questions of a result and its state, in bytes of JSON: they stand in history twice. */
+/** All questions of a result and its state, in bytes of JSON: they are in history twice. */
 const MAX_QUESTIONS_BYTES = 100_000;
 
-/** In bytes of JSON. */
 const MAX_ANSWER_BYTES = 100_000;
 
 const MAX_KEY = 1_000;
@@ -98,10 +97,10 @@ const MAX_LISTED = 10;
 
 export type QuestionsRead =
   | { type: 'questions'; questions: AskedQuestion[] }
-  /** `why` ends a sentence about the server: "it …". */
+  /** `why` is the end of a sentence about the server: "it …". */
   | { type: 'unusable'; why: string };
 
-/** What a server asks. A server is a stranger, and may send anything. */
+/** Reads the questions of a server, which may send anything. */
 export function readQuestions(server: string, requests: unknown, state?: string): QuestionsRead {
   const entries = Object.entries(isRecord(requests) ? requests : {});
   const questions: AskedQuestion[] = [];
@@ -126,7 +125,7 @@ function readQuestion(server: string, request: unknown): CallQuestion | string {
   const { message, mode = 'form', url, requestedSchema } = isRecord(params) ? params : {};
   if (typeof message !== 'string') return 'asks without words';
   if (mode === 'url') {
-    // A page may show it as a link.
+    // Only http(s), because a page may show it as a link.
     if (typeof url === 'string' && /^https?:\/\//i.test(url)) {
       return { type: 'url', server, message, url };
     }
@@ -156,7 +155,7 @@ function readSchema(given: unknown): AnswerSchema | undefined {
   };
 }
 
-/** Why an answer is not one to the question, in a sentence; `undefined` where it is. */
+/** Why this is not an answer to the question, in a sentence; `undefined` if it is. */
 export function findAnswerProblem(question: CallQuestion, answer: unknown): string | undefined {
   if (question.type === 'url') {
     return answer === undefined
@@ -186,7 +185,7 @@ export function findAnswerProblem(question: CallQuestion, answer: unknown): stri
     : undefined;
 }
 
-/** The answer as the server gets it. Fields that are left out have the server's defaults. */
+/** The answer for the server. Missing fields get the server's defaults. */
 export function acceptedAnswer(question: CallQuestion, answer: unknown): QuestionAnswer {
   if (question.type === 'url') return { action: 'accept' };
   const given = (answer ?? {}) as Record<string, Json>;
@@ -200,7 +199,10 @@ function withDefaults<T>({ properties }: AnswerSchema, answer: Record<string, T>
   return { ...Object.fromEntries(defaults), ...answer } as Record<string, T>;
 }
 
-/** The fields of a form and what each takes, in words: `seats (a whole number of at least 1), note (a text, optional)`. */
+/**
+ * The fields of a form and what each accepts, in words: `seats (a whole number of at least 1), note (a text,
+ * optional)`.
+ */
 export function fieldsText({ properties, required = [] }: AnswerSchema): string {
   const fields = Object.entries(properties);
   if (fields.length === 0) return 'no fields';
@@ -211,7 +213,7 @@ export function fieldsText({ properties, required = [] }: AnswerSchema): string 
   return shown.join(', ') + (fields.length > MAX_LISTED ? ' …' : '');
 }
 
-/** What a field of a form takes. */
+/** What a field of a form accepts. */
 export type AnswerField =
   | { type: 'text'; min: number; max: number; format: string | undefined }
   | { type: 'number'; min: number; max: number; isWhole: boolean }
@@ -321,7 +323,7 @@ function isWithin(size: number, { min, max }: { min: number; max: number }): boo
   return size >= min && size <= max;
 }
 
-/** What a field takes, for a person. */
+/** What a field accepts, in words for a person. */
 export function fieldText(schema: Record<string, unknown>): string {
   const field = readField(schema);
   switch (field.type) {

@@ -70,7 +70,7 @@ export function callRecord(call: ToolUse, settled: SettledCall, round: number): 
   };
 }
 
-/** The record of a call in the background that has ended. */
+/** The record of a call in the background once it has ended. */
 export function lateRecord(record: CallRecord, settled: SettledCall): CallRecord {
   const { id, name, input, round } = record;
   const { message: _, ...answered } = record;

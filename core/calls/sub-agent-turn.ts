@@ -15,10 +15,10 @@ export interface SubAgentTurn {
   rounds: number;
   /** Tool calls, as `limits.toolCalls` counts them. */
   toolCalls: number;
-  /** Tokens. They are in the `usage` of the calling turn, too. */
+  /** Tokens. They are also part of the calling turn's `usage`. */
   usage: Usage;
-  /** What they cost, where its agent has `prices`; likewise. */
+  /** The cost, if its agent has `prices`. It is also part of the calling turn's. */
   costUSD?: number;
-  /** Both by the models that have replied; likewise. */
+  /** Both by model. They are also part of the calling turn's. */
   models?: ModelUsage[];
 }

@@ -6,30 +6,30 @@ import type { SubAgentTurnResult } from '../turn/result.ts';
 import type { ToolOutcome } from './outcome.ts';
 import * as texts from './texts.ts';
 
-// A call that is the turn of another agent. Its turn is a child workflow, and what the calling model reads
-// of it is decided here, for the workflow and for the client, which shows the history of a turn.
+// A call that is the turn of another agent. Its turn is a child workflow. What the calling model reads of it
+// is decided here, for the workflow and for the client that shows a turn's history.
 
 /** How many levels of sub-agents a turn has below it, where its agent does not say. */
 export const DEFAULT_DEPTH = 3;
 
-/** Some servers take no longer ids: the limit in Temporal's own files for PostgreSQL. */
+/** Some servers accept no longer ids: the limit in Temporal's own files for PostgreSQL. */
 const ID_LIMIT = 255;
 
 const encoder = new TextEncoder();
 const bytesOf = (text: string) => encoder.encode(text).length;
 
 /**
- * The id of the turn that a call runs. It follows from the calling turn and the call, so that whatever runs
- * the call again finds the turn instead of beginning another.
+ * The id of the turn that a call runs. It depends only on the calling turn and the call, so that a repetition
+ * of the call finds the turn instead of starting another.
  */
 export function subAgentTurnId(turnId: string, callId: string): string {
-  // The server has taken the id of the calling turn, so another one of its length does.
+  // The server has accepted the calling turn's id, so it accepts another of that length.
   return nameOfCall(turnId, callId, Math.max(ID_LIMIT, bytesOf(turnId)));
 }
 
 /**
- * The idempotency key of the message that a call sends to a session. It follows from the calling turn and the
- * call, too: whatever sends the message again gets the same turn.
+ * The idempotency key of the message that a call sends to a session. It, too, depends only on the calling
+ * turn and the call: if the message is sent again, it gets the same turn.
  */
 export function subAgentMessageKey(turnId: string, callId: string): string {
   return nameOfCall(turnId, callId, IDEMPOTENCY_KEY_LIMIT);
@@ -45,15 +45,15 @@ function nameOfCall(turnId: string, callId: string, limit: number): string {
   return `${beginning.toWellFormed()}${digest}`;
 }
 
-/** What the sub-agent is asked: one field of the input, or all of it. */
+/** The sub-agent's input: one field of the call's input, or all of it. */
 export function subAgentInput({ field }: Pick<SubAgentSpec, 'field'>, input: unknown): string {
   const text = isRecord(input) && field !== undefined ? input[field] : undefined;
   return typeof text === 'string' ? text : canonicalJson(input);
 }
 
 /**
- * What people may see of it: the short arguments of the call, which its tool or its agent may leave out.
- * `undefined` where that is nothing.
+ * What people may see of it: the short arguments of the call, unless its tool or its agent hides them.
+ * `undefined` if there is nothing to show.
  */
 export function subAgentWords(
   { field }: Pick<SubAgentSpec, 'field'>,
@@ -65,8 +65,8 @@ export function subAgentWords(
 }
 
 /**
- * The sessions whose turns wait for a call of this turn: those of the turns above it, by its memo, and its own.
- * A message to one of them would wait for its own answer.
+ * The sessions whose turns wait for a call of this turn: its own, and by its memo those of the turns above
+ * it. A message to one of them would wait for its own answer.
  */
 export function waitingSessions(
   memo: Record<string, unknown> | undefined,
@@ -76,7 +76,7 @@ export function waitingSessions(
   return sessionId === undefined ? above : [...above, sessionId];
 }
 
-/** Names of the agents from the turn that was started to this one, by its memo, and then to `agent`. */
+/** The names of the agents from the first turn (by the memo) to this one, and then `agent`. */
 export function pathTo(
   memo: Record<string, unknown> | undefined,
   own: string,
@@ -89,19 +89,19 @@ function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((one) => typeof one === 'string');
 }
 
-/** What of the result of a turn its caller reads. */
+/** The part of a turn's result that its caller reads. */
 type ReadResult = Pick<SubAgentTurnResult, 'stopReason' | 'stopDetails' | 'text'>;
 
-/** How the turn of a sub-agent came to its end, as the calling turn learns it. */
+/** How the turn of a sub-agent ended, as the calling turn sees it. */
 export type SubAgentEnding =
   | { type: 'ended'; result: ReadResult }
   /** The model could not be asked, there is no such agent, or its input is invalid. */
   | { type: 'failed'; message: string }
   /** Somebody terminated it, or Temporal timed it out. */
   | { type: 'lost'; message: string }
-  /** Its session has not taken the message. */
+  /** Its session has not accepted the message. */
   | { type: 'rejected'; sessionId: string; message: string }
-  /** It may have taken the message. */
+  /** Whether its session has accepted the message is not known. */
   | { type: 'unanswered'; sessionId: string; message: string }
   /** It was cancelled before it began. */
   | { type: 'never began' };
@@ -159,7 +159,7 @@ function endedOutcome(
     case 'invalid_output':
       return { type: 'failed', message: texts.subAgentFailedText(agent, why) };
     default:
-      // With what it has the model may go on.
+      // The model may go on with what it has.
       return text.trim() === ''
         ? { type: 'failed', message: texts.subAgentStoppedText(agent, why) }
         : {
@@ -173,11 +173,11 @@ function textOr(text: string, otherwise = ''): string {
   return text.trim() === '' ? otherwise : text.toWellFormed();
 }
 
-/** The details of the stop reason in words, or its name where there are none. */
+/** The details of the stop reason in words, or its name if there are none. */
 function reasonText(stopReason: string, details: unknown): string {
   if (typeof details === 'string' && details !== '') return details;
   if (!isRecord(details)) return stopReason;
-  // A refusal's, or the record of the call that failed.
+  // The details of a refusal, or the record of the call that failed.
   const { explanation, category, name, message } = details;
   if (typeof message === 'string') return `${String(name)}: ${message}`;
   return [explanation, category].find((one) => typeof one === 'string') ?? stopReason;

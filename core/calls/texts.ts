@@ -5,12 +5,11 @@ import type { BatchStop } from './batch-policy.ts';
 import type { Blocker } from './order.ts';
 import type { BlockingOutcome, OutcomeType } from './outcome.ts';
 
-// Every sentence of Plait's that the model reads, in the order in which a call may meet them. The
-// workflow, the workers and the agents' declarations take them from here. Some of them quote what stands
-// elsewhere: words of tools, people, schemas and the API, and clauses about budgets and files that people
-// read as well.
+// Every sentence of Plait that the model reads, in the order in which a call may meet them. The workflow, the
+// workers and the agents' declarations take them from here. Some quote other sources: tools, people, schemas,
+// the API, and clauses about budgets and files that people also read.
 
-/** Ends every answer about a tool that is not safe to repeat and may have been at work. */
+/** The end of every answer about a tool that is not safe to repeat and may have been at work. */
 export const MAY_HAVE_HAPPENED =
   'It may or may not have taken effect; check before calling it again.';
 
@@ -28,12 +27,12 @@ export function invalidInputText(tool: string, problem: string): string {
   return `The input does not match the schema of ${tool}, so the tool did not run:\n${shorten(problem, 2_000)}`;
 }
 
-/** What JavaScript would make of the input is not what the model has written. */
+/** JavaScript would change the value of the input. */
 export function inexactInputText(tool: string, inexact: Inexact): string {
   return `${tool} did not run: ${inexactText(inexact)}`;
 }
 
-/** Also of an answer that has a schema. */
+/** Also used for an answer with a schema. */
 export function inexactText(inexact: Inexact): string {
   const path = shorten(inexact.path, MAX_KEY);
   if (inexact.type === 'duplicate key') return `${path} comes twice. Send each key once.`;
@@ -41,7 +40,7 @@ export function inexactText(inexact: Inexact): string {
   return `${path} is ${number}, a number that cannot be passed on exactly. Send it as a text instead, in quotation marks.`;
 }
 
-/** @param givenUpAfter where the check did not end, so that nobody knows whether the input is valid */
+/** @param givenUpAfter set if the check did not end, so that nobody knows whether the input is valid */
 export function inputProblemText(
   tool: string,
   { problem, givenUpAfter }: { problem: string; givenUpAfter?: number },
@@ -50,7 +49,7 @@ export function inputProblemText(
   return `The input could not be checked against the schema of ${tool} within ${duration(givenUpAfter)}, so the tool did not run. ${SIMPLER}`;
 }
 
-/** The same, of a value that is not the input of a tool. */
+/** The same for a value that is not a tool's input. */
 export function notCheckedText(milliseconds: number): string {
   return `It could not be checked within ${duration(milliseconds)}. ${SIMPLER}`;
 }
@@ -59,22 +58,22 @@ const SIMPLER = 'Send a shorter or simpler one.';
 
 export const TOO_LARGE_TO_CHECK = `It is too large or too deeply nested to be checked. ${SIMPLER}`;
 
-/** More than these say nothing new. */
+/** More problems add nothing. */
 const MAX_PROBLEMS = 50;
 
-/** What is wrong with a value, one after another. */
+/** The problems of a value, one on each line. */
 export function problemList<T>(problems: readonly T[], textOf: (problem: T) => string): string {
   const lines = problems.slice(0, MAX_PROBLEMS).map(textOf);
   const left = problems.length - lines.length;
   return [...lines, ...(left === 0 ? [] : [`… and ${left} more`])].join('\n');
 }
 
-/** The API takes a toolset's calls apart into actions, unless it does not understand one. */
+/** The API splits a toolset's call into actions, unless it does not understand one. */
 export function noActionText(toolset: string): string {
   return `The call of ${toolset} names no action, so nothing was done.`;
 }
 
-/** The turn or the session knows a tool that no worker has any more. */
+/** The turn or the session still knows a tool that no worker has any more. */
 export function toolGoneText(tool: string): string {
   return `The tool ${tool} is no longer available.`;
 }
@@ -87,7 +86,7 @@ export function noWorkerText(tool: string): string {
   return `No worker of this task queue runs ${tool}; the call had no effect.`;
 }
 
-/** A tool that code may call has no `approval`, but the model may still know it as it was before. */
+/** A tool that code may call has no `approval` now, but the model may know an earlier declaration. */
 export const CODE_CANNOT_WAIT_FOR_APPROVAL =
   'This call needs the approval of a person, and code cannot wait for one, so it did not run. Call the tool directly.';
 
@@ -110,12 +109,12 @@ export function expiredText(timeout: number): string {
   return `This call needs a person's approval, and nobody decided within ${duration(timeout)}, so it did not run.`;
 }
 
-/** Its server has asked a person. */
+/** Its server has asked a person, and nobody has answered. */
 export function unansweredText(server: string, timeout: number): string {
   return `The server ${server} asked for more input in the middle of this call, and nobody answered within ${duration(timeout)}. It has not gone on with the call.`;
 }
 
-/** The server's answer follows. */
+/** What the server says to that follows. */
 export function declinedText(server: string, reason?: string): string {
   const why = reason === undefined || reason.trim() === '' ? '' : `: ${fromOutsideText(reason)}`;
   return `A person declined to answer what the server ${server} asked in the middle of this call${why}`;
@@ -125,7 +124,7 @@ export function asksTooOftenText(server: string, times: number): string {
   return `The server ${server} has asked for more input ${times} times in this call, and asks again. The call was given up; it may have taken effect in part.`;
 }
 
-/** Stands before a result: the model must not believe that what it wrote was done. */
+/** Put before a result, so that the model does not believe that its own input was used. */
 export function editedText(input: unknown, { ran }: { ran: boolean }): string {
   const shown = shorten(JSON.stringify(input), MAX_FROM_OUTSIDE);
   return ran
@@ -165,7 +164,7 @@ export function blockedText(
   return `Not executed: ${other.name} (${other.id}) ${happened} before it, and ${met}. ${next}`;
 }
 
-/** A key may hold whatever the model wrote into a field, which it need not read again at length. */
+/** A key may hold anything that the model wrote into a field, and it need not read that again in full. */
 const MAX_KEY = 200;
 
 /** `{"path":"/a","line":3}` as `line 3, path "/a"`. */
@@ -222,7 +221,7 @@ export function afterEndText(reason: string): string {
   return `Not executed: the turn ended before this call (${reason}).`;
 }
 
-/** @param reached a clause: "the limit of 3 rounds is reached" */
+/** @param reached a clause, such as "the limit of 3 rounds is reached" */
 export function beyondBudgetText(reached: string): string {
   return `Not executed: ${reached}.`;
 }
@@ -239,7 +238,7 @@ export function turnTimeLimit(milliseconds: number): string {
   return `the time limit of ${duration(milliseconds)} for the turn (wallTime)`;
 }
 
-/** The whole message stands in the answer to the other call, and every sibling reads this one. */
+/** Shortened: every sibling gets this text, and the whole message is in the answer to the failed call. */
 const MAX_SIBLING_REASON = 500;
 
 function siblingFailed({ tool, callId, message }: BatchStop & { type: 'sibling failed' }): string {
@@ -258,7 +257,7 @@ interface Limits {
   scheduleToCloseTimeout?: number | undefined;
 }
 
-/** The server shortens every other limit to `scheduleToCloseTimeout` and then reports the other. */
+/** The server shortens each other limit to `scheduleToCloseTimeout`, and then reports that limit. */
 export function timedOutText(limits: Limits, repeatable: boolean): string {
   const { startToCloseTimeout, scheduleToCloseTimeout } = limits;
   const isWhole =
@@ -321,10 +320,10 @@ export function interruptedText(attempt: number): string {
   return `Attempt ${attempt} began and was interrupted.`;
 }
 
-/** Why the failure of one attempt is the end of a call that would have had others. */
+/** Why a single failure ends a call that would have had more attempts. */
 export const NO_TIME_LEFT = ' (no time for another attempt: scheduleToCloseTimeout)';
 
-/** What is known of the attempt before the one that a limit ended. */
+/** What is known of the attempt before the one that timed out. */
 export function beforeText(failure: string | undefined): string {
   return failure === undefined ? '' : ` The attempt before it failed: ${failure}`;
 }
@@ -340,10 +339,10 @@ export function notCompletedText(timeout: number): string {
 /** The API rejects an error without a text. */
 export const NO_MESSAGE = 'The call failed without a message.';
 
-/** As long as the message of a tool may be. */
+/** In characters; as long as a tool's message may be. */
 const MAX_FROM_OUTSIDE = 3_000;
 
-/** What somebody wrote for the model. Half an emoji would make every later request a 400. */
+/** A text from outside for the model. Half an emoji in it would make every later request a 400. */
 export function fromOutsideText(text: string): string {
   return shorten(text.toWellFormed(), MAX_FROM_OUTSIDE);
 }
@@ -395,7 +394,7 @@ export function messageUnansweredText(
 export const SESSION_WAITS_FOR_CALL =
   'it waits for this call itself. Do the work without this agent.';
 
-/** The function of the tool that names its session has failed, or names none. */
+/** The tool's function that names its session has failed, or returned no name. */
 export function noSessionText(tool: string, problem: string): string {
   return `${tool} did not run, because the session of this call could not be named: ${sentence(problem)}`;
 }
@@ -412,12 +411,12 @@ export function nothingLeftText(agent: string): string {
 // The call goes on in the background
 // ---------------------------------------------------------------------------------------------------
 
-/** The answer to a call that was asked to run there. */
+/** The answer to a call that runs there from the beginning. */
 export function inBackgroundText(agent: string, callId: string): string {
   return `Agent ${agent} is at work in the background. ${resultFollows(callId)}`;
 }
 
-/** The answer to a call that had no time left beside the others. */
+/** The answer to a call whose batch is out of time. */
 export function goesOnText(limit: number, callId: string): string {
   const time = timeLimit({ type: 'batch timeout', milliseconds: limit });
   return `Still running: ${time} is up, and this call goes on in the background. ${resultFollows(callId)}`;
@@ -427,12 +426,12 @@ function resultFollows(callId: string): string {
   return `Its result is given to you as soon as it is there. Go on with what does not need it; to wait for it, call ${GET_AGENT_RESULT} with ${JSON.stringify({ id: callId })}.`;
 }
 
-/** How the texts begin that hold the results of such calls. */
+/** The beginning of the texts that hold the results of such calls. */
 export const LATE_RESULT = 'Result of an earlier call that went on in the background';
 
 /**
- * The result of such a call. As JSON, with the names of a `tool_result`: nothing in it can be taken for another
- * one, or for words of the user.
+ * The result of such a call, as JSON with the field names of a `tool_result`: no text in it can pass for
+ * another result, or for words of the user.
  */
 export function lateResultText(
   { callId, tool }: { callId: string; tool: string },
@@ -480,10 +479,10 @@ function sentence(text: string): string {
 
 export const NOTHING_RETURNED = 'The tool finished and returned nothing.';
 
-/** Somebody has completed the activity by hand, without our client. */
+/** Somebody has completed the activity by hand, without Plait's client. */
 export const COMPLETED_WITHOUT_RESULT = 'The call was completed without a result.';
 
-/** The same, with what no worker can decode. */
+/** The same, with a value that no worker can decode. */
 export function unreadableResultText(why: string, repeatable: boolean): string {
   const text = `The call was completed by hand with a result that cannot be read (${why}).`;
   return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
@@ -493,12 +492,12 @@ export function noJsonText(problem: string): string {
   return `The tool ran, but its result cannot be turned into JSON: ${problem}`;
 }
 
-/** Stands in the data of a tool where an image or a document stood, which follows as a block. */
+/** Replaces an image or a document within a tool's data; the file itself follows as a block. */
 export function fileBelowText(type: string, number: number): string {
   return `[${type} ${number} of this result: see below]`;
 }
 
-/** @param problem a clause about an image or a document: "result[0] is …" */
+/** @param problem a clause about an image or a document, such as "result[0] is …" */
 export function cannotBeShownText(problem: string): string {
   return `The tool ran, but what it returned cannot be shown to you: ${problem}.`;
 }
@@ -520,7 +519,7 @@ export const SEVERAL_BROWSER_STATES =
 export const ONLY_TEXTS_AND_IMAGES =
   'The tool ran, but its result holds more than texts and images, and an action can only return those.';
 
-/** Stands where a part of a result is left out. `rest` says how to get it. */
+/** Replaces a part of a result. `rest` says how to get that part. */
 export function cutText(leftOut: number, total: number, rest: string): string {
   return `[… ${grouped(leftOut)} of ${grouped(total)} bytes are left out here. ${rest} …]`;
 }
@@ -547,7 +546,7 @@ function grouped(count: number): string {
 // The tool is that of an MCP server
 // ---------------------------------------------------------------------------------------------------
 
-/** In the system prompt: nobody can say when it will be back. */
+/** Part of the system prompt: it stays, so it must not say when the server will be back. */
 export function serverAbsentText(server: string): string {
   return `The tools of the server ${server} are not available in this conversation: it could not be reached when the conversation began.`;
 }
@@ -566,14 +565,14 @@ export function serverSilentText(server: string, after: number, repeatable: bool
   return repeatable ? text : `${text} ${MAY_HAVE_HAPPENED}`;
 }
 
-/** The server has answered with an error that says nothing. */
+/** The server has answered with an error without a message. */
 export const SERVED_WITHOUT_MESSAGE = 'The server says that the call failed, and not why.';
 
 export function invalidServedResultText(problem: string): string {
   return `The tool ran, but its result does not match its outputSchema: ${shorten(problem, 2_000)}`;
 }
 
-/** Stands where a part of a result stood that the API does not take. */
+/** Replaces a part of a result that the API does not accept. */
 export function notShownText(what: string, mimeType: string, bytes: number): string {
   return `[${what} of type ${mimeType} with ${grouped(bytes)} bytes, which you cannot be shown]`;
 }
@@ -593,7 +592,7 @@ export function inputRequiredText(server: string, questions: readonly string[]):
   return `The server ${server} asks for more input before it goes on with the call, which is not possible here, so the call was given up.${asked}`;
 }
 
-/** It asks a model, or wants to know the user's folders, although it has been told that nobody answers that. */
+/** It asks for a model or for the user's folders, although it was told that nobody provides them. */
 export function unusableQuestionText(server: string, why: string): string {
   return `The server ${server} does not go on with this call: it ${fromOutsideText(why)}, which is not possible here.`;
 }
@@ -610,10 +609,10 @@ export function noRoomText(bytes: number): string {
   return `The call succeeded, but its result (${bytes} bytes) does not fit into this conversation any more, which has no storage configured.`;
 }
 
-/** In a few words, where thousands of calls share what is left. */
+/** A few words, for when thousands of calls share what is left. */
 export const NO_ROOM = 'The call succeeded, but its result does not fit.';
 
-/** The same for the other outcomes. `undefined`: no words say more than the beginning of the message. */
+/** The same for the other outcomes. `undefined`: no fixed words say more than the beginning of the message. */
 export const SHORTEST: Readonly<Record<Exclude<OutcomeType, 'succeeded'>, string | undefined>> = {
   failed: undefined,
   timedOut: MAY_HAVE_HAPPENED,
@@ -674,7 +673,7 @@ export function tooDeepText(levels: number): string {
 export const TURN_WAS_LOST =
   'The turn that began with this message was lost. What its tools have done is not known.';
 
-/** Stands where an image or a document stood. */
+/** Replaces an image or a document. */
 export function leftOutText(reason: string): string {
   return `[The API has refused to read what stood here, so it was left out: ${reason}]`;
 }
@@ -684,8 +683,8 @@ export function leftOutText(reason: string): string {
 // ---------------------------------------------------------------------------------------------------
 
 /**
- * Anthropic's own wording, with the clause about dependent calls; said to bring parallel calls close
- * to always where they are possible.
+ * Anthropic's own wording, with the clause about dependent calls. It is said to make nearly all possible
+ * calls parallel.
  * https://platform.claude.com/docs/en/build-with-claude/prompt-engineering/claude-prompting-best-practices
  */
 export const PARALLEL_TOOL_USE = `<use_parallel_tool_calls>

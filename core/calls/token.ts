@@ -1,11 +1,11 @@
 import { PlaitError } from '../errors.ts';
 import { isRecord, shorten } from '../json.ts';
 
-/** What the token of a call holds: the text by which somebody outside may complete it. */
+/** What the token of a call contains: the text with which somebody outside may complete it. */
 export interface CallToken {
   turnId: string;
   callId: string;
-  /** Tells the call from others with its id, in another turn of this id or after a reset. */
+  /** Distinguishes the call from others with its id: in another turn of the same id, or after a reset. */
   key: string;
 }
 
@@ -15,7 +15,7 @@ export class InvalidCallTokenError extends PlaitError {
   override readonly code = 'INVALID_CALL_TOKEN' as const;
 }
 
-/** Names the form of what follows. Another form gets another letter, so that old tokens stay valid. */
+/** Names the format of what follows. A new format needs another letter, so that old tokens stay valid. */
 const VERSION = 'A';
 const TOKEN = /^A[A-Za-z0-9_-]+$/;
 
@@ -48,7 +48,7 @@ function parse(base64url: string): unknown {
   }
 }
 
-/** The same JSON in the characters that base64 is made from. */
+/** The same JSON in ASCII, which base64 needs. */
 function ascii(json: string): string {
   return json.replaceAll(
     /[^ -~]/g,

@@ -11,10 +11,10 @@ import { STORED_RESULT } from './outcome.ts';
 import type { AnsweredQuestions, CallQuestions } from './question.ts';
 import { CALL_QUESTIONS } from './question.ts';
 
-// What the activity of a tool is given beside the model's input, and what it returns. Both stand in
-// histories, so their fields keep their names.
+// What a tool's activity gets besides the model's input, and what it returns. Both are recorded in histories,
+// so their fields keep their names.
 
-/** For whom a turn runs. Turns that were recorded earlier do not say it. */
+/** For whom a turn runs. Absent in turns of earlier versions. */
 export interface TurnOwner {
   /** The `user` that the turn or its session was started with. */
   user?: string;
@@ -27,22 +27,22 @@ export interface ToolCallArgs extends CallOrigin, TurnOwner {
   round: number;
   /** How many calls before it in the same reply have the same tool and input. */
   occurrence: number;
-  /** Lower than the limit for every result, where a batch is wide. */
+  /** Lower than the limit for every result, if a batch is wide. */
   maxResultBytes?: number;
-  /** Lower than the limit of the tool, where all results of a batch have to fit into one payload. */
+  /** Lower than the limit of the tool, if all results of a batch have to fit into one payload. */
   maxTextBytes?: number;
   context?: unknown;
-  /** What came before, where the call is scheduled again because its worker was lost. */
+  /** What came before, if the call is scheduled again because its worker was lost. */
   earlier?: EarlierAttempts;
-  /** Where it runs as a local activity, whose type and id say nothing. */
+  /** Set for a local activity, whose type and id do not identify the call. */
   local?: LocalCall;
-  /** The result that a call of `read_result` asks for, where there is one. */
+  /** The result that a call of `read_result` asks for, if it exists. */
   stored?: StoredResult;
-  /** Where an MCP server has listed the tool: the pinned spec, which says what was listed. */
+  /** The pinned spec, if an MCP server has listed the tool: it says what was listed. */
   spec?: PinnedSpec;
-  /** Its server may ask a person. Workflows of earlier versions do not know how. */
+  /** Its server may ask a person. Absent from workflows of earlier versions, which could not handle that. */
   mayAsk?: true;
-  /** Where its server has asked, and goes on with these answers. */
+  /** Set if its server has asked, and goes on with these answers. */
   answered?: AnsweredQuestions;
   /** What its turn was started by, where that has a span. */
   trace?: TraceContext;
@@ -59,20 +59,20 @@ export interface LocalCall {
 /** The attempts of a call in its earlier activities, each of which ended with the loss of its worker. */
 export interface EarlierAttempts {
   attempts: number;
-  /** How many of them were failures of the tool itself. */
+  /** How many of them were the tool's own failures. */
   failures: number;
-  /** Heartbeat details, for the tool to go on from. */
+  /** Heartbeat details from which the tool can resume. */
   details?: unknown;
 }
 
-/** With its attempt and times: neither the workflow nor history knows them otherwise. */
+/** With its attempt and times, which neither the workflow nor history has otherwise. */
 export type ToolReturn = AttemptReport & (ReturnedResult | ReturnedLater | ReturnedQuestions);
 
 export interface ReturnedResult {
   type: 'result';
   /** What the model reads. */
   content: ToolResultContent;
-  /** Where the full text lies; absent where nothing was cut or nothing could be kept. */
+  /** Where the full text is; absent if nothing was cut, or it could not be stored. */
   stored?: StoredResult;
 }
 
@@ -82,16 +82,15 @@ export interface ReturnedLater {
   later: { key: string; timeout: number };
 }
 
-/** The server of the tool wants to know something from a person before it goes on. */
+/** The tool's server needs an answer from a person before it goes on. */
 export interface ReturnedQuestions {
   type: 'asks';
   asks: CallQuestions;
 }
 
 /**
- * The one door for what an activity returned; `undefined` where somebody has completed it by hand, with
- * whatever they had. Histories hold results that were recorded before there was a type: their fields say
- * which they are.
+ * Reads what an activity returned; `undefined` if somebody has completed it by hand, with any value.
+ * Histories hold results from before there was a `type`: their fields show which kind they are.
  */
 export function readToolReturn(value: unknown): ToolReturn | undefined {
   if (!isAttemptReport(value)) return undefined;

@@ -5,7 +5,7 @@ import type { ActivityOptions } from '@temporalio/common';
 /** Longest time of an attempt that runs within a workflow task, in milliseconds. */
 export const MAX_LOCAL_TIME = 5_000;
 
-/** A tool's declaration of time and attempts as data: recorded with the turn, in milliseconds. */
+/** A tool's declaration of time and attempts as data, recorded with the turn. In milliseconds. */
 export interface ToolPolicy {
   /** The tool says that a repeated attempt does no harm (`readOnlyHint` or `idempotentHint`). */
   repeatable: boolean;
@@ -13,11 +13,11 @@ export interface ToolPolicy {
   heartbeatTimeout: number;
   scheduleToStartTimeout?: number;
   scheduleToCloseTimeout?: number;
-  /** Where calls of this tool go, when not to the queue of the turn. */
+  /** The task queue of this tool's calls, if it is not the turn's. */
   taskQueue?: string;
-  /** Its calls run within the workflow task, where those of the whole batch may. */
+  /** Its calls run within the workflow task, if those of the whole batch may. */
   execution?: 'local';
-  /** Most calls of this tool that run at once in one turn. */
+  /** How many calls of this tool run at once in one turn. */
   concurrency?: number;
   /** How long a call waits for a person before it is denied. */
   approvalTimeout?: number;
@@ -32,14 +32,14 @@ export interface ToolPolicy {
   };
 }
 
-/** The declared part of a policy; what is left out takes the default. */
+/** The declared part of a policy; the rest takes the defaults. */
 export type ToolPolicyOverrides = Partial<Omit<ToolPolicy, 'repeatable' | 'retry'>> & {
   retry?: Partial<ToolPolicy['retry']>;
 };
 
 /**
- * How long a call waits for a person, or to be completed. A week: long enough for a holiday, and an end
- * to what everybody has forgotten.
+ * How long a call waits for a person, or to be completed. A week is longer than a holiday, and ends what
+ * everybody has forgotten.
  */
 export const DEFAULT_WAIT = 7 * 24 * 3_600_000;
 
@@ -59,7 +59,7 @@ export const DEFAULT_WAIT = 7 * 24 * 3_600_000;
 export function toolPolicy(repeatable: boolean, declared: ToolPolicyOverrides = {}): ToolPolicy {
   const { retry, ...times } = defined(declared);
   const declaredRetry = defined(retry ?? {});
-  // The SDK rejects a longest wait that is shorter than the first, also where only one is declared.
+  // The SDK rejects a longest wait below the first, so move the other one if only one is declared.
   const initialInterval = Math.min(1_000, declaredRetry.maximumInterval ?? 1_000);
   const maximumInterval = Math.max(30_000, declaredRetry.initialInterval ?? 0);
   return {
@@ -96,15 +96,16 @@ export function activityOptions(policy: ToolPolicy): ActivityOptions {
     ...options
   } = policy;
   const { retry } = options;
-  // The workflow schedules such a call again, so that the loss does not count as a failure of the tool.
+  // The workflow itself schedules such a call again, so that the loss does not count as a failure of the
+  // tool.
   const nonRetryableErrorTypes = repeatable
     ? [...retry.nonRetryableErrorTypes, 'TemporalTimeout:Heartbeat', WORKER_SHUTDOWN]
     : retry.nonRetryableErrorTypes;
   return {
     ...options,
     retry: { ...retry, nonRetryableErrorTypes },
-    // The SDK's documentation names this as its default, but the default is TRY_CANCEL, which
-    // would report a tool as cancelled while it still runs.
+    // TRY_CANCEL would report a tool as cancelled while it still runs. It is the SDK's real default, although
+    // the documentation names this value.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   };
 }

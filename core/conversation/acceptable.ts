@@ -44,18 +44,18 @@ import type { InputBlock, Message, ToolUse } from './messages.ts';
 import { blocksOf, toolUses } from './messages.ts';
 import { isStoredData } from './stored-data.ts';
 
-// What the API is known to reject of a conversation. It would reject every later request of that
-// conversation as well, so what people give is checked before anything begins with it. The scripted server
-// of testing/ has the same rules in the API's words, and a test holds the two against each other.
+// What the API is known to reject in a conversation. It would reject every later request of that conversation
+// as well, so check what people give before anything begins with it. The scripted server of testing/ has the
+// same rules in the API's words, and a test compares the two.
 
 /** https://platform.claude.com/docs/en/api/messages */
 const MAX_MESSAGES = 100_000;
-/** Of the ids that an error lists. */
+/** How many ids an error lists. */
 const MAX_LISTED = 5;
 /** https://platform.claude.com/docs/en/build-with-claude/prompt-caching */
 const MAX_MARKS = 4;
 
-// The shapes of blocks. Each names all fields that the API takes, and the compiler holds them against the
+// The shapes of blocks. Each names all fields that the API accepts, and the compiler checks them against the
 // SDK's types.
 
 const MARK = object<CacheControlEphemeral>({
@@ -73,7 +73,7 @@ function block<T extends { type: string }>(
   return [type, (value, at) => shape(value, at) ?? findExactProblem(value as object, at)];
 }
 
-/** Plait takes its own field off before it asks the API, and goes by it only where it is the same value. */
+/** Plait removes its own field before it asks the API, and uses it only if it has the same value. */
 function findExactProblem(part: object, at: string): string | undefined {
   const given = (part as WithExactTexts)[EXACT_FIELD];
   if (given === undefined) return undefined;
@@ -95,7 +95,7 @@ const name: Shape<string> = that(
   (value) => typeof value === 'string' && TOOL_USE_NAME_PATTERN.test(value),
 );
 
-/** Whatever the SDK's type says of it, and the API alone checks. */
+/** Whatever the SDK's type allows; only the API checks it. */
 const unchecked = anything as Shape<never>;
 
 const data: Shape<string> = (value, at) => (isStoredData(value) ? undefined : text()(value, at));
@@ -240,7 +240,7 @@ const MESSAGE = closed<{ role: string; content: unknown }>('a message', {
   content: CONTENT,
 });
 
-/** The roles of messages that may hold a kind of block; those that are not here may stand anywhere. */
+/** The role of messages that may hold each kind of block; other kinds may be anywhere. */
 const ROLES: Readonly<Record<string, Message['role']>> = {
   tool_result: 'user',
   tool_use: 'assistant',
@@ -251,8 +251,8 @@ const ROLES: Readonly<Record<string, Message['role']>> = {
 };
 
 /**
- * Why the API would reject this conversation for ever, or `undefined`. The last message must be the
- * user's: where a person has yet to speak, give it with what they might say.
+ * Why the API would reject this conversation forever, or `undefined`. The last message must be the user's: if
+ * a person has yet to speak, append what they might say.
  */
 export function findConversationProblem(messages: readonly unknown[]): string | undefined {
   if (messages.length > MAX_MESSAGES) {
@@ -307,7 +307,7 @@ function findPlaceProblem(
   return `${at} has a ${type}, which only the ${only} can ${does}`;
 }
 
-/** What a block may not say by itself. */
+/** What a block may not contain, whatever is around it. */
 function findContentProblem(part: InputBlock, role: Message['role']): string | undefined {
   if (part.type === 'text' && role === 'user' && (part.citations ?? []).length > 0) {
     return 'has citations, which only the assistant can give';
@@ -320,7 +320,7 @@ function findContentProblem(part: InputBlock, role: Message['role']): string | u
     : undefined;
 }
 
-/** Each call is answered once, in the next message, before anything else. It cannot be done later. */
+/** Each call must be answered once, in the next message, before anything else. It cannot be done later. */
 function findPairingProblem(messages: readonly Message[]): string | undefined {
   const open = new Map<string, ToolUse>();
   const asked = new Set<string>();
@@ -375,7 +375,7 @@ function findToolsetProblem(result: ToolResultBlockParam, call: ToolUse): string
     : undefined;
 }
 
-/** Where messages with the role `system` may stand, and how the assistant's and the whole may end. */
+/** Where messages with the role `system` may be, and how an assistant message and the conversation may end. */
 function findOrderProblem(messages: readonly Message[]): string | undefined {
   /** The last one with another role. */
   let before: Message | undefined;
@@ -399,7 +399,7 @@ function findOrderProblem(messages: readonly Message[]): string | undefined {
     }
     if (message.role !== 'system') before = message;
   }
-  // A system message may follow the user's, and speaks to the same reply.
+  // A system message may follow the user's: the model replies to both.
   return before?.role === 'user' ? undefined : 'the last message must be from the user';
 }
 
@@ -408,7 +408,7 @@ function endsWithServerResult(message: Message): boolean {
 }
 
 /**
- * Calls of the API's own tools, and of code in its sandbox, that nobody can go on with.
+ * Calls of the API's own tools, or of code in its sandbox, that nobody can continue.
  * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  */
 function findServerCallProblem(messages: readonly Message[]): string | undefined {
@@ -458,8 +458,8 @@ function marksOf(blocks: readonly object[]): CacheControlEphemeral[] {
 }
 
 /**
- * Why the API would reject the messages or blocks that a person gives for one of their files. What the model
- * has said is left alone elsewhere; here a person says that it has said it.
+ * Why the API would reject the messages or blocks that a person gives for one of their files. Elsewhere the
+ * model's own messages are not checked; here a person claims that the model has said them.
  */
 export function findGivenFileProblem(given: unknown, path: string): string | undefined {
   const problem = findFileProblem(given, path);
@@ -473,8 +473,8 @@ export function findGivenFileProblem(given: unknown, path: string): string | und
 }
 
 /**
- * Whether a list looks like messages, whatever is wrong with them: enough to walk their blocks. Blank texts
- * may be among them, which are left out later.
+ * Whether a list looks like messages, so that their blocks can be walked; other mistakes are found later. It
+ * may contain blank texts, which are left out later.
  */
 export function areMessages(given: unknown): given is Message[] {
   return (
@@ -486,8 +486,8 @@ export function areMessages(given: unknown): given is Message[] {
 }
 
 /**
- * The conversation without the blank texts that stand beside other blocks of the assistant: the API sends
- * such texts itself, and does not take them back. The same list where there are none.
+ * The conversation without blank texts beside other blocks of the assistant: the API sends such texts, but
+ * does not accept them. The same list if there are none.
  */
 export function withoutBlankTexts(messages: readonly Message[]): readonly Message[] {
   const mended = messages.map(withoutBlank);

@@ -6,7 +6,7 @@ import type { Segment } from './transcript.ts';
 /** Without this header the API knows neither the edit nor the block. */
 export const COMPACTION_BETA = 'compact-2026-01-12';
 
-/** The API takes no smaller trigger. */
+/** The API accepts no smaller trigger. */
 export const MIN_TRIGGER_TOKENS = 50_000;
 
 export interface CompactionOptions {
@@ -35,8 +35,8 @@ export function compactionParams({
 }
 
 /**
- * Whether a summary stands in this message. A compaction that failed leaves a block without a summary,
- * which replaces nothing.
+ * Whether the message holds a summary. A failed compaction leaves a block without a summary, which replaces
+ * nothing.
  */
 function isCompacted({ content }: Message): boolean {
   if (typeof content === 'string') return false;
@@ -49,9 +49,8 @@ export function hasCompaction(messages: readonly Message[]): boolean {
 }
 
 /**
- * What the API reads of a conversation: the reply that holds the last summary, and all that came after
- * it. A reply is never cut, and behind it stand the results of its own calls, so that no call loses
- * its result.
+ * What the API reads of a conversation: the reply with the last summary, and everything after it. The whole
+ * reply is kept, and the results of its calls come after it, so no call loses its result.
  */
 export function sinceCompaction(messages: readonly Message[]): Message[] {
   return messages.slice(Math.max(0, messages.findLastIndex(isCompacted)));

@@ -2,29 +2,29 @@ import { cutText, REST_IS_LOST } from '../calls/texts.ts';
 import type { ToolResultBlock, ToolResultContent } from './messages.ts';
 
 /**
- * What the model sees of a tool's text, where the tool does not say otherwise. About 25,000 tokens at
- * four bytes each, a third more with the newest tokenizers: the most that Anthropic's own coding agent
- * takes from a tool by default. Five such results still fit into the smallest window, of 200,000
- * tokens, and hardly anything that was written for a model is longer.
+ * How much of a tool's text the model sees unless the tool says otherwise. It is about 25,000 tokens at four
+ * bytes each, and a third more with the newest tokenizers: the most that Anthropic's own coding agent accepts
+ * from a tool by default. Five such results still fit into the smallest window (200,000 tokens), and hardly
+ * anything that was written for a model is longer.
  * https://www.anthropic.com/engineering/writing-tools-for-agents
  */
 export const DEFAULT_RESULT_BYTES = 100_000;
 
 /**
- * The beginning says what the text is, and lists mostly begin with what matters; but totals, errors
- * and exit codes stand at the end, and a model that does not see them calls again.
+ * The share of the beginning. It says what the text is, and lists mostly begin with what matters; but totals,
+ * errors and exit codes are at the end, and a model that does not see them calls again.
  */
 const HEAD_SHARE = 2 / 3;
 
-/** A cut moves to the end of a line that is so near: most lines are shorter, and whole lines read better. */
+/** A cut moves to a line end this near: most lines are shorter, and whole lines read better. */
 const LINE_CHARACTERS = 200;
-/** Of what is shown before or after the cut, so that a low limit is not spent on whole lines. */
+/** The share of the shown text that this may cost, so that a low limit is not spent on whole lines. */
 const LINE_SHARE = 1 / 8;
 
-/** Where several texts share a limit and less than this is left to each, notices would outweigh them. */
+/** If several texts share a limit and each would get less than this, the notices would outweigh the texts. */
 const MIN_SHOWN_BYTES = 1_000;
 
-/** A part of `resultText`, in characters: from the first up to, and without, the last. */
+/** A part of `resultText`, in characters: from the first to before the last. */
 export interface Span {
   from: number;
   to: number;
@@ -38,7 +38,7 @@ export interface CutResult {
 
 type TextBlock = Extract<ToolResultBlock, { type: 'text' }>;
 
-/** All texts of a result in one. Offsets of what is left out refer to it. */
+/** All texts of a result in one. Offsets of omitted parts refer to it. */
 export function resultText(content: ToolResultContent): string {
   return textBlocks(content)
     .map(({ text }) => text)
@@ -46,11 +46,11 @@ export function resultText(content: ToolResultContent): string {
 }
 
 /**
- * Cuts the text of a result to `limit` bytes of UTF-8, with a notice at the place of the cut that gives
- * the sizes and says, in the words of `tellRest`, how to get the rest. Notices come on top of the limit.
+ * Cuts the text of a result to `limit` bytes of UTF-8, with a notice at the cut that gives the sizes and
+ * says, in the words of `tellRest`, how to get the rest. Notices are not counted.
  *
- * Only text counts, and only text is cut: half an image cannot be shown. Of several texts the longest
- * are cut, so that a short one beside a long one stays whole.
+ * Only text counts, and only text is cut: half an image cannot be shown. Of several texts the longest are
+ * cut, so that a short one beside a long one stays whole.
  */
 export function cutResult(
   content: ToolResultContent,
@@ -80,12 +80,12 @@ export function utf8Bytes(text: string): number {
   return bytes;
 }
 
-/** Whether a text that is cut before this character would end with half an emoji. */
+/** Whether a cut before this character would split an emoji. */
 export function isInsidePair(text: string, index: number): boolean {
   return isBetween(text.charCodeAt(index - 1), 0xd800, 0xdbff) && isLow(text.charCodeAt(index));
 }
 
-/** A text with its place in all of them together. */
+/** A text and its place in `resultText`. */
 interface PlacedText {
   block: TextBlock;
   start: number;
@@ -111,12 +111,12 @@ function place(blocks: readonly TextBlock[]): PlacedText[] {
   });
 }
 
-/** What is left out, with its length in UTF-8. */
+/** An omitted part, with its length in UTF-8. */
 interface LeftOut extends Span {
   bytes: number;
 }
 
-/** One span in each of the longest texts; or, where too little would be left of each, one in all together. */
+/** One span in each of the longest texts, or one across all of them if too little would be left of each. */
 function spansToLeaveOut(
   texts: readonly PlacedText[],
   joined: string,
@@ -134,7 +134,7 @@ function spansToLeaveOut(
   });
 }
 
-/** What each may have of the room: those that need less leave the rest of their share to the others. */
+/** The largest share of each text: those that need less leave the rest of their share to the others. */
 function fairShare(sizes: readonly number[], room: number): number {
   let left = room;
   let fair = room;
@@ -146,12 +146,12 @@ function fairShare(sizes: readonly number[], room: number): number {
   return fair;
 }
 
-/** What to leave out of a text of so many bytes, which is longer than `limit`. */
+/** What to omit from a text of `size` bytes, which is longer than `limit`. */
 function middleOf(text: string, size: number, limit: number): LeftOut {
   const headBytes = Math.ceil(limit * HEAD_SHARE);
   const from = headEnd(text, headBytes);
   const to = tailStart(text, limit - headBytes);
-  // What is shown is shorter, so it is counted sooner.
+  // Count what is shown: it is shorter than what is omitted.
   const bytes = size - utf8Bytes(text.slice(0, from)) - utf8Bytes(text.slice(to));
   return { from, to, bytes };
 }
@@ -205,7 +205,7 @@ function shownText({ block: { text }, start, end }: PlacedText, cuts: readonly C
   if (cut === undefined) return text;
   const { span, notice } = cut;
   const tail = text.slice(Math.max(0, span.to - start));
-  // A cut through several texts is announced where it begins.
+  // The notice of a cut through several texts is in the first of them.
   if (span.from < start) return tail;
   const head = text.slice(0, span.from - start);
   const before = head === '' || head.endsWith('\n') ? head : `${head}\n`;
@@ -213,7 +213,7 @@ function shownText({ block: { text }, start, end }: PlacedText, cuts: readonly C
   return `${before}${notice}${after}`;
 }
 
-/** What a unit of UTF-16 adds to UTF-8: a surrogate pair is four bytes for two units. */
+/** The bytes of UTF-8 for a unit of UTF-16: the two units of a surrogate pair take four bytes. */
 function unitBytes(unit: number): number {
   if (unit < 0x80) return 1;
   return unit < 0x800 || isBetween(unit, 0xd800, 0xdfff) ? 2 : 3;

@@ -1,24 +1,24 @@
 import { isRecord } from '../json.ts';
 
 // JavaScript reads JSON with losses: 9100200300400500601 becomes 9100200300400501000, `1e400` becomes
-// Infinity, `1.0` becomes 1, and keys that are digits move to the front. What a model wrote must go back
-// to it as it wrote it. So a block that JavaScript cannot hold keeps the JSON text of its field beside it:
+// Infinity, `1.0` becomes 1, and keys that are digits move to the front. But what a model wrote must go back
+// to it unchanged. So a block that JavaScript cannot hold keeps the JSON text of the field beside it:
 //
 //   { type: 'tool_use', input: { id: 9100200300400501000 },
 //     plait_json: { input: '{"id":9100200300400500601}' } }
 //
-// The text is put into the request in place of the field. Everything here takes linear time: the texts
-// come from outside.
+// The text replaces the field in the request. Everything here takes linear time, because the texts come from
+// outside.
 
-/** Plait's own field of a block, which the API never sees: JSON texts, by the fields that they stand for. */
+/** Plait's own field of a block, which the API never sees: the JSON texts of other fields, by field name. */
 export const EXACT_FIELD = 'plait_json';
 
-/** A block that may have it. */
+/** A block that may have this field. */
 export interface WithExactTexts {
   plait_json?: Record<string, string>;
 }
 
-/** Nothing that is nested deeper goes into a conversation: much of what reads it later is recursive. */
+/** Deeper values never enter a conversation: much of the code that reads them is recursive. */
 export const MAX_NESTING = 200;
 
 export function isNestedDeeper(value: unknown, limit: number = MAX_NESTING): boolean {
@@ -34,7 +34,7 @@ export function isNestedDeeper(value: unknown, limit: number = MAX_NESTING): boo
   return false;
 }
 
-/** Whether it holds more values than that, itself included. */
+/** Whether it holds more values than `limit`, itself included. */
 export function hasMoreValues(value: unknown, limit: number): boolean {
   const open: unknown[] = [value];
   for (let seen = 1; open.length > 0; seen += 1) {
@@ -47,9 +47,9 @@ export function hasMoreValues(value: unknown, limit: number): boolean {
 }
 
 /**
- * The same JSON without spaces between its tokens, each token as `JSON.stringify` writes it, except that
- * numbers and the order of keys stay as they are. It equals `JSON.stringify(JSON.parse(text))` exactly
- * where JavaScript loses nothing. The text must be valid JSON.
+ * The same JSON without spaces between its tokens, and each token as `JSON.stringify` writes it, except that
+ * numbers and the order of keys stay. It equals `JSON.stringify(JSON.parse(text))` exactly if JavaScript
+ * loses nothing. The text must be valid JSON.
  */
 export function compactJson(text: string): string {
   const tokens: string[] = [];
@@ -62,7 +62,7 @@ export function compactJson(text: string): string {
   return tokens.join('');
 }
 
-/** The JSON text to keep beside a value that was read from it; `undefined` where the value says it all. */
+/** The JSON text to keep beside the value that was read from it; `undefined` if the value itself is exact. */
 export function exactText(text: string, value: unknown): string | undefined {
   const written = JSON.stringify(value);
   if (text === written) return undefined;
@@ -70,7 +70,7 @@ export function exactText(text: string, value: unknown): string | undefined {
   return compact === written ? undefined : compact;
 }
 
-/** The JSON texts of the members of an object that stands somewhere in a JSON text. */
+/** The JSON texts of the members of an object within a JSON text. */
 export function memberTexts(text: string, path: readonly (string | number)[]): Map<string, string> {
   const members = new Map<string, string>();
   walk(text, ({ places, start, end }) => {
@@ -84,14 +84,14 @@ export function memberTexts(text: string, path: readonly (string | number)[]): M
   return members;
 }
 
-/** Why a tool would not get what the model has written. */
+/** Why a tool would not get what the model wrote. */
 export type Inexact =
-  /** A number that would arrive as another one. */
+  /** A number that JavaScript would change. */
   | { type: 'number'; path: string; literal: string }
-  /** Of two values only the last would arrive. */
+  /** A key that comes twice: only the last value would arrive. */
   | { type: 'duplicate key'; path: string };
 
-/** Why a value that was read from JSON is not what stands there. */
+/** Why a value differs from the JSON text that it was read from. */
 export function inexactOf(text: string, value: unknown): Inexact | undefined {
   return isNestedDeeper(value) || exactText(text, value) === undefined
     ? undefined
@@ -116,15 +116,15 @@ export function findInexact(text: string): Inexact | undefined {
 }
 
 /**
- * Whether the tool gets the number that the model wrote. A double has some 16 digits: of a fraction the
- * rest does not matter, of a whole number every digit does, since it may be an id.
+ * Whether JavaScript holds the number that the model wrote. A double has about 16 digits: the rest of a
+ * fraction does not matter, but every digit of a whole number does, since it may be an id.
  */
 function isHeld(literal: string): boolean {
   const value = Number(literal);
   if (!Number.isFinite(value)) return false;
   if (value === 0) return !/[1-9]/.test(literal.replace(/e.*/i, ''));
   if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return true;
-  // Between these two, `BigInt` reads at most 309 digits.
+  // Bounded, so that `BigInt` reads at most 309 digits.
   const [, whole, rest = ''] = /^(-?\d+)(.*)$/s.exec(literal) as unknown as [
     string,
     string,
@@ -134,18 +134,18 @@ function isHeld(literal: string): boolean {
   return digitsOf(literal) === digitsOf(String(value));
 }
 
-/** The digits that count, without the zeros on either side, the point and the exponent. */
+/** The significant digits, without outer zeros, point and exponent. */
 function digitsOf(literal: string): string {
   const digits = literal.replace(/e.*/i, '').replaceAll(/\D/g, '').replace(/^0+/, '');
   let end = digits.length;
-  // Not a regular expression: it would begin anew at every zero.
+  // Not a regular expression, which would start over at every zero.
   while (digits.charAt(end - 1) === '0') end -= 1;
   return digits.slice(0, end);
 }
 
 /**
- * The texts that a block may be sent with. A block may come from a stranger, so a text counts only where
- * it is the same value: then it can say nothing else than the block, only more exactly.
+ * The texts that a block may be sent with. A block may come from outside, so a text counts only if it has the
+ * same value: then it says the same as the block, only more exactly.
  */
 export function trustedTexts(block: object): [field: string, text: string][] {
   const texts: unknown = (block as WithExactTexts)[EXACT_FIELD];
@@ -174,7 +174,7 @@ function pathText(places: readonly (string | number)[]): string {
 
 /** A value in a JSON text: where it stands in the document, and in the text. */
 interface Found {
-  /** Keys and indexes; the same list for every value, so it holds only during the visit. */
+  /** Keys and indexes. The same list is reused for every value, so it is valid only during the visit. */
   places: readonly (string | number)[];
   start: number;
   end: number;
@@ -182,13 +182,13 @@ interface Found {
 
 interface Container {
   start: number;
-  /** Those that an object has so far; a list has none. */
+  /** The keys of the object so far; absent for a list. */
   keys?: Set<string>;
-  /** The next text is a key. */
+  /** Whether the next text is a key. */
   expectsKey: boolean;
 }
 
-/** Visits every value, what is inside of it first, and every key that an object has already. */
+/** Visits every value after the values within it, and every duplicate key. */
 function walk(
   text: string,
   visit: (found: Found) => void,
@@ -244,7 +244,7 @@ function scan(text: string, visit: (start: number, end: number) => void): void {
   }
 }
 
-/** Behind the closing quote: the first one with an even number of backslashes before it. */
+/** The end of a text: after the first quote with an even number of backslashes before it. */
 function textEnd(text: string, start: number): number {
   let at = start + 1;
   while (at < text.length && text.charCodeAt(at) !== QUOTE) {
@@ -267,7 +267,7 @@ function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** Brackets of both kinds, commas, colons and spaces stand between tokens, and are one themselves. */
+/** Brackets, commas, colons and spaces separate tokens, and each is a token itself. */
 function endsToken(code: number): boolean {
   return (
     code === 0x2c ||

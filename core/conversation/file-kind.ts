@@ -1,34 +1,35 @@
-// What an image or a document is, by its first bytes: a block with another media type than it declares
-// is a 400 for every later request of its conversation. In base64, of which only what is needed is read.
+// What an image or a document is, by its first bytes: a block that declares the wrong media type makes every
+// later request of its conversation a 400. The data is base64, of which only the needed part is read.
 
 export const IMAGE_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'] as const;
 export const PDF_TYPE = 'application/pdf';
 
 export interface FileKind {
   mediaType: (typeof IMAGE_TYPES)[number] | typeof PDF_TYPE;
-  /** In pixels; absent where the beginning of the image does not say it. */
+  /** In pixels; absent if the beginning of the image does not say it. */
   size?: { width: number; height: number };
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-/** What characters stand for, by their codes. */
+/** The values of base64 characters, by their codes. */
 const SIXES = new Uint8Array(128);
 for (let six = 0; six < ALPHABET.length; six += 1) SIXES[ALPHABET.charCodeAt(six)] = six;
 
-/** Whether it is base64 as the API takes it: the standard alphabet, padded, without line breaks. */
+/** Whether it is base64 that the API accepts: the standard alphabet, padded, without line breaks. */
 export function isBase64(data: string): boolean {
-  // To search for what does not belong takes a third of the time of a match of the whole, which counts in megabytes.
+  // Searching for a foreign character takes a third of the time that matching the whole takes, which matters
+  // for megabytes.
   const end = data.search(/[^A-Za-z0-9+/]/);
   return data.length % 4 === 0 && (end === -1 || ['=', '=='].includes(data.slice(end)));
 }
 
-/** Bytes that base64 stands for. */
+/** The bytes that the base64 stands for. */
 export function base64Bytes(data: string): number {
   const padding = data.endsWith('==') ? 2 : data.endsWith('=') ? 1 : 0;
   return (data.length / 4) * 3 - padding;
 }
 
-/** What the data is; `undefined` for anything that the API does not take. */
+/** What the data is; `undefined` for anything that the API does not accept. */
 export function fileKind(data: string): FileKind | undefined {
   const file = new Base64File(data);
   if (file.startsWith('\x89PNG\r\n\x1a\n')) {
@@ -50,18 +51,18 @@ interface Size {
 }
 
 function withSize(mediaType: FileKind['mediaType'], size: Size | undefined): FileKind {
-  // What was cut off reads as NaN.
+  // Missing bytes read as NaN.
   const isKnown = size !== undefined && size.width > 0 && size.height > 0;
   return { mediaType, ...(isKnown ? { size } : {}) };
 }
 
-/** Readers take a PDF whose header has something before it. PDF Reference 1.7, appendix H, on 3.4.1 */
+/** Readers accept a PDF with something before its header. PDF Reference 1.7, appendix H, on 3.4.1 */
 const PDF_HEADER_WITHIN = 1024;
 
 function isPdf(file: Base64File): boolean {
   const header = '%PDF-';
   let found = 0;
-  // Each byte is read once: its first character stands nowhere else in the header.
+  // One pass is enough: the header's first character does not occur again in it.
   for (let at = 0; at < PDF_HEADER_WITHIN + header.length - 1; at += 1) {
     const byte = file.big(at, 1);
     if (byte === header.charCodeAt(found)) found += 1;
@@ -93,7 +94,7 @@ const isFrame = (marker: number) =>
 /** More parts than any camera writes before the frame. */
 const MAX_PARTS = 1_000;
 
-/** The frame stands behind segments of any length: a camera puts a preview there. */
+/** The frame may follow segments of any length: a camera puts a preview there. */
 function jpegSize(file: Base64File): Size | undefined {
   let at = 2;
   for (let parts = 0; parts < MAX_PARTS && file.big(at, 1) === 0xff; parts += 1) {
@@ -107,7 +108,7 @@ function jpegSize(file: Base64File): Size | undefined {
 
 class Base64File {
   private readonly data: string;
-  /** In bytes. */
+  /** The length in bytes. */
   private readonly length: number;
 
   constructor(data: string) {

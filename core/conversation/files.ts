@@ -3,25 +3,25 @@ import type { FileKind } from './file-kind.ts';
 import { base64Bytes, fileKind, IMAGE_TYPES, isBase64, PDF_TYPE } from './file-kind.ts';
 import { isStoredData } from './stored-data.ts';
 
-// What the API is known to reject of images and documents. It would reject every later request of their
-// conversation as well, so they are checked before they become part of one.
+// What the API is known to reject in images and documents. It would reject every later request of their
+// conversation as well, so they are checked before they enter one.
 // https://platform.claude.com/docs/en/build-with-claude/vision#general-limits
 // https://platform.claude.com/docs/en/build-with-claude/pdf-support
 
-/** In bytes of base64. More is rejected everywhere; some platforms and models take less, and say so. */
+/** In bytes of base64. Above this, everything rejects it; some platforms and models accept less, and say so. */
 export const MAX_IMAGE_BYTES = 10 * 1024 * 1024;
-/** Of a whole request. */
+/** For a whole request. */
 export const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
 /** Longest side of an image, in pixels. */
 export const MAX_IMAGE_SIDE = 8_000;
 /** The same in a request with more than `MANY_IMAGES`. */
 export const MAX_SIDE_OF_MANY = 2_000;
 export const MANY_IMAGES = 20;
-/** More than any request takes. Each is looked into. */
+/** More than any request may have, since each is examined. */
 const MAX_FILES = 1_000;
 const TEXT_TYPE = 'text/plain';
 
-/** An image or a document, and where it stands: `input[1]`. */
+/** An image or a document, and its place, such as `input[1]`. */
 interface File {
   path: string;
   type: 'image' | 'document';
@@ -61,12 +61,12 @@ export function findFileProblem(value: unknown, path: string): string | undefine
     : undefined;
 }
 
-/** The images and documents of messages, of blocks, and of what is in them. */
+/** The images and documents in messages or blocks, at any depth. */
 function filesIn(value: unknown, path: string): File[] {
   if (Array.isArray(value)) return value.flatMap((item, i) => filesIn(item, `${path}[${i}]`));
   if (!isRecord(value)) return [];
   const { role, type, source, content } = value;
-  // What the model has sent goes back as it is.
+  // What the model has sent goes back unchanged.
   if (role === 'assistant') return [];
   const within = filesIn(content, `${path}.content`);
   if ((type !== 'image' && type !== 'document') || !isRecord(source)) return within;
@@ -121,7 +121,7 @@ function findEncodedProblem(
     : `is ${named(type)} whose source.data is not base64 (the standard alphabet, padded, without line breaks)`;
 }
 
-/** What its bytes say, beside what it declares. */
+/** Compares its bytes with what it declares. */
 function findDataProblem(
   { type, source }: File,
   data: string,
@@ -158,7 +158,7 @@ function named(type: File['type']): string {
   return type === 'image' ? 'an image' : 'a document';
 }
 
-/** The largest inline file, for an error that says that the value is too large: `input[1] has 3145728`. */
+/** The largest inline file, for an error about a value that is too large: `input[1] has 3145728`. */
 export function largestFile(value: unknown, path: string): string | undefined {
   const [largest] = filesIn(value, path)
     .map(({ path: at, source: { data } }) => ({

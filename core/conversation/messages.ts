@@ -9,7 +9,7 @@ import type {
   ToolUseBlock,
 } from '@anthropic-ai/sdk/resources/messages';
 
-// The Messages API's own types under short names. Types only: the SDK does not run in the sandbox.
+// The Messages API's own types under short names. Types only: the SDK does not run in the workflow sandbox.
 export type Message = MessageParam;
 export type ReplyBlock = ContentBlock | BetaCompactionBlock;
 export type InputBlock = ContentBlockParam;
@@ -19,12 +19,12 @@ export type ToolResultContent = NonNullable<ToolResultBlockParam['content']>;
 export type ToolResultBlock = Exclude<ToolResultContent, string>[number];
 export type { ModelStopReason };
 
-/** The blocks of a message; a text has none. */
+/** The blocks of a message; none for a text. */
 export function blocksOf({ content }: Message): readonly InputBlock[] {
   return typeof content === 'string' ? [] : content;
 }
 
-/** The content of a message as blocks; a text is one. */
+/** The content of a message as blocks; a text becomes one. */
 export function asBlocks({ content }: Message): readonly InputBlock[] {
   return typeof content === 'string' ? [{ type: 'text', text: content }] : content;
 }

@@ -13,52 +13,55 @@ import type { CheckedOutput, ModelReply } from './reply.ts';
 import type { Container } from './server-calls.ts';
 import type { Segment } from './transcript.ts';
 
-// What a turn gives to the activity that asks the model, and what it gets back. Both stand in
+// What a turn gives to the activity that asks the model, and what it gets back. Both are recorded in
 // histories, so their fields keep their names.
 
 export interface ModelCallArgs extends TurnOwner {
   agent: string;
   /** Absent in the first call of a turn, which pins the agent. */
   spec?: PinnedSpec;
-  /** The fallback that is asked, where the turn has gone on to one. */
+  /** The fallback to ask, if the turn has moved on to one. */
   model?: string;
-  /** The turn's, for approvals that depend on it, as do `user` and `sessionId`. */
+  /** For approvals that depend on it, like `user` and `sessionId`. */
   context?: unknown;
   segments: Segment[];
   tail: Message[];
   tailBytes: number;
   /**
-   * The outcomes of those calls of the reply before that have not succeeded, by their ids, for those who
-   * follow the turn. What the model reads of them stands in the tail.
+   * The outcomes of the previous reply's unsuccessful calls, by their ids, for clients that follow the turn.
+   * The tail holds what the model reads of them.
    */
   outcomes?: Record<string, OutcomeType>;
-  /** Likewise the ids of the calls that go on in the background. */
+  /** Also for clients: the ids of the calls that go on in the background. */
   background?: string[];
-  /** JSON Schema of the answer, where the turn has one of its own. */
+  /** JSON Schema of the answer, if the turn has its own. */
   output?: OutputSchema;
-  /** The model is to answer without calling tools. */
+  /** The model must answer without calling tools. */
   lastWord?: true;
-  /** The sandbox of the API that the turn has. */
+  /** The API's sandbox that the turn uses. */
   container?: Container;
-  /** Whether the reply can be followed while it comes, where the turn says so. */
+  /** Whether clients can follow the reply as it comes, if the turn decides that. */
   stream?: boolean;
-  /** The first call of its turn. */
+  /** Set for the first call of its turn. */
   first?: true;
   /**
-   * What starts calls while the reply comes. The first call of a turn does not know more than the round, and
-   * turns that were recorded earlier say nothing.
+   * What early starts of calls need. In the first call of a turn it holds only the round; in turns of earlier
+   * versions it is absent.
    */
   early?: {
-    /** That of the reply, from 1. */
+    /** The round of the reply, from 1. */
     round: number;
     limits?: {
       /** What is left of the budget. */
       left: Budget;
-      /** Most calls that run at once. */
+      /** How many calls may run at once. */
       concurrency: number;
     };
   };
-  /** What the turn may spend and since when it runs, with the first call: the agent's limits are not known before. */
+  /**
+   * For the first call, which does not know the agent's limits yet: what the turn may spend, and when it
+   * began.
+   */
   begun?: { limits?: Budget; at: number };
   /** What the turn was started by, where that has a span. */
   trace?: TraceContext;
@@ -72,25 +75,25 @@ export interface ReplyAnswer {
   reply: ModelReply;
   /** One per `tool_use` block of the reply. */
   prepared: (PreparedCall | MissingCall)[];
-  /** When the tail was sealed: all messages that were sent, as segments. */
+  /** If the tail was sealed: all messages that were sent, as segments. */
   segments?: Segment[];
-  /** Files in the newest results that the API rejected, so they were left out of the conversation. */
+  /** Files in the newest results that the API rejected, and that are left out of the conversation. */
   leftOut?: readonly RejectedFile[];
   /** From the first call of a turn. */
   pinned?: PinnedAgent;
-  /** Where the reply is an answer that has a schema. */
+  /** Set if the reply is an answer with a schema. */
   output?: CheckedOutput;
-  /** Another model than the one that was to be asked has given the reply. */
+  /** Set if a fallback gave the reply instead of the requested model. */
   fallback?: TakenFallback;
-  /** The reply could be followed while it came. */
+  /** Clients could follow the reply as it came. */
   streamed?: true;
-  /** When the first of it came, in milliseconds since the attempt began. */
+  /** When its first event came, in milliseconds since the attempt began. */
   firstToken?: number;
-  /** The requests that were made, where the worker writes traces. */
+  /** The requests that were made, if the worker writes traces. */
   chats?: Chat[];
 }
 
-/** The agent is pinned, and its model calls have a task queue of their own: ask there. */
+/** The agent is pinned, but its model calls have a task queue of their own: ask there. */
 export interface PinnedAnswer {
   type: 'pinned';
   pinned: PinnedAgent;
@@ -103,14 +106,13 @@ export interface RefusalAnswer {
   refused: ModelReply;
   /** The model that was asked. */
   by: string;
-  /** The one to ask. */
+  /** The model to ask. */
   fallback: TakenFallback;
   pinned?: PinnedAgent;
-  /** As with a reply. */
   chats?: Chat[];
 }
 
-/** A result as history holds it: those that were recorded earlier have no type. */
+/** A result in a history: those of earlier versions have no type. */
 export type RecordedModelCall =
   | ModelCallResult
   | Untyped<RecordedReply | PinnedAnswer | RefusalAnswer>;

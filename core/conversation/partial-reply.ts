@@ -1,14 +1,14 @@
 import type { ReplyBlock } from './messages.ts';
 
 /**
- * What has come of a reply that is not whole yet: the heartbeat details of a model request. Only its
- * newest end, since each heartbeat writes its details to the server's database.
+ * What has come of an incomplete reply: the heartbeat details of a model request. Only the newest end, since
+ * each heartbeat writes its details to the server's database.
  */
 export interface PartialReply {
   attempt: number;
-  /** From 1, within the attempt: the model is asked again for an invalid reply. */
+  /** From 1, within the attempt: the model is asked again after an invalid reply. */
   request: number;
-  /** Index, in the reply, of the first of `blocks`. */
+  /** Index in the reply of the first of `blocks`. */
   from: number;
   blocks: PartialBlock[];
 }
@@ -16,15 +16,15 @@ export interface PartialReply {
 /** The end of a partial reply. */
 export type PartialEnd = Pick<PartialReply, 'from' | 'blocks'>;
 
-/** What a transport brings of a reply that is not whole yet. */
+/** What a transport carries of an incomplete reply. */
 export interface ReplyPiece {
-  /** `pieceRequest` of the model request. */
+  /** The request's `pieceRequest`. */
   request: string;
   partial: PartialReply;
 }
 
 /**
- * Names a model request in pieces: the same for all of its attempts, and another where the same round asks
+ * Names a model request in pieces: the same name for all of its attempts, and another if the round asks
  * another model. `scheduledAt`: milliseconds since the epoch.
  */
 export function pieceRequest(activityId: string, scheduledAt: number): string {
@@ -37,20 +37,20 @@ export function turnChannel(namespace: string, turnId: string): string {
 }
 
 export type PartialBlock =
-  /** `text` is what stands from `offset` on, in UTF-16 code units. */
+  /** `text` begins at `offset`, in UTF-16 code units. */
   | { type: 'text' | 'thinking'; offset: number; text: string }
   /** `inputLength`: characters of the input's JSON so far. */
   | { type: 'call'; id: string; name: string; inputLength: number }
-  /** Not shown to a reader. */
+  /** Readers do not see these blocks. */
   | { type: 'other' };
 
-/** Room for some 4,000 tokens. Of a longer reply, a reader must have read the beginning before. */
+/** Room for about 4,000 tokens. For the beginning of a longer reply, a reader must have been there before. */
 export const PARTIAL_CHARACTERS = 16_000;
 
-/** The JSON around a block's text. */
+/** For the JSON around a block's text. */
 const BLOCK_CHARACTERS = 60;
 
-/** The end of what has come, in at most so many characters. */
+/** The end of what has come, limited to this many characters. */
 export function partialEnd(
   content: readonly (ReplyBlock | undefined)[],
   inputLength: (index: number) => number,
@@ -75,7 +75,7 @@ export function partialEnd(
 /** How far a reply has grown. */
 export interface Reach {
   blocks: number;
-  /** Of the last block: characters of its text or input. */
+  /** For the last block: characters of its text or input. */
   length: number;
 }
 
@@ -83,13 +83,13 @@ export function reachOf({ from, blocks }: PartialEnd): Reach {
   return { blocks: from + blocks.length, length: reachOfBlock(blocks.at(-1)) };
 }
 
-/** What of `end` came after the reply had grown to `sent`; `undefined` where nothing did. */
+/** The part of `end` that came after the reply had grown to `sent`; `undefined` if there is none. */
 export function partialAfter(end: PartialEnd, sent: Reach): PartialEnd | undefined {
   const reach = reachOf(end);
   const grew = reach.blocks - sent.blocks || reach.length - sent.length;
   if (grew === 0) return undefined;
   const from = sent.blocks - 1;
-  // A gateway may begin again within a stream, and more may have come than an end holds.
+  // Send the whole end: a gateway may start over within a stream, and more may have come than an end holds.
   if (grew < 0 || end.from > from) return end;
   const blocks = end.blocks.slice(from - end.from);
   return {
@@ -116,7 +116,7 @@ function reachOfBlock(block: PartialBlock | undefined): number {
   }
 }
 
-/** A block of a reply as a reader sees it. */
+/** A block of a reply as readers see it. */
 export function partialBlock(block: ReplyBlock | undefined, inputLength = 0): PartialBlock {
   switch (block?.type) {
     case 'text':
@@ -142,7 +142,7 @@ function lengthOf(block: PartialBlock): number {
   }
 }
 
-/** Without so many characters of its beginning; `undefined` where nothing is left. */
+/** The block without its first characters; `undefined` if nothing is left. */
 function endOf(block: PartialBlock, without: number): PartialBlock | undefined {
   if (block.type !== 'text' && block.type !== 'thinking') return undefined;
   const text = block.text.slice(without);

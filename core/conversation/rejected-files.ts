@@ -6,7 +6,7 @@ import { blocksOf } from './messages.ts';
 import type { Transcript } from './transcript.ts';
 import { withTail } from './transcript.ts';
 
-/** An image or a document in the result of a call that the API rejects. */
+/** An image or a document in a call's result that the API rejects. */
 export interface RejectedFile {
   /** Index of its message in the tail. */
   message: number;
@@ -21,24 +21,24 @@ export interface RejectedFile {
 const FILES = /\b(?:images?|pdfs?|documents?|files?)\b/i;
 const TOO_LONG = /prompt is too long/i;
 
-/** Whether the API may have rejected a request for an image or a document in it. */
+/** Whether the API may have rejected a request because of an image or a document in it. */
 export function isAboutFiles({ type, status }: ModelErrorReport, message: string): boolean {
   if (status === 413 || type === 'request_too_large') return true;
   const isRejection = status === 400 || (status === null && type === 'invalid_request_error');
   return isRejection && (FILES.test(message) || TOO_LONG.test(message));
 }
 
-/** How the API names a place: `messages.3.content.0.tool_result.content.1.image.source.base64`. */
+/** The API's notation for a place: `messages.3.content.0.tool_result.content.1.image.source.base64`. */
 const PLACE = /messages\.(\d+)\.content\.(\d+)(?:\.tool_result)?\.content\.(\d+)/g;
 const MAX_REASON = 500;
 
 /**
- * The images and documents for which the API has rejected a request, among those in results that the
- * model has not seen yet. Where the API names none of them, all of them are meant: it took the request
- * before, so one of them is at fault, or there is one too many.
+ * The images and documents for which the API has rejected a request, among those in results that the model
+ * has not seen yet. If the API names none of them, all are returned: it accepted the request before, so one
+ * of them is at fault, or there is one too many.
  *
- * `messages` are those of the request. The last `tailLength` of them, or all where they are fewer, are
- * the tail.
+ * `messages` are those of the request. Its last `tailLength` messages, or all if there are fewer, are the
+ * tail.
  */
 export function rejectedFiles(
   messages: readonly Message[],
@@ -75,9 +75,8 @@ function filesOf({ content }: Message): { block: number; part: number }[] {
 }
 
 /**
- * Which file the API means, in words, where it stood in the conversation before: `messages.4.content.0`
- * says nothing to a person who has just sent another one. `dropped` messages came before those of the
- * request.
+ * Says in words which file the API means if it was in the conversation before: `messages.4.content.0` says
+ * nothing to a person who has just sent another one. `dropped` messages came before the request's.
  */
 export function earlierFileText(
   messages: readonly Message[],
@@ -103,7 +102,7 @@ export function earlierFileText(
 
 const MAX_WORDS = 60;
 
-/** The same messages with texts in place of the rejected files. */
+/** The same messages with texts instead of the rejected files. */
 export function withoutRejected(
   tail: readonly Message[],
   rejected: readonly RejectedFile[],
@@ -133,7 +132,7 @@ function withTexts(block: InputBlock, rejected: readonly RejectedFile[]): InputB
   return { ...block, content };
 }
 
-/** The conversation as it goes on without the rejected files. */
+/** The conversation to go on with, without the rejected files. */
 export function leaveOut(
   transcript: Transcript,
   rejected: readonly RejectedFile[] | undefined,

@@ -19,13 +19,13 @@ export interface ModelReply {
   /** Why the model declined to answer, where it did. */
   stopDetails: unknown;
   usage: Usage;
-  /** The sandbox that the API has begun or gone on with. */
+  /** The sandbox that the API has started or continued. */
   container?: Container;
-  /** The API's id of the request, for its support. */
+  /** The API's id of the request, for its support team. */
   requestId: string | null;
 }
 
-/** What only worker code can decide about an answer: whether it is what its schema describes. */
+/** What only worker code can decide about an answer: whether it matches its schema. */
 export type CheckedOutput = { type: 'valid' } | { type: 'invalid'; problem: string };
 
 /**
@@ -37,7 +37,7 @@ export function findReplyProblem(
   reply: ModelReply,
   earlierIds: ReadonlySet<string>,
 ): string | undefined {
-  // First, since all that comes after it is recursive. A block stands three levels deep in the reply.
+  // First, because the checks below are recursive. A block is three levels deep in the reply.
   if (isNestedDeeper(reply, MAX_NESTING + 3)) {
     return `it is nested more than ${MAX_NESTING} deep`;
   }
@@ -45,7 +45,7 @@ export function findReplyProblem(
   if (reply.stopReason === 'tool_use' && calls.length === 0) {
     return 'it stopped for tool_use without asking for a tool';
   }
-  // A paused reply is sent back as it is, and nothing may stand between a call and its result.
+  // A paused reply is sent back unchanged, and nothing may come between a call and its result.
   const pauses = reply.stopReason === 'pause_turn' || reply.stopReason === 'compaction';
   if (pauses && calls.length > 0) {
     return 'it paused while it asked for tools';
@@ -57,7 +57,7 @@ export function findReplyProblem(
   return findCallProblem(calls, earlierIds);
 }
 
-/** Why these calls cannot be run, or `undefined`. Their ids become those of activities. */
+/** Why these calls cannot run, or `undefined`. Their ids become ids of activities. */
 export function findCallProblem(
   calls: readonly ToolUse[],
   earlierIds: ReadonlySet<string>,

@@ -2,13 +2,12 @@ import type { InputBlock, Message, ReplyBlock } from './messages.ts';
 import { blocksOf } from './messages.ts';
 import { openServerCalls } from './server-calls.ts';
 
-// The API rejects some of what it has sent itself. A conversation that holds such a thing is a 400 for
-// every later request, so each function here leaves one kind of it out, or moves it.
+// The API rejects some of what it has sent itself, which would make every later request of the conversation a
+// 400. Each function here leaves out one kind of it, or moves it.
 
 /**
- * What of a reply goes into the conversation: all of it, block for block, but the texts without any
- * visible character. The API sends such texts and does not take them back. It takes no empty summary
- * either.
+ * The part of a reply that goes into the conversation: all of it, block for block, except texts without any
+ * visible character and empty summaries. The API sends such texts, but does not accept them.
  */
 export function sendableContent(content: readonly ReplyBlock[]): ReplyBlock[] {
   return content.filter((block) => {
@@ -18,8 +17,8 @@ export function sendableContent(content: readonly ReplyBlock[]): ReplyBlock[] {
 }
 
 /**
- * The conversation of a turn that has ended, fit for a person's next message. Left out is what may
- * stand in a conversation only while its turn goes on:
+ * The conversation of an ended turn, ready for a person's next message. Left out is what a conversation may
+ * hold only while its turn goes on:
  *
  * - calls of the API's own tools that have no result yet,
  * - thinking at the very end.
@@ -43,8 +42,8 @@ function withoutLastThinking(message: Message): Message[] {
 }
 
 /**
- * The conversation without the model's thinking, for an agent whose prompt or tools may be others. The
- * newest models bind their thinking to all that comes before it, and reject it elsewhere.
+ * The conversation without the model's thinking, for an agent whose prompt or tools may differ. The newest
+ * models bind their thinking to everything before it, and reject it elsewhere.
  * https://platform.claude.com/docs/en/build-with-claude/extended-thinking
  */
 export function withoutThinking(messages: readonly Message[]): Message[] {
@@ -60,7 +59,7 @@ function isThinking({ type }: InputBlock): boolean {
   return type === 'thinking' || type === 'redacted_thinking';
 }
 
-/** The same message where all of its blocks are kept, and no message where none is. */
+/** The same message if all of its blocks are kept, and no message if none is. */
 function keepBlocks(
   message: Message,
   keep: (block: InputBlock, index: number) => boolean,
@@ -71,16 +70,16 @@ function keepBlocks(
   return kept.length === 0 ? [] : [{ ...message, content: kept } as Message];
 }
 
-/** What the API says of calls whose results do not follow at once. */
+/** The API's words about calls whose results do not follow at once. */
 const MISSES_RESULTS =
   /`?tool_use`? ids were found without `?tool_result`? blocks immediately after/;
 
 /**
- * The conversation with every text that stands behind calls before them instead, where the API has
- * rejected it for that; `undefined` where that is not what it means. The API has been seen to take such a
- * text for the end of the message that asks for the calls, and then to miss their results.
+ * The conversation with each text moved from behind calls to before them, if the API has rejected it for such
+ * a text; otherwise `undefined`. The API has been seen to take such a text for the end of the message with
+ * the calls, and then to miss their results.
  *
- * A text moves past calls only: thinking is bound to all that comes before it.
+ * A text moves past calls only: thinking is bound to everything before it.
  */
 export function textsBeforeCalls(
   messages: readonly Message[],

@@ -1,14 +1,14 @@
 import type { Message } from './messages.ts';
 import { blocksOf } from './messages.ts';
 
-/** A sandbox of the API, in which code of the model runs. */
+/** A sandbox of the API, in which the model's code runs. */
 export interface Container {
   id: string;
   /** ISO 8601. */
   expires_at: string;
 }
 
-/** Ids of the calls of the API's own tools that have no result yet: the API will go on with them. */
+/** Ids of calls of the API's own tools that have no result yet: the API will continue them. */
 export function openServerCalls(messages: readonly Message[]): string[] {
   const blocks = messages.flatMap(blocksOf);
   const answered = new Set(

@@ -17,14 +17,13 @@ export interface StoredData {
   bytes: number;
 }
 
-/** Data of this length or more is stored, in characters. Shorter data can be sealed with the conversation. */
+/** In characters. Shorter data is sealed with the conversation. */
 export const STORED_FROM = SEAL_BYTES;
 
 /**
- * Whether this is a reference, field for field as Plait writes one. What a model, a tool or a person gives
- * may look like one: it is data, and only in the source of an image or a document could it be taken for
- * more. There the doors for what comes from outside reject it: the client for what people send, the worker
- * for what tools return.
+ * Whether this is a reference, field for field as Plait writes one. Data from a model, a tool or a person may
+ * look like one, which matters only in the source of an image or a document. There it is rejected on entry:
+ * by the client for what people send, by the worker for what tools return.
  */
 export function isStoredData(value: unknown): value is StoredData {
   return (
@@ -42,17 +41,17 @@ export function isDigest(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 }
 
-/** What a storage driver may return as a claim. */
+/** Whether a storage driver may return this as a claim. */
 export function isClaim(value: unknown): value is Record<string, string> {
   return isRecord(value) && Object.values(value).every((part) => typeof part === 'string');
 }
 
-/** Deeper than blocks of the API stand in one another, and not so deep that it overflows a stack. */
+/** Deeper than the API's blocks are nested, but not so deep that it overflows a stack. */
 const MAX_DEPTH = 32;
 
 /**
- * Messages or blocks with other data in the sources of their images and documents. A value in which
- * nothing changes stays the same object, and keys keep their order.
+ * Messages or blocks with changed data in the sources of their images and documents. A value in which nothing
+ * changes stays the same object, and keys keep their order.
  */
 export function mapData<T>(value: T, change: (data: unknown) => unknown): T {
   return mapWithin(value, change, MAX_DEPTH);
@@ -66,7 +65,7 @@ function mapWithin<T>(value: T, change: (data: unknown) => unknown, depth: numbe
     return mapped.every((item, i) => item === items[i]) ? value : (mapped as T);
   }
   if (!isRecord(value)) return value;
-  // Nowhere else: the input of a call may look like a source and is not one.
+  // Only files: the input of a call may look like a source, but is none.
   const holder = withField(value, 'content', mapWithin(value['content'], change, depth - 1));
   const { source } = holder as Record<string, unknown>;
   if (!isFile(holder) || !isRecord(source)) return holder;
@@ -90,23 +89,22 @@ function withField<T extends Record<string, unknown>>(holder: T, key: string, va
   return holder[key] === value ? holder : { ...holder, [key]: value };
 }
 
-/** The data that is long enough to be stored, each text once. */
+/** The data that is long enough to be stored, without duplicates. */
 export function largeData(value: unknown): string[] {
   return [...allData(value)].filter(
     (data): data is string => typeof data === 'string' && data.length >= STORED_FROM,
   );
 }
 
-/** References to data that is stored, one for each digest. */
+/** References to stored data, one for each digest. */
 export function storedData(value: unknown): StoredData[] {
   const found = [...allData(value)].filter(isStoredData);
   return [...new Map(found.map((stored) => [stored.digest, stored])).values()];
 }
 
 /**
- * Where a value that comes from outside has something in the source of an image or a document that is not
- * data, in words such as `input[1]`; `undefined` where it has nothing of the kind. `path` is the name of
- * the value.
+ * The place in a value from outside where the source of an image or a document holds something else than
+ * data, such as `input[1]`; `undefined` if there is none. `path` is the name of the value.
  */
 export function findLookAlike(value: unknown, path: string): string | undefined {
   return lookAlikes(value, path, MAX_DEPTH).next().value;
@@ -126,7 +124,7 @@ function* lookAlikes(value: unknown, path: string, depth: number): Generator<str
   return undefined;
 }
 
-/** The same with such things as texts, which are no references wherever the value goes. */
+/** The same value with such sources turned into texts, which are never references. */
 export function withoutLookAlikes<T>(value: T): T {
   return mapData(value, (data) => (typeof data === 'string' ? data : JSON.stringify(data)));
 }
@@ -140,7 +138,7 @@ function allData(value: unknown): Set<unknown> {
   return found;
 }
 
-/** Stores data that is large, and leaves references in its place. */
+/** Stores large data, and leaves references in its place. */
 export async function takeOutData<T>(
   value: T,
   store: (data: string) => Promise<StoredData>,
@@ -151,7 +149,7 @@ export async function takeOutData<T>(
   return stored.size === 0 ? value : mapData(value, (data) => stored.get(data) ?? data);
 }
 
-/** The same value with the stored data in its place again. */
+/** The same value with the stored data put back. */
 export async function putBackData<T>(
   value: T,
   read: (stored: StoredData) => Promise<string>,

@@ -9,17 +9,17 @@ import { SHARED_FIELDS } from '../turn/input.ts';
 export interface CallingTurn {
   turnId: string;
   callId: string;
-  /** For whom it runs: a session of somebody else does not take the message. */
+  /** For whom it runs: a session of another user does not accept the message. */
   user?: string;
-  /** Names of the agents, from the one that was started to that of the session. */
+  /** The names of the agents, from the first turn to the session. */
   path: string[];
-  /** The sessions whose turns wait for the call, at any level: a message to one of them would wait for ever. */
+  /** The sessions whose turns wait for the call, at any level: a message to one of them would wait forever. */
   sessions: string[];
-  /** How many levels of sub-agents the message's turn may have below it. */
+  /** How many levels of sub-agents the message's turn may have. */
   levels: number;
-  /** What it may spend, beside the limits of the session. */
+  /** What it may spend, within the limits of the session. */
   limits?: Budget;
-  /** The span of the call, where its turn has a trace. */
+  /** The span of the call, if its turn has a trace. */
   trace?: TraceContext;
 }
 
@@ -34,9 +34,9 @@ export const CALLING_TURN: Shape<CallingTurn> = object<CallingTurn>({
   trace: optional(TRACE_CONTEXT),
 });
 
-/** What became of a message that a call has sent. */
+/** What happened to the message of a call. */
 export type SentMessage =
-  /** The session has it, and it becomes this turn. */
+  /** The session has accepted it, and it becomes this turn. */
   | { type: 'sent'; turnId: string }
   /** The end of a sentence about the session: "it is closed." */
   | { type: 'rejected'; message: string };

@@ -54,7 +54,7 @@ const MEMORY = object<SessionMemory>({
   closing: optional(oneOf(true)),
 });
 
-/** Why this cannot be what an earlier run of a session hands on, or `undefined`. */
+/** Why an earlier run of a session cannot have handed this on, or `undefined`. */
 export function findCarriedProblem(carried: unknown): string | undefined {
   return misfitCarried(MEMORY, carried, 'carried');
 }

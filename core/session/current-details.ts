@@ -4,8 +4,8 @@ import { usageText } from '../turn/usage-text.ts';
 import type { SessionState } from './protocol.ts';
 
 /**
- * What the Temporal UI shows a session to be doing since `time`, as Markdown. With its agent: a run that
- * continues another one has lost its summary.
+ * What the Temporal UI says a session has been doing since `time`, as Markdown. It names the agent, because a
+ * run that continues another one has lost its summary.
  */
 export function sessionText(state: SessionState, time: number): string {
   const { agent, runningTurn, waitingTurns, turns, usage, spent, lastTurn } = state;

@@ -4,18 +4,18 @@ import type { SessionMemory, WaitingTurn } from './memory.ts';
 import { fitsOnePayload, takeTurn } from './memory.ts';
 import type { SessionArgs } from './protocol.ts';
 
-// What a session does next. Decisions of the loop in `workflows/agent-session.ts`: pure functions of the
-// memory and the circumstances.
+// What a session does next. The decisions of the loop in `workflows/agent-session.ts`, as pure functions of
+// the memory and the circumstances.
 
 /** What the session does next. */
 export type SessionStep =
   | { type: 'run turn'; turn: WaitingTurn }
-  /** For a message. After `atMost` milliseconds without one the session goes on in a new run. */
+  /** Wait for a message. After `atMost` milliseconds without one, the session goes on in a new run. */
   | { type: 'wait'; atMost?: number }
   | { type: 'continue as new' }
   | { type: 'stop' };
 
-/** What the decision goes by beside the memory. */
+/** What the decision depends on besides the memory. */
 export interface SessionCircumstances {
   args: SessionArgs;
   history: RunHistory;
@@ -24,22 +24,22 @@ export interface SessionCircumstances {
 }
 
 /**
- * A session that was idle for so long goes on in a new run. Its history is then almost empty, so that
- * any later version of Plait can wake it up.
+ * After this idle time, in milliseconds, a session goes on in a new run. Its history is then almost empty, so
+ * that any later version of Plait can wake it up.
  */
 const IDLE_BEFORE_CONTINUING = 10_000;
 /**
- * A session whose history is long waits for a shorter pause. A message that arrives just when the session
- * goes on in a new run is rejected by the server, and sent again by the SDK only after some 1.7 s; right
- * after a turn is when the next one is most likely to come.
+ * A session with a long history waits for a shorter pause. The server rejects a message that arrives just
+ * while a session continues in a new run, and the SDK sends it again only after about 1.7 s; right after a
+ * turn the next message is most likely.
  */
 const PAUSE_BEFORE_CONTINUING = 1_000;
-/** Where Temporal suggests it. */
+/** The number of events at which Temporal suggests it. */
 const SUGGESTED_EVENTS = 4_096;
-/** Where there is no pause, a history that is so many times as long as it should be has to do. */
+/** Without any pause, the session continues as new at this multiple of its length limit. */
 const MAX_EXCESS = 2;
 
-/** The step, and the memory without the message that becomes a turn. */
+/** The step, and the memory without a message that becomes a turn. */
 export function nextSessionStep(
   memory: SessionMemory,
   now: SessionCircumstances,
@@ -55,9 +55,9 @@ export function nextSessionStep(
 }
 
 /**
- * How many milliseconds without a message the session waits for before it goes on in a new run.
- * `undefined`, for ever, where it has not run a turn, since a session that sleeps has no timer, and where
- * no new run could be given all that it remembers.
+ * After how many milliseconds without a message the session goes on in a new run. `undefined`, for never, if
+ * it has not run a turn (a sleeping session has no timer) or if a new run could not be given all that it
+ * remembers.
  */
 function patience(
   memory: SessionMemory,

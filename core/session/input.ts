@@ -36,7 +36,7 @@ const SEND = argument(
   'send takes one argument: { input, idempotencyKey, … }',
   closed<Send>('send', {
     input: INPUT,
-    // Of any length: what is wrong with a text is for the memory to say, which compares it.
+    // The memory compares texts of any kind and says what is wrong with one.
     idempotencyKey: anything as Shape<string>,
     agent: optional(text()),
     whenBusy,
@@ -62,8 +62,9 @@ export function checkSessionArgs(args: unknown): string | undefined {
 }
 
 /**
- * A message whose image cannot be read is forgotten with its turn, and what a session begins with stays. So
- * references count there only where who starts it says that it has a storage, as Plait's client does.
+ * Rejects references that nobody can read. A message with an unreadable image is forgotten with its turn, but
+ * what a session begins with stays. So references count here only if the starter says that it has a storage,
+ * as Plait's client does.
  */
 function findReferenceProblem({ messages, storage }: SessionArgs): string | undefined {
   if (storage === true || storedData(messages).length === 0) return undefined;
@@ -78,7 +79,7 @@ export function checkWithdrawal(withdrawal: unknown): string | undefined {
   return misfit(WITHDRAWAL, withdrawal, 'the argument of withdraw');
 }
 
-/** Nothing at all is a close as well, and `null` is how other languages' clients write it. */
+/** No argument also closes the session, and clients in other languages write `null` for that. */
 export function checkClose(close: unknown): string | undefined {
   return close === undefined || close === null
     ? undefined

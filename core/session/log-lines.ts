@@ -5,16 +5,16 @@ import { inputTokens } from '../turn/usage.ts';
 import type { TurnOutcome } from './memory.ts';
 import type { SendReceipt, SessionState } from './protocol.ts';
 
-// What a worker's log says of a session: one line for each event, as of a turn.
+// What a worker's log says of a session: one line for each event, like that of a turn.
 
 /** What has happened. */
 export type SessionEvent =
   | { type: 'session began' }
-  /** A message was taken that was not sent before. */
+  /** A new message was accepted. */
   | { type: 'message received'; receipt: SendReceipt; waiting: number }
-  /** A turn of the session is over, and its conversation taken in. */
+  /** A turn has ended, and the session has taken over its conversation. */
   | { type: 'turn recorded'; turnId: string; outcome: TurnOutcome; milliseconds: number }
-  /** The turn whose call it was does not want its answer any more. */
+  /** The turn that made the call no longer wants its answer. */
   | { type: 'turn withdrawn'; turnId: string; isRunning: boolean }
   | { type: 'session closed'; interrupt: boolean }
   | { type: 'session ended'; state: SessionState };
@@ -32,7 +32,7 @@ export function sessionLogLine(event: SessionEvent): LogLine {
     case 'turn recorded': {
       const { turnId, outcome, milliseconds } = event;
       const stopReason = outcome.type === 'ended' ? outcome.result.stopReason : outcome.type;
-      // A turn that is lost writes no line of its own.
+      // A lost turn writes no line of its own.
       const level = outcome.type === 'lost' ? 'warn' : 'debug';
       return line({ turnId, stopReason, milliseconds }, level);
     }

@@ -37,27 +37,27 @@ import type { Usage } from '../turn/usage.ts';
 export interface WaitingTurn {
   turnId: string;
   input: SessionInput;
-  /** Before those that merely wait. */
+  /** It comes before those that merely wait. */
   urgent?: true;
-  /** Instead of the session's. */
+  /** Overrides the session's. */
   stream?: boolean;
-  /** The turn that waits for its answer, as a call of a sub-agent. */
+  /** The turn that waits for its answer, if it is the call of a sub-agent. */
   calledBy?: CallingTurn;
-  /** What it was sent by, where that has a span. */
+  /** The span in which it was sent, if there is one. */
   trace?: TraceContext;
 }
 
-/** A message that was taken: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
+/** An accepted message: `[key, fingerprint of the message, its turn, the turn that it may join]`. */
 export type Receipt = [key: string, message: string, turnId: string, joins?: string];
 
-/** All that a session remembers. Every function here returns a new one. */
+/** Everything that a session remembers. Every function here returns a new one. */
 export interface SessionMemory extends Conversation {
   /** Pinned by the first turn. */
   agent?: PinnedAgent;
   /** Number of the next turn, from 1. */
   next: number;
   waiting: WaitingTurn[];
-  /** The newest last. */
+  /** The newest is last. */
   receipts: Receipt[];
   turns: number;
   usage: Usage;
@@ -66,14 +66,14 @@ export interface SessionMemory extends Conversation {
   closing?: true;
 }
 
-/** The turn that runs, and what was sent to it. */
+/** The running turn, and the messages that were sent to it. */
 export interface RunningTurn extends WaitingTurn {
   /** Milliseconds since the epoch. */
   startedAt: number;
   steering: readonly SteeringMessage[];
 }
 
-/** What a session does about a message that it has taken. */
+/** What a session must do after it has accepted a message. */
 export type SendEffect =
   | { type: 'none' }
   /** Hand it to the running turn. */
@@ -81,9 +81,9 @@ export type SendEffect =
   /** Cancel the running turn. */
   | { type: 'interrupt' };
 
-/** Keys of so many messages are remembered, for senders that did not get their answer. */
+/** How many keys are remembered, for senders that did not get their answer. */
 const MAX_RECEIPTS = 500;
-/** More messages than anybody waits for. */
+/** Messages beyond this are rejected: nobody waits for so many answers. */
 const MAX_WAITING = 100;
 
 export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
@@ -99,7 +99,7 @@ export function beginSession({ messages = [] }: SessionArgs): SessionMemory {
   };
 }
 
-/** Why a message is not taken: the type of the failure, and words for its sender. */
+/** Why a message is rejected: the type of the failure, and words for its sender. */
 export interface SendRejection {
   type: typeof SEND_REJECTED | typeof SESSION_BUSY | typeof SESSION_CLOSED;
   reason: string;
@@ -109,7 +109,7 @@ function refused(reason: string): SendRejection {
   return { type: SEND_REJECTED, reason };
 }
 
-/** `undefined` where the message is taken. */
+/** `undefined` if the message is accepted. */
 export function rejectSend(
   memory: SessionMemory,
   args: SessionArgs & { user?: string },
@@ -117,7 +117,7 @@ export function rejectSend(
   running: RunningTurn | undefined,
 ): SendRejection | undefined {
   const { idempotencyKey: key, agent, calledBy } = send;
-  // The id may come from what a model wrote.
+  // A model may have chosen the id.
   if (calledBy !== undefined && calledBy.user !== args.user) {
     return refused('it belongs to another user. Choose another session id.');
   }
@@ -160,17 +160,17 @@ export function rejectSend(
   return undefined;
 }
 
-/** From the first turn on the workers have said whether they have a storage; before, who starts it does. */
+/** From the first turn on, the workers have said whether they have a storage; before that, the starter has. */
 function roomFor({ agent }: SessionMemory, { storage = false }: SessionArgs): Room {
   return agent === undefined ? { type: storage ? 'storage' : 'payload' } : roomOf(agent);
 }
 
-/** Whether all that the session remembers can be handed to a new run. */
+/** Whether everything that the session remembers can be handed to a new run. */
 export function fitsOnePayload(memory: SessionMemory, args: SessionArgs): boolean {
   return fitsPayload(roomFor(memory, args), memory);
 }
 
-/** Whether the turn of this message can be started with the conversation. */
+/** Whether the message's turn can start with the conversation. */
 export function turnFits(
   memory: SessionMemory,
   args: SessionArgs,
@@ -180,12 +180,12 @@ export function turnFits(
   return fitsPayload(roomFor(memory, args), [transcript, stored, agent, input]);
 }
 
-/** What becomes of a message while a turn runs. The call of a sub-agent has a turn of its own, and waits for it. */
+/** What happens to a message while a turn runs. The call of a sub-agent always waits for a turn of its own. */
 function wantedPolicy({ calledBy, whenBusy: own }: Send, ofSession: WhenBusy = 'queue'): WhenBusy {
   return calledBy === undefined ? (own ?? ofSession) : 'queue';
 }
 
-/** Takes a message that `rejectSend` has nothing against. */
+/** Accepts a message that `rejectSend` does not reject. */
 export function takeSend(
   memory: SessionMemory,
   { sessionId, whenBusy }: { sessionId: string; whenBusy?: WhenBusy },
@@ -200,7 +200,7 @@ export function takeSend(
   }
   const turnId = `${sessionId}.turn-${memory.next}`;
   const wanted = wantedPolicy(send, whenBusy);
-  // Where no turn runs there is none to join.
+  // Without a running turn there is nothing to join.
   const policy = wanted === 'steer' && running === undefined ? 'queue' : wanted;
   const message = fingerprint(input);
   const receipt: Receipt =
@@ -237,7 +237,7 @@ function asReceipt([, , turnId, joins]: Receipt): SendReceipt {
   return { turnId, ...defined({ joins }) };
 }
 
-/** The urgent ones first; of those that are as urgent, what was sent first. */
+/** Urgent ones first; otherwise in the order in which they were sent. */
 function insert(waiting: readonly WaitingTurn[], ...turns: readonly WaitingTurn[]): WaitingTurn[] {
   const rank = ({ urgent }: WaitingTurn) => (urgent === true ? 0 : 1);
   return [...waiting, ...turns].toSorted(
@@ -258,8 +258,8 @@ export function takeTurn(
 }
 
 /**
- * The sender does not want the answer of this turn any more. Forgets it where it waits; `isRunning`: it runs,
- * and has to be cancelled. One that has ended, or never was, stays what it is.
+ * The sender no longer wants the answer of this turn. Forgets a turn that waits; `isRunning` says that the
+ * turn runs and must be cancelled. Nothing changes for a turn that has ended or never existed.
  */
 export function withdrawTurn(
   memory: SessionMemory,
@@ -270,7 +270,7 @@ export function withdrawTurn(
   return { memory: { ...memory, waiting }, isRunning: running?.turnId === turnId };
 }
 
-/** What a turn may spend: what is left to the session, and what a calling turn has reserved for it. */
+/** What a turn may spend: what the session has left, and what a calling turn has reserved for it. */
 export function limitsOfTurn(
   { limits }: Pick<SessionArgs, 'limits'>,
   { spent }: Pick<SessionMemory, 'spent'>,
@@ -282,16 +282,16 @@ export function limitsOfTurn(
   return tighter(left, reserved);
 }
 
-/** Takes no more messages; with `interrupt` those that wait are forgotten. */
+/** No more messages are accepted; with `interrupt`, waiting messages are forgotten. */
 export function closeSession(memory: SessionMemory, { interrupt = false }: Close): SessionMemory {
   return { ...memory, closing: true, ...(interrupt ? { waiting: [] } : {}) };
 }
 
-/** How a turn came to its end, as the session learns it. */
+/** How a turn ended, as the session sees it. */
 export type TurnOutcome =
   | { type: 'ended'; result: SessionTurnResult }
   | { type: 'failed'; message: string; progress: SessionTurnProgress }
-  /** Nobody knows what it has done. */
+  /** What it has done is not known. */
   | { type: 'lost'; message: string };
 
 /** Takes over what the turn has added to the conversation. */
@@ -304,7 +304,7 @@ export function turnEnded(
   const { turnId, steering } = running;
   const known = outcome.type === 'ended' ? outcome.result : progressOf(outcome);
   const joined = new Set(known?.joined);
-  // What the turn did not take in is next, in the order in which it was sent.
+  // Messages that the turn did not take in come next, in the order in which they were sent.
   const left = steering.filter((message) => !joined.has(message.turnId));
   const again = left.map((message): WaitingTurn => ({ ...message, urgent: true }));
   const pinned = known?.end.agent ?? memory.agent;
@@ -325,7 +325,7 @@ export function turnEnded(
   };
 }
 
-/** What a lost turn has spent, but for its time. */
+/** Counted for a lost turn, besides its time. */
 const UNKNOWN = { rounds: 0, usage: NO_USAGE, calls: [] };
 
 function progressOf(outcome: TurnOutcome): SessionTurnProgress | undefined {
@@ -341,8 +341,8 @@ function conversationAfter(
     case 'ended':
       return conversationOf(outcome.result);
     case 'failed':
-      // Before its first reply a turn has done nothing, and it may be its message that the API
-      // refuses: kept, it would make every later turn fail as well.
+      // Before its first reply a turn has done nothing, and the API may have rejected its message: keeping
+      // that would make every later turn fail as well.
       return outcome.progress.rounds === 0
         ? { transcript, stored }
         : conversationOf(outcome.progress);
@@ -354,7 +354,7 @@ function conversationAfter(
   }
 }
 
-/** Old results are not read again; what is left out here is only what `read_result` finds. */
+/** How many results `read_result` finds. The model no longer reads older ones. */
 const MAX_STORED = 100;
 
 function conversationOf({ end }: SessionTurnProgress): Conversation {

@@ -6,13 +6,13 @@ import type { StopReason } from '../turn/stop-reason.ts';
 import type { Usage } from '../turn/usage.ts';
 import type { CallingTurn } from './calling-turn.ts';
 
-// The arguments, Updates and Queries of a session, shared by the workflow that answers them and the client.
+// The arguments, Updates and Queries of a session, shared by its workflow and the client.
 
 /** Update with one `Send`; returns a `SendReceipt`. */
 export const SEND_UPDATE = 'send';
 /** Update with one `Close`, or nothing; returns nothing. */
 export const CLOSE_UPDATE = 'close';
-/** Signal with one `Withdrawal`, from the turn that has sent a message and does not want its answer any more. */
+/** Signal with one `Withdrawal`, from a turn that has sent a message and no longer wants its answer. */
 export const WITHDRAW_SIGNAL = 'withdraw';
 /** Query without arguments; returns a `SessionState`. */
 export const DESCRIBE_QUERY = 'describe';
@@ -25,12 +25,12 @@ export interface Close {
 }
 
 /**
- * What becomes of a message that is sent while a turn runs.
+ * What happens to a message that is sent while a turn runs.
  *
  * - `queue`: it waits, and becomes a turn of its own
- * - `steer`: the running turn takes it in, at the next place where the model may read it
+ * - `steer`: the running turn takes it in as soon as the model may read it
  * - `interrupt`: the running turn is cancelled, its open calls are answered, and the message is next
- * - `reject`: it is refused
+ * - `reject`: it is rejected
  */
 export type WhenBusy = 'queue' | 'steer' | 'interrupt' | 'reject';
 
@@ -68,7 +68,7 @@ export type SessionInput = string | InputBlock[];
 /** The argument of the Update `send`. */
 export interface Send {
   input: SessionInput;
-  /** The same message, sent again, is the same turn. */
+  /** The same message with the same key, sent again, is the same turn. */
   idempotencyKey: string;
   /** The agent that the sender believes to speak to. @default whichever it is */
   agent?: string;
@@ -82,7 +82,7 @@ export interface Send {
 
 /** The argument of the Signal `withdraw`. */
 export interface Withdrawal {
-  /** The turn that a message became. It is cancelled where it runs, and forgotten where it waits. */
+  /** The turn that a message became. It is cancelled if it runs, and forgotten if it waits. */
   turnId: string;
 }
 

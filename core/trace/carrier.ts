@@ -1,9 +1,9 @@
 import type { TraceContext } from './context.ts';
 
-/** What the interceptors of a workflow and the workflow itself tell each other about its trace. */
+/** Carries a workflow's trace between its interceptors and the workflow itself. */
 export class TraceCarrier {
-  /** What it was started by. */
+  /** The span that started the workflow. */
   from: TraceContext | undefined;
-  /** What its child workflows belong to, by their ids. */
+  /** The spans that its child workflows belong to, by their ids. */
   readonly children = new Map<string, TraceContext>();
 }

@@ -2,18 +2,18 @@ import { defined } from '../json.ts';
 import type { ModelReply } from '../conversation/reply.ts';
 import { inputTokens } from '../turn/usage.ts';
 
-/** What an attribute of a span may be here. */
+/** The values that attributes of a span may have here. */
 export type Attributes = Record<string, string | number | boolean | string[]>;
 
-/** A request to the model, as the activity that has made it reports it to its turn. It stands in histories. */
+/** A request to the model, as its activity reports it to the turn. It is recorded in histories. */
 export interface Chat {
-  /** Of its span. */
+  /** The id of its span. */
   id: string;
   /** Milliseconds since the epoch, by the worker's clock. */
   start: number;
   end: number;
   attributes: Attributes;
-  /** Name and version of what has made the span. Absent where that was Plait. */
+  /** Name and version of the library that made the span. Absent if Plait did. */
   scope?: [name: string, version: string];
   /** Why it failed, in a word. */
   error?: string;
@@ -31,21 +31,24 @@ export interface Answered {
   reply: Pick<ModelReply, 'id' | 'model' | 'stopReason' | 'usage' | 'requestId'>;
 }
 
-/** A request that brought no reply that can be used. */
+/** A request without a usable reply. */
 export interface Unanswered {
   type: 'failure' | 'invalid reply';
-  /** HTTP status, where there was one. */
+  /** HTTP status, if there was one. */
   status?: number | undefined;
 }
 
-/** No prompt, no reply, no argument: histories have them once, and a trace has them where it is asked to. */
+/**
+ * Drops attributes with prompts, replies and arguments: histories have them once, and a trace has them only
+ * on request.
+ */
 const CONTENT = /messages|instructions|arguments|result|definitions|content/;
 
 /**
- * The span of a request. The Anthropic SDK ends its own with the headers of the reply, where somebody else reads
- * the rest; what it has not seen is added under the names that it would use.
+ * The span of a request. The Anthropic SDK ends its own span with the headers if somebody else reads the
+ * reply. What it has not seen is added under the names that it would use.
  *
- * @param recorded absent where the client makes no spans
+ * @param recorded absent if the client makes no spans
  */
 export function chatOf(
   about: { id: string; start: number; end: number; model: string; attempt: number },

@@ -2,21 +2,22 @@ import type { Message } from '../conversation/messages.ts';
 import { isRecord, jsonBytes } from '../json.ts';
 import type { Attributes } from './chat.ts';
 
-// What was said, in the form of the conventions. https://github.com/open-telemetry/semantic-conventions-genai
-// The parts are those that the Anthropic SDK makes, so that its spans and these can be read alike.
+// What was said, in the format of the conventions:
+// https://github.com/open-telemetry/semantic-conventions-genai. The parts are those that the Anthropic SDK
+// makes, so that both kinds of spans look alike.
 
-/** A piece of what was said: its `type` is that of the conventions, or `anthropic_` and that of its block. */
+/** A piece of what was said. Its `type` comes from the conventions, or is `anthropic_` plus the block's. */
 export interface Part {
   type: string;
   [field: string]: unknown;
 }
 
-/** What a request has sent, and what came back, in the order in which the model has it. */
+/** What a request sent and what came back, in the model's order. */
 export interface ChatContent {
   system: readonly Part[];
   input: readonly PartMessage[];
   output: readonly PartMessage[];
-  /** Some of it has been left out already. */
+  /** Some of it has already been left out. */
   isCut: boolean;
 }
 
@@ -25,24 +26,23 @@ interface PartMessage {
   parts: readonly Part[];
 }
 
-/** What a call was given, and what the model was given for it. */
+/** A call's input, and what the model got as its result. */
 export interface CallContent {
   /** JSON. */
   input: unknown;
-  /** Content blocks; absent where the model has had none yet. */
+  /** Content blocks; absent while the model has none. */
   result?: readonly object[];
 }
 
 type Block = Readonly<Record<string, unknown> & { type: string }>;
 
-/** The name under which the Anthropic SDK says that not all is there. */
+/** The attribute with which the Anthropic SDK says that something is missing. */
 const TRUNCATED: Attributes = { 'anthropic.content.truncated': true };
 
 /**
- * A request and its reply as parts. Images, documents and thinking that is encrypted are left out, but for their
- * type.
+ * A request and its reply as parts. Of images, documents and encrypted thinking, only the type is kept.
  *
- * @param limit in bytes: what goes beyond it, from the end, is not looked at
+ * @param limit in bytes: what exceeds it, counted from the end, is not looked at
  */
 export function chatContent(
   said: { system?: string | undefined; input: readonly Message[]; output?: readonly object[] },
@@ -67,8 +67,8 @@ export function chatContent(
 }
 
 /**
- * The attributes of the span of a request. Where there is too much, the first parts are left out: the system
- * prompt, then the oldest messages. Of the last part, a text, as much is there as fits.
+ * The attributes of a request's span. If there is too much, the first parts are left out: the system prompt,
+ * then the oldest messages. If even the last part does not fit and is a text, its beginning is kept.
  *
  * @param limit for the values of the attributes together, in bytes of UTF-8
  */
@@ -85,14 +85,14 @@ export function chatAttributes(content: ChatContent, limit: number): Attributes 
   };
 }
 
-/** What a call was given, and its result, as the blocks of a tool result. */
+/** The input of a call, and its result as the blocks of a tool result. */
 export function callContent(input: unknown, result: Content | undefined): CallContent {
   return { input, ...(result === undefined ? {} : { result: resultBlocks(result) }) };
 }
 
 /**
- * The attributes of the span of a call. Where there is too much, the end of the result is left out. Arguments that
- * do not fit are left out as a whole: cut, they would not be JSON.
+ * The attributes of a call's span. If there is too much, the end of the result is left out. Arguments that do
+ * not fit are left out entirely: cut, they would not be JSON.
  *
  * @param limit for the values of the attributes together, in bytes of UTF-8
  */
@@ -141,7 +141,7 @@ function partOf(block: Block): Part {
   return { type: `anthropic_${type}` };
 }
 
-/** Blocks of these types are there with their fields, others with their type alone. */
+/** Blocks of these types keep their fields; of others only the type is kept. */
 const READABLE_BLOCKS = new Set(['text', 'search_result', 'web_search_result']);
 
 function resultBlocks(content: Content | object | undefined): object[] {
@@ -153,7 +153,7 @@ function resultBlocks(content: Content | object | undefined): object[] {
   );
 }
 
-/** Without what nobody can read: encrypted fields, and the data of images and documents. */
+/** Without encrypted fields and the data of images and documents, which nobody can read. */
 function readable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(readable);
   if (!isRecord(value)) return value;
@@ -167,7 +167,7 @@ function readable(value: unknown): unknown {
 const LIST_BYTES = 2;
 const COMMA_BYTES = 1;
 
-/** Fills up from the end, with what is newest. */
+/** Fills up from the end, where the newest parts are. */
 class Room {
   isFull = false;
   private isEmpty = true;
@@ -187,7 +187,7 @@ class Room {
     return kept;
   }
 
-  /** @param around what stands around them, in bytes */
+  /** @param around bytes for what surrounds the parts */
   parts(parts: readonly Part[], around: number): Part[] {
     const kept: Part[] = [];
     let needed = around;
@@ -211,7 +211,7 @@ class Room {
   }
 }
 
-/** The part, or the beginning of its text that fits; `undefined` where nothing of it does. */
+/** The part, or as much of the beginning of its text as fits; `undefined` if nothing fits. */
 function fitting(part: Part, field: 'content' | 'text', bytes: number): Part | undefined {
   if (jsonBytes(part) <= bytes) return part;
   const text = part[field];
@@ -223,7 +223,7 @@ function fitting(part: Part, field: 'content' | 'text', bytes: number): Part | u
     if (jsonBytes(cut(middle)) <= bytes) fits = middle;
     else tooLong = middle;
   }
-  // Half an emoji is longer in JSON than a whole one, so the search never ends at one.
+  // JSON escapes half an emoji, which makes it longer than a whole one, so the search never ends inside one.
   return fits === 0 ? undefined : cut(fits);
 }
 

@@ -5,7 +5,7 @@ import type { TurnKey } from './ids.ts';
 import { spanIdOf, traceIdOf } from './ids.ts';
 
 /**
- * The span that something belongs to, as it travels: in headers of Temporal, and in the arguments of activities.
+ * A reference to the enclosing span, in headers of Temporal and in the arguments of activities.
  * https://www.w3.org/TR/trace-context/
  */
 export interface TraceContext {
@@ -18,24 +18,24 @@ export const TRACE_CONTEXT: Shape<TraceContext> = object<TraceContext>({
   tracestate: optional(text()),
 });
 
-/** The header of Temporal's own interceptors for OpenTelemetry, in every language. Its value is a `TraceContext`. */
+/** The header of Temporal's own OpenTelemetry interceptors in every language. Its value is a `TraceContext`. */
 export const TRACE_HEADER = '_tracer-data';
 
-/** A span, by what names it. */
+/** What identifies a span. */
 export interface SpanRef {
   traceId: string;
   spanId: string;
-  /** Whether its trace is recorded. Where nobody has decided yet, it is taken for recorded. */
+  /** Whether its trace is recorded. If that is not decided yet, it counts as recorded. */
   sampled: boolean;
   tracestate?: string;
 }
 
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** A longer one is not passed on, as the specification allows. */
+/** A longer one is not passed on, which the specification allows. */
 const MAX_TRACESTATE = 512;
 
-/** The context in a value that may be anything; `undefined` where it is not one. */
+/** The context in an unknown value; `undefined` if it is not one. */
 export function readTraceContext(value: unknown): TraceContext | undefined {
   if (!isRecord(value)) return undefined;
   const { traceparent, tracestate } = value;
@@ -45,23 +45,23 @@ export function readTraceContext(value: unknown): TraceContext | undefined {
   return { traceparent, ...(isPassedOn ? { tracestate } : {}) };
 }
 
-/** The span that a context names. */
+/** The span of a context. */
 export function spanOf({ traceparent, tracestate }: TraceContext): SpanRef {
   const [, traceId = '', spanId = '', flags = ''] = TRACEPARENT.exec(traceparent) ?? [];
   const sampled = Number.parseInt(flags, 16) % 2 === 1;
   return { traceId, spanId, sampled, ...defined({ tracestate }) };
 }
 
-/** The context that names a span. */
+/** The context of a span. */
 export function contextOf({ traceId, spanId, sampled, tracestate }: SpanRef): TraceContext {
   const traceparent = `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
   return { traceparent, ...defined({ tracestate }) };
 }
 
 /**
- * A span of a turn: of the whole turn where `part` is `''`, of a call where it is the id of the call.
+ * A span of a turn: of the whole turn if `part` is `''`, of a call if it is the call's id.
  *
- * @param from what the turn was started by, where that has a span
+ * @param from the span that started the turn, if there is one
  */
 export function spanInTurn(turn: TurnKey, from: TraceContext | undefined, part: string): SpanRef {
   const spanId = spanIdOf(turn, part);

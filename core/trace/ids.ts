@@ -1,12 +1,13 @@
-// The ids of spans follow from what they are about, so whoever writes one, and however often, writes the same.
+// The ids of spans depend only on what they are about, so writing a span again, anywhere, writes the same
+// one.
 
-/** A workflow that runs a turn, by what names it for ever. */
+/** What identifies a workflow that runs a turn, forever. */
 export interface TurnKey {
   namespace: string;
   turnId: string;
 }
 
-/** The id of a turn's trace, where nobody has begun one: 32 hexadecimal digits. */
+/** The id of a turn's trace, if nobody has begun one: 32 hexadecimal digits. */
 export function traceIdOf(turn: TurnKey): string {
   return hash(['trace', turn.namespace, turn.turnId]).map(hex).join('');
 }
@@ -14,7 +15,7 @@ export function traceIdOf(turn: TurnKey): string {
 /**
  * The id of a span of a turn: 16 hexadecimal digits.
  *
- * @param part what of the turn it is about; `''` for the whole turn
+ * @param part the part of the turn that it is about; `''` for the whole turn
  */
 export function spanIdOf({ namespace, turnId }: TurnKey, part: string): string {
   return hash(['span', namespace, turnId, part]).slice(0, 2).map(hex).join('');
@@ -28,7 +29,7 @@ const MULTIPLIERS = [0x239b961b, 0xab0e9789, 0x38b34ae5, 0xa1e38b93] as const;
 
 /** 128 bits, in the manner of MurmurHash3. Not for secrets; the workflow sandbox has no SHA. */
 function hash(parts: readonly string[]): [number, number, number, number] {
-  // Its length stands before each part, so that no two lists make one text.
+  // Each part is preceded by its length, so that no two lists make the same text.
   const text = parts.map((part) => `${part.length}:${part}`).join('');
   const [m1, m2, m3, m4] = MULTIPLIERS;
   let [a, b, c, d] = [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a];
@@ -45,7 +46,7 @@ function hash(parts: readonly string[]): [number, number, number, number] {
   return words.map((word) => mix(word + all) >>> 0) as typeof words;
 }
 
-/** Every bit of the word changes about half of the bits of the result. */
+/** Every bit of the word changes about half of the bits in the result. */
 function mix(word: number): number {
   let mixed = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);

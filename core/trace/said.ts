@@ -4,13 +4,13 @@ import { toolCalls } from '../conversation/toolsets.ts';
 import type { CallContent } from './content.ts';
 import { callContent } from './content.ts';
 
-/** Of some calls: what the model has written, and what it was given for it. */
+/** For some calls: what the model has written, and what it got as the result. */
 export class CallsSaid {
   private readonly wanted: ReadonlySet<string>;
   private readonly inputs = new Map<string, unknown>();
-  /** As they stand in the conversation. */
+  /** Results as they are in the conversation. */
   private readonly answers = new Map<string, Content>();
-  /** As the tools have returned them. */
+  /** Results as the tools returned them. */
   private readonly returned = new Map<string, Content>();
 
   /** @param ids of the calls */
@@ -24,22 +24,22 @@ export class CallsSaid {
     }
   }
 
-  /** What an activity was given. It counts where an earlier run of the turn has the reply. */
+  /** The input of an activity. Used if the reply is in an earlier run of the turn. */
   addStarted(id: string, input: unknown): void {
     if (!this.inputs.has(id)) this.inputs.set(id, input);
   }
 
-  /** Messages that the model was given. */
+  /** Messages that the model got. */
   addMessages(messages: readonly Message[]): void {
     for (const block of messages.flatMap(blocksOf)) {
       if (block.type !== 'tool_result') continue;
       const { tool_use_id: id, content = '' } = block;
-      // Of a call that goes on in the background, it is that it does.
+      // For a call in the background this only says that it goes on.
       if (this.wanted.has(id)) this.answers.set(id, content);
     }
   }
 
-  /** What an activity has returned. It counts where the model was not given anything yet. */
+  /** The result of an activity. Used if the model has not got a result yet. */
   addReturned(id: string, content: Content): void {
     this.returned.set(id, content);
   }
@@ -48,7 +48,7 @@ export class CallsSaid {
     return this.wanted.has(id);
   }
 
-  /** Of each call of which something is known. */
+  /** The calls of which something is known. */
   *contents(): Generator<[id: string, content: CallContent]> {
     for (const id of this.wanted) {
       const result = this.answers.get(id) ?? this.returned.get(id);

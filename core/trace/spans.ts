@@ -8,18 +8,19 @@ import type { SpanRef, TraceContext } from './context.ts';
 import { spanInTurn, spanOf } from './context.ts';
 import type { TurnKey } from './ids.ts';
 
-// The spans of a turn, made of what it remembers. https://github.com/open-telemetry/semantic-conventions-genai
+// The spans of a turn, made from what it remembers.
+// https://github.com/open-telemetry/semantic-conventions-genai
 
-/** What a turn gives to the activity that writes its spans. It stands in histories. */
+/** What a turn gives to the activity that writes its spans. It is recorded in histories. */
 export interface TracedPart {
   agent: string;
   sessionId?: string;
-  /** What the turn was started by, where that has a span. */
+  /** The span that started the turn, if there is one. */
   from?: TraceContext;
-  /** Requests to the model and calls that have ended, and have not been written yet. */
+  /** Requests and calls that have ended but have not been written yet. */
   chats: readonly Chat[];
   calls: readonly TracedCall[];
-  /** Where the turn has ended. */
+  /** Present once the turn has ended. */
   ended?: TracedEnd;
 }
 
@@ -29,17 +30,17 @@ export interface TracedCall extends Pick<
 > {
   /** What a person has decided. */
   decision?: string;
-  /** The MCP server that has the tool. */
+  /** The MCP server of the tool. */
   server?: string;
-  /** Where the tool is another agent: that, and its turn. */
+  /** If the tool is another agent: that agent and its turn. */
   subAgent?: { agent: string; turnId: string };
 }
 
 export interface TracedEnd {
-  /** Milliseconds since the epoch: when the first run of the turn began, and when it ended. */
+  /** Milliseconds since the epoch: when the turn's first run began, and when it ended. */
   start: number;
   end: number;
-  /** Why it ended; the type of the failure where it has failed. */
+  /** Why it ended; the type of the failure if it failed. */
   reason: string;
   failed?: true;
   rounds: number;
@@ -48,10 +49,10 @@ export interface TracedEnd {
   costUSD?: number;
 }
 
-/** A span that is to be written. */
+/** A span to write. */
 export interface SpanData {
   span: SpanRef;
-  /** Absent where it is the first of its trace. */
+  /** Absent for the first span of its trace. */
   parent?: SpanRef;
   name: string;
   kind: 'internal' | 'client';
@@ -60,17 +61,17 @@ export interface SpanData {
   end: number;
   attributes: Attributes;
   scope?: [name: string, version: string];
-  /** Where it stands for something that has failed: why, in a word. */
+  /** Set if what it is about failed: why, in a word. */
   error?: string;
 }
 
 /** How the server of a tool is reached: `mcp.*`, `network.*` and `server.*` attributes. */
 export type ServerAttributes = (server: string) => Attributes;
 
-/** The attributes that hold what was said, for the span with this id. */
+/** The attributes with what was said, for the span with this id. */
 export type ContentAttributes = (spanId: string) => Attributes | undefined;
 
-/** The spans of what a turn has done. The first is that of the turn, where it has ended. */
+/** The spans of what a turn has done; first its own, if it has ended. */
 export function spansOf(
   turn: TurnKey,
   part: TracedPart,
@@ -143,7 +144,7 @@ function chatSpan(chat: Chat, parent: SpanRef, about: Attributes): SpanData {
   };
 }
 
-/** A call that was denied, skipped or cancelled has not failed. */
+/** Denied, skipped and cancelled calls have not failed. */
 const FAILED: ReadonlySet<OutcomeType> = new Set<OutcomeType>(['failed', 'timedOut', 'unknown']);
 
 function callSpan(
@@ -188,7 +189,7 @@ function callSpan(
   };
 }
 
-/** What of a record is written. Arguments and results are not. */
+/** The part of a record that is written, without arguments and results. */
 export function tracedCall(record: CallRecord, server: string | undefined): TracedCall {
   const { id, name, outcome, round, attempts, start, end, startedEarly, late } = record;
   const { approval, subAgent } = record;

@@ -36,20 +36,20 @@ export interface Traces {
 export interface StartSpan {
   name: string;
   attributes: Attributes;
-  /** The turn that it starts, where its id is known. */
+  /** The id of the turn that it starts, if known. */
   turn?: TurnKey;
-  /** Whether an error is the answer that was hoped for. */
+  /** Whether an error is an expected answer, and not a failure. */
   isExpected?: (error: unknown) => boolean;
 }
 
 const METHODS = ['problem', 'write', 'within', 'recorded', 'record', 'start'] as const;
 
-/** By its shape: it may come from another copy of Plait. */
+/** Recognized by its shape: it may come from another copy of Plait. */
 export function isTraces(value: unknown): value is Traces {
   return isRecord(value) && METHODS.every((method) => typeof value[method] === 'function');
 }
 
-/** Why this is not what `openTelemetry` returns, or `undefined`; also where it is left out. */
+/** Why `openTelemetry` cannot have returned this; `undefined` if it can, or if the option is absent. */
 export function notTracesProblem(name: string, traces: unknown): string | undefined {
   if (traces === undefined) return undefined;
   return methodsProblem(name, traces, {

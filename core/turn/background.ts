@@ -25,17 +25,17 @@ export function runningInBackground({ background = [] }: State): BackgroundCall[
   return background.filter(({ ended }) => ended === undefined);
 }
 
-/** Those that have, and whose results the model has not been given. */
+/** The calls that have ended, but whose results the model does not have yet. */
 export function lateCalls({ background = [] }: State): LateCall[] {
   return background.filter((call): call is LateCall => call.ended !== undefined);
 }
 
-/** The batch of a call is over, and the call is not. */
+/** The batch of a call has ended, but the call has not. */
 export function goOnInBackground(state: TurnState, call: BackgroundCall): TurnState {
   return { ...state, background: [...(state.background ?? []), call] };
 }
 
-/** A call in the background has ended: what it has used up counts, and its record says how. */
+/** A call in the background has ended: its use counts, and its record says how it ended. */
 export function endInBackground(state: TurnState, callId: string, settled: SettledCall): TurnState {
   const { background = [], calls, stored } = state;
   const known = background.find((call) => call.callId === callId);
@@ -44,7 +44,7 @@ export function endInBackground(state: TurnState, callId: string, settled: Settl
   return {
     ...state,
     ...spentBySubAgents(state, [settled]),
-    // Its batch may be over while its answer is not committed yet.
+    // The batch may have ended while its answer is not committed yet.
     calls: calls.map((record) => (record.id === callId ? lateRecord(record, settled) : record)),
     stored: [...stored, ...(settled.stored === undefined ? [] : [settled.stored])],
     background: background.map((one) => (one === known ? { ...call, ended: settled } : one)),
@@ -63,7 +63,7 @@ export function findResult({ background = [], calls }: TurnState, id: string): R
   };
 }
 
-/** The model is given the result, if it is there. */
+/** The model gets the result, if there is one. */
 export function takeResult(state: TurnState, id: string): TurnState {
   return withBackground(
     state,
@@ -71,7 +71,7 @@ export function takeResult(state: TurnState, id: string): TurnState {
   );
 }
 
-/** What the turn has spent, and what is reserved for calls in the background, which they may still spend. */
+/** What the turn has spent, plus what calls in the background may still spend of it. */
 export function committedBy(state: TurnState, elapsed: number): Spent {
   return runningInBackground(state).reduce(
     (sum, { reserved = {} }) => plus(sum, reserved),
@@ -95,13 +95,13 @@ function plus(
 }
 
 /**
- * Gives the model the results of calls in the background that have ended since it was asked.
+ * Gives the model the results of calls in the background that have ended since it was last asked.
  *
- * - `after results`: beside the results of its calls, in the same message and behind them
- * - `after end_turn`: in a message of their own
+ * - `after results`: after the results of its own calls, in the same message
+ * - `after end_turn`: in a separate message
  *
- * The API takes no second `tool_result` for a call, so each is a text that says whose result it is; images and
- * documents follow it. While one of the API's own tools is at work, nothing but results may stand there.
+ * The API accepts no second `tool_result` for a call, so each result is a text that names its call, followed
+ * by its images and documents. While one of the API's own tools is at work, only results may be there.
  */
 export function commitLateResults(
   state: TurnState,
@@ -111,7 +111,7 @@ export function commitLateResults(
   const late = lateCalls(state);
   const { transcript } = state;
   const { tail } = transcript;
-  // Behind the results there may be steering messages, which are of the system.
+  // Steering messages may follow the results, as system messages.
   const last = tail.findLastIndex(({ role }) => role !== 'system');
   const before = tail[last];
   if (late.length === 0 || openServerCalls(tail).length > 0) return state;
@@ -157,7 +157,7 @@ function resultBlocks(call: BackgroundCall, outcome: ToolOutcome): InputBlock[] 
   ];
 }
 
-/** Without the field where there is none, as in turns that have no such calls. */
+/** Without the field if it would be empty, as in turns that have no such calls. */
 function withBackground(state: TurnState, background: BackgroundCall[]): TurnState {
   const { background: _, ...rest } = state;
   return background.length === 0 ? rest : { ...rest, background };

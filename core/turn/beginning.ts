@@ -20,38 +20,41 @@ import { CONVERSATION_FIELDS, PINNED_AGENT, PREPARED_CALL, STATE, STEERINGS } fr
 import type { Conversation, TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 
-/** The second argument of the workflow `agentTurn`, which nobody but Plait gives. */
+/** The second argument of the workflow `agentTurn`, which only Plait gives. */
 export type TurnBeginning =
   /**
-   * The next turn of a session. `agent` is what the session has pinned; its first turn pins it. `levels`: where
-   * it is the call of a sub-agent, how many levels of sub-agents it may have below it.
+   * The next turn of a session. `agent` is what the session has pinned; its first turn pins it. `levels`: how
+   * many levels of sub-agents it may have, if it is the call of a sub-agent itself.
    */
   | ({ type: 'session'; agent?: PinnedAgent; levels?: number } & Conversation)
   /** The turn of a sub-agent. `levels`: how many levels of sub-agents it may have below it. */
   | { type: 'sub-agent'; levels: number }
-  /** One whose message does not fit into one payload with the conversation. It fails, and says so. */
+  /**
+   * A turn whose message does not fit into one payload together with the conversation. It fails with that
+   * reason.
+   */
   | { type: 'too large' }
   /** The same turn, in a new run with an empty history. */
   | ({ type: 'continued' } & RecordedTurn);
 
-/** All that a turn takes along when it continues as new. */
+/** Everything that a turn takes along when it continues as new. */
 export interface ContinuedTurn {
   state: TurnState;
   agent: PinnedAgent;
   ofSession: boolean;
-  /** Of the turn of a sub-agent, also where that is a session. */
+  /** Set for the turn of a sub-agent, also in a session. */
   levels?: number;
   /** When its first run began; milliseconds since the epoch. */
   begunAt: number;
-  /** It has a trace, also where nobody began one. */
+  /** It has a trace, even if no client began one. */
   traced?: true;
-  /** Of the calls that the last reply asks for, if it does: they have not been dispatched. */
+  /** The calls of the last reply, if they have not been dispatched. */
   prepared?: (PreparedCall | MissingCall)[];
-  /** Fingerprints of the Updates that it has seen. */
+  /** Fingerprints of the Updates that it has received. */
   seen: string[];
 }
 
-/** As histories hold it that were recorded when steering messages stood beside the state. */
+/** In histories from the time when steering messages were beside the state. */
 type RecordedTurn = Omit<ContinuedTurn, 'state' | 'prepared' | 'seen'> & {
   state: Omit<TurnState, 'steering'> & { steering?: SteeringMessage[] };
   prepared?: (RecordedPreparedCall | MissingCall)[];
@@ -82,7 +85,7 @@ const BEGINNING: Shape<TurnBeginning> = byType<TurnBeginning>({
   },
 });
 
-/** Why this cannot be the beginning of a turn, or `undefined`: a plain client may have given it. */
+/** Why this cannot be the beginning of a turn, or `undefined`: a plain client may have made it. */
 export function findBeginningProblem(beginning: unknown): string | undefined {
   const problem = misfitCarried(BEGINNING, beginning, 'beginning');
   if (problem !== undefined) return problem;
@@ -95,7 +98,7 @@ export function findBeginningProblem(beginning: unknown): string | undefined {
   return findCallProblem(calls, new Set());
 }
 
-/** What an earlier run has handed on, whichever version of Plait it had. */
+/** What an earlier run has handed on, whatever version of Plait it had. */
 export function continuedTurn(recorded: RecordedTurn): ContinuedTurn {
   const { state, prepared: calls, notes = [], taken = [], seen = taken, ...turn } = recorded;
   const prepared = calls?.map((call) => readPreparedCall(call));

@@ -48,13 +48,13 @@ export type OnLimit = 'stop' | 'lastWord';
 
 export const ON_LIMIT = ['stop', 'lastWord'] as const;
 
-/** A budget that is reached, and a clause that says which: "the limit of 3 rounds is reached". */
+/** A reached budget, with a clause that says which: "the limit of 3 rounds is reached". */
 export interface ReachedBudget {
   reason: BudgetReason;
   text: string;
 }
 
-/** In the order in which they are looked at. Tool calls are not here: see `callsWithin`. */
+/** In the order in which they are checked. Tool calls are not here: see `callsWithin`. */
 const CHECKED: readonly [BudgetName, BudgetReason, (limit: number, spent: number) => string][] = [
   ['rounds', 'max_rounds', (limit) => `the limit of ${count(limit, 'round')} is reached`],
   ['costUSD', 'max_cost', (limit, spent) => used(usd(limit), usd(spent))],
@@ -92,7 +92,7 @@ function usd(amount: number): string {
   return `$${Number(amount.toFixed(6))}`;
 }
 
-/** The tighter of both. */
+/** The tighter limit of both, for each kind. */
 export function tighter(a: Budget, b: Budget): Budget {
   return fromNames((name) => {
     const [x, y] = [a[name], b[name]];
@@ -100,7 +100,7 @@ export function tighter(a: Budget, b: Budget): Budget {
   });
 }
 
-/** What is left of a budget: for a session, what its next turn may spend. Never below 0. */
+/** What is left of a budget. In a session, the next turn may spend this. Never below 0. */
 export function remaining(budget: Budget, spent: Spent): Budget {
   return fromNames((name) => {
     const limit = budget[name];
@@ -137,7 +137,7 @@ interface SpendingTurn {
   costUSD?: number;
 }
 
-/** What a turn has spent with its sub-agents, from what it remembers or from its result. */
+/** What a turn and its sub-agents have spent, from its state or from its result. */
 export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
   const { rounds, usage, calls, costUSD } = turn;
   return {
@@ -153,10 +153,7 @@ export function spentOf(turn: SpendingTurn, wallTime: number): Spent {
   };
 }
 
-/**
- * The first budget of which nothing is left. Tool calls are not among them: with none left a model may
- * still answer.
- */
+/** The first budget that is used up. Tool calls do not count: without any left, a model may still answer. */
 export function reachedBudget(budget: Budget, spent: Spent): ReachedBudget | undefined {
   for (const [name, reason, text] of CHECKED) {
     const [limit, amount] = [budget[name], spent[name] ?? 0];
@@ -167,7 +164,7 @@ export function reachedBudget(budget: Budget, spent: Spent): ReachedBudget | und
   return undefined;
 }
 
-/** How many of a reply's calls may run, the first ones, and why not the others. */
+/** How many of a reply's calls may run, counted from the first, and why not the others. */
 export function callsWithin(
   { toolCalls: limit }: Budget,
   { toolCalls: spent }: Spent,
@@ -187,11 +184,11 @@ export function callsWithin(
 }
 
 /**
- * How many calls of a reply may surely run, while it still comes: the first ones. None where the whole reply
- * may reach a limit, since its calls do not run then.
+ * How many calls of an incomplete reply may run for sure, counted from the first. None if the complete reply
+ * may reach a limit, since then its calls do not run.
  *
  * @param left what is left of the budget without the reply
- * @param most what the reply has cost so far, with as many tokens as it may come to
+ * @param most what the reply has cost so far, with the most tokens that it may reach
  * @param prices of all models that may have given it
  */
 export function callsBeforeEnd(left: Budget, most: Usage, prices: readonly Prices[]): number {
@@ -200,7 +197,7 @@ export function callsBeforeEnd(left: Budget, most: Usage, prices: readonly Price
   return reachedBudget(left, spent) === undefined ? (left.toolCalls ?? Infinity) : 0;
 }
 
-/** The end of a turn whose model call was given up because its time was over. */
+/** The end of a turn that ran out of time during a model call. */
 export function outOfTime(wallTime: number) {
   const reason: BudgetReason = 'max_wall_time';
   const details = budgetDetails({ reason, text: `${turnTimeLimit(wallTime)} is up` });
@@ -212,7 +209,7 @@ export function budgetDetails({ text }: ReachedBudget): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
-/** What is wrong with limits that somebody has given, or `undefined`. */
+/** What is wrong with limits from outside, or `undefined`. */
 export function findBudgetProblem(limits: unknown): string | undefined {
   if (!isRecord(limits)) return `must be an object with ${BUDGET_NAMES.join(', ')}`;
   for (const [name, limit] of Object.entries(limits)) {

@@ -53,8 +53,9 @@ import type { TurnTimes } from './timing.ts';
 import type { CacheCreation, ModelUsage, ServerToolUsage, Usage } from './usage.ts';
 
 // The shapes of what one run hands on to another: a session to its turns, a run to the next one. A plain
-// client may start a workflow with anything in their place. No stricter than what an older version of Plait
-// may have handed on, since a session would end with it; strict enough that no function of core/ trips.
+// client may start a workflow with any other value. A shape must accept whatever an older version of Plait
+// may have handed on, since the session would end otherwise, but be strict enough that no function of core/
+// trips.
 
 const count = whole();
 const amount = number(0);
@@ -172,14 +173,14 @@ const CALL = object<CallRecord>({
   late: optional(oneOf(true)),
 });
 
-/** What is in the conversation by now has the same form, and is not looked into either. */
+/** What the conversation already holds looks the same, and is not examined either. */
 const OUTCOME = object<{ type: OutcomeType; message?: string; content?: unknown }>({
   type: oneOf(...(Object.keys(OUTCOMES) as OutcomeType[])),
   message: optional(text()),
   content: optional(either(text(), list(BLOCK))),
 }) as Shape<SettledCall['outcome']>;
 
-/** A call does not run any more when its turn goes on in a new run. */
+/** In a new run of the turn, such a call no longer runs. */
 const BACKGROUND_CALL = object<Pick<BackgroundCall, 'callId' | 'tool' | 'since' | 'ended'>>({
   callId: text(),
   tool: text(),
@@ -195,7 +196,7 @@ const TIMES = object<TurnTimes>({
   width: count,
 });
 
-/** It becomes, or became, the id of a workflow. */
+/** It is, or becomes, the id of a workflow. */
 export const TURN_ID: Shape<string> = (value, at) => {
   const problem = findTurnIdProblem(value);
   return problem === undefined ? undefined : `${at} ${problem}`;
@@ -217,10 +218,10 @@ const PRICES = object<Prices>({
   cacheRead: optional(amount),
 });
 
-/** The server rejects another, and the whole workflow task with it. */
+/** The server rejects any other, and the whole workflow task with it. */
 const QUEUE = someText(WORKFLOW_ID_LIMIT);
 
-/** Longer than any other is allowed: an agent may have been pinned before there was a limit. */
+/** No maximum: an agent may have been pinned before there was one. */
 const duration = number(Number.MIN_VALUE);
 
 const BATCH = object<BatchPolicy>({
@@ -236,7 +237,7 @@ const POLICY = object<ToolPolicy>({
   scheduleToCloseTimeout: optional(duration),
   taskQueue: optional(QUEUE),
   execution: optional(oneOf('local')),
-  // With none a call would wait for ever.
+  // With 0, a call would wait forever.
   concurrency: optional(whole(1)),
   approvalTimeout: optional(duration),
   server: optional(text()),
@@ -314,7 +315,7 @@ const ACCESS: Shape<Access> = either(
   }),
 );
 
-/** The server rejects a long one, and the whole workflow task with it. */
+/** The server rejects a longer one, and the whole workflow task with it. */
 const MAX_SUMMARY = 1_000;
 
 export const PREPARED_CALL = byType<RecordedPreparedCall | MissingCall>({
@@ -337,7 +338,7 @@ export const CONVERSATION_FIELDS = {
   container: optional(CONTAINER),
 };
 
-/** Without its steering messages, which may stand beside it in histories. */
+/** Steering messages are optional: histories may have them beside the state. */
 export const STATE = object<Omit<TurnState, 'steering'> & { steering?: SteeringMessage[] }>({
   ...CONVERSATION_FIELDS,
   rounds: count,
@@ -366,7 +367,7 @@ const SPENDING = {
   models: optional(list(MODEL_USAGE)),
 };
 
-/** What the turn of a sub-agent has used up; the rest is for people. */
+/** What the turn of a sub-agent has used; its other fields are only for people. */
 export const SUB_AGENT_PROGRESS =
   object<Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'costUSD'>>(SPENDING);
 
@@ -381,7 +382,7 @@ export const SUB_AGENT_RESULT = object<
   text: text(),
 }) as Shape<SubAgentTurnResult>;
 
-/** As the activity reports it that has waited for the turn. */
+/** As the activity that has waited for the turn reports it. */
 export const AWAITED_TURN = byType<AwaitedTurn>({
   ended: { result: anything },
   failed: { message: text(), progress: anything },

@@ -5,16 +5,16 @@ import type { TurnState } from './state.ts';
 import type { Stop } from './stop-reason.ts';
 import { usageText } from './usage-text.ts';
 
-// What the Temporal UI shows a turn to be doing, as Markdown. A worker answers with it when somebody looks:
-// it is in no history and costs nothing. Times are the server's.
+// What the Temporal UI says a turn is doing, as Markdown. A worker produces it when somebody looks: it is in
+// no history and costs nothing. Times are the server's.
 
-/** A workflow does not learn of attempts that fail, nor of task queues without a worker. */
+/** A workflow does not see failing attempts, or task queues without a worker. */
 const SEE_PENDING =
   'Why an attempt has failed, and when the next one comes, stands under Pending Activities.';
 
 const SCHEDULED = 'One that is Scheduled under Pending Activities has no worker yet.';
 
-/** `undefined` for a step that waits for nothing outside. */
+/** `undefined` for a step that does not wait for anything outside. */
 export function waitingFor(state: TurnState, next: NextStep, time: number): string | undefined {
   const { rounds } = state;
   const since = `, since ${clock(time)}`;
@@ -37,10 +37,10 @@ export function waitingFor(state: TurnState, next: NextStep, time: number): stri
   }
 }
 
-/** A call that has no outcome yet. */
+/** A call without an outcome. */
 export interface OpenCall {
   tool: string;
-  /** Its short arguments; empty where nobody is to see them. */
+  /** Its short arguments; empty if nobody may see them. */
   summary: string;
   /**
    * - `asked`: a person has to decide about it
@@ -51,9 +51,9 @@ export interface OpenCall {
    * - `awaitingResult`: it waits for a call in the background
    */
   doing: 'asked' | 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingResult';
-  /** Where its tool runs, if not where the turn does. */
+  /** The task queue of its tool, if it is not the turn's. */
   taskQueue?: string;
-  /** The agent that answers it, where that is one. */
+  /** The agent that answers it, if it is a sub-agent. */
   agent?: string;
   /** How often its worker was lost. */
   lostWorkers?: number;
@@ -61,17 +61,17 @@ export interface OpenCall {
 
 export interface OpenBatch {
   round: number;
-  /** Calls of the reply. */
+  /** How many calls the reply has. */
   all: number;
   /** How many of them have no outcome yet. */
   open: number;
-  /** The first of those. */
+  /** The first of them. */
   calls: readonly OpenCall[];
   /** When the calls began; milliseconds since the epoch. */
   since: number;
 }
 
-/** More lines nobody reads. */
+/** Nobody reads more lines. */
 export const MOST_SHOWN = 10;
 
 const DOING: Record<Exclude<OpenCall['doing'], 'running'>, string> = {
@@ -93,7 +93,7 @@ function doingText({ doing, taskQueue, agent, lostWorkers = 0 }: OpenCall): stri
   return `runs, or waits for a worker${where}${lost}`;
 }
 
-/** While the calls of a reply run or wait. Those that wait for a person come first. */
+/** Shown while the calls of a reply run or wait. Calls that wait for a person come first. */
 export function waitingForCalls({ round, all, open, calls, since }: OpenBatch): string {
   const people = calls.filter(({ doing }) => doing === 'asked');
   const what = people.length === open ? 'a person' : people.length > 0 ? 'a person and calls' : '';
@@ -115,7 +115,7 @@ export function waitingForCalls({ round, all, open, calls, since }: OpenBatch): 
   ].join('\n\n');
 }
 
-/** Why a turn has ended, and who decided what. Without what people wrote, where nobody is to see it. */
+/** Why a turn has ended, and who decided what. Without what people wrote, if nobody may see it. */
 export function endText(
   { calls }: TurnState,
   { reason, details }: Stop,
@@ -146,7 +146,7 @@ export function failureText(message: string, time: number): string {
   return `**Failed**, ${clock(time)}: ${plainMarkdown(message)}`;
 }
 
-/** What a turn has used, below what it does. */
+/** What a turn has used, shown below what it is doing. */
 export function usedText({ rounds, calls, usage, costUSD }: TurnState): string {
   return `Used: ${count(rounds, 'round')}, ${count(calls.length, 'answered call')}, ${usageText(usage, costUSD)}.`;
 }

@@ -30,9 +30,9 @@ import {
 } from './state.ts';
 import type { Stop } from './stop-reason.ts';
 
-// What a turn does next. Every decision of the loop in `workflows/agent-turn.ts` is made here: a pure
-// function of the state, of what has happened, and of the circumstances. What beats what is a table in
-// `test/core/turn/decide.test.ts`.
+// What a turn does next. Every decision of the loop in `workflows/agent-turn.ts` is made here, in pure
+// functions of the state, of what has happened, and of the circumstances. Which decision takes precedence is
+// a table in `test/core/turn/decide.test.ts`.
 
 /** What the turn does next. */
 export type NextStep = AskModel | RunTools | AwaitBackground | LastWord | ContinueAsNew | Stop;
@@ -50,17 +50,17 @@ export interface RunTools {
   prepared: readonly (PreparedCall | MissingCall)[];
 }
 
-/** Wait until at most so many calls run in the background, before anything else. */
+/** Before anything else, wait until at most `running` calls run in the background. */
 export interface AwaitBackground {
   type: 'await background';
   agent: PinnedAgent;
   running: number;
   /**
-   * What the turn would do if none ran there:
+   * What the turn would do without calls in the background:
    *
-   * - stop: the model has ended its turn. A steering message ends the wait, too.
-   * - ask the model: what may still be spent is reserved for them.
-   * - either of the others in a new run, which they would not survive
+   * - stop: the model has ended its turn. A steering message also ends the wait.
+   * - ask the model: the rest of the budget is reserved for those calls.
+   * - either of the others in a new run, which those calls would not survive
    */
   before: Stop | AskModel | ContinueAsNew;
 }
@@ -71,14 +71,14 @@ export interface LastWord {
   stop: Stop;
 }
 
-/** Take the next step in a new run, whose history is empty. */
+/** Take the next step in a new run with an empty history. */
 export interface ContinueAsNew {
   type: 'continue as new';
   agent: PinnedAgent;
   next: AskModel | RunTools;
 }
 
-/** What a decision goes by beside the state and the event: plain data, read at one moment. */
+/** What a decision depends on besides the state and the event: plain data, read at one moment. */
 export interface Circumstances {
   args: TurnArgs;
   /** Milliseconds since the epoch. */
@@ -95,10 +95,10 @@ export interface Decision {
   next: NextStep;
 }
 
-/** What came of a model call, and the agent that was asked. */
+/** The result of a model call, and the agent that was asked. */
 export type ModelAnswer = ModelCallResult & { agent: PinnedAgent };
 
-/** How the calls of a reply ended; the budget may have let only the first ones run. */
+/** How the calls of a reply ended. The budget may have let only the first ones run. */
 export interface BatchResults {
   agent: PinnedAgent;
   calls: readonly ToolUse[];
@@ -117,8 +117,8 @@ const TOO_WIDE: Stop = {
 /**
  * A run of the turn begins.
  *
- * @param carried what it already knows: the agent, from a session or an earlier run, and `prepared` where
- *   that run has committed a reply whose calls have not been dispatched
+ * @param carried what it already knows: the agent, from a session or an earlier run, and `prepared` if that
+ *   run has committed a reply whose calls have not been dispatched
  */
 export function atBeginning(
   state: TurnState,
@@ -198,14 +198,14 @@ export function afterResults(
   const end = mustEnd(state, room, now);
   if (end !== undefined) return stopWith(state, end);
   if (reached !== undefined) return stopAt(state, reached, agent, now, true);
-  // While the API's own tools are at work, nothing but results may stand here.
+  // While the API's own tools are at work, only results may be here.
   const isOpen = openServerCalls(state.transcript.tail).length > 0;
   const told = commitLateResults(state, 'after results', room);
   const steered = isOpen ? told : commitSteering(told, 'after results', agent.notes);
   return ask(steered, agent, now);
 }
 
-/** So many calls have ended in the background, a person has spoken meanwhile, or the time is up. */
+/** Enough calls have ended in the background, a person has sent a message, or the time is up. */
 export function afterBackground(
   state: TurnState,
   { agent, before }: AwaitBackground,
@@ -225,10 +225,10 @@ export function afterBackground(
 }
 
 /**
- * The model has been asked for its last word. The turn has its reason to end already: what goes wrong
- * here changes nothing about it.
+ * The model has been asked for its last word. The turn already has its reason to end, and no error here
+ * changes that.
  *
- * @param answer `undefined` where the model could not be asked
+ * @param answer `undefined` if the model could not be asked
  */
 export function afterLastWord(
   before: TurnState,
@@ -236,7 +236,7 @@ export function afterLastWord(
   { stop }: LastWord,
   now: Circumstances,
 ): Decision {
-  // The agent is known here, and no fallback gives a last word for another model.
+  // `pinned` cannot come here, since the agent is known; after a refusal, no fallback is asked.
   if (answer?.type !== 'reply') return stopWith(before, stop);
   const { agent, reply, output } = answer;
   const room = roomOf(agent);
@@ -247,7 +247,7 @@ export function afterLastWord(
   return stopWith(commitResults(room, state, calls, skipped), stop);
 }
 
-/** A new run could not be given all that the turn remembers. This one goes on while it has room. */
+/** A new run could not be given all that the turn remembers. This run goes on while it has room. */
 export function withoutNewRun(
   { agent, next }: ContinueAsNew,
   { args, history }: Pick<Circumstances, 'args' | 'history'>,
@@ -255,7 +255,7 @@ export function withoutNewRun(
   return isHistoryFull(history, batchOf(next, agent, args)) ? OUTGROWN : next;
 }
 
-/** How many of the calls may run, the first ones, and why not the others. */
+/** How many of the calls may run, counted from the first, and why not the others. */
 export function callsAllowed(
   state: TurnState,
   { agent, calls }: Pick<RunTools, 'agent' | 'calls'>,
@@ -264,27 +264,30 @@ export function callsAllowed(
   return callsWithin(budgetOf(args, agent), committedBy(state, elapsed), calls.length);
 }
 
-/** What the turn may spend in all. */
+/** What the turn may spend in total. */
 export function budgetOf({ limits }: TurnArgs, agent: PinnedAgent | undefined): Budget {
   return tighter(agent?.limits ?? {}, limits ?? {});
 }
 
-/** Asks the model, unless nothing is left of a budget. */
+/** Asks the model, unless a budget is used up. */
 function ask(state: TurnState, agent: PinnedAgent | undefined, now: Circumstances): Decision {
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
   if (reached === undefined) return { state, next: unlessReserved(state, agent, ASK_MODEL, now) };
-  // A refusal may have used up the rest: what was found before it can still be told.
+  // A refusal may have used up the budget, but the model may still say what it found before.
   const hasResults = state.calls.at(-1)?.round === state.rounds;
   return stopAt(state, reached, agent, now, hasResults);
 }
 
-/** Asks the model again, in a new run where this one's history is long. */
+/** Asks the model again, in a new run if this one's history is long. */
 function goOn(state: TurnState, agent: PinnedAgent, now: Circumstances): Decision {
   const end = mustEnd(state, roomOf(agent), now);
   return end === undefined ? inThisRun(state, agent, ASK_MODEL, now) : stopWith(state, end);
 }
 
-/** What is reserved for calls in the background may come back: the turn does not end for it, but waits. */
+/**
+ * If calls in the background have reserved the budget, they may give some back: the turn waits for them
+ * instead of ending.
+ */
 function unlessReserved(
   state: TurnState,
   agent: PinnedAgent | undefined,
@@ -300,8 +303,8 @@ function unlessReserved(
 }
 
 /**
- * Takes the step, in a new run where this one's history is long. What runs in the background would not survive
- * that: as long as there is room the turn goes on in this run, and then it waits.
+ * Takes the step, in a new run if this one's history is long. Calls in the background would not survive that:
+ * while there is room the turn goes on in this run, and then it waits for them.
  */
 function inThisRun(
   state: TurnState,
@@ -327,8 +330,8 @@ function batchOf(next: AskModel | RunTools, agent: PinnedAgent, { context }: Tur
 }
 
 /**
- * The model has ended its turn. It goes on if a person has spoken meanwhile, or if it is to have the results of
- * calls in the background, for which the turn waits; and if there is room.
+ * The model has ended its turn. The turn goes on, if there is room, when a person has sent a message, or when
+ * the model must get results of calls in the background, for which the turn waits.
  */
 function afterEndTurn(
   state: TurnState,
@@ -346,7 +349,7 @@ function afterEndTurn(
   const told = isLate ? commitLateResults(state, 'after end_turn', room) : state;
   const reached = reachedBudget(budgetOf(now.args, agent), spentOf(state, now.elapsed));
   if (reached !== undefined) {
-    // Without what runs there, the answer is as whole as it can be.
+    // Without calls in the background the answer is complete.
     return running > 0 || isLate
       ? stopAt(told, reached, agent, now, isLate)
       : stopWith(state, stop);
@@ -374,7 +377,7 @@ function stopAt(
 ): Decision {
   const stop: Stop = { type: 'stop', reason: reached.reason, details: budgetDetails(reached) };
   const wantsLastWord = (args.onLimit ?? agent?.onLimit) === 'lastWord';
-  // A turn that is late is not made later.
+  // A turn that is out of time must not take longer.
   const mayAnswer = hasResults && reached.reason !== 'max_wall_time';
   return { state, next: wantsLastWord && mayAnswer ? { type: 'last word', stop } : stop };
 }

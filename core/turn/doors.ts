@@ -21,9 +21,9 @@ import type { Approve, Authorization, Completion, CompletionResult, Deny } from 
 import type { TurnState } from './state.ts';
 import type { SteeringMessage } from './steering.ts';
 
-// What may come to a running turn. Anyone who can reach the namespace may send anything, with any client.
+// What may come to a running turn. Anyone with access to the namespace may send anything, with any client.
 
-/** Who decides and why is for people; what the model may read of it is shorter still. */
+/** Who decides and why is for people; the model reads even less of it. */
 const MAX_TEXT = 10_000;
 
 const callId = said('be the id of a tool_use block', someText(TOOL_USE_ID_LIMIT));
@@ -84,7 +84,7 @@ export function findCompletionProblem(completion: unknown): string | undefined {
   return misfit(COMPLETION, completion, 'the argument of completeToolCall');
 }
 
-/** More messages than anybody waits for: a session keeps what its turn does not take in. */
+/** More messages than anybody waits for. A session keeps those that its turn does not accept. */
 const MAX_STEERING = 100;
 
 export function findSteeringProblem(

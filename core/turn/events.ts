@@ -10,8 +10,8 @@ import type { TurnState } from './state.ts';
 import { pricesOf } from './state.ts';
 import type { StopReason } from './stop-reason.ts';
 
-// What happens in a turn, for those who watch over it: `log-lines.ts` makes lines of a log of it, and
-// `measurements.ts` values of metrics.
+// What happens in a turn, for monitoring: `log-lines.ts` turns it into log lines, `measurements.ts` into
+// metrics.
 
 /** What has happened. Times are in milliseconds. */
 export type TurnEvent =
@@ -20,7 +20,7 @@ export type TurnEvent =
       type: 'model replied';
       round: number;
       reply: ModelReply;
-      /** Since it was asked. */
+      /** Since the model was asked. */
       milliseconds: number;
       costUSD?: number;
     }
@@ -37,13 +37,13 @@ export type TurnEvent =
   | { type: 'turn ended'; state: TurnState; reason: StopReason; milliseconds: number }
   | { type: 'turn failed'; state: TurnState; failure: string; milliseconds: number };
 
-/** Of a call without an activity, all that its record says. */
+/** The part of a record that is needed for a call without an activity. */
 type EndedCall = Pick<SettledCall, 'attempts' | 'start' | 'end'> & {
   outcome: { type: OutcomeType };
 };
 
 /**
- * A reply has come whole, also one that declines and after which a fallback is asked.
+ * A whole reply has come, even if it declines and a fallback is asked next.
  *
  * @param before the turn when the model was asked
  */
@@ -64,14 +64,14 @@ export function modelReplied(
  * The ends of calls that were answered without a batch, because a limit was reached or the turn has ended.
  *
  * @param records of calls that have just been answered
- * @param reported the ids of those whose end was reported by their batch
+ * @param reported the ids of calls whose batch reported their end
  */
 export function endsWithoutBatch(
   records: readonly CallRecord[],
   reported: ReadonlySet<string>,
 ): TurnEvent[] {
   return records.flatMap((call) => {
-    // One in the background ends later.
+    // A call in the background ends later.
     if (call.late === true || reported.has(call.id)) return [];
     const { round, outcome, attempts, start, end } = call;
     const times = { start: Date.parse(start), end: Date.parse(end) };

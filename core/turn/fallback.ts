@@ -1,13 +1,13 @@
 import { defined } from '../json.ts';
 import type { AgentSpec, FallbackReason, FallbackSpec } from '../agent-spec.ts';
 
-/** The model that a turn has gone on with, instead of its agent's, and why it left the one before. */
+/** The model that a turn uses instead of its agent's, and why it left the one before. */
 export interface TakenFallback {
   model: string;
   because: FallbackReason;
 }
 
-/** The model to go on with after `asked`, the agent's own or one of its fallbacks. Never one before it. */
+/** The model to use after `asked`, which is the agent's own or one of its fallbacks. Never an earlier one. */
 export function nextFallback(
   { fallbacks = [] }: Pick<AgentSpec, 'fallbacks'>,
   asked: string,
@@ -17,7 +17,7 @@ export function nextFallback(
   return fallbacks.slice(after).find(({ on }) => on.includes(reason))?.model;
 }
 
-/** What `model` is told of the agent: the spec, and what its fallback changes about it. */
+/** The spec with which `model` is asked: with the changes of its fallback. */
 export function specFor(spec: AgentSpec, model: string): AgentSpec {
   const { fallbacks, ...own } = spec;
   const fallback = fallbacks?.find((one) => one.model === model);

@@ -1,12 +1,12 @@
-// What the history of one run may hold. The server terminates a run at 51,200 events or 50 MB, without
-// a word to the workflow.
+// How large the history of one run may become. The server terminates a run at 51,200 events or 50 MB, without
+// telling the workflow.
 const MAX_EVENTS = 50_000;
 const MAX_BYTES = 40_000_000;
 
-/** A call that is scheduled, started and settled, with a workflow task of its own. */
+/** For a call: scheduled, started and settled, with a workflow task of its own. */
 const EVENTS_PER_CALL = 6;
 
-/** A run is not given up for a new one before it has done something. */
+/** A run must have done something before it is given up for a new one. */
 const MIN_EVENTS = 20;
 
 /** What Temporal reports of the run. */
@@ -16,14 +16,14 @@ export interface RunHistory {
   continueAsNewSuggested: boolean;
 }
 
-/** What the next batch adds to the history, and the agent's own limit where it has one. */
+/** What the next batch adds to the history, and the agent's own limit, if it has one. */
 export interface NextBatch {
   calls: number;
   bytesPerCall: number;
   maxEvents?: number;
 }
 
-/** Whether no history at all could hold a batch of so many calls, each of which carries so much. */
+/** Whether even an empty history could not hold a batch of this size. */
 export function isTooWide(calls: number, bytesPerCall = 0): boolean {
   return EVENTS_PER_CALL * calls > MAX_EVENTS || bytesPerCall * calls > MAX_BYTES;
 }
@@ -37,7 +37,7 @@ export function shouldContinueAsNew(history: RunHistory, batch: NextBatch): bool
   return continueAsNewSuggested || events > maxEvents || isHistoryFull(history, batch);
 }
 
-/** Whether the server would terminate the run for what the batch adds to its history. */
+/** Whether the server would terminate the run because of what the batch adds to its history. */
 export function isHistoryFull(
   { historyLength, historySize }: RunHistory,
   { calls, bytesPerCall }: NextBatch,

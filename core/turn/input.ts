@@ -76,7 +76,7 @@ const OUTPUT: Shape<OutputSchema> = (value, at) => {
     : undefined;
 };
 
-/** What turns and sessions are started with alike. */
+/** The fields that turns and sessions share. */
 export const SHARED_FIELDS: Fields<
   Pick<TurnArgs, 'agent' | 'context' | 'limits' | 'onLimit' | 'stream' | keyof BatchPolicy>
 > = {
@@ -93,7 +93,7 @@ const ARGS = argument(
   'agentTurn takes one argument: { agent, input, context?, … }',
   closed<TurnArgs>('a turn', {
     agent: SHARED_FIELDS.agent,
-    // Checked by itself: what continues a turn has none.
+    // Checked separately: a turn that continues has none.
     input: anything as Shape<TurnInput>,
     context: SHARED_FIELDS.context,
     onToolFailure: SHARED_FIELDS.onToolFailure,
@@ -105,12 +105,12 @@ const ARGS = argument(
   }),
 );
 
-/** What is wrong with the arguments of a turn, but for its input, or `undefined`. */
+/** What is wrong with the arguments of a turn, apart from its input, or `undefined`. */
 export function findArgsProblem(args: unknown): string | undefined {
   return misfit(ARGS, args, 'the argument of agentTurn');
 }
 
-/** Checks what a plain client may have sent, and returns the conversation that the turn begins with. */
+/** Checks what a plain client may have sent, and returns the turn's first messages. */
 export function openingMessages(args: unknown): Message[] {
   const problem = findArgsProblem(args);
   if (problem !== undefined) throw new InvalidTurnError(problem);
@@ -136,7 +136,7 @@ function toMessages(input: unknown): Message[] {
   throw new InvalidTurnError('input mixes messages (with a role) and content blocks (with a type)');
 }
 
-/** Why this cannot be a user's message of a session, or `undefined`. */
+/** Why this cannot be a user's message to a session, or `undefined`. */
 export function findInputProblem(input: unknown): string | undefined {
   try {
     const isConversation =
@@ -149,7 +149,7 @@ export function findInputProblem(input: unknown): string | undefined {
   }
 }
 
-/** Why this cannot be what a session begins with, or `undefined`. It may end with the assistant. */
+/** Why a session cannot begin with this, or `undefined`. It may end with the assistant. */
 export function findOpeningProblem(messages: unknown): string | undefined {
   if (!Array.isArray(messages) || !messages.every((one) => isRecord(one) && 'role' in one)) {
     return 'messages must be a list of messages';

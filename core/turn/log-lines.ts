@@ -4,9 +4,9 @@ import type { TurnEvent } from './events.ts';
 import type { TurnState } from './state.ts';
 import { inputTokens } from './usage.ts';
 
-// What a worker's log says of a turn: one line for each event, with fields by which a log can be searched.
-// Nothing that people, the model or tools have written stands in it. At the level DEBUG: the logger that the
-// SDK has by default would write a dozen rows for each.
+// What a worker's log says of a turn: one line for each event, with searchable fields. It contains nothing
+// that people, the model or tools have written. Level DEBUG, because the SDK's default logger would print a
+// dozen rows for each line.
 
 export interface LogLine {
   level: 'debug' | 'warn';
@@ -64,7 +64,7 @@ export function logLine(event: TurnEvent): LogLine {
     }
     case 'turn failed': {
       const { state, failure, milliseconds } = event;
-      // The SDK warns of it, with the error.
+      // The SDK logs a warning with the error itself.
       return line({ failure, ...spentFields(state), milliseconds });
     }
   }

@@ -7,19 +7,19 @@ import { measured, seconds } from '../metrics.ts';
 import type { TurnEvent } from './events.ts';
 import type { Usage } from './usage.ts';
 
-/** What stands in a label instead of a name that is not known, of which there could be any number. */
+/** The label for unknown names, of which there could be any number. */
 const UNKNOWN = 'unknown';
 
 /** Whose turn it is. */
 export interface MeasuredTurn {
-  /** Its name, which whoever starts a turn can choose. */
+  /** Its agent's name, which the starter of a turn can choose freely. */
   agent: string;
-  /** `undefined` as long as no worker has said that there is such an agent. */
+  /** `undefined` until a worker has said that this agent exists. */
   pinned: Pick<PinnedAgent, 'policies'> | undefined;
 }
 
 /**
- * What of an event is measured. Of a sub-agent's turn everything is measured there: sums over all agents hold
+ * The values to measure for an event. A sub-agent's turn measures its own, so that sums over all agents count
  * every reply and every call once.
  */
 export function measurementsOf(event: TurnEvent, turn: MeasuredTurn): Measurement[] {
@@ -72,7 +72,7 @@ export function measurementsOf(event: TurnEvent, turn: MeasuredTurn): Measuremen
   }
 }
 
-/** As the Messages API documents them. A newer one may send others. */
+/** As the Messages API documents them. A newer API may send others. */
 const MODEL_STOPS: ReadonlySet<string> = new Set<ModelStopReason | 'compaction'>([
   'end_turn',
   'max_tokens',
@@ -84,7 +84,7 @@ const MODEL_STOPS: ReadonlySet<string> = new Set<ModelStopReason | 'compaction'>
   'compaction',
 ]);
 
-/** Each token has one type, so that they can be added up. */
+/** Each token has one type, so that the values add up. */
 function tokensOf(usage: Usage): [type: string, tokens: number][] {
   return [
     ['input', usage.input_tokens],
@@ -99,7 +99,7 @@ function agentLabel(event: TurnEvent, { agent, pinned }: MeasuredTurn): string {
   return pinned !== undefined || wasFound(event) ? agent : UNKNOWN;
 }
 
-/** Whether a turn has ended in a way that shows that a worker has its agent, although it is not pinned. */
+/** Whether the turn's end shows that a worker has its agent, although it is not pinned. */
 function wasFound(event: TurnEvent): boolean {
   if (event.type === 'turn failed') return event.failure !== AGENT_NOT_REGISTERED;
   return event.type === 'turn ended' && event.reason !== 'cancelled';

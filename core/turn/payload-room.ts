@@ -6,14 +6,14 @@ import { INLINE_BYTES } from '../conversation/transcript.ts';
 import { jsonBytes } from '../json.ts';
 
 /**
- * What the payloads of a turn may hold.
+ * Where the payloads of a turn are kept, which limits them.
  *
- * - `storage`: large values lie in the storage, so only the number of calls limits a turn.
+ * - `storage`: large values are in the storage, so only the number of calls limits a turn.
  * - `payload`: everything travels inline, and a payload of Temporal's has at most 2 MB.
  */
 export type Room = { readonly type: 'storage' } | { readonly type: 'payload' };
 
-/** An agent is pinned in the storage wherever the worker has one; before it is pinned nobody knows. */
+/** If a worker has a storage, it pins the agent there; before that, nothing is known. */
 export function roomOf(agent: PinnedAgent | undefined): Room {
   return { type: agent?.spec.type === 'stored' ? 'storage' : 'payload' };
 }
@@ -21,17 +21,17 @@ export function roomOf(agent: PinnedAgent | undefined): Room {
 export const NO_STORAGE =
   'The conversation no longer fits into one payload. Give the worker and the client a `storage`.';
 
-/** What a payload of 2 MB holds, with room for its envelope. */
+/** What a payload of 2 MB can hold, besides its envelope. */
 const PAYLOAD_BYTES = 1_900_000;
-/** Larger payloads do not stand in history where there is a storage. */
+/** With a storage, larger payloads are not in the history. */
 export const STORED_ABOVE_BYTES = 256 * 1024;
 
-/** Whether values fit into one payload together, as the arguments of a run do. */
+/** Whether values fit into one payload together, like the arguments of a run. */
 export function fitsPayload(room: Room, values: unknown): boolean {
   return room.type === 'storage' || jsonBytes(values) <= PAYLOAD_BYTES;
 }
 
-/** Without a storage a conversation ends where it would no longer fit into one payload. */
+/** Without a storage, a conversation ends when it would no longer fit into one payload. */
 export function hasOutgrown(room: Room, inlineBytes: number): boolean {
   return room.type === 'payload' && inlineBytes > INLINE_BYTES;
 }
@@ -43,14 +43,14 @@ export function contextBytes(room: Room, context: unknown): number {
 }
 
 /**
- * A call's answer and its record, without what they repeat of the call, and with as much of an outcome
- * as `fitOutcomes` leaves of it where there is no room.
+ * For a call's answer and record, besides what they repeat of the call, and for as much of an outcome as
+ * `fitOutcomes` keeps when room is short.
  */
 const BYTES_PER_CALL = 450;
 
 /**
- * Whether the result of the turn would still fit into one payload with this reply: its text and what
- * its calls say stand there twice, and an answer by a schema once more.
+ * Whether the turn's result would still fit into one payload with this reply: its text and the texts of its
+ * calls are in it twice, and an answer with a schema once more.
  */
 export function replyFits(
   room: Room,
@@ -70,15 +70,15 @@ function answerBytes(calls: readonly ToolUse[]): number {
   return jsonBytes(repeated) + BYTES_PER_CALL * calls.length;
 }
 
-/** What the results of one batch may add to history, of the 50 MB that end the run. */
+/** What the results of one batch may add to history, which ends the run at 50 MB. */
 const BATCH_BYTES = { payload: 8_000_000, storage: 20_000_000 };
 
 /** Just under Temporal's limit of 2 MB for a payload, which a result shares with its envelope. */
 export const MAX_RESULT_BYTES = 2_000_000;
 
 /**
- * Limit for the result of one of so many calls, in bytes, where it must be lower than the limit for
- * every result: all of a batch stand in history, also those that do not fit into the conversation.
+ * The limit for the result of each of this many calls, in bytes, if it must be below the limit for every
+ * result: all results of a batch are in history, even those that do not fit into the conversation.
  */
 export function maxResultBytes(room: Room, calls: number): number | undefined {
   const share = Math.floor(BATCH_BYTES[room.type] / calls);
@@ -86,12 +86,12 @@ export function maxResultBytes(room: Room, calls: number): number | undefined {
   return share < limit ? share : undefined;
 }
 
-/** A shorter text says nothing; a call may have this much however wide its batch is. */
+/** A shorter text says nothing, so a call may have this much however wide its batch is. */
 const MIN_TEXT_BYTES = 1_000;
 
 /**
- * Limit for the text of each of so many results, in bytes of JSON, where all have to fit into one
- * payload: every result loses its middle before one of them is lost.
+ * The limit for the text of each of this many results, in bytes of JSON, if all have to fit into one payload:
+ * every result loses its middle before any result is lost entirely.
  */
 export function maxTextBytes(
   room: Room,

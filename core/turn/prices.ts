@@ -15,7 +15,7 @@ export interface Prices {
   cacheRead?: number;
 }
 
-/** What tokens cost, in USD. Tools of the API that are charged by the use are not in it. */
+/** The prices of tokens in USD. Tools of the API that are charged per use are not included. */
 export function costOf(usage: Usage, prices: Prices): number {
   const { input, output } = prices;
   const { cacheWrite5m = 1.25 * input, cacheWrite1h = 2 * input, cacheRead = 0.1 * input } = prices;
@@ -30,14 +30,14 @@ export function costOf(usage: Usage, prices: Prices): number {
 }
 
 /**
- * To a billionth of a dollar: finer than the price of any token, and coarser than what sums of
- * fractions are off by.
+ * Rounded to a billionth of a dollar: finer than the price of any token, coarser than the errors of adding
+ * fractions.
  */
 export function roundUSD(amount: number): number {
   return Math.round(amount * 1e9) / 1e9;
 }
 
-/** Of amounts that are known; `undefined` where none is. */
+/** The sum of the known amounts; `undefined` if none is known. */
 export function sumUSD(...amounts: readonly (number | undefined)[]): number | undefined {
   const known = amounts.filter((amount) => amount !== undefined);
   return known.length === 0 ? undefined : roundUSD(known.reduce((sum, amount) => sum + amount, 0));

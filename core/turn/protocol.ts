@@ -1,4 +1,4 @@
-// The Queries, Updates and Signals of a turn, shared by the workflow that answers them and the client.
+// The Queries, Updates and Signals of a turn, shared by its workflow and the client.
 import type { CallQuestion } from '../calls/question.ts';
 import type { Json } from '../json.ts';
 
@@ -11,7 +11,7 @@ export const DENY_UPDATE = 'deny';
 /** Update with one `Completion`. */
 export const COMPLETE_CALL_UPDATE = 'completeToolCall';
 
-/** Query without arguments; returns a `SessionTurnProgress`, of a turn that has not ended well too. */
+/** Query without arguments; returns a `SessionTurnProgress`, also for a turn that has not ended well. */
 export const TURN_STATE_QUERY = 'turnState';
 /** Signal with one `Note`, from the turn's session. */
 export const STEER_SIGNAL = 'note';

@@ -6,14 +6,14 @@ import { sendableContent } from '../conversation/sendable.ts';
 import { shorten } from '../json.ts';
 import type { Stop, StopReason } from './stop-reason.ts';
 
-/** What a reply asks for, before budgets, room and people have their say. */
+/** What a reply asks for, before budgets, room and people are considered. */
 export type ReplyAsks =
   | { type: 'run tools' }
   | { type: 'ask again' }
   | { type: 'repair output'; problem: string }
   | Stop;
 
-/** How often an answer has been asked for again, and how often it may be. */
+/** How often an answer has been asked for again, and how often that may happen. */
 export interface Repairs {
   repairs: number;
   /** @default DEFAULT_REPAIRS */
@@ -27,7 +27,7 @@ const MAX_PROBLEM = 2_000;
 /**
  * What the reply asks for.
  *
- * @param checked whether the answer matches its schema, where there is one
+ * @param checked whether the answer matches its schema, if there is one
  */
 export function replyAsks(
   reply: ModelReply,
@@ -50,8 +50,8 @@ export function replyAsks(
 }
 
 /**
- * Tools run only for a reply that stopped with `tool_use`. A reply that was cut off closes its last
- * block with a smaller input that looks valid.
+ * Tools run only for a reply that stopped with `tool_use`: a reply that was cut off closes its last block
+ * with a smaller input that looks valid.
  */
 function byStopReason(reply: ModelReply): { type: 'run tools' } | { type: 'ask again' } | Stop {
   switch (reply.stopReason) {
@@ -59,8 +59,8 @@ function byStopReason(reply: ModelReply): { type: 'run tools' } | { type: 'ask a
       return { type: 'run tools' };
     case 'pause_turn':
     case 'compaction':
-      // Server tools reached their own limit, or the API has compacted the conversation and said no
-      // more. Sent back unchanged, the model goes on.
+      // Server tools reached their own limit, or the API has compacted the conversation and said no more. If
+      // the reply is sent back unchanged, the model continues.
       return { type: 'ask again' };
     case 'refusal':
       return { type: 'stop', reason: 'refusal', details: reply.stopDetails };
@@ -76,7 +76,7 @@ function byStopReason(reply: ModelReply): { type: 'run tools' } | { type: 'ask a
 }
 
 /**
- * A model that has ended without a word, or with thinking alone, may have an answer. One that was cut off
+ * A model that ended without text, or with thinking alone, may still have an answer. A model that was cut off
  * while it thought would be cut off again.
  */
 function mayAnswerAgain({ stopReason, content }: ModelReply, ended: boolean): boolean {

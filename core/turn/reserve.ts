@@ -5,38 +5,38 @@ import { remaining } from './budget.ts';
 import { roundUSD } from './prices.ts';
 import { inputTokens, NO_USAGE } from './usage.ts';
 
-// What the sub-agents of one reply may spend of their calling turn's budget. Each has its part reserved before
-// it starts, so that all of them together cannot spend more than there is, and gives back what it has not
-// used. Rounds are each turn's own, and time passes for all at once: the calling turn ends them with its own.
+// What the sub-agents of one reply may spend of the calling turn's budget. Each gets a part reserved before
+// it starts, so that all together cannot spend more than there is, and returns what it has not used. Rounds
+// are not divided: each turn has its own. Nor is time: it passes for all, and the calling turn ends them with
+// itself.
 
-/** What is divided. */
+/** The budgets that are divided. */
 const DIVIDED = ['toolCalls', 'inputTokens', 'outputTokens', 'costUSD'] as const;
 
 type Divided = (typeof DIVIDED)[number];
 
-/** Without these a turn can do nothing. With no tool call left it may still answer. */
+/** Without these a turn can do nothing. Without tool calls it may still answer. */
 const NEEDED: readonly Divided[] = ['inputTokens', 'outputTokens', 'costUSD'];
 
 export interface Reserve {
-  /** What nobody has spent or reserved; below 0 where replies have cost more than was left for them. */
+  /** What is neither spent nor reserved; below 0 if replies have cost more than was left. */
   left: Budget;
-  /** What is reserved, by the ids of the calls. */
+  /** What is reserved, by call id. */
   open: Readonly<Record<string, Budget>>;
 }
 
-/**
- * @param calls how many tool calls of the reply run: each counts, whatever it spends beside
- */
+/** @param calls how many tool calls of the reply run: each counts, besides what it spends itself */
 export function openReserve(budget: Budget, spent: Spent, calls: number): Reserve {
   const left = remaining(budget, { ...spent, toolCalls: spent.toolCalls + calls });
   return { left: fromDivided((name) => left[name]), open: {} };
 }
 
 /**
- * Reserves a part for a call: what its tool is `given`, as far as that is left, or an equal share among all
- * that wait for one and the calling turn, which has to read their answers. `undefined`: nothing is left for it.
+ * Reserves a part for a call: what its tool is `given`, if that much is left, or else an equal share among
+ * all calls that wait for one and the calling turn, which has to read their answers. `undefined`: nothing is
+ * left.
  *
- * @param request.sharers how many calls wait for a share, this one included
+ * @param request.sharers how many calls wait for a share, including this one
  */
 export function reserve(
   { left, open }: Reserve,
@@ -61,7 +61,7 @@ export function reserve(
   };
 }
 
-/** The turn of the call has ended: what it has not spent is there again. */
+/** The turn of the call has ended: returns what it has not spent. */
 export function giveBack(
   { left, open }: Reserve,
   callId: string,
@@ -78,7 +78,7 @@ export function giveBack(
   };
 }
 
-/** What the turn of a sub-agent has spent; nothing where there was none. */
+/** What the turn of a sub-agent has spent; nothing if there was none. */
 export function spentBy(turn: SubAgentTurn | undefined): Pick<Spent, Divided> {
   const { toolCalls = 0, usage = NO_USAGE, costUSD } = turn ?? {};
   return {
@@ -90,7 +90,7 @@ export function spentBy(turn: SubAgentTurn | undefined): Pick<Spent, Divided> {
 }
 
 function shareOf(name: Divided, amount: number, shares: number): number {
-  // To a billionth of a dollar, and never up.
+  // To a billionth of a dollar, always rounded down.
   const unit = name === 'costUSD' ? 1e9 : 1;
   return Math.floor((amount / shares) * unit) / unit;
 }

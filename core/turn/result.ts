@@ -63,33 +63,33 @@ export interface TurnResult<Output = unknown> {
 }
 
 /**
- * What the workflow of a sub-agent's turn returns to the calling turn, in whose history it stands: not its
- * conversation, for which the turn can be asked, and its calls only where they are few.
+ * What the workflow of a sub-agent's turn returns to the calling turn, which has it in its history: no
+ * conversation (the turn can be asked for it), and its calls only if they are few.
  */
 export type SubAgentTurnResult = Omit<TurnResult, 'messages' | 'calls'> & {
-  /** As `limits.toolCalls` counts them, those of its own sub-agents included. */
+  /** Counted like `limits.toolCalls`, including those of its own sub-agents. */
   toolCalls: number;
   calls?: CallRecord[];
 };
 
-/** The same of one that has failed, in the details of its failure. */
+/** The same for a failed turn, in the details of its failure. */
 export type SubAgentTurnProgress = Omit<SubAgentTurnResult, 'stopReason' | 'stopDetails'>;
 
 /** What a turn has done so far: the result of one that failed, without a stop reason. */
 export type TurnProgress = Omit<TurnResult, 'stopReason' | 'stopDetails'>;
 
-/** What a session takes over from a turn, in whatever way it has ended. */
+/** What a session takes over from a turn, however it ended. */
 export interface TurnEnd extends Conversation {
   /** Messages of the conversation that are older than the turn. */
   before: number;
-  /** `undefined` where the turn has not come as far as that. */
+  /** `undefined` if the turn has not got that far. */
   agent?: PinnedAgent;
 }
 
-/** What the workflow of a session's turn returns: references instead of the messages. */
+/** What the workflow of a session's turn returns: references instead of messages. */
 export type SessionTurnResult = Omit<TurnResult, 'messages'> & { end: TurnEnd };
 
-/** The same of one that has not ended well, or not yet. */
+/** The same for a turn that has not ended, or not well. */
 export type SessionTurnProgress = Omit<TurnProgress, 'messages'> & { end: TurnEnd };
 
 export function sessionTurnResult(
@@ -110,8 +110,8 @@ export function sessionTurnProgress(
   pinned: PinnedAgent | undefined,
   elapsed: number,
 ): SessionTurnProgress {
-  // A message that comes behind a system message, or together with one that the API refuses, would
-  // make every later request a 400.
+  // A message after a system message, or beside one that the API rejects, would make every later request a
+  // 400.
   const state = withoutUnread(given);
   const { before, stored, container } = state;
   const fallback = fallbackOfRefusal(state);
@@ -127,8 +127,8 @@ export function sessionTurnProgress(
 }
 
 /**
- * Ready for a person's next message. What is left out then is in the tail: a reply that was paused is
- * never sealed as the last message of a segment.
+ * Ready for a person's next message. It leaves out blocks of the tail only: a paused reply is never the last
+ * message of a sealed segment.
  */
 function closed(transcript: Transcript): Transcript {
   return withTail(transcript, closeConversation(transcript.tail));
@@ -138,7 +138,7 @@ export function isSessionProgress(value: unknown): value is SessionTurnProgress 
   return isRecord(value) && isRecord(value['end']) && 'transcript' in value['end'];
 }
 
-/** All of a turn's result but its messages and why it ended. */
+/** A turn's result without its messages and the reason for its end. */
 function turnSummary(
   agent: string,
   state: TurnState,
@@ -158,7 +158,7 @@ function turnSummary(
   };
 }
 
-/** What there is to tell of a turn that has not ended well, or not yet. */
+/** The progress of a turn that has not ended, or not well. */
 export function turnProgress(
   agent: string,
   state: TurnState,
@@ -168,7 +168,7 @@ export function turnProgress(
   return { ...turnSummary(agent, state, elapsed), messages: closeConversation(messages) };
 }
 
-/** More would make the history of the calling turn long, and a turn may have hundreds of sub-agents. */
+/** More would make the calling turn's history long: a turn may have hundreds of sub-agents. */
 const MAX_CALLS_BYTES = 32_000;
 
 export function subAgentTurnProgress(
@@ -191,7 +191,7 @@ export function subAgentTurnResult(
   return { agent: name, ...stopOf(stop), ...progress };
 }
 
-/** What a calling turn is given of the turn of a session that it has called. */
+/** What a calling turn gets of a session's turn that it has called. */
 export function withoutConversation<T extends SessionTurnProgress>(
   turn: T,
 ): Omit<T, 'end' | 'calls'> & Pick<SubAgentTurnProgress, 'toolCalls' | 'calls'> {

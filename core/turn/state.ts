@@ -37,52 +37,52 @@ import type { TurnTimes } from './timing.ts';
 import type { ModelUsage, Usage } from './usage.ts';
 import { addUsage, NO_USAGE } from './usage.ts';
 
-/** All that a turn remembers. Every function here returns a new one. */
+/** Everything that a turn remembers. Every function here returns a new one. */
 export interface TurnState {
   transcript: Transcript;
   rounds: number;
   text: string;
   usage: Usage;
   calls: CallRecord[];
-  /** Size of `calls` as JSON, where there is no storage: they travel beside the messages. */
+  /** Size of `calls` as JSON if there is no storage: then they travel beside the messages. */
   callBytes: number;
-  /** Where the rest of results lies that were cut, for `read_result`. */
+  /** Where the full texts of cut results are, for `read_result`. */
   stored: StoredResult[];
   /** Messages of the conversation that are older than the turn. */
   before: number;
-  /** Messages of people that the model has not been given yet. */
+  /** Messages of people that the model has not got yet. */
   steering: SteeringMessage[];
-  /** Ids of the turns whose messages this one has taken in. */
+  /** Ids of the turns whose messages this turn has taken in. */
   joined: string[];
-  /** How many of them stand at the end of the conversation, where no reply has followed yet. */
+  /** How many of them end the conversation without a reply after them. */
   unread: number;
-  /** The sandbox of the API that code of the conversation runs in. */
+  /** The API's sandbox in which code of the conversation runs. */
   container?: Container;
   /** How often the answer has been asked for again because it did not match its schema. */
   repairs: number;
-  /** The answer, where it matches. */
+  /** The answer, if it matches the schema. */
   output?: unknown;
-  /** What `usage` costs, where the agent has prices. */
+  /** The cost of `usage`, if the agent has prices. */
   costUSD?: number;
   /** What its time was spent on so far. Absent before the model was asked, and in turns of earlier versions. */
   times?: TurnTimes;
-  /** The same by the models that have replied; absent before the first reply. */
+  /** `usage` and cost by model; absent before the first reply. */
   models?: ModelUsage[];
   /** The model that is asked instead of the agent's. */
   fallback?: TakenFallback;
-  /** Its calls in the background whose results the model has not been given. Absent where there are none. */
+  /** Calls in the background whose results the model does not have yet. Absent if there are none. */
   background?: BackgroundCall[];
-  /** The one that a refusal has led to, where it was overloaded later and another is asked instead. */
+  /** The fallback after a refusal, if that one was overloaded later and yet another is asked. */
   refusalFallback?: TakenFallback;
 }
 
-/** What a turn of a session finds. */
+/** What a turn gets from its session. */
 export interface Conversation {
   transcript: Transcript;
   stored: StoredResult[];
-  /** The model that it goes on with, since one before has declined to answer. */
+  /** The model to use, because an earlier one has declined to answer. */
   fallback?: TakenFallback;
-  /** The newest; it may have expired. */
+  /** The newest sandbox; it may have expired. */
   container?: Container;
 }
 
@@ -109,14 +109,14 @@ export function beginTurn(
   };
 }
 
-/** What travels with the turn and is in no storage, in bytes. */
+/** What travels with the turn instead of being in a storage, in bytes. */
 export function inlineBytes({ transcript, callBytes }: TurnState): number {
   return transcript.tailBytes + callBytes;
 }
 
 /**
- * The outcomes of those calls of the last reply that have not succeeded, by their ids, and of those that have no
- * activity, about which history says nothing else.
+ * The outcomes of the last reply's unsuccessful calls, by their ids, and of its calls without an activity,
+ * about which history says nothing else.
  */
 export function lastOutcomes({
   calls,
@@ -135,7 +135,7 @@ export function addSteering(state: TurnState, message: SteeringMessage): TurnSta
   return { ...state, steering: [...state.steering, message] };
 }
 
-/** Puts those steering messages that may stand here into the conversation. */
+/** Puts the steering messages that may be given here into the conversation. */
 export function commitSteering(
   state: TurnState,
   place: 'after results' | 'after end_turn',
@@ -153,8 +153,8 @@ export function commitSteering(
 }
 
 /**
- * The same turn without the messages that no reply has followed: who goes on with the conversation gives
- * them to the model again.
+ * The turn without messages that no reply has followed: whoever continues the conversation gives them to the
+ * model again.
  */
 export function withoutUnread(state: TurnState): TurnState {
   const { transcript, joined, unread } = state;
@@ -167,15 +167,15 @@ export function withoutUnread(state: TurnState): TurnState {
   };
 }
 
-/** What its activity has done about the conversation while a reply came. */
+/** What its activity did to the conversation while a reply came. */
 export interface SentConversation {
-  /** Of the whole conversation that was sent, where the tail was sealed. */
+  /** The segments of the whole sent conversation, if the tail was sealed. */
   segments?: Segment[];
-  /** What had to be left out of it. */
+  /** The files that had to be left out of it. */
   leftOut?: readonly RejectedFile[];
 }
 
-/** The moment a reply becomes part of the conversation. */
+/** The moment at which a reply becomes part of the conversation. */
 export function commitReply(
   state: TurnState,
   reply: ModelReply,
@@ -183,7 +183,7 @@ export function commitReply(
 ): TurnState {
   const sent = leaveOut(state.transcript, leftOut);
   const before = segments === undefined ? sent : sealed(sent, segments);
-  // The API rejects a conversation that goes on from a refusal.
+  // The API rejects a conversation that continues from a refusal.
   const isRefusal = reply.stopReason === 'refusal';
   const content = isRefusal ? [] : sendableContent(reply.content);
   return {
@@ -200,10 +200,10 @@ export function commitReply(
   };
 }
 
-// What the API sends and what it takes back are two types in the SDK, and the same blocks.
+// The SDK has two types for what the API sends and what it accepts; the blocks are the same.
 type AssistantContent = Exclude<Message['content'], string>;
 
-/** The reply, with what it cost, the model that gave it, and the answer that it may be. */
+/** The reply with its cost, the model that gave it, and the answer that it may contain. */
 export function commitAnswer(
   before: TurnState,
   answer: ReplyAnswer,
@@ -214,7 +214,7 @@ export function commitAnswer(
   return commitOutput(commitCost(state, reply, pricesOf(agent, before, answer)), output);
 }
 
-/** A refusal after which another model is asked: nothing of it is kept but what it has cost. */
+/** A refusal after which another model is asked. Only its cost is kept. */
 export function commitRefusalAnswer(
   before: TurnState,
   answer: RefusalAnswer,
@@ -225,7 +225,7 @@ export function commitRefusalAnswer(
   return commitFallback(commitCost(commitRefusal(before, refused), refused, prices), fallback);
 }
 
-/** Those of the model that has answered: a fallback, or the agent's own. */
+/** The prices of the model that answered: a fallback, or the agent's own. */
 export function pricesOf(
   agent: PinnedAgent,
   before: TurnState,
@@ -235,7 +235,7 @@ export function pricesOf(
   return agent.fallbackPrices?.find(([fallback]) => fallback === model)?.[1] ?? agent.prices;
 }
 
-/** Adds what a reply has cost, by the prices of the model that gave it. */
+/** Adds the cost of a reply, by the prices of the model that gave it. */
 export function commitCost(
   state: TurnState,
   { model, usage }: ModelReply,
@@ -257,7 +257,7 @@ function withReplies(models: readonly ModelUsage[], more: ModelUsage): ModelUsag
   return models.map((one) => (one === before ? after : one));
 }
 
-/** The model that is asked from now on; as before, where there is none. */
+/** The model to ask from now on; unchanged if there is none. */
 export function commitFallback(state: TurnState, fallback: TakenFallback | undefined): TurnState {
   if (fallback === undefined) return state;
   const refusalFallback = fallbackOfRefusal(state);
@@ -275,21 +275,21 @@ export function fallbackOfRefusal({
   return fallback?.because === 'refusal' ? fallback : refusalFallback;
 }
 
-/** A refusal is no round: the next model is asked what this one was asked. */
+/** A refusal is not a round: the next model gets the same request. */
 export function commitRefusal(state: TurnState, refused: ModelReply): TurnState {
   return { ...state, usage: addUsage(state.usage, refused.usage) };
 }
 
-/** Keeps the answer, where the reply that was just committed is one. */
+/** Keeps the answer, if the reply that was just committed is one. */
 export function commitOutput(state: TurnState, checked: CheckedOutput | undefined): TurnState {
   const { output: _, ...rest } = state;
   return checked?.type === 'valid' ? { ...rest, output: JSON.parse(state.text) as unknown } : rest;
 }
 
 /**
- * Asks for the answer again, in a message of the user: the model has ended its turn. Thinking at the end of
- * its reply is left out, since the API does not take that back before another message. After a reply without
- * a word the question follows what was asked before, or the results of its calls.
+ * Asks for the answer again in a user message, since the model has ended its turn. Thinking at the end of its
+ * reply is left out, since the API rejects it before another message. After an empty reply, the question
+ * follows the message before it, or the results of its calls.
  */
 export function commitRepair(state: TurnState, problem: string): TurnState {
   const { transcript } = state;
@@ -323,13 +323,13 @@ export function commitResults(
     ...spentBySubAgents(state, settled),
     transcript: append(state.transcript, mergeOutcomes(calls, outcomes)),
     calls: [...state.calls, ...records],
-    // With a storage nobody asks.
+    // With a storage, the size is not needed.
     callBytes: isStored ? 0 : state.callBytes + jsonBytes(records),
     stored: [...state.stored, ...settled.flatMap(({ stored: part }) => part ?? [])],
   };
 }
 
-/** What the turn has used up together with the sub-agents of these calls. */
+/** What the turn and the sub-agents of these calls have used. */
 export function spentBySubAgents(
   { usage, costUSD, models }: TurnState,
   settled: readonly SettledCall[],
@@ -345,8 +345,8 @@ export function spentBySubAgents(
 }
 
 /**
- * What is left beside the answers and the records, which repeat the ids and the inputs and hold what an
- * approver has written.
+ * What is left besides the answers and the records, which repeat ids and inputs and hold what an approver
+ * wrote.
  */
 function roomForOutcomes(
   state: TurnState,
@@ -363,7 +363,7 @@ function roomForOutcomes(
   return INLINE_BYTES - inlineBytes(state) - jsonBytes(answers) - jsonBytes(records);
 }
 
-/** The turn ends while calls are open, cancelled before they were dispatched for example. */
+/** The turn ends with open calls, for example when it is cancelled before they are dispatched. */
 export function answerOpenCalls(
   room: Room,
   state: TurnState,
@@ -374,9 +374,9 @@ export function answerOpenCalls(
   return commitResults(room, state, calls, answersAfterEnd(calls, reason, now));
 }
 
-/** The turn fails while calls are open: nobody knows how they ended. */
+/** The turn fails with open calls: how they ended is not known. */
 export function answerLostCalls(state: TurnState, now: number): TurnState {
   const calls = lastCalls(state.transcript);
-  // Failures have no room to be cut to: the session, or the caller, gets what there is.
+  // A failure is not cut to size: the session, or the caller, gets everything.
   return commitResults({ type: 'storage' }, state, calls, answersAfterFailure(calls, now));
 }

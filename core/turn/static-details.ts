@@ -2,28 +2,28 @@ import type { InputBlock, Message } from '../conversation/messages.ts';
 import { beginningOf, shorten } from '../json.ts';
 import { plainMarkdown } from '../markdown.ts';
 
-// What stands above a turn or a session in the Temporal UI. It is written with the start, and stays.
+// The heading of a turn or a session in the Temporal UI. Written at the start, and never changed.
 
-/** A message, or a conversation whose last message it is. */
+/** A message, or a conversation that ends with it. */
 type Input = string | readonly InputBlock[] | readonly Message[];
 
 /** The Temporal UI shows no more. */
 const MAX_SUMMARY = 200;
 const MAX_DETAILS = 1_000;
 
-/** In one line: the agent, and the first words of the user, unless nobody is to see them. Markdown. */
+/** One line of Markdown: the agent, and the user's first words if they may be shown. */
 export function summaryOf(agent: string, input: Input | undefined): string {
   const words = input === undefined ? '' : `: ${wordsOf(input, MAX_SUMMARY)}`;
   return plainMarkdown(shorten(`${agent}${words}`, MAX_SUMMARY));
 }
 
-/** The first words of the user, as lists show them; nothing where nobody is to see them. */
+/** The user's first words, as lists show them; nothing if they must not be shown. */
 export function askedWords(input: Input | undefined): string | undefined {
   const words = input === undefined ? '' : wordsOf(input, MAX_SUMMARY);
   return words === '' ? undefined : words;
 }
 
-/** The same of a session's turn, which a chat reads back. */
+/** The same for a session's turn; a chat reads this back. */
 export function summaryOfMessage(input: Input): string {
   return plainMarkdown(wordsOf(input, MAX_SUMMARY));
 }
@@ -33,9 +33,9 @@ export interface About {
   agent: string;
   user?: string | undefined;
   sessionId?: string | undefined;
-  /** Of a sub-agent: the turn that has called it. */
+  /** For a sub-agent: the turn that has called it. */
   callingTurn?: string | undefined;
-  /** Left out where nobody is to see it. */
+  /** Absent if it must not be shown. */
   input?: Input | undefined;
 }
 

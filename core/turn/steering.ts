@@ -4,29 +4,30 @@ import type { InputBlock } from '../conversation/messages.ts';
 
 /** What a person has sent while a turn was running. */
 export interface SteeringMessage {
-  /** The turn that it becomes when this one does not take it in. */
+  /** The turn that it becomes if this one does not take it in. */
   turnId: string;
   input: string | InputBlock[];
-  /** Of the turn that it then becomes. */
+  /** For the turn that it then becomes. */
   stream?: boolean;
 }
 
-/** How a model takes a message in the middle of its work. */
+/** How a model gets a message in the middle of its work. */
 export type SteeringStyle =
-  /** As a message with the role `system`, behind the results of its calls. */
+  /** As a message with the role `system`, after the results of its calls. */
   | 'system'
   /** As the user's next message, once it has ended its turn. */
   | 'user';
 
 /**
- * The steering messages that may be given to the model now, as messages of the conversation, and those
- * that wait on.
+ * The steering messages that the model may get now, as messages of the conversation, and those that have to
+ * wait.
  *
- * After the results of its calls the model takes a message with the role `system`, where it knows
- * that role. Text of the user's in that place teaches it to expect a user after every call, and to
- * stop for one: https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
- * Once it has ended its turn the user may speak again. In between, while a server tool of the API
- * is open, nothing may.
+ * After the results of its calls, a model that knows the role accepts a message with the role `system`. A
+ * user's text there would teach it to expect a user after every call, and to stop for one:
+ * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
+ *
+ * Once the model has ended its turn, the user may speak again. In between, while a server tool of the API is
+ * open, no message may come.
  */
 export function placeSteering(
   steering: readonly SteeringMessage[],
@@ -37,7 +38,7 @@ export function placeSteering(
     const messages = steering.map(({ input }): Message => ({ role: 'user', content: input }));
     return { messages, taken: steering.map(({ turnId }) => turnId), waiting: [] };
   }
-  // A system message holds text only. What comes behind one that waits has to wait too.
+  // System messages hold text only. Messages after one that waits have to wait too, to keep their order.
   const count = style === 'user' ? 0 : steering.findIndex(({ input }) => typeof input !== 'string');
   const now = count === -1 ? steering : steering.slice(0, count);
   return {
@@ -51,8 +52,8 @@ export function placeSteering(
 }
 
 /**
- * Something has to be said behind a message with the role `system`, and the API takes nothing but the
- * model's own words there. Where it had none, the message is the user's.
+ * Turns a system message at the end into a user's. Something must follow it, but the API accepts only the
+ * model's own words after a system message, and the model said nothing.
  */
 export function asUserText(messages: readonly Message[]): Message[] {
   const last = messages.findLastIndex(({ role }) => role !== 'system');

@@ -24,7 +24,7 @@ export interface TimeShares {
   temporal: number;
 }
 
-/** What a turn adds up while it runs: as large after a thousand rounds as after one. */
+/** What a turn adds up while it runs. It does not grow with the number of rounds. */
 export interface TurnTimes {
   model: number;
   tools: number;
@@ -36,15 +36,15 @@ export interface TurnTimes {
 
 const NO_TIMES: TurnTimes = { model: 0, tools: 0, people: 0, calls: 0, width: 0 };
 
-/** When a call ran; milliseconds since the epoch. One that never ran has no length. */
+/** When a call ran; milliseconds since the epoch. `start` and `end` are equal if it never ran. */
 export interface TimedCall {
   start: number;
   end: number;
-  /** It began while its reply was still coming. */
+  /** It began before its reply was complete. */
   startedEarly?: true;
-  /** Until when it waited for a person, where it did. */
+  /** Until when it waited for a person, if it did. */
   waitedUntil?: number;
-  /** When it waited for a person after it had begun, since its server asked one. */
+  /** When it waited for a person after it had begun, because its server asked one. */
   asked?: readonly Span[];
 }
 
@@ -53,12 +53,12 @@ interface Span {
   end: number;
 }
 
-/** The model was asked for so long. */
+/** The model was asked for this long. */
 export function addModelTime(times: TurnTimes = NO_TIMES, { start, end }: Span): TurnTimes {
   return { ...times, model: times.model + Math.max(0, end - start) };
 }
 
-/** The calls of a reply have run, or waited, between these two moments. */
+/** The calls of a reply ran or waited between these two moments. */
 export function addBatchTime(
   times: TurnTimes = NO_TIMES,
   calls: readonly TimedCall[],
@@ -80,7 +80,7 @@ export function addBatchTime(
   };
 }
 
-/** The figures of a turn that has lasted for so many milliseconds. */
+/** The figures of a turn that has lasted this many milliseconds. */
 export function timingOf(times: TurnTimes = NO_TIMES, wallTime: number): TurnTiming {
   const { model, tools, people, calls, width } = times;
   const wall = Math.max(wallTime, model + tools + people);
@@ -95,8 +95,8 @@ export function timingOf(times: TurnTimes = NO_TIMES, wallTime: number): TurnTim
 }
 
 /**
- * The calls for which a batch has lasted so long, by their index: the one that ended last, the one whose end
- * let that one start, and so on. If any of them had taken less time, so would the batch.
+ * The calls that determined how long a batch lasted, by index: the one that ended last, the one whose end
+ * started that one, and so on. If any of them had been faster, the batch would have been too.
  */
 export function criticalCalls(
   last: number | undefined,
@@ -111,7 +111,7 @@ export function criticalCalls(
   return [...critical];
 }
 
-/** Moved into its batch where the clock of its worker is ahead of the server's, or behind it. */
+/** The call moved into its batch, in case the worker's clock is ahead of the server's or behind it. */
 function placed({ start, end, startedEarly }: TimedCall, batch: Span): Span {
   const late = Math.max(0, end - batch.end);
   const early = startedEarly === true ? 0 : Math.max(0, batch.start - (start - late));
@@ -123,7 +123,7 @@ function clipped({ start, end }: Span, to: Span): Span {
   return { start: from, end: Math.max(from, Math.min(end, to.end)) };
 }
 
-/** What is left of a span. */
+/** The parts of a span outside of the others. */
 function without(span: Span, others: readonly Span[]): Span[] {
   return others.reduce<Span[]>(
     (left, { start, end }) =>
@@ -137,7 +137,7 @@ function without(span: Span, others: readonly Span[]): Span[] {
   );
 }
 
-/** The same moments, each in one span only. */
+/** The same moments, each in only one span. */
 function union(spans: readonly Span[]): Span[] {
   const merged: Span[] = [];
   for (const span of spans.toSorted((a, b) => a.start - b.start)) {
@@ -159,7 +159,7 @@ function widthOf(spans: readonly Span[]): number {
   ]);
   let width = 0;
   let open = 0;
-  // Of what happens in the same moment, the ends come first.
+  // At the same moment, ends come before starts.
   for (const { by } of steps.toSorted((a, b) => a.at - b.at || a.by - b.by)) {
     open += by;
     width = Math.max(width, open);

@@ -21,14 +21,14 @@ export interface CacheCreation {
   ephemeral_1h_input_tokens: number;
 }
 
-/** What the replies of one model have used up. */
+/** What one model's replies have used. */
 export interface ModelUsage {
-  /** As the replies name it, which may be more exact than what was asked for. */
+  /** The model's name in its replies, which may be more exact than the requested one. */
   model: string;
-  /** Replies, those that declined to answer included. */
+  /** The number of replies, including those that declined to answer. */
   replies: number;
   usage: Usage;
-  /** The same in USD, where the agent has `prices`. */
+  /** The same in USD, if the agent has `prices`. */
   costUSD?: number;
 }
 
@@ -73,7 +73,7 @@ function addServerTools(
   };
 }
 
-/** Entries live five minutes unless the request says otherwise. */
+/** Entries live for five minutes unless the request says otherwise. */
 export function cacheCreation(usage: Usage): CacheCreation {
   return (
     usage.cache_creation ?? {
@@ -83,7 +83,7 @@ export function cacheCreation(usage: Usage): CacheCreation {
   );
 }
 
-/** All tokens of the requests, those that were read from the cache or written to it included. */
+/** All tokens of the requests, including those read from the cache or written to it. */
 export function inputTokens(usage: Usage): number {
   return usage.input_tokens + usage.cache_creation_input_tokens + usage.cache_read_input_tokens;
 }

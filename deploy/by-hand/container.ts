@@ -17,7 +17,7 @@ export class Container {
       ANTHROPIC_BASE_URL: model.url,
       NODE_ENV: 'production',
       PLAIT_STORAGE: storageUrl(machine),
-      // Nobody would read them, and another program may have the port.
+      // Nobody would read the metrics, and another program may have the port.
       PLAIT_METRICS: '',
     });
     this.#options = { env, cwd: app, user: machine.user };

@@ -11,7 +11,7 @@ import { uiConfigDirectory } from './programs.ts';
 
 // Starts the services of docker-compose.yml on this machine, with their environments and health checks.
 
-/** With characters that have a meaning in YAML and in URLs. */
+/** Contains characters that have a meaning in YAML and in URLs. */
 const PASSWORD = "p@ss:w/ord#1%?&'+";
 
 const compose = readComposeFile({
@@ -26,7 +26,7 @@ export function service(name: string): ComposeService {
   return found;
 }
 
-/** The environment of a service. `here` replaces what is different without a network of containers. */
+/** The environment of a service. `here` replaces what differs without a network of containers. */
 export function environmentOf(name: string, here: Record<string, string>): Record<string, string> {
   const given = Object.entries(service(name).environment ?? {});
   const set = given.flatMap(([key, value]) => (value === null ? [] : [[key, value]]));

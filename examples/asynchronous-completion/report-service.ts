@@ -9,7 +9,7 @@ interface Job {
   token: string;
 }
 
-/** Stands for a service of another team. Of Plait it needs nothing but a client, and the token. */
+/** Stands for a service of another team. All it needs of Plait is a client and the token. */
 export function createReportService(agents: AgentClient): Server {
   const known = new Set<string>();
   return createServer((request, response) => {

@@ -1,14 +1,14 @@
 import type { CallRecord, TurnResult } from 'plait';
 
-/** What the tool calls of a turn took, in milliseconds, as its result records them. */
+/** The durations of a turn's tool calls in milliseconds, from its result. */
 export interface Figures {
-  /** Of each call, in the order in which the model asked. */
+  /** The duration of each call, in the order in which the model asked. */
   calls: number[];
-  /** One after the other they would have taken this. */
+  /** The duration if they had run one after the other. */
   sum: number;
-  /** From the first start to the last end. */
+  /** The time from the first start to the last end. */
   wall: number;
-  /** How many times as fast as the sum. */
+  /** How many times as long the sum is. */
   ratio: number;
 }
 

@@ -5,7 +5,7 @@ import { field } from '../../cli/worker-report.ts';
 import { inputTokens } from '../../core/turn/usage.ts';
 import { figuresOf } from './figures.ts';
 
-/** What the calls of a turn took, one by one and at once. */
+/** The durations of a turn's calls, one by one and together. */
 export function figureLines(result: TurnResult, style: Style): string[] {
   // A live model may answer without any tool.
   if (result.calls.length === 0) return [];

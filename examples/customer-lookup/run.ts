@@ -28,7 +28,7 @@ export interface DemoOptions {
 const out = process.stdout;
 const style = styleFor(out);
 
-/** Throws when anything is not as the demo says. False when it was interrupted before the end. */
+/** Throws if anything differs from what the demo says. Returns false if it was interrupted. */
 export async function runDemo(options: DemoOptions = {}): Promise<boolean> {
   const { live = false, sequential = false, keep = out.isTTY } = options;
   const { stop, stopped } = stopSignal();
@@ -81,7 +81,7 @@ async function play(stage: Stage, live: boolean, sequential: boolean): Promise<v
   sayLines(resultLines(broken, style));
 }
 
-/** They work for as long as the stage is open. */
+/** The links work for as long as the stage is open. */
 function showLinks(stage: Stage, sequential: boolean): void {
   const ids = ['full-picture', ...(sequential ? ['one-by-one'] : []), 'broken-orders'];
   say('\nThe turns in the Temporal UI');
@@ -95,7 +95,7 @@ async function turn({ agents }: Stage, turnId: string, text: string): Promise<Tu
   if (out.isTTY) await showTurn(handle.watch(), out, style);
   const result = await handle.result();
   if (!out.isTTY) {
-    // In a pipe the finished tree says it best. Watching a turn that has ended gives one snapshot.
+    // In a pipe, only the finished tree is printed: watching an ended turn gives a single snapshot.
     for await (const snapshot of handle.watch()) say(treeText(snapshot, undefined, style));
   }
   sayLines(['', ...wrap(result.text, 76).map((line) => `  ${line}`)]);

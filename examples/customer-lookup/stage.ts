@@ -8,7 +8,7 @@ import { createWorker } from 'plait/worker';
 import { styleFor } from '../../cli/style.ts';
 import { installRuntime } from '../../cli/temporal-runtime.ts';
 
-/** Who plays. */
+/** The agent, and what answers for the model. */
 export interface Cast {
   agent: Agent;
   /** What the model says. @default the real Messages API is asked */
@@ -30,7 +30,7 @@ export async function openStage(
   onProgress: (text: string) => void,
 ): Promise<Stage> {
   const cleanups: (() => Promise<void>)[] = [];
-  // Last made, first ended: the worker before its connections, and those before the server.
+  // Closed in reverse order: the worker before its connections, and those before the server.
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
   };

@@ -42,7 +42,7 @@ assert.equal(await read('letter.txt'), 'Dear Charles, about the engine …\n');
 assert.equal((await read('memory.jsonl')).trim().split('\n').length, 4);
 await rm(folder, { recursive: true });
 
-/** What a person does at a screen: new files are fine, and the letter is not touched. */
+/** What a person does at a screen: new files are allowed, and the letter must not be touched. */
 async function decide(turn: TurnHandle, callId: string): Promise<void> {
   const request = (await turn.approvals()).find((waiting) => waiting.callId === callId);
   if (request === undefined) return;

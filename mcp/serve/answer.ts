@@ -12,15 +12,15 @@ import type { Waited } from './wait.ts';
 /** In `_meta` of an answer: the turn that it is about. */
 const TURN_ID = 'io.github.plait-agents/turnId';
 
-/** What a call answers that is about a turn. */
+/** What an answer says about its turn. */
 export interface AboutTurn {
   turnId: string;
   agent: string;
-  /** The session of the turn, where it has one. */
+  /** The session of the turn, if it has one. */
   sessionId?: string | undefined;
 }
 
-/** The end of a turn, or what is to be done about one that goes on. */
+/** The end of a turn, or what to do about one that goes on. */
 export function waitedAnswer(about: AboutTurn, waited: Waited): CallToolResult {
   const { turnId, sessionId } = about;
   if (waited.type === 'ended') return endedAnswer(about, waited.result);
@@ -31,7 +31,7 @@ export function waitedAnswer(about: AboutTurn, waited: Waited): CallToolResult {
 
 function endedAnswer({ turnId, agent, sessionId }: AboutTurn, result: TurnResult): CallToolResult {
   const { output } = result;
-  // The same words as for an agent that asks another one.
+  // The same words as for an agent that another agent calls.
   const outcome = subAgentOutcome(agent, { type: 'ended', result }, false);
   const about = { _meta: { [TURN_ID]: turnId } };
   if (outcome.type !== 'succeeded') return { ...errorAnswer(outcome.message), ...about };
@@ -41,7 +41,7 @@ function endedAnswer({ turnId, agent, sessionId }: AboutTurn, result: TurnResult
   return { ...textAnswer(whole), ...about, ...(isRecord(output) && { structuredContent: output }) };
 }
 
-/** What a call answers with fields of its own. */
+/** An answer with fields of its own. */
 export function dataAnswer(data: Record<string, unknown>, text: string): CallToolResult {
   return { ...textAnswer(text), structuredContent: data };
 }
@@ -65,7 +65,7 @@ export function errorAnswer(text: string): CallToolResult {
   return { ...textAnswer(text), isError: true };
 }
 
-/** Errors about what the caller has asked for. Others are about the service, and concern its operator. */
+/** Errors about what the caller asked for. Others are about the service, and concern its operator. */
 const ABOUT_THE_REQUEST: ReadonlySet<PlaitErrorCode> = new Set([
   'DECISION_REJECTED',
   'INVALID_SESSION',
@@ -80,7 +80,7 @@ const ABOUT_THE_REQUEST: ReadonlySet<PlaitErrorCode> = new Set([
   'TURN_NOT_FOUND',
 ]);
 
-/** An error in words. What does not concern the caller is reported, and not told. */
+/** An error in words. What does not concern the caller is reported to the operator instead. */
 export function failureAnswer(error: unknown, report: (error: unknown) => void): CallToolResult {
   if (error instanceof PlaitError && ABOUT_THE_REQUEST.has(error.code)) {
     return errorAnswer(causeless(error));

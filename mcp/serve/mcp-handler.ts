@@ -66,7 +66,7 @@ const handlerOptions = z.strictObject({
   ).default(() => warn),
 });
 
-/** In what the SDK hands on to the server of a request. */
+/** The key under which the SDK hands the caller on to the server of a request. */
 const CALLER = 'plaitCaller';
 
 /**
@@ -122,7 +122,7 @@ export async function mcpHandler<Context = unknown>(
   };
 }
 
-/** A JSON-RPC error without an id: the request was not read. */
+/** A JSON-RPC error without an id, since the request was not read. */
 function rejection(status: number, message: string, headers: Record<string, string> = {}) {
   const body = { jsonrpc: '2.0', id: null, error: { code: -32_000, message } };
   return Response.json(body, { status, headers });

@@ -2,7 +2,7 @@ import { DeclarationError } from '../../agents/declaration-error.ts';
 import type { AgentDefinition } from '../../agents/define-agent.ts';
 import { defined } from '../../core/json.ts';
 
-/** The tools beside those of the agents. */
+/** The tools besides those of the agents. */
 const CONTROLS = [
   'turn_start',
   'turn_result',
@@ -28,7 +28,7 @@ export function toolsOf(agents: readonly AgentDefinition[]): Map<string, AgentDe
   return tools;
 }
 
-/** The answer of the agent, or the id of a turn that goes on. Its definitions stay where its references look. */
+/** The agent's answer, or the id of a turn that goes on. Definitions stay at the top, where references point. */
 export function answerSchema(schema: Record<string, unknown>): Record<string, unknown> {
   const { $defs, definitions, $schema: _, ...answer } = schema;
   return {

@@ -3,7 +3,7 @@ import { optionalPackage } from '../../storage/optional-package.ts';
 
 const NEED = { what: 'An MCP server of agents', Invalid: DeclarationError };
 
-/** The SDK of MCP servers. Throws a `DeclarationError` where it is not installed. */
+/** The SDK of MCP servers. Throws a `DeclarationError` if it is not installed. */
 export async function serverPackage() {
   return await optionalPackage(
     '@modelcontextprotocol/server',
@@ -12,7 +12,7 @@ export async function serverPackage() {
   );
 }
 
-/** Its part for standard input and output; likewise. */
+/** Its part for standard input and output. Throws the same error. */
 export async function stdioPackage() {
   return await optionalPackage(
     '@modelcontextprotocol/server',

@@ -9,12 +9,12 @@ export interface McpRequest {
   ctx: ServerContext;
 }
 
-/** As Plait's own MCP client sends it with each call, the same for every attempt. */
+/** Plait's own MCP client sends it with each call, the same for every attempt. */
 const IDEMPOTENCY_KEY = 'io.github.plait-agents/idempotencyKey';
 
 /**
- * The id of a new turn or session, where the client says which call it is: another attempt then finds the same.
- * The same key of another caller is another call.
+ * The id of a new turn or session, if the client says which call it is: then another attempt finds the same
+ * one. The same key of another caller is another call.
  */
 export function idOf(agent: string, { caller, ctx }: McpRequest): string | undefined {
   const key = keyOf(ctx);
@@ -27,14 +27,14 @@ export function signalOf({ caller: { request }, ctx }: McpRequest): AbortSignal 
   return request === undefined ? signal : AbortSignal.any([signal, request.signal]);
 }
 
-/** What the client calls the call, the same in every attempt; `undefined` where it does not. */
+/** The client's key of the call, the same in every attempt; `undefined` if it sends none. */
 export function keyOf({ mcpReq }: ServerContext): string | undefined {
   const { _meta: meta } = mcpReq;
   const key: unknown = isRecord(meta) ? meta[IDEMPOTENCY_KEY] : undefined;
   return typeof key === 'string' && key !== '' ? key : undefined;
 }
 
-/** Tells the client what the turn is doing, where it wants to know. */
+/** Reports to the client what the turn is doing, if it has asked for that. */
 export function progressOf({ mcpReq }: ServerContext, turnId: string): (doing: string) => void {
   const { _meta: { progressToken } = {} } = mcpReq;
   if (progressToken === undefined) return () => undefined;

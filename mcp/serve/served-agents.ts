@@ -25,7 +25,7 @@ export interface ServedAgentsOptions {
   agents: readonly AgentDefinition[];
   /** How long a call waits for the end of its turn, in milliseconds. */
   answerWithin: number;
-  /** Called with what callers are not told. */
+  /** Called with errors that callers do not get to see. */
   onError: (error: unknown) => void;
 }
 
@@ -77,18 +77,21 @@ export class ServedAgents {
     );
   }
 
-  /** Throws a `DeclarationError` where the SDK is not installed, or two tools would have one name. */
+  /** Throws a `DeclarationError` if the SDK is not installed, or two tools would have the same name. */
   static async create(options: ServedAgentsOptions): Promise<ServedAgents> {
     return new ServedAgents(options, await serverPackage());
   }
 
-  /** From now on the end of a connection cancels no turns. Returns when those have been cancelled that were to be. */
+  /**
+   * From now on, a connection that ends cancels no turns. Returns when the cancellations that have begun are
+   * done.
+   */
   async close(): Promise<void> {
     this.isClosed = true;
     await this.settled();
   }
 
-  /** Returns when all turns have been cancelled whose callers have given up. */
+  /** Returns when all turns whose callers have given up are cancelled. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.cancelling);
   }
@@ -262,11 +265,11 @@ export class ServedAgents {
     const { client } = this.options;
     const turnId = idOf(agent.name, { caller, ctx });
     const turn = await client.start(agent, prompt, { ...ownerOf(caller), ...defined({ turnId }) });
-    // Without its schema: what is sent is JSON, as the model wrote it.
+    // Without its schema: the answer is sent as the model's own JSON.
     return client.getTurn(turn.turnId);
   }
 
-  /** A new one, or the caller's own of this id; `undefined` where it has none. */
+  /** A new session, or the caller's own with this id; `undefined` if it has none. */
   private async session(
     name: string,
     sessionId: string | undefined,
@@ -320,7 +323,7 @@ export class ServedAgents {
     this.cancelling.add(cancelling);
   }
 
-  /** Does something about a turn of the caller. Those of others do not exist for it. */
+  /** Does something with a turn of the caller. Other callers' turns do not exist for it. */
   private async aboutTurn(
     turnId: string,
     caller: Caller,

@@ -22,7 +22,7 @@ function callText({ name, state, message }: CallSnapshot): string {
   return `${name} (${state === 'waiting' ? (message ?? state) : state})`;
 }
 
-/** Whether nothing goes on before a person has decided: every open call waits for one. */
+/** Whether every open call waits for a person. */
 export function waitsForPeople({ rounds }: TurnSnapshot): boolean {
   const last = rounds.at(-1);
   if (last === undefined || !isSettled(last.model.state)) return false;

@@ -10,15 +10,15 @@ export type Waited =
 interface WaitOptions {
   /** In milliseconds. */
   within: number;
-  /** Ends the waiting, and not the turn. */
+  /** Ends the waiting, but not the turn. */
   signal: AbortSignal;
-  /** Whether to wait on while all that is open waits for people. */
+  /** Whether to wait on while every open call waits for a person. */
   forPeople: boolean;
-  /** Called when the turn does something else, and every few seconds. */
+  /** Called when the turn starts to do something else, and every few seconds. */
   report: (doing: string) => void;
 }
 
-/** Clients give up after a minute without a word, some of them sooner. */
+/** Clients give up after a minute of silence, some of them sooner. */
 const REPORT_EVERY_MS = 5_000;
 
 /** Waits for the end of a turn. Throws what `TurnHandle.result` throws. */
@@ -30,7 +30,7 @@ export async function waitForTurn(turn: TurnHandle, options: WaitOptions): Promi
   report(doing);
   const timer = setInterval(() => report(doing), REPORT_EVERY_MS);
   try {
-    // Not `result()`, which would go on to wait for a turn of hours that nobody asks about any more.
+    // Not `result()`, which would keep waiting for a turn of hours after everybody has gone.
     for await (snapshot of turn.watch({ signal: over })) {
       if (snapshot.status !== 'running' && snapshot.status !== 'continuedAsNew') {
         return { type: 'ended', result: await turn.result() };

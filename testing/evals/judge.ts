@@ -54,7 +54,7 @@ export function defineJudge(options: JudgeOptions): Agent<unknown, Verdict> {
   return defineAgent({ name: 'judge', system: SYSTEM, ...options, output: verdict });
 }
 
-/** What the judge is asked. */
+/** The question to the judge. */
 export function judgeInput(input: TurnInput, rubric: string, turn: ObservedTurn): string {
   const { text: answer, messages } = turn;
   const calls = turn.calls.map(({ round, name, input, outcome, id }) => ({
@@ -67,10 +67,10 @@ export function judgeInput(input: TurnInput, rubric: string, turn: ObservedTurn)
   return JSON.stringify({ request: requestOf(input), calls, answer, rubric }, undefined, 2);
 }
 
-/** Most characters of one result. A judge needs the facts of an answer, and pays for every word. */
+/** In characters, for one result: a judge needs the facts of an answer, and every word costs money. */
 const MAX_RESULT = 4_000;
 
-/** The words of the input. Of images and documents the judge learns only that they were there. */
+/** The words of the input. Images and documents are only mentioned. */
 function requestOf(input: TurnInput): unknown {
   if (typeof input === 'string') return input;
   if (isConversation(input)) {
@@ -90,7 +90,7 @@ function wordsOf(blocks: readonly InputBlock[]): string {
   return blocks.map((block) => (block.type === 'text' ? block.text : `(${block.type})`)).join('\n');
 }
 
-/** What a judge of any kind has answered; `undefined` where that is not a verdict. */
+/** The verdict of a judge of any kind; `undefined` if its answer is not one. */
 export function verdictOf(output: unknown): Verdict | undefined {
   if (!isRecord(output)) return undefined;
   const { reason, pass } = output;

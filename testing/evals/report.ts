@@ -93,7 +93,7 @@ export function caseReport(name: string, passRate: number, runs: readonly EvalRu
   const passedRuns = runs.filter(({ type }) => type === 'passed').length;
   return {
     name,
-    // A part of whole runs: 0.8 of 5 is 4, whatever the arithmetic makes of it.
+    // The pass rate of whole runs: 0.8 of 5 is 4, despite rounding errors.
     passed: started.length === runs.length && passedRuns >= neededRuns(passRate, runs.length),
     passedRuns,
     passRate,
@@ -103,7 +103,7 @@ export function caseReport(name: string, passRate: number, runs: readonly EvalRu
   };
 }
 
-/** How many of so many runs must pass. */
+/** How many of these runs must pass. */
 export function neededRuns(passRate: number, runs: number): number {
   // 0.7 * 10 is 7.000000000000001.
   return Math.ceil(passRate * runs - 1e-9);
@@ -138,7 +138,7 @@ function median(values: readonly number[]): number {
   return Math.round((lower + upper) / 2);
 }
 
-/** Which runs of a case did not pass, and why. Equal problems of several runs are said once. */
+/** Which runs of a case did not pass, and why. A problem that several runs share appears once. */
 export function failureText({ name, passedRuns, passRate, runs }: CaseReport): string {
   const needed = neededRuns(passRate, runs.length);
   const head = `${name}: ${passedRuns} of ${counted(runs.length, 'run')} passed, and ${needed} must`;

@@ -97,7 +97,7 @@ export async function runEval(evaluation: Eval, options: RunEvalOptions = {}): P
   }
 }
 
-/** Why the model cannot be asked; `undefined` where it can, or where the script answers. */
+/** Why the model cannot be asked; `undefined` if it can, or if the script answers. */
 export function credentialProblem(
   { name, script, worker }: Eval,
   live = false,
@@ -172,7 +172,7 @@ async function runCases(
           : await runCase(running, one);
       if (result.type !== 'skipped') spent += result.costUSD ?? 0;
       const list = results[i];
-      // Runs may end in another order.
+      // Runs may end in any order.
       if (list !== undefined) list[run] = result;
       done += 1;
       onProgress?.(done, jobs.length);
@@ -183,11 +183,11 @@ async function runCases(
   return cases.map((one, i) => caseReport(one.name, one.passRate ?? passRate, results[i] ?? []));
 }
 
-/** Runs all, at most so many at the same time. */
+/** Runs all jobs, at most this many at the same time. */
 async function allOf(jobs: readonly (() => Promise<void>)[], atOnce: number): Promise<void> {
   const waiting = jobs.values();
   const lanes = Array.from({ length: Math.min(atOnce, jobs.length) }, async () => {
-    // All lanes take from one iterator.
+    // All lanes share one iterator.
     for (const job of waiting) await job();
   });
   await Promise.all(lanes);
@@ -197,7 +197,7 @@ function skipped(maxCostUSD: number): EvalRun {
   return { type: 'skipped', problem: `the $${maxCostUSD} of maxCostUSD are spent` };
 }
 
-/** One run: the turn, then what is expected of it, then the judge. Never rejects. */
+/** One run: the turn, then its expectations, then the judge. Never rejects. */
 async function runCase({ stage, evaluation }: Running, one: EvalCase): Promise<EvalRun> {
   const { agent, judge, timeout } = evaluation;
   const turnId = `eval-${agent.name}-${randomUUID()}`;
@@ -232,7 +232,7 @@ function afterVerdict(started: Omit<PassedRun, 'type' | 'verdict'>, verdict: Ver
   return { type: 'failed', problem, ...started, verdict };
 }
 
-/** How a turn ended; `problem` of one with a result says what is wrong with its output. */
+/** How a turn ended. If it has a result, `problem` says what is wrong with its output. */
 type TurnEnd =
   | { type: 'ended'; observed: TurnResult; problem?: string }
   | { type: 'failed'; observed: TurnProgress | undefined; problem: string };
@@ -256,17 +256,17 @@ async function endOf(
       return { type: 'ended', observed: error.result, problem: error.message };
     }
     const observed = error instanceof TurnFailedError ? error.progress : undefined;
-    // Our own messages are complete. For other errors the causes may help.
+    // Plait's own messages are complete. For other errors the causes may help.
     const problem = error instanceof PlaitError ? error.message : causeChain(error);
     return { type: 'failed', observed, problem };
   }
 }
 
-/** The result of a turn, in which calls that wait for a person are decided. */
+/** The result of a turn, after deciding its calls that wait for a person. */
 async function decidedResult(turn: TurnHandle, decide: Decide): Promise<TurnResult> {
   const over = new AbortController();
   const ended = turn.result().finally(() => over.abort());
-  // It is awaited below, unless a decision fails before.
+  // Handled already: it is awaited below, unless a decision fails first.
   ended.catch(() => undefined);
   try {
     await Promise.all([ended, decideCalls(turn, decide, over.signal)]);
@@ -277,7 +277,7 @@ async function decidedResult(turn: TurnHandle, decide: Decide): Promise<TurnResu
   return await ended;
 }
 
-/** The person of every approval, until the turn is over. */
+/** Plays the person of every approval until the turn is over. */
 async function decideCalls(turn: TurnHandle, decide: Decide, signal: AbortSignal): Promise<void> {
   const decided = new Set<string>();
   for await (const snapshot of turn.watch({ signal })) {
@@ -291,7 +291,7 @@ async function decideCalls(turn: TurnHandle, decide: Decide, signal: AbortSignal
         await decideCall(turn, request, decide);
         decided.add(request.callId);
       }
-      // A call may not be there yet: another snapshot need not follow.
+      // A call may not be listed yet, and no other snapshot has to follow, so look again.
       if (waiting.some(({ id }) => !decided.has(id))) await pause(signal);
     }
   }
@@ -315,7 +315,7 @@ async function decideCall(
         );
     }
   } catch (error) {
-    // It is too late: the call has been decided, or its time is up.
+    // Too late: the call has been decided, or its time is up.
     if (!(error instanceof DecisionRejectedError)) throw error;
   }
 }
@@ -328,7 +328,7 @@ const PAUSE_MS = 500;
 const BY = 'plait eval';
 const DENIED = 'Nobody was there to approve it.';
 
-/** What the case expects and the turn has not done. */
+/** What the case expects but the turn has not done. */
 async function unexpected(one: EvalCase, result: TurnResult): Promise<string | undefined> {
   try {
     await one.expect?.(expectTurn(result), result);

@@ -1,8 +1,8 @@
 type Schema = Readonly<Record<string, unknown>>;
 
 /**
- * The smallest number of at least 1 that a schema allows, or the nearest to it; the `nth` after it where
- * there is one. Pure.
+ * The smallest number of at least 1 that a schema allows, or else the nearest one; `nth` asks for the one
+ * that many places further. Pure.
  */
 export function exampleNumber(
   schema: Schema,
@@ -17,7 +17,7 @@ export function exampleNumber(
   const low = Math.max(orElse(minimum, -Infinity), orElse(exclusiveMinimum, -Infinity));
   const high = Math.min(orElse(maximum, Infinity), orElse(exclusiveMaximum, Infinity));
   const step = stepOf(multipleOf, integer);
-  // Down from the upper bound only where 1 is above it.
+  // Count down from the upper bound only if 1 is above it.
   const first = high < 1 && low === -Infinity ? Math.floor(high / step) : Math.ceil(low / step);
   const start = Number.isFinite(first) ? first : 1;
   const direction = high < 1 && low === -Infinity ? -1 : 1;
@@ -34,7 +34,7 @@ export function exampleNumber(
   return Number.isFinite(low) ? low : 1;
 }
 
-/** The distance between two numbers that are allowed. */
+/** The distance between two neighbouring allowed numbers. */
 function stepOf(multipleOf: unknown, integer: boolean): number {
   if (typeof multipleOf !== 'number' || multipleOf <= 0) return 1;
   if (!integer || Number.isInteger(multipleOf)) return multipleOf;

@@ -19,7 +19,7 @@ interface Part {
   next: number;
 }
 
-/** Up to a closing parenthesis. The first alternative is taken. */
+/** Reads up to a closing parenthesis, and takes the first alternative. */
 function readAlternatives(tokens: readonly string[], from: number, more: number): Part {
   let at = from;
   const texts: string[] = [''];
@@ -75,7 +75,7 @@ const ESCAPES = new Map([
   ['\\Z', ''],
 ]);
 
-/** Tried in this order for what is not one character. */
+/** For a class of characters, tried in this order. */
 const CANDIDATES = ['a', 'A', '1', '-', '_', ' ', '.', '/', ':', '@', '#', '+', 'é'];
 
 function characterOf(token: string): string {

@@ -29,10 +29,10 @@ const FORMATS = new Map<unknown, string>([
   ['base64', 'ZXhhbXBsZQ=='],
 ]);
 
-/** So often the repeated parts of a pattern are made longer until the text is long enough. */
+/** How often repeated parts are extended before giving up on the minimum length. */
 const LONGEST = 200;
 
-/** A text that a schema allows; another one for another `nth` where format and pattern let it. Pure. */
+/** A text that a schema allows. Another `nth` gives another text if format and pattern allow it. Pure. */
 export function exampleText(schema: Schema, nth: number): string {
   const { format, pattern, minLength, maxLength } = schema;
   const least = typeof minLength === 'number' ? minLength : 0;

@@ -8,21 +8,21 @@ type Schema = Readonly<Record<string, unknown>>;
 interface Place {
   /** The whole schema, which a `$ref` points into. */
   readonly root: unknown;
-  /** How many `$ref`s lead here. A schema may refer to itself. */
+  /** How many `$ref`s led here: a schema may refer to itself. */
   readonly depth: number;
-  /** Which one of several it is, from 0: items that must be unique differ by it. */
+  /** Which of several it is, from 0: items that must be unique differ by it. */
   readonly nth: number;
 }
 
-/** After so many references a value is made as small as its schema allows. */
+/** After this many references, a value is as small as its schema allows. */
 const SMALL_FROM = 2;
-/** No finite value needs more. */
+/** No finite value needs more references. */
 const GIVE_UP_AT = 16;
 
 /**
- * A value that is valid for a JSON Schema; always the same one for the same schema. Examples and defaults
- * of the schema are used as they are. `pattern` is met where it can be; `not`, `if` and `contains` are
- * ignored. Pure.
+ * A value that is valid for a JSON Schema; always the same one for the same schema. Examples and defaults of
+ * the schema are used as they are. `pattern` is honoured if possible; `not`, `if` and `contains` are ignored.
+ * Pure.
  */
 export function exampleValue(schema: unknown): unknown {
   return valueOf(schema, { root: schema, depth: 0, nth: 0 });
@@ -45,7 +45,7 @@ function valueOf(schema: unknown, at: Place): unknown {
     if (!Array.isArray(branches) || branches.length === 0) continue;
     const branch = chosenBranch(branches, at);
     const isReference = isRecord(branch) && '$ref' in branch;
-    // What a reference leads to may hold keywords of its own, so it counts as one.
+    // A reference counts as one more schema, since its target may have keywords of its own.
     const deeper = isReference ? { ...at, depth: at.depth + 1 } : at;
     if (deeper.depth > GIVE_UP_AT) return null;
     return valueOf(merged([rest, resolved(branch, at.root)]), deeper);
@@ -72,7 +72,7 @@ function typedValue(schema: Schema, at: Place): unknown {
   }
 }
 
-/** Keywords that say what the type is where `type` does not. */
+/** Keywords that imply the type if `type` is missing. */
 const TYPE_OF_KEYWORD = {
   properties: 'object',
   required: 'object',
@@ -89,7 +89,7 @@ const TYPE_OF_KEYWORD = {
 
 function typeOf(schema: Schema, { depth }: Place): unknown {
   const types = [schema['type']].flat();
-  // Null is the smallest value, and says the least.
+  // Null is the smallest value, but says the least.
   if (depth >= SMALL_FROM && types.includes('null')) return 'null';
   const type = types.find((one) => one !== 'null') ?? types[0];
   if (type !== undefined) return type;
@@ -135,7 +135,7 @@ function referred(schema: Schema, reference: string, at: Place): unknown {
   return valueOf(target, { ...at, depth: at.depth + 1 });
 }
 
-/** The part that `#/$defs/name` names; anything for what is not in this schema. */
+/** What `#/$defs/name` points to; any value if that is not in this schema. */
 function lookUp(reference: string, root: unknown): unknown {
   const keys = decodeURIComponent(reference.replace(/^#\/?/, '')).split('/');
   return keys
@@ -154,7 +154,7 @@ function resolved(schema: unknown, root: unknown): unknown {
 
 const isNull = (schema: unknown): boolean => isRecord(schema) && schema['type'] === 'null';
 
-/** The first branch that says something; deep down, the one that ends soonest. */
+/** The first branch that is not null; deep down, the one that ends soonest. */
 function chosenBranch(branches: readonly unknown[], { depth }: Place): unknown {
   if (depth < SMALL_FROM) return branches.find((one) => !isNull(one)) ?? branches[0];
   return (
@@ -164,7 +164,7 @@ function chosenBranch(branches: readonly unknown[], { depth }: Place): unknown {
   );
 }
 
-/** One schema for several that all hold. */
+/** One schema from several that all apply. */
 function merged(schemas: readonly unknown[]): Schema {
   return schemas.filter(isRecord).reduce<Schema>((all, one) => {
     const both: Record<string, unknown> = { ...all, ...one };

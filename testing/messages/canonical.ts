@@ -20,7 +20,7 @@ export function canonicalBlock(block: unknown): string {
   return text;
 }
 
-/** Several rules ask for the same blocks of a request, and a long conversation has thousands. */
+/** Cached, because several rules need the same blocks, and a long conversation has thousands. */
 const canonical = new WeakMap<object, string>();
 
 function withoutMarks(block: unknown): unknown {

@@ -18,8 +18,8 @@ export interface ComposedMessage {
 /**
  * Fills in what the script left out: ids, signatures, the stop reason and the usage.
  *
- * Ids and signatures are made from the conversation so far. So a retried request gets the same answer,
- * byte for byte, except for the cache's share of the usage.
+ * Ids and signatures are made from the conversation so far, so a retried request gets the same answer, byte
+ * for byte, except for the cache's share of the usage.
  */
 export function composeMessage(
   reply: MessageReply,

@@ -38,8 +38,8 @@ export function invalid(message: string): Rejection {
 }
 
 /**
- * For a rule that is documented or was seen, when the API's text for it is not known. Only compare the
- * status and the type of such a rejection, not the text.
+ * For a rule that is documented or was observed, but whose text in the API is not known. Compare only the
+ * status and the type of such a rejection.
  */
 export function inOurWords(message: string): Rejection {
   return invalid(message);

@@ -14,7 +14,7 @@ import { alternatives, unknownTag } from './sources.ts';
 const ADAPTIVE_INSTEAD =
   'Use "thinking.type.adaptive" and "output_config.effort" to control thinking behavior.';
 
-/** Half an emoji is legal in a JavaScript string, and the API does not accept it in JSON. */
+/** JavaScript allows half an emoji in a string; the API does not accept it in JSON. */
 export function surrogateRejection(body: JsonObject): Rejection | undefined {
   const at = JSON.stringify(body).search(/(?<!\\)(?:\\\\)*\\ud[89a-f]/);
   return at === -1
@@ -58,7 +58,7 @@ function maxTokensRejection(maxTokens: unknown): Rejection | undefined {
     : undefined;
 }
 
-/** An empty string is accepted: it is not known what the API does with one. */
+/** An empty string is accepted, because what the API does with one is not known. */
 function promptRejection(system: unknown): Rejection | undefined {
   if (system === undefined || system === null || typeof system === 'string') return undefined;
   if (!Array.isArray(system)) return invalid('system: Input should be a valid array');

@@ -35,16 +35,16 @@ const approvalsQuery = defineQuery<ApprovalRequest[]>(APPROVALS_QUERY);
 const approveUpdate = defineUpdate<void, [Approve]>(APPROVE_UPDATE);
 const denyUpdate = defineUpdate<void, [Deny]>(DENY_UPDATE);
 
-/** A call that a person has to decide about. */
+/** A call that needs a person's decision. */
 export interface ApprovalQuestion {
   agent: string;
-  /** Where an MCP server has listed the tool. */
+  /** The pinned spec, if an MCP server has listed the tool. */
   spec?: PinnedSpec;
   owner: TurnOwner;
-  /** Where the call has a session, what a worker names that of an edited call by. */
+  /** If the call has a session: what a worker needs to name the session of an edited call. */
   edited?: TurnOwner & { context?: unknown };
   call: ToolUse;
-  /** The short arguments; empty where nobody is to see them. */
+  /** The short arguments; empty if nobody may see them. */
   summary: string;
   /** Whether the Temporal UI may show who decides. */
   summaries: boolean;
@@ -53,9 +53,9 @@ export interface ApprovalQuestion {
   timeout: number;
   /** Whether the agent has an `onApproval`. */
   announce: boolean;
-  /** Whether a decision counts only if the worker's `authorizeDecision` accepts it. */
+  /** Whether a decision counts only with the consent of the worker's `authorizeDecision`. */
   authorize: boolean;
-  /** What the server of its tool asks, where the call has begun. */
+  /** The question of the tool's server, if the call has already begun. */
   asked?: NumberedQuestion;
   /** How large an edited input may be now, in bytes of JSON. */
   roomForInput: () => number;
@@ -63,20 +63,20 @@ export interface ApprovalQuestion {
   decided: (record: ApprovalRecord, more: Decided) => void;
 }
 
-/** What a decision brings with it. */
+/** What comes with a decision. */
 interface Decided {
-  /** Where the input was edited. */
+  /** If the input was edited. */
   prepared?: ReadyCall;
-  /** For the server, where it has asked and somebody has decided. */
+  /** For the server, if it has asked and somebody has decided. */
   answer?: QuestionAnswer;
 }
 
 interface Waiting {
   question: ApprovalQuestion;
   request: ApprovalRequest;
-  /** Who is about to decide, while an edited input or the decision itself is checked. */
+  /** Who is deciding, while an edited input or the decision itself is checked. */
   deciding?: string;
-  /** Of its timer, and of what is checked about a decision: they end when the call waits no more. */
+  /** For its timer and for checks of a decision, which end when the call no longer waits. */
   scope: CancellationScope;
 }
 
@@ -87,12 +87,12 @@ const ANNOUNCEMENT: ActivityOptions = {
 };
 
 /**
- * The calls of a turn that wait for a person. Waiting costs no worker and no connection: it is state
- * of the workflow, and a decision is an Update, rejected before it is accepted where that is possible.
+ * The calls of a turn that wait for a person. Waiting costs no worker and no connection: it is state of the
+ * workflow. A decision is an Update, which is rejected before it is accepted if possible.
  */
 export class Approvals {
   private readonly waiting = new Map<string, Waiting>();
-  /** Why a call does not wait any more, for those who decide too late. */
+  /** Why a call no longer waits, for people who decide too late. */
   private readonly closed = new Map<string, string>();
   private readonly seen: SeenUpdates;
   private published = 0;
@@ -129,7 +129,7 @@ export class Approvals {
       input: call.input,
       round,
       requestedAt: new Date(now).toISOString(),
-      // A turn may have begun with an agent that had no limit.
+      // The timeout may be too long: a turn may have begun with an agent from before there was a limit.
       expiresAt: new Date(now + Math.min(timeout, MAX_DURATION)).toISOString(),
       ...defined({ question: asked }),
     };
@@ -143,13 +143,13 @@ export class Approvals {
       )
       .then(
         () => this.close(call.id, { decision: 'expired' }, 'its time to be decided was up'),
-        // Decided, withdrawn, or the turn was cancelled, which withdraws it.
+        // It was decided or withdrawn, or the turn was cancelled, which withdraws it.
         () => undefined,
       );
     if (question.announce) this.announce(question, request);
   }
 
-  /** The call was answered otherwise: a decision about it is rejected from now on. */
+  /** The call was answered in another way: from now on, decisions about it are rejected. */
   withdraw(callId: string, because: string): void {
     const waiting = this.waiting.get(callId);
     if (waiting === undefined) return;
@@ -158,7 +158,7 @@ export class Approvals {
     waiting.scope.cancel();
   }
 
-  /** Lets lists of turns show how many calls wait. An event in history only when that has changed. */
+  /** Lets lists of turns show how many calls wait. Writes an event to history only if that has changed. */
   publish(): boolean {
     if (this.waiting.size === this.published) return false;
     this.published = this.waiting.size;
@@ -174,22 +174,22 @@ export class Approvals {
       activityId: `approval.${request.callId}${suffix}`,
       summary: waitsText(question),
     }).catch((error: unknown) => {
-      // The turn was cancelled, so there is nothing to decide any more.
+      // The turn was cancelled, so nothing is left to decide.
       if (isCancellation(error)) return;
-      // The call waits on: it can be found without having been announced.
+      // The call keeps waiting: people can find it without the announcement.
       log.warn('onApproval failed', { callId: request.callId, error });
     });
   }
 
   /**
-   * The reply that asks for the call may have come together with the decision, as somebody who follows the
-   * turn sees it before a worker does. A validator would reject what its handler accepts.
+   * Whether the reply with the call may come in the same task as the decision: a client that follows the turn
+   * can see it before a worker does. Then a validator would reject what its handler accepts.
    */
   private mayCome(decision: Approve | Deny): boolean {
     return !this.waiting.has(decision.callId) && !this.closed.has(keyOf(decision));
   }
 
-  /** Throws where a decision must be rejected. Also the validator, so that rejecting leaves no trace. */
+  /** Throws if a decision must be rejected. Also used as the validator, so that a rejection leaves no trace. */
   private find(decision: Approve | Deny): Waiting {
     const { callId } = decision;
     const waiting = this.waiting.get(callId);
@@ -232,7 +232,7 @@ export class Approvals {
       });
     }
     this.rejectClosed(approve);
-    // Others may have been edited meanwhile.
+    // Checked again, because other inputs may have been edited meanwhile.
     if (isEdited) rejectTooLarge(input, question);
     const record = { decision: 'approved', by, ...defined({ reason, input: edited }) } as const;
     this.seen.add(APPROVE_UPDATE, approve);
@@ -261,8 +261,8 @@ export class Approvals {
   }
 
   /**
-   * Checks a decision; others about the call are rejected meanwhile. Afterwards its time may be up all the
-   * same, in the task in which the check came back: look at `rejectClosed` again.
+   * Checks a decision; meanwhile, others about the call are rejected. Time may run out in the same task in
+   * which the check returns: call `rejectClosed` again afterwards.
    */
   private async whileDeciding(
     waiting: Waiting,
@@ -295,7 +295,7 @@ export class Approvals {
   }
 }
 
-/** One call may be asked several questions. */
+/** A call may have several questions, so the number is part of the key. */
 function keyOf({ callId, question }: { callId: string; question?: number | undefined }): string {
   return question === undefined ? callId : `${callId}#${question}`;
 }
@@ -306,7 +306,10 @@ function waitsText({ call, asked }: ApprovalQuestion): string {
     : `${call.name} waits for the answer to question ${asked.number}`;
 }
 
-/** Whoever takes a question for an approval would send a server an answer that nobody has given. */
+/**
+ * Rejects a decision of the other kind: a person who takes a question for an approval would send a server an
+ * answer that nobody has given.
+ */
 function otherQuestionText({ question, request }: Waiting, decision: Approve | Deny): string {
   const { callId } = request;
   const { asked } = question;
@@ -320,7 +323,7 @@ function otherQuestionText({ question, request }: Waiting, decision: Approve | D
     : `${what}, and not to question ${decision.question}.`;
 }
 
-/** Before it is accepted, so that a wrong answer loses nothing. */
+/** Checked before the Update is accepted, so that a wrong answer costs nothing. */
 function rejectUnanswered({ asked }: ApprovalQuestion, { input, answer }: Approve): void {
   if (asked === undefined) {
     if (answer !== undefined) {
@@ -343,7 +346,7 @@ async function prepare({ question }: Waiting, { by }: Approve, input: unknown): 
   return prepared;
 }
 
-/** Throws when the worker's `authorizeDecision` does not accept a decision. */
+/** Throws if the worker's `authorizeDecision` does not accept a decision. */
 async function authorize(
   { question, request }: Waiting,
   decision: 'approved' | 'denied',
@@ -366,7 +369,7 @@ async function authorize(
   if (problem !== undefined) throw rejected(problem);
 }
 
-/** An Update that our client has not sent may hold anything. */
+/** An Update from another client may hold anything. */
 function rejectMisfit(problem: string | undefined): void {
   if (problem !== undefined) throw rejected(`${problem}.`);
 }

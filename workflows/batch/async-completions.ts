@@ -17,13 +17,13 @@ const completeUpdate = defineUpdate<void, [Completion]>(COMPLETE_CALL_UPDATE);
 
 const COMPLETED = 'it has been completed';
 
-/** A call whose token is out, or may be at any moment. */
+/** A call whose token has been given out, or may be at any moment. */
 type Expected =
   | {
       state: 'running';
       /**
-       * What came before the tool returned, by key: somebody quick may be done before the worker says
-       * so, and whether a key is that of the call is known only then.
+       * Completions from before the tool returned, by key. A fast service may be done before the worker
+       * reports, and only that report says which key is the call's.
        */
       early: Map<string, Completion>;
     }
@@ -37,7 +37,7 @@ type Expected =
 /** The calls of a turn that somebody may complete from outside, by Update. */
 export class AsyncCompletions {
   private readonly expected = new Map<string, Expected>();
-  /** Why a call does not wait any more, for those who come too late. */
+  /** Why a call no longer waits, for completions that come too late. */
   private readonly closed = new Map<string, string>();
   private readonly seen: SeenUpdates;
 
@@ -60,8 +60,8 @@ export class AsyncCompletions {
   }
 
   /**
-   * The tool of the call has returned `ctx.later()`. Calls `completed` at once where the completion came
-   * before; `expired` when nobody has completed the call in time.
+   * The tool of the call has returned `ctx.later()`. Calls `completed` at once if the completion came
+   * earlier, and `expired` if nobody completes the call in time.
    */
   await(
     callId: string,
@@ -82,7 +82,7 @@ export class AsyncCompletions {
       .then(expired, () => undefined);
   }
 
-  /** The call was answered: a completion of it is rejected from now on. */
+  /** The call was answered: from now on, completions of it are rejected. */
   forget(callId: string, because: string): void {
     const expected = this.expected.get(callId);
     if (expected === undefined) return;
@@ -91,12 +91,12 @@ export class AsyncCompletions {
     this.closed.set(callId, because);
   }
 
-  /** The reply that asks for the call may have come together with the completion. */
+  /** Whether the reply with the call may come in the same task as the completion. */
   private mayCome({ callId }: Completion): boolean {
     return !this.expected.has(callId) && !this.closed.has(callId);
   }
 
-  /** Throws where a completion must be rejected. Also the validator, so that rejecting leaves no trace. */
+  /** Throws if a completion must be rejected. Also used as the validator, so that a rejection leaves no trace. */
   private find(completion: Completion): Expected {
     const { callId, key } = completion;
     const expected = this.expected.get(callId);

@@ -19,9 +19,9 @@ import { ownerOf } from '../search-attributes.ts';
 const MAX_SUMMARY = 200;
 
 /**
- * Asks the `authorizeDecision` of a worker: why the decision does not count, or `undefined` where it does.
- * Without a clear yes it does not count. Throws only when its scope is cancelled. `summaries`: whether the
- * Temporal UI may show who decides.
+ * Asks a worker's `authorizeDecision`. Returns why the decision does not count, or `undefined` if it does.
+ * Without a clear yes it does not. Throws only if its scope is cancelled. `summaries`: whether the Temporal
+ * UI may show who decides.
  */
 export async function findAuthorizationProblem(
   proposed: Omit<ProposedDecision, 'turnId' | 'sessionId' | 'user'>,
@@ -54,8 +54,8 @@ export async function findAuthorizationProblem(
 }
 
 /**
- * The failure of `authorizeDecision` itself, also where the time was up before its last attempt. Any other
- * says only that no worker with it was found in time.
+ * Whether `authorizeDecision` itself failed, even if the time ran out before its last attempt. Any other
+ * error only says that no worker with it was found in time.
  */
 export function isFromHook(error: unknown): boolean {
   if (!(error instanceof ActivityFailure)) return false;

@@ -20,11 +20,11 @@ import type { TraceContext } from '../../core/trace/context.ts';
 import type { Budget, Spent } from '../../core/turn/budget.ts';
 import { maxResultBytes, roomOf } from '../../core/turn/payload-room.ts';
 
-/** The calls of one reply, and what they have in common. */
+/** The calls of one reply, and what they share. */
 export interface Batch {
   agent: PinnedAgent;
   policy: BatchPolicy;
-  /** The time that the turn has in all and what is left of it, in milliseconds, where it is limited. */
+  /** The turn's total time and what is left of it, in milliseconds, if it is limited. */
   turnTime: { limit: number; left: number } | undefined;
   round: number;
   calls: readonly ToolUse[];
@@ -33,38 +33,38 @@ export interface Batch {
   /** Given to every tool, never to the model. */
   context: unknown;
   owner: TurnOwner;
-  /** Limit for the text of each result, where that is lower than the tool's. */
+  /** Limit for the text of each result, if it is below the tool's. */
   maxTextBytes: number | undefined;
   /** How many levels of sub-agents the turn may have below it. */
   levels: number;
-  /** What the turn may spend in all, and has spent: its sub-agents get parts of the rest. */
+  /** The turn's budget and what it has spent: its sub-agents get parts of the rest. */
   budget: { limits: Budget; spent: Spent };
-  /** Results of earlier rounds that were cut, for `read_result`. */
+  /** Cut results of earlier rounds, for `read_result`. */
   stored: readonly StoredResult[];
-  /** What the turn was started by, where that has a span. */
+  /** The span that started the turn, if there is one. */
   trace: TraceContext | undefined;
   /**
-   * What the turn of a call belongs to, where its turn has a trace. With `turnId`: of a turn that is about to be
-   * started as a child workflow.
+   * The span of a call, if its turn has a trace. `turnId`: of a turn that is about to start as a child
+   * workflow.
    */
   traceCall: (callId: string, turnId?: string) => TraceContext | undefined;
 }
 
 /** One call on its way through `BatchRun`. */
 export interface BatchCall {
-  /** Its place in the reply. */
+  /** Its index in the reply. */
   readonly index: number;
   readonly use: ToolUse;
   readonly policy: ToolPolicy;
-  /** Where its tool is another agent. */
+  /** Set if its tool is another agent. */
   readonly subAgent: SubAgentSpec | undefined;
   /** Whether it is Plait's own `get_agent_result`, which needs no activity. */
   readonly readsResult: boolean;
-  /** Where an MCP server has listed its tool. */
+  /** The pinned spec, if an MCP server has listed its tool. */
   readonly spec: PinnedSpec | undefined;
   occurrence: number;
   prepared: ReadyCall;
-  /** What it runs with: the model's input, or what an approver made of it. */
+  /** The input that it runs with: the model's, or an approver's. */
   input: unknown;
   /**
    * - `held`: an earlier call or a person comes first
@@ -77,26 +77,26 @@ export interface BatchCall {
   state: 'held' | 'queued' | 'running' | 'awaitingCompletion' | 'awaitingAnswer' | 'awaitingResult';
   /**
    * - `batch`: its batch waits for it
-   * - `none`: it has begun and goes on by itself. It is answered when the others have ended.
-   * - `turn`: its batch is over, and its result is given to the model later
+   * - `none`: it has begun and goes on by itself; it is answered when the others have ended
+   * - `turn`: its batch is over, and the model gets its result later
    */
   awaitedBy: 'batch' | 'none' | 'turn';
-  /** Of its own, where it may go on after its batch. */
+  /** Its own scope, if it may outlast its batch. */
   scope?: CancellationScope;
   /** Whether a person has yet to decide about it, or to answer its server. */
   asked: boolean;
   approval?: ApprovalRecord;
-  /** How its tool ran, from when it awaits its completion. */
+  /** How its tool ran; known once it awaits its completion. */
   begun?: Pick<SettledCall, 'attempts' | 'start' | 'startedEarly'>;
-  /** Where its server has asked a person. */
+  /** Set if its server has asked a person. */
   questions?: AskedCall;
-  /** What its server gets with the next activity. */
+  /** What the next activity sends to its server. */
   answered?: AnsweredQuestions;
   /** How often its worker was lost. */
   lostWorkers?: number;
 }
 
-/** The calls of a reply; `undefined` in the place of one that cannot run. */
+/** The calls of a reply; `undefined` for each that cannot run. */
 export function batchCalls({ agent, calls, prepared, levels }: Batch): (BatchCall | undefined)[] {
   const policies = new Map(agent.policies);
   const subAgents = new Map(agent.subAgents);
@@ -133,7 +133,7 @@ export function invalidText({ agent, calls, prepared }: Batch, index: number): s
   return subAgent === undefined ? unknownToolText(name) : tooDeepAgentText(subAgent.agent);
 }
 
-/** Whether a call may go on when its batch is over: from its beginning, or when its time is up. */
+/** Whether a call may outlast its batch: from the beginning, or when the batch is out of time. */
 export function mayOutlast({ agent: { background } }: Batch, call: BatchCall): boolean {
   const { subAgent, use, prepared } = call;
   if (background === undefined || call.readsResult) return false;
@@ -146,7 +146,7 @@ export function approvalTimeout({ policy }: BatchCall): number {
   return policy.approvalTimeout ?? DEFAULT_WAIT;
 }
 
-/** What the activity of a call is given beside its input. */
+/** What the activity of a call gets besides its input. */
 export function toolCallArgs(
   batch: Batch,
   { use, occurrence, input, spec, answered }: BatchCall,
@@ -171,7 +171,7 @@ export function toolCallArgs(
       answered,
       trace,
     }),
-    // The container of code ends long before a person has answered.
+    // Code in a sandbox must not ask: its container ends long before a person has answered.
     ...(spec !== undefined && origin.byCode !== true ? { mayAsk: true } : {}),
   };
 }

@@ -28,14 +28,14 @@ import { MODEL_RETRY } from '../retry.ts';
 import { attributesOfCalledSession } from '../search-attributes.ts';
 import type { Batch, BatchCall } from './call.ts';
 
-// A call whose tool is an agent with a memory of its own. It sends a message to a session, by an activity, since
-// a workflow cannot send an Update. The turn that the message becomes is a child of the session, which outlives
-// the call.
+// A call whose tool is an agent with a memory of its own. It sends a message to a session through an
+// activity, since a workflow cannot send an Update. The message becomes a turn, a child of the session, which
+// outlives the call.
 
-/** How the message was taken, and how the turn has ended that it became. */
+/** Whether the message was accepted, and how its turn ended. */
 export type CalledSession =
   | { type: 'rejected'; message: string }
-  /** Nobody knows whether the session has the message. */
+  /** Whether the session has the message is not known. */
   | { type: 'unanswered'; message: string }
   | { type: 'turn'; turnId: string; awaited: AwaitedTurn };
 
@@ -78,7 +78,7 @@ export async function callSession(
     }),
   };
   const outer = CancellationScope.current();
-  // What has been sent has to be withdrawn, and the answer says what it has used up.
+  // Not cancellable: a sent message has to be withdrawn, and the turn's answer says what it has used.
   return await CancellationScope.nonCancellable(async () => {
     const sent = await send(call, args);
     if (sent.type !== 'sent') return sent;
@@ -104,7 +104,7 @@ async function send(
       activityId: `send.${use.id}`,
       summary: `${use.name}: to session ${args.sessionId}`,
       startToCloseTimeout: '30s',
-      // The message has a key, so that it is taken once.
+      // The message has a key, so it is accepted only once.
       retry: MODEL_RETRY,
     });
     return fits(SENT_MESSAGE, sent)
@@ -116,7 +116,7 @@ async function send(
   }
 }
 
-/** The session cancels the turn, or forgets it where it has not begun. One that has ended takes no Signal. */
+/** The session cancels the turn, or forgets it if it has not begun. A session that has ended takes no Signal. */
 function withdrawTurn(sessionId: string, turnId: string): void {
   getExternalWorkflowHandle(sessionId)
     .signal(WITHDRAW_SIGNAL, { turnId })
@@ -133,10 +133,10 @@ async function awaitTurn(
     {
       activityId: `turn.${use.id}`,
       summary: `waits for turn ${turn.turnId}`,
-      // An attempt ends after half of this: see there.
+      // An attempt ends itself after half of this: see `awaitSessionTurn`.
       startToCloseTimeout: '10m',
       heartbeatTimeout: '30s',
-      // As long as a turn may take.
+      // Without a limit, since a turn may take any time.
       retry: { initialInterval: '1s', maximumInterval: '60s', backoffCoefficient: 2 },
     },
   );

@@ -41,7 +41,7 @@ import {
 import { defined } from '../../core/json.ts';
 import { Unreadable } from '../../core/shape.ts';
 
-/** The SDK's types for an attempt that ended because of a pause or a reset, and was cancelled then. */
+/** The SDK's types for an attempt that was paused or reset, and then cancelled. */
 const STOPPED_BY_OPERATOR = new Set(['ActivityPause', 'ActivityReset']);
 
 /** Whether the workers that tried do not have the tool; then nothing has begun. */
@@ -50,7 +50,7 @@ export function isUnknownTool(error: unknown): boolean {
   return cause instanceof ApplicationFailure && isNotRegistered(cause.type, cause.details);
 }
 
-/** Whether the worker of a call was lost, or shut down before the call had ended; `undefined` if not. */
+/** How the worker of a call was lost or shut down before the call ended; `undefined` if it was not. */
 export function lossOf(error: unknown): Loss | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'HEARTBEAT') {
@@ -77,7 +77,7 @@ export function lossOf(error: unknown): Loss | undefined {
 const NO_ACTIVITIES =
   "This worker runs turns and has no activities of Plait, which execution: 'local' needs. Give it those of createActivities, or use createWorker.";
 
-/** How a local attempt failed; `undefined` where it was cancelled. */
+/** How a local attempt failed; `undefined` if it was cancelled. */
 export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof TimeoutFailure) {
@@ -85,7 +85,7 @@ export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | unde
     return { type: 'failed', isFinal: false, retryDelay: undefined, details: undefined };
   }
   if (cause instanceof CancelledFailure || isCancellation(error)) return undefined;
-  // The SDK has no such activity here. Another worker may, so nothing of it may be recorded.
+  // This worker's SDK has no such activity. Another worker's may, so nothing about this may be recorded.
   if (!(cause instanceof ApplicationFailure)) throw new Error(NO_ACTIVITIES, { cause: error });
   const { type, nonRetryable } = cause;
   if (isUnknownTool(error) || type === AGENT_NOT_REGISTERED || type === TASK_LOST) {
@@ -98,7 +98,7 @@ export function localEnd(error: unknown, { retry }: ToolPolicy): LocalEnd | unde
   return { type: 'failed', isFinal, retryDelay, details };
 }
 
-/** How an activity of a call ended: with an outcome, its tool has returned `ctx.later()`, or its server asks. */
+/** How an activity of a call ended: it has an outcome, its tool has returned `ctx.later()`, or its server asks. */
 export type CallEnd =
   | { type: 'settled'; settled: SettledCall }
   | {
@@ -119,7 +119,7 @@ export function returned(value: unknown, scheduled: number, repeatable: boolean)
   const result = readToolReturn(value) ?? completedByHand(value, scheduled);
   if (result.type === 'later') {
     const { key, timeout } = result.later;
-    // Its end will be by the server's clock, which may be ahead of that of the worker.
+    // By the server's clock, like its end will be; the worker's clock may differ.
     const begun =
       result.startedEarly === true
         ? { start: Math.min(result.startedAt, scheduled), startedEarly: true as const }
@@ -149,8 +149,8 @@ export function returned(value: unknown, scheduled: number, repeatable: boolean)
 }
 
 /**
- * By one clock: that of the worker where it has seen all of the call, and otherwise that of the server. The
- * two may be minutes apart.
+ * Times by one clock: the worker's if it has seen the whole call, otherwise the server's. The two may be
+ * minutes apart.
  */
 function timesOf(
   report: AttemptReport | undefined,
@@ -161,14 +161,14 @@ function timesOf(
   return startedEarly === true ? { start, end, startedEarly } : { start, end };
 }
 
-/** Somebody has completed the activity without our client, with whatever they had. */
+/** Somebody has completed the activity without Plait's client, with any value. */
 function completedByHand(value: unknown, scheduled: number): ToolReturn {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   const content = text.trim() === '' ? COMPLETED_WITHOUT_RESULT : text;
   return { type: 'result', content, attempt: 1, startedAt: scheduled, endedAt: Date.now() };
 }
 
-/** The same, with what cannot be read. What the tool has done nobody knows. */
+/** The same, with a value that cannot be read. What the tool has done is not known. */
 function unreadable(value: unknown, scheduled: number, repeatable: boolean): SettledCall {
   const message = unreadableResultText(
     value instanceof Unreadable ? value.why : 'bytes',
@@ -197,9 +197,9 @@ interface FailedCall {
   /** That of its last activity. */
   policy: ToolPolicy;
   scheduled: number;
-  /** The attempts of its earlier activities. */
+  /** Attempts in its earlier activities. */
   earlier?: EarlierAttempts | undefined;
-  /** Whether there would be another attempt if there were time, where the failure does not say it. */
+  /** Whether only the lack of time prevents another attempt, if the failure does not say so. */
   outOfTime?: boolean;
   /** Why it is not tried again, in a sentence. */
   why?: string | undefined;
@@ -254,7 +254,7 @@ function explainTimeout(
   const earlierAttempts = scheduledBefore?.attempts ?? 0;
   const begun = heartbeatRecord(cause.lastHeartbeatDetails);
   const before = cause.cause instanceof ApplicationFailure ? cause.cause : undefined;
-  // Heartbeat details may be those of an earlier attempt, and so is the failure.
+  // The heartbeat details may come from an earlier attempt, as may the failure.
   const earlier = Math.max(
     earlierAttempts,
     begun?.attempt ?? 0,
@@ -286,7 +286,7 @@ function explainCancel(cause: unknown, policy: ToolPolicy): Explained {
   return { outcome: { type: 'cancelled', message }, attempts: report?.attempt ?? 0, report };
 }
 
-/** Neither history nor a failure counts attempts, so a failure without a report is inferred. */
+/** History and failures do not count attempts, so without a report the number is inferred. */
 function attemptsOf(error: unknown, policy: ToolPolicy): number {
   const exhausted =
     error instanceof ActivityFailure && error.retryState === 'MAXIMUM_ATTEMPTS_REACHED';

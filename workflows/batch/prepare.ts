@@ -16,10 +16,10 @@ import { fits } from '../../core/shape.ts';
 import { PREPARED_CALL } from '../../core/turn/carried.ts';
 import { MODEL_RETRY } from '../retry.ts';
 
-// A worker prepares the calls of a reply together with it. These are the calls that it has to prepare
+// A worker prepares the calls of a reply together with it. These are calls that a worker has to prepare
 // again: schemas are functions, and the workflow has none.
 
-/** Asked before `prepareMissing`, whose promises cost more than all the rest of a small turn. */
+/** Checked before calling `prepareMissing`, whose promises cost more than everything else in a small turn. */
 export function areReady(
   prepared: readonly (PreparedCall | MissingCall)[],
 ): prepared is readonly PreparedCall[] {
@@ -27,8 +27,8 @@ export function areReady(
 }
 
 /**
- * Prepares the calls whose tools the worker of the reply does not have: on a worker that has them, or,
- * after some attempts, on one that says that no worker has.
+ * Prepares the calls whose tools the worker of the reply does not have: on a worker that has them, or, after
+ * some attempts, on one that answers that no worker has them.
  */
 export async function prepareMissing(
   pinned: PinnedAgent,
@@ -46,7 +46,7 @@ export async function prepareMissing(
         activityId: `prepare.${call.id}`,
         summary: `${call.name}: is there a worker that has it?`,
         startToCloseTimeout: '30s',
-        // The rest is for a storage that is away.
+        // The other half is for a storage that is away.
         retry: { ...MODEL_RETRY, maximumAttempts: 2 * TOOL_LOOKUPS },
       });
       return checked(recorded);
@@ -58,8 +58,8 @@ export async function prepareMissing(
 const MAX_SUMMARY = 200;
 
 /**
- * Prepares a call whose input an approver has edited, as the model's own was prepared. `by` is for the Temporal
- * UI, where it may show that.
+ * Prepares a call whose input an approver has edited, like the model's own. `by` is for the Temporal UI, if
+ * it may show that.
  */
 export async function prepareEdited(
   { agent, spec, edited }: Pick<PrepareCallArgs, 'agent' | 'spec' | 'edited'>,
@@ -79,7 +79,7 @@ export async function prepareEdited(
   return checked(recorded);
 }
 
-/** Somebody may have completed the activity by hand. An Update fails with this, and not the workflow task. */
+/** Somebody may have completed the activity by hand. This fails the Update, and not the workflow task. */
 function checked(recorded: RecordedPreparedCall): PreparedCall {
   if (fits(PREPARED_CALL, recorded)) return readPreparedCall(recorded);
   throw ApplicationFailure.nonRetryable(

@@ -55,7 +55,7 @@ import { presentCompletion, runCall, runLocally, withArguments } from './schedul
 import { BatchScope } from './scope.ts';
 import { runSubAgent } from './sub-agent.ts';
 
-/** What a turn hears about its calls from outside, and what it shows there. */
+/** How a turn's calls reach the outside world, and what is shown of them there. */
 export interface Outside {
   approvals: Approvals;
   completions: AsyncCompletions;
@@ -67,12 +67,12 @@ export interface Outside {
 }
 
 /**
- * Starts every call of a reply at once, each as an activity of its own, and waits for all of them.
- * A call waits only for an earlier one that it conflicts with, for a person, or for room; and no
- * outcome is lost: a call that fails is that call's failure alone, unless the batch policy says more.
+ * Starts every call of a reply at once, each as an activity of its own, and waits for all of them. A call
+ * waits only for an earlier one that it conflicts with, for a person, or for room. No outcome is lost: if a
+ * call fails, the others go on, unless the batch policy says otherwise.
  *
- * Calls that go on in the background are answered when the others have ended: with their results, where those
- * are there by then.
+ * Calls that go on in the background are answered when the others have ended, with their results if those are
+ * there by then.
  */
 export function runBatch(batch: Batch, outside: Outside): Promise<SettledCall[]> {
   return new Promise((resolve, reject) => {
@@ -81,18 +81,18 @@ export function runBatch(batch: Batch, outside: Outside): Promise<SettledCall[]>
 }
 
 /**
- * Runs one batch. A call goes through these, in the order of the methods below:
+ * Runs one batch. A call passes through these methods, in this order:
  *
- * 1. `ask`: a person is asked, where one must decide about it
- * 2. `advance`: it waits for the earlier calls that it conflicts with, for the person, and for room
+ * 1. `ask`: a person is asked, if one must decide about it
+ * 2. `advance`: it waits for earlier calls that it conflicts with, for the person, and for room
  * 3. `run`: its activity is scheduled
- * 4. `awaitCompletion`: somebody is to complete it, where its tool has returned `ctx.later()`
- * 5. `askNext`: a person is asked what its server wants to know, and then it is run again
- * 6. `settle`: it has its outcome, and the calls advance that it has held
+ * 4. `awaitCompletion`: somebody has to complete it, if its tool has returned `ctx.later()`
+ * 5. `askNext`: a person is asked what its server wants to know, and then it runs again
+ * 6. `settle`: it has its outcome, and the calls that were waiting for it advance
  *
- * One that goes on in the background is let go (`letGo`): the batch does not wait for it any more.
+ * A call that goes on in the background is let go (`letGo`): the batch no longer waits for it.
  *
- * `stopAll` settles it wherever it is. Everything happens in callbacks: see `schedule.ts`.
+ * `stopAll` settles calls wherever they are. Everything happens in callbacks: see `schedule.ts`.
  */
 class BatchRun {
   private readonly batch: Batch;
@@ -114,13 +114,13 @@ class BatchRun {
   private readonly begunAt = Date.now();
   private hasTimer = false;
   private contextBytes: number | undefined;
-  /** How many calls were open when that was last shown; `undefined` where one has begun to do something else. */
+  /** How many calls were open when that was last shown; `undefined` if a call has started to do something else. */
   private shownAt: number | undefined;
   /** The call that settled last. */
   private last: number | undefined;
-  /** By call, the one whose end let it start, or settled it. */
+  /** For each call, the call whose end started or settled it. */
   private readonly startedAfter = new Map<number, number>();
-  /** The call because of whose end others start right now. */
+  /** The call whose end is starting others right now. */
   private ended: number | undefined;
 
   constructor(
@@ -157,7 +157,7 @@ class BatchRun {
       this.timeout?.after,
     );
     this.order = new CallOrder(
-      // Also of those that cannot run: they may stop others.
+      // Includes calls that cannot run, since they may stop others.
       batch.prepared.map(({ access }) => access),
       (index) => this.settled[index]?.outcome.type,
     );
@@ -171,13 +171,13 @@ class BatchRun {
     this.scope.onCancel(() => this.stopAll({ type: 'turn cancelled' }));
     if (!this.isLocal) this.startTimer();
     this.scope.run(() => {
-      // First what cannot run: it may stop the others before one of them starts.
+      // Begin with calls that cannot run: they may stop the others before any of them starts.
       for (const [index, call] of this.calls.entries()) {
         if (call !== undefined) continue;
         this.settle(index, answerInvalid(invalidText(this.batch, index), Date.now()));
       }
       for (const call of this.calls) {
-        // The failure of another may have answered it.
+        // The failure of another call may already have answered this one.
         if (call === undefined || this.isSettled(call)) continue;
         if (call.asked) this.ask(call);
         this.advance(call);
@@ -252,7 +252,7 @@ class BatchRun {
     else this.edit(call, approval.input, prepared);
   }
 
-  /** Another input may touch something else, and then the call has another place in the order. */
+  /** Another input may touch other things, so the call may get another place in the order. */
   private edit(call: BatchCall, input: unknown, prepared: ReadyCall): void {
     call.input = input;
     call.prepared = prepared;
@@ -264,7 +264,7 @@ class BatchRun {
       const other = this.calls[index];
       return other?.state !== 'held' || this.isSettled(other);
     });
-    // It may have held others with which it does not conflict any more.
+    // Calls may no longer conflict with it.
     for (const other of this.calls) this.advance(other);
   }
 
@@ -289,14 +289,14 @@ class BatchRun {
     call.state = 'queued';
     const use = this.useOf(call);
     this.limiter.acquire(use, () => {
-      // It was answered while it was queued.
+      // The call may have been answered while it was queued.
       if (this.isSettled(call) || this.stop !== undefined) this.limiter.release(use);
       else this.run(call, () => this.limiter.release(use));
     });
   }
 
   private useOf(call: BatchCall): { tool: string; bytes: number } {
-    // Measured once: it may be large, and the calls many.
+    // Measured once: it may be large, and there may be many calls.
     this.contextBytes ??= jsonBytes(this.batch.context);
     const specBytes = call.spec === undefined ? 0 : jsonBytes(call.spec);
     return {
@@ -320,7 +320,7 @@ class BatchRun {
     });
   }
 
-  /** What a call schedules belongs to its own scope, where it has one. */
+  /** Runs in the call's own scope, if it has one, so that what it schedules belongs to the call. */
   private within({ scope }: BatchCall, work: () => void): void {
     if (scope === undefined) this.scope.run(work);
     else void scope.run(async () => this.scope.guard(work));
@@ -353,7 +353,7 @@ class BatchRun {
     runCall(this.batch, call, { ended, lost }, tries);
   }
 
-  /** Its turn gets a part of what this turn may still spend, and gives back what it has not used. */
+  /** The call's turn gets a part of the budget, and gives back what it has not used. */
   private runSubAgent(call: BatchCall, spec: SubAgentSpec, release: () => void): void {
     const { id } = call.use;
     const waiting = this.calls.filter(
@@ -387,7 +387,7 @@ class BatchRun {
       background.onEnd(id, () => this.scope.run(() => this.readResult(call)));
       return;
     }
-    // It was answered while it waited: the result is given to the model later.
+    // Answered while it waited: the model gets the result later.
     if (this.isSettled(call)) return;
     background.take(id);
     this.settle(call.index, answerReading(id, reading, Date.now()));
@@ -425,7 +425,7 @@ class BatchRun {
     );
   }
 
-  /** Its server has left the call with questions. */
+  /** Its server has interrupted the call with questions. */
   private askedBack(call: BatchCall, { asks, begun }: CallEnd & { type: 'asks' }): void {
     call.state = 'awaitingAnswer';
     this.shownAt = undefined;
@@ -438,7 +438,7 @@ class BatchRun {
     } else this.askNext(call, asked, asks.authorize === true);
   }
 
-  /** Asks a person the next question of the call's server, until none is left. */
+  /** Asks a person the next question of the call's server, until there are no more. */
   private askNext(call: BatchCall, asked: AskedCall, authorize: boolean): void {
     const question = nextQuestion(asked);
     call.asked = question !== undefined;
@@ -469,7 +469,7 @@ class BatchRun {
     });
   }
 
-  /** Its server has its answers next. */
+  /** Runs the call again, with the answers for its server. */
   private goOn(call: BatchCall): void {
     const use = this.useOf(call);
     this.limiter.acquire(use, () => {
@@ -484,7 +484,7 @@ class BatchRun {
     });
   }
 
-  /** Whether the call was answered otherwise while it waited to go on. */
+  /** Whether the call was answered in another way while it waited to go on. */
   private isOver(call: BatchCall): boolean {
     if (call.scope?.consideredCancelled === true) return true;
     return call.awaitedBy !== 'turn' && this.isSettled(call);
@@ -498,14 +498,14 @@ class BatchRun {
     presentCompletion(this.batch, call, result.value, (end) => this.end(call, end));
   }
 
-  /** The batch does not wait for the call any more. */
+  /** The batch no longer waits for the call. */
   private letGo(call: BatchCall): void {
     call.awaitedBy = 'none';
     this.open -= 1;
     if (this.open === 0) this.finish();
   }
 
-  /** The batch is over, and the call goes on. */
+  /** The batch is over, but the call goes on. */
   private leave(call: BatchCall): void {
     const { index, use, subAgent } = call;
     call.awaitedBy = 'turn';
@@ -565,7 +565,7 @@ class BatchRun {
     if (this.open === 0) this.finish();
   }
 
-  /** What `release` starts, it starts because the call has ended. */
+  /** Notes, for everything that `release` starts, that this call's end has started it. */
   private afterEndOf(index: number, release: () => void): void {
     const outer = this.ended;
     this.ended = index;
@@ -588,7 +588,7 @@ class BatchRun {
     for (const [index, call] of this.calls.entries()) {
       switch (call?.state) {
         case 'running':
-          // Its activity is cancelled, and answers it.
+          // Its activity is cancelled, and answers the call.
           if (!this.goesOn(call, stop)) call.scope?.cancel();
           else if (call.awaitedBy === 'batch' && !this.isSettled(call)) this.letGo(call);
           break;
@@ -607,7 +607,7 @@ class BatchRun {
           this.settle(index, answerNeverStarted(stop, Date.now()));
       }
     }
-    // A turn that is cancelled cancels its scopes.
+    // A cancelled turn cancels its scopes itself.
     if (stop.type !== 'turn cancelled') this.scope.cancel();
   }
 
@@ -633,7 +633,7 @@ class BatchRun {
     const { approvals, show } = this.outside;
     const hasNews = approvals.publish();
     const { open, begunAt: since, batch, shownAt } = this;
-    // Of hundreds of calls nobody sees each one end, and the text costs more than to start a call.
+    // Nobody sees each of hundreds of calls end, and making the text costs more than starting a call.
     const isSoon = open > MOST_SHOWN && shownAt !== undefined && shownAt - open < MOST_SHOWN;
     if (open === 0 || (isSoon && !hasNews)) return;
     this.shownAt = open;
@@ -641,7 +641,7 @@ class BatchRun {
     show(waitingForCalls({ round: batch.round, all, open, calls: this.openCalls(), since }));
   }
 
-  /** As many as are shown, those first that wait for a person. */
+  /** As many as are shown; those that wait for a person come first. */
   private openCalls(): OpenCall[] {
     const asked: OpenCall[] = [];
     const others: OpenCall[] = [];
@@ -659,7 +659,7 @@ class BatchRun {
   }
 }
 
-/** How the call ended, with all that was before. */
+/** How the call ended, with everything that happened before. */
 function withHistory({ begun, questions, approval }: BatchCall, ended: SettledCall): SettledCall {
   return withApproval(withQuestions({ ...ended, ...begun }, questions), approval);
 }

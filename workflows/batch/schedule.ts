@@ -13,20 +13,20 @@ import { toolCallArgs } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import { failed, isUnknownTool, localEnd, lossOf, returned } from './ended.ts';
 
-// The activities of a call. They report with a callback, since the SDK records a stack trace for every
-// promise of a workflow: an async function around each of many calls costs more than all the rest of
-// the dispatch.
+// The activities of a call. They report with a callback, because the SDK records a stack trace for every
+// promise of a workflow: an async function around each of many calls costs more than all the rest of the
+// dispatch.
 
 /**
- * How often the attempts of a call are spent on finding a worker that has its tool. While a new version
- * rolls out, workers of both serve the queue, and the server gives the call to any of them.
+ * How many attempts of a call may be spent on finding a worker that has its tool. While a new version is
+ * rolled out, workers of both serve the queue, and the server gives the call to any of them.
  */
 const MAX_LOOKUPS = 5;
 
 const LOSSES_APART = 'plait.losses-apart';
 const LOSSES_BY_TYPE = 'plait.losses-by-type';
 
-/** What a call that is scheduled again goes on with. */
+/** What a call that is scheduled again starts from. */
 export interface Tries {
   scheduled: number;
   lookups: number;
@@ -37,10 +37,10 @@ export interface Tries {
   delay?: number;
 }
 
-/** What is heard of a call. */
+/** Called as the call goes on. */
 interface Heard {
   ended: (end: CallEnd) => void;
-  /** It is begun again, since its worker was lost: so many times by now. */
+  /** The call starts again because its worker was lost, for the `times`-th time. */
   lost: (times: number) => void;
 }
 
@@ -72,8 +72,8 @@ export function runCall(
   }
   const { round } = batch;
   const args = { ...toolCallArgs(batch, call), ...defined({ earlier }) };
-  // Both ways are handled in the same tick. A promise that rejects before anything listens fails the
-  // workflow task, and the run is stuck.
+  // Both handlers are attached at once. A promise that rejects before it has one fails the workflow task, and
+  // the run is stuck.
   scheduleActivity<unknown>(use.name, [input, args], {
     ...activityOptions(policy),
     activityId: use.id,
@@ -111,14 +111,14 @@ export function runCall(
   );
 }
 
-/** What the Temporal UI shows of a call: empty arguments are left out. */
+/** A call's line in the Temporal UI. Empty arguments are left out. */
 export function withArguments(what: string, summary: string): string {
   return summary === '' ? what : `${what} · ${summary}`;
 }
 
 /**
- * Runs a call within this workflow task: in this worker, with no event in history but a marker at its end.
- * `goesOn` is called where it needs another attempt, which is to be an activity.
+ * Runs a call within this workflow task: in this worker, with no event in history except a marker at its end.
+ * `goesOn` is called if it needs another attempt, which has to be an activity.
  */
 export function runLocally(
   batch: Batch,
@@ -148,7 +148,7 @@ export function runLocally(
   );
 }
 
-/** It had one attempt. */
+/** The policy for a single attempt. */
 function only(policy: ToolPolicy): ToolPolicy {
   return { ...policy, retry: { ...policy.retry, maximumAttempts: 1 } };
 }
@@ -158,7 +158,7 @@ function lossRules(): LossRules {
   return patched(LOSSES_APART) ? 'apart' : 'as failures';
 }
 
-/** Makes of the value that a call was completed with what a worker makes of what a tool returns. */
+/** Presents the value that completed a call, as a worker presents what a tool returns. */
 export function presentCompletion(
   batch: Batch,
   call: BatchCall,
@@ -168,7 +168,7 @@ export function presentCompletion(
   present(batch, call, { value, from: 'completed from outside' }, ended);
 }
 
-/** The same of the answer of a sub-agent, which is too long to be shown as it is. */
+/** The same for the answer of a sub-agent that is too long to be shown whole. */
 export function presentAnswer(
   batch: Batch,
   call: BatchCall,
@@ -185,7 +185,7 @@ function present(
   ended: (end: CallEnd) => void,
 ): void {
   const { use, policy } = call;
-  // Without the context: it is not needed, and together with a large value it might not fit.
+  // Without the context: it is not needed, and might not fit together with a large value.
   const { context: _, ...presented } = toolCallArgs(batch, call);
   const args: PresentResultArgs = { ...presented, tool: use.name, callId: use.id, value };
   const scheduled = Date.now();

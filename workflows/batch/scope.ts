@@ -2,10 +2,10 @@ import { CancellationScope, sleep } from '@temporalio/workflow';
 import { MAX_DURATION } from '../../core/duration.ts';
 
 /**
- * Where the callbacks of a batch run: an activity that ended, a decision, a timer, a cancelled turn.
+ * Runs the callbacks of a batch: an activity that ended, a decision, a timer, a cancelled turn.
  *
- * What they schedule belongs to the batch and can be cancelled with it. A defect in them fails the turn,
- * with its message; unhandled, it would stop the turn silently.
+ * What they schedule belongs to the batch and can be cancelled with it. A defect in them fails the turn with
+ * its message; unhandled, it would silently stop the turn.
  */
 export class BatchScope {
   private readonly scope: CancellationScope;
@@ -15,7 +15,7 @@ export class BatchScope {
 
   /**
    * @param options.ofItsOwn whether the calls may have to be cancelled without the turn. Otherwise the
-   *   turn's own scope serves: another costs promises.
+   *   turn's own scope is used, because another one costs promises.
    * @param options.done called after every callback that did not fail
    */
   constructor(options: { ofItsOwn: boolean; done: () => void; failed: (error: unknown) => void }) {
@@ -24,13 +24,13 @@ export class BatchScope {
     this.failed = options.failed;
   }
 
-  /** For callbacks that may schedule: activities belong to the scope in which that happens. */
+  /** For callbacks that may schedule: activities belong to the current scope. */
   run(work: () => void): void {
     if (CancellationScope.current() === this.scope) this.guard(work);
     else void this.scope.run(async () => this.guard(work));
   }
 
-  /** For callbacks that come from the scope itself. */
+  /** For callbacks that the scope itself runs. */
   guard(work: () => void): void {
     try {
       work();

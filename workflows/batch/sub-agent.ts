@@ -42,23 +42,23 @@ import { callSession } from './called-session.ts';
 import type { CallEnd } from './ended.ts';
 import { presentAnswer } from './schedule.ts';
 
-// A call whose tool is another agent. Its turn is a child workflow: the same `agentTurn`, whose result says
-// what it has used up, and leaves its conversation where it is. Where the agent has a memory of its own, it is
-// the turn of a session.
+// A call whose tool is another agent. Its turn is a child workflow, the same `agentTurn`, whose result says
+// what it has used and leaves out its conversation. If the agent has a memory of its own, it is the turn of a
+// session.
 
 type AgentTurn = (args: TurnArgs, beginning: TurnBeginning) => Promise<unknown>;
 
-/** How the turn has ended, and what it has used up, where that is known. */
+/** How the turn ended, and what it used, if known. */
 interface Ran {
   ending: SubAgentEnding;
-  /** The turn of a session, where its session has begun it. */
+  /** The session's turn, if the session has started it. */
   sessionTurn?: { turnId: string; sessionId: string };
   progress?: Spending | undefined;
 }
 
 type Spending = Pick<SubAgentTurnProgress, 'rounds' | 'toolCalls' | 'usage' | 'costUSD' | 'models'>;
 
-/** Runs a turn of the agent, and reports how it has ended. `limits`: what is reserved for it. */
+/** Runs a turn of the agent, and reports how it ended. `limits`: what is reserved for it. */
 export function runSubAgent(
   batch: Batch,
   call: BatchCall,
@@ -102,7 +102,7 @@ export function runSubAgent(
   );
 }
 
-/** A worker names the session with the reply. One of an earlier version of Plait does not. */
+/** A worker names the session together with the reply, but not in an earlier version of Plait. */
 const NOT_NAMED =
   'the worker that had the reply has an earlier version of Plait, which names no session';
 
@@ -129,7 +129,7 @@ async function runSessionTurn(
   }
 }
 
-/** A longer answer is cut on a worker, which keeps the rest. */
+/** If not, a worker cuts the answer and keeps the rest. */
 function isShort({ agent, calls, maxTextBytes }: Batch, spec: SubAgentSpec, text: string): boolean {
   const most = maxResultBytes(roomOf(agent), calls.length) ?? MAX_RESULT_BYTES;
   const bytes = jsonBytes(text);
@@ -172,11 +172,11 @@ async function runTurn(
       workflowId: turnId,
       args: [args, { type: 'sub-agent', levels: levels - 1 }],
       ...defined({ taskQueue }),
-      // After a reset of this turn the one that runs, or has run, is found.
+      // After a reset of this turn, it finds the turn that runs or has run.
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      // Its result says what it has used up, also when it was cancelled.
+      // Wait even for a cancelled turn, because its result says what it has used.
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-      // As the activities of this turn end with it. It needs no worker for that.
+      // Like this turn's activities, it ends with this turn. Terminating needs no worker.
       parentClosePolicy: 'TERMINATE',
       typedSearchAttributes: attributesOfSubAgent(agent),
       memo: {
@@ -210,7 +210,7 @@ function failed(message: string, details: unknown): Ran {
   return { ending: { type: 'failed', message }, progress };
 }
 
-/** The turn has begun before: this one was reset to before the call. */
+/** The turn began earlier: the calling turn was reset to before the call. */
 function awaitTurn(turnId: string, callId: string): Promise<AwaitedTurn> {
   return scheduleActivity<AwaitedTurn>(AWAIT_TURN, [{ turnId }], {
     activityId: `turn.${callId}`,
@@ -250,7 +250,7 @@ async function endingOf(error: unknown, turnId: string, callId: string): Promise
     : await lost(message, turnId, callId);
 }
 
-/** Terminated, or timed out: what it has used up can still be asked for. */
+/** Terminated, or timed out: ask what it has used. */
 async function lost(message: string, turnId: string, callId: string): Promise<Ran> {
   const ending = { type: 'lost', message } as const;
   try {
