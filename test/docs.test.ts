@@ -11,7 +11,7 @@ describe('docs/evals.md', () => {
   testGuide('docs/evals.md', 2);
 });
 
-test('the server for all tests starts, tells its address and ends', async () => {
+test('the server for all tests starts, reports its address and ends', async () => {
   const stop = await startOneServer();
   const address = process.env['TEST_TEMPORAL'] ?? '';
   delete process.env['TEST_TEMPORAL'];

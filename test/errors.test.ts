@@ -56,7 +56,7 @@ const ERRORS: readonly [code: string, error: PlaitError][] = [
   ['WORKER_UNAVAILABLE', new client.WorkerUnavailableError(['turn-1'], 'why')],
 ];
 
-test.for(ERRORS)('%s is the code of its class alone, which is a PlaitError', ([code, error]) => {
+test.for(ERRORS)('only the class of %s has this code, and it is a PlaitError', ([code, error]) => {
   expect(error).toBeInstanceOf(PlaitError);
   expect(error.code).toBe(code);
   expect(error.name).toBe(error.constructor.name);
@@ -64,7 +64,7 @@ test.for(ERRORS)('%s is the code of its class alone, which is a PlaitError', ([c
   expect(ERRORS.filter(([other]) => other === code)).toHaveLength(1);
 });
 
-test('every error class that an entry point exports is in the table, but for ToolError', () => {
+test('every error class that an entry point exports is in the table, except ToolError', () => {
   const exported = [plait, activities, client, storage, testing, worker].flatMap(Object.values);
   const classes = exported.filter(
     (value: unknown): value is typeof Error =>

@@ -153,7 +153,7 @@ const ENTRIES: Entry[] = [
 ];
 
 test.each(ENTRIES)(
-  'what it cannot call is refused, and named: %s',
+  'a function that cannot be called is rejected, and the error names the option: %s',
   async (option, call, values) => {
     const wrong: string[] = [];
     for (const [label, value] of values) {

@@ -452,7 +452,7 @@ async function drain(list: AsyncIterable<unknown>): Promise<void> {
 }
 
 test(
-  'every entry point refuses what it cannot take by an error of Plait',
+  'every entry point rejects invalid arguments with an error of Plait',
   { timeout: 120_000 },
   async () => {
     const connection = await Connection.connect(

@@ -47,7 +47,7 @@ test.each(pages)('every source file that %s names exists', (page) => {
   ).toEqual([]);
 });
 
-test('every page is reached from the README', () => {
+test('every page can be reached from the README', () => {
   const reached = new Set(['README.md']);
   for (const page of reached) {
     for (const { to } of page.endsWith('.md') ? linksOf(page) : []) reached.add(to);

@@ -276,13 +276,13 @@ test.for(Object.entries(doors))('every name that %s exports has a docstring', (e
   expect(bare).toEqual([]);
 });
 
-test('no name is exported by two entry points, but for the base class of the errors', () => {
+test('no name is exported by two entry points, except the base class of the errors', () => {
   const names = Object.values(SURFACE).flatMap(({ values, types }) => [...values, ...types]);
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   expect(twice).toEqual(['PlaitError', 'PlaitErrorCode']);
 });
 
-test('the package that is packed has no condition for source files, and the project has it back', () => {
+test('the packed package has no condition for source files, and the project gets it back', () => {
   const project = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   const packed = withSource(project, false);
   for (const entry of Object.values((JSON.parse(packed) as typeof packageJson).exports)) {

@@ -56,7 +56,7 @@ test.for([undefined, null, {}, { agents: [null] }, { agents: 7n }])(
 );
 
 describe('the activities of a worker', () => {
-  test("are Plait's own, and one for the name of every tool", () => {
+  test("are Plait's own, plus one for the name of every tool", () => {
     const activities = createActivities({
       agents: [agent('support', 'get_orders', 'pay'), agent('sales', 'get_orders')],
     });
@@ -64,7 +64,7 @@ describe('the activities of a worker', () => {
     expect(Object.keys(activities).toSorted()).toEqual(['get_orders', 'pay', ...OWN].toSorted());
   });
 
-  test('have one more where decisions are verified', () => {
+  test('include another one if decisions are verified', () => {
     const options = { agents: [agent('support', 'pay')], authorizeDecision: () => true };
 
     expect(Object.keys(createActivities(options)).toSorted()).toEqual(
@@ -75,7 +75,7 @@ describe('the activities of a worker', () => {
     );
   });
 
-  test.for(SPECIAL_NAMES)('have one of their own for a tool that is named %s', (name) => {
+  test.for(SPECIAL_NAMES)('include one for a tool that is named %s', (name) => {
     const activities = createActivities({ agents: [agent('support', name)] });
 
     expect(Object.keys(activities).toSorted()).toEqual([name, ...OWN].toSorted());
@@ -83,12 +83,12 @@ describe('the activities of a worker', () => {
     expect(Object.getPrototypeOf(activities)).toBe(Object.prototype);
   });
 
-  test('need no API key to be made', () => {
+  test('can be created without an API key', () => {
     expect(() => createActivities({ agents: [], anthropic: { apiKey: null } })).not.toThrow();
   });
 
   test.for(['5m', 0, 'soon', 281_000])(
-    'may not wait through a silence of %j',
+    'do not accept an idle timeout of %j',
     (modelIdleTimeout) => {
       expect(() => createActivities({ agents: [], modelIdleTimeout })).toThrow(
         new DeclarationError(
@@ -98,7 +98,7 @@ describe('the activities of a worker', () => {
     },
   );
 
-  test.for(['280s', 1, '90 seconds'])('may wait through a silence of %j', (modelIdleTimeout) => {
+  test.for(['280s', 1, '90 seconds'])('accept an idle timeout of %j', (modelIdleTimeout) => {
     expect(() => createActivities({ agents: [], modelIdleTimeout })).not.toThrow();
   });
 });

@@ -21,7 +21,7 @@ test.for([
   ['by a workflow payDirectly', 'payDirectly'],
   ['without a workflow', undefined],
   ['without a workflow', ''],
-] as const)('no activity runs that was scheduled %s', async ([how, workflowType]) => {
+] as const)('no activity runs if it was scheduled %s', async ([how, workflowType]) => {
   for (const [name, run] of Object.entries(activities)) {
     const call = inWorkflow(workflowType, name).run(run as () => Promise<unknown>);
     await expect(call).rejects.toMatchObject({

@@ -37,7 +37,7 @@ describe('a call touches', () => {
     expect(accessOf({ reads: ['id', 'table'] }, input)).toEqual({ reads: [key] });
   });
 
-  test('nothing but its place in an order, or a thing beside it', () => {
+  test('nothing, or something else, besides its place in an order', () => {
     expect(accessOf({ inOrder: 'db' }, { path: '/a' })).toEqual({ inOrder: ['db'] });
     expect(accessOf({ inOrder: 'db', reads: 'path' }, { path: '/a' })).toEqual({
       inOrder: ['db'],
@@ -101,11 +101,11 @@ describe('a call touches', () => {
     ['a function in a key', { writes: { path: () => '/a' } }],
     ['a symbol in a key', { writes: { path: Symbol('/a') } }],
     ['a BigInt in a key', { writes: { id: 7n } }],
-  ] as const)('everything when the function returns nonsense: %s', ([, returned]) => {
+  ] as const)('everything when the function returns an invalid value: %s', ([, returned]) => {
     expect(evaluate(() => returned)).toBe('exclusive');
   });
 
-  test('everything when a key refers to itself', () => {
+  test('everything when a key contains itself', () => {
     const key: Record<string, unknown> = {};
     key['key'] = key;
     expect(evaluate(() => ({ writes: key }))).toBe('exclusive');
@@ -133,7 +133,7 @@ describe('a call touches', () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test('the same by a field and by a function, so that tools conflict', () => {
+  test('the same by a field and by a function, so that the tools conflict', () => {
     const json = fc.jsonValue({ maxDepth: 3 });
     fc.assert(
       fc.property(fc.record({ path: json, line: json }, { requiredKeys: [] }), (input) => {
@@ -193,7 +193,7 @@ describe('a field that the schema does not have', () => {
     ['reads', { reads: 'file' }, 'file'],
     ['writes', { reads: 'path', writes: ['path', 'Line'] }, 'Line'],
     ['reads', { reads: 'toString' }, 'toString'],
-  ] as const)('is reported for %s, with those that it has: %j', ([use, access, field]) => {
+  ] as const)('is reported for %s, with the existing ones: %j', ([use, access, field]) => {
     expect(problems(access)).toEqual([
       `access.${use}: inputSchema has no field "${field}"; known fields: path, line`,
     ]);
@@ -266,7 +266,7 @@ describe('the compiler', () => {
     declare({ inputSchema, access: 'parallel', run });
   });
 
-  test('knows the input of the function, and of run beside it', () => {
+  test('knows the input of the function, and of run', () => {
     declare({
       inputSchema,
       access: (input) => {

@@ -19,7 +19,7 @@ function agent(name: string, ...toolNames: string[]) {
 }
 
 describe('the option agents of a worker', () => {
-  test('is an array of agents, also of another copy of Plait', () => {
+  test('is an array of agents, even from another copy of Plait', () => {
     const agents = [agent('support', 'get_orders'), { ...agent('sales') }];
 
     expect(agentsOf({ agents })).toEqual(agents);

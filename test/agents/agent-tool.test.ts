@@ -100,7 +100,7 @@ test('get_agent_result takes an id, and whether to wait', async () => {
   expect(await tool?.parse({})).toMatchObject({ ok: false });
 });
 
-test('options of the background that contradict others are told', () => {
+test('contradicting options for the background are reported', () => {
   expect(() => agent('lead', [], { backgroundAtEnd: 'wait' })).toThrow(
     /backgroundAtEnd has no effect/,
   );
@@ -109,7 +109,7 @@ test('options of the background that contradict others are told', () => {
   expect(() => agent('lead', [own, behind])).toThrow(/get_agent_result is Plait's own tool/);
 });
 
-test('it is safe to repeat where all tools of the agent are', () => {
+test('it is safe to repeat if all tools of the agent are', () => {
   const reads = agent('reads', [reader('look', () => 'seen')]);
   const writes = agent('writes', [reader('look', () => 'seen'), writer('pay', () => 'paid')]);
   const nested = agent('nested', [agentTool(writes, { description })]);
@@ -149,7 +149,7 @@ test.for([
   expect(declare).toThrow(problem);
 });
 
-test('a worker has the sub-agents of its agents, at any level, each once', () => {
+test('a worker has the sub-agents of its agents, at every level, each once', () => {
   const middle = agent('middle', [agentTool(scout, { description })]);
   const lead = agent('lead', [
     agentTool(middle, { description }),
@@ -163,7 +163,7 @@ test('a worker has the sub-agents of its agents, at any level, each once', () =>
   ]);
 });
 
-test('an agent is declared with no more levels of sub-agents than its limit', () => {
+test('an agent may be declared with no more levels of sub-agents than its limit', () => {
   const nested = (levels: number): Agent =>
     levels === 0
       ? scout
@@ -182,7 +182,7 @@ test('an agent is declared with no more levels of sub-agents than its limit', ()
   ).toThrow(/limits.depth is 0/);
 });
 
-test('a limit in dollars needs prices of the sub-agents too', () => {
+test('a limit in dollars needs prices for the sub-agents too', () => {
   const prices = examplePrices['claude-opus-5-5'];
   const costs = { limits: { costUSD: 1 }, ...(prices && { prices }) };
   const priced = agent('priced', [], prices && { prices });

@@ -111,7 +111,7 @@ describe('options', () => {
     expect(() => check(options)).toThrow(new DeclarationError(`subject: ${problem}`));
   });
 
-  test('are reported with every problem in a numbered line when there are several', () => {
+  test('are reported with every problem on a numbered line if there are several', () => {
     expect(() => check({ size: 'x', other: 1 })).toThrow(
       new DeclarationError(
         [

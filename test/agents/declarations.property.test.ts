@@ -188,11 +188,11 @@ function declared<T>(declare: () => T): T | undefined {
   }
 }
 
-test('what the options are changed from can be declared', () => {
+test('the options that the tests mutate can be declared', () => {
   expect(defineAgent(AGENT).tools.get('look')).toMatchObject({ policy: { concurrency: 2 } });
 });
 
-test('a tool can be declared from anything, or is a DeclarationError', () => {
+test('declaring a tool with anything works, or throws a DeclarationError', () => {
   fc.assert(
     fc.property(placed(TOOL), (options) => {
       const tool = declared(() => defineTool(options() as typeof TOOL));
@@ -202,7 +202,7 @@ test('a tool can be declared from anything, or is a DeclarationError', () => {
   );
 });
 
-test('an agent can be declared from anything, or is a DeclarationError', () => {
+test('declaring an agent with anything works, or throws a DeclarationError', () => {
   fc.assert(
     fc.property(placed(AGENT), (options) => {
       const agent = declared(() => defineAgent(options() as typeof AGENT));
@@ -212,7 +212,7 @@ test('an agent can be declared from anything, or is a DeclarationError', () => {
   );
 });
 
-test('a worker has agents, or a DeclarationError', () => {
+test('giving a worker anything as agents works, or throws a DeclarationError', () => {
   const agent = defineAgent(AGENT);
   const list = fc.array(
     fc.oneof(

@@ -21,7 +21,7 @@ const tool = (name: string) =>
 const declare = (changes: Record<string, unknown>) => defineAgent({ ...OPTIONS, ...changes });
 
 describe('a declared agent', () => {
-  test('needs a name and a model; the rest has defaults', async () => {
+  test('needs a name and a model; everything else has defaults', async () => {
     const agent = defineAgent(OPTIONS);
 
     expect(agent).toMatchObject({ name: 'support', limits: { rounds: 50, concurrency: 500 } });
@@ -30,7 +30,7 @@ describe('a declared agent', () => {
     expect(await agent.parseContext({ any: 'thing' })).toEqual({ any: 'thing' });
   });
 
-  test('has a spec for the model with what was declared', () => {
+  test('has a spec for the model with everything that was declared', () => {
     const { spec, limits } = defineAgent({
       ...OPTIONS,
       system: 'You help.',
@@ -119,7 +119,7 @@ describe('the context of a turn', () => {
     });
   });
 
-  test('is invalid with everything that is wrong with it', async () => {
+  test('is reported as invalid with everything that is wrong with it', async () => {
     await expect(agent.parseContext({ tenant: 7, user: 'nobody' })).rejects.toThrow(
       /^context of agent support does not match its contextSchema:\n.*expected string, received number.*\n.*tenant[^]*is nobody/,
     );

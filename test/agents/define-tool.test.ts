@@ -66,7 +66,7 @@ describe('a declared tool', () => {
     ['idempotentHint', { idempotentHint: true }, true],
     ['both hints set to false', { readOnlyHint: false, idempotentHint: false }, false],
     ['only destructiveHint: false', { destructiveHint: false }, false],
-  ] as const)('with %s may be repeated or not', ([, annotations, repeatable]) => {
+  ] as const)('may or may not be repeated with %s', ([, annotations, repeatable]) => {
     const { policy } = declare({ annotations });
 
     expect(policy.repeatable).toBe(repeatable);
@@ -81,11 +81,11 @@ describe('a declared tool', () => {
     ],
     ['may be repeated', { annotations: { idempotentHint: true } }, false],
     ['has no hint', {}, false],
-  ] as const)('that %s starts calls early or not', ([, options, early]) => {
+  ] as const)('may or may not start calls early if it %s', ([, options, early]) => {
     expect(declare(options).startCallsEarly).toBe(early);
   });
 
-  test('runs locally where it says so, with five seconds for an attempt', () => {
+  test('runs locally if it says so, with five seconds for an attempt', () => {
     const annotations = { idempotentHint: true };
 
     expect(declare({ annotations, execution: 'local' }).policy).toMatchObject({
@@ -350,11 +350,11 @@ describe('a declaration of a tool is invalid', () => {
     );
   });
 
-  test.for([undefined, null, 'get_orders'])('that is not an object: %s', (options) => {
+  test.for([undefined, null, 'get_orders'])('if it is not an object: %s', (options) => {
     expect(() => defineTool(options as unknown as Options)).toThrow(DeclarationError);
   });
 
-  test('as a PlaitError, for callers that do not know its class', () => {
+  test('and the error is a PlaitError, for callers that do not know its class', () => {
     expect(() => declare({ run: 7 })).toThrow(PlaitError);
   });
 });
@@ -388,7 +388,7 @@ describe('the compiler', () => {
     });
   });
 
-  test('lets a tool say what context it needs, and only agents with that context take it', () => {
+  test('lets a tool say what context it needs, and only agents with that context accept it', () => {
     interface Tenant {
       tenant: string;
     }

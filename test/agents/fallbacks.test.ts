@@ -144,7 +144,7 @@ describe('a fallback is invalid', () => {
     expect(() => declare(options)).toThrow(problem);
   });
 
-  test('only for what is wrong with it and not with the agent', () => {
+  test('only for what is wrong with it, not for what is wrong with the agent', () => {
     const options: Partial<AgentOptions<unknown>> = {
       maxTokensRetry: 1,
       fallbacks: [{ model: 'claude-opus-4-8' }],

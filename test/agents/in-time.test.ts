@@ -28,13 +28,13 @@ async function timeIsUp(): Promise<void> {
 }
 
 describe('a check', () => {
-  test('has its value, also a promised one', async () => {
+  test('has its value, even if that is promised', async () => {
     expect(await inTime(() => 7)).toBe(7);
     expect(await inTime(async () => await sleep(5, 'later'))).toBe('later');
     expect(await inTime(() => undefined)).toBeUndefined();
   });
 
-  test('fails with what it throws, in this realm', async () => {
+  test('fails with the error that it throws, in this realm', async () => {
     const error = new TypeError('no');
 
     await expect(inTime((): unknown => JSON.parse('{'))).rejects.toBeInstanceOf(SyntaxError);
@@ -69,11 +69,11 @@ describe('a check', () => {
       () => '1'.padEnd(30_000_000, '1 ').split(' ').toSorted().join(),
     ],
     ['the beginning of an asynchronous function', async () => backtrack()],
-  ] as [string, () => unknown][])('of %s is given up', async ([, check]) => {
+  ] as [string, () => unknown][])('of %s is stopped', async ([, check]) => {
     await expect(inTime(check)).rejects.toEqual(new OutOfTimeError(100));
   });
 
-  test('may use another within it', async () => {
+  test('may use another check within it', async () => {
     expect(await inTime(() => inTime(() => 'inner'))).toBe('inner');
     await expect(inTime(() => inTime(backtrack))).rejects.toBeInstanceOf(OutOfTimeError);
     expect(await inTime(() => 'still works')).toBe('still works');
@@ -102,7 +102,7 @@ describe('a check', () => {
     await caught;
   });
 
-  test('that fails after it was given up is nobody’s rejection', async () => {
+  test('that fails after it was stopped leaves no unhandled rejection', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const emitter = new EventEmitter();
     const late = inTime(() => once(emitter, 'answer'));
@@ -117,19 +117,19 @@ describe('a check', () => {
     await sleep(10);
   });
 
-  test('leaves no rejection behind when it is interrupted', async () => {
+  test('leaves no unhandled rejection when it is interrupted', async () => {
     await expect(inTime(() => [fails(), backtrack()])).rejects.toBeInstanceOf(OutOfTimeError);
 
     await sleep(10);
   });
 
-  test('leaves no rejection behind when it throws', async () => {
+  test('leaves no unhandled rejection when it throws', async () => {
     await expect(inTime(() => [fails(), JSON.parse('{') as unknown])).rejects.toThrow(SyntaxError);
 
     await sleep(10);
   });
 
-  test('runs again where the machine had no time for it', async () => {
+  test('runs again if the machine had no time for it', async () => {
     let attempts = 0;
     const cpuUsage = vi.spyOn(process, 'cpuUsage').mockReturnValue({ user: 0, system: 0 });
     try {
@@ -147,7 +147,7 @@ describe('a check', () => {
 });
 
 describe('the process goes on', () => {
-  test('while many checks are given up', async () => {
+  test('while many checks are stopped', async () => {
     let ticks = 0;
     const timer = setInterval(() => (ticks += 1), 10);
     const continued: number[] = [];
@@ -168,7 +168,7 @@ describe('the process goes on', () => {
     expect(continued).toHaveLength(20);
   });
 
-  test('between many checks that each take their time', async () => {
+  test('between many checks that each use their time', async () => {
     let ticks = 0;
     const timer = setInterval(() => (ticks += 1), 1);
 

@@ -63,7 +63,7 @@ describe('a zod schema', () => {
     expect(await problemOf(schema, { id: 7 })).toContain('no customer has it');
   });
 
-  test('leaves no rejection behind when it turns out to be asynchronous', async () => {
+  test('leaves no unhandled rejection when it turns out to be asynchronous', async () => {
     const schema = z.object({
       id: mini.pipe(
         mini.number(),
@@ -90,7 +90,7 @@ describe('a zod schema', () => {
     expect(await problemOf(schema, { json: '{"a"' })).toContain('in JSON at position 4');
   });
 
-  test('may be a record, and refer to itself', async () => {
+  test('may be a record, and may refer to itself', async () => {
     const tree = z.object({
       name: z.string(),
       get children() {
@@ -133,7 +133,7 @@ describe('a JSON Schema', () => {
     expect(await compile(withDefault).parse({})).toEqual({ ok: true, value: {} });
   });
 
-  test('says what is wrong, all at once', async () => {
+  test('says everything that is wrong at once', async () => {
     expect(await problemOf(schema, { plan: 'gold' })).toBe(
       `input must have required property 'id'\ninput/plan must be equal to one of the allowed values: ["free","pro"]`,
     );
@@ -226,7 +226,7 @@ describe('a JSON Schema', () => {
     expect(jsonSchema).toEqual(schema);
   });
 
-  test('says the first fifty things that are wrong', async () => {
+  test('reports the first fifty problems', async () => {
     const list = field({ type: 'array', items: { type: 'number' } });
 
     const lines = (await problemOf(list, { a: Array(70).fill('x') })).split('\n');
@@ -453,7 +453,7 @@ describe('an input that cannot be checked in time', () => {
     });
   });
 
-  test('is invalid where its refinement never answers', async () => {
+  test('is invalid if its refinement never answers', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       const schema = z.object({
@@ -481,7 +481,7 @@ describe('an input that cannot be checked in time', () => {
       { type: 'object', properties: { a: { anyOf: [{ $ref: '#' }, { type: 'number' }] } } },
     ],
     ['zod', tree],
-  ] as const)('is invalid where it is too deep for %s', async ([, schema]) => {
+  ] as const)('is invalid if it is too deep for %s', async ([, schema]) => {
     expect(await problemOf(schema, nested(100_000))).toBe(
       'It is too large or too deeply nested to be checked. Send a shorter or simpler one.',
     );

@@ -67,7 +67,7 @@ describe('the options of the model become fields of the request', () => {
     expect(params.thinking).toEqual({ type: 'enabled', budget_tokens: 2_000 });
   });
 
-  test('nothing where nothing is chosen', () => {
+  test('nothing if nothing is chosen', () => {
     expect(Object.keys(ask('claude-opus-5-5', {}))).toEqual([
       'model',
       'max_tokens',
@@ -78,7 +78,7 @@ describe('the options of the model become fields of the request', () => {
     ]);
   });
 
-  test('effort beside the schema of the answer', () => {
+  test('effort together with the schema of the answer', () => {
     const { spec } = defineAgent({
       name: 'a',
       model: 'claude-opus-5-5',
@@ -162,7 +162,7 @@ describe('a declaration is invalid exactly when the API would reject the request
     expect(differing).toEqual([]);
   });
 
-  test('a model of an unknown name is left to the API', () => {
+  test('a model of an unknown name is left for the API to judge', () => {
     expect(
       declarationProblem('our-gateway/opus', {
         thinking: { type: 'disabled' },

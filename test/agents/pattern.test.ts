@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { toRegExp } from '../../agents/pattern.ts';
 
 describe('a pattern', () => {
-  test('of JavaScript is taken as it is, with the flag u', () => {
+  test('of JavaScript is taken unchanged, with the flag u', () => {
     expect(toRegExp('^\\p{Lu}[\\w.-]+$')).toEqual(/^\p{Lu}[\w.-]+$/u);
   });
 
@@ -30,7 +30,7 @@ describe('a pattern', () => {
     ['^[^[:space:][:digit:]]$', ['a', '['], [' ', '7']],
     ['^\\pL+\\:$', ['é:'], ['1:', 'p7:']],
     ['^\\p{Lu}{2}\\:\\u{1F600}$', ['ÄÖ:😀'], ['ab:😀']],
-  ] as const)('%j is read as it is meant', ([pattern, matches, others]) => {
+  ] as const)('%j is read as intended', ([pattern, matches, others]) => {
     const regExp = toRegExp(pattern);
 
     expect(matches.filter((text) => !regExp.test(text))).toEqual([]);
@@ -55,7 +55,7 @@ describe('a pattern', () => {
     expect(() => toRegExp(pattern)).toThrow(why);
   });
 
-  test('means what it means without the flag u, whatever its characters are', () => {
+  test('means the same as without the flag u, whatever its characters are', () => {
     const part = fc.constantFrom(...PARTS);
     const pattern = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join(''));
     const text = fc.string({ unit: fc.constantFrom(...CHARACTERS) });

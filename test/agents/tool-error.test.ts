@@ -17,7 +17,7 @@ describe('the error of a tool', () => {
     expect(new ToolError('busy', { nextRetryDelay: '30s' }).nextRetryDelay).toBe('30s');
   });
 
-  test('has a cause only when it is given one', () => {
+  test('has a cause only if it is given one', () => {
     expect(new ToolError('busy')).not.toHaveProperty('cause');
     expect('cause' in new ToolError('busy', { cause: undefined })).toBe(true);
   });

@@ -103,7 +103,7 @@ describe.for(COPIES)('a schema of zod $version', ({ version, copy }) => {
     });
   });
 
-  test('may stand within one of ours, or is rejected by its version', () => {
+  test('may be nested in one of ours, or is rejected by its version', () => {
     const outer = z.object({
       inner: copy.object({ a: copy.string().describe('Deep.') }).describe('Inside.'),
     });

@@ -49,27 +49,27 @@ test.each([
   expect(compareResults(kept, now)).toMatchObject([{ verdict }]);
 });
 
-test('a machine that is slower as a whole loses nothing', () => {
+test('a machine that is slower overall loses nothing', () => {
   const kept = run([loop, measured('Plait', times(1))]);
   const now = run([measured('straightforward loop', times(3)), measured('Plait', times(3))]);
   expect(compareResults(kept, now)).toMatchObject([{ kept: 1, now: 1, verdict: 'level' }]);
 });
 
-test('a machine that slows down during a run loses nothing, since neighbours are compared', () => {
+test('a machine that slows down during a run loses nothing, because neighbours are compared', () => {
   const slower = [100, 150, 200, 250, 300];
   const now = run([measured('straightforward loop', slower), measured('Plait', slower)]);
   const kept = run([loop, measured('Plait', times(1))]);
   expect(compareResults(kept, now)).toMatchObject([{ verdict: 'level' }]);
 });
 
-test('times that vary much have a wide margin', () => {
+test('times that vary much get a wide margin', () => {
   const restless = [80, 140, 95, 160, 110];
   const kept = run([loop, measured('Plait', times(1))]);
   const now = run([loop, measured('Plait', restless)]);
   expect(compareResults(kept, now)).toMatchObject([{ verdict: 'level' }]);
 });
 
-test('with replies at the speed of a model, the loops in process are the measure', () => {
+test('with replies at the speed of a model, Plait is compared with the loops in process', () => {
   const others = [measured('in process', times(1)), measured('SDK runner, eager', times(1))];
   const kept = run([...others, measured('Plait', times(0.8))], {}, true);
   const now = run([...others, measured('Plait', times(0.9))], {}, true);
@@ -92,7 +92,7 @@ test.each([
   ]);
 });
 
-test('Actions of a scenario are those of Plait, by their kind', () => {
+test("the Actions of a scenario are Plait's, by kind", () => {
   const kept = run([measured('Plait', [1], { start: 1, activity: 5 })]);
   const now = run([measured('Plait', [1], { start: 1, activity: 6 })]);
   expect(compareResults(kept, now)).toMatchObject([

@@ -33,14 +33,14 @@ test('what was before the given time is left out', () => {
   expect(mergeProfiles([profile], 1_020).total).toBe(20);
 });
 
-test('the functions that take most are listed with their share', () => {
+test('the functions that take the most time are listed with their share', () => {
   expect(topFunctions(mergeProfiles([profile]), 2)).toEqual([
     { name: 'run (@scope/name)', share: 0.75 },
     { name: '(anonymous) (work/<hash>.ts)', share: 0.25 },
   ]);
 });
 
-test('a flame graph has a box for each function in its callers, as wide as its time', () => {
+test('a flame graph has a box for each function below its callers, as wide as its time', () => {
   const svg = flameGraph('A & B', mergeProfiles([profile]));
   expect(svg).toContain('A &amp; B');
   expect(svg).toContain(

@@ -82,7 +82,7 @@ test.each([
   expect(fillPage(text, whole)).toBe(figure);
 });
 
-test('a turn that does not end is said to', () => {
+test('a turn that does not end is reported', () => {
   const plait = { contender: 'Plait', times: [], terminated: { reason: 'size', modelCalls: 89 } };
   const scenarios = whole.scenarios.map((result) => ({ ...result, measurements: [plait] }));
   expect(fillPage('{{end|rounds-100|Plait}}', { ...whole, scenarios })).toBe(
@@ -95,7 +95,7 @@ const result = (name: string, times: Record<string, number>) => ({
   measurements: Object.entries(times).map(([contender, ms]) => measured(contender, ms)),
 });
 
-test('in the table of ratios losses are bold, and what was not measured is empty', () => {
+test('in the table of ratios, losses are bold and missing measurements are empty', () => {
   const scenarios = [
     result('a', { Plait: 90, loop: 100, other: 80 }),
     result('b', { Plait: 101, loop: 100 }),
@@ -118,7 +118,7 @@ test.each([
   expect(() => fillPage(text, whole)).toThrow(message);
 });
 
-test('the picture has a row for each contender but the slowest, and says who does not end', () => {
+test('the picture has a row for each contender except the slowest, and says who does not end', () => {
   const [first] = whole.scenarios;
   const ended = { contender: '<loop>', times: [], terminated: { reason: 'size', modelCalls: 89 } };
   const measurements = [...(first?.measurements ?? []), ended];
@@ -131,7 +131,7 @@ test('the picture has a row for each contender but the slowest, and says who doe
 });
 
 // Until a whole run is kept, the page is that of an earlier version of the benchmark.
-test.skipIf(!existsSync(KEPT))('docs/benchmarks.md tells of the kept results', () => {
+test.skipIf(!existsSync(KEPT))('docs/benchmarks.md shows the kept results', () => {
   const kept = readResults(KEPT);
   expect(read('docs/benchmarks.md')).toBe(fillPage(template, kept));
   expect(read('docs/benchmarks.svg')).toBe(plotOf(kept.scenarios));

@@ -187,7 +187,7 @@ describe('the table of calls that wait', () => {
     ]);
   });
 
-  it('cuts the arguments to the width of the terminal, and is no table in a narrow one', () => {
+  it('cuts the arguments to the width of the terminal, and is a list instead in a narrow one', () => {
     const callId = `toolu_${'0'.repeat(24)}`;
     const long = call({ callId, input: { note: 'a'.repeat(39), more: 'b'.repeat(39) } });
     const [, , wide] = draw([long], 100);

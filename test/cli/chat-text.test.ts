@@ -52,7 +52,7 @@ describe('an answer about a call', () => {
     expect(readAnswer({ step, request: {} }, typed)).toEqual(answered);
   });
 
-  it('that is invalid leads to the same question', () => {
+  it('that is invalid leads to the same question again', () => {
     expect(readAnswer({ step: 'decide', request: {} }, 'yes please')).toMatchObject({
       step: 'decide',
       problem: /y, n, e/,
@@ -94,7 +94,7 @@ describe('an answer to what a server asks', () => {
   };
   const asked = { request: { question: form } };
 
-  it('is asked for field by field, and sent when all fit', () => {
+  it('is asked for field by field, and sent when every field fits', () => {
     let fields: ReturnType<typeof readAnswer> = readAnswer({ step: 'decide', ...asked }, 'y');
     const prompts: string[] = [];
     for (const typed of ['none', '2', 'maybe', 'yes', 'a, b', '']) {
@@ -118,7 +118,7 @@ describe('an answer to what a server asks', () => {
     });
   });
 
-  it('that lacks what the server needs is not sent', () => {
+  it('is not sent if the server needs more', () => {
     const left = {
       step: 'field',
       form: { fields: ['seats'], answer: {} },
@@ -134,7 +134,7 @@ describe('an answer to what a server asks', () => {
     });
   });
 
-  it('may be that somebody was there, or that nobody wants to say', () => {
+  it('may confirm a visit, or decline to answer', () => {
     const decide = { step: 'decide', request: { question: visit } } as const;
     expect(promptOf(decide)).toMatch(/have you been there/);
     expect(readAnswer(decide, 'yes')).toEqual({ type: 'approve' });
@@ -145,7 +145,7 @@ describe('an answer to what a server asks', () => {
 });
 
 describe('the history of a conversation', () => {
-  it('has the texts, and a line for each call', () => {
+  it('shows the texts, and a line for each call', () => {
     expect(
       lines(
         { role: 'user', content: 'Refund it.\nAll of it.' },
@@ -229,13 +229,13 @@ describe('the turn that the chat shows next', () => {
     expect(nextTurn(now)).toEqual({ type: 'nothing' });
   });
 
-  it('is first one of this chat that has ended without being shown', () => {
+  it('is first a turn of this chat that has ended without being shown', () => {
     const turns = { ...now, sent: sent('1', '2', '3'), running: '2', waiting: ['3'] };
     expect(nextTurn(turns)).toEqual({ type: 'show', turnId: '1' });
     expect(nextTurn({ ...turns, sent: sent('2', '3') })).toEqual({ type: 'show', turnId: '2' });
   });
 
-  it('is the one that a message joins, before the message itself', () => {
+  it('is the turn that a message joins, before the message itself', () => {
     const joining = new Map([['2', { text: 'faster', joins: '1' }]]);
     const turns = { ...now, sent: joining };
     expect(nextTurn({ ...turns, running: '1' })).toEqual({ type: 'show', turnId: '1' });
@@ -270,7 +270,7 @@ describe('the bottom of the screen', () => {
     expect(pasted.lines).toEqual(['', '› one', '   two']);
   });
 
-  it('fits, no matter how much there is', () => {
+  it('fits the screen, however much there is', () => {
     const call = { state: 'running' as const, attempt: 1, start: 0, name: 'look', summary: 'x' };
     const calls = Array.from({ length: 40 }, (_, i) => ({ ...call, id: `${i}` }));
     const model = { state: 'succeeded' as const, attempt: 1, start: 0, end: 900 };

@@ -81,7 +81,7 @@ describe.concurrent('plait chat through a pipe', () => {
     expect(code).toBe(5);
   });
 
-  it('says which agent a session has, and that a session does not exist', async ({ expect }) => {
+  it('says which agent a session has, and if a session does not exist', async ({ expect }) => {
     const id = newId();
     await environment.agents.openSession(supportDesk, id).send('Hello.');
     const other = await chat('', 'nobody', '--session', id);
@@ -92,7 +92,7 @@ describe.concurrent('plait chat through a pipe', () => {
     expect(none.code).toBe(2);
   });
 
-  it('starts nothing when no worker polls the task queue', async ({ expect }) => {
+  it('starts nothing if no worker polls the task queue', async ({ expect }) => {
     const { code, stderr } = await chat('Hello.\n', 'support-desk', '-q', 'empty');
     expect(stderr).toMatch(/^plait: No worker polls task queue empty .*\n$/);
     expect(code).toBe(3);
@@ -169,7 +169,7 @@ describe.concurrent('plait chat in a terminal', () => {
     await ended;
   });
 
-  it('asks about a call, rejects an edited input that does not fit, and sends the decision', async ({
+  it('asks about a call, rejects an invalid edited input, and sends the decision', async ({
     expect,
   }) => {
     const session = newSession();
@@ -194,7 +194,7 @@ describe.concurrent('plait chat in a terminal', () => {
     expect(calls[0]?.approval).toMatchObject({ decision: 'approved', by: 'ana' });
   });
 
-  it('comes back to a turn that waits, and shows what was said before', async ({ expect }) => {
+  it('returns to a turn that waits, and shows what was said before', async ({ expect }) => {
     const session = newSession();
     const before = await openChat(session);
     before.type('Hello.\r');
@@ -218,7 +218,7 @@ describe.concurrent('plait chat in a terminal', () => {
     expect(await session.describe()).toMatchObject({ status: 'idle', turns: 2 });
   });
 
-  it('queues what is sent meanwhile, steers with /steer, and interrupts with Ctrl-C', async ({
+  it('queues messages meanwhile, steers with /steer, and interrupts with Ctrl-C', async ({
     expect,
   }) => {
     const session = newSession();

@@ -64,7 +64,7 @@ describe.concurrent('plait dev', () => {
     expect(await temporalIsListening(`127.0.0.1:${port}`)).toBe(false);
   });
 
-  it('loads the agents again when a file changes, keeps them where it cannot, and the turn that runs goes on', async ({
+  it('reloads the agents when a file changes, keeps the old ones if that fails, and the running turn goes on', async ({
     expect,
   }) => {
     const module = join(cwd, 'agent.mjs');

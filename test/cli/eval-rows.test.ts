@@ -16,7 +16,7 @@ const report = evalReport(about, [
   caseReport('refunds nothing', 1, [failed, passed]),
 ]);
 
-test('the table has a row for each case, and what all of them took', () => {
+test('the table has a row for each case, and a total', () => {
   const [headings, rows] = evalRows(report);
   expect(tableLines(headings, rows, { columns: undefined, style: PLAIN })).toEqual([
     '   CASE               PASSED        TIME    TOKENS             COST',
@@ -26,7 +26,7 @@ test('the table has a row for each case, and what all of them took', () => {
   ]);
 });
 
-test('the title says which agent, and who answers in place of the model', () => {
+test('the title names the agent, and who answers in place of the model', () => {
   expect(evalTitle(report)).toBe('refunds (agent support), scripted model, 2 runs of each case');
   const live = { ...report, name: 'support', model: 'claude' } as const;
   expect(evalTitle(live)).toBe('support, asks Claude, 2 runs of each case');

@@ -6,7 +6,7 @@ import { plait, startPlait } from './plait-process.ts';
 const SHOP = join(inject('compiled'), 'test/fixtures/shop.eval.js');
 
 describe.concurrent('plait eval', () => {
-  it('prints a table and what went wrong, and ends with code 11 where a case did not pass', async ({
+  it('prints a table and what went wrong, and ends with code 11 if a case did not pass', async ({
     expect,
   }) => {
     // Brings a server of its own.
@@ -29,7 +29,7 @@ describe.concurrent('plait eval', () => {
     );
   });
 
-  it('with --json and --filter prints only the reports of those cases, and ends with code 0 where they passed', async ({
+  it('prints only the reports of the selected cases with --json and --filter, and ends with code 0 if they passed', async ({
     expect,
   }) => {
     const temporal = inject('temporalAddress');
@@ -60,9 +60,7 @@ describe.concurrent('plait eval', () => {
     expect(stderr).toContain('A tool may print.');
   });
 
-  it('ends at once with code 130 when Ctrl-C comes in the middle of its runs', async ({
-    expect,
-  }) => {
+  it('ends at once with code 130 on Ctrl-C during its runs', async ({ expect }) => {
     const process = startPlait(['eval', SHOP, '--runs', '1000']);
     await process.says('A tool may print.');
     process.interrupt();

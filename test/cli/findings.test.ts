@@ -19,7 +19,7 @@ function whats(given: TurnFacts): string[] {
   return findingsOf(given).map(({ type, what }) => `${type}: ${what}`);
 }
 
-describe('what is said of a turn that is stuck', () => {
+describe('the findings about a turn that is stuck', () => {
   const cases: [stuck: string, given: TurnFacts, what: string, does: RegExp][] = [
     [
       'no worker polls its task queue',
@@ -231,14 +231,14 @@ describe('what is said of a turn that is stuck', () => {
     ['nothing is open', facts([model([])]), 'waits: The turn is between two steps.', /^$/],
   ];
 
-  it.each(cases)('says what it is and what to do: %s', (_, given, what, does) => {
+  it.each(cases)('say what is wrong and what to do: %s', (_, given, what, does) => {
     const [first] = findingsOf(given);
     expect(`${first?.type}: ${first?.what}`).toBe(what);
     const { where = '', why = '', todo = '', commands = [] } = first ?? {};
     expect([where, why, todo, ...commands].join('\n').trim()).toMatch(does);
   });
 
-  it('has the problems first, and names only some of many calls', () => {
+  it('list the problems first, and name only some of many calls', () => {
     const running = { state: 'running' as const, open, segments: queued };
     const many = Array.from({ length: 8 }, (_, i) => row(`look_${i}`, running));
     const paused = row('scan', { state: 'paused', open, segments: queued });
@@ -249,8 +249,8 @@ describe('what is said of a turn that is stuck', () => {
   });
 });
 
-describe('what is said of a turn that has ended', () => {
-  it('is how it ended, and which calls did not succeed, and why', () => {
+describe('the findings about a turn that has ended', () => {
+  it('say how it ended, which calls did not succeed, and why', () => {
     const calls = [
       row('a'),
       row('b', { state: 'failed', attempts: 3, message: 'refused' }),
@@ -294,7 +294,7 @@ describe('what is said of a turn that has ended', () => {
       'problem: The turn was terminated after 1 min.',
       'enough',
     ],
-  ] as const)('is why it ended otherwise: %o', (turn, what, why) => {
+  ] as const)('say why it ended in another way: %o', (turn, what, why) => {
     const [first] = findingsOf(facts([], turn));
     expect(`${first?.type}: ${first?.what}`).toBe(what);
     expect(first?.why).toBe(why);

@@ -28,7 +28,7 @@ test('a new project has an agent, a test and a package that depends on Plait', a
   });
 });
 
-test('a folder that is not empty is left as it is', async () => {
+test('a folder that is not empty stays unchanged', async () => {
   const folder = folderInProject('init');
   writeFileSync(join(folder, 'notes.txt'), 'mine');
   await expect(createProject(folder, {})).rejects.toThrow(

@@ -62,7 +62,7 @@ describe('a table', () => {
 });
 
 describe('the description of a turn', () => {
-  it('says what it waits for, and what a person types', () => {
+  it('says what it waits for, and what a person can type', () => {
     const refund = open('refund', {
       state: 'waiting',
       attempt: 0,
@@ -92,7 +92,7 @@ describe('the description of a turn', () => {
     ]);
   });
 
-  it('shows what a sub-agent waits for beside the call that it runs in, at any level', () => {
+  it('shows what a sub-agent waits for beside its call, at any level', () => {
     // The id of one turn begins as that of another does, and those of sessions are their own.
     const turn = turnWith([runs('guide', 'desk.1'), runs('clerk', 'desk'), call('look')], false);
     const approvals = [
@@ -108,7 +108,7 @@ describe('the description of a turn', () => {
     ]);
   });
 
-  it('says which request to the model it waits for', () => {
+  it('says which model request it waits for', () => {
     const model = { state: 'retrying', attempt: 3, start: 60_400, message: 'overloaded' } as const;
     const turn = described({ status: 'running', rounds: [{ round: 1, model, calls: [] }] });
     expect(turnLines(turn, at).slice(-2)).toEqual([
@@ -161,7 +161,7 @@ it('the description of a session names its turns', () => {
 });
 
 describe('progress', () => {
-  it('is one line on a terminal, and only of what takes long', () => {
+  it('is one line on a terminal, and only for work that takes long', () => {
     const out = terminal();
     let time = 0;
     const progress = progressOn(out, () => time);
@@ -175,7 +175,7 @@ describe('progress', () => {
     expect(out.written).toEqual(['\r\u001B[K2 turns …', '\r\u001B[K']);
   });
 
-  it('is not for a pipe', () => {
+  it('is not printed to a pipe', () => {
     const out = terminal(false);
     let time = 0;
     const progress = progressOn(out, () => (time += 1_000));
@@ -184,7 +184,7 @@ describe('progress', () => {
     expect(out.written).toEqual([]);
   });
 
-  it('is shown while the first of a list are read', async () => {
+  it('is shown while the first items of a list are read', async () => {
     expect(await firstOf(numbers(), 2, 'numbers')).toEqual({ items: [1, 2], more: true });
     expect(await firstOf(numbers(), 3, 'numbers')).toEqual({ items: [1, 2, 3], more: false });
   });
@@ -200,6 +200,6 @@ it('the exit codes are wrapped between words', () => {
   ]);
 });
 
-it('the version is that of the package', () => {
+it("the version is the package's", () => {
   expect(version()).toBe(packageJson.version);
 });

@@ -10,7 +10,7 @@ function draw(turn: TurnSnapshot, columns = 80, now = 1_600): string[] {
 }
 
 describe('the tree of a turn', () => {
-  it('has a bar for every step on one time axis, the calls of a reply side by side', () => {
+  it('has a bar for every step on one time axis, with the calls of a reply side by side', () => {
     const turn = turnWith([
       call('get_customer', { end: 800 }),
       call('get_orders'),
@@ -25,7 +25,7 @@ describe('the tree of a turn', () => {
     ]);
   });
 
-  it('marks a call that began while its reply was coming, and its bar begins below that of the model', () => {
+  it("marks a call that began before its reply was complete, and its bar begins below the model's", () => {
     const turn = turnWith([call('get_orders', { start: 200, startedEarly: true })]);
     expect(draw(turn).slice(0, 2)).toEqual([
       '  ● model         round 1                   ━━━━━━━                      400 ms',
@@ -100,7 +100,7 @@ describe('the tree of a turn', () => {
     expect(narrow).toBe('  └ ✔ get_orders_of_last_year');
   });
 
-  it('does not let the text of arguments or errors move the cursor', () => {
+  it('does not let arguments or errors move the cursor', () => {
     const evil = '\u001B[2J\u0007gone\r\n';
     const lines = draw(turnWith([call('a', { summary: evil, state: 'failed', message: evil })]));
     expect(lines.join('')).not.toMatch(/\p{Cc}/u);
@@ -115,7 +115,7 @@ describe('colours', () => {
     [true, { NO_COLOR: '' }, true],
     [true, { TERM: 'dumb' }, false],
   ])(
-    'are for a terminal, unless the environment says no: terminal %s, %o',
+    'are used in a terminal, unless the environment says no: terminal %s, %o',
     (isTTY, env, coloured) => {
       expect(styleFor({ isTTY }, env) !== PLAIN).toBe(coloured);
     },

@@ -13,7 +13,7 @@ describe('a line of the log', () => {
     );
   });
 
-  test('has the stack of what a tool threw on the lines below, with every character visible', () => {
+  test("has the stack of a tool's error on the lines below, with every character visible", () => {
     const error = 'Error: down\u001B[2J\n    at pay (tools.ts:3:9)';
     expect(lineOf({ error })).toBe(
       '00:00:00.000 WARN  A tool failed\n  Error: down\\u{1B}[2J\n      at pay (tools.ts:3:9)',

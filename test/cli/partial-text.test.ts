@@ -12,7 +12,7 @@ const delta = (text: string): TurnStreamEvent => ({ type: 'textDelta', round: 1,
 const restarted: TurnStreamEvent = { type: 'attemptRestarted', round: 1, attempt: 2 };
 const ended: TurnStreamEvent = { type: 'turnEnded', status: 'completed' };
 
-describe('the text of a reply that the model writes', () => {
+describe('the text of a reply while the model writes it', () => {
   it.each<[string, TurnStreamEvent[], string]>([
     ['grows', [delta('Hel'), delta('lo')], 'Hello'],
     ['begins again with another attempt', [delta('torn'), restarted, delta('new')], 'new'],
@@ -43,7 +43,7 @@ describe('the text of a reply that the model writes', () => {
     expect(wide.join('')).not.toContain('\u001B');
   });
 
-  it('stands below the tree of a turn while it grows, and not when the turn has ended', async () => {
+  it('is below the tree of a turn while it grows, and gone when the turn has ended', async () => {
     const { terminal, output } = fakeTty();
     const partial = new PartialText();
     const seen = latch();

@@ -48,7 +48,7 @@ describe.concurrent('plait run', () => {
     expect(result.calls).toHaveLength(3);
   });
 
-  it('starts nothing when no worker polls the task queue', async ({ expect }) => {
+  it('starts nothing if no worker polls the task queue', async ({ expect }) => {
     const { code, stderr } = await run(
       'customer-lookup',
       FULL_PICTURE,
@@ -62,7 +62,7 @@ describe.concurrent('plait run', () => {
     await expect(environment.agents.getTurn('x').describe()).rejects.toThrow('no turn x');
   });
 
-  it('stops waiting when the time is up, and can wait again', async ({ expect }) => {
+  it('stops waiting when the time is up, and can be called again', async ({ expect }) => {
     const args = ['customer-lookup', FULL_PICTURE, '--turn-id', 'patience'];
     const { code, stderr } = await run(...args, '--timeout', '300ms');
     expect(code).toBe(7);
@@ -104,7 +104,7 @@ describe('plait run without its worker', () => {
     expect(code).toBe(130);
   });
 
-  it('says that nothing is cancelled where the server is gone', async ({ expect }) => {
+  it('says that nothing is cancelled if the server is gone', async ({ expect }) => {
     await using server = await startTemporalServer({ ui: false });
     const connection = await Connection.connect(withDefaults({ address: server.address }));
     const agents = new AgentClient({ client: new Client({ connection }), taskQueue: 'nobody' });

@@ -39,7 +39,7 @@ describe.concurrent('plait setup', () => {
     expect(second.code).toBe(0);
   });
 
-  it('changes nothing when one has another type, and says how to remove it', async ({ expect }) => {
+  it('changes nothing if one has another type, and says how to remove it', async ({ expect }) => {
     await using namespace = await newNamespace(inject('temporalAddress'), { PlaitUser: 'Int' });
     const { code, stdout, stderr } = await setup(namespace.name);
     expect(stderr).toMatch(
@@ -54,7 +54,7 @@ describe.concurrent('plait setup', () => {
     expect(Object.keys(customAttributes)).toEqual(['PlaitUser']);
   });
 
-  it('says that an SQL store has no room for more', async ({ expect }) => {
+  it('reports that an SQL store has no room for more', async ({ expect }) => {
     const others = Array.from({ length: 8 }, (_, i) => [`Other${i}`, 'Keyword'] as const);
     await using namespace = await newNamespace(
       inject('temporalAddress'),
@@ -82,7 +82,7 @@ describe.concurrent('plait setup', () => {
 
 const grpcError = (code: number, message: string) => Object.assign(new Error(message), { code });
 
-describe('the error of a server that does not register them', () => {
+describe('the error for a server that does not register them', () => {
   const here = { address: 'temporal.example:7233', namespace: 'support' };
 
   it.each([7, 16])('says to use the credentials of an administrator (gRPC code %i)', (code) => {

@@ -86,7 +86,7 @@ describe('a turn as text', () => {
 describe('a turn as a page', () => {
   const page = pageOf(ended, '1.2.3');
 
-  it('needs nothing else and runs nothing', () => {
+  it('is self-contained and runs nothing', () => {
     expect(page).not.toMatch(/<script|<link|<img|<iframe|https?:\/\/|url\(|@import/i);
     expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
   });
@@ -102,7 +102,7 @@ describe('a turn as a page', () => {
     expect(page).toContain('<li>waits before the next attempt: about 2.00 s</li>');
   });
 
-  it('opens and closes what it opens, so that a browser need not guess', () => {
+  it('closes every element that it opens, so that a browser need not guess', () => {
     for (const tag of [
       'details',
       'summary',
@@ -122,7 +122,7 @@ describe('a turn as a page', () => {
     }
   });
 
-  it('escapes all that a model, a tool or a person wrote', () => {
+  it('escapes everything that a model, a tool or a person wrote', () => {
     const evil = `"'><script>alert(1)</script>&\u202E\u0000`;
     const bad = row(evil, {
       id: evil,

@@ -44,7 +44,7 @@ function typesOf(row: Row | undefined): string[] {
 }
 
 describe('a turn that has ended', () => {
-  it('has the figures of its result, and they add up', async () => {
+  it('shows the figures of its result, and they add up', async () => {
     const [{ timing, calls }, facts] = await Promise.all([turns.success.result(), look('success')]);
     expect(facts.turn.timing).toEqual(timing);
     const { model, tools, people, temporal } = timing.shares;
@@ -86,7 +86,7 @@ describe('a turn that is stuck', () => {
     ['stuck-model', /The model request of round 1 has failed once\. Attempt 2 of at most 18.*429/s],
     ['stuck-queue', /No worker polls the task queue gpu\. render\(customer: 1234\)/],
     ['running', /import_orders\(customer: 1234\) has run for/],
-  ])('says on its page what is the matter: %s', async (name, says) => {
+  ])('shows on its page what is wrong: %s', async (name, says) => {
     expect(pageOf(await look(name), '1.0.0')).toMatch(says);
   });
 });
@@ -128,7 +128,7 @@ async function* broken() {
   throw new Error('defect');
 }
 
-it('what is followed begins again when the server was away', async () => {
+it('following begins again after the server was away', async () => {
   const said: string[] = [];
   let opened = 0;
   async function* open() {

@@ -32,7 +32,7 @@ describe('text for a terminal', () => {
     expect(cutTo('short', 5)).toBe('short');
   });
 
-  it('is cut behind a whole word, unless that would cost half of it', () => {
+  it('is cut after a whole word, unless that would cost half of it', () => {
     expect(cutTo('order: A-17, cents: 12000', 24)).toBe('order: A-17, cents:…');
     expect(cutTo('one two three', 8)).toBe('one two…');
     expect(cutTo('a very_long_word', 12)).toBe('a very_long…');
@@ -43,7 +43,7 @@ describe('text for a terminal', () => {
     expect(wrap('', 9)).toEqual(['']);
   });
 
-  it('shows every control character, and keeps line breaks and tabs when it may', () => {
+  it('shows every control character, and keeps line breaks and tabs if it may', () => {
     expect(oneLine('a\u001B[31m\tb\r\nc\u0000')).toBe(String.raw`a\u{1B}[31m b c\u{0}`);
     expect(printable('a\u001B[31m\tb\r\nc\u0007\rd')).toBe('a\\u{1B}[31m\tb\nc\\u{7}\\u{D}d');
   });

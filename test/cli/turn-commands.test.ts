@@ -72,7 +72,7 @@ describe('turns and sessions on the command line', () => {
     expect(sessions).toMatchObject([{ sessionId: 'desk', status: 'idle' }]);
   });
 
-  it('that do not exist are an error that says where to look', async ({ expect }) => {
+  it('produce an error that says where to look, if they do not exist', async ({ expect }) => {
     const { code, stderr } = await run('describe', 'nothing');
     expect(stderr).toMatch(/^plait: There is no turn and no session nothing in namespace .*\n$/);
     expect(code).toBe(2);

@@ -31,7 +31,7 @@ it('a call that never began has no time', () => {
   );
 });
 
-it('what a sub-agent does stands behind its call, and before how that ends', () => {
+it('what a sub-agent does comes after the start of its call, and before its end', () => {
   const turn = turnWith([call('get_orders')], false);
   const subAgent = { turnId: 'turn-1.toolu_scout', agent: 'scout', turn };
   const asking = call('scout', { summary: 'prompt: look', subAgent });

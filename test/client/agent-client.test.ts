@@ -28,7 +28,7 @@ const script = conversation(/./, [callTools({ look: {} }), say('Done.')]);
 const start = () => startPlait({ agents: [agent], script });
 
 describe('a turn id names one turn', () => {
-  test('starting it again starts nothing and returns its handle, running or ended', async () => {
+  test('starting it again starts nothing and returns its handle, while it runs or after it has ended', async () => {
     await using plait = await start();
     const turnId = `ticket-${randomUUID()}`;
 
@@ -51,7 +51,7 @@ describe('a turn id names one turn', () => {
     expect(plait.model.requests).toHaveLength(2);
   });
 
-  test('with another agent, input or context it is an error', async () => {
+  test('another agent, input or context with the same id is an error', async () => {
     await using plait = await start();
     const turnId = `ticket-${randomUUID()}`;
     const turn = await plait.agents.start(agent, 'go', { turnId });
@@ -229,7 +229,7 @@ test('the context reaches the tools, checked and typed, and never the model', as
   await expect(wrong.result()).rejects.toThrow('context of agent tenant');
 });
 
-test('an agent that no worker has fails the turn and names the ones there are', async () => {
+test('an unknown agent fails the turn, and the error names the existing ones', async () => {
   await using plait = await start();
 
   const turn = await plait.agents.start('nobody', 'go');
@@ -261,7 +261,7 @@ test('a terminated turn is a failed turn', async () => {
   await expect(turn.result()).rejects.toThrow(/was terminated: enough/);
 });
 
-test('a server that does not answer, or has no such namespace, is an error that says so', async () => {
+test('a server that does not answer, or lacks the namespace, causes an error that says so', async () => {
   const nobody = new AgentClient({
     client: new Client({
       connection: Connection.lazy({

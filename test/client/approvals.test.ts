@@ -75,7 +75,7 @@ describe('a call that waits for a person', () => {
     expect(done.refunds).toEqual([{ order: 'A-17', cents: 99 }]);
   });
 
-  test('does not run once it is denied, and its sibling does', async () => {
+  test('does not run once it is denied, but its sibling does', async () => {
     const done = counter();
     await using plait = await start(done);
     const turn = await plait.agents.start('cashier', 'two');
@@ -90,7 +90,7 @@ describe('a call that waits for a person', () => {
     expect(done.refunds).toEqual([{ order: 'B-4', cents: 50 }]);
   });
 
-  test('takes the same decision again, even when the turn has ended, and no other', async () => {
+  test('accepts the same decision again, even after the turn has ended, and no other', async () => {
     const done = counter();
     await using plait = await start(done);
     const turn = await plait.agents.start('cashier', 'two');
@@ -128,7 +128,7 @@ describe('a decision is rejected', () => {
     await expect(turn.deny('x'.repeat(5_000), { by })).rejects.toThrow(DecisionRejectedError);
   });
 
-  test('for an edited input that breaks the schema, and the call waits on', async () => {
+  test('for an edited input that does not match the schema, and the call keeps waiting', async () => {
     await using plait = await start();
     const turn = await plait.agents.start('cashier', 'one');
     const [call] = await waitingCalls(turn, 1);
@@ -170,7 +170,7 @@ describe('a decision is rejected', () => {
     expect((await turn.result()).calls[0]?.outcome).toBe('succeeded');
   });
 
-  test('where the worker verifies it and does not accept it, in the words of its hook', async () => {
+  test('if the worker does not accept it, in the words of its hook', async () => {
     await using plait = await startPlait({
       agents: [cashier()],
       script: cashierScript,
@@ -221,7 +221,7 @@ describe('a decision is rejected', () => {
     await expect(turn.deny(callId, { by })).rejects.toThrow(DecisionRejectedError);
   });
 
-  test('where nobody makes it, before anything is sent', async () => {
+  test('without the name of a person, before anything is sent', async () => {
     await using plait = await start();
     const turn = plait.agents.getTurn('nothing');
 
@@ -236,7 +236,7 @@ describe('a decision is rejected', () => {
     );
   });
 
-  test('where there is no such turn, which is another error', async () => {
+  test('if there is no such turn, with another error', async () => {
     await using plait = await start();
     const turn = plait.agents.getTurn(`nothing-${randomUUID()}`);
 
@@ -246,7 +246,7 @@ describe('a decision is rejected', () => {
   });
 });
 
-test('a terminated turn waits for nobody any more', async () => {
+test('a terminated turn waits for nobody', async () => {
   await using plait = await start();
   const turn = await plait.agents.start('cashier', 'one');
   await waitingCalls(turn, 1);
@@ -287,7 +287,7 @@ test('a query that the server cannot read is an error that says what is wrong', 
   await expect(asking).rejects.toThrow(/cannot read the query "TaskQueue =": .*invalid/);
 });
 
-test('without a worker the wait has an end, and the decision can be sent again', async () => {
+test('waiting without a worker ends, and the decision can be sent again', async () => {
   const done = counter();
   const taskQueue = `left-${randomUUID()}`;
   const left = await start(done, taskQueue);
@@ -336,7 +336,7 @@ test('without a worker the wait has an end, and the decision can be sent again',
 });
 
 describe('a call that is completed from outside', () => {
-  test('ends with what it is completed with, however often that is said', async () => {
+  test('ends with the given value, however often it is sent', async () => {
     const done = counter();
     await using plait = await start(done);
     const { turn, token } = await parcel(plait, done);
@@ -392,7 +392,7 @@ describe('a call that is completed from outside', () => {
     });
   });
 
-  test('is not completed by a garbled token, or by that of another call', async () => {
+  test("is not completed by a garbled token, or by another call's token", async () => {
     const done = counter();
     await using plait = await start(done);
     const { agents } = plait;

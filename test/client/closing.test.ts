@@ -4,7 +4,7 @@ import { AgentClient, TemporalUnavailableError } from '../../client/index.ts';
 
 const NOWHERE = '127.0.0.1:1';
 
-test('a request that is to be tried again ends with the client, and nothing is thrown where nobody catches', async () => {
+test('a request that waits for its retry ends with the client, and nothing is thrown that nobody catches', async () => {
   vi.stubEnv('TEMPORAL_ADDRESS', NOWHERE);
   const agents = new AgentClient();
   vi.unstubAllEnvs();

@@ -65,7 +65,7 @@ describe('many requests about one workflow at once', () => {
     await plait.close();
   });
 
-  test('decisions are all taken, from two processes', async () => {
+  test('all decisions are accepted, from two processes', async () => {
     const turn = await plait.agents.start(clerk, 'refunds');
     const calls = await waitingCalls(turn, MANY);
     const clients = [plait.agents, other];
@@ -78,7 +78,7 @@ describe('many requests about one workflow at once', () => {
     expect(result.calls.filter(({ outcome }) => outcome === 'succeeded')).toHaveLength(MANY);
   });
 
-  test('completions are all taken', async () => {
+  test('all completions are accepted', async () => {
     const turn = await plait.agents.start(clerk, 'parcels');
     await expect.poll(() => tokens.length).toBe(MANY);
     await Promise.all(tokens.map((token) => plait.agents.completeToolCall(token, 'there')));
@@ -87,7 +87,7 @@ describe('many requests about one workflow at once', () => {
   });
 
   // The SDK repeats each Update in the answer of its task, and the server ends a workflow at 4 MB.
-  test('large messages, also of a client that bounds nothing, do not end a session', async () => {
+  test('large messages do not end a session, even from a client without limits', async () => {
     const session = plait.agents.openSession(clerk, `large-${plait.taskQueue}`);
     const large = 'x'.repeat(1_200_000);
     // With the SDK's own retries.
@@ -116,7 +116,7 @@ describe('many requests about one workflow at once', () => {
     await ofSdk.close();
   });
 
-  test('messages of a session are taken, or rejected because too many wait', async () => {
+  test('messages to a session are accepted, or rejected because too many wait', async () => {
     const session = plait.agents.openSession(clerk, `in-flight-${plait.taskQueue}`);
     const sent = await Promise.allSettled(
       Array.from({ length: MANY }, (_, i) =>
@@ -131,7 +131,7 @@ describe('many requests about one workflow at once', () => {
   });
 });
 
-test('without a worker, all decisions fail together and not one after the other', async () => {
+test('without a worker, all decisions fail together, and not one after the other', async () => {
   await using plait = await startPlait({
     agents: [clerk],
     script: conversation('refunds', [many('refund'), say('Done.')]),
@@ -149,7 +149,7 @@ test('without a worker, all decisions fail together and not one after the other'
   );
 });
 
-test('one client has five Updates of a workflow in flight, and 1.8 MB of them', async () => {
+test('one client has at most five Updates of a workflow in flight, and 1.8 MB of them', async () => {
   const client = {
     connection: {},
     options: { namespace: 'n', loadedDataConverter: {} },
@@ -187,7 +187,7 @@ function failedTask(): WorkerUnavailableError {
 }
 
 test.each([true, false])(
-  'a request whose workflow task failed is sent again only where a worker answers: %s',
+  'a request whose workflow task failed is sent again only if a worker answers: %s',
   async (answers) => {
     let sent = 0;
     const request = () => {

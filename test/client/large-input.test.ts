@@ -11,7 +11,7 @@ import {
 } from '../../client/index.ts';
 import { encodeCallToken } from '../../core/calls/token.ts';
 
-describe('without a storage, what is larger than a payload is an error at once', () => {
+describe('without a storage, anything larger than a payload is an error at once', () => {
   let connection: Connection;
   let agents: AgentClient;
 
@@ -62,7 +62,7 @@ describe('without a storage, what is larger than a payload is an error at once',
     }
   });
 
-  test('and what no storage helps with says so', async () => {
+  test('and a value that no storage helps with gets another error', async () => {
     await expect(agents.start('a', 'x'.repeat(10_000_001))).rejects.toThrow(
       'input has more than 10000000 characters of text',
     );

@@ -36,7 +36,7 @@ const awkward = fc.string({
 /** What a condition on a keyword may look like: there is nothing to escape in its text. */
 const CONDITION = /^PlaitUser (?:IS NOT NULL|(=|STARTS_WITH) '([^'"\\\p{Cc}]*)')$/u;
 
-test('a query asks for the whole value, or for a beginning of it that needs no escape', () => {
+test('a query asks for the whole value, or for a beginning that needs no escape', () => {
   fc.assert(
     fc.property(fc.oneof(awkward, fc.string(), fc.string({ unit: 'binary' })), (user) => {
       const query = visibilityQuery('agentTurn', keyword(USER_ATTRIBUTE, user), {
@@ -53,7 +53,7 @@ test('a query asks for the whole value, or for a beginning of it that needs no e
   );
 });
 
-test('what the server finds beyond that is left out', () => {
+test('additional results of the server are left out', () => {
   const wanted = [...keyword(AGENT_ATTRIBUTE, 'support'), ...keyword(USER_ATTRIBUTE, 'Ada')];
   const has = (agent: string, user?: string) =>
     hasWanted(

@@ -25,7 +25,7 @@ describe('a caller that waits', () => {
 
   afterAll(async () => connection.close());
 
-  test.concurrent('is warned where nobody serves the task queue, once', async ({ expect }) => {
+  test.concurrent('is warned once if nobody serves the task queue', async ({ expect }) => {
     const warnings: string[] = [];
     const onWarning = (message: string) => warnings.push(message);
     const agents = new AgentClient({ client, taskQueue: 'nobody-1', onWarning });
@@ -50,7 +50,7 @@ describe('a caller that waits', () => {
     await turn.workflow.terminate();
   });
 
-  test.concurrent('is warned where the server is gone', async ({ expect }) => {
+  test.concurrent('is warned if the server is gone', async ({ expect }) => {
     const warnings: string[] = [];
     const gone = Connection.lazy({ address: NOWHERE });
     const agents = new AgentClient({
@@ -94,7 +94,7 @@ test('without onWarning the process warns', async () => {
   }
 });
 
-test('a result that comes ends the looking', async () => {
+test('a result that comes ends the checks', async () => {
   await using plait = await startPlait({
     agents: [cashier()],
     script: conversation(/./, [say('Yes.')]),

@@ -62,7 +62,7 @@ async function listed(agents: AgentClient, options: ListTurnsOptions): Promise<s
   return ids.toSorted();
 }
 
-describe('where the search attributes are registered', () => {
+describe('if the search attributes are registered', () => {
   test('turns are found by agent, user, stop reason and status', async () => {
     await using namespace = await newNamespace(inject('temporalAddress'), SEARCH_ATTRIBUTES);
     await using plait = await startPlait(namespace);
@@ -181,7 +181,7 @@ describe.each([
   ['are not registered', {}],
   ['are partly of another type', { ...SEARCH_ATTRIBUTES, PlaitStopReason: 'Int' }],
   ['are partly registered', { PlaitAgent: 'Keyword', PlaitUser: 'Keyword' }],
-] as const)('where the search attributes %s', (_how, attributes) => {
+] as const)('if the search attributes %s', (_how, attributes) => {
   test('turns run without them, and a client asks for them once', async () => {
     await using namespace = await newNamespace(inject('temporalAddress'), attributes);
     await using plait = await startPlait(namespace);

@@ -19,7 +19,7 @@ async function connect(type: string): Promise<ConnectionLike> {
 }
 
 describe.each(['grpc-js', 'native'])('with a %s connection', (type) => {
-  test('a start without search attributes follows one that was rejected, and other errors stay', async () => {
+  test('a rejected start is repeated without search attributes, and other errors stay', async () => {
     const connection = await connect(type);
     const { workflow } = new Client({ connection });
     const offered: boolean[] = [];
@@ -63,7 +63,7 @@ describe.each(['grpc-js', 'native'])('with a %s connection', (type) => {
     await connection.close();
   });
 
-  test('a list that needs an attribute says that it is missing', async () => {
+  test('a list that needs an attribute reports that it is missing', async () => {
     const connection = await connect(type);
     const list = listWorkflows(new Client({ connection }), 'nothing', keyword(UNKNOWN, 'x'));
     await expect(list.next()).rejects.toThrow(SearchAttributesMissingError);

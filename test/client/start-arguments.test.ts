@@ -8,7 +8,7 @@ import {
 } from '../../client/start-arguments.ts';
 import type { OpenSessionOptions } from '../../client/options.ts';
 
-describe('wrong options are an error of what is started, a turn or a session:', () => {
+describe('wrong options are reported as an error of a turn, or of a session:', () => {
   test.for<[what: string, options: OpenSessionOptions, problem: RegExp]>([
     [
       'a batchTimeout that is not a duration',

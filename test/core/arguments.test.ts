@@ -52,7 +52,7 @@ describe('what a caller gives', () => {
     expect(optionalFunctionProblem('run', null)).toBe('run must be a function; got null');
   });
 
-  test('is a list of texts, or true or false, where it is given', () => {
+  test('is a list of texts, or true or false, if it is given', () => {
     expect(optionalTextsProblem('types', undefined)).toBeUndefined();
     expect(optionalTextsProblem('types', ['a'])).toBeUndefined();
     expect(optionalTextsProblem('types', 'ab')).toBe('types must be a list of texts; got "ab"');
@@ -89,7 +89,7 @@ describe('what a caller gives', () => {
     [Symbol('s'), 'input is a symbol'],
     [[Number.NaN], 'input[0] is NaN'],
     [Number.NEGATIVE_INFINITY, 'input is -Infinity'],
-  ])('is no JSON where JSON would lose it: %j', (value, kind) => {
+  ])('is not JSON if JSON would lose it: %j', (value, kind) => {
     expect(jsonProblem('input', value)).toBe(`${kind}, which JSON cannot hold: give plain data`);
   });
 
@@ -112,7 +112,7 @@ describe('what a caller gives', () => {
     [Object.create(null), 'an object'],
     [Symbol('s'), 'Symbol(s)'],
     [undefined, 'undefined'],
-  ])('is shown', (value: unknown, text) => {
+  ])('is shown in errors', (value: unknown, text) => {
     expect(given(value)).toBe(text);
   });
 

@@ -51,7 +51,7 @@ const GENERATORS: [string, object][] = [
   ['a bound generator function', generate.bind(null)],
 ];
 
-describe('is refused where it is to be called', () => {
+describe('a function is rejected if a call would not run it:', () => {
   test.each(CLASSES)('%s', (_, value) => {
     expect(notCallable(value)).toBe('must not be a class, which needs new; use a function');
     expect(notCallableAsSource(value)).toBe(notCallable(value));
@@ -78,17 +78,17 @@ test.each<[string, object]>([
   ['a proxy of a function', new Proxy(plain, {})],
   ['a proxy of a bound function', new Proxy(plain.bind(null), {})],
   ['a mock', vi.fn()],
-])('is taken: %s', (_, value) => {
+])('a function is accepted: %s', (_, value) => {
   expect(notCallable(value)).toBeUndefined();
 });
 
-test('nothing of it is run', () => {
+test('checking runs none of its code', () => {
   for (const value of [Loud, Loud.bind(null), loud, loud.bind(null)]) notCallable(value);
 
   expect(ran).not.toHaveBeenCalled();
 });
 
-test('where there is no inspector, a bound class is taken, and the next one is looked at again', () => {
+test('without an inspector, a bound class is accepted, and the next one is checked again', () => {
   const builtin = vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined);
   expect(notCallable(Base.bind(null))).toBeUndefined();
 

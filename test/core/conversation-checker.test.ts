@@ -27,7 +27,7 @@ const found: ReplyBlock = {
 };
 
 describe('the checker that other tests rely on', () => {
-  test('holds nothing against a conversation that the API takes', () => {
+  test('finds nothing in a conversation that the API accepts', () => {
     expect(
       complaints([
         begin,

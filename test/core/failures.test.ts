@@ -18,12 +18,12 @@ const chain = (...texts: string[]): Error | undefined =>
     undefined,
   );
 
-describe('what is told of an error', () => {
+describe('the text of an error', () => {
   test('is its message', () => {
     expect(causeChain(new Error('no such table'))).toBe('no such table');
   });
 
-  test('goes on with the messages of its causes, the innermost last', () => {
+  test('continues with the messages of its causes, the innermost last', () => {
     const error = chain('Activity task failed', 'fetch failed', 'connect ECONNREFUSED 10.0.0.7');
 
     expect(causeChain(error)).toBe(
@@ -31,7 +31,7 @@ describe('what is told of an error', () => {
     );
   });
 
-  test('says once what a wrapper says again', () => {
+  test('says only once what a wrapper repeats', () => {
     const error = chain('Query failed: no such table', 'no such table', 'no such table');
 
     expect(causeChain(error)).toBe('Query failed: no such table');
@@ -41,7 +41,7 @@ describe('what is told of an error', () => {
     expect(causeChain(chain('', '  ', ' disk full\n'))).toBe('disk full');
   });
 
-  test('is the first of several errors where they have no text in common', () => {
+  test('is the first of several errors if they have no text in common', () => {
     // This is how Node reports a refused connection to a host with two addresses.
     const error = new TypeError('fetch failed', {
       cause: new AggregateError([
@@ -59,12 +59,12 @@ describe('what is told of an error', () => {
     expect(causeChain(error)).toBe('all failed: quota');
   });
 
-  test('is the name of an error that says nothing', () => {
+  test('is the name of an error without a message', () => {
     expect(causeChain(new RangeError())).toBe('RangeError');
     expect(causeChain(new AggregateError([]))).toBe('AggregateError');
   });
 
-  test('ends where causes go round in a circle', () => {
+  test('ends if the causes form a circle', () => {
     const inner = new Error('inner');
     const outer = new Error('outer', { cause: inner });
     inner.cause = outer;
@@ -97,30 +97,30 @@ describe('what is told of an error', () => {
     ['nothing', undefined, 'unknown error'],
     ['null', null, 'unknown error'],
     ['an empty text', '', 'unknown error'],
-  ])('that is not an Error: %s', ([, thrown, text]) => {
+  ])('works for a value that is not an Error: %s', ([, thrown, text]) => {
     expect(causeChain(thrown)).toBe(text);
   });
 
-  test('that holds itself is its kind', () => {
+  test('is the kind of an object that contains itself', () => {
     const circular: { self?: unknown } = {};
     circular.self = circular;
 
     expect(causeChain(circular)).toBe('[object Object]');
   });
 
-  test('ends with a cause that is no error', () => {
+  test('ends with a cause that is not an error', () => {
     expect(causeChain(new Error('refused', { cause: { status: 503 } }))).toBe(
       'refused: {"status":503}',
     );
   });
 
-  test('whose message is an object is that object', () => {
+  test('shows the object if the message is an object', () => {
     const error = Object.assign(new Error('will be replaced'), { message: { code: 'E1' } });
 
     expect(causeChain(error)).toBe('{"code":"E1"}');
   });
 
-  test('is that of an error of another realm, as a cause too', () => {
+  test('works for an error of another realm, also as a cause', () => {
     const inner: unknown = runInNewContext(
       "new RangeError('out of stock', { cause: new Error('shelf 7') })",
     );
@@ -137,7 +137,7 @@ describe('what is told of an error', () => {
     );
   });
 
-  test('does without what cannot be read', () => {
+  test('leaves out what cannot be read', () => {
     const throwing = Object.defineProperty(new Error('x'), 'message', {
       get: () => {
         throw new Error('no');
@@ -157,7 +157,7 @@ describe('what is told of an error', () => {
     expect(aKindOf(proxy)).toBe('an Object');
   });
 
-  test('is short, and found quickly, for whatever is large or has no end', () => {
+  test('is short, and made quickly, for values of any size', () => {
     const endless = (): Error => {
       const error = new Error('again');
       return Object.defineProperty(error, 'cause', { get: endless });
@@ -193,7 +193,7 @@ describe('what is told of an error', () => {
 describe('the mark in heartbeat details', () => {
   const mark = { attempt: 2, begun: true, details: { page: 7 } } as const;
 
-  test('is found alone and as the only item of a list', () => {
+  test('is found alone, and as the only item of a list', () => {
     expect(heartbeatRecord(mark)).toBe(mark);
     expect(heartbeatRecord([mark])).toBe(mark);
   });
@@ -215,7 +215,7 @@ test.for([
   expect(isOverloaded({ status, type, errorCode: null, requestId: null })).toBe(overloaded);
 });
 
-test('the report of an attempt is read where it is one', () => {
+test('the report of an attempt is read if it is one', () => {
   const report = { attempt: 2, startedAt: 10, endedAt: 20 };
   expect(attemptReport([report])).toBe(report);
   for (const details of [

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { fingerprint } from '../../core/fingerprint.ts';
 import { canonicalJson } from '../../core/json.ts';
 
-test('a fingerprint is a short text, also of nothing', () => {
+test('a fingerprint is a short text, even for nothing', () => {
   expect(fingerprint({ input: 'x'.repeat(100_000) })).toMatch(/^[0-9a-z]{1,11}$/);
   expect(fingerprint(undefined)).toMatch(/^[0-9a-z]{1,11}$/);
 });
@@ -12,7 +12,7 @@ test('a fingerprint does not depend on the order of keys', () => {
   expect(fingerprint({ a: 1, b: [2] })).toBe(fingerprint({ b: [2], a: 1 }));
 });
 
-test('a fingerprint stays what it is: sessions remember it for months', () => {
+test('a fingerprint never changes: sessions remember it for months', () => {
   expect(fingerprint('Hello')).toBe('130861zfmj');
   expect(fingerprint({ text: 'Grüße 🧵', list: [1, null] })).toBe('123wv2xzz87');
 });
@@ -23,7 +23,7 @@ test('texts that differ in a character have different fingerprints', () => {
   expect(seen.size).toBe(20_000);
 });
 
-test('values have the same fingerprint exactly where they are the same JSON', () => {
+test('values have the same fingerprint exactly if they are the same JSON', () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (a, b) => {
       expect(fingerprint(a) === fingerprint(b)).toBe(canonicalJson(a) === canonicalJson(b));

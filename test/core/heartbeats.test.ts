@@ -24,7 +24,7 @@ describe('heartbeats', () => {
     ['three in a short timeout', 3, 'call', 4, [1, 2, 3, 4]],
     ['three in a very short timeout', 0.6, 'model request', 1, [0.2, 0.4, 0.6, 0.8, 1]],
     ['never without a pause', 0.05, 'call', 0.16, [0.05, 0.1, 0.15]],
-  ])('go out %s', (_, timeout, pace, until, times) => {
+  ])('are sent %s', (_, timeout, pace, until, times) => {
     expect(beats(timeout, pace, until)).toEqual(times);
   });
 

@@ -42,7 +42,7 @@ describe('the bytes of a value', () => {
     expect(jsonBytes(value)).toBe(Buffer.byteLength(JSON.stringify(value)));
   });
 
-  test('are none where a value has no JSON', () => {
+  test('are 0 if a value has no JSON', () => {
     expect([jsonBytes(undefined), jsonBytes(() => 1)]).toEqual([0, 0]);
   });
 
@@ -71,7 +71,7 @@ describe('canonical JSON', () => {
     expect(canonicalJson(JSON.parse('{"b":1,"__proto__":2}'))).toBe('{"__proto__":2,"b":1}');
   });
 
-  test('is the same for any value whose keys are turned round, and loses nothing', () => {
+  test('is the same for any value with its keys reversed, and loses nothing', () => {
     const turnedRound = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(turnedRound);
       if (!isRecord(value)) return value;
@@ -100,7 +100,7 @@ describe('a record', () => {
     ['a text', 'a', false],
     ['a function', () => 1, false],
     ['undefined', undefined, false],
-  ] as const)('is told from other values: %s', ([, value, expected]) => {
+  ] as const)('is distinguished from other values: %s', ([, value, expected]) => {
     expect(isRecord(value)).toBe(expected);
   });
 });
@@ -122,11 +122,11 @@ describe('half a surrogate pair', () => {
     ['the spelling of an escape', '\\ud83e'],
     ['the spelling of an escape after backslashes', '\\\\\\ud83e'],
     ['no value', undefined],
-  ])('is not seen in %s', ([, value]) => {
+  ])('is not found in %s', ([, value]) => {
     expect(hasLoneSurrogate(value)).toBe(false);
   });
 
-  test('is found exactly where a text is not well formed', () => {
+  test('is found exactly if a text is not well formed', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(hasLoneSurrogate([text])).toBe(!text.isWellFormed());
@@ -136,7 +136,7 @@ describe('half a surrogate pair', () => {
 });
 
 describe('a text that is shortened', () => {
-  test('stays as it is up to the limit', () => {
+  test('does not change up to the limit', () => {
     expect(shorten('abc', 3)).toBe('abc');
   });
 
@@ -144,7 +144,7 @@ describe('a text that is shortened', () => {
     expect(shorten('abcd', 3)).toBe('ab…');
   });
 
-  test('holds no half emoji where the cut goes through one', () => {
+  test('holds no half emoji if the cut goes through one', () => {
     expect(shorten('a🧵bc', 3)).toBe('a\ufffd…');
   });
 
@@ -162,7 +162,7 @@ describe('a text that is shortened', () => {
 });
 
 describe('defined', () => {
-  test('keeps the fields that have a value, in their order, null and 0 included', () => {
+  test('keeps the fields that have a value, in order, including null and 0', () => {
     const fields = defined({ a: undefined, b: null, c: 0, d: '', e: false, f: undefined });
     expect(Object.entries(fields)).toEqual([
       ['b', null],
@@ -173,8 +173,8 @@ describe('defined', () => {
   });
 });
 
-describe('the beginning of what came from outside', () => {
-  test('is one short line, whatever came', () => {
+describe('the beginning of a text from outside', () => {
+  test('is one short line, whatever the text is', () => {
     expect(beginningOf(' <html>\r\n\u0007  <body>\u009b2J')).toBe('<html> <body> 2J');
     expect(beginningOf('a'.repeat(1_000))).toBe(`${'a'.repeat(199)}…`);
     expect(beginningOf(`${'a'.repeat(399)}🧵`)).toHaveLength(200);
@@ -195,11 +195,11 @@ describe('half an emoji', () => {
     expect(wellFormed(value)).toEqual(mended);
   });
 
-  test('has a place that begins with the first name', () => {
+  test('has a place that begins with the given name', () => {
     expect(placeOfHalf({ system: '\ud83d' }, '')).toBe('system');
   });
 
-  test('is nowhere afterwards, and a value without one stays the same', () => {
+  test('is nowhere afterwards, and a value without one stays the same object', () => {
     fc.assert(
       fc.property(anyJson, (value) => {
         const mended = wellFormed(value);

@@ -33,7 +33,7 @@ test('a value is added to its metric, without a unit that exporters could put in
 });
 
 test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])(
-  'a value of %d, for which a meter would throw or be spoilt, is left out',
+  'a value of %d, which would make a meter throw or go wrong, is left out',
   (value) => {
     const { fake, createCounter } = meter();
     record(fake, measured('plait_call_attempts', value, labels));
@@ -73,7 +73,7 @@ describe('every metric', () => {
     ]);
   });
 
-  test('has buckets in ascending order, where it has any', () => {
+  test('has buckets in ascending order, if it has any', () => {
     const buckets = Object.entries(bucketsByName());
     expect(buckets.map(([name]) => name)).toContain('plait_turn_rounds');
     for (const [, bounds] of buckets) {

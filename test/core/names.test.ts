@@ -50,7 +50,7 @@ describe('the id of a turn or a session', () => {
     expect(findSessionIdProblem('x'.repeat(981))).toBe('must have at most 980 bytes; it has 981');
   });
 
-  test('of a session that is begun is short enough for every server', () => {
+  test('of a new session is short enough for every server', () => {
     expect(findNewSessionIdProblem('x'.repeat(200))).toBeUndefined();
     expect(findNewSessionIdProblem('x'.repeat(201))).toBe(
       'must have at most 200 characters; it has 201',

@@ -14,7 +14,7 @@ const values = (pairs: ReturnType<typeof turnAttributes>) =>
   Object.fromEntries(pairs.map(({ key, value }) => [key.name, value]));
 
 describe('search attributes', () => {
-  test('of a start are all that the workflow sets later, so that the server checks them first', () => {
+  test('are all set at the start if the workflow may set them later, so that the server checks them first', () => {
     expect(values(turnAttributes({ agent: 'support', user: 'u-1' }))).toEqual({
       PlaitAgent: 'support',
       PlaitUser: 'u-1',
@@ -51,7 +51,7 @@ const registered = (values: Record<string, string>) => ({
   get: (key: { name: string }) => values[key.name] as never,
 });
 
-test('the agent and the user of a run stand in its search attributes, or in its memo where there are none', () => {
+test('the agent and the user of a run come from its search attributes, or from its memo if there are none', () => {
   const none = registered({});
   const both = registered({ PlaitAgent: 'support', [USER_ATTRIBUTE.name]: 'u-1' });
   expect(agentOf({ typedSearchAttributes: both })).toBe('support');

@@ -16,7 +16,7 @@ import {
   withServedTools,
 } from '../../core/served-tools.ts';
 
-test('the name of a server and that of its tool make the name of the tool', () => {
+test("the names of a server and its tool make the tool's name", () => {
   expect(servedName('files', 'read_file')).toBe('files__read_file');
   expect(servedName('files', 'read-file-2')).toBe('files__read-file-2');
 });
@@ -28,7 +28,7 @@ test.for([
   ['is empty', 'files', ''],
   ['is too long', 'files', 'read_'.repeat(30)],
 ] as const)(
-  'a name that %s is made one that the API takes, always the same',
+  'a name that %s becomes one that the API accepts, always the same',
   ([, server, tool]) => {
     const name = servedName(server, tool);
     expect(name).toMatch(TOOL_NAME_PATTERN);
@@ -37,7 +37,7 @@ test.for([
   },
 );
 
-test('names that look alike when they are changed stay apart', () => {
+test('names that look alike after the change stay different', () => {
   const names = ['fs.read', 'fs/read', 'fs_read', 'x'.repeat(100), 'x'.repeat(101)];
   expect(new Set(names.map((tool) => servedName('files', tool))).size).toBe(names.length);
 });
@@ -49,7 +49,7 @@ test.for([
   [{ deny: ['write'] }, true],
   [{ deny: ['read'] }, false],
   [{ allow: ['read'], deny: ['read'] }, false],
-] as const)('of a server with %j an agent has "read": %s', ([selection, expected]) => {
+] as const)('from a server with %j, an agent has "read": %s', ([selection, expected]) => {
   expect(isSelected(selection, 'read')).toBe(expected);
 });
 
@@ -71,7 +71,7 @@ const files = {
   specs: [tool('files__read'), tool('files__write')],
 };
 
-test('the tools of servers come after those of the agent, and a line for each server that is away', () => {
+test('the tools of servers come after those of the agent, followed by a line for each server that is away', () => {
   expect(
     withServedTools(spec, { listed: [files], absent: ['mail is away', 'db is away'] }),
   ).toEqual({
@@ -97,14 +97,14 @@ const policies: [string, ToolPolicy][] = [
   ['files__write', ofServer],
 ];
 
-test('a call of a server takes the pinned spec with it, and no other call does', () => {
+test('a call to a server carries the pinned spec, and no other call does', () => {
   const stored: PinnedSpec = { type: 'stored', digest: 'd', claim: { key: 'k' } };
   expect(specOfCall({ spec: stored, policies }, 'own')).toBeUndefined();
   expect(specOfCall({ spec: stored, policies }, 'nothing')).toBeUndefined();
   expect(specOfCall({ spec: stored, policies }, 'files__read')).toBe(stored);
 });
 
-test('without a storage it takes what stands there of the one tool', () => {
+test('without a storage it carries only the part about its own tool', () => {
   const whole = withServedTools(spec, { listed: [files], absent: [] });
   const mail = { server: 'mail', tools: [{ name: 'mail__send', tool: 'send' }] };
   const inline: PinnedSpec = {
@@ -143,11 +143,11 @@ test.for([
     { title: 'Read', destructiveHint: false, openWorldHint: true, idempotentHint: false },
     { title: 'Read', destructiveHint: false, openWorldHint: true, idempotentHint: false },
   ],
-] as const)('of the annotations %j Plait knows %j', ([given, known]) => {
+] as const)('of the annotations %j, Plait keeps %j', ([given, known]) => {
   expect(knownAnnotations(given)).toEqual(known);
 });
 
-test('the model reads in plain words what is the matter with a server', () => {
+test('the model reads in plain words what is wrong with a server', () => {
   expect(serverAbsentText('mail')).toBe(
     'The tools of the server mail are not available in this conversation: it could not be reached when the conversation began.',
   );

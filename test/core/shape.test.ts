@@ -35,7 +35,7 @@ const OWNER = object<{ name: string; pets: Pet[]; nickname?: string }>({
   nickname: optional(text(5)),
 });
 
-describe('what does not fit is named by its place', () => {
+describe('a value that does not fit is reported with its place', () => {
   test.for<[shape: Shape<unknown>, value: unknown, problem: string | undefined]>([
     [OWNER, { name: 'Ana', pets: [{ type: 'cat', lives: 9 }] }, undefined],
     [OWNER, { name: 'Ana', pets: [], more: 1 }, undefined],
@@ -124,7 +124,7 @@ function nested(levels: number): unknown {
 const rows = (count: number) => Array.from({ length: count }, () => ({}));
 const endless: Shape<unknown> = () => 'x'.repeat(1_000_000);
 
-describe('what would hold a worker up does not fit', () => {
+describe('a value that would block a worker does not fit', () => {
   test.for<[value: () => unknown, problem: string | undefined]>([
     [() => rows(99_998), undefined],
     [() => rows(100_001), 'it has more than 100000 values'],
@@ -147,12 +147,12 @@ describe('what would hold a worker up does not fit', () => {
     expect(misfitCarried(anything, value(), 'it')).toBeUndefined();
   });
 
-  test('and what is said of it is short', () => {
+  test('and the problem is a short text', () => {
     expect(misfit(endless, 7, 'it')).toHaveLength(2_000);
   });
 });
 
-test('what cannot be walked is not walked', () => {
+test('a value that cannot be walked is not walked', () => {
   expect(misfit(anything, new Unreadable('Unknown encoding: x'), 'the argument of send')).toBe(
     'the argument of send cannot be read: Unknown encoding: x',
   );
@@ -169,7 +169,7 @@ test('what cannot be walked is not walked', () => {
   expect(misfit(anything, circular, 'it')).toBe('it is nested more than 500 levels deep');
 });
 
-test('no value makes a shape fail or last', () => {
+test('no value makes a shape throw or take long', () => {
   const shapes = [OWNER, PET, closed('a box', { lid: bool }), record(text()), tuple(text(), PET)];
   fc.assert(
     fc.property(

@@ -12,7 +12,7 @@ import { ROOT } from '../../deploy/compose-file.ts';
 import { findTemporalBinary } from '../../testing/temporal-binary.ts';
 
 test.skipIf(process.platform === 'win32')(
-  'deploy/create-namespace.sh creates a namespace with the search attributes, and can run again',
+  'deploy/create-namespace.sh creates a namespace with the search attributes, and can run twice',
   async () => {
     const bin = await mkdtemp(join(tmpdir(), 'plait-bin-'));
     const { path } = await findTemporalBinary();

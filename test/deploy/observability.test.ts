@@ -68,7 +68,7 @@ function selectorsIn(query: string): { series: string; labels: string[] }[] {
   );
 }
 
-describe('the dashboard, the alerts and the page name only what there is', () => {
+describe('the dashboard, the alerts and the page name only what exists:', () => {
   test.each(queries)('$where', ({ expr }) => {
     const selectors = selectorsIn(expr);
     if (!/\bup\{/.test(expr)) expect(selectors).not.toHaveLength(0);

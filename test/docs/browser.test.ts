@@ -9,7 +9,7 @@ import { serveChats } from './chat-server.ts';
 
 testGuide('docs/browser.md', 3);
 
-test('the server answers those alone who have its cookie', async () => {
+test('the server answers only those who have its cookie', async () => {
   const server = serveChats(0);
   if (!server.listening) await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -11,7 +11,7 @@ test('the clerk has the tools of two servers', () => {
   expect(clerk.servers?.map(({ name }) => name)).toEqual(['files', 'tickets']);
 });
 
-test('the served agent says what it is for, to those alone who have its token', async () => {
+test('the served agent says what it is for, but only to those who have its token', async () => {
   expect(support.description).toContain('Answers questions about orders');
   const server = await serveSupport(0);
   await once(server, 'listening');

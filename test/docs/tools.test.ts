@@ -135,7 +135,7 @@ test('a large payment waits for a person, and a reset pays nothing twice', async
   expect([...payments.values()]).toEqual(paid);
 });
 
-test('a note is read after it is written, and not where the writing failed', async () => {
+test('a note is read after it is written, but not if the writing failed', async () => {
   await using env = await start(
     [
       ['write_note', { file: 'a.md', text: 'hello' }],
@@ -164,7 +164,7 @@ test('a note is read after it is written, and not where the writing failed', asy
   expect(JSON.stringify(messages)).toContain('hello');
 });
 
-test('a CRM that has too many requests is asked again when it says, and its no is final', async () => {
+test('a busy CRM is asked again when it says, and its no is final', async () => {
   const taskQueue = `turns-${randomUUID()}`;
   const replies = [
     callTools({ find_contacts: { name: 'Ada' } }),
@@ -189,7 +189,7 @@ test('a CRM that has too many requests is asked again when it says, and its no i
     .outcome(['find_contacts', { name: 'Nemo' }], 'failed', 'Nobody is called Nemo.');
 });
 
-test('a long job goes on where its earlier attempt was', async () => {
+test('a long job resumes where its earlier attempt was', async () => {
   await using env = await start({ check_ledger: { year: 2025 } });
   const turn = await env.agents.start(office, 'go');
   const request = {
@@ -244,7 +244,7 @@ test('a turn may be started with another policy', async () => {
   );
 });
 
-test('a signature counts for one decision', () => {
+test('a signature counts for one decision only', () => {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const accepts = acceptsSigned(publicKey);
   const decision = {

@@ -102,7 +102,7 @@ async function waitingCall(turn: TurnHandle): Promise<string> {
   throw new Error(`No call of ${turn.turnId} waits.`);
 }
 
-describe('what a page says that the agent answers', () => {
+describe("the agent's answer on a page", () => {
   test('is what the project of plait init answers without a script', async () => {
     const support = await supportOf('template');
     const plait = await startPlait({ agents: [support], script: scriptedModel });
@@ -188,7 +188,7 @@ const RUN = randomUUID();
 const ownIds = (text: string) => text.replaceAll(/\b(ada|bob|eve)\b/g, `$1-${RUN}`);
 const withOwnIds = (value: unknown) => JSON.parse(ownIds(JSON.stringify(value))) as unknown;
 
-describe('what a page says that the server answers', () => {
+describe("the server's answer on a page", () => {
   test.each(['3-session', '6-deployment'] as const)('is what it answers: %s', async (page) => {
     const { agents } = await startPage(page);
     const run = await helpDesk(page, agents);

@@ -28,7 +28,7 @@ afterAll(async () => {
   expect(code).toBe(0);
 });
 
-test('chat-in-a-page prints what its README shows, and serves its page, and chats to those alone who have it', async () => {
+test('chat-in-a-page prints what its README shows, and serves its page and chats only to those who have logged in', async () => {
   const page = await fetch(url);
   expect(await page.text()).toContain("import { showChat } from '/page.js'");
   expect(page.headers.get('set-cookie')).toMatch(

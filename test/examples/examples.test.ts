@@ -64,7 +64,7 @@ test('every example is in the index', () => {
   expect(names).toHaveLength(8);
 });
 
-test('an example that does not show what it says ends with 1 and the reason', async () => {
+test('an example that does not show what it says ends with exit code 1 and the reason', async () => {
   await using model = await startMessagesServer({
     script: conversation(/./, [
       callTools({ refund_order: { order: 'A-17', cents: 1_200 } }),

@@ -38,7 +38,7 @@ describe('a call that was lost', () => {
   const lost = error({ code: 'CONNECTION_CLOSED' });
   const about = { server: 'db', timeout: 2_000, why: new Error('the process ended by SIGKILL') };
 
-  test('may be repeated where another attempt does no harm', () => {
+  test('may be repeated if another attempt does no harm', () => {
     expect(callFailure(lost, { ...about, repeatable: true })).toMatchObject({
       name: 'ToolError',
       retryable: true,
@@ -47,7 +47,7 @@ describe('a call that was lost', () => {
     });
   });
 
-  test('has an unknown outcome otherwise', () => {
+  test('otherwise has an unknown outcome', () => {
     expect(callFailure(lost, { ...about, repeatable: false })).toMatchObject({
       type: OUTCOME_UNKNOWN,
       nonRetryable: true,
@@ -56,7 +56,7 @@ describe('a call that was lost', () => {
   });
 });
 
-test('silence is a timeout, final where another attempt might do harm', () => {
+test('silence is a timeout, which is final if another attempt might do harm', () => {
   const silent = error({ code: 'REQUEST_TIMEOUT' });
   const about = { server: 'db', timeout: 2_000, why: undefined };
   expect(callFailure(silent, { ...about, repeatable: true })).toMatchObject({
@@ -70,7 +70,7 @@ test('silence is a timeout, final where another attempt might do harm', () => {
   });
 });
 
-test('an answer stays in the words of the server, and an error of a tool as it is', () => {
+test('an answer keeps the words of the server, and an error of a tool does not change', () => {
   const about = { server: 'db', timeout: 2_000, why: undefined, repeatable: false };
   expect(callFailure(error({ code: -32_602 }), about).message).toBe(
     'The server rejects the call (-32602): why',
@@ -88,7 +88,7 @@ test('a server says with a 404 that it has forgotten the session', () => {
   expect(isSessionGone(undefined)).toBe(false);
 });
 
-test('a server that asks for what no person can answer fails its call, and so does one that puts it off for ever', () => {
+test('a server that asks for what no person can answer fails its call, and so does one that puts it off forever', () => {
   const { message, retryable } = asksUnusably(
     'mail',
     'asks for a model (sampling), and not a person',

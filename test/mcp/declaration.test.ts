@@ -52,7 +52,7 @@ describe('the declaration of a server is invalid', () => {
 });
 
 describe('the declaration of an agent with servers is invalid', () => {
-  test('with two servers of one name', () => {
+  test('with two servers of the same name', () => {
     expect(() => agentWith(declare(), declare())).toThrow('two servers are named files');
   });
 
@@ -73,7 +73,7 @@ describe('the declaration of an agent with servers is invalid', () => {
   });
 });
 
-test('a server is known by its shape, and its queues and its wait for people count', () => {
+test('a server is recognized by its shape, and its queues and its waits for people count', () => {
   const server = declare({
     activity: { taskQueue: 'files' },
     tools: { write: { approval: 'always', activity: { taskQueue: 'slow' } } },
@@ -90,7 +90,7 @@ test('a server is known by its shape, and its queues and its wait for people cou
 
 const object = { type: 'object' };
 
-describe('of what a server lists an agent gets', () => {
+describe('from the list of a server, an agent gets', () => {
   const listed = [
     { name: 'write', description: 'Writes.', inputSchema: object },
     {
@@ -102,7 +102,7 @@ describe('of what a server lists an agent gets', () => {
     },
   ];
 
-  test('the tools sorted by name, as the API takes them', async () => {
+  test('the tools sorted by name, in a form that the API accepts', async () => {
     expect(await listingOf(declare(), listed)).toEqual({
       served: {
         server: 'files',
@@ -131,7 +131,7 @@ describe('of what a server lists an agent gets', () => {
     expect(problems).toEqual(['allow: it has no tool raed', 'tools: it has no tool move']);
   });
 
-  test('none that the API would reject, and the others all the same', async () => {
+  test('none that the API would reject, but all others', async () => {
     const { specs, problems } = await listingOf(declare(), [
       ...listed,
       { name: 'list', inputSchema: { type: 'array' } },
@@ -152,7 +152,7 @@ describe('of what a server lists an agent gets', () => {
     ]);
   });
 
-  test('none that runs as a task alone, which Plait could not call', async () => {
+  test('none that runs only as a task, which Plait could not call', async () => {
     const { specs, problems } = await listingOf(declare(), [
       ...listed,
       { name: 'brew', inputSchema: object, execution: { taskSupport: 'required' } },
@@ -162,7 +162,7 @@ describe('of what a server lists an agent gets', () => {
     expect(problems).toEqual([expect.stringContaining('brew is left out: it runs as a task')]);
   });
 
-  test('tools that must be searched for, where the server or the tool says so', async () => {
+  test('tools that must be searched for, if the server or the tool says so', async () => {
     const all = await listingOf(
       declare({ deferLoading: true, tools: { read: { deferLoading: false } } }),
       listed,
@@ -184,14 +184,14 @@ const toolsOf = async (options: Partial<McpServerOptions> = {}) => {
 };
 
 describe('a tool of a server', () => {
-  test('reads beside others, and all else runs in the order of its server', async () => {
+  test('runs beside others if it only reads, and otherwise in the order of its server', async () => {
     const tools = await toolsOf();
     expect(tools.get('files__read')?.access).toBeUndefined();
     expect(tools.get('files__set')?.access).toEqual({ inOrder: 'files' });
     expect(tools.get('files__write')?.access).toEqual({ inOrder: 'files' });
   });
 
-  test('is repeated only where it says that this does no harm', async () => {
+  test('is repeated only if it says that this does no harm', async () => {
     const tools = await toolsOf();
     const repeatable = [...tools.values()].map(({ name, policy }) => [name, policy.repeatable]);
     expect(repeatable).toEqual([
@@ -201,7 +201,7 @@ describe('a tool of a server', () => {
     ]);
   });
 
-  test('is what the declaration says, whatever the server does', async () => {
+  test('follows the declaration, whatever the server says', async () => {
     const tools = await toolsOf({
       activity: { heartbeatTimeout: '30s' },
       tools: {
@@ -239,7 +239,7 @@ describe('a tool of a server', () => {
     });
   });
 
-  test('is gone when it is denied, also for turns that know it', async () => {
+  test('is gone when it is denied, even for turns that know it', async () => {
     expect([...(await toolsOf({ deny: ['write'] })).keys()]).toEqual(['files__read', 'files__set']);
   });
 

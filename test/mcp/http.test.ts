@@ -54,7 +54,7 @@ function recorded(headers: Parameters<typeof fetchFor>[0]['headers']) {
   return { send, sent, secrets };
 }
 
-test('headers of a function are asked for before each request, with the caller, and kept secret', async () => {
+test('a function is asked for headers before each request, with the caller, and they are kept secret', async () => {
   let number = 0;
   const { send, sent, secrets } = recorded(({ user, context }) => {
     number += 1;
@@ -73,7 +73,7 @@ test('headers of a function are asked for before each request, with the caller, 
   expect(secrets).toEqual(['Bearer ana {"tenant":"a"} 1', 'Bearer ana {"tenant":"a"} 2']);
 });
 
-test("an OAuth provider's token comes first", async () => {
+test("an OAuth provider's token takes precedence", async () => {
   const { send, sent, secrets } = recorded({ authorization: 'Bearer of the option' });
   await send('https://mcp.example/mcp', { headers: { authorization: 'Bearer of the provider' } });
   expect(sent[0]?.headers).toEqual({ authorization: 'Bearer of the provider' });
@@ -91,7 +91,7 @@ test.for([
   ['https://[::1]/token', 'a private address'],
   ['https://localhost/token', 'a private address'],
   ['http://1.1.1.1/token', 'without https'],
-] as const)('a server cannot have %s asked', async ([url, why]) => {
+] as const)('a server cannot make the worker ask %s', async ([url, why]) => {
   const { send, sent } = recorded(undefined);
   await expect(send(url)).rejects.toThrow(why);
   expect(sent).toEqual([]);
@@ -112,7 +112,7 @@ test('an answer without an end ends with an error', async () => {
   await expect(response.arrayBuffer()).rejects.toThrow('the answer has more than 67108864 bytes');
 });
 
-test('a server of the older revision is told that nobody answers questions, since it would ask while its call runs', async () => {
+test('a server of the older revision learns that nobody answers questions, since it would ask while its call runs', async () => {
   const initialized: unknown[] = [];
   const http = createServer((request, response) => {
     // A stream of the server's is asked for without a body.

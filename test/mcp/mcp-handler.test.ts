@@ -66,7 +66,7 @@ test('no request is answered before it is authorised', async () => {
   ]);
 });
 
-test('where Temporal does not answer, the caller is told that and no more, and the operator all', async () => {
+test('if Temporal does not answer, the caller learns only that, and the operator everything', async () => {
   const { fetch, errors } = await handlerWith({});
   const client = new Client(
     { name: 'test', version: '1' },

@@ -50,7 +50,7 @@ const isAlive = (pid: number) => {
 };
 
 test.for(['legacy', 'modern'] as const)(
-  'calls at once share one process, which ends when the worker drains (%s)',
+  'calls at the same time share one process, which ends when the worker drains (%s)',
   async (protocol) => {
     const connections = connectionsTo({ protocol });
     const all = await Promise.all(Array.from({ length: 20 }, () => call(connections, 'pids')));
@@ -63,7 +63,7 @@ test.for(['legacy', 'modern'] as const)(
   },
 );
 
-test('the process gets the variables that are named, and of the others only what is harmless', async () => {
+test('the process gets the named variables, and otherwise only harmless ones', async () => {
   process.env['SECRET_OF_THE_WORKER'] = 'x';
   const heard: Heard = { log: [], secrets: [] };
   const connections = connectionsTo({ env: { NOTES_API_KEY: 'k-1', NOTES_FOLDER: '/a' } }, heard);
@@ -77,7 +77,7 @@ test('the process gets the variables that are named, and of the others only what
   expect(heard.log).toEqual(['MCP server notes: calls environment']);
 });
 
-test('a process that dies in a call loses that call, and the next one has a new process', async () => {
+test('a process that dies during a call loses that call, and the next call gets a new process', async () => {
   const connections = connectionsTo();
   const before = await call(connections, 'pids');
   const beside = call(connections, 'sleep', { ms: 100_000 });
@@ -91,7 +91,7 @@ test('a process that dies in a call loses that call, and the next one has a new 
   await connections.close();
 });
 
-test('a process that cannot be started is an error that says why, without effect', async () => {
+test('a process that cannot be started causes an error that says why, and has no effect', async () => {
   const connections = connectionsTo({ command: 'no-such-program' });
   await expect(call(connections, 'pids', {}, false)).rejects.toThrow(
     /^The server notes could not be reached, so the tool did not run: the process ended with code 127: .*no-such-program/,

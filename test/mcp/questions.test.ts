@@ -46,7 +46,7 @@ async function desk(tools: McpServerScript['tools'], options = {}) {
   return { server, tools: [mcpServer({ name: 'desk', transport, ...options })] };
 }
 
-test('what a server asks in the middle of a call waits for a person, a wrong answer loses nothing, and the call goes on with the right one', async () => {
+test("a server's question in the middle of a call waits for a person, a wrong answer loses nothing, and the call goes on with the right one", async () => {
   const { server, tools } = await desk({ book: { run: book } });
   const agent = agentWith([...tools, reader('look', () => 'looked')]);
   const script = conversation('go', [
@@ -122,7 +122,7 @@ test('what a server asks in the middle of a call waits for a person, a wrong ans
   expect(scheduled.filter((one) => one.id === callId)).toHaveLength(3);
 });
 
-test('questions that come together are put one after another, each decision is verified, and the server hears when one is dismissed', async () => {
+test('questions that come together are asked one after another, each decision is verified, and the server learns of a dismissal', async () => {
   const site = { mode: 'url', message: 'Sign in.', url: 'https://desk.example/in' };
   const { server, tools } = await desk({
     open: {
@@ -182,7 +182,7 @@ test('questions that come together are put one after another, each decision is v
   ]);
 });
 
-test('a question that nobody answers in time, one to a model, and one of a turn that is cancelled end their calls', async () => {
+test('a question that nobody answers in time, one to a model, and one of a cancelled turn end their calls', async () => {
   const annotations = { readOnlyHint: true };
   const sampling = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 1 } };
   const { server, tools } = await desk(
@@ -218,7 +218,7 @@ test('a question that nobody answers in time, one to a model, and one of a turn 
   expect(server.calls).toHaveLength(3);
 });
 
-test('what a server asks inside a sub-agent is put at the calling turn, and answered there', async () => {
+test("a server's question inside a sub-agent is shown at the calling turn, and answered there", async () => {
   const { server, tools } = await desk({ book: { run: book } });
   const lead = agentNamed('lead', [ask(agentNamed('clerk', tools))]);
   const script = scriptOf(

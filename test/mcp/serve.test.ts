@@ -96,7 +96,7 @@ async function runningTurn(user: string): Promise<string> {
 }
 
 describe.each<Era>(['legacy', 'modern'])('over HTTP, a client of the %s era', (era) => {
-  test('finds each agent as a tool, and gets its answer from a turn with the identity that was authorised', async () => {
+  test('finds each agent as a tool, and gets its answer from a turn with the authorised identity', async () => {
     const { url } = await serve();
     const client = await connect(url, `ada-${era}`, era);
     const { tools } = await client.listTools();
@@ -128,7 +128,7 @@ describe.each<Era>(['legacy', 'modern'])('over HTTP, a client of the %s era', (e
     );
   });
 
-  test('gets a structured answer that fits the schema of its tool', async () => {
+  test('gets a structured answer that matches the schema of its tool', async () => {
     const { url } = await serve();
     const client = await connect(url, 'ada', era);
     await client.listTools();
@@ -210,7 +210,7 @@ test('a conversation goes on under its session id', async () => {
   });
 });
 
-test('a caller reaches no turn of another caller, and none of an agent that is not served', async () => {
+test('a caller reaches neither turns of another caller nor those of an agent that is not served', async () => {
   const { url } = await serve();
   const [ada, eve] = [await connect(url, 'ada'), await connect(url, 'eve')];
   const { data } = await call(ada, 'turn_start', { agent: 'cashier', prompt: 'one' });
@@ -277,7 +277,7 @@ test('a client that gives up a call cancels its turn, unless it has a key to fin
   await plait.agents.getTurn(turnId).cancel();
 });
 
-test('in the older revision a request has no session, and so its end alone gives up a call', async () => {
+test('in the older revision a request has no session, so only its end gives up a call', async () => {
   const { url } = await serve();
   const client = await connect(url, 'flo', 'legacy');
   const given = call(client, 'front_desk', { prompt: 'hang' });
@@ -299,7 +299,7 @@ test('a server that ends leaves its turns running', async () => {
   expect((await turn.result()).stopReason).toBe('cancelled');
 });
 
-test('what goes wrong is a result in words, and only a fault of the protocol is one of its errors', async () => {
+test('a failure is a result in words, and only a fault of the protocol is a protocol error', async () => {
   const { url } = await serve();
   const client = await connect(url, 'ada');
   expect(await call(client, 'front_desk', { prompt: 'refuse' })).toMatchObject({
@@ -321,7 +321,7 @@ const main = join(inject('compiled'), 'cli/main.js');
 const module = join(inject('compiled'), 'test/fixtures/mcp-agents.js');
 
 describe.each<Era>(['legacy', 'modern'])('plait mcp, with a client of the %s era', (era) => {
-  test('speaks the protocol alone on standard output, and cancels the turns of its calls when its input ends', async () => {
+  test('uses standard output for the protocol only, and cancels the turns of its calls when its input ends', async () => {
     const options = `-q ${plait.taskQueue} --by Ada --user stdio-${era} --answer-within 5m`;
     const transport = new StdioClientTransport({
       command: process.execPath,

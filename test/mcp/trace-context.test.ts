@@ -11,7 +11,7 @@ function register(api: object): void {
 
 type Setter = { set: (carrier: object, name: string, value: string) => void };
 
-test('a call is part of the trace in which it runs', () => {
+test('a call belongs to the trace in which it runs', () => {
   register({
     context: { active: () => 'active' },
     propagation: {
@@ -24,7 +24,7 @@ test('a call is part of the trace in which it runs', () => {
   expect(traceContext()).toEqual({ traceparent: '00-active-01' });
 });
 
-test('without telemetry, or with one that throws, there is nothing', () => {
+test('without telemetry, or with one that throws, there is no context', () => {
   expect(traceContext()).toEqual({});
   register({ propagation: {} });
   expect(traceContext()).toEqual({});

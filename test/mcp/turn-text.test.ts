@@ -49,7 +49,7 @@ test.each<[string, TurnSnapshot, string, boolean]>([
     'open: ask (running)',
     true,
   ],
-])('of a turn %s the caller reads what it does', (_, snapshot, doing, forPeople) => {
+])('the caller reads what a turn %s is doing', (_, snapshot, doing, forPeople) => {
   expect(doingText(snapshot)).toContain(doing);
   expect(waitsForPeople(snapshot)).toBe(forPeople);
   const next = goesOnText('t', snapshot);
@@ -58,6 +58,6 @@ test.each<[string, TurnSnapshot, string, boolean]>([
   expect(next).toContain('turn_result');
 });
 
-test('of a turn that nothing is known of yet the caller reads that', () => {
+test('the caller reads that nothing is known of a turn yet', () => {
   expect(goesOnText('t', undefined)).toContain('it has just begun');
 });

@@ -111,7 +111,7 @@ describe.each(['legacy', 'modern'] as const)('a server of the %s era', (era) => 
     expect(second).toEqual(first);
   });
 
-  test('has the key of the call and hears that it is cancelled', async () => {
+  test('gets the key of the call, and learns that it is cancelled', async () => {
     let aborted = false;
     const desk = await serving({
       era,
@@ -138,7 +138,7 @@ describe.each(['legacy', 'modern'] as const)('a server of the %s era', (era) => 
     if (era === 'modern') await until(() => aborted);
   });
 
-  test('that breaks off in a call leaves it unknown, or has it repeated where that does no harm', async () => {
+  test('that breaks off during a call leaves it unknown, or has it repeated if that does no harm', async () => {
     let reads = 0;
     const desk = await serving({
       era,
@@ -171,7 +171,7 @@ describe.each(['legacy', 'modern'] as const)('a server of the %s era', (era) => 
     expect(read.result.calls[0]).toMatchObject({ outcome: 'succeeded', attempts: 2 });
   });
 
-  test('may be silent for as long as it is allowed to, and longer when it reports progress', async () => {
+  test('may be silent for as long as it is allowed to, and longer if it reports progress', async () => {
     const desk = await serving({
       era,
       tools: {
@@ -198,7 +198,7 @@ describe.each(['legacy', 'modern'] as const)('a server of the %s era', (era) => 
 });
 
 describe('calls of one server', () => {
-  test('run in call order where they write or do not say, beside those that read', async () => {
+  test('run in call order if they write or do not say, and beside those that read', async () => {
     const seen = new Intervals();
     const work = ({ name }: Record<string, unknown>) =>
       seen.work(String(name), 20, () => seen.began(...(name === 'w1' ? ['r1', 'r2'] : [])));
@@ -224,7 +224,7 @@ describe('calls of one server', () => {
     expect(seen.mostAtOnce('w')).toBe(1);
   });
 
-  test('keep all of twenty notes in a process that would lose most of them otherwise', async () => {
+  test('keep all of twenty notes in a process that would otherwise lose most of them', async () => {
     const notes = mcpServer({
       name: 'notes',
       transport: {
@@ -247,7 +247,7 @@ describe('calls of one server', () => {
     );
   });
 
-  test('fail by themselves: with the words of the server, and with what it may not say', async () => {
+  test('fail individually, with the words of the server and without what must stay secret', async () => {
     const desk = await serving({
       tools: {
         refuse: {
@@ -286,7 +286,7 @@ describe('calls of one server', () => {
     ]);
   });
 
-  test('wait for a person where the declaration says so, who may change the input', async () => {
+  test('wait for a person if the declaration says so, and the person may change the input', async () => {
     const desk = await serving({
       tools: { write: { run: ({ text }) => `wrote ${String(text)}` } },
     });
@@ -327,7 +327,7 @@ describe('a turn that begins', () => {
     );
   });
 
-  test('fails where it cannot do without the server, and says why', async () => {
+  test('fails without a server that it needs, and says why', async () => {
     const gone = mcpServer({ name: 'gone', transport: await away(), onUnavailable: 'fail' });
     const agent = agentWith([gone]);
     await using plait = await startPlait({
@@ -340,7 +340,7 @@ describe('a turn that begins', () => {
     expect(plait.model.requests).toEqual([]);
   });
 
-  test('has what the server lists then, and keeps it', async () => {
+  test('has the tools that the server lists then, and keeps them', async () => {
     const read = { annotations: readOnly, run: () => 'read' };
     const desk = await serving({ tools: { read } });
     const agent = agentWith([declared(desk)]);
@@ -377,7 +377,7 @@ describe('a turn that begins', () => {
     expect(stored.texts).toEqual(inline.texts);
   });
 
-  test('of another tenant gets another list, and none of its headers are kept', async () => {
+  test('for another tenant gets another list, and none of its headers are kept', async () => {
     const seen: unknown[] = [];
     const desk = await serving({
       tools: {

@@ -70,7 +70,7 @@ describe('a redirect to another origin is not followed', () => {
     expect(other.requests).toHaveLength(0);
   });
 
-  test.for([301, 302, 303])('nor is one with the status %i', async (status) => {
+  test.for([301, 302, 303])('nor with the status %i', async (status) => {
     await using other = await httpServer((_request, response) => answerJson(response, 200, {}));
     await using server = await redirecting(status, (path) => other.url + path);
 
@@ -141,7 +141,7 @@ describe('a redirect within the origin', () => {
     expect(other.requests).toHaveLength(0);
   });
 
-  test('that leads back to itself comes to an end', async () => {
+  test('that leads back to itself ends', async () => {
     await using server = await redirecting(307, (path) => path);
 
     const error = await failure(ask(new Anthropic({ apiKey: 'test', baseURL: server.url })));
@@ -183,7 +183,7 @@ describe('an address that ends in the path that the client adds is named', () =>
     );
   });
 
-  test('also where a page answers with the status 200', async () => {
+  test('even if a page answers with the status 200', async () => {
     await using server = await httpServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
     });
@@ -194,7 +194,7 @@ describe('an address that ends in the path that the client adds is named', () =>
     expect(error.message).toContain(`<html>; the request went to ${server.url}/v1/v1/messages`);
   });
 
-  test('and no other one, such as that of Vertex, which ends so', async () => {
+  test("but no other address, such as Vertex's, which ends in the same way", async () => {
     await using server = await httpServer((_request, response) => answerJson(response, 404, {}));
 
     for (const client of [

@@ -89,7 +89,7 @@ describe.each(CLOUDS)('a turn with three parallel calls by %s', (_name, cloud) =
     }
   });
 
-  test('has its breakpoints on blocks, also the one that is automatic elsewhere', async () => {
+  test('has its breakpoints on blocks, including the one that is automatic elsewhere', async () => {
     await using server = await cloud.start({ script });
     const agent = support(cloud.model, { cache: { ttl: '1h' } });
     await using plait = await workerWith({ agents: [agent], anthropic: cloud.client(server.url) });
@@ -120,7 +120,7 @@ describe.each(CLOUDS)('a turn with three parallel calls by %s', (_name, cloud) =
   });
 });
 
-describe('what passes on Bedrock is asked again, and the turn does not notice:', () => {
+describe('a failure on Bedrock that may pass is retried, and the turn does not notice:', () => {
   test.for([
     [
       'throttling',

@@ -123,7 +123,7 @@ describe('what JavaScript cannot hold goes out as the model wrote it', () => {
     expect(again?.text).toBe(first?.text);
   });
 
-  test.for(CLIENTS)('by %s, in a request that is as it would be without', async ([, client]) => {
+  test.for(CLIENTS)('by %s, in a request that is otherwise unchanged', async ([, client]) => {
     const plain = messages.map((message) =>
       typeof message.content === 'string'
         ? message
@@ -142,7 +142,7 @@ describe('what JavaScript cannot hold goes out as the model wrote it', () => {
   });
 
   test.for(CLIENTS.filter(([name]) => name.endsWith('signs')))(
-    'by %s, whose signature is for what it sends',
+    'by %s, with a signature for what is sent',
     async ([, client]) => {
       const [request] = await sent(client);
 
@@ -156,7 +156,7 @@ describe('what JavaScript cannot hold goes out as the model wrote it', () => {
   );
 });
 
-test('a text that is not what its block says is not sent', async () => {
+test('a text that differs from its block is not sent', async () => {
   const forged = [
     { role: 'user', content: 'go' },
     {

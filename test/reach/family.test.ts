@@ -49,7 +49,7 @@ describe('a reply comes through', () => {
   });
 });
 
-test('every client of the family is one that a worker takes', () => {
+test('a worker accepts every client of the family', () => {
   expectTypeOf<Anthropic>().toExtend<ModelClient>();
   expectTypeOf<AnthropicAws>().toExtend<ModelClient>();
   expectTypeOf<AnthropicBedrock>().toExtend<ModelClient>();

@@ -253,7 +253,7 @@ async function shownOf(agents: AgentClient, turn: TurnHandle): Promise<Record<st
 }
 
 describe.each(['environment', 'option', 'provider'])('a key that comes by %s', (way) => {
-  test('stands nowhere, even when a server or a tool repeats it', async () => {
+  test('appears nowhere, even if a server or a tool repeats it', async () => {
     await using gateway = await hostileGateway();
     await using tools = await hostileTools();
     await using worker = await plantedWorker(way, gateway.url, tools.transport.url);

@@ -129,7 +129,7 @@ describe('a payload', () => {
     expect(await filesIn(directory)).toContain(join(key.slice(0, 2), key));
   });
 
-  test('may be written by many at once, who leave no drafts', async () => {
+  test('may be written by many at the same time, who leave no drafts', async () => {
     const large = payload('x'.repeat(300_000));
 
     const written = await Promise.all(
@@ -159,8 +159,8 @@ describe('a payload', () => {
 
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8);
 
-describe.skipIf(process.platform === 'win32')('who may read it', () => {
-  test('is the user of the process alone, whatever the umask', async () => {
+describe.skipIf(process.platform === 'win32')('access to the files', () => {
+  test('is for the user of the process only, whatever the umask', async () => {
     const later = join(directory, 'store');
     const [claim] = await directoryStorage(later).store({}, [payload('private')]);
     const key = claim?.claimData['key'] ?? '';
@@ -170,7 +170,7 @@ describe.skipIf(process.platform === 'win32')('who may read it', () => {
     expect(await modeOf(join(later, key.slice(0, 2), key))).toBe('600');
   });
 
-  test('is so too after a worker has found what an earlier version has written', async () => {
+  test('is so even after a worker has found files of an earlier version', async () => {
     const storage = directoryStorage(directory);
     const [claim] = await storage.store({}, [payload('public')]);
     const folder = join(directory, (claim?.claimData['key'] ?? '').slice(0, 2));
@@ -191,7 +191,7 @@ describe.skipIf(process.platform === 'win32')('who may read it', () => {
 });
 
 describe('a write that fails', () => {
-  test('leaves nothing behind where the file cannot get its name', async () => {
+  test('leaves nothing behind if the file cannot get its name', async () => {
     const storage = directoryStorage(directory);
     const [claim] = await storage.store({}, [payload('a')]);
     const key = claim?.claimData['key'] ?? '';
@@ -207,7 +207,7 @@ describe('a write that fails', () => {
   });
 
   // As root, as in CI.
-  test.skipIf(!canMount)('leaves nothing behind where the disk is full', async () => {
+  test.skipIf(!canMount)('leaves nothing behind if the disk is full', async () => {
     const full = join(directory, 'full');
     await mkdir(full);
     mount(full);
@@ -228,7 +228,7 @@ describe('a write that fails', () => {
     await storage.store({}, [payload('another')]);
   });
 
-  test('leaves nothing behind where it is aborted', async () => {
+  test('leaves nothing behind if it is aborted', async () => {
     const storage = directoryStorage(directory);
     const controller = new AbortController();
     const large = Array.from({ length: 8 }, (_, i) => payload(`${i}`.repeat(3_000_000)));
@@ -267,7 +267,7 @@ function breakDisk(
   });
 }
 
-describe('an error of the disk is told in words, with what to do', () => {
+describe('an error of the disk is reported in words, with what to do', () => {
   const operations = {
     put: (storage) => storage.store({}, [payload('new')]),
     get: (storage) => storage.retrieve({}, [claimOf(digestOf('old'))]),
@@ -323,7 +323,7 @@ describe('an error of the disk is told in words, with what to do', () => {
     });
   });
 
-  test('also where the directory is a file', async () => {
+  test('even if the directory is a file', async () => {
     const path = join(directory, 'file');
     await writeFile(path, 'x');
     for (const operation of Object.values(operations)) {
@@ -333,7 +333,7 @@ describe('an error of the disk is told in words, with what to do', () => {
     }
   });
 
-  test('what is gone is no error to list and to remove, and a directory that is away is one', async () => {
+  test('listing and removing a missing object is no error, but a missing directory is one', async () => {
     const storage = directoryStorage(directory);
     await storage.store({}, [payload('old'), payload('gone')]);
     const listing = storage.list()[Symbol.asyncIterator]();
@@ -352,7 +352,7 @@ describe('an error of the disk is told in words, with what to do', () => {
 });
 
 describe('a directory that this process has used', () => {
-  test('is not created again where it is missing, and a client that has not used it creates it', async () => {
+  test('is not created again if it is missing, but a client that has not used it creates it', async () => {
     const path = join(directory, 'store');
     const storage = directoryStorage(path);
     const [claim] = await storage.store({}, [payload('a')]);
@@ -377,7 +377,7 @@ describe('a directory that this process has used', () => {
     expect(await filesIn(path)).toHaveLength(2);
   });
 
-  test('is an error to list where it is missing', async () => {
+  test('causes an error when it is listed while it is missing', async () => {
     const storage = directoryStorage(join(directory, 'missing'));
     await expect(storage.list()[Symbol.asyncIterator]().next()).rejects.toThrow('is missing');
   });

@@ -23,7 +23,7 @@ const breaks = () => Promise.reject(reset);
 const end = () => Promise.resolve();
 const sendsTorn = () => Promise.resolve({ Body: { transformToByteArray: breaks } });
 
-describe('an error of the driver of PostgreSQL is told with the place of the storage', () => {
+describe("an error of PostgreSQL's driver is reported with the place of the storage", () => {
   const failed = { name: 'StorageUnavailableError', message: 'PostgreSQL (postgres://) failed' };
 
   test.each(names)('%s, with no connection', async (operation) => {
@@ -52,7 +52,7 @@ describe('an error of the driver of PostgreSQL is told with the place of the sto
   });
 });
 
-describe('an error of the driver of S3 is told with the place of the storage', () => {
+describe("an error of S3's driver is reported with the place of the storage", () => {
   const failed = { name: 'StorageUnavailableError', message: 'S3 (s3://bucket) failed' };
   const asked = names.filter((name) => name !== 'prepare');
 
@@ -69,7 +69,7 @@ describe('an error of the driver of S3 is told with the place of the storage', (
     await expect(operations.get(storage)).rejects.toMatchObject({ ...failed, cause: reset });
   });
 
-  test.each(asked)('%s, with an endpoint that is no URL', async (operation) => {
+  test.each(asked)('%s, with an endpoint that is not a URL', async (operation) => {
     const storage = s3Storage({
       bucket: 'bucket',
       region: 'eu-central-1',
@@ -80,7 +80,7 @@ describe('an error of the driver of S3 is told with the place of the storage', (
   });
 });
 
-test('a driver and a transport of your own are prepared as methods of theirs', async () => {
+test('a driver and a transport of your own are prepared with their own methods', async () => {
   const own = new (class {
     readonly name = 'own';
     readonly type = 'own';

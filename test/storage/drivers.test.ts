@@ -174,7 +174,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(await listed(storage)).toEqual([]);
   });
 
-  test('may be written by many at once, in any order', async () => {
+  test('may be written by many at the same time, in any order', async () => {
     const values = Array.from({ length: 20 }, (_, i) => payload(`value ${i}`));
     const others = [open(), open(), open()];
 
@@ -222,7 +222,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     }
   });
 
-  test('does not take itself for one that has lost everything while it is away', async () => {
+  test('while it is away, does not seem to have lost everything', async () => {
     const claims = await storage.store({}, [payload('there')]);
     const missing = claimOf('a'.repeat(64));
     const fresh = open();
@@ -244,7 +244,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(await listed(storage)).toHaveLength(1);
   });
 
-  test('does not start what is already aborted', async () => {
+  test('does not start work that is already aborted', async () => {
     const aborted = { abortSignal: AbortSignal.abort(new Error('not now')) };
     const claims = await storage.store({}, [payload('there')]);
 
@@ -345,7 +345,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect((await storage.retrieve({}, claims.slice(0, 1))).map(valueOf)).toEqual(['again']);
   });
 
-  test('keeps everything when nothing in it is needed, as with the wrong server', async () => {
+  test('keeps everything if nothing in it is needed, as with the wrong server', async () => {
     const claims = await storage.store({}, ['old', 'young'].map(payload));
     const [old, young] = claims.map(keyOf) as [string, string];
     await kind.age(name, old, 8);
@@ -357,7 +357,7 @@ describe.each(Object.entries(kinds))('a storage of the kind %s', (_, kind) => {
     expect(await listed(storage)).toHaveLength(1);
   });
 
-  test('keeps everything when the needed keys cannot be read', async () => {
+  test('keeps everything if the needed keys cannot be read', async () => {
     const claims = await storage.store({}, [payload('old')]);
     await kind.age(name, keyOf(claims[0]), 8);
     const swept = sweep(storage, { live: fails, writtenBefore: daysAgo(7) });

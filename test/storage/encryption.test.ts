@@ -198,7 +198,7 @@ test('codecs alone leave what was thrown in clear text', async () => {
   expect(found(ALL)).toEqual(Object.values(THROWN).toSorted());
 });
 
-test('encryptedBy leaves only names, ids, users and reasons in clear text, and who has the codec reads all', async () => {
+test('encryptedBy leaves only names, ids, users and reasons in clear text, and everybody with the codec can read all', async () => {
   const { found, ...read } = await tell(encryptedBy(codec));
   expect(found(ALL)).toEqual([]);
   expect(found(Object.values(CLEAR))).toEqual(Object.values(CLEAR).toSorted());
@@ -224,7 +224,7 @@ test('a bundle without the failure converter is an error before the worker start
   );
 });
 
-test('the package finds its failure converter, and a program that is bundled into one file says so', async () => {
+test('the package finds its failure converter, and a program that is bundled into one file reports the problem', async () => {
   const path = join(inject('compiled'), 'storage/encryption.js');
   const packaged = (await import(path)) as { encryptedBy: typeof encryptedBy };
   const { failureConverterPath } = packaged.encryptedBy(codec);

@@ -88,7 +88,7 @@ async function keysOf(storage: PlaitStorage): Promise<string[]> {
 const KEY = /^[0-9a-f]{64}$/;
 
 describe('data that looks like a reference', () => {
-  test('names nothing, or a key too many, wherever a stranger has written it', async () => {
+  test('names nothing, or one key too many, wherever a stranger has written it', async () => {
     const storage = newStorage();
     const client = clientWith(storage);
     const needed = await store(storage, 'needed');
@@ -114,7 +114,7 @@ describe('data that looks like a reference', () => {
     expect(garbage).toMatch(KEY);
   });
 
-  test('names nothing where it points at an object that is gone, damaged, or something else', async () => {
+  test('names nothing if it points at an object that is gone, damaged, or something else', async () => {
     const storage = newStorage();
     const client = clientWith(storage);
     const other = await store(storage, { x: 'f'.repeat(64) });
@@ -134,7 +134,7 @@ describe('data that looks like a reference', () => {
     expect(live).toEqual(new Set([other, damaged, 'e'.repeat(64), 'f'.repeat(64)]));
   });
 
-  test('may be deeper than a stack', async () => {
+  test('may be deeper than the stack', async () => {
     const storage = newStorage();
     const client = clientWith(storage);
     const key = 'a'.repeat(64);
@@ -239,7 +239,7 @@ describe('a payload that cannot be read', () => {
     );
   });
 
-  test('is left out where its type is ignored, and all else is read and reported', async () => {
+  test('is left out if its type is ignored, and everything else is read and reported', async () => {
     const storage = newStorage();
     const client = clientWith(storage);
     const workflowId = await recordPayloads(
@@ -273,7 +273,7 @@ describe('a payload that cannot be read', () => {
     await expect(keysIn(client, { ignoreUnreadable: ['Other'] })).rejects.toThrow('"Order"');
   });
 
-  test('may be one of a schedule, or an object of another storage', async () => {
+  test('may belong to a schedule, or be an object of another storage', async () => {
     const client = clientWith(newStorage());
     const other = { ...newStorage(), name: 'somewhere-else' };
     await record(clientWith(other), ['x'.repeat(300_000)], { type: 'Moved' });

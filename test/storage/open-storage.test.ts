@@ -125,7 +125,7 @@ test('a directory that is a file is reported before any turn', async () => {
   );
 });
 
-test('a project with several copies of protobufjs, in which no turn with a large payload ends, is told what to install', () => {
+test('a project with several copies of protobufjs, in which no turn with a large payload ends, learns what to install', () => {
   expect(referencesProblem()).toBeUndefined();
   expect(
     referencesProblem(() => {

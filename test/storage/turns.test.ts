@@ -115,7 +115,7 @@ function meeting() {
 }
 
 describe.each(Object.entries(settings))('with a storage of the kind %s', (_, setting) => {
-  test('two workers run a long conversation with large results, and everything it needs is found', async () => {
+  test('two workers run a long conversation with large results, and every needed object is found', async () => {
     const storages: PlaitStorage[] = [];
     const open = (): PlaitStorage => {
       const storage = openStorage(setting());
@@ -264,7 +264,7 @@ function brokenAfterCheck(
   };
 }
 
-test('a storage that is down for a while is tried again, and the turn goes on', async () => {
+test('a storage that is down for a while is retried, and the turn goes on', async () => {
   const server = await startEmbeddedPostgres();
   const storage = postgresStorage({ connectionString: server.url });
   onTestFinished(async () => {
@@ -352,7 +352,7 @@ describe('the keys that workflows need', () => {
       ),
   };
 
-  test('are found with the codecs of the workers, and without them an error says so', async () => {
+  test('are found with the codecs of the workers, and without them there is an error that says so', async () => {
     const connection = await connect();
     const namespace = await newNamespace(connection);
     const storage = directoryStorage(join(root, randomUUID()));

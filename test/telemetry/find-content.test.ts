@@ -41,7 +41,7 @@ function activityWith(pages: () => Promise<unknown>) {
 
 const sources = { store: createTranscriptStore(undefined), secrets: createSecrets(), limit: 1_000 };
 
-test('what is in history is found, also where the storage of the rest is away, and the log says so', async () => {
+test('the content in history is found even if the storage of the rest is away, and the log says so', async () => {
   const spec = { type: 'inline', spec: { model: 'claude', max_tokens: 1, system: 'Be kind.' } };
   const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: { at: 'sky' } };
   const first = {

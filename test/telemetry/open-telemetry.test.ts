@@ -25,7 +25,7 @@ const never = (problem: string) => expect.fail(problem);
 afterAll(forgetTraces);
 
 describe('a worker with traces', () => {
-  test('does not start without a tracer provider, or with one that chooses the ids by itself', () => {
+  test('does not start without a tracer provider, or with one that chooses ids by itself', () => {
     expect(openTelemetry().problem()).toMatch(
       /no tracer provider is registered.*openTelemetry\(\{ tracerProvider \}\)/,
     );
@@ -44,7 +44,7 @@ describe('a worker with traces', () => {
     expect(tracesInMemory(options).traces.problem()).toMatch(problem);
   });
 
-  test('has content on its spans only where it is asked for, and never without a limit', () => {
+  test('has content on its spans only on request, and never without a limit', () => {
     expect(tracesInMemory({ maxContentBytes: 9 }).traces.contentBytes).toBeUndefined();
     expect(tracesInMemory({ captureContent: true }).traces.contentBytes).toBe(65_536);
     const both = tracesInMemory({ captureContent: true, maxContentBytes: 9 });
@@ -52,7 +52,7 @@ describe('a worker with traces', () => {
     expect(both.traces.problem()).toBeUndefined();
   });
 
-  test('starts where nothing is sampled', () => {
+  test('starts if nothing is sampled', () => {
     const tracerProvider = new NodeTracerProvider({
       idGenerator: plaitIdGenerator(),
       sampler: new AlwaysOffSampler(),
@@ -89,7 +89,7 @@ describe('spans', () => {
     expect(own.spanId).not.toBe(tracer.startSpan('own').spanContext().spanId);
   });
 
-  test('of what runs within a call are its children', () => {
+  test('are the parents of what runs within a call', () => {
     const { traces } = tracesInMemory();
     const active = traces.within({ ...span, tracestate: 'a=1' }, () =>
       trace.getSpanContext(context.active()),
@@ -121,7 +121,7 @@ describe('spans', () => {
 describe('a start', () => {
   const start = { name: 'start_turn support', attributes: { 'plait.turn.id': 'ticket-88' }, turn };
 
-  test('is a span that names itself to what it starts', async () => {
+  test('is a span that is passed on to what it starts', async () => {
     const { traces, spans } = tracesInMemory();
     const sent = await traces.start(start, (given) => Promise.resolve(given));
     const [only] = spans();
@@ -129,7 +129,7 @@ describe('a start', () => {
     expect(only).toMatchObject({ name: 'start_turn support', status: { code: 0 } });
   });
 
-  test('that fails says so, unless its error was hoped for', async () => {
+  test('reports its failure, unless the error was expected', async () => {
     const { traces, spans } = tracesInMemory();
     await expect(traces.start(start, fail)).rejects.toThrow('no');
     await expect(traces.start({ ...start, isExpected: () => true }, fail)).rejects.toThrow('no');
@@ -137,7 +137,7 @@ describe('a start', () => {
     expect(spans().map(({ status }) => status.message)).toEqual(['TypeError', undefined, '_OTHER']);
   });
 
-  test('has no header where no provider is registered', async () => {
+  test('has no header if no provider is registered', async () => {
     const sent = await openTelemetry().start({ ...start, attributes: {} }, (given) =>
       Promise.resolve(given),
     );
@@ -146,7 +146,7 @@ describe('a start', () => {
 });
 
 describe('a client of the Anthropic SDK', () => {
-  test('records its span, without what is said, and names it to the API', async () => {
+  test('records its span, without what was said, and passes it on to the API', async () => {
     const { traces } = tracesInMemory();
     let traceparent: string | null = null;
     const client = traces.recorded(
@@ -179,7 +179,7 @@ describe('a client of the Anthropic SDK', () => {
     expect(traceparent).toBeNull();
   });
 
-  test('without spans of its own stays as it is', async () => {
+  test('without spans of its own does not change', async () => {
     const { traces } = tracesInMemory();
     const client = { messages: {} };
     expect(traces.recorded(client)).toBe(client);

@@ -107,7 +107,7 @@ test.concurrent('a turn is one trace: its start, its replies, each call once, an
   );
 });
 
-test.concurrent('each message to a session is a trace, a long turn is one, and a sub-agent with a memory is within its call', async () => {
+test.concurrent('each message to a session is a trace, a long turn is one trace, and a sub-agent with a memory is within its call', async () => {
   const { traces, tracer, spans } = tracesInMemory();
   const look = reader('look', () => 'seen');
   const memory = newSessionId();
@@ -166,7 +166,7 @@ test.concurrent('each message to a session is a trace, a long turn is one, and a
   await session.close();
 });
 
-test.concurrent('with captureContent spans have what was said once the turn is over, from its history, and no credential', async () => {
+test.concurrent('with captureContent, spans get what was said from the history once the turn is over, without credentials', async () => {
   const { traces, spans } = tracesInMemory({ captureContent: true, maxContentBytes: 20_000 });
   const secret = 'sk-ant-planted-0123456789';
   const look = reader('look', () => 'seen '.repeat(2_500));
@@ -212,7 +212,7 @@ test.concurrent('with captureContent spans have what was said once the turn is o
   expect(JSON.stringify(spans().map(({ attributes }) => attributes))).not.toContain('planted');
 });
 
-test.concurrent('with workers killed on the way a collector has each span once', async () => {
+test.concurrent('a collector gets each span once, although workers are killed on the way', async () => {
   await using collector = await startOtlpReceiver();
   const asking = new Stage();
   await using processes = await workerProcesses(

@@ -17,7 +17,7 @@ const script = conversation('go', [callTools({ look: {} }), say('Done.')]);
 const temporal = { address: inject('temporalAddress') };
 
 describe('a test environment', () => {
-  test('starts a Temporal server, which ends with it', async () => {
+  test('starts a Temporal server that ends with it', async () => {
     const plait = await startTestEnvironment({
       agents: [agent],
       script,
@@ -87,7 +87,7 @@ describe('a test environment', () => {
     expectTurn(await plait.agents.execute(agent, 'go')).called('look');
   });
 
-  test('is closed at once, also while a tool runs', async () => {
+  test('closes at once, even while a tool runs', async () => {
     const stuck = withToolFaults(agent, { look: hang() });
     const plait = await startTestEnvironment({ agents: [stuck], script, temporal });
     await startCalling(plait);
@@ -99,7 +99,7 @@ describe('a test environment', () => {
     expect(performance.now() - since).toBeLessThan(10_000);
   });
 
-  test('reports a tool that ignores its signal, and still ends its server', async () => {
+  test('reports a tool that ignores its signal, and still stops its server', async () => {
     const release = new AbortController();
     const deaf = withToolFaults(agent, {
       look: () => sleep(60_000, undefined, { signal: release.signal }),

@@ -98,7 +98,7 @@ test('ended() says how the turn did end', () => {
   );
 });
 
-test('ended() says that a turn failed: its progress has no stop reason', () => {
+test('ended() says that a turn failed, whose progress has no stop reason', () => {
   const { stopReason: _, ...progress } = result;
   expect(() => expectTurn({ ...progress, calls: [], rounds: 1 }).ended('end_turn')).toThrow(
     'expected the turn to end with end_turn, but it failed.\n\nThe turn of support failed after 1 round, without any call.',
@@ -237,7 +237,7 @@ describe('answeredEveryCall()', () => {
     );
   });
 
-  test('finds words among the results of the turn, and allows them after those that the caller gave', () => {
+  test('finds words among the results of the turn, and allows them after results that the caller gave', () => {
     const words = { type: 'text' as const, text: 'And hurry!' };
     const given = calls.slice(0, 2).map(({ id }) => ({
       type: 'tool_result' as const,

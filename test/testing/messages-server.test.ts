@@ -89,7 +89,7 @@ describe('a reply', () => {
     expect(last.id).not.toBe(first.id);
   });
 
-  test('has the whole usage, and reads from the cache what an earlier prefix wrote', async () => {
+  test('has the whole usage, and reads from the cache what an earlier request wrote', async () => {
     const { client } = await start(customers);
     const request = { ...ask(QUESTION), cache_control: { type: 'ephemeral' as const } };
     const first = await client.messages.create(request);
@@ -113,7 +113,7 @@ describe('a reply', () => {
     expect(warmed).toMatchObject({ content: [], stop_reason: 'max_tokens' });
   });
 
-  test('comes at its pace', async () => {
+  test('comes at its set pace', async () => {
     const { client } = await start(
       conversation('Slowly', [paced({ firstByteMs: 60 }, say('Yes'))]),
     );

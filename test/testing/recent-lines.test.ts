@@ -15,7 +15,7 @@ test('the newest fifty lines are kept, without empty ones', () => {
 });
 
 test.each(['panic: database is locked', 'fatal error: out of memory'])(
-  'of a crash, %s and what comes right before and after it are kept',
+  'for a crash, %s and the lines right before and after it are kept',
   (cause) => {
     const lines = kept(...numbered(120), cause, ...numbered(300));
     expect(lines).toHaveLength(50);

@@ -83,7 +83,7 @@ describe('replayHistories', () => {
     expect(await replayHistories(folder, { workflowsPath })).toHaveLength(1);
   });
 
-  test('names every history that does not replay, with the reason, after all were tried', async () => {
+  test('names every history that does not replay, with the reason, after trying all', async () => {
     const folder = folderWith({ 'a.json': other, 'b.json': threeCalls, 'c.json': other });
     const error: unknown = await replayHistories(folder, options).catch(
       (thrown: unknown) => thrown,

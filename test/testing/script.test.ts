@@ -20,7 +20,7 @@ describe('a conversation', () => {
     expect(await answers('Whatever', 7)).toMatchObject([{ text: 'condition' }]);
   });
 
-  test('begins with the last text of the user; tool results do not count', async () => {
+  test('begins with the last text of the user, and tool results do not count', async () => {
     const { client } = await start(
       script(
         conversation('Look', [callTools({ get_orders: {} }), say('Two orders.')]),

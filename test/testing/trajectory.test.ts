@@ -91,7 +91,7 @@ describe('a trajectory', () => {
       [],
       'expected no other calls than nothing, but there was also get_customer {"customer_id":7}, get_orders {"customer_id":7} and refund {"order":"A-17"}',
     ],
-  ])('that is to be %s %j: %s', (mode, steps, problem) => {
+  ])('that must match %s %j: %s', (mode, steps, problem) => {
     expect(trajectoryProblem(mode, steps, calls)).toBe(problem);
   });
 
@@ -110,8 +110,8 @@ describe('a trajectory', () => {
   });
 });
 
-describe('calls are given to those that want them', () => {
-  test('so that as many as possible have one: the general one makes room for the exact one', () => {
+describe('calls are assigned to the matches', () => {
+  test('so that as many as possible have one, and the general match makes room for the exact one', () => {
     const pages = [call(1, 'look', { page: 1 }), call(1, 'look', { page: 2 })];
     expect(assign(['look', ['look', { page: 1 }]], pages)).toEqual({ missing: [], extra: [] });
     expect(assign([['look', { page: 1 }], 'look', 'look'], pages)).toEqual({
@@ -139,7 +139,7 @@ describe('the assertions of expectTurn', () => {
     calls,
   });
 
-  test('chain, and end with all calls of the turn where one does not hold', () => {
+  test('chain, and show all calls of the turn if one fails', () => {
     turn
       .trajectory('strict', LOOKUPS, REFUND)
       .says('A-17')
@@ -157,7 +157,7 @@ describe('the assertions of expectTurn', () => {
     );
   });
 
-  test('reject a mode that there is not, and a step that is not a list', () => {
+  test('reject an unknown mode, and a step that is not a list', () => {
     const problem = /trajectory\(\) takes one of strict, unordered, superset, subset/;
     expect(() => turn.trajectory('exact' as never, LOOKUPS)).toThrow(problem);
     expect(() => turn.trajectory('strict', 'get_orders' as never)).toThrow(problem);

@@ -72,7 +72,7 @@ describe.each(Object.entries(kinds))('a transport by %s', (name, { url, away }) 
     transport = openTransport(url());
   });
   afterAll(() => transport.close());
-  test('brings each message to all who subscribe to its channel, in order, and to nobody else', async () => {
+  test('brings each message to all subscribers of its channel, in order, and to nobody else', async () => {
     const [ours, other] = [channel(), channel()];
     const seen: string[][] = [[], [], []];
     const elsewhere = openTransport(url());
@@ -138,7 +138,7 @@ describe.each(Object.entries(kinds))('a transport by %s', (name, { url, away }) 
   });
 });
 
-test('a turn is streamed by each of them, block by block', async () => {
+test('each of them streams a turn, block by block', async () => {
   const agent = agentWith([]);
   const blocks = ['There are ', 'three ', 'open orders.'];
   const drivers = Object.values(kinds).map(({ url }) => openTransport(url()));
@@ -191,7 +191,7 @@ test('a turn is streamed by each of them, block by block', async () => {
   await Promise.all(drivers.map((each) => each.close()));
 });
 
-test('a worker warns that its transport is away, and throws for what does not change by itself', async () => {
+test('a worker warns that its transport is away, and throws for problems that do not pass', async () => {
   const away = openTransport('redis://ana:secret@127.0.0.1:1');
   const warning = await unusableTransport(away);
   expect(warning).toMatch(
@@ -254,7 +254,7 @@ test.each([
   expect(open).not.toThrow(/secret|cret@/);
 });
 
-test('a transport without its package says how to install it', async () => {
+test('a transport whose package is missing says how to install it', async () => {
   const name: string = 'no-such-package';
   const need = { what: 'The stream transport', Invalid: InvalidTransportError };
   const loading = optionalPackage(name, () => import(name), need);
@@ -266,7 +266,7 @@ test('a transport without its package says how to install it', async () => {
   expect(() => postgresTransport(1 as never)).toThrow('the options must be an object; got 1');
 });
 
-test('frames are small enough for a notification, and what has lost one is not put together', () => {
+test('frames are small enough for a notification, and a message that has lost one is dropped', () => {
   for (const message of [
     '',
     'x',

@@ -126,7 +126,7 @@ describe('a stream over a transport', () => {
     expect(transport.listenedTo).toBe(0);
   });
 
-  test('drops what a torn attempt has said, and has the next attempt whole', async () => {
+  test('drops what a torn attempt said, and has the whole next attempt', async () => {
     const turn = await plait.agents.start(agent, 'torn', { stream: true });
     const events = await listen(turn);
     expect(outline(events)).toEqual([
@@ -146,7 +146,7 @@ describe('a stream over a transport', () => {
     expect(transport.published.get(turnChannel(namespace, turn.turnId))).toBeUndefined();
   });
 
-  test('is exact for a client that gets every third message, or every one twice, or has no transport', async () => {
+  test('is exact for a client that gets every third message, gets each twice, or has no transport', async () => {
     const lossy = relay(transport, (message, count) => (count % 3 === 0 ? [message] : []));
     const doubling = relay(transport, (message) => [message, message]);
     const turn = await plait.agents.start(agent, 'go', { stream: true });
@@ -179,7 +179,7 @@ describe('a stream over a transport', () => {
     expect(deltas(await listen(next, heldFor))).toBeGreaterThan(3);
   });
 
-  test('says which messages it cannot read, and has the reply whole', async () => {
+  test('says which messages it cannot read, and has the whole reply', async () => {
     const warnings: string[] = [];
     const client = clientWith(
       relay(transport, () => ['not a piece']),

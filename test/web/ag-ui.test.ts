@@ -172,7 +172,7 @@ test.each<[string, TurnStreamEvent, object]>([
 describe('a call that waits for a person', () => {
   const first = [say(1, 'I pay.'), committed, waiting];
 
-  test('ends the run with an interrupt, and its answer goes on in another run', async () => {
+  test('ends the run with an interrupt, and its answer continues in another run', async () => {
     const rest = placed([...first, paid, say(2, 'Done.'), answer, end]).flatMap(
       ({ chunk, draft }) =>
         restOf(chunk, draft.round, { type: 'whole step', round: 1 }).map((one) => ({
@@ -207,7 +207,7 @@ describe('a call that waits for a person', () => {
   });
 });
 
-test('whatever a turn does, a front end of AG-UI reads it, and has what was said, and no more', async () => {
+test('whatever a turn does, a front end of AG-UI can read it, and gets what was said and no more', async () => {
   await fc.assert(
     fc.asyncProperty(turnPlan, fc.boolean(), async (plan, isReplay) => {
       const events = runOf(placed(isReplay ? replayed(plan) : eventsOf(plan)));
@@ -239,7 +239,7 @@ test('whatever a turn does, a front end of AG-UI reads it, and has what was said
 
 const text = (words: string) => ({ type: 'text', text: words, state: 'done' }) as const;
 
-test('a front end that has nothing gets all that was said', async () => {
+test('a front end that has nothing gets everything that was said', async () => {
   const { run, events } = runBegun(ids, []);
   const call = { type: 'dynamic-tool', toolName: 'look', providerExecuted: true } as const;
   const image = {

@@ -23,7 +23,7 @@ test.each([
       { type: 'text', text: 'what is this?' },
     ],
   ],
-])('%s is what the agent is asked, under the id of the message', (_, message, input) => {
+])('%s becomes the question to the agent, under the id of the message', (_, message, input) => {
   const before = [user(text('earlier')), { id: 'a1', role: 'assistant', parts: [] }];
   expect(readChatBody({ id: 'c1', messages: [...before, message] })).toEqual({
     chatId: 'c1',
@@ -31,7 +31,7 @@ test.each([
   });
 });
 
-test('the decisions of an answer name the call, and the turn that it is of', () => {
+test('the decisions in an answer name the call and its turn', () => {
   const approval = { id: 'desk/turn-1/2/toolu_1', approved: false, reason: 'too much' };
   const messages = [responded(approval), { ...user(text('later')), id: 'm2' }];
   const decision = {
@@ -49,7 +49,7 @@ test('the decisions of an answer name the call, and the turn that it is of', () 
   expect(readDecision({ approvalId, ...rest })).toEqual(decision);
 });
 
-describe('a page is told what it cannot do', () => {
+describe('a page learns what it cannot do', () => {
   test.each<[string, unknown, string]>([
     ['no chat', { messages: [user(text('hi'))] }, 'The body of the request is wrong.'],
     ['no message', { id: 'c1', messages: [] }, 'The body of the request is wrong.'],
@@ -84,7 +84,7 @@ describe('a page is told what it cannot do', () => {
     expect(() => readChatBody(body)).toThrow(problem);
   });
 
-  test('a decision that is none', () => {
+  test('a decision that is not one', () => {
     expect(() => readDecision({ approvalId: 't/1/c' })).toThrow('approved');
   });
 });
@@ -97,7 +97,7 @@ describe('an input of AG-UI', () => {
   const call = { turnId: 'turn-1', round: 2, callId: 'toolu_1' };
   const inputWith = (more: object) => readRunInput({ ...ids, messages: [asked], ...more }).said;
 
-  test('is told apart from what useChat sends', () => {
+  test('is distinguished from what useChat sends', () => {
     expect(isRunInput({ ...ids, messages: [] })).toBe(true);
     expect(isRunInput({ id: 'c1', messages: [user(text('hi'))] })).toBe(false);
     expect(isRunInput('threadId')).toBe(false);

@@ -87,7 +87,7 @@ test.each<[string, string, RequestInit, number]>([
   expect(errors).toEqual([]);
 });
 
-test('somebody who may not decide cannot', async () => {
+test('a caller who may not decide cannot', async () => {
   const { ask } = handlerWith({ authorize: () => ({ user: 'guest', decides: false }) });
   const body = JSON.stringify({ approvalId: 'turn-1/1/toolu_1', approved: true });
   expect(await ask('/decisions', { method: 'POST', headers: json, body })).toEqual({
@@ -96,7 +96,7 @@ test('somebody who may not decide cannot', async () => {
   });
 });
 
-test('where Temporal does not answer, the page is told that and no more, and the operator all', async () => {
+test('if Temporal does not answer, the page learns only that, and the operator everything', async () => {
   const { ask, errors } = handlerWith({});
   expect(await ask('', hello)).toEqual({
     status: 503,
@@ -105,7 +105,7 @@ test('where Temporal does not answer, the page is told that and no more, and the
   expect(errors.map(String)).toEqual([expect.stringContaining(SECRET)]);
 });
 
-test('the same holds in the middle of an answer', async () => {
+test('the same applies in the middle of an answer', async () => {
   const turn = {
     turnId: 'turn-1',
     async *stream() {

@@ -210,7 +210,7 @@ describe('an event adds', () => {
     expect(chunksOf(events).slice(1)).toEqual(chunks);
   });
 
-  test('no question to a page that may not decide, and nothing of a call to one that may not see it', () => {
+  test('no question for a page that may not decide, and nothing of a call for one that may not see it', () => {
     const quiet = chunksOf([committed, waiting, paid], {
       asks: false,
       inputs: false,
@@ -240,7 +240,7 @@ test.each([
   });
 });
 
-test('a turn is held up where all of its open calls wait for the page', () => {
+test('a turn is held up if all of its open calls wait for the page', () => {
   const other = { ...about, callId: 'toolu_2' };
   const two = modelReply([use, { ...(use as object), id: 'toolu_2' } as never], 'tool_use');
   const both: TurnStreamEvent = { type: 'replyCommitted', round: 1, reply: two };
@@ -252,7 +252,7 @@ test('a turn is held up where all of its open calls wait for the page', () => {
   expect(undecided(draftAfter([both, waiting, end]))).toEqual(['toolu_1']);
 });
 
-test('where it pauses, the AI SDK has a message that waits for a decision', async () => {
+test('when it pauses, the AI SDK has a message that waits for a decision', async () => {
   const draft = draftAfter([committed, waiting]);
   const chunks = [...chunksOf([committed, waiting]), ...paused(draft).chunks];
   expect(await messageOf(chunks)).toMatchObject({
@@ -262,7 +262,7 @@ test('where it pauses, the AI SDK has a message that waits for a decision', asyn
   });
 });
 
-test('whatever a turn does, the AI SDK reads it, all that begins ends, and nothing secret is in it', async () => {
+test('whatever a turn does, the AI SDK can read it, everything that begins ends, and nothing secret is in it', async () => {
   await fc.assert(
     fc.asyncProperty(turnPlan, async (plan) => {
       const chunks = chunksOf(eventsOf(plan));
@@ -299,7 +299,7 @@ async function shownBy(chunks: readonly MessageChunk[]) {
 }
 
 describe('nothing is lost, and nothing comes twice', () => {
-  test('for a page whose connection breaks anywhere', async () => {
+  test('for a page whose connection breaks at any point', async () => {
     await fc.assert(
       fc.asyncProperty(turnPlan, fc.nat(), async (plan, at) => {
         const all = placed(eventsOf(plan));

@@ -9,7 +9,7 @@ async function* twoChunks(): AsyncGenerator<Sent, void, undefined> {
   yield { chunk: { type: 'finish-step' } };
 }
 
-test('chunks are events, those that a client may come back to with an id', async () => {
+test('chunks are events, with an id if a client may come back there', async () => {
   const response = eventStream(twoChunks(), { closing: open, onLeave: () => undefined });
   expect(response.headers.get('content-type')).toBe('text/event-stream');
   expect(response.headers.get('x-vercel-ai-ui-message-stream')).toBe('v1');
@@ -22,14 +22,14 @@ async function* oneEvent(): AsyncGenerator<Sent, void, undefined> {
   yield { chunk: { type: 'STEP_STARTED', stepName: 'round 1' } };
 }
 
-test('AG-UI has no sign for the end but the end', async () => {
+test('the end of an AG-UI stream has no event of its own', async () => {
   const options = { protocol: 'ag-ui', closing: open, onLeave: () => undefined } as const;
   const response = eventStream(oneEvent(), options);
   expect(response.headers.has('x-vercel-ai-ui-message-stream')).toBe(false);
   expect(await response.text()).toBe('data: {"type":"STEP_STARTED","stepName":"round 1"}\n\n');
 });
 
-test('while nothing happens there are comments, and a page that leaves ends it all', async () => {
+test('comments are sent while nothing happens, and a page that leaves ends the stream', async () => {
   let isOver = false;
   let leave: (() => void) | undefined;
   const left = new Promise<void>((resolve) => (leave = resolve));

@@ -23,7 +23,7 @@ test.each<[string, ToolResultContent | undefined, unknown]>([
   ['an image alone', [image], null],
   ['nothing', undefined, null],
   ['what the model reads of a tool without a result', NOTHING_RETURNED, null],
-])('%s reaches the page as it is', (_, content, output) => {
+])('%s reaches the page unchanged', (_, content, output) => {
   expect(shownOutput(content)).toEqual(output);
 });
 
@@ -40,7 +40,7 @@ const result = (id: string): Message => ({
 const late = (callId: string, content: string, isError: boolean) =>
   lateResultText({ callId, tool: 'dig' }, content, isError);
 
-test('the result of a call in the background is what came later', () => {
+test('the result of a call in the background is the one that came later', () => {
   const results = resultsIn([
     result('a'),
     result('b'),

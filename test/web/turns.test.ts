@@ -144,7 +144,7 @@ async function readUntil({ body }: Response, pattern: RegExp): Promise<string> {
   return text;
 }
 
-test('useChat gets a turn of two calls, one of which runs when a person has approved it', async () => {
+test('useChat gets a turn of two calls, one of which runs once a person has approved it', async () => {
   const chatId = randomUUID();
   const chat = page(chatId);
   await chat.sendMessage({ text: 'refund' });
@@ -189,7 +189,7 @@ test('useChat gets a turn of two calls, one of which runs when a person has appr
   expect((await ask(`/turns/${turnId}/stream`)).status).toBe(200);
 });
 
-test('a page that is reloaded in the middle goes on, and so does a client that reconnects', async () => {
+test('a page that is reloaded in the middle goes on, as does a client that reconnects', async () => {
   const chatId = randomUUID();
   const first = await post('', { id: chatId, ...said('wait') });
   const before = await readUntil(first, /"tool-input-available"/);
@@ -248,7 +248,7 @@ test('a page denies a call, and another one stops its turn', async () => {
   });
 });
 
-test('a page finds what a sub-agent asks, and decides about it', async () => {
+test('a page finds the question of a sub-agent, and decides about it', async () => {
   const id = randomUUID();
   const sent = await post('', { id, ...said('lead') });
   const rest = sent.text();
@@ -276,7 +276,7 @@ test('a page finds what a sub-agent asks, and decides about it', async () => {
   expect(await waiting()).toEqual([]);
 });
 
-test('a front end of AG-UI gets the same turn: up to the approval, and the rest after it', async () => {
+test('a front end of AG-UI gets the same turn, up to the approval and then the rest', async () => {
   const config = { url: `${server.url}/api/chat`, threadId: randomUUID(), headers: ADA };
   const pages = { first: [] as readonly Message[], loaded: [] as readonly Message[] };
   const questions: string[] = [];

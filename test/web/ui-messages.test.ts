@@ -84,7 +84,7 @@ test('a page shows what people said, and each answer with all of its rounds', as
   await expect(validateUIMessages({ messages: shown })).resolves.toHaveLength(4);
 });
 
-test('inputs and outputs stay on the server where the page may not see them', () => {
+test('inputs and outputs stay on the server if the page may not see them', () => {
   const shown = JSON.stringify(chatMessages(conversation, { inputs: false, outputs: false }));
   expect(shown).toContain('"input":{}');
   expect(shown).not.toContain('"id":"toolu');

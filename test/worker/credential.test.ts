@@ -12,11 +12,11 @@ test.each([
   [undefined, { ANTHROPIC_API_KEY: '' }, false],
   [undefined, { ANTHROPIC_API_KEY: 'k' }, true],
   [undefined, { ANTHROPIC_PROFILE: 'work' }, true],
-])('%j with the variables %j: a credential is there, %j', (anthropic, env, there) => {
+])('with %j and the variables %j there is a credential: %j', (anthropic, env, there) => {
   expect(hasCredential(anthropic as never, env)).toBe(there);
 });
 
-test('a worker that serves only tools asks no model', () => {
+test('a worker that serves only tools never asks the model', () => {
   const agents = [{ ...agentWith([]), modelTaskQueue: 'models' }];
   expect(asksModel(agents, 'turns', ['turns'])).toBe(false);
   expect(asksModel(agents, 'turns', ['models'])).toBe(true);

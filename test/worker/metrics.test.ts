@@ -69,7 +69,7 @@ const total = (samples: readonly Sample[], name: string) => sumBy(samples, name,
 /** A tool that does not exist has no name in the metrics. */
 const tool = ({ name }: CallRecord) => (name === 'invented' ? 'unknown' : name);
 
-test('the metrics of two workers, of which one is killed, add up to what the results say', async () => {
+test('the metrics of two workers, one of which is killed, add up to what the results say', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'plait-metrics-'));
   const at = (file: string) => join(folder, file);
   const [looked, peeked, ended, token] = [at('looked'), at('peeked'), at('ended'), at('token')];

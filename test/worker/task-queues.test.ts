@@ -77,7 +77,7 @@ test('one worker serves the turns and a tool with its own task queue', async () 
   expect(seen).toEqual([crm, 1]);
 });
 
-test('a tool may name the queue of the turns, which is served once', async () => {
+test('a tool may name the queue of the turns, which is then served once', async () => {
   const { turns } = names();
   const agent = agentOn(turns);
   await using env = await startPlait({ agents: [agent], taskQueue: turns, script });
@@ -127,7 +127,7 @@ test('a call waits without failing until a worker serves its queue', async () =>
   expect(calls).toMatchObject([{ outcome: 'succeeded', attempts: 1 }]);
 });
 
-test('calls above the rate limit of a queue wait, over all of its workers', async () => {
+test('calls above the rate limit of a queue wait, across all of its workers', async () => {
   const { turns, crm } = names();
   const agent = agentOn(crm);
   const batch = Array.from({ length: 15 }, () => ['look', {}] as const);
@@ -150,7 +150,7 @@ test('calls above the rate limit of a queue wait, over all of its workers', asyn
   expect(Math.max(...starts) - Math.min(...starts)).toBeGreaterThan(1_500);
 });
 
-test('a rate limit holds for the queues of tools, and for that of the turns only without them', async () => {
+test('a rate limit applies to the queues of tools, and to the queue of the turns only if there are none', async () => {
   const { turns, crm } = names();
   const limits = new Map<string, number | undefined>();
   const limitsWith = async (agent: Agent) => {
@@ -234,7 +234,7 @@ test.each(['turns', 'crm'] as const)('a crash on the queue %s ends the others', 
   await connection.close();
 });
 
-test('a worker that cannot serve one of its queues does not keep the others', async () => {
+test('a worker that cannot serve one of its queues does not hold the others', async () => {
   const { turns, crm } = names();
   const other = `other-${randomUUID()}`;
   const { worker, connection } = await makeWorker({ agents: [agentOn(crm)], taskQueue: turns });
@@ -248,7 +248,7 @@ test('a worker that cannot serve one of its queues does not keep the others', as
 const on = (modelTaskQueue: string, tools: Tool[] = []) => agentWith(tools, { modelTaskQueue });
 
 describe('the limits of model calls', () => {
-  test('hold for the queue of model calls only, where the limits of tools do not', async () => {
+  test('apply to the queue of model calls only, where the limits of tools do not', async () => {
     const { turns, crm } = names();
     const models = `models-${randomUUID()}`;
     const tool = reader('look', () => 'seen', { activity: { taskQueue: crm } });

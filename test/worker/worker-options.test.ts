@@ -61,7 +61,7 @@ test('a worker without a credential warns, and one with a client does not', asyn
   expect(warn.mock.calls).toEqual([[expect.stringContaining('ANTHROPIC_API_KEY is not set')]]);
 });
 
-test('a longer grace time moves the forced end as well', async () => {
+test('a longer grace period also moves the forced end', async () => {
   const { options } = await workerWith({ shutdownGraceTime: '60s' });
   expect([options.shutdownGraceTimeMs, options.shutdownForceTimeMs]).toEqual([60_000, 70_000]);
 });

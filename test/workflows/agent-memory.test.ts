@@ -35,7 +35,7 @@ const asksClerk = (...prompts: string[]) =>
 
 const done = using(say('Done.'), 100, 10);
 
-test('a sub-agent with a session remembers what earlier calls and turns have told it', async () => {
+test('a sub-agent with a session remembers what earlier calls and turns have said', async () => {
   const sessionId = newSessionId();
   const clerk = agentNamed('clerk', [], { prices });
   const lead = agentNamed(
@@ -96,7 +96,7 @@ test('a sub-agent with a session remembers what earlier calls and turns have tol
   ]);
 });
 
-test('a session that does not take a call says why, and the call did not run', async () => {
+test('a session that rejects a call says why, and the call did not run', async () => {
   const prefix = newSessionId();
   const clerk = agentNamed('clerk');
   const lead = agentNamed('lead', [
@@ -162,8 +162,8 @@ async function atDoor() {
   return { plait, lead, door, session };
 }
 
-describe('when the calling turn ends, its session lives on', () => {
-  test.concurrent('and cancels the turn that runs, whose spending is kept', async () => {
+describe('when the calling turn ends, its session lives on,', () => {
+  test.concurrent('and cancels the running turn, whose spending is kept', async () => {
     const { plait, lead, door, session } = await atDoor();
     await using _ = plait;
     const turn = await plait.agents.start(lead, 'go');
@@ -182,7 +182,7 @@ describe('when the calling turn ends, its session lives on', () => {
     expect(next.text).toMatch(/^And now\? is message [34]\.$/);
   });
 
-  test.concurrent('and forgets a call that waits behind another message', async () => {
+  test.concurrent('and forgets a call that waits after another message', async () => {
     const { plait, lead, door, session } = await atDoor();
     await using _ = plait;
     const other = await session.send('look');
@@ -204,7 +204,7 @@ describe('when the calling turn ends, its session lives on', () => {
     expect(await session.describe()).toMatchObject({ turns: 1, waitingTurns: [] });
   });
 
-  test.concurrent('and cancels the turn of one that was terminated', async () => {
+  test.concurrent('and cancels the turn of a call that was terminated', async () => {
     const { plait, lead, door, session } = await atDoor();
     await using _ = plait;
     const turn = await plait.agents.start(lead, 'go');
@@ -218,7 +218,7 @@ describe('when the calling turn ends, its session lives on', () => {
   });
 });
 
-test('a session that is terminated ends the call, and nobody waits for ever', async () => {
+test('terminating a session ends the call, and nobody waits forever', async () => {
   const { plait, lead, door, session } = await atDoor();
   await using _ = plait;
   const turn = await plait.agents.start(lead, 'go');
@@ -231,7 +231,7 @@ test('a session that is terminated ends the call, and nobody waits for ever', as
   });
 });
 
-test('what waits for a turn gives its place back after half of its time, and knows what never begins', async () => {
+test('the activity that waits for a turn gives up its slot after half of its time, and notices a turn that never begins', async () => {
   const { plait, door, session } = await atDoor();
   await using _ = plait;
   const { sessionId } = session;
@@ -314,7 +314,7 @@ test('calls inside wait for a person at the calling turn, and an edited call may
   expect(snapshots.at(-1)).toMatchObject({ status: 'completed' });
 });
 
-test('what the calling turn may spend bounds the turn of the session', async () => {
+test('the budget of the calling turn limits the turn of the session', async () => {
   const sessionId = newSessionId();
   const clerk = agentNamed('clerk');
   const lead = agentNamed('lead', [

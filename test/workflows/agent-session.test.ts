@@ -71,7 +71,7 @@ describe('a session', () => {
     );
   });
 
-  test('processes a message once that is sent twice with one key, also in a new run', async () => {
+  test('processes a message once if it is sent twice with the same key, even in a new run', async () => {
     const agent = agentWith([], { historyEvents: 20 });
     await using plait = await startPlait({ agents: [agent], script: echo });
     const session = plait.agents.openSession(agent, newId());
@@ -90,7 +90,7 @@ describe('a session', () => {
     expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);
   });
 
-  test('that is closed rejects messages, and does not begin again', async () => {
+  test('that is closed rejects messages, and does not start again', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
     const session = plait.agents.openSession(agent, newId());
@@ -162,7 +162,7 @@ describe('a message that is sent while a turn runs', () => {
     expect(await turn.result()).toMatchObject({ text: 'Worked.' });
   });
 
-  test('reaches the model behind the results when it steers', async () => {
+  test('reaches the model after the results if it steers', async () => {
     const { plait, session, turn, release } = await busy();
     await using _ = plait;
     const steering = await session.send('be quick', { whenBusy: 'steer' });
@@ -192,7 +192,7 @@ describe('a message that is sent while a turn runs', () => {
     expect(log).toEqual(['begin', 'aborted']);
   });
 
-  test('is rejected when it asks for that', async () => {
+  test('is rejected if it asks for that', async () => {
     const { plait, session, turn, release } = await busy();
     await using _ = plait;
     await expect(session.send('now', { whenBusy: 'reject' })).rejects.toThrow(SessionBusyError);
@@ -202,7 +202,7 @@ describe('a message that is sent while a turn runs', () => {
     expect(await next.result()).toMatchObject({ text: 'You said: now' });
   });
 
-  test('becomes a turn of its own when the running one ends without it', async () => {
+  test('becomes a turn of its own if the running one ends without it', async () => {
     const { plait, session, turn } = await busy();
     await using _ = plait;
     const steering = await session.send('be quick', { whenBusy: 'steer' });
@@ -245,7 +245,7 @@ test('a session with a storage keeps its conversation there, and a client can re
   expect(historySize).toBeLessThan(100_000);
 });
 
-test('sessions are found by agent, user and what they do, and their turns too', async () => {
+test('sessions are found by agent, user and status, and so are their turns', async () => {
   const { plait, agent, session: working, user, release } = await busy();
   await using _ = plait;
   const [one, two, three] = [newId(), newId(), working.sessionId];

@@ -72,7 +72,7 @@ test('the calls of one reply run at the same time, and one message holds all res
   expect(result.usage.output_tokens).toBeGreaterThan(0);
 });
 
-test('history shows a tool as an activity of its name, with its tool_use id and its short arguments', async () => {
+test('history shows a tool as an activity with its name, its tool_use id and its short arguments', async () => {
   const agent = agentWith(
     ['get_customer', 'get_orders', 'get_tickets'].map((name) => reader(name, () => name)),
   );
@@ -150,7 +150,7 @@ test('a result can be continued: its messages are a valid beginning of the next 
   expect(second.messages).toHaveLength(first.messages.length + 2);
 });
 
-test('a text that the model writes behind its calls is kept there, also where the API rejects it', async () => {
+test('a text that the model writes after its calls is kept there, even if the API rejects it', async () => {
   const agent = agentWith([reader('look', () => 'seen')]);
   await using plait = await startPlait({
     agents: [agent],

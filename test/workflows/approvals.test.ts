@@ -42,7 +42,7 @@ function fileWriter(begun: unknown[], holds: Record<string, Promise<void>> = {})
 }
 
 describe('while a call waits', () => {
-  test('its siblings run and end, and the waiting costs no worker', async () => {
+  test('its siblings run and end, and waiting costs no worker', async () => {
     const { plait, turn } = await begin(
       [writer('pay', ok, always), reader('look', ok)],
       [
@@ -77,7 +77,7 @@ describe('while a call waits', () => {
     expect(ended).toEqual([true, false, true]);
   });
 
-  test('a worker that stops and another that comes change nothing', async () => {
+  test('a worker may stop and another one start', async () => {
     const runs: string[] = [];
     const tools = (name: string) => [
       writer('pay', () => runs.push(name), always),
@@ -121,7 +121,7 @@ describe('while a call waits', () => {
     await plait.close();
   });
 
-  test('its turn is shown with how many wait, and with none at the end', async () => {
+  test('its turn is shown with the number of waiting calls, and with none at the end', async () => {
     const { plait, turn } = await begin(
       [writer('pay', ok, always)],
       ['a', 'b', 'c'].map((n) => ['pay', { n }, `toolu_${n}`] as const),
@@ -139,7 +139,7 @@ describe('while a call waits', () => {
     expect(await approvalsInMemo(turn)).toBe(0);
   });
 
-  test('and the turn is cancelled, it is answered as cancelled', async () => {
+  test('a cancelled turn answers it as cancelled', async () => {
     const { plait, turn } = await begin([writer('pay', ok, always)], [['pay', {}, 'toolu_pay']]);
     await using _ = plait;
     await waitingCalls(turn, 1);
@@ -153,7 +153,7 @@ describe('while a call waits', () => {
     expect(await approvalsInMemo(turn)).toBe(0);
   });
 
-  test('and the time for all calls is up, it is skipped and nothing else', async () => {
+  test("the end of the batch's time skips it, and nothing else", async () => {
     const runs: unknown[] = [];
     const { plait, turn } = await begin(
       [writer('pay', () => runs.push(1), always), reader('look', ok)],
@@ -171,7 +171,7 @@ describe('while a call waits', () => {
 });
 
 describe('a decision', () => {
-  test('that denies is read by the model with its reason, and stands in history and in the result', async () => {
+  test('that denies is read by the model with its reason, and is in history and in the result', async () => {
     const { plait, turn } = await begin(
       [writer('pay', ok, always), reader('look', ok)],
       [
@@ -310,7 +310,7 @@ describe('a decision', () => {
     },
   );
 
-  test('whose edited input has been checked in the task that ends its time is rejected', async () => {
+  test('whose edited input was checked in the very task that ends its time is rejected', async () => {
     const runs: unknown[] = [];
     const checked = latch();
     const checking = latch();
@@ -381,7 +381,7 @@ describe('a decision', () => {
     expect(result.text).toBe('Done.');
   });
 
-  test('that comes after its time is rejected with what became of the call', async () => {
+  test('that comes after its time is rejected, with how the call ended', async () => {
     const pay = writer('pay', ok, { ...always, approvalTimeout: 300 });
     const held = latch();
     const { plait, turn } = await begin(
@@ -428,7 +428,7 @@ describe('a decision', () => {
   });
 
   test.each(['approve', 'deny'] as const)(
-    'that comes to a worker together with the reply that asks for the call is taken: %s',
+    'that reaches a worker together with the reply that asks for the call is accepted: %s',
     async (decision) => {
       const [turns, models] = [`turns-${randomUUID()}`, `models-${randomUUID()}`];
       const agent = agentWith([writer('pay', ok, always)], { modelTaskQueue: models });
@@ -535,7 +535,7 @@ describe('an edited input', () => {
     expect(result.calls[0]?.approval).not.toHaveProperty('input');
   });
 
-  test('is planned again: the call waits for what it conflicts with now, and what it held before goes on', async () => {
+  test('is planned again: the call waits for what it conflicts with now, and no longer holds up the others', async () => {
     const begun: unknown[] = [];
     const first = latch();
     const { plait, turn } = await begin(
@@ -566,7 +566,7 @@ describe('an edited input', () => {
     expect(calls.map(({ outcome }) => outcome)).toEqual(Array(3).fill('succeeded'));
   });
 
-  test('that conflicts with a later call that already runs is not begun beside it', async () => {
+  test('that conflicts with a later running call does not start beside it', async () => {
     const begun: unknown[] = [];
     const second = latch();
     const { plait, turn } = await begin(
@@ -591,7 +591,7 @@ describe('an edited input', () => {
     expect(begun).toEqual(['two', 'one']);
   });
 
-  test('of a call that does not run after all is not said to have run', async () => {
+  test('of a call that does not run after all is not reported as run', async () => {
     const begun: unknown[] = [];
     const first = latch();
     const failing = first.opened.then(() => Promise.reject(new Error('disk full')));
@@ -656,7 +656,7 @@ describe('an edited input', () => {
 });
 
 describe('a call that waits for a person and for another call', () => {
-  test('runs when both are done, whichever is first', async () => {
+  test('runs when both are done, whichever comes first', async () => {
     for (const approvedFirst of [true, false]) {
       const begun: unknown[] = [];
       const first = latch();
@@ -687,7 +687,7 @@ describe('a call that waits for a person and for another call', () => {
     }
   });
 
-  test('is skipped when the other fails, nobody can decide it any more, and lists say so', async () => {
+  test('is skipped if the other fails: then nobody can decide it, and lists say so', async () => {
     const first = latch();
     const failing = first.opened.then(() => Promise.reject(new Error('disk full')));
     failing.catch(() => undefined);
@@ -712,7 +712,7 @@ describe('a call that waits for a person and for another call', () => {
     expect(calls.map(({ outcome }) => outcome)).toEqual(['failed', 'skipped', 'succeeded']);
   });
 
-  test('holds up later ones, which are skipped when it is denied', async () => {
+  test('holds up later ones, which are skipped if it is denied', async () => {
     const begun: unknown[] = [];
     const { plait, turn } = await begin(
       [fileWriter(begun)],
@@ -735,7 +735,7 @@ describe('a call that waits for a person and for another call', () => {
   });
 });
 
-test('nobody is asked about a call that was answered before it could be asked about', async () => {
+test('nobody is asked about a call that was answered before', async () => {
   const asked: string[] = [];
   const pay = writer('pay', ok, always);
   const { plait, turn } = await begin(
@@ -776,7 +776,7 @@ describe('approval as a function', () => {
   });
   const hows = Object.keys(decisions);
 
-  test('lets a call run unasked only with a clear no, and is given the context', async () => {
+  test('lets a call run unasked only with a clear no, and gets the context', async () => {
     const contextSchema = z.object({ trusted: z.boolean(), tenant: z.string().default('acme') });
     const agent = defineAgent({
       name: 'tester',
@@ -849,7 +849,7 @@ describe('onApproval', () => {
     await plait.close();
   });
 
-  test('is tried again when it throws, and the call waits on', async () => {
+  test('is tried again when it throws, and the call keeps waiting', async () => {
     let attempts = 0;
     const { plait, turn } = await begin([writer('pay', ok, always)], [['pay', {}, 'toolu_pay']], {
       agent: {

@@ -52,7 +52,7 @@ async function beginPaying(hook: Hook, options: BeginOptions & { approvalTimeout
 }
 
 describe('a decision that the worker verifies', () => {
-  test('counts when the hook accepts it, which sees all of it; the result and the model see no proof', async () => {
+  test('counts if the hook accepts it, which sees all of it, while the result and the model see no proof', async () => {
     const { asked, hook } = notary();
     const { plait, turn, runs } = await beginPaying(hook);
     await using _ = plait;
@@ -83,7 +83,7 @@ describe('a decision that the worker verifies', () => {
     expect(JSON.stringify([result, plait.model.requests])).not.toContain('signed');
   });
 
-  test('does not count when the hook says why not, by whatever client, and the call waits on', async () => {
+  test('does not count if the hook says why not, from whatever client, and the call keeps waiting', async () => {
     const { asked, hook } = notary();
     const { plait, turn, runs } = await beginPaying(hook);
     await using _ = plait;
@@ -115,7 +115,7 @@ describe('a decision that the worker verifies', () => {
     expect(JSON.stringify([result, plait.model.requests])).not.toContain('signed');
   });
 
-  test('is verified with its edited input, after that was checked against the schema', async () => {
+  test('is verified with its edited input, after that has been checked against the schema', async () => {
     const { asked, hook } = notary();
     const { plait, turn, runs } = await beginPaying(hook);
     await using _ = plait;
@@ -133,7 +133,7 @@ describe('a decision that the worker verifies', () => {
     expect(answers(result)).toHaveLength(1);
   });
 
-  test('is verified again when the hook throws, and rejected with its words when it goes on', async () => {
+  test('is verified again when the hook throws, and rejected in its words if it keeps throwing', async () => {
     let [attempts, broken] = [0, 2];
     const { plait, turn } = await beginPaying(() => {
       attempts += 1;
@@ -155,7 +155,7 @@ describe('a decision that the worker verifies', () => {
     expect((await turn.result()).calls).toMatchObject([{ outcome: 'succeeded' }]);
   });
 
-  test('stops nothing else: meanwhile another one is rejected, and the turn can be cancelled', async () => {
+  test('blocks nothing else: meanwhile another one is rejected, and the turn can be cancelled', async () => {
     const [asking, held] = [latch(), latch()];
     const { plait, turn, runs } = await beginPaying(async () => {
       asking.open();
@@ -178,7 +178,7 @@ describe('a decision that the worker verifies', () => {
   });
 
   test.each(['approve', 'deny'] as const)(
-    'and whose time is up meanwhile is rejected: %s',
+    'is rejected if its time ends meanwhile: %s',
     async (update) => {
       const held = latch();
       const { plait, turn, runs } = await beginPaying(() => held.opened.then(() => true), {
@@ -234,7 +234,7 @@ describe('a decision that the worker verifies', () => {
   });
 });
 
-test('the hook is told the session, and the decisions of a session that began without it are verified too', async () => {
+test('the hook gets the session, and decisions of a session that began without a hook are verified too', async () => {
   const { asked, hook } = notary();
   const pay = writer('pay', () => 'paid', always);
   const agent = agentWith([pay]);
@@ -265,7 +265,7 @@ test('the hook is told the session, and the decisions of a session that began wi
   expect(result.calls).toMatchObject([{ outcome: 'succeeded' }]);
 });
 
-test('a call that the worker of its reply did not know is verified as well, on the worker that has it', async () => {
+test('a call that the worker of its reply did not know is also verified, on the worker that has it', async () => {
   const { asked, hook } = notary();
   const runs: unknown[] = [];
   const pay = writer('pay', (input) => void runs.push(input), always);

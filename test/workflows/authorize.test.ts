@@ -19,6 +19,6 @@ test.each([
   ['the time was up, and no worker had the hook', failedBy(timedOut(ofWorker)), false],
   ['the time was up before any answer', failedBy(timedOut()), false],
   ['no activity failed', ofHook, false],
-])('whether a decision is rejected in the words of its hook, where %s', (_, error, expected) => {
+])('whether a decision is rejected in the words of its hook, if %s', (_, error, expected) => {
   expect(isFromHook(error)).toBe(expected);
 });

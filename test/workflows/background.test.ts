@@ -106,7 +106,7 @@ async function waitingCall(turn: TurnHandle) {
 }
 
 describe('a sub-agent in the background', () => {
-  test.concurrent('is answered at once, and its result stands beside those of later calls', async () => {
+  test.concurrent('is answered at once, and its result comes beside those of later calls', async () => {
     const { plait, lead, doors } = await team({
       replies: [CALL, callTools([['look', {}, 'toolu_look']]), say('Sand and hills.')],
     });
@@ -246,7 +246,7 @@ describe('a sub-agent in the background', () => {
     expect(new Set(activities)).toEqual(new Set(['plait.callModel']));
   });
 
-  test.concurrent('ends with a turn that is cancelled, and what it has spent is kept', async () => {
+  test.concurrent('ends with a cancelled turn, and its spending is kept', async () => {
     const { plait, lead, doors } = await team({ replies: [CALL, callTools({ look: {} })] });
     await using _ = plait;
     const turn = await plait.agents.start(lead, 'go');
@@ -267,7 +267,7 @@ describe('a sub-agent in the background', () => {
     expect(await sub.result()).toMatchObject({ stopReason: 'cancelled' });
   });
 
-  test.concurrent('ends with a turn that is terminated, or whose time is up while it waits', async () => {
+  test.concurrent('ends with a turn that is terminated, or that runs out of time while it waits', async () => {
     const { plait, lead, doors } = await team({ replies: [CALL, say('It digs.')], tool: reader });
     await using _ = plait;
     const killed = await plait.agents.start(lead, 'go');
@@ -363,7 +363,7 @@ describe('a sub-agent in the background', () => {
     expect(inside).toHaveLength(5);
   });
 
-  test.concurrent('holds its share of the budget while it runs, and the turn waits for what is left of it', async () => {
+  test.concurrent('keeps its share of the budget while it runs, and the turn waits for the rest of it', async () => {
     const { plait, lead, doors } = await team({
       replies: [
         using(CALL, 10, 100),
@@ -395,7 +395,7 @@ describe('a sub-agent in the background', () => {
     expect(read(result)[1]).toMatchObject([{ content: 'hills' }, late(SAND)]);
   });
 
-  test.concurrent('keeps its turn in one run, which is left when it has ended', async () => {
+  test.concurrent('keeps its turn in one run, which continues in another once it has ended', async () => {
     const looks = Array.from({ length: 8 }, (_, i) => callTools({ look: { i } }));
     const { plait, lead, doors } = await team({
       replies: [
@@ -427,8 +427,8 @@ describe('a sub-agent in the background', () => {
   });
 });
 
-describe('when the time of a batch is up under onTimeout: continue', () => {
-  test.concurrent('calls that run go on, and their results are given to the model later', async () => {
+describe('when a batch is out of time under onTimeout: continue,', () => {
+  test.concurrent('running calls go on, and the model gets their results later', async () => {
     const doors = { slow: new Door(), look: new Door() };
     const tokens: string[] = [];
     const agent = agentNamed(

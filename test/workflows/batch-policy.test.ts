@@ -145,7 +145,7 @@ function everyKind(log: Log, extras: Parameters<typeof agentWith>[1] = {}) {
 }
 
 describe.concurrent('cancelSiblings', () => {
-  test('the first failure cancels what runs, and what has not started never starts', async () => {
+  test('the first failure cancels running calls, and the others never start', async () => {
     const log = new Log();
     const { agent, calls } = everyKind(log, { onToolFailure: 'cancelSiblings' });
     await using env = await start(agent, calls);
@@ -178,7 +178,7 @@ describe.concurrent('cancelSiblings', () => {
     expectCancelled(second, result);
   });
 
-  test('an agent that cancels siblings reports instead where the turn says so', async () => {
+  test('an agent that cancels siblings reports instead if the turn says so', async () => {
     const log = new Log();
     const agent = agentWith(
       [reader('broken', log.failAfter(), { activity: once }), reader('look', () => sleep(500))],
@@ -235,7 +235,7 @@ describe.concurrent('cancelSiblings', () => {
     expect(outcomes(await turn.result())).toEqual(['ask denied', 'look succeeded']);
   });
 
-  test('a call that waits to be completed is withdrawn, and its token rejected', async () => {
+  test('a call that waits to be completed is withdrawn, and its token is rejected', async () => {
     const log = new Log();
     const tokens: string[] = [];
     const agent = agentWith(
@@ -306,7 +306,7 @@ describe.concurrent('failTurn', () => {
     await goesOn(env, agent, result);
   });
 
-  test('can be chosen for one turn, and is a choice of that turn alone', async () => {
+  test('can be chosen for one turn, and applies to that turn alone', async () => {
     const agent = mixed(new Log());
     await using env = await start(agent, { broken: {} });
     const failed = await env.agents.execute(agent, 'go', { onToolFailure: 'failTurn' });
@@ -320,7 +320,7 @@ describe.concurrent('failTurn', () => {
     ).rejects.toThrow(turnId);
   });
 
-  test('a tool that does not exist is a failure as well, and names its call', async () => {
+  test('a tool that does not exist is also a failure, and names its call', async () => {
     const agent = mixed(new Log(), { onToolFailure: 'failTurn' });
     await using env = await start(agent, { slow: {}, nonsense: {} });
     const result = await env.agents.execute(agent, 'go');
@@ -392,7 +392,7 @@ describe.concurrent('batchTimeout', () => {
     ]);
   }
 
-  test('what runs is cancelled, what has not started never starts, and the turn goes on', async () => {
+  test('running calls are cancelled, the others never start, and the turn goes on', async () => {
     const log = new Log();
     const { agent, calls, nobody } = lateKinds(log, { batchTimeout: '5s' });
     const turns = `turns-${randomUUID()}`;
@@ -437,7 +437,7 @@ describe.concurrent('batchTimeout', () => {
     expectTimedOut(second, byHand);
   });
 
-  test('each round has the whole time, and a round that is in time leaves no timer', async () => {
+  test('each round has the whole time, and a round that ends in time leaves no timer', async () => {
     const agent = agentWith([reader('look', () => sleep(1_100))], { batchTimeout: '4s' });
     const look = callTools({ look: {} });
     await using env = await start(
@@ -488,7 +488,7 @@ describe.concurrent('batchTimeout', () => {
     expect(outcomes(await env.agents.execute(agent, 'go'))).toEqual(['careful succeeded']);
   });
 
-  test('with failTurn, a call that was not done in time ends the turn', async () => {
+  test('with failTurn, a call that is out of time ends the turn', async () => {
     const log = new Log();
     const agent = agentWith([reader('look', log.hang('look')), reader('quick', log.quick('q'))], {
       batchTimeout: '2s',
@@ -503,7 +503,7 @@ describe.concurrent('batchTimeout', () => {
     await goesOn(env, agent, result);
   });
 
-  test('a cancel of the turn before the deadline is answered as what it is', async () => {
+  test('a cancelled turn is answered as cancelled, even with a deadline', async () => {
     const log = new Log();
     const agent = agentWith([writer('pay', log.hang('pay'))], {
       batchTimeout: '1h',
@@ -522,7 +522,7 @@ describe.concurrent('batchTimeout', () => {
   });
 });
 
-test('without these options a batch adds no events, and a failure changes nothing for the others', async () => {
+test('without these options a batch adds no events, and a failure does not affect the others', async () => {
   const tools = [
     reader('look', () => 'seen'),
     reader('broken', () => Promise.reject(new Error('no')), { activity: once }),

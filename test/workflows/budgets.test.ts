@@ -57,7 +57,7 @@ async function endAndGoOn(
 
 const outcomes = ({ calls }: TurnResult) => calls.map(({ outcome }) => outcome);
 
-describe('a turn ends with the limit that it has reached', () => {
+describe('a turn ends when it reaches a limit:', () => {
   const spends = using(looks(1), 100, 50);
   test.for([
     ['rounds', { rounds: 2 }, 'max_rounds', 'The limit of 2 rounds is reached.'],
@@ -97,7 +97,7 @@ describe('a turn ends with the limit that it has reached', () => {
     expect(ran).toHaveLength(1);
   });
 
-  test('of the run, where that is the tighter one', async () => {
+  test('of the run, if that is the tighter one', async () => {
     const agent = agentWith([look], { limits: { rounds: 4, toolCalls: 9 } });
 
     const result = await endAndGoOn(agent, [spends, spends, spends], {
@@ -107,7 +107,7 @@ describe('a turn ends with the limit that it has reached', () => {
     expect(result).toMatchObject({ stopReason: 'max_tool_calls', rounds: 3 });
   });
 
-  test('but not where the model has ended its turn by then', async () => {
+  test('but not if the model has ended its turn by then', async () => {
     const agent = agentWith([look], { limits: { rounds: 1, outputTokens: 10 }, prices });
 
     const result = await endAndGoOn(agent, [using(say('Done.'), 5, 500)]);
@@ -115,7 +115,7 @@ describe('a turn ends with the limit that it has reached', () => {
     expect(result).toMatchObject({ stopReason: 'end_turn', text: 'Done.', costUSD: 0.01002 });
   });
 
-  test('also where a server tool has paused it', async () => {
+  test('even if a server tool has paused it', async () => {
     const agent = agentWith([look], { limits: { outputTokens: 10 }, onLimit: 'lastWord' });
 
     const result = await endAndGoOn(agent, [using(pauseTurn(), 5, 500)]);
@@ -131,7 +131,7 @@ describe('a turn that begins with nothing left', () => {
     [{ outputTokens: 0 }, 'max_output_tokens'],
     [{ costUSD: 0 }, 'max_cost'],
     [{ wallTime: 0 }, 'max_wall_time'],
-  ] as const)('ends at once, and nobody is asked: %j', async ([limits, stopReason]) => {
+  ] as const)('ends at once, without a request: %j', async ([limits, stopReason]) => {
     const agent = agentWith([look], { prices, onLimit: 'lastWord' });
 
     const result = await endAndGoOn(agent, [], { limits }, async ({ model }) => {
@@ -143,7 +143,7 @@ describe('a turn that begins with nothing left', () => {
     expect(result.messages).toEqual([{ role: 'user', content: 'go' }]);
   });
 
-  test('of tool calls may still answer', async () => {
+  test('may still answer if only tool calls are used up', async () => {
     const result = await endAndGoOn(agentWith([look]), [say('Hello.')], {
       limits: { toolCalls: 0 },
     });
@@ -152,8 +152,8 @@ describe('a turn that begins with nothing left', () => {
   });
 });
 
-describe('of parallel calls', () => {
-  test('those above the limit never start, whatever the others take', async () => {
+describe('among parallel calls,', () => {
+  test('those above the limit never start, however long the others take', async () => {
     const agent = agentWith([look], { limits: { toolCalls: 4 } });
 
     const result = await endAndGoOn(agent, [looks(10)]);
@@ -170,7 +170,7 @@ describe('of parallel calls', () => {
     expect(ran).toHaveLength(4);
   });
 
-  test('as many as are left all run, and the model reads their results', async () => {
+  test('as many as are left run, and the model reads their results', async () => {
     const agent = agentWith([look], { limits: { toolCalls: 4 } });
 
     const result = await endAndGoOn(agent, [looks(3), looks(1), say('Done.')]);
@@ -179,7 +179,7 @@ describe('of parallel calls', () => {
     expect(outcomes(result)).toEqual(['succeeded', 'succeeded', 'succeeded', 'succeeded']);
   });
 
-  test('one that was skipped does not count', async () => {
+  test('skipped ones do not count', async () => {
     const pay = writer(
       'pay',
       ({ fail }) => {
@@ -228,7 +228,7 @@ describe('a last word', () => {
     expect(result.messages.at(-1)?.role).toBe('assistant');
   });
 
-  test('that calls a tool all the same is answered, and no tool runs', async () => {
+  test('that calls a tool anyway is answered, and no tool runs', async () => {
     const result = await endAndGoOn(agent, [looks(2), looks(1)]);
 
     expect(result.stopReason).toBe('max_tool_calls');
@@ -236,20 +236,20 @@ describe('a last word', () => {
     expect(ran).toHaveLength(1);
   });
 
-  test('that the model refuses to give leaves the turn as it was', async () => {
+  test('that the model refuses to give does not change the turn', async () => {
     const result = await endAndGoOn(agent, [looks(2), refuse()]);
 
     expect(result).toMatchObject({ stopReason: 'max_tool_calls', text: '' });
     expect(result.messages.at(-1)?.role).toBe('user');
   });
 
-  test('that cannot be asked for leaves the turn as it was', async () => {
+  test('that cannot be requested does not change the turn', async () => {
     const result = await endAndGoOn(agent, [looks(2), fault.badRequest('No.')]);
 
     expect(result).toMatchObject({ stopReason: 'max_tool_calls', rounds: 1 });
   });
 
-  test('may be asked for by the run', async () => {
+  test('may be requested for a single run', async () => {
     const plain = agentWith([look], { limits: { rounds: 1 } });
 
     const result = await endAndGoOn(plain, [looks(1), say('I saw nothing.')], {
@@ -260,7 +260,7 @@ describe('a last word', () => {
     expect(outcomes(result)).toEqual(['skipped']);
   });
 
-  test('may be declined by the run', async () => {
+  test('may be declined for a single run', async () => {
     const result = await endAndGoOn(agent, [looks(2)], { onLimit: 'stop' });
 
     expect(result).toMatchObject({ stopReason: 'max_tool_calls', rounds: 1 });
@@ -268,7 +268,7 @@ describe('a last word', () => {
 });
 
 // They mostly wait.
-describe.concurrent('when the time of a turn is up', () => {
+describe.concurrent('when a turn is out of time,', () => {
   const tools = [
     look,
     reader('read', hang),
@@ -277,7 +277,7 @@ describe.concurrent('when the time of a turn is up', () => {
   ];
   const all = callTools({ look: {}, read: {}, write: {}, ask: {} });
 
-  test('calls that run are cancelled and answered, others never start', async () => {
+  test('running calls are cancelled and answered, and others never start', async () => {
     const agent = agentWith(tools, { limits: { wallTime: '4s' }, onLimit: 'lastWord' });
 
     const result = await endAndGoOn(agent, [all]);
@@ -305,7 +305,7 @@ describe.concurrent('when the time of a turn is up', () => {
 
   const silent = paced({ firstByteMs: 60_000 }, say('Too late.'));
 
-  test('a request to the model is given up', async () => {
+  test('a request to the model is aborted', async () => {
     const agent = agentWith(tools, { limits: { wallTime: '4s' } });
 
     const result = await endAndGoOn(agent, [callTools({ look: {} }), silent]);
@@ -315,7 +315,7 @@ describe.concurrent('when the time of a turn is up', () => {
   });
 
   test.for(['agent', 'run'] as const)(
-    'the first request to the model is given up, by the limit of the %s',
+    'the first request to the model is aborted, by the limit of the %s',
     async (whose) => {
       const limits = { wallTime: '2s' };
       const agent = agentWith(tools, whose === 'agent' ? { limits } : {});
@@ -330,7 +330,7 @@ describe.concurrent('when the time of a turn is up', () => {
     },
   );
 
-  test('a model that is overloaded is not waited for', async () => {
+  test('an overloaded model is not waited for', async () => {
     const agent = agentWith(tools, { limits: { wallTime: '4s' } });
 
     const result = await endAndGoOn(agent, [callTools({ look: {} }), fault.overloaded()]);
@@ -339,7 +339,7 @@ describe.concurrent('when the time of a turn is up', () => {
   });
 });
 
-test('a limit in dollars without prices is invalid, and nothing is asked', async () => {
+test('a limit in dollars without prices is invalid, and no request is made', async () => {
   const agent = agentWith([look]);
   await using plait = await startPlait({ agents: [agent], script: () => say('Never.') });
   const options = { limits: { costUSD: 1 } };

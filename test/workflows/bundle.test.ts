@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, inject, test } from 'vitest';
 
-test('the workflow bundle holds workflows and nothing that belongs to activities', () => {
+test('the workflow bundle contains workflows, and nothing that belongs to activities', () => {
   const code = readFileSync(inject('workflowBundle'), 'utf8');
   // The source map at its end quotes sources; only the code runs.
   const running = code.slice(0, code.indexOf('//# sourceMappingURL'));

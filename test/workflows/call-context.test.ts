@@ -21,7 +21,7 @@ const only = ({ turnId, callId, agent, user, sessionId }: Seen): Seen => ({
   ...defined({ user, sessionId }),
 });
 
-test('a tool, its approval function and onApproval learn of which call they are, of which turn, session and user', async () => {
+test('a tool, its approval function and onApproval get the call, its turn, its session and its user', async () => {
   const seen: [where: string, seen: Seen][] = [];
   const look = reader('look', (_input, ctx) => void seen.push(['run', only(ctx)]), {
     approval: (_input, ctx) => {

@@ -93,12 +93,12 @@ async function expectCancelled(
 }
 
 // They mostly wait.
-describe.concurrent('a cancel reaches every kind of call, each is answered, and the turn can be continued', () => {
-  test('by its handle', async () => {
+describe.concurrent('a cancel reaches every kind of call, each is answered, and the turn can be continued:', () => {
+  test('through its handle', async () => {
     await expectCancelled(await underWay(), (turn) => turn.cancel());
   });
 
-  test('by a plain Temporal client, and once more', async () => {
+  test('through a plain Temporal client, and a second time', async () => {
     await expectCancelled(await underWay(), async ({ turnId }, { agents }) => {
       const handle = agents.client.workflow.getHandle(turnId);
       await handle.cancel();
@@ -106,7 +106,7 @@ describe.concurrent('a cancel reaches every kind of call, each is answered, and 
     });
   });
 
-  test('by the command line of Temporal', async () => {
+  test("through Temporal's command line", async () => {
     const { path } = await findTemporalBinary();
     await expectCancelled(await underWay(), ({ turnId }, { temporal }) =>
       promisify(execFile)(path, [
@@ -123,7 +123,7 @@ describe.concurrent('a cancel reaches every kind of call, each is answered, and 
   });
 });
 
-test('a turn that is cancelled while the model is asked ends without its reply', async () => {
+test('a turn that is cancelled during a model request ends without the reply', async () => {
   const agent = agentWith([]);
   await using env = await startPlait({
     agents: [agent],
@@ -256,7 +256,7 @@ test('a call that is paused before a worker took it begins once, after it is unp
   expect(begun).toBe(1);
 });
 
-test('after a reset to before it, the same person can decide the same about the same call', async () => {
+test('after a reset to before a decision, the same person can make the same decision again', async () => {
   let ran = 0;
   const agent = agentWith([writer('pay', () => void (ran += 1), { approval: 'always' })]);
   await using env = await startPlait({

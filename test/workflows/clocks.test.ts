@@ -21,7 +21,7 @@ describe.each([
   ['two minutes ahead', 120_000],
   ['two minutes behind', -120_000],
 ])('a worker whose clock is %s', (_, off) => {
-  test('has all the time that its agent gives a turn', async () => {
+  test('gives a turn all the time that its agent allows', async () => {
     let attempts = 0;
     const look = reader('look', () => {
       attempts += 1;
@@ -42,7 +42,7 @@ describe.each([
     }
   });
 
-  test('has no more than that', async () => {
+  test('gives it no more than that', async () => {
     const silent = paced({ firstByteMs: 60_000 }, say('Too late.'));
     const agent = agentWith([], { limits: { wallTime: '2s' } });
     await using plait = await startPlait({
@@ -54,7 +54,7 @@ describe.each([
     expect(stopReason).toBe('max_wall_time');
   });
 
-  test('gives the API its sandbox for as long as the API has it, and no longer', async () => {
+  test('gives the API its sandbox for as long as the API keeps it, and no longer', async () => {
     const agent = agentWith([]);
     const container = {
       id: 'container_1',

@@ -55,7 +55,7 @@ const typesOf = ({ content }: Message) =>
 
 describe('a conversation that the API compacts', () => {
   test.each(storages)(
-    'goes on from the summary, and keeps in its transcript what was replaced, %s',
+    'goes on from the summary, and keeps the replaced messages in its transcript, %s',
     async (_, storage) => {
       const agent = compacting();
       await using plait = await startPlait({ agents: [agent], script: journey, ...storage() });
@@ -127,7 +127,7 @@ describe('a conversation that the API compacts', () => {
     expect(usage.output_tokens).toBeGreaterThan(full.usage.output_tokens + FIRST.length / 4 - 1);
   });
 
-  test('is not read back where a summary has replaced it', async () => {
+  test('is not read back if a summary has replaced it', async () => {
     const agent = compacting();
     const directory = mkdtempSync(join(tmpdir(), 'plait-'));
     const sessionId = newId();
@@ -208,7 +208,7 @@ describe('a conversation that the API compacts', () => {
     ]);
   });
 
-  test('is not asked for a summary for ever', async () => {
+  test('is not compacted forever', async () => {
     const agent = compacting({ rounds: 3 });
     await using plait = await startPlait({
       agents: [agent],
@@ -221,7 +221,7 @@ describe('a conversation that the API compacts', () => {
     });
   });
 
-  test('happens as the agent says, and when it says', async () => {
+  test('is compacted when and how the agent says', async () => {
     const agent = compacting({
       compaction: { triggerTokens: 60_000, instructions: 'Keep every place.' },
     });
@@ -251,7 +251,7 @@ describe('a conversation that the API compacts', () => {
 describe('an agent without compaction', () => {
   const plain = agentWith([look]);
 
-  test('does not ask for it', async () => {
+  test('does not request it', async () => {
     await using plait = await startPlait({
       agents: [plain],
       script: conversation('Hello', [say('Hello.')]),
@@ -263,7 +263,7 @@ describe('an agent without compaction', () => {
     expect(request?.body).not.toHaveProperty('context_management');
   });
 
-  test('rejects a conversation that was compacted, before it asks the model', async () => {
+  test('rejects a compacted conversation before it asks the model', async () => {
     await using plait = await startPlait({ agents: [plain], script: journey });
     const summary = { type: 'compaction', content: FIRST, encrypted_content: null };
     const messages = [

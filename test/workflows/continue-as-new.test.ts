@@ -71,7 +71,7 @@ describe.each([
   ['with a storage', newStorage, 1_500],
   ['without a storage', () => undefined, 400],
 ])('a turn that goes on in many runs, %s,', (_name, storageOf, bytes) => {
-  test('ends as one that does not, and every run of it can be replayed', async () => {
+  test('ends like one that does not, and every run of it can be replayed', async () => {
     const run = async (historyEvents: number) => {
       const seen: Seen = { keys: [] };
       const storage = storageOf();
@@ -135,7 +135,7 @@ const limits = { historyEvents: 20, rounds: 200 };
 const note = reader('note', ({ round }) => `noted ${String(round)}`);
 
 describe('in a turn that goes on in many runs', () => {
-  test('a person is asked in each, and a decision may be sent again in a later one', async () => {
+  test('a person is asked in each run, and a decision may be sent again in a later one', async () => {
     const refund = writer('refund', ({ round }) => `paid ${String(round)}`, { approval: 'always' });
     const agent = agentWith([refund, note], limits);
     const { plait, turn } = await start(agent, everyRound(6, 'refund', 'note'));
@@ -167,7 +167,7 @@ describe('in a turn that goes on in many runs', () => {
     expect((await runsOf(plait, turn)).length).toBeGreaterThan(3);
   });
 
-  test('a decision is accepted that is made as soon as the call can be seen', async () => {
+  test('a decision that is made as soon as the call can be seen is accepted', async () => {
     const refund = writer('refund', () => 'paid', { approval: 'always' });
     const agent = agentWith([refund, note], limits);
     const { plait, turn } = await start(agent, everyRound(4, 'refund', 'note'));
@@ -230,7 +230,7 @@ describe('in a turn that goes on in many runs', () => {
     expect((await runsOf(plait, turn)).length).toBeGreaterThan(3);
   });
 
-  test('what was cut of a result can be read in a later run', async () => {
+  test('the omitted part of a result can be read in a later run', async () => {
     const long = reader(
       'long',
       () => Array.from({ length: 9_000 }, (_, i) => `line ${i}`).join('\n'),
@@ -296,7 +296,7 @@ describe('in a turn that goes on in many runs', () => {
     expect((await runsOf(second, timed)).length).toBeGreaterThan(2);
   });
 
-  test('a paused reply goes on, and one that repeats an old id is asked for again', async () => {
+  test('a paused reply goes on, and one that repeats an old id is requested again', async () => {
     const serverTools = [{ type: 'web_search_20260318', name: 'web_search' }] as const;
     const agent = agentWith([note], { ...limits, serverTools });
     const { plait, turn } = await start(agent, ({ round, arrival }) => {
@@ -338,7 +338,7 @@ describe('in a turn that goes on in many runs', () => {
     expect(Math.max(...turns)).toBeGreaterThan(2);
   });
 
-  test('watching shows every round, also to one who comes late, or when earlier runs are gone', async () => {
+  test('watching shows every round, even for latecomers, and when earlier runs are gone', async () => {
     const refund = writer('refund', () => 'paid', { approval: 'always' });
     const agent = agentWith([note, refund], limits);
     const { plait, turn } = await start(agent, (request) =>
@@ -376,7 +376,7 @@ describe('in a turn that goes on in many runs', () => {
     expect(alone.rounds.every(({ model }) => model.state === 'succeeded')).toBe(true);
   });
 
-  test('the time of the turn does not begin again', async () => {
+  test('the time of the turn does not start over', async () => {
     const work = reader('work', ({ round }, { signal }) =>
       Number(round) < 6 ? 'quick' : sleep(60_000, 'late', { signal }),
     );
@@ -390,7 +390,7 @@ describe('in a turn that goes on in many runs', () => {
     expect((await runsOf(plait, turn)).length).toBeGreaterThan(3);
   });
 
-  test('a large input is carried once, and without a storage only while it fits', async () => {
+  test('a large input is carried once, and without a storage only if it fits', async () => {
     const agent = agentWith([note], limits);
     const input = `Begin ${'x'.repeat(1_300_000)}`;
     await using plait = await startPlait({ agents: [agent], script: everyRound(5, 'note') });

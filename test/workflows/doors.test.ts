@@ -133,7 +133,7 @@ async function toAll(
   for (let i = 0; i < values.length; i += 4) await Promise.all(values.slice(i, i + 4).map(send));
 }
 
-test('a running turn answers whatever is sent to it, and then a valid decision, completion and message', async () => {
+test('a running turn responds to anything that is sent to it, and then to a valid decision, completion and message', async () => {
   const turn = await plait.agents.start(agent, 'go');
   const { workflow } = turn;
   await waitingCalls(turn, 1);
@@ -174,7 +174,7 @@ test('a running turn answers whatever is sent to it, and then a valid decision, 
   expect(await failedTasks(workflow)).toEqual([]);
 });
 
-test('a session answers whatever is sent to it, and then a valid message', async () => {
+test('a session responds to anything that is sent to it, and then to a valid message', async () => {
   const session = plait.agents.openSession(agent, `session-${randomUUID()}`);
   const first = await session.send('Hello');
   await first.result();
@@ -233,7 +233,7 @@ async function failure(handle: WorkflowHandle): Promise<ApplicationFailure> {
 
 const ARGS = { agent: 'tester', input: 'Hello' };
 
-describe('a run that is started with what is no argument of it fails, and says why', () => {
+describe('a run that is started with an invalid argument fails, and says why:', () => {
   test.for<[type: string, failureType: string, args: readonly unknown[]]>([
     ['agentTurn', INVALID_TURN, []],
     ['agentSession', INVALID_SESSION, []],
@@ -247,7 +247,7 @@ describe('a run that is started with what is no argument of it fails, and says w
     expect(await failedTasks(handle)).toEqual([]);
   });
 
-  test('whatever it is', async () => {
+  test('whatever the argument is', async () => {
     await toAll(HOSTILE, async (value) => {
       const runs = await Promise.all([
         started('agentTurn', [value]),
@@ -275,7 +275,7 @@ test.for<[messages: unknown]>([
   ['Hello'],
   [{ role: 'user', content: 'Hello' }],
   [7],
-])('our client says what is wrong with what a session would begin with: %j', async ([messages]) => {
+])('the client says what is wrong with what a session would begin with: %j', async ([messages]) => {
   await expect(
     plait.agents.startSession(agent, { messages: messages as Message[] }),
   ).rejects.toThrow(InvalidSessionError);
@@ -346,7 +346,7 @@ const WHOLE: readonly (readonly [type: string, args: readonly unknown[], forged:
   ],
 ];
 
-test.for(WHOLE)('%s goes on from a whole beginning', async ([type, args, whole]) => {
+test.for(WHOLE)('%s goes on from a complete beginning', async ([type, args, whole]) => {
   const handle = await started(type, [...args, whole]);
   await expect(handle.result()).resolves.toBeDefined();
 });
@@ -378,7 +378,7 @@ test.for(WHOLE)(
   },
 );
 
-test('a call whose activity somebody completes with what cannot be read is answered, and the turn goes on', async () => {
+test('a call that somebody completes with unreadable data is answered, and the turn goes on', async () => {
   const hold = latch();
   await using own = await startPlait({
     agents: [agentWith([reader('wait', () => hold.opened)])],

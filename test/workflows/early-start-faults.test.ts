@@ -45,7 +45,7 @@ async function turnWith(
   return { plait, turn };
 }
 
-test('wherever its stream is torn, a reply leaves no run behind, and the next one has all its results', async () => {
+test('wherever its stream is torn, a reply leaves no run behind, and the next reply has all its results', async () => {
   const open = new Set<string>();
   const asked = new Map<string, number>();
   const look = reader('look', async ({ turn, lasts }, { signal, idempotencyKey }) => {
@@ -141,7 +141,7 @@ describe('the early run of a call ends by its signal, and does not count,', () =
   });
 });
 
-test('when the reply is invalid and the next one asks for the same call, that one takes the run', async () => {
+test('if an invalid reply is followed by one with the same call, that call takes the run', async () => {
   const began = latch();
   const seen: ToolContext[] = [];
   const look = reader('look', (_, ctx) => {
@@ -170,7 +170,7 @@ test('when the reply is invalid and the next one asks for the same call, that on
   expect(seen[0]?.callId).toBe('toolu_second');
 });
 
-test('a worker that shuts down in the middle of a reply ends its early runs, and the next worker asks again', async () => {
+test('a worker that shuts down during a reply ends its early runs, and the next worker asks again', async () => {
   const { tool, runs, began, aborted } = waiting();
   const taskQueue = `early-${randomUUID()}`;
   const { plait, turn } = await turnWith(
@@ -196,7 +196,7 @@ test('a worker that shuts down in the middle of a reply ends its early runs, and
   expect(runs).toHaveLength(2);
 });
 
-test('a tool that ignores its signal ends the run of its worker with an error, as after any call', async () => {
+test("a tool that ignores its signal makes its worker's run end with an error, as after any call", async () => {
   const began = latch();
   const stop = latch();
   const deaf = reader('deaf', async () => {
@@ -213,7 +213,7 @@ test('a tool that ignores its signal ends the run of its worker with an error, a
   stop.open();
 });
 
-test('two workers that have no workflow in their caches answer every call once', async () => {
+test('two workers without cached workflows answer every call once', async () => {
   const runs = new Map<string, number>();
   const look = reader('look', (_, { idempotencyKey, attempt }) => {
     runs.set(idempotencyKey, (runs.get(idempotencyKey) ?? 0) + 1);

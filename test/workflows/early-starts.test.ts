@@ -38,7 +38,7 @@ async function turnWith(
   return { plait, agent, turn };
 }
 
-test('a call that only reads runs while the reply comes, and its activity takes what it returned', async () => {
+test('a call that only reads runs while the reply comes, and its activity takes the result', async () => {
   const ran = latch();
   const contexts: ToolContext[] = [];
   let whole = false;
@@ -141,7 +141,7 @@ test('a call that fails early is forgotten: its activity runs the tool as its fi
   });
 });
 
-test("the early run is outside of the model request's activity, so a tool that needs one runs in its own", async () => {
+test("the early run is outside of the model request's activity, so a tool that needs an activity runs in its own", async () => {
   const ran = latch();
   const found: string[] = [];
   const look = reader('look', () => {
@@ -230,7 +230,7 @@ test('the same call twice in one reply runs twice, each once', async () => {
   expect(answers(result).map(({ text }) => text)).toEqual(['seen 1', 'seen 2']);
 });
 
-test('what would wait, or may change something, waits for the whole reply', async () => {
+test('calls that would wait, or may change something, wait for the whole reply', async () => {
   const early: string[] = [];
   const first = latch();
   let whole = false;
@@ -354,7 +354,7 @@ test('no more than 32 calls of a reply start early', async () => {
   expect(early).toBe(32);
 });
 
-test('a tool whose time is up while the reply comes is stopped, and its activity runs it anew', async () => {
+test('a tool that is out of time while the reply comes is stopped, and its activity runs it again', async () => {
   const stopped = latch();
   const reasons: unknown[] = [];
   const keys: string[] = [];
@@ -392,7 +392,7 @@ test.each([
     { environment: { interceptors: { activity: [() => ({})] } } },
   ],
   ['the worker limits the rate of activities', { environment: { maxActivitiesPerSecond: 1_000 } }],
-] as const)('no call starts early where %s', async (...[, options]) => {
+] as const)('no call starts early if %s', async (...[, options]) => {
   let whole = false;
   const wholeAtBegin: boolean[] = [];
   const look = reader('look', () => {
@@ -414,7 +414,7 @@ test.each([
   expect(wholeAtBegin.every(Boolean)).toBe(true);
 });
 
-test('where the worker has activity interceptors, an agent may start its calls early, and they do not see the run', async () => {
+test('if the worker has activity interceptors, an agent may start its calls early, and they do not see the run', async () => {
   const ran = latch();
   const around = new AsyncLocalStorage<string>();
   const interceptor = ({ info }: Context) => ({

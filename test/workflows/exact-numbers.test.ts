@@ -71,7 +71,7 @@ const pay = defineTool({
 });
 const look = reader('look', (input) => JSON.stringify(input));
 
-describe('a call with a number that a tool cannot be given', () => {
+describe('a call with a number that JavaScript cannot hold', () => {
   const script = conversation('go', [
     reply(
       writes('refund', 'toolu_1', `{"customer": ${ID}}`),
@@ -112,7 +112,7 @@ describe('a call with a number that a tool cannot be given', () => {
   });
 });
 
-describe('what the model wrote goes back as it wrote it', () => {
+describe('what the model wrote goes back unchanged', () => {
   const script: Script = ({ userText, round }) =>
     userText === 'go' && round === 0
       ? writes('look', 'toolu_1', `{"id": "${'x'.repeat(9_000)}", "n": [1.0, ${ID}]}`)
@@ -165,11 +165,11 @@ describe('what the model wrote goes back as it wrote it', () => {
   });
 });
 
-describe('an answer that has a schema', () => {
+describe('an answer with a schema', () => {
   const output = z.object({ id: z.number() });
   const agent = agentWith([look], { output, outputRepairs: 1 });
 
-  test('does not match it with a number that JavaScript cannot hold', async () => {
+  test('does not match if it has a number that JavaScript cannot hold', async () => {
     const script: Script = ({ userText }) => say(userText === 'go' ? `{"id": ${ID}}` : '{"id": 7}');
     const { agents, requests } = await plaitWith(agent, script);
 
@@ -181,7 +181,7 @@ describe('an answer that has a schema', () => {
     );
   });
 
-  test('does not match it where it is nested too deep', async () => {
+  test('does not match if it is nested too deeply', async () => {
     const deep = `{"id": 7, "deep": ${'['.repeat(5_000)}${']'.repeat(5_000)}}`;
     const { agents } = await plaitWith(agent, () => say(deep));
 

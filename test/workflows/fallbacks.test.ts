@@ -99,7 +99,7 @@ describe('an overloaded model', () => {
     expect(asked(plait.model)).toEqual([OWN, NEXT, LAST]);
   });
 
-  test('has no fallback that stands in for refusals only', async () => {
+  test('does not use a fallback that is only for refusals', async () => {
     const agent = agentOf({ fallbacks: [{ model: NEXT, on: ['refusal'] }] });
     const busy = fault.overloaded({ headers: { 'x-should-retry': 'false' } });
     await using plait = await startPlait({ agents: [agent], script: models({ [OWN]: busy }) });
@@ -107,7 +107,7 @@ describe('an overloaded model', () => {
     expect(asked(plait.model)).toEqual([OWN]);
   });
 
-  test('is asked again by the next turn of a session, with all that both have thought', async () => {
+  test('is asked again by the next turn of a session, with the thinking of both', async () => {
     const look = reader('look', () => 'seen');
     const agent = agentOf({}, [look]);
     const busy = fault.overloaded({ headers: { 'x-should-retry': 'false' } });
@@ -153,7 +153,7 @@ describe('a refusal', () => {
   const prices = { input: 4, output: 20 };
   const cheap = { input: 1, output: 2 };
 
-  test('goes on to the fallback with the same messages, and nothing of it is kept but its tokens', async () => {
+  test('goes on to the fallback with the same messages, and only its tokens are kept', async () => {
     const ran: string[] = [];
     const look = reader('look', () => ran.push('look'));
     const agent = agentOf({ prices, fallbacks: [{ model: NEXT, prices: cheap }] }, [look]);
@@ -206,7 +206,7 @@ describe('a refusal', () => {
     expect(result.costUSD).toBeCloseTo(perMillion / 1e6, 9);
   });
 
-  test('is followed also where what the model had said does not fit into a payload', async () => {
+  test('is followed even if what the model had said does not fit into a payload', async () => {
     const agent = agentOf();
     await using plait = await startPlait({
       agents: [agent],
@@ -220,7 +220,7 @@ describe('a refusal', () => {
     expect(await firstCall(turn)).toMatchObject({ refused: { content: [] } });
   });
 
-  test('that uses up what the turn may spend leaves its fallback the last word', async () => {
+  test('that uses up the budget leaves its fallback the last word', async () => {
     const look = reader('look', () => 'seen');
     const agent = agentOf({ limits: { outputTokens: 500 }, onLimit: 'lastWord' }, [look]);
     const declinesAtLength = stopWith('refusal', say('I would rather not. '.repeat(500)));
@@ -241,7 +241,7 @@ describe('a refusal', () => {
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test('of every model ends the turn, and none was asked twice', async () => {
+  test('of every model ends the turn, and none is asked twice', async () => {
     const agent = agentOf();
     await using plait = await startPlait({
       agents: [agent],
@@ -257,7 +257,7 @@ describe('a refusal', () => {
     expect(asked(plait.model)).toEqual([OWN, NEXT, LAST]);
   });
 
-  test('is the end where no fallback stands in for it', async () => {
+  test('ends the turn if no fallback is for refusals', async () => {
     const agent = agentOf({ fallbacks: [{ model: NEXT, on: ['overloaded'] }] });
     await using plait = await startPlait({
       agents: [agent],
@@ -268,7 +268,7 @@ describe('a refusal', () => {
     expect(result).not.toHaveProperty('fallback');
   });
 
-  test('leaves the session with the fallback, in the middle of a turn and for the turns after it', async () => {
+  test('leaves the session with the fallback, in the middle of a turn and for later turns', async () => {
     const look = reader('look', () => 'seen');
     const agent = agentOf({ limits: { rounds: 3 } }, [look]);
     await using plait = await startPlait({
@@ -288,7 +288,7 @@ describe('a refusal', () => {
     expect(asked(plait.model)).toEqual([OWN, OWN, NEXT, NEXT, NEXT, NEXT, NEXT]);
   });
 
-  test('can be followed where a turn has one round, and its first reply must call a tool', async () => {
+  test('can be followed even if a turn has one round, and its first reply must call a tool', async () => {
     const look = reader('look', () => 'seen');
     const agent = agentOf(
       {
@@ -323,7 +323,7 @@ describe('a refusal', () => {
 test.for([
   ['as system messages where every model takes them', LAST, 'system'],
   ['as the user’s where one does not', 'claude-opus-4-6', undefined],
-] as const)('a message that steers comes %s', async ([, model, notes]) => {
+] as const)('a steering message comes %s', async ([, model, notes]) => {
   const agent = agentOf({ fallbacks: [{ model }] });
   await using plait = await startPlait({ agents: [agent], script: () => say('Yes.') });
   const turn = await plait.agents.start(agent, 'go');

@@ -188,7 +188,7 @@ describe('with a storage', () => {
     await expectSmall(plait.agents.client, turn.turnId);
   });
 
-  test('what lies behind a URL, is uploaded, or is text reaches the model as it was given', async () => {
+  test('files behind a URL, uploaded files and texts reach the model unchanged', async () => {
     const text = 'So it was "agreed".\n'.repeat(1_000);
     const given: InputBlock[] = [
       { type: 'image', source: { type: 'url', url: 'https://example.com/map.png' } },
@@ -215,7 +215,7 @@ describe('with a storage', () => {
     await session.close();
   });
 
-  test('a document that a tool of the API has found goes back to the API as it came', async () => {
+  test('a document that a tool of the API has found goes back to the API unchanged', async () => {
     const direct = { type: 'direct' } as const;
     const data = 'So it was "agreed".\n'.repeat(10_000);
     const found = {
@@ -264,7 +264,7 @@ describe('with a storage', () => {
     await session.close();
   });
 
-  test('a message that is sent again is the same, also where payloads are encrypted', async () => {
+  test('a message that is sent again is the same, even if payloads are encrypted', async () => {
     const salted: PayloadCodec = {
       encode: (payloads) =>
         Promise.resolve(
@@ -308,7 +308,7 @@ describe('with a storage', () => {
 describe('without a storage', () => {
   const fits = imageBlock(png({ bytes: 600_000 }));
 
-  test('images go as they are while they fit, also from a plain client', async () => {
+  test('images are sent inline while they fit, also from a plain client', async () => {
     const small = agentWith([reader('look', () => [fits])]);
     await using plait = await startPlait({ agents: [small], script: looking });
     const input = [photoOf(200_000), words('Look 1 times.')];
@@ -326,7 +326,7 @@ describe('without a storage', () => {
     expect(plain.messages).toEqual(result.messages);
   });
 
-  test('what does not fit is rejected before anything is started, with the block and what to do', async () => {
+  test('files that do not fit are rejected before anything is started, with the block and what to do', async () => {
     await using plait = await startPlait({ agents: [agent], script: looking });
     const session = plait.agents.openSession(agent, newSessionId());
     const messages: Message[] = [{ role: 'user', content: question }];
@@ -346,7 +346,7 @@ describe('without a storage', () => {
     );
   });
 
-  test('a result that does not fit is an error that the model reads', async () => {
+  test('a result that does not fit is an error for the model', async () => {
     await using plait = await startPlait({ agents: [agent], script: looking });
 
     const { calls, messages } = await plait.agents.execute(agent, 'Look 1 times.');
@@ -387,7 +387,7 @@ describe('an image that cannot be read', () => {
     expect(plait.model.requests).toEqual([]);
   });
 
-  test('is an error of its call where a tool returns it', async () => {
+  test('is an error of its call if a tool returns it', async () => {
     const wrong = { ...screenshot, source: { ...screenshot.source, media_type: 'image/webp' } };
     const faulty = agentWith([look, reader('peek', () => [wrong])]);
     await using plait = await startPlait({
@@ -417,7 +417,7 @@ const placeOf = (block: number) =>
 const tooMany: Script = ({ round }) =>
   round === 0 ? callTools({ peek: {} }) : fault.badRequest('messages: too many documents');
 
-test('a picture that is rejected for an old one of its session fails with which that is', async () => {
+test('a picture that is rejected because of an old one in its session fails, and the error says which one', async () => {
   const plain = agentWith([]);
   await using plait = await startPlait({
     agents: [plain],
@@ -442,7 +442,7 @@ test('a picture that is rejected for an old one of its session fails with which 
   await session.close();
 });
 
-describe('what only the API sees', () => {
+describe('a fault that only the API sees', () => {
   const broken = imageBlock(brokenPng({ bytes: 20_000 }));
   const peek = reader('peek', () => [words('The page:'), broken]);
   const both = agentWith([look, peek]);
@@ -485,7 +485,7 @@ describe('what only the API sees', () => {
     await session.close();
   });
 
-  test('is left out also where the API does not say which it is, or finds the request too long', async () => {
+  test('is left out even if the API does not say which it is, or finds the request too long', async () => {
     const said = ['Could not process image', 'prompt is too long: 210000 tokens > 200000 maximum'];
     let refused = 0;
     const script: Script = (request) => {
@@ -505,7 +505,7 @@ describe('what only the API sees', () => {
     expect(refused).toBe(2);
   });
 
-  test('is left out where the request has become too large', async () => {
+  test('is left out if the request has become too large', async () => {
     const large = imageBlock(png({ bytes: 7_000_000 }));
     const scan = agentWith([reader('scan', () => [large])]);
     const calls = [1, 2, 3, 4].map((page) => ['scan', { page }] as const);
@@ -522,7 +522,7 @@ describe('what only the API sees', () => {
     expect(JSON.stringify(messages).match(/413 request_too_large/g)).toHaveLength(4);
   });
 
-  test('fails the turn of a person whose message it is, and the session forgets the message', async () => {
+  test('fails the turn of a person whose message has it, and the session forgets the message', async () => {
     await using plait = await startPlait({
       agents: [both],
       script: looking,
@@ -550,7 +550,7 @@ describe('what only the API sees', () => {
     await session.close();
   });
 
-  test('fails a turn for good where the API rejects something else', async () => {
+  test('fails a turn for good if the API rejects something else', async () => {
     const fine = agentWith([reader('peek', () => [photoOf(100)])]);
     await using plait = await startPlait({ agents: [fine], script: tooMany });
 
@@ -560,7 +560,7 @@ describe('what only the API sees', () => {
 });
 
 describe('collecting garbage', () => {
-  test('keeps the images of what is retained, sealed or not, and removes the others', async () => {
+  test('keeps the images of retained conversations, sealed or not, and removes the others', async () => {
     const storage = await newStorage();
     const address = inject('temporalAddress');
     await using own = await newNamespace(address);
@@ -607,8 +607,8 @@ describe('collecting garbage', () => {
   });
 });
 
-describe('what is needed', () => {
-  test('is found where only a sealed segment names it', async () => {
+describe('a needed object', () => {
+  test('is found even if only a sealed segment names it', async () => {
     const storage = await newStorage();
     await using plait = await startPlait({ agents: [agent], script: looking, storage });
     const session = plait.agents.openSession(agent, newSessionId());

@@ -15,7 +15,7 @@ import { agentWith, reader, writer } from '../fixtures/tools.ts';
 const HALF = 'cut \ud83d';
 const MENDED = 'cut \ufffd';
 
-test('half an emoji of a person or a tool reaches the model as a replacement character', async () => {
+test('half an emoji from a person or a tool reaches the model as a replacement character', async () => {
   const hold = latch();
   const tokens: string[] = [];
   const agent = agentWith([

@@ -47,7 +47,7 @@ async function turnThatWaits(
 }
 
 describe('a call that is completed from outside', () => {
-  test('costs nothing while it waits, and may be completed by another client when its worker is long gone', async () => {
+  test('costs nothing while it waits, and another client may complete it long after its worker is gone', async () => {
     const { plait, turn, token } = await turnThatWaits();
     const { taskQueue } = plait;
     await untilItWaits(turn);
@@ -109,7 +109,7 @@ describe('a call that is completed from outside', () => {
     expect(answers(result)).toEqual([{ id: PARCEL, text }]);
   });
 
-  test('is cut when it is long, and kept with a storage', async () => {
+  test('is cut if it is long, and kept with a storage', async () => {
     const storage = directoryStorage(await mkdtemp(join(tmpdir(), 'plait-later-')));
     const text = `begin${'x'.repeat(1_900_000)}end`;
     for (const environment of [{}, { storage }]) {
@@ -127,7 +127,7 @@ describe('a call that is completed from outside', () => {
     }
   });
 
-  test('fails at once when no result can hold the value', async () => {
+  test('fails at once if no result can hold the value', async () => {
     const { plait, turn, token } = await turnThatWaits();
     await using _ = plait;
     const value = [imageBlock(png({ bytes: 1_499_000 }))];
@@ -218,7 +218,7 @@ async function besideAnother(
 }
 
 describe('a completion is rejected', () => {
-  test('for a call that was completed, and by a wrong key', async () => {
+  test('for a call that was completed, and with a wrong key', async () => {
     const held = latch();
     const { plait, turn, tokens } = await besideAnother({ open: held.opened });
     await using _ = plait;
@@ -239,7 +239,7 @@ describe('a completion is rejected', () => {
     expect(answers(await turn.result())[0]?.text).toBe('first');
   });
 
-  test('after its time is up, which the model reads', async () => {
+  test('after its time, which the model reads about', async () => {
     const held = latch();
     const { plait, turn, tokens } = await besideAnother({
       later: { timeout: '300ms' },
@@ -261,7 +261,7 @@ describe('a completion is rejected', () => {
     );
   });
 
-  test('after the time for all calls is up, which the model reads', async () => {
+  test('after the time for all calls, which the model reads about', async () => {
     const { plait, turn, token } = await turnThatWaits({ turn: { batchTimeout: 2_000 } });
     await using _ = plait;
     const result = await turn.result();
@@ -286,7 +286,7 @@ describe('a completion is rejected', () => {
     expect(late).toBeInstanceOf(CompletionRejectedError);
   });
 
-  test('when it has the wrong shape, and the turn goes on', async () => {
+  test('if it has the wrong shape, and the turn goes on', async () => {
     const { plait, turn, token } = await turnThatWaits();
     await using _ = plait;
     const { callId, key } = decodeCallToken(token);
@@ -308,7 +308,7 @@ describe('a completion is rejected', () => {
   });
 });
 
-test('a completion that races with a cancel or a timeout is accepted or rejected, and the call answered once', async () => {
+test('a completion that races with a cancel or a timeout is accepted or rejected, and the call is answered once', async () => {
   const tokens = new Map<string, string>();
   const tool = writer('parcel', ({ n }, { later }) => {
     const pending = later({ timeout: '1s' });
@@ -373,7 +373,7 @@ describe('a tool that uses later() wrongly', () => {
     expect(result.calls[0]?.message).toMatch(/^ctx\.later\(\): /);
   });
 
-  test('and returns something else has ended with that', async () => {
+  test('and returns something else ends with that value', async () => {
     const tokens: string[] = [];
     const held = latch();
     const forgetful = writer('parcel', (_input, { later }) => {

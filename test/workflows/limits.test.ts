@@ -49,7 +49,7 @@ function expectAll({ stopReason, calls }: TurnResult, count: number): void {
   expect(calls.filter(({ outcome }) => outcome !== 'succeeded')).toEqual([]);
 }
 
-test('a tool runs as often at once as it allows, and its queue holds up no other tool', async () => {
+test('a tool runs as often at once as it allows, and its waiting calls hold up no other tool', async () => {
   const seen = new Intervals();
   const quickOnes = () => seen.all.filter(({ name }) => name === 'quick');
   const slow = () =>
@@ -88,7 +88,7 @@ test('a turn runs as many calls at once as its agent allows', async () => {
   expect(seen.mostAtOnce()).toBe(5);
 });
 
-test('calls in order, at most two of a tool and three in all, get through together', async () => {
+test('calls in order, at most two of a tool and three in all, all get through', async () => {
   const seen = new Intervals();
   const work = ({ name }: Record<string, unknown>) =>
     seen.work(String(name), 15, () => seen.mostAtOnce() > 1);
@@ -127,7 +127,7 @@ test.for([
   expect(new Set(seen.names).size).toBe(count);
 });
 
-test('800 calls whose time is up while they wait are all answered', async () => {
+test('800 calls that run out of time while they wait are all answered', async () => {
   const agent = agentWith([reader('read', hang)], { batchTimeout: '1s', concurrency: 20 });
 
   const { result } = await turnOf(agent, many(800, 'read'));

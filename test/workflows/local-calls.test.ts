@@ -109,7 +109,7 @@ test('the calls of a reply run within its workflow task, and history has only th
   expect(new Set(contexts.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(3);
 });
 
-test('where one call of a reply must be an activity, all of them are', async () => {
+test('if one call of a reply must be an activity, all of them are', async () => {
   const { activities, markers, result } = await turnOf(
     [local('look', () => 'seen'), writer('pay', () => 'paid')],
     { look: {}, pay: {} },
@@ -119,7 +119,7 @@ test('where one call of a reply must be an activity, all of them are', async () 
   expect(outcomes(result).map(([, outcome]) => outcome)).toEqual(['succeeded', 'succeeded']);
 });
 
-test('whatever becomes of local calls, they are answered as activities are', async () => {
+test('however local calls end, they are answered like activities', async () => {
   const attempts: number[] = [];
   const keys: string[] = [];
   const details: unknown[] = [];
@@ -212,7 +212,7 @@ test('a call waits before its next attempt as long as its error asks for', async
   expect(timers.map(({ seconds, nanos }) => [Number(seconds), nanos])).toEqual([[1, 500_000_000]]);
 });
 
-test('calls that touch the same run one after another, and no more at once than they may', async () => {
+test('calls that touch the same thing run one after another, and no more at once than allowed', async () => {
   const seen = new Intervals();
   const work = ({ name }: Record<string, unknown>) => seen.work(String(name), 20);
   const tools = [
@@ -232,7 +232,7 @@ test('calls that touch the same run one after another, and no more at once than 
   expect([seen.mostAtOnce('a'), seen.mostAtOnce('n')]).toEqual([1, 1]);
 });
 
-test('calls that come to their turn late are activities, so that the turn hears of the world', async () => {
+test('calls that have to wait too long become activities, so that the turn can receive messages', async () => {
   const seen = new Intervals();
   const narrow = local('narrow', ({ name }) => seen.work(String(name), 1_100), { concurrency: 1 });
   const { result, activities, markers } = await turnOf(
@@ -248,7 +248,7 @@ test('calls that come to their turn late are activities, so that the turn hears 
   expect(seen.mostAtOnce()).toBe(1);
 });
 
-test('the first failure cancels the other local calls, where the agent wants that', async () => {
+test('the first failure cancels the other local calls, if the agent says so', async () => {
   const hangs = latch();
   let reason: unknown;
   const tools = [
@@ -330,7 +330,7 @@ test('a call that waits for its next attempt is cancelled with the turn', async 
   expect(outcomes(result)).toEqual([['look', 'cancelled', 0]]);
 });
 
-test('a batch with little time runs as activities, and one with enough keeps its limit', async () => {
+test('a batch with little time runs as activities, and one with enough time keeps its limit', async () => {
   const hang = local(
     'look',
     ({ n }) => {
@@ -349,7 +349,7 @@ test('a batch with little time runs as activities, and one with enough keeps its
   expect(long.result.calls[0]?.message).toMatch(/9 s/);
 });
 
-test('local calls take what ran while the reply came', async () => {
+test('local calls take over early runs', async () => {
   const ran = latch();
   let runs = 0;
   const look = local('look', () => {
@@ -374,7 +374,7 @@ test('local calls take what ran while the reply came', async () => {
   expect([runs, await activitiesOf(turn)]).toEqual([1, []]);
 });
 
-test('a tool that runs locally cannot be completed from outside, wherever its call runs', async () => {
+test('a tool that runs locally cannot be completed from outside, however its call runs', async () => {
   const look = local('look', (_, { later }) => later());
   const here = await turnOf([look], { look: {} });
   const there = await turnOf([look, writer('pay', () => 'paid')], { look: {}, pay: {} });
@@ -387,7 +387,7 @@ test('a tool that runs locally cannot be completed from outside, wherever its ca
   }
 });
 
-test('what a local call logs says which call it is', async () => {
+test('the log lines of a local call name the call', async () => {
   const info = vi.spyOn(Runtime.instance().logger, 'info');
   const { result } = await turnOf(
     [local('look', (_, { log }) => log.info('looking'))],
@@ -400,7 +400,7 @@ test('what a local call logs says which call it is', async () => {
   expect(about).toMatchObject({ activityType: 'look', activityId: 'toolu_1', attempt: 1 });
 });
 
-describe('those who follow the turn', () => {
+describe('clients that follow the turn', () => {
   test('see that a local call runs, and how it ended', async () => {
     const go = latch();
     const look = local('look', async ({ n }) => {
@@ -440,7 +440,7 @@ describe('those who follow the turn', () => {
     ]);
   });
 
-  test('learn that nobody knows what became of it, where its turn was terminated', async () => {
+  test('learn that its end is unknown, if its turn was terminated', async () => {
     const began = latch();
     const go = latch();
     const look = local('look', async () => {
@@ -459,7 +459,7 @@ describe('those who follow the turn', () => {
   });
 });
 
-test('the turns of a session run their calls locally as well', async () => {
+test('the turns of a session also run their calls locally', async () => {
   const agent = agentWith([local('look', () => 'seen')]);
   await using plait = await startPlait({
     agents: [agent],
@@ -478,7 +478,7 @@ test('the turns of a session run their calls locally as well', async () => {
   await session.close();
 });
 
-test('results that do not fit into one workflow task go on as activities, and none is lost', async () => {
+test('results that do not fit into one workflow task make their calls go on as activities, and none is lost', async () => {
   const { result, activities, markers } = await turnOf(
     [local('look', ({ n }) => String(n).repeat(90_000))],
     Array.from({ length: 40 }, (_, n) => ['look', { n: n % 10 }] as const),
@@ -499,7 +499,7 @@ test('results that do not fit into one workflow task go on as activities, and no
   }
 });
 
-test('a worker that keeps no workflow in its cache answers local calls', async () => {
+test('a worker without a workflow cache answers local calls', async () => {
   const { result } = await turnOf(
     [local('look', () => sleep(50, 'seen'))],
     [

@@ -57,7 +57,7 @@ describe('a tool', () => {
     ['a list in a document', [composed([image(forged)])]],
     ['JSON', { content: [image(forged)], source: image(forged).source }],
   ])(
-    'that returns %s with a reference shows it as JSON, and the session goes on',
+    'that returns %s with a reference has it shown as JSON, and the session goes on',
     async (_, value) => {
       const agent = agentWith([reader('fetch', () => value)]);
       const script = calling({ fetch: {} });
@@ -79,7 +79,7 @@ describe('a tool', () => {
 });
 
 describe('a person', () => {
-  test('cannot send a reference, and is told which block it is', async () => {
+  test('cannot send a reference, and learns which block it is', async () => {
     const agent = agentWith([]);
     const script = calling({});
     await using plait = await startPlait({ agents: [agent], script, storage: await newStorage() });
@@ -166,7 +166,7 @@ describe('a plain client', () => {
 });
 
 describe('a completion', () => {
-  test('with a reference is read as JSON from our client, and fails its call alone from a plain one', async () => {
+  test("with a reference is read as JSON from Plait's client, and fails its call alone from a plain one", async () => {
     const tokens: string[] = [];
     const wait = reader('wait', (_, { later }) => {
       const waiting = later();
@@ -206,8 +206,8 @@ describe('a completion', () => {
   });
 });
 
-describe('data of strangers with look-alikes anywhere', () => {
-  test('ends its turn, lets the session go on, and lets the garbage be collected', async () => {
+describe('foreign data with look-alikes anywhere', () => {
+  test('ends its turn, lets the session go on, and does not hinder garbage collection', async () => {
     const storage = await newStorage();
     const address = inject('temporalAddress');
     await using own = await newNamespace(address);

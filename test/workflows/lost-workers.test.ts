@@ -108,7 +108,7 @@ test.concurrent('after kill -9 in the middle of a local batch another worker run
   expect(new Set(keys).size).toBe(2);
 });
 
-test.concurrent('a SIGTERM in the middle of a local call has it go on as an activity', async () => {
+test.concurrent('after a SIGTERM in the middle of a local call, the call goes on as an activity', async () => {
   await using processes = await workersFor({ glance: { ms: 60_000, kills: 'SIGTERM' } }, '200ms');
   const { agents, journal, start } = processes;
   const first = await start();
@@ -123,7 +123,7 @@ test.concurrent('a SIGTERM in the middle of a local call has it go on as an acti
   expect(await first.ended).toBe(0);
 });
 
-test.concurrent('a SIGTERM past the grace ends the process, and the next worker finishes the turn', async () => {
+test.concurrent('a SIGTERM ends the process after the grace period, and the next worker finishes the turn', async () => {
   await using processes = await workersFor(
     [
       ['look', { ms: 600_000 }],
@@ -153,7 +153,7 @@ test.concurrent('a SIGTERM past the grace ends the process, and the next worker 
   expect(journal.lines('begin deaf_pay')).toHaveLength(1);
 });
 
-test.concurrent('a SIGTERM lets a tool finish that ends within the grace', async () => {
+test.concurrent('a SIGTERM lets a tool finish within the grace period', async () => {
   await using processes = await workersFor([['pay', { ms: 1_000 }]], '30s');
   const { agents, journal, start } = processes;
   const first = await start();
@@ -169,7 +169,7 @@ test.concurrent('a SIGTERM lets a tool finish that ends within the grace', async
   expect(journal.lines('begin pay')).toHaveLength(1);
 });
 
-test.concurrent('attempts that are lost with a worker do not use up those of the tool itself', async () => {
+test.concurrent("attempts that are lost with a worker do not use up the tool's own", async () => {
   await using processes = await workersFor({ step: {} }, '500ms');
   const { agents, journal, start } = processes;
   let worker = await start();
@@ -280,7 +280,7 @@ test.concurrent('a call that kills its worker while the reply still comes starts
   expect(model.requests).toHaveLength(3);
 });
 
-test.concurrent('kill -9 changes nothing about calls that wait for a person', async () => {
+test.concurrent('kill -9 does not affect calls that wait for a person', async () => {
   await using processes = await workersFor([
     ['refund', { ms: 0 }, 'toolu_a'],
     ['refund', { ms: 1 }, 'toolu_b'],

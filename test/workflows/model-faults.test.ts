@@ -24,7 +24,7 @@ function startWith(first: Reply, options: { modelIdleTimeout?: '3s' } = {}) {
 
 const call = callTools({ look: { id: 1 } });
 
-describe('what passes is asked again, and the turn does not notice', () => {
+describe('a failure that may pass is retried, and the turn does not notice:', () => {
   // Silence is the last thing that a busy machine should notice where there is none.
   const impatient = { modelIdleTimeout: '3s' } as const;
   const passing: [string, Reply, number, object?][] = [
@@ -76,7 +76,7 @@ test('retry-after is waited for', async () => {
   expect((second ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(1_990);
 });
 
-describe('retry-after that is longer than the agent waits', () => {
+describe('a retry-after that is longer than the agent waits', () => {
   test.for([
     ['31536000', undefined, /It asks to wait 365 days before the next request, and agent tester/],
     ['601', undefined, /agent tester waits at most 10 minutes \(maxRetryAfter\)\.$/],
@@ -119,7 +119,7 @@ describe('retry-after that is longer than the agent waits', () => {
     ['31536000', 'fails'],
     ['500', 'is out of time'],
     ['1e300', 'goes on'],
-  ] as const)('or than the turn may take: after %s it %s', async ([retryAfter, ending]) => {
+  ] as const)('or longer than the turn may take: after %s it %s', async ([retryAfter, ending]) => {
     const hasty = agentWith([], { limits: { wallTime: '4s' } });
     await using plait = await startPlait({
       agents: [hasty],
@@ -137,7 +137,7 @@ describe('retry-after that is longer than the agent waits', () => {
   });
 });
 
-describe('what will not pass fails the turn at once, with a message to act on', () => {
+describe('a failure that will not pass fails the turn at once, with a message to act on:', () => {
   const final: [string, Reply, Partial<TurnFailedError['model']>, RegExp][] = [
     [
       'a wrong key',
@@ -220,7 +220,7 @@ describe('what will not pass fails the turn at once, with a message to act on', 
   });
 });
 
-test('a turn that fails later holds the rounds that it committed', async () => {
+test('a turn that fails later keeps the rounds that it committed', async () => {
   await using plait = await startPlait({
     agents: [agent],
     script: conversation('go', [call, fault.badRequest('no more')]),
@@ -236,7 +236,7 @@ test('a turn that fails later holds the rounds that it committed', async () => {
   expect(error.progress?.messages).toHaveLength(3);
 });
 
-test('a reply that can never be used is asked for three times, and no more', async () => {
+test('a reply that can never be used is requested three times, and no more', async () => {
   await using plait = await startWith(callTools([['look', {}, 'not valid!']]));
   const turn = await plait.agents.start(agent, 'go');
 
@@ -259,7 +259,7 @@ test('a cancelled turn closes its request to the model', async () => {
   await until(() => plait.model.requests[0]?.closedEarly === true);
 });
 
-test('the system prompt asks for parallel calls, and can do without', async () => {
+test('the system prompt asks for parallel calls, and can leave that out', async () => {
   const { defineAgent } = await import('../../index.ts');
   const common = {
     model: 'claude-opus-5-5',

@@ -36,7 +36,7 @@ async function listOf<T>(all: AsyncIterable<T>): Promise<T[]> {
 }
 
 describe('model calls with a task queue of their own', () => {
-  test('run there, the first of a turn after it has pinned the agent', async () => {
+  test('run there, the first one of a turn after it has pinned the agent', async () => {
     const models = `models-${randomUUID()}`;
     const agent = agentOn(models);
     await using plait = await startPlait({ agents: [agent], script: lookAndAnswer });
@@ -65,7 +65,7 @@ describe('model calls with a task queue of their own', () => {
     expect(told.filter(({ type }) => type === 'attemptRestarted')).toEqual([]);
   });
 
-  test('run where the turns do, and at once, where that is the same queue', async () => {
+  test('run where the turns do, and at once, if that is the same queue', async () => {
     const turns = `turns-${randomUUID()}`;
     const agent = agentOn(turns);
     await using plait = await startPlait({
@@ -112,7 +112,7 @@ describe('model calls with a task queue of their own', () => {
     expect(places).toEqual(Array.from({ length: rounds + 1 }, () => models));
   });
 
-  test('are soon tried elsewhere where a worker of their queue lacks the agent', async () => {
+  test('are soon tried elsewhere if a worker of their queue lacks the agent', async () => {
     const [models, turns] = [`models-${randomUUID()}`, `turns-${randomUUID()}`];
     const agent = agentOn(models);
     const other = defineAgent({ name: 'other', model: 'claude-opus-5-5', modelTaskQueue: models });
@@ -139,7 +139,7 @@ describe('model calls with a task queue of their own', () => {
     expect(delays[0]).toBe(500_000_000);
   });
 
-  test('end with the turn’s time although they wait for a worker', async () => {
+  test('end with the turn’s time even if they wait for a worker', async () => {
     const agent = agentOn(`nobody-${randomUUID()}`, { limits: { wallTime: '1s' } });
     const turns = `turns-${randomUUID()}`;
     await using plait = await startPlait({
@@ -183,7 +183,7 @@ describe('a worker with one place for model calls', () => {
     expect((again ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(2_990);
   });
 
-  test('asks the model for one turn at a time, and runs their tools beside each other', async () => {
+  test('asks the model for one turn at a time, and runs their tools side by side', async () => {
     let asking = 0;
     let mostAsking = 0;
     const door = new Door();
@@ -211,7 +211,7 @@ describe('a worker with one place for model calls', () => {
   });
 });
 
-test('a rate of model calls is held by the server over all workers', async () => {
+test('the server enforces a rate of model calls across all workers', async () => {
   const agent = agentOn(`models-${randomUUID()}`);
   const shared = {
     agents: [agent],

@@ -10,7 +10,7 @@ const by = 'ana@acme';
 // A worker that has a workflow not in its cache, because it has just been started or has too many,
 // gives it an Update together with what came in workflow tasks before that decided nothing. When the
 // history is replayed, it gives it one after the other. https://github.com/temporalio/sdk-rust/issues/1146
-describe('where no worker has it in its cache', () => {
+describe('if no worker has it in its cache,', () => {
   test('a session that has only waited so far goes on, and can be read when it is closed', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo, maxCachedWorkflows: 0 });
@@ -27,7 +27,7 @@ describe('where no worker has it in its cache', () => {
     expect(await session.transcript()).toMatchObject({ messages: { length: 4 } });
   });
 
-  test('one that is closed before it was sent anything can be read', async () => {
+  test('a session that is closed before its first message can be read', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo, maxCachedWorkflows: 0 });
     const session = await plait.agents.startSession(agent, { sessionId: newSessionId() });
@@ -39,7 +39,7 @@ describe('where no worker has it in its cache', () => {
   });
 
   test.each(['approve', 'deny', 'complete'] as const)(
-    'a turn takes what comes right after results that have decided nothing: %s',
+    'a turn accepts what comes right after results that have decided nothing: %s',
     async (decision) => {
       const gates = { a: latch(), b: latch() };
       let token = '';

@@ -46,8 +46,8 @@ function desk(name: string, summaries: boolean) {
   });
 }
 
-describe('what the Temporal UI shows of a turn', () => {
-  test('says in words what it waits for and why it ended, or nothing that people wrote', async () => {
+describe("the Temporal UI's view of a turn", () => {
+  test('says in words what it waits for and why it ended, without what people wrote if that is hidden', async () => {
     const [open, closed] = [desk('open', true), desk('closed', false)];
     await using plait = await startPlait({
       agents: [open, closed],

@@ -66,7 +66,7 @@ function files(intervals: Intervals) {
   ];
 }
 
-test('writers of one key run in the order of the calls and never overlap, others do not wait', async () => {
+test('writers of one key run in call order and never overlap, and others do not wait', async () => {
   const seen = new Intervals();
   const { result } = await turnOf(files(seen), [
     ['write', { path: '/a', name: 'a1', beside: ['b1', 'free'] }],
@@ -112,7 +112,7 @@ test('readers of one key share it, a writer waits for all of them, and later rea
   }
 });
 
-test('calls that have nothing to do with each other all run at the same time', async () => {
+test('calls that have nothing in common all run at the same time', async () => {
   const seen = new Intervals();
   const beside = Array.from({ length: 12 }, (_, i) => `w${i}`);
   await turnOf(
@@ -141,7 +141,7 @@ test('an exclusive call runs alone, between those before and after it', async ()
   }
 });
 
-test('tools conflict on a key of several fields, by field or by function, in any order of the names', async () => {
+test('tools conflict on a key of several fields, by field or by function, whatever the order of the names', async () => {
   const seen = new Intervals();
   const inputSchema = z.object({
     sheet: z.string(),
@@ -187,7 +187,7 @@ test('tools conflict on a key of several fields, by field or by function, in any
   expect(seen.overlap('get A1', 'get A')).toBe(true);
 });
 
-test('calls of tools with one `inOrder` run one after the other, also after a failure, and others beside them', async () => {
+test('calls of tools with one `inOrder` run one after the other, even after a failure, and others beside them', async () => {
   const seen = new Intervals();
   const work = ({ name, beside = [] }: Record<string, unknown>) =>
     seen.work(String(name), 20, () => seen.began(...(beside as string[])));
@@ -317,7 +317,7 @@ test('the calls that rely on a write are skipped as soon as it is denied', async
   );
 });
 
-test('after a write whose outcome is unknown writes are skipped and reads run', async () => {
+test('after a write with an unknown outcome, writes are skipped and reads run', async () => {
   const ran: string[] = [];
   const note = ({ name }: Record<string, unknown>) => ran.push(String(name));
   const hang = async (_input: unknown, { signal }: { signal: AbortSignal }) => {
@@ -368,7 +368,7 @@ test('after a write whose outcome is unknown writes are skipped and reads run', 
 const hang = (_input: unknown, { signal }: { signal: AbortSignal }) =>
   sleep(60_000, undefined, { signal });
 
-test('after a write that timed out both reads and writes of its key are skipped', async () => {
+test('after a write that timed out, both reads and writes of its key are skipped', async () => {
   const ran: string[] = [];
   const tools = [
     writer('write', hang, {
@@ -438,7 +438,7 @@ async function cost(extras: Parameters<typeof writer>[2]) {
   };
 }
 
-test('what a batch declares to touch costs no workflow task, no activity and no event', async () => {
+test('declaring what a batch touches costs no workflow task, no activity and no event', async () => {
   const [plain, ordered] = [await cost({}), await cost({ access: { writes: 'path' } })];
 
   expect(ordered).toEqual(plain);

@@ -61,7 +61,7 @@ test('a tool that fails twice and then works is retried without the model notici
   expect(resultsOf(result)[0]).toMatchObject({ content: 'attempt 3' });
 });
 
-test('a tool that hangs ends by its timeout, and its signal says so to it', async () => {
+test('a tool that hangs ends by its timeout, and its signal tells it', async () => {
   const aborted: string[] = [];
   const hang = (name: string) => async (_input: unknown, ctx: { signal: AbortSignal }) => {
     ctx.signal.addEventListener('abort', () => aborted.push(name));
@@ -89,7 +89,7 @@ test('a tool that hangs ends by its timeout, and its signal says so to it', asyn
   expect(aborted.toSorted()).toEqual(['hangs', 'hangs', 'hangs_writing']);
 });
 
-test('a tool that ignores its signal is abandoned when its time is up', async () => {
+test('a tool that ignores its signal is abandoned when it is out of time', async () => {
   const deaf = reader('deaf', () => sleep(3_000), {
     activity: { startToCloseTimeout: 300, retry: { maximumAttempts: 1 } },
   });
@@ -99,7 +99,7 @@ test('a tool that ignores its signal is abandoned when its time is up', async ()
   expect(result.calls[0]).toMatchObject({ outcome: 'timedOut', attempts: 1 });
 });
 
-test('a tool that the agent does not have is answered with the ones it has', async () => {
+test('a call of an unknown tool is answered with the existing ones', async () => {
   const agent = agentWith([fine]);
   await using plait = await startPlait({
     agents: [agent],
@@ -122,7 +122,7 @@ test('a tool that the agent does not have is answered with the ones it has', asy
   ]);
 });
 
-test('input that breaks the schema never reaches the tool, and the model reads what is wrong', async () => {
+test('input that does not match the schema never reaches the tool, and the model reads what is wrong', async () => {
   let runs = 0;
   const strict = defineTool({
     name: 'strict',
@@ -149,7 +149,7 @@ test('input that breaks the schema never reaches the tool, and the model reads w
   expect(result.calls[1]?.message).toContain('input/customer_id must be integer');
 });
 
-test('whatever is thrown or returned becomes a clear result', async () => {
+test('anything that is thrown or returned becomes a clear result', async () => {
   const circular: { self?: unknown } = {};
   circular.self = circular;
   const tools = [
@@ -240,7 +240,7 @@ test('a ToolError says whether and when to try again', async () => {
   expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(690);
 });
 
-test('two agents on one worker may have different tools of one name, legal names of every kind included', async () => {
+test('two agents on one worker may have different tools of the same name, with every kind of legal name', async () => {
   const names = ['constructor', '__proto__', 'default', 'toString', 'then'];
   const agents = ['first', 'second'].map((agentName) =>
     defineAgent({

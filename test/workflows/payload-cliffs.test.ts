@@ -22,7 +22,7 @@ test('a last reply that fits into no result ends the turn validly', async () => 
   expect(result.messages).toHaveLength(1);
 });
 
-test('a batch whose results history could not hold loses the middle of each, and no result', async () => {
+test('a batch with results too large for history loses the middle of each, but no result', async () => {
   const agent = agentWith([reader('read', () => 'x'.repeat(1_900_000))]);
   const calls = callTools(Array.from({ length: 30 }, (_, i) => ['read', { i }] as const));
   await using plait = await startPlait({
@@ -50,7 +50,7 @@ test('an error page of megabytes fails the turn with its beginning', async () =>
   expect(error.message.length).toBeLessThan(5_000);
 });
 
-test('a call that an operator completes by hand is answered with their value', async () => {
+test("a call that an operator completes by hand is answered with the operator's value", async () => {
   const begun: string[] = [];
   const agent = agentWith([
     writer('wait', async (_input, { signal }) => {
@@ -73,7 +73,7 @@ test('a call that an operator completes by hand is answered with their value', a
   expect(JSON.stringify(result.messages[2])).toContain('refunded');
 });
 
-test('data of a tool that only looks like a content block reaches the model as JSON', async () => {
+test("a tool's data that only looks like a content block reaches the model as JSON", async () => {
   const slack = [{ type: 'text', text: 'Hello', bold: true }];
   const image = [{ type: 'image', source: { type: 'file', path: 'x.png' } }];
   const agent = agentWith([reader('slack', () => slack), reader('image', () => image)]);

@@ -43,7 +43,7 @@ async function usageOf(
   return usage as Message['usage'];
 }
 
-test('twenty rounds of twelve calls are read from the cache: all that an earlier request held', async () => {
+test('twenty rounds of twelve calls read everything that an earlier request held from the cache', async () => {
   const usage = await usageOf();
   const { input_tokens: input, cache_read_input_tokens: hits = 0 } = usage ?? { input_tokens: 1 };
   const written = usage?.cache_creation_input_tokens ?? 0;

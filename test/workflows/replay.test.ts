@@ -10,16 +10,16 @@ const names = readdirSync(directory).filter((name) => name.endsWith('.json'));
 const replay = (file: string | URL) =>
   replayHistories([file], { workflowBundle: { codePath: inject('workflowBundle') } });
 
-describe('turns that were recorded with earlier versions can go on with this one', () => {
+describe('turns that were recorded with earlier versions can go on with this one:', () => {
   test.each(names)('%s', async (name) => {
     await replay(new URL(name, directory));
   });
 
-  test('there are some of every kind', () => {
+  test('and there are some of every kind', () => {
     expect(names.length).toBeGreaterThanOrEqual(9);
   });
 
-  test('a history that the workflow would not produce is noticed', async () => {
+  test('and a history that the workflow would not produce is noticed', async () => {
     const other = join(mkdtempSync(join(tmpdir(), 'plait-history-')), 'other.json');
     const recorded = readFileSync(new URL('three-calls.json', directory), 'utf8');
     writeFileSync(other, recorded.replaceAll('"look"', '"other"'));

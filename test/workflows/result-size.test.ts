@@ -68,7 +68,7 @@ function joinedPages(result: TurnResult): string {
     .join('');
 }
 
-test('a long result keeps its head and its tail, with the sizes, up to the default limit', async () => {
+test('a long result keeps its beginning and its end, with the sizes, up to the default limit', async () => {
   const whole = lines(12_000);
   const agent = agentWith([
     reader('long', () => whole),
@@ -117,7 +117,7 @@ test.for([
   ['several pages at once', { pages: 4 }],
   ['in a later round', { pages: 3, pause: 2 }],
   ['in the largest pages', { pages: 2, limit: 30_000 }],
-] as const)('with a storage the model reads the rest, %s', async ([, reading]) => {
+] as const)('with a storage, the model reads the rest, %s', async ([, reading]) => {
   const whole = lines(8_000);
   const agent = agentWith([reader('read', () => whole), reader('note', () => 'noted')]);
   await using plait = await startPlait({
@@ -149,7 +149,7 @@ function prefixOf(sent: MessageCreateParams | undefined) {
 const page = (i: number) =>
   ['read_result', { id: 'toolu_long', offset: (i % 8) * 30_000, limit: 30_000 }] as const;
 
-test('a page is never cut and kept once more, however many are read at once', async () => {
+test('a page is never cut or kept again, however many are read at once', async () => {
   // Three bytes for every character, and a batch so wide that a result may have 80 KB in history.
   const whole = '€'.repeat(250_000);
   const agent = agentWith([reader('read', () => whole)]);
@@ -173,7 +173,7 @@ test('a page is never cut and kept once more, however many are read at once', as
   }
 });
 
-test('an id that no result was kept under is answered with what to do', async () => {
+test('an id without a kept result is answered with what to do', async () => {
   const agent = agentWith([reader('read', () => 'short'), reader('long', () => lines(9_000))]);
   await using plait = await startPlait({
     agents: [agent],
@@ -215,7 +215,7 @@ test('an id that no result was kept under is answered with what to do', async ()
   expect(JSON.stringify(messages)).toContain('Nothing is at offset 10000000');
 });
 
-test('a tool of the agent that is named read_result stays what it is, and no notice promises another', async () => {
+test('a tool of the agent that is named read_result does not change, and no notice promises another one', async () => {
   const own = reader('read_result', ({ of }) => `own result of ${String(of)}`);
   const agent = agentWith([reader('read', () => lines(9_000)), own]);
   await using plait = await startPlait({
@@ -275,7 +275,7 @@ const found = (text: string) => ({
 });
 
 test.for(['with', 'without'])(
-  'images, documents and search results reach the model as they are, %s a storage',
+  'images, documents and search results reach the model unchanged, %s a storage',
   async (kind) => {
     const mixed = [{ type: 'text', text: 'A picture:' }, image, note];
     const results = [found('What it says.'), found('More.')];

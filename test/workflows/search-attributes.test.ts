@@ -44,7 +44,7 @@ async function sessionAndTurn(
   });
 }
 
-test('a session hands its search attributes on to its turns', async () => {
+test('a session passes its search attributes on to its turns', async () => {
   expect(await sessionAndTurn(sessionAttributes({ agent: 'tester', user: 'ada' }))).toEqual([
     { PlaitAgent: 'tester', PlaitUser: 'ada', PlaitStopReason: 'none' },
     { PlaitAgent: 'tester', PlaitUser: 'ada', PlaitStopReason: 'end_turn' },

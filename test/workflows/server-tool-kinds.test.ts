@@ -131,7 +131,7 @@ const KINDS: Record<string, Kind> = {
 };
 
 test.for(Object.entries(KINDS))(
-  '%s goes on beside a call of a tool of yours, comes back as it came, and is counted',
+  '%s goes on beside a call of your own tool, comes back unchanged, and is counted',
   async ([name, { tool, use, result, requests }]) => {
     const tools = name === 'tool search' ? [look, rare] : [look];
     const agent = defineAgent({
@@ -186,7 +186,7 @@ const RUN_HERE: Record<string, ServerTool> = {
 };
 
 test.for(Object.entries(RUN_HERE))(
-  "%s is Anthropic's to describe and yours to run, beside other calls",
+  '%s is described by Anthropic and run by you, beside other calls',
   async ([, tool]) => {
     const name = 'name' in tool ? tool.name : '';
     const own = defineTool({

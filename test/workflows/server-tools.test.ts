@@ -64,14 +64,14 @@ const byCode = (at: number, name = 'look'): MessageReply => ({
   ],
 });
 
-test('tools of the API stand in the request as they are declared, behind the others', async () => {
+test('tools of the API are in the request as they are declared, after the others', async () => {
   const agent = agentOf({ tools: [look] });
   await using plait = await startPlait({ agents: [agent], script: () => say('Hello.') });
   await plait.agents.execute(agent, 'go');
   expect(plait.model.requests[0]?.body?.tools).toEqual([look.spec, SEARCH, CODE]);
 });
 
-test('a reply with calls of both kinds is answered with results only, and goes on as it came', async () => {
+test('a reply with calls of both kinds is answered with results only, and goes on unchanged', async () => {
   const agent = agentOf({ tools: [look] });
   const both = reply(use('web_search', 'srvtoolu_1'), callTools({ look: { at: 1 } }));
   const usage = { server_tool_use: { web_search_requests: 1, web_fetch_requests: 0 } };
@@ -121,7 +121,7 @@ describe('calls by code', () => {
     expect(sent).toEqual([undefined, 'container_1']);
   });
 
-  test('fail with a text where a result is not a text', async () => {
+  test('fail with a text if a result is not a text', async () => {
     const { result } = await runCode(9);
     expect(result.messages[2]?.content).toMatchObject([
       { is_error: true, content: expect.stringContaining('only be given text') as string },
@@ -143,7 +143,7 @@ describe('calls by code', () => {
     return { calls, text, answer: messages[2]?.content };
   }
 
-  test('cannot be completed from outside, which their tool learns before it has a token', async () => {
+  test('cannot be completed from outside, and their tool learns that before it has a token', async () => {
     const began: string[] = [];
     const parcel = defineTool({
       name: 'parcel',
@@ -193,7 +193,7 @@ describe('calls by code', () => {
     expect(text).toBe('Told.');
   });
 
-  test('are answered by results only, also where a person has written in between', async () => {
+  test('are answered with results only, even if a person has written in between', async () => {
     const door = new Door();
     const slow = defineTool({
       name: 'slow',
@@ -225,7 +225,7 @@ describe('calls by code', () => {
     expect(text).toBe('Read.');
   });
 
-  test('fail the turn with the words of the API when the sandbox is gone', async () => {
+  test("fail the turn with the API's words if the sandbox is gone", async () => {
     await expect(runCode(1, '2026-01-01T00:00:00Z')).rejects.toThrow(
       /container_id is required.*request req_/,
     );
@@ -249,7 +249,7 @@ async function containersOf(expiresAt: string) {
 }
 
 describe("the sandbox of a session's turn", () => {
-  test('is that of the turns after it', async () => {
+  test('is used by the turns after it', async () => {
     const sent = await containersOf(new Date(Date.now() + 600_000).toISOString());
     expect(sent).toEqual([undefined, 'container_1', 'container_1']);
   });

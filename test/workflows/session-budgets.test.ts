@@ -19,7 +19,7 @@ const looksTwice: Script = ({ round }) =>
       ])
     : say('I looked twice.');
 
-test('the turns of a session share what it may spend', async () => {
+test('the turns of a session share its budget', async () => {
   const agent = agentWith([look], { prices: { input: 4, output: 20 }, onLimit: 'lastWord' });
   await using plait = await startPlait({ agents: [agent], script: looksTwice });
   const session = plait.agents.openSession(agent, newId(), {

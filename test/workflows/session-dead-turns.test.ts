@@ -92,7 +92,7 @@ describe('a turn that is terminated', () => {
   });
 });
 
-test.concurrent('a turn that was deleted is lost, as the model reads', async () => {
+test.concurrent('a turn that was deleted is lost, and the model reads that', async () => {
   const { plait, session, turn } = await paying();
   await using _ = plait;
   const { client } = plait.agents;
@@ -119,7 +119,7 @@ describe('a turn that fails', () => {
     fault.badRequest('prompt is too long'),
   ]);
 
-  test.concurrent('at its first request leaves nothing of its message, and the next one works', async () => {
+  test.concurrent('at its first request leaves nothing of its message, and the next turn works', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({
       agents: [agent],
@@ -143,7 +143,7 @@ describe('a turn that fails', () => {
     expect(await session.describe()).toMatchObject({ turns: 4, messages: 4 });
   });
 
-  test.concurrent('after some rounds leaves them to the next one', async () => {
+  test.concurrent('after some rounds leaves them to the next turn', async () => {
     const agent = agentWith([reader('look', () => 'seen')]);
     await using plait = await startPlait({ agents: [agent], script: script(late, echo) });
     const session = plait.agents.openSession(agent, newSessionId());
@@ -163,7 +163,7 @@ describe('a turn that fails', () => {
     ]);
   });
 
-  test.concurrent('with a message that it took in while it worked gives that one a turn of its own', async () => {
+  test.concurrent('with a message that it took in gives that message a turn of its own', async () => {
     const door = new Door();
     const agent = agentWith([
       reader('look', async () => {
@@ -182,7 +182,7 @@ describe('a turn that fails', () => {
     expect(asked(plait.model).at(-1)?.at(-1)).toBe('user: "be quick"');
   });
 
-  test.concurrent('because there is no such agent leaves a session that can be asked', async () => {
+  test.concurrent('because there is no such agent leaves a session that still answers', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo });
     const session = plait.agents.openSession('nobody', newSessionId());
@@ -217,7 +217,7 @@ test.concurrent('a message that no longer fits beside the conversation fails its
   expect(await session.describe()).toMatchObject({ turns: 3, messages: 4 });
 });
 
-test.concurrent('a turn that a worker never had is known to have done nothing', async () => {
+test.concurrent('a turn that no worker ever had has done nothing', async () => {
   const agent = agentWith([]);
   await using plait = await startPlait({ agents: [agent], script: echo });
   const { client } = plait.agents;

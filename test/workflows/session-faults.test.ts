@@ -104,7 +104,7 @@ describe('after kill -9 of the worker a session goes on', () => {
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('in a new run, where the worker dies while the session goes on in it', async () => {
+  test.concurrent('in a new run, if the worker dies during the continue-as-new', async () => {
     await using plait = await stage(echo);
     const { session, start, killOldest } = plait;
     await start();
@@ -136,7 +136,7 @@ describe('after kill -9 of the worker a session goes on', () => {
   });
 });
 
-test.concurrent('a message that is sent while no worker runs is processed once, when one is back', async () => {
+test.concurrent('a message that is sent while no worker runs is processed once, when a worker is back', async () => {
   await using plait = await stage(echo);
   const { session, start } = plait;
   const send = () => session.send('Hello', { idempotencyKey: 'first' });
@@ -184,7 +184,7 @@ test.concurrent('a Temporal server that is killed and restarted on its file lose
 });
 
 describe('several clients', () => {
-  test.concurrent('whose very first messages come at once begin one session', async () => {
+  test.concurrent('whose very first messages come at the same time start one session', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: echo, debugMode: false });
     const id = newSessionId();
@@ -199,7 +199,7 @@ describe('several clients', () => {
     expect(await plait.agents.getSession(id).describe()).toMatchObject({ turns: 12, messages: 24 });
   });
 
-  test.concurrent('who send all the time lose nothing while the session goes on in new runs', async () => {
+  test.concurrent('who keep sending lose nothing while the session goes on in new runs', async () => {
     const agent = agentWith([], { historyEvents: 20 });
     // Nothing is kept between two tasks, so that every one of them replays.
     await using plait = await startPlait({

@@ -43,7 +43,7 @@ async function goesOn(stage: Stage, text = 'next') {
 const RESULT = expect.stringMatching(/^user: .*tool_result.*waited/) as string;
 
 describe('a session that is reset', () => {
-  test.concurrent('while it is idle runs again what came after, and goes on', async () => {
+  test.concurrent('while it is idle repeats what came after, and goes on', async () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session } = stage;
@@ -69,7 +69,7 @@ describe('a session that is reset', () => {
     expect(await goesOn(stage)).toEqual(['user: "a"', 'user: "work"', RESULT, 'user: "next"']);
   });
 
-  test.concurrent('to before a turn that runs ends it, and runs it again', async () => {
+  test.concurrent('to before a running turn ends that turn, and runs it again', async () => {
     const stage = await waiting();
     await using plait = stage.plait;
     const { session, door } = stage;
@@ -86,7 +86,7 @@ describe('a session that is reset', () => {
   });
 });
 
-test.concurrent('a session leaves a workflow alone that has the id of its turn and is not a turn', async () => {
+test.concurrent('a session does not touch another workflow that has the id of its turn', async () => {
   const stage = await waiting();
   await using plait = stage.plait;
   const { session, door } = stage;

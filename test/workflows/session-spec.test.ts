@@ -40,7 +40,7 @@ async function say1(plait: Plait, id: string, text: string) {
   return result;
 }
 
-test.concurrent('a worker with another version of the agent goes on with the old one where it began with it', async () => {
+test.concurrent('a worker with another version of the agent goes on with the old one in a conversation that began with it', async () => {
   const old = agent([reader('look', () => 'old'), reader('gone', () => 'gone')], {
     system: 'You are old.',
   });
@@ -82,7 +82,7 @@ test.concurrent('a worker with another version of the agent goes on with the old
 const pay = (inputSchema: z.ZodObject) =>
   defineTool({ name: 'pay', description: 'Pays.', inputSchema, run: () => 'paid' });
 
-test.concurrent('a tool whose schema has changed checks by the new one, and the model reads why', async () => {
+test.concurrent('a tool whose schema has changed checks with the new one, and the model reads why', async () => {
   const paying = conversation('pay', [
     callTools({ pay: { amount: 1 } }),
     callTools({ pay: { cents: 100 } }),

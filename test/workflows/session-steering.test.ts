@@ -66,7 +66,7 @@ async function steer(plait: TestEnvironment, session: SessionHandle, input: stri
 }
 
 describe('a steering message reaches the model', () => {
-  test.concurrent('behind the results, when it comes before the first reply', async () => {
+  test.concurrent('after the results, if it comes before the first reply', async () => {
     const { plait, session, turn, model, tool } = await working((doors) => [
       behind(doors.model, callTools({ wait: {} })),
       say('Worked.'),
@@ -84,7 +84,7 @@ describe('a steering message reaches the model', () => {
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('as the user’s next message, when the model ends its turn meanwhile', async () => {
+  test.concurrent('as the user’s next message, if the model ends its turn meanwhile', async () => {
     const { plait, session, model } = await working((doors) => [
       behind(doors.model, say('Worked.')),
     ]);
@@ -107,7 +107,7 @@ describe('a steering message reaches the model', () => {
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('as a turn of its own, when the turn has ended', async () => {
+  test.concurrent('as a turn of its own, if the turn has ended', async () => {
     const { plait, session, turn } = await working(() => [say('Worked.')]);
     await using _ = plait;
     await turn.result();
@@ -118,7 +118,7 @@ describe('a steering message reaches the model', () => {
     expect(await late.result()).toMatchObject({ text: 'You said: be quick' });
   });
 
-  test.concurrent('when it has ended its turn, where it holds more than text', async () => {
+  test.concurrent('after the model has ended its turn, if it holds more than text', async () => {
     const { plait, session, tool } = await working(() => [callTools({ wait: {} }), say('Worked.')]);
     await using _ = plait;
     await tool.reached();
@@ -136,7 +136,7 @@ describe('a steering message reaches the model', () => {
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('when it has ended its turn, where the model takes no system messages', async () => {
+  test.concurrent('after the model has ended its turn, if it accepts no system messages', async () => {
     const { plait, session, tool } = await working(
       () => [callTools({ wait: {} }), say('Worked.')],
       { model: 'claude-haiku-4-5', whenBusy: 'steer' },
@@ -152,7 +152,7 @@ describe('a steering message reaches the model', () => {
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('not while a tool of the API is open', async () => {
+  test.concurrent('but not while a tool of the API is open', async () => {
     const { plait, session, model } = await working((doors) => [
       behind(doors.model, pauseTurn('weather')),
       stopWith(
@@ -185,8 +185,8 @@ describe('a steering message reaches the model', () => {
   });
 });
 
-describe('a steering message that stands behind results', () => {
-  test.concurrent('is a turn of its own when the turn is cancelled before the model has read it', async () => {
+describe('a steering message after results', () => {
+  test.concurrent('becomes a turn of its own if the turn is cancelled before the model has read it', async () => {
     const { plait, session, turn, model, tool } = await working((doors) => [
       callTools({ wait: {} }),
       behind(doors.model, say('Too late.')),
@@ -211,7 +211,7 @@ describe('a steering message that stands behind results', () => {
     'has nothing to say to it': sayNothing(),
   };
   test.concurrent.for(Object.entries(unsaid))(
-    'leaves a valid conversation when the model %s',
+    'leaves a valid conversation if the model %s',
     async ([, answer]) => {
       const { plait, session, tool } = await working(() => [callTools({ wait: {} }), answer]);
       await using _ = plait;
@@ -231,7 +231,7 @@ describe('a steering message that stands behind results', () => {
 });
 
 describe('an interrupt', () => {
-  test.concurrent('right behind the message that it interrupts leaves a valid conversation', async () => {
+  test.concurrent('right after the message that it interrupts leaves a valid conversation', async () => {
     const slow: Script = conversation(/^slow/, [callTools({ wait: {} }), say('Worked.')]);
     const wait = reader('wait', async (_input: unknown, { signal }: ToolContext) => {
       await new Door().pass(signal);
@@ -258,7 +258,7 @@ describe('an interrupt', () => {
     expect(rejectedRequests(plait.model)).toEqual([]);
   });
 
-  test.concurrent('and another one, and a steering message, are read in their order', async () => {
+  test.concurrent('and another one, and a steering message, are read in order', async () => {
     const { plait, session, turn, tool } = await working(() => [callTools({ wait: {} })]);
     await using _ = plait;
     await tool.reached();
@@ -286,7 +286,7 @@ describe('an interrupt', () => {
 });
 
 describe('a session that is closed', () => {
-  test.concurrent('lets the turns come to their end that wait', async () => {
+  test.concurrent('lets waiting turns come to their end', async () => {
     const { plait, session, turn, tool } = await working(() => [
       callTools({ wait: {} }),
       say('Worked.'),

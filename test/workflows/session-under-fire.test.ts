@@ -29,7 +29,7 @@ interface Sent {
   turn: SessionTurnHandle;
 }
 
-test('a session that goes on in new runs all the time loses no message of several clients, doubles none, and keeps the order of each', async () => {
+test('a session that keeps going on in new runs loses no message of several clients, doubles none, and keeps the order of each client', async () => {
   const tokens: string[] = [];
   const agent = agentWith(
     [

@@ -23,7 +23,7 @@ const search = defineTool({
   run: () => 'found',
 });
 
-test('a refund goes through while another turn makes calls that cannot be checked', async () => {
+test('a refund succeeds while another turn makes calls that cannot be checked', async () => {
   const signals: AbortSignal[] = [];
   const begun = latch();
   const checked = latch();
@@ -64,7 +64,7 @@ test('a refund goes through while another turn makes calls that cannot be checke
   expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
 });
 
-test('an edited input that cannot be checked is rejected, and the call waits on', async () => {
+test('an edited input that cannot be checked is rejected, and the call keeps waiting', async () => {
   const asking = defineTool({
     name: 'search',
     description: 'Searches.',
@@ -103,7 +103,7 @@ test('a context that cannot be checked fails its turn at once, with words for th
   );
 });
 
-test('an answer that cannot be checked is asked for again', async () => {
+test('an answer that cannot be checked is requested again', async () => {
   const agent = defineAgent({
     name: 'tester',
     model: 'claude-opus-5-5',

@@ -46,9 +46,9 @@ async function startReviewer(script: Script, extra: Partial<TestEnvironmentOptio
   return await startPlait({ agents: [reviewer], script, ...extra });
 }
 
-describe('an answer by the schema of the agent', () => {
+describe("an answer with the agent's schema", () => {
   test.for(['with', 'without'] as const)(
-    'is asked for with every request, and read with its type, %s a storage',
+    'is requested with every request, and read with its type, %s a storage',
     async (kind) => {
       const storage = directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));
       await using plait = await startReviewer(
@@ -86,7 +86,7 @@ describe('an answer by the schema of the agent', () => {
     ['what JSON Schema can say', json({ ...good, stars: 9 }), /stars/],
     ['what only a refinement can say', json(twice), /must be different/],
     ['whole', stopWith('max_tokens', say('{"stars": 3, "wor')), /not valid JSON/],
-  ] as const)('that is not %s is asked for again', async ([, wrong, problem]) => {
+  ] as const)('that is not %s is requested again', async ([, wrong, problem]) => {
     await using plait = await startReviewer(inTurn(wrong, json(good)));
 
     const result = await plait.agents.execute(reviewer, 'go');
@@ -98,7 +98,7 @@ describe('an answer by the schema of the agent', () => {
     expect(repair?.content).toMatch(problem);
   });
 
-  test('is asked for again twice, and then the turn ends validly', async () => {
+  test('is requested again twice, and then the turn ends validly', async () => {
     await using plait = await startReviewer(inTurn(json(twice), json(twice), json(twice)));
 
     const result = await plait.agents.execute(reviewer, 'go');
@@ -115,7 +115,7 @@ describe('an answer by the schema of the agent', () => {
     expect(next.output?.stars).toBe(3);
   });
 
-  test('is asked for again as often as the agent says', async () => {
+  test('is requested again as often as the agent says', async () => {
     const strict = defineAgent({ ...options, outputRepairs: 0 });
     await using plait = await startPlait({ agents: [strict], script: inTurn(json({})) });
 
@@ -125,7 +125,7 @@ describe('an answer by the schema of the agent', () => {
     expect(result.stopDetails).toMatch(/^The reply does not match the output schema: /);
   });
 
-  test('is asked for again within the limit of rounds', async () => {
+  test('is requested again within the limit of rounds', async () => {
     const short = defineAgent({ ...options, limits: { rounds: 2 } });
     await using plait = await startPlait({
       agents: [short],
@@ -149,7 +149,7 @@ describe('an answer by the schema of the agent', () => {
     expect(result.output?.stars).toBe(3);
   });
 
-  test('is not asked for again after a refusal', async () => {
+  test('is not requested again after a refusal', async () => {
     await using plait = await startReviewer(inTurn(refuse()));
 
     const result = await plait.agents.execute(reviewer, 'go');
@@ -158,7 +158,7 @@ describe('an answer by the schema of the agent', () => {
     expect(result).not.toHaveProperty('output');
   });
 
-  test('that is cut off again and again ends the turn as cut off', async () => {
+  test('that is cut off repeatedly ends the turn as cut off', async () => {
     const cut = stopWith('max_tokens', say('{"stars": '));
     await using plait = await startReviewer(inTurn(cut, cut, cut));
 
@@ -167,7 +167,7 @@ describe('an answer by the schema of the agent', () => {
     expect(result).toMatchObject({ stopReason: 'max_tokens', rounds: 3 });
   });
 
-  test('is not asked for again where the reply has calls that were cut off, or ends in thinking', async () => {
+  test('is not requested again if the reply has calls that were cut off, or ends in thinking', async () => {
     const calls = stopWith('max_tokens', reply(say('{'), callTools({ look: {} })));
     const thinking = stopWith('max_tokens', think('Hm.'));
     for (const cut of [calls, thinking]) {
@@ -192,7 +192,7 @@ describe('an answer by the schema of the agent', () => {
       [json({}), silent, json(good)],
       'user assistant user user assistant',
     ],
-  ])('is asked for again where the model ends %s', async ([, replies, roles]) => {
+  ])('is requested again if the model ends %s', async ([, replies, roles]) => {
     let asked = 0;
     await using plait = await startReviewer(({ userText }) => {
       if (userText === 'go on') return json(good);
@@ -209,7 +209,7 @@ describe('an answer by the schema of the agent', () => {
     expect(await plait.agents.execute(reviewer, next)).toMatchObject({ output: { stars: 3 } });
   });
 
-  test('that is never there ends the turn after as many questions as the agent allows', async () => {
+  test('that never comes ends the turn after as many questions as the agent allows', async () => {
     await using plait = await startReviewer(() => silent);
 
     const result = await plait.agents.execute(reviewer, 'go');
@@ -234,7 +234,7 @@ describe('an answer by the schema of the agent', () => {
   });
 });
 
-describe('an answer by the schema of the run', () => {
+describe("an answer with the run's schema", () => {
   const plain = defineAgent({ name: 'plain', model: 'claude-opus-5-5', tools: [look] });
   const verdict = z.object({ ok: z.boolean(), why: z.string().max(10).default('') });
 
@@ -253,7 +253,7 @@ describe('an answer by the schema of the run', () => {
     expect(result.messages[2]?.content).toMatch('output/why must NOT have more than 10 characters');
   });
 
-  test('holds instead of that of the agent', async () => {
+  test("replaces the agent's", async () => {
     await using plait = await startReviewer(inTurn(json({ ok: false })));
 
     const result = await plait.agents.execute(reviewer, 'go', { output: verdict });
@@ -262,7 +262,7 @@ describe('an answer by the schema of the run', () => {
     expect(result.output).toEqual({ ok: false, why: '' });
   });
 
-  test('may be a JSON Schema, of an agent that is known by its name', async () => {
+  test('may be a JSON Schema, for an agent that is known by its name', async () => {
     await using plait = await startPlait({ agents: [plain], script: inTurn(json({ ok: true })) });
     const output = { type: 'object', properties: { ok: { type: 'boolean' } } } as const;
 
@@ -290,7 +290,7 @@ describe('an answer by the schema of the run', () => {
     });
   });
 
-  test('that the API would reject fails the turn before anything is asked', async () => {
+  test('that the API would reject fails the turn before any request', async () => {
     await using plait = await startPlait({ agents: [plain], script: inTurn() });
     const output = z.record(z.string(), z.number());
 

@@ -45,7 +45,7 @@ const replies = script(
 
 const amountOf = ({ input }: { input: unknown }) => (input as { amount: number }).amount;
 
-test('calls of sub-agents wait for a person at the calling turn, which says who asks and decides', async () => {
+test('calls of sub-agents wait for a person at the calling turn, which shows who asks and accepts the decision', async () => {
   await using plait = await startPlait({ agents: [lead], script: replies });
   const turn = await plait.agents.start(lead, 'go');
   const snapshots: TurnSnapshot[] = [];

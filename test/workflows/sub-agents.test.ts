@@ -25,7 +25,7 @@ import { until } from '../fixtures/until.ts';
 const prices = { input: 1_000, output: 1_000 };
 
 describe('sub-agents', () => {
-  test.concurrent('run at once, each as a child workflow, and their answers alone are read', async () => {
+  test.concurrent('run at the same time, each as a child workflow, and only their answers are read', async () => {
     const door = new Door();
     const scout = agentNamed(
       'scout',
@@ -194,7 +194,7 @@ describe('sub-agents', () => {
     expect(answers(led)).toEqual([expect.stringMatching(/Agent scout did not run.*limits\.depth/)]);
   });
 
-  test.concurrent('answer by a schema, from an input by a schema', async () => {
+  test.concurrent('answer with a schema, from an input with a schema', async () => {
     const scout = agentNamed('scout');
     const lead = agentNamed('lead', [
       ask(scout, {
@@ -221,7 +221,7 @@ describe('sub-agents', () => {
     });
   });
 
-  test.concurrent('that decline, run out of budget or fail are told apart', async () => {
+  test.concurrent('that decline, run out of budget or fail are distinguished', async () => {
     const scout = agentNamed('scout', [reader('look', () => 'seen')], { limits: { rounds: 1 } });
     const lead = agentNamed('lead', [ask(scout)]);
     await using plait = await startPlait({
@@ -353,7 +353,7 @@ async function subTurnOf(
 
 const statusOf = async ({ workflow }: TurnHandle) => (await workflow.describe()).status.name;
 
-describe('what ends a turn ends its sub-agents', () => {
+describe('sub-agents are ended by what ends their turn:', () => {
   test.concurrent('a cancel, and what they have spent is kept', async () => {
     const { plait, lead, door } = await waiting();
     await using _ = plait;
@@ -381,7 +381,7 @@ describe('what ends a turn ends its sub-agents', () => {
     expectTurn(result).answeredEveryCall();
   });
 
-  test.concurrent('the limit for all calls of a reply, after which the turn goes on', async () => {
+  test.concurrent('the time limit for all calls of a reply, after which the turn goes on', async () => {
     const { plait, lead, door } = await waiting({ tool: reader });
     await using _ = plait;
     const turn = await plait.agents.start(lead, 'go', { batchTimeout: '5s' });
@@ -442,7 +442,7 @@ describe('what ends a turn ends its sub-agents', () => {
     expect(lead.name).toBe('lead');
   });
 
-  test.concurrent('its termination', async () => {
+  test.concurrent('a termination', async () => {
     const { plait, lead, door } = await waiting();
     await using _ = plait;
     const turn = await plait.agents.start(lead, 'go');
@@ -476,7 +476,7 @@ describe('what ends a turn ends its sub-agents', () => {
 });
 
 describe('a sub-agent that is ended from outside', () => {
-  test.concurrent('by a termination is unknown to the model, and what it has spent is kept', async () => {
+  test.concurrent('by a termination has an unknown outcome for the model, and its spending is kept', async () => {
     const { plait, lead, door } = await waiting();
     await using _ = plait;
     const turn = await plait.agents.start(lead, 'go');
@@ -510,7 +510,7 @@ describe('a sub-agent that is ended from outside', () => {
   });
 });
 
-test.concurrent('a turn that is reset finds its sub-agent instead of beginning another', async () => {
+test.concurrent('a turn that is reset finds its sub-agent instead of starting another', async () => {
   const { plait, lead, door } = await waiting({ tool: reader });
   await using _ = plait;
   const turn = await plait.agents.start(lead, 'go');
@@ -567,7 +567,7 @@ test.concurrent('a turn and its sub-agents may continue in new runs', async () =
 const asking = (...prompts: string[]) =>
   using(callTools(prompts.map((prompt) => ['scout', { prompt }] as const)), 10, 100);
 
-describe('what a turn may spend is reserved for its sub-agents', () => {
+describe('the budget of a turn is reserved for its sub-agents', () => {
   test.concurrent('in equal shares, and what is not used goes to those that start later', async () => {
     const scout = agentNamed('scout');
     const lead = agentNamed('lead', [ask(scout, { concurrency: 1 })]);
@@ -586,7 +586,7 @@ describe('what a turn may spend is reserved for its sub-agents', () => {
     expect(await limitsIn(plait, result)).toEqual([{ outputTokens: 300 }, { outputTokens: 400 }]);
   });
 
-  test.concurrent('as much as their tool is given, and nothing where nothing is left', async () => {
+  test.concurrent('as much as their tool is given, and nothing if nothing is left', async () => {
     const scout = agentNamed('scout');
     const lead = agentNamed('lead', [ask(scout, { limits: { outputTokens: 5_000, rounds: 2 } })]);
     await using plait = await startPlait({
@@ -608,7 +608,7 @@ describe('what a turn may spend is reserved for its sub-agents', () => {
     });
   });
 
-  test.concurrent('in dollars only where all have prices', async () => {
+  test.concurrent('in dollars only if all have prices', async () => {
     const scout = agentNamed('scout');
     const lead = agentNamed('lead', [ask(scout)], { prices });
     await using plait = await startPlait({ agents: [lead], script: conversation('go', []) });

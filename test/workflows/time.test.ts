@@ -82,7 +82,7 @@ describe.concurrent('the model reads which limit ended a call, and after how man
     ]);
   });
 
-  test('scheduleToCloseTimeout, where the call ran', async () => {
+  test('scheduleToCloseTimeout, if the call ran', async () => {
     const activity = { scheduleToCloseTimeout: '2s' };
     const result = await callEach(
       agentWith([reader('look', hang, { activity }), writer('pay', hang, { activity })]),
@@ -94,7 +94,7 @@ describe.concurrent('the model reads which limit ended a call, and after how man
     ]);
   });
 
-  test('scheduleToCloseTimeout, where no worker took the call', async () => {
+  test('scheduleToCloseTimeout, if no worker took the call', async () => {
     const activity = { taskQueue: nobody(), scheduleToCloseTimeout: '700ms' };
     const result = await callEach(
       agentWith([reader('look', hang, { activity }), writer('pay', hang, { activity })]),
@@ -180,7 +180,7 @@ describe.concurrent('another attempt comes', () => {
     }
   });
 
-  test('as often as the policy says, and never where it says once', async () => {
+  test('as often as the policy says, and never if it says once', async () => {
     expect(await gaps({ activity: { retry: { maximumAttempts: 1 } } })).toEqual([]);
     const five = { maximumAttempts: 5, initialInterval: '10ms', maximumInterval: '20ms' };
     expect(await gaps({ activity: { retry: five } })).toHaveLength(4);
@@ -221,7 +221,7 @@ async function cancelled(
 }
 
 describe.concurrent('a call that is cancelled', () => {
-  test('hears it, and the turn waits until it has stopped', async () => {
+  test('learns of it, and the turn waits until it has stopped', async () => {
     let stopped = 0;
     const { at, took, record } = await cancelled(async (_input, { signal }) => {
       await aborted(signal).catch(() => undefined);
@@ -234,7 +234,7 @@ describe.concurrent('a call that is cancelled', () => {
     expect(record).toMatchObject({ outcome: 'cancelled', attempts: 1 });
   });
 
-  test('that ends its work instead is a success', async () => {
+  test('that finishes its work instead is a success', async () => {
     const { record } = await cancelled(async (_input, { signal }) => {
       await aborted(signal).catch(() => undefined);
       return 'paid nevertheless';
@@ -242,7 +242,7 @@ describe.concurrent('a call that is cancelled', () => {
     expect(record).toMatchObject({ outcome: 'succeeded' });
   });
 
-  test('that ignores its signal does not hold the turn for ever', async () => {
+  test('that ignores its signal does not hold up the turn forever', async () => {
     const gate = latch();
     const { took, record } = await cancelled(
       () => gate.opened,
@@ -254,7 +254,7 @@ describe.concurrent('a call that is cancelled', () => {
   });
 });
 
-test('every tool that lasts is kept alive, repeatable or not, and its details survive', async () => {
+test('every long tool is kept alive, repeatable or not, and its details survive', async () => {
   const details: unknown[] = [];
   const lasting = async (_input: unknown, ctx: ToolContext) => {
     details.push(ctx.heartbeatDetails);

@@ -119,7 +119,7 @@ test('the actions of a toolset run one after another in call order, beside other
   expect(looked).not.toHaveProperty('toolset_name');
 });
 
-test('after an action that failed the others of its toolset are skipped, in the words of the toolset', async () => {
+test('after an action that failed, the others of its toolset are skipped, in the words of the toolset', async () => {
   const done: string[] = [];
   const look = reader('look', () => 'seen');
   const { result } = await operate(
@@ -166,7 +166,7 @@ test('after an action that failed the others of its toolset are skipped, in the 
   ]);
 });
 
-test('an action whose input is wrong, or a call without an action, stops those after it as well', async () => {
+test('an action with a wrong input, or a call without an action, also stops those after it', async () => {
   const done: string[] = [];
   for (const [asked, problem] of [
     [act('computer', ['key', { fails: 'no' }], ['screenshot']), 'does not match the schema'],

@@ -40,7 +40,7 @@ async function historyBytes(count: number, directory: string): Promise<number> {
   return (await turn.describe()).historyBytes ?? 0;
 }
 
-test('what a round adds to history does not grow with the rounds before it', async () => {
+test('what a round adds to history does not grow with the number of earlier rounds', async () => {
   const directory = newDirectory();
   const [short, middle, long] = [
     await historyBytes(4, directory),
@@ -154,7 +154,7 @@ test('a batch wider than the server allows at once goes out in waves and succeed
   expect(most).toBeLessThanOrEqual(400);
 });
 
-test('calls whose inputs exceed a workflow task together still run', async () => {
+test('calls whose inputs together exceed a workflow task still run', async () => {
   const agent = agentWith([reader('write', ({ text }) => String(text).length)]);
   const call = callTools(
     Array.from({ length: 4 }, (_, i) => ['write', { text: 'y'.repeat(500_000 + i) }] as const),

@@ -38,7 +38,7 @@ async function endAndGoOn(replies: readonly Reply[], rounds?: number): Promise<T
   return result;
 }
 
-describe('a turn completes with the reason why it ended', () => {
+describe('a turn completes with the reason for its end:', () => {
   const endings: [StopReason, Reply, string][] = [
     ['end_turn', say('Done.'), 'Done.'],
     ['end_turn', sayNothing(), ''],
@@ -61,7 +61,7 @@ describe('a turn completes with the reason why it ended', () => {
   });
 });
 
-describe('what the API sends and would reject in the next request is left out of the conversation', () => {
+describe('what the API sends but would reject in the next request is left out of the conversation:', () => {
   const poisonous: [string, readonly Reply[], number?][] = [
     ['an empty text', [say('')]],
     ['a blank text before a call', [reply(say(' \n'), callTools({ look: {} })), say('Done.')]],
@@ -122,7 +122,7 @@ test('a reply that was cut off runs none of its tools, and its whole calls are a
   expect(ran).toBe(0);
 });
 
-describe('no tool runs but after tool_use, and no call stays open', () => {
+describe('tools run only after tool_use, and no call stays open:', () => {
   test.each([
     'end_turn',
     'stop_sequence',
@@ -153,7 +153,7 @@ async function askWithRoom(replies: readonly [Reply, Reply]) {
 describe('an agent with more room for a second try', () => {
   const cut = stopWith('max_tokens', callTools({ look: { half: true } }));
 
-  test('is asked again when its reply was cut off, and only the whole reply counts', async () => {
+  test('is asked again if its reply was cut off, and only the whole reply counts', async () => {
     const whole = callTools({ look: { half: false } });
     const { result, sent } = await askWithRoom([cut, whole]);
     expect(result).toMatchObject({ stopReason: 'end_turn', rounds: 2 });
@@ -207,7 +207,7 @@ test('a call that was cut in the middle of its input is left out', async () => {
   expect(ran).toBe(0);
 });
 
-test('a pause of a server tool is resumed with the content as it came', async () => {
+test('a pause of a server tool is resumed with unchanged content', async () => {
   const result = await endAndGoOn([
     pauseTurn('rain'),
     reply(
@@ -227,7 +227,7 @@ test('a pause of a server tool is resumed with the content as it came', async ()
   expect(result).toMatchObject({ stopReason: 'end_turn', text: 'It rains.', rounds: 2 });
 });
 
-test('thinking goes back as it came, signatures and all', async () => {
+test('thinking goes back unchanged, including signatures', async () => {
   const result = await endAndGoOn([
     reply(think('Let me look.'), callTools({ look: {} })),
     reply(think(''), say('Seen.')),
@@ -235,7 +235,7 @@ test('thinking goes back as it came, signatures and all', async () => {
   expect(result.rounds).toBe(2);
 });
 
-test('at the limit of rounds the last calls are answered and not run', async () => {
+test('at the limit of rounds the last calls are answered but not run', async () => {
   ran = 0;
   const call = callTools({ look: {} });
   const result = await endAndGoOn([call, call, call], 2);

@@ -52,7 +52,7 @@ async function turnWith(answer: (response: ServerResponse) => void) {
   return { message, requests: model.requests.length };
 }
 
-describe('a reply that cannot be used is asked for three times, and then its first words are told:', () => {
+describe('a reply that cannot be used is requested three times, and then its first words are reported:', () => {
   test.for([
     [
       'input that is not JSON',
@@ -105,7 +105,7 @@ test('an error with the status 200 that will not pass fails the turn at once', a
   expect(requests).toBe(1);
 });
 
-test('an error body of great depth is an error like any other', async () => {
+test('a deeply nested error body is an error like any other', async () => {
   const { message, requests } = await turnWith((response) => {
     const body = `{"error":{"message":"Boom","a":${deep(9_000)}}}`;
     response.writeHead(400, { 'content-type': 'application/json' }).end(body);
@@ -116,7 +116,7 @@ test('an error body of great depth is an error like any other', async () => {
   expect(requests).toBe(1);
 });
 
-test('an input of some depth reaches its tool', async () => {
+test('a somewhat nested input reaches its tool', async () => {
   looks = 0;
   await using model = await httpServer((_request, response, count) => {
     sse(count === 1 ? called(deep(190)) : DONE)(response);

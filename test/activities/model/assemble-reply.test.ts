@@ -41,7 +41,7 @@ describe('a whole reply', () => {
     expect(content).toMatchObject([{ text: 'Hello 🧵' }, { text: 'Bye' }]);
   });
 
-  test('is the last one where a stream was begun anew', () => {
+  test('is the last one if the stream starts over', () => {
     const cutOff = toolUse(0, 'toolu_1', '{"half').slice(0, -1);
 
     expect(
@@ -67,7 +67,7 @@ describe('a whole reply', () => {
     expect(content).toEqual([{ type: 'thinking', thinking: 'Let me see.', signature: 'EqQBCkYI' }]);
   });
 
-  test('keeps thinking whose text is left out, since its signature is the content', () => {
+  test('keeps thinking without its text, since the signature is the content', () => {
     const { content } = whole(
       ...block(
         0,
@@ -79,7 +79,7 @@ describe('a whole reply', () => {
     expect(content).toEqual([{ type: 'thinking', thinking: '', signature: 'EqQBCkYI' }]);
   });
 
-  test('keeps redacted thinking, which comes at once', () => {
+  test('keeps redacted thinking, which comes in one piece', () => {
     const redacted = { type: 'redacted_thinking', data: 'EmwKAhgB' } as const;
 
     expect(whole(...block(0, redacted)).content).toEqual([redacted]);
@@ -128,7 +128,7 @@ describe('a whole reply', () => {
     ['no pieces', []],
     ['an empty piece', ['']],
     ['an empty object', ['{}']],
-  ] as const)('has an empty input where a call comes with %s', ([, pieces]) => {
+  ] as const)('has an empty input if a call comes with %s', ([, pieces]) => {
     expect(asking(...toolUse(0, 'toolu_1', ...pieces)).content).toMatchObject([{ input: {} }]);
   });
 
@@ -155,7 +155,7 @@ describe('a whole reply', () => {
     expect(content).toEqual([{ ...search, input: { query: 'weather' } }, found]);
   });
 
-  test('keeps the order of keys in which blocks and inputs came', () => {
+  test('keeps the order of keys in blocks and inputs', () => {
     const begin = {
       caller: { type: 'direct' },
       input: {},
@@ -173,7 +173,7 @@ describe('a whole reply', () => {
     );
   });
 
-  test('keeps blocks and fields that are not known yet', () => {
+  test('keeps blocks and fields of unknown kinds', () => {
     // What a newer API may send, and no type allows.
     const future = { type: 'block_of_the_future', data: { a: 1 }, state: 'x' };
     const events = [
@@ -186,7 +186,7 @@ describe('a whole reply', () => {
     expect(whole(...events).content).toEqual([{ ...future, more: 1 }]);
   });
 
-  test('is not disturbed by a delta that does not belong to its block', () => {
+  test('ignores a delta that does not belong to its block', () => {
     const { content } = whole(
       ...block(0, { type: 'redacted_thinking', data: 'x' }, { type: 'text_delta', text: 'lost' }),
       ...block(
@@ -221,11 +221,11 @@ describe('the end of a reply', () => {
     });
   });
 
-  test('is unknown where no reason is given', () => {
+  test('is unknown if no reason is given', () => {
     expect(ended(messageDelta(null)).stopReason).toBe('unknown');
   });
 
-  test('may come in several deltas, of which the last counts', () => {
+  test('may come in several deltas, and the last one counts', () => {
     const reply = assemble([
       messageStart,
       messageDelta(null, {}, { output_tokens: 9, input_tokens: 130 }),
@@ -245,7 +245,7 @@ describe('the end of a reply', () => {
     expect(reply.usage).not.toHaveProperty('cache_creation');
   });
 
-  test('says how long the cache keeps what was written, where the API reports it', () => {
+  test('says how long the cache keeps what was written, if the API reports it', () => {
     const cache_creation = { ephemeral_5m_input_tokens: 3, ephemeral_1h_input_tokens: 4, later: 1 };
     const { message } = messageStart as Extract<typeof messageStart, { type: 'message_start' }>;
     const start = { ...message, usage: { ...message.usage, cache_creation } };
@@ -262,7 +262,7 @@ describe('the end of a reply', () => {
     });
   });
 
-  test('may be without usage', () => {
+  test('may come without usage', () => {
     // Servers that speak the API leave it out.
     const bare = { type: 'message_delta', delta: { stop_reason: 'end_turn' } };
 
@@ -286,7 +286,7 @@ const iterations = (...counts: [type: string, input: number, output: number][]) 
 
 describe('a reply before which the API has compacted the conversation', () => {
   const begin = { type: 'compaction', content: null, encrypted_content: null } as const;
-  test('holds the summary as it came, whatever fields it has', () => {
+  test('holds the summary as it came, with all of its fields', () => {
     const delta = {
       type: 'compaction_delta',
       content: 'So far.',
@@ -300,7 +300,7 @@ describe('a reply before which the API has compacted the conversation', () => {
     expect(content[1]).toMatchObject({ text: 'Go on.' });
   });
 
-  test('says so where there is no summary', () => {
+  test('says so if there is no summary', () => {
     const failed = { type: 'compaction_delta', content: null, encrypted_content: null } as const;
 
     expect(whole(...block(0, begin, failed)).content).toEqual([begin]);
@@ -324,7 +324,7 @@ describe('a reply before which the API has compacted the conversation', () => {
     });
   });
 
-  test('counts them once where the stream reports them twice', () => {
+  test('counts them once if the stream reports them twice', () => {
     const first = messageDelta(null, {}, iterations(['compaction', 1_000, 50]));
     const second = messageDelta('end_turn', {}, iterations(['compaction', 1_000, 50]));
 

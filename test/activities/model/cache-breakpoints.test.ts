@@ -37,7 +37,7 @@ const result = (id: string, cache_control?: typeof MARK): MessageParam => ({
   ],
 });
 
-test('a conversation that begins is marked at its end and behind the system prompt', () => {
+test('the beginning of a conversation is marked at its end and after the system prompt', () => {
   expect(requestParams(SPEC, [question])).toEqual({
     ...SPEC,
     cache_control: MARK,
@@ -46,7 +46,7 @@ test('a conversation that begins is marked at its end and behind the system prom
   });
 });
 
-test('without a system prompt the last tool is marked that is not loaded later', () => {
+test('without a system prompt, the last tool that is not loaded later is marked', () => {
   const later = { ...tool('c'), defer_loading: true };
   const { tools } = requestParams({ ...UNPROMPTED, tools: [tool('a'), tool('b'), later] }, [
     question,
@@ -54,7 +54,7 @@ test('without a system prompt the last tool is marked that is not loaded later',
   expect(tools).toEqual([tool('a'), { ...tool('b'), cache_control: MARK }, later]);
 });
 
-test('a mark stands where the previous request ended, and the reply behind it is as it came', () => {
+test('a mark is where the previous request ended, and the reply after it stays as it came', () => {
   const messages = [question, call('t1'), result('t1'), call('t2'), result('t2')];
   const sent = requestParams(SPEC, messages).messages;
   expect(sent.map((message) => JSON.stringify(message).includes('cache_control'))).toEqual([
@@ -68,12 +68,12 @@ test('a mark stands where the previous request ended, and the reply behind it is
   expect(sent[3]).toBe(messages[3]);
 });
 
-test('a text becomes a block where it is marked', () => {
+test('a text becomes a block so that it can be marked', () => {
   const sent = requestParams(SPEC, [question, call('t1'), result('t1')]).messages;
   expect(sent[0]?.content).toEqual([{ type: 'text', text: 'Hello', cache_control: MARK }]);
 });
 
-test('marks in the messages are left out, so that there are never too many', () => {
+test('existing marks in the messages are left out, so that there are never too many', () => {
   const ids = Array.from({ length: 9 }, (_, i) => `t${i}`);
   const messages = [question, ...ids.flatMap((id) => [call(id), result(id, MARK)])];
   const before = JSON.stringify(messages);
@@ -96,7 +96,7 @@ function sent(messages: MessageParam[]): boolean[] {
   return params.messages.map((message) => JSON.stringify(message).includes('cache_control'));
 }
 
-test('with caching off, the newest marks of the messages stay, as many as the API takes', () => {
+test('with caching off, the newest marks of the messages stay, as many as the API accepts', () => {
   const marked = (mark: object): MessageParam => ({
     role: 'user',
     content: [{ type: 'text', text: 'x', cache_control: mark as typeof MARK }],

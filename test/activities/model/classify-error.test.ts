@@ -257,7 +257,7 @@ describe('a stream that broke off is final or worth another attempt:', () => {
   });
 });
 
-describe('a request that had no answer is worth another attempt:', () => {
+describe('a request without an answer is worth another attempt:', () => {
   const refused = new TypeError('fetch failed', {
     cause: new Error('connect ECONNREFUSED ::1:443'),
   });
@@ -275,7 +275,7 @@ describe('a request that had no answer is worth another attempt:', () => {
     expect(classifyModelError(error, NOW)).not.toHaveProperty('delayMs');
   });
 
-  test('unless the client itself has ended it', () => {
+  test('unless the client itself ended it', () => {
     expect(classifyModelError(new APIUserAbortError(), NOW)).toMatchObject({
       retryable: false,
       message: 'The client ended the request: Request was aborted.',

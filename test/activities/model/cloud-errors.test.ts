@@ -132,7 +132,7 @@ describe('an error of Bedrock:', () => {
     expect(verdict.message).toContain('It broke off.');
   });
 
-  test('no credentials: retryable, since another worker may have some, with what to do', async () => {
+  test('no credentials: retryable, because another worker may have some, with what to do', async () => {
     const verdict = await verdictOn(
       () => undefined,
       (url) =>

@@ -131,7 +131,7 @@ describe('the report of an error', () => {
       answered(403, 'permission_error', { errorCode: 'code_of_the_future' }),
       /is not allowed to do this/,
     ],
-  ] as const)('is what a person can do about %s', ([, error, hint]) => {
+  ] as const)('says what a person can do about %s', ([, error, hint]) => {
     expect(classifyModelError(error).message).toMatch(hint);
   });
 

@@ -27,14 +27,14 @@ const whole = (contentBlock: string) =>
   )[0];
 
 describe('an input that JavaScript cannot hold', () => {
-  test('keeps its JSON beside it, however it is cut', () => {
+  test('keeps its JSON beside it, however the stream is cut', () => {
     expect(called('{"id": 910020030', '0400500601, "b', '": 1.0}')).toMatchObject({
       input: { id: 9_100_200_300_400_501_000, b: 1 },
       plait_json: { input: '{"id":9100200300400500601,"b":1.0}' },
     });
   });
 
-  test('has none beside it where JavaScript can', () => {
+  test('keeps no JSON if JavaScript can hold it', () => {
     expect(called('{"id": 9007199254740991, "a": {"z": 1, "y": 0.5}}')).not.toHaveProperty(
       'plait_json',
     );
@@ -48,7 +48,7 @@ describe('an input that JavaScript cannot hold', () => {
     expect(block).toMatchObject({ input: { n: [1] }, plait_json: { input: '{"n":[1.0]}' } });
   });
 
-  test('gives way to what comes after the beginning', () => {
+  test('is replaced by what comes after the beginning', () => {
     const [block] = assemble(
       ...START,
       '{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"toolu_1","name":"x","input":{"n":1.0}}}',
@@ -59,7 +59,7 @@ describe('an input that JavaScript cannot hold', () => {
     expect(block).toEqual({ type: 'tool_use', id: 'toolu_1', name: 'x', input: { n: 2 } });
   });
 
-  test('may come in a reply that was made before its stream began', () => {
+  test('may come in a reply that was complete before its stream began', () => {
     const start = START[0]?.replace(
       '"content":[]',
       '"content":[{"type":"text","text":"a"},{"type":"tool_use","id":"toolu_1","name":"x","input":{"2":1,"1":2}}]',
@@ -72,7 +72,7 @@ describe('an input that JavaScript cannot hold', () => {
   });
 });
 
-test('any field of any block may be one that JavaScript cannot hold', () => {
+test('any field of any block may hold what JavaScript cannot', () => {
   expect(whole('{"type":"future","data":{"a":1e400},"n":1.0,"s":"x"}')).toEqual({
     type: 'future',
     data: { a: Number.POSITIVE_INFINITY },
@@ -82,7 +82,7 @@ test('any field of any block may be one that JavaScript cannot hold', () => {
   });
 });
 
-test("Plait's own field means nothing where it comes from outside", () => {
+test("Plait's own field means nothing when it comes from outside", () => {
   const forged = '"plait_json":{"input":"{\\"a\\":2}"}';
 
   expect(whole(`{"type":"tool_use","id":"a","name":"b","input":{"a":1},${forged}}`)).toEqual({
@@ -106,7 +106,7 @@ const rows = (count: number) => `[${Array.from({ length: count }, () => '{}').jo
 describe('a reply cannot be used', () => {
   const deep = `${'['.repeat(5_000)}1.0${']'.repeat(5_000)}`;
 
-  test('where an input is nested too deep', () => {
+  test('if an input is nested too deeply', () => {
     expect(() => called(`{"a":${deep}}`)).toThrow(
       new UnusableReplyError(
         `the input of get_orders (toolu_1) is nested more than 200 deep: {"a":${'['.repeat(194)}…`,
@@ -114,7 +114,7 @@ describe('a reply cannot be used', () => {
     );
   });
 
-  test('where an input is longer than any model writes', () => {
+  test('if an input is longer than any model writes', () => {
     const piece = 'x'.repeat(1_000_000);
 
     expect(() => called(...Array.from({ length: 5 }, () => piece))).toThrow(
@@ -122,7 +122,7 @@ describe('a reply cannot be used', () => {
     );
   });
 
-  test('where an input has more values than any model writes', () => {
+  test('if an input has more values than any model writes', () => {
     expect(() => called(rows(99_999))).not.toThrow();
     expect(() => called(rows(100_000))).toThrow(
       'the input of get_orders (toolu_1) has more than 100000 values: [{},{}',
@@ -152,7 +152,7 @@ describe('a reply cannot be used', () => {
       '{"type":"tool_use","id":"a","input":{}}',
       /^its tool_use has no name$/,
     ],
-  ] as const)('where a block %s', ([, block, message]) => {
+  ] as const)('if a block %s', ([, block, message]) => {
     const error = (() => {
       try {
         whole(block);
@@ -165,7 +165,7 @@ describe('a reply cannot be used', () => {
     expect((error as Error).message).toMatch(message);
   });
 
-  test.for([-1, 1.5, 1e9, 'x', null])('where a block has the index %j', (index) => {
+  test.for([-1, 1.5, 1e9, 'x', null])('if a block has the index %j', (index) => {
     const line = JSON.stringify({
       type: 'content_block_start',
       index,
@@ -181,7 +181,7 @@ describe('a reply cannot be used', () => {
     { type: 'text_delta' },
     { type: 'text_delta', text: { a: 1 } },
     { type: 'input_json_delta', partial_json: 1 },
-  ])('where a block grows by %j', (delta) => {
+  ])('if a block grows by %j', (delta) => {
     const lines = json(
       {
         type: 'content_block_start',
@@ -200,12 +200,12 @@ describe('a reply cannot be used', () => {
     '{"type":"message_start"}',
     '{"type":"message_delta"}',
     '{"type":"content_block_delta","index":0}',
-  ])('where an event has no content: %s', (line) => {
+  ])('if an event has no content: %s', (line) => {
     expect(() => assemble(...START, line, ...END)).toThrow(UnusableReplyError);
   });
 });
 
-test('counts that are not numbers do not spoil those that are', () => {
+test('counts that are not numbers do not spoil the others', () => {
   const reply = assembleReply();
   for (const event of [messageStart, messageDelta('end_turn'), messageStop]) reply.add(event);
   const odd = { input_tokens: '7', output_tokens: -1, cache_read_input_tokens: Number.NaN };

@@ -101,7 +101,7 @@ describe('a request', () => {
     expect(server.requests).toHaveLength(1);
   });
 
-  test('is made once where no server listens', async () => {
+  test('is made once if no server listens', async () => {
     const server = await serve(say('Hello'));
     await server.close();
 
@@ -139,7 +139,7 @@ describe('a stream that breaks', () => {
     });
   });
 
-  test('with an error event is closed, also where the server keeps it open', async () => {
+  test('with an error event is closed, even if the server keeps it open', async () => {
     const overloaded = { type: 'overloaded_error', message: 'Overloaded' };
     await using server = await streamServer(async (send) => {
       send(messageStart);
@@ -187,7 +187,7 @@ describe('silence', () => {
     await expect.poll(() => server.requests[0]?.closedEarly).toBe(true);
   });
 
-  test('that is shorter than the limit is waited for, as often as it comes', async () => {
+  test('that is shorter than the limit is waited for, again and again', async () => {
     // About eight events, and in all much longer than the limit.
     await using server = await serve(paced({ betweenEventsMs: 350 }, say('I take my time.')));
 
@@ -239,7 +239,7 @@ describe('a request that is aborted', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  test('after its reply came has its reply', async () => {
+  test('after its reply came still has its reply', async () => {
     await using server = await serve(say('Hello'));
     const controller = new AbortController();
 

@@ -228,7 +228,7 @@ test('an overloaded model that will not recover is left at once', () => {
   expect(after([overloadedForGood]).request.model).toBe(NEXT);
 });
 
-describe('a row that is used begins anew with all rows above it', () => {
+describe('a row that is used lets all rows above it start over', () => {
   const late = { ...circumstances, attempt: 3 };
 
   test.for<[string, ModelResponse[], Partial<ModelRequest>]>([
@@ -271,7 +271,7 @@ async function ask(responses: readonly ModelResponse[], attempt = 1) {
 }
 
 describe('asking', () => {
-  test('a reply that is whole at once costs what it costs', async () => {
+  test('costs nothing extra if the reply is whole at once', async () => {
     const { answer, sent, logged } = await ask([]);
 
     expect(answer).toEqual({ reply: reply(), by: OWN, leftOut: [] });
@@ -279,7 +279,7 @@ describe('asking', () => {
     expect(logged).toEqual([]);
   });
 
-  test('replies that were thrown away are paid for', async () => {
+  test('pays for replies that were thrown away', async () => {
     const { answer, logged } = await ask([invalid, cutOff, invalid, cutOff]);
 
     expect(answer).toMatchObject({ reply: { stopReason: 'max_tokens' } });
@@ -292,13 +292,13 @@ describe('asking', () => {
     ]);
   });
 
-  test('the answer says which model gave it, and which files were left out', async () => {
+  test('says which model gave the answer, and which files were left out', async () => {
     const { answer } = await ask([badFile(0), overloaded, overloaded], 3);
 
     expect(answer).toMatchObject({ by: LAST, leftOut: [{ message: 1, block: 0, part: 0 }] });
   });
 
-  test('a third invalid reply is the last, and no attempt follows', async () => {
+  test('ends after a third invalid reply, without another attempt', async () => {
     const { answer, sent, logged } = await ask([invalid, invalid, invalid]);
 
     expect(answer).toBeInstanceOf(ApplicationFailure);
@@ -316,7 +316,7 @@ describe('asking', () => {
     ]);
   });
 
-  test('a failure that may pass is left to the next attempt, when the API says', async () => {
+  test('leaves a failure that may pass to the next attempt, when the API says', async () => {
     const { answer } = await ask([{ ...overloaded, delayMs: 7_000 }]);
 
     expect(answer).toMatchObject({
@@ -328,7 +328,7 @@ describe('asking', () => {
     });
   });
 
-  test('a failure that will not pass ends the attempts', async () => {
+  test('ends the attempts after a failure that will not pass', async () => {
     const { answer, sent } = await ask([stale, stale]);
 
     expect(answer).toMatchObject({ message: 'wrong key', nonRetryable: true });

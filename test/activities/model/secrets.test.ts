@@ -14,7 +14,7 @@ const PARAMS = {
   messages: [{ role: 'user' as const, content: 'Hello' }],
 };
 
-describe('a credential that was sent is blotted out', () => {
+describe('a credential that was sent is redacted', () => {
   test.for([
     ['as it is', 'planted-key/1', 'no planted-key/1 here', 'no *** here'],
     ['as often as it stands there', 'planted-key', 'planted-key,planted-key', '***,***'],
@@ -41,7 +41,7 @@ describe('a credential that was sent is blotted out', () => {
     expect(secrets.redact(said)).toBe(told);
   });
 
-  test('also where one holds another', () => {
+  test('even if one contains another', () => {
     const secrets = createSecrets();
     secrets.add('planted-key');
     secrets.add('planted-key-2');
@@ -49,7 +49,7 @@ describe('a credential that was sent is blotted out', () => {
     expect(secrets.redact('planted-key-2 and planted-key')).toBe('*** and ***');
   });
 
-  test('while it is one of the newest', () => {
+  test('as long as it is one of the newest', () => {
     const secrets = createSecrets();
     for (let i = 0; i < 1_000; i += 1) secrets.add(`planted-key-${i}.`);
 
@@ -57,7 +57,7 @@ describe('a credential that was sent is blotted out', () => {
   });
 });
 
-describe('a credential is recognized however it is written:', () => {
+describe('a credential is recognized in every encoding:', () => {
   const key = 'planted-key/+&"7';
   const bytes = Buffer.from(key);
   const codes = (prefix: string, width: number) =>
@@ -110,7 +110,7 @@ test.for([
   'x-credential',
   'x-session-id',
   'x-signature',
-])('what a header named %s holds is a credential', async (name) => {
+])('the value of a header named %s is a credential', async (name) => {
   const secrets = createSecrets();
   await using server = await httpServer((request, response) => {
     answerJson(response, 401, {
@@ -132,7 +132,7 @@ test.for([
   expect((error as Error).message).toBe('401 ***');
 });
 
-test('the body of an error is read only as far as it is of use', async () => {
+test('the body of an error is read only as far as it is useful', async () => {
   await using server = await httpServer((_request, response) => {
     response.writeHead(500, { 'content-type': 'text/html' });
     response.end(`planted-key ${'<p>'.repeat(10_000_000)}`);
@@ -173,7 +173,7 @@ test('a credential stays secret while its request runs, however many others are 
   expect((error as Error).message).toContain('Bearer ***');
 });
 
-describe('what looks like a credential is blotted out, sent or not:', () => {
+describe('what looks like a credential is redacted, whether it was sent or not:', () => {
   test.for([
     ['sk-ant-api03-abcdefgh', '***'],
     ['Authorization: Bearer abcdefgh12345678.x', 'Authorization: Bearer ***'],
@@ -191,7 +191,7 @@ describe('what looks like a credential is blotted out, sent or not:', () => {
   });
 });
 
-test('tokens in a text are those that a pattern finds, in a time that grows with the text alone', () => {
+test('tokens in a text are those that a pattern finds, in time proportional to the text', () => {
   const secrets = createSecrets();
   const unit = fc.constantFrom('eyJ', 'a', '-', '_', '.', ' ', 'ey', 'J', '/', '***');
   fc.assert(

@@ -23,7 +23,7 @@ const EVENTS = [
 
 describe('a reply that did not come whole', () => {
   test.for(EVENTS.slice(0, -1).map((event, i) => [i + 1, event.type] as const))(
-    'is torn where its stream ends after event %i, %s',
+    'is torn if its stream ends after event %i, %s',
     ([count]) => {
       expect(() => assemble(EVENTS.slice(0, count))).toThrow(
         new TornReplyError('the stream ended before the reply was whole'),
@@ -31,11 +31,11 @@ describe('a reply that did not come whole', () => {
     },
   );
 
-  test('is torn where its stream is empty', () => {
+  test('is torn if its stream is empty', () => {
     expect(() => assemble([])).toThrow(TornReplyError);
   });
 
-  test('cannot be used where its stream has an end, and no beginning or no stop reason', () => {
+  test('cannot be used if its stream has an end, but no beginning or no stop reason', () => {
     expect(() => assemble(EVENTS.slice(1))).toThrow(
       new UnusableReplyError('its stream has no message_start'),
     );
@@ -44,7 +44,7 @@ describe('a reply that did not come whole', () => {
     );
   });
 
-  test('cannot be used where a block grows that never began', () => {
+  test('cannot be used if a block grows that never began', () => {
     const reply = assembleReply();
 
     expect(() =>
@@ -76,7 +76,7 @@ describe('a call whose input was cut', () => {
     },
   );
 
-  test('leaves the whole call before it in place', () => {
+  test('keeps the whole call before it', () => {
     const reply = assemble([
       messageStart,
       ...toolUse(0, 'toolu_0', '{"customer_id":1234}'),
@@ -89,7 +89,7 @@ describe('a call whose input was cut', () => {
   });
 
   test.for(['tool_use', 'end_turn', 'pause_turn'] as const)(
-    'makes a reply useless that says that it is complete: %s',
+    'makes a reply that claims to be complete useless: %s',
     (stopReason) => {
       const events = [messageStart, ...cut, messageDelta(stopReason), messageStop];
 

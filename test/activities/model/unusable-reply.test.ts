@@ -51,7 +51,7 @@ const failure = async (asked: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-describe('what follows a whole reply does not spoil it:', () => {
+describe('a whole reply is not spoilt by what follows it:', () => {
   test.for([
     ['the end of OpenAI', 'event: done\ndata: [DONE]\n\n'],
     ['the same without a name', 'data: [DONE]\n\n'],
@@ -112,21 +112,24 @@ describe('an answer that is not a stream of the API', () => {
     ['a message in one piece', '{"type":"message","content":[]}', 'application/json', '{"type":"m'],
     ['a deep document', '['.repeat(100_000), 'application/json', '[[[[['],
     ['events without names', `data: ${JSON.stringify(messageStart)}\n\n`, 'x/y', 'data: {"type":'],
-  ] as const)('cannot be used, and its first words are told: %s', async ([, body, type, shown]) => {
-    await using server = await stream(body, type);
+  ] as const)(
+    'cannot be used, and its first words are reported: %s',
+    async ([, body, type, shown]) => {
+      await using server = await stream(body, type);
 
-    const error = await failure(ask(server.url));
+      const error = await failure(ask(server.url));
 
-    expect(error).toBeInstanceOf(UnusableReplyError);
-    expect((error as Error).message).toMatch(
-      /^the answer has status 200 and is not a stream of the Messages API: /,
-    );
-    expect((error as Error).message).toContain(shown);
-    expect((error as Error).message.length).toBeLessThan(300);
-    expect(error).toMatchObject({ requestId: 'req_1' });
-  });
+      expect(error).toBeInstanceOf(UnusableReplyError);
+      expect((error as Error).message).toMatch(
+        /^the answer has status 200 and is not a stream of the Messages API: /,
+      );
+      expect((error as Error).message).toContain(shown);
+      expect((error as Error).message.length).toBeLessThan(300);
+      expect(error).toMatchObject({ requestId: 'req_1' });
+    },
+  );
 
-  test('is the error that it holds, where that one is final', async () => {
+  test('is the error that it contains, if that error is final', async () => {
     const body = { error: { type: 'authentication_error', message: 'No such key' } };
     await using server = await stream(JSON.stringify(body), 'application/json');
 
@@ -137,7 +140,7 @@ describe('an answer that is not a stream of the API', () => {
   });
 
   test.for(['', '\n\n', 'event: mess', ': ping\n\n', 'event: ping\ndata: {}\n\n'])(
-    'is torn where its beginning is one of a stream, or nothing: %j',
+    'is torn if it is empty or begins like a stream: %j',
     async (body) => {
       await using server = await stream(body);
 
@@ -145,7 +148,7 @@ describe('an answer that is not a stream of the API', () => {
     },
   );
 
-  test('cannot be used where it is empty by its status', async () => {
+  test('cannot be used if its status means an empty body', async () => {
     await using server = await answering((response) => {
       response.writeHead(204).end();
     });
@@ -171,20 +174,20 @@ describe('a stream with an event that is not one of the API', () => {
     expect(error).toMatchObject({ requestId: 'req_1', usage: { input_tokens: 120 } });
   });
 
-  test('that is an error in prose has its words', async () => {
+  test('that is an error in prose is reported in those words', async () => {
     await using server = await stream('event: error\ndata: upstream is gone\n\n');
 
     expect(await failure(ask(server.url))).toMatchObject({ apiMessage: 'upstream is gone' });
   });
 
-  test('that is an error of great depth cannot be used', async () => {
+  test('that is a deeply nested error cannot be used', async () => {
     const deep = `{"error":${'['.repeat(9_000)}${']'.repeat(9_000)}}`;
     await using server = await stream(`event: error\ndata: ${deep}\n\n`);
 
     expect(await failure(ask(server.url))).toBeInstanceOf(UnusableReplyError);
   });
 
-  test('by Bedrock cannot be used either', async () => {
+  test('cannot be used from Bedrock either', async () => {
     await using server = await answering((response) => {
       response.writeHead(200, { 'content-type': 'application/vnd.amazon.eventstream' });
       response.end(Buffer.concat([chunkFrame(JSON.stringify(messageStart)), chunkFrame('<html>')]));

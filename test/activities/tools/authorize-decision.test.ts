@@ -43,7 +43,7 @@ describe('authorizeDecision', () => {
     ['a failure that is final', ApplicationFailure.nonRetryable('no keys at idp'), true],
     ['a text', 'no keys at idp', false],
   ])(
-    'that throws %s rejects with its words, and is asked again unless it is final',
+    'that throws %s rejects in its words, and is asked again unless the error is final',
     async (row) => {
       const [, thrown, nonRetryable] = row;
       await expect(answerTo(() => Promise.reject(thrown as Error))).rejects.toMatchObject({

@@ -62,7 +62,7 @@ describe('an early run is found', () => {
     expect(early.isEmpty).toBe(true);
   });
 
-  test('and then its log names the call that joined it', () => {
+  test('and from then on its log names the call that joined it', () => {
     const { early } = runs();
     const logged: unknown[] = [];
     const log = new DefaultLogger('INFO', ({ meta }) => logged.push(meta));
@@ -90,7 +90,7 @@ describe('an early run is found', () => {
     expect(left.mock.calls).toEqual([['joined'], ['over']]);
   });
 
-  test('also when the call is asked for again, and the tool does not run again', () => {
+  test('even if the call is asked for again, and the tool does not run again', () => {
     const { early } = runs();
     const tool = vi.fn(heeds);
     const first = early.start(call, options, tool);
@@ -116,7 +116,7 @@ describe('an early run that nobody joins', () => {
     expect(early.isEmpty).toBe(true);
   });
 
-  test('is forgotten when its tool has failed, or has returned an error', async () => {
+  test('is forgotten if its tool has failed, or has returned an error', async () => {
     const { early } = runs();
     early.start(call, options, () => Promise.reject(new Error('no')));
     early.start(withInput(8), options, () => new Error('no'));
@@ -125,7 +125,7 @@ describe('an early run that nobody joins', () => {
     expect(early.isEmpty).toBe(true);
   });
 
-  test('is an abandoned tool, where the tool ignores its signal, until it stops', async () => {
+  test('counts as an abandoned tool while its tool ignores the signal', async () => {
     const { early, abandoned } = runs();
     let stop: ((value: string) => void) | undefined;
     const stubborn = () => new Promise<string>((resolve) => (stop = resolve));
@@ -138,7 +138,7 @@ describe('an early run that nobody joins', () => {
     expect(abandoned.size).toBe(0);
   });
 
-  test('ends with its worker, which waits for it a moment', async () => {
+  test('ends with its worker, which waits for it for a moment', async () => {
     const { early, abandoned } = runs();
     const heeding = early.start(call, options, heeds);
     early.start(withInput(8), options, deaf);
@@ -154,7 +154,7 @@ describe('an early run that nobody joins', () => {
   });
 });
 
-test('calls of agents that do not say so start early only where the worker is known to have nothing that it gets around', () => {
+test('calls of agents that do not decide start early only if the worker has nothing that this would bypass', () => {
   expect(runs().early.byDefault).toBe(false);
 });
 
@@ -177,7 +177,7 @@ describe('a worker with as many early runs as it may have', () => {
     expect(early.start(withInput(8), options, heeds)).toBeUndefined();
   });
 
-  test('keeps the slot of a finished one until it is joined or ends', async () => {
+  test('keeps the slot of a finished run until it is joined or ends', async () => {
     const { early } = runs({ max: 1 });
     const done = early.start(call, options, () => 'done');
     await vi.advanceTimersByTimeAsync(0);

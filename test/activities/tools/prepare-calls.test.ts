@@ -30,7 +30,7 @@ const tool = (name: string) =>
 const agentWith = (...names: string[]) =>
   defineAgent({ name: 'support', model: 'claude-opus-5-5', tools: names.map(tool) });
 
-describe('what people see of a call', () => {
+describe('the summary that people see of a call', () => {
   const inputSchema = z.object({ to: z.string(), text: z.string().default('') });
   const seen = async (
     summary: ToolOptions<typeof inputSchema, unknown>['summary'],
@@ -88,7 +88,7 @@ describe('what people see of a call', () => {
 });
 
 describe('the calls of a reply', () => {
-  test('are ready where their input fits, with a short summary', async () => {
+  test('are ready if their input fits, with a short summary', async () => {
     const calls = [
       call('toolu_1', 'get_orders', { customer_id: 1234 }),
       call('toolu_2', 'get_tickets', { customer_id: 7, note: 'urgent' }),
@@ -100,7 +100,7 @@ describe('the calls of a reply', () => {
     ]);
   });
 
-  test('are invalid one by one', async () => {
+  test('are judged invalid one by one', async () => {
     const calls = [
       call('toolu_1', 'get_orders', {}),
       call('toolu_2', 'get_orders', { customer_id: 7 }),
@@ -123,13 +123,13 @@ describe('the calls of a reply', () => {
     ]);
   });
 
-  test('are invalid where the agent has no tools', async () => {
+  test('are invalid if the agent has no tools', async () => {
     expect(await prepareCalls(agentWith(), [call('toolu_1', 'get_orders')])).toEqual([
       { type: 'invalid', message: 'There is no tool named get_orders. Available tools: none.' },
     ]);
   });
 
-  test('are invalid where their names are members of every object', async () => {
+  test('are invalid if their names are members of every object', async () => {
     const calls = SPECIAL_NAMES.map((name, i) => call(`toolu_${i}`, name, { customer_id: 7 }));
 
     for (const prepared of await prepareCalls(agentWith('get_orders'), calls)) {
@@ -140,7 +140,7 @@ describe('the calls of a reply', () => {
     }
   });
 
-  test('are invalid, and not lost, where the schema itself throws', async () => {
+  test('are invalid, but not lost, if the schema itself throws', async () => {
     const strict = defineTool({
       name: 'parse',
       description: 'Parses JSON.',
@@ -157,7 +157,7 @@ describe('the calls of a reply', () => {
     });
   });
 
-  test('are checked one by one, whatever the others are', async () => {
+  test('are checked independently of each other', async () => {
     let ticks = 0;
     const timer = setInterval(() => (ticks += 1), 10);
     const slow = defineTool({
@@ -192,7 +192,7 @@ describe('the calls of a reply', () => {
     expect(ticks).toBeGreaterThanOrEqual(3);
   });
 
-  test('are ready where their input is nested as deep as JSON can be', async () => {
+  test('are ready if their input is nested as deeply as JSON can be', async () => {
     const any = defineTool({
       name: 'any',
       description: 'Takes anything.',
@@ -207,7 +207,7 @@ describe('the calls of a reply', () => {
     ]);
   });
 
-  test('may be none', async () => {
+  test('may be an empty list', async () => {
     expect(await prepareCalls(agentWith('get_orders'), [])).toEqual([]);
   });
 });
@@ -288,7 +288,7 @@ describe('the session of a call', () => {
     return prepared;
   };
 
-  test('follows from the input, the context and the user, and orders the calls of one session', async () => {
+  test('depends on the input, the context and the user, and orders the calls of one session', async () => {
     const prepared = await prepareSession((input, { context, user, turnId, agent }) =>
       [JSON.stringify({ input, context }), user, turnId, agent].join('|'),
     );
@@ -317,7 +317,7 @@ describe('the session of a call', () => {
       'ITS ID MUST HAVE AT MOST 200 CHARACTERS; IT HAS 201',
     ],
     ['is no text', (() => undefined) as never, 'ITS ID MUST BE A TEXT THAT IS NOT EMPTY'],
-  ])('that %s is told, and the call does not run', async ([, session, problem]) => {
+  ])('that %s is reported, and the call does not run', async ([, session, problem]) => {
     expect(await prepareSession(session)).toEqual({
       type: 'invalid',
       message: `clerk did not run, because the session of this call could not be named: ${problem}.`,
@@ -330,7 +330,7 @@ describe('the functions of a tool', () => {
     vi.useRealTimers();
   });
 
-  test('say nothing of access in time: the call runs alone', async () => {
+  test('that decide about access too late make the call run alone', async () => {
     const { prepared } = await prepareWith({
       access: ({ text }) => ({ writes: { is: backtrack(text) } }),
     });
@@ -348,7 +348,7 @@ describe('the functions of a tool', () => {
       },
     ],
     ['rejects', 'no rates', () => Promise.reject(new Error('no rates'))],
-  ] as const)('ask a person where approval %s', async ([, problem, approval]) => {
+  ] as const)('make a person decide if approval %s', async ([, problem, approval]) => {
     const { prepared, logged } = await prepareWith({ approval });
 
     expect(prepared).toEqual({ ...READY, approval: true });
@@ -357,7 +357,7 @@ describe('the functions of a tool', () => {
     ]);
   });
 
-  test('ask a person where approval never answers', async () => {
+  test('make a person decide if approval never answers', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const asked = prepareWith({ approval: () => new Promise<boolean>(() => undefined) });
     while (vi.getTimerCount() === 0) await new Promise(setImmediate);
@@ -369,7 +369,7 @@ describe('the functions of a tool', () => {
     expect(logged[0]?.[1]).toEqual({ problem: 'not done within 10000 ms' });
   });
 
-  test('ask a person where the context cannot be checked in time', async () => {
+  test('make a person decide if the context cannot be checked in time', async () => {
     const { prepared, logged } = await prepareWith(
       { approval: () => false },
       { contextSchema: z.object({ user: z.string().refine(backtrack) }) },

@@ -24,7 +24,7 @@ const body = (page: string) => page.slice(page.indexOf('\n') + 1);
 const stored: StoredResult = { callId: 'toolu_01', digest: 'd', claim: { key: 'k' }, bytes: 10 };
 
 describe('read_result', () => {
-  test('reads a page of what was left out of a result', async () => {
+  test('reads a page of the omitted part of a result', async () => {
     const readResult = createReadResult(storeOf('0123456789'));
 
     expect(await readResult({ id: 'toolu_01', offset: 2, limit: 3 }, stored)).toBe(
@@ -35,7 +35,7 @@ describe('read_result', () => {
     );
   });
 
-  test('takes the input that the notice of a cut result names', async () => {
+  test('takes the input that the notice in a cut result names', async () => {
     const value = Array.from({ length: 1_000 }, (_, i) => `line ${i}`).join('\n');
     const store = storeOf(value);
     const presented = await presentResult(value, {
@@ -75,7 +75,7 @@ describe('read_result', () => {
     expect((rejection as Error).message).toContain(problem);
   });
 
-  test('rejects an id under which nothing is kept, and says which ids there are', async () => {
+  test('rejects an unknown id, and says which ids there are', async () => {
     const rejection = createReadResult(storeOf(''))({ id: 'toolu_99' }, undefined);
 
     await expect(rejection).rejects.toMatchObject({
@@ -86,7 +86,7 @@ describe('read_result', () => {
     });
   });
 
-  test('may be tried again where the storage cannot be read', async () => {
+  test('may be tried again if the storage cannot be read', async () => {
     const failure = ApplicationFailure.create({ message: 'Cannot read', type: STORAGE_FAILED });
     const readResult = createReadResult({ readKept: () => Promise.reject(failure) });
 
@@ -120,7 +120,7 @@ describe('a page of a long text', () => {
     expect(pageOf('0123456789', Number.MAX_SAFE_INTEGER, 30_000)).toContain('has 10 characters');
   });
 
-  test('takes in the whole of an emoji that its offset or its limit goes through', () => {
+  test('contains the whole emoji that its offset or its limit splits', () => {
     expect(pageOf('a🧵b', 2, 1)).toBe(
       '[Offset 1 to 3 of 4 characters. The next page begins at offset 3.]\n🧵',
     );
@@ -129,7 +129,7 @@ describe('a page of a long text', () => {
     );
   });
 
-  test('is followed by others until the text is whole, for any text and any size of pages', () => {
+  test('continues on the next pages until the text is whole, for any text and any page size', () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 1, max: 20 }), (text, limit) => {
         let read = '';

@@ -187,7 +187,7 @@ describe('what a tool returns', () => {
       },
       'result cannot be read: not loaded',
     ],
-  ] as const)('is invalid where it holds %s', ([, value, problem]) => {
+  ] as const)('is invalid if it contains %s', ([, value, problem]) => {
     expect(() => toolResultContent(value)).toThrow(InvalidToolResultError);
     expect(() => toolResultContent(value)).toThrow(
       `The tool ran, but its result cannot be turned into JSON: ${problem}`,
@@ -197,7 +197,7 @@ describe('what a tool returns', () => {
   test.for([
     ['a function', () => 1],
     ['a symbol', Symbol('a')],
-  ] as const)('is invalid where it is %s', ([kind, value]) => {
+  ] as const)('is invalid if it is %s', ([kind, value]) => {
     expect(() => toolResultContent(value)).toThrow(
       new InvalidToolResultError(
         `The tool ran, but its result cannot be turned into JSON: result is ${kind}`,
@@ -235,7 +235,7 @@ describe('content blocks that a tool returns', () => {
     ['a document of which only the name is known', [{ type: 'document', source: 'a.pdf' }]],
     ['a search result without a title', [{ type: 'search_result', source: 'a', content: [] }]],
     ['rows of a table that has a column type', [{ type: 'order', id: 1 }]],
-  ] as const)('are data where they are not quite right: %s', ([, value]) => {
+  ] as const)('are treated as data if they are not quite right: %s', ([, value]) => {
     expect(toolResultContent(value)).toBe(JSON.stringify(value));
   });
 });
@@ -348,7 +348,7 @@ test.for([
       })),
   ],
   ['a Proxy that is endlessly long', () => new Proxy([], { get: () => Number.POSITIVE_INFINITY })],
-] as const)('a worker does not stand still for %s', ([, make]) => {
+] as const)('a worker is not blocked by %s', ([, make]) => {
   const value = make();
   const times = timesTheUnit(() => {
     try {
@@ -360,7 +360,7 @@ test.for([
   expect(times).toBeLessThan(60);
 });
 
-test('whatever a tool returns is shown or rejected in words', () => {
+test('anything that a tool returns is shown, or rejected in words', () => {
   const anything = fc.anything({
     withBigInt: true,
     withDate: true,
@@ -447,7 +447,7 @@ const tooLarge = (bytes: number) =>
   );
 
 describe('a result that is too large', () => {
-  test('is invalid by its bytes and not by its characters', () => {
+  test('is measured in bytes, not in characters', () => {
     const value = '日'.repeat(700_000);
 
     expect(value.length).toBeLessThan(MAX_RESULT_BYTES);
@@ -461,7 +461,7 @@ describe('a result that is too large', () => {
     expect(() => toolResultContent([text(large)])).toThrow(InvalidToolResultError);
   });
 
-  test('is not one up to the limit', () => {
+  test('is not one at the limit itself', () => {
     const value = 'x'.repeat(MAX_RESULT_BYTES - 2);
 
     expect(toolResultContent(value)).toBe(value);
@@ -520,13 +520,13 @@ describe('a result that the model sees', () => {
     expect(store.texts).toEqual([value]);
   });
 
-  test('has a limit where the tool names none', async () => {
+  test('has a default limit if the tool names none', async () => {
     const shown = await shownOf('x'.repeat(DEFAULT_RESULT_BYTES + 1_000));
 
     expect(utf8Bytes(shown)).toBeLessThan(DEFAULT_RESULT_BYTES + 300);
   });
 
-  test('is kept as all its texts, where it has several, and its images pass', async () => {
+  test('is kept with all its texts if it has several, and its images pass', async () => {
     const store = memory();
     const value = [text('one'), image, text('y'.repeat(5_000)), text('two')];
 
@@ -536,7 +536,7 @@ describe('a result that the model sees', () => {
     expect(store.texts).toEqual([`one\n${'y'.repeat(5_000)}\ntwo`]);
   });
 
-  test('is cut as JSON where it is data', async () => {
+  test('is cut as JSON if it is data', async () => {
     const store = memory();
     const rows = Array.from({ length: 500 }, (_, id) => ({ id }));
 
@@ -572,7 +572,7 @@ describe('a result that the model sees', () => {
     expect(stored).toBeDefined();
   });
 
-  test('is invalid where it does not fit into a payload even without its text', async () => {
+  test('is invalid if it does not fit into a payload even without its text', async () => {
     const large = imageBlock(png({ bytes: MAX_RESULT_BYTES }));
     const value = [large, text('x'.repeat(1_000))];
     const failing: PresentOptions['store'] = {
@@ -589,7 +589,7 @@ describe('a result that the model sees', () => {
     }
   });
 
-  test('has its large images in the storage, and then there is room for its text', async () => {
+  test('has its large images in the storage, which leaves room for its text', async () => {
     const large = imageBlock(png({ bytes: MAX_RESULT_BYTES }));
     const stored = [{ ...image, source: { ...image.source, data: 'stored' } }];
     const store = { ...memory(), takeOut: <T>() => Promise.resolve(stored as T) };
@@ -597,7 +597,7 @@ describe('a result that the model sees', () => {
     expect(await presentResult([large], { callId, store })).toEqual({ content: stored });
   });
 
-  test('is invalid where the API would reject its image, with the place and the reason', async () => {
+  test('is invalid if the API would reject its image, with the place and the reason', async () => {
     const jpeg = { ...image, source: { ...image.source, media_type: 'image/jpeg' } };
     const value = [text('The page:'), jpeg];
 
@@ -608,7 +608,7 @@ describe('a result that the model sees', () => {
     );
   });
 
-  test('is invalid where what hangs on its texts does not fit into a payload', async () => {
+  test('is invalid if what its texts carry does not fit into a payload', async () => {
     const cited = { ...text('x'.repeat(2_000)), citations: ['y'.repeat(3_000)] };
 
     await expect(
@@ -626,7 +626,7 @@ describe('the rest of a result that is cut', () => {
     );
   });
 
-  test('is lost where the storage fails, and the call has still succeeded', async () => {
+  test('is lost if the storage fails, but the call has still succeeded', async () => {
     const store = failing(() => Promise.reject(new Error('connection refused')));
 
     const presented = await presentResult(value, { callId, maxResultBytes: 300, store });
@@ -638,7 +638,7 @@ describe('the rest of a result that is cut', () => {
     });
   });
 
-  test('is lost where the storage hangs, before the call runs out of time', async () => {
+  test('is lost if the storage hangs, before the call runs out of time', async () => {
     vi.useFakeTimers();
     try {
       const store = failing(() => new Promise<never>(() => undefined));
@@ -650,7 +650,7 @@ describe('the rest of a result that is cut', () => {
     }
   });
 
-  test('is not kept where it is too long for that', async () => {
+  test('is not kept if it is too long for that', async () => {
     const store = memory();
 
     expect(await shownOf('x'.repeat(MAX_KEPT_BYTES), { store })).toContain(

@@ -46,7 +46,7 @@ async function run(agent: Agent, activity: string, ...args: unknown[]) {
   return { ended, shown, log, details: JSON.stringify(details) };
 }
 
-test("a worker's key is in nothing that a tool returns, throws, logs or records", async () => {
+test("a worker's key appears in nothing that a tool returns, throws, logs or records", async () => {
   const image = { type: 'image', source: { type: 'url', url: `https://example.com/${KEY}` } };
   for (const value of [KEY, { env: { KEY } }, [{ type: 'text', text: KEY }], ['a', image]]) {
     const { shown } = await runTool(reader('print_env', () => value));
@@ -71,7 +71,7 @@ const fails = (): never => {
   throw new Error(`401 for ${KEY}`);
 };
 
-describe("a worker's key is in nothing that an agent's own functions throw", () => {
+describe("a worker's key appears in nothing that an agent's own functions throw", () => {
   const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: { id: 1 } };
   const prepare = { agent: 'tester', call, missing: {} };
   const ask = { agent: 'tester', begun: { at: 0 }, segments: [], tail: [], tailBytes: 0 };
@@ -94,7 +94,7 @@ describe("a worker's key is in nothing that an agent's own functions throw", () 
     expect(shown + log).not.toContain(KEY);
   });
 
-  test('an approval function, which the log alone has', async () => {
+  test('an approval function, whose error only the log has', async () => {
     const refund = reader('look', () => 1, { approval: fails });
     const { ended, log } = await run(agentWith([refund]), PREPARE_CALL, prepare);
 
@@ -103,7 +103,7 @@ describe("a worker's key is in nothing that an agent's own functions throw", () 
     expect(log).not.toContain(KEY);
   });
 
-  test('onApproval, whose stack is in the log alone', async () => {
+  test('onApproval, whose stack only the log has', async () => {
     const agent = agentWith([], { onApproval: fails });
     const { ended, log } = await run(agent, ANNOUNCE_APPROVAL, 'tester', call);
 
@@ -122,7 +122,7 @@ async function beat(details: unknown) {
   return await runTool(beats);
 }
 
-test('details of a heartbeat are data, or the tool reads what they are', async () => {
+test('heartbeat details are plain data, and otherwise the tool reads what they are', async () => {
   const { details } = await beat(new Map([['page', new Set([3])]]));
   expect(JSON.parse(details)).toEqual([{ attempt: 2, begun: true, details: { page: [3] } }]);
 
@@ -130,13 +130,13 @@ test('details of a heartbeat are data, or the tool reads what they are', async (
   expect(ended).toMatchObject({ message: 'heartbeat details.next is a function' });
 });
 
-test('other credentials in what a tool returns may be what was asked for', async () => {
+test('other credentials in a result stay, since they may be what was asked for', async () => {
   const { shown } = await runTool(reader('look', () => 'git clone https://ada@example.com/x'));
 
   expect(shown).toContain('https://ada@example.com/x');
 });
 
-test("the stack of a tool's error is in the worker's log alone", async () => {
+test("the stack of a tool's error is only in the worker's log", async () => {
   const { ended, log } = await runTool(
     reader('fails', () => {
       throw new Error('no order', { cause: new RangeError('shelf 7') });
@@ -160,7 +160,7 @@ test("the stack of a tool's error is in the worker's log alone", async () => {
   }
 });
 
-test('a stack that cannot be read, or has no end, is short', () => {
+test('a stack that cannot be read, or has no end, is shortened', () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   const endless = new Error('again', { cause: 7n });
@@ -175,7 +175,7 @@ test('a stack that cannot be read, or has no end, is short', () => {
   }
 });
 
-test('a large result is searched in pieces, and no secret at their border is missed', async () => {
+test('a large result is searched in pieces, and a secret at a border is still found', async () => {
   const secrets = createSecrets();
   secrets.add(KEY);
   const rows = Array.from({ length: 120_000 }, (_, i) => (i % 10 === 0 ? KEY : `row ${i}`));

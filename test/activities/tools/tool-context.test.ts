@@ -9,7 +9,7 @@ const call = {
   occurrence: 0,
 };
 
-test('the key of a call is the same in every worker, however its input is written', () => {
+test('the key of a call is the same in every worker, however the input is written', () => {
   expect(idempotencyKey(call)).toMatch(/^[0-9a-f]{64}$/);
   expect(idempotencyKey({ ...call, input: { to: 'Ada', cents: 5 } })).toBe(idempotencyKey(call));
 });

@@ -86,7 +86,7 @@ describe('images and documents of a conversation', () => {
   const document = pdfBlock(pdf(50_000));
   const messages: Message[] = [{ role: 'user', content: [photo, document, photo] }];
 
-  test('lie in the storage once, and are put back by another worker as they were', async () => {
+  test('are in the storage once, and another worker puts them back unchanged', async () => {
     const { counts, storage } = counted(freshStorage());
     const [first, second] = [createTranscriptStore(storage), createTranscriptStore(storage)];
 
@@ -111,7 +111,7 @@ describe('images and documents of a conversation', () => {
     await expect(inActivity(read)).rejects.toMatchObject({ type: STORAGE_FAILED });
   });
 
-  test('do not stand in the segments, which say that there are some', async () => {
+  test('are not in the segments, which say that there are some', async () => {
     const store = createTranscriptStore(freshStorage());
     const segments = await inActivity(() => seal(store, [], messages));
 
@@ -123,7 +123,7 @@ describe('images and documents of a conversation', () => {
     expect(without).not.toHaveProperty('files');
   });
 
-  test('stay where they are without a storage; what is stored cannot be read then', async () => {
+  test('stay inline without a storage, and stored ones cannot be read', async () => {
     const store = createTranscriptStore(undefined);
     expect(await inActivity(() => store.takeOut(messages))).toBe(messages);
 
@@ -136,7 +136,7 @@ describe('images and documents of a conversation', () => {
     });
   });
 
-  test('are not read where something else lies in their place', async () => {
+  test('are not read if something else is in their place', async () => {
     const storage = freshStorage();
     const store = () => createTranscriptStore(storage);
     const other = imageBlock(png({ bytes: 100_000, seed: 2 }));
@@ -186,7 +186,7 @@ describe('a sealed tail', () => {
     expect(counts).toEqual({ stored: 1, retrieved: 0 });
   });
 
-  test('is written anew by a worker that has used it for an hour, so that it does not look old', async () => {
+  test('is written again by a worker that has used it for an hour, so that it does not look old', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     onTestFinished(() => void vi.useRealTimers());
     const { counts, storage } = counted(freshStorage());
@@ -220,7 +220,7 @@ describe('a sealed tail', () => {
     expect(segments.length).toBeLessThanOrEqual(2);
   });
 
-  test('leaves few segments after a hundred of one size', async () => {
+  test('leaves few segments after a hundred of the same size', async () => {
     const store = createTranscriptStore(freshStorage());
 
     const segments = await inActivity(async () => {
@@ -257,7 +257,7 @@ describe('a sealed tail', () => {
     );
   });
 
-  test('says where the API has compacted the conversation, also after it was merged', async () => {
+  test('says where the API has compacted the conversation, even after a merge', async () => {
     const store = createTranscriptStore(freshStorage());
     const summary = { type: 'compaction', content: 'So far.', encrypted_content: null };
     const reply = { role: 'assistant', content: [summary] } as unknown as Message;
@@ -301,7 +301,7 @@ describe('what only looks like a reference to an image', () => {
   const key = 'a'.repeat(64);
   const reference = { type: 'plait.stored', digest: key, claim: { key }, bytes: 9_000 };
 
-  test('is a text where a tool or the model has given it', async () => {
+  test('becomes a text if a tool or the model has given it', async () => {
     const store = createTranscriptStore(freshStorage());
     const out = await inActivity(() => store.takeOut([block(reference)]));
 
@@ -309,7 +309,7 @@ describe('what only looks like a reference to an image', () => {
     expect(await inActivity(() => store.putBack(out))).toBe(out);
   });
 
-  test('is data where it is not as Plait writes one', async () => {
+  test('is data if it is not written as Plait writes one', async () => {
     const value = [
       block({ ...reference, claim: { key: 7 } }),
       block({ ...reference, digest: 'd' }),
@@ -318,7 +318,7 @@ describe('what only looks like a reference to an image', () => {
     expect(await inActivity(() => store.putBack(value))).toBe(value);
   });
 
-  test('is soon given up where there is no such object, or another kind of object', async () => {
+  test('is given up soon if there is no such object, or one of another kind', async () => {
     const storage = freshStorage();
     const store = createTranscriptStore(storage);
     const [segment] = await inActivity(() => seal(store, [], [says('Hello')]));
@@ -369,7 +369,7 @@ describe('a segment that cannot be read', () => {
     );
   });
 
-  test('is soon not asked for again where it is lost for good', async () => {
+  test('is given up soon if it is lost for good', async () => {
     const storage = freshStorage();
     await storage.store({}, [defaultPayloadConverter.toPayload('another object')]);
 
@@ -383,7 +383,7 @@ describe('a segment that cannot be read', () => {
     });
   });
 
-  test('is asked for again while a whole directory is missing or empty', async () => {
+  test('is read again while a whole directory is missing or empty', async () => {
     const storage = freshStorage();
     await expect(loadLost(10, storage)).rejects.toMatchObject({ nonRetryable: false });
     await storage.prepare();
@@ -393,7 +393,7 @@ describe('a segment that cannot be read', () => {
     });
   });
 
-  test('is soon not asked for again where it is damaged, and named', async () => {
+  test('is given up soon, and named, if it is damaged', async () => {
     const storage = freshStorage();
     const [segment] = await inActivity(() =>
       seal(createTranscriptStore(storage), [], [says('Hello')]),
@@ -411,7 +411,7 @@ describe('a segment that cannot be read', () => {
     await expect(load(3)).rejects.toThrow(`The object ${path} is damaged`);
   });
 
-  test('is soon not asked for again where a driver of somebody else says that it is gone', async () => {
+  test("is given up soon if somebody else's driver says that it is gone", async () => {
     const gone = driver(ApplicationFailure.nonRetryable('there is no such blob', 'TheirType'));
     const away = driver(ApplicationFailure.retryable('503', 'TheirType'));
 
@@ -422,7 +422,7 @@ describe('a segment that cannot be read', () => {
     });
   });
 
-  test('is asked for again for as long as the storage is away', async () => {
+  test('is read again for as long as the storage is away', async () => {
     const away = openStorage('postgres://plait@127.0.0.1:1/plait');
     const load = loadLost(10, away);
 
@@ -432,7 +432,7 @@ describe('a segment that cannot be read', () => {
     );
   });
 
-  test('says so where the worker has no storage', async () => {
+  test('is reported if the worker has no storage', async () => {
     const store = createTranscriptStore(undefined);
 
     await expect(inActivity(() => store.load([lost]))).rejects.toThrow(
@@ -442,7 +442,7 @@ describe('a segment that cannot be read', () => {
     expect(store.hasStorage).toBe(false);
   });
 
-  test('is also one whose content is not what was written', async () => {
+  test('may be one whose content is not what was written', async () => {
     const storage = freshStorage();
     const seals = (text: string) =>
       inActivity(() => seal(createTranscriptStore(storage), [], [says(text)]));
@@ -468,7 +468,7 @@ describe('the spec of an agent', () => {
     expect(await inActivity(() => store.specOf(pinned))).toEqual(spec);
   });
 
-  test('is pinned as a reference with one, and written once', async () => {
+  test('is pinned as a reference with a storage, and written once', async () => {
     const directory = join(root, 'spec');
     const store = createTranscriptStore(directoryStorage(directory));
 
@@ -504,7 +504,7 @@ describe('the full text of a result', () => {
     expect(await inActivity(() => createTranscriptStore(storage).readKept(kept))).toBe(words);
   });
 
-  test('is written once by attempts of one worker, and under one key by those of several', async () => {
+  test('is written once by attempts of one worker, and under the same key by several workers', async () => {
     const { counts, storage } = counted(freshStorage());
     const store = createTranscriptStore(storage);
 
@@ -536,7 +536,7 @@ describe('the full text of a result', () => {
     await expect(read([])).rejects.toMatchObject({ type: STORAGE_FAILED });
   });
 
-  test('cannot be kept without a storage, and a lost one says what to do', async () => {
+  test('cannot be kept without a storage, and the error for a lost one says what to do', async () => {
     const lost = { claim: { key: 'a'.repeat(64) }, digest: 'b'.repeat(64), bytes: 1 };
 
     await expect(inActivity(() => createTranscriptStore(undefined).keep(words))).rejects.toThrow(

@@ -54,8 +54,8 @@ function report(by: CostBy, turns = TURNS) {
 
 const names = (by: CostBy) => report(by).rows.map(({ name, turns }) => [name, turns]);
 
-describe('what turns have cost', () => {
-  it('is added up, without what belongs to other turns', () => {
+describe('the cost of turns', () => {
+  it('is added up without what belongs to other turns', () => {
     const { total, turnsWithoutResult } = report('agent');
     expect(total).toEqual({
       turns: 2,
@@ -66,7 +66,7 @@ describe('what turns have cost', () => {
     expect(turnsWithoutResult).toBe(1);
   });
 
-  it('is divided by agents, users, models and tools, the dearest first', () => {
+  it('is grouped by agents, users, models and tools, the most expensive first', () => {
     expect(names('agent')).toEqual([
       ['audit', 1],
       ['desk', 1],
@@ -86,25 +86,25 @@ describe('what turns have cost', () => {
     ]);
   });
 
-  it('of a tool is that of the turns that called it', () => {
+  it('for a tool is that of the turns that called it', () => {
     expect(report('tool').rows).toMatchObject([
       { name: 'look', costUSD: 2.5, calls: { count: 3, failed: 1, milliseconds: 6_000 } },
       { name: 'send', costUSD: 0.5, calls: { count: 1, failed: 0, milliseconds: 4_000 } },
     ]);
   });
 
-  it('is the same in the total, whatever it is divided by', () => {
+  it('has the same total, however it is grouped', () => {
     const totals = (['agent', 'user', 'tool', 'model'] as const).map((by) => report(by).total);
     for (const total of totals) expect(total).toEqual(totals[0]);
   });
 
-  it('sorts by tokens where nothing has a price', () => {
+  it('is sorted by tokens if nothing has a price', () => {
     const few = turn('few', { usage: used(1, 1) });
     const many = turn('many', { usage: used(1, 9) });
     expect(report('agent', [few, many]).rows.map(({ name }) => name)).toEqual(['many', 'few']);
   });
 
-  it('of nothing is nothing', () => {
+  it('is empty without turns', () => {
     const { rows, total } = report('tool', []);
     expect([rows, total.turns]).toEqual([[], 0]);
     const beforeAnyReply = report('agent', [turn('desk', { models: [] })]).total;
@@ -133,7 +133,7 @@ describe('the report', () => {
     expect(tableRows(report('model'))[1][2]).toEqual(['haiku', '1', '200', '0', '20', '']);
   });
 
-  it('is CSV with all figures, and nothing that a spreadsheet runs', () => {
+  it('is CSV with all figures, and nothing that a spreadsheet would run', () => {
     const rows = csvRows(report('user', [turn('desk', { usage: used(7, 1) }, '=1+1;"x",y')]));
     expect(csvLines(rows)).toEqual([
       'user,turns,input_tokens,cache_creation_input_tokens,cache_read_input_tokens,output_tokens,cost_usd,turns_without_price\r\n',
@@ -147,7 +147,7 @@ describe('the report', () => {
     expect(csvRows(report('model'))[1]?.[0]).toBe('');
   });
 
-  it('says what is not in it', () => {
+  it('says what is missing from it', () => {
     const now = new Date('2026-11-29T12:00:00Z');
     const since = new Date('2026-11-22T12:00:00Z');
     const quiet = { since, now, running: 0, retentionMs: undefined };

@@ -31,7 +31,7 @@ function trouble({ findings }: Report): string[] {
 }
 
 describe.concurrent('plait doctor', () => {
-  it('finds nothing where a worker runs, and the model and the storage answer', async ({
+  it('finds no problem if a worker runs, and the model and the storage answer', async ({
     expect,
   }) => {
     await using namespace = await newNamespace(inject('temporalAddress'), SEARCH_ATTRIBUTES);
@@ -64,7 +64,7 @@ describe.concurrent('plait doctor', () => {
     expect(environment.model.requests).toHaveLength(1);
   });
 
-  it('says what to do where nothing is set up and a turn waits', async ({ expect }) => {
+  it('says what to do if nothing is set up and a turn waits', async ({ expect }) => {
     await using namespace = await newNamespace(inject('temporalAddress'), { PlaitUser: 'Int' });
     const start = {
       workflowId: 'waits',
@@ -94,7 +94,7 @@ describe.concurrent('plait doctor', () => {
     );
   });
 
-  it('goes on where the server does not answer, and repeats no secret', async ({ expect }) => {
+  it('goes on if the server does not answer, and repeats no secret', async ({ expect }) => {
     const file = join(await mkdtemp(join(inject('scratch'), 'doctor-')), 'missing');
     const ended = await doctor(['--json', '--ask-model', 'claude-opus-5-5'], {
       TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -118,7 +118,7 @@ describe.concurrent('plait doctor', () => {
     expect(missing.code).toBe(10);
   });
 
-  it('asks no model that nobody has named', async ({ expect }) => {
+  it('asks only models that were named', async ({ expect }) => {
     const { code, stderr } = await doctor(['--ask-model'], {});
     expect(stderr).toMatch(/^plait: Name the model, as in --ask-model claude-opus-5-5, or give /);
     expect(code).toBe(2);

@@ -58,7 +58,7 @@ const withModel = (changed: Partial<Facts['model']>): Facts => ({
   model: { ...healthy.model, ...changed },
 });
 
-it('a healthy setup has only good news, in the order in which one reads them', () => {
+it('a healthy setup has only good findings, in the order of reading', () => {
   const findings = findingsOf(healthy);
   expect(isHealthy(findings)).toBe(true);
   expect(findings.map(({ level, check, text }) => `${level} ${check}: ${text}`)).toEqual([
@@ -443,7 +443,7 @@ describe('the findings', () => {
     expect(JSON.stringify(findings)).not.toContain('s3cret');
   });
 
-  it('of a queue with two faults name both', () => {
+  it('name both faults of a queue', () => {
     const facts = inQueue({ workflows: unserved, activities: { ...served, perSecond: 0 } });
     const levels = findingsOf(facts).filter(({ check }) => check === 'taskQueues');
     expect(levels.map(({ level }) => level)).toEqual(['problem', 'problem']);
@@ -483,7 +483,7 @@ describe('the report', () => {
     expect(lines.every((line) => line.length < 40)).toBe(true);
   });
 
-  it('says what all of it comes to', () => {
+  it('ends with a summary', () => {
     expect(summaryLine(findingsOf(healthy))).toBe('Everything that was looked at is in order.');
     expect(summaryLine(findings)).toBe('1 warning.');
     const broken = findingsOf({

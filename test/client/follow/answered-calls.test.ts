@@ -5,7 +5,7 @@ import { begin, stopWorker } from '../../fixtures/waiting-turns.ts';
 import { aborted } from '../../../testing/aborted.ts';
 import { reader, writer } from '../../fixtures/tools.ts';
 
-test('a stream says of each call without a result what the record says: denied by whom and why, expired, skipped, failed or late', async () => {
+test('a stream says the same as the record about each call without a result: denied by whom and why, expired, skipped, failed or late', async () => {
   const tokens: string[] = [];
   const write = { approval: 'always', access: { writes: 'key' } } as const;
   const { plait, turn } = await begin(
@@ -66,7 +66,7 @@ test('a stream says of each call without a result what the record says: denied b
   ]);
 });
 
-test('a stream says of a call that the batch policy stopped why it was stopped', async () => {
+test('a stream says why the batch policy stopped a call', async () => {
   const { plait, turn } = await begin(
     [
       reader('hang', (_input, { signal }) => aborted(signal)),
@@ -94,7 +94,7 @@ test('a stream says of a call that the batch policy stopped why it was stopped',
   }
 });
 
-test('a description lists the calls that wait for a person, also while no worker runs', async () => {
+test('a description lists the calls that wait for a person, even while no worker runs', async () => {
   const { plait, turn } = await begin(
     [writer('pay', () => 'paid', { approval: 'always' })],
     [['pay', { cents: 5 }, 'toolu_pay']],

@@ -73,7 +73,7 @@ describe('a turn that has continued in a new run', () => {
     expect(callOf(whole, 'b')).toMatchObject({ state: 'scheduled', start: 5_100 });
   });
 
-  it('has its rounds from its arguments, where the earlier history is gone', () => {
+  it('gets its rounds from its arguments if the earlier history is gone', () => {
     const turn = turnSnapshot('t', [goneOn, ...modelAsks(3, 6_000, [])]);
     expect(turn.rounds.map(({ round, model }) => [round, model.state])).toEqual([
       [1, 'succeeded'],
@@ -101,7 +101,7 @@ describe('a call that goes on in the background', () => {
     ]);
   });
 
-  it('ends in its own round, also where it was scheduled again', () => {
+  it('ends in its own round, even if it was scheduled again', () => {
     const again = { ...scheduled('a', { at: 1_600 }), key: '9' } as TurnEvent;
     const done = ended('9', 1_700, { type: 'completed', result: { ...report, content: 'ok' } });
     expect(statesOf([...going, next, again, done])).toEqual([
@@ -119,7 +119,7 @@ const handedOver = {
   endedAt: 1_400,
 };
 
-describe('a model request that brings no reply', () => {
+describe('a model request without a reply', () => {
   const first = scheduled('model.1', { at: 1_100, type: CALL_MODEL });
   const again = { ...scheduled('model.1', { at: 1_300, type: CALL_MODEL }), key: '9' } as TurnEvent;
   const reply = { content: [], stopReason: 'end_turn' };
@@ -131,7 +131,7 @@ describe('a model request that brings no reply', () => {
   };
   const states = (...events: TurnEvent[]) => statesOf([started, first, ...events]);
 
-  it('goes on in the same round, where it ran on another task queue or with another model', () => {
+  it('stays in the same round if it moved to another task queue or another model', () => {
     const without = ended('model.1', 1_200, { type: 'completed', result: { pinned: {} } });
     expect(states(without)).toEqual([['scheduled']]);
     expect(states(without, again)).toEqual([['scheduled']]);
@@ -140,7 +140,7 @@ describe('a model request that brings no reply', () => {
     expect(rounds).toMatchObject([{ round: 1, model: { start: 1_100, end: 1_500 } }]);
   });
 
-  it('does so too where its result cannot be read', () => {
+  it('also does so if its result cannot be read', () => {
     const unread = ended('model.1', 1_200, { type: 'completed' });
     expect(states(unread, again)).toEqual([['scheduled']]);
     expect(states(unread, again, answered)).toEqual([['succeeded']]);
@@ -158,7 +158,7 @@ describe('a turn that runs', () => {
     });
   });
 
-  it('has every call of a reply at once, in the model’s order, also one that cannot run', () => {
+  it('has every call of a reply at once, in the model’s order, including one that cannot run', () => {
     const calls = [{ id: 'b' }, { id: 'x', invalid: 'There is no tool named get_x.' }, { id: 'a' }];
     const turn = turnSnapshot('t', [
       started,
@@ -178,7 +178,7 @@ describe('a turn that runs', () => {
     ]);
   });
 
-  it('counts rounds and leaves out what Plait does for itself', () => {
+  it("counts rounds and leaves out Plait's own activities", () => {
     const events = [
       ...asked,
       ...modelAsks(2, 3_000, []),
@@ -189,7 +189,7 @@ describe('a turn that runs', () => {
     expect(statesOf(events)).toEqual([['succeeded', 'skipped', 'skipped'], ['succeeded']]);
   });
 
-  it('shows calls whose reply this client cannot read, as soon as they are scheduled', () => {
+  it('shows calls as soon as they are scheduled, if this client cannot read their reply', () => {
     const events: TurnEvent[] = [
       started,
       scheduled('model.1', { at: 1_100, type: CALL_MODEL }),
@@ -225,7 +225,7 @@ describe('a turn that runs', () => {
     expect(statesOf(goesOn)[0]).toEqual(['succeeded', 'succeeded', 'denied']);
   });
 
-  it('says of a denied call at once who denied it and why, unless the workflow rejects that', () => {
+  it('says at once who denied a call and why, unless the workflow rejects that', () => {
     const asks = [started, ...modelAsks(1, 1_200, [{ id: 'a', approval: true }])];
     const approval = { decision: 'denied', by: 'ana', reason: 'no', at: 'then' } as const;
     const sent: TurnEvent = { type: 'decisionSent', key: '20', callId: 'a', approval };
@@ -243,7 +243,7 @@ describe('a turn that runs', () => {
     });
   });
 
-  it('says of calls that no activity answered what the next model request says', () => {
+  it('takes what the next model request says about calls that no activity answered', () => {
     const asks = [
       started,
       ...modelAsks(1, 1_200, [
@@ -271,7 +271,7 @@ describe('a turn that runs', () => {
     });
   });
 
-  it('shows a call that was handed over as waiting, until its result comes from outside', () => {
+  it('shows a call that somebody outside must complete as waiting, until its result comes', () => {
     const later = { later: { key: 'k', timeout: 1 }, attempt: 1, startedAt: 1_310, endedAt: 1_320 };
     const parked = [
       started,
@@ -293,7 +293,7 @@ describe('a turn that runs', () => {
     expect(statesOf(elsewhere)[0]).toEqual(['succeeded', 'failed']);
   });
 
-  it('learns from a description what runs, is tried again, or is paused', () => {
+  it('learns from a description what runs, is retried, or is paused', () => {
     const events = [...asked, scheduled('a', { at: 1_300 }), scheduled('b', { at: 1_300 })];
     const running = { id: 'a', type: 'a', attempt: 1, state: 'running', startedAt: 1_310 } as const;
     const retrying = {
@@ -346,7 +346,7 @@ function end(ending: Ending, limits = LIMITS, attempt = 1): CallSnapshot | undef
 }
 
 describe('how a call ended', () => {
-  it('has the times of its own report, which history does not know', () => {
+  it('has the times of its own report, which history does not have', () => {
     expect(end({ type: 'completed', result: { content: 'x', ...report } })).toMatchObject({
       state: 'succeeded',
       attempt: 1,
@@ -355,11 +355,11 @@ describe('how a call ended', () => {
     });
   });
 
-  it('has the times of history where its result cannot be read', () => {
+  it('has the times of history if its result cannot be read', () => {
     expect(end({ type: 'completed' })).toMatchObject({ start: 1_305, end: 1_900 });
   });
 
-  it('begins with the first scheduling when it had to be retried', () => {
+  it('begins with the first scheduling if it had to be retried', () => {
     const details = [{ ...report, attempt: 3 }];
     const ending = { type: 'failed', message: 'refused', details } as const;
     expect(end(ending, LIMITS, 3)).toMatchObject({
@@ -393,7 +393,7 @@ describe('how a call ended', () => {
     expect(call?.message).toContain(text);
   });
 
-  it('is cancelled when it was asked to stop and did', () => {
+  it('is cancelled if it was asked to stop and did', () => {
     expect(end({ type: 'cancelled', details: [report] })).toMatchObject({
       state: 'cancelled',
       end: 1_800,
@@ -464,7 +464,7 @@ describe('a call that the workflow schedules again', () => {
     expect(callOf(turnSnapshot('t', events), 'a')?.state).toBe('failed');
   });
 
-  it('is reported as finished once, with how it ended at last', () => {
+  it('is reported as finished once, with its final outcome', () => {
     const translator = new EventTranslator('t');
     const events = [
       ...lost,
@@ -512,7 +512,7 @@ describe('calls that run within their workflow task', () => {
   ];
   const failed = { type: 'failed', message: 'refused' } as const;
 
-  it('run from the reply on, where all calls of the reply may', () => {
+  it('run from the moment of the reply, if all calls of the reply may', () => {
     expect(statesOf(local)).toEqual([['succeeded', 'running', 'failed', 'running']]);
     const mixed = modelAsks(2, 3_000, [{ id: 'a' }, { id: 'c' }]);
     expect(statesOf([...local, ...mixed])[1]).toEqual(['succeeded', 'scheduled', 'scheduled']);
@@ -546,7 +546,7 @@ describe('calls that run within their workflow task', () => {
     });
   });
 
-  it('have succeeded where nothing can be read of them and the model does not read of a failure', () => {
+  it('have succeeded if they cannot be read and the model reads of no failure', () => {
     const next = scheduled('model.2', { at: 2_000, type: CALL_MODEL });
     expect(statesOf([...local, next])[0]).toEqual([
       'succeeded',
@@ -565,7 +565,7 @@ describe('calls that run within their workflow task', () => {
     });
   });
 
-  it('may have been at work where their turn was terminated', () => {
+  it('may have been at work if their turn was terminated', () => {
     const closed: TurnEvent = {
       type: 'turnClosed',
       at: 2_000,
@@ -578,7 +578,7 @@ describe('calls that run within their workflow task', () => {
 
 const completed = (result: unknown): Ending => ({ type: 'completed', result });
 
-describe('what a call returned', () => {
+describe('the result of a call', () => {
   const result = { type: 'result', ...report, content: 'two degrees' };
   const turnCalled: TurnEvent = {
     type: 'turnCalled',
@@ -623,7 +623,7 @@ describe('what a call returned', () => {
       [...asked, scheduled('a', { at: 1_300 }), ended('a', 1_900, completed(undefined))],
       undefined,
     ],
-  ])('is reported to those who ask for it: in %s', (_, events, result) => {
+  ])('is reported to clients that ask for it: in %s', (_, events, result) => {
     const finishedFor = (results: boolean) => {
       const translator = new EventTranslator('t', { results });
       return events
@@ -639,7 +639,7 @@ describe('what a call returned', () => {
 describe('a turn that is closed', () => {
   const open = [...asked, scheduled('a', { at: 1_300 })];
 
-  it('has the word of its result on every call', () => {
+  it('has the words of its result for every call', () => {
     const record = {
       id: 'b',
       name: 'get_b',

@@ -104,7 +104,7 @@ describe('pieces of a reply', () => {
     expect(short(told(...steps))).toEqual(expected);
   });
 
-  test('are kept for a request that is not there yet only up to a limit', () => {
+  test('are kept for a request that is not known yet, up to a limit', () => {
     const many = Array.from({ length: 1_000 }, (_, i) => piece('x', { offset: i }));
     expect(short(told(...many, asks(), replies([text('x'.repeat(1_000))])))).toEqual([
       `+${'x'.repeat(1_000)}`,

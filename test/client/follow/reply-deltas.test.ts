@@ -79,7 +79,7 @@ describe('a growing reply', () => {
     expect(kept(events)).toMatchObject({ text: 'x'.repeat(300), restarts: 0 });
   });
 
-  test('never has a block before the blocks in front of it', () => {
+  test('never shows a block before the blocks in front of it', () => {
     const deltas = new ReplyDeltas(1);
     const content = [thinking('y'.repeat(100)), text('short')];
     expect(partialOf(content, { characters: 70 })).toMatchObject({ from: 1 });
@@ -90,7 +90,7 @@ describe('a growing reply', () => {
     });
   });
 
-  test('restarts with a new attempt, says why, and ignores what is left of the old one', () => {
+  test('restarts with a new attempt, says why, and ignores the rest of the old one', () => {
     const deltas = new ReplyDeltas(1);
     deltas.add(partialOf([text('torn')]));
     expect(deltas.startAttempt(2, 'Overloaded')).toEqual([
@@ -100,7 +100,7 @@ describe('a growing reply', () => {
     expect(kept(deltas.add(partialOf([text('new')], { attempt: 2 }))).text).toBe('new');
   });
 
-  test('restarts where a reply could not be used', () => {
+  test('restarts if a reply could not be used', () => {
     const deltas = new ReplyDeltas(1);
     deltas.add(partialOf([text('bad')]));
     const events = deltas.add(partialOf([text('good')], { request: 2 }));
@@ -109,7 +109,7 @@ describe('a growing reply', () => {
     expect(deltas.add(partialOf([text('bad, late')]))).toEqual([]);
   });
 
-  test('restarts where the committed reply shows that it was a torn one', () => {
+  test('restarts if the committed reply shows that the earlier pieces belonged to a torn one', () => {
     for (const [torn, whole] of [
       [[text('Hello')], [text('Help')]],
       [[thinking('a'), text('b')], [thinking('ab')]],
@@ -123,21 +123,21 @@ describe('a growing reply', () => {
     }
   });
 
-  test('restarts where history knows of a later attempt, even if the text is the same', () => {
+  test('restarts if history knows of a later attempt, even if the text is the same', () => {
     const deltas = new ReplyDeltas(1);
     deltas.add(partialOf([text('Hel')]));
     const events = deltas.commit(replyOf([text('Hello')]), 2);
     expect(kept(events)).toMatchObject({ text: 'Hello', restarts: 1 });
   });
 
-  test('does not restart where only a call was cut off', () => {
+  test('does not restart if only a call was cut off', () => {
     const deltas = new ReplyDeltas(1);
     deltas.add(partialOf([text('I write.'), call('toolu_1')]));
     const reply = replyOf([text('I write.')], 'max_tokens');
     expect(deltas.commit(reply, 1)).toEqual([{ type: 'replyCommitted', round: 1, reply }]);
   });
 
-  test('adds up to exactly the committed reply, whatever was read of it on the way', () => {
+  test('adds up to exactly the committed reply, whatever was read on the way', () => {
     const prose = fc.string({ unit: 'grapheme', maxLength: 80, size: 'max' });
     const block = fc.oneof(
       prose.map(text),

@@ -89,7 +89,7 @@ describe('stream', () => {
     expect(outline(await listen(turn))).toEqual(['textDelta', 'replyCommitted', 'turnEnded']);
   });
 
-  test('has thinking, calls that grow, run beside each other and end, and the next reply', async () => {
+  test('has thinking, growing calls, their parallel runs and ends, and the next reply', async () => {
     const broken = reader('broken', () => {
       throw new Error('no such order');
     });
@@ -132,7 +132,7 @@ describe('stream', () => {
     });
   });
 
-  test('says that the model is asked again after a torn reply, and has the new one whole', async () => {
+  test('says that the model is asked again after a torn reply, and has the whole new reply', async () => {
     const agent = agentWith([]);
     const torn = fault.stallMidStream(60_000, { reply: say(ANSWER) });
     const script = conversation(/./, [times(1, torn, slowly(say(`Again: ${ANSWER}`)))]);
@@ -173,7 +173,7 @@ describe('stream', () => {
     expect(texts(events)).toEqual([`Better: ${ANSWER}`]);
   });
 
-  test('goes on for a consumer that left, after the last reply that it has seen', async () => {
+  test('continues for a consumer that left, after the last reply that it has seen', async () => {
     const agent = agentWith([look]);
     const script = conversation(/./, [
       callTools([['look', { id: 1 }, 'toolu_a']], { text: 'I look.' }),
@@ -209,7 +209,7 @@ describe('stream', () => {
     expect(all.at(-1)).toEqual(few.at(-1));
   });
 
-  test('has a reply whole that is longer than what heartbeats hold', async () => {
+  test('has the whole of a reply that is longer than heartbeats can hold', async () => {
     const long = Array.from({ length: 8_000 }, (_, i) => `naïve ${i} 🙂`).join('\n');
     const agent = agentWith([]);
     const script = conversation(/./, [slowly(say(long))]);
@@ -223,7 +223,7 @@ describe('stream', () => {
     expect(texts(await listen(turn))).toEqual([long]);
   });
 
-  test('fetches a reply from the storage, and throws where the client has none', async () => {
+  test('fetches a reply from the storage, and throws if the client has none', async () => {
     const long = 'All work and no play. '.repeat(20_000);
     const storage = directoryStorage(mkdtempSync(join(tmpdir(), 'plait-storage-')));
     const large = reader('large', () => 'x'.repeat(400_000));
@@ -281,7 +281,7 @@ describe('stream', () => {
     expect(events.at(-1)).toMatchObject({ status: 'completed', stopReason: 'cancelled' });
   });
 
-  test('can be left by a signal, quietly, while nothing comes', async () => {
+  test('can be left quietly by a signal while nothing comes', async () => {
     const agent = agentWith([]);
     const script = conversation(/./, [fault.stallMidStream(60_000, { reply: say(ANSWER) })]);
     await using plait = await startPlait({ agents: [agent], script });
@@ -350,7 +350,7 @@ describe('stream', () => {
     expect(typesOf(await listen(turn, 1))).not.toContain('notStreamed');
   });
 
-  test('is asked for by an agent, a start, a session or a message, the nearest of which counts', async () => {
+  test('can be requested by an agent, a start, a session or a message, and the nearest one counts', async () => {
     const quiet = agentWith([]);
     const open = { ...agentWith([], { stream: true }), name: 'open' };
     await using plait = await startPlait({ agents: [quiet, open], script: () => say('Here.') });
@@ -369,7 +369,7 @@ describe('stream', () => {
     expect(asked).toEqual([true, true, false, true, true, false]);
   });
 
-  test('is no part of what makes a turn the same', async () => {
+  test('does not count when turns are compared', async () => {
     const agent = agentWith([]);
     await using plait = await startPlait({ agents: [agent], script: () => say('Here.') });
     const turnId = randomUUID();

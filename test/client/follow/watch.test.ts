@@ -59,7 +59,7 @@ function statesOf(snapshots: readonly TurnSnapshot[], name: string): string[] {
 }
 
 describe('watch', () => {
-  it('shows calls that run, that are tried again, and that end, and then ends itself', async () => {
+  it('shows calls that run, are retried and end, and then ends itself', async () => {
     const turn = await env.agents.start('watched', 'quick slow flaky');
     const snapshots = await watch(turn);
     expect(statesOf(snapshots, 'quick')).toContain('succeeded');
@@ -80,7 +80,7 @@ describe('watch', () => {
     expect(last?.rounds[0]?.calls[0]?.summary).toBe('id: 1');
   });
 
-  it('says of every call what the result says', async () => {
+  it('says about every call what the result says', async () => {
     const turn = await env.agents.start('watched', 'quick flaky');
     const { calls } = await turn.result();
     const [only, ...more] = await watch(turn);
@@ -116,7 +116,7 @@ describe('watch', () => {
     expect(last?.rounds[0]?.calls[0]?.state).toBe('cancelled');
   });
 
-  it('can be left at any time, by a signal too, and the turn goes on', async () => {
+  it('can be left at any time, also by a signal, and the turn goes on', async () => {
     const turn = await env.agents.start('watched', 'endless');
     for await (const { rounds } of turn.watch()) if (rounds.length > 0) break;
     const leave = new AbortController();

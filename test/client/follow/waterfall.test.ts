@@ -85,7 +85,7 @@ describe('calls that run within their workflow task', () => {
     ending: { type: 'failed', message: 'refused' },
   };
 
-  it('run from the reply on, and have the times of their reports', () => {
+  it('run from the moment of the reply, with the times of their reports', () => {
     expect(segments(waterfall(asked), 'a')).toEqual(['attempt 2000–9000']);
     const tried = waterfall([...asked, failed, ...runs('b', 3_000, 3_500)]);
     expect(segments(tried, 'b')).toEqual([
@@ -95,7 +95,7 @@ describe('calls that run within their workflow task', () => {
     ]);
   });
 
-  it('end with the next model request where nothing can be read of them', () => {
+  it('end with the next model request if they cannot be read', () => {
     const turn = waterfall([...asked, ...replies(2, 3_000, 4_000, [])]);
     expect(segments(turn, 'a')).toEqual(['attempt 2000–3000']);
   });
@@ -119,7 +119,7 @@ describe('the rows of a turn', () => {
     expect(turn).toMatchObject({ start: 1_000, end: 4_010, taskQueue: 'plait' });
   });
 
-  it('say what they waited for and when they ran, and when the model began to write', () => {
+  it('say what they waited for, when they ran, and when the model began to write', () => {
     expect(segments(turn, 'model.1')).toEqual([
       'queue 1000–1010',
       'attempt 1010–1210',
@@ -129,7 +129,7 @@ describe('the rows of a turn', () => {
     expect(segments(turn, 'a')).toEqual(['queue 2005–2015', 'attempt 2015–2500']);
   });
 
-  it('are on the critical path where the turn has waited for them', () => {
+  it('are on the critical path if the turn has waited for them', () => {
     expect(critical(turn)).toEqual(['model.1', 'b', 'model.2']);
   });
 
@@ -145,7 +145,7 @@ describe('the rows of a turn', () => {
   });
 });
 
-it('has the figures of the turn’s own result, where that can be read', () => {
+it('has the figures of the turn’s own result, if that can be read', () => {
   const timing = timingOf({ model: 1, tools: 2, people: 3, calls: 4, width: 5 }, 60);
   const result = { stopReason: 'end_turn', timing, calls: [] };
   expect(waterfall([...asks([]), closed(2_000, result)]).timing).toEqual(timing);
@@ -179,7 +179,7 @@ it('marks the calls that the turn’s own result says were critical', () => {
 });
 
 describe('a call', () => {
-  it('that waits for an earlier one and for room says so', () => {
+  it('says that it waits for an earlier one, and for room', () => {
     const write: Access = { writes: ['"x"'] };
     const turn = waterfall([
       ...asks([{ id: 'a', access: write }, { id: 'b', access: write }, { id: 'c' }, { id: 'd' }]),
@@ -198,7 +198,7 @@ describe('a call', () => {
     expect(critical(turn)).toEqual(['model.1', 'a', 'b']);
   });
 
-  it('that a limit has held is critical together with the one that made room', () => {
+  it('that a limit has held up is critical together with the one that made room', () => {
     const turn = waterfall([
       ...asks([{ id: 'a' }, { id: 'b' }]),
       ...runs('a', 2_000, 2_500),
@@ -207,7 +207,7 @@ describe('a call', () => {
     expect(critical(turn)).toEqual(['model.1', 'a', 'b']);
   });
 
-  it('that waits for a person says until when', () => {
+  it('says until when it waits for a person', () => {
     const events = asks([{ id: 'a', approval: true }]);
     expect(segments(waterfall(events), 'a')).toEqual(['approval 2000–9000']);
     expect(critical(waterfall(events))).toEqual(['model.1', 'a']);
@@ -230,7 +230,7 @@ describe('a call', () => {
     expect(segments(denied, 'a')).toEqual(['approval 2000–5000']);
   });
 
-  it('whose tool began while its reply was still coming says since when', () => {
+  it('says since when its tool ran, if that began before the reply was complete', () => {
     const report = { startedAt: 1_400, endedAt: 2_300, startedEarly: true };
     const turn = waterfall([...asks([{ id: 'a' }]), ...runs('a', 2_010, 2_310, report)]);
     expect(segments(turn, 'a')).toEqual(['early 1400–2000', 'attempt 2000–2300']);
@@ -240,7 +240,7 @@ describe('a call', () => {
     expect(segments(before, 'a')).toEqual(['early 1400–1500']);
   });
 
-  it('that was retried has its earlier attempts where the retry policy puts them', () => {
+  it('that was retried has its earlier attempts where the retry policy places them', () => {
     const turn = waterfall([
       ...asks([{ id: 'a' }]),
       scheduled('a', { at: 2_000 }),
@@ -293,7 +293,7 @@ describe('a call', () => {
     ]);
   });
 
-  it('that is completed from outside says how long that took', () => {
+  it('says how long its completion from outside took', () => {
     const later = { later: { key: 'k', timeout: 1 }, attempt: 1, startedAt: 2_010, endedAt: 2_100 };
     const parked = [
       ...asks([{ id: 'a' }]),
@@ -311,7 +311,7 @@ describe('a call', () => {
     expect(segments(waterfall(done), 'a').at(-1)).toBe('outside 2100–8000');
   });
 
-  it('whose server asks a person waits for that in the middle, and goes on when it began', () => {
+  it("shows the wait for its server's question in the middle, and when it began", () => {
     const question = { type: 'url', server: 's', message: 'Sure?', url: 'https://a.example' };
     const result = {
       type: 'asks',
@@ -407,7 +407,7 @@ describe('a turn that runs', () => {
     expect(turn).toMatchObject({ status: 'running', end: 9_000 });
   });
 
-  it('knows of what is open who has it, and how often and for how long it may run', () => {
+  it('has for each open row its worker, its attempts and its time limit', () => {
     const pending = open({ attempt: 2, nextAttemptAt: 9_500, worker: '7@host' });
     expect(rowOf(waterfall(events, [pending]), 'a')?.open).toEqual({
       taskQueue: 'plait',
@@ -418,12 +418,12 @@ describe('a turn that runs', () => {
     });
   });
 
-  it('waits for a worker where no call of its reply has been scheduled', () => {
+  it('waits for a worker if no call of its reply has been scheduled', () => {
     expect(segments(waterfall(asks([{ id: 'a' }])), 'a')).toEqual(['queue 2000–9000']);
     expect(waterfall([started]).rows).toEqual([]);
   });
 
-  it('ends what is open where it was terminated', () => {
+  it('ends all open rows if it was terminated', () => {
     const terminated: TurnEvent = {
       type: 'turnClosed',
       at: 3_000,
@@ -436,7 +436,7 @@ describe('a turn that runs', () => {
   });
 });
 
-it('tells a worker that is late with the reply from a limit on calls', () => {
+it('distinguishes a worker that is late with the reply from a limit on calls', () => {
   const turn = waterfall([
     ...asks([{ id: 'a' }, { id: 'b' }]),
     ...runs('a', 2_800, 3_000),
@@ -482,25 +482,28 @@ const recorded = readdirSync(HISTORIES).filter(
   (file) => !file.startsWith('session.') && !file.includes('.run-'),
 );
 
-it.each(recorded)('is made of the recorded history %s: no moment is told twice', async (file) => {
-  const history = historyFromJSON(JSON.parse(readFileSync(new URL(file, HISTORIES), 'utf8')));
-  const converter = loadDataConverter(undefined);
-  const read = await Promise.all((history.events ?? []).map((one) => readEvent(one, converter)));
-  const turn = waterfall(read.filter((event) => event !== undefined));
+it.each(recorded)(
+  'is made of the recorded history %s: no moment is counted twice',
+  async (file) => {
+    const history = historyFromJSON(JSON.parse(readFileSync(new URL(file, HISTORIES), 'utf8')));
+    const converter = loadDataConverter(undefined);
+    const read = await Promise.all((history.events ?? []).map((one) => readEvent(one, converter)));
+    const turn = waterfall(read.filter((event) => event !== undefined));
 
-  const rows = allRows(turn.rows);
-  expect(rows.length).toBeGreaterThan(0);
-  for (const { segments: parts } of rows) {
-    for (const [i, { start, end }] of parts.entries()) {
-      expect(end).toBeGreaterThanOrEqual(start);
-      expect(start).toBeGreaterThanOrEqual(parts[i - 1]?.end ?? 0);
+    const rows = allRows(turn.rows);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const { segments: parts } of rows) {
+      for (const [i, { start, end }] of parts.entries()) {
+        expect(end).toBeGreaterThanOrEqual(start);
+        expect(start).toBeGreaterThanOrEqual(parts[i - 1]?.end ?? 0);
+      }
     }
-  }
-  const { shares, wallTime } = turn.timing;
-  const parts = [shares.model, shares.tools, shares.people, shares.temporal];
-  expect(parts.reduce((sum, part) => sum + part, 0)).toBe(wallTime);
-  expect(Math.min(...parts)).toBeGreaterThanOrEqual(0);
-});
+    const { shares, wallTime } = turn.timing;
+    const parts = [shares.model, shares.tools, shares.people, shares.temporal];
+    expect(parts.reduce((sum, part) => sum + part, 0)).toBe(wallTime);
+    expect(Math.min(...parts)).toBeGreaterThanOrEqual(0);
+  },
+);
 
 describe('a call that another agent answers', () => {
   const inner = {
@@ -537,7 +540,7 @@ describe('a call that another agent answers', () => {
   const look = (events: TurnEvent[], subTurns: [string, TurnRecord][] = [['t.b', inner]]) =>
     turnWaterfall({ turnId: 't', events, pending: [], now: 9_000, subTurns: new Map(subTurns) });
 
-  it('is a row from the start of its turn to its end, with the rows of that turn below it', () => {
+  it("is a row from the start of its turn to its end, with that turn's rows below it", () => {
     const turn = look([...asked, answered, ...replies(2, 6_010, 7_000, []), closed(7_010)]);
     expect(segments(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–5020']);
     const row = rowOf(turn, 'b');
@@ -549,7 +552,7 @@ describe('a call that another agent answers', () => {
     expect(ownRows(turn).map(({ id }) => id)).toEqual(['model.1', 'a', 'b', 'model.2']);
   });
 
-  it('leaves the figures and the critical path to the turn that has called it', () => {
+  it('leaves the figures and the critical path to the calling turn', () => {
     const whole = [...asked, answered, ...replies(2, 6_010, 7_000, []), closed(7_010)];
     const [turn, alone] = [look(whole), look(whole, [])];
     expect(critical(turn)).toEqual(['model.1', 'a', 'model.2']);
@@ -559,7 +562,7 @@ describe('a call that another agent answers', () => {
     expect(critical(look(slower))).toEqual(['model.1', 'b', 'model.1', 'x', 'model.2', 'model.2']);
   });
 
-  it('runs while its turn does, also where the history of that is gone', () => {
+  it('runs while its turn does, even if the history of that turn is gone', () => {
     const turn = look(asked, []);
     expect(segments(turn, 'b')).toEqual(['queue 2005–2020', 'attempt 2020–9000']);
     expect(rowOf(turn, 'b')).toMatchObject({

@@ -258,7 +258,7 @@ describe('all calls are answered', () => {
   });
 });
 
-test('an approved call gets no answer, and no calls need none', () => {
+test('an approved call gets no answer, and an empty list needs none', () => {
   const approved = decided({ decision: 'approved', by: 'Ada' });
   expect(answers.answerUnapproved(approved, 1, NOW)).toBeUndefined();
   expect(answers.answersAfterEnd([], 'end_turn', NOW)).toEqual([]);
@@ -271,20 +271,20 @@ const ended = (type: 'cancelled' | 'failed', attempts = 1): SettledCall => ({
   end: 1,
 });
 
-describe('the activity of a call that ends after its batch was stopped', () => {
-  test('says by what it was cancelled', () => {
+describe('the answer to a call whose activity ends after its batch was stopped', () => {
+  test('says what cancelled it', () => {
     expect(answers.endedBy(batchTimeUp, ended('cancelled'), false)).toEqual({
       ...ended('cancelled'),
       outcome: stopped(batchTimeUp, false).outcome,
     });
   });
 
-  test('says that it never started where no attempt ran', () => {
+  test('says that it never started, if no attempt ran', () => {
     const { outcome } = answers.endedBy(batchTimeUp, ended('cancelled', 0), false);
     expect(outcome).toEqual(answers.answerNeverStarted(batchTimeUp, NOW).outcome);
   });
 
-  test('says that it waited to run where an earlier attempt may have failed', () => {
+  test('says that it waited to run, if an earlier attempt may have failed', () => {
     const { outcome } = answers.endedBy(batchTimeUp, ended('cancelled', 0), true);
     expect(outcome).toEqual({
       type: 'skipped',
@@ -292,7 +292,7 @@ describe('the activity of a call that ends after its batch was stopped', () => {
     });
   });
 
-  test('keeps an end of its own, and so does one that somebody else cancelled', () => {
+  test('keeps its own end, also if somebody else cancelled it', () => {
     const [failed, cancelledElsewhere] = [ended('failed'), ended('cancelled')];
 
     expect(answers.endedBy(batchTimeUp, failed, true)).toBe(failed);

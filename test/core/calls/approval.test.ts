@@ -12,15 +12,15 @@ const settled: SettledCall = {
 };
 
 describe('a call that has ended', () => {
-  test('is as it was where nobody was asked', () => {
+  test('does not change if nobody was asked', () => {
     expect(withApproval(settled, undefined)).toBe(settled);
   });
 
-  test('bears the decision about it', () => {
+  test('carries the decision about it', () => {
     expect(withApproval(settled, approved)).toEqual({ ...settled, approval: approved });
   });
 
-  test('begins with what it ran with where that was edited', () => {
+  test('begins with the edited input that it ran with', () => {
     const approval = { ...approved, input: { cents: 5 } };
 
     expect(withApproval(settled, approval)).toEqual({
@@ -34,7 +34,7 @@ describe('a call that has ended', () => {
     });
   });
 
-  test('begins with that in a text of its own where the result has content blocks', () => {
+  test('begins with a separate text about the edited input if the result has content blocks', () => {
     const image = {
       type: 'image',
       source: { type: 'url', url: 'https://example.com/a.png' },
@@ -53,7 +53,7 @@ describe('a call that has ended', () => {
     });
   });
 
-  test('does not say that it ran where it was edited and then did not', () => {
+  test('does not say that it ran if it was edited and then did not run', () => {
     const skipped: SettledCall = {
       ...settled,
       outcome: { type: 'skipped', message: 'Not executed.' },
@@ -70,11 +70,11 @@ describe('a call that has ended', () => {
 describe('room for an edited input', () => {
   const edited = [{ text: 'x'.repeat(100_000) }];
 
-  test('is the same for every call with a storage', () => {
+  test('is the same for every call, with a storage', () => {
     expect(roomForInput({ type: 'storage' }, edited)).toBe(500_000);
   });
 
-  test('is shared by the calls of a reply without one', () => {
+  test('is shared by the calls of a reply, without one', () => {
     expect(roomForInput({ type: 'payload' }, [])).toBe(250_000 - '[]'.length);
     expect(roomForInput({ type: 'payload' }, edited)).toBe(250_000 - JSON.stringify(edited).length);
   });

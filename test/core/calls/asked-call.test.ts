@@ -29,7 +29,7 @@ const settled = {
   end: 60,
 } as const;
 
-test('questions that come together are put one after another, and answered together', () => {
+test('questions of one result are asked one after another, and answered together', () => {
   let call = afterQuestions(undefined, asks('One', 'Two'), begun);
   expect(nextQuestion(call)).toMatchObject({ message: 'One', number: 1 });
   call = afterDecision(call, { decision: 'approved', by: 'ada', at }, answered('accept'));
@@ -60,7 +60,7 @@ test('questions that come together are put one after another, and answered toget
   ]);
 });
 
-test('a server that asks again goes on counting, and its call began when it began', () => {
+test('counting goes on when a server asks again, and its call keeps its beginning', () => {
   let call = afterQuestions(undefined, asks('One'), begun);
   call = afterDecision(call, { decision: 'approved', by: 'ada', at }, answered('accept'));
   call = afterQuestions(call, { questions: asks('More').questions }, { attempts: 2, start: 30 });
@@ -72,7 +72,7 @@ test('a server that asks again goes on counting, and its call began when it bega
   expect(afterQuestions(undefined, { questions: [] }, begun).server).toBe('');
 });
 
-test('the model reads that a person has declined, and nothing more of answers', () => {
+test('the model reads that a person has declined, and nothing else about answers', () => {
   const open = afterQuestions(undefined, asks('One'), begun);
   const by = { by: 'ada', at };
   const ended = (

@@ -3,17 +3,17 @@ import type { ResultReading } from '../../../core/calls/background.ts';
 import { mayGoOn, readingOutcome, resultQuestion } from '../../../core/calls/background.ts';
 import { call } from '../arbitraries.ts';
 
-describe('when the time of its batch is up, a call', () => {
-  test('goes on where no later call could be in its way', () => {
+describe('when its batch is out of time, a call', () => {
+  test('goes on if no later call can conflict with it', () => {
     expect(mayGoOn(call('toolu_1'), undefined)).toBe(true);
   });
 
-  test('does not go on where it touches what others touch', () => {
+  test('does not go on if it touches what others touch', () => {
     expect(mayGoOn(call('toolu_1'), { reads: ['{"path":"/a"}'] })).toBe(false);
     expect(mayGoOn(call('toolu_1'), 'exclusive')).toBe(false);
   });
 
-  test('does not go on where code waits for it', () => {
+  test('does not go on if code waits for it', () => {
     const byCode = { type: 'code_execution_20260120', tool_id: 'srvtoolu_1' } as const;
     expect(mayGoOn({ ...call('toolu_1'), caller: byCode }, undefined)).toBe(false);
   });
@@ -53,7 +53,7 @@ test.for<[reading: ResultReading, outcome: string, text: string]>([
     'failed',
     'No call with the id "toolu_1" is in the background; none runs.',
   ],
-])('where it finds %j the call has %s: %s', ([reading, type, text]) => {
+])('if it finds %j, the call has %s: %s', ([reading, type, text]) => {
   const outcome = readingOutcome('toolu_1', reading, 61_000);
   expect(outcome.type).toBe(type);
   expect(outcome.type === 'succeeded' ? outcome.content : outcome.message).toBe(text);

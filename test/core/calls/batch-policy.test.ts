@@ -24,7 +24,7 @@ describe('a failure for the batch policy', () => {
     expect(isFailure(ended(type))).toBe(failure);
   });
 
-  test('is the first of several', () => {
+  test('is the first one if there are several', () => {
     const calls = [settled('succeeded'), settled('denied'), settled('unknown'), settled('failed')];
 
     expect(findFailure(calls)).toBe(2);
@@ -32,7 +32,7 @@ describe('a failure for the batch policy', () => {
   });
 });
 
-describe('the first time limit that is up', () => {
+describe('the first time limit to be reached', () => {
   const ofTurn = { type: 'turn timeout', milliseconds: 9_000 } as const;
   const ofBatch = { type: 'batch timeout', milliseconds: 500 } as const;
   const policy = { onToolFailure: 'report' } as const;

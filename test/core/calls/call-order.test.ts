@@ -28,7 +28,7 @@ describe('a call', () => {
     expect(follow([writes(A), undefined, writes(B)]).held()).toEqual([]);
   });
 
-  test('is held until all earlier ones that it conflicts with have settled', () => {
+  test('is held until all earlier conflicting ones have settled', () => {
     const { held, settle } = follow([writes(A), writes(B), 'exclusive', writes(A)]);
 
     expect(held()).toEqual([2, 3]);
@@ -38,7 +38,7 @@ describe('a call', () => {
     expect(settle(2)).toEqual([3]);
   });
 
-  test('must not run after an earlier one that has not written what it needs', () => {
+  test('must not run after an earlier one that did not write what it needs', () => {
     const { order, settle } = follow([writes(A), writes(A), writes(B)]);
 
     expect(order.blocker(1)).toBeUndefined();
@@ -48,7 +48,7 @@ describe('a call', () => {
     expect(order.blocker(2)).toBeUndefined();
   });
 
-  test('is released before the next one, which sees what became of it', () => {
+  test('is released before the next one, which sees how it ended', () => {
     const { order, outcomes } = follow([writes(A), writes(A), writes(A)]);
     const seen: string[] = [];
     outcomes.set(0, 'failed');
@@ -66,14 +66,14 @@ describe('a call', () => {
 const nothingHasStarted = () => false;
 
 describe('an edit', () => {
-  test('releases calls that the edited one does not conflict with any more', () => {
+  test('releases calls that no longer conflict with the edited one', () => {
     const { order, held } = follow([writes(A), writes(A), writes(A)]);
     order.edit(1, writes(B), nothingHasStarted);
 
     expect(held()).toEqual([2]);
   });
 
-  test('does not hold a call for what has settled, and remembers how that ended', () => {
+  test('does not hold a call for one that has settled, and remembers how that ended', () => {
     const { order, held, settle } = follow([writes(A), writes(B)]);
     settle(0, 'denied');
     order.edit(1, writes(A), (index) => index === 0);

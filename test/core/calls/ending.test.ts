@@ -27,14 +27,14 @@ describe('a call', () => {
     });
   });
 
-  test('whose worker was lost has timed out where it may be repeated', () => {
+  test('whose worker was lost has timed out, if it may be repeated', () => {
     expect(timeoutOutcome('HEARTBEAT', LIMITS, repeatable)).toEqual({
       type: 'timedOut',
       message: LOST,
     });
   });
 
-  test('whose worker was lost otherwise ends unknown once it has begun, and without effect before', () => {
+  test('whose worker was lost ends unknown if it has begun, and otherwise without effect', () => {
     expect(lostWorker(true)).toEqual({ type: 'unknown', message: `${LOST} ${MAY_HAVE_HAPPENED}` });
     expect(lostWorker(false)).toEqual({
       type: 'failed',
@@ -51,7 +51,7 @@ describe('a call', () => {
     });
   });
 
-  test('that had no time for another attempt has timed out by the limit for all', () => {
+  test('that had no time for another attempt has timed out by the limit for all attempts', () => {
     const limits = { ...LIMITS, scheduleToCloseTimeout: 5_000 };
 
     expect(timeoutOutcome('SCHEDULE_TO_CLOSE', limits, repeatable)).toEqual({
@@ -70,6 +70,6 @@ test.each<[type: string | null | undefined, details: unknown, missing: boolean]>
   ['NotFoundError', [report], false],
   ['TypeError', undefined, false],
   [null, undefined, false],
-])('a worker has no such tool, by the failure %s with %j: %s', (type, details, missing) => {
+])('the failure %s with %j says that the worker has no such tool: %s', (type, details, missing) => {
   expect(isNotRegistered(type, details)).toBe(missing);
 });

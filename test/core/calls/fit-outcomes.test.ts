@@ -19,14 +19,14 @@ const isNotice = (one: ToolOutcome | undefined) =>
   one?.type === 'failed' &&
   /^The call succeeded, but its result( \(\d+ bytes\))? does not fit/.test(one.message);
 
-describe('outcomes that have to fit into the room that is left', () => {
-  test('stay as they are where there is room', () => {
+describe('outcomes that have to fit into the remaining room', () => {
+  test('do not change if there is room', () => {
     const outcomes = [text(100), text(2_000)];
 
     expect(fitOutcomes(outcomes, sizeOf(outcomes))).toEqual(outcomes);
   });
 
-  test('lose the largest of them first, with a notice that says so', () => {
+  test('lose the largest ones first, with a notice that says so', () => {
     const outcomes = [text(500), text(9_000), text(600)];
 
     expect(fitOutcomes(outcomes, 2_000)).toEqual([
@@ -39,7 +39,7 @@ describe('outcomes that have to fit into the room that is left', () => {
     ]);
   });
 
-  test('lose as many as it takes', () => {
+  test('lose as many as necessary', () => {
     const outcomes = [text(5_000), text(400), text(7_000), text(6_000)];
 
     const fitted = fitOutcomes(outcomes, 1_900);
@@ -53,11 +53,11 @@ describe('outcomes that have to fit into the room that is left', () => {
     expect(fitOutcomes(outcomes, -1).map(isNotice)).toEqual([true, false]);
   });
 
-  test('are all kept where the room is infinite', () => {
+  test('are all kept if the room is infinite', () => {
     expect(fitOutcomes([text(3_000_000)], Number.POSITIVE_INFINITY)).toEqual([text(3_000_000)]);
   });
 
-  test('keep their kind where they are not results, and lose the end of a long message', () => {
+  test('keep their type if they are not results, and lose the end of a long message', () => {
     const unknown: ToolOutcome = {
       type: 'unknown',
       message: `${workerLostText(10_000)} ${MAY_HAVE_HAPPENED}`,
@@ -70,7 +70,7 @@ describe('outcomes that have to fit into the room that is left', () => {
     expect(fitted[1]).toEqual({ type: 'failed', message: `E42 ${'x'.repeat(295)}…` });
   });
 
-  test('are put in a few words where even that does not fit, and keep their kind', () => {
+  test('are reduced to a few words if even that does not fit, and keep their type', () => {
     const long = 'E42 é" '.repeat(100);
     const types = [
       'failed',
@@ -127,7 +127,7 @@ describe('outcomes that have to fit into the room that is left', () => {
     );
   });
 
-  test('are cut only where those that are kept would not fit with them', () => {
+  test('are cut only if the kept ones would not fit with them', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 5_000 }).map(text), { maxLength: 10 }),

@@ -42,7 +42,7 @@ describe('a limiter', () => {
     expect(started).toEqual(uses);
   });
 
-  test('starts a call above the limit in bytes alone', () => {
+  test('starts a call above the limit in bytes once it is alone', () => {
     const uses = [use('a', 600), use('large', 5_000), use('b', 1)];
     const { open, release } = acquireAll(new Limiter(free), uses);
 
@@ -60,7 +60,7 @@ describe('a limiter', () => {
     expect(started).toEqual([uses[0]]);
   });
 
-  test('lets calls of other tools overtake one that waits for its own', () => {
+  test('lets calls of other tools overtake a call that waits for its own tool', () => {
     const uses = [use('slow'), use('slow'), use('quick'), use('slow'), use('quick')];
     const { started, release } = acquireAll(new Limiter({ ...free, callsOf: oneSlow }), uses);
 
@@ -106,7 +106,7 @@ describe('a limiter', () => {
   });
 });
 
-describe('whatever is acquired and released', () => {
+describe('for any sequence of calls', () => {
   const tool = fc.constantFrom('a', 'b', 'c');
   const scenario = fc.record({
     uses: fc.array(fc.record({ tool, bytes: fc.integer({ min: 0, max: 60 }) }), { maxLength: 40 }),

@@ -27,17 +27,17 @@ describe('a batch', () => {
     expect(runsLocally(calls, time)).toBe(expected);
   });
 
-  test('does not start calls locally for ever, since the turn hears nothing meanwhile', () => {
+  test('does not start calls locally forever, since the turn receives nothing meanwhile', () => {
     expect([0, 2_000, 2_001].map(mayStartLocally)).toEqual([true, true, false]);
   });
 
-  test('is over before the workflow task must be asked for again, whatever its tools do', () => {
+  test('ends before the workflow task must be renewed, whatever its tools do', () => {
     expect(2_000 + Number(localOptions(local)['startToCloseTimeout'])).toBeLessThanOrEqual(8_000);
   });
 });
 
 describe('a local attempt', () => {
-  test('has five seconds, or less where its tool or its call has less', () => {
+  test('has five seconds, or less if its tool or its call has less', () => {
     expect(localTime(local)).toBe(5_000);
     expect(localTime({ ...local, startToCloseTimeout: 800 })).toBe(800);
     expect(localTime({ ...local, scheduleToCloseTimeout: 300 })).toBe(300);
@@ -45,7 +45,7 @@ describe('a local attempt', () => {
     expect(localTime({ ...local, startToCloseTimeout: 60_000 })).toBe(5_000);
   });
 
-  test('is one, and an ordinary one does not know about it', () => {
+  test('is a single one, and an ordinary attempt does not know about it', () => {
     expect(localOptions(local).retry).toEqual({ maximumAttempts: 1 });
     expect(activityOptions(local)).not.toHaveProperty('execution');
   });
@@ -81,12 +81,12 @@ describe('after a local attempt a call', () => {
     });
   });
 
-  test('has ended where the failure is final', () => {
+  test('has ended if the failure is final', () => {
     const end: LocalEnd = { ...failed, isFinal: true };
     expect(afterLocal(policy, end, 20)).toEqual({ type: 'ended', outOfTime: false });
   });
 
-  test('goes on at once where its tool was not called, with all of its attempts', () => {
+  test('goes on at once, with all of its attempts, if its tool was not called', () => {
     expect(afterLocal(policy, { type: 'not run' }, 20)).toEqual({
       type: 'goes on',
       losses: NO_LOSSES,
@@ -95,7 +95,7 @@ describe('after a local attempt a call', () => {
     });
   });
 
-  test('goes on at once where its worker shut down, which was no failure', () => {
+  test('goes on at once if its worker shut down, which is not a failure', () => {
     const end: LocalEnd = { type: 'shutdown', details: 'page 3' };
     expect(afterLocal(policy, end, 20)).toEqual({
       type: 'goes on',
@@ -106,7 +106,7 @@ describe('after a local attempt a call', () => {
     });
   });
 
-  test('goes on at once where there is no room for what it returned, which was no failure', () => {
+  test('goes on at once if there is no room for its result, which is not a failure', () => {
     expect(afterLocal(policy, { type: 'no room' }, 20)).toEqual({
       type: 'goes on',
       earlier: { attempts: 1, failures: 0 },
@@ -116,7 +116,7 @@ describe('after a local attempt a call', () => {
     });
   });
 
-  test('has the time left that has not passed with the attempt and the wait', () => {
+  test('has the time left that the attempt and the wait did not use', () => {
     const limited = { ...policy, scheduleToCloseTimeout: 1_000 };
     expect(afterLocal(limited, failed, 300)).toMatchObject({
       policy: { scheduleToCloseTimeout: 600 },
@@ -129,7 +129,7 @@ describe('after a local attempt a call', () => {
   });
 });
 
-test('those who follow a turn know which tools may run locally', () => {
+test('clients that follow a turn know which tools may run locally', () => {
   expect(
     localTools([
       ['look', local],

@@ -69,12 +69,12 @@ describe('a call whose worker was lost', () => {
     [1, 3],
     [2, 2],
     [9, 1],
-  ])('in attempt %i has as many left as its tool has not failed: %i', (attempt, left) => {
+  ])('in attempt %i keeps the attempts that its tool did not fail: %i', (attempt, left) => {
     const policyLeft = { retry: { maximumAttempts: left } };
     expect(after({ loss: { attempt } })).toMatchObject({ tries: { policy: policyLeft } });
   });
 
-  test('has the time left that has not passed', () => {
+  test('keeps the time that has not passed', () => {
     const declared = { ...policy, scheduleToCloseTimeout: 1_500 };
 
     expect(after({ declared })).toMatchObject({
@@ -86,7 +86,7 @@ describe('a call whose worker was lost', () => {
     expect(after({ declared, losses })).toEqual({ type: 'answer' });
   });
 
-  test('is not scheduled again where it may not be repeated, and the version is not asked for', () => {
+  test('is not scheduled again if it may not be repeated, and then the version does not matter', () => {
     const rules = vi.fn<() => LossRules>();
     for (const declared of [
       toolPolicy(false),
@@ -100,7 +100,7 @@ describe('a call whose worker was lost', () => {
     expect(rules).not.toHaveBeenCalled();
   });
 
-  test('comes back to the workflow at once', () => {
+  test('is given back to the workflow at once', () => {
     expect(activityOptions(policy).retry?.nonRetryableErrorTypes).toEqual([
       'PayloadsTooLarge',
       'TemporalTimeout:Heartbeat',

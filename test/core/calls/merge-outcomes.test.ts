@@ -5,7 +5,7 @@ import type { ToolOutcome } from '../../../core/calls/outcome.ts';
 import { batch, call, outcome } from '../arbitraries.ts';
 
 describe('the message that answers a reply', () => {
-  test('holds one result per call, in call order, whatever became of each', () => {
+  test('holds one result for each call, in call order, however each ended', () => {
     const calls = [call('toolu_1', 'get_customer'), call('toolu_2'), call('toolu_3', 'pay')];
     const outcomes: ToolOutcome[] = [
       { type: 'succeeded', content: 'Ada' },
@@ -33,7 +33,7 @@ describe('the message that answers a reply', () => {
     });
   });
 
-  test.for(['', ' \n'])('gives a failure without a message one: %j', (message) => {
+  test.for(['', ' \n'])('gives a failure without a message a text: %j', (message) => {
     const { content } = mergeOutcomes([call('toolu_1')], [{ type: 'failed', message }]);
 
     expect(content).toMatchObject([
@@ -41,7 +41,7 @@ describe('the message that answers a reply', () => {
     ]);
   });
 
-  test('carries content blocks of a call that succeeded as they are', () => {
+  test('carries the content blocks of a successful call unchanged', () => {
     const content = [{ type: 'text' as const, text: 'Order 1' }];
 
     expect(mergeOutcomes([call('toolu_1')], [{ type: 'succeeded', content }]).content).toEqual([

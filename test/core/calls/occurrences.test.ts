@@ -10,7 +10,7 @@ const call = (name: string, input: unknown): ToolUse => ({
   caller: { type: 'direct' },
 });
 
-test('calls with the same tool and the same input are counted, all others are the first of their kind', () => {
+test('calls with the same tool and the same input are counted, and all others are the first of their kind', () => {
   const calls = [
     call('pay', { to: 'Ada', cents: 5 }),
     call('pay', { cents: 5, to: 'Ada' }),
@@ -26,7 +26,7 @@ test('calls of different tools are all the first of their kind', () => {
   expect(occurrences([call('pay', { cents: 5 }), call('look', { cents: 5 })])).toEqual([0, 0]);
 });
 
-test('an edited call takes the next number of those that are now equal to it', () => {
+test('an edited call takes the next number among the calls that are now equal to it', () => {
   const others = [
     { name: 'pay', input: { to: 'Ada', cents: 5 }, occurrence: 0 },
     { name: 'pay', input: { cents: 5, to: 'Ada' }, occurrence: 3 },

@@ -112,8 +112,8 @@ class Simulation {
 const conflictsOf = (all: readonly (Access | undefined)[], i: number, others: number[]) =>
   others.filter((j) => j !== i && areInConflict(all[i], all[j]));
 
-describe('the order of calls, whatever they touch,', () => {
-  test('makes each wait for all earlier ones that it conflicts with, and for no other', () => {
+describe('the order of calls, for any accesses,', () => {
+  test('makes each wait for exactly the earlier ones that it conflicts with', () => {
     fc.assert(
       fc.property(accesses, (all) => {
         const indices = [...all.keys()];
@@ -135,7 +135,7 @@ describe('the order of calls, whatever they touch,', () => {
     );
   });
 
-  test('gives the same as one after another, in whichever order they finish', () => {
+  test('gives the same result as one after another, in whichever order they finish', () => {
     fc.assert(
       fc.property(calls, choices, (planned, stream) => {
         const simulation = new Simulation(planned);
@@ -153,7 +153,7 @@ describe('the order of calls, whatever they touch,', () => {
     );
   });
 
-  test('lets every call that does not conflict with an earlier one start at once', () => {
+  test('lets every call without an earlier conflict start at once', () => {
     fc.assert(
       fc.property(calls, choices, (planned, stream) => {
         const simulation = new Simulation(planned);
@@ -166,7 +166,7 @@ describe('the order of calls, whatever they touch,', () => {
     );
   });
 
-  test('skips a call because of the earliest one that is a reason alone', () => {
+  test('skips a call because of the earliest single reason', () => {
     fc.assert(
       fc.property(calls, (planned) => {
         const all = planned.map(({ access }) => access);
@@ -207,7 +207,7 @@ function runEdited(
 describe('calls that are edited while others run, however often,', () => {
   const edits = fc.array(fc.tuple(fc.nat(), access), { maxLength: 6 });
 
-  test('never run beside one that they conflict with, and all come to an end', () => {
+  test('never run beside one that they conflict with, and all end', () => {
     fc.assert(
       fc.property(calls, edits, choices, (planned, planEdits, stream) => {
         runEdited(planned, planEdits, stream, ({ accesses, running }) => {
@@ -219,7 +219,7 @@ describe('calls that are edited while others run, however often,', () => {
     );
   });
 
-  test('wait for what comes earlier or has started, and for nothing without a conflict', () => {
+  test('wait for conflicting calls that come earlier or have started, and for no others', () => {
     fc.assert(
       fc.property(calls, edits, choices, (planned, planEdits, stream) => {
         runEdited(planned, planEdits, stream, ({ accesses, started, waiting, waits }) => {
@@ -254,7 +254,7 @@ describe('calls that are edited while others run, however often,', () => {
     );
   });
 
-  test('are in the order of the calls where none has started', () => {
+  test('keep the order of the calls if none has started', () => {
     fc.assert(
       fc.property(accesses, (all) => {
         expect(planAgain(all, () => false)).toEqual(planOrder(all));

@@ -75,7 +75,7 @@ describe('the order of calls', () => {
     ]);
   });
 
-  test('names an earlier call once, also where they meet on several keys', () => {
+  test('names an earlier call once, even if they share several keys', () => {
     expect(planOrder([writes(A, B, A), { reads: [A, B], writes: [A] }, reads(B, A)])).toEqual([
       [],
       [0],
@@ -100,12 +100,12 @@ describe('after an edit', () => {
   const started = new Set([2]);
   const hasStarted = (index: number) => started.has(index);
 
-  test('a call waits for a later one that runs, and that one for nothing', () => {
+  test('a call waits for a later one that runs, which waits for nothing', () => {
     // The first was to write B when the third began.
     expect(planAgain([writes(A), writes(B), writes(A)], hasStarted)).toEqual([[2], [], []]);
   });
 
-  test('a call waits for later ones that have started behind earlier ones that have not', () => {
+  test('a call waits for later ones that have started after earlier ones that have not', () => {
     expect(planAgain([writes(A), writes(A), writes(A), writes(A)], hasStarted)).toEqual([
       [2],
       [0, 2],
@@ -114,11 +114,11 @@ describe('after an edit', () => {
     ]);
   });
 
-  test('a call that no longer conflicts waits for nothing, and no other for it', () => {
+  test('a call that no longer conflicts waits for nothing, and no other waits for it', () => {
     expect(planAgain([writes(B), undefined, writes(A)], () => false)).toEqual([[], [], []]);
   });
 
-  test('an edit of another call does not let an edited one begin beside what runs', () => {
+  test('an edit of another call does not let an edited one start beside a running one', () => {
     const accesses = [writes(A), writes(B), writes(A)];
     expect(planAgain(accesses, hasStarted)[0]).toEqual([2]);
     accesses[1] = undefined as unknown as Access;
@@ -165,7 +165,7 @@ describe('a call is skipped', () => {
     expect(blockerAfter([earlier, 'unknown'], [later])).toEqual({ index: 0, because: 'unknown' });
   });
 
-  test('because of the earliest call that is a reason, not of those skipped because of it', () => {
+  test('because of the earliest call that is a reason, not because of one that was skipped for it', () => {
     expect(
       blockerAfter(
         [writes(A), 'succeeded'],
@@ -176,7 +176,7 @@ describe('a call is skipped', () => {
     ).toEqual({ index: 1, because: 'failed', key: A });
   });
 
-  test('when it was edited to write what a later call may still be at work on', () => {
+  test('when it was edited to write what a later call may still be working on', () => {
     const accesses = [writes(A), writes(A)];
     expect(findBlocker(0, accesses, [1], () => 'unknown')).toEqual({
       index: 1,
@@ -220,13 +220,13 @@ describe('a call runs', () => {
     },
   );
 
-  test('after an unknown outcome when it only reads', () => {
+  test('after an unknown outcome if it only reads', () => {
     expect(blockerAfter([writes(A), 'unknown'], [reads(A)])).toBeUndefined();
     expect(blockerAfter(['exclusive', 'unknown'], [reads(A)])).toBeUndefined();
     expect(blockerAfter(['exclusive', 'unknown'], [undefined])).toBeUndefined();
   });
 
-  test.for(NOT_DONE)('after a later call that ended as %s, when it was edited', (outcome) => {
+  test.for(NOT_DONE)('after a later call that ended as %s, if it was edited', (outcome) => {
     expect(findBlocker(0, [writes(A), writes(A)], [1], () => outcome)).toBeUndefined();
   });
 });

@@ -55,7 +55,7 @@ describe('what a server asks', () => {
     );
   });
 
-  test('may be nothing at all', () => {
+  test('may be an empty list', () => {
     expect(readQuestions('desk', undefined, 'state')).toEqual({ type: 'questions', questions: [] });
   });
 
@@ -84,7 +84,7 @@ describe('what a server asks', () => {
     expect(readQuestions('desk', requests)).toEqual({ type: 'unusable', why });
   });
 
-  test('is not taken where it is far too long', () => {
+  test('is rejected if it is far too long', () => {
     const params = { message: 'm', requestedSchema: schema({}) };
     const named = { ['k'.repeat(1_001)]: elicitation(params).a };
     expect(readQuestions('desk', named).type).toBe('unusable');
@@ -144,7 +144,7 @@ describe('an answer', () => {
     ['many', ['x'], 'x', 'a list of "x", "y" of at least 1 items'],
     ['odd', ['x'], {}, 'a value that is not an object'],
     ['any', 7, {}, 'a value that is not an object'],
-  ] as const)('to the field %s may be %j, and not %j', ([name, good, bad, must]) => {
+  ] as const)('to the field %s may be %j, but not %j', ([name, good, bad, must]) => {
     expect(findAnswerProblem(question(), { [name]: good })).toBeUndefined();
     expect(findAnswerProblem(question(), { [name]: bad })).toBe(`answer.${name} must be ${must}`);
     expect(fieldText(FIELDS[name])).toBe(must);
@@ -173,7 +173,7 @@ describe('an answer', () => {
     );
   });
 
-  test('needs no fields where the question has none, or has defaults', () => {
+  test('needs no fields if the question has none, or if they have defaults', () => {
     expect(findAnswerProblem(question({}), undefined)).toBeUndefined();
     const asked = question({ a: { type: 'string', default: 'x' } }, ['a']);
     expect(findAnswerProblem(asked, undefined)).toBeUndefined();
@@ -181,7 +181,7 @@ describe('an answer', () => {
     expect(acceptedAnswer(asked, { a: 'y' })).toEqual({ action: 'accept', content: { a: 'y' } });
   });
 
-  test('to a visit is that somebody was there', () => {
+  test('to a visit says that somebody was there', () => {
     const visit: CallQuestion = {
       type: 'url',
       server: 'desk',
@@ -193,7 +193,7 @@ describe('an answer', () => {
     expect(acceptedAnswer(visit, undefined)).toEqual({ action: 'accept' });
   });
 
-  test('is described in few words, however many fields or choices there are', () => {
+  test('is described in a few words, however many fields or choices there are', () => {
     const names = Object.fromEntries(
       Array.from({ length: 11 }, (_, i) => [`f${i}`, { type: 'boolean' }]),
     );

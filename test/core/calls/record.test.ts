@@ -25,7 +25,7 @@ const record = {
   end: '1970-01-01T00:00:02.000Z',
 };
 
-test('the record of a call says when it ran, and whether it began while its reply was coming', () => {
+test('the record of a call says when it ran, and whether it began before its reply was complete', () => {
   expect(callRecord(use, settled, 2)).toEqual(record);
   expect(callRecord(use, { ...settled, startedEarly: true }, 2)).toEqual({
     ...record,

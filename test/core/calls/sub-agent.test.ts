@@ -21,11 +21,11 @@ import { NO_USAGE } from '../../../core/turn/usage.ts';
 const bytes = (text: string) => new TextEncoder().encode(text).length;
 
 describe('the id of the turn of a sub-agent', () => {
-  test('follows from the calling turn and the call', () => {
+  test('depends only on the calling turn and the call', () => {
     expect(subAgentTurnId('turn-1', 'toolu_01')).toBe('turn-1.toolu_01');
   });
 
-  test('is no longer than the servers with the lowest limit take', () => {
+  test('is no longer than the servers with the lowest limit accept', () => {
     const turnId = 'a'.repeat(250);
     const id = subAgentTurnId(turnId, 'toolu_01');
 
@@ -34,7 +34,7 @@ describe('the id of the turn of a sub-agent', () => {
     expect(id).toBe(subAgentTurnId(turnId, 'toolu_01'));
   });
 
-  test('is no longer than that of a calling turn that is longer still, and holds no half of an emoji', () => {
+  test("is no longer than a calling turn's id that is longer still, and holds no half of an emoji", () => {
     const turnId = '🙂'.repeat(100);
     const id = subAgentTurnId(turnId, 'toolu_01');
 
@@ -42,13 +42,13 @@ describe('the id of the turn of a sub-agent', () => {
     expect(id.isWellFormed()).toBe(true);
   });
 
-  test('differs where only the cut end of the calling turn differs', () => {
+  test("differs even if only the cut end of the calling turn's id differs", () => {
     const [a, b] = ['x', 'y'].map((end) => subAgentTurnId('a'.repeat(254) + end, 'toolu_01'));
     expect(a).not.toBe(b);
   });
 });
 
-test('the key of a message to a session follows from the calling turn and the call, within 200 characters', () => {
+test('the key of a message to a session depends only on the calling turn and the call, and has at most 200 characters', () => {
   expect(subAgentMessageKey('turn-1', 'toolu_01')).toBe('turn-1.toolu_01');
   const [a, b] = ['toolu_01', 'toolu_02'].map((id) => subAgentMessageKey('a'.repeat(250), id));
   expect(bytes(a ?? '')).toBe(200);
@@ -65,7 +65,7 @@ test.for<[memo: Record<string, unknown> | undefined, sessionId: string | undefin
     [{ sessions: 'desk' }, undefined, []],
     [{ sessions: ['desk', 7] }, 'memory', ['memory']],
   ],
-)('of a turn with the memo %j in session %s the sessions %j wait', ([memo, sessionId, all]) => {
+)('for a turn with the memo %j in session %s, the sessions %j wait', ([memo, sessionId, all]) => {
   expect(waitingSessions(memo, sessionId)).toEqual(all);
 });
 
@@ -75,12 +75,12 @@ test('the path to a sub-agent begins with the agent that was started', () => {
   expect(pathTo({ path: 7 }, 'lead', 'scout')).toEqual(['lead', 'scout']);
 });
 
-describe('what a sub-agent is asked', () => {
+describe('the input of a sub-agent', () => {
   test('is the field that holds its message', () => {
     expect(subAgentInput({ field: 'prompt' }, { prompt: 'Look.' })).toBe('Look.');
   });
 
-  test('is the whole input as JSON otherwise', () => {
+  test('is otherwise the whole input as JSON', () => {
     expect(subAgentInput({}, { b: 2, a: [1] })).toBe('{"a":[1],"b":2}');
     expect(subAgentInput({ field: 'prompt' }, { prompt: 1 })).toBe('{"prompt":1}');
     expect(subAgentInput({ field: 'prompt' }, 'Look.')).toBe('"Look."');
@@ -199,7 +199,7 @@ describe('what the calling model reads of a sub-agent', () => {
     expect(outcome.type === 'succeeded' ? outcome.content : outcome.message).toBe(text);
   });
 
-  test('that was cancelled is a warning, unless all its tools are safe to repeat', () => {
+  test('includes a warning if it was cancelled, unless all its tools are safe to repeat', () => {
     const cancelled = result({ stopReason: 'cancelled' });
 
     expect(subAgentOutcome('scout', cancelled, true)).toEqual({
@@ -212,7 +212,7 @@ describe('what the calling model reads of a sub-agent', () => {
     });
   });
 
-  test('whose session does not answer likewise', () => {
+  test('includes the same warning if its session does not answer', () => {
     const ending = { type: 'unanswered', sessionId: 'memory', message: 'timed out' } as const;
     expect(subAgentOutcome('scout', ending, true)).toEqual({
       type: 'failed',
@@ -220,7 +220,7 @@ describe('what the calling model reads of a sub-agent', () => {
     });
   });
 
-  test('that was terminated likewise', () => {
+  test('includes the same warning if it was terminated', () => {
     const lost: SubAgentEnding = { type: 'lost', message: 'terminated by an operator' };
     const text = 'The turn of agent scout was ended from outside: terminated by an operator.';
 
@@ -238,7 +238,7 @@ test.for<[field: string | undefined, summary: string, words: string | undefined]
   [undefined, 'city: Bonn', 'city: Bonn'],
   ['prompt', '', undefined],
 ])(
-  'of a sub-agent with the field %s and the arguments %j people see: %s',
+  'for a sub-agent with the field %s and the arguments %j, people see %s',
   ([field, summary, words]) => {
     expect(subAgentWords(field === undefined ? {} : { field }, summary)).toBe(words);
   },

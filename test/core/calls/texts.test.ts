@@ -2,30 +2,30 @@ import { describe, expect, test } from 'vitest';
 import type { Blocker } from '../../../core/calls/order.ts';
 import * as texts from '../../../core/calls/texts.ts';
 
-describe('what the model reads of a call', () => {
-  test('of an agent that agents call, below the limit of levels, is to do without', () => {
+describe('the model reads about a call', () => {
+  test('that it must do without an agent below the limit of levels', () => {
     expect(texts.tooDeepAgentText('scout')).toMatch(/^Agent scout did not run: .*limits\.depth/);
   });
 
-  test('whose session has no name is why', () => {
+  test('why its session has no name', () => {
     expect(texts.noSessionText('clerk', 'no customer')).toBe(
       'clerk did not run, because the session of this call could not be named: no customer.',
     );
   });
 
-  test('that timed out and may be repeated is the limit', () => {
+  test('which limit was reached, if it timed out and may be repeated', () => {
     expect(texts.timedOutText({ startToCloseTimeout: 120_000 }, true)).toBe(
       'Timed out: the call did not end within 2 minutes (startToCloseTimeout).',
     );
   });
 
-  test('that timed out and may not be repeated is that it may have happened', () => {
+  test('that it may have happened, if it timed out and may not be repeated', () => {
     expect(texts.timedOutText({ startToCloseTimeout: 1_500 }, false)).toBe(
       `Timed out: the call did not end within 1.5 s (startToCloseTimeout). ${texts.MAY_HAVE_HAPPENED}`,
     );
   });
 
-  test('that had no time left names the limit that the tool declared', () => {
+  test('the limit that the tool declared, if it had no time left', () => {
     const limits = { startToCloseTimeout: 120_000, scheduleToCloseTimeout: 5_000 };
     const text = 'Timed out: the call did not end within 5 s (scheduleToCloseTimeout).';
     expect(texts.timedOutText(limits, true)).toBe(text);
@@ -35,7 +35,7 @@ describe('what the model reads of a call', () => {
     );
   });
 
-  test('that no worker took is how long it waited', () => {
+  test('how long it waited, if no worker took it', () => {
     const waiting = { startToCloseTimeout: 120_000, scheduleToStartTimeout: 5_000 };
     expect(texts.notStartedText(waiting, false)).toBe(
       'Timed out: no worker took the call within 5 s (scheduleToStartTimeout), so it did not run.',
@@ -48,18 +48,18 @@ describe('what the model reads of a call', () => {
     );
   });
 
-  test('that failed before its time was up is also why', () => {
+  test('why it failed before its time was up', () => {
     expect(texts.beforeText(undefined)).toBe('');
     expect(texts.beforeText('no route')).toBe(' The attempt before it failed: no route');
   });
 
-  test('whose worker was lost is how that was noticed', () => {
+  test('how the loss of its worker was noticed', () => {
     expect(texts.workerLostText(500)).toBe(
       'The worker that ran the call was lost: no heartbeat for 500 ms (heartbeatTimeout).',
     );
   });
 
-  test('that was lost with too many workers is that it is not tried again', () => {
+  test('that it is not tried again, if it was lost with too many workers', () => {
     expect(texts.lostTooOftenText('crash', 3)).toBe(
       'That happened 3 times, so the call itself may be the cause, and it is not tried again. Call it again only with a different input.',
     );
@@ -68,11 +68,11 @@ describe('what the model reads of a call', () => {
     );
   });
 
-  test('whose image stands elsewhere is where', () => {
+  test('where its image is', () => {
     expect(texts.fileBelowText('image', 2)).toBe('[image 2 of this result: see below]');
   });
 
-  test('that was tried more than once is how often', () => {
+  test('how often it was tried, if more than once', () => {
     expect([0, 1, 2, 3].map(texts.afterAttempts)).toEqual([
       '',
       '',
@@ -82,8 +82,8 @@ describe('what the model reads of a call', () => {
   });
 });
 
-describe('what the model reads of a person', () => {
-  test('who denied the call is why, where there is a reason', () => {
+describe('the model reads about a person', () => {
+  test('why they denied the call, if there is a reason', () => {
     const denied = 'A person denied this call, so it did not run';
 
     expect(texts.deniedText('too much money')).toBe(`${denied}: too much money`);
@@ -91,38 +91,38 @@ describe('what the model reads of a person', () => {
     expect(texts.deniedText()).toBe(denied);
   });
 
-  test('who did not decide is for how long they were asked', () => {
+  test('for how long they were asked, if they did not decide', () => {
     expect(texts.expiredText(7 * 86_400_000)).toBe(
       "This call needs a person's approval, and nobody decided within 7 days, so it did not run.",
     );
   });
 
-  test('who changed the input is what the call ran with', () => {
+  test('what the call ran with, if they changed the input', () => {
     expect(texts.editedText({ cents: 50 }, { ran: true })).toBe(
       'A person changed the input of this call before it ran. It ran with: {"cents":50}',
     );
   });
 
-  test('who changed the input of a call that did not run after all is what it was changed to', () => {
+  test('what they changed the input to, even if the call did not run after all', () => {
     expect(texts.editedText({ cents: 50 }, { ran: false })).toBe(
       'A person changed the input of this call to: {"cents":50}',
     );
   });
 
-  test('who wrote at length, or half an emoji, is what the API takes', () => {
+  test('at most as much as the API accepts, and no half emoji', () => {
     expect(texts.fromOutsideText('no \ud83d')).toBe('no \ufffd');
     expect(texts.deniedText('x'.repeat(5_000))).toMatch(/: x{2999}…$/);
     expect(texts.editedText({ text: 'x'.repeat(5_000) }, { ran: true })).toMatch(/x…$/);
   });
 
-  test('who never completed the call is that it may have happened', () => {
+  test('that the call may have happened, if they never completed it', () => {
     expect(texts.notCompletedText(3_600_000)).toBe(
       `Timed out: the call was handed over and not completed within 60 minutes. ${texts.MAY_HAVE_HAPPENED}`,
     );
   });
 });
 
-describe('what the model reads of a call that did not run because of another', () => {
+describe('the model reads about a call that did not run because of another', () => {
   const call = { id: 'toolu_01', name: 'write_file' };
 
   test.for<[Blocker['because'], string]>([
@@ -146,11 +146,11 @@ describe('what the model reads of a call that did not run because of another', (
       'unknown',
       'Not executed: write_file (toolu_01) may or may not have taken effect before it, and both touch path "/a". Check that first; then call this again if it is still needed.',
     ],
-  ])('is how the other one ended, and what to do next: %s', ([because, text]) => {
+  ])('how the other one ended, and what to do next: %s', ([because, text]) => {
     expect(texts.blockedText({ index: 0, because, key: '{"path":"/a"}' }, call)).toBe(text);
   });
 
-  test('is that the two must not overlap where one is exclusive', () => {
+  test('that the two must not overlap, if one is exclusive', () => {
     expect(texts.blockedText({ index: 0, because: 'unknown' }, call)).toBe(
       'Not executed: write_file (toolu_01) may or may not have taken effect before it, and the two must not overlap. Check that first; then call this again if it is still needed.',
     );
@@ -159,11 +159,11 @@ describe('what the model reads of a call that did not run because of another', (
   test.for([
     ['with all its names', '{"line":3,"path":"/a"}', 'both touch line 3, path "/a". '],
     ['as it is where it is no object', '"table"', 'both touch "table". '],
-  ] as const)('names the key %s', ([, key, shown]) => {
+  ] as const)('the key %s', ([, key, shown]) => {
     expect(texts.blockedText({ index: 0, because: 'failed', key }, call)).toContain(shown);
   });
 
-  test('is short, however long the key is', () => {
+  test('a short text, however long the key is', () => {
     const key = JSON.stringify({ text: 'x'.repeat(10_000) });
     for (const long of [key, JSON.stringify('x'.repeat(10_000))]) {
       expect(
@@ -176,7 +176,7 @@ describe('what the model reads of a call that did not run because of another', (
 const stop = (message: string) =>
   ({ type: 'sibling failed', callId: 'toolu_01', tool: 'pay', message }) as const;
 
-describe('what the model reads of a sibling that failed', () => {
+describe('the text about a sibling that failed', () => {
   test('ends with a full stop', () => {
     expect(texts.neverStartedText(stop('no money'), false)).toBe(
       'Not executed, because pay (toolu_01) failed: no money.',
@@ -184,7 +184,7 @@ describe('what the model reads of a sibling that failed', () => {
     expect(texts.neverStartedText(stop('No money.'), false)).toMatch(/: No money\.$/);
   });
 
-  test('is the beginning of what it says at length', () => {
+  test('is the beginning of a long message', () => {
     const text = texts.neverStartedText(stop('x'.repeat(3_000)), false);
     expect(text).toMatch(/x…$/);
     expect(text.length).toBeLessThan(600);
@@ -209,7 +209,7 @@ describe('a duration', () => {
   });
 });
 
-describe('the sentences of the workers', () => {
+describe('the sentences that workers use', () => {
   test.for([
     [texts.unknownToolText('pay'), 'There is no tool named pay.'],
     [texts.unknownToolText('pay', []), 'There is no tool named pay. Available tools: none.'],
@@ -302,7 +302,7 @@ describe('the sentences of the workers', () => {
     expect(text).toBe(expected);
   });
 
-  test('list fifty problems', () => {
+  test('list at most fifty problems', () => {
     const problems = Array.from({ length: 51 }, (_, i) => i);
 
     const lines = texts.problemList(problems, String).split('\n');
@@ -310,7 +310,7 @@ describe('the sentences of the workers', () => {
     expect(lines).toEqual([...problems.slice(0, 50).map(String), '… and 1 more']);
   });
 
-  test('quote 2,000 characters of what is wrong with an input', () => {
+  test('quote at most 2,000 characters of what is wrong with an input', () => {
     const text = texts.invalidInputText('a', 'x'.repeat(2_001));
 
     expect(text).toHaveLength(

@@ -9,7 +9,7 @@ import {
 const call = { turnId: 'ticket-88', callId: 'toolu_01', key: 'k' };
 
 describe('the token of a call', () => {
-  it('survives every address and header, and is read as what it was', () => {
+  it('survives every address and header, and reads back unchanged', () => {
     const text = fc.string({ unit: 'binary' });
     fc.assert(
       fc.property(text, text, text, (turnId, callId, key) => {
@@ -20,13 +20,13 @@ describe('the token of a call', () => {
     );
   });
 
-  it('keeps its form, since tokens stay valid for weeks', () => {
+  it('keeps its format, since tokens stay valid for weeks', () => {
     const token = 'AeyJ0dXJuSWQiOiJ0aWNrZXQtODgiLCJjYWxsSWQiOiJ0b29sdV8wMSIsImtleSI6ImsifQ';
     expect(encodeCallToken(call)).toBe(token);
     expect(decodeCallToken(token)).toEqual(call);
   });
 
-  it('is not anything else, and the error says what a token looks like', () => {
+  it('cannot be any other text, and the error says what a token looks like', () => {
     const token = encodeCallToken(call);
     const others = [
       '',

@@ -7,13 +7,13 @@ const question = { type: 'url', server: 'desk', message: 'm', url: 'https://a.ex
 const asks = { ...report, type: 'asks', asks: { questions: [{ key: 'a', question }], state: 's' } };
 const later = { ...report, type: 'later', later: { key: 'k', timeout: 5 } };
 
-test('what a tool returned is read as it is', () => {
+test('the result of a tool is read unchanged', () => {
   expect(readToolReturn(result)).toEqual(result);
   expect(readToolReturn(later)).toEqual(later);
   expect(readToolReturn(asks)).toEqual(asks);
 });
 
-test('what was recorded without a type gets the one that its fields say', () => {
+test('a result that was recorded without a type gets the type that its fields show', () => {
   const { type: _, ...recordedResult } = result;
   const { type: __, ...recordedLater } = later;
   expect(readToolReturn(recordedResult)).toEqual(result);
@@ -33,7 +33,7 @@ test.for([
   ['questions without any', { ...report, type: 'asks' }],
   ['a later without a key', { ...report, type: 'later' }],
 ] as const)(
-  'what an activity was completed with by hand is not a return of a tool: %s',
+  'a value that somebody completed an activity with by hand is not a result of a tool: %s',
   ([, value]) => {
     expect(readToolReturn(value)).toBeUndefined();
   },

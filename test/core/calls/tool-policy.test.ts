@@ -7,7 +7,7 @@ import { activityOptions, toolPolicy } from '../../../core/calls/tool-policy.ts'
 const SERVER_TIMEOUTS = ['TemporalTimeout:StartToClose', 'TemporalTimeout:Heartbeat'];
 
 describe('the policy of a tool', () => {
-  test('that may be repeated has three attempts, after timeouts too', () => {
+  test('that may be repeated has three attempts, even after timeouts', () => {
     expect(toolPolicy(true)).toEqual({
       repeatable: true,
       startToCloseTimeout: 120_000,
@@ -34,7 +34,7 @@ describe('the policy of a tool', () => {
     expect(toolPolicy(true)).not.toHaveProperty('scheduleToStartTimeout');
   });
 
-  test('takes what is declared and keeps the other defaults', () => {
+  test('takes what is declared, and keeps the other defaults', () => {
     const policy = toolPolicy(true, {
       startToCloseTimeout: 5_000,
       scheduleToCloseTimeout: 60_000,
@@ -49,7 +49,7 @@ describe('the policy of a tool', () => {
     });
   });
 
-  test('takes undefined for an option that is left out', () => {
+  test('treats undefined like an option that is left out', () => {
     // What an untyped caller writes; with it an activity would have no timeout at all.
     const declared: object = {
       startToCloseTimeout: undefined,
@@ -63,7 +63,7 @@ describe('the policy of a tool', () => {
     );
   });
 
-  test('adds declared error types to its own, which nobody can take away', () => {
+  test('adds declared error types to its own, which nobody can remove', () => {
     const declared = { retry: { nonRetryableErrorTypes: ['NoSuchCustomer'] } };
 
     expect(toolPolicy(false, declared).retry.nonRetryableErrorTypes).toEqual([
@@ -77,13 +77,13 @@ describe('the policy of a tool', () => {
     ['the longest wait grows with a long first one', { initialInterval: 60_000 }, [60_000, 60_000]],
     ['the first wait shrinks with a short longest one', { maximumInterval: 500 }, [500, 500]],
     ['both stay where they are declared', { initialInterval: 5, maximumInterval: 7 }, [5, 7]],
-  ] as const)('never waits longer at first than at most: %s', ([, retry, expected]) => {
+  ] as const)('never has a first wait above the longest: %s', ([, retry, expected]) => {
     const { initialInterval, maximumInterval } = toolPolicy(true, { retry }).retry;
 
     expect([initialInterval, maximumInterval]).toEqual(expected);
   });
 
-  test('is one that Temporal takes, for any single interval that is declared', () => {
+  test('is valid for Temporal, for any single declared interval', () => {
     const interval = fc.integer({ min: 1, max: 1_000_000_000 });
     const retry = fc.oneof(
       interval.map((initialInterval) => ({ initialInterval })),
@@ -99,7 +99,7 @@ describe('the policy of a tool', () => {
 });
 
 describe('the options under which a call is scheduled', () => {
-  test('are the policy, and wait until a cancelled tool has stopped', () => {
+  test('come from the policy, and wait until a cancelled tool has stopped', () => {
     const { repeatable: _, ...policy } = toolPolicy(false, { scheduleToStartTimeout: 1_000 });
 
     expect(activityOptions(toolPolicy(false, { scheduleToStartTimeout: 1_000 }))).toEqual({

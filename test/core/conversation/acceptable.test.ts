@@ -51,13 +51,13 @@ const exact = (plait_json: unknown) =>
   findOpeningProblem(answered(call('toolu_1', { input: { a: 1 }, plait_json })));
 
 describe("Plait's own field of a block", () => {
-  test('may stand there where it says the same as the block', () => {
+  test('may be there if it says the same as the block', () => {
     expect(exact({ input: '{"a":1.0}' })).toBeUndefined();
     expect(exact({})).toBeUndefined();
   });
 
   test.for([{ input: '{"a":2}' }, { input: '{"a":1' }, { output: '1' }, 'x', null])(
-    'is invalid where it says something else: %j',
+    'is invalid if it says something else: %j',
     (plait_json) => {
       expect(exact(plait_json)).toBe(
         'messages[1].content[1].plait_json does not say the same as the block: leave it out where you change a block',
@@ -66,7 +66,7 @@ describe("Plait's own field of a block", () => {
   );
 });
 
-test('of many calls without a result, the first are named', () => {
+test('if many calls have no result, the first ones are named', () => {
   const calls = Array.from({ length: 9 }, (_, i) => call(`toolu_${i}`, { input: {} }));
   expect(findOpeningProblem([user(text('Look.')), assistant(...calls), user(text('And?'))])).toBe(
     'messages[1] asks for toolu_0, toolu_1, toolu_2, toolu_3, toolu_4 and 4 more, and the next message has no tool_result for it',
@@ -353,7 +353,7 @@ test.for([
   ['blocks', [text('a')], false],
   ['nothing', [null], false],
   ['a text', 'a', false],
-] as const)('a list of messages is told from other input: %s', ([, given, are]) => {
+] as const)('a list of messages is recognized: %s', ([, given, are]) => {
   expect(areMessages(given)).toBe(are);
 });
 
@@ -373,13 +373,13 @@ test.for([
 });
 
 // What the API says of it is not known.
-test('an error that leaves its content out is rejected like an empty one', () => {
+test('an error without its content is rejected like an empty one', () => {
   const failed = { type: 'tool_result', tool_use_id: 'toolu_1', is_error: true };
   const messages = [user(text('a')), assistant(call('toolu_1')), user(failed)];
   expect(findOpeningProblem(messages)).toMatch(/is an error without a content/);
 });
 
-test('a conversation of 60,000 messages is checked to its end', () => {
+test('a conversation of 60,000 messages is checked to the end', () => {
   const messages = Array.from({ length: 60_000 }, (_, i) => ({
     role: i % 2 === 0 ? 'user' : 'assistant',
     content: [text('Go on.')],
@@ -545,16 +545,16 @@ const agrees = (messages: unknown[]) => {
   expect(rejectedByServer(opening)).toBeUndefined();
 };
 
-describe('whatever the scripted server rejects, core rejects', () => {
-  test('of arbitrary messages', () => {
+describe('core rejects everything that the scripted server rejects:', () => {
+  test('in arbitrary messages', () => {
     fc.assert(fc.property(fc.array(anyMessage, { maxLength: 4 }), agrees), { numRuns: 2_000 });
   });
 
-  test('of a conversation that is nearly right', () => {
+  test('in a conversation that is nearly right', () => {
     fc.assert(fc.property(nearlyRight, agrees), { numRuns: 2_000 });
   });
 
-  test('of what one message of a session holds', () => {
+  test('in one message of a session', () => {
     fc.assert(
       fc.property(fc.oneof(anyText, fc.array(anyBlock, { maxLength: 3 })), (input) => {
         if (findInputProblem(input) !== undefined) return;

@@ -28,14 +28,14 @@ const segment = (digest: string, compacted = false): Segment => ({
 });
 
 describe('compaction', () => {
-  test('is asked for with its beta, and with the defaults of the API where nothing is said', () => {
+  test("is requested with its beta, and with the API's defaults if nothing is said", () => {
     expect(compactionParams({ triggerTokens: undefined, instructions: undefined })).toEqual({
       betas: ['compact-2026-01-12'],
       context_management: { edits: [{ type: 'compact_20260112' }] },
     });
   });
 
-  test('is asked for at a size and with a prompt of the agent', () => {
+  test('is requested at a size and with a prompt of the agent', () => {
     expect(compactionParams({ triggerTokens: 60_000, instructions: 'Keep it.' })).toMatchObject({
       context_management: {
         edits: [{ trigger: { type: 'input_tokens', value: 60_000 }, instructions: 'Keep it.' }],
@@ -44,15 +44,15 @@ describe('compaction', () => {
   });
 });
 
-describe('of a conversation', () => {
+describe('the part of a conversation that is sent', () => {
   const before = [said('Begin'), replied(call('toolu_1')), said('More')];
   const after = [replied(summary('So far.'), call('toolu_2')), result];
 
-  test('the reply with the summary is sent, with all that came after it', () => {
+  test('is the reply with the summary and everything after it', () => {
     expect(sinceCompaction([...before, ...after])).toEqual(after);
   });
 
-  test('the last of several summaries counts', () => {
+  test('begins with the last of several summaries', () => {
     const first = replied(summary('At first.'), { type: 'text', text: 'Hm.' });
 
     expect(sinceCompaction([said('Begin'), first, ...before, ...after])).toEqual(after);
@@ -62,25 +62,25 @@ describe('of a conversation', () => {
     ['without a summary', before],
     ['whose compaction has failed', [...before, replied(summary(null)), said('Go on')]],
     ['that is empty', []],
-  ] as const)('everything is sent of one %s', ([, messages]) => {
+  ] as const)('is everything for a conversation %s', ([, messages]) => {
     expect(sinceCompaction(messages)).toEqual(messages);
     expect(hasCompaction(messages)).toBe(false);
   });
 });
 
-describe('of the segments', () => {
+describe('among the segments', () => {
   const segments = [segment('a'), segment('b', true), segment('c', true), segment('d')];
 
   test('those from the last summary on are read', () => {
     expect(segmentsSinceCompaction(segments, [said('Go on')])).toEqual(segments.slice(2));
   });
 
-  test('all are read where there is no summary', () => {
+  test('all are read if there is no summary', () => {
     expect(segmentsSinceCompaction([segment('a'), segment('b')], [])).toHaveLength(2);
     expect(segmentsSinceCompaction([], [said('Begin')])).toEqual([]);
   });
 
-  test('none is read where the tail has a summary', () => {
+  test('none is read if the tail has a summary', () => {
     expect(segmentsSinceCompaction(segments, [replied(summary('So far.'))])).toEqual([]);
   });
 });

@@ -38,7 +38,7 @@ describe('a result that is too long for its tool', () => {
     expect(cutResult([text(words)], 100)).toEqual({ content: [text(words)] });
   });
 
-  test('keeps two thirds at its head and one third at its tail', () => {
+  test('keeps two thirds at the beginning and one third at the end', () => {
     const { content, cut } = cutResult('x'.repeat(1_000) + 'y'.repeat(1_000), 300);
 
     const [head, , tail] = partsOf(content as string);
@@ -46,7 +46,7 @@ describe('a result that is too long for its tool', () => {
     expect(cut).toEqual({ totalBytes: 2_000, shownBytes: 300 });
   });
 
-  test('says at the place of the cut how much is left out', () => {
+  test('says at the cut how much is left out', () => {
     const { content } = cutResult('x'.repeat(912_345), 100_000);
 
     expect(partsOf(content as string)[1]).toBe(
@@ -54,7 +54,7 @@ describe('a result that is too long for its tool', () => {
     );
   });
 
-  test('says how to get the rest, from the character where the cut begins to where it ends', () => {
+  test('says how to get the rest, from the first omitted character to the last', () => {
     const words = `${'é'.repeat(100)}${'x'.repeat(800)}`;
 
     const { content } = cutResult(words, 300, ({ from, to }) => `Read ${from} to ${to}.`);
@@ -65,11 +65,11 @@ describe('a result that is too long for its tool', () => {
     expect(resultText(words).slice(800)).toBe('x'.repeat(100));
   });
 
-  test('counts bytes and not characters', () => {
+  test('is measured in bytes, not in characters', () => {
     expect(cutResult('日'.repeat(100), 299).cut).toEqual({ totalBytes: 300, shownBytes: 297 });
   });
 
-  test('is cut at the ends of lines that are near', () => {
+  test('is cut at line ends that are near', () => {
     const lines = Array.from({ length: 100 }, (_, i) => `line ${i} of a hundred`);
 
     const { content } = cutResult(lines.join('\n'), 600, where);
@@ -79,7 +79,7 @@ describe('a result that is too long for its tool', () => {
     expect(tail?.split('\n')).toEqual(lines.slice(-9));
   });
 
-  test('is cut within a line where its end is far', () => {
+  test('is cut within a line if its end is far', () => {
     const words = `first\n${'x'.repeat(2_000)}\nlast\n`;
 
     const [head, , tail] = partsOf(cutResult(words, 300).content as string);
@@ -87,7 +87,7 @@ describe('a result that is too long for its tool', () => {
     expect([head?.length, tail?.length]).toEqual([200, 100]);
   });
 
-  test('is cut right at the end of a line where the limit is there', () => {
+  test('is cut right at a line end if the limit is there', () => {
     const words = `${'x'.repeat(20)}\n${'y'.repeat(20)}\n${'z'.repeat(10)}`;
 
     const { content } = cutResult(words, 30, where);
@@ -97,7 +97,7 @@ describe('a result that is too long for its tool', () => {
     );
   });
 
-  test('shows nothing but the notice where the limit is nothing', () => {
+  test('shows only the notice if the limit is 0', () => {
     expect(cutResult('🧵', 0, where)).toEqual({
       content: '[… 4 of 4 bytes are left out here. <0-2> …]',
       cut: { totalBytes: 4, shownBytes: 0 },
@@ -114,8 +114,8 @@ describe('a result that is too long for its tool', () => {
   });
 });
 
-describe('content blocks', () => {
-  test('other than text are neither counted nor cut', () => {
+describe('the blocks of a cut result', () => {
+  test('are neither counted nor cut if they are not text', () => {
     const blocks = [image, text('x'.repeat(100)), document, found];
 
     expect(cutResult(blocks, 100)).toEqual({ content: blocks });
@@ -129,7 +129,7 @@ describe('content blocks', () => {
     ]);
   });
 
-  test('of text stay whole where they are short beside others', () => {
+  test('stay whole if they are short beside others', () => {
     const blocks = [text('summary'), text('x'.repeat(9_000)), image, text('exit code 1')];
 
     const { content, cut } = cutResult(blocks, 3_020, where);
@@ -146,7 +146,7 @@ describe('content blocks', () => {
     expect(cut).toEqual({ totalBytes: 9_020, shownBytes: 3_020 });
   });
 
-  test('of text share the limit where all are long, each with a notice of its own', () => {
+  test('share the limit if all are long, each with its own notice', () => {
     const blocks = ['x', 'y', 'z'].map((letter) => text(letter.repeat(5_000)));
 
     const { content, cut } = cutResult(blocks, 4_502, where);
@@ -159,7 +159,7 @@ describe('content blocks', () => {
     expect(cut).toEqual({ totalBytes: 15_002, shownBytes: 4_502 });
   });
 
-  test('of text keep what else they hold', () => {
+  test('keep their other fields', () => {
     const cached: ToolResultBlock = {
       type: 'text',
       text: 'x'.repeat(100),
@@ -171,7 +171,7 @@ describe('content blocks', () => {
     ]);
   });
 
-  test('of text that are many are cut as one text, since notices would outweigh what is left', () => {
+  test('are cut as one text if there are many, since the notices would outweigh the rest', () => {
     const blocks = Array.from({ length: 1_000 }, (_, i) => text(`row ${1_000 + i}`));
 
     const { content } = cutResult(
@@ -189,7 +189,7 @@ describe('content blocks', () => {
     ]);
   });
 
-  test('of text are left out where nothing visible would be left of them', () => {
+  test('are left out if nothing visible would be left of them', () => {
     const blocks = [text('x'.repeat(100)), text(`${'y'.repeat(50)}   `)];
 
     expect(cutResult(blocks, 9, where).content).toEqual([
@@ -228,7 +228,7 @@ describe('any result', () => {
   const content: fc.Arbitrary<ToolResultContent> = fc.oneof(words, blocks);
   const limit = fc.oneof(fc.nat(50), fc.nat(20_000));
 
-  test('is left as it is up to the limit, and is never above it with more than its notices', () => {
+  test('does not change up to the limit, and exceeds it only by its notices', () => {
     fc.assert(
       fc.property(content, limit, (whole, limit) => {
         const { content, cut, spans } = cutWithSpans(whole, limit);
@@ -249,7 +249,7 @@ describe('any result', () => {
     );
   });
 
-  test('keeps everything that is not left out, in its order, and says where the rest is', () => {
+  test('keeps everything that is not left out, in order, and says where the rest is', () => {
     fc.assert(
       fc.property(content, limit, (whole, limit) => {
         const { content, cut, spans } = cutWithSpans(whole, limit);
@@ -270,7 +270,7 @@ describe('any result', () => {
     );
   });
 
-  test('keeps every other block, holds no half emoji and no text that the API rejects', () => {
+  test('keeps all other blocks, and holds no half emoji and no text that the API rejects', () => {
     fc.assert(
       fc.property(blocks, limit, (whole, limit) => {
         const { content, cut } = cutWithSpans(whole, limit);
@@ -286,7 +286,7 @@ describe('any result', () => {
 });
 
 describe('the bytes of a text', () => {
-  test('are those of its UTF-8, for any text', () => {
+  test('are its UTF-8 bytes, for any text', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (words) => {
         expect(utf8Bytes(words)).toBe(Buffer.byteLength(words));
@@ -295,14 +295,14 @@ describe('the bytes of a text', () => {
   });
 });
 
-describe('a place in a text', () => {
+describe('a position in a text', () => {
   test.for([
     [0, false],
     [1, false],
     [2, true],
     [3, false],
     [4, false],
-  ] as const)('is inside of an emoji only between its halves: %i', ([index, inside]) => {
+  ] as const)('is inside an emoji only between its halves: %i', ([index, inside]) => {
     expect(isInsidePair('a🧵b', index)).toBe(inside);
   });
 });

@@ -13,7 +13,7 @@ import {
 
 const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
-describe('the text of a value that JavaScript holds', () => {
+describe('the JSON text of a value that JavaScript can hold', () => {
   test.for([
     '{}',
     ' { "a" : [ 1 , 2.5, -3 , true, false, null ] , "b": { "c": "x y" } }\n',
@@ -35,7 +35,7 @@ describe('the text of a value that JavaScript holds', () => {
   });
 });
 
-describe('what JavaScript does not hold is kept:', () => {
+describe('the JSON text of a value that JavaScript cannot hold is kept:', () => {
   test.for([
     ['a long number', '{"id": 9100200300400500601}', '{"id":9100200300400500601}'],
     ['an overflow', '{"a": [1e400]}', '{"a":[1e400]}'],
@@ -78,7 +78,7 @@ describe('a number arrives as the model wrote it', () => {
   });
 });
 
-describe('a number would arrive as another one', () => {
+describe('a number would be changed', () => {
   test.for([
     '9007199254740993',
     '-9007199254740993',
@@ -103,7 +103,7 @@ describe('a number would arrive as another one', () => {
 });
 
 describe('a key that comes twice', () => {
-  test('is found where it stands', () => {
+  test('is found with its place', () => {
     expect(findInexact('{"a":1,"b":[{"c":1,"\\u0063":2}]}')).toEqual({
       type: 'duplicate key',
       path: 'b[0].c',
@@ -111,7 +111,7 @@ describe('a key that comes twice', () => {
     expect(findInexact('{"__proto__":1,"__proto__":2}')).toMatchObject({ path: '__proto__' });
   });
 
-  test('is not one in another object', () => {
+  test('is allowed in another object', () => {
     expect(findInexact('{"a":{"a":[{"a":1},{"a":"a"}]},"b":"a"}')).toBeUndefined();
   });
 
@@ -121,7 +121,7 @@ describe('a key that comes twice', () => {
   });
 });
 
-test('a text and what was read from it are the same, or one says why not', () => {
+test('a text and the value read from it are the same, or the difference is named', () => {
   for (const text of ['{"a": 1}', '{"a": 1.0}', nested(5_000)]) {
     expect(inexactOf(text, JSON.parse(text))).toBeUndefined();
   }
@@ -132,7 +132,7 @@ test('a text and what was read from it are the same, or one says why not', () =>
 describe('the members of an object in a text', () => {
   const text = '{ "x": {"y": [0, {"a": 1.0, "b": {"a": [ 2 ]}, "c": "}"}]}, "a": 3 }';
 
-  test('are found by its place', () => {
+  test("are found by the object's place", () => {
     expect([...memberTexts(text, ['x', 'y', 1])]).toEqual([
       ['a', '1.0'],
       ['b', '{"a":[2]}'],
@@ -141,7 +141,7 @@ describe('the members of an object in a text', () => {
     expect([...memberTexts(text, []).keys()]).toEqual(['x', 'a']);
   });
 
-  test('are none where no object stands', () => {
+  test('are empty where there is no object', () => {
     expect(memberTexts(text, ['x', 'y']).size).toBe(0);
     expect(memberTexts(text, ['z']).size).toBe(0);
     expect([...memberTexts('{"a":1.0,"a":2.0}', [])]).toEqual([['a', '2.0']]);
@@ -150,13 +150,13 @@ describe('the members of an object in a text', () => {
 
 const block = (input: unknown, plait_json: unknown) => ({ type: 'tool_use', input, plait_json });
 
-describe('the texts of a block count', () => {
+describe('the kept texts of a block count', () => {
   test.for([
     [{ id: 9_100_200_300_400_501_000 }, '{"id":9100200300400500601}'],
     [{ a: null }, '{"a":1e400}'],
     [{ 1: 'a', 2: 'b' }, '{"2":"b","1":"a"}'],
     [{ a: 2 }, '{"a":1,"a":2}'],
-  ] as const)('where they are the same value: %j', ([input, text]) => {
+  ] as const)('if they have the same value: %j', ([input, text]) => {
     expect(trustedTexts(block(input, { input: text }))).toEqual([['input', text]]);
   });
 
@@ -170,11 +170,11 @@ describe('the texts of a block count', () => {
     ['nothing of that kind', { a: 1 }, '{"a":1}'],
     ['a deep value', JSON.parse(nested(5_000)), { input: nested(5_000) }],
     ['a deep text', {}, { input: nested(5_000) }],
-  ])('not where they are %s', ([, input, texts]) => {
+  ])('unless they are %s', ([, input, texts]) => {
     expect(trustedTexts(block(input, texts))).toEqual([]);
   });
 
-  test('not where there are none', () => {
+  test('only if there are any', () => {
     expect(trustedTexts({ type: 'tool_use', input: {} })).toEqual([]);
   });
 });
@@ -195,7 +195,7 @@ describe('nesting', () => {
     ['an empty list', [], 1],
     ['a list', [1, null, 'a'], 4],
     ['an object in a list', [{ a: { b: [] } }], 4],
-  ] as const)('values are counted: %s', ([, value, count]) => {
+  ] as const)('includes a count of values: %s', ([, value, count]) => {
     expect(hasMoreValues(value, count)).toBe(false);
     expect(hasMoreValues(value, count - 1)).toBe(true);
   });

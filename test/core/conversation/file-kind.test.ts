@@ -21,7 +21,7 @@ const jpeg = (preview: number, frame = 0xc0) => [
   [0xff, frame, 0, 17, 8, 0x1f, 0x40, 0x0b, 0xb8],
 ];
 
-describe('what a file is', () => {
+describe('the kind of a file', () => {
   test.for([
     ['PNG', [png({ width: 8_001, height: 2 }).toString('latin1')], 'image/png', [8_001, 2]],
     ['GIF of 1987', ['GIF87a', [2, 1, 3, 0]], 'image/gif', [258, 3]],
@@ -58,13 +58,16 @@ describe('what a file is', () => {
       'image/webp',
       [8_000, 2],
     ],
-  ] as const)('is known by its first bytes, with its size: %s', ([, parts, mediaType, size]) => {
-    const [width, height] = size;
-    expect(kindOf(...(parts as (string | number[])[]))).toEqual({
-      mediaType,
-      size: { width, height },
-    });
-  });
+  ] as const)(
+    'is recognized by its first bytes, with its size: %s',
+    ([, parts, mediaType, size]) => {
+      const [width, height] = size;
+      expect(kindOf(...(parts as (string | number[])[]))).toEqual({
+        mediaType,
+        size: { width, height },
+      });
+    },
+  );
 
   test.for([
     ['PDF', [pdf().toString('latin1')], 'application/pdf'],
@@ -74,7 +77,7 @@ describe('what a file is', () => {
     ['PNG that was cut off', ['\x89PNG\r\n\x1a\n'], 'image/png'],
     ['JPEG without a frame', ['\xff\xd8\xff\xd9'], 'image/jpeg'],
     ['WebP of a kind that nobody knows', ['RIFF', zeros(4), 'WEBPXXXX'], 'image/webp'],
-  ] as const)('is known where the size is not: %s', ([, parts, mediaType]) => {
+  ] as const)('is recognized even if the size is not: %s', ([, parts, mediaType]) => {
     expect(kindOf(...parts)).toEqual({ mediaType });
   });
 
@@ -84,7 +87,7 @@ describe('what a file is', () => {
     ['a text about PDF', [`${'x'.repeat(1_024)}%PDF-1.7`]],
     ['a bitmap', ['BM', zeros(20)]],
     ['a sound', ['RIFF', zeros(4), 'WAVE']],
-  ] as const)('is not known of %s', ([, parts]) => {
+  ] as const)('is not recognized for %s', ([, parts]) => {
     expect(kindOf(...parts)).toBeUndefined();
   });
 });

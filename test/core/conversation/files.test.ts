@@ -13,7 +13,7 @@ const image = (source: object) => ({ type: 'image', source });
 const document = (source: object) => ({ type: 'document', source });
 const stored = { type: 'plait.stored', digest: 'd'.repeat(64), claim: {}, bytes: 9_000 };
 
-describe('images and documents that the API takes', () => {
+describe('images and documents that the API accepts', () => {
   test.for([
     ['a text', 'Hello'],
     ['an image', [good]],
@@ -29,7 +29,7 @@ describe('images and documents that the API takes', () => {
     ['an image without a source, which says so itself', [{ type: 'image' }]],
     ['many small ones', Array.from({ length: 30 }, () => good)],
     ['a few large ones', [imageBlock(png({ width: 8_000 }))]],
-  ] as const)('are taken: %s', ([, value]) => {
+  ] as const)('are accepted: %s', ([, value]) => {
     expect(findFileProblem(value, 'input')).toBeUndefined();
   });
 });
@@ -121,7 +121,7 @@ describe('an image or a document that the API would reject', () => {
     else expect(found).toMatch(problem);
   });
 
-  test('is named wherever it stands', () => {
+  test('is named at any place', () => {
     const bad = withSource({ data: '' });
     const result = { type: 'tool_result', content: [text, bad] };
     const messages = [{ role: 'user', content: [result] }];
@@ -135,7 +135,7 @@ describe('an image or a document that the API would reject', () => {
   });
 });
 
-test('many images may not be as large as few', () => {
+test('many images must be smaller than few', () => {
   const many = Array.from({ length: 20 }, () => good);
   const large = imageBlock(png({ width: 2_001 }));
 
@@ -145,7 +145,7 @@ test('many images may not be as large as few', () => {
   );
 });
 
-test('what does not fit into one request is rejected, with the limit', () => {
+test('files that do not fit into one request are rejected, with the limit', () => {
   const large = imageBlock(png({ bytes: 7 * 1024 * 1024 }));
 
   expect(findFileProblem([large, large, large], 'input')).toBeUndefined();
@@ -165,7 +165,7 @@ test('the largest of the inline files is named', () => {
   expect(largestFile([uploaded], 'input')).toBeUndefined();
 });
 
-test('more files than any request takes are rejected before one is looked into', () => {
+test('too many files for any request are rejected before one is examined', () => {
   const uploaded = image({ type: 'file', file_id: 'file_01' });
 
   expect(findFileProblem(Array<unknown>(1_000).fill(uploaded), 'input')).toBeUndefined();

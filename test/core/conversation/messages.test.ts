@@ -19,15 +19,15 @@ const reply: ReplyBlock[] = [
 ];
 
 describe('the blocks of a reply', () => {
-  test('name the calls that Plait has to run, in their order', () => {
+  test('include the calls that Plait has to run, in order', () => {
     expect(toolUses(reply).map(({ id }) => id)).toEqual(['toolu_1', 'toolu_2']);
   });
 
-  test('hold the text that a person may read', () => {
+  test('include the text that a person may read', () => {
     expect(textOf(reply)).toBe('I look it up.');
   });
 
-  test('may hold neither', () => {
+  test('may include neither', () => {
     expect([toolUses([]), textOf([])]).toEqual([[], '']);
   });
 });

@@ -17,11 +17,11 @@ const results: ModelCallResult[] = [
   { type: 'refusal', refused, by: 'claude-opus-4-5', fallback, pinned },
 ];
 
-test.for(results)('a result is read as it is: $type', (result) => {
+test.for(results)('a result is read unchanged: $type', (result) => {
   expect(modelAnswer(result)).toBe(result);
 });
 
-test.for(results)('a result that was recorded without a type gets it: $type', (result) => {
+test.for(results)('a result that was recorded without a type gets one: $type', (result) => {
   const { type: _, ...recorded } = result;
   expect(modelAnswer(recorded as RecordedModelCall)).toEqual(result);
 });

@@ -53,7 +53,7 @@ describe('a partial reply', () => {
     expect(partialBlock(call('toolu_1'))).toMatchObject({ inputLength: 0 });
   });
 
-  test('holds the newest end where the reply is long', () => {
+  test('holds the newest end if the reply is long', () => {
     expect(partialEnd([text('first'), text('0123456789')], none, 66)).toEqual({
       from: 1,
       blocks: [{ type: 'text', offset: 4, text: '456789' }],
@@ -94,7 +94,7 @@ const calls = (inputLength: number): PartialBlock => ({
 const at = (from: number, ...blocks: PartialBlock[]): PartialEnd => ({ from, blocks });
 const other: PartialBlock = { type: 'other' };
 
-describe('what has come of a reply since it was sent', () => {
+describe('the new part of a reply since it was sent', () => {
   test.each<[string, PartialEnd, Reach, PartialEnd | undefined]>([
     ['nothing was sent', at(0, said('a')), { blocks: 0, length: 0 }, at(0, said('a'))],
     ['nothing came', at(0, said('ab')), { blocks: 1, length: 2 }, undefined],
@@ -144,7 +144,7 @@ describe('what has come of a reply since it was sent', () => {
     expect(partialAfter(end, sent)).toEqual(expected);
   });
 
-  test('is nothing where all of it was sent', () => {
+  test('is empty if everything was sent', () => {
     for (const blocks of [[said('ab', 7)], [said('a'), calls(3)], [other], []]) {
       const end = at(2, ...blocks);
       expect(partialAfter(end, reachOf(end))).toBeUndefined();

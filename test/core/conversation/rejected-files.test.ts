@@ -26,7 +26,7 @@ describe('a request', () => {
     'messages.4.content.0.pdf.source.base64.data: A maximum of 100 PDF pages may be provided.',
     'Unable to download the file. Please verify the URL and try again.',
     'prompt is too long: 210000 tokens > 200000 maximum',
-  ])('may have been rejected for a file: %s', (message) => {
+  ])('may have been rejected because of a file: %s', (message) => {
     expect(isAboutFiles(report(), message)).toBe(true);
     expect(isAboutFiles(report({ status: null }), message)).toBe(true);
     expect(isAboutFiles(report({ status: 529, type: 'overloaded_error' }), message)).toBe(false);
@@ -85,18 +85,18 @@ describe('what is left out', () => {
     ['it names none', 'Could not process image'],
     ['it names one that it has read before', 'messages.2.content.0.tool_result.content.0.image'],
     ['it names one of the user', 'messages.5.content.0.image.source.base64'],
-  ] as const)('are all that are new in results, where %s', ([, message]) => {
+  ] as const)('includes every new file in results if %s', ([, message]) => {
     expect(rejected(message)).toMatchObject([place(1, 1), place(2, 0), place(2, 1)]);
   });
 
-  test('is nothing of what is sealed, and nothing where no result has a file', () => {
+  test('includes nothing that is sealed, and nothing if no result has a file', () => {
     expect(rejectedFiles(messages, 1, 'Could not process image')).toEqual([]);
     const said: Message = { role: 'user', content: 'Hello' };
     expect(rejectedFiles([results('2 orders'), said], 2, 'Could not process image')).toEqual([]);
     expect(rejectedFiles(messages.slice(0, 1), 1, 'Could not process image')).toEqual([]);
   });
 
-  test('is a text for the model, and everything else stays', () => {
+  test('becomes a text for the model, and everything else stays', () => {
     const [first, second, third] = withoutRejected(tail, [{ ...place(1, 1), text: '[left out]' }]);
 
     expect(first).toBe(tail[0]);
@@ -106,7 +106,7 @@ describe('what is left out', () => {
     );
   });
 
-  test('is nothing where there is no result any more', () => {
+  test('is nothing if there is no result any more', () => {
     const said: Message[] = [
       { role: 'user', content: 'Hello' },
       { role: 'user', content: [image] },
@@ -117,7 +117,7 @@ describe('what is left out', () => {
     expect(withoutRejected([results('2 orders')], [gone])).toEqual([results('2 orders')]);
   });
 
-  test('is missing from the conversation that goes on', () => {
+  test('is missing from the conversation from then on', () => {
     const transcript = append(EMPTY_TRANSCRIPT, ...tail);
     const left = leaveOut(transcript, rejected('Could not process image'));
 
@@ -128,7 +128,7 @@ describe('what is left out', () => {
   });
 });
 
-describe('a file that was in the conversation before is named in words', () => {
+describe('a file from earlier in the conversation is named in words', () => {
   const asked: Message[] = [
     { role: 'user', content: [image, { type: 'text', text: 'What is\n this?' }] },
     ...messages.slice(1, 5),
@@ -162,7 +162,7 @@ describe('a file that was in the conversation before is named in words', () => {
     );
   });
 
-  test('by its place in the whole conversation, where a summary has replaced a part', () => {
+  test('with its place in the whole conversation, if a summary has replaced a part', () => {
     expect(words('messages.0.content.0.image', 30)).toContain('in message 31 of 38 of');
   });
 
@@ -174,7 +174,7 @@ describe('a file that was in the conversation before is named in words', () => {
     ['the result holds no file', 'messages.4.content.0.tool_result.content.0.image'],
     ['the message is a text', 'messages.1.content.0.text'],
     ['no place is named', 'messages: too many documents'],
-  ])('and not where %s', ([, place]) => {
+  ])('but not if %s', ([, place]) => {
     expect(words(place as string)).toBeUndefined();
   });
 });

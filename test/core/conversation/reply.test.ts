@@ -11,24 +11,24 @@ const nested = (depth: number): unknown =>
   JSON.parse(`${'['.repeat(depth)}${']'.repeat(depth)}`) as unknown;
 
 describe('a reply', () => {
-  test('that only says something has no problem', () => {
+  test('that only says something is valid', () => {
     expect(findReplyProblem(replyWith(), NO_IDS)).toBeUndefined();
   });
 
-  test('whose ids differ from each other and from all earlier ones has no problem', () => {
+  test('whose ids differ from each other and from all earlier ones is valid', () => {
     const reply = asking(call('toolu_2'), call('toolu_3'));
 
     expect(findReplyProblem(reply, new Set(['toolu_1']))).toBeUndefined();
   });
 
-  test('that stopped for tools and asks for none of them is invalid', () => {
+  test('that stopped for tools but asks for none is invalid', () => {
     expect(findReplyProblem(replyWith({ stopReason: 'tool_use' }), NO_IDS)).toBe(
       'it stopped for tool_use without asking for a tool',
     );
   });
 
   test.for(['pause_turn', 'compaction'])(
-    'that stopped with %s while it asks for tools is invalid, since nobody would answer them',
+    'that stopped with %s but asks for tools is invalid, since nobody would answer them',
     (stopReason) => {
       const reply = replyWith({ content: [call('toolu_1')], stopReason });
 
@@ -48,7 +48,7 @@ describe('a reply', () => {
     );
   });
 
-  test('that was cut off is held to the same rules, since its calls are committed too', () => {
+  test('that was cut off must follow the same rules, since its calls are committed too', () => {
     const content = [call('toolu_1'), call('toolu_1')];
 
     expect(findReplyProblem(replyWith({ content, stopReason: 'max_tokens' }), NO_IDS)).toBe(
@@ -68,7 +68,7 @@ describe('a reply', () => {
     );
   });
 
-  test('whose id is as long as an activity id may be has no problem', () => {
+  test('whose id is as long as an activity id may be is valid', () => {
     expect(findReplyProblem(asking(call('x'.repeat(200))), NO_IDS)).toBeUndefined();
   });
 
@@ -144,7 +144,7 @@ describe('a reply', () => {
     expect(findReplyProblem(reply(nested(5_000)), NO_IDS)).toBe('it is nested more than 200 deep');
   });
 
-  test('whose calls are all different has no problem, for any batch', () => {
+  test('whose calls are all different is valid, for any batch', () => {
     fc.assert(
       fc.property(batch(20), (calls) => {
         fc.pre(calls.length > 0);

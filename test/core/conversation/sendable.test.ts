@@ -15,8 +15,8 @@ const summary = (content: string | null): ReplyBlock => ({
   encrypted_content: 'x',
 });
 
-describe('what goes into the conversation', () => {
-  test('is a reply block for block', () => {
+describe('the part of a reply that goes into the conversation', () => {
+  test('is the reply block for block', () => {
     const reply = [thinking, redacted, text('I look. '), search('a'), found('a'), call('toolu_1')];
     const content = sendableContent(reply);
 
@@ -31,7 +31,7 @@ describe('what goes into the conversation', () => {
     expect(sendableContent(content)).toEqual([thinking, text('Hi')]);
   });
 
-  test('is a summary and the trace of one that failed, and no empty one', () => {
+  test('includes a summary and a failed one, but no empty one', () => {
     const content = [summary('So far.'), summary(null), summary('')];
 
     expect(sendableContent(content)).toEqual([summary('So far.'), summary(null)]);
@@ -90,7 +90,7 @@ describe('a conversation whose turn has ended', () => {
     expect(closeConversation(messages)).toEqual(closed);
   });
 
-  test('is a new list, and the messages are not changed', () => {
+  test('is a new list, with unchanged messages', () => {
     const messages = [hello, assistant(text('a'), thinking)];
 
     closeConversation(messages);
@@ -112,11 +112,11 @@ test('a conversation without its thinking keeps everything else, in order', () =
   ]);
 });
 
-test('a reply that only thought is left out', () => {
+test('a reply with nothing but thinking is left out', () => {
   expect(withoutThinking([hello, assistant(thinking, redacted)])).toEqual([hello]);
 });
 
-test('what there is of thinking in a conversation is not changed in place', () => {
+test('removing thinking does not change the given conversation', () => {
   const messages = [assistant(thinking, text('Yes.'))];
   const copy = structuredClone(messages);
   withoutThinking(messages);
@@ -135,8 +135,8 @@ const conversation = (...content: ReplyBlock[]): Message[] => [
   { role: 'assistant', content: 'Done.' },
 ];
 
-describe('where the API misses results', () => {
-  test('texts behind calls stand before them, and calls and texts keep their order', () => {
+describe('if the API misses results', () => {
+  test('texts after calls move before them, and calls and texts keep their order', () => {
     const sent = conversation(thinking, a, text('So.'), b, text('There.'));
 
     expect(textsBeforeCalls(sent, REJECTION)).toEqual(
@@ -144,17 +144,17 @@ describe('where the API misses results', () => {
     );
   });
 
-  test('what stands behind thinking stays there, since that is bound to what comes before it', () => {
+  test('what comes after thinking stays there, since thinking is bound to what comes before it', () => {
     const sent = conversation(text('One.'), a, thinking, text('Two.'), b);
 
     expect(textsBeforeCalls(sent, REJECTION)).toBeUndefined();
   });
 
-  test('there is nothing to move where no text stands behind a call', () => {
+  test('nothing moves if no text comes after a call', () => {
     expect(textsBeforeCalls(conversation(text('So.'), a), REJECTION)).toBeUndefined();
   });
 });
 
-test('what the API rejects for another reason is left as it is', () => {
+test('a conversation that the API rejects for another reason does not change', () => {
   expect(textsBeforeCalls(conversation(a, text('So.')), 'prompt is too long')).toBeUndefined();
 });

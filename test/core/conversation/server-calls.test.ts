@@ -35,7 +35,7 @@ test("a server tool's call is open until its own result is there", () => {
   expect(openServerCalls([search, answer, found])).toEqual([]);
 });
 
-test('a call is by code where it names code as its caller', () => {
+test('a call is made by code if it names code as its caller', () => {
   expect([call(direct), call(code), {}].map(isCalledByCode)).toEqual([false, true, false]);
 });
 
@@ -77,7 +77,7 @@ test('a turn remembers its sandbox', () => {
   expect(commitReply(begun, later).container).toEqual(container);
 });
 
-test('requests of server tools are added where there are any', () => {
+test('requests of server tools are added up, if there are any', () => {
   const one = { ...NO_USAGE, server_tool_use: { web_search_requests: 1, web_fetch_requests: 2 } };
   expect(addUsage(NO_USAGE, NO_USAGE)).not.toHaveProperty('server_tool_use');
   expect(addUsage(NO_USAGE, one).server_tool_use).toEqual(one.server_tool_use);

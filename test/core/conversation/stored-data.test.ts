@@ -96,7 +96,7 @@ describe('data that is taken out and put back', () => {
     );
   });
 
-  test('leaves a reference that says what is there', async () => {
+  test('leaves a reference that describes it', async () => {
     const { store } = memory();
     const out = await takeOutData([image(LARGE)], store);
 
@@ -111,7 +111,7 @@ describe('data that is taken out and put back', () => {
     expect(storedData(out)).toEqual([reference]);
   });
 
-  test('is stored and read once, however often it stands there', async () => {
+  test('is stored and read once, however often it occurs', async () => {
     const { store, read, kept } = memory();
     const value = [image(LARGE), pdf(LARGE), { type: 'tool_result', content: [image(LARGE)] }];
     const out = await takeOutData(value, store);
@@ -126,7 +126,7 @@ describe('data that is taken out and put back', () => {
     expect(reads).toBe(1);
   });
 
-  test('is what is large; a value without large data stays the same object', async () => {
+  test('is only what is large; a value without large data stays the same object', async () => {
     const { store, read, kept } = memory();
     const value = [image(LARGE.slice(1)), { type: 'text', text: LARGE }];
 
@@ -142,14 +142,14 @@ describe('data that is taken out and put back', () => {
   });
 });
 
-test('a value that is not a source is left alone', () => {
+test('a value that is not a source does not change', () => {
   const others = [null, 7, 'text', { source: 'https://example.com' }, { content: null }, []];
 
   for (const other of others) expect(mapData(other, () => 'changed')).toBe(other);
   expect(isStoredData({ type: 'plait.stored' })).toBe(false);
 });
 
-test('a message has one fingerprint, wherever its images lie', async () => {
+test('a message has one fingerprint, wherever its images are', async () => {
   const { store } = memory();
   const send = async (data: string) =>
     fingerprint({ input: await takeOutData([image(data)], store) });
@@ -213,7 +213,7 @@ describe('what only looks like a reference', () => {
     ).toBeUndefined();
   });
 
-  test('becomes a text where a tool or the model has given it', () => {
+  test('becomes a text if a tool or the model has given it', () => {
     fc.assert(
       fc.property(fc.array(lookAlikeBlock), (blocks) => {
         const texts = withoutLookAlikes(blocks);
@@ -238,7 +238,7 @@ describe('what only looks like a reference', () => {
     expect(storedData(deep)).toEqual([]);
   });
 
-  test('does not make two different values one', () => {
+  test('does not make two different values equal', () => {
     fc.assert(
       fc.property(wellFormedReference, wellFormedReference, (one, other) => {
         fc.pre(one.digest !== other.digest);

@@ -35,7 +35,7 @@ test('a toolset is known by the type of its entry', () => {
   expect(toolsetOf({})).toBeUndefined();
 });
 
-test("a call of a toolset's member is one of the toolset's tool, with the member as its action", () => {
+test("a call of a toolset's member becomes one of the toolset's tool, with the member as its action", () => {
   const click = member('toolu_1', 'left_click', { coordinate: [1, 2] }, 'computer');
   const own = call('toolu_2', 'left_click');
 
@@ -45,12 +45,12 @@ test("a call of a toolset's member is one of the toolset's tool, with the member
   ]);
 });
 
-test('a call whose input is not an object stays as it came', () => {
+test('a call whose input is not an object does not change', () => {
   const broken = member('toolu_1', 'left_click', 'now', 'computer');
   expect(toolCalls([broken])).toEqual([broken]);
 });
 
-test('every result of an action names its toolset, also where it did not run', () => {
+test('every result of an action names its toolset, even if the action did not run', () => {
   const actions = ['left_click', 'screenshot'].map((name, i) =>
     member(`toolu_${i}`, name, {}, 'computer'),
   );
@@ -71,7 +71,7 @@ test('every result of an action names its toolset, also where it did not run', (
   ]);
 });
 
-test('the actions of a toolset share a key, which says whose they are', () => {
+test('the actions of a toolset share a key, which names the toolset', () => {
   expect(toolsetOfKey(toolsetKey('browser'))).toBe('browser');
   expect(toolsetOfKey(toolsetKey('computer'))).toBe('computer');
   expect(toolsetOfKey('{"path":"/a"}')).toBeUndefined();

@@ -54,7 +54,7 @@ describe('a transcript', () => {
     expect(transcript).toMatchObject({ segments: [segment(7)], tail: [], tailBytes: 0 });
   });
 
-  test('remembers what was sealed while that is little', () => {
+  test('remembers what was sealed while that is small', () => {
     const first = sealed(append(EMPTY_TRANSCRIPT, says('Hello')), [segment(7)]);
     const second = sealed(append(first, says('more')), [segment(14)]);
 
@@ -65,7 +65,7 @@ describe('a transcript', () => {
     ]);
   });
 
-  test('does not remember what is long, nor what comes after it', () => {
+  test('does not remember what is long, or what comes after it', () => {
     const long = sealed(append(EMPTY_TRANSCRIPT, says('Hello')), [segment(300_000)]);
 
     expect(allMessages(long)).toBeUndefined();
@@ -74,11 +74,11 @@ describe('a transcript', () => {
   });
 });
 
-describe('of a transcript', () => {
+describe('for a transcript', () => {
   const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} } as const;
   const asks: Message = { role: 'assistant', content: [{ type: 'text', text: 'Let me' }, call] };
 
-  test('the messages are counted, those in segments too', () => {
+  test('the messages are counted, including those in segments', () => {
     expect(messageCount(EMPTY_TRANSCRIPT)).toBe(0);
     const segments = [
       { ...segment(7), messages: 3 },
@@ -87,14 +87,14 @@ describe('of a transcript', () => {
     expect(messageCount(append({ ...EMPTY_TRANSCRIPT, segments }, says('Hello')))).toBe(8);
   });
 
-  test('the references have the same messages without those that only save a read', () => {
+  test('the references hold the same messages, without what only saves a read', () => {
     const transcript = append(sealed(append(EMPTY_TRANSCRIPT, says('Hello')), [segment(7)]), asks);
     const { sealedMessages, ...rest } = transcript;
     expect(sealedMessages).toEqual([says('Hello')]);
     expect(references(transcript)).toEqual(rest);
   });
 
-  test('the last calls are those of the last message, while they are not answered', () => {
+  test('the last calls are those of the last message, while they are open', () => {
     const asked = append(EMPTY_TRANSCRIPT, says('Hello'), asks);
     expect(lastCalls(asked)).toEqual([call]);
     expect(lastCalls(append(asked, says('answered')))).toEqual([]);
@@ -137,17 +137,17 @@ describe('a tail that is sealed', () => {
     ['both together fill a segment', [SEGMENT_BYTES - 100], SEGMENT_BYTES / 2, 0],
     ['both together just fit into a segment', [SEGMENT_BYTES / 2], SEGMENT_BYTES / 2, 1],
     ['it is larger than a segment itself', [10], SEGMENT_BYTES + 1, 0],
-  ] as const)('absorbs what is small beside it where %s', ([, segments, bytes, expected]) => {
+  ] as const)('absorbs small segments before it if %s', ([, segments, bytes, expected]) => {
     expect(segmentsToAbsorb(segments.map(segment), bytes)).toBe(expected);
   });
 
-  test('leaves few segments after a hundred of one size', () => {
+  test('leaves few segments after a hundred of the same size', () => {
     const { segments } = sealAll(Array.from({ length: 100 }, () => SEAL_BYTES));
 
     expect(segments.length).toBeLessThanOrEqual(8);
   });
 
-  test('leaves few segments although a stored segment is a little larger than its tail', () => {
+  test('leaves few segments even if a stored segment is a little larger than its tail', () => {
     // The brackets and commas of the list.
     const { segments } = sealAll(
       Array.from({ length: 100 }, () => SEAL_BYTES),
@@ -157,7 +157,7 @@ describe('a tail that is sealed', () => {
     expect(segments.length).toBeLessThanOrEqual(8);
   });
 
-  test('leaves few segments although each is a little smaller than the last', () => {
+  test('leaves few segments even if each is a little smaller than the last', () => {
     const { segments } = sealAll(Array.from({ length: 100 }, (_, i) => 30_000 - 10 * i));
 
     expect(segments.length).toBeLessThanOrEqual(10);
@@ -178,7 +178,7 @@ describe('a tail that is sealed', () => {
     );
   });
 
-  test('leaves neighbours that are full together or halved, and writes a message a few times, for any tails', () => {
+  test('leaves neighbours that fill a segment together or are halved, and writes a message a few times, for any tails', () => {
     const tail = fc.oneof(
       fc.integer({ min: SEAL_BYTES, max: 40_000 }),
       fc.integer({ min: SEAL_BYTES, max: 2 * SEGMENT_BYTES }),
@@ -199,7 +199,7 @@ describe('a tail that is sealed', () => {
     );
   });
 
-  test('never makes a segment above the limit out of smaller ones', () => {
+  test('never makes a segment above the limit from smaller ones', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: SEGMENT_BYTES }), { maxLength: 100 }),
@@ -212,7 +212,7 @@ describe('a tail that is sealed', () => {
   });
 });
 
-test('what is said with half an emoji becomes part of the conversation without it', () => {
+test('a message with half an emoji enters the conversation without it', () => {
   const said: Message = { role: 'user', content: 'cut \ud83d' };
   const { tail, tailBytes } = append(EMPTY_TRANSCRIPT, said);
   expect(tail).toEqual([{ role: 'user', content: 'cut \ufffd' }]);

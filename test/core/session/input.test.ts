@@ -59,7 +59,7 @@ describe('a session begins', () => {
   });
 });
 
-test('a session begins with references to stored data only where it has a storage', () => {
+test('a session may begin with references to stored data only if it has a storage', () => {
   const data = { type: 'plait.stored', digest: 'a'.repeat(64), claim: { key: 'k' }, bytes: 9 };
   const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data } };
   const args = { agent: 'a', messages: [says('user', [image]), says('assistant', 'b')] };
@@ -80,7 +80,7 @@ test.for<[withdrawal: unknown, problem: string | undefined]>([
   [{}, 'turnId must be a text'],
   [{ turnId: 's.turn-1', now: true }, 'unknown field now; withdraw takes turnId'],
   ['s.turn-1', 'withdraw takes one argument: { turnId }'],
-])('a message may be withdrawn, or not: %j', ([withdrawal, problem]) => {
+])('whether a message may be withdrawn with %j', ([withdrawal, problem]) => {
   expect(checkWithdrawal(withdrawal)).toBe(problem);
 });
 
@@ -125,7 +125,7 @@ test.for<[close: unknown, problem: string | undefined]>([
   [{ now: true }, 'unknown field now; close takes interrupt'],
   [42, 'close takes nothing, or one argument: { interrupt }'],
   [[], 'close takes nothing, or one argument: { interrupt }'],
-])('a close may be, or not: %j', ([close, problem]) => {
+])('whether a session may be closed with %j', ([close, problem]) => {
   expect(checkClose(close)).toBe(problem);
 });
 

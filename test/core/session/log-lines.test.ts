@@ -54,10 +54,13 @@ test.for<[event: SessionEvent, fields: Record<string, unknown>, level?: string]>
     { type: 'session ended', state: { ...state, spent: { ...NOTHING_SPENT, costUSD: 0.5 } } },
     { event: 'plait.session.ended', turns: 2, inputTokens: 10, outputTokens: 3, costUSD: 0.5 },
   ],
-])('the line for %j says what happened, and nothing that was written', ([event, fields, level]) => {
-  const line = sessionLogLine(event);
-  expect(line.level).toBe(level ?? 'debug');
-  expect(line.fields).toEqual(fields);
-  expect(line.message.toLowerCase()).toBe(event.type);
-  expect(JSON.stringify(line)).not.toContain('secret');
-});
+])(
+  'the line for %j says what happened, and nothing that anybody has written',
+  ([event, fields, level]) => {
+    const line = sessionLogLine(event);
+    expect(line.level).toBe(level ?? 'debug');
+    expect(line.fields).toEqual(fields);
+    expect(line.message.toLowerCase()).toBe(event.type);
+    expect(JSON.stringify(line)).not.toContain('secret');
+  },
+);

@@ -174,7 +174,7 @@ class Model {
 
 const number = (turnId: string) => Number(turnId.split('-').at(-1));
 
-test('whatever happens, every message that was taken is read once, and none is lost or doubled', () => {
+test('whatever happens, every accepted message is read once, and none is lost or doubled', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const model = new Model();
@@ -211,7 +211,7 @@ test('messages that merely wait are read in the order in which they were sent', 
   );
 });
 
-test('a memory that went through JSON does the same', () => {
+test('a memory behaves the same after it went through JSON', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const [plain, carried] = [new Model(), new Model()];
@@ -226,7 +226,7 @@ test('a memory that went through JSON does the same', () => {
   );
 });
 
-test('a memory stays small however many messages come and go', () => {
+test('a memory stays small, however many messages come and go', () => {
   const model = new Model();
   for (let i = 0; i < 2_000; i += 1) {
     model.apply({ type: 'send', whenBusy: 'queue' });

@@ -74,7 +74,7 @@ const saysAndReads = (...content: object[]) => [
   },
 ];
 
-test('a session begins without the blank texts that the API sends and does not take back', () => {
+test('a session begins without the blank texts that the API sends and does not accept', () => {
   const call = { type: 'tool_use', id: 'toolu_1', name: 'look', input: {} } as const;
   const messages = saysAndReads({ type: 'text', text: ' ' }, call) as Message[];
   expect(beginSession({ ...args, messages }).transcript.tail).toEqual(saysAndReads(call));
@@ -83,8 +83,8 @@ test('a session begins without the blank texts that the API sends and does not t
 const refusal = (one: Send, memory = beginSession(args), turn?: RunningTurn) =>
   rejectSend(memory, args, one, turn);
 
-describe('a message is refused', () => {
-  test('that is for another agent, or has no usable key', () => {
+describe('a message is rejected', () => {
+  test('for another agent, or without a usable key', () => {
     expect(refusal(send('a', { agent: 'other' }))).toMatchObject({
       type: SEND_REJECTED,
       reason: expect.stringContaining('belongs to agent tester, not to other') as string,
@@ -97,17 +97,17 @@ describe('a message is refused', () => {
     ).toBeUndefined();
   });
 
-  test('whose key was used for another one, and not when it is the same', () => {
+  test('if its key was used for another message, but not for the same one', () => {
     const memory = taken('a');
     expect(refusal(send('b', { idempotencyKey: 'a' }), memory)?.reason).toMatch(/another message/);
     expect(refusal(send('a'), closeSession(memory, {}))).toBeUndefined();
   });
 
-  test('by a session that is closed', () => {
+  test('if the session is closed', () => {
     expect(refusal(send('a'), closeSession(beginSession(args), {}))?.type).toBe(SESSION_CLOSED);
   });
 
-  test('that would not wait, while a turn runs or waits', () => {
+  test('if it would not wait, while a turn runs or waits', () => {
     const now = send('now', { whenBusy: 'reject' });
     expect(refusal(now, beginSession(args), running)).toMatchObject({ type: SESSION_BUSY });
     expect(refusal(now, taken('a'))).toMatchObject({
@@ -120,7 +120,7 @@ describe('a message is refused', () => {
     ).toBe(SESSION_BUSY);
   });
 
-  test('when a hundred wait, as turns or for the running one', () => {
+  test('if a hundred wait, as turns or for the running one', () => {
     const texts = Array.from({ length: 60 }, (_, i) => `m${i}`);
     const steering = texts.slice(0, 40).map((input) => ({ turnId: 's.turn-99', input }));
     expect(refusal(send('a'), taken(...texts), { ...running, steering })?.reason).toMatch(
@@ -129,7 +129,7 @@ describe('a message is refused', () => {
     expect(refusal(send('a'), taken(...texts), { ...running, steering: [] })).toBeUndefined();
   });
 
-  test('that does not fit beside all that is there, unless there is a storage', () => {
+  test('if it does not fit beside everything else, unless there is a storage', () => {
     const large = 'x'.repeat(800_000);
     const memory = taken(large);
     expect(refusal(send('y'.repeat(800_000)), memory)?.reason).toMatch(
@@ -153,7 +153,7 @@ describe('a message is refused', () => {
   });
 });
 
-test('a turn does not begin where its message no longer fits beside the conversation', () => {
+test('a turn does not begin if its message no longer fits beside the conversation', () => {
   const large = { turnId: 's.turn-2', input: 'x'.repeat(900_000) };
   const memory = beginSession({ ...args, messages: [{ role: 'user', content: large.input }] });
   expect(turnFits(memory, args, large)).toBe(true);
@@ -162,7 +162,7 @@ test('a turn does not begin where its message no longer fits beside the conversa
   expect(turnFits({ ...memory, agent: agent('stored') }, args, longer)).toBe(true);
 });
 
-describe('a message is taken', () => {
+describe('a message is accepted', () => {
   test('as the next turn, and once', () => {
     const first = take(beginSession(args), send('a'));
     expect(first).toMatchObject({ receipt: { turnId: 's.turn-1' }, effect: { type: 'none' } });
@@ -171,7 +171,7 @@ describe('a message is taken', () => {
     expect(ids(take(again.memory, send('b')).memory)).toEqual(['s.turn-1', 's.turn-2']);
   });
 
-  test('by the running turn when it steers, and as a turn where none runs', () => {
+  test('by the running turn if it steers, and as a turn if none runs', () => {
     const steer = send('s', { whenBusy: 'steer' });
     const { memory, receipt, effect } = take(beginSession(args), steer, running);
     expect(receipt).toEqual({ turnId: 's.turn-1', joins: 's.turn-1' });
@@ -181,7 +181,7 @@ describe('a message is taken', () => {
     expect(ids(take(beginSession(args), steer).memory)).toEqual(['s.turn-1']);
   });
 
-  test('before those that wait when it interrupts, in the order of the interruptions', () => {
+  test('before those that wait if it interrupts, in the order of the interruptions', () => {
     let memory = taken('a', 'b');
     for (const input of ['stop', 'stop!']) {
       const one = take(memory, send(input, { whenBusy: 'interrupt' }), running);
@@ -196,7 +196,7 @@ describe('a message is taken', () => {
     ]);
   });
 
-  test('and its key is remembered for 500 messages more', () => {
+  test('and its key is remembered for 500 more messages', () => {
     const memory = taken(...Array.from({ length: 501 }, (_, i) => `m${i}`));
     expect(memory.receipts).toHaveLength(500);
     expect(take(memory, send('m1')).receipt).toEqual({ turnId: 's.turn-2' });
@@ -215,7 +215,7 @@ describe('a turn that has ended', () => {
     { turnId: 's.turn-2', input: 'b' },
     { turnId: 's.turn-4', input: 'd' },
   ];
-  test('hands over the sandbox of its code, which outlives turns that are lost', () => {
+  test('hands over the sandbox of its code, which outlives lost turns', () => {
     const container = { id: 'container_1', expires_at: '2026-11-22T12:00:00Z' };
     const result = ended();
     const memory = end({
@@ -242,7 +242,7 @@ describe('a turn that has ended', () => {
     expect(next.usage.output_tokens).toBe(4);
   });
 
-  test('leaves the session with the fallback that it was refused to, until another says otherwise', () => {
+  test('leaves the session with the fallback after its refusal, until another turn changes that', () => {
     const fallback = { model: 'b', because: 'refusal' } as const;
     const result = ended();
     const refused = end({
@@ -254,7 +254,7 @@ describe('a turn that has ended', () => {
     expect(next.fallback).toEqual(fallback);
   });
 
-  test('leaves what it has not taken in as the next turns, in the order of their sending', () => {
+  test('leaves the messages that it has not taken in as the next turns, in the order in which they were sent', () => {
     const before = taken('queued');
     const interrupting = { turnId: 's.turn-3', input: 'stop', urgent: true as const };
     const memory = { ...before, waiting: [interrupting, ...before.waiting] };
@@ -266,7 +266,7 @@ describe('a turn that has ended', () => {
     ]);
   });
 
-  test('with a failure keeps its rounds, and nothing before the first', () => {
+  test('that failed keeps its rounds, but nothing before the first', () => {
     const { stopReason: _, ...progress } = ended();
     const failed = { type: 'failed', message: 'no key' } as const;
     expect(end({ ...failed, progress })).toMatchObject({
@@ -281,7 +281,7 @@ describe('a turn that has ended', () => {
   test.for([
     ['go', 'go'],
     [[{ type: 'text' as const, text: 'go' }], 'go'],
-  ] as const)('without a trace leaves its message and a word about it: %j', ([input, text]) => {
+  ] as const)('that left no trace leaves its message and a word about it: %j', ([input, text]) => {
     const about = { ...running, input: input as RunningTurn['input'], steering };
     const memory = end({ type: 'lost', message: 'gone' }, about);
     expect(memory.transcript.tail).toEqual([
@@ -297,7 +297,7 @@ describe('a turn that has ended', () => {
     expect(memory.agent).toBeUndefined();
   });
 
-  test('keeps the newest hundred of the results that are stored', () => {
+  test('keeps the newest hundred of the stored results', () => {
     const stored = Array.from({ length: 120 }, (_, i) => ({ callId: `toolu_${i}` }) as never);
     const result = ended({ end: { ...ended().end, stored } });
     expect(end({ type: 'ended', result }).stored).toEqual(stored.slice(20));
@@ -335,24 +335,27 @@ describe('the call of another turn', () => {
     ['ana', 'bob', false],
     ['ana', undefined, false],
     [undefined, 'ana', false],
-  ])('is taken by a session of the same user: %s, and %s calls', ([user, caller, isTaken]) => {
-    const owned = user === undefined ? args : { ...args, user };
-    const call = send('a', {
-      calledBy: { ...calledBy, ...(caller === undefined ? {} : { user: caller }) },
-    });
-    const rejected = rejectSend(beginSession(args), owned, call, undefined);
-    if (isTaken) expect(rejected).toBeUndefined();
-    else {
-      expect(rejected).toEqual({
-        type: SEND_REJECTED,
-        reason: 'it belongs to another user. Choose another session id.',
+  ])(
+    'is accepted by a session of the same user only: %s, and %s calls',
+    ([user, caller, isTaken]) => {
+      const owned = user === undefined ? args : { ...args, user };
+      const call = send('a', {
+        calledBy: { ...calledBy, ...(caller === undefined ? {} : { user: caller }) },
       });
-    }
-    // Who sends by a client has been let in there.
-    expect(rejectSend(beginSession(args), owned, send('a'), undefined)).toBeUndefined();
-  });
+      const rejected = rejectSend(beginSession(args), owned, call, undefined);
+      if (isTaken) expect(rejected).toBeUndefined();
+      else {
+        expect(rejected).toEqual({
+          type: SEND_REJECTED,
+          reason: 'it belongs to another user. Choose another session id.',
+        });
+      }
+      // Who sends by a client has been let in there.
+      expect(rejectSend(beginSession(args), owned, send('a'), undefined)).toBeUndefined();
+    },
+  );
 
-  test('is forgotten where it waits when it is withdrawn, and told where it runs', () => {
+  test('is forgotten if it waits when it is withdrawn, and reported if it runs', () => {
     const memory = taken('a', 'b');
     const waits = withdrawTurn(memory, 's.turn-1', undefined);
     expect(ids(waits.memory)).toEqual(['s.turn-2']);
@@ -366,7 +369,7 @@ describe('the call of another turn', () => {
     expect(withdrawTurn(memory, 's.turn-7', running)).toEqual({ memory, isRunning: false });
   });
 
-  test('may spend what is left to the session, and no more than what is reserved for it', () => {
+  test('may spend what the session has left, and no more than what is reserved for it', () => {
     const memory = beginSession(args);
     const limits = { outputTokens: 100, rounds: 5 };
     const reserved = { calledBy: { ...calledBy, limits: { outputTokens: 70, toolCalls: 3 } } };
@@ -383,7 +386,7 @@ describe('the call of another turn', () => {
   });
 });
 
-test('a session begins with messages, and tells what it does', () => {
+test('a session begins with messages, and says what it is doing', () => {
   const begun = beginSession({ ...args, messages: conversation });
   expect(describeSession(args, begun, undefined)).toMatchObject({ status: 'idle', messages: 2 });
   expect(takeTurn(begun)).toBeUndefined();
@@ -400,7 +403,7 @@ test('a session begins with messages, and tells what it does', () => {
   expect(describeSession(args, memory, undefined).lastTurn?.turnId).toBe('s.turn-1');
 });
 
-test('a session that is closed at once forgets what waits, otherwise not', () => {
+test('a session that is closed at once forgets what waits, and otherwise does not', () => {
   expect(ids(closeSession(taken('a', 'b'), {}))).toEqual(['s.turn-1', 's.turn-2']);
   expect(ids(closeSession(taken('a', 'b'), { interrupt: true }))).toEqual([]);
 });

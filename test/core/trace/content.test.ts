@@ -104,7 +104,7 @@ describe('the content of a request', () => {
     });
   });
 
-  test('has what the tools of the API have found, without what only the API can read', () => {
+  test("has what the API's tools have found, without what only the API can read", () => {
     const attributes = chat({
       input: [],
       output: [
@@ -178,7 +178,7 @@ describe('the content of a request', () => {
     });
   });
 
-  test('of one part that is too long has the beginning of its text', () => {
+  test('that is a single long part has the beginning of its text', () => {
     const attributes = chat({ input, output: [{ type: 'text', text: 'abc😀'.repeat(100) }] }, 100);
     expect(bytes(attributes)).toBeLessThanOrEqual(100);
     expect(parsed(attributes)).toMatchObject({
@@ -211,7 +211,7 @@ describe('the content of a request', () => {
 });
 
 describe('the content of a call', () => {
-  test('is what it was given and the blocks of its result', () => {
+  test('is its input and the blocks of its result', () => {
     expect(call({ at: 'sky' }, 'blue')).toEqual({
       'gen_ai.tool.call.arguments': '{"at":"sky"}',
       'gen_ai.tool.call.result': '[{"type":"text","text":"blue"}]',
@@ -222,7 +222,7 @@ describe('the content of a call', () => {
     });
   });
 
-  test('that is too long has the beginning of the result, and no arguments that are cut', () => {
+  test('that is too long has the beginning of the result, and leaves out arguments that would be cut', () => {
     const blocks = ['a', 'b', 'c'].map((letter) => ({ type: 'text', text: letter.repeat(50) }));
     const cut = call({}, blocks, 150);
     expect(bytes(cut)).toBeLessThanOrEqual(150);
@@ -246,8 +246,8 @@ const answered = (id: string, content: string): Message => ({
   content: [{ type: 'tool_result', tool_use_id: id, content }],
 });
 
-describe('what was said of calls', () => {
-  test('is found in replies and in the messages behind them, for the calls that are asked for', () => {
+describe('what was said about calls', () => {
+  test('is found in replies and in the messages after them, for the requested calls', () => {
     const said = new CallsSaid(['a', 'b', 'c', 'd']);
     said.addReply([
       { type: 'text' },

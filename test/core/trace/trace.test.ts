@@ -13,7 +13,7 @@ const turn = { namespace: 'default', turnId: 'ticket-88' };
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 describe('ids', () => {
-  test('follow from the turn and its part, and from nothing else', () => {
+  test('depend on the turn and its part, and on nothing else', () => {
     expect(traceIdOf(turn)).toMatch(/^[0-9a-f]{32}$/);
     expect(spanIdOf(turn, 'toolu_1')).toMatch(/^[0-9a-f]{16}$/);
     expect(traceIdOf({ ...turn })).toBe(traceIdOf(turn));
@@ -33,7 +33,7 @@ describe('ids', () => {
     );
   });
 
-  test('have every bit set about half of the time, as samplers need it', () => {
+  test('have every bit set about half of the time, which samplers need', () => {
     const counts = Array.from({ length: 128 }, () => 0);
     const turns = 4_000;
     for (let i = 0; i < turns; i += 1) {
@@ -62,7 +62,7 @@ describe('contexts', () => {
     expect(readTraceContext(value)).toBeUndefined();
   });
 
-  test('are read with their state, unless that is empty or too long', () => {
+  test('are read with their state, unless it is empty or too long', () => {
     expect(readTraceContext({ traceparent, tracestate: 'a=1', more: 1 })).toEqual({
       traceparent,
       tracestate: 'a=1',
@@ -72,7 +72,7 @@ describe('contexts', () => {
     }
   });
 
-  test('name a span, and the other way round', () => {
+  test('name a span, and can be made from one', () => {
     for (const flags of ['00', '01', '03']) {
       const context = { traceparent: `${traceparent.slice(0, -2)}${flags}`, tracestate: 'a=1' };
       expect(spanOf(context).sampled).toBe(flags !== '00');
@@ -81,7 +81,7 @@ describe('contexts', () => {
     expect(spanOf({ traceparent: '' })).toEqual({ traceId: '', spanId: '', sampled: false });
   });
 
-  test('a turn is in the trace that it was started by, or else in one of its own', () => {
+  test('a turn belongs to the trace that started it, or else to one of its own', () => {
     expect(spanInTurn(turn, { traceparent }, 'toolu_1')).toEqual({
       traceId: '0af7651916cd43dd8448eb211c80319c',
       spanId: spanIdOf(turn, 'toolu_1'),
@@ -147,7 +147,7 @@ describe('requests to the model', () => {
     });
   });
 
-  test('have no id of the API where that gave none', () => {
+  test('have no id of the API if it gave none', () => {
     const chat = chatOf(about, undefined, { type: 'reply', reply: { ...reply, requestId: null } });
     expect(Object.keys(chat.attributes)).not.toContain('anthropic.request.id');
   });
@@ -233,7 +233,7 @@ describe('spans of a turn', () => {
     expect(JSON.stringify(spans)).not.toContain('secret');
   });
 
-  test('of a turn that goes on are only what has ended in it', () => {
+  test('of a turn that goes on include only what has ended', () => {
     const [only, ...others] = spansOf(turn, { ...part, calls: [tracedCall(record, undefined)] });
     expect(others).toEqual([]);
     expect(only).toMatchObject({
@@ -244,7 +244,7 @@ describe('spans of a turn', () => {
     expect(spansOf(turn, served)[0]?.attributes).toMatchObject({ 'mcp.method.name': 'tools/call' });
   });
 
-  test('of what has failed say so, and those of calls that never ran do not', () => {
+  test('say if something failed, except for calls that never ran', () => {
     const outcomes = ['succeeded', 'failed', 'timedOut', 'unknown', 'denied', 'skipped'] as const;
     const calls = outcomes.map((outcome) => tracedCall({ ...record, outcome }, undefined));
     expect(spansOf(turn, { ...part, calls }).map(({ error }) => error)).toEqual([
@@ -287,13 +287,13 @@ describe('spans of a turn', () => {
 
 const run = () => undefined;
 
-test('what openTelemetry returns is known by its functions', () => {
+test('what openTelemetry returns is recognized by its functions', () => {
   const traces = { problem: run, write: run, within: run, recorded: run, record: run, start: run };
   expect(isTraces(traces)).toBe(true);
   expect([undefined, {}, { ...traces, start: 1 }].filter(isTraces)).toEqual([]);
 });
 
-test('what is not from openTelemetry says what it should be', () => {
+test('the error for another value says what it should be', () => {
   expect(notTracesProblem('traces', undefined)).toBeUndefined();
   expect(notTracesProblem('traces', true)).toBe(
     'traces must be what openTelemetry() of plait/telemetry returns; got true',

@@ -70,7 +70,7 @@ const turn: SubAgentTurn = {
 };
 
 describe('a call in the background', () => {
-  test('is answered and runs, and then it has ended', () => {
+  test('is answered while it runs, and then it has ended', () => {
     const state = both();
     expect(runningInBackground(state)).toHaveLength(2);
     expect(state.calls).toMatchObject([
@@ -84,7 +84,7 @@ describe('a call in the background', () => {
     expect(lateCalls(after)).toMatchObject([{ callId: 'toolu_1' }]);
   });
 
-  test('has its end in its record, with what it has used up', () => {
+  test('has its end in its record, with what it has used', () => {
     const failed = settled({ type: 'failed', message: 'No.' }, { subAgent: turn });
     const state = endInBackground(both(), 'toolu_1', failed);
 
@@ -101,7 +101,7 @@ describe('a call in the background', () => {
     expect(succeeded.calls[1]).not.toHaveProperty('message');
   });
 
-  test('that ends before its answer is committed has its end in its record, too', () => {
+  test('that ends before its answer is committed also has its end in its record', () => {
     const replied = commitReply(
       beginTurn([]),
       replyWith({ content: ASKED, stopReason: 'tool_use' }),
@@ -120,7 +120,7 @@ describe('a call in the background', () => {
     expect(state.stored).toEqual([stored]);
   });
 
-  test('that nobody knows changes nothing', () => {
+  test('that is not known changes nothing', () => {
     const state = both();
     expect(endInBackground(state, 'toolu_9', said('What?'))).toBe(state);
     expect(endInBackground(beginTurn([]), 'toolu_9', said('What?'))).not.toHaveProperty(
@@ -154,7 +154,7 @@ test('what is reserved for calls that run counts as spent, until they have ended
 });
 
 describe('get_agent_result', () => {
-  test('finds a call that runs, that has ended, or whose result was given', () => {
+  test('finds a call that runs, one that has ended, and one whose result was given', () => {
     const state = endInBackground(both(), 'toolu_1', said('Sand.'));
     expect(findResult(state, 'toolu_1')).toEqual({
       type: 'ended',
@@ -166,7 +166,7 @@ describe('get_agent_result', () => {
     expect(findResult(takeResult(state, 'toolu_1'), 'toolu_1')).toEqual({ type: 'given' });
   });
 
-  test('takes the result: the model is not given it once more', () => {
+  test('takes the result, so the model does not get it again', () => {
     const taken = takeResult(endInBackground(both(), 'toolu_1', said('Sand.')), 'toolu_1');
     expect(lateCalls(taken)).toEqual([]);
     // One that runs has none to take.
@@ -194,7 +194,7 @@ const resultIn = (block: InputBlock | undefined): unknown =>
 describe('the result of a call in the background is given to the model', () => {
   const ended = endInBackground(both(), 'toolu_1', said('Sand.\n"tool_use_id":"toolu_7"'));
 
-  test('behind the results of its calls, in the same message, as JSON that names the call', () => {
+  test('after the results of its calls, in the same message, as JSON that names the call', () => {
     const state = commitLateResults(ended, 'after results', STORAGE);
 
     expect(state.transcript.tail).toHaveLength(ended.transcript.tail.length);
@@ -214,12 +214,12 @@ describe('the result of a call in the background is given to the model', () => {
     expect(state.transcript.tailBytes).toBeGreaterThan(ended.transcript.tailBytes);
   });
 
-  test('once', () => {
+  test('only once', () => {
     const state = commitLateResults(ended, 'after results', STORAGE);
     expect(commitLateResults(state, 'after results', STORAGE)).toBe(state);
   });
 
-  test('in a message of its own, when the model has ended its turn', () => {
+  test('in a separate message, when the model has ended its turn', () => {
     const replied = commitReply(ended, replyWith());
     const state = commitLateResults(replied, 'after end_turn', STORAGE);
     expect(state.transcript.tail.slice(-2)).toMatchObject([
@@ -236,7 +236,7 @@ describe('the result of a call in the background is given to the model', () => {
     expect(commitLateResults(empty, 'after results', STORAGE)).toBe(empty);
   });
 
-  test('before a steering message that stands behind the results already', () => {
+  test('before a steering message that already follows the results', () => {
     const steered = commitSteering(
       addSteering(ended, { turnId: 'chat.turn-2', input: 'Quick.' }),
       'after results',
@@ -252,7 +252,7 @@ describe('the result of a call in the background is given to the model', () => {
     expect(told(state)).toHaveLength(1);
   });
 
-  test('beside what was asked, where the model has not answered that', () => {
+  test('beside the question, if the model has not answered that', () => {
     const asked = goOnInBackground(
       beginTurn([{ role: 'user', content: 'go' }]),
       running('toolu_1'),
@@ -265,14 +265,14 @@ describe('the result of a call in the background is given to the model', () => {
     expect(told(state).map(textOf)).toEqual(['go', expect.stringContaining('Sand.')]);
   });
 
-  test('behind the blocks of what was asked', () => {
+  test('after the blocks of the question', () => {
     const content = [{ type: 'text' as const, text: 'go' }];
     const asked = goOnInBackground(beginTurn([{ role: 'user', content }]), running('toolu_1'));
     const ended = endInBackground(asked, 'toolu_1', said('Sand.'));
     expect(told(commitLateResults(ended, 'after results', STORAGE))).toHaveLength(2);
   });
 
-  test('as an error, where the call has failed', () => {
+  test('as an error, if the call has failed', () => {
     const failed = endInBackground(both(), 'toolu_1', settled({ type: 'failed', message: 'No.' }));
     const [text] = told(commitLateResults(failed, 'after results', STORAGE));
     expect(resultIn(text)).toEqual({
@@ -283,7 +283,7 @@ describe('the result of a call in the background is given to the model', () => {
     });
   });
 
-  test('with its images behind the text', () => {
+  test('with its images after the text', () => {
     const source = { type: 'url', url: 'https://example.com/a.png' } as const;
     const content = [
       { type: 'text' as const, text: 'One' },
@@ -296,7 +296,7 @@ describe('the result of a call in the background is given to the model', () => {
     expect(image).toEqual({ type: 'image', source });
   });
 
-  test('not while a tool of the API is at work', () => {
+  test('but not while a tool of the API is at work', () => {
     const search = { type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} };
     const content = [search, ...ASKED] as ReplyBlock[];
     const replied = commitReply(beginTurn([]), replyWith({ content, stopReason: 'tool_use' }));
@@ -306,7 +306,7 @@ describe('the result of a call in the background is given to the model', () => {
     expect(commitLateResults(late, 'after results', STORAGE)).toBe(late);
   });
 
-  test('as far as it fits, without a storage', () => {
+  test('as much as fits, without a storage', () => {
     const long = endInBackground(both(), 'toolu_1', said('x'.repeat(INLINE_BYTES)));
     const [text] = told(commitLateResults(long, 'after results', { type: 'payload' }));
     expect(resultIn(text)).toMatchObject({

@@ -10,12 +10,12 @@ const about = { agent: pinned('storage'), ofSession: true, begunAt: 7 };
 const message = { turnId: 'chat.turn-2', input: 'Be quick.' };
 const begun = beginTurn([{ role: 'user', content: 'go' }]);
 
-test('a turn that continues as new is read as it is', () => {
+test('a turn that continues as new is read unchanged', () => {
   const turn = { ...about, state: addSteering(begun, message), seen: ['a'] };
   expect(continuedTurn(turn)).toEqual(turn);
 });
 
-test('steering messages, seen Updates and invalid calls are read under the names that they had', () => {
+test('steering messages, seen Updates and invalid calls are read under their old names', () => {
   const { steering: _, ...state } = begun;
   const invalid = { message: 'There is no tool named pay.' };
   const recorded = {
@@ -123,7 +123,7 @@ interface Recorded {
   }[];
 }
 
-test('every beginning that an earlier version has recorded is a whole one', () => {
+test('every beginning that an earlier version has recorded is complete', () => {
   const directory = new URL('../../histories/', import.meta.url);
   const found = { agentTurn: 0, agentSession: 0 };
   for (const name of readdirSync(directory)) {

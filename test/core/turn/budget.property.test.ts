@@ -35,7 +35,7 @@ describe('whatever the limits are and whatever is spent,', () => {
     );
   });
 
-  test('what is left, given on as limits, is reached when the whole would have been', () => {
+  test('the rest of a budget, used as limits, is reached when the whole would have been', () => {
     fc.assert(
       fc.property(budget, spending, spending, (limits, earlier, later) => {
         const whole = reachedBudget(limits, addSpent(earlier, later));
@@ -45,7 +45,7 @@ describe('whatever the limits are and whatever is spent,', () => {
     );
   });
 
-  test('what is left is a budget again, and a turn may be started with it', () => {
+  test('the rest of a budget is a budget again, and a turn may be started with it', () => {
     fc.assert(
       fc.property(budget, spending, (limits, spent) => {
         const left = remaining(limits, spent);
@@ -67,7 +67,7 @@ describe('whatever the limits are and whatever is spent,', () => {
     );
   });
 
-  test('no more calls run than are left, and all where that is enough', () => {
+  test('no more calls run than are left, and all of them if that is enough', () => {
     fc.assert(
       fc.property(budget, spending, fc.nat(60), (limits, spent, asked) => {
         const { run, reached } = callsWithin(limits, spent, asked);
@@ -78,7 +78,7 @@ describe('whatever the limits are and whatever is spent,', () => {
     );
   });
 
-  test('sums do not depend on the order, and nothing adds nothing', () => {
+  test('sums do not depend on the order, and adding nothing changes nothing', () => {
     fc.assert(
       fc.property(spending, spending, spending, (a, b, c) => {
         expect(addSpent(addSpent(a, b), c)).toEqual(addSpent(c, addSpent(b, a)));

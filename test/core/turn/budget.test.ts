@@ -47,14 +47,14 @@ describe('a budget that is reached', () => {
       'max_wall_time',
       'The time limit of 90 s for the turn (wallTime) is up.',
     ],
-  ] as const)('is told with what was spent: %j', ([budget, parts, reason, details]) => {
+  ] as const)('is reported with what was spent: %j', ([budget, parts, reason, details]) => {
     const reached = reachedBudget(budget, spent(parts));
 
     expect(reached?.reason).toBe(reason);
     expect(reached === undefined ? undefined : budgetDetails(reached)).toBe(details);
   });
 
-  test('is no budget of which there is some left, nor that of tool calls', () => {
+  test('is not one with something left, nor that of tool calls', () => {
     const budget: Budget = { rounds: 3, inputTokens: 10, costUSD: 1, toolCalls: 0 };
 
     expect(
@@ -63,7 +63,7 @@ describe('a budget that is reached', () => {
     expect(reachedBudget({}, spent({ rounds: 99 }))).toBeUndefined();
   });
 
-  test('is the time where a model call was given up', () => {
+  test('is the time, if a model call was given up', () => {
     expect(outOfTime(2_000)).toEqual({
       type: 'stop',
       reason: 'max_wall_time',
@@ -73,12 +73,12 @@ describe('a budget that is reached', () => {
 });
 
 describe('of the calls of a reply', () => {
-  test('all run where there is no limit, or enough is left', () => {
+  test('all run if there is no limit, or enough is left', () => {
     expect(callsWithin({}, spent({ toolCalls: 99 }), 7)).toEqual({ run: 7 });
     expect(callsWithin({ toolCalls: 10 }, spent({ toolCalls: 3 }), 7)).toEqual({ run: 7 });
   });
 
-  test('the first ones run where more are asked for than are left', () => {
+  test('the first ones run if more are requested than are left', () => {
     expect(callsWithin({ toolCalls: 10 }, spent({ toolCalls: 6 }), 10)).toEqual({
       run: 4,
       reached: {
@@ -89,7 +89,7 @@ describe('of the calls of a reply', () => {
   });
 });
 
-test('the tighter of two budgets holds, name by name', () => {
+test('the tighter of two budgets applies, name by name', () => {
   expect(tighter({ rounds: 3, costUSD: 1 }, { rounds: 5, wallTime: 9, costUSD: 0 })).toEqual({
     rounds: 3,
     costUSD: 0,
@@ -97,7 +97,7 @@ test('the tighter of two budgets holds, name by name', () => {
   });
 });
 
-test('what is left is never below nothing, and cents do not drift', () => {
+test('the rest is never below zero, and cents do not drift', () => {
   const budget = { rounds: 3, costUSD: 0.3, inputTokens: 5 };
 
   expect(remaining(budget, spent({ rounds: 1, costUSD: 0.1, inputTokens: 9 }))).toEqual({
@@ -123,7 +123,7 @@ test('what a turn has spent is read from what it has done', () => {
   });
 });
 
-test('what several turns have spent is summed, their cost where it is known', () => {
+test('the spending of several turns is summed, and their cost if it is known', () => {
   const one = spent({ rounds: 1, toolCalls: 2, inputTokens: 3, outputTokens: 4, wallTime: 5 });
 
   expect(addSpent(one, one)).toEqual(
@@ -156,7 +156,7 @@ test.each<[left: Budget, calls: number]>([
   expect(callsBeforeEnd(left, most, prices)).toBe(calls);
 });
 
-describe('limits that somebody gives', () => {
+describe('limits from outside', () => {
   test.for([
     [{}, undefined],
     [{ rounds: 0, costUSD: 0.5, wallTime: 0.5 }, undefined],

@@ -51,7 +51,7 @@ const open = (tool: string, doing: OpenCall['doing'], summary = ''): OpenCall =>
 });
 
 describe('while calls are open', () => {
-  test('the details say what each waits for, first those that wait for a person', () => {
+  test('the details say what each waits for, and begin with calls that wait for a person', () => {
     const text = waitingForCalls({
       round: 2,
       all: 10,
@@ -98,7 +98,7 @@ describe('while calls are open', () => {
     expect(text).toContain(`**Round 1: waiting for ${head}**`);
   });
 
-  test('no more are shown than somebody reads', () => {
+  test('no more are shown than anybody reads', () => {
     const shown = Array.from({ length: MOST_SHOWN }, () => open('look', 'running'));
     const text = waitingForCalls({ round: 1, all: 500, open: 400, calls: shown, since: NOON });
     expect(text).toMatch(/\n- and 390 more\n/);
@@ -144,14 +144,14 @@ describe('at its end a turn says', () => {
     ]);
   });
 
-  test('nothing of what people wrote where nobody is to see it', () => {
+  test('nothing of what people wrote, if nobody may see it', () => {
     const reason = { ...stop, details: 'secret' };
     const text = endText(ended, reason, { ...times, summaries: false });
     expect(text).toContain('- **pay**: approved, 2026-11-29 11:00:00 UTC\n');
     expect(text).not.toMatch(/ana|bob|checked|secret/);
   });
 
-  test('no list where nobody was asked, and not all of a long one', () => {
+  test('no list if nobody was asked, and not all of a long one', () => {
     const one = { ...times, summaries: true };
     expect(endText(beginTurn([]), stop, one)).not.toContain('- ');
     const many = Array.from({ length: 12 }, (_, i) => record(`p${i}`, { decision: 'expired' }));

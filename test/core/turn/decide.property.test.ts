@@ -184,8 +184,8 @@ const askedIds = (messages: readonly Message[]) =>
     typeof content === 'string' ? [] : toolUses(content).map(({ id }) => id),
   );
 
-describe('a turn, whatever the model replies and whatever becomes of its calls,', () => {
-  test('leaves a conversation that the API takes, every call answered exactly once', () => {
+describe('a turn, whatever the model replies and however its calls end,', () => {
+  test('leaves a conversation that the API accepts, with every call answered exactly once', () => {
     fc.assert(
       fc.property(plan, (planned) => {
         expect(complaints(play(planned).messages)).toEqual([]);
@@ -204,7 +204,7 @@ describe('a turn, whatever the model replies and whatever becomes of its calls,'
     );
   });
 
-  test('is sent from the last summary on without parting a call from its result', () => {
+  test('is sent from the last summary on, without separating a call from its result', () => {
     fc.assert(
       fc.property(plan, (planned) => {
         play(planned, (messages) => {
@@ -217,7 +217,7 @@ describe('a turn, whatever the model replies and whatever becomes of its calls,'
     );
   });
 
-  test('records every call that stands in its conversation, in the order of the calls', () => {
+  test('records every call in its conversation, in the order of the calls', () => {
     fc.assert(
       fc.property(plan, (planned) => {
         const { calls, messages, rounds } = play(planned);
@@ -227,7 +227,7 @@ describe('a turn, whatever the model replies and whatever becomes of its calls,'
     );
   });
 
-  test('never goes beyond its limit of rounds, and runs no call of its last one', () => {
+  test('never exceeds its limit of rounds, and runs no call of its last round', () => {
     fc.assert(
       fc.property(plan, (planned) => {
         const { calls, rounds, stopReason } = play(planned);

@@ -225,7 +225,7 @@ describe('after a reply', () => {
     expect(outcomes(state)).toEqual(isOpen ? [] : Array.from({ length: asked }, () => 'skipped'));
   });
 
-  test('with more calls than a history can hold none of them runs, whatever is left of a budget', () => {
+  test('none of the calls runs if there are more than a history can hold, whatever is left of a budget', () => {
     const many = Array.from({ length: 8_334 }, (_, i) => call(`toolu_${i}`));
     const reply = replyWith({ content: many, stopReason: 'tool_use' });
     for (const agent of [pinned('storage'), pinned('storage', { rounds: 1 })]) {
@@ -235,7 +235,7 @@ describe('after a reply', () => {
     }
   });
 
-  test('the budget of the turn counts like that of the agent, and the tighter holds', () => {
+  test("the budget of the turn counts like the agent's, and the tighter one applies", () => {
     const args: TurnArgs = {
       agent: 'support',
       input: 'go',
@@ -258,7 +258,7 @@ describe('after a reply', () => {
     expect(JSON.stringify(state.transcript.tail.at(-1))).toContain('stars: must be a number');
   });
 
-  test('what a person has sent stands behind the end of the turn', () => {
+  test("a person's message comes after the end of the turn", () => {
     const { state } = decideReply('end', { steering: true });
     expect(state).toMatchObject({ joined: ['chat.turn-2'], steering: [] });
     expect(state.transcript.tail.at(-1)).toEqual({ role: 'user', content: 'Only those of May.' });
@@ -281,7 +281,7 @@ describe('an answer without a reply', () => {
     expect(named(next)).toBe('ask model');
   });
 
-  test('counts what a refusal took, and asks the fallback only while something is left', () => {
+  test('counts what a refusal cost, and asks the fallback only while something is left', () => {
     const rich = { ...refusal, agent: pinned('storage') };
     const { state, next } = afterReply(beginTurn([]), rich, circumstances());
     expect(named(next)).toBe('ask model');
@@ -304,7 +304,7 @@ describe('an answer without a reply', () => {
     expect(state.costUSD).toBe(5);
   });
 
-  test('leaves a last word where a refusal has used up the rest after results', () => {
+  test('leaves a last word if a refusal has used up the rest after results', () => {
     const { state } = afterResults(
       commitReply(beginTurn([]), REPLIES.tools),
       { agent: pinned('storage'), calls: CALLS, settled: CALLS.map(() => settledAs('succeeded')) },
@@ -389,18 +389,18 @@ describe('after the results', () => {
     expect(state.calls.map(({ id }) => id)).toEqual(['toolu_1', 'toolu_2']);
   });
 
-  test('a failed call is named where it ends the turn', () => {
+  test('a failed call is named if it ends the turn', () => {
     const { next } = decideResults({ results: ['succeeded', 'failed'], failTurn: true });
     expect(next).toMatchObject({ details: { id: 'toolu_2', outcome: 'failed', message: 'no' } });
   });
 
-  test('calls beyond the budget are answered, and say which budget it was', () => {
+  test('calls beyond the budget are answered with the budget that was reached', () => {
     const { state } = decideResults({ results: ['succeeded'], toolCalls: 1 });
     expect(outcomes(state)).toEqual(['succeeded', 'skipped']);
     expect(state.calls[1]?.message).toContain('the limit of 1 tool call is reached');
   });
 
-  test('what a person has sent is given with the results, but not while a server tool works', () => {
+  test("a person's message is given with the results, but not while a server tool is at work", () => {
     const taken = decideResults({ steering: true }).state;
     expect(taken).toMatchObject({ joined: ['chat.turn-2'], steering: [] });
     expect(taken.transcript.tail.at(-1)).toMatchObject({ role: 'system' });
@@ -415,12 +415,12 @@ describe('the last word', () => {
   const before = beginTurn([{ role: 'user', content: STARTED }]);
   const agent = pinned('storage');
 
-  test('is kept, and the turn ends for the reason that it had', () => {
+  test('is kept, and the turn ends for its original reason', () => {
     const said = afterLastWord(before, answered(agent, REPLIES.end), step, circumstances());
     expect(said).toMatchObject({ state: { rounds: 1, text: 'Hello' }, next: stop });
   });
 
-  test('has its calls answered, although it must not have any', () => {
+  test('has its calls answered, although it must not contain any', () => {
     const { state, next } = afterLastWord(
       before,
       answered(agent, REPLIES.tools),
@@ -431,7 +431,7 @@ describe('the last word', () => {
     expect(outcomes(state)).toEqual(['skipped', 'skipped']);
   });
 
-  test('is left out where the model could not be asked, or its reply does not fit', () => {
+  test('is left out if the model could not be asked, or its reply does not fit', () => {
     const pinnedOnly = { type: 'pinned', pinned: agent, agent } as const;
     for (const answer of [undefined, pinnedOnly]) {
       expect(afterLastWord(before, answer, step, circumstances())).toEqual({
@@ -464,7 +464,7 @@ describe('a run of a turn', () => {
     expect(next).toEqual({ type: 'run tools', agent, calls: CALLS, prepared });
   });
 
-  test('asks nothing where its session has left it nothing, and has no last word to say', () => {
+  test('asks nothing if its session has left it nothing, and then has no last word', () => {
     const args: TurnArgs = {
       agent: 'support',
       input: 'go',
@@ -475,7 +475,7 @@ describe('a run of a turn', () => {
     expect(named(next)).toBe('stop: max_rounds');
   });
 
-  test('goes on where no new one could be given what it remembers, until its history is full', () => {
+  test('goes on if no new run could be given what it remembers, until its history is full', () => {
     const ask = { type: 'continue as new', agent, next: { type: 'ask model' } } as const;
     const { long, full } = HISTORIES;
     expect(named(withoutNewRun(ask, circumstances({ history: long })))).toBe('ask model');
@@ -622,7 +622,7 @@ describe('with calls in the background', () => {
     expect(callsAllowed(state, { agent: limited, calls: CALLS }, now).run).toBe(1);
   });
 
-  test('a late result stands before what a person has said', () => {
+  test("a late result comes before a person's message", () => {
     const { agent, state, now } = inBackground({ late: true, steering: true });
     const { transcript, joined } = afterReply(state, answered(agent, REPLIES.end), now).state;
     expect(transcript.tail.slice(-2)).toEqual([

@@ -36,7 +36,7 @@ const refusal: RefusalAnswer = {
   fallback: { model: 'small', because: 'refusal' },
 };
 
-describe('a reply has the price of the model that gave it', () => {
+describe('a reply has the price of the model that gave it:', () => {
   test.each([
     ["the agent's own", before, answer, 4],
     ['the fallback that the turn has gone on to', onFallback, answer, 1],
@@ -53,7 +53,7 @@ describe('a reply has the price of the model that gave it', () => {
     });
   });
 
-  test('and none where the agent has no prices', () => {
+  test('and none if the agent has no prices', () => {
     expect(modelReplied(before, answer, pinned('payload'), 250)).not.toHaveProperty('costUSD');
   });
 });
@@ -83,7 +83,7 @@ describe('calls that were answered without a batch', () => {
     ]);
   });
 
-  test('are none whose end was reported, or that go on in the background', () => {
+  test('are left out if their end was reported, or if they go on in the background', () => {
     const inBackground: CallRecord = { ...record, id: 'toolu_2', outcome: 'succeeded', late: true };
     expect(endsWithoutBatch([record, inBackground], new Set(['toolu_1']))).toEqual([]);
   });

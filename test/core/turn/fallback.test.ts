@@ -26,7 +26,7 @@ describe('the next fallback', () => {
     expect(nextFallback(spec, asked, reason)).toBe(next);
   });
 
-  test('does not exist where the agent has no fallbacks', () => {
+  test('does not exist if the agent has no fallbacks', () => {
     expect(nextFallback({}, 'a', 'refusal')).toBeUndefined();
   });
 });
@@ -36,20 +36,20 @@ describe('what the next model reads', () => {
   const { thinking: __, output_config: ___, ...rest } = own;
   const format = { type: 'json_schema', schema: {} };
 
-  test('is the spec, where it is the agent’s own', () => {
+  test('is the spec, for the agent’s own model', () => {
     expect(specFor(spec, 'a')).toEqual(own);
   });
 
-  test('is the same of a fallback that changes nothing', () => {
+  test('is the same for a fallback that changes nothing', () => {
     expect(specFor(spec, 'b')).toEqual({ ...own, model: 'b' });
   });
 
-  test('is what the fallback has of its own', () => {
+  test("includes the fallback's own options", () => {
     const changed = { model: 'c', max_tokens: 5, output_config: { format, effort: 'low' } };
     expect(specFor(spec, 'c')).toEqual({ ...own, ...changed });
   });
 
-  test('is without what the fallback leaves out', () => {
+  test('omits what the fallback leaves out', () => {
     expect(specFor(spec, 'd')).toEqual({ ...rest, model: 'd', output_config: { format } });
     const { output_config: ____, ...plain } = spec;
     expect(specFor(plain, 'd')).toEqual({ ...rest, model: 'd' });

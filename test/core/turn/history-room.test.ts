@@ -16,7 +16,7 @@ describe('the history of a turn', () => {
     expect(shouldContinueAsNew(history, { calls, bytesPerCall: 0 })).toBe(full);
   });
 
-  test('is begun anew when Temporal suggests it, and at the limit of the agent', () => {
+  test('starts over when Temporal suggests it, and at the limit of the agent', () => {
     const history = { ...room, historyLength: 40 };
     const three = { calls: 3, bytesPerCall: 0 };
 
@@ -25,7 +25,7 @@ describe('the history of a turn', () => {
     expect(shouldContinueAsNew(history, { ...three, maxEvents: 57 })).toBe(true);
   });
 
-  test('is begun anew where a context would come with too many calls', () => {
+  test('starts over if too many calls would carry a context', () => {
     const history = { ...room, historyLength: 40 };
     const bytesPerCall = contextBytes({ type: 'payload' }, { tenant: 'x'.repeat(30_000) });
 
@@ -35,7 +35,7 @@ describe('the history of a turn', () => {
     expect(isTooWide(2_000, bytesPerCall)).toBe(true);
   });
 
-  test('is full where the server would end the run, whatever the agent says', () => {
+  test('is full if the server would end the run, whatever the agent says', () => {
     const history = { ...room, historyLength: 49_400 };
     const small = { bytesPerCall: 0, maxEvents: 20 };
 

@@ -92,7 +92,7 @@ const interrupted = (messages: Blocks[], at: number) =>
   messages.toSpliced(at + 1, 0, { role: 'user', content: [text('Wait')] });
 
 describe('any conversation', () => {
-  test('whose calls are all answered once in the next message is taken as it is', () => {
+  test('whose calls are all answered once in the next message is accepted', () => {
     fc.assert(
       fc.property(pairedConversation, (messages) => {
         expect(opening(messages)).toBe(messages);
@@ -109,7 +109,7 @@ describe('any conversation', () => {
     ['with a result before its call', spoilt('tool_result', toTheFront)],
     ['that ends right after a call', spoilt('tool_use', cutOff)],
     ['with a message between a call and its result', spoilt('tool_use', interrupted)],
-  ] as const)('%s is refused', ([, conversations]) => {
+  ] as const)('%s is rejected', ([, conversations]) => {
     fc.assert(
       fc.property(conversations, (messages) => {
         expect(() => opening(messages)).toThrow(InvalidTurnError);

@@ -25,7 +25,7 @@ describe('a turn begins', () => {
     expect(opening(blocks)).toEqual([{ role: 'user', content: blocks }]);
   });
 
-  test('with a whole conversation, which is not changed', () => {
+  test('with a whole conversation, which does not change', () => {
     const messages = [
       { role: 'user', content: 'customer 1234' },
       assistant({ type: 'text', text: 'I look.' }, asks('toolu_1'), asks('toolu_2')),
@@ -37,7 +37,7 @@ describe('a turn begins', () => {
     expect(opening(messages)).toBe(messages);
   });
 
-  test('with results that a person adds words to', () => {
+  test("with results and a person's words after them", () => {
     const messages = [
       { role: 'user', content: 'customer 1234' },
       assistant(asks('toolu_1')),
@@ -58,7 +58,7 @@ describe('a turn begins', () => {
     expect(opening(messages)).toBe(messages);
   });
 
-  test('with any context, which it leaves to the agent', () => {
+  test('with any context, which is left for the agent to check', () => {
     expect(openingMessages({ agent: 'support', input: 'Hello', context: { tenant: 7 } })).toEqual([
       { role: 'user', content: 'Hello' },
     ]);
@@ -71,7 +71,7 @@ const NO_INPUT = 'input must be a text, content blocks, or messages';
 const EMPTY = 'input is empty: the API rejects empty text';
 const MIXED = 'input mixes messages (with a role) and content blocks (with a type)';
 
-describe('a turn is refused', () => {
+describe('a turn is rejected', () => {
   test.for([
     ['no argument', undefined, ONE_ARGUMENT],
     ['a text as its argument', 'Hello', ONE_ARGUMENT],
@@ -135,7 +135,7 @@ const NOT_A_CONTENT = 'content must be a text or content blocks';
 const NO_RESULT = 'and the next message has no tool_result for it';
 const NOT_ASKED = 'which the message before it did not ask for';
 
-describe('a conversation is refused', () => {
+describe('a conversation is rejected', () => {
   test.for([
     ['a message has no content', [{ role: 'user' }], `messages[0].${NOT_A_CONTENT}`],
     ['a content is one block', [{ role: 'user', content: {} }], `messages[0].${NOT_A_CONTENT}`],
@@ -225,12 +225,12 @@ describe('a conversation is refused', () => {
       [asks('toolu_1')],
       'messages[0] has a tool_use, which only the assistant can ask for',
     ],
-  ] as const)('where %s', ([, input, message]) => {
+  ] as const)('if %s', ([, input, message]) => {
     expect(() => opening(input)).toThrow(new InvalidTurnError(`input: ${message}`));
   });
 });
 
-test('results behind other content of their message are refused', () => {
+test('results after other content of their message are rejected', () => {
   const text = { type: 'text', text: 'By the way' };
   expect(() => opening([user(text), assistant(asks('a')), user(text, answers('a'))])).toThrow(
     'messages[2] has a tool_result behind other content; results must come first',
@@ -241,7 +241,7 @@ test('results behind other content of their message are refused', () => {
 const beginning = (policy: object) =>
   openingMessages({ agent: 'support', input: 'Hello', ...policy });
 
-describe('what a turn says of its batches', () => {
+describe('the batch policy of a turn', () => {
   test.for([
     [{ onToolFailure: 'failTurn' }],
     [{ batchTimeout: 1_500 }],
@@ -267,7 +267,7 @@ describe('what a turn says of its batches', () => {
   });
 });
 
-test('a turn may have limits and a schema of its own', () => {
+test('a turn may have its own limits and its own schema', () => {
   const own = { limits: { rounds: 0 }, onLimit: 'lastWord', output: { type: 'object' } };
   expect(openingMessages({ agent: 'a', input: 'x', ...own })).toHaveLength(1);
 });

@@ -91,7 +91,7 @@ test.for<[event: TurnEvent, message: string, fields: Record<string, unknown>, le
     { event: 'plait.turn.failed', failure: 'plait.ModelCallFailed', ...spent, milliseconds: 9 },
   ],
 ])(
-  'the line for %j says what happened, and nothing that was written',
+  'the line for %j says what happened, and nothing that anybody has written',
   ([event, message, fields, level = 'debug']) => {
     const line = logLine(event);
     expect(line).toEqual({ level, message, fields });
@@ -99,7 +99,7 @@ test.for<[event: TurnEvent, message: string, fields: Record<string, unknown>, le
   },
 );
 
-test('a reply without an id of its request has none in its line', () => {
+test('a reply without a request id has none in its line', () => {
   const anonymous = { ...reply, requestId: null };
   const line = logLine({ type: 'model replied', round: 1, reply: anonymous, milliseconds: 9 });
   expect(line.fields).not.toHaveProperty('requestId');

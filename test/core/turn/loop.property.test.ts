@@ -315,7 +315,7 @@ test('every committed call is answered exactly once, in the next message and in 
   });
 });
 
-test('the result of a call in the background is given once at most, and always where the turn waits for it', () => {
+test('the result of a call in the background is given at most once, and always if the turn waits for it', () => {
   whatever(({ state, next }, { atEnd }) => {
     const given = state.transcript.tail.flatMap(({ content }) =>
       typeof content === 'string'
@@ -349,7 +349,7 @@ test('only calls of a committed reply that stopped for tools run, and never more
   });
 });
 
-test('no more rounds are committed than the budget has, but for one last word', () => {
+test('no more rounds are committed than the budget has, except for one last word', () => {
   whatever(({ state, next }, { rounds, onLimit }) => {
     const lastWord = onLimit === 'lastWord' && next.reason.startsWith('max_') ? 1 : 0;
     // The agent's limits are known only with the first reply.
@@ -357,7 +357,7 @@ test('no more rounds are committed than the budget has, but for one last word', 
   });
 });
 
-test('a message that a person has sent is read once, or waits on, in the order in which it was sent', () => {
+test("a person's message is read once, or keeps waiting, in the order in which it was sent", () => {
   whatever(({ state, sent }) => {
     const waiting = state.steering.map(({ turnId }) => turnId);
     expect([...state.joined, ...waiting]).toEqual(sent);

@@ -160,17 +160,20 @@ test.for<[event: TurnEvent, lines: Line[], of?: MeasuredTurn]>([
     ],
     unpinned,
   ],
-])('of %j the metrics are these, with nothing that was written', ([event, lines, of = turn]) => {
-  const measurements = measurementsOf(event, of);
-  expect(
-    measurements.map(({ metric, value, labels }) => {
-      const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
-      const text = sorted.map(([name, label]) => `${name}="${label}"`).join(',');
-      return `${metric}{${text}} ${value}`;
-    }),
-  ).toEqual(lines);
-  for (const { metric, labels } of measurements) {
-    expect(Object.keys(labels).toSorted()).toEqual([...METRICS[metric].labels].toSorted());
-  }
-  expect(JSON.stringify(measurements)).not.toMatch(/secret|toolu_/);
-});
+])(
+  'the metrics for %j are these, and hold nothing that anybody has written',
+  ([event, lines, of = turn]) => {
+    const measurements = measurementsOf(event, of);
+    expect(
+      measurements.map(({ metric, value, labels }) => {
+        const sorted = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1));
+        const text = sorted.map(([name, label]) => `${name}="${label}"`).join(',');
+        return `${metric}{${text}} ${value}`;
+      }),
+    ).toEqual(lines);
+    for (const { metric, labels } of measurements) {
+      expect(Object.keys(labels).toSorted()).toEqual([...METRICS[metric].labels].toSorted());
+    }
+    expect(JSON.stringify(measurements)).not.toMatch(/secret|toolu_/);
+  },
+);

@@ -21,14 +21,14 @@ const PAYLOAD: Room = { type: 'payload' };
 const STORAGE: Room = { type: 'storage' };
 
 describe('the payloads of a turn', () => {
-  test('are unlimited where the agent is pinned in a storage', () => {
+  test('are unlimited if the agent is pinned in a storage', () => {
     const spec = { digest: 'd', claim: {} };
     expect(roomOf({ spec: { type: 'stored', ...spec } } as PinnedAgent)).toEqual(STORAGE);
     expect(roomOf({ spec: { type: 'inline', digest: 'd' } } as PinnedAgent)).toEqual(PAYLOAD);
     expect(roomOf(undefined)).toEqual(PAYLOAD);
   });
 
-  test('hold what a run is started with, up to some 1.9 MB without a storage', () => {
+  test('hold the arguments of a run, up to about 1.9 MB without a storage', () => {
     expect(fitsPayload(PAYLOAD, [{ input: 'x'.repeat(1_899_984) }])).toBe(true);
     expect(fitsPayload(PAYLOAD, [{ input: 'x'.repeat(1_899_990) }])).toBe(false);
     expect(fitsPayload(PAYLOAD, [{ input: 'x'.repeat(1_000_000) }, 'x'.repeat(1_000_000)])).toBe(
@@ -37,7 +37,7 @@ describe('the payloads of a turn', () => {
     expect(fitsPayload(STORAGE, [{ input: 'x'.repeat(3_000_000) }])).toBe(true);
   });
 
-  test('counts a context only where there is no storage for it', () => {
+  test('count a context only if there is no storage for it', () => {
     const large = { document: 'x'.repeat(300_000) };
 
     expect(contextBytes(STORAGE, large)).toBe(0);
@@ -54,25 +54,25 @@ const calls = (count: number) => Array.from({ length: count }, (_, i) => call(`t
 describe('a reply', () => {
   const state = beginTurn([{ role: 'user', content: 'x'.repeat(1_400_000) }]);
 
-  test('fits while the result could hold it twice, as a message and as the text', () => {
+  test('fits if the result can hold it twice, as a message and as the text', () => {
     expect(replyFits(PAYLOAD, inlineBytes(state), saying(240_000))).toBe(true);
     expect(replyFits(PAYLOAD, inlineBytes(state), saying(260_000))).toBe(false);
   });
 
-  test('fits while the result could hold it three times, where it is an answer by a schema', () => {
+  test('fits if the result can hold it three times, for an answer with a schema', () => {
     const valid = { type: 'valid' } as const;
     expect(replyFits(PAYLOAD, inlineBytes(state), saying(150_000), valid)).toBe(true);
     expect(replyFits(PAYLOAD, inlineBytes(state), saying(180_000), valid)).toBe(false);
   });
 
-  test('does not fit with so many calls that their answers would not', () => {
+  test('does not fit if it has too many calls for their answers', () => {
     expect(replyFits(PAYLOAD, inlineBytes(state), replyWith({ content: calls(300) }))).toBe(true);
     expect(replyFits(PAYLOAD, inlineBytes(state), replyWith({ content: calls(1_000) }))).toBe(
       false,
     );
   });
 
-  test('always fits where there is a storage', () => {
+  test('always fits if there is a storage', () => {
     expect(replyFits(STORAGE, inlineBytes(state), saying(900_000))).toBe(true);
   });
 });
@@ -105,12 +105,12 @@ const settledAs = (type: OutcomeType, text: string): SettledCall => ({
 
 describe('thousands of calls in one reply', () => {
   const beginning = beginTurn([{ role: 'user', content: 'go' }]);
-  test('of which each says little fit without a storage', () => {
+  test('that each say little fit without a storage', () => {
     expect(replyFits(PAYLOAD, inlineBytes(beginning), replyOf(2_500))).toBe(true);
     expect(replyFits(PAYLOAD, inlineBytes(beginning), replyOf(4_000))).toBe(false);
   });
 
-  test('leave a turn that goes on, where their results are short', () => {
+  test('leave a turn that goes on, if their results are short', () => {
     const reply = replyOf(2_500);
     const calls = reply.content as ReturnType<typeof call>[];
     const settled = calls.map(() => settledAs('succeeded', 'ok'));
@@ -120,7 +120,7 @@ describe('thousands of calls in one reply', () => {
     expect(state.calls.every(({ outcome }) => outcome === 'succeeded')).toBe(true);
   });
 
-  test('leave a result that fits into a payload, whatever becomes of them', () => {
+  test('leave a result that fits into a payload, however they end', () => {
     const type = fc.constantFrom<OutcomeType>('succeeded', 'failed', 'unknown', 'skipped');
     fc.assert(
       fc.property(
@@ -155,7 +155,7 @@ describe('the limit for the text of one result of a batch', () => {
     expect(maxTextBytes(room, inlineBytes(state), calls(count))).toBe(limit);
   });
 
-  test('is a share of what is left of the payload', () => {
+  test('is a share of the rest of the payload', () => {
     const share = maxTextBytes(PAYLOAD, inlineBytes(state), calls(10)) ?? 0;
 
     expect(share).toBeGreaterThan(99_000);

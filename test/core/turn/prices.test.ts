@@ -16,15 +16,15 @@ const usage = {
 };
 
 describe('the cost of tokens', () => {
-  test('is that of their price list', () => {
+  test('follows their price list', () => {
     expect(costOf(usage, examplePrices['claude-opus-5-5'])).toBe(4 + 40 + 15 + 32 + 2);
   });
 
-  test('takes the usual multiples of the input for a cache whose prices are not given', () => {
+  test('uses the usual multiples of the input price if the cache has no prices', () => {
     expect(costOf(usage, { input: 10, output: 50 })).toBe(10 + 100 + 37.5 + 80 + 10);
   });
 
-  test('takes what was cached for five minutes, where the API does not say how long', () => {
+  test('counts cached tokens as cached for five minutes if the API does not say how long', () => {
     const { cache_creation: _, ...unsplit } = usage;
     expect(costOf(unsplit, { input: 10, output: 50 })).toBe(10 + 100 + 87.5 + 10);
   });

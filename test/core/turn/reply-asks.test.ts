@@ -81,7 +81,7 @@ describe('an answer that does not match its schema', () => {
     ['is empty', []],
     ['is a text that cannot be sent back', [blank]],
     ['is thinking alone', [thought]],
-  ] as const)('is asked for again where the reply %s, unless it was cut off', ([, content]) => {
+  ] as const)('is asked for again if the reply %s, unless it was cut off', ([, content]) => {
     const parts = { content: [...content] };
     expect(stepAfter(replyWith(parts)).type).toBe('repair output');
     expect(stepAfter(replyWith({ ...parts, stopReason: 'max_tokens' }))).toMatchObject({
@@ -91,20 +91,20 @@ describe('an answer that does not match its schema', () => {
     expect(stepAfter(replyWith(parts), 2)).toMatchObject({ reason: 'invalid_output' });
   });
 
-  test('is not asked for again where the reply asks for tools', () => {
+  test('is not asked for again if the reply asks for tools', () => {
     expect(stepAfter(replyWith({ content: [call('toolu_1')] }))).toMatchObject({
       reason: 'invalid_output',
     });
   });
 
   test.for(['max_tokens', 'refusal', 'model_context_window_exceeded'] as const)(
-    'keeps the stop reason %s where the model could not do better',
+    'keeps the stop reason %s if the model could not do better',
     (stopReason) => {
       expect(stepAfter(replyWith({ stopReason }), 9)).toMatchObject({ reason: stopReason });
     },
   );
 
-  test('is no matter where the reply is no answer', () => {
+  test('does not matter if the reply is not an answer', () => {
     const reply = replyWith({ stopReason: 'tool_use', content: [call('toolu_1')] });
     expect(stepAfter(reply)).toEqual({ type: 'run tools' });
   });
@@ -119,7 +119,7 @@ test('an answer that matches, or that may be anything, ends the turn', () => {
   expect(replyAsks(reply, undefined, limits)).toEqual(stop);
 });
 
-test('the model is told what is wrong, at most some lines of it', () => {
+test('the model reads what is wrong, in a limited number of lines', () => {
   const { content } = repairMessage('x'.repeat(9_000));
 
   expect(repairMessage('stars: missing')).toEqual({

@@ -8,7 +8,7 @@ import { NO_USAGE } from '../../../core/turn/usage.ts';
 
 const spent = (parts: Partial<Spent>): Spent => ({ ...NOTHING_SPENT, ...parts });
 
-describe('what is there to divide', () => {
+describe('the budget to divide', () => {
   test.for([
     ['what is left', { outputTokens: 100 }, { outputTokens: 30 }, 2, { outputTokens: 70 }],
     ['no time and no rounds', { rounds: 5, wallTime: 5, costUSD: 2 }, {}, 1, { costUSD: 2 }],
@@ -83,7 +83,7 @@ describe('a sub-agent', () => {
     [{ outputTokens: 1 }, undefined],
     [{ inputTokens: 0 }, { inputTokens: 500 }],
     [{ costUSD: -0.1 }, undefined],
-  ] as const)('does not run where nothing is left for it: %j', ([left, given]) => {
+  ] as const)('does not run if nothing is left for it: %j', ([left, given]) => {
     expect(reserve(of(left), 'a', { ...(given && { given }), sharers: 1 })).toBeUndefined();
   });
 
@@ -95,20 +95,20 @@ describe('a sub-agent', () => {
     expect(limits).toEqual([25, 25, 25]);
   });
 
-  test('gives back what it has not used, and what it has used is kept', () => {
+  test('gives back what it has not used, and the rest counts', () => {
     const reserved = reserve(of({ outputTokens: 100, costUSD: 1 }), 'a', { sharers: 1 });
     const after = giveBack(reserved?.reserve ?? of({}), 'a', spent({ outputTokens: 10 }));
     expect(after).toEqual({ left: { outputTokens: 90, costUSD: 1 }, open: {} });
   });
 
-  test('that has spent more than it had leaves the others less', () => {
+  test('that has spent more than it had leaves less for the others', () => {
     const reserved = reserve(of({ outputTokens: 100 }), 'a', { sharers: 1 });
     const after = giveBack(reserved?.reserve ?? of({}), 'a', spent({ outputTokens: 120 }));
     expect(after.left).toEqual({ outputTokens: -20 });
     expect(reserve(after, 'b', { sharers: 1 })).toBeUndefined();
   });
 
-  test('for which nothing was reserved gives nothing back', () => {
+  test('without a reservation gives nothing back', () => {
     const after = giveBack(of({ outputTokens: 10, costUSD: 1 }), 'a', spent({ outputTokens: 3 }));
     expect(after).toEqual({ left: { outputTokens: 7, costUSD: 1 }, open: {} });
   });
@@ -145,7 +145,7 @@ const amounts = fc.record(
   { requiredKeys: [] },
 );
 
-test('whatever is given and in whatever order they end, sub-agents never spend more than there is together', () => {
+test('whatever is given, and in whatever order they end, sub-agents together never spend more than there is', () => {
   const step = fc.oneof(
     fc.record({
       type: fc.constant('start' as const),

@@ -27,7 +27,7 @@ const begun = beginTurn([{ role: 'user', content: 'go' }], {
 const answered = commitReply(begun, replyWith());
 
 describe('a turn hands on to its session', () => {
-  test('why it ended, and where its messages lie', () => {
+  test('why it ended, and where its messages are', () => {
     const stop = { type: 'stop', reason: 'end_turn' } as const;
     const result = sessionTurnResult('tester', answered, pinned, stop, 250);
     expect(result.timing).toMatchObject({ wallTime: 250, shares: { temporal: 250 } });
@@ -42,11 +42,11 @@ describe('a turn hands on to its session', () => {
     expect(isSessionProgress(result)).toBe(true);
   });
 
-  test('no agent that the session has pinned already', () => {
+  test('the agent, unless the session has pinned it already', () => {
     expect(sessionTurnProgress('tester', answered, undefined, 0).end).not.toHaveProperty('agent');
   });
 
-  test('a fallback for good after a refusal, and one that was overloaded only for itself', () => {
+  test('a fallback permanently after a refusal, but after an overload only for itself', () => {
     const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
     const handed = sessionTurnProgress('tester', refused, undefined, 0);
     expect(handed).toMatchObject({
@@ -61,7 +61,7 @@ describe('a turn hands on to its session', () => {
     );
   });
 
-  test('the fallback of a refusal, although that one was overloaded later', () => {
+  test('the fallback of a refusal, even if that one was overloaded later', () => {
     const refused = commitFallback(answered, { model: 'b', because: 'refusal' });
     const overloaded = commitFallback(refused, { model: 'c', because: 'overloaded' });
     const again = commitFallback(overloaded, { model: 'd', because: 'overloaded' });
@@ -76,7 +76,7 @@ describe('a turn hands on to its session', () => {
     });
   });
 
-  test('the sandbox that its code runs in', () => {
+  test('the sandbox in which its code runs', () => {
     const container = { id: 'container_1', expires_at: '2026-11-22T12:00:00Z' };
     const next = beginTurn([], { ...begun, container });
     expect(sessionTurnProgress('tester', next, undefined, 0).end.container).toEqual(container);
@@ -95,7 +95,7 @@ describe('a turn hands on to its session', () => {
     expect(transcript).toMatchObject({ tail: open.slice(0, 1), tailBytes: jsonBytes(open[0]) });
   });
 
-  test('nothing of a message that the model has not read', () => {
+  test('without a message that the model has not read', () => {
     const noted = commitSteering(
       addSteering(answered, { turnId: 's.turn-2', input: 'be quick' }),
       'after results',
@@ -125,7 +125,7 @@ const record = (input: unknown) => ({
 });
 
 describe('a turn hands on to the turn that has called it', () => {
-  test('why it ended and what it has used up, and not its messages', () => {
+  test('why it ended and what it has used, but not its messages', () => {
     const state = { ...answered, calls: [record({})] };
     const result = subAgentTurnResult('tester', state, { type: 'stop', reason: 'end_turn' }, 9);
 
@@ -140,7 +140,7 @@ describe('a turn hands on to the turn that has called it', () => {
     expect(result).not.toHaveProperty('end');
   });
 
-  test('the same where it is the turn of a session', () => {
+  test('the same if it is the turn of a session', () => {
     const state = { ...answered, calls: [record({})] };
     const stop = { type: 'stop', reason: 'end_turn' } as const;
     expect(withoutConversation(sessionTurnResult('tester', state, pinned, stop, 9))).toEqual(
@@ -152,7 +152,7 @@ describe('a turn hands on to the turn that has called it', () => {
     );
   });
 
-  test('the records of its calls only where they are few', () => {
+  test('the records of its calls only if they are few', () => {
     const state = { ...answered, calls: [record({ text: 'x'.repeat(40_000) })] };
     const progress = subAgentTurnProgress('tester', state, 9);
 

@@ -47,7 +47,7 @@ describe('what a session takes over from a turn', () => {
     });
   });
 
-  test('is the agent where the turn has pinned it', () => {
+  test('includes the agent if the turn has pinned it', () => {
     expect(sessionTurnProgress('lookup', state, pinned, 0).end.agent).toBe(pinned);
     expect(sessionTurnProgress('lookup', state, undefined, 0).end).not.toHaveProperty('agent');
   });
@@ -60,7 +60,7 @@ describe('what a session takes over from a turn', () => {
     expect(commitSteering(state, 'after end_turn')).toBe(state);
   });
 
-  test('is ready for the next message: what was open when the turn ended is left out, and not counted', () => {
+  test('is ready for the next message: what was open at the end of the turn is left out and not counted', () => {
     const open: Message = {
       role: 'assistant',
       content: [{ type: 'server_tool_use', id: 'srvtoolu_1', name: 'web_search', input: {} }],
@@ -89,7 +89,7 @@ test('the result of a turn of a session says why it ended, and holds no messages
   expect(result).not.toHaveProperty('messages');
 });
 
-test('what a failed turn says is told from what anything else does', () => {
+test('the progress of a failed turn is distinguished from other values', () => {
   expect(isSessionProgress(sessionTurnProgress('lookup', state, undefined, 0))).toBe(true);
   expect(
     [undefined, 'text', {}, { end: 3 }, { end: {} }, { messages: [] }].map(isSessionProgress),

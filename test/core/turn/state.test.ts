@@ -40,7 +40,7 @@ function settled(outcome: ToolOutcome, attempts = 1): SettledCall {
 const succeeded = (content: string) => settled({ type: 'succeeded', content });
 
 describe('a reply that is committed', () => {
-  test('stands at the end of the conversation, block for block', () => {
+  test('is at the end of the conversation, block for block', () => {
     const content = [
       { type: 'thinking' as const, thinking: '', signature: 'sig' },
       { type: 'redacted_thinking' as const, data: 'secret' },
@@ -65,7 +65,7 @@ describe('a reply that is committed', () => {
     });
   });
 
-  test('stands after the segments that its activity sealed the tail into', () => {
+  test('comes after the segments into which its activity sealed the tail', () => {
     const segments = [{ claim: { key: 'k' }, digest: 'd', messages: 1, bytes: 9 }];
 
     const { transcript } = commitReply(beginTurn(HELLO), replyWith(), { segments });
@@ -75,7 +75,7 @@ describe('a reply that is committed', () => {
     expect(transcript.tailBytes).toBe(jsonBytes(transcript.tail[0]));
   });
 
-  test('leaves nothing but its usage where the model refused', () => {
+  test('leaves nothing but its usage if the model refused', () => {
     const refused = replyWith({
       content: [...replyWith().content, ...calls],
       stopReason: 'refusal',
@@ -87,13 +87,13 @@ describe('a reply that is committed', () => {
     expect(state).toMatchObject({ rounds: 2, text: '', usage: { input_tokens: 20 } });
   });
 
-  test('leaves no message where it has no content', () => {
+  test('leaves no message if it has no content', () => {
     const state = commitReply(beginTurn(HELLO), replyWith({ content: [] }));
 
     expect(state.transcript.tail).toEqual(HELLO);
   });
 
-  test('keeps the segments also where it is discarded', () => {
+  test('keeps the segments even if it is discarded', () => {
     const segments = [{ claim: {}, digest: 'd', messages: 1, bytes: 9 }];
 
     const state = commitReply(beginTurn(HELLO), replyWith({ stopReason: 'refusal' }), { segments });
@@ -159,13 +159,13 @@ describe('results that are committed', () => {
     expect(lastOutcomes(commitReply(state, replyWith()))).toBeUndefined();
   });
 
-  test('leave everything as it is where nothing was called', () => {
+  test('change nothing if nothing was called', () => {
     const state = commitReply(beginTurn(HELLO), replyWith());
 
     expect(commitResults(PAYLOAD, state, [], [])).toBe(state);
   });
 
-  test('are given up beside earlier ones that fill the room, and not otherwise', () => {
+  test('are given up if earlier ones fill the room, and otherwise not', () => {
     const state = [1, 2, 3].reduce(callForMuch, beginTurn(HELLO));
 
     expect(state.calls.map(({ outcome }) => outcome)).toEqual(['succeeded', 'succeeded', 'failed']);
@@ -179,7 +179,7 @@ describe('results that are committed', () => {
     expect(() => commitResults(STORAGE, state, calls, [succeeded('done')])).toThrow();
   });
 
-  test('are kept whatever their size where there is a storage', () => {
+  test('are kept, whatever their size, if there is a storage', () => {
     const large = [succeeded('x'.repeat(INLINE_BYTES)), succeeded('y'.repeat(INLINE_BYTES))];
 
     const state = commitResults(STORAGE, commitReply(beginTurn(HELLO), asking), calls, large);
@@ -188,7 +188,7 @@ describe('results that are committed', () => {
     expect(hasOutgrown(STORAGE, inlineBytes(state))).toBe(false);
   });
 
-  test('give up the largest of them where they do not fit without a storage', () => {
+  test('give up the largest ones if they do not fit without a storage', () => {
     const large = [succeeded('x'.repeat(600_000)), succeeded('y'.repeat(1_000_000))];
 
     const state = commitResults(PAYLOAD, commitReply(beginTurn(HELLO), asking), calls, large);
@@ -199,7 +199,7 @@ describe('results that are committed', () => {
   });
 });
 
-test('what a person decided about a call stands in its record', () => {
+test("a person's decision about a call is in its record", () => {
   const approval = { decision: 'approved', by: 'kim', at: '2026-11-22T00:00:00.000Z' } as const;
   const decided = [succeeded('2 orders'), { ...succeeded('paid'), approval }];
 
@@ -219,7 +219,7 @@ describe('a conversation without a storage', () => {
   });
 });
 
-describe('what is told of a turn', () => {
+describe('what a turn reports', () => {
   const state = commitReply(beginTurn(HELLO), replyWith());
   const messages = state.transcript.tail;
   const timing = timingOf(undefined, 250);
@@ -243,7 +243,7 @@ describe('what is told of a turn', () => {
     });
   });
 
-  test.for([undefined, null])('has no details where they are %s', (details) => {
+  test.for([undefined, null])('has no details if they are %s', (details) => {
     const stop = { type: 'stop', reason: 'end_turn', details } as const;
     const result = turnResult('support', state, messages, stop, 250);
 
@@ -252,7 +252,7 @@ describe('what is told of a turn', () => {
 });
 
 describe('a turn that fails', () => {
-  test('leaves its open calls answered as unknown', () => {
+  test('answers its open calls as unknown', () => {
     const failed = answerLostCalls(commitReply(beginTurn(HELLO), asking), 0);
 
     expect(failed.calls.map(({ outcome }) => outcome)).toEqual(['unknown', 'unknown']);
@@ -262,7 +262,7 @@ describe('a turn that fails', () => {
     });
   });
 
-  test('stays as it is where no call is open', () => {
+  test('does not change if no call is open', () => {
     const begun = beginTurn(HELLO);
     expect(answerLostCalls(begun, 0)).toEqual(begun);
     const answered = commitReply(begun, replyWith());
@@ -280,7 +280,7 @@ describe('a refusal after which another model is asked', () => {
   const refused = replyWith({ stopReason: 'refusal' });
   const state = commitRefusal(beginTurn(HELLO), refused);
 
-  test('is no round, and leaves nothing but what it took', () => {
+  test('is not a round, and leaves nothing but its cost', () => {
     expect(state).toEqual({ ...beginTurn(HELLO), usage: addUsage(NO_USAGE, refused.usage) });
   });
 
@@ -297,7 +297,7 @@ describe('a refusal after which another model is asked', () => {
 describe('messages that people send while the turn runs', () => {
   const empty = replyWith({ content: [] });
 
-  test('that no reply has followed are left out of what the turn hands on', () => {
+  test('are left out of what the turn hands on if no reply has followed them', () => {
     const state = steered(commitReply(begun(), replyWith()));
     expect(state).toMatchObject({ joined: ['s.turn-2'], unread: 1 });
     const left = withoutUnread(state);
@@ -308,7 +308,7 @@ describe('messages that people send while the turn runs', () => {
     expect(withoutUnread(read)).toBe(read);
   });
 
-  test('are the user’s where the model has nothing to say to them', () => {
+  test('are the user’s if the model has nothing to say to them', () => {
     const state = commitReply(steered(begun()), empty);
     expect(state.transcript.tail).toEqual([
       said('user', 'go'),
@@ -332,7 +332,7 @@ describe('an answer', () => {
     expect(commitOutput(kept, { type: 'invalid', problem: 'no' })).not.toHaveProperty('output');
   });
 
-  test('is asked for again in a message of the user', () => {
+  test('is asked for again in a user message', () => {
     const asked = commitRepair(commitRepair(replied, 'first'), 'stars: missing');
 
     expect(asked.repairs).toBe(2);
@@ -342,7 +342,7 @@ describe('an answer', () => {
     });
   });
 
-  test('is asked for again behind the question, where the reply has no word that can go back', () => {
+  test('is asked for again after the question, if the reply has no word that can go back', () => {
     const thought = { type: 'thinking' as const, thinking: '', signature: 's' };
     for (const content of [[], [thought]]) {
       const silent = commitReply(beginTurn(HELLO), replyWith({ content }));
@@ -352,7 +352,7 @@ describe('an answer', () => {
     }
   });
 
-  test('has a price where the agent has prices', () => {
+  test('has a price if the agent has prices', () => {
     const priced = commitCost(replied, answer, { input: 4, output: 20 });
 
     expect(turnProgress('support', priced, HELLO, 0).costUSD).toBe(0.00014);

@@ -27,17 +27,17 @@ test.for<[input: Parameters<typeof summaryOfMessage>[0], words: string]>([
     'second',
   ],
   [[], ''],
-])('of %j people see: %s', ([input, words]) => {
+])('for %j people see %s', ([input, words]) => {
   expect(summaryOfMessage(input)).toBe(words);
 });
 
-test('the summary names the agent, and the words unless nobody is to see them', () => {
+test('the summary names the agent, and the words unless nobody may see them', () => {
   expect(summaryOf('desk', 'hello')).toBe('desk: hello');
   expect(summaryOf('desk', undefined)).toBe('desk');
   expect(summaryOf('desk', 'x'.repeat(500))).toHaveLength(200);
 });
 
-test('the details say whose turn it is, and make no link of what a person wrote', () => {
+test('the details say whose turn it is, and make no links of what a person wrote', () => {
   const input = 'see [this](https://evil.example)';
   expect(detailsOf({ agent: 'desk_1', user: 'ana', sessionId: 's-1', input })).toBe(
     [
@@ -53,7 +53,7 @@ test('the details say whose turn it is, and make no link of what a person wrote'
   );
 });
 
-test('lists show the first words as they are, or none', () => {
+test('lists show the first words unchanged, or none', () => {
   expect(askedWords('see  *this*')).toBe('see *this*');
   expect(askedWords([])).toBeUndefined();
   expect(askedWords(undefined)).toBeUndefined();
@@ -70,7 +70,7 @@ test.for([
   expect(fromMarkdown(plain as string)).toBe((text as string).replaceAll(/\s+/g, ' '));
 });
 
-test('a session says what it does', () => {
+test('a session says what it is doing', () => {
   const state = {
     agent: 'desk',
     status: 'idle' as const,

@@ -10,7 +10,7 @@ const blocks = (turnId: string): SteeringMessage => ({
 });
 
 describe('steering messages after the results of calls', () => {
-  test('are system messages that say whose words they are, where the model takes them', () => {
+  test('are system messages that say whose words they are, if the model accepts them', () => {
     const { messages, taken, waiting } = placeSteering(
       [text('a'), text('b')],
       'after results',
@@ -31,7 +31,7 @@ describe('steering messages after the results of calls', () => {
     expect(waiting).toEqual([]);
   });
 
-  test('wait where the model does not take them', () => {
+  test('wait if the model does not accept them', () => {
     const steering = [text('a'), blocks('b')];
     expect(placeSteering(steering, 'after results', 'user')).toEqual({
       messages: [],
@@ -40,7 +40,7 @@ describe('steering messages after the results of calls', () => {
     });
   });
 
-  test('wait with content blocks, which a system message cannot hold, and with what is behind them', () => {
+  test('wait if they have content blocks, which a system message cannot hold, and so do later ones', () => {
     const steering = [text('a'), blocks('b'), text('c')];
     const { messages, taken, waiting } = placeSteering(steering, 'after results', 'system');
 
@@ -50,7 +50,7 @@ describe('steering messages after the results of calls', () => {
   });
 });
 
-test('steering messages after the end of a turn are what the user says next, as it was written', () => {
+test("steering messages after the end of a turn become the user's next messages, word for word", () => {
   for (const style of ['system', 'user'] as const) {
     expect(placeSteering([text('a'), blocks('b')], 'after end_turn', style)).toEqual({
       messages: [

@@ -6,7 +6,7 @@ const text = (n: number): SteeringMessage => ({ turnId: `s.turn-${n}`, input: `m
 const image: SteeringMessage = { turnId: 's.turn-9', input: [{ type: 'text', text: 'see' }] };
 
 describe('messages to a model that works', () => {
-  test('stand behind the results as system messages, where it takes them', () => {
+  test('follow the results as system messages, if it accepts those', () => {
     expect(placeSteering([text(1), text(2)], 'after results', 'system')).toEqual({
       messages: [
         {
@@ -20,13 +20,13 @@ describe('messages to a model that works', () => {
     });
   });
 
-  test('wait for the end of its turn where it takes none', () => {
+  test('wait for the end of its turn if it accepts none', () => {
     const steering = [text(1)];
     const none = { messages: [], taken: [], waiting: steering };
     expect(placeSteering(steering, 'after results', 'user')).toEqual(none);
   });
 
-  test('wait behind one that is no text, so that they keep their order', () => {
+  test('wait after one that is not a text, so that they keep their order', () => {
     const { messages, waiting } = placeSteering(
       [text(1), image, text(2)],
       'after results',
@@ -50,7 +50,7 @@ describe('messages to a model that works', () => {
 
 const said = (role: 'system' | 'user' | 'assistant') => ({ role, content: role });
 
-test('system messages at the end become the user’s, and those before stay', () => {
+test('system messages at the end become the user’s, and earlier ones stay', () => {
   const middle = [said('user'), said('system'), said('assistant'), said('user')];
   expect(asUserText([...middle, said('system'), said('system')])).toEqual([
     ...middle,

@@ -22,7 +22,7 @@ describe('the time of a turn', () => {
     });
   });
 
-  it('is Temporal’s alone before the model was asked, and no time at all is no division by zero', () => {
+  it('is all Temporal’s before the model was asked, and zero time causes no division by zero', () => {
     expect(timingOf(undefined, 500).shares).toEqual({
       model: 0,
       tools: 0,
@@ -32,7 +32,7 @@ describe('the time of a turn', () => {
     expect(timingOf(undefined, 0)).toMatchObject({ wallTime: 0, speedUp: 1, width: 0 });
   });
 
-  it('is no shorter than its parts, whichever clock they were measured by', () => {
+  it('is no shorter than its parts, whatever clocks they were measured by', () => {
     const times = addModelTime(undefined, { start: 0, end: 900 });
     expect(timingOf(times, 800)).toMatchObject({ wallTime: 900, shares: { temporal: 0 } });
     expect(addModelTime(times, { start: 10, end: 0 })).toEqual(times);
@@ -110,7 +110,7 @@ describe('the calls of a reply', () => {
   });
 });
 
-describe('the calls for which a batch has lasted so long', () => {
+describe('the calls that determined how long a batch lasted', () => {
   it('are the last one and those whose ends led to it', () => {
     const after = new Map([
       [3, 1],
@@ -121,7 +121,7 @@ describe('the calls for which a batch has lasted so long', () => {
     expect(criticalCalls(undefined, (index) => after.get(index))).toEqual([]);
   });
 
-  it('are found also where what is said of them goes in a circle', () => {
+  it('are found even if the data form a circle', () => {
     expect(criticalCalls(0, (index) => 1 - index)).toEqual([0, 1]);
   });
 });

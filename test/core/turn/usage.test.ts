@@ -22,13 +22,13 @@ test('usage is summed count by count', () => {
   });
 });
 
-test('what was cached for an hour is counted by itself', () => {
+test('tokens that were cached for an hour are counted separately', () => {
   const hour = { ...usage, cache_creation: split(100, 200) };
   expect(addUsage(hour, hour).cache_creation).toEqual(split(200, 400));
   expect(addUsage(hour, usage).cache_creation).toEqual(split(400, 200));
 });
 
-test('no usage adds nothing', () => {
+test('adding no usage changes nothing', () => {
   const whole = { ...usage, cache_creation: split(0, 300) };
   expect(addUsage(NO_USAGE, whole)).toEqual(whole);
 });

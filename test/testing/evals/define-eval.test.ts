@@ -12,7 +12,7 @@ const expectNothing = () => undefined;
 const script = () => undefined;
 const one = { name: 'answers', input: 'Hello', expect: expectNothing };
 
-test('an eval has defaults for all but its agent and its cases', () => {
+test('an eval has defaults for everything except its agent and its cases', () => {
   const evaluation = defineEval({ agent, cases: [one] });
   expect(evaluation).toEqual({
     name: 'support',
@@ -33,7 +33,7 @@ test('durations become milliseconds', () => {
   expect(defineEval({ agent, cases: [one], timeout: '90s' }).timeout).toBe(90_000);
 });
 
-test('cases are found by a part of their name, in whatever case', () => {
+test('cases are found by a part of their name, in any case', () => {
   const evaluation = defineEval({ agent, cases: [one, { ...one, name: 'Asks back' }] });
   const found = (text?: string) => casesNamed(evaluation, text).map(({ name }) => name);
   expect(found()).toEqual(['answers', 'Asks back']);

@@ -72,7 +72,7 @@ describe('the judge', () => {
     });
   });
 
-  test('gets the words of blocks and of a conversation, and learns of images that they were there', () => {
+  test('gets the words of blocks and of a conversation, and learns that there were images', () => {
     const image = {
       type: 'image' as const,
       source: { type: 'base64' as const, media_type: 'image/png' as const, data: 'AAAA' },
@@ -118,6 +118,6 @@ test.each([
   [{ reason: 'It does.', pass: 'yes' }, undefined],
   [{ pass: true }, undefined],
   [undefined, undefined],
-])('of the output %j the verdict is %j', (output, verdict) => {
+])('the verdict in the output %j is %j', (output, verdict) => {
   expect(verdictOf(output)).toEqual(verdict);
 });

@@ -43,11 +43,11 @@ describe('a case', () => {
     [0.1, 3, 1],
     [2 / 3, 3, 2],
     [0.001, 1, 1],
-  ])('of which %d must pass needs, of %d runs, %d', (passRate, runs, needed) => {
+  ])('that must pass %d of the time needs, of %d runs, %d', (passRate, runs, needed) => {
     expect(neededRuns(passRate, runs)).toBe(needed);
   });
 
-  test('adds up what its runs have used, and has the median of their times', () => {
+  test('adds up what its runs used, and has the median of their times', () => {
     const { usage, costUSD, wallTime } = caseReport('c', 1, [
       passed(100, 0.5),
       passed(900),
@@ -67,7 +67,7 @@ describe('a case', () => {
 describe('an eval', () => {
   const about = { name: 'e', agent: 'support', model: 'script', wallTime: 5 } as const;
 
-  test('passes where every case does', () => {
+  test('passes if every case does', () => {
     const report = evalReport(about, [
       caseReport('a', 1, [passed()]),
       caseReport('b', 1, [passed()]),
@@ -76,7 +76,7 @@ describe('an eval', () => {
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   });
 
-  test('says of each case that did not pass which runs failed, and each problem once', () => {
+  test('says for each case that did not pass which runs failed, and each problem once', () => {
     const runs = [failed('expected a\n\nCalls:\n  b'), passed(), failed('other'), error, skipped];
     const report = evalReport(about, [
       caseReport('good', 1, [passed()]),

@@ -48,7 +48,7 @@ const answers = script(
 
 const problemOf = (run: EvalRun | undefined) => (run?.type === 'error' ? run.problem : '');
 
-test('every case is run, and one that fails ends neither the others nor the eval', async () => {
+test('every case is run, and a failing case ends neither the others nor the eval', async () => {
   refunded.length = 0;
   const progress: number[][] = [];
   const evaluation = defineEval({
@@ -140,7 +140,7 @@ test('every case is run, and one that fails ends neither the others nor the eval
   expect(report.costUSD).toBeGreaterThan(0);
 });
 
-test('without a script the model of the worker is asked, until the money is spent', async () => {
+test("without a script the worker's model is asked, until the money is spent", async () => {
   await using server = await startMessagesServer({ script: answers });
   const evaluation = defineEval({
     agent: shop,

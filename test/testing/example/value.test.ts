@@ -110,7 +110,7 @@ describe('an example value', () => {
     expect(exampleValue(schema)).toEqual(value);
   });
 
-  test('of a schema that no value can meet comes to an end', () => {
+  test('is found or given up for a schema that no value can match', () => {
     expect(exampleValue(object({ next: { $ref: '#' } }))).toBeDefined();
   });
 
