@@ -16,6 +16,7 @@ import {
   SessionNotFoundError,
   WorkerUnavailableError,
 } from './errors.ts';
+import { findWorkflow } from './find-workflow.ts';
 import { inTurn, whileBusy, workerAnswers } from './in-flight.ts';
 import { aboutServer, GRPC, grpcStatus, noWorker, ranOutOfTime } from './temporal-errors.ts';
 
@@ -126,14 +127,11 @@ async function whyNotFound(
   sessionId: string,
   error: Error,
 ): Promise<Error | undefined> {
-  try {
-    const { status } = await client.workflow.getHandle(sessionId).describe();
-    if (status.name === 'RUNNING' || status.name === 'CONTINUED_AS_NEW') return undefined;
-    return new SessionClosedError(sessionId, { cause: error });
-  } catch (inner) {
-    if (!(inner instanceof WorkflowNotFoundError)) throw inner;
-    return new SessionNotFoundError(sessionId, client.options.namespace);
-  }
+  const session = await findWorkflow(client.workflow, sessionId);
+  if (session === undefined) return new SessionNotFoundError(sessionId, client.options.namespace);
+  const { name } = session.status;
+  if (name === 'RUNNING' || name === 'CONTINUED_AS_NEW') return undefined;
+  return new SessionClosedError(sessionId, { cause: error });
 }
 
 function unavailable(sessionId: string, reason: string, cause: unknown): WorkerUnavailableError {

@@ -4,24 +4,27 @@
 set -eu
 : "${TEMPORAL_ADDRESS:?}" "${TEMPORAL_NAMESPACE:?}" "${TEMPORAL_RETENTION:?}"
 
-exists() {
-  temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1
+# Runs a command every two seconds until it succeeds, at most so many times.
+try() {
+  left=$1
+  shift
+  until "$@"; do
+    left=$((left - 1))
+    [ "$left" -gt 0 ] || return 1
+    sleep 2
+  done
 }
 
-create() {
-  temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$TEMPORAL_RETENTION"
+make_namespace() {
+  temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1 ||
+    temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$TEMPORAL_RETENTION"
 }
 
 # The server may answer before the service for namespaces has started.
-tries=0
-until exists || create; do
-  tries=$((tries + 1))
-  if [ "$tries" -ge 30 ]; then
-    echo "Could not create the namespace $TEMPORAL_NAMESPACE." >&2
-    exit 1
-  fi
-  sleep 2
-done
+if ! try 30 make_namespace; then
+  echo "Could not create the namespace $TEMPORAL_NAMESPACE." >&2
+  exit 1
+fi
 echo "The namespace $TEMPORAL_NAMESPACE exists."
 
 register() {
@@ -33,12 +36,6 @@ register() {
 }
 
 # A new namespace is known after a moment. Turns run without the search attributes too.
-tries=0
-until register; do
-  tries=$((tries + 1))
-  if [ "$tries" -ge 15 ]; then
-    echo "Could not register the search attributes: you cannot search turns by agent or user." >&2
-    exit 0
-  fi
-  sleep 2
-done
+if ! try 15 register; then
+  echo "Could not register the search attributes: you cannot search turns by agent or user." >&2
+fi

@@ -1,7 +1,7 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { defined } from '../../core/json.ts';
 import { CALL_MODEL, TOOL_NAME_PATTERN } from '../../core/names.ts';
+import { findWorkflow } from '../find-workflow.ts';
 import type { PendingActivity } from './description.ts';
 import { pendingActivities } from './description.ts';
 import { waitsForPerson } from './snapshot.ts';
@@ -76,12 +76,8 @@ async function startOf(
 ): Promise<Date> {
   const firstRunId = raw.workflowExecutionInfo?.firstRunId;
   if (!firstRunId || firstRunId === runId) return startTime;
-  try {
-    return (await client.workflow.getHandle(workflowId, firstRunId).describe()).startTime;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return startTime;
-    throw error;
-  }
+  const first = await findWorkflow(client.workflow, workflowId, firstRunId);
+  return first?.startTime ?? startTime;
 }
 
 /** The workflow counts them in its memo, so the history of other turns does not have to be read. */

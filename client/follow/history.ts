@@ -1,7 +1,8 @@
 import type { Client, WorkflowClient } from '@temporalio/client';
-import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { ServiceError } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import { defined } from '../../core/json.ts';
+import { findWorkflow } from '../find-workflow.ts';
 import { GRPC, grpcStatus } from '../temporal-errors.ts';
 
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -139,11 +140,6 @@ async function runBefore(
   const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
   const before = started?.continuedExecutionRunId;
   if (!before) return undefined;
-  try {
-    await client.getHandle(execution.workflowId, before).describe();
-    return before;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  const run = await findWorkflow(client, execution.workflowId, before);
+  return run === undefined ? undefined : before;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { TurnNotFoundError } from '../errors.ts';
+import { findWorkflow } from '../find-workflow.ts';
 import { aboutTurn } from '../temporal-errors.ts';
 import { asServiceError, HistoryReader, mayAskAgain, PAUSE_MS } from './history.ts';
 
@@ -51,18 +51,13 @@ export async function isRunning(client: Client, sessionId: string): Promise<bool
 
 interface Run {
   runId: string;
-  historySize: number | undefined;
+  historySize?: number | undefined;
 }
 
 /** The open run of the session; `undefined` if it has ended or never existed. */
 async function runningSession(client: Client, sessionId: string): Promise<Run | undefined> {
-  try {
-    const { runId, status, historySize } = await client.workflow.getHandle(sessionId).describe();
-    return status.name === 'RUNNING' ? { runId, historySize } : undefined;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
-  }
+  const session = await findWorkflow(client.workflow, sessionId);
+  return session?.status.name === 'RUNNING' ? session : undefined;
 }
 
 /** Yields whenever the run has new events, until it is closed. */

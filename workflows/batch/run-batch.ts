@@ -51,7 +51,7 @@ import type { Batch, BatchCall } from './call.ts';
 import { approvalTimeout, batchCalls, invalidText, mayOutlast } from './call.ts';
 import type { CallEnd } from './ended.ts';
 import type { Tries } from './schedule.ts';
-import { presentCompletion, runCall, runLocally, withArguments } from './schedule.ts';
+import { present, runCall, runLocally, withArguments } from './schedule.ts';
 import { BatchScope } from './scope.ts';
 import { runSubAgent } from './sub-agent.ts';
 
@@ -495,7 +495,9 @@ class BatchRun {
       this.settle(call.index, answerFailedOutside(result.message, Date.now()));
       return;
     }
-    presentCompletion(this.batch, call, result.value, (end) => this.end(call, end));
+    present(this.batch, call, { value: result.value, from: 'completed from outside' }, (end) =>
+      this.end(call, end),
+    );
   }
 
   /** The batch no longer waits for the call. */

@@ -158,30 +158,14 @@ function lossRules(): LossRules {
   return patched(LOSSES_APART) ? 'apart' : 'as failures';
 }
 
-/** Presents the value that completed a call, as a worker presents what a tool returns. */
-export function presentCompletion(
+/**
+ * Presents a value as a worker presents what a tool returns: one that completed a call from outside, or the answer
+ * of a sub-agent that is too long to be shown whole.
+ */
+export function present(
   batch: Batch,
   call: BatchCall,
-  value: unknown,
-  ended: (end: CallEnd) => void,
-): void {
-  present(batch, call, { value, from: 'completed from outside' }, ended);
-}
-
-/** The same for the answer of a sub-agent that is too long to be shown whole. */
-export function presentAnswer(
-  batch: Batch,
-  call: BatchCall,
-  value: unknown,
-  ended: (end: CallEnd) => void,
-): void {
-  present(batch, call, { value, from: 'a long answer' }, ended);
-}
-
-function present(
-  batch: Batch,
-  call: BatchCall,
-  { value, from }: { value: unknown; from: string },
+  { value, from }: { value: unknown; from: 'completed from outside' | 'a long answer' },
   ended: (end: CallEnd) => void,
 ): void {
   const { use, policy } = call;

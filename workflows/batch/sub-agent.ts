@@ -40,7 +40,7 @@ import { attributesOfSubAgent } from '../search-attributes.ts';
 import type { Batch, BatchCall } from './call.ts';
 import { callSession } from './called-session.ts';
 import type { CallEnd } from './ended.ts';
-import { presentAnswer } from './schedule.ts';
+import { present } from './schedule.ts';
 
 // A call whose tool is another agent. Its turn is a child workflow, the same `agentTurn`, whose result says
 // what it has used and leaves out its conversation. If the agent has a memory of its own, it is the turn of a
@@ -85,7 +85,7 @@ export function runSubAgent(
       ended({ type: 'settled', settled });
       return;
     }
-    presentAnswer(batch, call, outcome.content, (end) =>
+    present(batch, call, { value: outcome.content, from: 'a long answer' }, (end) =>
       ended(
         end.type === 'settled'
           ? { ...end, settled: { ...settled, ...end.settled, start, ...defined({ subAgent }) } }
