@@ -22,6 +22,7 @@ import {
   WORKER_SHUTDOWN,
 } from '../../core/failures.ts';
 import { defined, jsonBytes } from '../../core/json.ts';
+import type { Heartbeats } from '../heartbeat.ts';
 import { keepAlive } from '../heartbeat.ts';
 import type { Secrets } from '../model/secrets.ts';
 import { redactJson } from './redact.ts';
@@ -29,25 +30,6 @@ import { toData } from './to-data.ts';
 
 /** How long a tool may take to stop after its signal aborted, before it is abandoned. */
 export const STOP_GRACE_MS = 5_000;
-
-/**
- * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may begin at
- * all, and whether an interrupted attempt may be repeated.
- */
-export interface ToolAttempt {
-  readonly signal: AbortSignal;
-  /** Details that an earlier attempt recorded. */
-  readonly heartbeatDetails: unknown;
-  heartbeat(details: unknown): void;
-  report(): AttemptReport;
-  /** Adds to a failure what the next attempt needs to know. `retryDelay` is in milliseconds. */
-  failureReport(retryDelay?: number): AttemptReport;
-  /** Runs the tool; rejects with the reason when it was interrupted and did not stop in time. */
-  race<T>(work: Promise<T>): Promise<T>;
-  /** The failure with which an interrupted attempt must end, or `undefined` if it was not. */
-  interruption(): Error | undefined;
-  end(): void;
-}
 
 /** A tool that did not stop when it should have, and still runs although its call has ended. */
 export interface AbandonedTool {
@@ -62,41 +44,34 @@ interface BegunEarly {
   readonly endedAt: number | undefined;
 }
 
+interface AttemptOptions {
+  repeatable: boolean;
+  abandoned: Set<AbandonedTool>;
+  secrets: Secrets;
+  before: EarlierAttempts | undefined;
+  early: BegunEarly | undefined;
+  /** Set where the call runs within its workflow task, which has no heartbeats. */
+  local: LocalCall | undefined;
+}
+
 /**
  * Call once, right before `run`. Rejects when the tool may not begin. A tool that still runs after its call
  * has ended is in `abandoned` until it stops.
  */
 export async function beginAttempt(
   activity: Context,
-  repeatable: boolean,
-  abandoned: Set<AbandonedTool>,
-  {
-    secrets,
-    before,
-    early,
-    local,
-  }: {
-    secrets: Secrets;
-    before: EarlierAttempts | undefined;
-    early: BegunEarly | undefined;
-    /** Set where the call runs within its workflow task, which has no heartbeats. */
-    local: LocalCall | undefined;
-  },
+  options: AttemptOptions,
 ): Promise<ToolAttempt> {
-  const { activityType, activityId } = activity.info;
-  const { tool, callId } = local ?? { tool: activityType, callId: activityId };
-  const timeLimit = local?.timeLimit ?? activity.info.startToCloseTimeoutMs;
-  // Count the attempts of activities that were lost with a worker too.
-  const attempt = activity.info.attempt + (before?.attempts ?? 0);
+  const { repeatable, before, early } = options;
   const startedAt = Date.now();
   const earlier = heartbeatRecord(activity.info.heartbeatDetails);
-  let record: HeartbeatRecord = {
-    attempt,
+  const record: HeartbeatRecord = {
+    // Count the attempts of activities that were lost with a worker too.
+    attempt: activity.info.attempt + (before?.attempts ?? 0),
     begun: true,
     ...defined({ startedEarlyAt: early?.startedAt }),
     details: earlier?.details ?? before?.details,
   };
-
   if (!repeatable) {
     // Pause, reset and unpause in the Temporal UI start another attempt whatever the retry policy says.
     if (earlier !== undefined) {
@@ -109,84 +84,133 @@ export async function beginAttempt(
     // Before the tool begins, not beside it: if this worker dies, only a mark on the server is left.
     await mark(activity, record);
   }
+  return new ToolAttempt(activity, options, { startedAt, record });
+}
 
-  const { cancellationSignal } = activity;
-  let overdue = false;
-  let stopped: AbortController | undefined;
-  let stop: (() => void) | undefined;
-  const onStop = () => {
-    stopped?.abort(overdue ? new Error('startToCloseTimeout') : cancellationSignal.reason);
-    stop?.();
-  };
-  const isStopped = () => overdue || cancellationSignal.aborted;
-  // For longer limits the server's own timeout has to do.
-  const deadline =
-    timeLimit > MAX_TIMER
-      ? undefined
-      : setTimeout(() => {
-          overdue = true;
-          onStop();
-        }, timeLimit);
-  cancellationSignal.addEventListener('abort', onStop);
-  const heartbeats = keepAlive(activity, 'call', () => record);
-  const place = local === undefined ? {} : { local: { callId } };
-  const report = (): AttemptReport =>
-    early === undefined
-      ? { attempt, startedAt, endedAt: Date.now(), ...place }
-      : {
-          attempt,
-          startedAt: early.startedAt,
-          endedAt: early.endedAt ?? Date.now(),
-          startedEarly: true,
-          ...place,
-        };
-  const failureReport = (retryDelay?: number): AttemptReport => {
-    if (local === undefined) return report();
-    const { details } = record;
-    return { ...report(), local: { callId, ...defined({ retryDelay, details }) } };
-  };
+/**
+ * One attempt of a tool call. It decides two things that Temporal cannot know: whether `run` may begin at
+ * all, and whether an interrupted attempt may be repeated.
+ */
+export class ToolAttempt {
+  /** Details that an earlier attempt recorded. */
+  readonly heartbeatDetails: unknown;
+  private readonly activity: Context;
+  private readonly options: AttemptOptions;
+  private readonly startedAt: number;
+  private readonly timeLimit: number;
+  private readonly deadline: NodeJS.Timeout | undefined;
+  private readonly heartbeats: Heartbeats;
+  private record: HeartbeatRecord;
+  private isOverdue = false;
+  private stopped: AbortController | undefined;
+  /** Gives a running tool a moment to stop. */
+  private stopTool: (() => void) | undefined;
 
-  return {
+  constructor(
+    activity: Context,
+    options: AttemptOptions,
+    { startedAt, record }: { startedAt: number; record: HeartbeatRecord },
+  ) {
+    this.activity = activity;
+    this.options = options;
+    this.startedAt = startedAt;
+    this.record = record;
+    this.heartbeatDetails = record.details;
+    this.timeLimit = options.local?.timeLimit ?? activity.info.startToCloseTimeoutMs;
+    // For longer limits the server's own timeout has to do.
+    if (this.timeLimit <= MAX_TIMER) {
+      this.deadline = setTimeout(() => {
+        this.isOverdue = true;
+        this.onStop();
+      }, this.timeLimit);
+    }
+    activity.cancellationSignal.addEventListener('abort', this.onStop);
+    this.heartbeats = keepAlive(activity, 'call', () => this.record);
+  }
+
+  get signal(): AbortSignal {
     // Made on first use: most tools are done before anything would abort them.
-    get signal() {
-      stopped ??= new AbortController();
-      if (isStopped()) onStop();
-      return stopped.signal;
-    },
-    heartbeatDetails: record.details,
-    heartbeat(details) {
-      record = { ...record, details: redactJson(detailsOf(details), secrets.redactOwn) };
-      if (local === undefined) heartbeats.beat();
-    },
-    report,
-    failureReport,
-    race(work) {
-      const call = { tool, callId };
-      return new Promise((resolve, reject) => {
-        let runs = true;
-        const ended = () => {
-          runs = false;
-          abandoned.delete(call);
-        };
-        stop = () => {
-          setTimeout(() => {
-            if (runs) abandoned.add(call);
-            reject(new Error('did not stop'));
-          }, STOP_GRACE_MS).unref();
-        };
-        work.finally(ended).then(resolve, reject);
-        if (isStopped()) stop();
-      });
-    },
-    interruption: () =>
-      isStopped()
-        ? interruption(activity, repeatable, { report: failureReport(), record, timeLimit })
-        : undefined,
-    end() {
-      clearTimeout(deadline);
-      cancellationSignal.removeEventListener('abort', onStop);
-      heartbeats.stop();
-    },
+    this.stopped ??= new AbortController();
+    if (this.isStopped) this.onStop();
+    return this.stopped.signal;
+  }
+
+  heartbeat(details: unknown): void {
+    const { secrets, local } = this.options;
+    this.record = { ...this.record, details: redactJson(detailsOf(details), secrets.redactOwn) };
+    if (local === undefined) this.heartbeats.beat();
+  }
+
+  report(): AttemptReport {
+    const { early, local } = this.options;
+    const endedAt = early === undefined ? Date.now() : (early.endedAt ?? Date.now());
+    return {
+      attempt: this.record.attempt,
+      startedAt: early?.startedAt ?? this.startedAt,
+      endedAt,
+      ...(early === undefined ? {} : { startedEarly: true }),
+      ...(local === undefined ? {} : { local: { callId: local.callId } }),
+    };
+  }
+
+  /** Adds to a failure what the next attempt needs to know. `retryDelay` is in milliseconds. */
+  failureReport(retryDelay?: number): AttemptReport {
+    const { local } = this.options;
+    if (local === undefined) return this.report();
+    const { details } = this.record;
+    return {
+      ...this.report(),
+      local: { callId: local.callId, ...defined({ retryDelay, details }) },
+    };
+  }
+
+  /** Runs the tool; rejects with the reason when it was interrupted and did not stop in time. */
+  race<T>(work: Promise<T>): Promise<T> {
+    const { abandoned, local } = this.options;
+    const { activityType, activityId } = this.activity.info;
+    const call: AbandonedTool = {
+      tool: local?.tool ?? activityType,
+      callId: local?.callId ?? activityId,
+    };
+    return new Promise((resolve, reject) => {
+      let runs = true;
+      const ended = () => {
+        runs = false;
+        abandoned.delete(call);
+      };
+      this.stopTool = () => {
+        setTimeout(() => {
+          if (runs) abandoned.add(call);
+          reject(new Error('did not stop'));
+        }, STOP_GRACE_MS).unref();
+      };
+      work.finally(ended).then(resolve, reject);
+      if (this.isStopped) this.stopTool();
+    });
+  }
+
+  /** The failure with which an interrupted attempt must end, or `undefined` if it was not. */
+  interruption(): Error | undefined {
+    if (!this.isStopped) return undefined;
+    const { activity, record, timeLimit } = this;
+    const report = this.failureReport();
+    return interruptionOf(activity, this.options.repeatable, { report, record, timeLimit });
+  }
+
+  end(): void {
+    clearTimeout(this.deadline);
+    this.activity.cancellationSignal.removeEventListener('abort', this.onStop);
+    this.heartbeats.stop();
+  }
+
+  private get isStopped(): boolean {
+    return this.isOverdue || this.activity.cancellationSignal.aborted;
+  }
+
+  private readonly onStop = (): void => {
+    const { reason } = this.activity.cancellationSignal as { reason: unknown };
+    this.stopped?.abort(this.isOverdue ? new Error('startToCloseTimeout') : reason);
+    this.stopTool?.();
   };
 }
 
@@ -222,7 +246,7 @@ async function mark(activity: Context, record: HeartbeatRecord): Promise<void> {
 }
 
 /** The failure of an interrupted attempt: it depends on what interrupted it. */
-function interruption(
+function interruptionOf(
   activity: Context,
   repeatable: boolean,
   {

@@ -91,7 +91,9 @@ export function createRunTool(
       early === undefined
         ? await prepareRun(activity, registry, tool, { input, args, secrets, traces })
         : (joining: ToolAttempt) => early.join(joining);
-    const attempt = await beginAttempt(activity, tool.policy.repeatable, abandoned, {
+    const attempt = await beginAttempt(activity, {
+      repeatable: tool.policy.repeatable,
+      abandoned,
       secrets,
       before: args.earlier,
       early,
