@@ -36,7 +36,7 @@ export const getAgentResultTool: Tool = {
   run: () => {
     // The workflow answers it; one of an earlier version schedules an activity.
     throw new Error(
-      'The worker of this turn has an earlier version of Plait, without calls in the background.',
+      'The worker of this turn has an older version of Plait, without calls in the background. Update it.',
     );
   },
 };

@@ -64,10 +64,7 @@ export class InvalidTurnError extends PlaitError {
 
 const NAME_LIMIT = 1_000;
 
-const LIMITS: Shape<Budget> = (value, at) => {
-  const problem = findBudgetProblem(value);
-  return problem === undefined ? undefined : `${at} ${problem}`;
-};
+const LIMITS: Shape<Budget> = findBudgetProblem;
 
 const OUTPUT: Shape<OutputSchema> = (value, at) => {
   if (!isRecord(value)) return `${at} must be a JSON Schema`;
