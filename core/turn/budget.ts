@@ -37,12 +37,12 @@ export interface Spent extends Required<Omit<Budget, 'costUSD'>> {
 }
 
 /**
- * What a turn does that has reached a budget, after it has answered its open calls:
+ * What a turn does when it has reached a limit and answered its open calls:
  *
  * - `stop`: it ends.
  * - `lastWord`: the model is asked once more, with tools that it must not call, so that it can say what
- *   it has found. That reply comes on top of the budget. Not given when the time is up, nor when the
- *   turn began with nothing left.
+ *   it has found. That reply may exceed the limit. There is none if the time is up or the turn began with
+ *   nothing left.
  */
 export type OnLimit = 'stop' | 'lastWord';
 
